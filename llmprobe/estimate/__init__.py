@@ -1,0 +1,3 @@
+"""
+What would it take? Pure arithmetic, in named terms.
+"""

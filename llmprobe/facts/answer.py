@@ -1,0 +1,100 @@
+"""
+What a machine answers when it is asked, and the protocol of whoever asks.
+
+An error is an answer like any other: it is recorded and replayed. "Nothing there", "not allowed",
+"failed", "too slow" and "never asked when this was recorded" are five different answers.
+"""
+
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Status = Literal["ok", "missing", "denied", "failed", "timeout", "not_recorded"]
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """
+    One answer: its status, the value when the status is ``ok``, and otherwise what was seen.
+
+    ``value`` is plain JSON data, its shape given by the question (see ``Source``).
+    ``code`` is the number the facility itself uses: an errno, an NVML return code, an HTTP status.
+    """
+
+    status: Status = "ok"
+    value: Any = None
+    code: int | None = None
+    detail: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the interpreter itself knows of the system, recorded with every machine.
+
+    ``system`` is ``sys.platform`` (linux, darwin, win32), ``machine`` is ``platform.machine()``.
+    """
+
+    system: str
+    machine: str
+    release: str | None = None
+    python: str | None = None
+
+
+class Source(Protocol):
+    """
+    Whoever answers questions about a machine: the live one, a recorder around it, or a replay.
+
+    Every method returns an ``Answer`` and raises nothing that a probe has to catch.
+    The name of a question, as ``Accelerator.evidence`` and ``Finding.evidence`` cite it, is
+    ``method:argument argument…``, for example ``read:/proc/meminfo`` or ``nvml:nvmlDeviceGetName 0``.
+    """
+
+    @property
+    def this_machine(self) -> bool:
+        """False for a replay or a hypothetical machine: what is said is not said of the machine we run on."""
+
+    @property
+    def platform(self) -> Platform: ...
+
+    def read(self, path: str) -> Answer:
+        """The whole text of a file (str). Pseudo-files are read once, without stat, decoded with errors=replace."""
+
+    def list(self, path: str) -> Answer:
+        """The sorted names in a directory (list of str)."""
+
+    def link(self, path: str) -> Answer:
+        """Where a symbolic link leads, as it is written in the link (str)."""
+
+    def run(self, *argv: str, timeout_s: float = 2.0) -> Answer:
+        """A command's ``{"exit": int, "stdout": str, "stderr": str}``; not found is ``missing``; a non-zero exit is ok."""
+
+    def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
+        """
+        NVML's answer to one of its functions, named as in the C library (``nvmlDeviceGetMemoryInfo_v2``).
+
+        ``handle`` is the device's NVML index as text (``"0"``), or ``"0/3"`` for the MIG instance 3 of device 0.
+        ``nvmlInit`` is a question too. A struct comes as an object of its fields, strings decoded; a return code
+        that is not SUCCESS is ``failed`` (NO_PERMISSION is ``denied``, NOT_SUPPORTED and NOT_FOUND, FUNCTION_NOT_FOUND
+        and LIBRARY_NOT_FOUND are ``missing``) with ``code`` the number and ``detail`` its name.
+        """
+
+    def psutil(self, function: str) -> Answer:
+        """What a psutil function without arguments returns: a named tuple as an object, a number, or a list of them."""
+
+    def cpuinfo(self) -> Answer:
+        """What py-cpuinfo finds without its CPUID timing step (object with py-cpuinfo's own keys)."""
+
+    def sysctl(self, name: str) -> Answer:
+        """One macOS or BSD sysctl by name (int or str)."""
+
+    def env(self, name: str) -> Answer:
+        """An environment variable (str); one that is not set is ``missing``."""
+
+    def get(self, url: str, timeout_s: float = 0.5) -> Answer:
+        """The body of a loopback HTTP resource, decoded from JSON where it is JSON."""
+
+    def registry(self, key: str, name: str) -> Answer:
+        """A value of the Windows registry (int, str, or bytes as hexadecimal text)."""

@@ -1,0 +1,34 @@
+"""
+A diagnosis as data: the prose is rendered from it, last.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["error", "warning", "note"]
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What mends it: a sentence, and the commands to run on that system.
+    """
+
+    text: str
+    commands: tuple[str, ...] = ()
+    link: str | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One thing that is wrong with a machine, or worth knowing, and what it costs its user.
+
+    ``evidence`` names the answers that it stands on (see ``Source``); it is never empty.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    detail: str
+    evidence: tuple[str, ...]
+    remedy: Remedy | None = None

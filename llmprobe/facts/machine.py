@@ -1,0 +1,222 @@
+"""
+What a machine is: its processor, its memory pools, its accelerators, and how we know.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+from llmprobe.facts.finding import Finding
+
+Basis = Literal["measured", "declared", "derived", "assumed"]
+"""
+How a number is known: ``measured`` read from the machine or a log, ``declared`` from a table or a datasheet,
+``derived`` computed from those by a rule that is exact, ``assumed`` by a rule that is not.
+"""
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One named reduction of a pool: ``total_bytes`` less the sum of all ``bytes`` is ``budget_bytes``.
+
+    ``by`` is a word for tools: ``in-use``, ``driver-reserve``, ``processes``, ``display``, ``cgroup``,
+    ``working-set``, ``os``, ``hidden``. ``detail`` says it to a person.
+    """
+
+    by: str
+    bytes: int
+    detail: str | None = None
+    basis: Basis = "measured"
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A process that holds memory of a pool. ``used_bytes`` is unknown where the driver does not say (WDDM, WSL).
+    """
+
+    pid: int | None = None
+    name: str | None = None
+    used_bytes: int | None = None
+    graphics: bool = False
+
+
+class MemoryPool(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Memory that can be allocated from: all of it, what is free now, and what a model may take.
+
+    The id is ``ram`` for the memory of the host (kind ``system``, or ``unified`` when an accelerator
+    shares it) and ``vram0``, ``vram1``, … for the memory of accelerator ``gpu0``, ``gpu1``, ….
+
+    ``free_bytes`` is what may be allocated now by anyone (MemAvailable for RAM, NVML's free for VRAM).
+    ``budget_bytes`` is never more than that, nor more than any limit (cgroup, Apple's working set); of a
+    unified pool it is what the accelerator may take, and all of host and accelerator must fit ``free_bytes``.
+    """
+
+    id: str
+    kind: Literal["vram", "unified", "system"]
+    total_bytes: int | None
+    free_bytes: int | None
+    budget_bytes: int | None
+    limits: tuple[Limit, ...] = ()
+    held_by: tuple[Holder, ...] = ()
+    basis: Basis = "measured"
+    evidence: tuple[str, ...] = ()
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The part of a divided accelerator that this record is: a MIG instance or a vGPU profile.
+    """
+
+    kind: Literal["mig", "vgpu"]
+    profile: str | None = None
+    parent_name: str | None = None
+    parent_uuid: str | None = None
+    instance_id: int | None = None
+
+
+class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A device that can hold a model, or one that is there and can't (``usable`` false, with ``why_not``).
+
+    The id is ``gpu0``, ``gpu1``, … in the order in which engines number the usable devices.
+    ``pci`` is ``0000:01:00.0`` in lower case. ``pools`` names the pools that it allocates from.
+    ``index`` is the number that the vendor's library gives it.
+    """
+
+    id: str
+    vendor: Literal["nvidia", "amd", "intel", "apple", "other"]
+    name: str
+    backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] | None = None
+    pools: tuple[str, ...] = ()
+    usable: bool = True
+    why_not: str | None = None
+    integrated: bool = False
+    index: int | None = None
+    uuid: str | None = None
+    pci: str | None = None
+    driver: str | None = None
+    compute_capability: str | None = None
+    architecture: str | None = None
+    bandwidth_bytes_per_s: int | None = None
+    bandwidth_basis: Basis | None = None
+    bandwidth_how: str | None = None
+    cores: int | None = None
+    partition: Partition | None = None
+    compute_mode: str | None = None
+    display_active: bool | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The processor: what it is, and how many threads a program may use here (affinity, quota).
+
+    ``instruction_sets`` are in lower case as the system names them: ``avx2``, ``avx512f``, ``amx_int8``, ``asimddp``.
+    """
+
+    name: str | None = None
+    vendor: str | None = None
+    physical_cores: int | None = None
+    logical_cores: int | None = None
+    performance_cores: int | None = None
+    efficiency_cores: int | None = None
+    usable_threads: int | None = None
+    instruction_sets: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The system around the devices. ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None.
+    """
+
+    system: str
+    machine: str
+    release: str | None = None
+    environment: str | None = None
+    product: str | None = None
+    cpu: Cpu = Cpu()
+    ram_bandwidth_bytes_per_s: int | None = None
+    ram_bandwidth_basis: Basis | None = None
+    ram_bandwidth_how: str | None = None
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A small named fact that a probe saw and that rules need beside the records, with the answer it stands on.
+
+    ``name`` is dotted and begins with the probe's name: ``nvidia.module_version``.
+    """
+
+    name: str
+    value: Any
+    evidence: tuple[str, ...]
+
+
+class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Whether a probe got its answers, and how long it took. A probe that raised is ``crashed``.
+
+    ``absent`` is the normal answer of a facility that this machine does not have.
+    """
+
+    name: str
+    status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "crashed", "not_recorded"]
+    duration_ms: float | None = None
+    detail: str | None = None
+
+
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one probe found: parts of a snapshot, to be merged with what the others found.
+
+    ``host`` and ``cpu`` are fields by name, so that several probes can each add what they know.
+    """
+
+    status: Literal["ok", "absent", "partial", "denied", "failed", "timeout"] = "ok"
+    detail: str | None = None
+    host: dict[str, Any] = {}
+    cpu: dict[str, Any] = {}
+    pools: tuple[MemoryPool, ...] = ()
+    limits: tuple[tuple[str, Limit], ...] = ()
+    accelerators: tuple[Accelerator, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An engine that is installed or runs here.
+    """
+
+    name: str
+    version: str | None = None
+    running: bool | None = None
+    detail: str | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A machine at one moment. ``origin`` is ``live``, ``recording`` or ``hypothetical``.
+    """
+
+    schema: Literal["llmprobe.snapshot/1"] = "llmprobe.snapshot/1"
+    llmprobe_version: str = __version__
+    this_machine: bool
+    origin: Literal["live", "recording", "hypothetical"] = "live"
+    host: Host
+    pools: tuple[MemoryPool, ...] = ()
+    accelerators: tuple[Accelerator, ...] = ()
+    engines: tuple[EngineOnMachine, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    sources: tuple[SourceReport, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+    def pool(self, pool_id: str) -> MemoryPool | None:
+        return next((pool for pool in self.pools if pool.id == pool_id), None)
+
+    def observed(self, name: str) -> Observation | None:
+        return next((seen for seen in self.observations if seen.name == name), None)

@@ -1,0 +1,96 @@
+"""
+What a model is: its hyper-parameters in GGUF's own words, and every tensor it consists of.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+
+Hparams = dict[str, Any]
+"""
+GGUF metadata of the architecture with the architecture's prefix taken off: ``block_count``,
+``attention.head_count_kv`` (a number, or a list with one per layer), ``expert_count``, ….
+Keys of other namespaces keep their whole name (``tokenizer.ggml.token_type_count``).
+"""
+
+
+class Tensor(msgspec.Struct, frozen=True, gc=False):
+    """
+    One tensor as the GGUF file lists it.
+
+    ``shape`` is ne0, ne1, … (ne0 is the row, GGUF's order). ``layer`` is the N of ``blk.N.``, None outside the layers.
+    ``type`` is ggml's type name in lower case as llama.cpp prints it (``q4_K``, ``f16``), None when not chosen yet.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    layer: int | None = None
+    type: str | None = None
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A model, wherever it came from: catalog, GGUF file, configuration.
+
+    ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all that the file holds.
+    ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
+    ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
+    ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
+    """
+
+    id: str
+    name: str
+    family: str | None = None
+    architecture: str
+    hparams: Hparams
+    tensors: tuple[Tensor, ...]
+    parameters: int
+    active_parameters: int | None = None
+    file_parameters: int
+    max_context: int | None = None
+    source: Literal["catalog", "gguf", "config", "installed"] = "catalog"
+    path: str | None = None
+    repo: str | None = None
+    quant: str | None = None
+    published_quant: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One model as ``llmprobe models`` lists it.
+    """
+
+    id: str
+    name: str
+    family: str
+    architecture: str
+    parameters: int
+    active_parameters: int | None = None
+    aliases: tuple[str, ...] = ()
+    max_context: int | None = None
+    repo: str | None = None
+    released: str | None = None
+    license: str | None = None
+    source: str | None = None
+
+
+class ModelList(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe models``.
+    """
+
+    schema: Literal["llmprobe.models/1"] = "llmprobe.models/1"
+    llmprobe_version: str = __version__
+    this_machine: bool = True
+    query: str | None = None
+    models: tuple[CatalogEntry, ...] = ()

@@ -1,0 +1,310 @@
+"""
+How a model is run, what that takes, and what is recommended. Settings have llama.cpp's names.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+from llmprobe.facts.finding import Finding
+from llmprobe.facts.machine import Accelerator, Basis, MemoryPool
+
+Kind = Literal["weights", "cache", "compute", "output", "overhead"]
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What is asked of the engine. The defaults are llama-server's with one slot.
+
+    ``ctx_size`` is the total over all slots (``-c``); 0 means what the model was trained for.
+    ``outputs_max`` is how many rows of logits are reserved: None is one per slot (llama-server since mid-2026),
+    0 the whole micro-batch (llama-bench and others).
+    """
+
+    ctx_size: int = 0
+    parallel: int = 1
+    batch_size: int = 2048
+    ubatch_size: int = 512
+    cache_type_k: str = "f16"
+    cache_type_v: str = "f16"
+    flash_attn: Literal["auto", "on", "off"] = "auto"
+    kv_unified: bool = False
+    swa_full: bool = False
+    outputs_max: int | None = None
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
+
+    ``free_bytes`` is only used to split layers where no ``tensor_split`` is given.
+    """
+
+    id: str
+    backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] = "cuda"
+    name: str | None = None
+    pool: str | None = None
+    free_bytes: int | None = None
+    compute_capability: str | None = None
+    bandwidth_bytes_per_s: int | None = None
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where the parts go. ``gpu_layers`` None is all of them (layers + output); 0 with devices still offloads operations.
+
+    ``n_cpu_moe`` keeps the experts of the first N layers on the host.
+    """
+
+    devices: tuple[Device, ...] = ()
+    gpu_layers: int | None = None
+    n_cpu_moe: int = 0
+    split_mode: Literal["none", "layer"] = "layer"
+    tensor_split: tuple[float, ...] = ()
+    kv_offload: bool = True
+    op_offload: bool = True
+    repack: bool = True
+    mmap: bool = True
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One named part of what a device holds, and how its figure came about. A range is given where there is one.
+    """
+
+    name: str
+    kind: Kind
+    bytes: int
+    how: str
+    basis: Basis
+    low_bytes: int | None = None
+    high_bytes: int | None = None
+
+
+class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one device (``host``, ``gpu0``, …) will hold.
+
+    ``weights_bytes``, ``cache_bytes`` and ``compute_bytes`` are llama.cpp's model, context and compute buffers;
+    on the host they are the sums over its host buffer types.
+    """
+
+    id: str
+    weights_bytes: int
+    cache_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    overhead_bytes: int
+    total_bytes: int
+    budget_bytes: int | None = None
+    name: str | None = None
+    terms: tuple[Term, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Every setting in force after defaults and rounding.
+    """
+
+    engine: str
+    ctx_size: int
+    ctx_per_seq: int
+    parallel: int
+    batch_size: int
+    ubatch_size: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: str
+    kv_unified: bool
+    swa_full: bool
+    outputs_max: int
+    gpu_layers: int
+    n_cpu_moe: int
+    split_mode: str
+    tensor_split: tuple[float, ...]
+    kv_offload: bool
+    op_offload: bool
+    repack: bool
+    mmap: bool
+    devices: tuple[str, ...] = ()
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Layers as llama.cpp counts them: the repeating ones and the output.
+    """
+
+    offloaded: int
+    total: int
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A figure that is not exact, with its bounds.
+    """
+
+    low: float
+    likely: float
+    high: float
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Tokens per second. Unknown is None; ``reason`` says on what the figures stand or why there are none.
+    """
+
+    generation_tokens_per_s: Range | None
+    prompt_tokens_per_s: Range | None
+    reason: str
+
+
+class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The model and its quantization. ``tensor_bytes`` is the sum of all tensors of the file.
+    """
+
+    id: str
+    name: str
+    architecture: str
+    quant: str
+    parameters: int
+    file_parameters: int
+    tensor_bytes: int
+    max_context: int | None = None
+
+
+class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the usual multiplication says, beside the exact figure, and why they differ.
+    """
+
+    f16_bytes: int
+    with_overhead_low_bytes: int
+    with_overhead_high_bytes: int
+    four_bit_bytes: int
+    exact_bytes: int
+    why: tuple[str, ...]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe estimate``: one configuration, device by device and term by term.
+    """
+
+    schema: Literal["llmprobe.estimate/1"] = "llmprobe.estimate/1"
+    llmprobe_version: str = __version__
+    this_machine: bool
+    model: ModelInEstimate
+    fits: bool | None
+    settings: Settings
+    layers: Layers
+    devices: tuple[DeviceEstimate, ...]
+    speed: Speed
+    missing_bytes: int | None = None
+    rule_of_thumb: RuleOfThumb | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def device(self, device_id: str) -> DeviceEstimate | None:
+        return next((device for device in self.devices if device.id == device_id), None)
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(device.total_bytes for device in self.devices)
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a quantization loses. ``value`` is in units of ``metric``; ``basis`` says where it was measured.
+    """
+
+    value: float | None
+    metric: str
+    basis: str
+    words: str
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the user wants. ``ctx_size`` None takes a default that is said; it is never changed silently.
+    """
+
+    ctx_size: int | None = None
+    max_ctx: bool = False
+    parallel: int = 1
+    quants: tuple[str, ...] = ()
+    cache_type_k: str | None = None
+    cache_type_v: str | None = None
+    priority: Literal["balanced", "quality", "speed", "context"] = "balanced"
+    engine: str = "llama.cpp"
+    reserve_bytes: int | None = None
+    assume_idle: bool = False
+    min_speed: float | None = None
+    min_quality: str | None = None
+    top: int = 4
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One way to run the model here. ``tensor_split`` is empty where one device or none is used.
+    """
+
+    label: str
+    quant: str
+    ctx_size: int
+    parallel: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: str
+    gpu_layers: int
+    total_layers: int
+    n_cpu_moe: int
+    tensor_split: tuple[float, ...]
+    devices: tuple[DeviceEstimate, ...]
+    fits: bool
+    speed: Speed
+    quality: Quality
+    reasons: tuple[str, ...]
+    commands: dict[str, str]
+    ubatch_size: int = 512
+    download_bytes: int | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What was not chosen: why, and by how much it misses where it misses memory.
+    """
+
+    what: str
+    why: str
+    missing_bytes: int | None = None
+
+
+class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The machine a recommendation was made for.
+    """
+
+    origin: str
+    cpu: str | None
+    pools: tuple[MemoryPool, ...]
+    accelerators: tuple[Accelerator, ...]
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
+    """
+
+    schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
+    llmprobe_version: str = __version__
+    this_machine: bool
+    model: ModelInEstimate
+    machine: MachineInShort
+    wishes: Wishes
+    choices: tuple[Choice, ...]
+    rejected: tuple[Rejected, ...] = ()
+    nearest: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()

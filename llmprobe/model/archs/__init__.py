@@ -1,0 +1,3 @@
+"""
+One file per family of architectures: its tensors, its cache, its graph.
+"""

@@ -1,0 +1,3 @@
+"""
+The models we know, one data file per family.
+"""

@@ -1,0 +1,3 @@
+"""
+Files that describe a model, parsed from bytes that somebody else read.
+"""

@@ -1,0 +1,3 @@
+"""
+How do we say it?
+"""

@@ -1,0 +1,3 @@
+"""
+How do we ask the machine? The one seam: everything that opens, runs, loads or connects is here.
+"""
