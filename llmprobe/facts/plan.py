@@ -68,6 +68,29 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     mmap: bool = True
 
 
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine's program does when it is told nothing: data, not behaviour.
+
+    ``outputs`` is how many rows of logits it reserves: one per slot, or the whole micro-batch.
+    ``parallel`` and ``kv_unified`` are what the program itself would choose; ``llmprobe estimate`` asks for one slot.
+    ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
+    """
+
+    engine: str
+    program: str
+    ctx_size: int = 0
+    parallel: int = 1
+    batch_size: int = 2048
+    ubatch_size: int = 512
+    flash_attn: Literal["auto", "on", "off"] = "auto"
+    kv_unified: bool = False
+    outputs: Literal["slots", "ubatch"] = "slots"
+    mmap: bool = True
+    old_masks: bool = False
+    notes: tuple[str, ...] = ()
+
+
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """
     One named part of what a device holds, and how its figure came about. A range is given where there is one.
