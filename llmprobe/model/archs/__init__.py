@@ -1,3 +1,67 @@
 """
-One file per family of architectures: its tensors, its cache, its graph.
+The architectures we know, one file per family: its tensors, its caches, its graph.
+
+A family's module has ``ARCHITECTURES`` (GGUF's ``general.architecture`` values that it covers),
+``tensors(hparams)`` (every tensor of the file, in its order) and ``caches(hparams)`` (what is kept per token
+and per sequence). Files whose name begins with an underscore are shared. A new family is one new file here.
+
+Three things that decide about tensors have no key in GGUF. Where a model does not come from a file,
+``hparams`` says them under these names:
+
+* ``tie_word_embeddings``: true where the output matrix is the embedding (there is no ``output.weight``).
+* ``rope.scaling.type``: ``llama3`` or ``longrope`` where the frequency factors are kept as tensors.
+* ``vocab_size``: the rows of the embedding.
 """
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
+
+__all__ = ["Architecture", "CacheLayout", "KvCache", "KvLayer", "State", "StateLayer", "get", "supported"]
+
+
+class Architecture(Protocol):
+    """
+    What the module of a family offers.
+    """
+
+    ARCHITECTURES: tuple[str, ...]
+
+    def tensors(self, hparams: Hparams) -> tuple[Tensor, ...]:
+        """Every tensor of the model's GGUF file, in its order, without types."""
+
+    def caches(self, hparams: Hparams) -> CacheLayout:
+        """What the model keeps per token and per sequence."""
+
+
+@cache
+def get(architecture: str) -> Architecture | None:
+    """
+    Return the module that knows an architecture, None where there is none.
+    """
+    names = _module_names()
+    own = architecture.replace("-", "_")
+    # The file of the same name is tried first: importing all of them takes time at every start.
+    for name in [own, *names] if own in names else names:
+        module = cast(Architecture, import_module(f"{__name__}.{name}"))
+        if architecture in module.ARCHITECTURES:
+            return module
+    return None
+
+
+@cache
+def supported() -> frozenset[str]:
+    """
+    Return the names of all architectures that we know.
+    """
+    modules = (cast(Architecture, import_module(f"{__name__}.{name}")) for name in _module_names())
+    return frozenset(name for module in modules for name in module.ARCHITECTURES)
+
+
+@cache
+def _module_names() -> tuple[str, ...]:
+    return tuple(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))

@@ -1,0 +1,72 @@
+"""
+The hyper-parameters of a model by short names, with GGUF's defaults for keys that are left out.
+"""
+
+from typing import Any
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams
+
+
+class Sizes:
+    """
+    The sizes that most architectures share, read once from the metadata.
+
+    Raises:
+        ModelError: a size without which no tensor can be named is missing.
+    """
+
+    def __init__(self, hparams: Hparams) -> None:
+        self.hparams = hparams
+        self.n_layer: int = self.need("block_count")
+        self.n_embd: int = self.need("embedding_length")
+        self.n_vocab: int = self.need("vocab_size")
+        self.layers = range(self.n_layer)
+        self.n_expert = self.number("expert_count", 0)
+        self._head_count = hparams.get("attention.head_count", 0)
+        self._head_count_kv = hparams.get("attention.head_count_kv", self._head_count)
+        self._feed_forward = hparams.get("feed_forward_length", 0)
+        default_head = self.n_embd // (_largest(self._head_count) or 1)
+        self._key = self.number("attention.key_length", default_head)
+        self._value = self.number("attention.value_length", default_head)
+        self.n_rot = self.number("rope.dimension_count", self._key)
+        self.tied = bool(hparams.get("tie_word_embeddings", False))
+
+    def need(self, key: str) -> Any:
+        """Return a value that must be there."""
+        if self.hparams.get(key) is None:
+            raise ModelError(f"the model's metadata has no {key}")
+        return self.hparams[key]
+
+    def number(self, key: str, default: int) -> int:
+        """Return a whole number, the default where the key is absent."""
+        value = self.hparams.get(key)
+        return default if value is None else int(value)
+
+    def heads(self, layer: int = 0) -> int:
+        """Return the query heads of a layer."""
+        return _of_layer(self._head_count, layer)
+
+    def kv_heads(self, layer: int = 0) -> int:
+        """Return the heads of K and V of a layer; 0 where it has no attention."""
+        return _of_layer(self._head_count_kv, layer)
+
+    def ff(self, layer: int = 0) -> int:
+        """Return the inner width of a layer's feed-forward part."""
+        return _of_layer(self._feed_forward, layer)
+
+    def head_k(self, *, slides: bool = False) -> int:
+        """Return the values of one K head; sliding layers may have their own size."""
+        return self.number("attention.key_length_swa", self._key) if slides else self._key
+
+    def head_v(self, *, slides: bool = False) -> int:
+        """Return the values of one V head; sliding layers may have their own size."""
+        return self.number("attention.value_length_swa", self._value) if slides else self._value
+
+
+def _of_layer(value: Any, layer: int) -> int:
+    return int(value[layer]) if isinstance(value, list | tuple) else int(value)
+
+
+def _largest(value: Any) -> int:
+    return max(value) if isinstance(value, list | tuple) else int(value)

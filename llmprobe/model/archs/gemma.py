@@ -1,0 +1,47 @@
+"""
+Gemma 1 to 3: tied embeddings; from 2 on norms after each part and sliding windows, from 3 on head norms.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache, every_nth_full, sliding_cache
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._sizes import Sizes
+
+ARCHITECTURES = ("gemma", "gemma2", "gemma3")
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model. Gemma 1 has no window, Gemma 2 caps its logits, Gemma 3 does neither.
+    """
+    inventory = Inventory(hparams)
+    slides = "attention.sliding_window" in hparams
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv()
+        inventory.attn_output()
+        if slides:
+            inventory.norm("post_attention_norm")
+        if slides and not _caps_logits(hparams):
+            inventory.head_norms()
+        inventory.norm("ffn_norm")
+        inventory.ffn("gate up down")
+        if slides:
+            inventory.norm("post_ffw_norm")
+    inventory.output(always_tied=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return the caches: in Gemma 2 every second layer sees the whole context, in Gemma 3 every sixth.
+    """
+    if "attention.sliding_window" not in hparams:
+        return attention_cache(hparams)
+    period = Sizes(hparams).number("attention.sliding_window_pattern", 2 if _caps_logits(hparams) else 6)
+    return sliding_cache(hparams, every_nth_full(Sizes(hparams).n_layer, period))
+
+
+def _caps_logits(hparams: Hparams) -> bool:
+    return hparams.get("attn_logit_softcapping") is not None
