@@ -76,13 +76,20 @@ class Source(Protocol):
         NVML's answer to one of its functions, named as in the C library (``nvmlDeviceGetMemoryInfo_v2``).
 
         ``handle`` is the device's NVML index as text (``"0"``), or ``"0/3"`` for the MIG instance 3 of device 0.
-        ``nvmlInit`` is a question too. A struct comes as an object of its fields, strings decoded; a return code
+        ``nvmlInit`` is a question too, and so are ``nvmlDeviceGetHandleByIndex_v2`` with the handle ``"0"`` and
+        ``nvmlDeviceGetMigDeviceHandleByIndex`` with ``"0/3"``: ok (value true) where the device can be reached.
+        Further arguments follow the handle (``nvmlDeviceGetMaxClockInfo 0 2``). A pair comes as a list of two. A struct comes as an object of its fields, strings decoded; a return code
         that is not SUCCESS is ``failed`` (NO_PERMISSION is ``denied``, NOT_SUPPORTED and NOT_FOUND, FUNCTION_NOT_FOUND
         and LIBRARY_NOT_FOUND are ``missing``) with ``code`` the number and ``detail`` its name.
         """
 
     def psutil(self, function: str) -> Answer:
-        """What a psutil function without arguments returns: a named tuple as an object, a number, or a list of them."""
+        """
+        What a psutil function without arguments returns: a named tuple as an object, a number, or a list of them.
+
+        Two questions go beyond: ``cpu_count_cores`` is ``cpu_count(logical=False)``, and ``cpu_affinity`` is that of
+        the running process (list of int; missing where the system has none).
+        """
 
     def cpuinfo(self) -> Answer:
         """What py-cpuinfo finds without its CPUID timing step (object with py-cpuinfo's own keys)."""

@@ -176,7 +176,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     ``host`` and ``cpu`` are fields by name, so that several probes can each add what they know.
     """
 
-    status: Literal["ok", "absent", "partial", "denied", "failed", "timeout"] = "ok"
+    status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
     detail: str | None = None
     host: dict[str, Any] = {}
     cpu: dict[str, Any] = {}
