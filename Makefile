@@ -1,0 +1,77 @@
+# Everything that is done with this project, on a machine with Python 3.11 or newer, git and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MODEL ?= llama3-70b
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## Recommend how to run MODEL (llama3-70b) on this machine; the answer "no" is an answer
+	@$(BIN)/llmprobe recommend --model "$(MODEL)" || test $$? -eq 3
+
+test: $(VENV)/.dev  ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev  ## Mend style and formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev  ## Check the types, tests included
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev  ## Check who may import whom
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## Check that the documentation says what the program does
+	$(BIN)/python -m pytest tests/test_docs.py
+
+ci: lint types contracts test accuracy docs  ## Everything that a change must pass
+
+goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
+	$(BIN)/python -m tests.goldens
+
+schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
+	$(BIN)/python -m tests.schemas
+
+accuracy: $(VENV)/.dev  ## Compare the estimates with what was measured
+	$(BIN)/python -m benchmarks.accuracy
+
+bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands beside an empty Python
+	$(BIN)/python -m benchmarks.startup
+
+wheel: $(VENV)/.dev  ## Build a wheel and try it in an empty environment, without the development tools
+	rm -rf build dist .wheel-check
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv .wheel-check
+	.wheel-check/bin/python -m pip install dist/*.whl
+	cd .wheel-check && bin/llmprobe --help && bin/llmprobe models llama && bin/llmprobe check --json >/dev/null
+	rm -rf .wheel-check
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) .wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error: this Python cannot make virtual environments" >&2; \
+		echo "hint: on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --editable '.[dev]'
+	@touch $@
+
+.PHONY: help run test lint format types contracts docs ci goldens schemas accuracy bench wheel clean

@@ -1,0 +1,53 @@
+"""
+``llmprobe check``: what this machine is, what it can give to a model now, and what is wrong with it.
+"""
+
+import click
+
+from llmprobe.cli import say
+from llmprobe.cli.options import json_option
+from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
+from llmprobe.facts.machine import Snapshot
+
+
+@click.command("check")
+@click.option("--explain", metavar="ID", help="Explain one finding: what was seen, what it costs, what mends it.")
+@click.option("--wake", is_flag=True, help="Also ask devices that are asleep, which wakes them.")
+@json_option
+@click.pass_obj
+def command(target: Target, explain: str | None, wake: bool, as_json: bool) -> int:
+    """
+    Show the machine: processor, memory, accelerators, what is free, and what is wrong.
+
+    The exit code is 3 when a finding is an error.
+
+    \b
+    Examples:
+      llmprobe check
+      llmprobe check --json
+      llmprobe check --explain nvidia-driver-mismatch
+      llmprobe --replay box.json check
+    """
+    if wake:
+        say.warn(["--wake changes nothing yet: no device is left asleep by these probes"], "note")
+    snapshot = target.snapshot()
+    if explain is not None:
+        snapshot = _only(snapshot, explain)
+    if as_json:
+        say.document(snapshot)
+    else:
+        from llmprobe.output import human
+
+        human.show_finding(snapshot.findings) if explain is not None else human.show_snapshot(snapshot)
+    return 3 if any(finding.severity == "error" for finding in snapshot.findings) else 0
+
+
+def _only(snapshot: Snapshot, finding_id: str) -> Snapshot:
+    import msgspec
+
+    findings = tuple(finding for finding in snapshot.findings if finding.id == finding_id)
+    if not findings:
+        here = ", ".join(sorted({finding.id for finding in snapshot.findings})) or "none"
+        raise UsageError(f"there is no finding {finding_id!r} on this machine", hint=f"the findings here: {here}")
+    return msgspec.structs.replace(snapshot, findings=findings)

@@ -1,0 +1,117 @@
+"""
+``llmprobe estimate``: what one fixed configuration takes, device by device and term by term.
+"""
+
+from typing import Any
+
+import click
+
+from llmprobe.cli import say
+from llmprobe.cli.options import CACHE_TYPES, Context, Layers, Positive, Split, json_option
+from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
+
+ENGINES = ("llama-server", "llama-bench", "ollama", "lmstudio")
+BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
+
+
+@click.command("estimate")
+@click.argument("model")
+@click.option("--quant", metavar="Q", help="The quantization; a GGUF file has its own (Q4_K_M when not said).")
+@click.option(
+    "-c",
+    "--ctx-size",
+    type=Context(allow_max=False),
+    default=0,
+    metavar="N",
+    help="The context in tokens over all slots; 0 is what the model was trained for.",
+)
+@click.option("-ngl", "--gpu-layers", type=Layers(), default=None, metavar="N|all", help="Layers on the GPUs.")
+@click.option("--n-cpu-moe", type=Positive(0), default=None, metavar="N", help="Experts of the first N layers on the CPU.")
+@click.option("--cpu-moe", is_flag=True, help="All experts on the CPU.")
+@click.option("-ctk", "--cache-type-k", type=click.Choice(CACHE_TYPES), default="f16", help="Type of the K cache.")
+@click.option("-ctv", "--cache-type-v", type=click.Choice(CACHE_TYPES), default="f16", help="Type of the V cache.")
+@click.option("-fa", "--flash-attn", type=click.Choice(("on", "off", "auto")), default=None, help="Flash attention.")
+@click.option("-b", "--batch-size", type=Positive(1), default=None, metavar="N", help="Logical batch.")
+@click.option("-ub", "--ubatch-size", type=Positive(1), default=None, metavar="N", help="Physical batch.")
+@click.option("-np", "--parallel", type=Positive(1), default=1, metavar="N", help="Slots.")
+@click.option("--kv-unified/--no-kv-unified", default=None, help="One cache that all slots share.")
+@click.option("-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share.")
+@click.option("-ts", "--tensor-split", type=Split(), default=None, metavar="A,B,…", help="Proportion for each GPU.")
+@click.option("-nkvo", "--no-kv-offload", is_flag=True, help="Keep the cache in RAM.")
+@click.option("--no-op-offload", is_flag=True, help="Do not send large operations on host weights to the GPU.")
+@click.option("--swa-full", is_flag=True, help="A full cache for layers with a sliding window.")
+@click.option("--no-repack", is_flag=True, help="Do not repack weights for the CPU.")
+@click.option("--outputs-max", type=Positive(0), default=None, metavar="N", help="Rows of logits to reserve.")
+@click.option("--engine", type=click.Choice(ENGINES), default="llama-server", help="Whose defaults count.")
+@click.option("--devices", type=Positive(0), default=None, metavar="N", help="Assume N equal GPUs; probe nothing.")
+@click.option("--backend", type=click.Choice(BACKENDS), default=None, help="Assume this backend; probe nothing.")
+@click.option("--explain", is_flag=True, help="Add the rule of thumb, and why the exact figure differs.")
+@json_option
+@click.pass_obj
+def command(
+    target: Target,
+    model: str,
+    explain: bool,
+    as_json: bool,
+    devices: int | None,
+    backend: str | None,
+    **options: Any,
+) -> int:
+    """
+    Estimate what MODEL takes in one configuration. Settings have llama.cpp's names.
+
+    The answer says whether it fits; that it does not is an answer too, with exit code 0.
+
+    \b
+    Examples:
+      llmprobe estimate llama3-70b --quant Q4_K_M -c 8192 -ngl 43
+      llmprobe estimate gemma-3-27b -c 131072 --explain
+      llmprobe estimate ./model.gguf --devices 2 --backend cuda --json
+    """
+    from llmprobe import api
+
+    assumed = devices is not None or backend is not None
+    if assumed and not target.is_live:
+        raise UsageError("--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them")
+    spec = api.load_model(model, quant=options["quant"])
+    answer = api.estimate(
+        spec,
+        snapshot=None if assumed else target.snapshot(),
+        devices=devices,
+        backend=backend,
+        **_settings(**options),
+    )
+    say.warn(spec.notes, "note")
+    say.warn(answer.warnings)
+    if as_json:
+        say.document(answer)
+    else:
+        from llmprobe.output import human
+
+        human.show_estimate(answer, explain=explain)
+    return 0
+
+
+def _settings(
+    *,
+    gpu_layers: int | None,
+    n_cpu_moe: int | None,
+    cpu_moe: bool,
+    no_kv_offload: bool,
+    no_op_offload: bool,
+    no_repack: bool,
+    tensor_split: tuple[float, ...] | None,
+    **others: Any,
+) -> dict[str, Any]:
+    if cpu_moe and n_cpu_moe is not None:
+        raise UsageError("--cpu-moe already is every layer's experts", hint="give --cpu-moe or --n-cpu-moe N")
+    return {
+        "gpu_layers": None if gpu_layers == -1 else gpu_layers,
+        "n_cpu_moe": -1 if cpu_moe else n_cpu_moe or 0,
+        "kv_offload": not no_kv_offload,
+        "op_offload": not no_op_offload,
+        "repack": not no_repack,
+        "tensor_split": tensor_split or (),
+        **others,
+    }

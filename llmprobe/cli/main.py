@@ -1,0 +1,58 @@
+"""
+The entry point: runs a command and turns every way it can end into an exit code and one sentence.
+
+Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered "no", 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from llmprobe.cli.group import GLOBAL_OPTIONS, cli
+from llmprobe.errors import LlmprobeError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run ``llmprobe`` with these arguments (those of the process by default) and return the exit code.
+
+    An error that a user is meant to read is one sentence on stderr; a bug keeps its traceback.
+    """
+    try:
+        code = cli.main(args=arguments, prog_name="llmprobe", standalone_mode=False)
+        sys.stdout.flush()
+    except LlmprobeError as error:
+        return _fail(error.message, error.hint, error.exit_code)
+    except click.ClickException as error:
+        return _fail(error.format_message(), _usage_hint(error), 2)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    if isinstance(error, click.NoSuchOption) and error.option_name in GLOBAL_OPTIONS:
+        return f"{error.option_name} goes before the command: llmprobe {error.option_name} … COMMAND"
+    context = getattr(error, "ctx", None)
+    return f"see {context.command_path} --help" if context is not None else "see llmprobe --help"
+
+
+def _forget_stdout() -> None:
+    """
+    Point stdout at nothing, because Python flushes it once more on its way out.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,84 @@
+"""
+``llmprobe recommend``: the best way to run a model on this machine, and what else is possible.
+"""
+
+from typing import Any
+
+import click
+
+from llmprobe.cli import say
+from llmprobe.cli.options import CACHE_TYPES, SIZE, Context, Positive, json_option
+from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
+
+ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
+
+
+@click.command("recommend")
+@click.option("-m", "--model", required=True, metavar="M", help="A name, a GGUF file, or a folder with config.json.")
+@click.option(
+    "-c",
+    "--ctx-size",
+    type=Context(allow_max=True),
+    metavar="N|max",
+    help="The context in tokens over all slots; max is the longest that fits.",
+)
+@click.option("-np", "--parallel", type=Positive(1), default=1, metavar="N", help="Slots that answer at once.")
+@click.option("--quant", "quants", multiple=True, metavar="Q", help="Only this quantization; may be repeated.")
+@click.option("-ctk", "--cache-type-k", type=click.Choice(CACHE_TYPES), help="Only this type for the K cache.")
+@click.option("-ctv", "--cache-type-v", type=click.Choice(CACHE_TYPES), help="Only this type for the V cache.")
+@click.option(
+    "--priority",
+    type=click.Choice(("balanced", "quality", "speed", "context")),
+    default="balanced",
+    help="What counts most where one costs the other.",
+)
+@click.option("--engine", type=click.Choice(ENGINES), default="llama.cpp", help="What will run it.")
+@click.option(
+    "--reserve", type=SIZE, metavar="SIZE", help="Leave this much of each GPU free (512MiB when not said)."
+)
+@click.option("--assume-idle", is_flag=True, help="Count what other processes hold as free.")
+@click.option(
+    "--min-speed", type=click.FloatRange(min=0), metavar="N", help="Only what generates N tokens a second."
+)
+@click.option("--min-quality", metavar="Q", help="Nothing that loses more than this quantization, such as Q4_K_M.")
+@click.option("--top", type=Positive(1), default=4, metavar="N", help="How many choices to show.")
+@click.option("--explain", is_flag=True, help="Also show every term, and all that was rejected.")
+@click.option("--write", metavar="DIR", help="Write the settings as files for the engine.")
+@json_option
+@click.pass_obj
+def command(
+    target: Target, model: str, explain: bool, write: str | None, as_json: bool, **options: Any
+) -> int:
+    """
+    Find the best quantization, context, cache type and placement for a model on this machine.
+
+    A context that was asked for is kept or refused, never changed. The exit code is 3 when nothing fits.
+
+    \b
+    Examples:
+      llmprobe recommend --model llama3-70b
+      llmprobe recommend --model qwen3-30b-a3b -c 32768 --priority speed
+      llmprobe recommend --model ./model-Q5_K_M.gguf -c max
+      llmprobe --gpu "RTX 4090" --ram 64GiB recommend --model llama3-70b --json
+    """
+    if write is not None:
+        raise UsageError("--write cannot write files yet", hint="copy the command that recommend prints")
+    from llmprobe import api
+
+    wishes = api.wishes(**_wishes(**options))
+    spec = api.load_model(model)
+    recommendation = api.recommend(spec, target.snapshot(), wishes=wishes)
+    say.warn(spec.notes, "note")
+    if as_json:
+        say.document(recommendation)
+    else:
+        from llmprobe.output import human
+
+        human.show_recommendation(recommendation, explain=explain)
+    return 0 if recommendation.choices else 3
+
+
+def _wishes(*, ctx_size: int | None, reserve: int | None, **others: Any) -> dict[str, Any]:
+    longest = ctx_size == -1
+    return {"ctx_size": None if longest else ctx_size, "max_ctx": longest, "reserve_bytes": reserve, **others}

@@ -1,0 +1,61 @@
+"""
+Which machine a command answers for: this one, a recorded one, or one that nobody has yet.
+"""
+
+from typing import Self
+
+import click
+import msgspec
+
+from llmprobe.errors import UsageError
+from llmprobe.facts.machine import Snapshot
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The options before the command. At most one of ``replay`` and ``gpus`` with ``ram_bytes`` is given.
+    """
+
+    replay: str | None = None
+    gpus: tuple[str, ...] = ()
+    ram_bytes: int | None = None
+    verbose: bool = False
+
+    @classmethod
+    def from_options(cls, *, replay: str | None, gpus: tuple[str, ...], ram: int | None, verbose: bool) -> Self:
+        """
+        Return the target that the options name.
+
+        Raises:
+            UsageError: they name two machines, or half of one.
+        """
+        if replay is not None and (gpus or ram is not None):
+            raise UsageError(
+                "--replay and --gpu/--ram name two different machines",
+                hint="give either a recording or a hypothetical machine",
+            )
+        if gpus and ram is None:
+            raise UsageError("--gpu needs --ram", hint="say how much RAM that machine has, such as --ram 64GiB")
+        return cls(replay=replay, gpus=gpus, ram_bytes=ram, verbose=verbose)
+
+    @property
+    def is_live(self) -> bool:
+        return self.replay is None and self.ram_bytes is None
+
+    def snapshot(self) -> Snapshot:
+        """
+        Return the machine as it is now, as it was recorded, or as it would be.
+        """
+        from llmprobe import api
+
+        snapshot = api.probe(self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes)
+        if self.verbose:
+            _say_sources(snapshot)
+        return snapshot
+
+
+def _say_sources(snapshot: Snapshot) -> None:
+    for source in snapshot.sources:
+        duration = "" if source.duration_ms is None else f" {source.duration_ms:.1f} ms"
+        detail = f": {source.detail}" if source.detail else ""
+        click.echo(f"{source.name:<16} {source.status}{duration}{detail}", err=True)
