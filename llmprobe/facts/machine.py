@@ -174,6 +174,9 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     What one probe found: parts of a snapshot, to be merged with what the others found.
 
     ``host`` and ``cpu`` are fields by name, so that several probes can each add what they know.
+    The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
+    ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
+    remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
@@ -182,6 +185,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     cpu: dict[str, Any] = {}
     pools: tuple[MemoryPool, ...] = ()
     limits: tuple[tuple[str, Limit], ...] = ()
+    caps: tuple[tuple[str, Limit], ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     observations: tuple[Observation, ...] = ()
 

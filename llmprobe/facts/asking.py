@@ -1,0 +1,92 @@
+"""
+How a question is named and passed on: the base of everyone who answers through one door.
+
+A question is a method of ``Source`` and its arguments as text; a live source, a recorder, a replay
+and whoever watches a probe all see it in this one form. Nothing here opens or runs anything.
+"""
+
+from llmprobe.facts.answer import Answer, Source
+
+METHODS = (
+    "read",
+    "list",
+    "link",
+    "run",
+    "nvml",
+    "psutil",
+    "cpuinfo",
+    "sysctl",
+    "env",
+    "get",
+    "registry",
+)
+
+RUN_TIMEOUT_S = 2.0
+GET_TIMEOUT_S = 0.5
+
+
+def question_name(method: str, args: tuple[str, ...]) -> str:
+    """
+    Return the name by which evidence cites a question: ``nvml:nvmlDeviceGetName 0``.
+    """
+    return f"{method}:{' '.join(arg for arg in args if arg)}"
+
+
+class Asking:
+    """
+    A source whose every method comes to ``ask``.
+
+    The arguments of an NVML question are the function, the handle (empty where there is none), and its numbers.
+    """
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        raise NotImplementedError
+
+    def read(self, path: str) -> Answer:
+        return self.ask("read", (path,))
+
+    def list(self, path: str) -> Answer:
+        return self.ask("list", (path,))
+
+    def link(self, path: str) -> Answer:
+        return self.ask("link", (path,))
+
+    def run(self, *argv: str, timeout_s: float = RUN_TIMEOUT_S) -> Answer:
+        return self.ask("run", argv, timeout_s)
+
+    def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
+        return self.ask("nvml", (function, handle or "", *map(str, args)))
+
+    def psutil(self, function: str, *args: int) -> Answer:
+        return self.ask("psutil", (function, *map(str, args)))
+
+    def cpuinfo(self) -> Answer:
+        return self.ask("cpuinfo", ())
+
+    def sysctl(self, name: str) -> Answer:
+        return self.ask("sysctl", (name,))
+
+    def env(self, name: str) -> Answer:
+        return self.ask("env", (name,))
+
+    def get(self, url: str, timeout_s: float = GET_TIMEOUT_S) -> Answer:
+        return self.ask("get", (url,), timeout_s)
+
+    def registry(self, key: str, name: str) -> Answer:
+        return self.ask("registry", (key, name))
+
+
+def pass_on(source: Source, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+    """
+    Put a question in this form to any source.
+    """
+    if method == "run":
+        return source.run(*args, timeout_s=timeout_s or RUN_TIMEOUT_S)
+    if method == "get":
+        return source.get(args[0], timeout_s=timeout_s or GET_TIMEOUT_S)
+    if method == "nvml":
+        return source.nvml(args[0], args[1] or None, *map(int, args[2:]))
+    if method == "psutil":
+        return source.psutil(args[0], *map(int, args[1:]))
+    answer: Answer = getattr(source, method)(*args)
+    return answer
