@@ -1,0 +1,24 @@
+"""
+What a quantization does to a model: ggml's tensor types, the file types, and which tensor gets which type.
+"""
+
+from llmprobe.model.quants.file_types import FILE_TYPE_NAMES, FILE_TYPES, FileType, file_type, is_file_type
+from llmprobe.model.quants.mixtures import assign, total_bytes, typed
+from llmprobe.model.quants.types import TYPE_NAMES, TYPES, GgmlType, ggml_type, row_bytes, tensor_bytes
+
+__all__ = [
+    "FILE_TYPES",
+    "FILE_TYPE_NAMES",
+    "TYPES",
+    "TYPE_NAMES",
+    "FileType",
+    "GgmlType",
+    "assign",
+    "file_type",
+    "ggml_type",
+    "is_file_type",
+    "row_bytes",
+    "tensor_bytes",
+    "total_bytes",
+    "typed",
+]
