@@ -11,7 +11,7 @@ from llmprobe.errors import UsageError
 
 class FileType(msgspec.Struct, frozen=True, gc=False):
     """
-    One file type: its name as files are called, its number in ``general.file_type``, and the type of most tensors.
+    One file type: its name in file names, its number in ``general.file_type``, the type of most tensors.
 
     ``needs_imatrix`` means that llama-quantize makes it only with an importance matrix.
     """
@@ -100,7 +100,7 @@ _BY_COMPACT = {_compact(name): FILE_TYPES[name] for name in FILE_TYPES} | {
 
 def file_type(name: str) -> FileType:
     """
-    Return the file type that a name means, in any case and with any separators: ``q4_k_m``, ``Q4-K-M``, ``fp16``.
+    Return the file type that a name means, in any case and spelling: ``q4_k_m``, ``Q4-K-M``, ``fp16``.
 
     Raises:
         UsageError: nothing has that name; the nearest ones are named.

@@ -6,6 +6,7 @@ since a search asks for some twenty file types of one model.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -108,14 +109,20 @@ _inventories: dict[int, _Inventory] = {}
 
 
 def assign(
-    tensors: Sequence[Tensor], architecture: str, hparams: Hparams, file_type_name: str, *, imatrix: bool = False,
+    tensors: Sequence[Tensor],
+    architecture: str,
+    hparams: Hparams,
+    file_type_name: str,
+    *,
+    imatrix: bool = False,
     published: str | None = None,
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """
     Return the type of each tensor when llama-quantize makes this file type of a 16-bit file.
 
     ``imatrix`` says that an importance matrix is there: it changes IQ3_XXS, IQ4_NL, IQ4_XS, Q4_0 and Q5_0.
-    ``published`` is the type that the experts are published in (``MXFP4`` for gpt-oss): they keep it under any name.
+    ``published`` is the type that the experts are published in (``MXFP4`` for gpt-oss): they keep it in
+    every file type.
 
     Raises:
         UsageError: there is no such file type.
@@ -148,8 +155,8 @@ def typed(tensors: Sequence[Tensor], types: Sequence[str]) -> tuple[Tensor, ...]
     )
 
 
-def _first(value: object) -> int:
-    return int((value[0] if value else 0) if isinstance(value, list | tuple) else value)  # type: ignore[call-overload, no-any-return]
+def _first(value: Any) -> int:
+    return int((value[0] if value else 0) if isinstance(value, list | tuple) else value)
 
 
 def _gqa(hparams: Hparams) -> int:
@@ -160,7 +167,7 @@ def _gqa(hparams: Hparams) -> int:
 
 def _seventy(architecture: str, hparams: Hparams) -> bool:
     """
-    Return whether llama.cpp classes the model as its type 70B, which it does by architecture and layers alone.
+    Return whether llama.cpp classes the model as its type 70B: by architecture and layers alone.
     """
     layers = int(hparams["block_count"]) - int(hparams.get("nextn_predict_layers") or 0)
     if architecture in ("llama", "llama-embed"):

@@ -1,7 +1,7 @@
 """
-What the quantizer sees in a tensor's name: its role, whether it is quantized at all, and the type it starts from.
+What the quantizer sees in a tensor's name: its role, whether it is quantized, the type it starts from.
 
-Source: llama.cpp b11549, src/llama-quant.cpp (roles, exceptions) and conversion/base.py (types before quantization).
+Source: llama.cpp b11549, src/llama-quant.cpp (roles, exceptions), conversion/base.py (types before that).
 """
 
 from typing import Literal

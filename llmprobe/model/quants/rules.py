@@ -1,5 +1,5 @@
 """
-Which type a tensor gets in which file type: the quantizer's choices by role, position and head and expert counts.
+Which type a tensor gets in which file type: the quantizer's choices by role, position, heads and experts.
 
 These are rules about tensors, never about one model. Source: llama.cpp b11549, src/llama-quant.cpp.
 """
@@ -39,8 +39,8 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the rules ask of a model and of the file type that is made.
 
-    ``gqa`` is heads per K/V head of the first layer, 0 where that layer has none. ``seventy`` marks the shape of a
-    70B model with grouped heads. ``tied`` means that there is no ``output.weight``.
+    ``gqa`` is heads per K/V head of the first layer, 0 where that layer has none. ``seventy`` marks the
+    shape of a 70B model with grouped heads. ``tied`` means that there is no ``output.weight``.
     """
 
     file_type: str
@@ -80,9 +80,16 @@ def fitting(kind: str, ne0: int, name: str) -> str:
 
 
 def choose(
-    mixture: Mixture, role: Role, name: str, shape: tuple[int, ...], *, index: int, layer: int | None, values: int,
+    mixture: Mixture,
+    role: Role,
+    name: str,
+    shape: tuple[int, ...],
+    *,
+    index: int,
+    layer: int | None,
+    values: int,
     layers: int,
-) -> str:  # fmt: skip
+) -> str:
     """
     Return the type that the mixture wants for a tensor, before ``fitting``.
 
