@@ -40,7 +40,7 @@ PRIORITIES = {
     "context": Weights(loss=0.5),
 }
 
-# An unmeasured file type is taken to lose as much as the worst usable one: it wins only where nothing else fits.
+# An unmeasured file type counts as the worst usable one: it wins only where nothing else fits.
 UNKNOWN_DIVERGENCE = 0.6
 
 

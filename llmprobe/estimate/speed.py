@@ -3,7 +3,7 @@ A first figure of generation speed from memory bandwidth.
 
 A token needs every active weight read once. Each device contributes the time of its own part, because
 the parts run one after the other; a device also costs a fixed time per layer (launches, synchronisation).
-The efficiencies and times are fitted in ``data/speed.json``, where each class says on how many rows it stands.
+Efficiencies and times are fitted (``data/speed.json``); each class says on how many rows it stands.
 """
 
 from collections.abc import Sequence
@@ -46,26 +46,22 @@ def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
             continue
         if share.bandwidth_bytes_per_s is None:
             what = "of the RAM" if share.backend == "cpu" else f"of {share.device}"
-            return Speed(
-                generation_tokens_per_s=None,
-                prompt_tokens_per_s=None,
-                reason=f"the memory bandwidth {what} is unknown, and {share.active_bytes / 1e9:.1f} GB per token are read there",
-            )
+            read = f"{share.active_bytes / 1e9:.1f} GB per token are read there"
+            return _unknown(f"the memory bandwidth {what} is unknown, and {read}")
         row = speed_class(share.backend, share.bandwidth_bytes_per_s, moe=moe)
         seconds = share.active_bytes / (share.bandwidth_bytes_per_s * row["efficiency"])
         seconds += share.layers * row["per_layer_us"] * 1e-6
         likely += seconds
         slow += seconds / row["low"]
         fast += seconds / row["high"]
-        few = "" if row["rows"] >= _FEW_ROWS else ", too few to measure: assumed"
+        rows = f"{row['rows']} measured rows" if row["rows"] >= _FEW_ROWS else "assumed, too few rows"
         parts.append(
-            f"{share.active_bytes / 1e9:.2f} GB per token from {share.device} at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s"
-            f" x {row['efficiency']:.2f} + {share.layers} layers x {row['per_layer_us']} µs ({row['rows']} measured rows{few})"
+            f"{share.active_bytes / 1e9:.2f} GB per token from {share.device}"
+            f" at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {row['efficiency']:.2f}"
+            f" + {share.layers} layers x {row['per_layer_us']} µs ({rows})"
         )
     if not parts:
-        return Speed(
-            generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="nothing is read per token"
-        )
+        return _unknown("nothing is read per token")
     return Speed(
         generation_tokens_per_s=Range(
             low=round(1 / slow, 2), likely=round(1 / likely, 2), high=round(1 / fast, 2)
@@ -75,9 +71,13 @@ def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
     )
 
 
+def _unknown(reason: str) -> Speed:
+    return Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=reason)
+
+
 def speed_class(backend: str, bandwidth_bytes_per_s: int, *, moe: bool) -> dict[str, Any]:
     """
-    Return the row of ``data/speed.json`` for a device; backends that were not measured take the row of Vulkan.
+    Return the row of ``data/speed.json`` for a device; unmeasured backends take the row of Vulkan.
     """
     rows = table("speed")["classes"]
     known = {row["backend"] for row in rows}

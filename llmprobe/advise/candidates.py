@@ -1,0 +1,197 @@
+"""
+Every way to run a model here that is worth comparing: quantization x cache type x devices, each placed.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from llmprobe.advise.balance import utility
+from llmprobe.advise.quality import quality
+from llmprobe.advise.search import Misfit, Placed, place
+from llmprobe.advise.site import Site
+from llmprobe.estimate import Estimator
+from llmprobe.estimate.speed import Share, generation_speed
+from llmprobe.facts.plan import Device, Quality, Rejected, Speed, Wishes, Workload
+from llmprobe.units import format_bytes
+
+USUAL_QUANTS = (
+    "BF16",
+    "Q8_0",
+    "Q6_K",
+    "Q5_K_M",
+    "Q4_K_M",
+    "IQ4_XS",
+    "Q3_K_M",
+    "IQ3_M",
+    "IQ3_XXS",
+    "Q2_K",
+    "IQ2_M",
+    "IQ2_XXS",
+)
+"""File types that are published for most models, from the largest to the smallest."""
+
+RANKING_RAM_BANDWIDTH = 50_000_000_000
+"""
+Bytes per second, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach it.
+Only the order of choices rests on it where the RAM's bandwidth is unknown; it is never printed as a speed.
+"""
+
+RANKING_DEVICE_BANDWIDTH = 300_000_000_000
+"""The same for a device whose bandwidth is unknown: that of a small graphics card."""
+
+CONTEXT_STEP = 256
+_SMALLEST_CONTEXT = 512
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One placed configuration with what it is worth. ``ranking_speed`` may rest on an assumed bandwidth.
+    """
+
+    quant: str
+    workload: Workload
+    placed: Placed
+    speed: Speed
+    ranking_speed: float
+    quality: Quality
+    utility: float
+
+    @property
+    def on_gpu(self) -> int:
+        return self.placed.placement.gpu_layers or 0
+
+
+def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
+    """
+    Return the file types to try: the file's own, those that were asked for, the published one, or the usual.
+    """
+    model = estimator.model
+    if model.quant is not None:
+        return (model.quant,)
+    if wishes.quants:
+        return wishes.quants
+    if model.published_quant is not None:
+        return (model.published_quant,)
+    return USUAL_QUANTS
+
+
+def find(
+    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int
+) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
+    """
+    Return the candidates that fit, what does not fit and why, and the least misfit of each quantization.
+    """
+    candidates: list[Candidate] = []
+    rejected: list[Rejected] = []
+    misfits: dict[str, Misfit] = {}
+    for quant in quants_for(estimator, wishes):
+        found = list(_fitting(estimator, site, wishes, ctx_size, quant, misfits))
+        candidates.extend(found)
+        if not found:
+            misfit = misfits[quant]
+            rejected.append(
+                Rejected(what=quant, why=_why(misfit, estimator), missing_bytes=misfit.missing_bytes)
+            )
+    return candidates, rejected, misfits
+
+
+def _fitting(
+    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
+) -> Iterator[Candidate]:
+    for cache_k, cache_v in _cache_types(wishes):
+        whole = False
+        for devices in site.device_sets:
+            if whole and not devices:
+                continue
+            workload = Workload(
+                ctx_size=ctx_size, parallel=wishes.parallel, cache_type_k=cache_k, cache_type_v=cache_v
+            )
+            if wishes.max_ctx:
+                workload = _longest(estimator, quant, workload, devices, site)
+            result = place(estimator, quant, workload, devices, site)
+            if isinstance(result, Placed):
+                whole = whole or result.placement.gpu_layers == estimator.total_layers
+                yield _candidate(estimator, site, wishes, quant, workload, result)
+            elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
+                misfits[quant] = result
+        if whole and not wishes.max_ctx:
+            # Everything is on GPUs with this cache: a smaller cache type would only lose quality.
+            return
+
+
+def _cache_types(wishes: Wishes) -> tuple[tuple[str, str], ...]:
+    """
+    Return the pairs to try. Unasked only f16 and q8_0: what smaller types lose is not known well enough.
+    """
+    if wishes.cache_type_k or wishes.cache_type_v:
+        return ((wishes.cache_type_k or "f16", wishes.cache_type_v or "f16"),)
+    return (("f16", "f16"), ("q8_0", "q8_0"))
+
+
+def _longest(
+    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
+) -> Workload:
+    """
+    Return the workload with the longest context that fits, up to what the model was trained for.
+    """
+
+    def sized(steps: int) -> Workload:
+        return msgspec.structs.replace(workload, ctx_size=steps * CONTEXT_STEP)
+
+    low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, workload.ctx_size // CONTEXT_STEP
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = isinstance(place(estimator, quant, sized(middle), devices, site), Placed)
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return sized(low)
+
+
+def _candidate(
+    estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
+) -> Candidate:
+    shares = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    speed = generation_speed(shares, moe=estimator.is_moe)
+    loss = quality(
+        quant,
+        estimator.model.parameters,
+        cache_type_k=workload.cache_type_k,
+        cache_type_v=workload.cache_type_v,
+        native=quant == estimator.model.published_quant,
+    )
+    ranking = (
+        speed if speed.generation_tokens_per_s else generation_speed(_assumed(shares), moe=estimator.is_moe)
+    )
+    tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
+    return Candidate(
+        quant=quant,
+        workload=workload,
+        placed=placed,
+        speed=speed,
+        ranking_speed=tokens_per_s,
+        quality=loss,
+        utility=utility(tokens_per_s, loss.value, wishes),
+    )
+
+
+def _assumed(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    return tuple(
+        msgspec.structs.replace(
+            share,
+            bandwidth_bytes_per_s=share.bandwidth_bytes_per_s
+            or (RANKING_RAM_BANDWIDTH if share.backend == "cpu" else RANKING_DEVICE_BANDWIDTH),
+        )
+        for share in shares
+    )
+
+
+def _why(misfit: Misfit, estimator: Estimator) -> str:
+    places = {"host": "in RAM", "shared": "in the memory that processor and GPU share"}
+    parts = [
+        f"{format_bytes(short.missing_bytes)} are missing {places.get(short.where, f'on {short.where}')}"
+        for short in misfit.shortfalls
+    ]
+    why = " and ".join(parts)
+    if estimator.is_moe:
+        why += "; all experts must be resident somewhere, though few are active per token"
+    return why

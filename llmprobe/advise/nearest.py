@@ -1,0 +1,75 @@
+"""
+When nothing fits: what is missing, and the nearest thing that would fit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from llmprobe.advise.candidates import CONTEXT_STEP, find
+from llmprobe.advise.search import Misfit
+from llmprobe.advise.site import Site
+from llmprobe.estimate import Estimator
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Wishes
+from llmprobe.units import format_bytes
+
+_RELATIVES = 12
+"""How many smaller models are tried before giving up."""
+
+
+def nearest(
+    estimator: Estimator,
+    site: Site,
+    wishes: Wishes,
+    ctx_size: int,
+    misfits: Mapping[str, Misfit],
+    relatives: Callable[[], Iterable[ModelSpec]],
+) -> tuple[str, ...]:
+    """
+    Return sentences: the quantization that misses least, a context or a smaller model that would fit.
+    """
+    said: list[str] = []
+    if misfits:
+        quant = min(misfits, key=lambda name: misfits[name].missing_bytes)
+        missing = format_bytes(misfits[quant].missing_bytes)
+        said.append(f"{quant} misses least: {missing} more would have to be free")
+    shorter = _shorter(estimator, site, wishes, ctx_size)
+    if shorter is not None:
+        said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
+    smaller = _smaller(site, wishes, ctx_size, relatives)
+    if smaller is not None:
+        said.append(f"{smaller[0].name} ({smaller[0].id}) would fit as {smaller[1]}")
+    return tuple(said)
+
+
+def _shorter(estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) -> tuple[str, int] | None:
+    """
+    Return the longest context, in steps of a quarter, at which some quantization fits.
+    """
+    size = ctx_size
+    while size > 4 * CONTEXT_STEP:
+        size = max(4 * CONTEXT_STEP, (size * 3 // 4) // CONTEXT_STEP * CONTEXT_STEP)
+        fitting, _, _ = find(estimator, site, msgspec.structs.replace(wishes, max_ctx=False), size)
+        if fitting:
+            return max(fitting, key=lambda one: one.utility).quant, size
+    return None
+
+
+def _smaller(
+    site: Site,
+    wishes: Wishes,
+    ctx_size: int,
+    relatives: Callable[[], Iterable[ModelSpec]],
+) -> tuple[ModelSpec, str] | None:
+    for tried, relative in enumerate(relatives()):
+        if tried == _RELATIVES:
+            break
+        context = min(ctx_size, relative.max_context or ctx_size)
+        fitting, _, _ = find(
+            Estimator(relative), site, msgspec.structs.replace(wishes, max_ctx=False), context
+        )
+        usable = [one for one in fitting if one.quality.value is not None and one.quality.value < 0.11]
+        if usable:
+            return relative, max(usable, key=lambda one: one.utility).quant
+    return None

@@ -1,0 +1,236 @@
+"""
+From a model, a machine and wishes to a recommendation: what is best, what else is possible, what is not.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from llmprobe.advise.candidates import Candidate, find
+from llmprobe.advise.nearest import nearest
+from llmprobe.advise.reasons import reasons
+from llmprobe.advise.site import Site, survey
+from llmprobe.errors import UsageError
+from llmprobe.estimate import Estimator
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import (
+    Choice,
+    MachineInShort,
+    ModelInEstimate,
+    Recommendation,
+    Rejected,
+    Wishes,
+)
+from llmprobe.units import format_bytes
+
+Command = Callable[[Choice, ModelSpec], str]
+
+DEFAULT_CONTEXT = 8192
+"""Tokens, where none was asked for and the model was trained for at least as many."""
+
+
+def recommend(
+    model: ModelSpec,
+    snapshot: Snapshot,
+    wishes: Wishes,
+    commands: Mapping[str, Command],
+    relatives: Callable[[], Iterable[ModelSpec]] = tuple,
+) -> Recommendation:
+    """
+    Return the ways to run the model on this machine, best first; none is the answer "no".
+
+    ``commands`` prints a choice for each engine. ``relatives`` gives smaller models of the family, asked only
+    when nothing fits.
+
+    Raises:
+        UsageError: the context is negative, or there is less than one slot.
+    """
+    if wishes.parallel < 1:
+        raise UsageError(f"{wishes.parallel} slots cannot be", hint="-np takes 1 or more")
+    notes: list[str] = list(model.notes)
+    ctx_size = _context(model, wishes, notes)
+    estimator = Estimator(model)
+    site = survey(snapshot, wishes)
+    notes.extend(site.notes)
+    candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
+    wanted = _constrained(candidates, wishes, rejected)
+    shown = _shown(wanted, wishes)
+    choices = tuple(
+        _choice(estimator, site, label, candidate, wanted, commands, model) for label, candidate in shown
+    )
+    if wanted and any(not one.speed.generation_tokens_per_s for _, one in shown):
+        notes.append(
+            "where a speed is unknown, choices are ordered as if the RAM gave 50 GB/s and a GPU 300 GB/s"
+        )
+    return Recommendation(
+        this_machine=snapshot.this_machine,
+        model=_model(estimator, choices, misfits),
+        machine=MachineInShort(
+            origin=snapshot.origin,
+            cpu=snapshot.host.cpu.name,
+            pools=snapshot.pools,
+            accelerators=snapshot.accelerators,
+        ),
+        wishes=msgspec.structs.replace(wishes, ctx_size=ctx_size),
+        choices=choices,
+        rejected=tuple(rejected),
+        nearest=() if choices else nearest(estimator, site, wishes, ctx_size, misfits, relatives),
+        findings=tuple(one for one in snapshot.findings if one.severity != "note"),
+        notes=tuple(notes),
+    )
+
+
+def _context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
+    trained = model.max_context
+    if wishes.max_ctx:
+        notes.append(
+            f"the longest context that fits, up to the {trained or DEFAULT_CONTEXT} the model was trained for"
+        )
+        return trained or DEFAULT_CONTEXT
+    if wishes.ctx_size is None:
+        ctx_size = min(DEFAULT_CONTEXT, trained or DEFAULT_CONTEXT)
+        notes.append(f"a context of {ctx_size} tokens was taken, as none was asked for (-c)")
+        return ctx_size
+    if wishes.ctx_size < 0:
+        raise UsageError(f"a context of {wishes.ctx_size} tokens cannot be", hint="-c takes 1 or more")
+    ctx_size = wishes.ctx_size or trained or DEFAULT_CONTEXT
+    if trained is not None and ctx_size > trained:
+        notes.append(f"{model.name} was trained for {trained} tokens; beyond that its answers degrade")
+    return ctx_size
+
+
+def _constrained(candidates: list[Candidate], wishes: Wishes, rejected: list[Rejected]) -> list[Candidate]:
+    """
+    Return the candidates that keep the constraints, not dominated by another, best first.
+    """
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        speed = candidate.speed.generation_tokens_per_s
+        if wishes.min_speed is not None and (speed is None or speed.likely < wishes.min_speed):
+            seen = "an unknown speed" if speed is None else f"about {speed.likely:.1f} tokens/s"
+            rejected.append(
+                Rejected(
+                    what=candidate.quant, why=f"{seen}, {wishes.min_speed:g} were asked for (--min-speed)"
+                )
+            )
+            continue
+        kept.append(candidate)
+    kept = [one for one in kept if not any(_dominates(other, one) for other in kept)]
+    return sorted(kept, key=lambda one: (-_rank(one, wishes), one.quant))
+
+
+def _rank(candidate: Candidate, wishes: Wishes) -> float:
+    return (
+        candidate.workload.ctx_size if wishes.priority == "context" and wishes.max_ctx else candidate.utility
+    )
+
+
+def _dominates(better: Candidate, worse: Candidate) -> bool:
+    """
+    Tell whether one is at least as good in everything and better in something.
+    """
+    pairs = (
+        (-_loss(better), -_loss(worse)),
+        (better.ranking_speed, worse.ranking_speed),
+        (better.workload.ctx_size, worse.workload.ctx_size),
+    )
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+def _loss(candidate: Candidate) -> float:
+    return float("inf") if candidate.quality.value is None else candidate.quality.value
+
+
+def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate]]:
+    """
+    Return the best choice and the ends of the trade-off around it, then the next best, each once.
+    """
+    if not ranked:
+        return []
+    best = ranked[0]
+    shown: list[tuple[str, Candidate]] = [("recommended", best)]
+
+    def add(label: str, candidate: Candidate) -> None:
+        if len(shown) < wishes.top and all(candidate is not other for _, other in shown):
+            shown.append((label, candidate))
+
+    finest = min(ranked, key=_loss)
+    if _loss(finest) < _loss(best):
+        add("best quality", finest)
+    quickest = max(ranked, key=lambda one: one.ranking_speed)
+    if quickest.ranking_speed > best.ranking_speed:
+        add("fastest", quickest)
+    longest = max(ranked, key=lambda one: one.workload.ctx_size)
+    if longest.workload.ctx_size > best.workload.ctx_size:
+        add("longest context", longest)
+    for candidate in ranked:
+        add("alternative", candidate)
+    return shown
+
+
+def _choice(
+    estimator: Estimator,
+    site: Site,
+    label: str,
+    candidate: Candidate,
+    ranked: list[Candidate],
+    commands: Mapping[str, Command],
+    model: ModelSpec,
+) -> Choice:
+    placement, workload = candidate.placed.placement, candidate.workload
+    estimate = estimator.estimate(
+        candidate.quant, workload, placement, budgets=site.budgets, this_machine=False, speed=candidate.speed
+    )
+    choice = Choice(
+        label=label,
+        quant=candidate.quant,
+        ctx_size=estimate.settings.ctx_size,
+        parallel=workload.parallel,
+        cache_type_k=workload.cache_type_k,
+        cache_type_v=workload.cache_type_v,
+        flash_attn=estimate.settings.flash_attn,
+        gpu_layers=candidate.on_gpu,
+        total_layers=estimator.total_layers,
+        n_cpu_moe=placement.n_cpu_moe,
+        tensor_split=placement.tensor_split,
+        devices=estimate.devices,
+        fits=True,
+        speed=candidate.speed,
+        quality=candidate.quality,
+        reasons=reasons(estimator, site, candidate, ranked),
+        commands={},
+        ubatch_size=workload.ubatch_size,
+        download_bytes=None if model.path else estimator.tensor_bytes(candidate.quant),
+    )
+    return msgspec.structs.replace(
+        choice, commands={engine: command(choice, model) for engine, command in commands.items()}
+    )
+
+
+def _model(
+    estimator: Estimator, choices: tuple[Choice, ...], misfits: Mapping[str, object]
+) -> ModelInEstimate:
+    quant = choices[0].quant if choices else next(iter(misfits), "")
+    model = estimator.model
+    return ModelInEstimate(
+        id=model.id,
+        name=model.name,
+        architecture=model.architecture,
+        quant=quant,
+        parameters=model.parameters,
+        file_parameters=model.file_parameters,
+        tensor_bytes=estimator.tensor_bytes(quant) if quant else 0,
+        max_context=model.max_context,
+    )
+
+
+def in_short(recommendation: Recommendation) -> str:
+    """
+    Return the first choice in one line, for logs and scripts.
+    """
+    if not recommendation.choices:
+        return f"{recommendation.model.name} does not fit"
+    best = recommendation.choices[0]
+    total = sum(device.total_bytes for device in best.devices)
+    return f"{best.quant}, {best.gpu_layers} of {best.total_layers} layers on the GPU, {format_bytes(total)}"

@@ -1,0 +1,178 @@
+"""
+The search for the best placement of one quantization at one context: as much on the GPUs as fits.
+
+What a device holds grows with the layers that are put on it, so the largest number that fits is found by
+bisection. Of a mixture of experts, attention goes to the GPU first and experts stay on the host from the
+first layer on, as few as possible: they are most of the bytes and the least used.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from llmprobe.advise.site import Shortfall, Site
+from llmprobe.estimate import Estimator
+from llmprobe.facts.plan import Device, Placement, Workload
+
+_SPLIT_ROUNDS = 24
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A placement that fits, and what each device then holds.
+    """
+
+    placement: Placement
+    totals: dict[str, int]
+
+
+class Misfit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    That nothing fits, and what the placement that misses least still lacks.
+    """
+
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def missing_bytes(self) -> int:
+        """
+        How much more memory would have to be free. A shared shortfall contains that of its device.
+        """
+        shared = [short.missing_bytes for short in self.shortfalls if short.where == "shared"]
+        return max(
+            [sum(short.missing_bytes for short in self.shortfalls if short.where != "shared"), *shared]
+        )
+
+
+def place(
+    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
+) -> Placed | Misfit:
+    """
+    Return the placement on these devices with the most layers, then the most experts, on the GPUs.
+    """
+
+    def attempt(gpu_layers: int, n_cpu_moe: int) -> Placed | Misfit:
+        return _attempt(estimator, quant, workload, devices, site, gpu_layers, n_cpu_moe)
+
+    total = estimator.total_layers
+    if not devices:
+        return attempt(0, 0)
+    everything = attempt(total, 0)
+    if isinstance(everything, Placed):
+        return everything
+    # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
+    if estimator.is_moe:
+        experts = _least(1, estimator.moe_layers, lambda count: _gpus_fit(attempt(total, count)))
+        if experts is not None:
+            return attempt(total, experts)
+        layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, estimator.moe_layers)))
+        return everything if layers is None else attempt(layers, estimator.moe_layers)
+    layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, 0)))
+    return everything if layers is None else attempt(layers, 0)
+
+
+def _attempt(
+    estimator: Estimator,
+    quant: str,
+    workload: Workload,
+    devices: tuple[Device, ...],
+    site: Site,
+    gpu_layers: int,
+    n_cpu_moe: int,
+) -> Placed | Misfit:
+    def evaluate(counts: tuple[int, ...]) -> tuple[Placement, dict[str, int]]:
+        placement = Placement(
+            devices=devices,
+            gpu_layers=gpu_layers,
+            n_cpu_moe=n_cpu_moe,
+            split_mode="layer",
+            tensor_split=tuple(float(count) for count in counts) if len(devices) > 1 else (),
+        )
+        return placement, estimator.totals(quant, workload, placement)
+
+    if len(devices) > 1 and gpu_layers:
+        capacities = {device.id: site.capacities[device.id] or 0 for device in devices}
+        placement, totals = split(gpu_layers, capacities, evaluate)
+    else:
+        placement, totals = evaluate(())
+    shortfalls = site.shortfalls(totals)
+    if shortfalls:
+        return Misfit(shortfalls=shortfalls)
+    return Placed(placement=placement, totals=totals)
+
+
+def split(
+    layers: int,
+    capacities: Mapping[str, int],
+    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
+) -> tuple[Placement, dict[str, int]]:
+    """
+    Share layers out: in proportion to the capacities, then moved from the fullest device to the emptiest.
+
+    Layers weigh differently (the output, experts kept on the host), so what a device really holds decides.
+    """
+    ids = tuple(capacities)
+    counts = _proportional(layers, [capacities[device] for device in ids])
+    seen: set[tuple[int, ...]] = set()
+    best: tuple[int, Placement, dict[str, int]] | None = None
+    for _ in range(_SPLIT_ROUNDS):
+        placement, totals = evaluate(counts)
+        over = [totals[device] - capacities[device] for device in ids]
+        worst = sum(max(0, excess) for excess in over)
+        if best is None or worst < best[0]:
+            best = (worst, placement, totals)
+        seen.add(counts)
+        fullest = max(range(len(ids)), key=lambda at: over[at])
+        emptiest = min(range(len(ids)), key=lambda at: over[at])
+        if worst == 0 or over[emptiest] >= 0 or counts[fullest] == 0:
+            break
+        per_layer = max(1, totals[ids[fullest]] // max(1, counts[fullest]))
+        moved = max(1, min(counts[fullest], over[fullest] // per_layer, -over[emptiest] // per_layer))
+        changed = list(counts)
+        changed[fullest] -= moved
+        changed[emptiest] += moved
+        counts = tuple(changed)
+        if counts in seen:
+            break
+    assert best is not None
+    return best[1], best[2]
+
+
+def _proportional(layers: int, weights: list[int]) -> tuple[int, ...]:
+    total = sum(weights) or 1
+    counts = [layers * weight // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda at: -(layers * weights[at] % total))
+    for at in by_remainder[: layers - sum(counts)]:
+        counts[at] += 1
+    return tuple(counts)
+
+
+def _gpus_fit(result: Placed | Misfit) -> bool:
+    """
+    Tell whether only the host is too small: then fewer layers on the GPUs would not help.
+    """
+    return isinstance(result, Placed) or not any(short.where.startswith("gpu") for short in result.shortfalls)
+
+
+def _most(low: int, high: int, fits: Callable[[int], bool]) -> int | None:
+    """
+    Return the largest count in low..high that fits, given that every smaller one does too; None if none does.
+    """
+    if not fits(low):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _least(low: int, high: int, fits: Callable[[int], bool]) -> int | None:
+    """
+    Return the smallest count in low..high that fits, given that every larger one does too; None if none does.
+    """
+    if low > high or not fits(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle + 1, high)
+    return low

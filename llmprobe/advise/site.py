@@ -1,0 +1,159 @@
+"""
+What a machine offers to a search: which devices may be used together, and how much may be put where.
+
+The budget is what is free now under every limit of the snapshot; of that a stated reserve is kept. VRAM and
+RAM are added. Memory that host and accelerator share is counted once: both must fit in what is free of it.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.facts.plan import Device, Wishes
+from llmprobe.units import MIB, format_bytes
+
+DEFAULT_RESERVE_BYTES = 512 * MIB
+"""Kept free on every GPU and in RAM, beside the engine's own overhead."""
+
+_GIVEN_BACK_WHEN_IDLE = frozenset({"in-use", "processes", "display"})
+
+
+class Shortfall(msgspec.Struct, frozen=True):
+    """
+    Where too little is free, and by how much: ``host``, a device, or ``shared`` (host and device together).
+    """
+
+    where: str
+    missing_bytes: int
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The devices that can be used together, each set in the order of the engine, largest set first; the
+    empty set is the processor alone. Capacities are budgets less the reserve; None is unknown.
+
+    ``shared_free_bytes`` is what host and accelerator may take together of a unified pool; None without one.
+    """
+
+    device_sets: tuple[tuple[Device, ...], ...]
+    budgets: dict[str, int | None]
+    capacities: dict[str, int | None]
+    pools: dict[str, str]
+    shared_free_bytes: int | None
+    reserve_bytes: int
+    ram_bandwidth_bytes_per_s: int | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unified(self) -> bool:
+        return self.shared_free_bytes is not None
+
+    def shortfalls(self, totals: Mapping[str, int]) -> tuple[Shortfall, ...]:
+        """
+        Return where these totals per device do not fit; a pool of unknown size fits nothing.
+        """
+        short: list[Shortfall] = []
+        for device, size in totals.items():
+            if device == "host" and self.unified:
+                continue
+            capacity = self.capacities.get(device)
+            missing = size if capacity is None else size - capacity
+            if missing > 0:
+                short.append(Shortfall(device, missing))
+        if self.shared_free_bytes is not None:
+            together = sum(size for device, size in totals.items() if self.pools.get(device) == "ram")
+            missing = together - max(0, self.shared_free_bytes - self.reserve_bytes)
+            if missing > 0:
+                short.append(Shortfall("shared", missing))
+        return tuple(short)
+
+
+def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
+    """
+    Return what the machine offers for these wishes.
+    """
+    reserve = DEFAULT_RESERVE_BYTES if wishes.reserve_bytes is None else wishes.reserve_bytes
+    notes = [f"{format_bytes(reserve)} are kept free on every GPU and in RAM"]
+    pools = {pool.id: pool for pool in snapshot.pools}
+    ram = pools.get("ram")
+    if wishes.assume_idle:
+        notes.append("memory that other programs hold is counted as free, as asked (--assume-idle)")
+    budgets: dict[str, int | None] = {"host": _budget(ram, wishes)}
+    pool_of = {"host": "ram"}
+    devices: list[tuple[Accelerator, Device]] = []
+    for accelerator in snapshot.accelerators:
+        if not accelerator.usable or accelerator.backend is None or not accelerator.pools:
+            continue
+        pool = pools.get(accelerator.pools[0])
+        budgets[accelerator.id] = _budget(pool, wishes)
+        pool_of[accelerator.id] = accelerator.pools[0]
+        devices.append((accelerator, _device(accelerator, budgets[accelerator.id])))
+        if budgets[accelerator.id] is None:
+            notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
+    shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
+    return Site(
+        device_sets=_device_sets([pair for pair in devices if budgets[pair[1].id] is not None]),
+        budgets=budgets,
+        capacities={
+            device: None if budget is None else max(0, budget - reserve) for device, budget in budgets.items()
+        },
+        pools=pool_of,
+        shared_free_bytes=_free(ram, wishes) if shared and ram is not None else None,
+        reserve_bytes=reserve,
+        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        notes=tuple(notes),
+    )
+
+
+def _device(accelerator: Accelerator, budget: int | None) -> Device:
+    assert accelerator.backend is not None
+    return Device(
+        id=accelerator.id,
+        backend=accelerator.backend,
+        name=accelerator.name,
+        pool=accelerator.pools[0],
+        free_bytes=budget,
+        compute_capability=accelerator.compute_capability,
+        bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
+    )
+
+
+def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:
+    """
+    Return the sets that one process can use: all devices of a backend, each alone, and none.
+
+    Of the MIG instances of a machine CUDA gives a process only one, so they are never put together.
+    """
+    sets: list[tuple[Device, ...]] = []
+    for backend in sorted({device.backend for _, device in devices}):
+        together = tuple(
+            device
+            for accelerator, device in devices
+            if device.backend == backend and not _is_mig(accelerator)
+        )
+        if len(together) > 1:
+            sets.append(together)
+    sets.extend((device,) for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)))
+    sets.append(())
+    return tuple(sets)
+
+
+def _is_mig(accelerator: Accelerator) -> bool:
+    return accelerator.partition is not None and accelerator.partition.kind == "mig"
+
+
+def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
+    if pool is None or pool.budget_bytes is None:
+        return None
+    return pool.budget_bytes + (_given_back(pool) if wishes.assume_idle else 0)
+
+
+def _free(pool: MemoryPool, wishes: Wishes) -> int | None:
+    if pool.free_bytes is None:
+        return None
+    return pool.free_bytes + (_given_back(pool) if wishes.assume_idle else 0)
+
+
+def _given_back(pool: MemoryPool) -> int:
+    return sum(limit.bytes for limit in pool.limits if limit.by in _GIVEN_BACK_WHEN_IDLE)
