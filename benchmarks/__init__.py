@@ -1,0 +1,3 @@
+"""
+Accuracy and speed, run by make targets and never part of the test run.
+"""

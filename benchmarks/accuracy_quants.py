@@ -1,0 +1,59 @@
+"""
+How often the quantizer's rules give what llama-quantize gave: types per tensor, bytes per file.
+"""
+
+import msgspec
+
+from llmprobe.errors import RefusedError
+from llmprobe.model.quants import assign, total_bytes
+from tests.model.truth import models, quant_cases, types_of
+
+
+class Counts(msgspec.Struct):
+    """
+    Cases and tensors compared, how many agree, and the largest relative error of a file's bytes.
+    """
+
+    cases: int = 0
+    cases_equal: int = 0
+    tensors: int = 0
+    tensors_equal: int = 0
+    worst_bytes: float = 0.0
+    differing: list[str] = []
+
+
+def measure(step: int = 1) -> Counts:
+    """
+    Compare every ``step``-th measured case. A refusal counts as equal where llama-quantize refuses too.
+    """
+    counts = Counts()
+    for number, case in enumerate(quant_cases()):
+        if number % step:
+            continue
+        model = models()[case.model]
+        counts.cases += 1
+        try:
+            types = assign(
+                model.tensors, model.architecture, model.hparams, case.file_type, imatrix=case.imatrix
+            )
+        except RefusedError:
+            types = None
+        if types is None or case.types is None:
+            equal = types is None and case.types is None
+        else:
+            expected = types_of(model.tensors, case.types)
+            counts.tensors += len(types)
+            counts.tensors_equal += sum(
+                expected[tensor.name] == kind for tensor, kind in zip(model.tensors, types, strict=True)
+            )
+            found = total_bytes(model.tensors, types)
+            counts.worst_bytes = max(counts.worst_bytes, abs(found / case.total_bytes - 1))
+            equal = found == case.total_bytes
+        counts.cases_equal += equal
+        if not equal:
+            counts.differing.append(f"{case.model} {case.file_type}{' imatrix' * case.imatrix}")
+    return counts
+
+
+if __name__ == "__main__":
+    print(measure())

@@ -1,0 +1,3 @@
+"""
+What is this model? The tests.
+"""

@@ -1,0 +1,3 @@
+"""
+What a quantization does to a model: the tests.
+"""
