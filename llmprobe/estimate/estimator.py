@@ -1,0 +1,346 @@
+"""
+The estimator of one model: any quantization, workload and placement to bytes per device, and why.
+
+What a part depends on is what it is remembered by, so that a search over thousands of configurations is sums.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from llmprobe.errors import RefusedError
+from llmprobe.estimate import kv_cache, overhead, terms
+from llmprobe.estimate.compute import ComputeBytes, ComputeRequest, compute_buffers
+from llmprobe.estimate.placement import HOST, Span, layer_devices, offloaded_layers, spans, used_devices
+from llmprobe.estimate.rule_of_thumb import rule_of_thumb
+from llmprobe.estimate.settings import Run, refuse, resolve, trained_context
+from llmprobe.estimate.weights import DeviceWeights, WeightTable
+from llmprobe.facts.model import ModelSpec, Tensor
+from llmprobe.facts.plan import (
+    DeviceEstimate,
+    Estimate,
+    Layers,
+    ModelInEstimate,
+    Placement,
+    Profile,
+    Settings,
+    Speed,
+    Workload,
+)
+from llmprobe.model import archs
+from llmprobe.model.archs import CacheLayout
+from llmprobe.model.quants import assign, file_type, tensor_bytes, typed
+
+NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    All that one configuration takes, by device, before it is put into words.
+    """
+
+    run: Run
+    spans: tuple[Span, ...]
+    weights: dict[str, DeviceWeights]
+    caches: dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]
+    compute: ComputeBytes
+    output: int
+
+
+class Estimator:
+    """
+    Everything about the memory of one model.
+
+    ``profile`` is the engine's program; None is llama-server with the settings as given.
+    """
+
+    def __init__(self, model: ModelSpec, profile: Profile | None = None) -> None:
+        self.model = model
+        self.profile = profile
+        self.n_layer = int(model.hparams["block_count"])
+        self.total_layers = self.n_layer + 1
+        self.moe_layers = tuple(
+            sorted({t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name})
+        )
+        self.is_moe = bool(self.moe_layers)
+        self.layout = self._layout()
+        self.n_vocab = next((t.shape[1] for t in model.tensors if t.name == "token_embd.weight"), 0)
+        self._typed: dict[str, tuple[Tensor, ...]] = {}
+        self._tables: dict[str, WeightTable] = {}
+        self._spans: dict[Placement, tuple[Span, ...]] = {}
+        self._runs: dict[Workload, Run] = {}
+        self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
+        self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
+        self._compute: dict[tuple[object, ...], ComputeBytes] = {}
+
+    def _layout(self) -> CacheLayout:
+        family = archs.get(self.model.architecture)
+        if family is None:
+            raise RefusedError(
+                f"the architecture {self.model.architecture!r} is not known",
+                hint="its weights are the size of its file; what else it takes cannot be computed",
+            )
+        return family.caches(self.model.hparams)
+
+    def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
+        """
+        Return the model's tensors with the types that they have in a quantization.
+
+        A file keeps its own types under its own quantization's name; another name is what requantizing gives.
+        """
+        found = self._typed.get(quant)
+        if found is None:
+            found = self._typed[quant] = self._with_types(quant)
+        return found
+
+    def _with_types(self, quant: str) -> tuple[Tensor, ...]:
+        model = self.model
+        if quant == model.quant and all(tensor.type is not None for tensor in model.tensors):
+            return model.tensors
+        types = assign(
+            model.tensors,
+            model.architecture,
+            model.hparams,
+            file_type(quant).name,
+            published=model.published_quant,
+        )
+        return typed(model.tensors, types)
+
+    def tensor_bytes(self, quant: str) -> int:
+        """
+        Return the bytes of all tensors of the file.
+        """
+        return sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in self.typed_tensors(quant))
+
+    def totals(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+        """
+        Return the bytes per device, overhead included: the host first, then each device in use.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        parts = self.parts(quant, workload, placement)
+        compute = parts.compute.bytes
+        result = {}
+        for device, weights in parts.weights.items():
+            caches = sum(size for _, size in parts.caches[device])
+            result[device] = weights.total + caches + compute.get(device, 0)
+        devices = used_devices(placement)
+        result[HOST] += parts.output + overhead.host_overhead(len(devices)).bytes
+        for used in devices:
+            result[used.id] += overhead.device_overhead(used).bytes
+        return result
+
+    def devices(self, quant: str, workload: Workload, placement: Placement) -> tuple[DeviceEstimate, ...]:
+        """
+        Return what each device holds, term by term: the host first, then each device in use.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        parts = self.parts(quant, workload, placement)
+        used = used_devices(placement)
+        host = terms.device_estimate(
+            HOST,
+            None,
+            terms.weight_terms(parts.weights[HOST], HOST, parts.spans, placement, self.n_layer)
+            + terms.cache_terms(parts.caches[HOST], parts.run)
+            + terms.compute_terms(parts.compute, HOST)
+            + (terms.output_term(parts.output, self.n_vocab, parts.run),)
+            + (overhead.host_overhead(len(used)),),
+        )
+        return (
+            host,
+            *(
+                terms.device_estimate(
+                    device.id,
+                    device.name,
+                    terms.weight_terms(
+                        parts.weights[device.id], device.id, parts.spans, placement, self.n_layer
+                    )
+                    + terms.cache_terms(parts.caches[device.id], parts.run)
+                    + terms.compute_terms(parts.compute, device.id)
+                    + (overhead.device_overhead(device),),
+                )
+                for device in used
+            ),
+        )
+
+    def parts(self, quant: str, workload: Workload, placement: Placement) -> Parts:
+        """
+        Return what a configuration takes, by part and device, without overhead.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        run = self._run(workload)
+        split = self._split(placement)
+        used = used_devices(placement)
+        backends = {device.id: device.backend for device in used}
+        where = (split, tuple(backends.items()))
+        weight_key = (quant, where, placement.n_cpu_moe, placement.repack)
+        weights = self._weights.get(weight_key)
+        if weights is None:
+            weights = self._weights[weight_key] = self._table(quant).place(
+                split, dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=placement.repack
+            )
+        cache_key = (run, where, placement.kv_offload)
+        caches = self._caches.get(cache_key)
+        if caches is None:
+            caches = self._caches[cache_key] = kv_cache.place(
+                self.layout, run, self.n_layer, split, dict(backends), placement.kv_offload
+            )
+        return Parts(
+            run=run,
+            spans=split,
+            weights=weights,
+            caches=caches,
+            compute=self._compute_bytes(quant, run, split, placement),
+            output=4 * self.n_vocab * run.parallel,
+        )
+
+    def _run(self, workload: Workload) -> Run:
+        found = self._runs.get(workload)
+        if found is None:
+            found = resolve(workload, self.model, self.profile)
+            refuse(found, self.layout)
+            self._runs[workload] = found
+        return found
+
+    def _split(self, placement: Placement) -> tuple[Span, ...]:
+        found = self._spans.get(placement)
+        if found is None:
+            found = self._spans[placement] = spans(placement, self.n_layer)
+        return found
+
+    def _table(self, quant: str) -> WeightTable:
+        found = self._tables.get(quant)
+        if found is None:
+            found = self._tables[quant] = WeightTable(self.typed_tensors(quant), self.model.hparams)
+        return found
+
+    def _compute_bytes(
+        self, quant: str, run: Run, split: tuple[Span, ...], placement: Placement
+    ) -> ComputeBytes:
+        used = used_devices(placement)
+        n_cpu_moe = placement.n_cpu_moe if used else 0
+        key = (
+            quant,
+            run,
+            split,
+            tuple((device.id, device.backend) for device in used),
+            n_cpu_moe,
+            placement.kv_offload,
+            placement.op_offload,
+            placement.repack,
+        )
+        found = self._compute.get(key)
+        if found is None:
+            found = self._compute[key] = compute_buffers(
+                ComputeRequest(
+                    architecture=self.model.architecture,
+                    hparams=self.model.hparams,
+                    tensors=self.typed_tensors(quant),
+                    layer_devices=layer_devices(split),
+                    devices=tuple(device.id for device in used),
+                    backend=used[0].backend if used else "cuda",
+                    ctx_size=run.ctx_size,
+                    ctx_per_seq=run.ctx_per_seq,
+                    parallel=run.parallel,
+                    batch_size=run.batch_size,
+                    ubatch_size=run.ubatch_size,
+                    outputs_max=run.outputs_max,
+                    cache_type_k=run.cache_type_k,
+                    cache_type_v=run.cache_type_v,
+                    flash_attn=run.flash_attn,
+                    kv_unified=run.kv_unified,
+                    swa_full=run.swa_full,
+                    n_cpu_moe=n_cpu_moe,
+                    kv_offload=placement.kv_offload,
+                    op_offload=placement.op_offload,
+                    repack=placement.repack,
+                    split_mode=placement.split_mode,
+                    old_masks=self.profile is not None and self.profile.old_masks,
+                )
+            )
+        return found
+
+    def estimate(
+        self,
+        quant: str,
+        workload: Workload,
+        placement: Placement,
+        budgets: Mapping[str, int | None] | None = None,
+        *,
+        this_machine: bool = True,
+        speed: Speed | None = None,
+        explain: bool = False,
+    ) -> Estimate:
+        """
+        Return the whole document for one configuration.
+
+        ``budgets`` are bytes by pool id (``ram``, ``vram0``, …), and by device id where one device of a pool
+        may take less than the pool holds. A pool that is not named is unknown, and then so is ``fits``.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        devices = self.devices(quant, workload, placement)
+        fits, missing, devices = terms.compare(devices, placement, budgets or {})
+        parts = self.parts(quant, workload, placement)
+        tensor_total = self.tensor_bytes(quant)
+        model = self.model
+        trained = trained_context(model)
+        warnings: tuple[str, ...] = ()
+        if trained is not None and parts.run.ctx_per_seq > trained:
+            warnings = (
+                f"a context of {parts.run.ctx_per_seq} tokens is beyond the {trained} that the model was trained for",
+            )
+        return Estimate(
+            this_machine=this_machine,
+            model=ModelInEstimate(
+                id=model.id,
+                name=model.name,
+                architecture=model.architecture,
+                quant=quant,
+                parameters=model.parameters,
+                file_parameters=model.file_parameters,
+                tensor_bytes=tensor_total,
+                max_context=trained,
+            ),
+            fits=fits,
+            settings=self._settings(parts, placement),
+            layers=Layers(offloaded=offloaded_layers(placement, self.n_layer), total=self.total_layers),
+            devices=devices,
+            speed=speed or NO_SPEED,
+            missing_bytes=missing,
+            rule_of_thumb=rule_of_thumb(model, sum(d.total_bytes for d in devices)) if explain else None,
+            notes=terms.notes(placement),
+            warnings=warnings,
+        )
+
+    def _settings(self, parts: Parts, placement: Placement) -> Settings:
+        run = parts.run
+        return Settings(
+            engine=self.profile.engine if self.profile is not None else "llama.cpp",
+            ctx_size=run.ctx_size,
+            ctx_per_seq=run.ctx_per_seq,
+            parallel=run.parallel,
+            batch_size=run.batch_size,
+            ubatch_size=run.ubatch_size,
+            cache_type_k=run.cache_type_k,
+            cache_type_v=run.cache_type_v,
+            flash_attn="on" if parts.compute.flash_attn else "off",
+            kv_unified=run.kv_unified,
+            swa_full=run.swa_full,
+            outputs_max=run.outputs_max,
+            gpu_layers=offloaded_layers(placement, self.n_layer),
+            n_cpu_moe=placement.n_cpu_moe,
+            split_mode=placement.split_mode,
+            tensor_split=placement.tensor_split,
+            kv_offload=placement.kv_offload,
+            op_offload=placement.op_offload,
+            repack=placement.repack,
+            mmap=placement.mmap,
+            devices=tuple(device.id for device in used_devices(placement)),
+        )

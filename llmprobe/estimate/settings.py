@@ -1,0 +1,142 @@
+"""
+The settings in force: defaults filled in, sizes rounded as llama.cpp rounds them, impossible ones refused.
+
+Source: llama.cpp b11549, src/llama-context.cpp.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe.errors import RefusedError, UsageError
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Profile, Workload
+from llmprobe.model.archs import CacheLayout
+from llmprobe.model.quants import ggml_type
+
+CELL_PAD = 256
+"""A cache has whole multiples of this many cells."""
+
+LARGEST_CONTEXT = 2**31
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A workload after defaults and rounding. ``ctx_size`` is the total, ``ctx_per_seq`` the share of one sequence.
+
+    ``outputs_max`` 0 is the whole batch. ``flash_attn`` stays ``auto`` where the graph decides.
+    """
+
+    ctx_size: int
+    ctx_per_seq: int
+    parallel: int
+    batch_size: int
+    ubatch_size: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: Literal["auto", "on", "off"]
+    kv_unified: bool
+    swa_full: bool
+    outputs_max: int
+
+    @property
+    def streams(self) -> int:
+        """How many separate caches there are: one per sequence, or one for all."""
+        return 1 if self.kv_unified else self.parallel
+
+
+def pad(count: int, multiple: int) -> int:
+    """
+    Return the next multiple that holds the count.
+    """
+    return -(-count // multiple) * multiple
+
+
+def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None) -> Run:
+    """
+    Return what llama.cpp makes of the settings for a model.
+
+    Raises:
+        UsageError: a size is negative or beyond what llama.cpp can hold, or a cache type does not exist.
+        RefusedError: the model names no context it was trained for, and none was asked for.
+    """
+    if not 0 <= workload.ctx_size < LARGEST_CONTEXT:
+        raise UsageError(f"a context of {workload.ctx_size} tokens cannot be", hint="give 0 to 2147483647")
+    for name, count in (
+        ("parallel", workload.parallel),
+        ("batch-size", workload.batch_size),
+        ("ubatch-size", workload.ubatch_size),
+    ):
+        if count < 1:
+            raise UsageError(f"--{name} {count} cannot be", hint="give 1 or more")
+    wished = workload.ctx_size or trained_context(model) or 0
+    if not wished:
+        raise RefusedError("the model does not say for which context it was trained", hint="give one with -c")
+    batch = workload.batch_size
+    if model.hparams.get("attention.causal", True):
+        batch = min(wished, batch)
+    ctx_size = ctx_per_seq = pad(wished, CELL_PAD)
+    if not workload.kv_unified:
+        ctx_per_seq = pad(max(1, ctx_size // workload.parallel), CELL_PAD)
+        ctx_size = ctx_per_seq * workload.parallel
+    outputs = workload.outputs_max
+    if outputs is None:
+        outputs = 0 if profile is not None and profile.outputs == "ubatch" else workload.parallel
+    cache_type_v = ggml_type(workload.cache_type_v)
+    # A quantized V cache turns flash attention on instead of leaving it to the graph.
+    on = workload.flash_attn == "auto" and cache_type_v.quantized
+    return Run(
+        ctx_size=ctx_size,
+        ctx_per_seq=ctx_per_seq,
+        parallel=workload.parallel,
+        batch_size=batch,
+        ubatch_size=min(batch, workload.ubatch_size),
+        cache_type_k=ggml_type(workload.cache_type_k).name,
+        cache_type_v=cache_type_v.name,
+        flash_attn="on" if on else workload.flash_attn,
+        kv_unified=workload.kv_unified,
+        swa_full=workload.swa_full,
+        outputs_max=outputs,
+    )
+
+
+def trained_context(model: ModelSpec) -> int | None:
+    """
+    Return the tokens of context that the model was trained for, None where it does not say.
+    """
+    return model.max_context or model.hparams.get("context_length")
+
+
+def refuse(run: Run, layout: CacheLayout) -> None:
+    """
+    Refuse what llama.cpp refuses.
+
+    Raises:
+        RefusedError: says which settings do not go together for this model.
+    """
+    type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
+    if layout.latent and type_k != type_v:
+        raise RefusedError(
+            f"this model keeps K and V in one latent cache, so their types cannot differ ({type_k.name}, {type_v.name})",
+            hint="give --cache-type-k and --cache-type-v the same type",
+        )
+    if type_v.quantized and run.flash_attn == "off":
+        raise RefusedError(
+            f"a V cache in {type_v.name} needs flash attention, which is switched off",
+            hint="use -fa on or auto, or an f16 V cache",
+        )
+    for cache in layout.kv:
+        for layer in cache.layers:
+            _refuse_head("K", type_k.name, type_k.block, layer.head_k, layer.k, flash=run.flash_attn != "off")
+            if layer.v and not layout.latent:
+                _refuse_head(
+                    "V", type_v.name, type_v.block, layer.head_v, layer.v, flash=run.flash_attn != "off"
+                )
+
+
+def _refuse_head(name: str, kind: str, block: int, head: int, row: int, *, flash: bool) -> None:
+    if (flash and head % block) or row % block:
+        raise RefusedError(
+            f"a {name} cache in {kind} needs heads of whole blocks of {block} values; this model's have {head}",
+            hint="use an f16 cache",
+        )
