@@ -41,6 +41,9 @@ ci: lint types contracts test accuracy docs  ## Everything that a change must pa
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
 
+readme: $(VENV)/.dev  ## Rewrite the examples in the README; review the diff
+	$(BIN)/python -m tests.readme
+
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 	$(BIN)/python -m tests.schemas
 
@@ -74,4 +77,4 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint format types contracts docs ci goldens schemas accuracy bench wheel clean
+.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy bench wheel clean

@@ -1,0 +1,58 @@
+"""
+The examples in README.md: each is a command and what the program prints for it.
+
+A block is a comment that holds the command, then a fenced text block:
+
+    <!-- $ llmprobe --replay fixtures/machines/… check -->
+    ```text
+    …
+    ```
+
+``python -m tests.readme`` rewrites the blocks; the test compares them.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+COLUMNS = "100"
+
+_BLOCK = re.compile(r"<!-- \$ llmprobe (?P<command>.*?) -->\n```text\n(?P<output>.*?)```\n", re.DOTALL)
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """
+    Return every (command, output) that the text shows.
+    """
+    return [(match["command"], match["output"]) for match in _BLOCK.finditer(text)]
+
+
+def run(command: str) -> str:
+    """
+    Return what the program prints on stdout for the arguments of one command.
+    """
+    from llmprobe.cli.group import cli
+
+    result = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1"}).invoke(cli, shlex.split(command))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
+
+
+def rewritten(text: str) -> str:
+    """
+    Return the text with every block as the program prints it now.
+    """
+
+    def again(match: re.Match[str]) -> str:
+        return f"<!-- $ llmprobe {match['command']} -->\n```text\n{run(match['command'])}```\n"
+
+    return _BLOCK.sub(again, text)
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
