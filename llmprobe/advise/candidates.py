@@ -10,7 +10,8 @@ from llmprobe.advise.balance import utility
 from llmprobe.advise.quality import quality
 from llmprobe.advise.search import Misfit, Placed, place
 from llmprobe.advise.site import Site
-from llmprobe.estimate import Estimator
+from llmprobe.estimate.activity import shares
+from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.speed import Share, generation_speed
 from llmprobe.facts.plan import Device, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
@@ -150,8 +151,14 @@ def _longest(
 def _candidate(
     estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
 ) -> Candidate:
-    shares = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
-    speed = generation_speed(shares, moe=estimator.is_moe)
+    read = shares(
+        estimator,
+        quant,
+        workload,
+        placed.placement,
+        ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s,
+    )
+    speed = generation_speed(read, moe=estimator.is_moe)
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -160,7 +167,7 @@ def _candidate(
         native=quant == estimator.model.published_quant,
     )
     ranking = (
-        speed if speed.generation_tokens_per_s else generation_speed(_assumed(shares), moe=estimator.is_moe)
+        speed if speed.generation_tokens_per_s else generation_speed(_assumed(read), moe=estimator.is_moe)
     )
     tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
     return Candidate(
@@ -174,14 +181,14 @@ def _candidate(
     )
 
 
-def _assumed(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
     return tuple(
         msgspec.structs.replace(
             share,
             bandwidth_bytes_per_s=share.bandwidth_bytes_per_s
             or (RANKING_RAM_BANDWIDTH if share.backend == "cpu" else RANKING_DEVICE_BANDWIDTH),
         )
-        for share in shares
+        for share in read
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from llmprobe.advise.candidates import CONTEXT_STEP, find
 from llmprobe.advise.search import Misfit
 from llmprobe.advise.site import Site
-from llmprobe.estimate import Estimator
+from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Wishes
 from llmprobe.units import format_bytes

@@ -4,7 +4,7 @@ Why a choice is as it is, in sentences that stand on its numbers.
 
 from llmprobe.advise.candidates import Candidate
 from llmprobe.advise.site import Site
-from llmprobe.estimate import Estimator
+from llmprobe.estimate.estimator import Estimator
 from llmprobe.units import format_bytes
 
 
@@ -49,7 +49,7 @@ def _placement(estimator: Estimator, site: Site, candidate: Candidate) -> str:
     if candidate.on_gpu == total:
         return (
             f"attention and cache of all {total} layers fit {budget}, with the experts of the first"
-            f" {placement.n_cpu_moe} of {estimator.moe_layers} layers in RAM"
+            f" {placement.n_cpu_moe} of {estimator.n_layer} layers in RAM"
         )
     return f"{candidate.on_gpu} of {total} layers fit {budget}; the others run on the processor from RAM"
 

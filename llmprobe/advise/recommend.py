@@ -11,7 +11,7 @@ from llmprobe.advise.nearest import nearest
 from llmprobe.advise.reasons import reasons
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
-from llmprobe.estimate import Estimator
+from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import (
@@ -180,7 +180,12 @@ def _choice(
 ) -> Choice:
     placement, workload = candidate.placed.placement, candidate.workload
     estimate = estimator.estimate(
-        candidate.quant, workload, placement, budgets=site.budgets, this_machine=False, speed=candidate.speed
+        candidate.quant,
+        workload,
+        placement,
+        budgets=site.pool_budgets(),
+        this_machine=False,
+        speed=candidate.speed,
     )
     choice = Choice(
         label=label,

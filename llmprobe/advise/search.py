@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from llmprobe.advise.site import Shortfall, Site
-from llmprobe.estimate import Estimator
+from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.plan import Device, Placement, Workload
 
 _SPLIT_ROUNDS = 24
@@ -62,11 +62,12 @@ def place(
         return everything
     # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
     if estimator.is_moe:
-        experts = _least(1, estimator.moe_layers, lambda count: _gpus_fit(attempt(total, count)))
+        all_experts = estimator.moe_layers[-1] + 1
+        experts = _least(1, all_experts, lambda count: _gpus_fit(attempt(total, count)))
         if experts is not None:
             return attempt(total, experts)
-        layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, estimator.moe_layers)))
-        return everything if layers is None else attempt(layers, estimator.moe_layers)
+        layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, all_experts)))
+        return everything if layers is None else attempt(layers, all_experts)
     layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, 0)))
     return everything if layers is None else attempt(layers, 0)
 

@@ -49,6 +49,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def unified(self) -> bool:
         return self.shared_free_bytes is not None
 
+    def pool_budgets(self) -> dict[str, int | None]:
+        """
+        Return the budgets by pool, and by device where it may take less of a pool than all together.
+        """
+        budgets = dict(self.budgets)
+        for device, pool in self.pools.items():
+            budgets[pool] = self.shared_free_bytes if self.unified and pool == "ram" else self.budgets[device]
+        return budgets
+
     def shortfalls(self, totals: Mapping[str, int]) -> tuple[Shortfall, ...]:
         """
         Return where these totals per device do not fit; a pool of unknown size fits nothing.

@@ -63,6 +63,9 @@ class Estimator:
             sorted({t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name})
         )
         self.is_moe = bool(self.moe_layers)
+        self.expert_count = int(model.hparams.get("expert_count") or 1)
+        self.expert_used_count = int(model.hparams.get("expert_used_count") or 1)
+        self.is_tied = all(t.name != "output.weight" for t in model.tensors)
         self.layout = self._layout()
         self.n_vocab = next((t.shape[1] for t in model.tensors if t.name == "token_embd.weight"), 0)
         self._typed: dict[str, tuple[Tensor, ...]] = {}
@@ -111,6 +114,16 @@ class Estimator:
         Return the bytes of all tensors of the file.
         """
         return sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in self.typed_tensors(quant))
+
+    def embedding_bytes(self, quant: str) -> int:
+        """
+        Return the bytes of the token embedding, which is the output matrix too where they are tied.
+        """
+        return sum(
+            tensor_bytes(tensor.shape, str(tensor.type))
+            for tensor in self.typed_tensors(quant)
+            if tensor.name == "token_embd.weight"
+        )
 
     def totals(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
         """
