@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from llmprobe.errors import RefusedError
 from llmprobe.estimate import kv_cache, overhead, terms
+from llmprobe.estimate.active import active_shares
 from llmprobe.estimate.compute import ComputeBytes, ComputeRequest, compute_buffers
 from llmprobe.estimate.placement import HOST, Span, layer_devices, offloaded_layers, spans, used_devices
 from llmprobe.estimate.rule_of_thumb import rule_of_thumb
 from llmprobe.estimate.settings import Run, refuse, resolve, trained_context
+from llmprobe.estimate.speed import Share
 from llmprobe.estimate.weights import DeviceWeights, WeightTable
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.plan import (
@@ -25,6 +26,7 @@ from llmprobe.facts.plan import (
     Profile,
     Settings,
     Speed,
+    Term,
     Workload,
 )
 from llmprobe.model import archs
@@ -59,13 +61,13 @@ class Estimator:
         self.profile = profile
         self.n_layer = int(model.hparams["block_count"])
         self.total_layers = self.n_layer + 1
-        self.moe_layers = tuple(
-            sorted({t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name})
+        # The number for --n-cpu-moe that keeps the experts of every layer on the host.
+        self.moe_layers = 1 + max(
+            (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
         )
-        self.is_moe = bool(self.moe_layers)
-        self.expert_count = int(model.hparams.get("expert_count") or 1)
-        self.expert_used_count = int(model.hparams.get("expert_used_count") or 1)
-        self.is_tied = all(t.name != "output.weight" for t in model.tensors)
+        self.is_moe = self.moe_layers > 0
+        self.expert_count = int(model.hparams.get("expert_count") or 0)
+        self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
         self.layout = self._layout()
         self.n_vocab = next((t.shape[1] for t in model.tensors if t.name == "token_embd.weight"), 0)
         self._typed: dict[str, tuple[Tensor, ...]] = {}
@@ -78,12 +80,9 @@ class Estimator:
 
     def _layout(self) -> CacheLayout:
         family = archs.get(self.model.architecture)
-        if family is None:
-            raise RefusedError(
-                f"the architecture {self.model.architecture!r} is not known",
-                hint="its weights are the size of its file; what else it takes cannot be computed",
-            )
-        return family.caches(self.model.hparams)
+        return (
+            archs.attention_cache(self.model.hparams) if family is None else family.caches(self.model.hparams)
+        )
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -153,30 +152,46 @@ class Estimator:
         """
         parts = self.parts(quant, workload, placement)
         used = used_devices(placement)
-        host = terms.device_estimate(
-            HOST,
-            None,
-            terms.weight_terms(parts.weights[HOST], HOST, parts.spans, placement, self.n_layer)
-            + terms.cache_terms(parts.caches[HOST], parts.run)
-            + terms.compute_terms(parts.compute, HOST)
-            + (terms.output_term(parts.output, self.n_vocab, parts.run),)
-            + (overhead.host_overhead(len(used)),),
-        )
+        result = [
+            terms.device_estimate(
+                HOST,
+                None,
+                (
+                    *self._buffers(parts, placement, HOST),
+                    terms.output_term(parts.output, self.n_vocab, parts.run),
+                    overhead.host_overhead(len(used)),
+                ),
+            )
+        ]
+        for device in used:
+            items = (*self._buffers(parts, placement, device.id), overhead.device_overhead(device))
+            result.append(terms.device_estimate(device.id, device.name, items))
+        return tuple(result)
+
+    def _buffers(self, parts: Parts, placement: Placement, device: str) -> tuple[Term, ...]:
         return (
-            host,
-            *(
-                terms.device_estimate(
-                    device.id,
-                    device.name,
-                    terms.weight_terms(
-                        parts.weights[device.id], device.id, parts.spans, placement, self.n_layer
-                    )
-                    + terms.cache_terms(parts.caches[device.id], parts.run)
-                    + terms.compute_terms(parts.compute, device.id)
-                    + (overhead.device_overhead(device),),
-                )
-                for device in used
-            ),
+            *terms.weight_terms(parts.weights[device], device, parts.spans, placement, self.n_layer),
+            *terms.cache_terms(parts.caches[device], parts.run),
+            *terms.compute_terms(parts.compute, device),
+        )
+
+    def shares(
+        self, quant: str, workload: Workload, placement: Placement, *, ram_bandwidth: int | None = None
+    ) -> tuple[Share, ...]:
+        """
+        Return the bytes of weights that each device reads for one token, and the layers that it runs.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        self._run(workload)
+        return active_shares(
+            self._table(quant),
+            self._split(placement),
+            used_devices(placement),
+            placement,
+            used_experts=self.expert_used_count / self.expert_count if self.expert_count else 1.0,
+            ram_bandwidth=ram_bandwidth,
         )
 
     def parts(self, quant: str, workload: Workload, placement: Placement) -> Parts:
@@ -201,7 +216,7 @@ class Estimator:
         caches = self._caches.get(cache_key)
         if caches is None:
             caches = self._caches[cache_key] = kv_cache.place(
-                self.layout, run, self.n_layer, split, dict(backends), placement.kv_offload
+                self.layout, run, self.n_layer, split, dict(backends), offload=placement.kv_offload
             )
         return Parts(
             run=run,
@@ -304,10 +319,13 @@ class Estimator:
         tensor_total = self.tensor_bytes(quant)
         model = self.model
         trained = trained_context(model)
-        warnings: tuple[str, ...] = ()
+        warnings = []
+        if archs.get(model.architecture) is None:
+            warnings.append(f"the architecture {model.architecture!r} is not known: its cache is a guess")
         if trained is not None and parts.run.ctx_per_seq > trained:
-            warnings = (
-                f"a context of {parts.run.ctx_per_seq} tokens is beyond the {trained} that the model was trained for",
+            warnings.append(
+                f"a context of {parts.run.ctx_per_seq} tokens is beyond the {trained} "
+                "that the model was trained for"
             )
         return Estimate(
             this_machine=this_machine,
@@ -329,7 +347,7 @@ class Estimator:
             missing_bytes=missing,
             rule_of_thumb=rule_of_thumb(model, sum(d.total_bytes for d in devices)) if explain else None,
             notes=terms.notes(placement),
-            warnings=warnings,
+            warnings=tuple(warnings),
         )
 
     def _settings(self, parts: Parts, placement: Placement) -> Settings:

@@ -61,11 +61,8 @@ def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tu
     if layout.state is not None:
         sizes = [0] * n_layer
         for state in layout.state.layers:
-            sizes[state.layer] = sum(
-                _rows("f32", values, run.parallel, backend)
-                for values in (state.rolling, state.state)
-                if values
-            )
+            for values in (state.rolling, state.state):
+                sizes[state.layer] += _rows("f32", values, run.parallel, backend)
         parts.append(_part("recurrent state", 1, len(layout.state.layers), sizes))
     return tuple(parts)
 
@@ -76,6 +73,7 @@ def place(
     n_layer: int,
     parts: tuple[Span, ...],
     backends: dict[str, str],
+    *,
     offload: bool,
 ) -> dict[str, tuple[tuple[CachePart, int], ...]]:
     """

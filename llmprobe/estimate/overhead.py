@@ -1,9 +1,9 @@
 """
 What the driver and the engine take beside the buffers: a context on each device, the process on the host.
 
-It is measured, not computed, so it comes as a range; the figure that is counted is on the safe side of the likely.
-Source: "unaccounted" figures of llama.cpp's exit tables in issues and reports of users (ggml-org/llama.cpp #15860,
-#20595, #23604), and bare CUDA contexts by card.
+It is measured, not computed, so it comes as a range; what is counted is on the safe side of the likely.
+Source: "unaccounted" figures of llama.cpp's exit tables in issues and reports of users (ggml-org/llama.cpp
+#15860, #20595, #23604), and bare CUDA contexts by card.
 """
 
 from typing import Literal

@@ -12,7 +12,7 @@ from llmprobe.errors import RefusedError, UsageError
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Profile, Workload
 from llmprobe.model.archs import CacheLayout
-from llmprobe.model.quants import ggml_type
+from llmprobe.model.quants import GgmlType, ggml_type
 
 CELL_PAD = 256
 """A cache has whole multiples of this many cells."""
@@ -22,7 +22,7 @@ LARGEST_CONTEXT = 2**31
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A workload after defaults and rounding. ``ctx_size`` is the total, ``ctx_per_seq`` the share of one sequence.
+    A workload after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
 
     ``outputs_max`` 0 is the whole batch. ``flash_attn`` stays ``auto`` where the graph decides.
     """
@@ -117,7 +117,8 @@ def refuse(run: Run, layout: CacheLayout) -> None:
     type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
     if layout.latent and type_k != type_v:
         raise RefusedError(
-            f"this model keeps K and V in one latent cache, so their types cannot differ ({type_k.name}, {type_v.name})",
+            "this model keeps K and V in one latent cache, so their types cannot differ "
+            f"({type_k.name}, {type_v.name})",
             hint="give --cache-type-k and --cache-type-v the same type",
         )
     if type_v.quantized and run.flash_attn == "off":
@@ -127,16 +128,15 @@ def refuse(run: Run, layout: CacheLayout) -> None:
         )
     for cache in layout.kv:
         for layer in cache.layers:
-            _refuse_head("K", type_k.name, type_k.block, layer.head_k, layer.k, flash=run.flash_attn != "off")
+            _refuse_head("K", type_k, layer.head_k, layer.k, run)
             if layer.v and not layout.latent:
-                _refuse_head(
-                    "V", type_v.name, type_v.block, layer.head_v, layer.v, flash=run.flash_attn != "off"
-                )
+                _refuse_head("V", type_v, layer.head_v, layer.v, run)
 
 
-def _refuse_head(name: str, kind: str, block: int, head: int, row: int, *, flash: bool) -> None:
-    if (flash and head % block) or row % block:
+def _refuse_head(name: str, kind: GgmlType, head: int, row: int, run: Run) -> None:
+    if (run.flash_attn != "off" and head % kind.block) or row % kind.block:
         raise RefusedError(
-            f"a {name} cache in {kind} needs heads of whole blocks of {block} values; this model's have {head}",
+            f"a {name} cache in {kind.name} needs heads of whole blocks of {kind.block} values, "
+            f"and this model's have {head}",
             hint="use an f16 cache",
         )

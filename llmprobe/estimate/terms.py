@@ -60,7 +60,8 @@ def _cache_words(part: CachePart, run: Run) -> str:
     if part.name == "recurrent state":
         return f"{run.parallel} sequence(s), {part.layers} layers in all, f32, whatever the context"
     streams = "" if run.streams == 1 else f" x {run.streams} sequences"
-    return f"{part.cells} cells{streams}, {part.layers} layers in all, K {run.cache_type_k}, V {run.cache_type_v}"
+    types = f"K {run.cache_type_k}, V {run.cache_type_v}"
+    return f"{part.cells} cells{streams}, {part.layers} layers in all, {types}"
 
 
 def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
@@ -122,24 +123,25 @@ def compare(
     pools = {HOST: "ram"} | {device.id: pool_of(device.id, device.pool) for device in used_devices(placement)}
     needs: dict[str, int] = {}
     limited = []
-    missing = 0
+    short_devices = 0
     for device in devices:
-        pool = pools[device.id]
+        pool, own = pools[device.id], budgets.get(device.id)
         needs[pool] = needs.get(pool, 0) + device.total_bytes
-        own = budgets.get(device.id)
         if own is not None:
-            missing = max(missing, device.total_bytes - own)
-        limited.append(
-            msgspec.structs.replace(device, budget_bytes=budgets.get(pool) if own is None else own)
-        )
-    short = sum(
-        max(0, need - budget) for pool, need in needs.items() if (budget := budgets.get(pool)) is not None
-    )
-    missing = max(missing, short)
-    unknown = any(budgets.get(pool) is None for pool in needs)
-    if missing > 0:
+            short_devices += max(0, device.total_bytes - own)
+        budget = budgets.get(pool) if own is None else own
+        limited.append(msgspec.structs.replace(device, budget_bytes=budget))
+    short_pools = 0
+    for pool, need in needs.items():
+        budget = budgets.get(pool)
+        if budget is not None:
+            short_pools += max(0, need - budget)
+    missing = max(short_devices, short_pools)
+    if missing:
         return False, missing, tuple(limited)
-    return (None if unknown else True), (None if unknown else 0), tuple(limited)
+    if any(device.budget_bytes is None for device in limited):
+        return None, None, tuple(limited)
+    return True, 0, tuple(limited)
 
 
 def pool_of(device: str, pool: str | None) -> str:
@@ -156,13 +158,13 @@ def notes(placement: Placement) -> tuple[str, ...]:
     result = []
     if placement.mmap:
         result.append(
-            "With mmap the engine's log shows the host's weights as the span of the file between the first and the "
-            "last tensor on the host; what is needed are the bytes given here."
+            "With mmap the engine's log shows the host's weights as the span of the file between the first "
+            "and the last tensor on the host; what is needed are the bytes given here."
         )
     backends = {device.backend for device in used_devices(placement)} - {"cuda"}
     if backends:
         result.append(
-            f"The buffers were checked against llama.cpp on CUDA; for {', '.join(sorted(backends))} the same rules "
-            "are used."
+            "The buffers were checked against llama.cpp on CUDA; "
+            f"for {', '.join(sorted(backends))} the same rules are used."
         )
     return tuple(result)

@@ -53,7 +53,7 @@ class Sums(msgspec.Struct, frozen=True):
 
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What each layer takes in one kind of buffer: all but the experts, the experts, and what must stay on the host.
+    What each layer takes in one kind of buffer: all but its experts, its experts, what must stay on the host.
     """
 
     dense: Sums
@@ -81,7 +81,7 @@ class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
 
 class WeightTable:
     """
-    The bytes of one model in one quantization, by layer and kind of buffer, so that a placement is a few sums.
+    The bytes of one model in one quantization by layer and kind of buffer, so that a placement is few sums.
 
     ``tensors`` carry their types. Next-n layers are in the file but not loaded.
     """
@@ -94,6 +94,11 @@ class WeightTable:
         self.tied = needs_output and "output.weight" not in self._by_name
         self.input_bytes = sum(
             _host_bytes(tensor) for name, tensor in self._by_name.items() if name in INPUT_NAMES
+        )
+        self.row_bytes = sum(
+            row_bytes(_kind(tensor), tensor.shape[0])
+            for name, tensor in self._by_name.items()
+            if name in INPUT_NAMES
         )
         self._shares: dict[str, Shares] = {}
 

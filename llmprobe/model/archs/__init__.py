@@ -19,9 +19,19 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
+from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer, attention_cache
 
-__all__ = ["Architecture", "CacheLayout", "KvCache", "KvLayer", "State", "StateLayer", "get", "supported"]
+__all__ = [
+    "Architecture",
+    "CacheLayout",
+    "KvCache",
+    "KvLayer",
+    "State",
+    "StateLayer",
+    "attention_cache",
+    "get",
+    "supported",
+]
 
 
 class Architecture(Protocol):

@@ -1,0 +1,73 @@
+"""
+What a graph is built for: the batch, the caches, where the layers lie; and the weights as the graph sees them.
+"""
+
+import msgspec
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.graph import Shape, four, strides
+from llmprobe.model.quants.types import TYPES, GgmlType
+
+Weight = tuple[GgmlType, Shape, Shape]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    One reservation. ``cells`` are those of each cache per stream, ``places`` the backend of every layer and of the
+    output; ``host`` is the last backend. ``built`` names the layers that are built: all, or enough of each kind.
+
+    ``pinned`` says that norms stay with their layer, ``transposed`` that V is kept transposed,
+    ``host_experts`` how many layers' experts stay on the host.
+    """
+
+    tokens: int
+    sequences: int
+    outputs: int
+    streams: int
+    cells: tuple[int, ...]
+    kind_k: GgmlType
+    kind_v: GgmlType
+    flash: bool
+    transposed: bool
+    places: tuple[int, ...]
+    host: int
+    built: tuple[int, ...]
+    ctx_per_seq: int
+    host_experts: int = 0
+    cache_on_device: bool = True
+    pinned: bool = True
+    embeddings: bool = False
+    old_masks: bool = False
+
+
+class Parts:
+    """
+    A model's weights by layer and name, its sizes and its caches. Built once per model and quantization.
+    """
+
+    def __init__(
+        self, architecture: str, hparams: Hparams, tensors: tuple[Tensor, ...], layout: CacheLayout
+    ) -> None:
+        self.architecture = architecture
+        self.hparams = hparams
+        self.tensors = tensors
+        self.layout = layout
+        self.sizes = Sizes(hparams)
+        self.outside: dict[str, Weight] = {}
+        self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
+        for tensor in tensors:
+            kind = TYPES[tensor.type or "f16"]
+            ne = four(tensor.shape)
+            weight = (kind, ne, strides(kind, ne))
+            if tensor.layer is None:
+                self.outside[tensor.name] = weight
+            elif tensor.layer < len(self.layers):
+                self.layers[tensor.layer][tensor.name.split(".", 2)[2]] = weight
+        self.cache_of: dict[int, tuple[int, int]] = {
+            layer.layer: (number, position)
+            for number, cache in enumerate(layout.kv)
+            for position, layer in enumerate(cache.layers)
+        }
+        self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
