@@ -36,7 +36,7 @@ class Asking:
     """
     A source whose every method comes to ``ask``.
 
-    The arguments of an NVML question are the function, the handle (empty where there is none), and its numbers.
+    The arguments of an NVML question are the function, the handle (empty for none), and its numbers.
     """
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
@@ -57,8 +57,8 @@ class Asking:
     def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
         return self.ask("nvml", (function, handle or "", *map(str, args)))
 
-    def psutil(self, function: str, *args: int) -> Answer:
-        return self.ask("psutil", (function, *map(str, args)))
+    def psutil(self, function: str) -> Answer:
+        return self.ask("psutil", (function,))
 
     def cpuinfo(self) -> Answer:
         return self.ask("cpuinfo", ())
@@ -86,7 +86,5 @@ def pass_on(source: Source, method: str, args: tuple[str, ...], timeout_s: float
         return source.get(args[0], timeout_s=timeout_s or GET_TIMEOUT_S)
     if method == "nvml":
         return source.nvml(args[0], args[1] or None, *map(int, args[2:]))
-    if method == "psutil":
-        return source.psutil(args[0], *map(int, args[1:]))
     answer: Answer = getattr(source, method)(*args)
     return answer

@@ -1,0 +1,57 @@
+"""
+What may be taken of a memory pool: its total, less every reduction by name.
+
+``total_bytes`` less the sum of ``limits`` is ``budget_bytes``, and 0 <= budget <= free <= total, wherever
+these are known. What does not add up is never mended silently: the difference becomes a limit of its own.
+"""
+
+import msgspec
+
+from llmprobe.facts.machine import Limit, MemoryPool
+
+
+def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, ...] = ()) -> MemoryPool:
+    """
+    Return the pool with further limits and caps, and with the budget that they leave.
+
+    A limit takes its bytes away. A cap is the most that may be taken: it becomes the limit that lowers to it
+    what the others leave, and stays as a limit of 0 bytes where they leave less.
+    """
+    named = (*pool.limits, *limits)
+    total = pool.total_bytes
+    if total is None:
+        most = [cap.bytes for cap in caps]
+        budget = None if pool.budget_bytes is None else max(0, min([pool.budget_bytes, *most]))
+        return msgspec.structs.replace(pool, budget_bytes=budget, limits=named)
+    free, kept = _plausible_free(pool.free_bytes, total)
+    left = total
+    for limit in named:
+        kept.append(_at_most(limit, left))
+        left -= kept[-1].bytes
+    ceilings = [each for each in (free, pool.budget_bytes) if each is not None]
+    if ceilings and left > max(0, min(ceilings)):
+        more = left - max(0, min(ceilings))
+        detail = "in use beyond what is named"
+        kept.append(Limit(by="in-use", bytes=more, detail=detail, basis="derived"))
+        left -= more
+    for cap in caps:
+        taken = max(0, left - max(0, cap.bytes))
+        left -= taken
+        kept.append(msgspec.structs.replace(cap, bytes=taken))
+    return msgspec.structs.replace(
+        pool, free_bytes=free, limits=tuple(kept), budget_bytes=left if ceilings else None
+    )
+
+
+def _plausible_free(free: int | None, total: int) -> tuple[int | None, list[Limit]]:
+    if free is None or 0 <= free <= total:
+        return free, []
+    detail = f"{free} bytes were reported free of {total}, which cannot be"
+    return min(max(free, 0), total), [Limit(by="in-use", bytes=0, detail=detail, basis="assumed")]
+
+
+def _at_most(limit: Limit, left: int) -> Limit:
+    if 0 <= limit.bytes <= left:
+        return limit
+    detail = f"{limit.detail or limit.by}; counted as far as {left} bytes were left"
+    return msgspec.structs.replace(limit, bytes=min(max(limit.bytes, 0), left), detail=detail)

@@ -1,0 +1,163 @@
+"""
+What several probes found, put together into one machine.
+
+Earlier probes win where two give one field; what only one knows is kept. Devices of different probes that
+name one PCI address or UUID are one device. Ids are numbered over all probes: usable devices first, vendor by
+vendor, in the order in which their probe gave them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from llmprobe.facts.answer import Platform
+from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Probed
+from llmprobe.machine.budget import settle
+
+HOST_POOL = "ram"
+_VENDORS = ("nvidia", "amd", "intel", "apple", "other")
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+PoolNames = dict[tuple[int, str], str]
+"""The name of a pool in the snapshot, by the number of its probe and its name there."""
+
+
+class _Device(msgspec.Struct):
+    """
+    A device, and the number of the probe whose pools it names.
+    """
+
+    accelerator: Accelerator
+    probe: int
+
+
+def host(platform: Platform, found: Sequence[Probed]) -> Host:
+    """
+    Return the host and its processor. The threads that may be used are the fewest that any probe allows.
+
+    Raises:
+        TypeError: a probe gives a field that there is not.
+    """
+    cpu = _joined(probed.cpu for probed in found)
+    threads = [
+        probed.cpu["usable_threads"] for probed in found if probed.cpu.get("usable_threads") is not None
+    ]
+    if threads:
+        cpu["usable_threads"] = min(threads)
+    known = {"system": platform.system, "machine": platform.machine, "release": platform.release}
+    return Host(**{**known, **_joined(probed.host for probed in found), "cpu": Cpu(**cpu)})
+
+
+def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[MemoryPool, ...]]:
+    """
+    Return the accelerators and the pools of a machine with their final ids, limits and budgets.
+
+    Memory of the host that an accelerator allocates from becomes ``unified``. A pool of an accelerator that
+    another probe knew first, with its own pools, is left out: it is the same memory.
+    """
+    merged = _merged(found)
+    names = _names(merged)
+    accelerators = tuple(_numbered(device, number, names) for number, device in enumerate(merged))
+    pools = _pools(found, names)
+    if HOST_POOL in pools and any(HOST_POOL in each.pools for each in accelerators):
+        pools[HOST_POOL] = msgspec.structs.replace(pools[HOST_POOL], kind="unified")
+    limits = _by_pool(((number, probed.limits) for number, probed in enumerate(found)), names)
+    caps = _by_pool(((number, probed.caps) for number, probed in enumerate(found)), names)
+    order = list(dict.fromkeys([HOST_POOL, *names.values()]))
+    return accelerators, tuple(
+        settle(pools[name], limits.get(name, ()), caps.get(name, ())) for name in order if name in pools
+    )
+
+
+def _merged(found: Sequence[Probed]) -> list[_Device]:
+    merged: list[_Device] = []
+    for number, probed in enumerate(found):
+        earlier = list(merged)
+        for accelerator in probed.accelerators:
+            same = [device for device in earlier if _is_same(device.accelerator, accelerator)]
+            for device in same:
+                if not device.accelerator.pools and accelerator.pools:
+                    device.probe = number
+                device.accelerator = _filled(device.accelerator, accelerator)
+            if not same:
+                merged.append(_Device(accelerator=accelerator, probe=number))
+    return sorted(
+        merged, key=lambda each: (not each.accelerator.usable, _VENDORS.index(each.accelerator.vendor))
+    )
+
+
+def _is_same(first: Accelerator, second: Accelerator) -> bool:
+    return (first.pci is not None and first.pci == second.pci) or (
+        first.uuid is not None and first.uuid == second.uuid
+    )
+
+
+def _filled(first: Record, second: Record) -> Record:
+    """
+    Return the first record with the second's values where it has none, and the evidence of both.
+    """
+    changes: dict[str, Any] = {
+        name: getattr(second, name)
+        for name in first.__struct_fields__
+        if getattr(first, name) is None or getattr(first, name) == ()
+    }
+    evidence = (*getattr(first, "evidence", ()), *getattr(second, "evidence", ()))
+    return msgspec.structs.replace(first, **{**changes, "evidence": tuple(dict.fromkeys(evidence))})
+
+
+def _names(merged: Sequence[_Device]) -> PoolNames:
+    names: PoolNames = {}
+    for number, device in enumerate(merged):
+        own = [pool for pool in device.accelerator.pools if pool != HOST_POOL]
+        for place, pool in enumerate(own):
+            names.setdefault((device.probe, pool), f"vram{number}" if place == 0 else f"vram{number}-{place}")
+    return names
+
+
+def _name(names: PoolNames, probe: int, pool: str) -> str | None:
+    return HOST_POOL if pool == HOST_POOL else names.get((probe, pool))
+
+
+def _numbered(device: _Device, number: int, names: PoolNames) -> Accelerator:
+    pools = (_name(names, device.probe, pool) for pool in device.accelerator.pools)
+    return msgspec.structs.replace(
+        device.accelerator, id=f"gpu{number}", pools=tuple(pool for pool in pools if pool is not None)
+    )
+
+
+def _pools(found: Sequence[Probed], names: PoolNames) -> dict[str, MemoryPool]:
+    pools: dict[str, MemoryPool] = {}
+    for number, probed in enumerate(found):
+        for pool in probed.pools:
+            name = _name(names, number, pool.id)
+            if name is not None:
+                named = msgspec.structs.replace(pool, id=name)
+                pools[name] = _filled(pools[name], named) if name in pools else named
+    return pools
+
+
+def _by_pool(
+    given: Iterable[tuple[int, tuple[tuple[str, Limit], ...]]], names: PoolNames
+) -> dict[str, tuple[Limit, ...]]:
+    by_pool: dict[str, tuple[Limit, ...]] = {}
+    for number, pairs in given:
+        for pool, limit in pairs:
+            name = _name(names, number, pool)
+            if name is not None:
+                by_pool[name] = (*by_pool.get(name, ()), limit)
+    return by_pool
+
+
+def _joined(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """
+    Return the fields of all parts: the first value that is known, and of tuples all their items once.
+    """
+    joined: dict[str, Any] = {}
+    for part in parts:
+        for name, value in part.items():
+            if isinstance(value, list | tuple):
+                joined[name] = tuple(dict.fromkeys((*(joined.get(name) or ()), *value)))
+            elif joined.get(name) is None:
+                joined[name] = value
+    return joined

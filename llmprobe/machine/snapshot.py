@@ -1,0 +1,190 @@
+"""
+A machine at one moment: every probe asked, each under a deadline, and their findings put together.
+
+A probe that raises is reported as ``crashed`` and the others go on: it is the only place where an exception of any
+kind is caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
+``probe(source)``, and ``DEADLINE_S`` where what it asks may take longer than others.
+"""
+
+import importlib
+import pkgutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
+from llmprobe.machine import merge, probes, rules
+from llmprobe.source.live import LiveSource
+from llmprobe.source.record import Recorder
+from llmprobe.source.recording import Recording
+from llmprobe.source.recording_files import read_recording
+from llmprobe.source.replay import Replay
+
+DEADLINE_S = 3.0
+
+Origin = Literal["live", "recording", "hypothetical"]
+Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
+"""An engine's name, and what looks for it on a machine."""
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """
+    One probe: what it is called, where it applies, what it does, and how long it may take.
+    """
+
+    name: str
+    platforms: frozenset[str]
+    ask: Callable[[Source], Probed]
+    deadline_s: float | None = None
+
+
+class _Outcome(msgspec.Struct):
+    """
+    What became of one task. Its thread writes it; what comes after the deadline (``late``) is not looked at.
+    """
+
+    name: str
+    task: Callable[[Source], Probed | tuple[EngineOnMachine, ...]]
+    deadline_s: float
+    thread: threading.Thread | None = None
+    value: Probed | tuple[EngineOnMachine, ...] | None = None
+    error: BaseException | None = None
+    duration_ms: float | None = None
+    done: bool = False
+    late: bool = False
+
+
+def all_probes() -> tuple[Probe, ...]:
+    """
+    Return every probe there is, by name of its module.
+    """
+    modules = [
+        importlib.import_module(f"{probes.__name__}.{found.name}")
+        for found in sorted(pkgutil.iter_modules(probes.__path__), key=lambda found: found.name)
+        if not found.name.startswith("_")
+    ]
+    return tuple(
+        Probe(module.NAME, module.PLATFORMS, module.probe, getattr(module, "DEADLINE_S", None))
+        for module in modules
+    )
+
+
+def collect(
+    source: Source,
+    *,
+    deadline_s: float = DEADLINE_S,
+    threads: bool | None = None,
+    observers: Sequence[Observer] = (),
+    origin: Origin | None = None,
+) -> Snapshot:
+    """
+    Return the machine that a source answers for.
+
+    ``threads`` runs the probes side by side; when it is not said, only for a machine that may keep one waiting.
+    Durations are told of the live machine only, so that a recorded one is the same on every run.
+    """
+    wanted = [probe for probe in all_probes() if source.platform.system in probe.platforms]
+    asked = [_Outcome(probe.name, probe.ask, probe.deadline_s or deadline_s) for probe in wanted]
+    looked = [_Outcome(f"engine:{name}", observe, deadline_s) for name, observe in observers]
+    outcomes = [*asked, *looked]
+    _run_all(source, outcomes, side_by_side=source.this_machine if threads is None else threads)
+    in_time = [outcome for outcome in outcomes if not outcome.late]
+    for outcome in in_time:
+        if outcome.error is not None and not isinstance(outcome.error, Exception):
+            raise outcome.error
+    found = [outcome.value for outcome in in_time if isinstance(outcome.value, Probed)]
+    seen = [outcome.value for outcome in in_time if isinstance(outcome.value, tuple)]
+    accelerators, pools = merge.devices(found)
+    snapshot = Snapshot(
+        this_machine=source.this_machine,
+        origin=origin or ("live" if source.this_machine else "recording"),
+        host=merge.host(source.platform, found),
+        pools=pools,
+        accelerators=accelerators,
+        engines=tuple(engine for engines in seen for engine in engines),
+        sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
+        observations=tuple(observation for probed in found for observation in probed.observations),
+    )
+    return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
+
+
+def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> Snapshot:
+    """
+    Return this machine as it is now, or the one in a recording.
+
+    Raises:
+        RecordingError: the recording can't be read.
+    """
+    if replay is not None:
+        return collect(Replay(read_recording(replay)), observers=observers)
+    with LiveSource() as source:
+        return collect(source, observers=observers)
+
+
+def record(*, observers: Sequence[Observer] = ()) -> Recording:
+    """
+    Return what this machine answers to every probe.
+    """
+    with LiveSource() as source:
+        recorder = Recorder(source)
+        collect(recorder, observers=observers)
+        return recorder.recording()
+
+
+def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool) -> None:
+    if not side_by_side:
+        for outcome in outcomes:
+            _run(source, outcome)
+        return
+    started = time.monotonic()
+    for outcome in outcomes:
+        outcome.thread = threading.Thread(target=_run, args=(source, outcome), name=outcome.name, daemon=True)
+        outcome.thread.start()
+    for outcome in outcomes:
+        if outcome.thread is not None:
+            outcome.thread.join(max(0.0, started + outcome.deadline_s - time.monotonic()))
+    for outcome in outcomes:
+        outcome.late = not outcome.done
+
+
+def _run(source: Source, outcome: _Outcome) -> None:
+    started = time.perf_counter()
+    try:
+        outcome.value = outcome.task(source)
+    except BaseException as error:  # noqa: BLE001 - one crashed probe must not hide the others; reported, or raised
+        outcome.error = error
+    outcome.duration_ms = round((time.perf_counter() - started) * 1000, 3)
+    outcome.done = True
+
+
+def _report(outcome: _Outcome, *, timed: bool) -> SourceReport:
+    duration_ms = outcome.duration_ms if timed else None
+    if outcome.late:
+        detail = f"no end within {outcome.deadline_s:g} s"
+        return SourceReport(name=outcome.name, status="timeout", detail=detail)
+    if outcome.error is not None:
+        detail = _where(outcome.error)
+        return SourceReport(name=outcome.name, status="crashed", duration_ms=duration_ms, detail=detail)
+    if isinstance(outcome.value, Probed):
+        status, detail = outcome.value.status, outcome.value.detail
+        return SourceReport(name=outcome.name, status=status, duration_ms=duration_ms, detail=detail)
+    return SourceReport(
+        name=outcome.name, status="ok" if outcome.value else "absent", duration_ms=duration_ms
+    )
+
+
+def _where(error: BaseException) -> str:
+    """
+    Return what a crash was and the innermost line that it came from.
+    """
+    place = ""
+    frame = error.__traceback__
+    while frame is not None:
+        file = frame.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
+        place = f" ({file}:{frame.tb_lineno})"
+        frame = frame.tb_next
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,147 @@
+"""
+The machine itself, asked once per question.
+
+A question that is asked twice in one run gets the same answer, and each has a deadline, so that a dead mount
+or a hanging driver is an answer (``timeout``) and not the end of the run.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from llmprobe.facts.answer import Answer, Platform
+from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, Asking
+from llmprobe.source import live_commands, live_files, live_http, live_registry
+from llmprobe.source.deadline import Workers
+from llmprobe.source.errors_as_answers import plain_text
+from llmprobe.source.live_nvml import Nvml
+from llmprobe.source.live_sysctl import Sysctl
+
+FILE_TIMEOUT_S = 1.0
+LIBRARY_TIMEOUT_S = 2.0
+NVML_INIT_TIMEOUT_S = 12.0
+"""Without persistence mode the driver sets every GPU up first, about a second each on large servers."""
+
+NVML_TIMEOUT_S = 3.0
+_SLACK_S = 0.5
+"""What a command or a connection is given beyond its own time limit before it counts as hanging."""
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.answer: Answer | None = None
+
+
+class LiveSource(Asking):
+    """
+    The machine that this program runs on. Safe to be asked by several threads; to be closed at the end.
+    """
+
+    this_machine = True
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._slots: dict[tuple[str, ...], _Slot] = {}
+        self._workers = Workers()
+        self._nvml = Nvml()
+        self._nvml_lock = threading.Lock()
+        self._nvml_hangs = False
+        self._sysctl = Sysctl()
+        self._sysctl_lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Let go of the NVIDIA library, unless a call into it still hangs.
+        """
+        if not self._nvml_hangs and self._nvml_lock.acquire(blocking=False):
+            try:
+                self._nvml.close()
+            finally:
+                self._nvml_lock.release()
+
+    @property
+    def platform(self) -> Platform:
+        if sys.platform == "win32":
+            import platform
+
+            machine, release = platform.machine(), platform.version()
+        else:
+            system = os.uname()
+            machine, release = system.machine, system.release
+        python = ".".join(map(str, sys.version_info[:3]))
+        return Platform(system=sys.platform, machine=machine, release=release, python=python)
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        with self._lock:
+            slot = self._slots.setdefault((method, *args), _Slot())
+        with slot.lock:
+            if slot.answer is None:
+                slot.answer = self._put(method, args, timeout_s)
+            return slot.answer
+
+    def _put(self, method: str, args: tuple[str, ...], timeout_s: float | None) -> Answer:
+        match method:
+            case "env":
+                value = os.environ.get(args[0])
+                return Answer(status="missing") if value is None else Answer(value=plain_text(value))
+            case "nvml":
+                return self._ask_nvml(args)
+            case "run":
+                seconds = timeout_s or RUN_TIMEOUT_S
+                return live_commands.run(args, seconds)
+            case "get":
+                seconds = timeout_s or GET_TIMEOUT_S
+                return self._within(seconds + _SLACK_S, lambda: live_http.get(args[0], seconds))
+            case "read":
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.read(args[0]))
+            case "list":
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.names(args[0]))
+            case "link":
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.link(args[0]))
+            case "sysctl":
+                with self._sysctl_lock:
+                    return self._sysctl.ask(args[0])
+            case "registry":
+                return self._within(LIBRARY_TIMEOUT_S, lambda: live_registry.ask(*args))
+            case "psutil":
+                from llmprobe.source import live_psutil
+
+                return self._within(LIBRARY_TIMEOUT_S, lambda: live_psutil.ask(args[0]))
+            case "cpuinfo":
+                from llmprobe.source import live_cpu
+
+                return self._within(LIBRARY_TIMEOUT_S, live_cpu.ask)
+            case _:
+                raise ValueError(f"no source is asked by {method!r}")
+
+    def _ask_nvml(self, args: tuple[str, ...]) -> Answer:
+        """
+        Ask one thing at a time; after a call that hangs, nothing more, for it may hold the library's lock.
+        """
+        function, handle, *numbers = args
+        seconds = NVML_INIT_TIMEOUT_S if function.startswith("nvmlInit") else NVML_TIMEOUT_S
+        with self._nvml_lock:
+            if self._nvml_hangs:
+                return Answer(status="timeout", detail="an earlier call into NVML still hangs")
+            numbers_asked = tuple(map(int, numbers))
+            answer = self._within(seconds, lambda: self._nvml.ask(function, handle or None, numbers_asked))
+            self._nvml_hangs = answer.status == "timeout"
+            return answer
+
+    def _within(self, seconds: float, task: Callable[[], Answer]) -> Answer:
+        try:
+            return self._workers.call(task, seconds)
+        except TimeoutError as error:
+            return Answer(status="timeout", detail=str(error))

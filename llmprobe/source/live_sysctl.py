@@ -1,0 +1,75 @@
+"""
+sysctl of macOS, through its command: many names at once, because starting it costs more than it does.
+"""
+
+import re
+import sys
+
+from llmprobe.facts.answer import Answer
+from llmprobe.source import live_commands
+
+_SYSTEM: str = sys.platform
+NAMES = (
+    "debug.iogpu.wired_limit",
+    "hw.cpufamily",
+    "hw.logicalcpu",
+    "hw.machine",
+    "hw.memsize",
+    "hw.memsize_usable",
+    "hw.model",
+    "hw.nperflevels",
+    "hw.optional.arm64",
+    "hw.optional.avx2_0",
+    "hw.pagesize",
+    "hw.perflevel0.logicalcpu",
+    "hw.perflevel0.physicalcpu",
+    "hw.perflevel1.logicalcpu",
+    "hw.perflevel1.physicalcpu",
+    "hw.physicalcpu",
+    "iogpu.wired_limit_mb",
+    "kern.hv_vmm_present",
+    "kern.memorystatus_level",
+    "kern.memorystatus_vm_pressure_level",
+    "kern.osproductversion",
+    "machdep.cpu.brand_string",
+    "sysctl.proc_translated",
+    "vm.pagesize",
+    "vm.swapusage",
+)
+_TIMEOUT_S = 2.0
+_LINE = re.compile(r"^([a-z][\w.]*): ?(.*)$", re.MULTILINE)
+
+
+class Sysctl:
+    """
+    What one command said of all names that are usually asked; another name is asked alone.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Answer] | None = None
+
+    def ask(self, name: str) -> Answer:
+        """
+        Return one value: a whole number as int, anything else as text.
+        """
+        if _SYSTEM != "darwin":
+            return Answer(status="missing", detail="not macOS")
+        if self._known is None:
+            self._known = _ask(NAMES)
+        if name not in self._known:
+            self._known.update(_ask((name,)))
+        return self._known[name]
+
+
+def _ask(names: tuple[str, ...]) -> dict[str, Answer]:
+    answer = live_commands.run(("sysctl", "-i", *names), _TIMEOUT_S)
+    if not answer.ok:
+        return dict.fromkeys(names, answer)
+    said = dict(_LINE.findall(answer.value["stdout"]))
+    return {name: _value(said.get(name)) for name in names}
+
+
+def _value(text: str | None) -> Answer:
+    if text is None:
+        return Answer(status="missing")
+    return Answer(value=int(text) if re.fullmatch(r"-?\d+", text) else text)

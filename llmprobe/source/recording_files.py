@@ -1,0 +1,67 @@
+"""
+Recordings in files: read whole with a limit on their size, written so that nothing is lost on the way.
+"""
+
+import os
+from pathlib import Path
+
+from llmprobe.errors import LlmprobeError, RecordingError
+from llmprobe.source.recording import Recording, decode, encode
+
+LARGEST_BYTES = 16 * 1024 * 1024
+
+
+def read_recording(path: str) -> Recording:
+    """
+    Return the recording in a file.
+
+    Raises:
+        RecordingError: it can't be read, is larger than ``LARGEST_BYTES``, or is no recording.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        raise RecordingError(f"{path} does not exist", hint="give the path of a recording") from None
+    except IsADirectoryError:
+        raise RecordingError(f"{path} is a directory", hint="give the path of a recording") from None
+    except (OSError, ValueError) as error:
+        raise RecordingError(
+            f"{path} can't be read: {_reason(error)}", hint="check its permissions"
+        ) from None
+    if len(content) > LARGEST_BYTES:
+        size = LARGEST_BYTES // 1024**2
+        raise RecordingError(
+            f"{path} is larger than {size} MiB, so it is no recording", hint="is it the right file?"
+        )
+    return decode(content, path)
+
+
+def write_recording(recording: Recording, path: str) -> None:
+    """
+    Write a recording that only its owner can read. It appears whole, or the file stays as it was.
+
+    Raises:
+        LlmprobeError: it can't be written there.
+    """
+    content = encode(recording).encode()
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.exists() and not target.is_file():
+            raise IsADirectoryError(21, "is no file that could be replaced")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+                file.write(content)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError) as error:
+        message = f"the recording can't be written to {path}: {_reason(error)}"
+        raise LlmprobeError(message, hint="choose another place with -o") from None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
