@@ -1,0 +1,156 @@
+"""
+Asking a source and remembering what was asked.
+
+Every probe asks through an ``Asker``, so that its facts can cite their answers as evidence, and so that a
+source that was denied, failed or timed out is named in the probe's report without any further code.
+"""
+
+from typing import Any, Literal
+
+from llmprobe.facts.answer import Answer, Platform, Source
+from llmprobe.facts.machine import Probed
+
+TROUBLE = ("denied", "failed", "timeout", "not_recorded")
+_NAMED = 4
+
+ProbedStatus = Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"]
+
+
+class Asker:
+    """
+    A source with a memory: every question put to it, by name, with its answer.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._asked: dict[str, Answer] = {}
+
+    @property
+    def platform(self) -> Platform:
+        return self._source.platform
+
+    def read(self, path: str) -> Answer:
+        return self._note(f"read:{path}", self._source.read(path))
+
+    def list(self, path: str) -> Answer:
+        return self._note(f"list:{path}", self._source.list(path))
+
+    def link(self, path: str) -> Answer:
+        return self._note(f"link:{path}", self._source.link(path))
+
+    def run(self, *argv: str, timeout_s: float = 2.0) -> Answer:
+        return self._note(f"run:{' '.join(argv)}", self._source.run(*argv, timeout_s=timeout_s))
+
+    def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
+        words = [function, *([] if handle is None else [handle]), *map(str, args)]
+        return self._note(f"nvml:{' '.join(words)}", self._source.nvml(function, handle, *args))
+
+    def psutil(self, function: str) -> Answer:
+        return self._note(f"psutil:{function}", self._source.psutil(function))
+
+    def cpuinfo(self) -> Answer:
+        return self._note("cpuinfo:", self._source.cpuinfo())
+
+    def sysctl(self, name: str) -> Answer:
+        return self._note(f"sysctl:{name}", self._source.sysctl(name))
+
+    def env(self, name: str) -> Answer:
+        return self._note(f"env:{name}", self._source.env(name))
+
+    def registry(self, key: str, name: str) -> Answer:
+        return self._note(f"registry:{key} {name}", self._source.registry(key, name))
+
+    def text(self, path: str) -> str | None:
+        """
+        Return the text of a file, or None where it could not be read.
+        """
+        return as_text(self.read(path))
+
+    def answered(self, *names: str) -> tuple[str, ...]:
+        """
+        Return those of the named questions that were asked, in the order given: evidence for a fact.
+        """
+        return tuple(name for name in names if name in self._asked)
+
+    def trouble(self) -> dict[str, Answer]:
+        """
+        Return the questions that were denied, failed, timed out or were never recorded.
+        """
+        return {name: answer for name, answer in self._asked.items() if answer.status in TROUBLE}
+
+    def probed(self, *, found: bool, status: ProbedStatus | None = None, **parts: Any) -> Probed:
+        """
+        Return what a probe found, with the status that its answers give it unless one is named.
+
+        Trouble beside something found is ``partial``; with nothing found it is the first trouble itself,
+        and without any trouble it is ``absent``.
+        """
+        trouble = self.trouble()
+        if status is None:
+            if not trouble:
+                status = "ok" if found else "absent"
+            elif found:
+                status = "partial"
+            else:
+                status = _of_trouble(next(iter(trouble.values())))
+        detail = parts.pop("detail", None) or _describe(trouble)
+        return Probed(status=status, detail=detail, **parts)
+
+    def _note(self, name: str, answer: Answer) -> Answer:
+        self._asked[name] = answer
+        return answer
+
+
+def as_text(answer: Answer) -> str | None:
+    """
+    Return the text of an answer, or None where it is not ok or no text.
+    """
+    return answer.value if answer.ok and isinstance(answer.value, str) else None
+
+
+def as_int(value: Any) -> int | None:
+    """
+    Return a whole number, also from decimal text; None for anything else, negative numbers included.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        return int(value) if value.isdecimal() else None
+    if isinstance(value, float):
+        value = int(value)
+    return value if isinstance(value, int) and value >= 0 else None
+
+
+def fields_of(answer: Answer) -> dict[str, Any]:
+    """
+    Return the object that an answer holds, empty where it is not ok or no object.
+    """
+    return answer.value if answer.ok and isinstance(answer.value, dict) else {}
+
+
+def items_of(answer: Answer) -> list[Any]:
+    """
+    Return the list that an answer holds, empty where it is not ok or no list.
+    """
+    return answer.value if answer.ok and isinstance(answer.value, list) else []
+
+
+def _of_trouble(answer: Answer) -> ProbedStatus:
+    match answer.status:
+        case "denied":
+            return "denied"
+        case "timeout":
+            return "timeout"
+        case "not_recorded":
+            return "not_recorded"
+        case _:
+            return "failed"
+
+
+def _describe(trouble: dict[str, Answer]) -> str | None:
+    if not trouble:
+        return None
+    named = [f"{name}: {answer.detail or answer.status}" for name, answer in list(trouble.items())[:_NAMED]]
+    more = len(trouble) - len(named)
+    return "; ".join(named) + (f"; and {more} more" if more else "")

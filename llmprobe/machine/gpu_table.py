@@ -1,0 +1,105 @@
+"""
+What the shipped table says of a GPU: memory, bandwidth, compute capability. Only ever a fallback for the
+device itself.
+
+The table is ``data/gpus.json``. A name alone is not enough where one name was sold with different memory,
+so that a row is chosen by the name and, where there are several, by the memory that the device reports.
+"""
+
+import re
+from functools import cache
+from typing import Literal
+
+import msgspec
+
+from llmprobe.data import table
+from llmprobe.units import MIB
+
+_NOISE = re.compile(r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]")
+_VGPU = re.compile(r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)-\d+[qcab]$")
+_CLOSE = 0.06
+
+
+class Gpu(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One row: a device as it is sold. ``memory_bytes`` is what the driver reports where that is known, else
+    nominal.
+
+    ``unified`` devices have no memory of their own. ``cores`` is Apple's GPU core count, ``ram_bytes``
+    unused there.
+    """
+
+    name: str
+    vendor: Literal["nvidia", "amd", "intel", "apple"]
+    source: str
+    confidence: str
+    memory_bytes: int | None = None
+    bandwidth_bytes_per_s: int | None = None
+    compute_capability: str | None = None
+    architecture: str | None = None
+    unified: bool = False
+    cores: int | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def usual_reserve(row: Gpu) -> int:
+    """
+    Return what the driver usually keeps of an idle device's memory, in bytes.
+
+    NVIDIA's reserve as NVML 2 names it on idle cards: 408 MiB of 8 GiB (RTX 2080 SUPER), 434 of 16 GiB (RTX
+    4080 SUPER), 435 of 22.5 GiB (A10G), 869 of 80 GiB (A100): a constant and a share.
+    """
+    return 0 if row.memory_bytes is None else 330 * MIB + row.memory_bytes // 150
+
+
+@cache
+def rows() -> tuple[Gpu, ...]:
+    """
+    Return every row of the table.
+    """
+    return msgspec.convert(table("gpus")["rows"], tuple[Gpu, ...])
+
+
+def simplified(name: str) -> str:
+    """
+    Return a name as it is compared: lower case, without maker, brand and brackets.
+    """
+    text = name.lower().replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
+    return " ".join(_NOISE.sub(" ", text).split())
+
+
+def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
+    """
+    Return the row of a device by the name that its driver gives it, or None: never a row of a similar name.
+
+    A vGPU profile (``GRID P40-24Q``) is looked up by its board.
+    """
+    board = _VGPU.match(name.lower())
+    wanted = simplified(board["board"] if board else name)
+    named = _index().get(wanted, ())
+    if not named:
+        return None
+    if total_bytes is None or board is not None:
+        return named[0] if len(named) == 1 else None
+    near = [row for row in named if row.memory_bytes is None or _distance(row, total_bytes) < _CLOSE]
+    return min(near, key=lambda row: _distance(row, total_bytes)) if near else None
+
+
+def named(name: str) -> tuple[Gpu, ...]:
+    """
+    Return all rows of one name, however they differ in memory.
+    """
+    return _index().get(simplified(name), ())
+
+
+@cache
+def _index() -> dict[str, tuple[Gpu, ...]]:
+    index: dict[str, tuple[Gpu, ...]] = {}
+    for row in rows():
+        for name in {simplified(each) for each in (row.name, *row.aliases)}:
+            index[name] = (*index.get(name, ()), row)
+    return index
+
+
+def _distance(row: Gpu, total_bytes: int) -> float:
+    return 0.0 if row.memory_bytes is None else abs(row.memory_bytes - total_bytes) / total_bytes

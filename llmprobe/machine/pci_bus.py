@@ -1,0 +1,58 @@
+"""
+The display devices on the PCI bus of a Linux system, as sysfs lists them, without waking any of them.
+
+Reads /sys/bus/pci/devices (https://docs.kernel.org/PCI/sysfs-pci.html). Reading these files does not resume
+a device that sleeps: the kernel answers them from its own records.
+
+Questions, in order:
+
+    list:/sys/bus/pci/devices
+    read:/sys/bus/pci/devices/<address>/class          of each device
+    read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03 (display, 3D, …)
+    read:/sys/bus/pci/devices/<address>/device         of the same
+"""
+
+import msgspec
+
+from llmprobe.machine.asking import Asker, items_of
+
+PCI = "/sys/bus/pci/devices"
+_DISPLAY = "0x03"
+
+
+class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A display device: its address (``0000:01:00.0``), and vendor, device and class as sysfs writes them
+    (``0x10de``).
+    """
+
+    address: str
+    vendor: str | None
+    device: str | None
+    device_class: str
+
+    @property
+    def path(self) -> str:
+        return f"{PCI}/{self.address}"
+
+
+def display_devices(ask: Asker) -> tuple[PciDevice, ...]:
+    """
+    Return the display devices in the order of their addresses, which is also NVML's order.
+    """
+    found = []
+    for address in items_of(ask.list(PCI)):
+        device_class = ask.text(f"{PCI}/{address}/class")
+        if device_class is None or not device_class.startswith(_DISPLAY):
+            continue
+        vendor = ask.text(f"{PCI}/{address}/vendor")
+        device = ask.text(f"{PCI}/{address}/device")
+        found.append(
+            PciDevice(
+                address=str(address).lower(),
+                vendor=vendor.strip() if vendor else None,
+                device=device.strip() if device else None,
+                device_class=device_class.strip(),
+            )
+        )
+    return tuple(sorted(found, key=lambda each: each.address))

@@ -1,0 +1,129 @@
+"""
+The instances of a device that MIG divides: each is an accelerator with its own memory, the parent is none.
+
+https://docs.nvidia.com/datacenter/tesla/mig-user-guide/. An instance has the handle ``<device>/<position>``.
+"""
+
+import re
+
+from llmprobe.facts.machine import Accelerator, Basis, Partition
+from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.gpu_table import Gpu, lookup
+from llmprobe.machine.probes.nvidia.device import Found, Identity, architecture_of, ask_bandwidth
+from llmprobe.machine.probes.nvidia.errors import words
+from llmprobe.machine.probes.nvidia.memory import ask_holders, ask_memory, pool_of
+
+_PROFILE = re.compile(r"MIG (\S+)$")
+_MOST_INSTANCES = 7
+_SLICES = 8
+
+
+def mig_enabled(ask: Asker, handle: str) -> bool:
+    """
+    Return whether the device is divided now; a mode that only waits for a reset does not count.
+    """
+    return items_of(ask.nvml("nvmlDeviceGetMigMode", handle))[:1] == [1]
+
+
+def ask_instances(ask: Asker, handle: str, who: Identity, *, driver: str | None) -> list[Found]:
+    """
+    Return the instances of a device, or the device itself as one that cannot be used where it has none.
+    """
+    most = as_int(ask.nvml("nvmlDeviceGetMaxMigDeviceCount", handle).value)
+    row = lookup(who.name)
+    whole_bandwidth, _, how = ask_bandwidth(ask, handle, row)
+    instances = []
+    for position in range(_MOST_INSTANCES if most is None else most):
+        inner = f"{handle}/{position}"
+        if ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", inner).ok:
+            instances.append(_instance(ask, inner, who, driver, row, whole_bandwidth, how))
+    if instances:
+        return instances
+    accelerator = Accelerator(
+        id="gpu",
+        vendor="nvidia",
+        name=who.name,
+        backend="cuda",
+        usable=False,
+        why_not="it is in MIG mode and has no instance that this system can use",
+        index=int(handle),
+        uuid=who.uuid,
+        pci=who.pci,
+        driver=driver,
+        compute_capability=who.compute_capability,
+        evidence=(f"nvml:nvmlDeviceGetMigMode {handle}",),
+    )
+    return [Found(slot=int(handle), slot_uuid=who.uuid, accelerator=accelerator)]
+
+
+def _instance(
+    ask: Asker,
+    inner: str,
+    parent: Identity,
+    driver: str | None,
+    row: Gpu | None,
+    whole_bandwidth: int | None,
+    how: str | None,
+) -> Found:
+    name = as_text(ask.nvml("nvmlDeviceGetName", inner))
+    uuid = as_text(ask.nvml("nvmlDeviceGetUUID", inner))
+    instance_id = as_int(ask.nvml("nvmlDeviceGetGpuInstanceId", inner).value)
+    attributes = fields_of(ask.nvml("nvmlDeviceGetAttributes_v2", inner))
+    memory = ask_memory(ask, inner)
+    holders = ask_holders(ask, inner) if memory.total_bytes is not None else ()
+    match = _PROFILE.search(name or "")
+    profile = match.group(1) if match else _profile(attributes)
+    pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None
+    bandwidth, basis, share = _share(whole_bandwidth, how, memory.total_bytes, row)
+    trouble = memory.trouble
+    accelerator = Accelerator(
+        id="gpu",
+        vendor="nvidia",
+        name=f"{parent.name} MIG {profile}" if profile else f"{parent.name} MIG",
+        backend="cuda",
+        pools=("vram",) if pool else (),
+        usable=pool is not None,
+        why_not=None
+        if pool
+        else f"its memory could not be read: {words(trouble) if trouble else 'the driver gives no figure'}",
+        index=int(inner.split("/")[0]),
+        uuid=uuid,
+        pci=parent.pci,
+        driver=driver,
+        compute_capability=parent.compute_capability,
+        architecture=architecture_of(parent.compute_capability),
+        bandwidth_bytes_per_s=bandwidth,
+        bandwidth_basis=basis,
+        bandwidth_how=share,
+        partition=Partition(
+            kind="mig",
+            profile=profile,
+            parent_name=parent.name,
+            parent_uuid=parent.uuid,
+            instance_id=instance_id,
+        ),
+        evidence=ask.answered(f"nvml:nvmlDeviceGetName {inner}", *memory.evidence),
+    )
+    return Found(slot=int(inner.split("/")[0]), slot_uuid=parent.uuid, accelerator=accelerator, pool=pool)
+
+
+def _profile(attributes: dict[str, object]) -> str | None:
+    """
+    Return the profile's name from its attributes: ``3g.40gb`` has three compute slices and about 40 GB.
+    """
+    slices = as_int(attributes.get("gpuInstanceSliceCount"))
+    megabytes = as_int(attributes.get("memorySizeMB"))
+    return f"{slices}g.{round(megabytes / 1024)}gb" if slices and megabytes else None
+
+
+def _share(
+    whole: int | None, how: str | None, total_bytes: int | None, row: Gpu | None
+) -> tuple[int | None, Basis | None, str | None]:
+    """
+    Return the bandwidth of an instance: the eighths of the memory that it has are also eighths of the
+    channels.
+    """
+    if whole is None or total_bytes is None or row is None or row.memory_bytes is None:
+        return None, None, None
+    slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
+    return whole * slices // _SLICES, "assumed", f"{slices} of {_SLICES} memory slices of {how}"

@@ -1,0 +1,148 @@
+"""
+Which of the devices a CUDA program would see and in which order, and the ids that follow from it.
+
+A device that cannot be used keeps its place, so that the trouble of one does not rename the others. Devices
+that CUDA_VISIBLE_DEVICES hides come last.
+"""
+
+import msgspec
+
+from llmprobe.facts.machine import Accelerator, MemoryPool, Observation
+from llmprobe.machine.asking import Asker, as_text
+from llmprobe.machine.probes.nvidia.device import Found, hide
+from llmprobe.machine.probes.nvidia.visible import Visible, parse_cuda_visible_devices
+
+HIDDEN = "hidden by CUDA_VISIBLE_DEVICES"
+_VARIABLE = "env:CUDA_VISIBLE_DEVICES"
+_ORDER = "env:CUDA_DEVICE_ORDER"
+
+
+class Numbered(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The devices with their ids, their pools, and what rules need beside them.
+    """
+
+    accelerators: tuple[Accelerator, ...] = ()
+    pools: tuple[MemoryPool, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+def number(ask: Asker, found: list[Found]) -> Numbered:
+    """
+    Return the devices numbered as CUDA would number them.
+    """
+    if not found:
+        return Numbered()
+    answer = ask.env("CUDA_VISIBLE_DEVICES")
+    text = as_text(answer)
+    seen: list[Observation] = []
+    if text is None:
+        ordered = _one_instance(found)
+    else:
+        ordered, visible = _by_variable(found, text)
+        value = {"value": text, "invalid": visible.invalid}
+        seen.append(Observation(name="nvidia.cuda_visible_devices", value=value, evidence=(_VARIABLE,)))
+    seen.extend(_order(ask, found, text))
+    accelerators, pools = [], []
+    for place, each in enumerate(ordered):
+        pool_id = f"vram{place}"
+        own = tuple(pool_id if pool == "vram" else pool for pool in each.accelerator.pools)
+        accelerator = msgspec.structs.replace(each.accelerator, id=f"gpu{place}", pools=own)
+        accelerators.append(accelerator)
+        if each.pool is not None:
+            pool = msgspec.structs.replace(each.pool, id=pool_id)
+            pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not or "not usable"))
+    seen.extend(_beside(ordered))
+    return Numbered(accelerators=tuple(accelerators), pools=tuple(pools), observations=tuple(seen))
+
+
+def _one_instance(found: list[Found]) -> list[Found]:
+    """
+    Leave usable what CUDA shows when nothing is chosen: the undivided devices, or else the first MIG
+    instance.
+    """
+    whole = any(each.accelerator.usable and each.accelerator.partition is None for each in found)
+    taken = whole
+    left = []
+    for each in found:
+        partition = each.accelerator.partition
+        if partition is None or partition.kind != "mig" or not each.accelerator.usable:
+            left.append(each)
+        elif taken:
+            uuid = each.accelerator.uuid or "its UUID"
+            left.append(
+                _unusable(
+                    each, f"CUDA shows a program one MIG instance: choose it by CUDA_VISIBLE_DEVICES={uuid}"
+                )
+            )
+        else:
+            taken = True
+            left.append(each)
+    return left
+
+
+def _by_variable(found: list[Found], text: str) -> tuple[list[Found], Visible]:
+    slots: list[list[Found]] = []
+    for each in found:
+        if not each.reachable:
+            continue
+        if slots and slots[-1][0].slot == each.slot:
+            slots[-1].append(each)
+        else:
+            slots.append([each])
+    instances = [each for each in found if _is_instance(each)]
+    uuids = [slot[0].slot_uuid for slot in slots] + [each.accelerator.uuid for each in instances]
+    visible = parse_cuda_visible_devices(text, uuids, numbered=len(slots))
+    chosen = [
+        slots[place][0] if place < len(slots) else instances[place - len(slots)] for place in visible.order
+    ]
+    first_instance = next((each for each in chosen if _is_instance(each)), None)
+    if first_instance is not None:
+        chosen = [first_instance]
+    rest = [each for each in found if not any(each is one for one in chosen)]
+    hidden = [_unusable(each, HIDDEN) if each.accelerator.usable else each for each in rest]
+    return [*chosen, *hidden], visible
+
+
+def _order(ask: Asker, found: list[Found], text: str | None) -> tuple[Observation, ...]:
+    """
+    Say so where CUDA's own order (the fastest first) need not be the order on the bus, which NVML follows.
+    """
+    names = {each.accelerator.name for each in found if each.reachable and not _is_instance(each)}
+    if len(names) < 2:
+        return ()
+    if as_text(ask.env("CUDA_DEVICE_ORDER")) == "PCI_BUS_ID":
+        return ()
+    by_uuid = text is not None and text.strip().startswith(("GPU-", "MIG-"))
+    if by_uuid:
+        return ()
+    return (Observation(name="nvidia.order_uncertain", value=sorted(names), evidence=(_ORDER,)),)
+
+
+def _beside(ordered: list[Found]) -> list[Observation]:
+    """
+    Return size of the PCI window and error correction by the device's own index, which numbering leaves alone.
+    """
+    bar1 = {str(each.slot): each.bar1_bytes for each in ordered if each.bar1_bytes is not None}
+    ecc = {str(each.slot): each.ecc for each in ordered if each.ecc is not None}
+    seen = []
+    if bar1:
+        evidence = tuple(
+            f"nvml:nvmlDeviceGetBAR1MemoryInfo {each.slot}" for each in ordered if each.bar1_bytes is not None
+        )
+        seen.append(Observation(name="nvidia.bar1_bytes", value=bar1, evidence=evidence))
+    if ecc:
+        evidence = tuple(f"nvml:nvmlDeviceGetEccMode {each.slot}" for each in ordered if each.ecc is not None)
+        seen.append(Observation(name="nvidia.ecc", value=ecc, evidence=evidence))
+    return seen
+
+
+def _is_instance(found: Found) -> bool:
+    partition = found.accelerator.partition
+    return partition is not None and partition.kind == "mig"
+
+
+def _unusable(found: Found, why_not: str) -> Found:
+    return msgspec.structs.replace(
+        found, accelerator=msgspec.structs.replace(found.accelerator, usable=False, why_not=why_not)
+    )

@@ -1,0 +1,153 @@
+"""
+NVIDIA devices that NVML tells nothing about: lost, asleep, without a driver, or on a Jetson without the
+library.
+"""
+
+from typing import Any
+
+import msgspec
+
+from llmprobe.facts.machine import Accelerator, Limit, MemoryPool
+from llmprobe.machine.asking import Asker
+from llmprobe.machine.gpu_table import Gpu, lookup, usual_reserve
+from llmprobe.machine.pci_bus import PciDevice
+from llmprobe.machine.probes.nvidia.device import Found, architecture_of
+from llmprobe.machine.probes.nvidia.presence import (
+    TREE_COMPATIBLE,
+    TREE_MODEL,
+    Presence,
+    parse_gpu_information,
+)
+
+
+def unreached(
+    ask: Asker,
+    index: int,
+    address: str | None,
+    why_not: str,
+    driver: str | None,
+    *,
+    name: str | None = None,
+    uuid: str | None = None,
+) -> Found:
+    """
+    Return a device that NVML counts and cannot tell of: it is listed, never dropped.
+    """
+    facts = _information(ask, address) if name is None else {}
+    accelerator = Accelerator(
+        id="gpu",
+        vendor="nvidia",
+        name=name or facts.get("Model") or "NVIDIA GPU",
+        backend="cuda",
+        usable=False,
+        why_not=why_not,
+        index=index,
+        uuid=uuid or facts.get("GPU UUID"),
+        pci=address,
+        driver=driver,
+        evidence=(f"nvml:nvmlDeviceGetHandleByIndex_v2 {index}",),
+    )
+    return Found(slot=index, accelerator=accelerator, reachable=False)
+
+
+def from_pci(
+    ask: Asker,
+    presence: Presence,
+    why_not: str | None,
+    *,
+    devices: tuple[PciDevice, ...] | None = None,
+) -> list[Found]:
+    """
+    Return the devices on the PCI bus by what the kernel says of them.
+
+    With ``why_not`` None they are asleep and not to be woken: usable, with the memory that the table gives
+    their name.
+    """
+    chosen = presence.devices if devices is None else devices
+    found = []
+    for place, device in enumerate(chosen, start=len(presence.devices) - len(chosen)):
+        facts = _information(ask, device.address)
+        name = facts.get("Model") or f"NVIDIA GPU ({device.device or 'unknown device'})"
+        reason = why_not
+        if presence.drivers.get(device.address) == "vfio-pci":
+            reason = "it is lent to a virtual machine (vfio-pci)"
+        accelerator = Accelerator(
+            id="gpu",
+            vendor="nvidia",
+            name=name,
+            backend="cuda",
+            usable=False,
+            why_not=reason,
+            uuid=facts.get("GPU UUID"),
+            pci=device.address,
+            evidence=(f"read:{device.path}/vendor",),
+        )
+        each = Found(slot=place, accelerator=accelerator, reachable=False)
+        found.append(each if reason is not None else _asleep(each, lookup(name)))
+    return found
+
+
+def from_tree(board: str) -> list[Found]:
+    """
+    Return the device of a Jetson whose system has no NVML (JetPack 5): it computes in the host's memory.
+    """
+    row = lookup(board)
+    accelerator = Accelerator(
+        id="gpu",
+        vendor="nvidia",
+        name=board,
+        backend="cuda",
+        pools=("ram",),
+        integrated=True,
+        evidence=(f"read:{TREE_COMPATIBLE}", f"read:{TREE_MODEL}"),
+        **_declared(row),
+    )
+    return [Found(slot=0, accelerator=accelerator)]
+
+
+def _asleep(found: Found, row: Gpu | None) -> Found:
+    if row is None or row.memory_bytes is None:
+        asleep = msgspec.structs.replace(
+            found.accelerator, why_not="it is asleep, and its memory is not known without waking it"
+        )
+        return msgspec.structs.replace(found, accelerator=asleep)
+    reserve = usual_reserve(row)
+    pool = MemoryPool(
+        id="vram",
+        kind="vram",
+        total_bytes=row.memory_bytes,
+        free_bytes=row.memory_bytes - reserve,
+        budget_bytes=row.memory_bytes - reserve,
+        limits=(
+            Limit(
+                by="driver-reserve", bytes=reserve, detail="what the driver usually keeps", basis="declared"
+            ),
+        ),
+        basis="declared",
+        evidence=found.accelerator.evidence,
+    )
+    accelerator = msgspec.structs.replace(found.accelerator, usable=True, pools=("vram",), **_declared(row))
+    return msgspec.structs.replace(found, accelerator=accelerator, pool=pool, reachable=True)
+
+
+def _declared(row: Gpu | None) -> dict[str, Any]:
+    if row is None:
+        return {}
+    bandwidth = row.bandwidth_bytes_per_s
+    return {
+        "compute_capability": row.compute_capability,
+        "architecture": architecture_of(row.compute_capability),
+        "bandwidth_bytes_per_s": bandwidth,
+        "bandwidth_basis": "declared" if bandwidth else None,
+        "bandwidth_how": f"table: {row.name} ({row.source})" if bandwidth else None,
+    }
+
+
+def _information(ask: Asker, address: str | None) -> dict[str, str]:
+    """
+    Return what the kernel module says of a device, which it does without NVML and without waking it.
+    """
+    if address is None or ask.platform.system != "linux":
+        return {}
+    text = ask.text(f"/proc/driver/nvidia/gpus/{address}/information")
+    return parse_gpu_information(text) if text else {}

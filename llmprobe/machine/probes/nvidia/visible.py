@@ -1,0 +1,61 @@
+"""
+What CUDA_VISIBLE_DEVICES leaves of the devices, by CUDA's own rules.
+
+https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables: the list is read from the
+left and ends at the first entry that names no device; a device named twice leaves none; numbers and UUIDs
+are not mixed.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+_LEADING = re.compile(r"\s*([+-]?\d+)")
+
+
+class Visible(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The positions that stay visible, in the order in which CUDA numbers them, and the entry that ended the
+    list.
+    """
+
+    order: tuple[int, ...]
+    invalid: str | None = None
+
+
+def parse_cuda_visible_devices(text: str, uuids: Sequence[str | None], *, numbered: int) -> Visible:
+    """
+    Return which of the devices (by position, each with its UUID where known) CUDA would show.
+
+    Empty text means none. Only the first ``numbered`` positions can be named by number, which is taken from
+    leading digits. A UUID may be shortened to any beginning that only one device has.
+    """
+    chosen: list[int] = []
+    by_number: bool | None = None
+    for entry in text.split(","):
+        token = entry.strip()
+        number = _LEADING.match(token)
+        if by_number is None:
+            by_number = number is not None
+        position = _by_number(number, numbered) if by_number else _by_uuid(token, uuids)
+        if position is None:
+            return Visible(order=tuple(chosen), invalid=token if token not in ("", "-1") else None)
+        if position in chosen:
+            return Visible(order=(), invalid=token)
+        chosen.append(position)
+    return Visible(order=tuple(chosen))
+
+
+def _by_number(number: re.Match[str] | None, count: int) -> int | None:
+    if number is None:
+        return None
+    position = int(number.group(1))
+    return position if 0 <= position < count else None
+
+
+def _by_uuid(token: str, uuids: Sequence[str | None]) -> int | None:
+    if not token.startswith(("GPU-", "MIG-")):
+        return None
+    matches = [place for place, uuid in enumerate(uuids) if uuid is not None and uuid.startswith(token)]
+    return matches[0] if len(matches) == 1 else None
