@@ -162,19 +162,19 @@ def _run(source: Source, outcome: _Outcome) -> None:
 
 
 def _report(outcome: _Outcome, *, timed: bool) -> SourceReport:
-    duration_ms = outcome.duration_ms if timed else None
     if outcome.late:
         detail = f"no end within {outcome.deadline_s:g} s"
         return SourceReport(name=outcome.name, status="timeout", detail=detail)
-    if outcome.error is not None:
-        detail = _where(outcome.error)
-        return SourceReport(name=outcome.name, status="crashed", duration_ms=duration_ms, detail=detail)
-    if isinstance(outcome.value, Probed):
-        status, detail = outcome.value.status, outcome.value.detail
-        return SourceReport(name=outcome.name, status=status, duration_ms=duration_ms, detail=detail)
-    return SourceReport(
-        name=outcome.name, status="ok" if outcome.value else "absent", duration_ms=duration_ms
+    report = SourceReport(
+        name=outcome.name,
+        status="ok" if outcome.value else "absent",
+        duration_ms=outcome.duration_ms if timed else None,
     )
+    if outcome.error is not None:
+        return msgspec.structs.replace(report, status="crashed", detail=_where(outcome.error))
+    if isinstance(outcome.value, Probed):
+        return msgspec.structs.replace(report, status=outcome.value.status, detail=outcome.value.detail)
+    return report
 
 
 def _where(error: BaseException) -> str:

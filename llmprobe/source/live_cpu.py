@@ -2,7 +2,7 @@
 py-cpuinfo's answer, without the step that counts clock ticks for a second and without needless commands.
 
 ``cpuinfo.get_cpu_info()`` starts a Python of its own and takes 1.2 s. Its readers of single sources are
-private functions, so the version of py-cpuinfo is pinned (9.0.0), and each system asks only those that know it.
+private functions, so the version of py-cpuinfo is pinned (9.0.0); each system asks only those that know it.
 """
 
 import sys

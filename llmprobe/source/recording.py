@@ -1,5 +1,5 @@
 """
-The format of a recorded machine: ``llmprobe.recording/1``, one JSON document, sorted, to be read and compared.
+The format of a recorded machine, ``llmprobe.recording/1``: one JSON document, sorted, to be read and compared.
 
 An answer that is ok is its value, unless that is itself an object with a ``status``; any other answer is an
 object with one. A file of several lines is a list of lines. Questions are kept by area:
