@@ -12,13 +12,11 @@ from math import log2
 
 import msgspec
 
-from llmprobe.facts.plan import Wishes
-
 DIVERGENCE_THAT_SHOWS = 0.05
 """Nats per token. Q4_K_M of an 8B model (0.028) is under it, Q3_K_M (0.084) is over it."""
 
-COMFORTABLE_TOKENS_PER_S = 20.0
-"""About three times the speed at which people read."""
+COMFORTABLE_TOKENS_PER_S = 15.0
+"""About twice the speed at which people read."""
 
 SPEED_BEYOND_COMFORT = 0.02
 """What a doubling beyond the comfortable speed is worth."""
@@ -34,21 +32,21 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PRIORITIES = {
-    "balanced": Weights(loss=0.5),
+    "balanced": Weights(loss=0.6),
     "quality": Weights(loss=8.0),
     "speed": Weights(loss=0.05, beyond_comfort=0.6),
-    "context": Weights(loss=0.5),
+    "context": Weights(loss=0.6),
 }
 
 # An unmeasured file type counts as the worst usable one: it wins only where nothing else fits.
 UNKNOWN_DIVERGENCE = 0.6
 
 
-def utility(tokens_per_s: float, divergence: float | None, wishes: Wishes) -> float:
+def utility(tokens_per_s: float, divergence: float | None, priority: str) -> float:
     """
-    Return how good a choice is for these wishes; only differences between choices mean anything.
+    Return how good a choice is for a priority; only differences between choices mean anything.
     """
-    weights = PRIORITIES[wishes.priority]
+    weights = PRIORITIES[priority]
     comfortable = min(tokens_per_s, COMFORTABLE_TOKENS_PER_S)
     value = log2(max(comfortable, 1e-3))
     if tokens_per_s > COMFORTABLE_TOKENS_PER_S:

@@ -10,7 +10,6 @@ from llmprobe.advise.balance import utility
 from llmprobe.advise.quality import quality
 from llmprobe.advise.search import Misfit, Placed, place
 from llmprobe.advise.site import Site
-from llmprobe.estimate.activity import shares
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.speed import Share, generation_speed
 from llmprobe.facts.plan import Device, Quality, Rejected, Speed, Wishes, Workload
@@ -101,7 +100,7 @@ def _fitting(
     estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
 ) -> Iterator[Candidate]:
     for cache_k, cache_v in _cache_types(wishes):
-        whole = False
+        fits = whole = False
         for devices in site.device_sets:
             if whole and not devices:
                 continue
@@ -112,12 +111,13 @@ def _fitting(
                 workload = _longest(estimator, quant, workload, devices, site)
             result = place(estimator, quant, workload, devices, site)
             if isinstance(result, Placed):
+                fits = True
                 whole = whole or result.placement.gpu_layers == estimator.total_layers
                 yield _candidate(estimator, site, wishes, quant, workload, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
-        if whole and not wishes.max_ctx:
-            # Everything is on GPUs with this cache: a smaller cache type would only lose quality.
+        if fits and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
+            # The cache is made smaller only where that is what it takes to fit, or what was asked for.
             return
 
 
@@ -151,14 +151,8 @@ def _longest(
 def _candidate(
     estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
 ) -> Candidate:
-    read = shares(
-        estimator,
-        quant,
-        workload,
-        placed.placement,
-        ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s,
-    )
-    speed = generation_speed(read, moe=estimator.is_moe)
+    read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    speed = generation_speed(read, moe=estimator.is_moe, quant=quant)
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -167,7 +161,9 @@ def _candidate(
         native=quant == estimator.model.published_quant,
     )
     ranking = (
-        speed if speed.generation_tokens_per_s else generation_speed(_assumed(read), moe=estimator.is_moe)
+        speed
+        if speed.generation_tokens_per_s
+        else generation_speed(_assumed(read), moe=estimator.is_moe, quant=quant)
     )
     tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
     return Candidate(
@@ -177,7 +173,7 @@ def _candidate(
         speed=speed,
         ranking_speed=tokens_per_s,
         quality=loss,
-        utility=utility(tokens_per_s, loss.value, wishes),
+        utility=utility(tokens_per_s, loss.value, wishes.priority),
     )
 
 

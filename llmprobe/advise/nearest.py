@@ -1,12 +1,12 @@
 """
-When nothing fits: what is missing, and the nearest thing that would fit.
+When nothing fits, or only what hardly serves: what is missing, and the nearest thing that would do.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.candidates import CONTEXT_STEP, find
+from llmprobe.advise.candidates import CONTEXT_STEP, find, quants_for
 from llmprobe.advise.search import Misfit
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
@@ -30,13 +30,13 @@ def nearest(
     Return sentences: the quantization that misses least, a context or a smaller model that would fit.
     """
     said: list[str] = []
-    if misfits:
+    if len(misfits) == len(quants_for(estimator, wishes)):
         quant = min(misfits, key=lambda name: misfits[name].missing_bytes)
         missing = format_bytes(misfits[quant].missing_bytes)
         said.append(f"{quant} misses least: {missing} more would have to be free")
-    shorter = _shorter(estimator, site, wishes, ctx_size)
-    if shorter is not None:
-        said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
+        shorter = _shorter(estimator, site, wishes, ctx_size)
+        if shorter is not None:
+            said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
     smaller = _smaller(site, wishes, ctx_size, relatives)
     if smaller is not None:
         said.append(f"{smaller[0].name} ({smaller[0].id}) would fit as {smaller[1]}")

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from llmprobe.advise.balance import utility
 from llmprobe.advise.candidates import Candidate, find
 from llmprobe.advise.nearest import nearest
+from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import reasons
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
@@ -22,9 +24,17 @@ from llmprobe.facts.plan import (
     Rejected,
     Wishes,
 )
+from llmprobe.model.quants import file_type
 from llmprobe.units import format_bytes
 
-Command = Callable[[Choice, ModelSpec], str]
+Command = Callable[[Choice, ModelSpec, str | None], str]
+"""Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""
+
+WORTH_SHOWING = 1.1
+"""How many times faster a choice must be to be shown as the faster one."""
+
+HEAVY_LOSS = 0.25
+"""Divergence from which a smaller model with less loss is named beside the choice."""
 
 DEFAULT_CONTEXT = 8192
 """Tokens, where none was asked for and the model was trained for at least as many."""
@@ -54,7 +64,7 @@ def recommend(
     site = survey(snapshot, wishes)
     notes.extend(site.notes)
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
-    wanted = _constrained(candidates, wishes, rejected)
+    wanted = _constrained(candidates, wishes, model.parameters, rejected)
     shown = _shown(wanted, wishes)
     choices = tuple(
         _choice(estimator, site, label, candidate, wanted, commands, model) for label, candidate in shown
@@ -75,7 +85,11 @@ def recommend(
         wishes=msgspec.structs.replace(wishes, ctx_size=ctx_size),
         choices=choices,
         rejected=tuple(rejected),
-        nearest=() if choices else nearest(estimator, site, wishes, ctx_size, misfits, relatives),
+        nearest=(
+            nearest(estimator, site, wishes, ctx_size, misfits, relatives)
+            if not wanted or (_loss(wanted[0]) >= HEAVY_LOSS)
+            else ()
+        ),
         findings=tuple(one for one in snapshot.findings if one.severity != "note"),
         notes=tuple(notes),
     )
@@ -100,11 +114,16 @@ def _context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
     return ctx_size
 
 
-def _constrained(candidates: list[Candidate], wishes: Wishes, rejected: list[Rejected]) -> list[Candidate]:
+def _constrained(
+    candidates: list[Candidate], wishes: Wishes, parameters: int, rejected: list[Rejected]
+) -> list[Candidate]:
     """
     Return the candidates that keep the constraints, not dominated by another, best first.
     """
     kept: list[Candidate] = []
+    floor = None
+    if wishes.min_quality is not None:
+        floor = quality(file_type(wishes.min_quality).name, parameters).value
     for candidate in candidates:
         speed = candidate.speed.generation_tokens_per_s
         if wishes.min_speed is not None and (speed is None or speed.likely < wishes.min_speed):
@@ -114,6 +133,10 @@ def _constrained(candidates: list[Candidate], wishes: Wishes, rejected: list[Rej
                     what=candidate.quant, why=f"{seen}, {wishes.min_speed:g} were asked for (--min-speed)"
                 )
             )
+            continue
+        if floor is not None and _loss(candidate) > floor:
+            why = f"{candidate.quality.words}, more than {wishes.min_quality} loses (--min-quality)"
+            rejected.append(Rejected(what=candidate.quant, why=why))
             continue
         kept.append(candidate)
     kept = [one for one in kept if not any(_dominates(other, one) for other in kept)]
@@ -158,14 +181,15 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     finest = min(ranked, key=_loss)
     if _loss(finest) < _loss(best):
         add("best quality", finest)
-    quickest = max(ranked, key=lambda one: one.ranking_speed)
-    if quickest.ranking_speed > best.ranking_speed:
-        add("fastest", quickest)
+    quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, "speed"))
+    if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
+        add("faster", quick)
     longest = max(ranked, key=lambda one: one.workload.ctx_size)
     if longest.workload.ctx_size > best.workload.ctx_size:
         add("longest context", longest)
     for candidate in ranked:
-        add("alternative", candidate)
+        if all(candidate.quant != other.quant for _, other in shown):
+            add("alternative", candidate)
     return shown
 
 
@@ -179,6 +203,8 @@ def _choice(
     model: ModelSpec,
 ) -> Choice:
     placement, workload = candidate.placed.placement, candidate.workload
+    backend = placement.devices[0].backend if placement.devices else None
+    everything = len(site.device_sets[0])
     estimate = estimator.estimate(
         candidate.quant,
         workload,
@@ -205,11 +231,16 @@ def _choice(
         quality=candidate.quality,
         reasons=reasons(estimator, site, candidate, ranked),
         commands={},
-        ubatch_size=workload.ubatch_size,
+        batch_size=estimate.settings.batch_size,
+        ubatch_size=estimate.settings.ubatch_size,
+        use_devices=tuple(device.id for device in placement.devices)
+        if len(placement.devices) < everything
+        else None,
+        environment=site.environment(placement.devices),
         download_bytes=None if model.path else estimator.tensor_bytes(candidate.quant),
     )
     return msgspec.structs.replace(
-        choice, commands={engine: command(choice, model) for engine, command in commands.items()}
+        choice, commands={engine: command(choice, model, backend) for engine, command in commands.items()}
     )
 
 

@@ -62,7 +62,7 @@ def place(
         return everything
     # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
     if estimator.is_moe:
-        all_experts = estimator.moe_layers[-1] + 1
+        all_experts = estimator.moe_layers
         experts = _least(1, all_experts, lambda count: _gpus_fit(attempt(total, count)))
         if experts is not None:
             return attempt(total, experts)

@@ -44,6 +44,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     reserve_bytes: int
     ram_bandwidth_bytes_per_s: int | None
     notes: tuple[str, ...] = ()
+    instances: dict[str, str] = {}
+
+    def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
+        """
+        Return what makes CUDA see these devices, where they are instances of a divided one.
+        """
+        chosen = [self.instances[device.id] for device in devices if device.id in self.instances]
+        return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
 
     @property
     def unified(self) -> bool:
@@ -112,6 +120,11 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         reserve_bytes=reserve,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
         notes=tuple(notes),
+        instances={
+            device.id: accelerator.uuid
+            for accelerator, device in devices
+            if _is_mig(accelerator) and accelerator.uuid
+        },
     )
 
 

@@ -31,7 +31,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     layers: int
 
 
-def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
+def generation_speed(shares: Sequence[Share], *, moe: bool, quant: str = "Q4_K_M") -> Speed:
     """
     Return tokens per second at a short context, or why they are unknown.
 
@@ -49,7 +49,8 @@ def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
             read = f"{share.active_bytes / 1e9:.1f} GB per token are read there"
             return _unknown(f"the memory bandwidth {what} is unknown, and {read}")
         row = speed_class(share.backend, share.bandwidth_bytes_per_s, moe=moe)
-        seconds = share.active_bytes / (share.bandwidth_bytes_per_s * row["efficiency"])
+        efficiency = row["efficiency"] * quant_efficiency(quant, share.backend)
+        seconds = share.active_bytes / (share.bandwidth_bytes_per_s * efficiency)
         seconds += share.layers * row["per_layer_us"] * 1e-6
         likely += seconds
         slow += seconds / row["low"]
@@ -57,7 +58,7 @@ def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
         rows = f"{row['rows']} measured rows" if row["rows"] >= _FEW_ROWS else "assumed, too few rows"
         parts.append(
             f"{share.active_bytes / 1e9:.2f} GB per token from {share.device}"
-            f" at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {row['efficiency']:.2f}"
+            f" at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {efficiency:.2f}"
             f" + {share.layers} layers x {row['per_layer_us']} µs ({rows})"
         )
     if not parts:
@@ -73,6 +74,17 @@ def generation_speed(shares: Sequence[Share], *, moe: bool) -> Speed:
 
 def _unknown(reason: str) -> Speed:
     return Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=reason)
+
+
+def quant_efficiency(quant: str, backend: str) -> float:
+    """
+    Return how much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
+    """
+    rows = table("speed")["quants"]
+    efficiency: float = rows["gpu"].get(quant.upper(), 1.0)
+    if backend == "cpu" and quant.upper().startswith("IQ"):
+        efficiency *= rows["cpu_code_book"]
+    return efficiency
 
 
 def speed_class(backend: str, bandwidth_bytes_per_s: int, *, moe: bool) -> dict[str, Any]:

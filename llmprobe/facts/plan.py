@@ -271,6 +271,9 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """
     One way to run the model here. ``tensor_split`` is empty where one device or none is used.
+
+    ``use_devices`` names the devices to use where that is not all of them; ``environment`` is what the engine's
+    environment must hold so that it sees them (a MIG instance).
     """
 
     label: str
@@ -290,7 +293,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality
     reasons: tuple[str, ...]
     commands: dict[str, str]
+    batch_size: int = 2048
     ubatch_size: int = 512
+    use_devices: tuple[str, ...] | None = None
+    environment: dict[str, str] = {}
     download_bytes: int | None = None
 
 
