@@ -54,15 +54,15 @@ bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands beside 
 	$(BIN)/python -m benchmarks.startup
 
 wheel: $(VENV)/.dev  ## Build a wheel and try it in an empty environment, without the development tools
-	rm -rf build dist .wheel-check
+	rm -rf build dist build/wheel-check
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
-	$(PYTHON) -m venv .wheel-check
-	.wheel-check/bin/python -m pip install dist/*.whl
-	cd .wheel-check && bin/llmprobe --help && bin/llmprobe models llama && bin/llmprobe check --json >/dev/null
-	rm -rf .wheel-check
+	$(PYTHON) -m venv build/wheel-check
+	build/wheel-check/bin/python -m pip install dist/*.whl
+	cd build/wheel-check && bin/llmprobe --help && bin/llmprobe models llama && bin/llmprobe check --json >/dev/null
+	rm -rf build/wheel-check
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build/wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }

@@ -11,12 +11,14 @@ from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
 
 
-@click.command("check")
-@click.option("--explain", metavar="ID", help="Explain one finding: what was seen, what it costs, what mends it.")
+@click.command("check", short_help="What this machine is, what is free, what is wrong.")
+@click.option(
+    "--explain", metavar="ID", help="Explain one finding: what was seen, what it costs, what mends it."
+)
 @click.option("--wake", is_flag=True, help="Also ask devices that are asleep, which wakes them.")
 @json_option
 @click.pass_obj
-def command(target: Target, explain: str | None, wake: bool, as_json: bool) -> int:
+def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -> int:
     """
     Show the machine: processor, memory, accelerators, what is free, and what is wrong.
 
@@ -49,5 +51,7 @@ def _only(snapshot: Snapshot, finding_id: str) -> Snapshot:
     findings = tuple(finding for finding in snapshot.findings if finding.id == finding_id)
     if not findings:
         here = ", ".join(sorted({finding.id for finding in snapshot.findings})) or "none"
-        raise UsageError(f"there is no finding {finding_id!r} on this machine", hint=f"the findings here: {here}")
+        raise UsageError(
+            f"there is no finding {finding_id!r} on this machine", hint=f"the findings here: {here}"
+        )
     return msgspec.structs.replace(snapshot, findings=findings)

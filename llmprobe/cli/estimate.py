@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from llmprobe.api import Backend
 from llmprobe.cli import say
-from llmprobe.cli.options import CACHE_TYPES, Context, Layers, Positive, Split, json_option
+from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, split
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 
@@ -15,47 +16,64 @@ ENGINES = ("llama-server", "llama-bench", "ollama", "lmstudio")
 BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 
 
-@click.command("estimate")
+@click.command("estimate", short_help="What one configuration takes, term by term.")
 @click.argument("model")
-@click.option("--quant", metavar="Q", help="The quantization; a GGUF file has its own (Q4_K_M when not said).")
+@click.option(
+    "--quant", metavar="Q", help="The quantization; a GGUF file has its own (Q4_K_M when not said)."
+)
 @click.option(
     "-c",
     "--ctx-size",
-    type=Context(allow_max=False),
-    default=0,
+    callback=context,
+    default="0",
     metavar="N",
     help="The context in tokens over all slots; 0 is what the model was trained for.",
 )
-@click.option("-ngl", "--gpu-layers", type=Layers(), default=None, metavar="N|all", help="Layers on the GPUs.")
-@click.option("--n-cpu-moe", type=Positive(0), default=None, metavar="N", help="Experts of the first N layers on the CPU.")
+@click.option("-ngl", "--gpu-layers", callback=layers, metavar="N|all", help="Layers on the GPUs.")
+@click.option(
+    "--n-cpu-moe",
+    callback=at_least(0),
+    default=None,
+    metavar="N",
+    help="Experts of the first N layers on the CPU.",
+)
 @click.option("--cpu-moe", is_flag=True, help="All experts on the CPU.")
-@click.option("-ctk", "--cache-type-k", type=click.Choice(CACHE_TYPES), default="f16", help="Type of the K cache.")
-@click.option("-ctv", "--cache-type-v", type=click.Choice(CACHE_TYPES), default="f16", help="Type of the V cache.")
-@click.option("-fa", "--flash-attn", type=click.Choice(("on", "off", "auto")), default=None, help="Flash attention.")
-@click.option("-b", "--batch-size", type=Positive(1), default=None, metavar="N", help="Logical batch.")
-@click.option("-ub", "--ubatch-size", type=Positive(1), default=None, metavar="N", help="Physical batch.")
-@click.option("-np", "--parallel", type=Positive(1), default=1, metavar="N", help="Slots.")
-@click.option("--kv-unified/--no-kv-unified", default=None, help="One cache that all slots share.")
-@click.option("-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share.")
-@click.option("-ts", "--tensor-split", type=Split(), default=None, metavar="A,B,…", help="Proportion for each GPU.")
+@click.option("-ctk", "--cache-type-k", type=CACHE_TYPES, default="f16", help="Type of the K cache.")
+@click.option("-ctv", "--cache-type-v", type=CACHE_TYPES, default="f16", help="Type of the V cache.")
+@click.option(
+    "-fa", "--flash-attn", type=click.Choice(("on", "off", "auto")), default=None, help="Flash attention."
+)
+@click.option("-b", "--batch-size", callback=at_least(1), metavar="N", help="Logical batch.")
+@click.option("-ub", "--ubatch-size", callback=at_least(1), metavar="N", help="Physical batch.")
+@click.option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="Slots.")
+@click.option("--kv-unified/--no-kv-unified", default=False, help="One cache that all slots share.")
+@click.option(
+    "-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share."
+)
+@click.option("-ts", "--tensor-split", callback=split, metavar="A,B,…", help="Proportion for each GPU.")
 @click.option("-nkvo", "--no-kv-offload", is_flag=True, help="Keep the cache in RAM.")
-@click.option("--no-op-offload", is_flag=True, help="Do not send large operations on host weights to the GPU.")
+@click.option(
+    "--no-op-offload", is_flag=True, help="Do not send large operations on host weights to the GPU."
+)
 @click.option("--swa-full", is_flag=True, help="A full cache for layers with a sliding window.")
 @click.option("--no-repack", is_flag=True, help="Do not repack weights for the CPU.")
-@click.option("--outputs-max", type=Positive(0), default=None, metavar="N", help="Rows of logits to reserve.")
+@click.option("--outputs-max", callback=at_least(0), metavar="N", help="Rows of logits to reserve.")
 @click.option("--engine", type=click.Choice(ENGINES), default="llama-server", help="Whose defaults count.")
-@click.option("--devices", type=Positive(0), default=None, metavar="N", help="Assume N equal GPUs; probe nothing.")
-@click.option("--backend", type=click.Choice(BACKENDS), default=None, help="Assume this backend; probe nothing.")
+@click.option("--devices", callback=at_least(0), metavar="N", help="Assume N equal GPUs; probe nothing.")
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default=None, help="Assume this backend; probe nothing."
+)
 @click.option("--explain", is_flag=True, help="Add the rule of thumb, and why the exact figure differs.")
 @json_option
 @click.pass_obj
 def command(
     target: Target,
+    /,
     model: str,
     explain: bool,
     as_json: bool,
     devices: int | None,
-    backend: str | None,
+    backend: Backend | None,
     **options: Any,
 ) -> int:
     """
@@ -73,13 +91,16 @@ def command(
 
     assumed = devices is not None or backend is not None
     if assumed and not target.is_live:
-        raise UsageError("--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them")
+        raise UsageError(
+            "--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them"
+        )
     spec = api.load_model(model, quant=options["quant"])
     answer = api.estimate(
         spec,
         snapshot=None if assumed else target.snapshot(),
         devices=devices,
         backend=backend,
+        explain=explain,
         **_settings(**options),
     )
     say.warn(spec.notes, "note")
@@ -101,17 +122,16 @@ def _settings(
     no_kv_offload: bool,
     no_op_offload: bool,
     no_repack: bool,
-    tensor_split: tuple[float, ...] | None,
     **others: Any,
 ) -> dict[str, Any]:
     if cpu_moe and n_cpu_moe is not None:
         raise UsageError("--cpu-moe already is every layer's experts", hint="give --cpu-moe or --n-cpu-moe N")
     return {
-        "gpu_layers": None if gpu_layers == -1 else gpu_layers,
-        "n_cpu_moe": -1 if cpu_moe else n_cpu_moe or 0,
+        "gpu_layers": None if gpu_layers == ALL else gpu_layers,
+        "n_cpu_moe": n_cpu_moe or 0,
+        "cpu_moe": cpu_moe,
         "kv_offload": not no_kv_offload,
         "op_offload": not no_op_offload,
         "repack": not no_repack,
-        "tensor_split": tensor_split or (),
         **others,
     }

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llmprobe._version import __version__
-from llmprobe.cli.options import SIZE
+from llmprobe.cli.options import size
 from llmprobe.cli.target import Target
 
 COMMANDS = ("check", "recommend", "estimate", "models", "record")
@@ -20,10 +20,10 @@ class LazyGroup(click.Group):
     A group whose command ``name`` is ``llmprobe.cli.<name>.command``, imported on first use.
     """
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"llmprobe.cli.{cmd_name}").command
@@ -55,10 +55,12 @@ class LazyGroup(click.Group):
     multiple=True,
     help='Answer for a hypothetical machine with this GPU, such as "2x RTX 4090"; may be repeated.',
 )
-@click.option("--ram", type=SIZE, metavar="SIZE", help="The RAM of the hypothetical machine, such as 64GiB.")
+@click.option(
+    "--ram", callback=size, metavar="SIZE", help="The RAM of the hypothetical machine, such as 64GiB."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what was asked and how long it took.")
 @click.pass_context
-def cli(ctx: click.Context, **options: Any) -> None:
+def cli(ctx: click.Context, /, **options: Any) -> None:
     """
     Say which quantization of a model to run on this machine, and how many layers to put on the GPU.
 

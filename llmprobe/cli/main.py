@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LlmprobeError as error:
         return _fail(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
-        return _fail(error.format_message(), _usage_hint(error), 2)
+        return _fail(*_usage(error), 2)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
@@ -44,11 +44,17 @@ def _fail(message: str, hint: str | None, code: int) -> int:
     return code
 
 
-def _usage_hint(error: click.ClickException) -> str | None:
+def _usage(error: click.ClickException) -> tuple[str, str]:
+    """
+    Return click's complaint as we write ours: a sentence without capital and full stop, and a hint.
+    """
     if isinstance(error, click.NoSuchOption) and error.option_name in GLOBAL_OPTIONS:
-        return f"{error.option_name} goes before the command: llmprobe {error.option_name} … COMMAND"
+        name = error.option_name
+        return f"{name} goes before the command", f"llmprobe {name} ... COMMAND"
     context = getattr(error, "ctx", None)
-    return f"see {context.command_path} --help" if context is not None else "see llmprobe --help"
+    command = context.command_path if context is not None else "llmprobe"
+    message = error.format_message().rstrip(".")
+    return message[:1].lower() + message[1:], f"see {command} --help"
 
 
 def _forget_stdout() -> None:

@@ -9,7 +9,7 @@ from llmprobe.cli.options import json_option
 from llmprobe.facts.model import ModelList
 
 
-@click.command("models")
+@click.command("models", short_help="What the catalog knows.")
 @click.argument("text", nargs=-1)
 @json_option
 def command(text: tuple[str, ...], as_json: bool) -> int:

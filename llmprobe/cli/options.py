@@ -1,5 +1,7 @@
 """
 How values are written on the command line: sizes with units, contexts, layer counts, splits.
+
+Each is a callback of ``click.option``; a value that cannot be raises ``UsageError``, which names the option.
 """
 
 from collections.abc import Callable
@@ -10,121 +12,117 @@ import click
 from llmprobe.errors import UsageError
 from llmprobe.units import parse_size
 
-MAX_CONTEXT = 2**31
-CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+LIMIT = 2**31
+"""llama.cpp keeps these numbers in 32 bits with a sign."""
+
+LONGEST = -1
+"""What ``-c max`` is parsed to."""
+
+ALL = -1
+"""What ``-ngl all`` is parsed to."""
+
+CACHE_TYPES = click.Choice(
+    ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), case_sensitive=False
+)
 
 
-class Size(click.ParamType):
+def size(_context: click.Context, option: click.Parameter, value: str | None) -> int | None:
     """
-    Bytes, written with a unit: ``24GiB``.
+    Read bytes with a unit: ``24GiB``.
     """
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_size(value)
-        except UsageError as error:
-            raise UsageError(f"{_option(param)}: {error.message}", hint=error.hint) from None
+    if value is None:
+        return None
+    try:
+        return parse_size(value)
+    except UsageError as error:
+        raise UsageError(f"{_name(option)}: {error.message}", hint=error.hint) from None
 
 
-class Context(click.ParamType):
+def context(_context: click.Context, option: click.Parameter, value: str | None) -> int | None:
     """
-    A number of tokens from 0 (what the model was trained for) to 2^31; ``max`` where ``allow_max``, then -1.
+    Read a number of tokens; 0 is what the model was trained for.
     """
-
-    name = "context"
-
-    def __init__(self, *, allow_max: bool) -> None:
-        self.allow_max = allow_max
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if self.allow_max and value.lower() == "max":
-            return -1
-        try:
-            tokens = int(value)
-        except ValueError:
-            wanted = "a number of tokens or max" if self.allow_max else "a number of tokens"
-            raise UsageError(f"{_option(param)}: {value!r} is not {wanted}", hint="such as -c 8192") from None
-        if not 0 <= tokens < MAX_CONTEXT:
-            raise UsageError(
-                f"{_option(param)}: a context of {tokens} tokens cannot be",
-                hint="give a number from 0 (as the model was trained) to 2147483647, such as -c 8192",
-            )
-        return tokens
+    if value is None:
+        return None
+    tokens = _whole(value)
+    if tokens is None:
+        raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens", hint="such as -c 8192")
+    if not 0 <= tokens < LIMIT:
+        raise UsageError(
+            f"{_name(option)}: a context of {tokens} tokens cannot be",
+            hint="give 0 (as the model was trained) to 2147483647, such as -c 8192",
+        )
+    return tokens
 
 
-class Layers(click.ParamType):
+def context_or_max(ctx: click.Context, option: click.Parameter, value: str | None) -> int | None:
     """
-    A number of layers, or ``all`` (then -1).
+    Read a number of tokens, or ``max``.
     """
-
-    name = "layers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if value.lower() == "all":
-            return -1
-        try:
-            layers = int(value)
-        except ValueError:
-            layers = -1
-        if layers < 0:
-            raise UsageError(
-                f"{_option(param)}: {value!r} is not a number of layers", hint="give 0 or more, or all"
-            )
-        return layers
+    return LONGEST if value is not None and value.lower() == "max" else context(ctx, option, value)
 
 
-class Split(click.ParamType):
+def layers(_context: click.Context, option: click.Parameter, value: str | None) -> int | None:
     """
-    Proportions for each device, separated by commas or slashes: ``3,1``.
+    Read a number of layers, or ``all``.
     """
-
-    name = "split"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            parts = tuple(float(part) for part in value.replace("/", ",").split(","))
-        except ValueError:
-            parts = ()
-        if not parts or any(not 0 <= part < float("inf") for part in parts) or not any(parts):
-            raise UsageError(
-                f"{_option(param)}: {value!r} is not a split", hint="give one proportion for each GPU, such as -ts 3,1"
-            )
-        return parts
+    if value is None or value.lower() == "all":
+        return None if value is None else ALL
+    count = _whole(value)
+    if count is None or not 0 <= count < LIMIT:
+        raise UsageError(
+            f"{_name(option)}: {value!r} is not a number of layers", hint="give 0 or more, or all"
+        )
+    return count
 
 
-class Positive(click.ParamType):
+def split(_context: click.Context, option: click.Parameter, value: str | None) -> tuple[float, ...]:
     """
-    A whole number of at least ``least``, small enough for llama.cpp's own 32 bits.
+    Read proportions separated by commas or slashes: ``3,1``.
+    """
+    if value is None:
+        return ()
+    try:
+        parts = tuple(float(part) for part in value.replace("/", ",").split(","))
+    except ValueError:
+        parts = ()
+    if not any(parts) or any(not 0 <= part < float("inf") for part in parts):
+        raise UsageError(
+            f"{_name(option)}: {value!r} is not a split",
+            hint="give one proportion for each GPU, such as -ts 3,1",
+        )
+    return parts
+
+
+def at_least(least: int) -> Callable[[click.Context, click.Parameter, str | None], int | None]:
+    """
+    Return a callback that reads a whole number from ``least`` up.
     """
 
-    name = "number"
+    def number(_context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+        if value is None:
+            return None
+        count = _whole(value)
+        if count is None or not least <= count < LIMIT:
+            raise UsageError(f"{_name(option)}: {value!r} is not a whole number from {least} up")
+        return count
 
-    def __init__(self, least: int) -> None:
-        self.least = least
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            number = int(value)
-        except ValueError:
-            number = self.least - 1
-        if not self.least <= number < MAX_CONTEXT:
-            raise UsageError(f"{_option(param)}: {value!r} is not a number from {self.least} up")
-        return number
+    return number
 
 
-SIZE = Size()
+def rate(_context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """
+    Read tokens per second.
+    """
+    if value is None:
+        return None
+    try:
+        speed = float(value)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < float("inf"):
+        raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens per second")
+    return speed
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,5 +132,12 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-def _option(param: click.Parameter | None) -> str:
-    return "the value" if param is None else max(param.opts, key=len)
+def _whole(value: str) -> int | None:
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _name(option: click.Parameter) -> str:
+    return max(option.opts, key=len)

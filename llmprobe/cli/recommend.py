@@ -7,26 +7,32 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.options import CACHE_TYPES, SIZE, Context, Positive, json_option
+from llmprobe.cli.options import CACHE_TYPES, LONGEST, at_least, context_or_max, json_option, rate, size
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 
 ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
 
 
-@click.command("recommend")
-@click.option("-m", "--model", required=True, metavar="M", help="A name, a GGUF file, or a folder with config.json.")
+@click.command("recommend", short_help="The best way to run a model here.")
+@click.option(
+    "-m", "--model", required=True, metavar="M", help="A name, a GGUF file, or a folder with config.json."
+)
 @click.option(
     "-c",
     "--ctx-size",
-    type=Context(allow_max=True),
+    callback=context_or_max,
     metavar="N|max",
     help="The context in tokens over all slots; max is the longest that fits.",
 )
-@click.option("-np", "--parallel", type=Positive(1), default=1, metavar="N", help="Slots that answer at once.")
-@click.option("--quant", "quants", multiple=True, metavar="Q", help="Only this quantization; may be repeated.")
-@click.option("-ctk", "--cache-type-k", type=click.Choice(CACHE_TYPES), help="Only this type for the K cache.")
-@click.option("-ctv", "--cache-type-v", type=click.Choice(CACHE_TYPES), help="Only this type for the V cache.")
+@click.option(
+    "-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="Slots that answer at once."
+)
+@click.option(
+    "--quant", "quants", multiple=True, metavar="Q", help="Only this quantization; may be repeated."
+)
+@click.option("-ctk", "--cache-type-k", type=CACHE_TYPES, help="Only this type for the K cache.")
+@click.option("-ctv", "--cache-type-v", type=CACHE_TYPES, help="Only this type for the V cache.")
 @click.option(
     "--priority",
     type=click.Choice(("balanced", "quality", "speed", "context")),
@@ -35,20 +41,23 @@ ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="llama.cpp", help="What will run it.")
 @click.option(
-    "--reserve", type=SIZE, metavar="SIZE", help="Leave this much of each GPU free (512MiB when not said)."
+    "--reserve",
+    callback=size,
+    metavar="SIZE",
+    help="Leave this much of each GPU free (512MiB when not said).",
 )
 @click.option("--assume-idle", is_flag=True, help="Count what other processes hold as free.")
+@click.option("--min-speed", callback=rate, metavar="N", help="Only what generates N tokens a second.")
 @click.option(
-    "--min-speed", type=click.FloatRange(min=0), metavar="N", help="Only what generates N tokens a second."
+    "--min-quality", metavar="Q", help="Nothing that loses more than this quantization, such as Q4_K_M."
 )
-@click.option("--min-quality", metavar="Q", help="Nothing that loses more than this quantization, such as Q4_K_M.")
-@click.option("--top", type=Positive(1), default=4, metavar="N", help="How many choices to show.")
+@click.option("--top", callback=at_least(1), default="4", metavar="N", help="How many choices to show.")
 @click.option("--explain", is_flag=True, help="Also show every term, and all that was rejected.")
 @click.option("--write", metavar="DIR", help="Write the settings as files for the engine.")
 @json_option
 @click.pass_obj
 def command(
-    target: Target, model: str, explain: bool, write: str | None, as_json: bool, **options: Any
+    target: Target, /, model: str, explain: bool, write: str | None, as_json: bool, **options: Any
 ) -> int:
     """
     Find the best quantization, context, cache type and placement for a model on this machine.
@@ -66,10 +75,7 @@ def command(
         raise UsageError("--write cannot write files yet", hint="copy the command that recommend prints")
     from llmprobe import api
 
-    wishes = api.wishes(**_wishes(**options))
-    spec = api.load_model(model)
-    recommendation = api.recommend(spec, target.snapshot(), wishes=wishes)
-    say.warn(spec.notes, "note")
+    recommendation = api.recommend(api.load_model(model), target.snapshot(), **_wishes(**options))
     if as_json:
         say.document(recommendation)
     else:
@@ -80,5 +86,4 @@ def command(
 
 
 def _wishes(*, ctx_size: int | None, reserve: int | None, **others: Any) -> dict[str, Any]:
-    longest = ctx_size == -1
-    return {"ctx_size": None if longest else ctx_size, "max_ctx": longest, "reserve_bytes": reserve, **others}
+    return {"ctx_size": "max" if ctx_size == LONGEST else ctx_size, "reserve_bytes": reserve, **others}

@@ -12,11 +12,11 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError, UsageError
 
 
-@click.command("record")
+@click.command("record", short_help="This machine as one file.")
 @click.option("-o", "--output", metavar="FILE", help="Where to write (llmprobe-<date>.json when not said).")
 @click.option("--show", is_flag=True, help="Print what would be written, and write nothing.")
 @click.pass_obj
-def command(target: Target, output: str | None, show: bool) -> int:
+def command(target: Target, /, output: str | None, show: bool) -> int:
     """
     Record what this machine answers, with names, serials and addresses replaced.
 
@@ -29,11 +29,15 @@ def command(target: Target, output: str | None, show: bool) -> int:
       llmprobe --replay box.json check
     """
     if not target.is_live:
-        raise UsageError("record records the machine that it runs on", hint="leave --replay, --gpu and --ram out")
+        raise UsageError(
+            "record records the machine that it runs on", hint="leave --replay, --gpu and --ram out"
+        )
     if show and output is not None:
         raise UsageError("--show writes nothing, so -o has no use", hint="give one of them")
     path = None if show else _new_file(output)
-    text = _recorded()
+    from llmprobe import api
+
+    text = api.record()
     if path is None:
         say.text(text)
         return 0
@@ -43,14 +47,11 @@ def command(target: Target, output: str | None, show: bool) -> int:
     except OSError as error:
         raise _unwritable(path, error) from None
     click.echo(str(path))
-    say.warn([f"read {path} before you give it to anyone; llmprobe --replay {path} check shows what it says"], "hint")
+    say.warn(
+        [f"read {path} before you give it to anyone; llmprobe --replay {path} check shows what it says"],
+        "hint",
+    )
     return 0
-
-
-def _recorded() -> str:
-    from llmprobe import api
-
-    return api.record()
 
 
 def _new_file(output: str | None) -> Path:
@@ -63,14 +64,20 @@ def _new_file(output: str | None) -> Path:
         return next(path for path in map(Path, names) if not path.exists())
     path = Path(output)
     if path.exists():
-        raise LlmprobeError(f"{output} exists and is not overwritten", hint="choose another name, or remove it first")
+        raise LlmprobeError(
+            f"{output} exists and is not overwritten", hint="choose another name, or remove it first"
+        )
     if not path.parent.is_dir():
-        raise LlmprobeError(f"the folder {path.parent} does not exist", hint="make it first, or choose another")
+        raise LlmprobeError(
+            f"the folder {path.parent} does not exist", hint="make it first, or choose another"
+        )
     return path
 
 
 def _unwritable(path: Path, error: OSError) -> LlmprobeError:
     if isinstance(error, FileExistsError):
-        return LlmprobeError(f"{path} exists and is not overwritten", hint="choose another name, or remove it first")
+        return LlmprobeError(
+            f"{path} exists and is not overwritten", hint="choose another name, or remove it first"
+        )
     reason = (error.strerror or type(error).__name__).lower()
     return LlmprobeError(f"cannot write {path}: {reason}", hint="choose another place with -o")

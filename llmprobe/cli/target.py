@@ -22,7 +22,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     verbose: bool = False
 
     @classmethod
-    def from_options(cls, *, replay: str | None, gpus: tuple[str, ...], ram: int | None, verbose: bool) -> Self:
+    def from_options(
+        cls, *, replay: str | None, gpus: tuple[str, ...], ram: int | None, verbose: bool
+    ) -> Self:
         """
         Return the target that the options name.
 
@@ -35,7 +37,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
                 hint="give either a recording or a hypothetical machine",
             )
         if gpus and ram is None:
-            raise UsageError("--gpu needs --ram", hint="say how much RAM that machine has, such as --ram 64GiB")
+            raise UsageError(
+                "--gpu needs --ram", hint="say how much RAM that machine has, such as --ram 64GiB"
+            )
         return cls(replay=replay, gpus=gpus, ram_bytes=ram, verbose=verbose)
 
     @property

@@ -1,0 +1,348 @@
+"""
+The public functions: what the command line does, for programs.
+
+What each needs is imported when it is called.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from llmprobe.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmprobe.advise.recommend import Command
+    from llmprobe.facts.machine import Snapshot
+    from llmprobe.facts.model import CatalogEntry, ModelSpec
+    from llmprobe.facts.plan import Device, Estimate, Profile, Recommendation
+
+Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
+Switch = Literal["auto", "on", "off"]
+
+DEFAULT_QUANT = "Q4_K_M"
+RECORD_DEADLINE_S = 30.0
+_ENGINE_FILES = {"llama.cpp": "llamacpp", "ollama": "ollama", "lmstudio": "lmstudio", "vllm": "vllm"}
+_MOST_DEVICES = 16
+"""As llama.cpp b11549 allows (src/llama.cpp, llama_max_devices)."""
+
+_PROGRAM_FILES = {
+    "llama-server": "llamacpp",
+    "llama-bench": "llamacpp",
+    "ollama": "ollama",
+    "lmstudio": "lmstudio",
+}
+
+
+def probe(
+    replay: str | PathLike[str] | None = None, *, gpus: Sequence[str] = (), ram_bytes: int | None = None
+) -> "Snapshot":
+    """
+    Return this machine as it is now, or the recorded one, or a hypothetical one with ``gpus`` and ``ram_bytes``.
+
+    Raises:
+        RecordingError: the recording cannot be read.
+        UsageError: a GPU is not known, or GPUs are given without RAM.
+    """
+    if ram_bytes is not None or gpus:
+        if replay is not None or ram_bytes is None:
+            raise UsageError("a hypothetical machine has gpus and ram_bytes, and no recording")
+        from llmprobe.machine.hypothetical import hypothetical
+
+        return hypothetical(tuple(gpus), ram_bytes)
+    from llmprobe.machine import snapshot
+
+    return snapshot.probe(None if replay is None else fspath(replay))
+
+
+def record() -> str:
+    """
+    Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
+    """
+    from llmprobe.machine.snapshot import collect
+    from llmprobe.source.live import LiveSource
+    from llmprobe.source.record import Recorder
+    from llmprobe.source.recording import encode
+    from llmprobe.source.redact import redact
+
+    with LiveSource() as source:
+        recorder = Recorder(source)
+        collect(recorder, deadline_s=RECORD_DEADLINE_S)
+        return encode(redact(recorder.recording()))
+
+
+def load_model(name: str | PathLike[str], quant: str | None = None) -> "ModelSpec":
+    """
+    Return a model by a name as people type it, or from a GGUF file, a folder with a ``config.json``, or a URL.
+
+    Raises:
+        ModelError: nothing has that name, or the file is not what it should be.
+        UsageError: the quantization does not exist.
+    """
+    from llmprobe.model.loading import load
+
+    return load(fspath(name), quant=None if quant is None else _quant(quant))
+
+
+def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":
+    """
+    Return the models of the catalog, or those that ``text`` may mean.
+    """
+    from llmprobe.model.loading import entries
+
+    return entries(text or "")
+
+
+def estimate(
+    model: "ModelSpec",
+    *,
+    quant: str | None = None,
+    ctx_size: int = 0,
+    gpu_layers: int | None = None,
+    n_cpu_moe: int = 0,
+    cpu_moe: bool = False,
+    cache_type_k: str = "f16",
+    cache_type_v: str = "f16",
+    flash_attn: Switch | None = None,
+    batch_size: int | None = None,
+    ubatch_size: int | None = None,
+    parallel: int = 1,
+    kv_unified: bool = False,
+    split_mode: Literal["none", "layer"] = "layer",
+    tensor_split: Sequence[float] = (),
+    kv_offload: bool = True,
+    op_offload: bool = True,
+    swa_full: bool = False,
+    repack: bool = True,
+    outputs_max: int | None = None,
+    engine: str = "llama-server",
+    snapshot: "Snapshot | None" = None,
+    devices: int | None = None,
+    backend: Backend | None = None,
+    explain: bool = False,
+) -> "Estimate":
+    """
+    Return what one configuration takes, device by device. ``gpu_layers`` None is all of them.
+
+    The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
+    ones are assumed, nothing is probed, and whether it fits is unknown.
+
+    Raises:
+        UsageError: a setting cannot be.
+        RefusedError: llama.cpp refuses these settings for this model.
+    """
+    from llmprobe.estimate.activity import shares
+    from llmprobe.estimate.estimator import Estimator
+    from llmprobe.estimate.speed import generation_speed
+    from llmprobe.facts.plan import Placement, Workload
+
+    chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
+    profile = _profile(engine)
+    if devices is not None or backend is not None:
+        site = _assumed_site(devices, backend)
+    else:
+        site = _site_of(probe() if snapshot is None else snapshot)
+    if len(tensor_split) > len(site.devices):
+        raise UsageError(
+            f"the tensor split names {len(tensor_split)} devices, and there are {len(site.devices)}",
+            hint="give one proportion for each GPU",
+        )
+    estimator = Estimator(model, profile)
+    workload = Workload(
+        ctx_size=ctx_size or profile.ctx_size,
+        parallel=parallel,
+        batch_size=profile.batch_size if batch_size is None else batch_size,
+        ubatch_size=profile.ubatch_size if ubatch_size is None else ubatch_size,
+        cache_type_k=cache_type_k,
+        cache_type_v=cache_type_v,
+        flash_attn=profile.flash_attn if flash_attn is None else flash_attn,
+        kv_unified=kv_unified,
+        swa_full=swa_full,
+        outputs_max=outputs_max,
+    )
+    placement = Placement(
+        devices=site.devices,
+        gpu_layers=gpu_layers if site.devices else 0,
+        n_cpu_moe=estimator.n_layer if cpu_moe else n_cpu_moe,
+        split_mode=split_mode,
+        tensor_split=tuple(tensor_split),
+        kv_offload=kv_offload,
+        op_offload=op_offload,
+        repack=repack,
+        mmap=profile.mmap,
+    )
+    read = shares(
+        estimator, chosen, workload, placement, ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s
+    )
+    return estimator.estimate(
+        chosen,
+        workload,
+        placement,
+        site.budgets,
+        this_machine=site.this_machine,
+        speed=generation_speed(read, moe=estimator.is_moe),
+        explain=explain,
+    )
+
+
+def recommend(
+    model: "ModelSpec",
+    snapshot: "Snapshot | None" = None,
+    *,
+    ctx_size: int | Literal["max"] | None = None,
+    parallel: int = 1,
+    quants: Sequence[str] = (),
+    cache_type_k: str | None = None,
+    cache_type_v: str | None = None,
+    priority: Literal["balanced", "quality", "speed", "context"] = "balanced",
+    engine: str = "llama.cpp",
+    reserve_bytes: int | None = None,
+    assume_idle: bool = False,
+    min_speed: float | None = None,
+    min_quality: str | None = None,
+    top: int = 4,
+) -> "Recommendation":
+    """
+    Return the best ways to run the model on a machine (this one by default), best first; none is the answer "no".
+
+    Raises:
+        UsageError: a wish cannot be, or the engine's settings cannot be printed.
+    """
+    from llmprobe.advise.recommend import recommend as advise
+    from llmprobe.facts.plan import Wishes
+
+    wishes = Wishes(
+        ctx_size=None if ctx_size == "max" else ctx_size,
+        max_ctx=ctx_size == "max",
+        parallel=parallel,
+        quants=tuple(_quant(quant) for quant in quants),
+        cache_type_k=cache_type_k,
+        cache_type_v=cache_type_v,
+        priority=priority,
+        engine=engine,
+        reserve_bytes=reserve_bytes,
+        assume_idle=assume_idle,
+        min_speed=min_speed,
+        min_quality=None if min_quality is None else _quant(min_quality),
+        top=top,
+    )
+    commands = _commands(engine)
+    return advise(
+        model,
+        probe() if snapshot is None else snapshot,
+        wishes,
+        commands,
+        relatives=lambda: _smaller_relatives(model),
+    )
+
+
+class _Site(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The devices that an estimate may place layers on, and what each pool and device may take.
+    """
+
+    devices: "tuple[Device, ...]"
+    budgets: dict[str, int | None]
+    ram_bandwidth_bytes_per_s: int | None
+    this_machine: bool
+
+
+def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
+    """
+    Return so many equal devices (one where only a backend is named) of which nothing else is known.
+    """
+    from llmprobe.facts.plan import Device
+
+    if backend == "cpu" and count:
+        raise UsageError(
+            f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"
+        )
+    if count is not None and not 0 <= count <= _MOST_DEVICES:
+        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {_MOST_DEVICES}")
+    devices: tuple[Device, ...] = ()
+    if backend != "cpu":
+        devices = tuple(
+            Device(id=f"gpu{number}", backend=backend or "cuda", pool=f"vram{number}")
+            for number in range(1 if count is None else count)
+        )
+    return _Site(devices=devices, budgets={}, ram_bandwidth_bytes_per_s=None, this_machine=False)
+
+
+def _site_of(snapshot: "Snapshot") -> _Site:
+    """
+    Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
+    """
+    from llmprobe.advise.site import survey
+    from llmprobe.facts.plan import Device, Wishes
+
+    usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
+    together = [one for one in usable if one.backend == usable[0].backend]
+    if together and together[0].partition is not None and together[0].partition.kind == "mig":
+        together = together[:1]
+    budgets = survey(snapshot, Wishes()).pool_budgets()
+    return _Site(
+        devices=tuple(
+            Device(
+                id=one.id,
+                backend=one.backend,
+                name=one.name,
+                pool=one.pools[0],
+                free_bytes=budgets.get(one.id),
+                compute_capability=one.compute_capability,
+                bandwidth_bytes_per_s=one.bandwidth_bytes_per_s,
+            )
+            for one in together
+            if one.backend is not None
+        ),
+        budgets=budgets,
+        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        this_machine=snapshot.this_machine,
+    )
+
+
+def _quant(name: str) -> str:
+    from llmprobe.model.quants import file_type
+
+    return file_type(name).name
+
+
+def _profile(program: str) -> "Profile":
+    """
+    Return what a program does when it is told nothing.
+    """
+    profiles: dict[str, Profile] = getattr(_engine_module(_PROGRAM_FILES.get(program)), "PROFILES", {})
+    if program not in profiles:
+        raise UsageError(
+            f"the defaults of {program!r} are not known yet", hint="use llama-server or llama-bench"
+        )
+    return profiles[program]
+
+
+def _commands(engine: str) -> "Mapping[str, Command]":
+    command: Command | None = getattr(_engine_module(_ENGINE_FILES.get(engine)), "command", None)
+    if command is None:
+        raise UsageError(f"settings for {engine!r} cannot be printed yet", hint="use --engine llama.cpp")
+    return {engine: command}
+
+
+def _engine_module(name: str | None) -> object | None:
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if name is None or find_spec(f"llmprobe.engines.{name}") is None:
+        return None
+    return import_module(f"llmprobe.engines.{name}")
+
+
+def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":
+    """
+    Yield the models of the same family that are smaller, the largest first, each loaded when it is asked for.
+    """
+    if model.family is None:
+        return
+    smaller = [
+        entry for entry in models() if entry.family == model.family and entry.parameters < model.parameters
+    ]
+    for entry in sorted(smaller, key=lambda entry: (-entry.parameters, entry.id)):
+        yield load_model(entry.id)

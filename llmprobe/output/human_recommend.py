@@ -1,0 +1,177 @@
+"""
+A recommendation for a person to read: the choice, how full it makes each device, why, and what else there is.
+"""
+
+from llmprobe.facts.plan import Choice, DeviceEstimate, Recommendation, Rejected
+from llmprobe.output import shell
+from llmprobe.output.console import Page, bar
+from llmprobe.output.human_check import show_findings
+from llmprobe.output.human_estimate import show_terms
+from llmprobe.output.words import ORIGINS, UNKNOWN, in_gib, percent, plural, rate, short_rate, size
+from llmprobe.units import format_count
+
+NAME = 16
+FEW_REJECTED = 6
+
+
+def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
+    """
+    Print a recommendation; ``explain`` adds every term of the first choice and everything that was rejected.
+    """
+    _question(page, recommendation)
+    if recommendation.choices:
+        best, *others = recommendation.choices
+        _best(page, best)
+        _others(page, others)
+        _rejected(page, recommendation.rejected, everything=explain)
+    else:
+        page.blank()
+        page.line(("Nothing fits.", "bold red"))
+        _rejected(page, recommendation.rejected, everything=True)
+        if recommendation.nearest:
+            page.heading("What would fit")
+            page.bullets(recommendation.nearest)
+    if explain and recommendation.choices:
+        page.heading("Term by term")
+        for device in recommendation.choices[0].devices:
+            show_terms(page, device)
+    if recommendation.notes:
+        page.heading("Good to know")
+        page.bullets(recommendation.notes)
+    show_findings(page, tuple(found for found in recommendation.findings if found.severity != "note"))
+    if recommendation.choices:
+        _commands(page, recommendation.choices[0])
+
+
+def _question(page: Page, recommendation: Recommendation) -> None:
+    model, machine = recommendation.model, recommendation.machine
+    page.line((model.name, "bold"), f", {format_count(model.parameters)} parameters", hang=2)
+    origin = ORIGINS.get(machine.origin, machine.origin)
+    devices = [accelerator.name for accelerator in machine.accelerators if accelerator.usable]
+    names = [
+        name if devices.count(name) == 1 else f"{devices.count(name)}x {name}"
+        for name in dict.fromkeys(devices)
+    ]
+    memory = next((pool for pool in machine.pools if pool.id == "ram"), None)
+    if memory is not None:
+        names.append(f"{size(memory.total_bytes)} {'unified memory' if memory.kind == 'unified' else 'RAM'}")
+    page.line(f"on {origin}: ", ", ".join(names) or machine.cpu or "nothing known of it", hang=2)
+
+
+def _best(page: Page, best: Choice) -> None:
+    page.heading(f"Recommended: {best.quant}")
+    page.blank()
+    weights = best.download_bytes or sum(device.weights_bytes for device in best.devices)
+    page.pair("Quantization", (best.quant, "bold"), f", {size(weights)}", at=NAME + 2, indent=2)
+    page.pair("Quality", best.quality.words, at=NAME + 2, indent=2)
+    page.pair("GPU layers", *_layers(best), at=NAME + 2, indent=2)
+    page.pair("Context", _context(best), at=NAME + 2, indent=2)
+    page.pair("KV cache", _cache(best), at=NAME + 2, indent=2)
+    page.pair("Tokens/s", rate(best.speed.generation_tokens_per_s), at=NAME + 2, indent=2)
+    if best.speed.generation_tokens_per_s is None:
+        page.pair("", (best.speed.reason, "dim"), at=NAME + 2, indent=2)
+    page.blank()
+    for device in best.devices:
+        fullness(page, device)
+    if best.reasons:
+        page.heading("Why")
+        page.bullets(best.reasons)
+
+
+def fullness(page: Page, device: DeviceEstimate) -> None:
+    """
+    Print how full a device gets: used of its budget, as a bar where a person looks at a terminal.
+    """
+    share = percent(device.total_bytes, device.budget_bytes)
+    figures = f"{in_gib(device.total_bytes):>7} of {in_gib(device.budget_bytes):>7} GiB {share:>6}"
+    name = "RAM" if device.id == "host" else device.id
+    if device.name and device.id != "host" and page.width >= 100:
+        name = f"{device.id} {device.name}"
+    label = max(NAME, len(name) + 2) if page.width >= 100 else 8
+    room = page.width - 4 - label - len(figures)
+    drawn: list[tuple[str, str]] = []
+    if page.bars and device.budget_bytes and room >= 10:
+        full = min(device.total_bytes / device.budget_bytes, 1)
+        style = "green" if device.total_bytes <= device.budget_bytes else "red"
+        drawn = bar(room, ((full, "█", style), (1 - full, "░", "bright_black")))
+        drawn.append(("  ", ""))
+    page.line(name.ljust(label), *drawn, figures, indent=2)
+
+
+def _layers(choice: Choice) -> tuple[str | tuple[str, str], ...]:
+    devices = [device for device in choice.devices if device.id != "host"]
+    if not devices:
+        return ("none, the processor does all",)
+    text = f" of {choice.total_layers}"
+    if choice.n_cpu_moe:
+        text += f", experts of the first {plural(choice.n_cpu_moe, 'layer')} on the CPU"
+    if choice.tensor_split:
+        text += ", split " + ",".join(f"{part:g}" for part in choice.tensor_split)
+    return ((str(choice.gpu_layers), "bold"), text)
+
+
+def _context(choice: Choice) -> str:
+    slots = f", shared by {choice.parallel} slots" if choice.parallel > 1 else ""
+    return f"{choice.ctx_size} tokens{slots}"
+
+
+def _cache(choice: Choice) -> str:
+    same = choice.cache_type_k == choice.cache_type_v
+    return choice.cache_type_k if same else f"K {choice.cache_type_k}, V {choice.cache_type_v}"
+
+
+def _others(page: Page, others: list[Choice]) -> None:
+    if not others:
+        return
+    page.heading("Also possible")
+    page.blank()
+    rows = [("", "layers", "context", "cache", "GiB", "tokens/s")]
+    for choice in others:
+        memory = sum(device.total_bytes for device in choice.devices)
+        layers = f"{choice.gpu_layers}/{choice.total_layers}"
+        if choice.n_cpu_moe:
+            layers += f"-{choice.n_cpu_moe}e"
+        rows.append(
+            (
+                choice.quant,
+                layers,
+                str(choice.ctx_size),
+                _cache(choice),
+                in_gib(memory),
+                short_rate(choice.speed),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        first, *rest = (
+            text.ljust(width) if at == 0 else text.rjust(width)
+            for at, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        page.line(("  ".join((first, *rest)), "dim" if number == 0 else ""), indent=2)
+        if number:
+            choice = others[number - 1]
+            page.item(
+                "", (f"{choice.label}: {'; '.join(choice.reasons) or choice.quality.words}", "dim"), indent=4
+            )
+    if any(choice.n_cpu_moe for choice in others):
+        page.line(("-Ne: with the experts of the first N layers on the CPU", "dim"), indent=2)
+
+
+def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -> None:
+    if not rejected:
+        return
+    shown = rejected if everything else rejected[:FEW_REJECTED]
+    page.heading("Not possible")
+    for one in shown:
+        missing = f" (lacks {size(one.missing_bytes)})" if one.missing_bytes else ""
+        page.item("- ", (one.what, "bold"), f": {one.why}{missing}")
+    if len(shown) < len(rejected):
+        page.line((f"and {len(rejected) - len(shown)} more, see --explain", "dim"), indent=2)
+
+
+def _commands(page: Page, best: Choice) -> None:
+    page.heading("Run it")
+    page.blank()
+    for command in best.commands.values() or (UNKNOWN,):
+        for row in shell.lines(command, page.width - 2 if page.bars else None):
+            page.verbatim(row, style="cyan")
