@@ -202,30 +202,51 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         run = self._run(workload)
-        split = self._split(placement)
-        used = used_devices(placement)
-        backends = {device.id: device.backend for device in used}
-        where = (split, tuple(backends.items()))
-        weight_key = (quant, where, placement.n_cpu_moe, placement.repack)
-        weights = self._weights.get(weight_key)
-        if weights is None:
-            weights = self._weights[weight_key] = self._table(quant).place(
-                split, dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=placement.repack
-            )
-        cache_key = (run, where, placement.kv_offload)
-        caches = self._caches.get(cache_key)
-        if caches is None:
-            caches = self._caches[cache_key] = kv_cache.place(
-                self.layout, run, self.n_layer, split, dict(backends), offload=placement.kv_offload
-            )
         return Parts(
             run=run,
-            spans=split,
-            weights=weights,
-            caches=caches,
-            compute=self._compute_bytes(quant, run, split, placement),
-            output=4 * self.n_vocab * run.parallel,
+            spans=self._split(placement),
+            weights=self.weights(quant, placement),
+            caches=self.caches(workload, placement),
+            compute=self._compute_bytes(quant, run, placement),
+            output=self.output_bytes(workload),
         )
+
+    def weights(self, quant: str, placement: Placement) -> dict[str, DeviceWeights]:
+        """
+        Return the weights by device.
+        """
+        split, backends = self._split(placement), _backends(placement)
+        key = (quant, split, backends, placement.n_cpu_moe, placement.repack)
+        found = self._weights.get(key)
+        if found is None:
+            found = self._weights[key] = self._table(quant).place(
+                split, dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=placement.repack
+            )
+        return found
+
+    def caches(
+        self, workload: Workload, placement: Placement
+    ) -> dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]:
+        """
+        Return the caches by device.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        run, split, backends = self._run(workload), self._split(placement), _backends(placement)
+        key = (run, split, backends, placement.kv_offload)
+        found = self._caches.get(key)
+        if found is None:
+            found = self._caches[key] = kv_cache.place(
+                self.layout, run, self.n_layer, split, dict(backends), offload=placement.kv_offload
+            )
+        return found
+
+    def output_bytes(self, workload: Workload) -> int:
+        """
+        Return the bytes of the buffer that the host keeps for logits, one row per sequence.
+        """
+        return 4 * self.n_vocab * self._run(workload).parallel
 
     def _run(self, workload: Workload) -> Run:
         found = self._runs.get(workload)
@@ -247,16 +268,14 @@ class Estimator:
             found = self._tables[quant] = WeightTable(self.typed_tensors(quant), self.model.hparams)
         return found
 
-    def _compute_bytes(
-        self, quant: str, run: Run, split: tuple[Span, ...], placement: Placement
-    ) -> ComputeBytes:
-        used = used_devices(placement)
-        n_cpu_moe = placement.n_cpu_moe if used else 0
+    def _compute_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:
+        split, backends = self._split(placement), _backends(placement)
+        n_cpu_moe = placement.n_cpu_moe if backends else 0
         key = (
             quant,
             run,
             split,
-            tuple((device.id, device.backend) for device in used),
+            backends,
             n_cpu_moe,
             placement.kv_offload,
             placement.op_offload,
@@ -270,8 +289,8 @@ class Estimator:
                     hparams=self.model.hparams,
                     tensors=self.typed_tensors(quant),
                     layer_devices=layer_devices(split),
-                    devices=tuple(device.id for device in used),
-                    backend=used[0].backend if used else "cuda",
+                    devices=tuple(device for device, _ in backends),
+                    backend=backends[0][1] if backends else "cuda",
                     ctx_size=run.ctx_size,
                     ctx_per_seq=run.ctx_per_seq,
                     parallel=run.parallel,
@@ -375,3 +394,7 @@ class Estimator:
             mmap=placement.mmap,
             devices=tuple(device.id for device in used_devices(placement)),
         )
+
+
+def _backends(placement: Placement) -> tuple[tuple[str, str], ...]:
+    return tuple((device.id, device.backend) for device in used_devices(placement))

@@ -20,14 +20,12 @@ def weight_terms(
     """
     Return the weights of a device as terms, those that are there.
     """
-    own = next((part for part in parts if part.device == device), None)
-    layers = ""
-    if own is not None and own.start < min(own.stop, n_layer):
-        layers = f" of layers {own.start} to {min(own.stop, n_layer) - 1}"
-    experts = layers
-    if device == HOST and placement.n_cpu_moe and placement.devices:
-        first = max(placement.n_cpu_moe, own.stop if own is not None else 0)
-        experts = f" of layers 0 to {min(first, n_layer) - 1}"
+    own = next((part for part in parts if part.device == device), Span(device, 0, 0))
+    stop = min(own.stop, n_layer)
+    forced = min(placement.n_cpu_moe, n_layer) if placement.devices else 0
+    layers = _range(own.start, stop)
+    experts = _range(0, max(stop, forced)) if device == HOST else _range(max(own.start, forced), stop)
+    apart = ", experts apart" if weights.experts else ""
     rows = (
         ("token embedding", weights.embedding, "always kept on the host"),
         (
@@ -43,6 +41,10 @@ def weight_terms(
         for name, size, how in rows
         if size
     )
+
+
+def _range(start: int, stop: int) -> str:
+    return f" of layers {start} to {stop - 1}" if stop > start else ""
 
 
 def cache_terms(caches: Sequence[tuple[CachePart, int]], run: Run) -> tuple[Term, ...]:

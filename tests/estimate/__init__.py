@@ -1,0 +1,3 @@
+"""
+What would it take? The tests.
+"""

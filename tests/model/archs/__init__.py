@@ -1,0 +1,3 @@
+"""
+The architectures. The tests.
+"""

@@ -1,0 +1,100 @@
+"""
+Every family lists the tensors of its models as the converter writes them, and keeps the contract of a family.
+"""
+
+from pkgutil import iter_modules
+
+import pytest
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model import archs
+from tests.model.truth import TruthModel, models
+
+KNOWN = [model for model in models().values() if model.architecture in archs.supported()]
+FAMILIES = [module.name for module in iter_modules(archs.__path__) if not module.name.startswith("_")]
+
+
+def told(model: TruthModel) -> Hparams:
+    """
+    Return the metadata with what GGUF has no key for and a catalog says beside it.
+    """
+    names = {tensor.name for tensor in model.tensors}
+    hparams = dict(model.hparams) | {"tie_word_embeddings": "output.weight" not in names}
+    if "rope_freqs.weight" in names:
+        hparams["rope.scaling.type"] = "llama3"
+    if "rope_factors_long.weight" in names:
+        hparams["rope.scaling.type"] = "longrope"
+    return hparams
+
+
+@pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
+def test_tensors_are_those_of_the_file(model: TruthModel) -> None:
+    """
+    Names, shapes, layers and order are the file's.
+    """
+    family = archs.get(model.architecture)
+    assert family is not None
+    assert family.tensors(told(model)) == model.tensors
+
+
+@pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
+def test_caches_name_only_layers_that_exist(model: TruthModel) -> None:
+    """
+    No layer is kept twice by one cache, and none is beyond the model's last.
+    """
+    family = archs.get(model.architecture)
+    assert family is not None
+    for cache in family.caches(told(model)).kv:
+        layers = [layer.layer for layer in cache.layers]
+        assert layers == sorted(set(layers) & set(range(int(model.hparams["block_count"]))))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_file_is_found_under_its_architectures(name: str) -> None:
+    """
+    ``get`` leads from every architecture of a file to that file and to no other.
+    """
+    family = next(archs.get(a) for a in sorted(archs.supported()) if _file_of(a) == name)
+    assert family is not None
+    assert [_file_of(architecture) for architecture in family.ARCHITECTURES] == [name] * len(
+        family.ARCHITECTURES
+    )
+
+
+def test_an_unknown_architecture_has_no_family() -> None:
+    """
+    What we do not know is None, not a guess.
+    """
+    assert archs.get("no-such-architecture") is None
+
+
+def test_a_model_without_a_size_is_an_error_of_the_model() -> None:
+    """
+    Missing metadata is said by name.
+    """
+    family = archs.get("llama")
+    assert family is not None
+    with pytest.raises(Exception, match="embedding_length"):
+        family.tensors({"block_count": 1})
+
+
+def test_a_mixture_has_one_tensor_for_all_experts_of_a_layer() -> None:
+    """
+    Mixtral is the llama family with experts.
+    """
+    family = archs.get("llama")
+    assert family is not None
+    hparams = {
+        "block_count": 1,
+        "embedding_length": 64,
+        "vocab_size": 100,
+        "feed_forward_length": 128,
+        "attention.head_count": 4,
+        "attention.head_count_kv": 2,
+        "expert_count": 8,
+    }
+    assert Tensor("blk.0.ffn_down_exps.weight", (128, 64, 8), 0) in family.tensors(hparams)
+
+
+def _file_of(architecture: str) -> str:
+    return str(getattr(archs.get(architecture), "__name__", "")).rpartition(".")[2]
