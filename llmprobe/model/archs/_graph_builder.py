@@ -45,6 +45,7 @@ class Builder:
         self.hparams = parts.hparams
         self.graph = Graph()
         self.tokens = run.tokens
+        self.fused: list[tuple[Node, int]] = []
         self.last = run.built[-1] if run.built else -1
         self._weights: dict[tuple[int, str], Node] = {}
         self._inputs: dict[str, Node] = {}
@@ -374,13 +375,14 @@ class Builder:
                 (layer.head_v, heads, cells, run.streams),
                 (ops.row_size(run.kind_v, layer.head_v), row_v, row_v * cells),
             )
-        x = self.mha(q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi)
+        x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi)
         if inputs.v_rotation is not None:
             x = self._rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x
 
     def mha(
         self,
+        il: int,
         q: Node,
         k: Node,
         v: Node,
@@ -406,6 +408,7 @@ class Builder:
             k = ops.cast(k, F16) if k.kind is F32 else k
             v = ops.cast(v, F16) if v.kind is F32 else v
             x = ops.flash_attn(q, k, v, mask, sinks, alibi=alibi)
+            self.fused.append((x, run.places[il]))
             if v_mla is not None:
                 x = ops.mul_mat(v_mla, ops.permute(x, 0, 2, 1, 3))
                 x = ops.cont(ops.permute(x, 0, 2, 1, 3))

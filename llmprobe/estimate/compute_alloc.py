@@ -1,0 +1,162 @@
+"""
+Where ggml's graph allocator puts each tensor, and so how large the buffers must be.
+
+Tensors are freed after their last use and their places given away again, best fit first; some operations write
+over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+from llmprobe.model.graph import Node
+
+IN_PLACE = frozenset(
+    {
+        "fill",
+        "scale",
+        "diag_mask_inf",
+        "add",
+        "add_id",
+        "sub",
+        "mul",
+        "div",
+        "sqr",
+        "sqrt",
+        "log",
+        "unary",
+        "rope",
+        "rms_norm",
+        "clamp",
+        "soft_max",
+    }
+)
+"""Operations that may write their result over one of their sources."""
+
+_ENDLESS = 1 << 62
+
+
+class Space:
+    """
+    The addresses of one buffer: free blocks in order, the last of them endless.
+    """
+
+    __slots__ = ("align", "peak", "sizes", "starts")
+
+    def __init__(self, align: int) -> None:
+        self.align = align
+        self.starts = [0]
+        self.sizes = [_ENDLESS]
+        self.peak = 0
+
+    def take(self, size: int) -> int:
+        """Return the address of a new block: the tightest gap, the later of two equal ones, else the end."""
+        starts, sizes = self.starts, self.sizes
+        best = last = len(sizes) - 1
+        tightest = _ENDLESS
+        for i in range(last):
+            if size <= sizes[i] <= tightest:
+                best, tightest = i, sizes[i]
+        start = starts[best]
+        if sizes[best] == size:
+            del starts[best], sizes[best]
+        else:
+            starts[best] += size
+            sizes[best] -= size
+        self.peak = max(self.peak, start + size)
+        return start
+
+    def give(self, start: int, size: int) -> None:
+        """Take a block back and join it with its neighbours."""
+        if not size:
+            return
+        starts, sizes = self.starts, self.sizes
+        i = bisect_left(starts, start)
+        after = i < len(starts) and start + size == starts[i]
+        before = i > 0 and starts[i - 1] + sizes[i - 1] == start
+        if before and after:
+            sizes[i - 1] += size + sizes[i]
+            del starts[i], sizes[i]
+        elif before:
+            sizes[i - 1] += size
+        elif after:
+            starts[i] = start
+            sizes[i] += size
+        else:
+            starts.insert(i, start)
+            sizes.insert(i, size)
+
+
+def allocate(
+    steps: Sequence[tuple[Node, int]],
+    leafs: Sequence[tuple[Node, int]],
+    aligns: Sequence[int],
+    size_of: Callable[[Node, int], int],
+) -> list[int]:
+    """
+    Return the bytes that each buffer needs for a graph.
+
+    ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
+    without operation is a dependency: it only keeps its sources alive until then.
+    """
+    spaces = [Space(align) for align in aligns]
+
+    def place(node: Node, buffer: int) -> None:
+        if node.op in IN_PLACE:
+            for parent in node.src:
+                if (
+                    parent.owned
+                    and parent.children == 1
+                    and not parent.views
+                    and not parent.output
+                    and parent.ne == node.ne
+                    and parent.nb == node.nb
+                    and parent.kind is node.kind
+                ):
+                    node.owned = True
+                    node.place = parent.place
+                    node.offset = parent.offset
+                    node.size = _aligned(size_of(node, node.place), aligns[node.place])
+                    parent.owned = False
+                    if parent.size > node.size:
+                        spaces[node.place].give(node.offset + node.size, parent.size - node.size)
+                    return
+        node.owned = True
+        node.place = buffer
+        node.size = _aligned(size_of(node, buffer), aligns[buffer])
+        node.offset = spaces[buffer].take(node.size)
+
+    for node, buffer in leafs:
+        if not node.owned and node.buffer < 0 and node.root is None:
+            place(node, buffer)
+    for node, buffer in steps:
+        if node.root is not None and node.op:
+            node.root.views += 1
+        if node.input and not node.owned and node.root is None:
+            place(node, buffer)
+        for source in node.src:
+            source.children += 1
+    for node, buffer in steps:
+        for source in node.src:
+            if not source.owned and source.root is None and source.buffer < 0 and source.place < 0:
+                place(source, buffer)
+        if not node.owned and node.root is None and node.buffer < 0 and node.place < 0:
+            place(node, buffer)
+        for source in node.src:
+            source.children -= 1
+            if source.children or source.views:
+                continue
+            owner = source.root
+            if owner is None:
+                owner = source
+            else:
+                owner.views -= 1
+                if owner.views or owner.children:
+                    continue
+            if owner.owned and not owner.output:
+                spaces[owner.place].give(owner.offset, owner.size)
+                owner.owned = False
+    return [space.peak for space in spaces]
+
+
+def _aligned(size: int, align: int) -> int:
+    return -(-size // align) * align
