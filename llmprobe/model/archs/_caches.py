@@ -65,9 +65,11 @@ class CacheLayout(msgspec.Struct, frozen=True):
 def attention_cache(hparams: Hparams) -> CacheLayout:
     """
     Return the cache of a model whose layers all look back over the whole context.
+
+    Layers that predict a token more are not attended to by the others and keep nothing here.
     """
     sizes = Sizes(hparams)
-    return CacheLayout(kv=(KvCache(layers=tuple(kv_layer(sizes, layer) for layer in sizes.layers)),))
+    return CacheLayout(kv=(KvCache(layers=tuple(kv_layer(sizes, layer) for layer in sizes.trunk)),))
 
 
 def sliding_cache(hparams: Hparams, slides: tuple[bool, ...], window: int | None = None) -> CacheLayout:
@@ -78,8 +80,8 @@ def sliding_cache(hparams: Hparams, slides: tuple[bool, ...], window: int | None
     """
     sizes = Sizes(hparams)
     extent = sizes.number("attention.sliding_window", 0) if window is None else window
-    full = tuple(kv_layer(sizes, layer) for layer in sizes.layers if not slides[layer])
-    near = tuple(kv_layer(sizes, layer, slides=True) for layer in sizes.layers if slides[layer])
+    full = tuple(kv_layer(sizes, layer) for layer in sizes.trunk if not slides[layer])
+    near = tuple(kv_layer(sizes, layer, slides=True) for layer in sizes.trunk if slides[layer])
     return CacheLayout(kv=(KvCache(layers=full), KvCache(layers=near, window=extent, name="sliding")))
 
 

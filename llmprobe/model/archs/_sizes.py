@@ -22,6 +22,7 @@ class Sizes:
         self.n_embd: int = self.need("embedding_length")
         self.n_vocab: int = self.need("vocab_size")
         self.layers = range(self.n_layer)
+        self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
         self._head_count = hparams.get("attention.head_count", 0)
         self._head_count_kv = hparams.get("attention.head_count_kv", self._head_count)
@@ -54,6 +55,11 @@ class Sizes:
     def ff(self, layer: int = 0) -> int:
         """Return the inner width of a layer's feed-forward part."""
         return _of_layer(self._feed_forward, layer)
+
+    def of_layer(self, key: str, layer: int, default: int = 0) -> int:
+        """Return a number that may be given once for all layers or as a list with one per layer."""
+        value = self.hparams.get(key)
+        return default if value is None else _of_layer(value, layer)
 
     def head_k(self, *, slides: bool = False) -> int:
         """Return the values of one K head; sliding layers may have their own size."""
