@@ -45,7 +45,7 @@ readme: $(VENV)/.dev  ## Rewrite the examples in the README; review the diff
 	$(BIN)/python -m tests.readme
 
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
-	$(BIN)/python -m tests.schemas
+	$(BIN)/python -m tests.output.schemas
 
 accuracy: $(VENV)/.dev  ## Compare the estimates with what was measured
 	$(BIN)/python -m benchmarks.accuracy

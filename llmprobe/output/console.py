@@ -175,14 +175,8 @@ def bar(width: int, parts: Iterable[tuple[float, str, str]]) -> list[tuple[str, 
 
     Whole cells are given out so that they add up to the width, and a share that is not zero shows.
     """
-    drawn: list[tuple[str, str]] = []
-    left = width
-    for share, sign, style in parts:
-        cells = min(left, max(round(share * width), 1 if share > 0 else 0))
-        if cells:
-            drawn.append((sign * cells, style))
-        left -= cells
-    if left and drawn:
-        sign, style = drawn[-1]
-        drawn[-1] = (sign + sign[:1] * left, style)
-    return drawn
+    shown = [(share, sign, style) for share, sign, style in parts if share > 0]
+    cells = [max(round(share * width), 1) for share, _, _ in shown]
+    if cells:
+        cells[cells.index(max(cells))] += width - sum(cells)
+    return [(sign * count, style) for count, (_, sign, style) in zip(cells, shown, strict=True)]

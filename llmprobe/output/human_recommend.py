@@ -12,6 +12,7 @@ from llmprobe.units import format_count
 
 NAME = 16
 FEW_REJECTED = 6
+SHORTEST_BAR = 8
 
 
 def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
@@ -71,31 +72,35 @@ def _best(page: Page, best: Choice) -> None:
     if best.speed.generation_tokens_per_s is None:
         page.pair("", (best.speed.reason, "dim"), at=NAME + 2, indent=2)
     page.blank()
-    for device in best.devices:
-        fullness(page, device)
+    _fullness(page, best.devices)
     if best.reasons:
         page.heading("Why")
         page.bullets(best.reasons)
 
 
-def fullness(page: Page, device: DeviceEstimate) -> None:
+def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     """
-    Print how full a device gets: used of its budget, as a bar where a person looks at a terminal.
+    Print how full each device gets: used of its budget, with a bar where a person looks at a terminal.
     """
-    share = percent(device.total_bytes, device.budget_bytes)
-    figures = f"{in_gib(device.total_bytes):>7} of {in_gib(device.budget_bytes):>7} GiB {share:>6}"
-    name = "RAM" if device.id == "host" else device.id
-    if device.name and device.id != "host" and page.width >= 100:
-        name = f"{device.id} {device.name}"
-    label = max(NAME, len(name) + 2) if page.width >= 100 else 8
-    room = page.width - 4 - label - len(figures)
-    drawn: list[tuple[str, str]] = []
-    if page.bars and device.budget_bytes and room >= 10:
-        full = min(device.total_bytes / device.budget_bytes, 1)
-        style = "green" if device.total_bytes <= device.budget_bytes else "red"
-        drawn = bar(room, ((full, "█", style), (1 - full, "░", "bright_black")))
-        drawn.append(("  ", ""))
-    page.line(name.ljust(label), *drawn, figures, indent=2)
+    figures = [
+        f"{in_gib(device.total_bytes):>7} of {in_gib(device.budget_bytes):>6} GiB"
+        f"{percent(device.total_bytes, device.budget_bytes):>7}"
+        for device in devices
+    ]
+    names = [" ".join(filter(None, (device.id, device.name))) for device in devices]
+    names = ["RAM" if device.id == "host" else name for device, name in zip(devices, names, strict=True)]
+    room = page.width - 2 - max(map(len, figures))
+    if max(map(len, names)) + 2 > room:
+        names = ["RAM" if device.id == "host" else device.id for device in devices]
+    label = max(6, *map(len, names)) + 2
+    cells = room - label - 1
+    for device, name, figure in zip(devices, names, figures, strict=True):
+        drawn: list[tuple[str, str]] = []
+        if page.bars and device.budget_bytes and cells >= SHORTEST_BAR:
+            full = min(device.total_bytes / device.budget_bytes, 1)
+            style = "green" if device.total_bytes <= device.budget_bytes else "red"
+            drawn = [*bar(cells, ((full, "█", style), (1 - full, "░", "bright_black"))), (" ", "")]
+        page.line(name.ljust(label), *drawn, figure, indent=2)
 
 
 def _layers(choice: Choice) -> tuple[str | tuple[str, str], ...]:

@@ -48,7 +48,7 @@ def number(value: float) -> str:
     """
     if value < 1:
         return f"{value:.2f}"
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
 def rate(figure: Range | None) -> str:

@@ -1,0 +1,237 @@
+"""
+What people read: nothing wider than the page, nothing cut, and plain where colour or our letters are not wanted.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from llmprobe.output import human_check, human_estimate, human_models, human_recommend
+from llmprobe.output.console import Page
+from tests.output import samples
+from tests.output.pages import printed
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "check": lambda page: human_check.show(page, samples.rtx4090()),
+    "check unified": lambda page: human_check.show(page, samples.m3max()),
+    "check container": lambda page: human_check.show(page, samples.container()),
+    "check eight": lambda page: human_check.show(page, samples.eight_gpus()),
+    "explain": lambda page: human_check.show_findings(page, samples.container().findings, in_full=True),
+    "recommend": lambda page: human_recommend.show(page, samples.recommendation(), explain=True),
+    "recommend no": lambda page: human_recommend.show(page, samples.refusal(), explain=False),
+    "estimate": lambda page: human_estimate.show(page, samples.estimate(), explain=True),
+    "estimate no": lambda page: human_estimate.show(page, samples.estimate(fits=False), explain=False),
+    "models": lambda page: human_models.show(page, samples.models()),
+}
+TO_BE_COPIED = ("sudo rmmod", "llama-server")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_no_line_is_wider_than_the_page(
+    name: str, width: int, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Every line fits the width, but for commands, which are never broken where that would spoil them.
+    """
+    text = printed(monkeypatch, PAGES[name], width=width, terminal=terminal, env={"NO_COLOR": "1"})
+    wide = [
+        line
+        for line in text.splitlines()
+        if len(line) > width and not line.strip().startswith(TO_BE_COPIED) and "\x1b" not in line
+    ]
+
+    assert wide == []
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_nothing_is_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A narrow page says the same words as a wide one: it wraps, it does not shorten.
+    """
+    narrow = printed(monkeypatch, PAGES[name], width=80).split()
+    wide = printed(monkeypatch, PAGES[name], width=120).split()
+
+    assert sorted(narrow) == sorted(wide)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_a_file_gets_no_colour_and_no_bars(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where stdout is not a terminal there are neither escape sequences nor bars.
+    """
+    text = printed(monkeypatch, PAGES[name], terminal=False)
+
+    assert [sign for sign in "\x1b█░▒" if sign in text] == []
+
+
+def test_a_terminal_gets_colour_and_a_bar_for_each_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    On a terminal each pool has a bar, and headings stand out.
+    """
+    text = printed(monkeypatch, PAGES["check"], terminal=True)
+
+    assert len([line for line in text.splitlines() if "░" in line]) == len(samples.rtx4090().pools)
+    assert "\x1b[1m" in text
+
+
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With NO_COLOR a terminal gets no colour codes; bars are no colour and stay.
+    """
+    text = printed(monkeypatch, PAGES["check"], terminal=True, env={"NO_COLOR": "1"})
+
+    assert "\x1b[3" not in text
+    assert "░" in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_any_encoding_can_be_written(name: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A locale without our letters gets plain ones instead of an error or a question mark.
+    """
+    text = printed(monkeypatch, PAGES[name], terminal=True, encoding=encoding, env={"NO_COLOR": "1"})
+    with_ours = printed(monkeypatch, PAGES[name], terminal=True, env={"NO_COLOR": "1"})
+
+    assert text.count("?") == with_ours.count("?")
+
+
+def test_every_page_says_which_machine_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    This machine, a replay and a hypothetical machine are told apart in the first lines.
+    """
+    firsts = [printed(monkeypatch, PAGES[name])[:200] for name in ("check", "check unified", "recommend no")]
+
+    assert [
+        next(
+            words
+            for words in ("this machine:", "replayed recording", "hypothetical machine")
+            if words in first
+        )
+        for first in firsts
+    ] == ["this machine:", "replayed recording", "hypothetical machine"]
+
+
+def test_check_shows_unified_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Memory that processor and GPU share has one line of figures.
+    """
+    text = printed(monkeypatch, PAGES["check unified"])
+
+    assert text.count("64.00") == 1
+    assert "gpu0 and the processor take from the same memory" in text
+
+
+def test_check_names_what_takes_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each limit of a pool is named with its size, and who holds memory is listed.
+    """
+    text = printed(monkeypatch, PAGES["check"])
+
+    assert "432 MiB  reserved by the driver" in text
+    assert "498 MiB  held by the desktop on this GPU" in text
+    assert "held by Xorg 259 MiB, gnome-shell 140 MiB, process 4096" in text
+
+
+def test_check_prints_a_remedy_that_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The command that mends a finding stands on one line, however narrow the page.
+    """
+    text = printed(monkeypatch, PAGES["check container"], width=60)
+
+    command = "sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia"
+    assert command in [line.strip() for line in text.splitlines()]
+
+
+def test_check_names_sources_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A source that did not answer is listed with its reason; one that is absent is not.
+    """
+    text = printed(monkeypatch, PAGES["check container"])
+
+    assert "nvidia (failed): nvmlInit: NVML_ERROR_LIB_RM_VERSION_MISMATCH (18)" in text
+    assert "apple" not in printed(monkeypatch, PAGES["check"])
+
+
+def test_unknown_memory_is_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Unknown is not zero: a pool of unknown size shows ?, and no bar.
+    """
+    import msgspec
+
+    pool = msgspec.structs.replace(
+        samples.VRAM_4090, total_bytes=None, free_bytes=None, budget_bytes=None, limits=()
+    )
+    snapshot = msgspec.structs.replace(samples.rtx4090(), pools=(pool,))
+    text = printed(
+        monkeypatch, lambda page: human_check.show(page, snapshot), terminal=True, env={"NO_COLOR": "1"}
+    )
+
+    figures = next(line for line in text.splitlines() if "RTX 4090" in line).split()[-4:]
+    assert figures == ["?", "?", "?", "?"]
+    assert "░" not in text
+
+
+def test_recommend_says_how_full_each_device_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each device has what it holds, its budget, and the share.
+    """
+    text = printed(monkeypatch, PAGES["recommend"])
+
+    assert [line.split() for line in text.splitlines() if " of " in line and "GiB " in line] == [
+        ["RAM", "20.29", "of", "52.59", "GiB", "39", "%"],
+        ["gpu0", "NVIDIA", "GeForce", "RTX", "4090", "22.91", "of", "23.08", "GiB", "99", "%"],
+    ]
+
+
+def test_recommend_prints_a_command_that_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    In a file the command is one line; on a terminal it is broken before options, with backslashes.
+    """
+    command = samples.recommendation().choices[0].commands["llama.cpp"]
+    in_file = printed(monkeypatch, PAGES["recommend"])
+    on_terminal = printed(monkeypatch, PAGES["recommend"], terminal=True, env={"NO_COLOR": "1"})
+
+    assert command in in_file.splitlines()
+    assert command in on_terminal.replace(" \\\n ", "")
+
+
+def test_a_refusal_says_what_is_missing_and_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    When nothing fits, the answer says so, by how much, and what comes nearest.
+    """
+    text = printed(monkeypatch, PAGES["recommend no"])
+
+    assert "Nothing fits." in text
+    assert "(lacks 17.00 GiB)" in text
+    assert "llama-3-8b-instruct fits in Q8_0" in text
+
+
+@pytest.mark.parametrize(
+    ("fits", "words"), [(True, "It fits"), (False, "It does not fit"), (None, "Unknown whether it fits")]
+)
+def test_estimate_says_whether_it_fits(
+    fits: bool | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Yes, no and unknown are three different answers.
+    """
+    text = printed(
+        monkeypatch, lambda page: human_estimate.show(page, samples.estimate(fits=fits), explain=False)
+    )
+
+    assert words in text
+
+
+def test_explain_adds_the_rule_of_thumb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    --explain puts the usual multiplication beside the exact figure and says why they differ.
+    """
+    plain = printed(monkeypatch, lambda page: human_estimate.show(page, samples.estimate(), explain=False))
+    explained = printed(monkeypatch, PAGES["estimate"])
+
+    assert "rule of thumb" not in plain
+    assert "157.70 to 197.12" in explained
+    assert "Why they differ" in explained

@@ -1,0 +1,73 @@
+"""
+The words for figures.
+"""
+
+import pytest
+
+from llmprobe.facts.plan import Range
+from llmprobe.output import shell, words
+from llmprobe.output.console import bar
+from llmprobe.units import GIB
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, "?"), (0, "0"), (1, "<0.01"), (GIB, "1.00"), (24 * GIB, "24.00"), (2048 * GIB, "2048")],
+)
+def test_gib_keeps_unknown_zero_and_tiny_apart(count: int | None, text: str) -> None:
+    """
+    Unknown, zero and nearly nothing are three different figures.
+    """
+    assert words.in_gib(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.314, "0.31"), (2.64, "2.6"), (9.96, "10"), (38.4, "38"), (1250, "1250")]
+)
+def test_rates_have_the_digits_that_mean_something(value: float, text: str) -> None:
+    """
+    Two significant digits for what is slow, whole numbers for what is fast.
+    """
+    assert words.number(value) == text
+
+
+def test_an_unknown_rate_is_said() -> None:
+    """
+    No figure is not zero tokens per second.
+    """
+    assert words.rate(None) == "unknown"
+    assert words.rate(Range(low=2, likely=2.64, high=3.1)) == "2.6 (2.0 to 3.1)"
+
+
+def test_a_bar_is_as_wide_as_asked() -> None:
+    """
+    Shares that round badly still add up to the width.
+    """
+    drawn = bar(20, ((1 / 3, "a", ""), (1 / 3, "b", ""), (1 / 3, "c", "")))
+
+    assert "".join(text for text, _ in drawn) == "a" * 6 + "b" * 7 + "c" * 7
+
+
+def test_a_small_share_shows() -> None:
+    """
+    What is not zero has at least one cell.
+    """
+    assert bar(10, ((0.001, "a", ""), (0.999, "b", ""))) == [("a", ""), ("b" * 9, "")]
+
+
+def test_commands_are_broken_before_options() -> None:
+    """
+    An option keeps its value beside it, and every line but the last ends in a backslash.
+    """
+    assert shell.lines("run -m model.gguf -ngl 43 --fit off", 22) == [
+        "run -m model.gguf \\",
+        "  -ngl 43 --fit off",
+    ]
+
+
+@pytest.mark.parametrize("command", ["run 'a b' -c 1", 'run "a" -c 1', "a\\ b -c 12345"])
+def test_quoted_commands_are_not_broken(command: str) -> None:
+    """
+    Inside quotes a backslash would mean something else, so such a command stays on one line.
+    """
+    assert shell.lines(command, 10) == [command]
