@@ -8,6 +8,7 @@ source that was denied, failed or timed out is named in the probe's report witho
 from typing import Any, Literal
 
 from llmprobe.facts.answer import Answer, Platform, Source
+from llmprobe.facts.asking import Asking, pass_on, question_name
 from llmprobe.facts.machine import Probed
 
 TROUBLE = ("denied", "failed", "timeout", "not_recorded")
@@ -16,7 +17,7 @@ _NAMED = 4
 ProbedStatus = Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"]
 
 
-class Asker:
+class Asker(Asking):
     """
     A source with a memory: every question put to it, by name, with its answer.
     """
@@ -29,36 +30,10 @@ class Asker:
     def platform(self) -> Platform:
         return self._source.platform
 
-    def read(self, path: str) -> Answer:
-        return self._note(f"read:{path}", self._source.read(path))
-
-    def list(self, path: str) -> Answer:
-        return self._note(f"list:{path}", self._source.list(path))
-
-    def link(self, path: str) -> Answer:
-        return self._note(f"link:{path}", self._source.link(path))
-
-    def run(self, *argv: str, timeout_s: float = 2.0) -> Answer:
-        return self._note(f"run:{' '.join(argv)}", self._source.run(*argv, timeout_s=timeout_s))
-
-    def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
-        words = [function, *([] if handle is None else [handle]), *map(str, args)]
-        return self._note(f"nvml:{' '.join(words)}", self._source.nvml(function, handle, *args))
-
-    def psutil(self, function: str) -> Answer:
-        return self._note(f"psutil:{function}", self._source.psutil(function))
-
-    def cpuinfo(self) -> Answer:
-        return self._note("cpuinfo:", self._source.cpuinfo())
-
-    def sysctl(self, name: str) -> Answer:
-        return self._note(f"sysctl:{name}", self._source.sysctl(name))
-
-    def env(self, name: str) -> Answer:
-        return self._note(f"env:{name}", self._source.env(name))
-
-    def registry(self, key: str, name: str) -> Answer:
-        return self._note(f"registry:{key} {name}", self._source.registry(key, name))
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        answer = pass_on(self._source, method, args, timeout_s)
+        self._asked[question_name(method, args)] = answer
+        return answer
 
     def text(self, path: str) -> str | None:
         """
@@ -83,22 +58,20 @@ class Asker:
         Return what a probe found, with the status that its answers give it unless one is named.
 
         Trouble beside something found is ``partial``; with nothing found it is the first trouble itself,
-        and without any trouble it is ``absent``.
+        and without any trouble it is ``absent``. Where all trouble is what nobody recorded, it is that.
         """
         trouble = self.trouble()
         if status is None:
             if not trouble:
                 status = "ok" if found else "absent"
+            elif all(answer.status == "not_recorded" for answer in trouble.values()):
+                status = "not_recorded"
             elif found:
                 status = "partial"
             else:
                 status = _of_trouble(next(iter(trouble.values())))
         detail = parts.pop("detail", None) or _describe(trouble)
         return Probed(status=status, detail=detail, **parts)
-
-    def _note(self, name: str, answer: Answer) -> Answer:
-        self._asked[name] = answer
-        return answer
 
 
 def as_text(answer: Answer) -> str | None:
@@ -151,6 +124,10 @@ def _of_trouble(answer: Answer) -> ProbedStatus:
 def _describe(trouble: dict[str, Answer]) -> str | None:
     if not trouble:
         return None
-    named = [f"{name}: {answer.detail or answer.status}" for name, answer in list(trouble.items())[:_NAMED]]
+    named = [f"{name}: {_reason(answer)}" for name, answer in list(trouble.items())[:_NAMED]]
     more = len(trouble) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more else "")
+
+
+def _reason(answer: Answer) -> str:
+    return answer.detail if answer.detail and answer.status != "not_recorded" else answer.status

@@ -23,6 +23,7 @@ from typing import Any
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
+from llmprobe.machine.cpu_list import parse_cpu_list
 
 NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
@@ -91,21 +92,6 @@ def parse_cpuinfo(text: str) -> list[dict[str, str]]:
                 processors.append(current)
             current = {}
     return processors
-
-
-def parse_cpu_list(text: str) -> tuple[int, ...]:
-    """
-    Return the numbers of a kernel CPU list such as ``0-3,8,10-11``.
-
-    https://docs.kernel.org/admin-guide/cputopology.html. Anything that is no list is empty.
-    """
-    numbers: list[int] = []
-    for part in text.strip().split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
-            return ()
-        numbers.extend(range(int(first), int(last or first) + 1))
-    return tuple(numbers)
 
 
 def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.machine import Observation, Probed
 from llmprobe.machine.asking import Asker, ProbedStatus, as_int, as_text
-from llmprobe.machine.probes.nvidia.device import Found, ask_identity, describe, lost
+from llmprobe.machine.probes.nvidia.device import Found, ask_identity, describe, lost, lost_handles
 from llmprobe.machine.probes.nvidia.errors import LIBRARY_NOT_FOUND, words
 from llmprobe.machine.probes.nvidia.mig import ask_instances, mig_enabled
 from llmprobe.machine.probes.nvidia.numbering import number
@@ -181,6 +181,10 @@ def _report(
     ask: Asker, found: list[Found], seen: tuple[Observation, ...], status: ProbedStatus | None = None
 ) -> Probed:
     devices = number(ask, found)
+    lost_devices = lost_handles(ask)
+    if lost_devices:
+        evidence = tuple(f"nvml:nvmlDeviceGetHandleByIndex_v2 {handle}" for handle in lost_devices)
+        seen = (*seen, Observation(name="nvidia.lost", value=list(lost_devices), evidence=evidence))
     return ask.probed(
         found=bool(devices.accelerators),
         status=status,

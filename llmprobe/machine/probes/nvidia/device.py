@@ -110,6 +110,14 @@ def lost(ask: Asker, handle: str) -> Answer | None:
     )
 
 
+def lost_handles(ask: Asker) -> tuple[str, ...]:
+    """
+    Return the indices of the devices that are lost.
+    """
+    gone = [name for name, answer in ask.trouble().items() if answer.code == GPU_IS_LOST and " " in name]
+    return tuple(sorted({name.split(" ")[1].split("/")[0] for name in gone}, key=int))
+
+
 def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegra: str | None) -> Found:
     """
     Return a whole device that is not divided.

@@ -121,7 +121,8 @@ def _order(ask: Asker, found: list[Found], text: str | None) -> tuple[Observatio
 
 def _beside(ordered: list[Found]) -> list[Observation]:
     """
-    Return size of the PCI window and error correction by the device's own index, which numbering leaves alone.
+    Return size of the PCI window and error correction by the device's own index, which numbering leaves
+    alone.
     """
     bar1 = {str(each.slot): each.bar1_bytes for each in ordered if each.bar1_bytes is not None}
     ecc = {str(each.slot): each.ecc for each in ordered if each.ecc is not None}

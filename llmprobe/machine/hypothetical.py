@@ -1,0 +1,224 @@
+"""
+A machine that nobody has yet, from the names of its GPUs and the size of its memory.
+
+It is idle: nothing is in use but what the driver and the system usually keep. Every figure is from the
+table of devices (basis ``declared``), and everything says so.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from llmprobe.errors import UsageError
+from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, MemoryPool, Snapshot
+from llmprobe.machine import rules
+from llmprobe.machine.gpu_table import Gpu, named, rows, simplified, usual_reserve
+from llmprobe.machine.probes.apple import working_set_cap
+from llmprobe.units import GIB
+
+_COUNT = re.compile(r"\s*(\d+)\s*[x×*]\s+(.*)|\s*(\d+)x(.*)", re.IGNORECASE)
+_SIZE = re.compile(r"\b(\d+)\s*(gb|gib|g)\b", re.IGNORECASE)
+_CORES = re.compile(r"\b(\d+)[- ]?cores?\b", re.IGNORECASE)
+_BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal"]] = {
+    "nvidia": "cuda",
+    "amd": "rocm",
+    "intel": "sycl",
+    "apple": "metal",
+}
+_CLOSE = 0.08
+_SYSTEM_BYTES = 2 * GIB
+_MOST = 64
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    text: str
+    row: Gpu
+    size_gb: int | None
+
+
+def hypothetical(gpus: Sequence[str], ram_bytes: int) -> Snapshot:
+    """
+    Return an idle machine with these GPUs (``2x RTX 4090``, ``RTX 3060 12GB``, ``M3 Max 64GB``) and this
+    much memory.
+
+    Raises:
+        UsageError: no GPU has that name or that memory, one name has several sizes, or Apple's are mixed
+        with others.
+    """
+    if ram_bytes <= 0:
+        raise UsageError(
+            "a machine without memory cannot run anything", hint="give --ram a size such as 64GiB"
+        )
+    wanted = [each for text in gpus for each in _wanted(text)]
+    shared = [each for each in wanted if each.row.unified]
+    if shared and len(wanted) > 1:
+        raise UsageError(
+            f"{shared[0].row.name} shares the memory of its host and comes alone",
+            hint="name either one such chip, or cards with memory of their own",
+        )
+    if shared and shared[0].size_gb is not None:
+        ram_bytes = shared[0].size_gb * GIB
+    ram = _ram(ram_bytes, shared[0] if shared else None)
+    pools = [ram]
+    accelerators = []
+    for number, each in enumerate(wanted):
+        accelerators.append(_accelerator(number, each))
+        if not each.row.unified:
+            pools.append(_vram(number, each))
+    snapshot = Snapshot(
+        this_machine=False,
+        origin="hypothetical",
+        host=_host(shared[0].row if shared else None),
+        pools=tuple(pools),
+        accelerators=tuple(accelerators),
+    )
+    return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
+
+
+def parse_gpu(text: str) -> tuple[int, str, int | None]:
+    """
+    Return how many, the name, and the size in GB where one is named: ``2x RTX 3060 12GB`` -> (2, "RTX
+    3060", 12).
+    """
+    count, name = 1, text.strip()
+    match = _COUNT.fullmatch(name)
+    if match:
+        count = int(match.group(1) or match.group(3))
+        name = (match.group(2) or match.group(4)).strip()
+    size = _SIZE.search(name)
+    if size is None:
+        return count, name, None
+    return count, " ".join(_SIZE.sub(" ", name).split()), int(size.group(1))
+
+
+def _wanted(text: str) -> list[_Wanted]:
+    count, name, size_gb = parse_gpu(text)
+    if not name or not 1 <= count <= _MOST:
+        raise UsageError(f"{text!r} is no GPU", hint="write it as 'RTX 4090' or '2x RTX 3090'")
+    row = _row(text, name, size_gb)
+    return [_Wanted(text, row, size_gb)] * count
+
+
+def _row(text: str, name: str, size_gb: int | None) -> Gpu:
+    whole = named(text.split("x ", 1)[-1] if _COUNT.fullmatch(text.strip()) else text)
+    if len(whole) == 1 and size_gb is not None and not whole[0].unified:
+        return whole[0]
+    cores = _CORES.search(name)
+    found = named(_CORES.sub(" ", name))
+    if not found:
+        close = difflib.get_close_matches(
+            simplified(name), [simplified(row.name) for row in rows()], n=4, cutoff=0.4
+        )
+        names = {simplified(row.name): row.name for row in rows()}
+        nearest = ", ".join(dict.fromkeys(names[each] for each in close))
+        raise UsageError(
+            f"no GPU named {name!r} is in the table",
+            hint=f"nearest: {nearest}" if nearest else "write it as its maker does, such as 'RTX 4090'",
+        )
+    if found[0].vendor == "apple":
+        fitting = tuple(row for row in found if cores is None or row.cores == int(cores.group(1)))
+        if not fitting:
+            known = ", ".join(str(row.cores) for row in found)
+            raise UsageError(
+                f"{found[0].name} has no variant with {cores and cores.group(1)} GPU cores",
+                hint=f"it has {known}",
+            )
+        return fitting[0]
+    if size_gb is None or found[0].unified:
+        if len({row.memory_bytes for row in found}) > 1:
+            sizes = ", ".join(f"'{found[0].name} {_gb(row)}GB'" for row in found)
+            raise UsageError(f"{name!r} is sold with different memory", hint=f"say which: {sizes}")
+        return found[0]
+    fitting = tuple(row for row in found if _fits(row, size_gb))
+    if not fitting:
+        sizes = ", ".join(f"{_gb(row)}GB" for row in found)
+        raise UsageError(f"{found[0].name} is not sold with {size_gb}GB", hint=f"it has {sizes}")
+    return fitting[0]
+
+
+def _fits(row: Gpu, size_gb: int) -> bool:
+    return row.memory_bytes is not None and abs(row.memory_bytes / (size_gb * GIB) - 1) < _CLOSE
+
+
+def _gb(row: Gpu) -> int:
+    return round((row.memory_bytes or 0) / GIB)
+
+
+def _ram(total: int, shared: _Wanted | None) -> MemoryPool:
+    """
+    Return the memory of an idle host: the system keeps an eighth of it, and no more than 2 GiB.
+    """
+    system = min(_SYSTEM_BYTES, total // 8)
+    limits = [Limit(by="os", bytes=system, detail="what an idle system usually uses", basis="assumed")]
+    budget = total - system
+    if shared is not None and shared.row.vendor == "apple":
+        cap = working_set_cap(total, None)
+        limits.append(msgspec.structs.replace(cap, bytes=max(0, budget - cap.bytes)))
+        budget = min(budget, cap.bytes)
+    return MemoryPool(
+        id="ram",
+        kind="unified" if shared else "system",
+        total_bytes=total,
+        free_bytes=total - system,
+        budget_bytes=budget,
+        limits=tuple(limits),
+        basis="declared",
+        evidence=("option:--ram",),
+    )
+
+
+def _vram(number: int, wanted: _Wanted) -> MemoryPool:
+    row = wanted.row
+    total = row.memory_bytes
+    reserve = usual_reserve(row)
+    left = None if total is None else total - reserve
+    detail = "what the driver usually keeps of an idle device"
+    return MemoryPool(
+        id=f"vram{number}",
+        kind="vram",
+        total_bytes=total,
+        free_bytes=left,
+        budget_bytes=left,
+        limits=(Limit(by="driver-reserve", bytes=reserve, detail=detail, basis="declared"),),
+        basis="declared",
+        evidence=(f"option:--gpu {wanted.text}",),
+    )
+
+
+def _accelerator(number: int, wanted: _Wanted) -> Accelerator:
+    row = wanted.row
+    basis: Basis | None = "declared" if row.bandwidth_bytes_per_s else None
+    return Accelerator(
+        id=f"gpu{number}",
+        vendor=row.vendor,
+        name=row.name,
+        backend=_BACKENDS[row.vendor],
+        pools=("ram",) if row.unified else (f"vram{number}",),
+        integrated=row.unified,
+        index=number,
+        compute_capability=row.compute_capability,
+        architecture=row.architecture,
+        bandwidth_bytes_per_s=row.bandwidth_bytes_per_s,
+        bandwidth_basis=basis,
+        bandwidth_how=f"table: {row.name} ({row.source})" if basis else None,
+        cores=row.cores,
+        evidence=(f"option:--gpu {wanted.text}",),
+    )
+
+
+def _host(shared: Gpu | None) -> Host:
+    if shared is None:
+        return Host(system="linux", machine="x86_64", product="hypothetical machine")
+    apple = shared.vendor == "apple"
+    return Host(
+        system="darwin" if apple else "linux",
+        machine="arm64" if apple else "aarch64",
+        product=f"hypothetical machine with {shared.name}",
+        cpu=Cpu(name=shared.name) if apple else Cpu(),
+        ram_bandwidth_bytes_per_s=shared.bandwidth_bytes_per_s,
+        ram_bandwidth_basis="declared" if shared.bandwidth_bytes_per_s else None,
+        ram_bandwidth_how=f"table: {shared.name}" if shared.bandwidth_bytes_per_s else None,
+    )

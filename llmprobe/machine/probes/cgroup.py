@@ -1,0 +1,280 @@
+"""
+What a container or a service may use of the host: memory, processor time, processors. Linux control groups.
+
+Versions 1 and 2, and both at once. A limit may be set on any ancestor, so that the walk goes from this
+process's group to the root, and the tightest counts; "max" and version 1's huge number are no limit. A
+limit only ever lowers what the host has. File cache that can be dropped (inactive_file) does not count as
+used. https://docs.kernel.org/admin-guide/cgroup-v2.html,
+https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+
+Questions, in order (``<group>`` is the path in /proc/self/cgroup below the mount, then each of its parents):
+
+    read:/proc/self/cgroup
+    read:/proc/self/mountinfo
+    read:<mount>/<group>/memory.max                    version 2; the next three where that is a number
+    read:<mount>/<group>/memory.current
+    read:<mount>/<group>/memory.stat
+    read:<mount>/<group>/cpu.max                       version 2, of every group
+    read:<mount>/<group>/cpuset.cpus.effective         version 2, of this process's group
+    read:<mount>/<group>/memory.limit_in_bytes         version 1; the next two where that is a limit
+    read:<mount>/<group>/memory.usage_in_bytes
+    read:<mount>/<group>/memory.stat
+    read:<mount>/<group>/cpu.cfs_quota_us              version 1, of every group
+    read:<mount>/<group>/cpu.cfs_period_us             version 1, where that is a quota
+    read:<mount>/<group>/cpuset.cpus                   version 1, of this process's group
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import Limit, Observation, Probed
+from llmprobe.machine.asking import Asker, as_int
+from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.units import format_bytes
+
+NAME = "cgroup"
+PLATFORMS = frozenset({"linux"})
+
+_UNLIMITED_V1 = 1 << 62
+
+
+class Mount(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where a hierarchy is mounted: the directory, the group at its top, and version 1's controllers.
+    """
+
+    directory: str
+    root: str
+    version: int
+    controllers: frozenset[str] = frozenset()
+
+
+class MemoryLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A limit with what is used below it. ``used_bytes`` leaves out file cache that can be dropped; unknown is
+    None.
+    """
+
+    limit_bytes: int
+    used_bytes: int | None
+    group: str
+    evidence: tuple[str, ...]
+
+    @property
+    def left_bytes(self) -> int:
+        return max(0, self.limit_bytes - (self.used_bytes or 0))
+
+
+def probe(source: Source) -> Probed:
+    """
+    Return the tightest memory limit as a cap of ``ram``, and the threads that quota and cpuset leave.
+    """
+    ask = Asker(source)
+    groups = parse_self_cgroup(ask.text("/proc/self/cgroup") or "")
+    mounts = parse_mountinfo(ask.text("/proc/self/mountinfo") or "")
+    if not groups or not mounts:
+        return ask.probed(found=False)
+    caps: list[tuple[str, Limit]] = []
+    seen: list[Observation] = []
+    limits = [*_memory_limits(ask, groups, mounts)]
+    if limits:
+        tightest = min(limits, key=lambda each: each.left_bytes)
+        caps.append(("ram", _cap(tightest)))
+        value = {
+            "limit_bytes": min(each.limit_bytes for each in limits),
+            "used_bytes": tightest.used_bytes,
+            "left_bytes": tightest.left_bytes,
+        }
+        seen.append(Observation(name="cgroup.memory", value=value, evidence=tightest.evidence))
+    cpu = _cpu(ask, groups, mounts, seen)
+    return ask.probed(found=True, caps=tuple(caps), cpu=cpu, observations=tuple(seen))
+
+
+def parse_self_cgroup(text: str) -> dict[str, str]:
+    """
+    Return the group of this process for each controller of /proc/self/cgroup; version 2's has the name "".
+
+    https://man7.org/linux/man-pages/man7/cgroups.7.html: lines of ``hierarchy:controllers:path``.
+    """
+    groups = {}
+    for line in text.splitlines():
+        parts = line.split(":", 2)
+        if len(parts) == 3:
+            for controller in parts[1].split(","):
+                groups[controller] = parts[2] or "/"
+    return groups
+
+
+def parse_mountinfo(text: str) -> tuple[Mount, ...]:
+    """
+    Return where control groups are mounted, from /proc/self/mountinfo.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fourth field is the group at the
+    top of the mount, the fifth the directory; after " - " follow type, source and options.
+    """
+    mounts = []
+    for line in text.splitlines():
+        before, dash, after = line.partition(" - ")
+        fields, kind = before.split(" "), after.split(" ")
+        if not dash or len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
+            continue
+        controllers = frozenset(kind[2].split(",")) if kind[0] == "cgroup" else frozenset()
+        version = 1 if kind[0] == "cgroup" else 2
+        mounts.append(Mount(directory=fields[4], root=fields[3], version=version, controllers=controllers))
+    return tuple(mounts)
+
+
+def parse_memory_max(text: str) -> int | None:
+    """
+    Return a limit in bytes; None where there is none ("max", or version 1's number of about 2^63).
+    """
+    number = as_int(text)
+    return number if number is not None and number < _UNLIMITED_V1 else None
+
+
+def parse_memory_stat(text: str) -> dict[str, int]:
+    """
+    Return the fields of memory.stat by name, in bytes.
+    """
+    fields = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" ")
+        number = as_int(value)
+        if number is not None:
+            fields[name] = number
+    return fields
+
+
+def parse_cpu_max(text: str) -> float | None:
+    """
+    Return how many processors' time version 2's cpu.max allows; None for "max".
+    """
+    words = text.split()
+    quota, period = (as_int(words[0]), as_int(words[1])) if len(words) == 2 else (None, None)
+    return quota / period if quota and period else None
+
+
+def _ancestors(mount: Mount, group: str) -> Iterator[str]:
+    """
+    Yield the directories of a group and all its ancestors, the innermost first.
+
+    Inside a container with its own view of control groups the path is "/" or leads outside of the mount
+    ("/../…"); with the host's view it may name a group that this mount does not show: then the mount itself
+    is it.
+    """
+    path = group
+    if mount.root not in ("", "/") and (path == mount.root or path.startswith(f"{mount.root}/")):
+        path = path[len(mount.root) :]
+    names = [name for name in path.split("/") if name]
+    if ".." in names:
+        names = []
+    for length in range(len(names), -1, -1):
+        yield "/".join([mount.directory, *names[:length]])
+
+
+def _mount_of(controller: str, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tuple[Mount, str] | None:
+    """
+    Return where a controller is: by version 1 where that has it (also beside an empty version 2), else by
+    version 2.
+    """
+    for mount in mounts:
+        if mount.version == 1 and controller in mount.controllers and controller in groups:
+            return mount, groups[controller]
+    for mount in mounts:
+        if mount.version == 2 and "" in groups:
+            return mount, groups[""]
+    return None
+
+
+def _memory_limits(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[MemoryLimit]:
+    place = _mount_of("memory", groups, mounts)
+    if place is None:
+        return
+    mount, group = place
+    files = _V2 if mount.version == 2 else _V1
+    for directory in _ancestors(mount, group):
+        text = ask.text(f"{directory}/{files.limit}")
+        limit = parse_memory_max(text) if text is not None else None
+        if limit is None:
+            continue
+        used = as_int(ask.text(f"{directory}/{files.usage}"))
+        stat = parse_memory_stat(ask.text(f"{directory}/memory.stat") or "")
+        if used is not None:
+            used = max(0, used - stat.get(files.cache, 0))
+        evidence = ask.answered(
+            f"read:{directory}/{files.limit}",
+            f"read:{directory}/{files.usage}",
+            f"read:{directory}/memory.stat",
+        )
+        yield MemoryLimit(limit_bytes=limit, used_bytes=used, group=directory, evidence=evidence)
+
+
+class _Files(msgspec.Struct, frozen=True):
+    limit: str
+    usage: str
+    cache: str
+
+
+_V1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_V2 = _Files("memory.max", "memory.current", "inactive_file")
+
+
+def _cap(limit: MemoryLimit) -> Limit:
+    used = "an unknown part" if limit.used_bytes is None else format_bytes(limit.used_bytes)
+    return Limit(
+        by="cgroup",
+        bytes=limit.left_bytes,
+        detail=f"this container may use {format_bytes(limit.limit_bytes)}, and {used} of it is used",
+    )
+
+
+def _cpu(
+    ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...], seen: list[Observation]
+) -> dict[str, Any]:
+    quotas = list(_quotas(ask, groups, mounts))
+    allowed = _cpuset(ask, groups, mounts)
+    cpu: dict[str, Any] = {}
+    limits, threads = [], []
+    if quotas:
+        least, evidence = min(quotas, key=lambda each: each[0])
+        threads.append(max(1, int(least)))
+        limits.append(f"quota: the time of {least:g} processors")
+        seen.append(Observation(name="cgroup.cpu_quota", value=least, evidence=(evidence,)))
+    if allowed is not None:
+        threads.append(allowed[0])
+        seen.append(Observation(name="cgroup.cpuset", value=allowed[0], evidence=(allowed[1],)))
+    if threads:
+        cpu = {"usable_threads": min(threads), "limits": tuple(limits)}
+    return cpu
+
+
+def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[tuple[float, str]]:
+    place = _mount_of("cpu", groups, mounts)
+    if place is None:
+        return
+    mount, group = place
+    for directory in _ancestors(mount, group):
+        if mount.version == 2:
+            name = f"{directory}/cpu.max"
+            quota = parse_cpu_max(ask.text(name) or "")
+        else:
+            name = f"{directory}/cpu.cfs_quota_us"
+            microseconds = as_int(ask.text(name))
+            period = as_int(ask.text(f"{directory}/cpu.cfs_period_us")) if microseconds else None
+            quota = microseconds / period if microseconds and period else None
+        if quota is not None:
+            yield quota, f"read:{name}"
+
+
+def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tuple[int, str] | None:
+    place = _mount_of("cpuset", groups, mounts)
+    if place is None:
+        return None
+    mount, group = place
+    directory = next(_ancestors(mount, group))
+    name = f"{directory}/cpuset.cpus.effective" if mount.version == 2 else f"{directory}/cpuset.cpus"
+    allowed = parse_cpu_list(ask.text(name) or "")
+    return (len(allowed), f"read:{name}") if allowed else None
