@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.plan import Device, Estimate, Profile, Recommendation
+    from llmprobe.machine.snapshot import Observer
 
 Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
 Switch = Literal["auto", "on", "off"]
 
 DEFAULT_QUANT = "Q4_K_M"
-RECORD_DEADLINE_S = 30.0
 _ENGINE_FILES = {"llama.cpp": "llamacpp", "ollama": "ollama", "lmstudio": "lmstudio", "vllm": "vllm"}
 _MOST_DEVICES = 16
 """As llama.cpp b11549 allows (src/llama.cpp, llama_max_devices)."""
@@ -53,23 +53,18 @@ def probe(
         return hypothetical(tuple(gpus), ram_bytes)
     from llmprobe.machine import snapshot
 
-    return snapshot.probe(None if replay is None else fspath(replay))
+    return snapshot.probe(None if replay is None else fspath(replay), observers=_observers())
 
 
 def record() -> str:
     """
     Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
     """
-    from llmprobe.machine.snapshot import collect
-    from llmprobe.source.live import LiveSource
-    from llmprobe.source.record import Recorder
+    from llmprobe.machine import snapshot
     from llmprobe.source.recording import encode
     from llmprobe.source.redact import redact
 
-    with LiveSource() as source:
-        recorder = Recorder(source)
-        collect(recorder, deadline_s=RECORD_DEADLINE_S)
-        return encode(redact(recorder.recording()))
+    return encode(redact(snapshot.record(observers=_observers())))
 
 
 def load_model(name: str | PathLike[str], quant: str | None = None) -> "ModelSpec":
@@ -132,7 +127,6 @@ def estimate(
         UsageError: a setting cannot be.
         RefusedError: llama.cpp refuses these settings for this model.
     """
-    from llmprobe.estimate.activity import shares
     from llmprobe.estimate.estimator import Estimator
     from llmprobe.estimate.speed import generation_speed
     from llmprobe.facts.plan import Placement, Workload
@@ -172,8 +166,8 @@ def estimate(
         repack=repack,
         mmap=profile.mmap,
     )
-    read = shares(
-        estimator, chosen, workload, placement, ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s
+    read = estimator.shares(
+        chosen, workload, placement, ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s
     )
     return estimator.estimate(
         chosen,
@@ -324,6 +318,24 @@ def _commands(engine: str) -> "Mapping[str, Command]":
     if command is None:
         raise UsageError(f"settings for {engine!r} cannot be printed yet", hint="use --engine llama.cpp")
     return {engine: command}
+
+
+def _observers() -> "tuple[Observer, ...]":
+    """
+    Return what looks for an engine on a machine, for every engine that can be looked for.
+    """
+    import pkgutil
+    from importlib import import_module
+
+    from llmprobe import engines
+
+    names = sorted(found.name for found in pkgutil.iter_modules(engines.__path__))
+    modules = [import_module(f"{engines.__name__}.{name}") for name in names if not name.startswith("_")]
+    return tuple(
+        (module.__name__.rpartition(".")[2], module.observe)
+        for module in modules
+        if hasattr(module, "observe")
+    )
 
 
 def _engine_module(name: str | None) -> object | None:

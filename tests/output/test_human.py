@@ -180,7 +180,7 @@ def test_recommend_says_how_full_each_device_gets(monkeypatch: pytest.MonkeyPatc
     """
     text = printed(monkeypatch, PAGES["recommend"])
 
-    assert [line.split() for line in text.splitlines() if " of " in line and "GiB " in line] == [
+    assert [line.split() for line in text.splitlines() if line.endswith("%")] == [
         ["RAM", "20.29", "of", "52.59", "GiB", "39", "%"],
         ["gpu0", "NVIDIA", "GeForce", "RTX", "4090", "22.91", "of", "23.08", "GiB", "99", "%"],
     ]
