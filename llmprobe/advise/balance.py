@@ -1,7 +1,7 @@
 """
 The balance between quality and speed: one utility, its few constants, and how the wishes move it.
 
-    utility = speed_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2
+    utility = speed_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2 - (CODE_BOOK_COST if IQ…)
 
 ``speed_value`` counts doublings of generation speed. Below a comfortable speed a doubling counts fully;
 above it, where text already comes faster than it is read, it counts for little. The loss is squared,
@@ -31,6 +31,12 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     beyond_comfort: float = SPEED_BEYOND_COMFORT
 
 
+CODE_BOOK_COST = 0.1
+"""
+A tenth of a doubling: types with a code book (IQ…) are published by fewer, need an importance matrix, and
+decode more slowly than their size says on processors and on Metal.
+"""
+
 PRIORITIES = {
     "balanced": Weights(loss=0.6),
     "quality": Weights(loss=8.0),
@@ -42,7 +48,7 @@ PRIORITIES = {
 UNKNOWN_DIVERGENCE = 0.6
 
 
-def utility(tokens_per_s: float, divergence: float | None, priority: str) -> float:
+def utility(tokens_per_s: float, divergence: float | None, quant: str, priority: str) -> float:
     """
     Return how good a choice is for a priority; only differences between choices mean anything.
     """
@@ -52,4 +58,5 @@ def utility(tokens_per_s: float, divergence: float | None, priority: str) -> flo
     if tokens_per_s > COMFORTABLE_TOKENS_PER_S:
         value += weights.beyond_comfort * log2(tokens_per_s / COMFORTABLE_TOKENS_PER_S)
     loss = UNKNOWN_DIVERGENCE if divergence is None else divergence
-    return value - weights.loss * (loss / DIVERGENCE_THAT_SHOWS) ** 2
+    value -= weights.loss * (loss / DIVERGENCE_THAT_SHOWS) ** 2
+    return value - (CODE_BOOK_COST if quant.startswith("IQ") else 0.0)

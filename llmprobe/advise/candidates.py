@@ -88,7 +88,9 @@ def find(
     for quant in quants_for(estimator, wishes):
         found = list(_fitting(estimator, site, wishes, ctx_size, quant, misfits))
         candidates.extend(found)
-        if not found:
+        if found:
+            misfits.pop(quant, None)
+        else:
             misfit = misfits[quant]
             rejected.append(
                 Rejected(what=quant, why=_why(misfit, estimator), missing_bytes=misfit.missing_bytes)
@@ -173,7 +175,7 @@ def _candidate(
         speed=speed,
         ranking_speed=tokens_per_s,
         quality=loss,
-        utility=utility(tokens_per_s, loss.value, wishes.priority),
+        utility=utility(tokens_per_s, loss.value, quant, wishes.priority),
     )
 
 

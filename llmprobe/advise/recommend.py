@@ -181,7 +181,7 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     finest = min(ranked, key=_loss)
     if _loss(finest) < _loss(best):
         add("best quality", finest)
-    quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, "speed"))
+    quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, one.quant, "speed"))
     if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
         add("faster", quick)
     longest = max(ranked, key=lambda one: one.workload.ctx_size)
