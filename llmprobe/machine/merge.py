@@ -2,8 +2,8 @@
 What several probes found, put together into one machine.
 
 Earlier probes win where two give one field; what only one knows is kept. Devices of different probes that
-name one PCI address or UUID are one device. Ids are numbered over all probes: usable devices first, vendor by
-vendor, in the order in which their probe gave them.
+name one PCI address or UUID are one device. Ids are numbered over all probes, vendor by vendor, in the order in
+which their probe gave them: a device that can't be used keeps its place, so that its trouble renames no other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -82,9 +82,7 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
                 device.accelerator = _filled(device.accelerator, accelerator)
             if not same:
                 merged.append(_Device(accelerator=accelerator, probe=number))
-    return sorted(
-        merged, key=lambda each: (not each.accelerator.usable, _VENDORS.index(each.accelerator.vendor))
-    )
+    return sorted(merged, key=lambda each: _VENDORS.index(each.accelerator.vendor))
 
 
 def _is_same(first: Accelerator, second: Accelerator) -> bool:

@@ -18,10 +18,12 @@ import msgspec
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probes, rules
+from llmprobe.source.identity import identity
 from llmprobe.source.live import LiveSource
 from llmprobe.source.record import Recorder
 from llmprobe.source.recording import Recording
 from llmprobe.source.recording_files import read_recording
+from llmprobe.source.redact import redact
 from llmprobe.source.replay import Replay
 
 DEADLINE_S = 3.0
@@ -127,12 +129,12 @@ def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> S
 
 def record(*, observers: Sequence[Observer] = ()) -> Recording:
     """
-    Return what this machine answers to every probe.
+    Return what this machine answers to every probe, with what is secret in it replaced.
     """
     with LiveSource() as source:
         recorder = Recorder(source)
         collect(recorder, observers=observers)
-        return recorder.recording()
+        return redact(recorder.recording(), identity())
 
 
 def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool) -> None:

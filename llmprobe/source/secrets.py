@@ -1,0 +1,197 @@
+"""
+What counts as a secret in recorded text, and what stands in its place.
+
+One secret has one placeholder wherever it occurs, of the same shape, numbered in the order of appearance, so that
+what was equal stays equal: devices are still matched by their UUID. A placeholder is no secret: redacting twice
+changes nothing.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+_UUID = re.compile(
+    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+)
+_HEX = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])")
+_SHORT_UUID = re.compile(r"\b((?:MIG-)?GPU-|MIG-)([0-9A-Fa-f][0-9A-Fa-f-]{1,34})(?![0-9A-Za-z-])")
+_MAC = re.compile(
+    r"(?<![0-9A-Za-z:.-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4,18}[0-9A-Fa-f]{2}(?![0-9A-Za-z:.-])"
+)
+_IPV4 = re.compile(r"(?<![\w.-])(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})(?![\w-]|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:.])")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_CREDENTIALS = re.compile(r"(://)[^/\s@]+@")
+_TOKEN = re.compile(
+    r"\b(?:hf_\w{8,}|sk-[\w-]{12,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{12,}|xox[abps]-[\w-]{8,}"
+    r"|AKIA[0-9A-Z]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]+)|(?<=Bearer )[\w.~+/-]{8,}=*"
+)
+_HOME = re.compile(
+    r"((?:^|(?<=[\s:=,;\"'(\[]))(?:/mnt/[a-z])?(?:/home/|/Users/|/var/home/)|\b[A-Za-z]:\\Users\\)([^/\\:\s\"',;]+)"
+)
+SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|API_?KEY|CREDENTIAL|PRIVATE|AUTH", re.IGNORECASE)
+
+_NOT_A_PERSON = frozenset({"shared", "public", "default", "linuxbrew", "all users"})
+_COMMON_WORD = re.compile(
+    r"admin|administrator|amd|apple|arm|build|builder|bus|card|cloud|computer|container|core|cpu|data|debian|default"
+    r"|desktop|dev|device|docker|driver|fedora|free|gpu|guest|home|host|intel|kernel|kvm|laptop|linux|local|localhost"
+    r"|mac|machine|macbook|main|memory|mesa|microsoft|model|name|node|nobody|none|nvidia|open|pci|pi|process|processor"
+    r"|proxy|qemu|release|root|runner|server|service|swap|system|test|total|ubuntu|unknown|user|vendor|version"
+    r"|virtual|vm|windows|wsl|xeon",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(r"(?:host|user|group|token|process|mail)\d+(?:\.\w+)?|0+\d{1,3}")
+_ANYWHERE_LENGTH = 6
+_SHORTEST_WORD = 3
+
+
+class Placeholders:
+    """
+    The placeholder of each secret met so far. Text that is in ``taken`` is never given out anew.
+    """
+
+    def __init__(self, taken: str = "") -> None:
+        self._taken = taken.lower()
+        self._given: dict[tuple[str, str], str] = {}
+        self._counts: dict[str, int] = {}
+        self._words: list[tuple[re.Pattern[str], str]] = []
+
+    def of(self, kind: str, secret: str, shape: str) -> str:
+        """
+        Return what stands for a secret. ``shape`` is a format of one number.
+        """
+        key = (kind, secret.lower())
+        if key not in self._given:
+            self._given[key] = self._next(kind, shape)
+        return self._given[key]
+
+    def add_word(self, kind: str, word: str, shape: str | None = None) -> None:
+        """
+        Make a secret of a name, wherever it occurs from now on. Common words and the shortest are left alone.
+        """
+        name = word.strip()
+        if len(name) < _SHORTEST_WORD or _COMMON_WORD.fullmatch(name) or _PLACEHOLDER.fullmatch(name):
+            return
+        if (kind, name.lower()) in self._given:
+            return
+        placeholder = self.of(kind, name, shape or f"{kind}{{}}")
+        inside = len(name) >= _ANYWHERE_LENGTH and kind in ("host", "user")
+        pattern = re.escape(name) if inside else rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])"
+        self._words.append((re.compile(pattern, re.IGNORECASE), placeholder))
+        self._words.sort(key=lambda entry: -len(entry[0].pattern))
+
+    def add_homes(self, text: str) -> None:
+        """
+        Make secrets of the names of people in paths such as ``/home/ada``.
+        """
+        for match in _HOME.finditer(text):
+            if match.group(2).lower() not in _NOT_A_PERSON:
+                self.add_word("user", match.group(2))
+
+    def add_serial(self, text: str) -> None:
+        """
+        Make a secret of a serial number, unless it says nothing (``None``, ``To be filled by O.E.M.``, zeros).
+        """
+        serial = text.strip()
+        if (
+            len(serial) < 4
+            or " " in serial
+            or not any(each.isdigit() for each in serial)
+            or not serial.strip("0")
+        ):
+            return
+        if not _UUID.fullmatch(serial) and not _HEX.fullmatch(serial):
+            width = len(serial)
+            self.add_word("serial", serial, "{:0" + str(width) + "d}")
+
+    def redacted(self, text: str, *, version: bool = False) -> str:
+        """
+        Return text without secrets. ``version`` says that four numbers with dots are no address.
+        """
+        text = _CREDENTIALS.sub(r"\1redacted@", text)
+        text = _TOKEN.sub(lambda match: self.of("token", match.group(), "token{}"), text)
+        text = _EMAIL.sub(lambda match: self._mail(match.group()), text)
+        text = _UUID.sub(lambda match: self._uuid(match.group(), match.group(1)), text)
+        text = _HEX.sub(lambda match: self._hex(match.group()), text)
+        text = _SHORT_UUID.sub(lambda match: match.group(1) + self._short_uuid(match.group(2)), text)
+        text = _MAC.sub(lambda match: self._mac(match.group()), text)
+        if not version:
+            text = _IPV4.sub(lambda match: self._ipv4(match.group()), text)
+        text = _IPV6.sub(lambda match: self._ipv6(match.group()), text)
+        for pattern, placeholder in self._words:
+            text = pattern.sub(placeholder, text)
+        return _HOME.sub(self._home, text)
+
+    def _next(self, kind: str, shape: str) -> str:
+        while True:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            placeholder = shape.format(self._counts[kind])
+            if placeholder.lower() not in self._taken:
+                return placeholder
+
+    def _uuid(self, text: str, dash: str) -> str:
+        digits = self._digits(text.replace(dash, ""))
+        return dash.join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+    def _hex(self, text: str) -> str:
+        return self._digits(text)
+
+    def _digits(self, digits: str) -> str:
+        """
+        Return the number of a secret in its first eight digits, and zeros: a beginning tells two of them apart.
+        """
+        if not digits[8:].strip("0"):
+            return digits
+        return self.of("id", digits, "{:08x}") + "0" * (len(digits) - 8)
+
+    def _short_uuid(self, text: str) -> str:
+        digits = text.replace("-", "").lower()
+        if text in self._given.values() or (not digits[8:].strip("0") and len(digits) > 8):
+            return text
+        known = [
+            given
+            for (kind, secret), given in self._given.items()
+            if kind == "id" and secret.startswith(digits)
+        ]
+        if len(known) > 1:
+            return "0000"
+        return known[0] if known else self.of("id", digits, "{:08x}")
+
+    def _mail(self, text: str) -> str:
+        return text if _PLACEHOLDER.match(text) else self.of("mail", text, "mail{}@example.org")
+
+    def _mac(self, text: str) -> str:
+        digits = re.sub(r"[:-]", "", text.lower())
+        if not digits.strip("0") or not digits.strip("f") or digits.startswith("02000000"):
+            return text
+        return self.of("mac", digits, "02:00:00:00:00:{:02x}").replace(":", text[2])
+
+    def _ipv4(self, text: str) -> str:
+        if any(int(part) > 255 for part in text.split(".")):
+            return text
+        address = ipaddress.ip_address(text)
+        if address.is_loopback or address.is_unspecified or text.startswith(("255.", "192.0.2.")):
+            return text
+        return self.of("ipv4", text, "192.0.2.{}")
+
+    def _ipv6(self, text: str) -> str:
+        try:
+            address = ipaddress.IPv6Address(text)
+        except ValueError:
+            return text
+        if address.is_loopback or address.is_unspecified or text.startswith("2001:db8:"):
+            return text
+        return self.of("ipv6", str(address), "2001:db8::{:x}")
+
+    def _home(self, match: re.Match[str]) -> str:
+        name = match.group(2)
+        if name.lower() in _NOT_A_PERSON or _PLACEHOLDER.fullmatch(name):
+            return match.group()
+        return match.group(1) + self.of("user", name, "user{}")
+
+
+def words_of_host(name: str) -> Iterable[str]:
+    """
+    Return a host's full name and its own name without the domain.
+    """
+    return dict.fromkeys((name, name.partition(".")[0]))
