@@ -188,7 +188,7 @@ def _pipelined(request: ComputeRequest) -> bool:
 
 
 def _run(
-    request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, tokens: int = 0
+    request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
 ) -> Run:
     sequences = request.parallel
     batch = min(request.ctx_size, request.batch_size)
@@ -218,7 +218,8 @@ def _run(
         ctx_per_seq=request.ctx_per_seq,
         host_experts=request.n_cpu_moe,
         cache_on_device=request.kv_offload,
-        pinned=host not in places or asked < _SMALL_BATCH,
+        held=held,
+        pinned=held and (host not in places or asked < _SMALL_BATCH),
         old_masks=request.old_masks,
     )
 
@@ -241,7 +242,7 @@ def _attention_is_fused(request: ComputeRequest, parts: Parts, build: Callable[[
     """
     if not request.devices:
         return True
-    run = _run(request, parts, flash=True, whole=False, tokens=request.parallel)
+    run = _run(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
     builder = Builder(parts, run)
     build(builder)
     rules = CudaRules(run.host)

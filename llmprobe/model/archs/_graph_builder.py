@@ -48,6 +48,7 @@ class Builder:
         self.fused: list[tuple[Node, int]] = []
         self.last = run.built[-1] if run.built else -1
         self._weights: dict[tuple[int, str], Node] = {}
+        self._copies: dict[tuple[str, int], Node] = {}
         self._inputs: dict[str, Node] = {}
         self._caches: dict[int, _CacheInputs] = {}
         self._kv: dict[int, tuple[Node, Node | None]] = {}
@@ -82,22 +83,18 @@ class Builder:
             raise KeyError(f"{self.parts.architecture} has no {name} in layer {il}")
         return node
 
-    def outside(self, name: str, *, host: bool = False) -> Node | None:
-        """Return a weight outside the layers; ``host`` keeps it there, as llama.cpp does with the input layer."""
-        node = self.weight(-1, name)
-        if node is not None and host:
-            node.buffer = self.run.host
-        return node
-
     def own(self, il: int, name: str) -> Node | None:
-        """Return a layer's own copy of a weight outside the layers (rope factors)."""
-        node = self._weights.get((il, name))
+        """Return a weight outside the layers of which each device with layers has a copy (rope factors)."""
+        return self._copy(name, self.run.places[il])
+
+    def _copy(self, name: str, place: int) -> Node | None:
+        node = self._copies.get((name, place))
         found = self.parts.outside.get(name)
         if node is None and found is not None:
             node = Node("", found[0], found[1], found[2], ())
             node.live = node.weight = True
-            node.buffer = self.run.places[il]
-            self._weights[il, name] = node
+            node.buffer = place
+            self._copies[name, place] = node
         return node
 
     def input(self, name: str, kind: ops.GgmlType, *shape: int) -> Node:
@@ -121,7 +118,7 @@ class Builder:
         width of given vectors where they are wider than the model.
         """
         graph, tokens = self.graph, self.tokens
-        table = self.outside("token_embd.weight", host=True)
+        table = self._copy("token_embd.weight", self.run.host)
         assert table is not None
         width = wide or table.ne[0]
         mixed = self.parts.architecture not in _NO_MIXED_BATCH
@@ -173,7 +170,7 @@ class Builder:
         node = ops.like(kind, x)
         if weight is None and bias is None:
             return node
-        if il >= 0 and pin and self.run.pinned:
+        if pin and self.run.pinned and il >= 0:
             node.backend = self.run.places[il]
         if weight is not None:
             node = ops.like("mul", node, weight)
@@ -251,10 +248,8 @@ class Builder:
         """Return the scores of all words; a tied model has a second copy of the embedding for it."""
         matrix = self.weight(-1, "output.weight")
         if matrix is None:
-            found = self.parts.outside["token_embd.weight"]
-            matrix = Node("", found[0], found[1], found[2], ())
-            matrix.live = matrix.weight = True
-            matrix.buffer = self.run.places[-1]
+            matrix = self._copy("token_embd.weight", self.run.places[-1])
+            assert matrix is not None
         x = ops.mul_mat(matrix, x)
         bias = self.weight(-1, "output.bias")
         return x if bias is None else ops.like("add", x, bias)
@@ -425,7 +420,7 @@ class Builder:
                 x = ops.mul_mat(v_mla, x)
             x = ops.permute(x, 0, 2, 1, 3)
             x = ops.cont(x, x.ne[0] * x.ne[1], x.ne[2] * x.ne[3])
-            if not run.cache_on_device:
+            if run.held and not run.cache_on_device:
                 x.backend = run.host
         self.graph.expand(x)
         return x

@@ -18,8 +18,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     One reservation. ``cells`` are those of each cache per stream, ``places`` the backend of every layer and of the
     output; ``host`` is the last backend. ``built`` names the layers that are built: all, or enough of each kind.
 
-    ``pinned`` says that norms stay with their layer, ``transposed`` that V is kept transposed,
-    ``host_experts`` how many layers' experts stay on the host.
+    ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
+    layer, ``transposed`` that V is kept transposed, ``host_experts`` how many layers' experts stay on the host.
     """
 
     tokens: int
@@ -37,7 +37,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ctx_per_seq: int
     host_experts: int = 0
     cache_on_device: bool = True
-    pinned: bool = True
+    held: bool = False
+    pinned: bool = False
     embeddings: bool = False
     old_masks: bool = False
 
