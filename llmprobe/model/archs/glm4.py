@@ -1,0 +1,35 @@
+"""
+GLM 4 and Z1 of 2025: gate and up in one matrix, a norm before and after each part.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("glm4",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model; ``attention_bias`` says whether queries, keys and values have biases.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv(bias=bool(hparams.get("attention_bias")))
+        inventory.attn_output()
+        inventory.norm("post_attention_norm")
+        inventory.norm("ffn_norm")
+        inventory.ffn("down")
+        inventory.ffn("up", width=2 * inventory.sizes.ff(layer))
+        inventory.norm("post_ffw_norm")
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

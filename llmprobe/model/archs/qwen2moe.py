@@ -1,0 +1,37 @@
+"""
+Qwen 1.5 and 2 with experts: biases on queries, keys and values, one large shared expert behind a gate.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
+
+ARCHITECTURES = ("qwen2moe",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv(bias=True)
+        inventory.attn_output()
+        inventory.norm("ffn_norm")
+        router(inventory)
+        expert_matrices(inventory)
+        inventory.weight("ffn_gate_inp_shexp", sizes.n_embd)
+        shared_expert(inventory, width=shared_width(sizes) or sizes.ff())
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)
