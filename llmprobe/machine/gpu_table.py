@@ -62,10 +62,10 @@ def rows() -> tuple[Gpu, ...]:
 
 def simplified(name: str) -> str:
     """
-    Return a name as it is compared: lower case, without maker, brand and brackets.
+    Return a name as it is compared: lower case, without maker, brand, brackets and spaces.
     """
     text = name.lower().replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
-    return " ".join(_NOISE.sub(" ", text).split())
+    return "".join(_NOISE.sub(" ", text).split())
 
 
 def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:

@@ -28,6 +28,8 @@ _BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal"]] = {
     "intel": "sycl",
     "apple": "metal",
 }
+_BRANDS = ("", "RTX ", "GTX ", "RX ", "Arc ")
+"""What people leave out: ``4090``, ``7900 XTX``."""
 _CLOSE = 0.08
 _SYSTEM_BYTES = 2 * GIB
 _MOST = 64
@@ -107,7 +109,8 @@ def _row(text: str, name: str, size_gb: int | None) -> Gpu:
     if len(whole) == 1 and size_gb is not None and not whole[0].unified:
         return whole[0]
     cores = _CORES.search(name)
-    found = named(_CORES.sub(" ", name))
+    plain = _CORES.sub(" ", name)
+    found = next((rows_of for brand in _BRANDS if (rows_of := named(f"{brand}{plain}"))), ())
     if not found:
         close = difflib.get_close_matches(
             simplified(name), [simplified(row.name) for row in rows()], n=4, cutoff=0.4
@@ -203,10 +206,15 @@ def _accelerator(number: int, wanted: _Wanted) -> Accelerator:
         architecture=row.architecture,
         bandwidth_bytes_per_s=row.bandwidth_bytes_per_s,
         bandwidth_basis=basis,
-        bandwidth_how=f"table: {row.name} ({row.source})" if basis else None,
+        bandwidth_how=_how(row) if basis else None,
         cores=row.cores,
         evidence=(f"option:--gpu {wanted.text}",),
     )
+
+
+def _how(row: Gpu) -> str:
+    cores = f" with {row.cores} GPU cores" if row.cores else ""
+    return f"table: {row.name}{cores} ({row.source})"
 
 
 def _host(shared: Gpu | None) -> Host:

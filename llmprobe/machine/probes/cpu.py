@@ -18,6 +18,7 @@ Questions, in order:
     read:/sys/devices/cpu_atom/cpus                    on Linux, x86: efficiency cores
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from llmprobe.facts.answer import Source
@@ -29,6 +30,22 @@ NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 CPUINFO = "/proc/cpuinfo"
+_COMPUTING = (
+    "sse",
+    "ssse",
+    "avx",
+    "f16c",
+    "fma",
+    "bmi2",
+    "amx",
+    "neon",
+    "asimd",
+    "sve",
+    "sme",
+    "i8mm",
+    "bf16",
+    "fphp",
+)
 _X86 = ("x86_64", "amd64", "i386", "i686", "x86")
 
 
@@ -41,7 +58,7 @@ def probe(source: Source) -> Probed:
     cpu: dict[str, Any] = {
         "name": facts.get("brand_raw") or None,
         "vendor": facts.get("vendor_id_raw") or None,
-        "instruction_sets": tuple(sorted({str(flag).lower() for flag in facts.get("flags") or ()})),
+        "instruction_sets": instruction_sets(facts.get("flags") or ()),
         "logical_cores": as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
         "physical_cores": as_int(ask.psutil("cpu_count_cores").value),
     }
@@ -94,6 +111,13 @@ def parse_cpuinfo(text: str) -> list[dict[str, str]]:
     return processors
 
 
+def instruction_sets(flags: Iterable[object]) -> tuple[str, ...]:
+    """
+    Return those of a processor's flags that matter to arithmetic, sorted: most flags say other things.
+    """
+    return tuple(sorted({name for flag in flags if (name := str(flag).lower()).startswith(_COMPUTING)}))
+
+
 def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:
     """
     Fill what py-cpuinfo and psutil left open from the kernel's own list.
@@ -109,7 +133,7 @@ def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:
     cpu["vendor"] = cpu["vendor"] or first.get("vendor_id")
     if not cpu["instruction_sets"]:
         flags = first.get("flags") or first.get("Features") or ""
-        cpu["instruction_sets"] = tuple(sorted({flag.lower() for flag in flags.split()}))
+        cpu["instruction_sets"] = instruction_sets(flags.split())
     cpu["logical_cores"] = cpu["logical_cores"] or len(processors)
     cores = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
     cpu["physical_cores"] = cpu["physical_cores"] or len(cores) or None

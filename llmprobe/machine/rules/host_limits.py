@@ -1,0 +1,140 @@
+"""
+What the host or its owner does not let a program have: memory, processors, instructions; and memory that is
+shared.
+"""
+
+from collections.abc import Iterator
+
+from llmprobe.facts.finding import Finding, Remedy
+from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.rules import Rule
+from llmprobe.units import GIB, MIB, format_bytes
+
+_X86 = ("x86_64", "amd64")
+_LEFT_TO_MACOS_BYTES = 8 * GIB
+
+
+def unified_pool(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Processor and GPU share one memory, which is counted once.
+    """
+    ram = snapshot.pool("ram")
+    sharing = [each for each in snapshot.accelerators if "ram" in each.pools]
+    if ram is None or not sharing:
+        return
+    total = "memory" if ram.total_bytes is None else format_bytes(ram.total_bytes)
+    yield Finding(
+        id="unified-pool",
+        severity="note",
+        title=f"{sharing[0].name} shares the memory of the host",
+        detail=f"The {total} of this machine serve processor and GPU together and are counted once. What is free is "
+        "what the system can make available, file cache included.",
+        evidence=(*ram.evidence, *sharing[0].evidence),
+    )
+
+
+def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    macOS lets the GPU use only a part of memory.
+    """
+    ram = snapshot.pool("ram")
+    limit = next((each for each in ram.limits if each.by == "working-set"), None) if ram else None
+    if ram is None or ram.total_bytes is None or limit is None or limit.bytes == 0:
+        return
+    more = max(0, ram.total_bytes - _LEFT_TO_MACOS_BYTES)
+    sets = snapshot.observed("apple.wired_limit_mb")
+    yield Finding(
+        id="mac-wired-limit",
+        severity="note",
+        title="macOS lets the GPU use a part of memory only",
+        detail=f"{limit.detail or 'The working set is limited'}; {format_bytes(limit.bytes)} that is free now "
+        "cannot be used by the GPU.",
+        evidence=sets.evidence if sets else ram.evidence,
+        remedy=Remedy(
+            text="It can be raised until the next start; leave macOS 8 GiB or more.",
+            commands=(f"sudo sysctl iogpu.wired_limit_mb={more // MIB}",)
+            if more > ram.total_bytes // 2
+            else (),
+        ),
+    )
+
+
+def container_ram(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A container or service may use less memory than the host has.
+    """
+    seen = snapshot.observed("cgroup.memory")
+    ram = snapshot.pool("ram")
+    if (
+        seen is None
+        or ram is None
+        or (ram.total_bytes is not None and seen.value["limit_bytes"] >= ram.total_bytes)
+    ):
+        return
+    total = "more" if ram.total_bytes is None else format_bytes(ram.total_bytes)
+    yield Finding(
+        id="container-ram",
+        severity="warning",
+        title=f"This container may use {format_bytes(seen.value['limit_bytes'])} of the host's memory",
+        detail=f"The host has {total}, of which {format_bytes(seen.value['left_bytes'])} are left to this container. "
+        "A program that takes more is killed.",
+        evidence=seen.evidence,
+        remedy=Remedy(
+            text="Raise the limit.", commands=("docker update --memory SIZE --memory-swap SIZE CONTAINER",)
+        ),
+    )
+
+
+def cpu_quota(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Fewer threads may run than the processor has.
+    """
+    cpu = snapshot.host.cpu
+    if cpu.usable_threads is None or cpu.logical_cores is None or cpu.usable_threads >= cpu.logical_cores:
+        return
+    quota = snapshot.observed("cgroup.cpu_quota") or snapshot.observed("cgroup.cpuset")
+    yield Finding(
+        id="cpu-quota",
+        severity="warning",
+        title=f"{cpu.usable_threads} of {cpu.logical_cores} threads may be used here",
+        detail=f"{'; '.join(cpu.limits) or 'The processors are limited'}. An engine that starts a thread per "
+        "processor of the host is slowed down many times by waiting for its own threads.",
+        evidence=quota.evidence if quota else cpu.evidence,
+        remedy=Remedy(
+            text="Give engines the number.", commands=(f"llama-server --threads {cpu.usable_threads} …",)
+        ),
+    )
+
+
+def no_avx2(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The processor, or the virtual machine's idea of it, lacks AVX2.
+    """
+    host = snapshot.host
+    if (
+        host.machine.lower() not in _X86
+        or not host.cpu.instruction_sets
+        or "avx2" in host.cpu.instruction_sets
+    ):
+        return
+    virtual = host.environment == "vm"
+    yield Finding(
+        id="no-avx2",
+        severity="warning",
+        title="The processor has no AVX2",
+        detail="What runs on the processor is several times slower, and some builds of engines do not start at all."
+        + (" This is a virtual machine, which may hide what the processor has." if virtual else ""),
+        evidence=host.cpu.evidence or ("cpuinfo:",),
+        remedy=Remedy(text="Give the virtual machine the host's processor type.", commands=("-cpu host",))
+        if virtual
+        else None,
+    )
+
+
+RULES = (
+    Rule("unified-pool", "Processor and GPU share one memory.", unified_pool),
+    Rule("mac-wired-limit", "macOS lets the GPU use a part of memory only.", mac_wired_limit),
+    Rule("container-ram", "A container may use less memory than the host has.", container_ram),
+    Rule("cpu-quota", "Fewer threads may run than the processor has.", cpu_quota),
+    Rule("no-avx2", "The processor has no AVX2.", no_avx2),
+)

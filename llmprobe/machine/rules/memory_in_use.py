@@ -1,0 +1,120 @@
+"""
+Memory that others hold: programs and the display on a GPU, swap on the host.
+"""
+
+from collections.abc import Iterator
+
+from llmprobe.facts.finding import Finding, Remedy
+from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.machine.rules import Rule
+from llmprobe.units import MIB, format_bytes
+
+_IN_USE = ("processes", "in-use", "display")
+_WORTH_SAYING = 0.03
+_WORTH_WARNING = 0.10
+_SWAP_BYTES = 256 * MIB
+_NAMED = 5
+_KEEP_ALIVE = ("ollama", "ollama_llama_se", "llama-server", "lms", "LM Studio", "llmster")
+
+
+def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Running programs hold memory of a GPU that a model could have.
+    """
+    for accelerator, pool in _own_pools(snapshot):
+        total = pool.total_bytes
+        held = sum(limit.bytes for limit in pool.limits if limit.by in _IN_USE)
+        if not total or held < _WORTH_SAYING * total:
+            continue
+        yield Finding(
+            id="vram-held",
+            severity="warning" if held >= _WORTH_WARNING * total else "note",
+            title=f"{format_bytes(held)} of {accelerator.name} is in use",
+            detail=f"A model can have {format_bytes(pool.budget_bytes or 0)} of {format_bytes(total)} now. {_who(pool)}",
+            evidence=pool.evidence,
+            remedy=_remedy(pool),
+        )
+
+
+def display_on_gpu(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A monitor is driven by the GPU that models run on.
+    """
+    for accelerator, pool in _own_pools(snapshot):
+        if not accelerator.display_active:
+            continue
+        drawing = sum(holder.used_bytes or 0 for holder in pool.held_by if holder.graphics)
+        amount = f" Programs that draw hold {format_bytes(drawing)} now." if drawing else ""
+        yield Finding(
+            id="display-on-gpu",
+            severity="note",
+            title=f"A display is connected to {accelerator.name}",
+            detail=f"The desktop takes memory that comes and goes with what is on the screen.{amount} A model that "
+            "fills the rest may fail when a window opens.",
+            evidence=(f"nvml:nvmlDeviceGetDisplayActive {accelerator.index}",),
+            remedy=Remedy(text="Connect the monitor to the processor's own graphics, where there is any."),
+        )
+
+
+def swap_in_use(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The system has moved memory to disk: it was short of memory, or is.
+    """
+    seen = snapshot.observed("memory.swap")
+    ram = snapshot.pool("ram")
+    if seen is None:
+        return
+    used = seen.value["used_bytes"] - (seen.value["compressed_used_bytes"] or 0)
+    if used < _SWAP_BYTES:
+        return
+    total = ram.total_bytes if ram else None
+    yield Finding(
+        id="swap-in-use",
+        severity="warning" if total and used > _WORTH_WARNING * total else "note",
+        title=f"{format_bytes(used)} is swapped to disk",
+        detail="The system was short of memory. A model whose weights do not stay in memory is read from disk for "
+        "every token, which is tens of times slower.",
+        evidence=seen.evidence,
+        remedy=Remedy(
+            text="Close programs before loading a model, and leave some memory free.", commands=("free -h",)
+        ),
+    )
+
+
+def _own_pools(snapshot: Snapshot) -> Iterator[tuple[Accelerator, MemoryPool]]:
+    for accelerator in snapshot.accelerators:
+        for name in accelerator.pools:
+            pool = snapshot.pool(name)
+            if pool is not None and pool.kind == "vram" and accelerator.usable:
+                yield accelerator, pool
+
+
+def _who(pool: MemoryPool) -> str:
+    known = [holder for holder in pool.held_by if holder.used_bytes]
+    if not known:
+        return (
+            "Which programs hold it is not known." if pool.held_by else "No program is named as holding it."
+        )
+    named = [
+        f"{holder.name or 'a program'} (process {holder.pid}) {format_bytes(holder.used_bytes or 0)}"
+        for holder in known[:_NAMED]
+    ]
+    more = len(known) - len(named)
+    return f"Held by {', '.join(named)}{f' and {more} more' if more else ''}."
+
+
+def _remedy(pool: MemoryPool) -> Remedy:
+    names = {holder.name for holder in pool.held_by}
+    if names & set(_KEEP_ALIVE):
+        return Remedy(
+            text="An engine keeps a model loaded: unload it.",
+            commands=("ollama stop MODEL", "lms unload --all"),
+        )
+    return Remedy(text="End the programs that are not needed.", commands=("nvidia-smi",))
+
+
+RULES = (
+    Rule("vram-held", "Running programs hold memory of a GPU.", vram_held),
+    Rule("display-on-gpu", "A display is driven by the GPU that models run on.", display_on_gpu),
+    Rule("swap-in-use", "The system has moved memory to disk.", swap_in_use),
+)
