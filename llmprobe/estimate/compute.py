@@ -201,7 +201,13 @@ def _run(
     places = tuple(numbers[name] for name in request.layer_devices)
     built = tuple(parts.sizes.layers)
     if not whole:
-        built = needed_layers(parts, places, request)
+        built = needed_layers(
+            parts,
+            places,
+            host=host,
+            host_experts=request.n_cpu_moe,
+            copies_weights=request.op_offload and host > 0,
+        )
     return Run(
         tokens=tokens,
         sequences=sequences,

@@ -1,12 +1,51 @@
 """
 Which layers must be built so that the reserved buffers are those of the whole model.
+
+Equal layers in a row leave the allocator in the same state after each of them, so a few stand for all. The same
+holds for a group of layers that repeats. Tests compare this with whole models.
 """
+
+from collections.abc import Hashable, Sequence
 
 from llmprobe.model.archs._graph_run import Parts
 
+_KEPT = 3
+_LONGEST_GROUP = 8
 
-def needed_layers(parts: Parts, places: tuple[int, ...], request: object) -> tuple[int, ...]:
+
+def needed_layers(
+    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: int, copies_weights: bool
+) -> tuple[int, ...]:
     """
-    Return the layers to build.
+    Return the layers to build. ``copies_weights`` says that weights on the host are copied to a device.
     """
-    return tuple(parts.sizes.layers)
+    kinds: list[Hashable] = []
+    for layer, place in enumerate(places[:-1]):
+        typed = copies_weights and (place == host or layer < host_experts)
+        kind = parts.typed_kind[layer] if typed else parts.kind[layer]
+        kinds.append((place, layer < host_experts, kind))
+    return thinned(kinds)
+
+
+def thinned(kinds: Sequence[Hashable]) -> tuple[int, ...]:
+    """
+    Return positions such that each group repeated in a row is left ``_KEPT`` times; the last position stays.
+    """
+    numbers: dict[Hashable, int] = {}
+    line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
+    kept: list[int] = []
+    position, count = 0, len(line)
+    while position < count:
+        for length in range(1, _LONGEST_GROUP + 1):
+            group = line[position : position + length]
+            end = position + length
+            while line[end : end + length] == group and len(group) == length:
+                end += length
+            if end - position > _KEPT * length:
+                kept += range(end - _KEPT * length, end)
+                position = end
+                break
+        else:
+            kept.append(position)
+            position += 1
+    return tuple(kept)

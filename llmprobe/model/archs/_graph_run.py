@@ -2,6 +2,8 @@
 What a graph is built for: the batch, the caches, where the layers lie; and the weights as the graph sees them.
 """
 
+from collections.abc import Hashable
+
 import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
@@ -71,4 +73,19 @@ class Parts:
             for number, cache in enumerate(layout.kv)
             for position, layer in enumerate(cache.layers)
         }
+        self.kind = [self._kind(layer, typed=False) for layer in self.sizes.layers]
+        self.typed_kind = [self._kind(layer, typed=True) for layer in self.sizes.layers]
         self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
+
+    def _kind(self, layer: int, *, typed: bool) -> Hashable:
+        """Return what tells this layer's graph from another's; with types where the weights' bytes matter too."""
+        number, position = self.cache_of.get(layer, (-1, -1))
+        widths = None
+        if number >= 0:
+            cached = self.layout.kv[number].layers[position]
+            widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
+        weights = tuple(
+            (name, ne, kind.name if typed or "exps" in name or "shexp" in name else "")
+            for name, (kind, ne, _) in self.layers[layer].items()
+        )
+        return hash((widths, weights))
