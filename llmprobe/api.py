@@ -62,9 +62,8 @@ def record() -> str:
     """
     from llmprobe.machine import snapshot
     from llmprobe.source.recording import encode
-    from llmprobe.source.redact import redact
 
-    return encode(redact(snapshot.record(observers=_observers())))
+    return encode(snapshot.record(observers=_observers()))
 
 
 def load_model(name: str | PathLike[str], quant: str | None = None) -> "ModelSpec":
@@ -166,10 +165,8 @@ def estimate(
         repack=repack,
         mmap=profile.mmap,
     )
-    read = estimator.shares(
-        chosen, workload, placement, ram_bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s
-    )
-    return estimator.estimate(
+    read = estimator.shares(chosen, workload, placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    answer = estimator.estimate(
         chosen,
         workload,
         placement,
@@ -178,6 +175,7 @@ def estimate(
         speed=generation_speed(read, moe=estimator.is_moe),
         explain=explain,
     )
+    return msgspec.structs.replace(answer, notes=(*model.notes, *answer.notes))
 
 
 def recommend(

@@ -50,7 +50,7 @@ BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 @click.option(
     "-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share."
 )
-@click.option("-ts", "--tensor-split", callback=split, metavar="A,B,…", help="Proportion for each GPU.")
+@click.option("-ts", "--tensor-split", callback=split, metavar="A,B,...", help="Proportion for each GPU.")
 @click.option("-nkvo", "--no-kv-offload", is_flag=True, help="Keep the cache in RAM.")
 @click.option(
     "--no-op-offload", is_flag=True, help="Do not send large operations on host weights to the GPU."
@@ -103,7 +103,6 @@ def command(
         explain=explain,
         **_settings(**options),
     )
-    say.warn(spec.notes, "note")
     say.warn(answer.warnings)
     if as_json:
         say.document(answer)

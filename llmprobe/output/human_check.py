@@ -3,7 +3,7 @@ A machine for a person to read: processor, memory and what takes it, accelerator
 """
 
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Accelerator, Cpu, Host, MemoryPool, Snapshot
+from llmprobe.facts.machine import Accelerator, Cpu, MemoryPool, Snapshot
 from llmprobe.output.console import Page, bar
 from llmprobe.output.words import LIMITS, ORIGINS, in_gib, plural, size
 from llmprobe.units import format_rate
@@ -45,8 +45,7 @@ def show(page: Page, snapshot: Snapshot) -> None:
     """
     Print a snapshot.
     """
-    page.line((ORIGINS[snapshot.origin], "bold"), ": ", _system(snapshot.host), hang=2)
-    page.blank()
+    page.line((ORIGINS[snapshot.origin], "bold"), ": ", _system(snapshot), hang=2)
     _cpu(page, snapshot.host.cpu)
     if snapshot.engines:
         page.pair("", *_engines(snapshot), at=INDENT)
@@ -79,10 +78,11 @@ def show_findings(page: Page, findings: tuple[Finding, ...], *, in_full: bool = 
             page.item("- ", finding.title, (f"  {finding.id}", "dim"))
 
 
-def _system(host: Host) -> str:
+def _system(snapshot: Snapshot) -> str:
+    host = snapshot.host
     where = {"bare": "", "vm": "in a virtual machine", "container": "in a container", "wsl": "under WSL"}
     parts = (
-        host.product,
+        host.product if snapshot.origin != "hypothetical" else None,
         " ".join(filter(None, (SYSTEMS.get(host.system, host.system), host.release, host.machine))),
         where.get(host.environment or "bare", host.environment),
     )
@@ -90,6 +90,9 @@ def _system(host: Host) -> str:
 
 
 def _cpu(page: Page, cpu: Cpu) -> None:
+    if cpu == Cpu():
+        return
+    page.blank()
     page.pair("CPU", (cpu.name or "unknown processor", "bold"), at=INDENT)
     facts = []
     if cpu.physical_cores is not None:

@@ -1,0 +1,201 @@
+"""
+Every probe, rule, architecture and engine keeps its contract, and every file the house rules.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import get_type_hints
+
+import pytest
+
+import llmprobe
+from llmprobe import engines
+from llmprobe.facts.answer import Answer, Platform, Source, Status
+from llmprobe.facts.asking import Asking
+from llmprobe.facts.finding import Finding
+from llmprobe.facts.machine import Probed, Snapshot
+from llmprobe.facts.model import Hparams, ModelSpec, Tensor
+from llmprobe.facts.plan import Choice, Profile
+from llmprobe.machine import probes, rules
+from llmprobe.machine.rules import Rule
+from llmprobe.model import archs
+from llmprobe.model.archs import CacheLayout
+from tests.output import samples
+
+SYSTEMS = {"linux", "darwin", "win32"}
+LONGEST_FILE = 400
+FILES = sorted(Path(llmprobe.__file__).parent.rglob("*.py"))
+
+
+def modules(package: ModuleType) -> list[ModuleType]:
+    """
+    Return the public modules of a package, as the program itself finds them.
+    """
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    return [
+        importlib.import_module(f"{package.__name__}.{name}") for name in names if not name.startswith("_")
+    ]
+
+
+def short_name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+class Silent(Asking):
+    """
+    A machine that answers every question in the same way.
+    """
+
+    this_machine = False
+
+    def __init__(self, system: str, status: Status) -> None:
+        self.platform = Platform(system=system, machine="x86_64")
+        self.answer = Answer(status=status, value=None)
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        return self.answer
+
+
+@pytest.mark.parametrize("probe", modules(probes), ids=short_name)
+def test_a_probe_says_its_name_and_where_it_applies(probe: ModuleType) -> None:
+    """
+    A probe has a name of its own and names the systems that it knows.
+    """
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", probe.NAME)
+    assert isinstance(probe.PLATFORMS, frozenset)
+    assert set() < probe.PLATFORMS <= SYSTEMS
+
+
+def test_probes_have_different_names() -> None:
+    """
+    No two probes share a name, because sources are told apart by it.
+    """
+    names = [probe.NAME for probe in modules(probes)]
+
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("probe", modules(probes), ids=short_name)
+def test_a_probe_takes_a_source_and_returns_what_it_found(probe: ModuleType) -> None:
+    """
+    ``probe(source: Source) -> Probed``, with a docstring.
+    """
+    hints = get_type_hints(probe.probe)
+
+    assert list(inspect.signature(probe.probe).parameters) == ["source"]
+    assert (hints["source"], hints["return"]) == (Source, Probed)
+    assert probe.probe.__doc__
+
+
+@pytest.mark.parametrize("status", ["missing", "denied", "failed", "timeout", "not_recorded"])
+@pytest.mark.parametrize("probe", modules(probes), ids=short_name)
+def test_a_probe_survives_a_machine_that_says_nothing(probe: ModuleType, status: Status) -> None:
+    """
+    Where every question fails in the same way a probe finds no devices, and raises nothing.
+    """
+    for system in sorted(probe.PLATFORMS):
+        found = probe.probe(Silent(system, status))
+
+        assert isinstance(found, Probed)
+        assert [device for device in found.accelerators if device.usable] == []
+
+
+@pytest.mark.parametrize("rule", rules.all_rules(), ids=lambda rule: rule.id)
+def test_a_rule_has_an_id_and_says_what_it_is_about(rule: Rule) -> None:
+    """
+    An id in kebab case, one line about it, and a function with a docstring.
+    """
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.id)
+    assert rule.about.strip()
+    assert "\n" not in rule.about
+    assert rule.apply.__doc__
+
+
+def test_rules_have_different_ids() -> None:
+    """
+    No two rules share an id, because people and scripts name findings by it.
+    """
+    ids = [rule.id for rule in rules.all_rules()]
+
+    assert sorted(set(ids)) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    "snapshot", [samples.rtx4090(), samples.m3max(), samples.container()], ids=["desktop", "mac", "container"]
+)
+@pytest.mark.parametrize("rule", rules.all_rules(), ids=lambda rule: rule.id)
+def test_a_rule_makes_findings_of_its_own(rule: Rule, snapshot: Snapshot) -> None:
+    """
+    What a rule finds carries the rule's id and the evidence that it stands on.
+    """
+    for finding in rule.apply(snapshot):
+        assert isinstance(finding, Finding)
+        assert finding.id == rule.id
+        assert finding.evidence
+
+
+@pytest.mark.parametrize("arch", modules(archs), ids=short_name)
+def test_an_architecture_yields_tensors_and_caches(arch: ModuleType) -> None:
+    """
+    ``tensors(hparams) -> tuple[Tensor, ...]`` and ``caches(hparams) -> CacheLayout``, with docstrings.
+    """
+    tensors, caches = get_type_hints(arch.tensors), get_type_hints(arch.caches)
+
+    assert (tensors["hparams"], tensors["return"]) == (Hparams, tuple[Tensor, ...])
+    assert (caches["hparams"], caches["return"]) == (Hparams, CacheLayout)
+    assert arch.tensors.__doc__
+    assert arch.caches.__doc__
+
+
+def test_each_architecture_has_one_owner() -> None:
+    """
+    A value of general.architecture is claimed by one file, and found there.
+    """
+    claims = [(name, arch.__name__) for arch in modules(archs) for name in arch.ARCHITECTURES]
+
+    assert len({name for name, _ in claims}) == len(claims)
+    assert [(name, getattr(archs.get(name), "__name__", None)) for name, _ in claims] == claims
+
+
+@pytest.mark.parametrize("engine", modules(engines), ids=short_name)
+def test_an_engine_describes_its_programs(engine: ModuleType) -> None:
+    """
+    A program is listed under its own name, with what it does when it is told nothing.
+    """
+    assert engine.PROFILES
+    assert all(isinstance(profile, Profile) for profile in engine.PROFILES.values())
+    assert [profile.program for profile in engine.PROFILES.values()] == list(engine.PROFILES)
+
+
+@pytest.mark.parametrize(
+    "engine", [engine for engine in modules(engines) if hasattr(engine, "command")], ids=short_name
+)
+def test_an_engine_prints_a_choice(engine: ModuleType) -> None:
+    """
+    ``command(choice, model, backend) -> str``, with a docstring.
+    """
+    hints = get_type_hints(engine.command)
+
+    assert hints == {"choice": Choice, "model": ModelSpec, "backend": str | None, "return": str}
+    assert engine.command.__doc__
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FILES[0].parent)))
+def test_a_file_says_what_it_owns_and_stays_short(path: Path) -> None:
+    """
+    Every module begins with a docstring and has at most 400 lines, and makes no dataclasses.
+    """
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    imported = {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+    assert ast.get_docstring(tree) or path.name == "_version.py"
+    assert len(text.splitlines()) <= LONGEST_FILE
+    assert "dataclasses" not in imported

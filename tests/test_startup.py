@@ -1,0 +1,86 @@
+"""
+A start imports nothing that it does not use.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MACHINES = ROOT / "fixtures" / "machines"
+NEVER = {"rich", "http", "urllib.request", "asyncio", "logging", "dataclasses", "importlib.metadata", "email"}
+ASKS_THE_MACHINE = {"psutil", "cpuinfo", "pynvml", "subprocess", "multiprocessing"}
+SCRIPT = """
+import sys
+from llmprobe.cli import main
+code = main(sys.argv[1:])
+print("modules:", *sys.modules, file=sys.stderr)
+raise SystemExit(code)
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """
+    Return the modules that are loaded when ``llmprobe`` ends with these arguments.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert result.returncode in (0, 3), result.stderr
+    *_, line = result.stderr.splitlines()
+    return set(line.removeprefix("modules: ").split())
+
+
+@pytest.mark.live
+def test_help_imports_nothing_heavy() -> None:
+    """
+    ``llmprobe --help`` loads neither what prints for people nor what asks the machine.
+    """
+    assert imported_by("--help") & (NEVER | ASKS_THE_MACHINE) == set()
+
+
+@pytest.mark.live
+def test_check_of_this_machine_imports_nothing_heavy() -> None:
+    """
+    ``check --json`` asks the machine, and loads nothing that prints for people or talks over the network.
+    """
+    assert imported_by("check", "--json") & NEVER == set()
+
+
+@pytest.mark.live
+@pytest.mark.skipif(
+    sys.platform != "linux"
+    or Path("/proc/driver/nvidia").exists()
+    or Path("/dev/dxg").exists()
+    or any(path.read_text().strip() == "0x10de" for path in Path("/sys/bus/pci/devices").glob("*/vendor")),
+    reason="an NVIDIA device may be here",
+)
+def test_nvml_is_not_loaded_without_a_device() -> None:
+    """
+    Where no NVIDIA device can be, its library is not even imported.
+    """
+    assert "pynvml" not in imported_by("check", "--json")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("command", [("check", "--json"), ("recommend", "--model", "llama3-8b", "--json")])
+def test_a_hypothetical_machine_asks_nothing_of_this_one(command: tuple[str, ...]) -> None:
+    """
+    For a machine that nobody has, no library that asks this one is loaded.
+    """
+    loaded = imported_by("--gpu", "RTX 4090", "--ram", "64GiB", *command)
+
+    assert loaded & (NEVER | ASKS_THE_MACHINE) == set()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "recording", sorted(MACHINES.glob("*/recording.json"))[:1], ids=lambda path: path.parent.name
+)
+def test_a_replay_asks_nothing_of_this_machine(recording: Path) -> None:
+    """
+    A replay loads no library that could ask the machine it runs on.
+    """
+    assert imported_by("--replay", str(recording), "check", "--json") & (NEVER | ASKS_THE_MACHINE) == set()
