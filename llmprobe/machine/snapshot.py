@@ -11,20 +11,16 @@ import pkgutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probes, rules
-from llmprobe.source.identity import identity
-from llmprobe.source.live import LiveSource
-from llmprobe.source.record import Recorder
-from llmprobe.source.recording import Recording
-from llmprobe.source.recording_files import read_recording
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
+
+if TYPE_CHECKING:
+    from llmprobe.source.recording import Recording
 
 DEADLINE_S = 3.0
 
@@ -122,15 +118,25 @@ def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> S
         RecordingError: the recording can't be read.
     """
     if replay is not None:
+        from llmprobe.source.recording_files import read_recording
+        from llmprobe.source.replay import Replay
+
         return collect(Replay(read_recording(replay)), observers=observers)
+    from llmprobe.source.live import LiveSource
+
     with LiveSource() as source:
         return collect(source, observers=observers)
 
 
-def record(*, observers: Sequence[Observer] = ()) -> Recording:
+def record(*, observers: Sequence[Observer] = ()) -> "Recording":
     """
     Return what this machine answers to every probe, with what is secret in it replaced.
     """
+    from llmprobe.source.identity import identity
+    from llmprobe.source.live import LiveSource
+    from llmprobe.source.record import Recorder
+    from llmprobe.source.redact import redact
+
     with LiveSource() as source:
         recorder = Recorder(source)
         collect(recorder, observers=observers)

@@ -14,7 +14,7 @@ import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.recording import Question, Recording, encode
-from llmprobe.source.secret_files import device_nodes, learn, learn_serials, program, rewritten
+from llmprobe.source.secret_files import kept_names, learn, learn_serials, program, rewritten
 from llmprobe.source.secrets import SECRET_NAME, Placeholders, words_of_host
 
 _SERIAL_KEY = re.compile(r"serial|asset_?tag|unique_?id", re.IGNORECASE)
@@ -85,8 +85,8 @@ def _rewritten(question: Question, answer: Answer, secrets: Placeholders) -> Ans
     value = answer.value
     if method == "read" and isinstance(value, str):
         return msgspec.structs.replace(answer, value=rewritten(args[0], value, secrets))
-    if method == "list" and args == ["/dev"] and isinstance(value, list):
-        return msgspec.structs.replace(answer, value=device_nodes(value))
+    if method == "list" and isinstance(value, list):
+        return msgspec.structs.replace(answer, value=kept_names(args[0], value))
     if method == "env" and isinstance(value, str) and SECRET_NAME.search(args[0]):
         return msgspec.structs.replace(answer, value="redacted")
     if method == "nvml" and isinstance(value, str) and args[0] == "nvmlSystemGetProcessName":

@@ -35,9 +35,15 @@ _PLAIN_MOUNT = re.compile(
 _PLAIN_SOURCE = re.compile(
     r"none|tmpfs|proc|sysfs|devtmpfs|devpts|udev|overlay|shm|mqueue|rootfs|drivers|cgroup2?"
 )
-_DEVICE_NODES = re.compile(
-    r"nvidia\S*|nvhost\S*|nvmap|nvgpu\S*|dri|dxg|kfd|accel\S*|card\d+|render\S*|kvm|shm|mem|null|vfio|udmabuf|fuse"
-)
+_NAMES = {
+    "/dev": re.compile(
+        r"nvidia\S*|nvhost\S*|nvmap|nvgpu\S*|dri|dxg|kfd|accel\S*|card\d+|render\S*|kvm|shm|null|vfio|udmabuf|fuse"
+    ),
+    "/": re.compile(
+        r"\.dockerenv|\.containerenv|bin|boot|dev|etc|home|init|lib(?:32|64|x32)?|media|mnt|opt|proc|root|run|sbin|snap"
+        r"|srv|sys|tmp|usr|var|Applications|Library|System|Users|Volumes|cores|private"
+    ),
+}
 _GENERIC_GROUP = re.compile(
     r"|\.\.|[a-z]+\.slice|init\.scope|docker|podman|kubepods\S{0,20}(?:\.slice)?|lxc(?:\.\w+)?|lxc\.payload|libpod\S*"
     r"|user-\d+\.slice|user@\d+\.service|session-\w+\.scope|user\.slice|buildkit|ecs|machine|system|user"
@@ -122,11 +128,12 @@ def learn_groups(path: str, secrets: Placeholders) -> None:
             secrets.add_word("group", name, "group{}" + (kind.group() if kind else ""))
 
 
-def device_nodes(names: list[str]) -> list[str]:
+def kept_names(path: str, names: list[str]) -> list[str]:
     """
-    Return the names in /dev that tell of an accelerator; disks and volumes are named by people.
+    Return the names in a directory that tell of the system; of / and /dev, where people name things, only the known.
     """
-    return [name for name in names if _DEVICE_NODES.fullmatch(name)]
+    known = _NAMES.get(path)
+    return names if known is None else [name for name in names if known.fullmatch(name)]
 
 
 def _is_placeholder(name: str) -> bool:

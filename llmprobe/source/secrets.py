@@ -70,7 +70,7 @@ class Placeholders:
         Make a secret of a name, wherever it occurs from now on. Common words and the shortest are left alone.
         """
         name = word.strip()
-        if len(name) < _SHORTEST_WORD or _COMMON_WORD.fullmatch(name) or _PLACEHOLDER.fullmatch(name):
+        if not is_told(name) or _PLACEHOLDER.fullmatch(name):
             return
         if (kind, name.lower()) in self._given:
             return
@@ -188,6 +188,13 @@ class Placeholders:
         if name.lower() in _NOT_A_PERSON or _PLACEHOLDER.fullmatch(name):
             return match.group()
         return match.group(1) + self.of("user", name, "user{}")
+
+
+def is_told(name: str) -> bool:
+    """
+    Tell whether a name says who somebody is: ``root`` and ``localhost`` are everyone's.
+    """
+    return len(name) >= _SHORTEST_WORD and not _COMMON_WORD.fullmatch(name)
 
 
 def words_of_host(name: str) -> Iterable[str]:

@@ -1,0 +1,114 @@
+"""
+The guard of the tests: none of them touches the machine that it runs on, but for those listed here by name.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+LIVE = frozenset(
+    {
+        "tests/source/test_live.py",
+        "tests/source/test_live_commands.py",
+        "tests/source/test_live_files.py",
+        "tests/source/test_live_http.py",
+        "tests/test_record.py::test_live_and_replay_are_the_same_machine",
+        "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",
+    }
+)
+"""
+Tests that may be marked ``live``: they open files of the system, run commands or connect to a socket.
+"""
+
+_EVENTS = frozenset(
+    {
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "socket.connect",
+        "socket.bind",
+        "socket.getaddrinfo",
+        "socket.sendto",
+    }
+)
+_OPENING = frozenset({"open", "os.listdir", "os.scandir", "os.chdir"})
+_SYSTEM = ("/proc", "/sys", "/dev/nvidia", "/dev/dri", "/dev/kfd", "/run/udev", "/etc/machine-id")
+
+
+class TouchedTheMachine(BaseException):
+    """
+    A test reached for the real machine. No ``except Exception`` on the way turns this into an answer.
+    """
+
+
+class _Guard:
+    armed = False
+
+
+def _watch(event: str, args: tuple[Any, ...]) -> None:
+    if not _Guard.armed:
+        return
+    if event in _EVENTS or (event == "ctypes.dlopen" and "nvidia" in str(args[0])):
+        raise TouchedTheMachine(f"{event} {args!r}: only a test listed in tests/conftest.py may do this")
+    if event in _OPENING and _is_system(args[0]):
+        raise TouchedTheMachine(f"{event} {args[0]!r}: only a test listed in tests/conftest.py may do this")
+
+
+def _is_system(path: Any) -> bool:
+    text = path.decode(errors="replace") if isinstance(path, bytes) else path
+    return isinstance(text, str) and text.startswith(_SYSTEM)
+
+
+sys.addaudithook(_watch)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """
+    Refuse the marker ``live`` on a test that is not listed.
+    """
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("live") and not {name, name.partition("::")[0]} & LIVE:
+            raise pytest.UsageError(f"{name} is marked live and is not listed in tests/conftest.py")
+
+
+@pytest.fixture(autouse=True)
+def _guard(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if request.node.get_closest_marker("live"):
+        yield
+        return
+    readlink = os.readlink
+
+    def guarded(path: Any, *args: Any, **options: Any) -> Any:
+        if _Guard.armed and _is_system(os.fspath(path)):
+            raise TouchedTheMachine(
+                f"os.readlink {path!r}: only a test listed in tests/conftest.py may do this"
+            )
+        return readlink(path, *args, **options)
+
+    monkeypatch.setattr(os, "readlink", guarded)
+    _Guard.armed = True
+    try:
+        yield
+    finally:
+        _Guard.armed = False
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """
+    Say how many faults were tried on how many machines.
+    """
+    counts = [
+        count
+        for report in terminalreporter.stats.get("passed", ())
+        for name, count in report.user_properties
+        if name == "fault_cases"
+    ]
+    if counts:
+        terminalreporter.write_line(f"faults: {sum(counts)} cases on {len(counts)} machines")

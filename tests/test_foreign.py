@@ -1,0 +1,34 @@
+"""
+Every probe on every machine that is not its own: no facts, and no exception.
+"""
+
+import pytest
+
+from llmprobe.facts.machine import Probed
+from llmprobe.machine.snapshot import Probe, all_probes
+from llmprobe.source.replay import Replay
+from tests.machine_fixtures import MACHINES, recording_of, replayed
+
+VENDORS = frozenset({"nvidia", "amd", "intel", "apple"})
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("probe", all_probes(), ids=lambda probe: probe.name)
+def test_a_foreign_machine_gives_no_facts(machine: str, probe: Probe) -> None:
+    """A probe says nothing of a system that it is not written for, nor of a machine without its vendor's devices."""
+    if not is_foreign(machine, probe):
+        pytest.skip("its own machine")
+    probed = probe.ask(Replay(recording_of(machine)))
+
+    assert facts(probed) == facts(Probed())
+
+
+def is_foreign(machine: str, probe: Probe) -> bool:
+    if recording_of(machine).platform.system not in probe.platforms:
+        return True
+    vendors = {accelerator.vendor for accelerator in replayed(machine).accelerators}
+    return probe.name in VENDORS and probe.name not in vendors
+
+
+def facts(probed: Probed) -> tuple[object, ...]:
+    return (probed.accelerators, probed.pools, probed.limits, probed.caps, probed.host, probed.cpu)

@@ -1,0 +1,157 @@
+"""
+Every recorded machine: its replay is its golden snapshot, and what is known of it from outside holds.
+
+The golden guards against change, ``truth.toml`` against being wrong: a person wrote it. It has ``about``, ``origin``
+and facts: a ``path`` into the snapshot (list items by position, id, name or ``by``), what is there (``value``,
+``min`` and ``max``, ``contains``) or must not be (``absent = true``, ``not``), and ``from``: how that is known.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.wire import encode
+from llmprobe.machine.snapshot import collect
+from llmprobe.source.replay import Replay
+from tests.machine_fixtures import FOLDER, MACHINES, recording_of, replayed, truth_of
+
+ORIGIN = re.compile(r"recorded|edited from \S+|written from documentation")
+NOTHING = object()
+every_machine = pytest.mark.parametrize("machine", MACHINES)
+
+
+@every_machine
+def test_replay_is_the_golden_snapshot(machine: str) -> None:
+    """A recorded machine gives the snapshot that was reviewed; ``make goldens`` rewrites it."""
+    golden = (FOLDER / machine / "snapshot.json").read_text(encoding="utf-8")
+
+    assert encode(replayed(machine)) == golden
+
+
+@every_machine
+def test_truth_holds(machine: str) -> None:
+    """What a datasheet or another tool says of the machine is what the snapshot says."""
+    snapshot = msgspec.to_builtins(replayed(machine))
+    wrong = [
+        f"{fact['path']} is {found(snapshot, fact['path'])!r}, not as in {fact}"
+        for fact in truth_of(machine)["fact"]
+        if not holds(fact, found(snapshot, fact["path"]))
+    ]
+
+    assert wrong == []
+
+
+@every_machine
+def test_truth_says_where_it_is_from(machine: str) -> None:
+    """Every machine has an origin, and every fact its source."""
+    truth = truth_of(machine)
+
+    assert ORIGIN.fullmatch(truth["origin"])
+    assert truth["about"]
+    assert truth["fact"]
+    assert [fact["path"] for fact in truth["fact"] if not fact.get("from")] == []
+
+
+@every_machine
+def test_documented_machine_says_what_it_has_not(machine: str) -> None:
+    """A machine written from documentation has at least two facts on what must not appear."""
+    truth = truth_of(machine)
+    against = [fact for fact in truth["fact"] if "absent" in fact or "not" in fact]
+
+    assert truth["origin"] != "written from documentation" or len(against) >= 2
+
+
+@every_machine
+def test_no_answer_is_left_unread(machine: str) -> None:
+    """Everything in a recording is asked for, but for what ``unread`` lists with its reason in parentheses."""
+    replay = Replay(recording_of(machine), strict=True)
+    collect(replay)
+    listed = [re.fullmatch(r"(.+) \((.+)\)", entry) for entry in truth_of(machine).get("unread", [])]
+
+    assert None not in listed
+    assert sorted(match.group(1) for match in listed if match) == list(replay.unread())
+
+
+@every_machine
+def test_golden_decodes(machine: str) -> None:
+    """The committed snapshots are documents that this program reads."""
+    golden = (FOLDER / machine / "snapshot.json").read_bytes()
+
+    assert not msgspec.json.decode(golden, type=Snapshot).this_machine
+
+
+def found(value: Any, path: str) -> Any:
+    """
+    Return what a path leads to, or ``NOTHING``. Names with dots are matched by the longest that fits.
+    """
+    return _walk(value, path.split("."))
+
+
+def _walk(value: Any, parts: list[str]) -> Any:
+    if not parts:
+        return value
+    if isinstance(value, dict):
+        for length in range(len(parts), 0, -1):
+            key = ".".join(parts[:length])
+            if key in value:
+                return _walk(value[key], parts[length:])
+    if isinstance(value, list | tuple):
+        if parts[0].isdecimal():
+            return _walk(value[int(parts[0])], parts[1:]) if int(parts[0]) < len(value) else NOTHING
+        for length in range(len(parts), 0, -1):
+            name = ".".join(parts[:length])
+            for item in value:
+                if item == name or (
+                    isinstance(item, dict) and name in (item.get("id"), item.get("name"), item.get("by"))
+                ):
+                    return _walk(item, parts[length:])
+    return NOTHING
+
+
+def holds(fact: dict[str, Any], value: Any) -> bool:
+    """
+    Tell whether a value is as a fact says. A fact without any condition holds of nothing.
+    """
+    if fact.get("absent"):
+        return value is NOTHING or value is None or value == []
+    if "not" in fact:
+        return bool(value != fact["not"])
+    if value is NOTHING or value is None:
+        return False
+    checks = [
+        value == fact["value"] if "value" in fact else None,
+        value >= fact["min"] if "min" in fact else None,
+        value <= fact["max"] if "max" in fact else None,
+        fact["contains"] in value if "contains" in fact else None,
+    ]
+    told = [check for check in checks if check is not None]
+    return bool(told) and all(told)
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        ({"path": "pools.ram.total_bytes", "value": 8}, True),
+        ({"path": "pools.ram.total_bytes", "value": 9}, False),
+        ({"path": "pools.ram.total_bytes", "min": 7, "max": 9}, True),
+        ({"path": "pools.ram.total_bytes", "min": 9}, False),
+        ({"path": "pools.ram.free_bytes", "value": 0}, False),
+        ({"path": "pools.ram.free_bytes", "absent": True}, True),
+        ({"path": "pools.0.total_bytes", "absent": True}, False),
+        ({"path": "pools.vram0", "absent": True}, True),
+        ({"path": "pools.ram.total_bytes", "not": 9}, True),
+        ({"path": "observations.cgroup.memory.value.limit", "value": 5}, True),
+        ({"path": "pools.ram.total_bytes"}, False),
+    ],
+)
+def test_facts_can_fail(fact: dict[str, Any], expected: bool) -> None:
+    """A fact holds when it is so, and not otherwise."""
+    machine = {
+        "pools": [{"id": "ram", "total_bytes": 8, "free_bytes": None}],
+        "observations": [{"name": "cgroup.memory", "value": {"limit": 5}}],
+    }
+
+    assert holds(fact, found(machine, fact["path"])) is expected
