@@ -18,7 +18,8 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A figure is what a table says of the device's name, not what the device says.
     """
-    taken, evidence = [], []
+    taken: list[str] = []
+    evidence: list[str] = []
     for each in snapshot.accelerators:
         what = ["bandwidth"] if each.bandwidth_basis == "declared" else []
         pools = [pool for pool in map(snapshot.pool, each.pools) if pool is not None]
@@ -49,8 +50,8 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
             id="gpu-unsupported-vendor",
             severity="note" if each.integrated else "warning",
             title=f"{each.name} is not examined",
-            detail=f"{each.why_not or 'No probe knows it'}, so that its memory is not counted. An engine may be able to "
-            "use it, by Vulkan for instance.",
+            detail=f"{each.why_not or 'No probe knows it'}, so that its memory is not counted. An engine may "
+            "be able to use it, by Vulkan for instance.",
             evidence=each.evidence,
         )
 

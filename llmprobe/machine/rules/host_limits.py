@@ -35,7 +35,7 @@ def unified_pool(snapshot: Snapshot) -> Iterator[Finding]:
 
 def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    macOS lets the GPU use only a part of memory.
+    A Mac's GPU may use only a part of memory.
     """
     ram = snapshot.pool("ram")
     limit = next((each for each in ram.limits if each.by == "working-set"), None) if ram else None

@@ -30,7 +30,8 @@ def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
             id="vram-held",
             severity="warning" if held >= _WORTH_WARNING * total else "note",
             title=f"{format_bytes(held)} of {accelerator.name} is in use",
-            detail=f"A model can have {format_bytes(pool.budget_bytes or 0)} of {format_bytes(total)} now. {_who(pool)}",
+            detail=f"A model can have {format_bytes(pool.budget_bytes or 0)} of {format_bytes(total)} now. "
+            f"{_who(pool)}",
             evidence=pool.evidence,
             remedy=_remedy(pool),
         )
