@@ -130,16 +130,18 @@ def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> S
 
 def record(*, observers: Sequence[Observer] = ()) -> "Recording":
     """
-    Return what this machine answers to every probe, with what is secret in it replaced.
+    Return what this machine answers to every probe, and raw text beside it, with what is secret in it replaced.
     """
     from llmprobe.source.identity import identity
     from llmprobe.source.live import LiveSource
+    from llmprobe.source.neighbours import ask_neighbours
     from llmprobe.source.record import Recorder
     from llmprobe.source.redact import redact
 
     with LiveSource() as source:
         recorder = Recorder(source)
         collect(recorder, observers=observers)
+        ask_neighbours(recorder)
         return redact(recorder.recording(), identity())
 
 

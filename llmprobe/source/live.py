@@ -21,8 +21,8 @@ from llmprobe.source.live_nvml import Nvml
 from llmprobe.source.live_sysctl import Sysctl
 
 FILE_TIMEOUT_S = 1.0
-LIBRARY_TIMEOUT_S = 2.0
-NVML_INIT_TIMEOUT_S = 12.0
+LIBRARY_TIMEOUT_S = 2.5
+NVML_INIT_TIMEOUT_S = 15.0
 """Without persistence mode the driver sets every GPU up first, about a second each on large servers."""
 
 NVML_TIMEOUT_S = 3.0

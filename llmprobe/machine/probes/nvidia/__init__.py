@@ -76,6 +76,8 @@ from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreac
 
 NAME = "nvidia"
 PLATFORMS = frozenset({"linux", "win32"})
+DEADLINE_S = 20.0
+"""Without persistence mode the driver first sets every GPU up, about a second each on large servers."""
 
 
 def probe(source: Source) -> Probed:
