@@ -46,12 +46,23 @@ def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -
 
 
 def _only(snapshot: Snapshot, finding_id: str) -> Snapshot:
+    """
+    Return the machine with the findings of one id and no others; none is an answer too, if there is such an id.
+    """
     import msgspec
 
+    from llmprobe.machine import rules
+
+    abouts = {rule.id: rule.about for rule in rules.all_rules()}
     findings = tuple(finding for finding in snapshot.findings if finding.id == finding_id)
-    if not findings:
-        here = ", ".join(sorted({finding.id for finding in snapshot.findings})) or "none"
+    if not findings and finding_id not in abouts:
+        from difflib import get_close_matches
+
+        near = [known for known in abouts if finding_id in known] or get_close_matches(finding_id, abouts)
+        near = near or sorted({finding.id for finding in snapshot.findings})
         raise UsageError(
-            f"there is no finding {finding_id!r} on this machine", hint=f"the findings here: {here}"
+            f"there is no finding {finding_id!r}", hint=f"such as {', '.join(near)}" if near else None
         )
+    if not findings:
+        say.warn([f"{finding_id} is not the case here; it is about this: {abouts[finding_id]}"], "note")
     return msgspec.structs.replace(snapshot, findings=findings)

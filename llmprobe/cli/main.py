@@ -4,6 +4,7 @@ The entry point: runs a command and turns every way it can end into an exit code
 Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered "no", 130 interrupted.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from llmprobe.cli.group import GLOBAL_OPTIONS, cli
 from llmprobe.errors import LlmprobeError
 
 INTERRUPTED = 130
+STDOUT_FAILED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error that a user is meant to read is one sentence on stderr; a bug keeps its traceback.
     """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of the process
     try:
         code = cli.main(args=arguments, prog_name="llmprobe", standalone_mode=False)
         sys.stdout.flush()
@@ -31,9 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(*_usage(error), 2)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in STDOUT_FAILED:
+            raise
         _forget_stdout()
-        return 1
+        if error.errno == errno.EPIPE:
+            return 1
+        return _fail(f"the answer could not be written: {(error.strerror or 'unknown why').lower()}", None, 1)
     return code if isinstance(code, int) else 0
 
 

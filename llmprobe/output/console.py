@@ -112,6 +112,20 @@ class Page:
             row.rstrip()
             self.console.print(Text(" " * indent + (mark if number == 0 else " " * len(mark))) + row)
 
+    def joined(self, facts: Iterable[str], *, indent: int, style: str = "", label: str = "") -> None:
+        """
+        Print short facts side by side with dots between them; a row ends after a fact, never within one.
+        """
+        rows: list[str] = []
+        for fact in facts:
+            longer = f"{rows[-1]} · {fact}" if rows else fact
+            if rows and len(longer) <= self.width - indent:
+                rows[-1] = longer
+            else:
+                rows.append(fact)
+        for number, row in enumerate(rows):
+            self.item((label if number == 0 else "").ljust(indent), (row, style), indent=0)
+
     def verbatim(self, text: str, *, indent: int = 0, style: str = "") -> None:
         """
         Print a line that is to be copied: it is never broken, however narrow the page is.

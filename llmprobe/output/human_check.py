@@ -45,7 +45,9 @@ def show(page: Page, snapshot: Snapshot) -> None:
     """
     Print a snapshot.
     """
-    page.line((ORIGINS[snapshot.origin], "bold"), ": ", _system(snapshot), hang=2)
+    page.line((ORIGINS[snapshot.origin], "bold"))
+    page.blank()
+    _host(page, snapshot)
     _cpu(page, snapshot.host.cpu)
     if snapshot.engines:
         page.pair("", *_engines(snapshot), at=INDENT)
@@ -78,21 +80,20 @@ def show_findings(page: Page, findings: tuple[Finding, ...], *, in_full: bool = 
             page.item("- ", finding.title, (f"  {finding.id}", "dim"))
 
 
-def _system(snapshot: Snapshot) -> str:
+def _host(page: Page, snapshot: Snapshot) -> None:
     host = snapshot.host
-    where = {"bare": "", "vm": "in a virtual machine", "container": "in a container", "wsl": "under WSL"}
-    parts = (
+    where = {"bare": None, "vm": "in a virtual machine", "container": "in a container", "wsl": "under WSL"}
+    facts = (
         host.product if snapshot.origin != "hypothetical" else None,
         " ".join(filter(None, (SYSTEMS.get(host.system, host.system), host.release, host.machine))),
         where.get(host.environment or "bare", host.environment),
     )
-    return ", ".join(filter(None, parts))
+    page.joined(filter(None, facts), indent=INDENT, label="Host")
 
 
 def _cpu(page: Page, cpu: Cpu) -> None:
     if cpu == Cpu():
         return
-    page.blank()
     page.pair("CPU", (cpu.name or "unknown processor", "bold"), at=INDENT)
     facts = []
     if cpu.physical_cores is not None:
@@ -107,7 +108,7 @@ def _cpu(page: Page, cpu: Cpu) -> None:
         facts.append(plural(cpu.usable_threads, "usable thread"))
     here = set(cpu.instruction_sets)
     facts.append(" ".join(name for name in MATTERS if name in here))
-    page.pair("", " · ".join(filter(None, facts)), at=INDENT)
+    page.joined(filter(None, facts), indent=INDENT)
     for limit in cpu.limits:
         page.pair("", (limit, "dim"), at=INDENT)
 
@@ -142,7 +143,8 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
         )
         for device in owners:
             _device_facts(page, device)
-        _difference(page, pool, [device.id for device in sharers if pool.id == "ram"])
+        said = {device.why_not for device in owners if device.why_not}
+        _difference(page, pool, [device.id for device in sharers if pool.id == "ram"], said)
     for device in snapshot.accelerators:
         if device.id not in shown:
             page.line(f"{device.id:<{INDENT}}{device.name}", hang=INDENT)
@@ -166,9 +168,7 @@ def _device_facts(page: Page, device: Accelerator) -> None:
         device.pci,
         _partition(device),
     ]
-    said = [fact for fact in facts if fact]
-    if said:
-        page.line((" · ".join(said), "dim"), indent=INDENT)
+    page.joined(filter(None, facts), indent=INDENT, style="dim")
     if not device.usable:
         page.line(("not usable: ", "bold red"), device.why_not or "unknown why", indent=INDENT)
 
@@ -181,7 +181,7 @@ def _partition(device: Accelerator) -> str | None:
     return f"{name} of {part.parent_name}" if part.parent_name else name
 
 
-def _difference(page: Page, pool: MemoryPool, sharers: list[str]) -> None:
+def _difference(page: Page, pool: MemoryPool, sharers: list[str], said: set[str]) -> None:
     if sharers:
         page.line((f"{', '.join(sharers)} and the processor take from the same memory", "dim"), indent=INDENT)
     if page.bars and pool.total_bytes and pool.free_bytes is not None and pool.budget_bytes is not None:
@@ -192,7 +192,7 @@ def _difference(page: Page, pool: MemoryPool, sharers: list[str]) -> None:
         parts = ((used, "█", "bright_black"), (kept, "▒", "yellow"), (budget, "░", "green"))
         page.line(*bar(page.width - INDENT, parts), indent=INDENT)
     for limit in pool.limits:
-        if limit.bytes:
+        if limit.bytes and limit.detail not in said:
             why = limit.detail or LIMITS.get(limit.by, limit.by)
             page.item(f"{size(limit.bytes):>10}  ", why, indent=INDENT)
     held = sorted(pool.held_by, key=lambda holder: -(holder.used_bytes or 0))

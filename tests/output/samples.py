@@ -144,6 +144,7 @@ def m3max() -> Snapshot:
             MemoryPool(
                 id="ram",
                 kind="unified",
+                evidence=("sysctl:hw.memsize",),
                 total_bytes=64 * GIB,
                 free_bytes=54 * GIB,
                 budget_bytes=48 * GIB,
@@ -162,6 +163,7 @@ def m3max() -> Snapshot:
                 pools=("ram",),
                 integrated=True,
                 cores=40,
+                evidence=("sysctl:machdep.cpu.brand_string",),
                 bandwidth_bytes_per_s=400_000_000_000,
                 bandwidth_basis="declared",
             ),
@@ -209,6 +211,7 @@ def container() -> Snapshot:
                 backend="cuda",
                 usable=False,
                 why_not="its driver does not answer",
+                evidence=("read:/sys/bus/pci/devices/0000:3b:00.0/vendor",),
                 pci="0000:3b:00.0",
                 partition=Partition(kind="mig", profile="3g.40gb", parent_name="NVIDIA A100-SXM4-80GB"),
             ),

@@ -50,8 +50,8 @@ def test_nothing_is_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A narrow page says the same words as a wide one: it wraps, it does not shorten.
     """
-    narrow = printed(monkeypatch, PAGES[name], width=80).split()
-    wide = printed(monkeypatch, PAGES[name], width=120).split()
+    narrow = printed(monkeypatch, PAGES[name], width=80).replace("·", "").split()
+    wide = printed(monkeypatch, PAGES[name], width=120).replace("·", "").split()
 
     assert sorted(narrow) == sorted(wide)
 
@@ -107,11 +107,11 @@ def test_every_page_says_which_machine_it_is_about(monkeypatch: pytest.MonkeyPat
     assert [
         next(
             words
-            for words in ("this machine:", "replayed recording", "hypothetical machine")
+            for words in ("this machine\n", "replayed recording", "hypothetical machine")
             if words in first
         )
         for first in firsts
-    ] == ["this machine:", "replayed recording", "hypothetical machine"]
+    ] == ["this machine\n", "replayed recording", "hypothetical machine"]
 
 
 def test_check_shows_unified_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
