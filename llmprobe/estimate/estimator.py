@@ -265,7 +265,15 @@ class Estimator:
     def _table(self, quant: str) -> WeightTable:
         found = self._tables.get(quant)
         if found is None:
-            found = self._tables[quant] = WeightTable(self.typed_tensors(quant), self.model.hparams)
+            family = archs.get(self.model.architecture)
+            rope_layers = getattr(family, "rope_layers", None)
+            found = self._tables[quant] = WeightTable(
+                self.typed_tensors(quant),
+                self.model.hparams,
+                encoder=bool(getattr(family, "ENCODER", False)),
+                output_first=bool(getattr(family, "OUTPUT_FIRST", False)),
+                rope_layers=None if rope_layers is None else rope_layers(self.model.hparams),
+            )
         return found
 
     def _compute_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:

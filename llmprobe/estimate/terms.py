@@ -25,7 +25,6 @@ def weight_terms(
     forced = min(placement.n_cpu_moe, n_layer) if placement.devices else 0
     layers = _range(own.start, stop)
     experts = _range(0, max(stop, forced)) if device == HOST else _range(max(own.start, forced), stop)
-    apart = ", experts apart" if weights.experts else ""
     rows = (
         ("token embedding", weights.embedding, "always kept on the host"),
         (

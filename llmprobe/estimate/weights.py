@@ -34,7 +34,14 @@ INPUT_NAMES = frozenset(
     {"token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"}
 )
 ROPE_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
-FIRST_LAYER_NAMES = frozenset({"token_embd_norm.weight", "token_embd_norm.bias"})
+FIRST_LAYER_NAMES = frozenset(
+    {
+        "token_embd_norm.weight",
+        "token_embd_norm.bias",
+        "per_layer_model_proj.weight",
+        "per_layer_proj_norm.weight",
+    }
+)
 
 _EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
 
@@ -62,6 +69,11 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
     output: int
     output_stays: int
     rope: int
+    rope_layers: Sums
+
+    def of(self, start: int, stop: int) -> int:
+        """Return what these layers take without experts; rotary factors are there once for all that use them."""
+        return self.dense.of(start, stop) + (self.rope if self.rope_layers.of(start, stop) else 0)
 
 
 class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,15 +95,29 @@ class WeightTable:
     """
     The bytes of one model in one quantization by layer and kind of buffer, so that a placement is few sums.
 
-    ``tensors`` carry their types. Next-n layers are in the file but not loaded.
+    ``tensors`` carry their types. Next-n layers are in the file but not loaded. Encoders have no output layer.
+    With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
+    tied one is there already. ``rope_layers`` are the layers that use rotary factors, None for all.
     """
 
-    def __init__(self, tensors: tuple[Tensor, ...], hparams: Hparams, *, needs_output: bool = True) -> None:
+    def __init__(
+        self,
+        tensors: tuple[Tensor, ...],
+        hparams: Hparams,
+        *,
+        encoder: bool = False,
+        output_first: bool = False,
+        rope_layers: tuple[int, ...] | None = None,
+    ) -> None:
         self.n_layer = int(hparams["block_count"])
         trunk = self.n_layer - int(hparams.get("nextn_predict_layers") or 0)
         self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
-        self.tied = needs_output and "output.weight" not in self._by_name
+        self._output_first = output_first
+        self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
+        self.tied = not encoder and "output.weight" not in self._by_name
+        # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
+        self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
             _host_bytes(tensor) for name, tensor in self._by_name.items() if name in INPUT_NAMES
         )
@@ -122,7 +148,7 @@ class WeightTable:
                     continue
                 if tensor.name in ROPE_NAMES:
                     rope += size
-                elif tensor.name in FIRST_LAYER_NAMES:
+                elif tensor.name in FIRST_LAYER_NAMES and not self._embedding_norm_last:
                     dense[0] += size
                 elif on_host:
                     stays[self.n_layer] += _host_bytes(tensor)
@@ -141,6 +167,7 @@ class WeightTable:
             output=output,
             output_stays=stays[self.n_layer],
             rope=rope,
+            rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
         )
 
     def place(
@@ -159,7 +186,7 @@ class WeightTable:
             has_output = part.stop > self.n_layer
             forced = min(max(n_cpu_moe, part.start), stop)
             if part.device == HOST:
-                on_host["layers"] += host.dense.of(part.start, stop) + (host.rope if stop > part.start else 0)
+                on_host["layers"] += host.of(part.start, stop)
                 on_host["experts"] += host.experts.of(part.start, stop)
                 if has_output:
                     on_host["output"] += host.output + self._tied_host_bytes(repack=repack and not backends)
@@ -172,7 +199,7 @@ class WeightTable:
                 output, stays = self._output(own, backends[part.device])
                 on_host["output"] += stays
             result[part.device] = DeviceWeights(
-                layers=own.dense.of(part.start, stop) + (own.rope if stop > part.start else 0),
+                layers=own.of(part.start, stop),
                 experts=own.experts.of(forced, stop),
                 output=output,
             )
@@ -190,12 +217,12 @@ class WeightTable:
         return shares.output + stored_bytes(embedding, backend), shares.output_stays
 
     def _tied_host_bytes(self, *, repack: bool) -> int:
-        """Return the second copy of a tied embedding that a reordered output matrix makes on the host."""
+        """Return the second copy of a tied embedding on the host: it is reordered, or was made first."""
         embedding = self._by_name.get("token_embd.weight")
-        if not self.tied or not repack or embedding is None:
+        if not self.tied or embedding is None:
             return 0
-        repacked = embedding.type in REPACKED_TYPES and embedding.shape[1] % 8 == 0
-        return _host_bytes(embedding) if repacked else 0
+        repacked = repack and embedding.type in REPACKED_TYPES and embedding.shape[1] % 8 == 0
+        return _host_bytes(embedding) if repacked or self._output_first else 0
 
 
 def stored_bytes(tensor: Tensor, backend: str) -> int:

@@ -5,6 +5,10 @@ A family's module has ``ARCHITECTURES`` (GGUF's ``general.architecture`` values 
 ``tensors(hparams)`` (every tensor of the file, in its order) and ``caches(hparams)`` (what is kept per token
 and per sequence). Files whose name begins with an underscore are shared. A new family is one new file here.
 
+Where llama.cpp stores a family's tensors other than by the rule, the module says so: ``ENCODER`` is true of one
+without an output layer, ``OUTPUT_FIRST`` of one whose output matrix is made before the embedding, and
+``rope_layers(hparams)`` gives the layers that use rotary factors where not all do.
+
 Three things that decide about tensors have no key in GGUF. Where a model does not come from a file,
 ``hparams`` says them under these names:
 

@@ -13,6 +13,7 @@ from llmprobe.model.archs._sizes import Sizes
 from llmprobe.model.archs._windows import sliding_layers
 
 ARCHITECTURES = ("gemma3n",)
+OUTPUT_FIRST = True
 
 PERIOD = 5
 LAUREL_RANK = 64

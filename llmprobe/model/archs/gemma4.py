@@ -13,6 +13,7 @@ from llmprobe.model.archs._sizes import Sizes
 from llmprobe.model.archs._windows import sliding_layers
 
 ARCHITECTURES = ("gemma4",)
+OUTPUT_FIRST = True
 
 PERIOD = 6
 
@@ -60,6 +61,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     sizes = Sizes(hparams)
     shared = sizes.number("attention.shared_kv_layers", 0)
     return own_cache_only(sliding_cache(hparams, sliding_layers(sizes, PERIOD)), sizes.n_layer - shared)
+
+
+def rope_layers(hparams: Hparams) -> tuple[int, ...]:
+    """
+    Return the layers that use the rotary factors: those that see the whole context.
+    """
+    return tuple(layer for layer, slides in enumerate(sliding_layers(Sizes(hparams), PERIOD)) if not slides)
 
 
 def _attention(inventory: Inventory, *, slides: bool, keys: bool, values: bool) -> None:
