@@ -191,12 +191,16 @@ def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
 
 
 def _why(misfit: Misfit, estimator: Estimator) -> str:
-    places = {"host": "in RAM", "shared": "in the memory that processor and GPU share"}
-    parts = [
-        f"{format_bytes(short.missing_bytes)} are missing {places.get(short.where, f'on {short.where}')}"
-        for short in misfit.shortfalls
-    ]
-    why = " and ".join(parts)
+    places = {"host": "RAM", "shared": "the memory that processor and GPU share"}
+    if len(misfit.shortfalls) == 1:
+        where = misfit.shortfalls[0].where
+        why = f"too little is free in {places.get(where, where)}"
+    else:
+        parts = (
+            f"{format_bytes(short.missing_bytes)} in {places.get(short.where, short.where)}"
+            for short in misfit.shortfalls
+        )
+        why = f"too little is free: {' and '.join(parts)} are missing"
     if estimator.is_moe:
         why += "; all experts must be resident somewhere, though few are active per token"
     return why

@@ -10,7 +10,7 @@ from llmprobe.advise.balance import utility
 from llmprobe.advise.candidates import Candidate, find
 from llmprobe.advise.nearest import nearest
 from llmprobe.advise.quality import quality
-from llmprobe.advise.reasons import reasons
+from llmprobe.advise.reasons import loss, reasons
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
@@ -87,7 +87,7 @@ def recommend(
         rejected=tuple(rejected),
         nearest=(
             nearest(estimator, site, wishes, ctx_size, misfits, relatives)
-            if not wanted or (_loss(wanted[0]) >= HEAVY_LOSS)
+            if not wanted or (loss(wanted[0]) >= HEAVY_LOSS)
             else ()
         ),
         findings=tuple(one for one in snapshot.findings if one.severity != "note"),
@@ -134,7 +134,7 @@ def _constrained(
                 )
             )
             continue
-        if floor is not None and _loss(candidate) > floor:
+        if floor is not None and loss(candidate) > floor:
             why = f"{candidate.quality.words}, more than {wishes.min_quality} loses (--min-quality)"
             rejected.append(Rejected(what=candidate.quant, why=why))
             continue
@@ -154,15 +154,11 @@ def _dominates(better: Candidate, worse: Candidate) -> bool:
     Tell whether one is at least as good in everything and better in something.
     """
     pairs = (
-        (-_loss(better), -_loss(worse)),
+        (-loss(better), -loss(worse)),
         (better.ranking_speed, worse.ranking_speed),
         (better.workload.ctx_size, worse.workload.ctx_size),
     )
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
-
-
-def _loss(candidate: Candidate) -> float:
-    return float("inf") if candidate.quality.value is None else candidate.quality.value
 
 
 def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate]]:
@@ -178,8 +174,8 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
         if len(shown) < wishes.top and all(candidate is not other for _, other in shown):
             shown.append((label, candidate))
 
-    finest = min(ranked, key=_loss)
-    if _loss(finest) < _loss(best):
+    finest = min(ranked, key=loss)
+    if loss(finest) < loss(best):
         add("best quality", finest)
     quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, one.quant, "speed"))
     if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
@@ -229,7 +225,7 @@ def _choice(
         fits=True,
         speed=candidate.speed,
         quality=candidate.quality,
-        reasons=reasons(estimator, site, candidate, ranked),
+        reasons=reasons(estimator, site, candidate, ranked[0], ranked),
         commands={},
         batch_size=estimate.settings.batch_size,
         ubatch_size=estimate.settings.ubatch_size,
