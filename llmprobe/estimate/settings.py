@@ -128,13 +128,14 @@ def refuse(run: Run, layout: CacheLayout) -> None:
         )
     for cache in layout.kv:
         for layer in cache.layers:
-            _refuse_head("K", type_k, layer.head_k, layer.k, run)
-            if layer.v and not layout.latent:
-                _refuse_head("V", type_v, layer.head_v, layer.v, run)
+            _refuse_head("K", type_k, layer.head_k)
+            if layer.v:
+                _refuse_head("V", type_v, layer.head_v)
 
 
-def _refuse_head(name: str, kind: GgmlType, head: int, row: int, run: Run) -> None:
-    if (run.flash_attn != "off" and head % kind.block) or row % kind.block:
+def _refuse_head(name: str, kind: GgmlType, head: int) -> None:
+    """Refuse heads of broken blocks: with flash attention llama.cpp says so itself, without it aborts."""
+    if head % kind.block:
         raise RefusedError(
             f"a {name} cache in {kind.name} needs heads of whole blocks of {kind.block} values, "
             f"and this model's have {head}",
