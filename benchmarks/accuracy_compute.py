@@ -22,7 +22,7 @@ from llmprobe.estimate.compute import (
     compute_buffers_in_full,
 )
 from llmprobe.facts.model import Tensor
-from llmprobe.model import archs
+from llmprobe.model.archs._graphs import graph_of
 
 HOST = ("CPU", "CUDA_Host", "CPU_REPACK")
 NEAR_BYTES = 4 << 20
@@ -178,8 +178,7 @@ def run(args: argparse.Namespace) -> None:
             continue
         if record.get("mtp_ctx") or record.get("load_mtp") or record.get("embeddings"):
             continue
-        module = archs.get(architecture)
-        if module is None or not hasattr(module, "graph"):
+        if graph_of(architecture) is None:
             continue
         request = tables.request(record)
         expected = measured(record)

@@ -20,6 +20,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._graph_run import Parts, Run
+from llmprobe.model.archs._graphs import graph_of
 from llmprobe.model.quants.types import ggml_type
 
 _PIPELINE_COPIES = 4
@@ -102,9 +103,8 @@ def compute_buffers_in_full(request: ComputeRequest) -> ComputeBytes:
 
 
 def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
-    module = archs.get(request.architecture)
-    build: Callable[[Builder], None] | None = getattr(module, "graph", None)
-    if module is None or build is None:
+    build = graph_of(request.architecture)
+    if build is None:
         return _bound(request)
     parts = _parts_of(request)
     key = (id(parts), whole, *_settings(request))
@@ -199,7 +199,7 @@ def _run(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
-    built = tuple(parts.sizes.layers)
+    built = tuple(parts.sizes.trunk)
     if not whole:
         built = needed_layers(
             parts,

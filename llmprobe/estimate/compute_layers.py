@@ -20,7 +20,7 @@ def needed_layers(
     Return the layers to build. ``copies_weights`` says that weights on the host are copied to a device.
     """
     kinds: list[Hashable] = []
-    for layer, place in enumerate(places[:-1]):
+    for layer, place in enumerate(places[: len(parts.sizes.trunk)]):
         typed = copies_weights and (place == host or layer < host_experts)
         kind = parts.typed_kind[layer] if typed else parts.kind[layer]
         kinds.append((place, layer < host_experts, kind))

@@ -159,14 +159,26 @@ class Builder:
         bias = self.weight(il, f"{name}.bias")
         return x if bias is None else ops.like("add", x, bias)
 
-    def norm(self, x: Node, name: str, il: int = -1, *, kind: str = "rms_norm", pin: bool = True) -> Node:
+    def norm(
+        self,
+        x: Node,
+        name: str,
+        il: int = -1,
+        *,
+        kind: str = "rms_norm",
+        pin: bool = True,
+        host: bool = False,
+    ) -> Node:
         """
         Return the normalized input times its weight, plus its bias where it has one.
 
-        ``pin`` False is for norms that llama.cpp does not tie to their layer.
+        ``pin`` False is for norms that llama.cpp does not tie to their layer, ``host`` for weights of the input.
         """
         weight = self.weight(il, f"{name}.weight")
         bias = self.weight(il, f"{name}.bias")
+        for part in (weight, bias):
+            if host and part is not None:
+                part.buffer = self.run.host
         node = ops.like(kind, x)
         if weight is None and bias is None:
             return node
@@ -232,10 +244,20 @@ class Builder:
         ids = self.input("output ids", I32, self.run.outputs)
         return tuple(ops.get_rows(part, ids) for part in parts)
 
-    def finish(self, x: Node, *, norm: str = "rms_norm", cap: bool = False, scale: bool = False) -> None:
+    def finish(
+        self,
+        x: Node,
+        *,
+        norm: str = "rms_norm",
+        cap: bool = False,
+        scale: bool = False,
+        scale_hidden: bool = False,
+    ) -> None:
         """Append the last norm and the logits; both are outputs."""
         x = self.norm(x, "output_norm", kind=norm)
         x.output = True
+        if scale_hidden:
+            x = ops.like("scale", x)
         x = self.logits(x)
         if scale:
             x = ops.like("scale", x)

@@ -4,8 +4,6 @@ Gemma 1 to 3: tied embeddings; from 2 on norms after each part and sliding windo
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache, every_nth_full, sliding_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._sizes import Sizes
 
@@ -43,26 +41,6 @@ def caches(hparams: Hparams) -> CacheLayout:
         return attention_cache(hparams)
     period = Sizes(hparams).number("attention.sliding_window_pattern", 2 if _caps_logits(hparams) else 6)
     return sliding_cache(hparams, every_nth_full(Sizes(hparams).n_layer, period))
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph: Gemma 1 and 2 scale every embedding, Gemma 3 only those of tokens.
-    """
-    slides = "attention.sliding_window" in g.hparams
-    third = slides and not _caps_logits(g.hparams)
-    decoder(
-        g,
-        scale_input=not third,
-        scale_rows=third,
-        head_norms=third,
-        scale_q=True,
-        cap=_caps_logits(g.hparams),
-        activation="geglu",
-        post_attention_norm="post_attention_norm" if slides else "",
-        post_ffn_norm="post_ffw_norm" if slides else "",
-        cap_logits=_caps_logits(g.hparams),
-    )
 
 
 def _caps_logits(hparams: Hparams) -> bool:

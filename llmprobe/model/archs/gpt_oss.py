@@ -4,8 +4,6 @@ gpt-oss: a mixture of experts with biases everywhere, attention sinks, and a win
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, every_nth_full, sliding_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._sizes import Sizes
 
@@ -41,17 +39,3 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return the caches: the even layers look back over the window, the odd ones over everything.
     """
     return sliding_cache(hparams, every_nth_full(Sizes(hparams).n_layer, 2))
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph: the weights of the chosen experts are a softmax over these only.
-    """
-    decoder(
-        g,
-        head=g.sizes.n_rot,
-        sinks=True,
-        ffn_norm="post_attention_norm",
-        moe={"gating": "softmax after", "activation": "swiglu_oai", "norm": False},
-        hidden_output=True,
-    )

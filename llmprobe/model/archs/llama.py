@@ -4,8 +4,6 @@ The Llama family and what is built like it: Llama 1 to 3, Mistral, Mixtral, Yi, 
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 
 ARCHITECTURES = ("llama",)
@@ -36,10 +34,3 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context: llama.cpp ignores Mistral's sliding window here.
     """
     return attention_cache(hparams)
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph: rotary positions with Llama 3's frequency factors where there are any.
-    """
-    decoder(g, factors=True, moe={})

@@ -4,8 +4,6 @@ Phi 3, 3.5 and 4, dense: queries, keys and values in one matrix, gate and up in 
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 
 ARCHITECTURES = ("phi3",)
@@ -34,10 +32,3 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context, sliding window or not, as llama.cpp keeps it.
     """
     return attention_cache(hparams)
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph: queries are scaled before the attention.
-    """
-    decoder(g, factors=True, scale_q=True, activation="swiglu*", residual_first=True)

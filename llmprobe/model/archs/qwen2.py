@@ -4,8 +4,6 @@ Qwen 1.5, 2 and 2.5, dense: like Llama, with biases on queries, keys and values.
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 
 ARCHITECTURES = ("qwen2",)
@@ -32,10 +30,3 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph.
-    """
-    decoder(g)

@@ -4,8 +4,6 @@ Qwen 3, dense and mixture of experts: no biases, a norm over each head of querie
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._inventory import Inventory
 
 ARCHITECTURES = ("qwen3", "qwen3moe")
@@ -36,10 +34,3 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
-
-
-def graph(g: Builder) -> None:
-    """
-    Build the graph.
-    """
-    decoder(g, head_norms=True, moe={})
