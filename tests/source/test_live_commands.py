@@ -1,0 +1,76 @@
+"""
+Commands of the machine itself.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from llmprobe.source import live_commands
+
+pytestmark = pytest.mark.live
+
+
+def test_output_and_exit_status_are_told() -> None:
+    """A command that fails has answered: its status is part of the answer."""
+    answer = live_commands.run(("sh", "-c", "echo out; echo err >&2; exit 3"), 5)
+
+    assert answer.value == {"exit": 3, "stdout": "out\n", "stderr": "err\n"}
+
+
+def test_unknown_command_is_missing() -> None:
+    """A command that is not installed is missing, and subprocess is not needed to tell."""
+    assert live_commands.run(("no-such-command-here",), 5).status == "missing"
+
+
+def test_locale_is_c() -> None:
+    """The output is in one language on every machine."""
+    assert live_commands.run(("sh", "-c", "echo $LC_ALL $LANG"), 5).value["stdout"] == "C C\n"
+
+
+def test_input_is_empty() -> None:
+    """A command that reads gets the end of input, and does not wait for a person."""
+    assert live_commands.run(("cat",), 5).value["stdout"] == ""
+
+
+def test_slow_command_times_out() -> None:
+    """A command that takes too long is an answer, in time."""
+    started = time.monotonic()
+    answer = live_commands.run(("sleep", "60"), 0.2)
+
+    assert answer.status == "timeout"
+    assert time.monotonic() - started < 5
+
+
+def test_children_end_with_their_command(tmp_path: Path) -> None:
+    """What a command started does not outlive its time."""
+    pid_file = tmp_path / "pid"
+    live_commands.run(("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"), 0.5)
+    pid = int(pid_file.read_text())
+    deadline = time.monotonic() + 5
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert not is_alive(pid)
+
+
+def test_system_places_come_before_the_users_own() -> None:
+    """A program in a user's directory does not stand in for the system's."""
+    places = live_commands.search_path("linux", user_path="/home/someone/bin:relative:/usr/bin")
+
+    assert places.index("/usr/bin") < places.index("/home/someone/bin")
+    assert "relative" not in places
+    assert places.count("/usr/bin") == 1
+
+
+def is_alive(pid: int) -> bool:
+    """
+    Tell whether a process runs; one that ended and waits to be collected does not.
+    """
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z" and os.path.exists(f"/proc/{pid}")
