@@ -26,7 +26,10 @@ def told(model: TruthModel) -> Hparams:
         "tie_word_embeddings": "output.weight" not in names,
         "attention_bias": "attn_q.bias" in parts,
         "mlp_bias": "ffn_gate.bias" in parts,
+        "use_qkv_bias": "attn_q.bias" in parts,
         "use_qk_norm": "attn_q_norm.weight" in parts,
+        "qk_layernorm": "attn_q_norm.weight" in parts,
+        "num_ln_in_parallel_attn": 2 if "attn_norm_2.weight" in parts else 1,
         "attention_k_eq_v": _counts(names, "attn_v.weight") < _counts(names, "attn_k.weight"),
         "fuse_qkv": any(
             name.replace("attn_output", "attn_qkv") in names for name in names if "attn_output." in name
