@@ -46,9 +46,10 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     for each in snapshot.accelerators:
         if each.usable or each.pools or each.vendor not in ("amd", "intel", "other"):
             continue
+        beside = each.integrated or any(other.usable for other in snapshot.accelerators)
         yield Finding(
             id="gpu-unsupported-vendor",
-            severity="note" if each.integrated else "warning",
+            severity="note" if beside else "warning",
             title=f"{each.name} is not examined",
             detail=f"{each.why_not or 'No probe knows it'}, so that its memory is not counted. An engine may "
             "be able to use it, by Vulkan for instance.",
@@ -58,15 +59,15 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
 
 def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Nothing but the processor was found, and nothing failed that could have found more.
+    There is nothing but the processor, and perhaps graphics that no probe examines.
     """
-    if snapshot.accelerators:
+    if any(each.usable or each.vendor in ("nvidia", "apple") for each in snapshot.accelerators):
         return
     evidence = tuple(f"source:{each.name}" for each in snapshot.sources if each.status == "absent")
     yield Finding(
         id="no-gpu",
         severity="note",
-        title="No GPU was found",
+        title="No GPU was found" if not snapshot.accelerators else "No GPU that can be used was found",
         detail="Models run on the processor, and the speed of memory decides how fast.",
         evidence=evidence or ("option:--ram",),
     )

@@ -72,7 +72,7 @@ from llmprobe.machine.probes.nvidia.errors import LIBRARY_NOT_FOUND, words
 from llmprobe.machine.probes.nvidia.mig import ask_instances, mig_enabled
 from llmprobe.machine.probes.nvidia.numbering import number
 from llmprobe.machine.probes.nvidia.presence import Presence, look, observations
-from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreached
+from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreached, with_addresses
 
 NAME = "nvidia"
 PLATFORMS = frozenset({"linux", "win32"})
@@ -104,21 +104,21 @@ def probe(source: Source) -> Probed:
         return _without_nvml(ask, presence, listed, (*seen, *_visible_to_container(ask)))
     found: list[Found] = []
     for index in range(count):
-        found.extend(_device(ask, index, count, presence, driver))
+        found.extend(_device(ask, index, presence, driver))
+    found = with_addresses(ask, found, presence)
     found.extend(_unlisted(ask, found, presence))
     return _report(ask, found, seen)
 
 
-def _device(ask: Asker, index: int, count: int, presence: Presence, driver: str | None) -> list[Found]:
+def _device(ask: Asker, index: int, presence: Presence, driver: str | None) -> list[Found]:
     handle = str(index)
-    address = presence.devices[index].address if len(presence.devices) == count else None
     reached = ask.nvml("nvmlDeviceGetHandleByIndex_v2", handle)
     if not reached.ok:
-        return [unreached(ask, index, address, words(reached), driver)]
-    who = ask_identity(ask, handle, address)
+        return [unreached(index, words(reached), driver)]
+    who = ask_identity(ask, handle)
     gone = lost(ask, handle)
     if gone is not None:
-        return [unreached(ask, index, who.pci, words(gone), driver, name=who.name, uuid=who.uuid)]
+        return [unreached(index, words(gone), driver, who)]
     if mig_enabled(ask, handle):
         return ask_instances(ask, handle, who, driver=driver)
     return [describe(ask, handle, who, driver=driver, tegra=presence.tegra)]

@@ -11,6 +11,7 @@ from llmprobe.machine.gpu_table import Gpu, lookup
 from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, words
 from llmprobe.machine.probes.nvidia.memory import Memory, ask_holders, ask_memory, pool_of
 
+UNNAMED = "NVIDIA GPU"
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
@@ -50,10 +51,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     Who a device is. Unknown is None, but for the name.
     """
 
-    name: str
-    uuid: str | None
-    pci: str | None
-    compute_capability: str | None
+    name: str = UNNAMED
+    uuid: str | None = None
+    pci: str | None = None
+    compute_capability: str | None = None
 
 
 def pci_address(bus_id: str) -> str | None:
@@ -80,7 +81,7 @@ def architecture_of(compute_capability: str | None) -> str | None:
     return next((name for least, name in _ARCHITECTURES if pair >= least), None)
 
 
-def ask_identity(ask: Asker, handle: str, default_pci: str | None) -> Identity:
+def ask_identity(ask: Asker, handle: str) -> Identity:
     """
     Return what a reachable device says of itself.
     """
@@ -89,9 +90,9 @@ def ask_identity(ask: Asker, handle: str, default_pci: str | None) -> Identity:
     bus_id = fields_of(ask.nvml("nvmlDeviceGetPciInfo_v3", handle)).get("busId")
     capability = items_of(ask.nvml("nvmlDeviceGetCudaComputeCapability", handle))
     return Identity(
-        name=name or "NVIDIA GPU",
+        name=name or UNNAMED,
         uuid=uuid,
-        pci=(pci_address(bus_id) if isinstance(bus_id, str) else None) or default_pci,
+        pci=pci_address(bus_id) if isinstance(bus_id, str) else None,
         compute_capability=f"{capability[0]}.{capability[1]}" if len(capability) == 2 else None,
     )
 

@@ -11,7 +11,7 @@ from llmprobe.facts.machine import Accelerator, Limit, MemoryPool
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.gpu_table import Gpu, lookup, usual_reserve
 from llmprobe.machine.pci_bus import PciDevice
-from llmprobe.machine.probes.nvidia.device import Found, architecture_of
+from llmprobe.machine.probes.nvidia.device import UNNAMED, Found, Identity, architecture_of
 from llmprobe.machine.probes.nvidia.presence import (
     TREE_COMPATIBLE,
     TREE_MODEL,
@@ -20,34 +20,41 @@ from llmprobe.machine.probes.nvidia.presence import (
 )
 
 
-def unreached(
-    ask: Asker,
-    index: int,
-    address: str | None,
-    why_not: str,
-    driver: str | None,
-    *,
-    name: str | None = None,
-    uuid: str | None = None,
-) -> Found:
+def unreached(index: int, why_not: str, driver: str | None, who: Identity | None = None) -> Found:
     """
     Return a device that NVML counts and cannot tell of: it is listed, never dropped.
     """
-    facts = _information(ask, address) if name is None else {}
+    known = who or Identity()
     accelerator = Accelerator(
         id="gpu",
         vendor="nvidia",
-        name=name or facts.get("Model") or "NVIDIA GPU",
+        name=known.name,
         backend="cuda",
         usable=False,
         why_not=why_not,
         index=index,
-        uuid=uuid or facts.get("GPU UUID"),
-        pci=address,
+        uuid=known.uuid,
+        pci=known.pci,
         driver=driver,
+        compute_capability=known.compute_capability,
         evidence=(f"nvml:nvmlDeviceGetHandleByIndex_v2 {index}",),
     )
     return Found(slot=index, accelerator=accelerator, reachable=False)
+
+
+def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[Found]:
+    """
+    Return the devices with addresses for those that NVML gave none: what is left on the bus, if it comes out even.
+
+    NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches.
+    """
+    known = {each.accelerator.pci for each in found}
+    left = [device.address for device in presence.devices if device.address not in known]
+    without = {each.slot for each in found if each.accelerator.pci is None}
+    if len(left) != len(without):
+        return found
+    addresses = dict(zip(sorted(without), left, strict=True))
+    return [_at(ask, each, addresses[each.slot]) if each.slot in addresses else each for each in found]
 
 
 def from_pci(
@@ -103,6 +110,17 @@ def from_tree(board: str) -> list[Found]:
         **_declared(row),
     )
     return [Found(slot=0, accelerator=accelerator)]
+
+
+def _at(ask: Asker, found: Found, address: str) -> Found:
+    accelerator = found.accelerator
+    changes: dict[str, Any] = {"pci": address}
+    if accelerator.name == UNNAMED or accelerator.uuid is None:
+        facts = _information(ask, address)
+        changes["uuid"] = accelerator.uuid or facts.get("GPU UUID")
+        if accelerator.name == UNNAMED:
+            changes["name"] = facts.get("Model") or UNNAMED
+    return msgspec.structs.replace(found, accelerator=msgspec.structs.replace(accelerator, **changes))
 
 
 def _asleep(found: Found, row: Gpu | None) -> Found:
