@@ -30,7 +30,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.line(("Nothing fits.", "bold red"))
         _rejected(page, recommendation.rejected, everything=True)
         if recommendation.nearest:
-            page.heading("What would fit")
+            page.heading("Nearest")
             page.bullets(recommendation.nearest)
     if explain and recommendation.choices:
         page.heading("Term by term")
@@ -130,36 +130,34 @@ def _others(page: Page, others: list[Choice]) -> None:
         return
     page.heading("Also possible")
     page.blank()
-    rows = [("", "layers", "context", "cache", "GiB", "tokens/s")]
+    experts = any(choice.n_cpu_moe for choice in others)
+    rows = [
+        ["", "GPU layers", *(["experts on CPU"] if experts else []), "context", "cache", "GiB", "tokens/s"]
+    ]
     for choice in others:
         memory = sum(device.total_bytes for device in choice.devices)
-        layers = f"{choice.gpu_layers}/{choice.total_layers}"
-        if choice.n_cpu_moe:
-            layers += f"-{choice.n_cpu_moe}e"
         rows.append(
-            (
+            [
                 choice.quant,
-                layers,
+                f"{choice.gpu_layers} of {choice.total_layers}",
+                *([f"{choice.n_cpu_moe} layers" if choice.n_cpu_moe else "none"] if experts else []),
                 str(choice.ctx_size),
                 _cache(choice),
                 in_gib(memory),
                 short_rate(choice.speed),
-            )
+            ]
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
-        first, *rest = (
-            text.ljust(width) if at == 0 else text.rjust(width)
-            for at, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        page.line(("  ".join((first, *rest)), "dim" if number == 0 else ""), indent=2)
+        first, *rest = row
+        cells = [
+            first.ljust(widths[0]),
+            *(text.rjust(width) for text, width in zip(rest, widths[1:], strict=True)),
+        ]
+        page.line(("  ".join(cells), "dim" if number == 0 else ""), indent=2)
         if number:
             choice = others[number - 1]
-            page.item(
-                "", (f"{choice.label}: {'; '.join(choice.reasons) or choice.quality.words}", "dim"), indent=4
-            )
-    if any(choice.n_cpu_moe for choice in others):
-        page.line(("-Ne: with the experts of the first N layers on the CPU", "dim"), indent=2)
+            page.item("", (f"{choice.label}: {choice.quality.words}", "dim"), indent=4)
 
 
 def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -> None:
@@ -168,7 +166,8 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
     shown = rejected if everything else rejected[:FEW_REJECTED]
     page.heading("Not possible")
     for one in shown:
-        missing = f" (lacks {size(one.missing_bytes)})" if one.missing_bytes else ""
+        lack = size(one.missing_bytes) if one.missing_bytes else ""
+        missing = f" (lacks {lack})" if lack not in one.why else ""
         page.item("- ", (one.what, "bold"), f": {one.why}{missing}")
     if len(shown) < len(rejected):
         page.line((f"and {len(rejected) - len(shown)} more, see --explain", "dim"), indent=2)
