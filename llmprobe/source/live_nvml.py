@@ -151,7 +151,6 @@ def _answer(library: Any, function: Callable[..., Any], args: tuple[Any, ...]) -
 
 
 def _name(library: Any, code: int) -> str:
-    names = (
-        name for name, value in vars(library).items() if name.startswith("NVML_ERROR_") and value == code
-    )
+    errors = (name for name in dir(library) if name.startswith("NVML_ERROR_"))
+    names = (name for name in errors if getattr(library, name) == code)
     return next(names, f"NVML error {code}")

@@ -11,7 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live
+from llmprobe.source import live, live_files
 from llmprobe.source.live import LiveSource
 
 pytestmark = pytest.mark.live
@@ -35,7 +35,7 @@ def test_threads_that_ask_the_same_wait_for_one_answer(mocker: MockerFixture) ->
         time.sleep(0.05)
         return Answer(value={"exit": 0, "stdout": "", "stderr": ""})
 
-    run = mocker.patch.object(live.live_commands, "run", side_effect=slow)
+    run = mocker.patch("llmprobe.source.live_commands.run", side_effect=slow)
     source = LiveSource()
     threads = [threading.Thread(target=source.run, args=("command",)) for _ in range(4)]
     for thread in threads:
@@ -50,14 +50,14 @@ def test_a_hanging_file_times_out(mocker: MockerFixture) -> None:
     """A file on a dead mount is an answer, and the next file is still read."""
     forever = threading.Event()
     mocker.patch.object(live, "FILE_TIMEOUT_S", 0.05)
-    real = live.live_files.read
+    real = live_files.read
 
     def read(path: str) -> Answer:
         if path == "/dead":
             forever.wait(10)
         return real(path)
 
-    mocker.patch.object(live.live_files, "read", side_effect=read)
+    mocker.patch("llmprobe.source.live_files.read", side_effect=read)
     source = LiveSource()
     answers = [source.read("/dead").status, source.read("/proc/self/stat").status]
     forever.set()

@@ -2,7 +2,6 @@
 Commands of the machine itself.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -73,4 +72,4 @@ def is_alive(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z" and os.path.exists(f"/proc/{pid}")
+    return state != "Z"

@@ -1,6 +1,7 @@
 """
 NVML's answers, from a library that is made up as the real one behaves.
 """
+# ruff: noqa: N802, N815 - its functions are named as in the C library
 
 import ctypes
 import sys
@@ -95,7 +96,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Library:
     Return the library that is found under the name of nvidia-ml-py.
     """
     made = Library()
-    monkeypatch.setitem(sys.modules, "pynvml", made)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pynvml", made)
     return made
 
 
@@ -208,7 +209,7 @@ def test_without_the_driver_every_question_says_so(library: Library) -> None:
 
 def test_another_module_of_that_name_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unrelated package pynvml lacks what is needed, and that is said."""
-    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace())
     answer = Nvml().ask("nvmlInit", None, ())
 
     assert (answer.status, answer.detail) == (
