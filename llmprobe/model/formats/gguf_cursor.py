@@ -1,0 +1,130 @@
+"""
+A position in a GGUF header that moves forward, reading in pieces and never past what was promised.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from llmprobe.errors import ModelError
+
+_PIECE = 1 << 18
+_MAX_TEXTS = 16_000_000
+_MAX_HEADER = 1 << 30
+
+
+class Cursor:
+    """
+    Where we are in the header of the file ``name``.
+
+    Raises:
+        ModelError: what is asked for lies beyond the end of the file, or beyond any sound header.
+    """
+
+    def __init__(
+        self, read_at: Callable[[int, int], bytes], size: int, name: str, *, big_endian: bool, position: int
+    ) -> None:
+        self.name = name
+        self.position = position
+        self._read_at = read_at
+        self._size = size
+        self._order = ">" if big_endian else "<"
+        self._u32 = struct.Struct(f"{self._order}I")
+        self._u64 = struct.Struct(f"{self._order}Q")
+        self._piece = b""
+        self._start = 0
+        self._texts_left = _MAX_TEXTS
+
+    def unsound(self, what: str) -> ModelError:
+        """Return the error for a header that can't be right."""
+        return ModelError(f"{self.name} has {what}", hint="the file is damaged; download it again")
+
+    def plausible(self, what: str, count: int, most: int, smallest: int) -> None:
+        """Refuse a count that the file is too short for, or that no model has."""
+        if count > most or count * smallest > self._size:
+            raise self.unsound(f"{count} {what}, which can't be")
+
+    def u32(self) -> int:
+        """Return a whole number of 32 bits."""
+        start = self._need(4)
+        return int(self._u32.unpack_from(self._piece, start)[0])
+
+    def count(self, what: str) -> int:
+        """Return a count of 64 bits."""
+        start = self._need(8)
+        count = int(self._u64.unpack_from(self._piece, start)[0])
+        if count >= 1 << 63:
+            raise self.unsound(f"{count} {what}, which can't be")
+        return count
+
+    def scalars(self, code: str, count: int) -> tuple[Any, ...]:
+        """Return ``count`` numbers of one of ``struct``'s types."""
+        layout = f"{self._order}{count}{code}"
+        start = self._need(struct.calcsize(layout))
+        return struct.unpack_from(layout, self._piece, start)
+
+    def text(self, what: str, longest: int) -> str:
+        """Return a string; one that is longer than ``longest`` bytes is refused."""
+        length = self.count("bytes of text")
+        if length > longest:
+            raise self.unsound(f"{what} of {length} bytes, where at most {longest} can be")
+        start = self._need(length)
+        try:
+            return self._piece[start : start + length].decode()
+        except UnicodeDecodeError as error:
+            raise self.unsound(f"{what} that is not UTF-8") from error
+
+    def text_or_skip(self, longest: int) -> str | None:
+        """Return a string, or None for one that is longer than ``longest`` bytes."""
+        length = self.count("bytes of text")
+        if length > longest:
+            self.skip(length)
+            return None
+        start = self._need(length)
+        return self._piece[start : start + length].decode(errors="replace")
+
+    def skip(self, length: int) -> None:
+        """Step over bytes without reading them."""
+        if self.position + length > self._size:
+            raise self._cut()
+        self.position += length
+
+    def skip_texts(self, count: int) -> None:
+        """Step over strings, reading only how long each is."""
+        if count > self._texts_left or count * 8 > self._size - self.position:
+            raise self.unsound(f"{count} strings in a list, which can't be")
+        self._texts_left -= count
+        unpack = self._u64.unpack_from
+        while count:
+            at = self._need(8)
+            piece = self._piece
+            last = len(piece) - 8
+            # This loop runs half a million times for a large vocabulary: no calls but one, no attributes.
+            while count and at <= last:
+                at += 8 + unpack(piece, at)[0]
+                count -= 1
+            self.position = self._start + at
+            if self.position > self._size:
+                raise self._cut()
+
+    def _need(self, length: int) -> int:
+        """Make sure that the next bytes are in the piece, step over them, and return where they begin in it."""
+        at = self.position - self._start
+        if at < 0 or at + length > len(self._piece):
+            self._load(length)
+            at = 0
+        self.position += length
+        return at
+
+    def _load(self, length: int) -> None:
+        if self.position + length > self._size:
+            raise self._cut()
+        if self.position + length > _MAX_HEADER:
+            raise self.unsound("a header of more than 1 GiB")
+        self._start = self.position
+        self._piece = self._read_at(self.position, max(length, _PIECE))
+        if len(self._piece) < length:
+            raise self._cut()
+
+    def _cut(self) -> ModelError:
+        return ModelError(f"{self.name} is cut short: it ends within its header", hint="download it again")

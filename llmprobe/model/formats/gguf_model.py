@@ -1,0 +1,172 @@
+"""
+The headers of a GGUF file, or of all files of a split set, as one model.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams, ModelSpec, Tensor
+from llmprobe.model.formats.gguf import Header
+from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
+from llmprobe.model.quants.types import tensor_bytes
+
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
+_MOST_SHARDS = 1024
+_MOST_LAYERS = 4096
+_SIZES = (
+    "embedding_length",
+    "feed_forward_length",
+    "context_length",
+    "vocab_size",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "attention.sliding_window",
+    "expert_count",
+    "expert_used_count",
+    "expert_feed_forward_length",
+    "nextn_predict_layers",
+    "rope.dimension_count",
+)
+
+
+def shard_names(name: str, count: int) -> list[str]:
+    """
+    Return the names of all files of a split set, given the name of any of them.
+
+    Raises:
+        ModelError: the name does not say which part it is, though the file says that it is one.
+    """
+    match = _SHARD.fullmatch(name)
+    if match is None or int(match[3]) != count or count > _MOST_SHARDS:
+        raise ModelError(
+            f"{name} is one of {count} parts, but not named so",
+            hint=f"the parts have to be named …-00001-of-{count:05}.gguf and so on, as they were published",
+        )
+    return [f"{match[1]}-{number:05}-of-{match[3]}{match[4]}" for number in range(1, count + 1)]
+
+
+def spec(headers: Sequence[Header], name: str, path: str | None = None) -> ModelSpec:
+    """
+    Return the model that a file's header, or the headers of a split set in order, describe.
+
+    An architecture that we have no file for is no obstacle: the tensors are those of the file.
+
+    Raises:
+        ModelError: there is no language model in it, or the parts do not belong together.
+    """
+    metadata = headers[0].metadata
+    architecture = metadata.get("general.architecture")
+    kind = metadata.get("general.type", "model")
+    tensors = tuple(tensor for header in headers for tensor in header.tensors)
+    _check(name, architecture, kind, tensors, metadata.get("split.tensors.count", len(tensors)))
+    hparams = _hparams(headers[0], str(architecture), tensors)
+    file_parameters = sum(tensor.elements for tensor in tensors)
+    match = _SHARD.fullmatch(name)
+    stem = match[1] if match else re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE)
+    parameters = file_parameters - next_n_elements(tensors, hparams)
+    context = hparams.get("context_length")
+    return ModelSpec(
+        id=stem,
+        name=str(metadata.get("general.name") or stem),
+        architecture=str(architecture),
+        hparams=hparams,
+        tensors=tensors,
+        parameters=parameters,
+        active_parameters=active_elements(tensors, hparams) if hparams.get("expert_count") else None,
+        file_parameters=file_parameters,
+        max_context=context if isinstance(context, int) else None,
+        source="gguf",
+        path=path,
+        quant=_file_type(metadata.get("general.file_type"), tensors),
+        published_quant="MXFP4" if any("_exps" in t.name and t.type == "mxfp4" for t in tensors) else None,
+        notes=_notes(headers),
+    )
+
+
+def next_n_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
+    """
+    Return the elements of the layers that only predict further tokens (multi-token prediction).
+    """
+    first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
+    return sum(tensor.elements for tensor in tensors if tensor.layer is not None and tensor.layer >= first)
+
+
+def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
+    """
+    Return the elements that take part in one token: of the experts only those that are used.
+    """
+    used, count = _number(hparams, "expert_used_count"), _number(hparams, "expert_count")
+    experts = sum(tensor.elements for tensor in tensors if "_exps." in tensor.name) if count else 0
+    every = sum(tensor.elements for tensor in tensors) - next_n_elements(tensors, hparams)
+    return every - experts + experts * used // max(count, 1)
+
+
+def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], promised: Any) -> None:
+    if not isinstance(architecture, str) or not architecture:
+        raise ModelError(f"{name} does not say its architecture, so it is no model for llama.cpp")
+    if kind != "model" or architecture == "clip":
+        raise ModelError(
+            f"{name} holds no language model but a part of one ({kind if kind != 'model' else 'clip'})",
+            hint="give the model's own file",
+        )
+    if len({tensor.name for tensor in tensors}) != len(tensors):
+        raise ModelError(f"the parts of {name} hold the same tensor twice", hint="download the parts again")
+    if promised != len(tensors):
+        raise ModelError(f"the parts of {name} hold {len(tensors)} tensors, not {promised} as they say")
+    if not any(tensor.layer is not None for tensor in tensors):
+        raise ModelError(f"{name} has no layers: it holds a vocabulary only, or a part of a model")
+
+
+def _hparams(header: Header, architecture: str, tensors: Sequence[Tensor]) -> Hparams:
+    prefix = f"{architecture}."
+    hparams = {key.removeprefix(prefix): value for key, value in header.metadata.items()}
+    embedding = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
+    if not isinstance(hparams.get("vocab_size"), int):
+        rows = embedding.shape[1] if embedding is not None and len(embedding.shape) > 1 else 0
+        hparams["vocab_size"] = header.lengths.get("tokenizer.ggml.tokens") or rows
+    layers = 1 + max(tensor.layer for tensor in tensors if tensor.layer is not None)
+    count = hparams.get("block_count")
+    if not isinstance(count, int) or not layers <= count <= _MOST_LAYERS:
+        raise ModelError(f"the file has tensors of {layers} layers, its metadata says {count!r}")
+    for key in _SIZES:
+        if not _is_size(hparams.get(key, 0), count):
+            raise ModelError(
+                f"the file's metadata says {hparams[key]!r} for {key}", hint="the file is damaged"
+            )
+    hparams["tie_word_embeddings"] = all(tensor.name != "output.weight" for tensor in tensors)
+    return hparams
+
+
+def _is_size(value: Any, layers: int) -> bool:
+    if isinstance(value, list):
+        return len(value) >= layers and all(_is_size(part, 0) for part in value)
+    return isinstance(value, int) and 0 <= value < 1 << 31
+
+
+def _number(hparams: Hparams, key: str) -> int:
+    value = hparams.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _file_type(number: Any, tensors: Sequence[Tensor]) -> str:
+    """
+    Return the name of the file type, or the type of most bytes where the file does not say one that we know.
+    """
+    known = FILE_TYPE_NAMES.get(number) if isinstance(number, int) else None
+    if known is not None:
+        return known
+    sizes: dict[str, int] = {}
+    for tensor in tensors:
+        kind = str(tensor.type)
+        sizes[kind] = sizes.get(kind, 0) + tensor_bytes(tensor.shape, kind)
+    return max(sizes, key=lambda kind: sizes[kind]).upper()
+
+
+def _notes(headers: Sequence[Header]) -> tuple[str, ...]:
+    if all(header.complete for header in headers):
+        return ()
+    return ("the file has a header but no tensor data; what is said is what the whole file would take",)

@@ -1,0 +1,3 @@
+"""
+Files that describe a model: the tests.
+"""

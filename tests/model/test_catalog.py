@@ -1,0 +1,122 @@
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from llmprobe.model import archs, catalog
+from llmprobe.model.formats.gguf_model import next_n_elements
+from tests.model.truth import models
+
+FILES = sorted(Path(catalog.__file__).parent.glob("*.json"))
+ENTRIES = tuple(catalog.by_id().values())
+SUPPORTED = ("llama", "qwen2", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "gpt-oss")
+
+# Their matrices have biases, which our file for the architecture does not list yet; 0.03% of the parameters.
+WITHOUT_BIASES = ("granite-code-3b-instruct", "granite-code-8b-instruct")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [e for e in ENTRIES if e.architecture in SUPPORTED and e.id not in WITHOUT_BIASES],
+    ids=lambda entry: entry.id,
+)
+def test_the_tensors_have_the_published_number_of_parameters(entry: catalog.Entry) -> None:
+    """
+    What the architecture's file lists for the entry's metadata adds up to what the entry says.
+    """
+    family = archs.get(entry.architecture)
+    assert family is not None
+    hparams = entry.metadata()
+    tensors = family.tensors(hparams)
+    listed = sum(tensor.elements for tensor in tensors) - next_n_elements(tensors, hparams)
+
+    assert listed == entry.parameters
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+def test_the_parameters_were_checked_against_a_published_count(entry: catalog.Entry) -> None:
+    """
+    An entry is at most a percent above a published count, and below it by a vision tower or next-n layers.
+    """
+    if entry.checked is None:
+        pytest.skip("no count is published; the metadata are from the model's own configuration")
+    published = int(entry.checked.split()[0])
+
+    assert entry.parameters <= published * 1.01
+    assert entry.parameters >= published * (0.5 if entry.modality != "text" else 0.95)
+
+
+@pytest.mark.parametrize(
+    "model", [m for m in models().values() if m.catalog_id], ids=lambda model: model.name
+)
+def test_metadata_are_spelled_as_the_measured_file_spells_them(model) -> None:  # type: ignore[no-untyped-def]
+    """
+    Every key that both have, has the same value in the catalog and in the file that was measured.
+    """
+    entry = catalog.by_id().get(model.catalog_id)
+    if entry is None or model.name.endswith((".mtp", ".old", ".kv")):
+        pytest.skip("another form of the model than the catalog's")
+    hparams = entry.metadata()
+    # What a converter assumes where a configuration leaves it out; no size depends on it.
+    unsized = ("rope.freq_base", "rope.dimension_count", "layer_norm", "rope.scaling", "context_length")
+    both = {key for key in hparams.keys() & model.hparams.keys() if not key.startswith(unsized)}
+
+    assert {key: hparams[key] for key in both} == {key: model.hparams[key] for key in both}
+    assert entry.architecture == model.architecture
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_has_only_fields_that_are_read(path: Path) -> None:
+    """
+    A misspelt field would be ignored, and the model silently be another.
+    """
+    known = set(catalog.Entry.__struct_fields__)
+    content = json.loads(path.read_text())
+
+    assert content.keys() == {"family", "models"}
+    assert {field for model in content["models"] for field in model} <= known
+
+
+def test_ids_are_unique() -> None:
+    """
+    An id stands for one model in one file.
+    """
+    counts = Counter(entry.id for family in catalog.families() for entry in family.models)
+
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.id)
+def test_an_entry_says_where_it_is_from(entry: catalog.Entry) -> None:
+    """
+    Source, confidence, repository and month of release are there.
+    """
+    assert entry.source
+    assert entry.confidence in ("high", "medium", "low")
+    assert "/" in str(entry.repo)
+    assert re.fullmatch(r"20\d\d-\d\d", str(entry.released))
+
+
+def test_lists_have_one_value_per_layer() -> None:
+    """
+    A list that is too short would leave layers without a size.
+    """
+    short = [
+        (entry.id, key)
+        for entry in ENTRIES
+        for key, value in entry.metadata().items()
+        if isinstance(value, list)
+        and not key.startswith("rope.")
+        and len(value) != entry.metadata()["block_count"]
+    ]
+
+    assert short == []
+
+
+def test_only_gpt_oss_is_published_quantized() -> None:
+    """
+    Its experts were released in MXFP4 and stay so in every file.
+    """
+    assert {entry.architecture for entry in ENTRIES if entry.published_quant} == {"gpt-oss"}

@@ -1,0 +1,204 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from llmprobe.errors import ModelError, UsageError
+from llmprobe.facts.model import Tensor
+from llmprobe.model.loading import entries, load
+from llmprobe.model.quants import assign, tensor_bytes
+from tests.model import gguf_files
+from tests.model.truth import models
+
+SMALL = (
+    Tensor("token_embd.weight", (64, 32), None, "q8_0"),
+    Tensor("blk.0.attn_q.weight", (64, 64), 0, "q4_0"),
+    Tensor("blk.1.attn_q.weight", (64, 64), 1, "q4_0"),
+)
+SIZES = {"llama.block_count": 2, "llama.embedding_length": 64, "llama.context_length": 512}
+
+
+def write(
+    path: Path, tensors: tuple[Tensor, ...], architecture: str = "llama", more: Mapping[str, object] = {}
+) -> Path:
+    sizes = {key.replace("llama.", f"{architecture}."): value for key, value in SIZES.items()}
+    metadata = {"general.architecture": architecture, "general.file_type": 2} | sizes
+    metadata |= more
+    path.write_bytes(gguf_files.header(metadata, tensors))
+    return path
+
+
+def test_a_catalogued_model_has_all_its_tensors() -> None:
+    """
+    Llama 3 70B has 723 tensors and 70,553,706,496 parameters (its model card says 70.6 B).
+    """
+    spec = load("llama3-70b")
+
+    assert (spec.id, spec.source, spec.quant) == ("llama-3-70b-instruct", "catalog", None)
+    assert (len(spec.tensors), spec.parameters) == (723, 70_553_706_496)
+
+
+@pytest.mark.parametrize("name", ["llama3-70b-q4_k_m", "Meta-Llama-3-70B-Instruct-Q4_K_M.gguf"])
+def test_a_quantization_in_the_name_types_the_tensors(name: str) -> None:
+    """
+    Whoever names a quantization gets the model in it: 42,512,531,456 bytes for Q4_K_M.
+    """
+    spec = load(name)
+
+    assert spec.quant == "Q4_K_M"
+    assert sum(tensor_bytes(t.shape, str(t.type)) for t in spec.tensors) == 42_512_531_456
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"), [("gpt-oss-20b", 12_096_558_336), ("gpt-oss-120b", 63_374_323_968)]
+)
+def test_gpt_oss_is_as_large_as_it_is_published(name: str, measured: int) -> None:
+    """
+    The published files have 12.1 and 63.4 GB of tensors (59.02 GiB in llama-bench's output for the 120b).
+    """
+    spec = load(name, quant="MXFP4")
+
+    assert sum(tensor_bytes(t.shape, str(t.type)) for t in spec.tensors) == measured
+
+
+def test_an_ambiguous_name_leaves_a_note() -> None:
+    """
+    What was taken for what is said with the model.
+    """
+    assert "the newest" in load("llama 70b").notes[0]
+
+
+def test_an_unknown_quantization_is_a_usage_error() -> None:
+    """
+    The model is known, what was asked of it is not.
+    """
+    with pytest.raises(UsageError, match="Q9"):
+        load("llama3-70b", quant="Q9")
+
+
+def test_a_file_has_its_own_types_and_sizes(tmp_path: Path) -> None:
+    """
+    A file's tensors are as they are in the file, whatever its file type's name would give.
+    """
+    spec = load(str(write(tmp_path / "small.gguf", SMALL)))
+
+    assert (spec.id, spec.source, spec.quant, spec.tensors) == ("small", "gguf", "Q4_0", SMALL)
+    assert (spec.hparams["embedding_length"], spec.hparams["vocab_size"]) == (64, 32)
+
+
+@pytest.mark.parametrize("name", ["llama3.1-8b", "qwen3-30b-a3b", "gemma3-4b", "gpt-oss-20b", "mamba2-2.7b"])
+def test_a_measured_models_file_has_its_measured_types(name: str, tmp_path: Path) -> None:
+    """
+    What is written in a file type is read back in it, for architectures that we know and for others.
+    """
+    model = models()[name]
+    path = tmp_path / "x.gguf"
+    path.write_bytes(gguf_files.of_model(model, "Q5_K_M"))
+    spec = load(str(path))
+    expected = assign(model.tensors, model.architecture, model.hparams, "Q5_K_M")
+
+    assert spec.quant == "Q5_K_M"
+    assert [tensor.type for tensor in spec.tensors] == list(expected)
+
+
+def test_an_unknown_architecture_is_no_obstacle(tmp_path: Path) -> None:
+    """
+    The tensors of a file are known even where its architecture is not.
+    """
+    spec = load(str(write(tmp_path / "new.gguf", SMALL, "brandnew")))
+
+    assert (spec.architecture, spec.parameters) == ("brandnew", 64 * 32 + 2 * 64 * 64)
+
+
+def test_next_n_layers_do_not_count_as_parameters(tmp_path: Path) -> None:
+    """
+    A layer for multi-token prediction is in the file, not in the model.
+    """
+    spec = load(str(write(tmp_path / "mtp.gguf", SMALL, more={"llama.nextn_predict_layers": 1})))
+
+    assert spec.file_parameters - spec.parameters == 64 * 64
+
+
+def test_any_part_of_a_split_set_gives_the_whole(tmp_path: Path) -> None:
+    """
+    The tensors of all parts are one model's.
+    """
+    more = {"split.count": 2, "split.tensors.count": 3}
+    write(tmp_path / "m-00001-of-00002.gguf", SMALL[:2], more=more)
+    second = write(tmp_path / "m-00002-of-00002.gguf", SMALL[2:], more=more)
+
+    assert (load(str(second)).id, load(str(second)).tensors) == ("m", SMALL)
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    """
+    Half a split set can't be run, so it can't be estimated.
+    """
+    first = write(tmp_path / "m-00001-of-00002.gguf", SMALL, more={"split.count": 2})
+
+    with pytest.raises(ModelError, match=r"m-00002-of-00002\.gguf is not beside it"):
+        load(str(first))
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"general.architecture": "clip"}, "no language model"),
+        ({"general.type": "adapter"}, "no language model"),
+        ({"llama.block_count": 1}, "tensors of 2 layers"),
+        ({"llama.block_count": "two"}, "tensors of 2 layers"),
+        ({"llama.attention.head_count": "many"}, "head_count"),
+        ({"llama.attention.head_count_kv": [1]}, "head_count_kv"),
+        ({"llama.embedding_length": -5}, "embedding_length"),
+        ({"split.tensors.count": 9}, "3 tensors, not 9"),
+        ({"split.count": 3}, "not named so"),
+    ],
+)
+def test_a_file_that_is_no_sound_model_is_refused(more: dict[str, object], what: str, tmp_path: Path) -> None:
+    """
+    One sentence says what is wrong with the file.
+    """
+    path = write(tmp_path / "x.gguf", SMALL, more=more)
+
+    with pytest.raises(ModelError, match=what):
+        load(str(path))
+
+
+@pytest.mark.parametrize("name", ["missing.gguf", "no/such/folder.gguf"])
+def test_a_path_without_a_file_is_said_to_be_missing(name: str, tmp_path: Path) -> None:
+    """
+    A path is never taken for a model's name.
+    """
+    with pytest.raises(ModelError, match="can't be read"):
+        load(str(tmp_path / name))
+
+
+def test_a_folder_names_the_files_in_it(tmp_path: Path) -> None:
+    """
+    The hint is what to type instead.
+    """
+    write(tmp_path / "small.gguf", SMALL)
+
+    with pytest.raises(ModelError, match="is a folder") as caught:
+        load(str(tmp_path))
+
+    assert "small.gguf" in str(caught.value.hint)
+
+
+def test_a_text_file_is_no_model(tmp_path: Path) -> None:
+    """
+    A file that exists is read, and found to be something else.
+    """
+    path = tmp_path / "notes.txt"
+    path.write_text("some notes about models")
+
+    with pytest.raises(ModelError, match="is no GGUF file"):
+        load(str(path))
+
+
+def test_the_listing_can_be_narrowed() -> None:
+    """
+    Without a text all models are listed, with one those that it may mean.
+    """
+    assert len(entries()) > len(entries("llama")) > len(entries("llama 70b")) > 3
+    assert entries("no such thing") == ()
