@@ -15,6 +15,9 @@ from llmprobe.model.archs._windows import sliding_layers
 ARCHITECTURES = ("gemma4",)
 OUTPUT_FIRST = True
 
+OUTPUT_FIRST = True
+"""llama.cpp makes the output matrix before the embedding here, and stores the tied one twice on every device."""
+
 PERIOD = 6
 
 
@@ -68,6 +71,14 @@ def rope_layers(hparams: Hparams) -> tuple[int, ...]:
     Return the layers that use the rotary factors: those that see the whole context.
     """
     return tuple(layer for layer, slides in enumerate(sliding_layers(Sizes(hparams), PERIOD)) if not slides)
+
+
+def rope_layers(hparams: Hparams) -> tuple[int, ...]:
+    """
+    Return the layers that use the rotary factors: those that see the whole context.
+    """
+    slides = sliding_layers(Sizes(hparams), PERIOD)
+    return tuple(layer for layer, sliding in enumerate(slides) if not sliding)
 
 
 def _attention(inventory: Inventory, *, slides: bool, keys: bool, values: bool) -> None:

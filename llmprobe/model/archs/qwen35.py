@@ -1,89 +1,25 @@
 """
-Qwen 3 Next, 3.5 and 3.6: gated delta nets, with gated attention on every fourth layer.
+Qwen 3.5 and 3.6, dense and mixture of experts: gated delta nets, with gated attention on every fourth layer.
 
-Source: llama.cpp b11549, src/models/qwen3next.cpp, src/models/qwen35.cpp, src/models/qwen35moe.cpp.
+Source: llama.cpp b11549, src/models/qwen35.cpp, src/models/qwen35moe.cpp.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import (
-    expert_matrices,
-    gated_query,
-    next_token,
-    query_key_norms,
-    router,
-    shared_expert,
-)
-from llmprobe.model.archs._recurrent import Ssm, hybrid_cache, recurrent_layers, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._delta_net import delta_net_cache, delta_net_tensors
 
-ARCHITECTURES = ("qwen35", "qwen35moe", "qwen3next")
-
-INTERVAL = 4
+ARCHITECTURES = ("qwen35", "qwen35moe")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
-
-    Next holds beta and alpha of the delta net in one matrix (``ssm_ba``), the later ones in two: they are
-    told apart by the sections of the rotary embedding, which came with them.
+    Return every tensor of the model; beta and alpha of the delta net are a matrix each.
     """
-    inventory = Inventory(hparams)
-    sizes = inventory.sizes
-    recurrent = frozenset(recurrent_layers(sizes, INTERVAL))
-    inventory.embedding()
-    for layer in inventory.layers():
-        inventory.norm("attn_norm")
-        inventory.norm("post_attention_norm")
-        if layer in recurrent:
-            _delta_net(inventory, apart="rope.dimension_sections" in hparams)
-        else:
-            gated_query(inventory)
-            inventory.attn_output()
-            query_key_norms(inventory)
-        if sizes.n_expert:
-            _mixture(inventory)
-        else:
-            inventory.ffn()
-        if layer not in sizes.trunk:
-            next_token(inventory)
-    inventory.output()
-    return inventory.done()
+    return delta_net_tensors(hparams, apart=True)
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
     Return the cache of the attention layers and the state of the others.
     """
-    sizes = Sizes(hparams)
-    recurrent = recurrent_layers(sizes, INTERVAL)
-    attention = (layer for layer in sizes.trunk if layer not in recurrent)
-    return hybrid_cache(hparams, attention, ssm_state(sizes, recurrent))
-
-
-def _delta_net(inventory: Inventory, *, apart: bool) -> None:
-    n_embd, ssm = inventory.sizes.n_embd, Ssm(inventory.sizes)
-    value = ssm.state * ssm.rank
-    width = 2 * ssm.state * ssm.groups + value
-    inventory.weight("attn_qkv", n_embd, width)
-    inventory.weight("attn_gate", n_embd, value)
-    inventory.weight("ssm_conv1d", ssm.kernel, width)
-    inventory.bias("ssm_dt", ssm.rank)
-    inventory.add("ssm_a", ssm.rank)
-    if apart:
-        inventory.weight("ssm_beta", n_embd, ssm.rank)
-        inventory.weight("ssm_alpha", n_embd, ssm.rank)
-    else:
-        inventory.weight("ssm_ba", n_embd, 2 * ssm.rank)
-    inventory.norm("ssm_norm", ssm.state)
-    inventory.weight("ssm_out", value, n_embd)
-
-
-def _mixture(inventory: Inventory) -> None:
-    router(inventory)
-    expert_matrices(inventory, "down")
-    inventory.weight("ffn_gate_inp_shexp", inventory.sizes.n_embd)
-    shared_expert(inventory, "gate up down")
-    expert_matrices(inventory, "gate up")
+    return delta_net_cache(hparams)

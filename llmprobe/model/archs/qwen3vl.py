@@ -1,29 +1,25 @@
 """
-The language part of Qwen 2, 2.5 and 3 with vision; the tower is a file of its own and not counted here.
+The language part of Qwen 3 with vision: Qwen 3's layer. The tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
 from llmprobe.model.archs._inventory import Inventory
 
-ARCHITECTURES = ("qwen2vl", "qwen3vl", "qwen3vlmoe")
+ARCHITECTURES = ("qwen3vl", "qwen3vlmoe")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
-
-    From 3 on, told by the layers that take image features (``n_deepstack_layers``), head norms replace the biases.
+    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
     """
     inventory = Inventory(hparams)
-    normed = "n_deepstack_layers" in hparams
     inventory.embedding()
     for _ in inventory.layers():
         inventory.norm("attn_norm")
-        inventory.qkv(bias=not normed)
+        inventory.qkv()
         inventory.attn_output()
-        if normed:
-            inventory.head_norms()
+        inventory.head_norms()
         inventory.norm("ffn_norm")
         if inventory.sizes.n_expert:
             inventory.experts()

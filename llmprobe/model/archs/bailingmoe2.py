@@ -1,0 +1,41 @@
+"""
+Ling and Ring 2.0: fused queries, keys and values, head norms, experts with a balancing bias.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import is_dense, mixture, next_token, query_key_norms
+
+ARCHITECTURES = ("bailingmoe2",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.fused_qkv()
+        inventory.attn_output()
+        query_key_norms(inventory)
+        inventory.norm("ffn_norm")
+        if is_dense(sizes, layer):
+            inventory.ffn()
+        else:
+            mixture(inventory, biased=True)
+        if layer not in sizes.trunk:
+            next_token(inventory)
+            inventory.norm("layer_output_norm")
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

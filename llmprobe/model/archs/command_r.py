@@ -1,0 +1,35 @@
+"""
+Command R and Aya: attention and feed-forward part side by side behind one norm, tied embeddings.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("command-r",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model; with ``use_qk_norm`` (Command R+) every head has a norm of its own.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        if hparams.get("use_qk_norm"):
+            inventory.weight("attn_q_norm", sizes.head_k(), sizes.heads(layer))
+            inventory.weight("attn_k_norm", sizes.head_k(), sizes.kv_heads(layer))
+        inventory.qkv()
+        inventory.attn_output()
+        inventory.ffn()
+    inventory.output(always_tied=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

@@ -1,0 +1,32 @@
+"""
+Nemotron 4 and Minitron: norms with biases, no gate in the feed-forward part.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("nemotron",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm", bias=True)
+        inventory.qkv()
+        inventory.attn_output()
+        inventory.norm("ffn_norm", bias=True)
+        inventory.ffn("down up")
+    inventory.output(bias=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

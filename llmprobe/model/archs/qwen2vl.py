@@ -1,0 +1,32 @@
+"""
+The language part of Qwen 2 and 2.5 with vision: Qwen 2's layer. The tower is a file of its own.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("qwen2vl",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv(bias=True)
+        inventory.attn_output()
+        inventory.norm("ffn_norm")
+        inventory.ffn()
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

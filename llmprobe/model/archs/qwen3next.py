@@ -1,0 +1,25 @@
+"""
+Qwen 3 Next: a mixture of experts on gated delta nets, with gated attention on every fourth layer.
+
+Source: llama.cpp b11549, src/models/qwen3next.cpp.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._delta_net import delta_net_cache, delta_net_tensors
+
+ARCHITECTURES = ("qwen3next",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model; one matrix (``ssm_ba``) holds beta and alpha of the delta net.
+    """
+    return delta_net_tensors(hparams, apart=False)
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return the cache of the attention layers and the state of the others.
+    """
+    return delta_net_cache(hparams)

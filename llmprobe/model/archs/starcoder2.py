@@ -1,0 +1,34 @@
+"""
+StarCoder 2: biases everywhere, no gate in the feed-forward part.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("starcoder2",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm", bias=True)
+        inventory.qkv(bias=True)
+        inventory.attn_output(bias=True)
+        inventory.norm("ffn_norm", bias=True)
+        inventory.ffn("down up")
+        inventory.bias("ffn_down", inventory.sizes.n_embd)
+        inventory.bias("ffn_up", inventory.sizes.ff(layer))
+    inventory.output(bias=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)
