@@ -56,7 +56,10 @@ def probe(source: Source) -> Probed:
     why_not = "macOS gives a virtual machine no Metal GPU" if virtual else None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
-        caps = (("ram", working_set_cap(total, wired)),)
+        cap = working_set_cap(total, wired)
+        caps = (("ram", cap),)
+        evidence = ("sysctl:hw.memsize", *ask.answered("sysctl:iogpu.wired_limit_mb"))
+        seen = (*seen, Observation(name="apple.working_set_bytes", value=cap.bytes, evidence=evidence))
     row = _row(brand, cores)
     accelerator = Accelerator(
         id="gpu0",
