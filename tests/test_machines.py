@@ -122,7 +122,7 @@ def holds(fact: dict[str, Any], value: Any) -> bool:
     Tell whether a value is as a fact says. A fact without any condition holds of nothing.
     """
     if fact.get("absent"):
-        return value is NOTHING or value is None or value == []
+        return value is NOTHING or value is None or value in ([], ())
     if "not" in fact:
         return bool(value != fact["not"])
     if value is NOTHING or value is None:
