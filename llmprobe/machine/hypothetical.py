@@ -100,46 +100,46 @@ def _wanted(text: str) -> list[_Wanted]:
     count, name, size_gb = parse_gpu(text)
     if not name or not 1 <= count <= _MOST:
         raise UsageError(f"{text!r} is no GPU", hint="write it as 'RTX 4090' or '2x RTX 3090'")
-    row = _row(text, name, size_gb)
+    match = _COUNT.fullmatch(text)
+    whole = named((match.group(2) or match.group(4)) if match else text)
+    row = whole[0] if len(whole) == 1 else _row(name, size_gb)
     return [_Wanted(text, row, size_gb)] * count
 
 
-def _row(text: str, name: str, size_gb: int | None) -> Gpu:
-    whole = named(text.split("x ", 1)[-1] if _COUNT.fullmatch(text.strip()) else text)
-    if len(whole) == 1 and size_gb is not None and not whole[0].unified:
-        return whole[0]
+def _row(name: str, size_gb: int | None) -> Gpu:
     cores = _CORES.search(name)
     plain = _CORES.sub(" ", name)
     found = next((rows_of for brand in _BRANDS if (rows_of := named(f"{brand}{plain}"))), ())
     if not found:
-        close = difflib.get_close_matches(
-            simplified(name), [simplified(row.name) for row in rows()], n=4, cutoff=0.4
-        )
-        names = {simplified(row.name): row.name for row in rows()}
-        nearest = ", ".join(dict.fromkeys(names[each] for each in close))
-        raise UsageError(
-            f"no GPU named {name!r} is in the table",
-            hint=f"nearest: {nearest}" if nearest else "write it as its maker does, such as 'RTX 4090'",
-        )
-    if found[0].vendor == "apple":
-        fitting = tuple(row for row in found if cores is None or row.cores == int(cores.group(1)))
+        raise _unknown(name)
+    first = found[0]
+    if first.vendor == "apple":
+        wanted = int(cores.group(1)) if cores else first.cores
+        fitting = [row for row in found if row.cores == wanted]
         if not fitting:
             known = ", ".join(str(row.cores) for row in found)
-            raise UsageError(
-                f"{found[0].name} has no variant with {cores and cores.group(1)} GPU cores",
-                hint=f"it has {known}",
-            )
+            raise UsageError(f"{first.name} is not made with {wanted} GPU cores", hint=f"it has {known}")
         return fitting[0]
-    if size_gb is None or found[0].unified:
+    if first.unified:
+        return first
+    if size_gb is None:
         if len({row.memory_bytes for row in found}) > 1:
-            sizes = ", ".join(f"'{found[0].name} {_gb(row)}GB'" for row in found)
+            sizes = ", ".join(f"'{first.name} {_gb(row)}GB'" for row in found)
             raise UsageError(f"{name!r} is sold with different memory", hint=f"say which: {sizes}")
-        return found[0]
-    fitting = tuple(row for row in found if _fits(row, size_gb))
+        return first
+    fitting = [row for row in found if _fits(row, size_gb)]
     if not fitting:
         sizes = ", ".join(f"{_gb(row)}GB" for row in found)
-        raise UsageError(f"{found[0].name} is not sold with {size_gb}GB", hint=f"it has {sizes}")
+        raise UsageError(f"{first.name} is not sold with {size_gb}GB", hint=f"it has {sizes}")
     return fitting[0]
+
+
+def _unknown(name: str) -> UsageError:
+    names = {simplified(row.name): row.name for row in rows()}
+    close = difflib.get_close_matches(simplified(name), names, n=4, cutoff=0.4)
+    nearest = ", ".join(dict.fromkeys(names[each] for each in close))
+    hint = f"nearest: {nearest}" if nearest else "write it as its maker does, such as 'RTX 4090'"
+    return UsageError(f"no GPU named {name!r} is in the table", hint=hint)
 
 
 def _fits(row: Gpu, size_gb: int) -> bool:

@@ -59,6 +59,40 @@ def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def mac_rosetta(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    This Python runs translated, as if on an Intel processor.
+    """
+    seen = snapshot.observed("apple.translated")
+    if seen is None:
+        return
+    yield Finding(
+        id="mac-rosetta",
+        severity="warning",
+        title="This Python is an Intel build and runs translated",
+        detail="What it sees of the processor is what Rosetta shows. Programs that are started the same way run "
+        "without Metal and much slower.",
+        evidence=seen.evidence,
+        remedy=Remedy(text="Install Python for Apple silicon.", commands=("arch -arm64 /bin/zsh",)),
+    )
+
+
+def mac_vm(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A macOS inside a virtual machine has no Metal.
+    """
+    for each in snapshot.accelerators:
+        if each.vendor == "apple" and not each.usable:
+            yield Finding(
+                id="mac-vm",
+                severity="warning",
+                title="This macOS runs in a virtual machine",
+                detail=f"{each.why_not or 'It has no GPU'}. Models run on the processor only.",
+                evidence=("sysctl:kern.hv_vmm_present",),
+                remedy=Remedy(text="Run the engine on the Mac itself."),
+            )
+
+
 def container_ram(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A container or service may use less memory than the host has.
@@ -134,6 +168,8 @@ def no_avx2(snapshot: Snapshot) -> Iterator[Finding]:
 RULES = (
     Rule("unified-pool", "Processor and GPU share one memory.", unified_pool),
     Rule("mac-wired-limit", "macOS lets the GPU use a part of memory only.", mac_wired_limit),
+    Rule("mac-rosetta", "This Python is an Intel build and runs translated.", mac_rosetta),
+    Rule("mac-vm", "This macOS runs in a virtual machine, without a GPU.", mac_vm),
     Rule("container-ram", "A container may use less memory than the host has.", container_ram),
     Rule("cpu-quota", "Fewer threads may run than the processor has.", cpu_quota),
     Rule("no-avx2", "The processor has no AVX2.", no_avx2),

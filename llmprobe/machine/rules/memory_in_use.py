@@ -14,6 +14,8 @@ _WORTH_SAYING = 0.03
 _WORTH_WARNING = 0.10
 _SWAP_BYTES = 256 * MIB
 _NAMED = 5
+_STACKED_MEMORY = ("A100", "A30", "H100", "H200", "GH200", "B200", "V100", "P100", "GB200")
+"""HBM corrects errors at no cost: it has bits for that."""
 _KEEP_ALIVE = ("ollama", "ollama_llama_se", "llama-server", "lms", "LM Studio", "llmster")
 
 
@@ -54,6 +56,29 @@ def display_on_gpu(snapshot: Snapshot) -> Iterator[Finding]:
             "fills the rest may fail when a window opens.",
             evidence=(f"nvml:nvmlDeviceGetDisplayActive {accelerator.index}",),
             remedy=Remedy(text="Connect the monitor to the processor's own graphics, where there is any."),
+        )
+
+
+def ecc_on(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Error correction on a card with GDDR memory takes a part of it.
+    """
+    seen = snapshot.observed("nvidia.ecc")
+    for each in snapshot.accelerators:
+        if seen is None or each.vendor != "nvidia" or not seen.value.get(str(each.index)):
+            continue
+        if any(name in each.name for name in _STACKED_MEMORY):
+            continue
+        yield Finding(
+            id="ecc-on",
+            severity="note",
+            title=f"Error correction is on ({each.name})",
+            detail="On this kind of memory it takes about 6 % of the size, and some of the speed.",
+            evidence=(f"nvml:nvmlDeviceGetEccMode {each.index}",),
+            remedy=Remedy(
+                text="Where wrong bits may be risked it can be switched off, from the next start on.",
+                commands=(f"sudo nvidia-smi -i {each.index} -e 0",),
+            ),
         )
 
 
@@ -117,5 +142,6 @@ def _remedy(pool: MemoryPool) -> Remedy:
 RULES = (
     Rule("vram-held", "Running programs hold memory of a GPU.", vram_held),
     Rule("display-on-gpu", "A display is driven by the GPU that models run on.", display_on_gpu),
+    Rule("ecc-on", "Error correction takes a part of a GPU's memory.", ecc_on),
     Rule("swap-in-use", "The system has moved memory to disk.", swap_in_use),
 )

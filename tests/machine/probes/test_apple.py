@@ -1,0 +1,98 @@
+"""
+Apple silicon.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.machine.probes import apple
+from tests.machine.fake import GIB, MAC, MIB, FakeSource
+
+
+def mac(brand: str, gib: int, cores: int, **changes: Any) -> FakeSource:
+    answers = {
+        "sysctl:hw.optional.arm64": 1,
+        "sysctl:hw.memsize": gib * GIB,
+        "sysctl:machdep.cpu.brand_string": brand,
+        "sysctl:kern.hv_vmm_present": 0,
+        "sysctl:iogpu.wired_limit_mb": 0,
+        "run:ioreg -rc AGXAccelerator -d1": {
+            "exit": 0,
+            "stdout": f'  "gpu-core-count" = {cores}\n',
+            "stderr": "",
+        },
+    }
+    return FakeSource(answers | changes, MAC)
+
+
+@pytest.mark.parametrize(("gib", "mib"), [(16, 10922), (32, 21845), (36, 24576), (64, 49152), (128, 98304)])
+def test_the_working_set_by_rule(gib: int, mib: int) -> None:
+    """
+    Two thirds up to 36 GiB, three quarters above, as llama.cpp prints it on such machines; never all of memory.
+    """
+    limit = apple.working_set_cap(gib * GIB, 0)
+    assert (limit.by, limit.bytes, limit.basis) == ("working-set", mib * MIB, "assumed")
+
+
+def test_a_limit_that_was_set_wins() -> None:
+    """
+    ``iogpu.wired_limit_mb`` is what Metal then reports, as far as there is memory.
+    """
+    assert apple.working_set_cap(128 * GIB, 114688).bytes == 112 * GIB
+    assert apple.working_set_cap(16 * GIB, 99999).bytes == 16 * GIB
+
+
+def test_the_gpu_takes_the_memory_of_the_host() -> None:
+    """
+    One pool, one device, a cap.
+    """
+    probed = apple.probe(mac("Apple M3 Max", 64, 40))
+    assert [device.pools for device in probed.accelerators] == [("ram",)]
+    assert [(pool, limit.bytes) for pool, limit in probed.caps] == [("ram", 49152 * MIB)]
+    assert probed.pools == ()
+
+
+@pytest.mark.parametrize(("cores", "gigabytes"), [(40, 400), (30, 300)])
+def test_the_number_of_cores_tells_the_bandwidth(cores: int, gigabytes: int) -> None:
+    """
+    One name, two bandwidths.
+    """
+    device = apple.probe(mac("Apple M3 Max", 64, cores)).accelerators[0]
+    assert (device.bandwidth_bytes_per_s, device.bandwidth_basis) == (gigabytes * 10**9, "declared")
+
+
+def test_without_cores_a_bandwidth_is_given_only_where_there_is_one() -> None:
+    """
+    M3 Max has two, M1 has one.
+    """
+    silent = {"run:ioreg -rc AGXAccelerator -d1": {"exit": 1, "stdout": "", "stderr": ""}}
+    assert apple.probe(mac("Apple M3 Max", 64, 0, **silent)).accelerators[0].bandwidth_bytes_per_s is None
+    assert (
+        apple.probe(mac("Apple M1", 16, 0, **silent)).accelerators[0].bandwidth_bytes_per_s == 68_250_000_000
+    )
+
+
+def test_a_virtual_machine_has_no_gpu() -> None:
+    """
+    Inside one there is no Metal device, and nothing is taken off the memory.
+    """
+    probed = apple.probe(mac("Apple M1", 16, 8, **{"sysctl:kern.hv_vmm_present": 1}))
+    assert (probed.accelerators[0].usable, probed.caps) == (False, ())
+
+
+def test_an_intel_mac_is_none() -> None:
+    """
+    A Mac with another processor is left to other probes.
+    """
+    source = FakeSource({"sysctl:machdep.cpu.brand_string": "Intel(R) Core(TM) i7"}, MAC)
+    assert apple.probe(source).status == "absent"
+
+
+def test_pages_have_the_size_that_vm_stat_names() -> None:
+    """
+    16384 bytes on Apple chips, not 4096.
+    """
+    text = "Mach Virtual Memory Statistics: (page size of 16384 bytes)\nPages wired down:      2.\n"
+    assert apple.parse_vm_stat(text) == {"Pages wired down": 32768}
+    assert apple.parse_vm_stat("Pages wired down: 2.\n") == {}

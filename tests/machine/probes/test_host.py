@@ -1,0 +1,80 @@
+"""
+The system around the devices.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.machine.probes import host
+from tests.machine.fake import MAC, FakeSource
+
+UDEV = """E:MEMORY_ARRAY_NUM_DEVICES=4
+E:MEMORY_DEVICE_0_SIZE=17179869184
+E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600
+E:MEMORY_DEVICE_0_DATA_WIDTH=64
+E:MEMORY_DEVICE_0_LOCATOR=Controller0-ChannelA-DIMM0
+E:MEMORY_DEVICE_1_SIZE=17179869184
+E:MEMORY_DEVICE_1_CONFIGURED_SPEED_MTS=5600
+E:MEMORY_DEVICE_1_DATA_WIDTH=64
+E:MEMORY_DEVICE_1_LOCATOR=Controller0-ChannelA-DIMM1
+E:MEMORY_DEVICE_2_SIZE=17179869184
+E:MEMORY_DEVICE_2_CONFIGURED_SPEED_MTS=5600
+E:MEMORY_DEVICE_2_DATA_WIDTH=64
+E:MEMORY_DEVICE_2_LOCATOR=Controller1-ChannelA-DIMM0
+E:MEMORY_DEVICE_3_PRESENT=0
+E:MEMORY_DEVICE_3_LOCATOR=Controller1-ChannelB-DIMM0
+"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "environment"),
+    [
+        ({}, "bare"),
+        ({"cpuinfo:": {"flags": ["hypervisor"]}}, "vm"),
+        ({"read:/sys/class/dmi/id/sys_vendor": "QEMU\n"}, "vm"),
+        ({"list:/": [".dockerenv", "bin"], "cpuinfo:": {"flags": ["hypervisor"]}}, "container"),
+        ({"env:container": "podman"}, "container"),
+        ({"read:/run/.containerenv": ""}, "container"),
+        ({"read:/proc/1/cgroup": "0::/docker/abc\n"}, "container"),
+        ({"read:/proc/sys/kernel/osrelease": "5.15.153.1-microsoft-standard-WSL2\n"}, "wsl"),
+    ],
+)
+def test_what_kind_of_system(answers: dict[str, Any], environment: str) -> None:
+    """
+    Container, WSL, virtual machine or none of them.
+    """
+    assert host.probe(FakeSource(answers)).host["environment"] == environment
+
+
+def test_bandwidth_of_memory_counts_channels_not_modules() -> None:
+    """
+    Two modules on one channel give no more than one: two channels of 44.8 GB/s.
+    """
+    found = host.probe(FakeSource({"read:/run/udev/data/+dmi:id": UDEV})).host
+    assert (found["ram_bandwidth_bytes_per_s"], found["ram_bandwidth_basis"]) == (89_600_000_000, "derived")
+
+
+def test_bandwidth_of_memory_is_unknown_where_nobody_says_it() -> None:
+    """
+    Nothing is guessed.
+    """
+    assert "ram_bandwidth_bytes_per_s" not in host.probe(FakeSource({})).host
+    assert host.ram_bandwidth(({"SIZE": "1", "LOCATOR": "DIMM0"},)) is None
+
+
+def test_wsl_without_a_gpu_is_observed() -> None:
+    """
+    Whether Windows lends its GPU is a node in /dev.
+    """
+    kernel = {"read:/proc/sys/kernel/osrelease": "5.15-microsoft", "list:/dev": ["null"]}
+    seen = {each.name: each.value for each in host.probe(FakeSource(kernel)).observations}
+    assert seen["host.wsl_dxg"] is False
+
+
+def test_a_mac() -> None:
+    """
+    The model is the product.
+    """
+    found = host.probe(FakeSource({"sysctl:hw.model": "Mac15,9", "sysctl:kern.hv_vmm_present": 0}, MAC)).host
+    assert found == {"product": "Mac15,9", "environment": "bare"}

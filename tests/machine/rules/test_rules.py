@@ -1,0 +1,234 @@
+"""
+Each rule fires where its matter is and stays silent elsewhere.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.machine import Host, Snapshot, SourceReport
+from llmprobe.machine import merge, rules
+from llmprobe.machine.probes import apple, cgroup, cpu, host, memory, nvidia, pci
+from tests.machine.fake import (
+    GIB,
+    LINUX_ARM,
+    LOST,
+    MAC,
+    MIB,
+    NOT_SUPPORTED,
+    UNKNOWN,
+    FakeSource,
+    card,
+    nvidia_machine,
+    plain_host,
+)
+
+INIT = "nvml:nvmlInit"
+
+
+def snapshot_of(source: FakeSource) -> Snapshot:
+    """
+    Return the machine of a source without the runner around the probes.
+    """
+    modules = [
+        probe
+        for probe in (apple, cgroup, cpu, host, memory, nvidia, pci)
+        if source.platform.system in probe.PLATFORMS
+    ]
+    found = [probe.probe(source) for probe in modules]
+    accelerators, pools = merge.devices(found)
+    return Snapshot(
+        this_machine=False,
+        host=merge.host(source.platform, found),
+        pools=pools,
+        accelerators=accelerators,
+        sources=tuple(
+            SourceReport(name=module.NAME, status=probed.status, detail=probed.detail)
+            for module, probed in zip(modules, found, strict=True)
+        ),
+        observations=tuple(seen for probed in found for seen in probed.observations),
+    )
+
+
+def linux(answers: dict[str, Any]) -> Snapshot:
+    return snapshot_of(FakeSource(plain_host() | answers))
+
+
+def nvidia_with(*cards: dict[str, Any], **changes: Any) -> Snapshot:
+    return linux(nvidia_machine(*(cards or (card(),)), **changes))
+
+
+def ids(snapshot: Snapshot) -> set[str]:
+    return {finding.id for finding in rules.check(snapshot)}
+
+
+def init_fails(code: int, **more: Any) -> Snapshot:
+    status: Any = "missing" if code == 12 else "failed"
+    return nvidia_with(card(), **{INIT: Answer(status=status, code=code)}, **more)
+
+
+def in_container(**more: Any) -> dict[str, Any]:
+    return {
+        "list:/": [".dockerenv"],
+        "list:/dev": ["null"],
+        "read:/proc/driver/nvidia/version": Answer(status="missing"),
+    } | more
+
+
+def mig(**more: Any) -> Snapshot:
+    return nvidia_with(card(name="NVIDIA H100 80GB HBM3"), **{"nvml:nvmlDeviceGetMigMode 0": [1, 1]}, **more)
+
+
+INSTANCE = {
+    "nvml:nvmlDeviceGetMigDeviceHandleByIndex 0/0": True,
+    "nvml:nvmlDeviceGetName 0/0": "NVIDIA H100 80GB HBM3 MIG 3g.40gb",
+    "nvml:nvmlDeviceGetMemoryInfo_v2 0/0": {"total": 40 * GIB, "reserved": 0, "free": 40 * GIB},
+}
+UNIFIED = {
+    "nvml:nvmlDeviceGetMemoryInfo_v2 0": NOT_SUPPORTED,
+    "nvml:nvmlDeviceGetMemoryInfo 0": NOT_SUPPORTED,
+}
+SLEEPING = {"read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status": "suspended"}
+BUSY = {"nvml:nvmlDeviceGetComputeRunningProcesses_v3 0": [{"pid": 5, "usedGpuMemory": 8000 * MIB}]}
+CONTAINER_8G = {
+    "read:/proc/self/cgroup": "0::/\n",
+    "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+    "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+    "read:/sys/fs/cgroup/memory.current": str(1 * GIB),
+    "read:/sys/fs/cgroup/cpu.max": "200000 100000",
+}
+INTEL = {
+    "list:/sys/bus/pci/devices": ["0000:00:02.0"],
+    "read:/sys/bus/pci/devices/0000:00:02.0/class": "0x030000",
+    "read:/sys/bus/pci/devices/0000:00:02.0/vendor": "0x8086",
+}
+M3_MAX = {
+    "sysctl:hw.optional.arm64": 1,
+    "sysctl:hw.memsize": 64 * GIB,
+    "sysctl:machdep.cpu.brand_string": "Apple M3 Max",
+    "psutil:virtual_memory": {"total": 64 * GIB, "available": 60 * GIB},
+}
+
+CASES: dict[str, Callable[[], Snapshot]] = {
+    "nvidia-no-library": lambda: init_fails(12),
+    "nvidia-module-not-loaded": lambda: init_fails(9),
+    "nvidia-version-mismatch": lambda: init_fails(18),
+    "nvidia-container-no-devices": lambda: init_fails(12, **in_container()),
+    "nvidia-container-lost": lambda: init_fails(999, **in_container()),
+    "gpu-vfio": lambda: nvidia_with(
+        card(), **{"link:/sys/bus/pci/devices/0000:01:00.0/driver": "../../bus/pci/drivers/vfio-pci"}
+    ),
+    "wsl-no-passthrough": lambda: linux({"read:/proc/sys/kernel/osrelease": "5.15-microsoft-standard-WSL2"}),
+    "gpu-lost": lambda: nvidia_with(
+        card(0), card(1, bus=2), **{"nvml:nvmlDeviceGetHandleByIndex_v2 1": LOST}
+    ),
+    "gpu-asleep": lambda: nvidia_with(card(), **SLEEPING),
+    "gpu-unreachable": lambda: nvidia_with(card(), **{"nvml:nvmlDeviceGetHandleByIndex_v2 0": UNKNOWN}),
+    "compute-prohibited": lambda: nvidia_with(card(), **{"nvml:nvmlDeviceGetComputeMode 0": 2}),
+    "exclusive-process": lambda: nvidia_with(card(), **{"nvml:nvmlDeviceGetComputeMode 0": 3}),
+    "mig-partitioned": lambda: mig(**INSTANCE),
+    "mig-no-instance": mig,
+    "cuda-visible-hides": lambda: nvidia_with(card(0), card(1, bus=2), **{"env:CUDA_VISIBLE_DEVICES": "0"}),
+    "cuda-order-uncertain": lambda: nvidia_with(card(0), card(1, name="NVIDIA GeForce RTX 3090", bus=2)),
+    "vram-held": lambda: nvidia_with(card(used_mib=9000), **BUSY),
+    "display-on-gpu": lambda: nvidia_with(card(), **{"nvml:nvmlDeviceGetDisplayActive 0": 1}),
+    "swap-in-use": lambda: linux({"psutil:swap_memory": {"total": 8 * GIB, "used": 4 * GIB}}),
+    "unified-pool": lambda: snapshot_of(
+        FakeSource(plain_host() | nvidia_machine(card(name="NVIDIA GB10"), **UNIFIED), LINUX_ARM)
+    ),
+    "mac-wired-limit": lambda: snapshot_of(FakeSource(M3_MAX, MAC)),
+    "mac-rosetta": lambda: snapshot_of(FakeSource(M3_MAX | {"sysctl:sysctl.proc_translated": 1}, MAC)),
+    "mac-vm": lambda: snapshot_of(FakeSource(M3_MAX | {"sysctl:kern.hv_vmm_present": 1}, MAC)),
+    "container-ram": lambda: linux(CONTAINER_8G),
+    "cpu-quota": lambda: linux(CONTAINER_8G),
+    "no-avx2": lambda: linux({"cpuinfo:": {"brand_raw": "QEMU Virtual CPU", "flags": ["sse4_2"]}}),
+    "ecc-on": lambda: nvidia_with(card(name="NVIDIA A10G"), **{"nvml:nvmlDeviceGetEccMode 0": [1, 1]}),
+    "table-estimate": lambda: nvidia_with(card(bits=0)),
+    "gpu-unsupported-vendor": lambda: linux(INTEL),
+    "no-gpu": lambda: linux(INTEL),
+    "probe-failed": lambda: linux({"psutil:swap_memory": Answer(status="timeout")}),
+    "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
+}
+
+
+def test_every_rule_has_a_case() -> None:
+    """
+    A new rule comes with a machine on which it fires.
+    """
+    assert sorted(CASES) == sorted(rule.id for rule in rules.all_rules())
+
+
+@pytest.mark.parametrize("rule_id", CASES)
+def test_a_rule_fires_where_its_matter_is(rule_id: str) -> None:
+    """
+    With its evidence, which are questions that were asked, and words for a person.
+    """
+    found = [finding for finding in rules.check(CASES[rule_id]()) if finding.id == rule_id]
+    assert found
+    assert all(finding.evidence and finding.title and finding.detail for finding in found)
+
+
+@pytest.mark.parametrize("rule_id", sorted(set(CASES) - {"no-gpu"}))
+def test_a_rule_is_silent_on_a_healthy_machine(rule_id: str) -> None:
+    """
+    An idle card in a sound machine gives no finding at all.
+    """
+    assert rule_id not in ids(nvidia_with(card()))
+
+
+def test_a_machine_with_a_gpu_is_not_without_one() -> None:
+    """
+    Nor is one whose only card is broken: that has its own finding.
+    """
+    assert "no-gpu" not in ids(nvidia_with(card()))
+    assert "no-gpu" not in ids(init_fails(9))
+
+
+def test_errors_come_first() -> None:
+    """
+    Findings are sorted by severity.
+    """
+    severities = [finding.severity for finding in rules.check(init_fails(18, **INTEL))]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert severities[0] == "error"
+
+
+def test_a_container_is_not_told_to_install_a_driver() -> None:
+    """
+    The driver belongs to the host.
+    """
+    assert "nvidia-no-library" not in ids(init_fails(12, **in_container()))
+
+
+def test_a_limit_above_the_host_is_none() -> None:
+    """
+    A container that may use more than there is is not limited.
+    """
+    assert "container-ram" not in ids(
+        linux(CONTAINER_8G | {"read:/sys/fs/cgroup/memory.max": str(100 * GIB)})
+    )
+
+
+def test_who_holds_memory_is_named() -> None:
+    """
+    By process, with what it holds.
+    """
+    busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": "ollama\n"})
+    finding = next(each for each in rules.check(busy) if each.id == "vram-held")
+    assert "ollama (process 5) 7.81 GiB" in finding.detail
+    assert finding.remedy is not None
+    assert "ollama stop MODEL" in finding.remedy.commands
+
+
+def test_an_arm_processor_lacks_no_avx2() -> None:
+    """
+    The rule is about x86.
+    """
+    snapshot = linux({})
+    arm = msgspec.structs.replace(
+        snapshot, host=Host(system="linux", machine="aarch64", cpu=snapshot.host.cpu)
+    )
+    assert "no-avx2" not in ids(arm)
