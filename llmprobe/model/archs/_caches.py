@@ -62,6 +62,13 @@ class CacheLayout(msgspec.Struct, frozen=True):
     latent: bool = False
 
 
+def no_cache(_hparams: Hparams) -> CacheLayout:
+    """
+    Return the layout of a model that sees the whole text at once: an encoder, or one that writes by diffusion.
+    """
+    return CacheLayout()
+
+
 def attention_cache(hparams: Hparams) -> CacheLayout:
     """
     Return the cache of a model whose layers all look back over the whole context.

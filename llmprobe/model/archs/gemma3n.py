@@ -15,9 +15,6 @@ from llmprobe.model.archs._windows import sliding_layers
 ARCHITECTURES = ("gemma3n",)
 OUTPUT_FIRST = True
 
-OUTPUT_FIRST = True
-"""llama.cpp makes the output matrix before the embedding here, and stores the tied one twice on every device."""
-
 PERIOD = 5
 LAUREL_RANK = 64
 """The rank of the residual matrices; no key holds it."""

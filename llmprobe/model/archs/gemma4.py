@@ -15,9 +15,6 @@ from llmprobe.model.archs._windows import sliding_layers
 ARCHITECTURES = ("gemma4",)
 OUTPUT_FIRST = True
 
-OUTPUT_FIRST = True
-"""llama.cpp makes the output matrix before the embedding here, and stores the tied one twice on every device."""
-
 PERIOD = 6
 
 
@@ -64,13 +61,6 @@ def caches(hparams: Hparams) -> CacheLayout:
     sizes = Sizes(hparams)
     shared = sizes.number("attention.shared_kv_layers", 0)
     return own_cache_only(sliding_cache(hparams, sliding_layers(sizes, PERIOD)), sizes.n_layer - shared)
-
-
-def rope_layers(hparams: Hparams) -> tuple[int, ...]:
-    """
-    Return the layers that use the rotary factors: those that see the whole context.
-    """
-    return tuple(layer for layer, slides in enumerate(sliding_layers(Sizes(hparams), PERIOD)) if not slides)
 
 
 def rope_layers(hparams: Hparams) -> tuple[int, ...]:

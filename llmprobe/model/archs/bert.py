@@ -1,0 +1,35 @@
+"""
+BERT and its descendants, XLM-RoBERTa among them: learned positions, biases everywhere.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._encoder import encoder_embedding, token_types
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("bert",)
+ENCODER = True
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    encoder_embedding(inventory)
+    for _ in inventory.layers():
+        inventory.qkv(bias=True)
+        inventory.attn_output(bias=True)
+        inventory.norm("attn_output_norm", bias=True)
+        inventory.ffn("up down", bias=True)
+        inventory.norm("layer_output_norm", bias=True)
+    token_types(inventory)
+    inventory.weight("position_embd", inventory.sizes.n_embd, inventory.sizes.number("context_length", 0))
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: an encoder sees the whole text at once.
+    """
+    return no_cache(hparams)

@@ -1,0 +1,32 @@
+"""
+Dream: the layer of Qwen 2 in a model that writes by diffusion.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("dream",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv(bias=True)
+        inventory.attn_output()
+        inventory.norm("ffn_norm")
+        inventory.ffn()
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: every step sees the whole text.
+    """
+    return no_cache(hparams)

@@ -1,0 +1,44 @@
+"""
+K-EXAONE: a mixture of experts, a norm over each head, windows on three of four layers.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import is_dense, mixture, next_token, query_key_norms
+from llmprobe.model.archs._windows import windowed_cache
+
+ARCHITECTURES = ("exaone-moe",)
+
+PERIOD = 4
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.qkv()
+        inventory.attn_output()
+        inventory.norm("attn_norm")
+        query_key_norms(inventory)
+        inventory.norm("ffn_norm")
+        if is_dense(sizes, layer) or layer not in sizes.trunk:
+            inventory.ffn()
+        else:
+            mixture(inventory, biased=True)
+        if layer not in sizes.trunk:
+            next_token(inventory)
+    inventory.output()
+    inventory.rope_factors()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return two caches: every fourth layer sees the whole context, the others a window.
+    """
+    return windowed_cache(hparams, PERIOD)

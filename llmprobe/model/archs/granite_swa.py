@@ -1,0 +1,52 @@
+"""
+Granite with windows: attention sinks, gate and up of the experts in one tensor.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import expert_matrices, expert_width, router, shared_width
+from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._windows import sliding_layers
+
+ARCHITECTURES = ("granite_swa",)
+
+PERIOD = 4
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv()
+        inventory.attn_output()
+        inventory.weight("attn_sinks", inventory.sizes.heads(layer))
+        inventory.norm("ffn_norm")
+        if inventory.sizes.n_expert:
+            _experts(inventory)
+        else:
+            inventory.ffn()
+    inventory.output()
+    inventory.rope_factors()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return two caches: the layers that see the whole context, and those with a window.
+    """
+    return sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD))
+
+
+def _experts(inventory: Inventory) -> None:
+    sizes, shared = inventory.sizes, shared_width(inventory.sizes)
+    router(inventory)
+    expert_matrices(inventory, "down")
+    inventory.weight("ffn_gate_up_exps", sizes.n_embd, 2 * expert_width(sizes), sizes.n_expert)
+    if shared:
+        inventory.weight("ffn_up_shexp", sizes.n_embd, 2 * shared)
+        inventory.weight("ffn_down_shexp", shared, sizes.n_embd)

@@ -1,0 +1,35 @@
+"""
+Jina embeddings 2: BERT with a gate in the feed-forward part and positions as a bias on the attention.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._encoder import encoder_embedding, token_types
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("jina-bert-v2",)
+ENCODER = True
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    encoder_embedding(inventory)
+    for _ in inventory.layers():
+        inventory.qkv(bias=True)
+        inventory.attn_output(bias=True)
+        inventory.norm("attn_output_norm", bias=True)
+        inventory.ffn("gate up down")
+        inventory.bias("ffn_down", inventory.sizes.n_embd)
+        inventory.norm("layer_output_norm", bias=True)
+    token_types(inventory)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: an encoder sees the whole text at once.
+    """
+    return no_cache(hparams)

@@ -1,0 +1,29 @@
+"""
+MPT: GPT-2's layer without biases, positions as a bias on the attention.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._classic import classic_layer
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("mpt",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        classic_layer(inventory, bias=False)
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)
