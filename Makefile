@@ -48,7 +48,7 @@ schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 	$(BIN)/python -m tests.output.schemas
 
 accuracy: $(VENV)/.dev  ## Compare the estimates with what was measured
-	$(BIN)/python -m benchmarks.accuracy
+	for file in benchmarks/accuracy_*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands beside an empty Python
 	$(BIN)/python -m benchmarks.startup
