@@ -1,0 +1,216 @@
+"""
+The format of a recorded machine.
+"""
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmprobe.errors import LlmprobeError, RecordingError
+from llmprobe.facts.answer import Answer, Platform
+from llmprobe.source import recording_files
+from llmprobe.source.recording import Recording, decode, encode
+from llmprobe.source.recording_files import read_recording, write_recording
+
+LINUX = Platform(system="linux", machine="x86_64", release="6.8.0", python="3.12.1")
+ANSWERS = {
+    ("read", "/proc/meminfo"): Answer(value="MemTotal: 1 kB\nMemFree: 1 kB\n"),
+    ("read", "/sys/one"): Answer(value="one line\n"),
+    ("read", "/sys/none"): Answer(status="missing", code=2, detail="No such file or directory"),
+    ("list", "/sys/class/drm"): Answer(value=["card0"]),
+    ("link", "/sys/class/drm/card0/device"): Answer(value="../../../0000:01:00.0"),
+    ("run", "vm_stat"): Answer(value={"exit": 0, "stdout": "a\nb\n", "stderr": ""}),
+    ("run", "sh", "-c", "two words", ""): Answer(value={"exit": 1, "stdout": "", "stderr": "no\n"}),
+    ("nvml", "nvmlInit", ""): Answer(),
+    ("nvml", "nvmlDeviceGetMemoryInfo_v2", "0"): Answer(value={"total": 8, "free": 7}),
+    ("nvml", "nvmlDeviceGetMaxClockInfo", "0", "2"): Answer(value=1000),
+    ("nvml", "nvmlDeviceGetName", "1"): Answer(status="failed", code=15, detail="NVML_ERROR_GPU_IS_LOST"),
+    ("nvml", "nvmlDeviceGetName", "0/3"): Answer(value="NVIDIA H100 MIG 1g.10gb"),
+    ("psutil", "cpu_count"): Answer(value=8),
+    ("cpuinfo",): Answer(value={"brand_raw": "A processor"}),
+    ("sysctl", "hw.memsize"): Answer(value=17179869184),
+    ("env", "CUDA_VISIBLE_DEVICES"): Answer(value=""),
+    ("get", "http://127.0.0.1:11434/api/version"): Answer(value={"status": "ok", "version": "0.6"}),
+    ("registry", r"HKLM\SOFTWARE\X", "Name"): Answer(value="00ff"),
+}
+RECORDING = Recording(platform=LINUX, covers=("/sys/class/drm", "nvml"), answers=ANSWERS)
+
+
+def test_what_is_written_is_read_again() -> None:
+    """Every kind of question and answer comes back as it was, a body with a ``status`` of its own among them."""
+    assert decode(encode(RECORDING).encode()) == RECORDING
+
+
+def test_the_order_of_questions_does_not_matter() -> None:
+    """Two recordings of the same answers are the same file."""
+    turned = msgspec.structs.replace(RECORDING, answers=dict(reversed(ANSWERS.items())))
+
+    assert encode(turned) == encode(RECORDING)
+
+
+def test_a_file_of_lines_is_a_list_of_lines() -> None:
+    """A difference in one line of a file is a difference in one line of the recording."""
+    lines = encode(RECORDING).splitlines()
+
+    assert '      "MemFree: 1 kB",' in lines
+    assert '    "/sys/one": "one line\\n"' in lines
+
+
+@given(
+    st.dictionaries(st.tuples(st.just("read"), st.text()), st.builds(Answer, value=st.text())),
+    st.dictionaries(
+        st.tuples(st.just("run"), st.text(min_size=1), st.text()),
+        st.builds(
+            Answer, status=st.sampled_from(["missing", "denied", "failed", "timeout"]), detail=st.text()
+        ),
+    ),
+)
+def test_any_text_survives(
+    files: dict[tuple[str, ...], Answer], commands: dict[tuple[str, ...], Answer]
+) -> None:
+    """Paths, words and texts of any characters come back as they were."""
+    recording = Recording(platform=LINUX, answers={**files, **commands})
+
+    assert decode(encode(recording).encode()) == recording
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is empty"),
+        ("   \n", "is empty"),
+        ('{"schema": "llmprobe.recording/1", "platform"', "is cut short"),
+        ("MemTotal: 1", "is not JSON"),
+        ("\x00\x01", "is not JSON"),
+        ("[]", "JSON of some other kind"),
+        ("{}", "JSON of some other kind"),
+        ('"llmprobe.recording/1"', "JSON of some other kind"),
+        ('{"schema": "llmprobe.snapshot/1"}', "a document of llmprobe.snapshot/1, not a recording"),
+        ('{"schema": "llmprobe.recording/2"}', "is written in llmprobe.recording/2"),
+        ('{"schema": 1}', "JSON of some other kind"),
+        ('{"schema": "llmprobe.recording/1"}', "does not keep to llmprobe.recording/1"),
+        ("[" * 100_000, "nested too deeply"),
+        (
+            '{"schema": "llmprobe.recording/1", "files": ' + '{"a":' * 5000 + "1" + "}" * 5001,
+            "nested too deeply",
+        ),
+    ],
+)
+def test_what_is_no_recording_is_said_in_one_sentence(content: str, said: str) -> None:
+    """Whatever is given for a recording, the error says what it is, and what to do."""
+    with pytest.raises(RecordingError) as caught:
+        decode(content.encode(), "box.json")
+
+    assert said in caught.value.message
+    assert caught.value.message.startswith("box.json ")
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"platform": {"system": "linux"}},
+        {"covers": "nvml"},
+        {"files": []},
+        {"files": {"/a": 1}},
+        {"files": {"/a": ["text", 1]}},
+        {"files": {"/a": {"status": "perhaps"}}},
+        {"lists": {"/a": "b"}},
+        {"links": {"/a": ["b"]}},
+        {"commands": {"a": {"exit": "0", "stdout": "", "stderr": ""}}},
+        {"commands": {"a": "output"}},
+        {"commands": {"[1]": {"status": "missing"}}},
+        {"commands": {"[": {"status": "missing"}}},
+        {"nvml": {"nvmlInit": None}},
+        {"cpuinfo": "a processor"},
+        {"env": {"A": 1}},
+        {"registry": {"key": "value"}},
+        {"wishes": {}},
+    ],
+)
+def test_values_of_the_wrong_kind_are_refused(part: dict[str, object]) -> None:
+    """A recording that was edited wrongly is not half believed."""
+    document = {"schema": "llmprobe.recording/1", "platform": msgspec.to_builtins(LINUX), **part}
+    with pytest.raises(RecordingError, match="does not keep to"):
+        decode(msgspec.json.encode(document))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_recording_or_its_error(content: bytes) -> None:
+    """No file makes the reader fail in a way that nobody planned."""
+    try:
+        decode(content)
+    except RecordingError as error:
+        assert error.message  # noqa: PT017 - that no other error comes is the claim
+
+
+@given(st.data())
+def test_a_cut_recording_gives_its_error(data: st.DataObject) -> None:
+    """A recording that ends anywhere is refused, and never half read."""
+    content = encode(RECORDING).rstrip().encode()
+    length = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(RecordingError):
+        decode(content[:length])
+
+
+def test_a_file_is_written_for_its_owner_only(tmp_path: Path) -> None:
+    """A recording can be read by nobody else, and is read again as it was."""
+    path = tmp_path / "box.json"
+    write_recording(RECORDING, str(path))
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_recording(str(path)) == RECORDING
+    assert [entry.name for entry in tmp_path.iterdir()] == ["box.json"]
+
+
+def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the new file cannot be completed, the old one is still there, and nothing else."""
+    path = tmp_path / "box.json"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(LlmprobeError, match="no space left on device"):
+        write_recording(RECORDING, str(path))
+
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["box.json"]
+
+
+@pytest.mark.parametrize("place", ["no/such/place/box.json", "folder"])
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, place: str) -> None:
+    """An output that is no place for a file is one clear sentence with exit code 1."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(LlmprobeError, match="can't be written") as caught:
+        write_recording(RECORDING, str(tmp_path / place))
+
+    assert caught.value.exit_code == 1
+    assert caught.value.hint
+
+
+def test_a_missing_recording_is_said(tmp_path: Path) -> None:
+    """A wrong path is one clear sentence."""
+    with pytest.raises(RecordingError, match="does not exist"):
+        read_recording(str(tmp_path / "none.json"))
+
+
+def test_a_directory_is_no_recording(tmp_path: Path) -> None:
+    """A directory is one clear sentence."""
+    with pytest.raises(RecordingError, match="is a directory"):
+        read_recording(str(tmp_path))
+
+
+def test_a_huge_file_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model given for a recording by mistake is not read into memory."""
+    monkeypatch.setattr(recording_files, "LARGEST_BYTES", 1024**2)
+    path = tmp_path / "model.gguf"
+    path.write_bytes(bytes(1024**2 + 1))
+    with pytest.raises(RecordingError, match="larger than 1 MiB"):
+        read_recording(str(path))
