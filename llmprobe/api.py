@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from llmprobe.errors import UsageError
+from llmprobe.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from llmprobe.advise.recommend import Command
@@ -348,6 +348,8 @@ def _engine_module(name: str | None) -> object | None:
 def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":
     """
     Yield the models of the same family that are smaller, the largest first, each loaded when it is asked for.
+
+    One whose architecture is not known yet cannot be weighed, and is left out.
     """
     if model.family is None:
         return
@@ -355,4 +357,8 @@ def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":
         entry for entry in models() if entry.family == model.family and entry.parameters < model.parameters
     ]
     for entry in sorted(smaller, key=lambda entry: (-entry.parameters, entry.id)):
-        yield load_model(entry.id)
+        try:
+            relative = load_model(entry.id)
+        except ModelError:
+            continue
+        yield relative
