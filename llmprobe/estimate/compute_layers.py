@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 
 from llmprobe.model.archs._graph_run import Parts
 
-_KEPT = 3
+_KEPT = 4
 _LONGEST_GROUP = 8
 
 
@@ -29,7 +29,9 @@ def needed_layers(
 
 def thinned(kinds: Sequence[Hashable]) -> tuple[int, ...]:
     """
-    Return positions such that each group repeated in a row is left ``_KEPT`` times; the last position stays.
+    Return positions such that of a group repeated in a row only a few are left; the last position stays.
+
+    An odd number of repetitions stays odd: places alternate between two layers, and so may the peak.
     """
     numbers: dict[Hashable, int] = {}
     line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
@@ -38,11 +40,13 @@ def thinned(kinds: Sequence[Hashable]) -> tuple[int, ...]:
     while position < count:
         for length in range(1, _LONGEST_GROUP + 1):
             group = line[position : position + length]
-            end = position + length
-            while line[end : end + length] == group and len(group) == length:
-                end += length
-            if end - position > _KEPT * length:
-                kept += range(end - _KEPT * length, end)
+            times = 1
+            while line[position + times * length : position + (times + 1) * length] == group:
+                times += 1
+            few = _KEPT + times % 2
+            if times > few and len(group) == length:
+                end = position + times * length
+                kept += range(end - few * length, end)
                 position = end
                 break
         else:

@@ -5,7 +5,7 @@ A family's ``graph`` function puts them together. Orders of operations, names an
 llama.cpp b11549, src/llama-graph.cpp and src/llama-kv-cache.cpp, since the allocator's answer depends on them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llmprobe.model import graph as ops
 from llmprobe.model.archs._caches import KvLayer
@@ -106,6 +106,21 @@ class Builder:
             self._inputs[name] = node
         return node
 
+    def shared(self, name: str, make: Callable[[], Node]) -> Node:
+        """Return a node that several layers use; the first call makes it."""
+        node = self._inputs.get(name)
+        if node is None:
+            node = self._inputs[name] = make()
+        return node
+
+    def memory(self, name: str, kind: ops.GgmlType, home: int, *shape: int) -> Node:
+        """Return a tensor of a cache, which lies on a backend before the graph is built."""
+        node = self._inputs.get(name)
+        if node is None:
+            node = self._inputs[name] = ops.leaf(kind, *shape)
+            node.buffer = home
+        return node
+
     def positions(self, per_token: int = 1) -> Node:
         """Return the positions of the tokens."""
         return self.input("positions", I32, self.tokens * per_token)
@@ -174,7 +189,7 @@ class Builder:
 
         ``pin`` False is for norms that llama.cpp does not tie to their layer, ``host`` for weights of the input.
         """
-        weight = self.weight(il, f"{name}.weight")
+        weight = self.weight(il, f"{name}.weight") or self.weight(il, name)
         bias = self.weight(il, f"{name}.bias")
         for part in (weight, bias):
             if host and part is not None:
@@ -298,7 +313,12 @@ class Builder:
         heads_k = {layer.head_k for layer in layers}
         heads_v = {layer.head_v for layer in layers}
         k_rotation = v_rotation = None
-        if run.kind_k.block > 1 and len(heads_k) == 1 and self.sizes.head_k() % _ROTATION == 0:
+        if (
+            run.kind_k.block > 1
+            and len(heads_k) == 1
+            and not layout.latent
+            and self.sizes.head_k() % _ROTATION == 0
+        ):
             size = _ROTATION
             (head,) = heads_k
             while head % (2 * size) == 0:
@@ -396,6 +416,21 @@ class Builder:
         if inputs.v_rotation is not None:
             x = self._rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x
+
+    def latent_attention(self, il: int, q: Node, k: Node, v: Node, v_mla: Node) -> Node:
+        """Return the attention over a latent: V is the first part of K, unfolded by a matrix afterwards."""
+        graph, run = self.graph, self.run
+        cache, _, layer, number = self._cache(il)
+        inputs = self._cache_inputs(number)
+        for part in (q, v, k):
+            graph.expand(part)
+        graph.expand(self._store(cache, k, inputs.k_ids))
+        cells, row = run.cells[number], cache.nb[1]
+        shape = (layer.head_k, layer.k // layer.head_k, cells, run.streams)
+        keys = ops.view(cache, shape, (ops.row_size(run.kind_k, layer.head_k), row, row * cells))
+        values = ops.view(keys, (v.ne[0], *shape[1:]), keys.nb[1:])
+        x = self.mha(il, q, keys, values, inputs.mask, v_mla=v_mla)
+        return self.biased(il, "attn_output", x)
 
     def mha(
         self,

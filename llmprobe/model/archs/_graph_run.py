@@ -73,6 +73,8 @@ class Parts:
             for number, cache in enumerate(layout.kv)
             for position, layer in enumerate(cache.layers)
         }
+        state = layout.state.layers if layout.state is not None else ()
+        self.state_of = {layer.layer: layer for layer in state}
         self.kind = [self._kind(layer, typed=False) for layer in self.sizes.layers]
         self.typed_kind = [self._kind(layer, typed=True) for layer in self.sizes.layers]
         self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)

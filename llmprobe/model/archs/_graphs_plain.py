@@ -17,16 +17,17 @@ from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.graph import Node
 
 
-def granite(g: Builder) -> None:
+def granite(g: Builder, *, scaled: bool = False) -> None:
     """
-    Build Granite: embeddings, residuals and logits are multiplied by constants.
+    Build Granite: embeddings, residuals and logits are multiplied by constants, ``scaled`` even if none are told.
     """
     get = g.hparams.get
     decoder(
         g,
+        scale_input=scaled and not get("embedding_scale"),
         rope=get("rope.scaling.finetuned") is not False,
         factors=True,
-        scale_residual=bool(get("residual_scale")),
+        scale_residual=scaled or bool(get("residual_scale")),
         scale_logits=True,
         moe={"scale": scaled_routing(g)},
         shared="plain",
@@ -177,7 +178,7 @@ GRAPHS: dict[str, Callable[[Builder], None]] = {
     "granite": granite,
     "granitemoe": granite,
     "granite_swa": granite_swa,
-    "minicpm": granite,
+    "minicpm": partial(granite, scaled=True),
     "phi2": partial(
         decoder,
         layer=parallel_layer,
