@@ -45,7 +45,7 @@ def module_not_loaded(snapshot: Snapshot) -> Iterator[Finding]:
     The library is there and the kernel module is not loaded, or another driver has the device.
     """
     init = snapshot.observed("nvidia.init")
-    if init is None or init.value["code"] != _DRIVER_NOT_LOADED:
+    if init is None or init.value["code"] != _DRIVER_NOT_LOADED or snapshot.host.environment == "wsl":
         return
     bound = snapshot.observed("nvidia.kernel_driver")
     drivers = sorted(set(bound.value.values())) if bound else []
@@ -178,6 +178,27 @@ def wsl_no_passthrough(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def wsl_driver_shadow(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Under WSL a Linux driver was installed, and its library is found before the one that Windows lends.
+    """
+    init = snapshot.observed("nvidia.init")
+    if init is None or init.value["code"] != _DRIVER_NOT_LOADED or snapshot.host.environment != "wsl":
+        return
+    yield Finding(
+        id="wsl-driver-shadow",
+        severity="error",
+        title="A Linux driver hides the one that Windows lends to WSL",
+        detail=f"The library libnvidia-ml of a Linux driver was loaded, which cannot work under WSL. {_COST}",
+        evidence=init.evidence,
+        remedy=Remedy(
+            text="Remove NVIDIA's Linux driver; the library in /usr/lib/wsl/lib is enough.",
+            commands=("ldconfig -p | grep libnvidia-ml", "sudo apt remove 'libnvidia-*' 'nvidia-driver-*'"),
+            link="https://docs.nvidia.com/cuda/wsl-user-guide/",
+        ),
+    )
+
+
 def _container(snapshot: Snapshot) -> bool:
     return snapshot.observed("host.container") is not None
 
@@ -192,4 +213,5 @@ RULES = (
     Rule("nvidia-container-lost", "A running container lost its access to the GPU.", container_lost),
     Rule("gpu-vfio", "A GPU is reserved for virtual machines.", vfio),
     Rule("wsl-no-passthrough", "WSL is lent no GPU by Windows.", wsl_no_passthrough),
+    Rule("wsl-driver-shadow", "A Linux driver hides the one that Windows lends to WSL.", wsl_driver_shadow),
 )

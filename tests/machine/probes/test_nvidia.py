@@ -105,6 +105,18 @@ def test_processes_are_named_once_with_what_they_hold() -> None:
     assert named == [("driver-reserve", 450), ("processes", 4000), ("in-use", 1000)]
 
 
+def test_what_a_process_cannot_hold_is_unknown() -> None:
+    """
+    WSL's "not available" is 2^64 - 1 and no size (nvtop issue 432).
+    """
+    answers = nvidia_machine(
+        card(),
+        **{"nvml:nvmlDeviceGetComputeRunningProcesses_v3 0": [{"pid": 79, "usedGpuMemory": 2**64 - 1}]},
+    )
+    pool = nvidia.probe(FakeSource(answers)).pools[0]
+    assert [(holder.pid, holder.used_bytes) for holder in pool.held_by] == [(79, None)]
+
+
 def test_an_older_driver_is_asked_for_processes_by_the_older_name() -> None:
     """
     Without version 3 the function of version 2 is asked by its own name (nvitop issue 181).
@@ -359,6 +371,17 @@ def test_a_card_without_a_working_driver_is_listed(code: int, status: Any) -> No
     assert [device.usable for device in probed.accelerators] == [False]
     assert probed.accelerators[0].why_not
     assert probed.status == "failed"
+
+
+def test_wsl_is_asked_without_a_pci_device() -> None:
+    """
+    Under WSL nothing is on the bus: /dev/dxg is what speaks for a device.
+    """
+    answers = nvidia_machine(card())
+    answers |= {"list:/sys/bus/pci/devices": [], "list:/dev": ["dxg"]}
+    del answers["read:/proc/driver/nvidia/version"]
+    device = nvidia.probe(FakeSource(answers)).accelerators[0]
+    assert (device.usable, device.pci) == (True, "0000:01:00.0")
 
 
 def test_windows_without_the_library_is_absent() -> None:

@@ -122,6 +122,13 @@ CASES: dict[str, Callable[[], Snapshot]] = {
         card(), **{"link:/sys/bus/pci/devices/0000:01:00.0/driver": "../../bus/pci/drivers/vfio-pci"}
     ),
     "wsl-no-passthrough": lambda: linux({"read:/proc/sys/kernel/osrelease": "5.15-microsoft-standard-WSL2"}),
+    "wsl-driver-shadow": lambda: linux(
+        {
+            "read:/proc/sys/kernel/osrelease": "5.15-microsoft-standard-WSL2",
+            "list:/dev": ["dxg"],
+            INIT: Answer(status="failed", code=9),
+        }
+    ),
     "gpu-lost": lambda: nvidia_with(
         card(0), card(1, bus=2), **{"nvml:nvmlDeviceGetHandleByIndex_v2 1": LOST}
     ),

@@ -132,7 +132,9 @@ def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegr
     ecc = items_of(ask.nvml("nvmlDeviceGetEccMode", handle))
     bar1 = as_int(fields_of(ask.nvml("nvmlDeviceGetBAR1MemoryInfo", handle)).get("bar1Total"))
     vgpu = _number(ask, "nvmlDeviceGetVirtualizationMode", handle) == _VGPU_GUEST
-    holders = () if memory.total_bytes is None and not unified else ask_holders(ask, handle)
+    holders = (
+        () if memory.total_bytes is None and not unified else ask_holders(ask, handle, memory.total_bytes)
+    )
     capability = who.compute_capability or (row.compute_capability if row else None)
     bandwidth, basis, how = ask_bandwidth(ask, handle, row)
     pool = None if unified or memory.total_bytes is None else pool_of("vram", memory, holders)

@@ -59,9 +59,12 @@ def ask_memory(ask: Asker, handle: str) -> Memory:
     )
 
 
-def ask_holders(ask: Asker, handle: str) -> tuple[Holder, ...]:
+def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holder, ...]:
     """
     Return the processes that hold memory of a device, each once, the largest first.
+
+    More than the device has is not believed: it is how "not available" looks to those who take it for a
+    number.
 
     A process may be listed for computing and for graphics. Inside a container the numbers are those of the
     host, so that a name is often not to be had.
@@ -73,6 +76,8 @@ def ask_holders(ask: Asker, handle: str) -> tuple[Holder, ...]:
             if pid is None:
                 continue
             used, was_graphics = as_int(process.get("usedGpuMemory")), graphics
+            if used is not None and total_bytes is not None and used > total_bytes:
+                used = None
             if pid in seen:
                 before, before_graphics = seen[pid]
                 used = before if used is None else used if before is None else max(before, used)

@@ -70,7 +70,7 @@ def _instance(
     instance_id = as_int(ask.nvml("nvmlDeviceGetGpuInstanceId", inner).value)
     attributes = fields_of(ask.nvml("nvmlDeviceGetAttributes_v2", inner))
     memory = ask_memory(ask, inner)
-    holders = ask_holders(ask, inner) if memory.total_bytes is not None else ()
+    holders = ask_holders(ask, inner, memory.total_bytes) if memory.total_bytes is not None else ()
     match = _PROFILE.search(name or "")
     profile = match.group(1) if match else _profile(attributes)
     pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None

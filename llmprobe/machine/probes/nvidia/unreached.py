@@ -44,7 +44,8 @@ def unreached(index: int, why_not: str, driver: str | None, who: Identity | None
 
 def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[Found]:
     """
-    Return the devices with addresses for those that NVML gave none: what is left on the bus, if it comes out even.
+    Return the devices with addresses for those that NVML gave none: what is left on the bus, if it comes
+    out even.
 
     NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches.
     """
