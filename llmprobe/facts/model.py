@@ -68,6 +68,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
 class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """
     One model as ``llmprobe models`` lists it.
+
+    ``note`` says what can't be done with it, or what is odd about it.
     """
 
     id: str
@@ -82,6 +84,7 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     license: str | None = None
     source: str | None = None
+    note: str | None = None
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):

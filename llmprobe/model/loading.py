@@ -13,6 +13,8 @@ from llmprobe.model import archs, catalog, names
 from llmprobe.model.formats import gguf, gguf_model
 from llmprobe.model.quants import assign, file_type, typed
 
+_NOT_LISTED = "its tensors can't be listed yet; with the path of its GGUF file it can be estimated"
+
 
 def load(name: str, *, quant: str | None = None) -> ModelSpec:
     """
@@ -43,9 +45,13 @@ def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
     """
     Return the models of the catalog, or those that a text may mean.
     """
-    if not text:
-        return tuple(catalog.listing(entry) for entry in catalog.by_id().values())
-    return tuple(catalog.listing(catalog.by_id()[found]) for found in names.matching(text, _index()))
+    found = names.matching(text, _index()) if text else catalog.by_id()
+    return tuple(_listed(catalog.by_id()[name]) for name in found)
+
+
+def _listed(entry: catalog.Entry) -> CatalogEntry:
+    note = entry.note if archs.get(entry.architecture) is not None else _NOT_LISTED
+    return catalog.listing(entry, note)
 
 
 @cache

@@ -196,6 +196,17 @@ def test_a_text_file_is_no_model(tmp_path: Path) -> None:
         load(str(path))
 
 
+def test_what_cannot_be_estimated_is_listed_with_a_note() -> None:
+    """
+    A model whose architecture we can't list the tensors of is known, and says so; asking for it is an error.
+    """
+    solar = next(entry for entry in entries() if entry.architecture == "solar")
+
+    assert "GGUF file" in str(solar.note)
+    with pytest.raises(ModelError, match="architecture solar"):
+        load(solar.id)
+
+
 def test_the_listing_can_be_narrowed() -> None:
     """
     Without a text all models are listed, with one those that it may mean.

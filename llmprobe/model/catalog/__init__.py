@@ -83,9 +83,9 @@ def family_of() -> dict[str, str]:
     return {entry.id: family.family for family in families() for entry in family.models}
 
 
-def listing(entry: Entry) -> CatalogEntry:
+def listing(entry: Entry, note: str | None) -> CatalogEntry:
     """
-    Return an entry as ``llmprobe models`` lists it.
+    Return an entry as ``llmprobe models`` lists it, with a note.
     """
     return CatalogEntry(
         id=entry.id,
@@ -100,4 +100,5 @@ def listing(entry: Entry) -> CatalogEntry:
         released=entry.released,
         license=entry.license,
         source=entry.source,
+        note=note,
     )
