@@ -95,9 +95,10 @@ def command(
             "--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them"
         )
     spec = api.load_model(model, quant=options["quant"])
+    snapshot = None if assumed else target.snapshot()
     answer = api.estimate(
         spec,
-        snapshot=None if assumed else target.snapshot(),
+        snapshot=snapshot,
         devices=devices,
         backend=backend,
         explain=explain,
@@ -109,7 +110,8 @@ def command(
     else:
         from llmprobe.output import human
 
-        human.show_estimate(answer, explain=explain)
+        origin = "assumed" if snapshot is None else snapshot.origin
+        human.show_estimate(answer, origin=origin, explain=explain)
     return 0
 
 

@@ -24,8 +24,8 @@ def show_recommendation(recommendation: Recommendation, *, explain: bool = False
     human_recommend.show(_page(), recommendation, explain=explain)
 
 
-def show_estimate(estimate: Estimate, *, explain: bool = False) -> None:
-    human_estimate.show(_page(), estimate, explain=explain)
+def show_estimate(estimate: Estimate, *, origin: str, explain: bool = False) -> None:
+    human_estimate.show(_page(), estimate, origin=origin, explain=explain)
 
 
 def show_models(models: ModelList) -> None:

@@ -4,21 +4,26 @@ One configuration for a person to read: what each device holds, term by term, an
 
 from llmprobe.facts.plan import DeviceEstimate, Estimate, RuleOfThumb, Settings
 from llmprobe.output.console import Page
-from llmprobe.output.words import in_gib, plural, rate, size
+from llmprobe.output.words import ORIGINS, in_gib, plural, rate, size
 from llmprobe.units import format_count
 
 COLUMNS = ("weights", "cache", "compute", "output", "overhead", "total", "budget")
+WIDE_CELL = 10
+SHORT = ("model", "cache", "graph", "out", "extra", "total", "budget")
+"""The same columns where the page is too narrow for their names."""
 
 
-def show(page: Page, estimate: Estimate, *, explain: bool) -> None:
+def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
     """
-    Print an estimate; ``explain`` adds how each figure came about and the rule of thumb beside the exact one.
+    Print an estimate for a machine of this origin; ``explain`` adds the rule of thumb beside the exact figure.
     """
     model = estimate.model
     page.line(
         (f"{model.name} {model.quant}", "bold"), f", {format_count(model.parameters)} parameters", hang=2
     )
-    page.line(_settings(estimate.settings, estimate), hang=2)
+    page.line(f"on {ORIGINS[origin]}")
+    page.blank()
+    page.joined(_settings(estimate.settings, estimate), indent=0)
     page.line(*_verdict(estimate), hang=2)
     _table(page, estimate.devices)
     for device in estimate.devices:
@@ -50,7 +55,7 @@ def show_terms(page: Page, device: DeviceEstimate) -> None:
         page.item(f"{size(term.bytes):>10}  ", term.name + bounds, (how, "dim"))
 
 
-def _settings(settings: Settings, estimate: Estimate) -> str:
+def _settings(settings: Settings, estimate: Estimate) -> list[str]:
     layers = estimate.layers
     said = [
         f"context {settings.ctx_size}"
@@ -64,22 +69,21 @@ def _settings(settings: Settings, estimate: Estimate) -> str:
     said.append(f"flash attention {settings.flash_attn}")
     said.append(f"micro-batch {settings.ubatch_size}")
     said.append(settings.engine)
-    return ", ".join(said)
+    return said
 
 
 def _verdict(estimate: Estimate) -> tuple[str | tuple[str, str], ...]:
-    where = "this machine" if estimate.this_machine else "the machine in question (not this one)"
     if estimate.fits is None:
         return (("Unknown whether it fits", "bold yellow"), ": no budget is known for some of the devices")
     if estimate.fits:
-        return (("It fits", "bold green"), f" on {where}")
+        return (("It fits", "bold green"),)
     missing = "" if estimate.missing_bytes is None else f": {size(estimate.missing_bytes)} are missing"
-    return (("It does not fit", "bold red"), f" on {where}{missing}")
+    return (("It does not fit", "bold red"), missing)
 
 
 def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
-    cell = 10 if page.width >= 80 else 8 if page.width >= 64 else 7
-    names = COLUMNS if cell > 8 else tuple(name[: cell - 1] for name in COLUMNS)
+    cell = WIDE_CELL if page.width >= 80 else 8 if page.width >= 64 else 7
+    names = COLUMNS if cell == WIDE_CELL else SHORT
     page.blank()
     page.row("GiB", names, cell=cell, style="bold")
     for device in devices:

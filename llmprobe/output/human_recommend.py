@@ -131,33 +131,35 @@ def _others(page: Page, others: list[Choice]) -> None:
     page.heading("Also possible")
     page.blank()
     experts = any(choice.n_cpu_moe for choice in others)
+    names = ["GPU layers", *(["experts on CPU"] if experts else []), "context", "cache", "GiB", "tokens/s"]
     rows = [
-        ["", "GPU layers", *(["experts on CPU"] if experts else []), "context", "cache", "GiB", "tokens/s"]
-    ]
-    for choice in others:
-        memory = sum(device.total_bytes for device in choice.devices)
-        rows.append(
-            [
-                choice.quant,
-                f"{choice.gpu_layers} of {choice.total_layers}",
-                *([f"{choice.n_cpu_moe} layers" if choice.n_cpu_moe else "none"] if experts else []),
-                str(choice.ctx_size),
-                _cache(choice),
-                in_gib(memory),
-                short_rate(choice.speed),
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        first, *rest = row
-        cells = [
-            first.ljust(widths[0]),
-            *(text.rjust(width) for text, width in zip(rest, widths[1:], strict=True)),
+        [
+            f"{choice.gpu_layers} of {choice.total_layers}",
+            *([f"{choice.n_cpu_moe} layers" if choice.n_cpu_moe else "none"] if experts else []),
+            str(choice.ctx_size),
+            _cache(choice),
+            in_gib(sum(device.total_bytes for device in choice.devices)),
+            short_rate(choice.speed),
         ]
-        page.line(("  ".join(cells), "dim" if number == 0 else ""), indent=2)
-        if number:
-            choice = others[number - 1]
-            page.item("", (f"{choice.label}: {choice.quality.words}", "dim"), indent=4)
+        for choice in others
+    ]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    first = max(len(choice.quant) for choice in others)
+    in_columns = 2 + first + sum(width + 2 for width in widths) <= page.width
+
+    def aligned(quant: str, cells: list[str]) -> str:
+        figures = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        return "  ".join((quant.ljust(first), *figures))
+
+    if in_columns:
+        page.line((aligned("", names), "dim"), indent=2)
+    for choice, cells in zip(others, rows, strict=True):
+        if in_columns:
+            page.line(aligned(choice.quant, cells), indent=2)
+        else:
+            page.line(choice.quant, indent=2)
+            page.joined((f"{name} {cell}" for name, cell in zip(names, cells, strict=True)), indent=4)
+        page.item("", (f"{choice.label}: {choice.quality.words}", "dim"), indent=4)
 
 
 def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -> None:

@@ -11,6 +11,7 @@ ORIGINS = {
     "live": "this machine",
     "recording": "replayed recording (not this machine)",
     "hypothetical": "hypothetical machine (nothing was measured)",
+    "assumed": "assumed devices (nothing was probed)",
 }
 LIMITS = {
     "in-use": "in use",

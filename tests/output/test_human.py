@@ -19,8 +19,10 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "explain": lambda page: human_check.show_findings(page, samples.container().findings, in_full=True),
     "recommend": lambda page: human_recommend.show(page, samples.recommendation(), explain=True),
     "recommend no": lambda page: human_recommend.show(page, samples.refusal(), explain=False),
-    "estimate": lambda page: human_estimate.show(page, samples.estimate(), explain=True),
-    "estimate no": lambda page: human_estimate.show(page, samples.estimate(fits=False), explain=False),
+    "estimate": lambda page: human_estimate.show(page, samples.estimate(), origin="live", explain=True),
+    "estimate no": lambda page: human_estimate.show(
+        page, samples.estimate(fits=False), origin="assumed", explain=False
+    ),
     "models": lambda page: human_models.show(page, samples.models()),
 }
 TO_BE_COPIED = ("sudo rmmod", "llama-server")
@@ -219,7 +221,8 @@ def test_estimate_says_whether_it_fits(
     Yes, no and unknown are three different answers.
     """
     text = printed(
-        monkeypatch, lambda page: human_estimate.show(page, samples.estimate(fits=fits), explain=False)
+        monkeypatch,
+        lambda page: human_estimate.show(page, samples.estimate(fits=fits), origin="live", explain=False),
     )
 
     assert words in text
@@ -229,7 +232,9 @@ def test_explain_adds_the_rule_of_thumb(monkeypatch: pytest.MonkeyPatch) -> None
     """
     --explain puts the usual multiplication beside the exact figure and says why they differ.
     """
-    plain = printed(monkeypatch, lambda page: human_estimate.show(page, samples.estimate(), explain=False))
+    plain = printed(
+        monkeypatch, lambda page: human_estimate.show(page, samples.estimate(), origin="live", explain=False)
+    )
     explained = printed(monkeypatch, PAGES["estimate"])
 
     assert "rule of thumb" not in plain
