@@ -9,12 +9,18 @@ Where llama.cpp stores a family's tensors other than by the rule, the module say
 without an output layer, ``OUTPUT_FIRST`` of one whose output matrix is made before the embedding, and
 ``rope_layers(hparams)`` gives the layers that use rotary factors where not all do.
 
-Three things that decide about tensors have no key in GGUF. Where a model does not come from a file,
-``hparams`` says them under these names:
+Some things that decide about tensors have no key in GGUF. Where a model does not come from a file,
+``hparams`` says them under these names, which are those of its configuration or of the converter:
 
 * ``tie_word_embeddings``: true where the output matrix is the embedding (there is no ``output.weight``).
 * ``rope.scaling.type``: ``llama3`` or ``longrope`` where the frequency factors are kept as tensors.
 * ``vocab_size``: the rows of the embedding.
+* ``attention_bias``, ``use_qkv_bias``, ``mlp_bias``: whether these matrices carry biases, in families where some do.
+* ``use_qk_norm``, ``qk_layernorm``: whether queries and keys are normed, likewise.
+* ``attention_k_eq_v``: true where full layers take keys for values and hold no matrix for them (Gemma 4).
+* ``kv_weights_in_shared_layers``: true where layers that share a cache hold keys and values all the same (Gemma 4).
+* ``num_ln_in_parallel_attn``: 2 where attention and feed-forward part have a norm each (Falcon).
+* ``fuse_qkv``: true where the converter was told to put queries, keys and values in one matrix.
 """
 
 from functools import cache

@@ -22,7 +22,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
     Return every tensor of the model.
 
-    Layers that share a cache have no keys and values of their own unless ``shared_kv_weights`` says that the file
+    Layers that share a cache have no keys and values of their own unless ``kv_weights_in_shared_layers`` says that the file
     keeps them; with ``attention_k_eq_v`` the layers that see the whole context take keys for values.
     """
     inventory = Inventory(hparams)
@@ -35,7 +35,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         _attention(
             inventory,
             slides=slides[layer],
-            keys=layer < own or bool(hparams.get("shared_kv_weights")),
+            keys=layer < own or bool(hparams.get("kv_weights_in_shared_layers")),
             values=slides[layer] or not hparams.get("attention_k_eq_v"),
         )
         inventory.norm("post_attention_norm")

@@ -14,14 +14,14 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
     Return every tensor of the model; the norm after the attention is the one before the experts.
 
-    ``attention_bias`` and ``use_qk_norm`` are as in the model's configuration.
+    Without ``attention_bias`` queries, keys and values have biases, as all of GLM's own models do.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
     inventory.embedding()
     for layer in inventory.layers():
         inventory.norm("attn_norm")
-        inventory.qkv(bias=bool(hparams.get("attention_bias")))
+        inventory.qkv(bias=bool(hparams.get("attention_bias", True)))
         inventory.attn_output()
         if hparams.get("use_qk_norm"):
             query_key_norms(inventory)

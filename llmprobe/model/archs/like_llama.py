@@ -2,7 +2,7 @@
 Families with Llama's layer under a name of their own; what they add are numbers, not tensors.
 
 Granite scales embeddings, residuals and logits, Mistral 3 scales attention with the position, SmolLM 3 leaves
-rotary positions out of some layers, EXAONE keeps Llama 3's frequency factors. Arcee has no gate.
+rotary positions out of some layers, EXAONE keeps Llama 3's frequency factors. Solar is known to Ollama only.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
@@ -19,6 +19,7 @@ ARCHITECTURES = (
     "minicpm",
     "mistral3",
     "smollm3",
+    "solar",
 )
 
 

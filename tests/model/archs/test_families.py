@@ -42,11 +42,20 @@ def told(model: TruthModel) -> Hparams:
     return hparams
 
 
-def without_scales(tensors: tuple[Tensor, ...]) -> list[Tensor]:
+def comparable(tensors: tuple[Tensor, ...]) -> list[Tensor]:
     """
     Return the tensors without the optional scales of single matrices, which only NVFP4 files have.
+
+    Extents of one at the end of a shape are left off, since readers of GGUF differ in keeping them.
     """
-    return [tensor for tensor in tensors if not SCALE.search(tensor.name)]
+    kept = [tensor for tensor in tensors if not SCALE.search(tensor.name)]
+    return [Tensor(tensor.name, _shortened(tensor.shape), tensor.layer) for tensor in kept]
+
+
+def _shortened(shape: tuple[int, ...]) -> tuple[int, ...]:
+    while len(shape) > 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 def _counts(names: set[str], part: str) -> int:
@@ -60,7 +69,7 @@ def test_tensors_are_those_of_the_file(model: TruthModel) -> None:
     """
     family = archs.get(model.architecture)
     assert family is not None
-    assert list(family.tensors(told(model))) == without_scales(model.tensors)
+    assert comparable(family.tensors(told(model))) == comparable(model.tensors)
 
 
 @pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
