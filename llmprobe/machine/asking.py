@@ -5,6 +5,7 @@ Every probe asks through an ``Asker``, so that its facts can cite their answers 
 source that was denied, failed or timed out is named in the probe's report without any further code.
 """
 
+import math
 from typing import Any, Literal
 
 from llmprobe.facts.answer import Answer, Platform, Source
@@ -13,6 +14,8 @@ from llmprobe.facts.machine import Probed
 
 TROUBLE = ("denied", "failed", "timeout", "not_recorded")
 _NAMED = 4
+_DIGITS = 20
+"""A longer number is no size and no count of anything."""
 
 ProbedStatus = Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"]
 
@@ -89,9 +92,9 @@ def as_int(value: Any) -> int | None:
         return None
     if isinstance(value, str):
         value = value.strip()
-        return int(value) if value.isdecimal() else None
+        return int(value) if value.isdecimal() and len(value) <= _DIGITS else None
     if isinstance(value, float):
-        value = int(value)
+        value = int(value) if math.isfinite(value) else None
     return value if isinstance(value, int) and value >= 0 else None
 
 

@@ -2,6 +2,10 @@
 The kernel's notation for a set of processors, which several files of /proc and /sys use.
 """
 
+import re
+
+_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
@@ -11,8 +15,8 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
     numbers: list[int] = []
     for part in text.strip().split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        match = _RANGE.fullmatch(part)
+        if match is None:
             return ()
-        numbers.extend(range(int(first), int(last or first) + 1))
+        numbers.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
     return tuple(numbers)

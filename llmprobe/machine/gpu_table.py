@@ -17,7 +17,8 @@ from llmprobe.units import MIB
 
 _NOISE = re.compile(r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]")
 _VGPU = re.compile(r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)-\d+[qcab]$")
-_CLOSE = 0.06
+_CLOSE = 0.08
+"""Error correction takes up to 7 % of GDDR memory, so that the same card reports two sizes."""
 
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,8 +39,9 @@ def parse_meminfo(text: str) -> dict[str, int]:
     for line in text.splitlines():
         name, colon, rest = line.partition(":")
         words = rest.split()
-        if colon and words and words[0].isdecimal():
-            fields[name.strip()] = int(words[0]) * (_KIB if words[1:] == ["kB"] else 1)
+        number = as_int(words[0]) if words else None
+        if colon and number is not None:
+            fields[name.strip()] = number * (_KIB if words[1:] == ["kB"] else 1)
     return fields
 
 

@@ -19,9 +19,9 @@ from llmprobe.machine.gpu_table import Gpu, named, rows, simplified, usual_reser
 from llmprobe.machine.probes.apple import working_set_cap
 from llmprobe.units import GIB
 
-_COUNT = re.compile(r"\s*(\d+)\s*[x×*]\s+(.*)|\s*(\d+)x(.*)", re.IGNORECASE)
-_SIZE = re.compile(r"\b(\d+)\s*(gb|gib|g)\b", re.IGNORECASE)
-_CORES = re.compile(r"\b(\d+)[- ]?cores?\b", re.IGNORECASE)
+_COUNT = re.compile(r"\s*([0-9]{1,4})\s*[x×*]\s+(.*)|\s*([0-9]{1,4})x(.*)", re.IGNORECASE)
+_SIZE = re.compile(r"\b([0-9]{1,5})\s*(gb|gib|g)\b", re.IGNORECASE)
+_CORES = re.compile(r"\b([0-9]{1,4})[- ]?cores?\b", re.IGNORECASE)
 _BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal"]] = {
     "nvidia": "cuda",
     "amd": "rocm",

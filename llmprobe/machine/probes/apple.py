@@ -33,9 +33,9 @@ PLATFORMS = frozenset({"darwin"})
 
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")
 _SMALL_BYTES = 36 * GIB
-_CORES = re.compile(r'"gpu-core-count"\s*=\s*(\d+)')
-_PAGE_SIZE = re.compile(r"page size of (\d+) bytes")
-_PAGES = re.compile(r"^(?P<name>[^:]+):\s+(?P<count>\d+)\.?$")
+_CORES = re.compile(r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b')
+_PAGE_SIZE = re.compile(r"page size of ([0-9]{1,9}) bytes")
+_PAGES = re.compile(r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$")
 _NEWER = "assumed: macOS before 26 gives this share, newer ones up to 84 %"
 
 

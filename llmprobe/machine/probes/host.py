@@ -91,7 +91,7 @@ def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     modules: dict[str, dict[str, str]] = {}
     for number, field, value in _DEVICE.findall(text):
         modules.setdefault(number, {})[field] = value.strip()
-    present = (module for _, module in sorted(modules.items(), key=lambda item: int(item[0])))
+    present = (module for _, module in sorted(modules.items(), key=lambda item: (len(item[0]), item[0])))
     return tuple(module for module in present if module.get("PRESENT") != "0" and as_int(module.get("SIZE")))
 
 

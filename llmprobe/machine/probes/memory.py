@@ -43,9 +43,10 @@ def parse_swaps(text: str) -> tuple[tuple[str, int, int], ...]:
     """
     rows = []
     for line in text.splitlines()[1:]:
-        words = line.split()
-        if len(words) >= 4 and words[2].isdecimal() and words[3].isdecimal():
-            rows.append((words[0], int(words[2]) * 1024, int(words[3]) * 1024))
+        words = line.rsplit(maxsplit=4)
+        size, used = (as_int(words[2]), as_int(words[3])) if len(words) == 5 else (None, None)
+        if size is not None and used is not None:
+            rows.append((words[0], size * 1024, used * 1024))
     return tuple(rows)
 
 

@@ -61,7 +61,7 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetMemoryInfo_v2 i/m                and version 1, and the processes, as above
 
     env:CUDA_VISIBLE_DEVICES
-    env:CUDA_DEVICE_ORDER
+    env:CUDA_DEVICE_ORDER                              where there are devices of different names
 """
 
 from llmprobe.facts.answer import Answer, Source

@@ -74,10 +74,11 @@ def architecture_of(compute_capability: str | None) -> str | None:
     """
     if compute_capability is None:
         return None
-    major, _, minor = compute_capability.partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
+    left, _, right = compute_capability.partition(".")
+    major, minor = as_int(left), as_int(right)
+    if major is None or minor is None:
         return None
-    pair = (int(major), int(minor))
+    pair = (major, minor)
     return next((name for least, name in _ARCHITECTURES if pair >= least), None)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_LEADING = re.compile(r"\s*([+-]?\d+)")
+_LEADING = re.compile(r"\s*([+-]?[0-9]{1,9})")
 
 
 class Visible(msgspec.Struct, frozen=True, kw_only=True):

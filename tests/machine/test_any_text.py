@@ -1,0 +1,79 @@
+"""
+Whatever a file or a command says, its parser returns something and raises nothing.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from llmprobe.errors import UsageError
+from llmprobe.machine import host_ram, hypothetical
+from llmprobe.machine.asking import as_int
+from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.machine.probes import apple, cgroup, cpu, host, memory
+from llmprobe.machine.probes.nvidia import device, presence, visible
+
+PARSERS: tuple[Callable[[str], Any], ...] = (
+    as_int,
+    parse_cpu_list,
+    host_ram.parse_meminfo,
+    hypothetical.parse_gpu,
+    memory.parse_swaps,
+    cpu.parse_cpuinfo,
+    cgroup.parse_self_cgroup,
+    cgroup.parse_mountinfo,
+    cgroup.parse_memory_max,
+    cgroup.parse_memory_stat,
+    cgroup.parse_cpu_max,
+    apple.parse_gpu_cores,
+    apple.parse_vm_stat,
+    host.parse_os_release,
+    host.parse_udev_memory,
+    device.pci_address,
+    device.architecture_of,
+    presence.parse_driver_version,
+    presence.parse_gpu_information,
+    lambda text: visible.parse_cuda_visible_devices(text, ("GPU-1", None), numbered=2),
+    lambda text: host.ram_bandwidth(host.parse_udev_memory(text)),
+)
+LONG = "9" * 5000
+TEXT = st.one_of(
+    st.text(max_size=200),
+    st.text(alphabet="0123456789-,:. \nkBMemoryE=_x/\"'", max_size=200),
+)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@given(text=TEXT)
+@example(text=LONG)
+@example(text=f"MemTotal: {LONG} kB")
+@example(text=f"0-{LONG}")
+@example(text=f"E:MEMORY_DEVICE_{LONG}_SIZE={LONG}")
+@example(text=f'"gpu-core-count" = {LONG}')
+@example(text=f"page size of {LONG} bytes")
+@example(text=f"Filename\n/a b {LONG} {LONG} 1 1")
+@example(text=f"{LONG}x RTX 4090 {LONG}GB")
+@example(text=f"{LONG}:01:00.0")
+@example(text=f"{LONG}.{LONG}")
+@example(text="²")
+@settings(max_examples=40, deadline=None)
+def test_any_text(parser: Callable[[str], Any], text: str) -> None:
+    """
+    No parser raises.
+    """
+    parser(text)
+
+
+@given(text=TEXT)
+@example(text=f"{LONG}GB")
+@settings(max_examples=60, deadline=None)
+def test_any_name_of_a_gpu(text: str) -> None:
+    """
+    A name is known or refused with a sentence.
+    """
+    with suppress(UsageError):
+        assert hypothetical.hypothetical([text], 2**34).accelerators
