@@ -9,6 +9,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
+_GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "pci")
 _REPORT = Remedy(
     text="Record the machine and send the file with a report.", commands=("llmprobe record -o machine.json",)
 )
@@ -60,8 +61,12 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
 def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     """
     There is nothing but the processor, and perhaps graphics that no probe examines.
+
+    Where a source that could have found one failed, nothing is known and nothing is said.
     """
     if any(each.usable or each.vendor in ("nvidia", "apple") for each in snapshot.accelerators):
+        return
+    if any(each.name in _GPU_SOURCES and each.status in _FAILED for each in snapshot.sources):
         return
     evidence = tuple(f"source:{each.name}" for each in snapshot.sources if each.status == "absent")
     yield Finding(

@@ -194,6 +194,14 @@ def test_a_machine_with_a_gpu_is_not_without_one() -> None:
     assert "no-gpu" not in ids(init_fails(9))
 
 
+def test_a_failed_source_is_no_missing_gpu() -> None:
+    """
+    Where the bus could not be listed nobody knows whether there is a GPU.
+    """
+    snapshot = linux({"list:/sys/bus/pci/devices": Answer(status="failed")})
+    assert ids(snapshot) & {"no-gpu", "probe-failed"} == {"probe-failed"}
+
+
 def test_errors_come_first() -> None:
     """
     Findings are sorted by severity.
