@@ -8,12 +8,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from llmprobe.estimate import kv_cache, overhead, terms
+from llmprobe.estimate import document, kv_cache, overhead, terms
 from llmprobe.estimate.active import active_shares
 from llmprobe.estimate.compute import ComputeBytes, ComputeRequest, compute_buffers
+from llmprobe.estimate.compute_bounds import ComputeBounds
 from llmprobe.estimate.placement import HOST, Span, layer_devices, offloaded_layers, spans, used_devices
 from llmprobe.estimate.rule_of_thumb import rule_of_thumb
-from llmprobe.estimate.settings import Run, refuse, resolve, trained_context
+from llmprobe.estimate.settings import Run, refuse, resolve
 from llmprobe.estimate.speed import Share
 from llmprobe.estimate.weights import DeviceWeights, WeightTable
 from llmprobe.facts.model import ModelSpec, Tensor
@@ -21,10 +22,8 @@ from llmprobe.facts.plan import (
     DeviceEstimate,
     Estimate,
     Layers,
-    ModelInEstimate,
     Placement,
     Profile,
-    Settings,
     Speed,
     Term,
     Workload,
@@ -77,6 +76,7 @@ class Estimator:
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
+        self._bounds = ComputeBounds(self.n_layer, self._compute_bytes, mixed=self.layout.state is not None)
 
     def _layout(self) -> CacheLayout:
         family = archs.get(self.model.architecture)
@@ -124,23 +124,30 @@ class Estimator:
             if tensor.name == "token_embd.weight"
         )
 
-    def totals(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+    def totals(
+        self, quant: str, workload: Workload, placement: Placement, *, exact: bool = False
+    ) -> dict[str, int]:
         """
         Return the bytes per device, overhead included: the host first, then each device in use.
+
+        Unless ``exact``, the compute buffers are the largest of a few placements of the same kind (everything on
+        the devices, some layers, some experts), found once for a whole search; see ``compute_bounds``.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        parts = self.parts(quant, workload, placement)
-        compute = parts.compute.bytes
-        result = {}
-        for device, weights in parts.weights.items():
-            caches = sum(size for _, size in parts.caches[device])
-            result[device] = weights.total + caches + compute.get(device, 0)
-        devices = used_devices(placement)
-        result[HOST] += parts.output + overhead.host_overhead(len(devices)).bytes
-        for used in devices:
-            result[used.id] += overhead.device_overhead(used).bytes
+        run = self._run(workload)
+        weights, caches = self.weights(quant, placement), self.caches(workload, placement)
+        bounds = self._bounds.of
+        compute = self._compute_bytes(quant, run, placement).bytes if exact else bounds(quant, run, placement)
+        used = used_devices(placement)
+        result = {
+            device: part.total + sum(size for _, size in caches[device]) + compute.get(device, 0)
+            for device, part in weights.items()
+        }
+        result[HOST] += self.output_bytes(workload) + overhead.host_overhead(len(used)).bytes
+        for device in used:
+            result[device.id] += overhead.device_overhead(device).bytes
         return result
 
     def devices(self, quant: str, workload: Workload, placement: Placement) -> tuple[DeviceEstimate, ...]:
@@ -164,7 +171,10 @@ class Estimator:
             )
         ]
         for device in used:
-            items = (*self._buffers(parts, placement, device.id), overhead.device_overhead(device))
+            items = (
+                *self._buffers(parts, placement, device.id),
+                overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
+            )
             result.append(terms.device_estimate(device.id, device.name, items))
         return tuple(result)
 
@@ -343,64 +353,21 @@ class Estimator:
         devices = self.devices(quant, workload, placement)
         fits, missing, devices = terms.compare(devices, placement, budgets or {})
         parts = self.parts(quant, workload, placement)
-        tensor_total = self.tensor_bytes(quant)
-        model = self.model
-        trained = trained_context(model)
-        warnings = []
-        if archs.get(model.architecture) is None:
-            warnings.append(f"the architecture {model.architecture!r} is not known: its cache is a guess")
-        if trained is not None and parts.run.ctx_per_seq > trained:
-            warnings.append(
-                f"a context of {parts.run.ctx_per_seq} tokens is beyond the {trained} "
-                "that the model was trained for"
-            )
+        exact = sum(device.total_bytes for device in devices)
         return Estimate(
             this_machine=this_machine,
-            model=ModelInEstimate(
-                id=model.id,
-                name=model.name,
-                architecture=model.architecture,
-                quant=quant,
-                parameters=model.parameters,
-                file_parameters=model.file_parameters,
-                tensor_bytes=tensor_total,
-                max_context=trained,
-            ),
+            model=document.model_in_estimate(self.model, quant, self.tensor_bytes(quant)),
             fits=fits,
-            settings=self._settings(parts, placement),
+            settings=document.settings(
+                parts.run, placement, self.n_layer, self.profile, flash_attn=parts.compute.flash_attn
+            ),
             layers=Layers(offloaded=offloaded_layers(placement, self.n_layer), total=self.total_layers),
             devices=devices,
             speed=speed or NO_SPEED,
             missing_bytes=missing,
-            rule_of_thumb=rule_of_thumb(model, sum(d.total_bytes for d in devices)) if explain else None,
+            rule_of_thumb=rule_of_thumb(self.model, exact) if explain else None,
             notes=terms.notes(placement),
-            warnings=tuple(warnings),
-        )
-
-    def _settings(self, parts: Parts, placement: Placement) -> Settings:
-        run = parts.run
-        return Settings(
-            engine=self.profile.engine if self.profile is not None else "llama.cpp",
-            ctx_size=run.ctx_size,
-            ctx_per_seq=run.ctx_per_seq,
-            parallel=run.parallel,
-            batch_size=run.batch_size,
-            ubatch_size=run.ubatch_size,
-            cache_type_k=run.cache_type_k,
-            cache_type_v=run.cache_type_v,
-            flash_attn="on" if parts.compute.flash_attn else "off",
-            kv_unified=run.kv_unified,
-            swa_full=run.swa_full,
-            outputs_max=run.outputs_max,
-            gpu_layers=offloaded_layers(placement, self.n_layer),
-            n_cpu_moe=placement.n_cpu_moe,
-            split_mode=placement.split_mode,
-            tensor_split=placement.tensor_split,
-            kv_offload=placement.kv_offload,
-            op_offload=placement.op_offload,
-            repack=placement.repack,
-            mmap=placement.mmap,
-            devices=tuple(device.id for device in used_devices(placement)),
+            warnings=document.warnings(self.model, parts.run),
         )
 
 

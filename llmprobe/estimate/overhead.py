@@ -2,70 +2,66 @@
 What the driver and the engine take beside the buffers: a context on each device, the process on the host.
 
 It is measured, not computed, so it comes as a range; what is counted is on the safe side of the likely.
-Source: "unaccounted" figures of llama.cpp's exit tables in issues and reports of users (ggml-org/llama.cpp
-#15860, #20595, #23604), and bare CUDA contexts by card.
+The figures and where each is from are in ``data/overhead.json``.
 """
 
-from typing import Literal
+from functools import cache
+from typing import Any
 
+from llmprobe.data import table
 from llmprobe.facts.plan import Device, Term
 from llmprobe.units import MIB
 
-_RANGES_MIB: dict[str, tuple[int, int, int]] = {
-    "cuda": (100, 450, 760),
-    "rocm": (150, 350, 800),
-    "vulkan": (40, 400, 1250),
-    "sycl": (150, 400, 900),
-    "metal": (0, 0, 0),
-}
-"""Low, counted and high by backend."""
 
-_CUDA_MIB: dict[int, tuple[int, int, int]] = {
-    6: (100, 200, 330),
-    7: (120, 280, 450),
-    8: (107, 460, 560),
-    9: (400, 560, 700),
-    10: (400, 640, 760),
-    12: (300, 640, 760),
-}
-"""Low, counted and high by the first number of the compute capability."""
-
-
-def device_overhead(device: Device) -> Term:
+@cache
+def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
     """
     Return what the driver takes on a device before any buffer is there.
+
+    Where weights stay on the host, prompts stage them on the device: that widens the range, not the figure.
     """
-    low, counted, high = _RANGES_MIB[device.backend]
-    name: Literal["CUDA context", "driver context"] = "driver context"
-    how = f"range of what {device.backend} builds were seen to take beside their buffers"
-    if device.backend == "cuda":
-        name = "CUDA context"
-        how = "range of CUDA contexts and kernels seen on cards of all generations"
-        if device.compute_capability is not None:
-            generation = int(device.compute_capability.split(".")[0])
-            low, counted, high = _CUDA_MIB.get(generation, (low, counted, high))
-            how = f"range of CUDA contexts and kernels seen on cards of compute capability {generation}.x"
-    return _term(name, how, low, counted, high)
+    generation = _generation(device)
+    row = _row(device.backend, generation)
+    name = "CUDA context" if device.backend == "cuda" else "driver context"
+    cards = "" if generation is None or "generations" not in row else f" of compute capability {generation}.x"
+    high = int(row["high"])
+    staged = table("overhead")["weights_on_host_high"]
+    if weights_on_host and staged["backend"] == device.backend:
+        high = max(high, int(staged["high"]))
+    return _term(name, f"range seen with {device.backend} on cards{cards}: {row['source']}", row, high)
 
 
+@cache
 def host_overhead(devices: int) -> Term:
     """
     Return what the engine's process takes on the host beside its buffers: code, vocabulary, driver libraries.
     """
-    if devices:
-        return _term(
-            "the engine itself", "range of resident sizes seen with a GPU driver loaded", 150, 400, 800
-        )
-    return _term("the engine itself", "range of resident sizes seen beside the buffers", 40, 100, 250)
+    row = table("overhead")["host"]["with_devices" if devices else "alone"]
+    return _term("the engine itself", row["source"], row, int(row["high"]))
 
 
-def _term(name: str, how: str, low: int, counted: int, high: int) -> Term:
+def _generation(device: Device) -> int | None:
+    if device.compute_capability is None:
+        return None
+    return int(device.compute_capability.split(".")[0])
+
+
+@cache
+def _row(backend: str, generation: int | None) -> dict[str, Any]:
+    for row in table("overhead")["devices"]:
+        if row["backend"] == backend and ("generations" not in row or generation in row["generations"]):
+            found: dict[str, Any] = row
+            return found
+    raise AssertionError(f"data/overhead.json has no row for {backend}")
+
+
+def _term(name: str, how: str, row: dict[str, Any], high: int) -> Term:
     return Term(
         name=name,
         kind="overhead",
-        bytes=counted * MIB,
+        bytes=int(row["counted"]) * MIB,
         how=how,
         basis="assumed",
-        low_bytes=low * MIB,
+        low_bytes=int(row["low"]) * MIB,
         high_bytes=high * MIB,
     )

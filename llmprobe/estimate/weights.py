@@ -90,6 +90,11 @@ class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> int:
         return self.embedding + self.layers + self.experts + self.output
 
+    @property
+    def multiplied(self) -> int:
+        """The weights that take part in multiplications, which the rows of an embedding do not."""
+        return self.layers + self.experts + self.output
+
 
 class WeightTable:
     """
