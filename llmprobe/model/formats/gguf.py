@@ -25,13 +25,13 @@ ReadAt = Callable[[int, int], bytes]
 
 _MAGIC = b"GGUF"
 _MAX_KEYS = 65_536
-_MAX_TENSORS = 262_144
+_MAX_TENSORS = 65_536
 _MAX_NAME = 63  # ggml's names are 64 bytes with their final zero
 _MAX_KEY = 65_535
 _MAX_DIMENSIONS = 4
 _MAX_KEPT_STRING = 4096
 _MAX_KEPT_ARRAY = 65_536
-_MAX_KEPT_BYTES = 16 << 20
+_MAX_KEPT_BYTES = 4 << 20
 _SMALLEST_KEY = 8 + 4 + 1
 _SMALLEST_TENSOR = 8 + 4 + 8 + 4 + 8
 

@@ -9,7 +9,7 @@ from typing import Any
 from llmprobe.errors import ModelError
 
 _PIECE = 1 << 18
-_MAX_TEXTS = 16_000_000
+_MAX_TEXTS = 4_000_000
 _MAX_HEADER = 1 << 30
 
 

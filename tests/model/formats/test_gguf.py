@@ -202,6 +202,8 @@ def test_a_file_of_a_header_alone_is_read() -> None:
         pytest.param(two_numbers(0, 1, struct.pack("<Q", 1 << 40) + bytes(99)), id="long key"),
         pytest.param(two_numbers(0, 1, key("a", 8, struct.pack("<Q", (1 << 63) - 1))), id="string length"),
         pytest.param(two_numbers(0, 1, key("a", 9, struct.pack("<IQ", 8, 1 << 62))), id="list of strings"),
+        pytest.param(two_numbers(0, 1, key("a", 9, struct.pack("<IQ", 8, 1 << 23))), id="many strings"),
+        pytest.param(two_numbers(1 << 17, 0), id="many tensors"),
         pytest.param(two_numbers(0, 1, key("a", 9, struct.pack("<IQ", 4, 1 << 62))), id="list of numbers"),
         pytest.param(two_numbers(0, 1, key("a", 9, struct.pack("<IQ", 9, 1) + bytes(50))), id="nested list"),
         pytest.param(
