@@ -22,8 +22,8 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
     Return every tensor of the model.
 
-    Layers that share a cache have no keys and values of their own unless ``kv_weights_in_shared_layers`` says that the file
-    keeps them; with ``attention_k_eq_v`` the layers that see the whole context take keys for values.
+    Layers that share a cache have no keys and values of their own unless the file keeps them all the same
+    (``kv_weights_in_shared_layers``); with ``attention_k_eq_v`` full layers take keys for values.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
