@@ -53,10 +53,12 @@ def _question(page: Page, recommendation: Recommendation) -> None:
         name if devices.count(name) == 1 else f"{devices.count(name)}x {name}"
         for name in dict.fromkeys(devices)
     ]
+    if not names and machine.cpu is not None:
+        names.append(machine.cpu)
     memory = next((pool for pool in machine.pools if pool.id == "ram"), None)
     if memory is not None:
         names.append(f"{size(memory.total_bytes)} {'unified memory' if memory.kind == 'unified' else 'RAM'}")
-    page.line(f"on {origin}: ", ", ".join(names) or machine.cpu or "nothing known of it", hang=2)
+    page.line(f"on {origin}: ", ", ".join(names) or "nothing is known of it", hang=2)
 
 
 def _best(page: Page, best: Choice) -> None:

@@ -3,6 +3,7 @@ Documents for tools: they begin with their schema, keep unknowns, and are what t
 """
 
 import json
+from pathlib import Path
 
 import jsonschema
 import msgspec
@@ -12,8 +13,9 @@ from llmprobe import schemas
 from llmprobe.facts import wire
 from llmprobe.output.documents import to_json
 from tests.output import samples
-from tests.output.schemas import FOLDER, generated
+from tests.output.schemas import FOLDER, KINDS, generated
 
+MACHINES = Path(__file__).parents[2] / "fixtures" / "machines"
 DOCUMENTS = [
     ("snapshot", samples.rtx4090()),
     ("snapshot", samples.m3max()),
@@ -26,7 +28,7 @@ DOCUMENTS = [
 ]
 
 
-@pytest.mark.parametrize("kind", sorted(wire.DOCUMENTS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_schemas_are_as_generated(kind: str) -> None:
     """
     The committed schema is the one of the records; `make schemas` rewrites it.
@@ -38,7 +40,7 @@ def test_no_schema_is_left_over() -> None:
     """
     There is a schema for each kind of document and for nothing else.
     """
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(wire.DOCUMENTS)
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(KINDS)
 
 
 @pytest.mark.parametrize(("kind", "record"), DOCUMENTS)
@@ -70,6 +72,14 @@ def test_documents_can_be_read_back(kind: str, record: msgspec.Struct) -> None:
     Decoding a document gives the record that it was made of.
     """
     assert wire.decode(to_json(record), wire.DOCUMENTS[kind]) == record
+
+
+@pytest.mark.parametrize("path", sorted(MACHINES.glob("*/recording.json")), ids=lambda path: path.parent.name)
+def test_recordings_keep_to_their_schema(path: Path) -> None:
+    """
+    Every recorded machine validates against the committed schema of recordings.
+    """
+    jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), json.loads(schemas.text("recording")))
 
 
 def test_schema_rejects_a_size_that_is_text() -> None:
