@@ -96,7 +96,8 @@ def whole_heads(g: Builder, il: int, x: Node, *, norm: str) -> tuple[Node, Node,
     Return queries, keys and values that were normed before they were cut into heads.
     """
     sizes, tokens = g.sizes, g.tokens
-    q, k, v = (g.biased(il, f"attn_{part}", x) for part in "qkv")
+    key, value = sizes.head_k() * sizes.kv_heads(il), sizes.head_v() * sizes.kv_heads(il)
+    q, k, v = g.qkv_rows(il, x, sizes.head_k() * sizes.heads(il), key, value)
     q = g.norm(q, "attn_q_norm", il, kind=norm)
     k = g.norm(k, "attn_k_norm", il, kind=norm)
     return (

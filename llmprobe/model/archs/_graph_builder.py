@@ -252,6 +252,15 @@ class Builder:
             ops.reshape(v, head_v, kv_heads, self.tokens),
         )
 
+    def qkv_rows(self, il: int, x: Node, q: int, k: int, v: int) -> tuple[Node, Node, Node]:
+        """Return queries, keys and values as rows of these widths, not cut into heads."""
+        if self.weight(il, "attn_qkv.weight") is None:
+            return self.biased(il, "attn_q", x), self.biased(il, "attn_k", x), self.biased(il, "attn_v", x)
+        x = self.biased(il, "attn_qkv", x)
+        row = (x.nb[1],)
+        rows = [ops.cont(ops.view(x, (width, self.tokens), row)) for width in (q, k, v)]
+        return rows[0], rows[1], rows[2]
+
     def crop(self, il: int, *parts: Node) -> tuple[Node, ...]:
         """Return the rows that become outputs in the last layer, everything in the others."""
         if il != self.last:

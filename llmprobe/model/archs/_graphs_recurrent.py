@@ -169,7 +169,7 @@ def qwen_hybrid_layer(g: Builder, il: int, x: Node, *, per_token: int = 1, **_: 
 def _gated_attention(g: Builder, il: int, x: Node, per_token: int) -> Node:
     head, count, tokens = g.sizes.head_k(), g.sizes.heads(il), g.tokens
     kv_heads = g.sizes.kv_heads(il)
-    full, k, v = (g.biased(il, f"attn_{part}", x) for part in "qkv")
+    full, k, v = g.qkv_rows(il, x, 2 * head * count, head * kv_heads, head * kv_heads)
     four = per_token == 1
     if four:
         full = ops.reshape(full, 2 * head, count, tokens)
