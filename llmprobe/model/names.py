@@ -171,7 +171,7 @@ def _parts(token: str) -> Iterator[str]:
 
 def split_quant(text: str) -> tuple[str, str | None]:
     """
-    Return a name without organisation, file suffix, shard number and quantization, and the quantization.
+    Return a name without organisation, file suffix, shard number and quantization, and that as it is typed.
 
     >>> split_quant("bartowski/Meta-Llama-3-70B-Instruct-GGUF:Q4_K_M")
     ('Meta-Llama-3-70B-Instruct', 'Q4_K_M')
@@ -187,7 +187,7 @@ def split_quant(text: str) -> tuple[str, str | None]:
             shorter = rest[: shard.start()]
         elif match is not None and match.start() > 0:
             shorter = rest[: match.start()]
-            quant = quant or (file_type(match[1]).name if is_file_type(match[1]) else None)
+            quant = quant or rest[match.start() + 1 :]
         elif lowered.endswith(("-gguf", "_gguf", " gguf")):
             shorter = rest[:-5]
         else:
@@ -205,14 +205,24 @@ def resolve(text: str, index: Index) -> Resolution:
     literal = index.literal.get(text.strip().casefold())
     if literal is not None:
         return Resolution(id=literal, exact=True)
-    rest, quant = split_quant(text)
+    rest, typed = split_quant(text)
+    found = _without_quant(text, rest, index)
+    if typed is None:
+        return found
+    if is_file_type(typed):
+        return msgspec.structs.replace(found, quant=file_type(typed).name)
+    note = f"{typed} is no mixture that llama-quantize makes, so it is left out; the file itself can be estimated"
+    return msgspec.structs.replace(found, note=note if found.note is None else f"{found.note}; {note}")
+
+
+def _without_quant(text: str, rest: str, index: Index) -> Resolution:
     is_file = re.search(r"[\\/]|gguf", text, re.IGNORECASE) is not None
     literal = (index.repositories if is_file else index.literal).get(rest.casefold())
     literal = literal or index.literal.get(rest.casefold())
     if literal is None:
         literal = (index.letters if _has_version(rest) else index.ids).get(_letters(rest))
     if literal is not None:
-        return Resolution(id=literal, exact=True, quant=quant)
+        return Resolution(id=literal, exact=True)
     found = _by_words(rest, index)
     library, colon, tag = rest.partition(":")
     while found is None and colon and "-" in tag:
@@ -223,7 +233,7 @@ def resolve(text: str, index: Index) -> Resolution:
         near = nearest(rest, index)
         hint = f"nearest: {', '.join(near)}" if near else "`llmprobe models` lists the models that are known"
         raise ModelError(f"no model is known as {text!r}", hint=f"{hint}; the path of a GGUF file works too")
-    return msgspec.structs.replace(found, quant=quant)
+    return found
 
 
 def nearest(text: str, index: Index, count: int = _SHOWN) -> tuple[str, ...]:

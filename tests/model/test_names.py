@@ -56,7 +56,7 @@ ggml-org/gpt-oss-20b-GGUF -> gpt-oss-20b
 gemma-3-27b -> gemma-3-27b-it
 gemma3:27b-it-qat -> gemma-3-27b-it
 unsloth/gemma-3-27b-it-GGUF -> gemma-3-27b-it
-gemma-2-9b-it-Q6_K_L.gguf -> gemma-2-9b-it
+gemma-2-9b-it-Q6_K.gguf -> gemma-2-9b-it
 gemma3n e4b -> gemma-3n-e4b-it
 r1 14b -> deepseek-r1-distill-qwen-14b
 deepseek-r1:70b -> deepseek-r1-distill-llama-70b
@@ -189,6 +189,19 @@ def test_a_quantization_in_the_name_is_part_of_the_answer(typed: str, quant: str
     Where a file's name ends in a file type of llama.cpp, that is what is asked for.
     """
     assert resolve(typed, INDEX).quant == quant
+
+
+@pytest.mark.parametrize(
+    "typed", ["unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", "gemma-2-9b-it-Q6_K_L.gguf", "llama3-70b-awq"]
+)
+def test_a_mixture_of_somebody_else_is_said_to_be_left_out(typed: str) -> None:
+    """
+    What llama-quantize does not make can't be estimated from a name, and nothing else is put in its place silently.
+    """
+    found = resolve(typed, INDEX)
+
+    assert found.exact
+    assert "no mixture that llama-quantize makes" in str(found.note)
 
 
 def test_words_leave_out_what_every_name_has() -> None:
