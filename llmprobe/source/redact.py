@@ -21,6 +21,7 @@ _SERIAL_KEY = re.compile(r"serial|asset_?tag|unique_?id", re.IGNORECASE)
 _VERSION_KEY = re.compile(r"version|vbios|driver|release", re.IGNORECASE)
 _USER_VARIABLES = frozenset({"USER", "LOGNAME", "USERNAME", "SUDO_USER"})
 _HOST_VARIABLES = frozenset({"HOSTNAME", "HOST", "COMPUTERNAME", "USERDOMAIN"})
+_WORD = re.compile(r"[A-Za-z]+")
 _HOST_NAMES = frozenset({"kern.hostname", "kern.nodename"})
 
 
@@ -31,6 +32,7 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
     ``known`` are names that only the machine itself knows to be secret: its ``host`` and ``user`` names.
     """
     secrets = Placeholders(encode(recording))
+    secrets.keep(_system_words(recording))
     for kind, names in (known or {}).items():
         for name in names:
             for word in words_of_host(name) if kind == "host" else (name,):
@@ -51,6 +53,17 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
     return msgspec.structs.replace(recording, platform=platform, covers=covers, answers=answers)
 
 
+def _system_words(recording: Recording) -> Iterable[str]:
+    """
+    Return the words that the system's own interfaces are made of, as far as they were asked.
+    """
+    for method, *args in recording.answers:
+        if method in ("sysctl", "psutil", "nvml"):
+            yield from _WORD.findall(args[0])
+        elif method == "read" and args[0].startswith(("/proc/", "/sys/", "/dev/", "/etc/")):
+            yield from _WORD.findall(args[0].rpartition("/")[2])
+
+
 def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
     """
     Find the secrets that have no shape: they are told by where they stand.
@@ -59,6 +72,7 @@ def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
     value = answer.value
     for text in (*args, *_texts(value), answer.detail or ""):
         secrets.add_homes(text)
+        secrets.add_ids(text)
     if method == "read" and isinstance(value, str):
         learn(args[0], value, secrets)
     elif method == "env" and isinstance(value, str):
@@ -89,6 +103,8 @@ def _rewritten(question: Question, answer: Answer, secrets: Placeholders) -> Ans
         return msgspec.structs.replace(answer, value=kept_names(args[0], value))
     if method == "env" and isinstance(value, str) and SECRET_NAME.search(args[0]):
         return msgspec.structs.replace(answer, value="redacted")
+    if method == "env" and isinstance(value, str) and args[0] in _USER_VARIABLES:
+        return msgspec.structs.replace(answer, value=secrets.person(value))
     if method == "nvml" and isinstance(value, str) and args[0] == "nvmlSystemGetProcessName":
         return msgspec.structs.replace(answer, value=program(value, secrets))
     return answer

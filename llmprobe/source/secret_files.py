@@ -25,7 +25,7 @@ _KNOWN_PROGRAMS = re.compile(
 _KERNEL_PARAMETERS = re.compile(
     r"(?:amdgpu|ttm|i915|xe|nvidia\S*|nouveau|rd\.driver\S*|modprobe\S*|iommu|amd_iommu|intel_iommu|pci|pcie_\w+"
     r"|mem|memmap|memory\S*|hugepages\S*|default_hugepagesz|transparent_hugepage|isolcpus|nohz_full|maxcpus|nr_cpus"
-    r"|cgroup\S*|systemd\.unified_cgroup\S*|mitigations|nosmt|numa\S*|zswap\S*|swapaccount|cma|quiet|ro|rw)"
+    r"|cgroup\S*|systemd\.unified_cgroup\S*|mitigations|nosmt|numa\S*|zswap\S*|swapaccount|cma|quiet|ro|rw)(?:\.\w+)?"
 )
 _CONTROL_GROUPS = frozenset({"cgroup", "cgroup2"})
 _PLAIN_MOUNT = re.compile(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 _UUID = re.compile(
-    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+    r"[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
 )
 _HEX = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])")
 _SHORT_UUID = re.compile(r"\b((?:MIG-)?GPU-|MIG-)([0-9A-Fa-f][0-9A-Fa-f-]{1,34})(?![0-9A-Za-z-])")
@@ -32,10 +32,11 @@ _HOME = re.compile(
 SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|API_?KEY|CREDENTIAL|PRIVATE|AUTH", re.IGNORECASE)
 
 _NOT_A_PERSON = frozenset({"shared", "public", "default", "linuxbrew", "all users"})
+_NOBODY = frozenset({"root", "user", "admin", "administrator", "nobody", "ubuntu", "runner"})
 _COMMON_WORD = re.compile(
     r"admin|administrator|amd|apple|arm|build|builder|bus|card|cloud|computer|container|core|cpu|data|debian|default"
     r"|desktop|dev|device|docker|driver|fedora|free|gpu|guest|home|host|intel|kernel|kvm|laptop|linux|local|localhost"
-    r"|mac|machine|macbook|main|memory|mesa|microsoft|model|name|node|nobody|none|nvidia|open|pci|pi|process|processor"
+    r"|mac|machine|macbook|main|max|mem|memory|mesa|min|microsoft|model|name|node|nobody|none|nvidia|open|pci|pi|process|processor"
     r"|proxy|qemu|release|root|runner|server|service|swap|system|test|total|ubuntu|unknown|user|vendor|version"
     r"|virtual|vm|windows|wsl|xeon",
     re.IGNORECASE,
@@ -43,6 +44,9 @@ _COMMON_WORD = re.compile(
 _PLACEHOLDER = re.compile(r"(?:host|user|group|token|process|mail)\d+(?:\.\w+)?|0+\d{1,3}")
 _ANYWHERE_LENGTH = 6
 _SHORTEST_WORD = 3
+_SHORTEST_SERIAL = 4
+_SHORTEST_NUMBER = 7
+"""A shorter number is as well a size or a count, which must stay."""
 
 
 class Placeholders:
@@ -55,6 +59,16 @@ class Placeholders:
         self._given: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
         self._words: list[tuple[re.Pattern[str], str]] = []
+        self._words_of: set[tuple[str, str]] = set()
+        self._system_words: frozenset[str] = frozenset()
+
+    def keep(self, words: Iterable[str]) -> None:
+        """
+        Leave words alone that are the system's own: a user called Max is no reason to rename ``memory.max``.
+
+        Such a name is still replaced where it can only be a person's: in home paths and in ``USER``.
+        """
+        self._system_words = frozenset(word.lower() for word in words)
 
     def of(self, kind: str, secret: str, shape: str) -> str:
         """
@@ -70,10 +84,11 @@ class Placeholders:
         Make a secret of a name, wherever it occurs from now on. Common words and the shortest are left alone.
         """
         name = word.strip()
-        if not is_told(name) or _PLACEHOLDER.fullmatch(name):
+        if not is_told(name) or _PLACEHOLDER.fullmatch(name) or name.lower() in self._system_words:
             return
-        if (kind, name.lower()) in self._given:
+        if (kind, name.lower()) in self._words_of:
             return
+        self._words_of.add((kind, name.lower()))
         placeholder = self.of(kind, name, shape or f"{kind}{{}}")
         inside = len(name) >= _ANYWHERE_LENGTH and kind in ("host", "user")
         pattern = re.escape(name) if inside else rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])"
@@ -88,21 +103,31 @@ class Placeholders:
             if match.group(2).lower() not in _NOT_A_PERSON:
                 self.add_word("user", match.group(2))
 
+    def add_ids(self, text: str) -> None:
+        """
+        Number the whole UUIDs in a text, so that a shortened one is known for the beginning of one of them.
+        """
+        for match in _UUID.finditer(text):
+            self._uuid(match.group(), match.group(1))
+
     def add_serial(self, text: str) -> None:
         """
         Make a secret of a serial number, unless it says nothing (``None``, ``To be filled by O.E.M.``, zeros).
         """
         serial = text.strip()
-        if (
-            len(serial) < 4
-            or " " in serial
-            or not any(each.isdigit() for each in serial)
-            or not serial.strip("0")
-        ):
+        shortest = _SHORTEST_NUMBER if serial.isdecimal() else _SHORTEST_SERIAL
+        if len(serial) < shortest or " " in serial or not re.search("[1-9]", serial):
             return
         if not _UUID.fullmatch(serial) and not _HEX.fullmatch(serial):
             width = len(serial)
             self.add_word("serial", serial, "{:0" + str(width) + "d}")
+
+    def person(self, text: str) -> str:
+        """
+        Return what stands for a text that is nothing but somebody's name.
+        """
+        plain = not text or _PLACEHOLDER.fullmatch(text) or text.lower() in _NOBODY
+        return text if plain else self.of("user", text, "user{}")
 
     def redacted(self, text: str, *, version: bool = False) -> str:
         """
