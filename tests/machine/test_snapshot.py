@@ -1,0 +1,181 @@
+"""
+A machine at one moment.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from llmprobe.facts.answer import Answer, Platform, Source
+from llmprobe.facts.asking import Asking
+from llmprobe.facts.machine import EngineOnMachine, MemoryPool, Observation, Probed
+from llmprobe.machine import snapshot
+from llmprobe.machine.snapshot import Probe, collect
+from llmprobe.source.recording import Recording
+from llmprobe.source.replay import NotRecorded, Replay
+
+LINUX = Platform(system="linux", machine="x86_64")
+RAM = MemoryPool(id="ram", kind="system", total_bytes=8, free_bytes=8, budget_bytes=8)
+EVERYWHERE = frozenset({"linux", "darwin", "win32"})
+
+
+class Live(Asking):
+    """
+    A live machine where nothing is found.
+    """
+
+    this_machine = True
+    platform = LINUX
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        return Answer(status="missing")
+
+
+@pytest.fixture
+def with_probes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """
+    Return a function that makes these the only probes there are.
+    """
+
+    def use(*probes: Probe) -> None:
+        monkeypatch.setattr(snapshot, "all_probes", lambda: probes)
+
+    return use
+
+
+def found(source: Source) -> Probed:
+    return Probed(pools=(RAM,))
+
+
+def broken(source: Source) -> Probed:
+    raise RuntimeError("a bug")
+
+
+def replay() -> Replay:
+    return Replay(Recording(platform=LINUX), strict=True)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_a_probe_that_raises_hides_no_other(with_probes: Callable[..., None], threads: bool) -> None:
+    """A bug in one probe is reported with its place, and the others' facts are there."""
+    with_probes(Probe("broken", EVERYWHERE, broken), Probe("memory", EVERYWHERE, found))
+    seen = collect(Live(), threads=threads)
+
+    assert [(report.name, report.status) for report in seen.sources] == [
+        ("broken", "crashed"),
+        ("memory", "ok"),
+    ]
+    assert str(seen.sources[0].detail).startswith("RuntimeError: a bug (test_snapshot.py:")
+    assert seen.pool("ram") is not None
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_what_was_not_recorded_reaches_the_test(with_probes: Callable[..., None], threads: bool) -> None:
+    """A strict replay's refusal is not taken for a crash of a probe."""
+
+    def ask(source: Source) -> Probed:
+        source.read("/proc/new")
+        return Probed()
+
+    with_probes(Probe("new", EVERYWHERE, ask))
+    with pytest.raises(NotRecorded, match="/proc/new"):
+        collect(replay(), threads=threads)
+
+
+def test_a_probe_that_hangs_is_left(with_probes: Callable[..., None]) -> None:
+    """After its deadline a probe is reported as timed out, and what comes later is not taken."""
+    forever = threading.Event()
+
+    def hang(source: Source) -> Probed:
+        forever.wait(10)
+        return Probed(pools=(RAM,))
+
+    with_probes(Probe("hangs", EVERYWHERE, hang))
+    started = time.monotonic()
+    seen = collect(Live(), deadline_s=0.05)
+    forever.set()
+
+    assert time.monotonic() - started < 5
+    assert [(report.name, report.status, report.detail) for report in seen.sources] == [
+        ("hangs", "timeout", "no end within 0.05 s")
+    ]
+    assert seen.pools == ()
+
+
+def test_a_probe_may_have_more_time(with_probes: Callable[..., None]) -> None:
+    """What a probe asks may take longer than others are given."""
+
+    def slow(source: Source) -> Probed:
+        time.sleep(0.1)
+        return Probed(pools=(RAM,))
+
+    with_probes(Probe("slow", EVERYWHERE, slow, 10.0))
+
+    assert collect(Live(), deadline_s=0.01).sources[0].status == "ok"
+
+
+def test_the_order_is_that_of_the_probes(with_probes: Callable[..., None]) -> None:
+    """Whichever thread is done first, the snapshot is the same."""
+
+    def after(seconds: float) -> Callable[[Source], Probed]:
+        def ask(source: Source) -> Probed:
+            time.sleep(seconds)
+            return Probed(observations=(Observation(name=f"after {seconds}", value=1, evidence=("a",)),))
+
+        return ask
+
+    with_probes(*(Probe(str(number), EVERYWHERE, after(0.02 * (3 - number))) for number in range(3)))
+    seen = collect(Live())
+
+    assert [report.name for report in seen.sources] == ["0", "1", "2"]
+    assert [each.name for each in seen.observations] == ["after 0.06", "after 0.04", "after 0.02"]
+
+
+def test_probes_of_other_systems_are_not_asked(with_probes: Callable[..., None]) -> None:
+    """A probe runs where it applies, and is not reported elsewhere."""
+    with_probes(Probe("mac", frozenset({"darwin"}), broken), Probe("memory", EVERYWHERE, found))
+
+    assert [report.name for report in collect(Live()).sources] == ["memory"]
+
+
+def test_a_replay_says_that_it_is_one(with_probes: Callable[..., None]) -> None:
+    """A recorded machine is not this one, and has no durations: the same on every run."""
+    with_probes(Probe("memory", EVERYWHERE, found))
+    seen = collect(replay())
+
+    assert (seen.this_machine, seen.origin) == (False, "recording")
+    assert [report.duration_ms for report in seen.sources] == [None]
+
+
+def test_the_live_machine_says_how_long_it_took(with_probes: Callable[..., None]) -> None:
+    """Durations are told of the machine itself."""
+    with_probes(Probe("memory", EVERYWHERE, found))
+    seen = collect(Live())
+
+    assert (seen.this_machine, seen.origin) == (True, "live")
+    assert [report.duration_ms is not None for report in seen.sources] == [True]
+
+
+def test_engines_are_looked_for_beside_the_probes(with_probes: Callable[..., None]) -> None:
+    """An engine is an observer of its own; one that fails hides nothing."""
+
+    def fail(source: Source) -> tuple[EngineOnMachine, ...]:
+        raise ValueError("no")
+
+    with_probes(Probe("memory", EVERYWHERE, found))
+    observers = [
+        ("ollama", lambda source: (EngineOnMachine(name="ollama"),)),
+        ("vllm", fail),
+        ("none", lambda source: ()),
+    ]
+    seen = collect(Live(), observers=observers)
+
+    assert [engine.name for engine in seen.engines] == ["ollama"]
+    assert [(report.name, report.status) for report in seen.sources] == [
+        ("memory", "ok"),
+        ("engine:ollama", "ok"),
+        ("engine:vllm", "crashed"),
+        ("engine:none", "absent"),
+    ]
