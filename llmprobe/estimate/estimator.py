@@ -79,10 +79,7 @@ class Estimator:
         self._bounds = ComputeBounds(self.n_layer, self._compute_bytes, mixed=self.layout.state is not None)
 
     def _layout(self) -> CacheLayout:
-        family = archs.get(self.model.architecture)
-        return (
-            archs.attention_cache(self.model.hparams) if family is None else family.caches(self.model.hparams)
-        )
+        return archs.caches(self.model.architecture, self.model.hparams)
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """

@@ -29,7 +29,7 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer, attention_cache
+from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
 
 __all__ = [
     "Architecture",
@@ -38,7 +38,7 @@ __all__ = [
     "KvLayer",
     "State",
     "StateLayer",
-    "attention_cache",
+    "caches",
     "get",
     "supported",
 ]
@@ -71,6 +71,19 @@ def get(architecture: str) -> Architecture | None:
         if architecture in module.ARCHITECTURES:
             return module
     return None
+
+
+def caches(architecture: str, hparams: Hparams) -> CacheLayout:
+    """
+    Return what a model keeps, by its family's rules, or where it has none by what the metadata says alone.
+    """
+    family = get(architecture)
+    if family is not None:
+        return family.caches(hparams)
+    # Few runs meet an unknown architecture; the others do not pay for its rules.
+    from llmprobe.model.archs._by_metadata import cache_by_metadata
+
+    return cache_by_metadata(hparams)
 
 
 @cache
