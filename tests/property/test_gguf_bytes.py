@@ -24,6 +24,7 @@ def outcome(data: bytes) -> Header | None:
     return None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
     """
@@ -32,6 +33,7 @@ def test_any_bytes(data: bytes) -> None:
     outcome(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_behind_the_magic(data: bytes) -> None:
     """
@@ -40,7 +42,7 @@ def test_any_bytes_behind_the_magic(data: bytes) -> None:
     outcome(b"GGUF\x03\x00\x00\x00" + data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=9), st.integers(0, len(WHOLE)))
 def test_a_real_header_with_some_bytes_changed(at: int, patch: bytes, end: int) -> None:
     """
