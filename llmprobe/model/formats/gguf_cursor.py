@@ -41,8 +41,10 @@ class Cursor:
 
     def plausible(self, what: str, count: int, most: int, smallest: int) -> None:
         """Refuse a count that the file is too short for, or that no model has."""
-        if count > most or count * smallest > self._size:
+        if count > most:
             raise self.unsound(f"{count} {what}, which can't be")
+        if count * smallest > self._size:
+            raise self._cut()
 
     def u32(self) -> int:
         """Return a whole number of 32 bits."""
@@ -91,8 +93,7 @@ class Cursor:
 
     def skip_texts(self, count: int) -> None:
         """Step over strings, reading only how long each is."""
-        if count > self._texts_left or count * 8 > self._size - self.position:
-            raise self.unsound(f"{count} strings in a list, which can't be")
+        self.plausible("strings in a list", count, self._texts_left, 8)
         self._texts_left -= count
         unpack = self._u64.unpack_from
         while count:

@@ -168,7 +168,7 @@ def test_a_header_cut_anywhere_is_an_error() -> None:
     end = len(whole.rstrip(b"\0")) - 1
 
     for length in range(4, end):
-        with pytest.raises(ModelError, match=r"cut short|which can't be"):
+        with pytest.raises(ModelError, match="cut short"):
             parse(whole[:length])
 
 
