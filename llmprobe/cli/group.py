@@ -43,6 +43,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered no.",
 )
@@ -71,4 +72,7 @@ def cli(ctx: click.Context, /, **options: Any) -> None:
       llmprobe estimate llama3-70b --quant Q4_K_M -c 8192 -ngl 43
       llmprobe --gpu "2x RTX 4090" --ram 64GiB recommend --model qwen3-30b-a3b
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
     ctx.obj = Target.from_options(**options)

@@ -2,6 +2,7 @@
 ``llmprobe record``: this machine as one file, for a bug report, a fixture or a what-if.
 """
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,11 +42,7 @@ def command(target: Target, /, output: str | None, show: bool) -> int:
     if path is None:
         say.text(text)
         return 0
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    _write_new(path, text)
     click.echo(str(path))
     say.warn(
         [f"read {path} before you give it to anyone; llmprobe --replay {path} check shows what it says"],
@@ -72,6 +69,22 @@ def _new_file(output: str | None) -> Path:
             f"the folder {path.parent} does not exist", hint="make it first, or choose another"
         )
     return path
+
+
+def _write_new(path: Path, text: str) -> None:
+    """
+    Write a file that only its owner can read, or none at all.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
+                file.write(text)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def _unwritable(path: Path, error: OSError) -> LlmprobeError:

@@ -306,12 +306,13 @@ def test_record_writes_a_new_file_and_names_it(
     recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    The path is on stdout; without -o the name has the date, and a second run takes another name.
+    The path is on stdout; without -o it has the date and is a new one each time; only the owner can read it.
     """
     monkeypatch.chdir(tmp_path)
     paths = [Path(ended(capsys, "record")[1].strip()) for _ in range(2)]
 
     assert [path.read_text() for path in paths] == [recorded, recorded]
+    assert [path.stat().st_mode & 0o077 for path in paths] == [0, 0]
     assert len(set(paths)) == 2
 
 
@@ -366,6 +367,16 @@ def test_every_command_has_help_with_examples(
     assert code == 0
     assert f"llmprobe {command}".strip() in out.split("Examples:")[1]
     assert out.isascii()
+
+
+def test_no_command_is_usage_and_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    ``llmprobe`` alone ends with 2 and shows what there is, on stderr.
+    """
+    code, out, err = ended(capsys)
+
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: llmprobe")
 
 
 def test_an_ascii_stdout_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """
-The entry point: runs a command and turns every way it can end into an exit code and one sentence.
+Runs a command and turns every way it can end into an exit code and one sentence.
 
-Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered "no", 130 interrupted.
+Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered "no".
 """
 
 import errno
@@ -14,15 +14,17 @@ import click
 from llmprobe.cli.group import GLOBAL_OPTIONS, cli
 from llmprobe.errors import LlmprobeError
 
-INTERRUPTED = 130
 STDOUT_FAILED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def run(arguments: Sequence[str] | None) -> int:
     """
     Run ``llmprobe`` with these arguments (those of the process by default) and return the exit code.
 
     An error that a user is meant to read is one sentence on stderr; a bug keeps its traceback.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted it.
     """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of the process
@@ -33,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
         return _fail(*_usage(error), 2)
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except OSError as error:
         if error.errno not in STDOUT_FAILED:
             raise
