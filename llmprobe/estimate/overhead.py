@@ -23,12 +23,16 @@ def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
     generation = _generation(device)
     row = _row(device.backend, generation)
     name = "CUDA context" if device.backend == "cuda" else "driver context"
-    cards = "" if generation is None or "generations" not in row else f" of compute capability {generation}.x"
+    cards = (
+        ""
+        if generation is None or "generations" not in row
+        else f" on cards of compute capability {generation}.x"
+    )
     high = int(row["high"])
     staged = table("overhead")["weights_on_host_high"]
     if weights_on_host and staged["backend"] == device.backend:
         high = max(high, int(staged["high"]))
-    return _term(name, f"range seen with {device.backend} on cards{cards}: {row['source']}", row, high)
+    return _term(name, f"range seen with {device.backend}{cards}: {row['source']}", row, high)
 
 
 @cache

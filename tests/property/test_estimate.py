@@ -1,0 +1,121 @@
+"""
+What holds of every estimate, whatever the settings.
+"""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmprobe.estimate import Estimator
+from llmprobe.facts.plan import Device, Placement, Workload
+from tests.estimate.truth import spec
+
+ESTIMATORS = {
+    name: Estimator(spec(name)) for name in ("llama3.2-1b", "gemma3-4b", "qwen3-30b-a3b", "phi-4-14b")
+}
+DEVICES = (Device(id="gpu0", free_bytes=24), Device(id="gpu1", free_bytes=12))
+BY_BITS = ("Q2_K", "Q3_K_S", "Q4_K_S", "Q5_K_S", "Q6_K", "Q8_0", "F16")
+
+models = st.sampled_from(sorted(ESTIMATORS))
+workloads = st.builds(
+    Workload,
+    ctx_size=st.integers(1, 65536),
+    parallel=st.integers(1, 6),
+    ubatch_size=st.sampled_from((64, 256, 512, 1024)),
+    kv_unified=st.booleans(),
+    swa_full=st.booleans(),
+)
+placements = st.builds(
+    Placement,
+    devices=st.sampled_from(((), DEVICES[:1], DEVICES)),
+    gpu_layers=st.none() | st.integers(0, 50),
+    n_cpu_moe=st.integers(0, 50),
+    kv_offload=st.booleans(),
+)
+
+
+def kept(name: str, quant: str, workload: Workload, placement: Placement) -> int:
+    """
+    Return the bytes of weights, caches and outputs on all devices together.
+    """
+    estimator = ESTIMATORS[name]
+    weights = sum(part.total for part in estimator.weights(quant, placement).values())
+    caches = sum(size for parts in estimator.caches(workload, placement).values() for _, size in parts)
+    return weights + caches + estimator.output_bytes(workload)
+
+
+@given(models, workloads, placements, st.integers(0, 65536))
+def test_a_longer_context_never_takes_less(
+    name: str, workload: Workload, placement: Placement, more: int
+) -> None:
+    """
+    Bytes do not fall when the context grows.
+    """
+    longer = msgspec.structs.replace(workload, ctx_size=workload.ctx_size + more)
+    assert kept(name, "Q4_K_M", workload, placement) <= kept(name, "Q4_K_M", longer, placement)
+
+
+@given(models, workloads, placements)
+def test_one_more_slot_never_takes_less(name: str, workload: Workload, placement: Placement) -> None:
+    """
+    Bytes do not fall when a slot is added that gets as much context as the others.
+    """
+    size = workload.ctx_size * (1 if workload.kv_unified else workload.parallel)
+    more = workload.ctx_size * (1 if workload.kv_unified else workload.parallel + 1)
+    fewer = msgspec.structs.replace(workload, ctx_size=size)
+    slots = msgspec.structs.replace(workload, ctx_size=more, parallel=workload.parallel + 1)
+    assert kept(name, "Q4_K_M", fewer, placement) <= kept(name, "Q4_K_M", slots, placement)
+
+
+@given(models, workloads, placements)
+def test_a_larger_micro_batch_never_takes_less(name: str, workload: Workload, placement: Placement) -> None:
+    """
+    Bytes do not fall when the micro-batch grows: windows need room for it.
+    """
+    larger = msgspec.structs.replace(workload, ubatch_size=workload.ubatch_size * 2)
+    assert kept(name, "Q4_K_M", workload, placement) <= kept(name, "Q4_K_M", larger, placement)
+
+
+@given(models, workloads, placements, st.integers(0, len(BY_BITS) - 2))
+def test_more_bits_never_take_less(name: str, workload: Workload, placement: Placement, index: int) -> None:
+    """
+    Bytes do not fall from one quantization to the next with more bits.
+    """
+    fewer, more = BY_BITS[index : index + 2]
+    assert kept(name, fewer, workload, placement) <= kept(name, more, workload, placement)
+
+
+@given(models, st.integers(1, 50), st.integers(0, 50))
+def test_moving_layers_conserves_weights(name: str, gpu_layers: int, n_cpu_moe: int) -> None:
+    """
+    However many layers and experts are moved, the sum over host and device is the same.
+
+    Metal adds nothing at the end of rows; rotary factors are on both sides of a split.
+    """
+    estimator = ESTIMATORS[name]
+    rope = sum(tensor.elements * 4 for tensor in estimator.model.tensors if tensor.name.startswith("rope_"))
+    device = (Device(id="gpu0", backend="metal"),)
+    one = Placement(devices=device, gpu_layers=1)
+    moved = Placement(devices=device, gpu_layers=gpu_layers, n_cpu_moe=n_cpu_moe)
+    before = sum(part.total for part in estimator.weights("Q8_0", one).values())
+    after = sum(part.total for part in estimator.weights("Q8_0", moved).values())
+    assert after - before in (0, rope)
+
+
+@settings(max_examples=15)
+@given(models, workloads, placements)
+def test_no_device_holds_less_than_nothing(name: str, workload: Workload, placement: Placement) -> None:
+    """
+    Every figure of an estimate is there and not negative, and devices add up.
+    """
+    estimate = ESTIMATORS[name].estimate("Q4_K_M", workload, placement)
+    for device in estimate.devices:
+        parts = (
+            device.weights_bytes,
+            device.cache_bytes,
+            device.compute_bytes,
+            device.output_bytes,
+            device.overhead_bytes,
+        )
+        assert min(parts) >= 0
+        assert sum(parts) == device.total_bytes
