@@ -71,8 +71,9 @@ def _indexers(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
     types = sizes.hparams.get("attention.indexer.types")
     if not width or not layers:
         return ()
-    listed = isinstance(types, list | tuple)
-    keys = (_keys_only(layer, width) for layer in layers if not listed or types[layer])
+    if isinstance(types, list | tuple):
+        layers = tuple(layer for layer in layers if types[layer])
+    keys = (_keys_only(layer, width) for layer in layers)
     return (KvCache(layers=tuple(keys), name="indexer"),)
 
 

@@ -20,7 +20,6 @@ class Sizes:
         self.hparams = hparams
         self.n_layer: int = self.need("block_count")
         self.n_embd: int = self.need("embedding_length")
-        self.n_vocab: int = self.need("vocab_size")
         self.layers = range(self.n_layer)
         self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
@@ -32,6 +31,11 @@ class Sizes:
         self._value = self.number("attention.value_length", default_head)
         self.n_rot = self.number("rope.dimension_count", self._key)
         self.tied = bool(hparams.get("tie_word_embeddings", False))
+
+    @property
+    def n_vocab(self) -> int:
+        """The rows of the embedding, which no cache depends on and few files hold."""
+        return int(self.need("vocab_size"))
 
     def need(self, key: str) -> Any:
         """Return a value that must be there."""

@@ -3,7 +3,7 @@ LFM 2, dense and mixture of experts: short convolutions, with attention on some 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._caches import CacheLayout, sliding_cache
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._parts import expert_matrices, is_dense, query_key_norms, router, router_bias
 from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, uniform_state
@@ -46,9 +46,15 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 def caches(hparams: Hparams) -> CacheLayout:
     """
     Return the cache of the attention layers, and what the convolutions of the others remember.
+
+    With a window in the metadata all attention layers have it.
     """
     sizes = Sizes(hparams)
     attention = attention_layers(sizes)
     rolling = sizes.n_embd * (sizes.number("shortconv.l_cache", 1) - 1)
     state = uniform_state((layer for layer in sizes.trunk if layer not in attention), rolling, 0)
+    if sizes.number("attention.sliding_window", 0):
+        slides = tuple(layer in attention for layer in sizes.layers)
+        near = sliding_cache(hparams, slides).kv[1]
+        return CacheLayout(kv=(near,), state=state)
     return hybrid_cache(hparams, attention, state)
