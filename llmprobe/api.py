@@ -6,7 +6,7 @@ What each needs is imported when it is called.
 
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
@@ -130,6 +130,9 @@ def estimate(
     from llmprobe.estimate.speed import generation_speed
     from llmprobe.facts.plan import Placement, Workload
 
+    for name, count in (("gpu_layers", gpu_layers), ("n_cpu_moe", n_cpu_moe)):
+        if count is not None and count < 0:
+            raise UsageError(f"{name} cannot be {count}", hint="give 0 or more; None is all of them")
     chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     profile = _profile(engine)
     if devices is not None or backend is not None:
@@ -246,6 +249,8 @@ def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
     """
     from llmprobe.facts.plan import Device
 
+    if backend is not None and backend not in get_args(Backend):
+        raise UsageError(f"there is no backend {backend!r}", hint=f"one of {', '.join(get_args(Backend))}")
     if backend == "cpu" and count:
         raise UsageError(
             f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"

@@ -1,0 +1,116 @@
+"""
+The public functions: what the command line does, for programs.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import llmprobe
+from llmprobe.errors import UsageError
+from llmprobe.units import GIB
+
+DESKTOP = Path(__file__).parent.parent / "fixtures" / "machines" / "linux-4090-64g" / "recording.json"
+
+
+def test_the_public_functions_are_those_of_the_package() -> None:
+    """
+    Everything in ``__all__`` is bound to a function, also where a subpackage has the same name, and nothing else is.
+    """
+    importlib.import_module("llmprobe.estimate.estimator")
+
+    assert [
+        name
+        for name in llmprobe.__all__
+        if not name.startswith("_") and not callable(getattr(llmprobe, name))
+    ] == []
+    with pytest.raises(AttributeError, match="no attribute 'prob'"):
+        _ = llmprobe.prob
+
+
+def test_a_recording_is_probed_estimated_and_advised_on() -> None:
+    """
+    The four functions work together, as the documentation shows them.
+    """
+    snapshot = llmprobe.probe(replay=DESKTOP)
+    model = llmprobe.load_model("llama3-70b")
+    estimate = llmprobe.estimate(model, quant="Q4_K_M", ctx_size=8192, gpu_layers=43, snapshot=snapshot)
+    answer = llmprobe.recommend(model, snapshot, ctx_size=8192)
+
+    assert snapshot.this_machine is False
+    assert (estimate.fits, estimate.layers.offloaded) == (True, 43)
+    assert answer.choices[0].quant == "Q4_K_M"
+
+
+def test_the_longest_context_fits() -> None:
+    """
+    ``ctx_size="max"`` is answered with a context that fits, in whole cells, no longer than the model knows.
+    """
+    model = llmprobe.load_model("llama3-8b")
+    best = llmprobe.recommend(model, llmprobe.probe(DESKTOP), ctx_size="max").choices[0]
+
+    assert best.fits
+    assert best.ctx_size == 8192
+
+
+def test_a_file_of_another_engine_has_its_own_defaults() -> None:
+    """
+    llama-bench reserves outputs for the whole micro-batch, llama-server one row for each slot.
+    """
+    model = llmprobe.load_model("llama3-8b")
+    server, bench = (
+        llmprobe.estimate(model, devices=1, ctx_size=8192, engine=engine)
+        for engine in ("llama-server", "llama-bench")
+    )
+
+    assert server.settings.outputs_max == 1
+    assert sum(d.compute_bytes for d in bench.devices) > sum(d.compute_bytes for d in server.devices)
+
+
+def test_all_experts_can_be_kept_on_the_cpu() -> None:
+    """
+    ``cpu_moe`` leaves no experts on the GPU: it holds a small part of the weights.
+    """
+    model = llmprobe.load_model("qwen3-30b-a3b")
+    host, gpu = llmprobe.estimate(model, devices=1, ctx_size=8192, cpu_moe=True).devices
+
+    assert gpu.weights_bytes < 2 * GIB < host.weights_bytes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gpu_layers": -1},
+        {"n_cpu_moe": -1},
+        {"ctx_size": -1},
+        {"parallel": 0},
+        {"quant": "Q9"},
+        {"engine": "abacus"},
+        {"backend": "opencl"},
+        {"cache_type_k": "q9"},
+        {"devices": -1},
+        {"tensor_split": (1, 2)},
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
+    """
+    Programs get the same one-sentence error as people, whichever setting is wrong.
+    """
+    model = llmprobe.load_model("llama3-8b")
+
+    with pytest.raises(UsageError):
+        llmprobe.estimate(model, **{"devices": 1, **settings})
+
+
+def test_half_a_hypothetical_machine_is_refused() -> None:
+    """
+    GPUs need RAM, and a recording is not mixed with either.
+    """
+    from llmprobe import api
+
+    with pytest.raises(UsageError):
+        api.probe(gpus=["RTX 4090"])
+    with pytest.raises(UsageError):
+        api.probe(DESKTOP, ram_bytes=GIB)
