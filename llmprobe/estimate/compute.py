@@ -151,9 +151,11 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
 def _reserved(
     request: ComputeRequest, parts: Parts, build: Callable[[Builder], None], *, whole: bool
 ) -> ComputeBytes:
-    flash = request.flash_attn == "on" or (
-        request.flash_attn == "auto" and _attention_is_fused(request, parts, build)
-    )
+    flash = request.flash_attn == "on"
+    if request.flash_attn == "auto":
+        # A quantized V needs flash attention, so that auto means on.
+        quantized = ggml_type(request.cache_type_v).quantized and bool(parts.layout.kv)
+        flash = quantized or _attention_is_fused(request, parts, build)
     run = _run(request, parts, flash=flash, whole=whole)
     host = run.host
     builder = Builder(parts, run)
@@ -253,7 +255,4 @@ def _attention_is_fused(request: ComputeRequest, parts: Parts, build: Callable[[
     build(builder)
     rules = CudaRules(run.host)
     reserve_places(builder.graph, run.host, rules, op_offload=request.op_offload)
-    return all(
-        node.backend == home
-        for node, home in builder.fused
-    )
+    return all(node.backend == home for node, home in builder.fused)

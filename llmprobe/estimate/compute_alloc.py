@@ -66,24 +66,30 @@ class Space:
         return start
 
     def give(self, start: int, size: int) -> None:
-        """Take a block back and join it with its neighbours."""
-        if not size:
-            return
+        """
+        Take a block back and join it with the neighbour that is met first, and that one with the next.
+
+        The order is ggml's: an empty block may come to lie inside a free one and keep two of them apart.
+        """
         starts, sizes = self.starts, self.sizes
+        end = start + size
+        for i, other in enumerate(starts):
+            if other + sizes[i] == start:
+                sizes[i] += size
+                if i + 1 < len(starts) and starts[i + 1] == end:
+                    sizes[i] += sizes[i + 1]
+                    del starts[i + 1], sizes[i + 1]
+                return
+            if other == end:
+                starts[i] = start
+                sizes[i] += size
+                if i and starts[i - 1] + sizes[i - 1] == start:
+                    sizes[i - 1] += sizes[i]
+                    del starts[i], sizes[i]
+                return
         i = bisect_left(starts, start)
-        after = i < len(starts) and start + size == starts[i]
-        before = i > 0 and starts[i - 1] + sizes[i - 1] == start
-        if before and after:
-            sizes[i - 1] += size + sizes[i]
-            del starts[i], sizes[i]
-        elif before:
-            sizes[i - 1] += size
-        elif after:
-            starts[i] = start
-            sizes[i] += size
-        else:
-            starts.insert(i, start)
-            sizes.insert(i, size)
+        starts.insert(i, start)
+        sizes.insert(i, size)
 
 
 def allocate(

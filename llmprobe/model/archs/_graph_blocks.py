@@ -44,7 +44,7 @@ def decoder(
         table.buffer = g.run.host
         x = ops.like("add", x, ops.get_rows(table, g.positions()))
     if embedding_norm:
-        x = g.norm(x, "token_embd_norm", kind=norm, host=True)
+        x = g.norm(x, "token_embd_norm", kind=norm, first=True)
     for il in g.layers():
         x = step(g, il, x, norm=norm, **options)
         if il < deepstack:
@@ -180,7 +180,7 @@ def feed_forward(
     routed = g.moe(il, x, **moe)
     if not shared or g.weight(il, "ffn_up_shexp.weight") is None:
         return routed
-    extra = g.ffn(il, x, shared_activation, suffix="_shexp")
+    extra = g.ffn(il, x, shared_activation, suffix="_shexp", scaled=shared == "sigmoid")
     if shared == "gated":
         gate = g.mm(il, "ffn_gate_inp_shexp", x)
         extra = ops.like("mul", extra, ops.like("div", ops.unary("silu", gate), gate))

@@ -168,11 +168,14 @@ class Builder:
         """Return the product with a layer's matrix."""
         return ops.mul_mat(self.need(il, f"{name}.weight"), x)
 
-    def biased(self, il: int, name: str, x: Node) -> Node:
-        """Return the product with a layer's matrix, and its bias added where it has one."""
+    def biased(self, il: int, name: str, x: Node, *, scaled: bool = False) -> Node:
+        """Return the product with a layer's matrix, plus its bias and times its scale where it has them."""
         x = self.mm(il, name, x)
         bias = self.weight(il, f"{name}.bias")
-        return x if bias is None else ops.like("add", x, bias)
+        if bias is not None:
+            x = ops.like("add", x, bias)
+        scale = self.weight(il, f"{name}.scale") if scaled else None
+        return x if scale is None else ops.like("mul", x, scale)
 
     def norm(
         self,
@@ -182,18 +185,19 @@ class Builder:
         *,
         kind: str = "rms_norm",
         pin: bool = True,
-        host: bool = False,
+        first: bool = False,
     ) -> Node:
         """
         Return the normalized input times its weight, plus its bias where it has one.
 
-        ``pin`` False is for norms that llama.cpp does not tie to their layer, ``host`` for weights of the input.
+        ``pin`` False is for norms that llama.cpp does not tie to their layer. ``first`` is for a norm outside the
+        layers that lies with the first of them.
         """
         weight = self.weight(il, f"{name}.weight") or self.weight(il, name)
         bias = self.weight(il, f"{name}.bias")
         for part in (weight, bias):
-            if host and part is not None:
-                part.buffer = self.run.host
+            if first and part is not None:
+                part.buffer = self.run.places[0]
         node = ops.like(kind, x)
         if weight is None and bias is None:
             return node
@@ -278,7 +282,8 @@ class Builder:
         scale_hidden: bool = False,
     ) -> None:
         """Append the last norm and the logits; both are outputs."""
-        x = self.norm(x, "output_norm", kind=norm)
+        name = "output_norm" if "output_norm.weight" in self.parts.outside else "token_embd_norm"
+        x = self.norm(x, name, kind=norm)
         x.output = True
         if scale_hidden:
             x = ops.like("scale", x)
@@ -516,23 +521,25 @@ class Builder:
 
     # feed-forward
 
-    def ffn(self, il: int, x: Node, activation: str = "swiglu", *, suffix: str = "") -> Node:
+    def ffn(
+        self, il: int, x: Node, activation: str = "swiglu", *, suffix: str = "", scaled: bool = False
+    ) -> Node:
         """
-        Return the feed-forward part. A gate is used where the model has its matrix.
+        Return the feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``.
 
         ``activation`` is the gated operation (``swiglu``, ``geglu``, ``reglu``); without a gate it is taken of the
         halves of ``ffn_up`` where its name ends in ``*``, else it is that of each element.
         """
-        up = self.biased(il, f"ffn_up{suffix}", x)
+        up = self.biased(il, f"ffn_up{suffix}", x, scaled=scaled)
         if self.weight(il, f"ffn_gate{suffix}.weight") is not None:
-            x = ops.glu(activation, self.biased(il, f"ffn_gate{suffix}", x), up)
+            x = ops.glu(activation, self.biased(il, f"ffn_gate{suffix}", x, scaled=scaled), up)
         elif activation.endswith("*"):
             x = ops.glu(activation[:-1], up)
         elif activation == "relu_sqr":
             x = ops.like("sqr", ops.unary("relu", up))
         else:
             x = ops.unary(activation, up)
-        return self.biased(il, f"ffn_down{suffix}", x)
+        return self.biased(il, f"ffn_down{suffix}", x, scaled=scaled)
 
     def moe(
         self,
