@@ -3,9 +3,10 @@ Gemma 1 to 3: tied embeddings; from 2 on norms after each part and sliding windo
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, every_nth_full, sliding_cache
+from llmprobe.model.archs._caches import CacheLayout, attention_cache, sliding_cache
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._windows import sliding_layers
 
 ARCHITECTURES = ("gemma", "gemma2", "gemma3")
 
@@ -15,7 +16,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     Return every tensor of the model. Gemma 1 has no window, Gemma 2 caps its logits, Gemma 3 does neither.
     """
     inventory = Inventory(hparams)
-    slides = "attention.sliding_window" in hparams
+    slides = _window(hparams) > 0
     inventory.embedding()
     for _ in inventory.layers():
         inventory.norm("attn_norm")
@@ -37,10 +38,16 @@ def caches(hparams: Hparams) -> CacheLayout:
     """
     Return the caches: in Gemma 2 every second layer sees the whole context, in Gemma 3 every sixth.
     """
-    if "attention.sliding_window" not in hparams:
+    window = _window(hparams)
+    if not window:
         return attention_cache(hparams)
-    period = Sizes(hparams).number("attention.sliding_window_pattern", 2 if _caps_logits(hparams) else 6)
-    return sliding_cache(hparams, every_nth_full(Sizes(hparams).n_layer, period))
+    slides = sliding_layers(Sizes(hparams), 2 if _caps_logits(hparams) else 6)
+    return sliding_cache(hparams, slides, window)
+
+
+def _window(hparams: Hparams) -> int:
+    """Return the tokens that sliding layers see; the first files of Gemma 2 leave its 4096 out."""
+    return Sizes(hparams).number("attention.sliding_window", 4096 if _caps_logits(hparams) else 0)
 
 
 def _caps_logits(hparams: Hparams) -> bool:

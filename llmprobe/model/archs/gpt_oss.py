@@ -3,9 +3,10 @@ gpt-oss: a mixture of experts with biases everywhere, attention sinks, and a win
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, every_nth_full, sliding_cache
+from llmprobe.model.archs._caches import CacheLayout, sliding_cache
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._windows import sliding_layers
 
 ARCHITECTURES = ("gpt-oss",)
 
@@ -38,4 +39,4 @@ def caches(hparams: Hparams) -> CacheLayout:
     """
     Return the caches: the even layers look back over the window, the odd ones over everything.
     """
-    return sliding_cache(hparams, every_nth_full(Sizes(hparams).n_layer, 2))
+    return sliding_cache(hparams, sliding_layers(Sizes(hparams), 2))

@@ -133,3 +133,26 @@ def test_a_mixture_has_one_tensor_for_all_experts_of_a_layer() -> None:
 
 def _file_of(architecture: str) -> str:
     return str(getattr(archs.get(architecture), "__name__", "")).rpartition(".")[2]
+
+
+def test_the_first_files_of_gemma_2_have_its_window_too() -> None:
+    """
+    Where the metadata leave the window out, capped logits tell that there is one of 4096.
+    """
+    family = archs.get("gemma2")
+    assert family is not None
+    model = models()["gemma2-2b"]
+    hparams = {key: value for key, value in model.hparams.items() if key != "attention.sliding_window"}
+    assert family.caches(hparams) == family.caches(model.hparams)
+
+
+def test_a_pattern_in_the_metadata_goes_before_the_familys() -> None:
+    """
+    Newer files list for each layer whether it slides.
+    """
+    family = archs.get("gemma3")
+    assert family is not None
+    hparams = models()["gemma3-1b"].hparams
+    pattern = [layer == 0 for layer in range(26)]
+    caches = family.caches({**hparams, "attention.sliding_window_pattern": pattern}).kv
+    assert [len(cache.layers) for cache in caches] == [25, 1]
