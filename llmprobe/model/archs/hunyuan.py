@@ -1,5 +1,5 @@
 """
-Hunyuan, dense and mixture of experts: Llama's layer with a norm over each head of queries and keys.
+Hunyuan, dense and mixture of experts, and Maincoder: Llama's layer with a norm over each head of queries and keys.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
@@ -7,7 +7,7 @@ from llmprobe.model.archs._caches import CacheLayout, attention_cache
 from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._parts import expert_matrices, router, shared_expert
 
-ARCHITECTURES = ("hunyuan-dense", "hunyuan-moe")
+ARCHITECTURES = ("hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "maincoder")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

@@ -11,6 +11,7 @@ from llmprobe.model.archs._inventory import Inventory
 from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
 
 ARCHITECTURES = (
+    "baichuan",
     "ernie4_5",
     "exaone",
     "granite",
@@ -18,8 +19,10 @@ ARCHITECTURES = (
     "internlm2",
     "minicpm",
     "mistral3",
+    "refact",
     "smollm3",
     "solar",
+    "xverse",
 )
 
 

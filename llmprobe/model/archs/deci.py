@@ -1,0 +1,45 @@
+"""
+Nemotron Super and Ultra, DeciLM: Llama with attention or feed-forward parts left out of some layers.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._recurrent import attention_layers
+from llmprobe.model.archs._sizes import Sizes
+
+ARCHITECTURES = ("deci",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model; heads without any of K and V mark attention replaced by one matrix.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        heads, kv_heads, n_ff = sizes.heads(layer), sizes.kv_heads(layer), sizes.ff(layer)
+        if heads:
+            inventory.norm("attn_norm")
+        if kv_heads:
+            inventory.qkv()
+            inventory.attn_output()
+        elif heads:
+            inventory.weight("attn_output", sizes.n_embd, sizes.n_embd)
+        if n_ff:
+            inventory.norm("ffn_norm")
+            inventory.ffn()
+    inventory.output()
+    inventory.rope_factors()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context of the layers with heads of K and V.
+    """
+    sizes = Sizes(hparams)
+    return CacheLayout(
+        kv=(KvCache(layers=tuple(kv_layer(sizes, layer) for layer in attention_layers(sizes))),)
+    )

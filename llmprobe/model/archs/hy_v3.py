@@ -1,0 +1,50 @@
+"""
+Hunyuan 3: a mixture of experts beside a shared one, a norm over each head, next-token layers.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import (
+    expert_matrices,
+    is_dense,
+    next_token,
+    query_key_norms,
+    router,
+    shared_expert,
+)
+
+ARCHITECTURES = ("hy_v3",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv()
+        inventory.attn_output()
+        query_key_norms(inventory)
+        inventory.norm("ffn_norm")
+        if is_dense(sizes, layer):
+            inventory.ffn()
+        else:
+            router(inventory)
+            inventory.add("exp_probs_b", sizes.n_expert)
+            expert_matrices(inventory, "down gate up")
+            shared_expert(inventory, "gate up down")
+        if layer not in sizes.trunk:
+            next_token(inventory)
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

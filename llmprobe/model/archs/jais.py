@@ -1,0 +1,32 @@
+"""
+Jais: GPT-2's layer with a gate, positions as a bias on the attention.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, attention_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("jais",)
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm", bias=True)
+        inventory.fused_qkv(bias=True)
+        inventory.attn_output(bias=True)
+        inventory.norm("ffn_norm", bias=True)
+        inventory.ffn("down gate up", bias=True)
+    inventory.output(bias=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return one cache over the whole context.
+    """
+    return attention_cache(hparams)

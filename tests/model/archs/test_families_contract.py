@@ -1,0 +1,88 @@
+"""
+Every architecture that we know lists a whole model from plain sizes, and keeps only what its layers have.
+"""
+
+import pytest
+
+from llmprobe.facts.model import Hparams
+from llmprobe.model import archs
+
+LAYERS = 8
+PLAIN: Hparams = {
+    "block_count": LAYERS,
+    "context_length": 512,
+    "embedding_length": 64,
+    "vocab_size": 320,
+    "feed_forward_length": 128,
+    "attention.head_count": 4,
+    "attention.head_count_kv": 2,
+    "rope.dimension_count": 16,
+}
+EXPERTS: Hparams = {
+    "expert_count": 8,
+    "expert_used_count": 2,
+    "expert_feed_forward_length": 32,
+    "expert_shared_count": 1,
+}
+REST: Hparams = {
+    "attention.sliding_window": 128,
+    "attention.key_length_mla": 24,
+    "attention.value_length_mla": 16,
+    "attention.kv_lora_rank": 32,
+    "attention.q_lora_rank": 48,
+    "attention.indexer.head_count": 2,
+    "attention.indexer.key_length": 16,
+    "ssm.conv_kernel": 4,
+    "ssm.inner_size": 128,
+    "ssm.state_size": 16,
+    "ssm.time_step_rank": 8,
+    "ssm.group_count": 2,
+    "kda.head_dim": 16,
+    "shortconv.l_cache": 3,
+}
+SMALL = PLAIN | EXPERTS | REST
+ARCHITECTURES = sorted(archs.supported())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_small_model_is_listed_whole(architecture: str) -> None:
+    """
+    No name comes twice, every extent is a size, every layer has tensors, and the embedding comes first.
+    """
+    family = archs.get(architecture)
+    assert family is not None
+    tensors = family.tensors(SMALL)
+
+    assert tensors[0].name == "token_embd.weight"
+    assert len({tensor.name for tensor in tensors}) == len(tensors)
+    assert all(extent > 0 for tensor in tensors for extent in tensor.shape)
+    assert {tensor.layer for tensor in tensors} == {None, *range(LAYERS)}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_small_model_keeps_only_what_its_layers_have(architecture: str) -> None:
+    """
+    Caches and states belong to layers of the model, once each, and take something.
+    """
+    layout = archs.caches(architecture, SMALL)
+    for cache in layout.kv:
+        numbers = [layer.layer for layer in cache.layers]
+        assert numbers == sorted(set(numbers) & set(range(LAYERS)))
+        assert all(layer.k > 0 for layer in cache.layers)
+    states = layout.state.layers if layout.state is not None else ()
+    assert all(state.rolling + state.state > 0 for state in states)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_more_layers_never_take_less(architecture: str) -> None:
+    """
+    A model with twice the layers has more parameters.
+    """
+    family = archs.get(architecture)
+    assert family is not None
+    once, twice = (
+        sum(tensor.elements for tensor in family.tensors(SMALL | {"block_count": count}))
+        for count in (LAYERS, 2 * LAYERS)
+    )
+
+    assert twice > once
