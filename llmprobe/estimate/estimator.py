@@ -350,10 +350,13 @@ class Estimator:
         devices = self.devices(quant, workload, placement)
         fits, missing, devices = terms.compare(devices, placement, budgets or {})
         parts = self.parts(quant, workload, placement)
-        exact = sum(device.total_bytes for device in devices)
+        tensor_total = self.tensor_bytes(quant)
+        thumb = None
+        if explain:
+            thumb = rule_of_thumb(self.model, quant, tensor_total, devices, parts.run.ctx_size)
         return Estimate(
             this_machine=this_machine,
-            model=document.model_in_estimate(self.model, quant, self.tensor_bytes(quant)),
+            model=document.model_in_estimate(self.model, quant, tensor_total),
             fits=fits,
             settings=document.settings(
                 parts.run, placement, self.n_layer, self.profile, flash_attn=parts.compute.flash_attn
@@ -362,7 +365,7 @@ class Estimator:
             devices=devices,
             speed=speed or NO_SPEED,
             missing_bytes=missing,
-            rule_of_thumb=rule_of_thumb(self.model, exact) if explain else None,
+            rule_of_thumb=thumb,
             notes=terms.notes(placement),
             warnings=document.warnings(self.model, parts.run),
         )

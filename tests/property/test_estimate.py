@@ -102,6 +102,22 @@ def test_moving_layers_conserves_weights(name: str, gpu_layers: int, n_cpu_moe: 
     assert after - before in (0, rope)
 
 
+@settings(max_examples=20)
+@given(models, workloads, placements, st.integers(0, 65536))
+def test_a_longer_context_never_takes_less_with_everything(
+    name: str, workload: Workload, placement: Placement, more: int
+) -> None:
+    """
+    Compute buffers and overhead included, nothing falls when the context grows.
+
+    For slots and micro-batches that does not hold: the engine's allocator sometimes does better with more.
+    """
+    longer = msgspec.structs.replace(workload, ctx_size=workload.ctx_size + more)
+    totals = ESTIMATORS[name].totals
+    before = sum(totals("Q4_K_M", workload, placement, exact=True).values())
+    assert before <= sum(totals("Q4_K_M", longer, placement, exact=True).values())
+
+
 @settings(max_examples=15)
 @given(models, workloads, placements)
 def test_no_device_holds_less_than_nothing(name: str, workload: Workload, placement: Placement) -> None:
