@@ -19,6 +19,8 @@ def show(page: Page, found: ModelList) -> None:
         page.row(entry.id, _figures(entry), cell=cells)
         if found.query is not None and entry.aliases:
             page.line((", ".join(entry.aliases), "dim"), indent=2, hang=2)
+        if entry.note is not None:
+            page.item("  ", (entry.note, "yellow"), indent=0)
 
 
 def _figures(entry: CatalogEntry) -> tuple[str, ...]:
