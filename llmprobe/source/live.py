@@ -26,7 +26,7 @@ NVML_INIT_TIMEOUT_S = 15.0
 """Without persistence mode the driver sets every GPU up first, about a second each on large servers."""
 
 NVML_TIMEOUT_S = 3.0
-_SLACK_S = 0.5
+_SLACK_S = 1.5
 """What a command or a connection is given beyond its own time limit before it counts as hanging."""
 
 
@@ -99,11 +99,11 @@ class LiveSource(Asking):
             case "nvml":
                 return self._ask_nvml(args)
             case "run":
-                seconds = timeout_s or RUN_TIMEOUT_S
-                return live_commands.run(args, seconds)
+                limit_s = timeout_s or RUN_TIMEOUT_S
+                return self._within(limit_s + _SLACK_S, lambda: live_commands.run(args, limit_s))
             case "get":
-                seconds = timeout_s or GET_TIMEOUT_S
-                return self._within(seconds + _SLACK_S, lambda: live_http.get(args[0], seconds))
+                limit_s = timeout_s or GET_TIMEOUT_S
+                return self._within(limit_s + _SLACK_S, lambda: live_http.get(args[0], limit_s))
             case "read":
                 return self._within(FILE_TIMEOUT_S, lambda: live_files.read(args[0]))
             case "list":

@@ -14,6 +14,7 @@ from llmprobe.source.errors_as_answers import of_os_error, plain_text
 LARGEST_BYTES = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0)
 
 
 def read(path: str) -> Answer:

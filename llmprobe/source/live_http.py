@@ -15,12 +15,13 @@ def get(url: str, timeout_s: float) -> Answer:
     """
     Return the body of a resource, decoded where it is JSON; a port where nobody listens is ``missing``.
 
+    A URL elsewhere, as the environment may name one for an engine, is ``denied``: nothing leaves the machine.
     ``http`` is imported only after somebody took the connection.
-
-    Raises:
-        ValueError: the URL is not one of http on the loopback.
     """
-    host, port, path = _split(url)
+    place = _split(url)
+    if place is None:
+        return Answer(status="denied", detail="only http on a port of the loopback is asked")
+    host, port, path = place
     import errno
     import socket
 
@@ -34,12 +35,12 @@ def get(url: str, timeout_s: float) -> Answer:
         return _fetch(connection, host, port, path)
 
 
-def _split(url: str) -> tuple[str, int, str]:
+def _split(url: str) -> tuple[str, int, str] | None:
     scheme, separator, rest = url.partition("://")
     place, slash, path = rest.partition("/")
     host, colon, port = place.rpartition(":")
     if scheme != "http" or not separator or not colon or host not in _LOOPBACK or not port.isdecimal():
-        raise ValueError(f"only http on a port of the loopback is asked, not {url!r}")
+        return None
     return _LOOPBACK[host], int(port), slash + path or "/"
 
 

@@ -21,6 +21,7 @@ _MISSING = frozenset({3, 6, 12, 13})
 """NOT_SUPPORTED, NOT_FOUND, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND."""
 
 _BY_INDEX = "nvmlDeviceGetHandleByIndex"
+_ADDRESSING_MODE = "nvmlDeviceGetAddressingMode"
 _MIG_BY_INDEX = "nvmlDeviceGetMigDeviceHandleByIndex"
 
 
@@ -101,7 +102,11 @@ class Nvml:
         ask = getattr(library, function, None) or getattr(library, re.sub(r"_v\d$", "", function), None)
         if not callable(ask):
             return Answer(status="missing", code=13, detail="not in this nvidia-ml-py")
-        return _answer(library, ask, args)
+        answer = _answer(library, ask, args)
+        if function == _ADDRESSING_MODE and isinstance(answer.value, int):
+            # The C library fills a struct, of which nvidia-ml-py returns the one field that matters.
+            return Answer(value={"value": answer.value})
+        return answer
 
 
 def plain(value: Any) -> Any:
@@ -116,7 +121,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(getattr(type(value), "_fields_", None), list | tuple):
         return {field[0]: plain(getattr(value, field[0])) for field in type(value)._fields_}
-    if hasattr(value, "contents"):
+    if hasattr(type(value), "contents"):
         return True
     if hasattr(value, "value"):
         return plain(value.value)

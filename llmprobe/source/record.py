@@ -46,7 +46,7 @@ class Recorder(Asking):
             answers = dict(self._answers)
         system = self.platform.system
         covers = [area for area, home in (("sysctl", "darwin"), ("registry", "win32")) if system != home]
-        covers += [f"{area}" for area in ("nvml",) if _is_missing(answers, ("nvml", "nvmlInit", ""))]
+        covers += ["nvml"] if _is_missing(answers, ("nvml", "nvmlInit", "")) else []
         covers += [root for root in _ABSENT_ROOTS if _is_missing(answers, ("list", root))]
         return Recording(platform=self.platform, covers=tuple(sorted(covers)), answers=answers)
 
