@@ -20,7 +20,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._graph_run import Parts, Run
-from llmprobe.model.archs._graphs import graph_of
+from llmprobe.model.archs._graphs import graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
 
 _PIPELINE_COPIES = 4
@@ -127,7 +127,13 @@ def _parts_of(request: ComputeRequest) -> Parts:
     if parts is None or parts.tensors is not request.tensors:
         module = archs.get(request.architecture)
         assert module is not None
-        parts = Parts(request.architecture, request.hparams, request.tensors, module.caches(request.hparams))
+        parts = Parts(
+            request.architecture,
+            request.hparams,
+            request.tensors,
+            module.caches(request.hparams),
+            variant_of(request.architecture),
+        )
         _parts[id(request.tensors)] = parts
         if len(_parts) > 64:
             _, old = _parts.popitem(last=False)

@@ -554,12 +554,14 @@ class Builder:
         weigh_first: bool = False,
         used: int = 0,
         precise: bool = False,
+        expert_scales: bool = False,
     ) -> Node:
         """
         Return the weighted sum of the experts that a router chooses for each token.
 
         ``gating`` is ``softmax``, ``sigmoid`` or ``softmax after`` (of the chosen only); ``scale`` multiplies the
-        weights by a constant; ``weigh_first`` applies them before the experts.
+        weights by a constant; ``weigh_first`` applies them before the experts. ``expert_scales`` are factors of each
+        expert's result, where the model has them.
         """
         graph, sizes = self.graph, self.sizes
         width, tokens = x.ne[0], x.ne[1]
@@ -600,7 +602,7 @@ class Builder:
         if weigh_first:
             x = ops.like("mul", ops.make("repeat", F32, (width, used, tokens, 1), x), weights)
         x = self._experts(il, x, chosen, activation)
-        x = self._expert(il, "ffn_down_exps", x, chosen)
+        x = self._expert(il, "ffn_down_exps", x, chosen, scaled=expert_scales)
         if precise:
             x.tag = "f32 source"
         if not weigh_first:
@@ -615,8 +617,14 @@ class Builder:
             graph.expand(total)
         return ops.cont(total) if used == 1 else total
 
-    def _expert(self, il: int, name: str, x: Node, chosen: Node) -> Node:
+    def _expert(self, il: int, name: str, x: Node, chosen: Node, *, scaled: bool = False) -> Node:
+        tokens = x.ne[2]
         x = ops.mul_mat_id(self.need(il, f"{name}.weight"), x, chosen)
+        scale = self.weight(il, f"{name}.scale") if scaled else None
+        if scale is not None:
+            count = scale.ne[0]
+            each = ops.make("repeat", F32, (1, count, tokens, 1), ops.reshape(scale, 1, count, 1))
+            x = ops.like("mul", x, ops.get_rows(each, chosen))
         bias = self.weight(il, f"{name}.bias")
         return x if bias is None else ops.like("add_id", x, bias, chosen)
 

@@ -2,7 +2,7 @@
 What a graph is built for: the batch, the caches, where the layers lie; and the weights as the graph sees them.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import msgspec
 
@@ -51,11 +51,17 @@ class Parts:
     """
 
     def __init__(
-        self, architecture: str, hparams: Hparams, tensors: tuple[Tensor, ...], layout: CacheLayout
+        self,
+        architecture: str,
+        hparams: Hparams,
+        tensors: tuple[Tensor, ...],
+        layout: CacheLayout,
+        variant: Callable[["Parts", int], Hashable] | None = None,
     ) -> None:
         self.architecture = architecture
         self.hparams = hparams
         self.tensors = tensors
+        self.variant = variant
         self.layout = layout
         self.sizes = Sizes(hparams)
         self.outside: dict[str, Weight] = {}
@@ -90,4 +96,5 @@ class Parts:
             (name, ne, kind.name if typed or "exps" in name or "shexp" in name else "")
             for name, (kind, ne, _) in self.layers[layer].items()
         )
-        return hash((widths, weights))
+        told = self.variant(self, layer) if self.variant is not None else None
+        return hash((widths, weights, told))

@@ -2,7 +2,7 @@
 Graphs of models whose feed-forward parts are dense, by architecture. Sources: llama.cpp b11549, src/models/.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from llmprobe.model import graph as ops
@@ -14,6 +14,7 @@ from llmprobe.model.archs._graph_blocks import (
     scaled_routing,
 )
 from llmprobe.model.archs._graph_builder import Builder
+from llmprobe.model.archs._graph_run import Parts
 from llmprobe.model.graph import Node
 
 
@@ -207,3 +208,21 @@ GRAPHS: dict[str, Callable[[Builder], None]] = {
     "arcee": partial(decoder, factors=True, activation="relu_sqr"),
 }
 """Each architecture's function."""
+
+
+def _deepstack(parts: Parts, il: int) -> Hashable:
+    return il < int(parts.hparams.get("n_deepstack_layers") or 0)
+
+
+def _rope_pattern(parts: Parts, il: int) -> Hashable:
+    pattern = parts.hparams.get("rope.pattern")
+    return bool(pattern[il]) if isinstance(pattern, list | tuple) else True
+
+
+VARIANTS: dict[str, Callable[[Parts, int], Hashable]] = {
+    "qwen3vl": _deepstack,
+    "qwen3vlmoe": _deepstack,
+    "granite_swa": _rope_pattern,
+    "smollm3": lambda _, il: (il + 1) % 4 == 0,
+}
+"""What tells two layers apart that have the same tensors and caches."""
