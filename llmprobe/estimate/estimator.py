@@ -29,7 +29,7 @@ from llmprobe.facts.plan import (
     Workload,
 )
 from llmprobe.model import archs
-from llmprobe.model.archs import CacheLayout
+from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import assign, file_type, tensor_bytes, typed
 
 NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
@@ -58,7 +58,7 @@ class Estimator:
     def __init__(self, model: ModelSpec, profile: Profile | None = None) -> None:
         self.model = model
         self.profile = profile
-        self.n_layer = int(model.hparams["block_count"])
+        self.n_layer = Sizes(model.hparams).n_layer
         self.total_layers = self.n_layer + 1
         # The number for --n-cpu-moe that keeps the experts of every layer on the host.
         self.moe_layers = 1 + max(
@@ -68,7 +68,9 @@ class Estimator:
         self.expert_count = int(model.hparams.get("expert_count") or 0)
         self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
         self.layout = self._layout()
-        self.n_vocab = next((t.shape[1] for t in model.tensors if t.name == "token_embd.weight"), 0)
+        rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
+        # An embedding may have rows for images that are never written, so the output matrix is asked first.
+        self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._tables: dict[str, WeightTable] = {}
         self._spans: dict[Placement, tuple[Span, ...]] = {}

@@ -57,7 +57,8 @@ def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tu
             sizes[layer.layer] = _rows(run.cache_type_k, layer.k, count * run.streams, backend)
             if v:
                 sizes[layer.layer] += _rows(run.cache_type_v, v, count * run.streams, backend)
-        parts.append(_part(cache.name or "KV cache", count, len(cache.layers), sizes))
+        name = f"{cache.name} cache" if cache.name else "KV cache"
+        parts.append(_part(name, count, len(cache.layers), sizes))
     if layout.state is not None:
         sizes = [0] * n_layer
         for state in layout.state.layers:

@@ -30,12 +30,14 @@ from typing import Protocol, cast
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
+from llmprobe.model.archs._sizes import Sizes
 
 __all__ = [
     "Architecture",
     "CacheLayout",
     "KvCache",
     "KvLayer",
+    "Sizes",
     "State",
     "StateLayer",
     "caches",

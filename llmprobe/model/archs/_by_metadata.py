@@ -61,7 +61,7 @@ def _attention(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
         KvCache(
             layers=tuple(kv_layer(sizes, layer, slides=True) for layer in layers if pattern[layer]),
             window=window,
-            name="sliding",
+            name="sliding-window",
         ),
     )
 

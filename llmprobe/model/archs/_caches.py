@@ -89,7 +89,7 @@ def sliding_cache(hparams: Hparams, slides: tuple[bool, ...], window: int | None
     extent = sizes.number("attention.sliding_window", 0) if window is None else window
     full = tuple(kv_layer(sizes, layer) for layer in sizes.trunk if not slides[layer])
     near = tuple(kv_layer(sizes, layer, slides=True) for layer in sizes.trunk if slides[layer])
-    return CacheLayout(kv=(KvCache(layers=full), KvCache(layers=near, window=extent, name="sliding")))
+    return CacheLayout(kv=(KvCache(layers=full), KvCache(layers=near, window=extent, name="sliding-window")))
 
 
 def every_nth_full(n_layer: int, period: int, *, first: bool = False) -> tuple[bool, ...]:
