@@ -73,7 +73,9 @@ def _indexers(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
         return ()
     if isinstance(types, list | tuple):
         layers = tuple(layer for layer in layers if types[layer])
-    keys = (_keys_only(layer, width) for layer in layers)
+    # Without a latent llama.cpp keeps a head of V beside the indexer's keys, though nothing reads it.
+    value = 0 if is_latent(sizes.hparams) else sizes.head_v()
+    keys = (KvLayer(layer=layer, k=width, v=value, head_k=width, head_v=value) for layer in layers)
     return (KvCache(layers=tuple(keys), name="indexer"),)
 
 

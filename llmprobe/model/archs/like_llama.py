@@ -17,6 +17,7 @@ ARCHITECTURES = (
     "granite",
     "granitemoe",
     "internlm2",
+    "llama-embed",
     "minicpm",
     "mistral3",
     "refact",

@@ -1,0 +1,33 @@
+"""
+EuroBERT: Llama's layer in an encoder.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("eurobert",)
+ENCODER = True
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for _ in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.qkv()
+        inventory.attn_output()
+        inventory.norm("ffn_norm")
+        inventory.ffn("gate up down")
+    inventory.output(always_tied=True)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: an encoder sees the whole text at once.
+    """
+    return no_cache(hparams)

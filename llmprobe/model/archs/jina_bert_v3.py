@@ -1,0 +1,34 @@
+"""
+Jina embeddings 3: BERT with rotary positions and fused queries, keys and values.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._encoder import encoder_embedding, token_types
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("jina-bert-v3",)
+ENCODER = True
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    encoder_embedding(inventory)
+    for _ in inventory.layers():
+        inventory.fused_qkv(bias=True)
+        inventory.attn_output(bias=True)
+        inventory.norm("attn_output_norm", bias=True)
+        inventory.ffn("up down", bias=True)
+        inventory.norm("layer_output_norm", bias=True)
+    token_types(inventory)
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: an encoder sees the whole text at once.
+    """
+    return no_cache(hparams)

@@ -1,0 +1,41 @@
+"""
+Muse Glimmer: gated attention, norms before and after each part, windows on three of four layers.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import query_key_norms
+from llmprobe.model.archs._windows import windowed_cache
+
+ARCHITECTURES = ("muse-glimmer",)
+
+PERIOD = 4
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.norm("post_attention_norm")
+        inventory.qkv()
+        inventory.attn_output()
+        query_key_norms(inventory)
+        inventory.weight("attn_gate", sizes.n_embd, sizes.heads(layer) * sizes.head_k())
+        inventory.norm("ffn_norm")
+        inventory.norm("post_ffw_norm")
+        inventory.ffn()
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return two caches: every fourth layer sees the whole context, the others a window.
+    """
+    return windowed_cache(hparams, PERIOD)

@@ -1,0 +1,34 @@
+"""
+NeoBERT: an encoder with rotary positions, gate and up in one matrix.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout, no_cache
+from llmprobe.model.archs._inventory import Inventory
+
+ARCHITECTURES = ("neo-bert",)
+ENCODER = True
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.fused_qkv()
+        inventory.attn_output()
+        inventory.norm("ffn_norm")
+        inventory.ffn("up", width=2 * inventory.sizes.ff(layer))
+        inventory.ffn("down")
+    inventory.norm("enc.output_norm")
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return no cache: an encoder sees the whole text at once.
+    """
+    return no_cache(hparams)

@@ -1,0 +1,41 @@
+"""
+PLaMo 3: fused matrices, norms before and after each part, windows on seven of eight layers.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._caches import CacheLayout
+from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._parts import query_key_norms
+from llmprobe.model.archs._windows import windowed_cache
+
+ARCHITECTURES = ("plamo3",)
+
+PERIOD = 8
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Return every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    for layer in inventory.layers():
+        inventory.norm("attn_norm")
+        inventory.fused_qkv()
+        query_key_norms(inventory)
+        inventory.attn_output()
+        inventory.add("post_attention_norm", sizes.n_embd)
+        inventory.norm("ffn_norm")
+        inventory.add("post_ffw_norm", sizes.n_embd)
+        inventory.ffn("up", width=2 * sizes.ff(layer))
+        inventory.ffn("down")
+    inventory.output()
+    return inventory.done()
+
+
+def caches(hparams: Hparams) -> CacheLayout:
+    """
+    Return two caches where there is a window, which every eighth layer does not have.
+    """
+    return windowed_cache(hparams, PERIOD)
