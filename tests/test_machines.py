@@ -16,6 +16,7 @@ import pytest
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.wire import encode
 from llmprobe.machine.snapshot import collect
+from llmprobe.source.redact import redact
 from llmprobe.source.replay import Replay
 from tests.machine_fixtures import FOLDER, MACHINES, recording_of, replayed, truth_of
 
@@ -87,6 +88,40 @@ def test_golden_decodes(machine: str) -> None:
     golden = (FOLDER / machine / "snapshot.json").read_bytes()
 
     assert not msgspec.json.decode(golden, type=Snapshot).this_machine
+
+
+@every_machine
+def test_redaction_changes_names_only(machine: str) -> None:
+    """A machine whose owner has a troublesome name is the same machine after redaction, but for names."""
+    recording = recording_of(machine)
+    owner = {"user": ("max", "energy", "serial"), "host": ("linux", "gpu-box")}
+    redacted = collect(Replay(redact(recording, owner), strict=True))
+
+    assert without_names(msgspec.to_builtins(redacted)) == without_names(
+        msgspec.to_builtins(replayed(machine))
+    )
+
+
+def without_names(value: Any) -> Any:
+    """
+    Return data without what may hold a name: identities, evidence, and sentences.
+    """
+    if isinstance(value, dict):
+        names = (
+            "uuid",
+            "parent_uuid",
+            "evidence",
+            "detail",
+            "title",
+            "remedy",
+            "observations",
+            "held_by",
+            "why_not",
+        )
+        return {key: without_names(item) for key, item in value.items() if key not in names}
+    if isinstance(value, list | tuple):
+        return [without_names(item) for item in value]
+    return value
 
 
 def found(value: Any, path: str) -> Any:

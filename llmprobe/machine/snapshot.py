@@ -1,8 +1,8 @@
 """
 A machine at one moment: every probe asked, each under a deadline, and their findings put together.
 
-A probe that raises is reported as ``crashed`` and the others go on: it is the only place where an exception of any
-kind is caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
+A probe that raises is reported as ``crashed`` and the others go on, and so are the rules: only here is an
+exception of any kind caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
 ``probe(source)``, and ``DEADLINE_S`` where what it asks may take longer than others.
 """
 
@@ -107,7 +107,7 @@ def collect(
         sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
         observations=tuple(observation for probed in found for observation in probed.observations),
     )
-    return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
+    return _diagnosed(snapshot)
 
 
 def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> Snapshot:
@@ -161,12 +161,25 @@ def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool
         outcome.late = not outcome.done
 
 
+def _diagnosed(snapshot: Snapshot) -> Snapshot:
+    """
+    Return the snapshot with its findings. A rule with a bug costs the findings, not the machine.
+    """
+    try:
+        return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
+    except Exception as error:  # noqa: BLE001 - reported as what it is
+        crash = SourceReport(name="rules", status="crashed", detail=_where(error))
+        return msgspec.structs.replace(snapshot, sources=(*snapshot.sources, crash))
+
+
 def _run(source: Source, outcome: _Outcome) -> None:
     started = time.perf_counter()
     try:
         outcome.value = outcome.task(source)
+        if isinstance(outcome.value, Probed):
+            merge.check(source.platform, outcome.value)
     except BaseException as error:  # noqa: BLE001 - one crashed probe must not hide the others; reported, or raised
-        outcome.error = error
+        outcome.error, outcome.value = error, None
     outcome.duration_ms = round((time.perf_counter() - started) * 1000, 3)
     outcome.done = True
 

@@ -71,6 +71,41 @@ def test_a_probe_that_raises_hides_no_other(with_probes: Callable[..., None], th
     assert seen.pool("ram") is not None
 
 
+def test_a_probe_that_invents_a_field_hides_no_other(with_probes: Callable[..., None]) -> None:
+    """What no snapshot can be made of is a bug of the probe that gave it."""
+
+    def invent(source: Source) -> Probed:
+        return Probed(cpu={"colour": "red"})
+
+    with_probes(Probe("invents", EVERYWHERE, invent), Probe("memory", EVERYWHERE, found))
+    seen = collect(Live())
+
+    assert [(report.name, report.status) for report in seen.sources] == [
+        ("invents", "crashed"),
+        ("memory", "ok"),
+    ]
+    assert seen.pool("ram") is not None
+
+
+def test_a_rule_that_raises_costs_the_findings_only(
+    with_probes: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine is still told when a diagnosis has a bug, and the bug is not hidden."""
+
+    def fail(seen: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("llmprobe.machine.rules.check", fail)
+    with_probes(Probe("memory", EVERYWHERE, found))
+    seen = collect(Live())
+
+    assert [(report.name, report.status) for report in seen.sources] == [
+        ("memory", "ok"),
+        ("rules", "crashed"),
+    ]
+    assert seen.pool("ram") is not None
+
+
 @pytest.mark.parametrize("threads", [True, False])
 def test_what_was_not_recorded_reaches_the_test(with_probes: Callable[..., None], threads: bool) -> None:
     """A strict replay's refusal is not taken for a crash of a probe."""
