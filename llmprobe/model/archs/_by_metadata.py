@@ -52,9 +52,9 @@ def _attention(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
     if is_latent(sizes.hparams):
         width = sizes.head_k()
         return (KvCache(layers=tuple(_keys_only(layer, width) for layer in layers)),)
-    pattern = sizes.hparams.get("attention.sliding_window_pattern")
+    pattern = sizes.flags("attention.sliding_window_pattern")
     window = sizes.number("attention.sliding_window", 0)
-    if not window or not isinstance(pattern, list | tuple):
+    if not window or pattern is None:
         return (KvCache(layers=tuple(kv_layer(sizes, layer) for layer in layers)),)
     return (
         KvCache(layers=tuple(kv_layer(sizes, layer) for layer in layers if not pattern[layer])),
@@ -68,11 +68,11 @@ def _attention(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
 
 def _indexers(sizes: Sizes, layers: tuple[int, ...]) -> tuple[KvCache, ...]:
     width = sizes.number("attention.indexer.key_length", 0)
-    types = sizes.hparams.get("attention.indexer.types")
+    chooses = sizes.flags("attention.indexer.types")
     if not width or not layers:
         return ()
-    if isinstance(types, list | tuple):
-        layers = tuple(layer for layer in layers if types[layer])
+    if chooses is not None:
+        layers = tuple(layer for layer in layers if chooses[layer])
     # Without a latent llama.cpp keeps a head of V beside the indexer's keys, though nothing reads it.
     value = 0 if is_latent(sizes.hparams) else sizes.head_v()
     keys = (KvLayer(layer=layer, k=width, v=value, head_k=width, head_v=value) for layer in layers)

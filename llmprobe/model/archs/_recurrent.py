@@ -76,8 +76,8 @@ def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
     """
     Return the layers without attention: a list in the metadata says it, else every ``interval``-th has some.
     """
-    told = sizes.hparams.get("attention.recurrent_layers")
-    if isinstance(told, list | tuple):
+    told = sizes.flags("attention.recurrent_layers")
+    if told is not None:
         return tuple(layer for layer in sizes.trunk if told[layer])
     period = sizes.number("full_attention_interval", interval)
     return tuple(layer for layer in sizes.trunk if (layer + 1) % period)

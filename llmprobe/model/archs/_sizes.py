@@ -65,6 +65,13 @@ class Sizes:
         value = self.hparams.get(key)
         return default if value is None else _of_layer(value, layer)
 
+    def flags(self, key: str) -> tuple[bool, ...] | None:
+        """Return a list with one yes or no per layer, None where the metadata has none."""
+        value = self.hparams.get(key)
+        if not isinstance(value, list | tuple):
+            return None
+        return tuple(bool(_of_layer(value, layer)) for layer in self.layers)
+
     def head_k(self, *, slides: bool = False) -> int:
         """Return the values of one K head; sliding layers may have their own size."""
         return self.number("attention.key_length_swa", self._key) if slides else self._key
@@ -75,8 +82,12 @@ class Sizes:
 
 
 def _of_layer(value: Any, layer: int) -> int:
-    return int(value[layer]) if isinstance(value, list | tuple) else int(value)
+    if not isinstance(value, list | tuple):
+        return int(value)
+    if layer >= len(value):
+        raise ModelError(f"the model's metadata lists {len(value)} layers where it needs more")
+    return int(value[layer])
 
 
 def _largest(value: Any) -> int:
-    return max(value) if isinstance(value, list | tuple) else int(value)
+    return max(value, default=0) if isinstance(value, list | tuple) else int(value)

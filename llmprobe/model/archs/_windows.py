@@ -17,9 +17,9 @@ def sliding_layers(sizes: Sizes, period: int, *, first: bool = False) -> tuple[b
 
     The period in the metadata goes before the family's ``period``; next-token layers never slide.
     """
-    told = sizes.hparams.get(KEY)
-    if isinstance(told, list | tuple):
-        return tuple(bool(slides) for slides in told)
+    told = sizes.flags(KEY)
+    if told is not None:
+        return told
     trunk = every_nth_full(len(sizes.trunk), sizes.number(KEY, period), first=first)
     return trunk + (False,) * (sizes.n_layer - len(trunk))
 

@@ -4,6 +4,7 @@ Every architecture that we know lists a whole model from plain sizes, and keeps 
 
 import pytest
 
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
 from llmprobe.model import archs
 
@@ -86,3 +87,12 @@ def test_more_layers_never_take_less(architecture: str) -> None:
     )
 
     assert twice > once
+
+
+@pytest.mark.parametrize("key", ["attention.head_count_kv", "attention.sliding_window_pattern"])
+def test_a_list_that_ends_before_the_layers_do_is_an_error_of_the_model(key: str) -> None:
+    """
+    It is said as what it is, not as an index that is out of range.
+    """
+    with pytest.raises(ModelError, match="lists 2 layers"):
+        archs.caches("gemma4", SMALL | {key: [1, 1]})
