@@ -115,7 +115,7 @@ def _fitting(
             if isinstance(result, Placed):
                 fits = True
                 whole = whole or result.placement.gpu_layers == estimator.total_layers
-                yield _candidate(estimator, site, wishes, quant, workload, result)
+                yield weigh(estimator, site, wishes, quant, workload, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
         if fits and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
@@ -150,9 +150,12 @@ def _longest(
     return sized(low)
 
 
-def _candidate(
+def weigh(
     estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
 ) -> Candidate:
+    """
+    Return a placed configuration with its speed, its loss and what it is worth.
+    """
     read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
     speed = generation_speed(read, moe=estimator.is_moe, quant=quant)
     loss = quality(

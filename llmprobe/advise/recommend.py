@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from llmprobe.advise.balance import utility
-from llmprobe.advise.candidates import Candidate, find
+from llmprobe.advise.candidates import Candidate, find, weigh
 from llmprobe.advise.nearest import nearest
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import loss, reasons
+from llmprobe.advise.search import Placed, refine
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
@@ -65,9 +66,12 @@ def recommend(
     notes.extend(site.notes)
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
     wanted = _constrained(candidates, wishes, model.parameters, rejected)
-    shown = _shown(wanted, wishes)
+    shown = _refined(estimator, site, wishes, _shown(wanted, wishes))
+    ranked = [one for _, one in shown] + [
+        one for one in wanted if all(one.quant != s.quant for _, s in shown)
+    ]
     choices = tuple(
-        _choice(estimator, site, label, candidate, wanted, commands, model) for label, candidate in shown
+        _choice(estimator, site, label, candidate, ranked, commands, model) for label, candidate in shown
     )
     if wanted and any(not one.speed.generation_tokens_per_s for _, one in shown):
         notes.append(
@@ -187,6 +191,20 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
         if all(candidate.quant != other.quant for _, other in shown):
             add("alternative", candidate)
     return shown
+
+
+def _refined(
+    estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
+) -> list[tuple[str, Candidate]]:
+    """
+    Return what is shown placed by exact figures; one that then fits nowhere is left out.
+    """
+    result = []
+    for label, one in shown:
+        exact = refine(estimator, one.quant, one.workload, one.placed, site)
+        if isinstance(exact, Placed):
+            result.append((label, weigh(estimator, site, wishes, one.quant, one.workload, exact)))
+    return result
 
 
 def _choice(

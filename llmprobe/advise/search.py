@@ -15,6 +15,7 @@ from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.plan import Device, Placement, Workload
 
 _SPLIT_ROUNDS = 24
+_STEPS_BACK = 3
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +73,41 @@ def place(
     return everything if layers is None else attempt(layers, 0)
 
 
+def refine(
+    estimator: Estimator, quant: str, workload: Workload, placed: Placed, site: Site
+) -> Placed | Misfit:
+    """
+    Return the best neighbour of a placement by exact compute buffers, which the search takes from a few graphs.
+
+    The search errs by less than a layer, so the next step up and the steps down are all that can be better or needed.
+    """
+    placement = placed.placement
+    layers, experts = placement.gpu_layers or 0, placement.n_cpu_moe
+
+    def exact(step: int) -> Placed | Misfit:
+        by_experts = layers == estimator.total_layers and experts > 0
+        return _attempt(
+            estimator,
+            quant,
+            workload,
+            placement.devices,
+            site,
+            layers if by_experts else layers + step,
+            experts - step if by_experts else experts,
+            exact=True,
+        )
+
+    whole = not placement.devices or (layers == estimator.total_layers and not experts)
+    if not whole and isinstance(better := exact(1), Placed):
+        return better
+    found = exact(0)
+    for step in range(1, min(_STEPS_BACK, layers) + 1):
+        if isinstance(found, Placed) or not placement.devices:
+            break
+        found = exact(-step)
+    return found
+
+
 def _attempt(
     estimator: Estimator,
     quant: str,
@@ -80,6 +116,8 @@ def _attempt(
     site: Site,
     gpu_layers: int,
     n_cpu_moe: int,
+    *,
+    exact: bool = False,
 ) -> Placed | Misfit:
     def evaluate(counts: tuple[int, ...]) -> tuple[Placement, dict[str, int]]:
         placement = Placement(
@@ -89,7 +127,7 @@ def _attempt(
             split_mode="layer",
             tensor_split=tuple(float(count) for count in counts) if len(devices) > 1 else (),
         )
-        return placement, estimator.totals(quant, workload, placement)
+        return placement, estimator.totals(quant, workload, placement, exact=exact)
 
     if len(devices) > 1 and gpu_layers:
         capacities = {device.id: site.capacities[device.id] or 0 for device in devices}
