@@ -85,6 +85,7 @@ class Tables:
             kv_offload=get(record, "offload_kqv"),
             op_offload=get(record, "op_offload"),
             repack=get(record, "use_extra_bufts"),
+            embeddings=bool(record.get("embeddings")),
             split_mode="layer" if get(record, "split_mode") else "none",
         )
 
@@ -176,7 +177,7 @@ def run(args: argparse.Namespace) -> None:
             continue
         if args.model and record["model"] not in args.model:
             continue
-        if record.get("mtp_ctx") or record.get("load_mtp") or record.get("embeddings"):
+        if record.get("mtp_ctx"):
             continue
         if graph_of(architecture) is None:
             continue
@@ -192,7 +193,10 @@ def run(args: argparse.Namespace) -> None:
             and record["graph"][1].split(" ")[0] == str(answer.splits)
         )
         rows[architecture].append((equal, near(answer, expected, 0.01, NEAR_BYTES), counts, worst))
-        if not (near(answer, expected, 0.01, NEAR_BYTES) if args.near else equal and counts) and missed < args.misses:
+        if (
+            not (near(answer, expected, 0.01, NEAR_BYTES) if args.near else equal and counts)
+            and missed < args.misses
+        ):
             missed += 1
             settings = {k: v for k, v in record.items() if k not in ("buffers", "kv", "output")}
             print(settings)

@@ -38,7 +38,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     then for the output layer, the device that holds its weights (``host``, ``gpu0``, …), without regard to
     ``n_cpu_moe``, which keeps the experts of the first layers on the host.
     ``devices`` are the GPUs in use, in order; none is a run on the CPU alone.
-    ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
+    ``embeddings`` asks for pooled embeddings, as ``--embeddings`` does. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
     """
 
     architecture: str
@@ -63,6 +63,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     op_offload: bool = True
     repack: bool = True
     split_mode: Literal["none", "layer"] = "layer"
+    embeddings: bool = False
     old_masks: bool = False
 
 
@@ -199,7 +200,8 @@ def _run(
     request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
 ) -> Run:
     sequences = request.parallel
-    batch = min(request.ctx_size, request.batch_size)
+    causal = request.hparams.get("attention.causal") is not False
+    batch = min(request.ctx_size, request.batch_size) if causal else request.batch_size
     rows = min(request.ctx_size, batch, request.ubatch_size)
     outputs = tokens or min(rows, request.outputs_max or batch)
     asked = tokens or rows
@@ -234,6 +236,7 @@ def _run(
         cache_on_device=request.kv_offload,
         held=held,
         pinned=held and (host not in places or asked < _SMALL_BATCH),
+        embeddings=request.embeddings,
         old_masks=request.old_masks,
     )
 

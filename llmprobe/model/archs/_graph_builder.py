@@ -46,6 +46,7 @@ class Builder:
         self.graph = Graph()
         self.tokens = run.tokens
         self.fused: list[tuple[Node, int]] = []
+        self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
         self._weights: dict[tuple[int, str], Node] = {}
         self._copies: dict[tuple[str, int], Node] = {}
@@ -295,6 +296,21 @@ class Builder:
         x.output = True
         self.graph.expand(x)
 
+    def finish_hidden(self, x: Node) -> None:
+        """Append the hidden states as output, and the pooled ones where embeddings are asked for."""
+        x.output = True
+        self.graph.expand(x)
+        if not self.run.embeddings:
+            return
+        pooling = self.sizes.number("pooling_type", 0)
+        if pooling == 1:
+            means = self.input("means", F32, self.tokens, self.run.sequences)
+            x = ops.mul_mat(ops.cont(ops.transpose(x)), means)
+        elif pooling:
+            x = ops.get_rows(x, self.input("rows", I32, self.run.sequences))
+        x.output = True
+        self.graph.expand(x)
+
     def logits(self, x: Node) -> Node:
         """Return the scores of all words; a tied model has a second copy of the embedding for it."""
         matrix = self.weight(-1, "output.weight")
@@ -377,13 +393,22 @@ class Builder:
         cap: bool = False,
         alibi: bool = False,
         cache: int | None = None,
+        window: bool = False,
     ) -> Node:
         """
         Return the attention over a layer's cache after its keys and values were written there.
 
-        ``cache`` names the layer whose cache is read where it is not the layer's own.
+        ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache sees
+        the batch, through a mask of its own where there is a ``window``.
         """
         graph, run = self.graph, self.run
+        if not self.parts.layout.kv and k is not None and v is not None:
+            for part in (q, k, v):
+                graph.expand(part)
+            kind = F16 if run.flash else F32
+            mask = self.input(f"mask {window}", kind, run.tokens, run.tokens, 1, 1)
+            x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi)
+            return self.biased(il, output, x) if output else x
         k_cache, v_cache, layer, number = self._cache(il if cache is None else cache)
         assert v_cache is not None
         inputs = self._cache_inputs(number)
@@ -398,12 +423,12 @@ class Builder:
             if part is not None:
                 graph.expand(part)
         if k is not None:
-            graph.expand(self._store(k_cache, k, inputs.k_ids))
+            graph.expand(self.store(k_cache, k, inputs.k_ids))
         if v is not None:
             if run.transposed:
                 graph.expand(self._store_transposed(v_cache, v, inputs.v_ids))
             else:
-                graph.expand(self._store(v_cache, v, inputs.v_ids))
+                graph.expand(self.store(v_cache, v, inputs.v_ids))
         cells = run.cells[number]
         heads = layer.k // layer.head_k
         row_k = k_cache.nb[1]
@@ -431,19 +456,33 @@ class Builder:
             x = self._rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x
 
-    def latent_attention(self, il: int, q: Node, k: Node, v: Node, v_mla: Node) -> Node:
-        """Return the attention over a latent: V is the first part of K, unfolded by a matrix afterwards."""
+    def latent_attention(
+        self,
+        il: int,
+        q: Node,
+        k: Node,
+        v: Node,
+        v_mla: Node,
+        *,
+        narrow: Callable[[Node], Node] | None = None,
+    ) -> Node:
+        """
+        Return the attention over a latent: V is the first part of K, unfolded by a matrix afterwards.
+
+        ``narrow`` makes a mask of its own from that of the cache.
+        """
         graph, run = self.graph, self.run
         cache, _, layer, number = self._cache(il)
         inputs = self._cache_inputs(number)
         for part in (q, v, k):
             graph.expand(part)
-        graph.expand(self._store(cache, k, inputs.k_ids))
+        graph.expand(self.store(cache, k, inputs.k_ids))
+        mask = inputs.mask if narrow is None else narrow(inputs.mask)
         cells, row = run.cells[number], cache.nb[1]
         shape = (layer.head_k, layer.k // layer.head_k, cells, run.streams)
         keys = ops.view(cache, shape, (ops.row_size(run.kind_k, layer.head_k), row, row * cells))
         values = ops.view(keys, (v.ne[0], *shape[1:]), keys.nb[1:])
-        x = self.mha(il, q, keys, values, inputs.mask, v_mla=v_mla)
+        x = self.mha(il, q, keys, values, mask, v_mla=v_mla)
         return self.biased(il, "attn_output", x)
 
     def mha(
@@ -502,7 +541,8 @@ class Builder:
         flat = ops.reshape(x, size, rows) if x.contiguous() else ops.cont(x, size, rows)
         return ops.reshape(ops.mul_mat(rotation, flat), *x.ne)
 
-    def _store(self, cache: Node, x: Node, ids: Node) -> Node:
+    def store(self, cache: Node, x: Node, ids: Node) -> Node:
+        """Return a cache after rows were written into it."""
         rows = ops.view(x, (x.ne[0] * x.ne[1], x.ne[2]), (x.nb[2],))
         if cache.ne[2] > 1:
             cache = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])

@@ -74,11 +74,14 @@ class Parts:
                 self.outside[tensor.name] = weight
             elif tensor.layer < len(self.layers):
                 self.layers[tensor.layer][tensor.name.split(".", 2)[2]] = weight
-        self.cache_of: dict[int, tuple[int, int]] = {
-            layer.layer: (number, position)
+        self.caches_of: dict[tuple[int, int], int] = {
+            (number, layer.layer): position
             for number, cache in enumerate(layout.kv)
             for position, layer in enumerate(cache.layers)
         }
+        self.cache_of: dict[int, tuple[int, int]] = {}
+        for (number, layer), position in self.caches_of.items():
+            self.cache_of.setdefault(layer, (number, position))
         state = layout.state.layers if layout.state is not None else ()
         self.state_of = {layer.layer: layer for layer in state}
         self.kind = [self._kind(layer, typed=False) for layer in self.sizes.layers]
