@@ -79,7 +79,7 @@ def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
     told = sizes.flags("attention.recurrent_layers")
     if told is not None:
         return tuple(layer for layer in sizes.trunk if told[layer])
-    period = sizes.number("full_attention_interval", interval)
+    period = sizes.number("full_attention_interval", interval) or interval
     return tuple(layer for layer in sizes.trunk if (layer + 1) % period)
 
 

@@ -7,19 +7,24 @@ from typing import Any
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
 
+MAX_LAYERS = 512
+"""llama.cpp loads no more (b11549, src/llama-hparams.h); a broken file must not make us count to its number."""
+
 
 class Sizes:
     """
     The sizes that most architectures share, read once from the metadata.
 
     Raises:
-        ModelError: a size without which no tensor can be named is missing.
+        ModelError: a size without which no tensor can be named is missing, or is no size.
     """
 
     def __init__(self, hparams: Hparams) -> None:
         self.hparams = hparams
-        self.n_layer: int = self.need("block_count")
-        self.n_embd: int = self.need("embedding_length")
+        self.n_layer = self.need("block_count")
+        self.n_embd = self.need("embedding_length")
+        if not 0 < self.n_layer <= MAX_LAYERS:
+            raise ModelError(f"the model's metadata says {self.n_layer} layers")
         self.layers = range(self.n_layer)
         self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
@@ -35,18 +40,18 @@ class Sizes:
     @property
     def n_vocab(self) -> int:
         """The rows of the embedding, which no cache depends on and few files hold."""
-        return int(self.need("vocab_size"))
+        return self.need("vocab_size")
 
-    def need(self, key: str) -> Any:
-        """Return a value that must be there."""
+    def need(self, key: str) -> int:
+        """Return a whole number that must be there."""
         if self.hparams.get(key) is None:
             raise ModelError(f"the model's metadata has no {key}")
-        return self.hparams[key]
+        return _whole(self.hparams[key])
 
     def number(self, key: str, default: int) -> int:
         """Return a whole number, the default where the key is absent."""
         value = self.hparams.get(key)
-        return default if value is None else int(value)
+        return default if value is None else _whole(value)
 
     def heads(self, layer: int = 0) -> int:
         """Return the query heads of a layer."""
@@ -83,11 +88,18 @@ class Sizes:
 
 def _of_layer(value: Any, layer: int) -> int:
     if not isinstance(value, list | tuple):
-        return int(value)
+        return _whole(value)
     if layer >= len(value):
         raise ModelError(f"the model's metadata lists {len(value)} layers where it needs more")
-    return int(value[layer])
+    return _whole(value[layer])
 
 
 def _largest(value: Any) -> int:
-    return max(value, default=0) if isinstance(value, list | tuple) else int(value)
+    return max(map(_whole, value), default=0) if isinstance(value, list | tuple) else _whole(value)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"the model's metadata has {value!r} where a number belongs") from error

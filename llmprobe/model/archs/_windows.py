@@ -20,7 +20,9 @@ def sliding_layers(sizes: Sizes, period: int, *, first: bool = False) -> tuple[b
     told = sizes.flags(KEY)
     if told is not None:
         return told
-    trunk = every_nth_full(len(sizes.trunk), sizes.number(KEY, period), first=first)
+    # A period of 0 is llama.cpp's way to say that every layer slides.
+    count = sizes.number(KEY, period)
+    trunk = every_nth_full(len(sizes.trunk), count, first=first) if count else (True,) * len(sizes.trunk)
     return trunk + (False,) * (sizes.n_layer - len(trunk))
 
 

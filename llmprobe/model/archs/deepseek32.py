@@ -28,7 +28,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         inventory.norm("attn_norm")
         latent_attention(inventory)
         inventory.norm("ffn_norm")
-        if _chooses(hparams, layer):
+        if _chooses(sizes, layer):
             _indexer(inventory)
         if is_dense(sizes, layer):
             inventory.ffn()
@@ -50,16 +50,16 @@ def caches(hparams: Hparams) -> CacheLayout:
     keys = tuple(
         KvLayer(layer=layer, k=width, v=0, head_k=width, head_v=0)
         for layer in sizes.trunk
-        if _chooses(hparams, layer)
+        if _chooses(sizes, layer)
     )
     return CacheLayout(kv=(*latent.kv, KvCache(layers=keys, name="indexer")), latent=latent.latent)
 
 
-def _chooses(hparams: Hparams, layer: int) -> bool:
-    types = hparams.get("attention.indexer.types")
+def _chooses(sizes: Sizes, layer: int) -> bool:
+    types = sizes.hparams.get("attention.indexer.types")
     if isinstance(types, list | tuple):
         return layer >= len(types) or bool(types[layer])
-    if hparams.get("context_length", 0) < SHARED_FROM_CONTEXT:
+    if sizes.number("context_length", 0) < SHARED_FROM_CONTEXT:
         return True
     return layer < 2 or layer % 4 == 2
 

@@ -28,7 +28,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         inventory.qkv()
         inventory.attn_output()
         inventory.norm("ffn_norm")
-        if sizes.n_expert and (layer + 1) % step == 0:
+        if sizes.n_expert and step and (layer + 1) % step == 0:
             router(inventory)
             expert_matrices(inventory)
             shared_expert(inventory, width=shared_width(sizes) or expert_width(sizes))

@@ -96,3 +96,12 @@ def test_a_list_that_ends_before_the_layers_do_is_an_error_of_the_model(key: str
     """
     with pytest.raises(ModelError, match="lists 2 layers"):
         archs.caches("gemma4", SMALL | {key: [1, 1]})
+
+
+@pytest.mark.parametrize("value", ["many", [], float("inf"), 10**9, 0])
+def test_a_depth_that_is_none_is_an_error_of_the_model(value: object) -> None:
+    """
+    Neither words nor a number that no engine loads get further than the first size.
+    """
+    with pytest.raises(ModelError, match="metadata"):
+        archs.caches("llama", PLAIN | {"block_count": value})
