@@ -30,6 +30,10 @@ class Asker(Asking):
         self._asked: dict[str, Answer] = {}
 
     @property
+    def this_machine(self) -> bool:
+        return self._source.this_machine
+
+    @property
     def platform(self) -> Platform:
         return self._source.platform
 

@@ -8,7 +8,7 @@ from llmprobe.machine.probes.nvidia.device import architecture_of, pci_address
 from llmprobe.machine.probes.nvidia.presence import parse_driver_version, parse_gpu_information
 from llmprobe.machine.probes.nvidia.visible import parse_cuda_visible_devices
 
-UUIDS = ("GPU-aa11", "GPU-aa22", "GPU-bb33")
+UUIDS = (("GPU-aa11",), ("GPU-aa22",), ("GPU-bb33",), ("MIG-cc44", "MIG-GPU-bb33/3/0"))
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ UUIDS = ("GPU-aa11", "GPU-aa22", "GPU-bb33")
         ("0,GPU-aa22", (0,)),
         ("GPU-aa22,0", (1,)),
         ("none", ()),
+        ("+1", (1,)),
+        (" 1 ,2", (1, 2)),
+        ("MIG-cc", (3,)),
+        ("MIG-GPU-bb33/3/0", (3,)),
+        ("MIG-GPU-bb33/3", ()),
+        ("3", ()),
     ],
 )
 def test_what_stays_visible(text: str, order: tuple[int, ...]) -> None:

@@ -13,6 +13,8 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03
     read:/sys/bus/pci/devices/<address>/device         of the same
     read:/sys/bus/pci/devices/<address>/power/runtime_status       of each of vendor 0x10de
+    read:/sys/bus/pci/devices/<address>/power_state    where that does not say active
+    read:/sys/bus/pci/devices/<address>/numa_node      of the same
     link:/sys/bus/pci/devices/<address>/driver         of the same
     list:/dev
     read:/proc/driver/nvidia/version
@@ -22,6 +24,7 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     env:LLMPROBE_WAKE                                  where a device sleeps
 
     nvml:nvmlInit
+    run:nvidia-smi -q -x                               where the library cannot be loaded; its answers for NVML's then
     read:/sys/module/nvidia/version                    where it failed
     env:NVIDIA_VISIBLE_DEVICES                         where it failed, or lists no device
     read:/proc/driver/nvidia/gpus/<address>/information            of devices that NVML can't tell of
@@ -34,18 +37,18 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetUUID i
     nvml:nvmlDeviceGetPciInfo_v3 i                     object with busId
     nvml:nvmlDeviceGetCudaComputeCapability i          [major, minor]
+    nvml:nvmlDeviceGetArchitecture i
     nvml:nvmlDeviceGetMigMode i                        [current, pending]
     nvml:nvmlDeviceGetMemoryInfo_v2 i                  object with total, reserved, free, used
     nvml:nvmlDeviceGetMemoryInfo i                     where that failed
     nvml:nvmlDeviceGetAddressingMode i                 where neither is supported, on aarch64
     nvml:nvmlDeviceGetComputeMode i
     nvml:nvmlDeviceGetDisplayActive i
-    nvml:nvmlDeviceGetEccMode i                        [current, pending]
-    nvml:nvmlDeviceGetBAR1MemoryInfo i                 object with bar1Total
     nvml:nvmlDeviceGetVirtualizationMode i
     nvml:nvmlDeviceGetComputeRunningProcesses_v3 i     list with pid, usedGpuMemory (_v2 where not found)
     nvml:nvmlDeviceGetGraphicsRunningProcesses_v3 i    the same
-    read:/proc/<pid>/comm                              of each process, on Linux
+    link:/proc/self/ns/pid                             where there is a process, on Linux
+    read:/proc/<pid>/comm                              of each, where its number is the same here
     nvml:nvmlDeviceGetMemoryBusWidth i
     nvml:nvmlDeviceGetMaxClockInfo i 2
 
@@ -57,18 +60,45 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetName i/m
     nvml:nvmlDeviceGetUUID i/m
     nvml:nvmlDeviceGetGpuInstanceId i/m
+    nvml:nvmlDeviceGetComputeInstanceId i/m
     nvml:nvmlDeviceGetAttributes_v2 i/m                object with gpuInstanceSliceCount, memorySizeMB
     nvml:nvmlDeviceGetMemoryInfo_v2 i/m                and version 1, and the processes, as above
 
     env:CUDA_VISIBLE_DEVICES
     env:CUDA_DEVICE_ORDER                              where there are devices of different names
+    env:NVIDIA_VISIBLE_DEVICES                         where the bus has more devices than NVML lists
+
+    of each device that is not lost, for the rules:
+    nvml:nvmlDeviceGetBrand i, nvmlDeviceGetMinorNumber i
+    nvml:nvmlDeviceGetBAR1MemoryInfo i                 object with bar1Total
+    nvml:nvmlDeviceGetEccMode i                        [current, pending]
+    nvml:nvmlDeviceGetAddressingMode i
+    nvml:nvmlDeviceGetNumaNodeId i                     the node that its memory is (GH200)
+    nvml:nvmlDeviceGetCurrPcieLinkGeneration i, nvmlDeviceGetMaxPcieLinkGeneration i,
+    nvml:nvmlDeviceGetGpuMaxPcieLinkGeneration i, nvmlDeviceGetCurrPcieLinkWidth i,
+    nvml:nvmlDeviceGetMaxPcieLinkWidth i, nvmlDeviceGetPerformanceState i
+    nvml:nvmlDeviceGetEnforcedPowerLimit i, nvmlDeviceGetPowerManagementDefaultLimit i
+    nvml:nvmlDeviceGetCurrentClocksEventReasons i      (…ThrottleReasons where not found)
+    nvml:nvmlDeviceGetTemperature i 0
+    nvml:nvmlDeviceGetVirtualizationMode i
+    nvml:nvmlDeviceGetGridLicensableFeatures_v4 i      of a vGPU
+    nvml:nvmlDeviceGetPersistenceMode i                on Linux
+    nvml:nvmlDeviceGetDriverModel_v2 i                 on Windows
+    nvml:nvmlDeviceGetConfComputeMemSizeInfo i         object with protectedMemSizeKib
 """
 
+from typing import Any, TypeVar
+
+import msgspec
+
 from llmprobe.facts.answer import Answer, Source
-from llmprobe.facts.machine import Observation, Probed
-from llmprobe.machine.asking import Asker, ProbedStatus, as_int, as_text
-from llmprobe.machine.probes.nvidia.device import Found, ask_identity, describe, lost, lost_handles
-from llmprobe.machine.probes.nvidia.errors import LIBRARY_NOT_FOUND, words
+from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed
+from llmprobe.machine.asking import ProbedStatus, as_int, as_text
+from llmprobe.machine.probes.nvidia import smi
+from llmprobe.machine.probes.nvidia.asking import Careful
+from llmprobe.machine.probes.nvidia.details import observe
+from llmprobe.machine.probes.nvidia.device import Found, ask_identity, describe
+from llmprobe.machine.probes.nvidia.errors import DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, words
 from llmprobe.machine.probes.nvidia.mig import ask_instances, mig_enabled
 from llmprobe.machine.probes.nvidia.numbering import number
 from llmprobe.machine.probes.nvidia.presence import Presence, look, observations
@@ -79,12 +109,14 @@ PLATFORMS = frozenset({"linux", "win32"})
 DEADLINE_S = 20.0
 """Without persistence mode the driver first sets every GPU up, about a second each on large servers."""
 
+Record = TypeVar("Record", Accelerator, MemoryPool, Observation)
+
 
 def probe(source: Source) -> Probed:
     """
     Return every NVIDIA device with its memory, those that cannot be used with the reason.
     """
-    ask = Asker(source)
+    ask = Careful(source)
     presence = look(ask)
     if not presence.likely:
         return ask.probed(found=False)
@@ -94,29 +126,73 @@ def probe(source: Source) -> Probed:
     if presence.asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
         return _report(ask, from_pci(ask, presence, None), seen)
     init = ask.nvml("nvmlInit")
-    if not init.ok:
-        return _without_nvml(ask, presence, init, (*seen, *_init(ask, init)))
+    if init.ok:
+        return _with_nvml(ask, presence, seen)
+    said = _said_by_command(ask, presence, init)
+    seen = (*seen, *_init(ask, init))
+    return (
+        _without_nvml(ask, presence, init, seen) if said is None else _with_command(ask, presence, seen, said)
+    )
+
+
+def _with_nvml(ask: Careful, presence: Presence, seen: tuple[Observation, ...]) -> Probed:
     driver = as_text(ask.nvml("nvmlSystemGetDriverVersion"))
     seen = (*seen, *_cuda_version(ask))
     listed = ask.nvml("nvmlDeviceGetCount_v2")
     count = as_int(listed.value)
     if not count:
-        return _without_nvml(ask, presence, listed, (*seen, *_visible_to_container(ask)))
+        none = Observation(name="nvidia.count", value=count, evidence=("nvml:nvmlDeviceGetCount_v2",))
+        return _without_nvml(ask, presence, listed, (*seen, none, *_given_to_container(ask)))
     found: list[Found] = []
     for index in range(count):
         found.extend(_device(ask, index, presence, driver))
     found = with_addresses(ask, found, presence)
     found.extend(_unlisted(ask, found, presence))
-    return _report(ask, found, seen)
+    return _report(ask, found, (*seen, *observe(ask, found)))
 
 
-def _device(ask: Asker, index: int, presence: Presence, driver: str | None) -> list[Found]:
+def _said_by_command(ask: Careful, presence: Presence, init: Answer) -> smi.Answers | None:
+    """
+    Return what nvidia-smi says where the library is not to be had, or under WSL is the wrong one.
+    """
+    unloaded = init.code == LIBRARY_NOT_FOUND or (init.code is None and init.status == "failed")
+    if not unloaded and not (presence.wsl and init.code == DRIVER_NOT_LOADED):
+        return None
+    answer = ask.run(*smi.COMMAND, timeout_s=smi.TIMEOUT_S)
+    output = answer.value.get("stdout") if answer.ok and isinstance(answer.value, dict) else None
+    return smi.parse_smi_xml(output) if isinstance(output, str) else None
+
+
+def _with_command(
+    ask: Careful, presence: Presence, seen: tuple[Observation, ...], said: smi.Answers
+) -> Probed:
+    """
+    Return the devices as nvidia-smi tells of them, which is what every fact then stands on.
+    """
+    told = _with_nvml(Careful(smi.Smi(ask, said)), presence, ())
+    by_command = Observation(name="nvidia.smi", value=True, evidence=(smi.EVIDENCE,))
+    return ask.probed(
+        found=True,
+        status=None if told.status == "ok" else "partial",
+        host=told.host,
+        accelerators=tuple(_of_command(each) for each in told.accelerators),
+        pools=tuple(_of_command(each) for each in told.pools),
+        observations=(*seen, by_command, *(_of_command(each) for each in told.observations)),
+    )
+
+
+def _of_command(record: Record) -> Record:
+    names = (smi.EVIDENCE if name.startswith("nvml:") else name for name in record.evidence)
+    return msgspec.structs.replace(record, evidence=tuple(dict.fromkeys(names)))
+
+
+def _device(ask: Careful, index: int, presence: Presence, driver: str | None) -> list[Found]:
     handle = str(index)
     reached = ask.nvml("nvmlDeviceGetHandleByIndex_v2", handle)
     if not reached.ok:
         return [unreached(index, words(reached), driver)]
     who = ask_identity(ask, handle)
-    gone = lost(ask, handle)
+    gone = ask.lost(handle)
     if gone is not None:
         return [unreached(index, words(gone), driver, who)]
     if mig_enabled(ask, handle):
@@ -124,18 +200,22 @@ def _device(ask: Asker, index: int, presence: Presence, driver: str | None) -> l
     return [describe(ask, handle, who, driver=driver, tegra=presence.tegra)]
 
 
-def _unlisted(ask: Asker, found: list[Found], presence: Presence) -> list[Found]:
+def _unlisted(ask: Careful, found: list[Found], presence: Presence) -> list[Found]:
     """
     Return the devices on the PCI bus that NVML does not list, where all that it lists can be told apart.
     """
     known = {each.accelerator.pci for each in found}
-    if None in known or len(known) >= len(presence.devices):
-        return []
     missing = tuple(device for device in presence.devices if device.address not in known)
-    return from_pci(ask, presence, "the driver does not list it", devices=missing)
+    if None in known or not missing:
+        return []
+    given = as_text(ask.env("NVIDIA_VISIBLE_DEVICES"))
+    why_not = "the driver does not list it"
+    if given not in (None, "all"):
+        why_not = f"this container was not given it (NVIDIA_VISIBLE_DEVICES={given})"
+    return from_pci(ask, presence, why_not, devices=missing)
 
 
-def _without_nvml(ask: Asker, presence: Presence, why: Answer, seen: tuple[Observation, ...]) -> Probed:
+def _without_nvml(ask: Careful, presence: Presence, why: Answer, seen: tuple[Observation, ...]) -> Probed:
     """
     Return what can be said of devices that NVML tells nothing about.
     """
@@ -149,7 +229,7 @@ def _without_nvml(ask: Asker, presence: Presence, why: Answer, seen: tuple[Obser
     return ask.probed(found=False, status="failed", detail=f"NVML: {words(why)}", observations=seen)
 
 
-def _init(ask: Asker, init: Answer) -> tuple[Observation, ...]:
+def _init(ask: Careful, init: Answer) -> tuple[Observation, ...]:
     """
     Return why NVML could not be started, and what tells the causes apart.
     """
@@ -159,10 +239,10 @@ def _init(ask: Asker, init: Answer) -> tuple[Observation, ...]:
     if installed is not None:
         evidence = ("read:/sys/module/nvidia/version",)
         seen.append(Observation(name="nvidia.loaded_module", value=installed.strip(), evidence=evidence))
-    return (*seen, *_visible_to_container(ask))
+    return (*seen, *_given_to_container(ask))
 
 
-def _visible_to_container(ask: Asker) -> tuple[Observation, ...]:
+def _given_to_container(ask: Careful) -> tuple[Observation, ...]:
     answer = ask.env("NVIDIA_VISIBLE_DEVICES")
     if not answer.ok:
         return ()
@@ -170,7 +250,7 @@ def _visible_to_container(ask: Asker) -> tuple[Observation, ...]:
     return (Observation(name="nvidia.visible_devices", value=answer.value, evidence=evidence),)
 
 
-def _cuda_version(ask: Asker) -> tuple[Observation, ...]:
+def _cuda_version(ask: Careful) -> tuple[Observation, ...]:
     version = as_int(ask.nvml("nvmlSystemGetCudaDriverVersion_v2").value)
     if not version:
         return ()
@@ -180,17 +260,31 @@ def _cuda_version(ask: Asker) -> tuple[Observation, ...]:
 
 
 def _report(
-    ask: Asker, found: list[Found], seen: tuple[Observation, ...], status: ProbedStatus | None = None
+    ask: Careful, found: list[Found], seen: tuple[Observation, ...], status: ProbedStatus | None = None
 ) -> Probed:
     devices = number(ask, found)
-    lost_devices = lost_handles(ask)
-    if lost_devices:
-        evidence = tuple(f"nvml:nvmlDeviceGetHandleByIndex_v2 {handle}" for handle in lost_devices)
-        seen = (*seen, Observation(name="nvidia.lost", value=list(lost_devices), evidence=evidence))
+    if ask.gone:
+        evidence = tuple(f"nvml:nvmlDeviceGetHandleByIndex_v2 {handle}" for handle in ask.gone)
+        seen = (*seen, Observation(name="nvidia.lost", value=list(ask.gone), evidence=evidence))
     return ask.probed(
         found=bool(devices.accelerators),
         status=status,
+        host=_shared_memory(devices.accelerators),
         accelerators=devices.accelerators,
         pools=devices.pools,
         observations=(*seen, *devices.observations),
     )
+
+
+def _shared_memory(accelerators: tuple[Accelerator, ...]) -> dict[str, Any]:
+    """
+    Return the bandwidth of the host's memory where a device shares it: both have the same.
+    """
+    for each in accelerators:
+        if each.integrated and each.bandwidth_bytes_per_s is not None:
+            return {
+                "ram_bandwidth_bytes_per_s": each.bandwidth_bytes_per_s,
+                "ram_bandwidth_basis": each.bandwidth_basis,
+                "ram_bandwidth_how": each.bandwidth_how,
+            }
+    return {}

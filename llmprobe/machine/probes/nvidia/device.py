@@ -2,19 +2,24 @@
 One NVIDIA device as NVML describes it, whatever of it can be reached.
 """
 
+import re
+
 import msgspec
 
-from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Accelerator, Basis, Limit, MemoryPool, Partition
-from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
 from llmprobe.machine.gpu_table import Gpu, lookup
-from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, words
-from llmprobe.machine.probes.nvidia.memory import Memory, ask_holders, ask_memory, pool_of
+from llmprobe.machine.probes.nvidia.asking import Careful
+from llmprobe.machine.probes.nvidia.errors import words
+from llmprobe.machine.probes.nvidia.memory import Memory, ask_memory, pool_of
+from llmprobe.machine.probes.nvidia.processes import ask_holders
 
 UNNAMED = "NVIDIA GPU"
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
+_VGPU_PROFILE = re.compile(r"[A-Z]+\d+\w*-\d+[QCAB]")
+ADDRESSING = {0: "none", 1: "hmm", 2: "ats"}
 _ATS = 2
 _ARCHITECTURES = (
     ((10, 0), "Blackwell"),
@@ -27,6 +32,18 @@ _ARCHITECTURES = (
     ((5, 0), "Maxwell"),
     ((3, 0), "Kepler"),
 )
+_BY_NUMBER = {
+    2: "Kepler",
+    3: "Maxwell",
+    4: "Pascal",
+    5: "Volta",
+    6: "Turing",
+    7: "Ampere",
+    8: "Ada Lovelace",
+    9: "Hopper",
+    10: "Blackwell",
+}
+"""NVML's own numbers (nvmlDeviceArchitecture_t)."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +51,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     A device or an instance of one, with its pool, before the devices have their final numbers.
 
     ``slot`` is the index of the physical device and ``slot_uuid`` its UUID; ``reachable`` says that CUDA
-    would count it.
+    would count it. ``instance`` are the numbers of a MIG instance: the GPU instance's and the compute instance's.
     """
 
     slot: int
@@ -42,8 +59,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     pool: MemoryPool | None = None
     slot_uuid: str | None = None
     reachable: bool = True
-    bar1_bytes: int | None = None
-    ecc: bool | None = None
+    instance: tuple[int, int] | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +71,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str | None = None
     pci: str | None = None
     compute_capability: str | None = None
+    architecture: str | None = None
 
 
 def pci_address(bus_id: str) -> str | None:
@@ -82,45 +99,26 @@ def architecture_of(compute_capability: str | None) -> str | None:
     return next((name for least, name in _ARCHITECTURES if pair >= least), None)
 
 
-def ask_identity(ask: Asker, handle: str) -> Identity:
+def ask_identity(ask: Careful, handle: str) -> Identity:
     """
     Return what a reachable device says of itself.
     """
     name = as_text(ask.nvml("nvmlDeviceGetName", handle))
     uuid = as_text(ask.nvml("nvmlDeviceGetUUID", handle))
     bus_id = fields_of(ask.nvml("nvmlDeviceGetPciInfo_v3", handle)).get("busId")
-    capability = items_of(ask.nvml("nvmlDeviceGetCudaComputeCapability", handle))
+    pair = items_of(ask.nvml("nvmlDeviceGetCudaComputeCapability", handle))
+    capability = f"{pair[0]}.{pair[1]}" if len(pair) == 2 else None
+    number = _number(ask, "nvmlDeviceGetArchitecture", handle)
     return Identity(
         name=name or UNNAMED,
         uuid=uuid,
         pci=pci_address(bus_id) if isinstance(bus_id, str) else None,
-        compute_capability=f"{capability[0]}.{capability[1]}" if len(capability) == 2 else None,
+        compute_capability=capability,
+        architecture=architecture_of(capability) or (None if number is None else _BY_NUMBER.get(number)),
     )
 
 
-def lost(ask: Asker, handle: str) -> Answer | None:
-    """
-    Return the answer "GPU is lost" to any question about the device, None where none was answered so.
-    """
-    return next(
-        (
-            answer
-            for name, answer in ask.trouble().items()
-            if answer.code == GPU_IS_LOST and _concerns(name, handle)
-        ),
-        None,
-    )
-
-
-def lost_handles(ask: Asker) -> tuple[str, ...]:
-    """
-    Return the indices of the devices that are lost.
-    """
-    gone = [name for name, answer in ask.trouble().items() if answer.code == GPU_IS_LOST and " " in name]
-    return tuple(sorted({name.split(" ")[1].split("/")[0] for name in gone}, key=int))
-
-
-def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegra: str | None) -> Found:
+def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, tegra: str | None) -> Found:
     """
     Return a whole device that is not divided.
     """
@@ -130,9 +128,7 @@ def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegr
     mode_number = _number(ask, "nvmlDeviceGetComputeMode", handle)
     mode = None if mode_number is None else _COMPUTE_MODES.get(mode_number)
     display = _number(ask, "nvmlDeviceGetDisplayActive", handle)
-    ecc = items_of(ask.nvml("nvmlDeviceGetEccMode", handle))
-    bar1 = as_int(fields_of(ask.nvml("nvmlDeviceGetBAR1MemoryInfo", handle)).get("bar1Total"))
-    vgpu = _number(ask, "nvmlDeviceGetVirtualizationMode", handle) == _VGPU_GUEST
+    profile = _vgpu_profile(ask, handle, who.name)
     holders = (
         () if memory.total_bytes is None and not unified else ask_holders(ask, handle, memory.total_bytes)
     )
@@ -154,11 +150,11 @@ def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegr
         pci=who.pci,
         driver=driver,
         compute_capability=capability,
-        architecture=architecture_of(capability) or (row.architecture if row else None),
+        architecture=who.architecture or architecture_of(capability) or (row.architecture if row else None),
         bandwidth_bytes_per_s=bandwidth,
         bandwidth_basis=basis,
         bandwidth_how=how,
-        partition=Partition(kind="vgpu", profile=who.name.rsplit(" ", 1)[-1]) if vgpu else None,
+        partition=Partition(kind="vgpu", profile=profile) if profile else None,
         compute_mode=mode,
         display_active=None if display is None else bool(display),
         evidence=ask.answered(f"nvml:nvmlDeviceGetName {handle}", *memory.evidence),
@@ -168,13 +164,11 @@ def describe(ask: Asker, handle: str, who: Identity, *, driver: str | None, tegr
         slot_uuid=who.uuid,
         accelerator=accelerator,
         pool=pool,
-        reachable=lost(ask, handle) is None,
-        bar1_bytes=bar1,
-        ecc=bool(ecc[0]) if ecc else None,
+        reachable=ask.lost(handle) is None,
     )
 
 
-def ask_bandwidth(ask: Asker, handle: str, row: Gpu | None) -> tuple[int | None, Basis | None, str | None]:
+def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> tuple[int | None, Basis | None, str | None]:
     """
     Return memory bandwidth in bytes/s from bus width and highest memory clock (two transfers a cycle), else
     the table's.
@@ -197,7 +191,7 @@ def hide(pool: MemoryPool, why: str) -> MemoryPool:
     return msgspec.structs.replace(pool, budget_bytes=0, limits=limits)
 
 
-def _is_unified(ask: Asker, handle: str, memory: Memory, row: Gpu | None, tegra: str | None) -> bool:
+def _is_unified(ask: Careful, handle: str, memory: Memory, row: Gpu | None, tegra: str | None) -> bool:
     """
     Return whether the device allocates from the host's memory: only ever on positive evidence.
 
@@ -208,13 +202,35 @@ def _is_unified(ask: Asker, handle: str, memory: Memory, row: Gpu | None, tegra:
         return True
     if not memory.unsupported or ask.platform.machine != "aarch64":
         return False
-    return as_int(fields_of(ask.nvml("nvmlDeviceGetAddressingMode", handle)).get("value")) == _ATS
+    return ask_addressing(ask, handle) == _ATS
+
+
+def ask_addressing(ask: Careful, handle: str) -> int | None:
+    """
+    Return how the device finds the processor's memory, a key of ``ADDRESSING``.
+
+    ATS (coherent) alone does not say that a device has no memory of its own: GH200 has both.
+    """
+    answer = ask.nvml("nvmlDeviceGetAddressingMode", handle)
+    return as_int(fields_of(answer).get("value")) if fields_of(answer) else as_int(answer.value)
+
+
+def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:
+    """
+    Return the vGPU profile that a guest's device is, ``A40-24Q`` of ``NVIDIA A40-24Q``.
+
+    The name alone tells it where the driver does not say how the device is virtualized.
+    """
+    mode = _number(ask, "nvmlDeviceGetVirtualizationMode", handle)
+    last = name.rsplit(" ", 1)[-1]
+    named = _VGPU_PROFILE.fullmatch(last) is not None
+    return last if mode == _VGPU_GUEST or (mode is None and named) else None
 
 
 def _why_not(
-    ask: Asker, handle: str, memory: Memory, *, unified: bool, mode: str | None, occupied: bool
+    ask: Careful, handle: str, memory: Memory, *, unified: bool, mode: str | None, occupied: bool
 ) -> str | None:
-    gone = lost(ask, handle)
+    gone = ask.lost(handle)
     if gone is not None:
         return words(gone)
     if mode == "prohibited":
@@ -227,10 +243,5 @@ def _why_not(
     return f"how much memory it has could not be read: {reason}"
 
 
-def _number(ask: Asker, function: str, handle: str) -> int | None:
+def _number(ask: Careful, function: str, handle: str) -> int | None:
     return as_int(ask.nvml(function, handle).value)
-
-
-def _concerns(question: str, handle: str) -> bool:
-    words_of = question.split(" ")
-    return len(words_of) > 1 and words_of[0].startswith("nvml:") and words_of[1].split("/")[0] == handle

@@ -1,6 +1,6 @@
 """
-The memory of one NVML device or MIG instance: how much, how much is free, what the driver keeps, who holds
-the rest.
+The memory of one NVML device or MIG instance: how much, how much is free, what the driver keeps, who
+holds the rest.
 
 NVML's version 1 counts what the driver reserves as used, version 2 names it
 (https://docs.nvidia.com/deploy/nvml-api/structnvmlMemory__v2__t.html). Free is NVML's own figure, never
@@ -11,14 +11,12 @@ import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Holder, Limit, MemoryPool
-from llmprobe.machine.asking import Asker, as_int, fields_of, items_of
+from llmprobe.machine.asking import as_int, fields_of
+from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, NOT_SUPPORTED
 
 V2 = "nvmlDeviceGetMemoryInfo_v2"
 V1 = "nvmlDeviceGetMemoryInfo"
-COMPUTE = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
-GRAPHICS = ("nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetGraphicsRunningProcesses_v2")
-_FUNCTION_NOT_FOUND = 13
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +32,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
-def ask_memory(ask: Asker, handle: str) -> Memory:
+def ask_memory(ask: Careful, handle: str) -> Memory:
     """
     Return the memory of a device: version 2, and version 1 where that is not there or fails (WSL answers
     999).
@@ -57,37 +55,6 @@ def ask_memory(ask: Asker, handle: str) -> Memory:
         reserved_bytes=as_int(fields.get("reserved")),
         evidence=evidence,
     )
-
-
-def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holder, ...]:
-    """
-    Return the processes that hold memory of a device, each once, the largest first.
-
-    More than the device has is not believed: it is how "not available" looks to those who take it for a
-    number.
-
-    A process may be listed for computing and for graphics. Inside a container the numbers are those of the
-    host, so that a name is often not to be had.
-    """
-    seen: dict[int, tuple[int | None, bool]] = {}
-    for functions, graphics in ((COMPUTE, False), (GRAPHICS, True)):
-        for process in _processes(ask, handle, functions):
-            pid = as_int(process.get("pid"))
-            if pid is None:
-                continue
-            used, was_graphics = as_int(process.get("usedGpuMemory")), graphics
-            if used is not None and total_bytes is not None and used > total_bytes:
-                used = None
-            if pid in seen:
-                before, before_graphics = seen[pid]
-                used = before if used is None else used if before is None else max(before, used)
-                was_graphics = before_graphics or graphics
-            seen[pid] = (used, was_graphics)
-    holders = [
-        Holder(pid=pid, name=_name(ask, pid), used_bytes=used, graphics=graphics)
-        for pid, (used, graphics) in seen.items()
-    ]
-    return tuple(sorted(holders, key=lambda each: (-(each.used_bytes or 0), each.pid or 0)))
 
 
 def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> MemoryPool:
@@ -119,30 +86,6 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> Memory
         held_by=holders,
         evidence=memory.evidence,
     )
-
-
-def parse_comm(text: str) -> str | None:
-    """
-    Return the program's name from /proc/<pid>/comm, at most 15 characters.
-
-    https://docs.kernel.org/filesystems/proc.html#proc-pid-comm
-    """
-    return text.strip() or None
-
-
-def _processes(ask: Asker, handle: str, functions: tuple[str, str]) -> list[dict[str, object]]:
-    newest, older = functions
-    answer = ask.nvml(newest, handle)
-    if answer.code == _FUNCTION_NOT_FOUND:
-        answer = ask.nvml(older, handle)
-    return [each for each in items_of(answer) if isinstance(each, dict)]
-
-
-def _name(ask: Asker, pid: int) -> str | None:
-    if ask.platform.system != "linux":
-        return None
-    text = ask.text(f"/proc/{pid}/comm")
-    return parse_comm(text) if text else None
 
 
 def _rest(memory: Memory, holders: tuple[Holder, ...]) -> str:

@@ -7,25 +7,38 @@ https://docs.nvidia.com/datacenter/tesla/mig-user-guide/. An instance has the ha
 import re
 
 from llmprobe.facts.machine import Accelerator, Basis, Partition
-from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
 from llmprobe.machine.gpu_table import Gpu, lookup
-from llmprobe.machine.probes.nvidia.device import Found, Identity, architecture_of, ask_bandwidth
-from llmprobe.machine.probes.nvidia.errors import words
-from llmprobe.machine.probes.nvidia.memory import ask_holders, ask_memory, pool_of
+from llmprobe.machine.probes.nvidia.asking import Careful
+from llmprobe.machine.probes.nvidia.device import Found, Identity, ask_bandwidth
+from llmprobe.machine.probes.nvidia.errors import NO_PERMISSION, words
+from llmprobe.machine.probes.nvidia.memory import V2, ask_memory, pool_of
+from llmprobe.machine.probes.nvidia.processes import ask_holders
 
 _PROFILE = re.compile(r"MIG (\S+)$")
 _MOST_INSTANCES = 7
 _SLICES = 8
 
 
-def mig_enabled(ask: Asker, handle: str) -> bool:
+def mig_enabled(ask: Careful, handle: str) -> bool:
     """
     Return whether the device is divided now; a mode that only waits for a reset does not count.
+
+    In a container that was given an instance the mode may be refused, as the parent's memory then is: an instance
+    that answers tells it too.
     """
-    return items_of(ask.nvml("nvmlDeviceGetMigMode", handle))[:1] == [1]
+    answer = ask.nvml("nvmlDeviceGetMigMode", handle)
+    if answer.code != NO_PERMISSION:
+        return items_of(answer)[:1] == [1]
+    if ask.nvml(V2, handle).code != NO_PERMISSION:
+        return False
+    return any(
+        ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", f"{handle}/{place}").ok
+        for place in range(_MOST_INSTANCES)
+    )
 
 
-def ask_instances(ask: Asker, handle: str, who: Identity, *, driver: str | None) -> list[Found]:
+def ask_instances(ask: Careful, handle: str, who: Identity, *, driver: str | None) -> list[Found]:
     """
     Return the instances of a device, or the device itself as one that cannot be used where it has none.
     """
@@ -35,7 +48,7 @@ def ask_instances(ask: Asker, handle: str, who: Identity, *, driver: str | None)
     instances = []
     for position in range(_MOST_INSTANCES if most is None else most):
         inner = f"{handle}/{position}"
-        if ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", inner).ok:
+        if ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", inner).ok and ask.lost(handle) is None:
             instances.append(_instance(ask, inner, who, driver, row, whole_bandwidth, how))
     if instances:
         return instances
@@ -51,13 +64,14 @@ def ask_instances(ask: Asker, handle: str, who: Identity, *, driver: str | None)
         pci=who.pci,
         driver=driver,
         compute_capability=who.compute_capability,
+        architecture=who.architecture,
         evidence=(f"nvml:nvmlDeviceGetMigMode {handle}",),
     )
     return [Found(slot=int(handle), slot_uuid=who.uuid, accelerator=accelerator)]
 
 
 def _instance(
-    ask: Asker,
+    ask: Careful,
     inner: str,
     parent: Identity,
     driver: str | None,
@@ -68,6 +82,7 @@ def _instance(
     name = as_text(ask.nvml("nvmlDeviceGetName", inner))
     uuid = as_text(ask.nvml("nvmlDeviceGetUUID", inner))
     instance_id = as_int(ask.nvml("nvmlDeviceGetGpuInstanceId", inner).value)
+    compute_id = as_int(ask.nvml("nvmlDeviceGetComputeInstanceId", inner).value)
     attributes = fields_of(ask.nvml("nvmlDeviceGetAttributes_v2", inner))
     memory = ask_memory(ask, inner)
     holders = ask_holders(ask, inner, memory.total_bytes) if memory.total_bytes is not None else ()
@@ -91,7 +106,7 @@ def _instance(
         pci=parent.pci,
         driver=driver,
         compute_capability=parent.compute_capability,
-        architecture=architecture_of(parent.compute_capability),
+        architecture=parent.architecture,
         bandwidth_bytes_per_s=bandwidth,
         bandwidth_basis=basis,
         bandwidth_how=share,
@@ -104,7 +119,14 @@ def _instance(
         ),
         evidence=ask.answered(f"nvml:nvmlDeviceGetName {inner}", *memory.evidence),
     )
-    return Found(slot=int(inner.split("/")[0]), slot_uuid=parent.uuid, accelerator=accelerator, pool=pool)
+    both = None if instance_id is None or compute_id is None else (instance_id, compute_id)
+    return Found(
+        slot=int(inner.split("/")[0]),
+        slot_uuid=parent.uuid,
+        accelerator=accelerator,
+        pool=pool,
+        instance=both,
+    )
 
 
 def _profile(attributes: dict[str, object]) -> str | None:

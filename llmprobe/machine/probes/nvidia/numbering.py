@@ -52,7 +52,6 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         if each.pool is not None:
             pool = msgspec.structs.replace(each.pool, id=pool_id)
             pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not or "not usable"))
-    seen.extend(_beside(ordered))
     return Numbered(accelerators=tuple(accelerators), pools=tuple(pools), observations=tuple(seen))
 
 
@@ -91,8 +90,8 @@ def _by_variable(found: list[Found], text: str) -> tuple[list[Found], Visible]:
         else:
             slots.append([each])
     instances = [each for each in found if _is_instance(each)]
-    uuids = [slot[0].slot_uuid for slot in slots] + [each.accelerator.uuid for each in instances]
-    visible = parse_cuda_visible_devices(text, uuids, numbered=len(slots))
+    names = [_names(slot[0].slot_uuid) for slot in slots] + [_instance_names(each) for each in instances]
+    visible = parse_cuda_visible_devices(text, names, numbered=len(slots))
     chosen = [
         slots[place][0] if place < len(slots) else instances[place - len(slots)] for place in visible.order
     ]
@@ -102,6 +101,20 @@ def _by_variable(found: list[Found], text: str) -> tuple[list[Found], Visible]:
     rest = [each for each in found if not any(each is one for one in chosen)]
     hidden = [_unusable(each, HIDDEN) if each.accelerator.usable else each for each in rest]
     return [*chosen, *hidden], visible
+
+
+def _names(uuid: str | None) -> tuple[str, ...]:
+    return () if uuid is None else (uuid,)
+
+
+def _instance_names(each: Found) -> tuple[str, ...]:
+    """
+    Return both names of a MIG instance: its UUID, and its place in the parent as drivers before 470 had it.
+    """
+    if each.instance is None or each.slot_uuid is None:
+        return _names(each.accelerator.uuid)
+    legacy = f"MIG-{each.slot_uuid}/{each.instance[0]}/{each.instance[1]}"
+    return (*_names(each.accelerator.uuid), legacy)
 
 
 def _order(ask: Asker, found: list[Found], text: str | None) -> tuple[Observation, ...]:
@@ -117,25 +130,6 @@ def _order(ask: Asker, found: list[Found], text: str | None) -> tuple[Observatio
     if by_uuid:
         return ()
     return (Observation(name="nvidia.order_uncertain", value=sorted(names), evidence=(_ORDER,)),)
-
-
-def _beside(ordered: list[Found]) -> list[Observation]:
-    """
-    Return size of the PCI window and error correction by the device's own index, which numbering leaves
-    alone.
-    """
-    bar1 = {str(each.slot): each.bar1_bytes for each in ordered if each.bar1_bytes is not None}
-    ecc = {str(each.slot): each.ecc for each in ordered if each.ecc is not None}
-    seen = []
-    if bar1:
-        evidence = tuple(
-            f"nvml:nvmlDeviceGetBAR1MemoryInfo {each.slot}" for each in ordered if each.bar1_bytes is not None
-        )
-        seen.append(Observation(name="nvidia.bar1_bytes", value=bar1, evidence=evidence))
-    if ecc:
-        evidence = tuple(f"nvml:nvmlDeviceGetEccMode {each.slot}" for each in ordered if each.ecc is not None)
-        seen.append(Observation(name="nvidia.ecc", value=ecc, evidence=evidence))
-    return seen
 
 
 def _is_instance(found: Found) -> bool:

@@ -8,14 +8,16 @@ import re
 import msgspec
 
 from llmprobe.facts.machine import Observation
-from llmprobe.machine.asking import Asker, items_of
-from llmprobe.machine.pci_bus import PciDevice, display_devices
+from llmprobe.machine.asking import Asker, as_int, items_of
+from llmprobe.machine.pci_bus import PCI, PciDevice, display_devices
 
 VENDOR = "0x10de"
 PROC_VERSION = "/proc/driver/nvidia/version"
 TEGRA_RELEASE = "/etc/nv_tegra_release"
 TREE_COMPATIBLE = "/proc/device-tree/compatible"
 TREE_MODEL = "/proc/device-tree/model"
+_POWER_FILES = ("power/runtime_status", "power_state")
+_L4T = re.compile(r"# R(\d{1,4}) \(release\), REVISION: (\d{1,4}(?:\.\d{1,4})*)")
 _MODULE_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\.\d+)+)")
 
 
@@ -24,16 +26,18 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     What speaks for an NVIDIA device before NVML is asked.
 
     ``asleep`` holds the addresses of devices that the kernel has powered down, ``drivers`` the kernel
-    driver bound to each address (``nvidia``, ``nouveau``, ``vfio-pci``). ``tegra`` is the board's name
-    where it is a Jetson.
+    driver bound to each address (``nvidia``, ``nouveau``, ``vfio-pci``), ``nodes_near`` its NUMA node.
+    ``tegra`` is the board's name where it is a Jetson, ``l4t`` the release of its system.
     """
 
     devices: tuple[PciDevice, ...] = ()
     asleep: tuple[str, ...] = ()
     drivers: dict[str, str] = {}
     nodes: tuple[str, ...] = ()
+    nodes_near: dict[str, int] = {}
     module_version: str | None = None
     tegra: str | None = None
+    l4t: str | None = None
     windows: bool = False
 
     @property
@@ -59,23 +63,28 @@ def look(ask: Asker) -> Presence:
     if ask.platform.system == "win32":
         return Presence(windows=True)
     devices = tuple(device for device in display_devices(ask) if device.vendor == VENDOR)
-    asleep, drivers = [], {}
+    asleep, drivers, near = [], {}, {}
     for device in devices:
-        status = ask.text(f"{device.path}/power/runtime_status")
-        if status is not None and status.strip() == "suspended":
+        if _sleeps(ask, device):
             asleep.append(device.address)
+        node = as_int(ask.text(f"{device.path}/numa_node"))
+        if node is not None:
+            near[device.address] = node
         driver = ask.link(f"{device.path}/driver")
         if driver.ok and isinstance(driver.value, str):
             drivers[device.address] = driver.value.rsplit("/", 1)[-1]
     nodes = tuple(str(name) for name in items_of(ask.list("/dev")) if _is_node(str(name)))
     version = ask.text(PROC_VERSION)
+    tegra = _tegra(ask) if ask.platform.machine == "aarch64" else None
     return Presence(
         devices=devices,
         asleep=tuple(asleep),
         drivers=drivers,
         nodes=nodes,
+        nodes_near=near,
         module_version=parse_driver_version(version) if version else None,
-        tegra=_tegra(ask) if ask.platform.machine == "aarch64" else None,
+        tegra=tegra,
+        l4t=parse_tegra_release(ask.text(TEGRA_RELEASE) or "") if tegra else None,
     )
 
 
@@ -90,8 +99,12 @@ def observations(presence: Presence, ask: Asker) -> tuple[Observation, ...]:
         seen.append(Observation(name="nvidia.pci", value=addresses, evidence=evidence))
         links = ask.answered(*(f"link:{device.path}/driver" for device in presence.devices))
         seen.append(Observation(name="nvidia.kernel_driver", value=presence.drivers, evidence=links))
+    if presence.nodes_near:
+        evidence = tuple(f"read:{PCI}/{each}/numa_node" for each in presence.nodes_near)
+        seen.append(Observation(name="nvidia.near_node", value=presence.nodes_near, evidence=evidence))
     if presence.asleep:
-        evidence = tuple(f"read:/sys/bus/pci/devices/{each}/power/runtime_status" for each in presence.asleep)
+        names = [f"read:{PCI}/{each}/{file}" for each in presence.asleep for file in _POWER_FILES]
+        evidence = ask.answered(*names)
         seen.append(Observation(name="nvidia.asleep", value=list(presence.asleep), evidence=evidence))
     if presence.module_version:
         evidence = (f"read:{PROC_VERSION}",)
@@ -103,6 +116,9 @@ def observations(presence: Presence, ask: Asker) -> tuple[Observation, ...]:
     if presence.tegra:
         evidence = ask.answered(f"read:{TREE_COMPATIBLE}", f"read:{TREE_MODEL}", f"read:{TEGRA_RELEASE}")
         seen.append(Observation(name="nvidia.tegra", value=presence.tegra, evidence=evidence))
+    if presence.l4t:
+        evidence = (f"read:{TEGRA_RELEASE}",)
+        seen.append(Observation(name="nvidia.l4t", value=presence.l4t, evidence=evidence))
     return tuple(seen)
 
 
@@ -133,6 +149,27 @@ def parse_gpu_information(text: str) -> dict[str, str]:
     return fields
 
 
+def parse_tegra_release(text: str) -> str | None:
+    """
+    Return the release of Jetson Linux, ``36.4.3``, from /etc/nv_tegra_release.
+
+    Its first line is ``# R36 (release), REVISION: 4.3, GCID: …``.
+    """
+    match = _L4T.search(text)
+    return f"{match[1]}.{match[2]}" if match else None
+
+
+def _sleeps(ask: Asker, device: PciDevice) -> bool:
+    """
+    Return whether the kernel has powered a device down; not every kernel keeps both files.
+    """
+    status = (ask.text(f"{device.path}/{_POWER_FILES[0]}") or "").strip()
+    if status == "active":
+        return False
+    state = (ask.text(f"{device.path}/{_POWER_FILES[1]}") or "").strip()
+    return status == "suspended" or state == "D3cold"
+
+
 def _tegra(ask: Asker) -> str | None:
     """
     Return the board's name where the device tree or NVIDIA's release file says that this is a Tegra.
@@ -141,7 +178,6 @@ def _tegra(ask: Asker) -> str | None:
     if compatible is None or "nvidia,tegra" not in compatible:
         return None
     model = ask.text(TREE_MODEL)
-    ask.read(TEGRA_RELEASE)
     return model.rstrip("\0\n ") if model else "NVIDIA Jetson"
 
 

@@ -37,6 +37,7 @@ def unreached(index: int, why_not: str, driver: str | None, who: Identity | None
         pci=known.pci,
         driver=driver,
         compute_capability=known.compute_capability,
+        architecture=known.architecture,
         evidence=(f"nvml:nvmlDeviceGetHandleByIndex_v2 {index}",),
     )
     return Found(slot=index, accelerator=accelerator, reachable=False)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_LEADING = re.compile(r"\s*([+-]?[0-9]{1,9})")
+_LEADING = re.compile(r"([+-]?[0-9]{1,9})")
 
 
 class Visible(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +24,9 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
     invalid: str | None = None
 
 
-def parse_cuda_visible_devices(text: str, uuids: Sequence[str | None], *, numbered: int) -> Visible:
+def parse_cuda_visible_devices(text: str, names: Sequence[tuple[str, ...]], *, numbered: int) -> Visible:
     """
-    Return which of the devices (by position, each with its UUID where known) CUDA would show.
+    Return which of the devices (by position, each with the UUIDs it goes by) CUDA would show.
 
     Empty text means none. Only the first ``numbered`` positions can be named by number, which is taken from
     leading digits. A UUID may be shortened to any beginning that only one device has.
@@ -38,7 +38,7 @@ def parse_cuda_visible_devices(text: str, uuids: Sequence[str | None], *, number
         number = _LEADING.match(token)
         if by_number is None:
             by_number = number is not None
-        position = _by_number(number, numbered) if by_number else _by_uuid(token, uuids)
+        position = _by_number(number, numbered) if by_number else _by_uuid(token, names)
         if position is None:
             return Visible(order=tuple(chosen), invalid=token if token not in ("", "-1") else None)
         if position in chosen:
@@ -54,8 +54,13 @@ def _by_number(number: re.Match[str] | None, count: int) -> int | None:
     return position if 0 <= position < count else None
 
 
-def _by_uuid(token: str, uuids: Sequence[str | None]) -> int | None:
+def _by_uuid(token: str, names: Sequence[tuple[str, ...]]) -> int | None:
     if not token.startswith(("GPU-", "MIG-")):
         return None
-    matches = [place for place, uuid in enumerate(uuids) if uuid is not None and uuid.startswith(token)]
+    legacy = "/" in token
+    matches = [
+        place
+        for place, known in enumerate(names)
+        if any(name == token if legacy else "/" not in name and name.startswith(token) for name in known)
+    ]
     return matches[0] if len(matches) == 1 else None
