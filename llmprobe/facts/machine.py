@@ -51,6 +51,8 @@ class MemoryPool(msgspec.Struct, frozen=True, kw_only=True):
     ``free_bytes`` is what may be allocated now by anyone (MemAvailable for RAM, NVML's free for VRAM).
     ``budget_bytes`` is never more than that, nor more than any limit (cgroup, Apple's working set); of a
     unified pool it is what the accelerator may take, and all of host and accelerator must fit ``free_bytes``.
+    ``host_budget_bytes`` is what the host alone may take of a unified pool: less than is free where a part of it
+    is set aside for the accelerator or a container is limited. It is unknown (None) for every other pool.
     """
 
     id: str
@@ -58,6 +60,7 @@ class MemoryPool(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int | None
     free_bytes: int | None
     budget_bytes: int | None
+    host_budget_bytes: int | None = None
     limits: tuple[Limit, ...] = ()
     held_by: tuple[Holder, ...] = ()
     basis: Basis = "measured"
@@ -156,6 +159,21 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class Sharing(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How an integrated accelerator shares the host's memory: what it adds to ``ram``, and the most that it may take.
+
+    The firmware hides ``carve_out_bytes`` from the system, so that they come on top of what the system counts;
+    ``carve_out_used_bytes`` of them are in use. ``cap`` is what the accelerator may take of carve-out and RAM
+    together now. None of it holds where the accelerator is not used. ``accelerator`` is its id within the probe.
+    """
+
+    accelerator: str
+    carve_out_bytes: int = 0
+    carve_out_used_bytes: int = 0
+    cap: Limit | None = None
+
+
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     Whether a probe got its answers, and how long it took. A probe that raised is ``crashed``.
@@ -177,6 +195,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
     ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
     remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
+    ``sharing`` is for accelerators that may turn out not to be used, beside a card for instance.
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
@@ -187,18 +206,57 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[tuple[str, Limit], ...] = ()
     caps: tuple[tuple[str, Limit], ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
+    sharing: tuple[Sharing, ...] = ()
     observations: tuple[Observation, ...] = ()
+
+
+class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A model that lies on this machine's disk, under the name that its keeper has for it.
+
+    ``path`` is its GGUF file, or the first of a split set; None where there is none to be read. ``problem`` says
+    why it can't be used: half downloaded, parts missing. ``quant`` is what the keeper or the file's name says.
+    """
+
+    name: str
+    kept_by: str
+    path: str | None = None
+    bytes: int | None = None
+    quant: str | None = None
+    repo: str | None = None
+    problem: str | None = None
+
+
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A model that an engine holds in memory now. ``until`` is when it lets go of it by itself (ISO 8601).
+    """
+
+    name: str
+    size_bytes: int | None = None
+    vram_bytes: int | None = None
+    ctx_size: int | None = None
+    parallel: int | None = None
+    until: str | None = None
 
 
 class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     """
-    An engine that is installed or runs here.
+    An engine that is installed or runs here, or that keeps models here.
+
+    ``installed`` False means that only its models were found. ``settings`` are variables of its environment that
+    change what a model takes.
     """
 
     name: str
     version: str | None = None
     running: bool | None = None
+    installed: bool | None = None
+    endpoint: str | None = None
     detail: str | None = None
+    models: tuple[ModelOnDisk, ...] = ()
+    loaded: tuple[LoadedModel, ...] = ()
+    settings: dict[str, str] = {}
     evidence: tuple[str, ...] = ()
 
 

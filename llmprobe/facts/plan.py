@@ -9,6 +9,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, Basis, MemoryPool
+from llmprobe.facts.model import ModelSpec
 
 Kind = Literal["weights", "cache", "compute", "output", "overhead"]
 
@@ -88,6 +89,43 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Literal["slots", "ubatch"] = "slots"
     mmap: bool = True
     old_masks: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine looks at before it fills in its own defaults: the model, what was asked for, and the devices.
+
+    ``ctx_size`` is per slot, 0 where none was asked for. Unknown memory is None. ``settings`` are variables of the
+    engine's environment.
+    """
+
+    model: ModelSpec
+    file_bytes: int
+    ctx_size: int = 0
+    backend: str | None = None
+    vram_total_bytes: int | None = None
+    vram_free_bytes: int | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    smallest_free_bytes: int | None = None
+    settings: dict[str, str] = {}
+
+
+class Abilities(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine can be told about a placement. What it can't be told is not searched.
+
+    ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
+    ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
+    (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type. ``backends`` empty is all.
+    """
+
+    experts_on_host: bool = True
+    partial: bool = True
+    tensor_split: bool = True
+    cache_types: tuple[str, ...] = ()
+    same_cache_types: bool = False
+    backends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -273,7 +311,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     One way to run the model here. ``tensor_split`` is empty where one device or none is used.
 
     ``use_devices`` names the devices to use where that is not all of them; ``environment`` is what the engine's
-    environment must hold so that it sees them (a MIG instance).
+    environment must hold so that it sees them (a MIG instance). ``on_disk`` is the file that is this choice already.
     """
 
     label: str
@@ -298,6 +336,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     use_devices: tuple[str, ...] | None = None
     environment: dict[str, str] = {}
     download_bytes: int | None = None
+    on_disk: str | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
