@@ -352,16 +352,24 @@ def _engine_module(name: str | None) -> object | None:
 
 def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":
     """
-    Yield the models of the same family that are smaller, the largest first, each loaded when it is asked for.
+    Yield the smaller models of the same family that are not older, the largest and newest first, each loaded
+    when it is asked for.
 
     One whose architecture is not known yet cannot be weighed, and is left out.
     """
     if model.family is None:
         return
+    known = models()
+    since = next((entry.released for entry in known if entry.id == model.id), None) or ""
     smaller = [
-        entry for entry in models() if entry.family == model.family and entry.parameters < model.parameters
+        entry
+        for entry in known
+        if entry.family == model.family
+        and entry.parameters < model.parameters
+        and (entry.released or "") >= since
     ]
-    for entry in sorted(smaller, key=lambda entry: (-entry.parameters, entry.id)):
+    smaller.sort(key=lambda entry: entry.released or "", reverse=True)
+    for entry in sorted(smaller, key=lambda entry: -entry.parameters):
         try:
             relative = load_model(entry.id)
         except ModelError:

@@ -195,13 +195,16 @@ def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
 
 def _why(misfit: Misfit, estimator: Estimator) -> str:
     places = {"host": "RAM", "shared": "the memory that processor and GPU share"}
-    if len(misfit.shortfalls) == 1:
-        where = misfit.shortfalls[0].where
+    # What host and device share contains what either of them lacks there.
+    shared = [short for short in misfit.shortfalls if short.where == "shared"]
+    shortfalls = shared or misfit.shortfalls
+    if len(shortfalls) == 1:
+        where = shortfalls[0].where
         why = f"too little is free in {places.get(where, where)}"
     else:
         parts = (
             f"{format_bytes(short.missing_bytes)} in {places.get(short.where, short.where)}"
-            for short in misfit.shortfalls
+            for short in shortfalls
         )
         why = f"too little is free: {' and '.join(parts)} are missing"
     if estimator.is_moe:

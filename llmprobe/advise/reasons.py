@@ -7,6 +7,9 @@ from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.units import format_bytes
 
+WORTH_SAYING = 1.1
+"""How many times faster a choice must be for its loss to be worth a sentence."""
+
 
 def reasons(
     estimator: Estimator, site: Site, candidate: Candidate, best: Candidate, ranked: list[Candidate]
@@ -26,7 +29,8 @@ def reasons(
     finer = [one for one in ranked if loss(one) < loss(candidate)]
     if finer:
         said.append(_compared(estimator, candidate, max(finer, key=loss)))
-    coarser = [one for one in ranked if loss(one) > loss(candidate)]
+    faster = candidate.ranking_speed * WORTH_SAYING
+    coarser = [one for one in ranked if loss(one) > loss(candidate) and one.ranking_speed > faster]
     if coarser:
         said.append(_compared(estimator, candidate, min(coarser, key=loss)))
     return tuple(said)

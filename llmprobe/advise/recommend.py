@@ -10,7 +10,7 @@ from llmprobe.advise.balance import utility
 from llmprobe.advise.candidates import Candidate, find, weigh
 from llmprobe.advise.nearest import nearest
 from llmprobe.advise.quality import quality
-from llmprobe.advise.reasons import loss, reasons
+from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons
 from llmprobe.advise.search import Placed, refine
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
@@ -31,8 +31,8 @@ from llmprobe.units import format_bytes
 Command = Callable[[Choice, ModelSpec, str | None], str]
 """Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""
 
-WORTH_SHOWING = 1.1
-"""How many times faster a choice must be to be shown as the faster one."""
+NO_LOSS = 0.003
+"""Divergence up to which nothing of a loss is noticed."""
 
 HEAVY_LOSS = 0.25
 """Divergence from which a smaller model with less loss is named beside the choice."""
@@ -178,17 +178,23 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
         if len(shown) < wishes.top and all(candidate is not other for _, other in shown):
             shown.append((label, candidate))
 
-    finest = min(ranked, key=loss)
+    # Losses that cannot be measured in use are the same: of those the fastest is the best.
+    finest = max(
+        (one for one in ranked if loss(one) <= max(NO_LOSS, min(map(loss, ranked)))),
+        key=lambda one: one.ranking_speed,
+    )
     if loss(finest) < loss(best):
         add("best quality", finest)
     quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, one.quant, "speed"))
-    if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
+    if quick.ranking_speed > best.ranking_speed * WORTH_SAYING:
         add("faster", quick)
     longest = max(ranked, key=lambda one: one.workload.ctx_size)
     if longest.workload.ctx_size > best.workload.ctx_size:
         add("longest context", longest)
     for candidate in ranked:
-        if all(candidate.quant != other.quant for _, other in shown):
+        better = loss(candidate) < loss(best) and loss(best) > NO_LOSS
+        faster = candidate.ranking_speed > best.ranking_speed * WORTH_SAYING
+        if (better or faster) and all(candidate.quant != other.quant for _, other in shown):
             add("alternative", candidate)
     return shown
 
