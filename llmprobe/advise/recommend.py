@@ -37,6 +37,9 @@ NO_LOSS = 0.003
 HEAVY_LOSS = 0.25
 """Divergence from which a smaller model with less loss is named beside the choice."""
 
+FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
+"""Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
+
 DEFAULT_CONTEXT = 8192
 """Tokens, where none was asked for and the model was trained for at least as many."""
 
@@ -94,7 +97,9 @@ def recommend(
             if not wanted or (loss(wanted[0]) >= HEAVY_LOSS)
             else ()
         ),
-        findings=tuple(one for one in snapshot.findings if one.severity != "note"),
+        findings=tuple(
+            one for one in snapshot.findings if one.severity != "note" or one.id in FINDINGS_THAT_ARE_OPTIONS
+        ),
         notes=tuple(notes),
     )
 

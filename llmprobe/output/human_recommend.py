@@ -2,7 +2,10 @@
 A recommendation for a person to read: the choice, how full it makes each device, why, and what else there is.
 """
 
-from llmprobe.facts.plan import Choice, DeviceEstimate, Recommendation, Rejected
+import msgspec
+
+from llmprobe.facts.machine import MemoryPool
+from llmprobe.facts.plan import Choice, DeviceEstimate, MachineInShort, Recommendation, Rejected
 from llmprobe.output import shell
 from llmprobe.output.console import Page, bar
 from llmprobe.output.human_check import show_findings
@@ -22,7 +25,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
     _question(page, recommendation)
     if recommendation.choices:
         best, *others = recommendation.choices
-        _best(page, best)
+        _best(page, best, shared_memory(recommendation.machine))
         _others(page, others)
         _rejected(page, recommendation.rejected, everything=explain)
     else:
@@ -39,7 +42,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
     if recommendation.notes:
         page.heading("Good to know")
         page.bullets(recommendation.notes)
-    show_findings(page, tuple(found for found in recommendation.findings if found.severity != "note"))
+    show_findings(page, recommendation.findings)
     if recommendation.choices:
         _commands(page, recommendation.choices[0])
 
@@ -57,11 +60,21 @@ def _question(page: Page, recommendation: Recommendation) -> None:
         names.append(machine.cpu)
     memory = next((pool for pool in machine.pools if pool.id == "ram"), None)
     if memory is not None:
-        names.append(f"{size(memory.total_bytes)} {'unified memory' if memory.kind == 'unified' else 'RAM'}")
+        kind = "unified memory" if memory.kind == "unified" else "RAM"
+        limited = any(limit.by == "cgroup" for limit in memory.limits)
+        allowed = f", of which this container may take {size(memory.budget_bytes)}" if limited else ""
+        names.append(f"{size(memory.total_bytes)} {kind}{allowed}")
     page.line(f"on {origin}: ", ", ".join(names) or "nothing is known of it", hang=2)
 
 
-def _best(page: Page, best: Choice) -> None:
+def shared_memory(machine: MachineInShort) -> MemoryPool | None:
+    """
+    Return the memory that processor and accelerator take from together, None where each has its own.
+    """
+    return next((pool for pool in machine.pools if pool.kind == "unified"), None)
+
+
+def _best(page: Page, best: Choice, shared: MemoryPool | None) -> None:
     page.heading(f"Recommended: {best.quant}")
     page.blank()
     weights = best.download_bytes or sum(device.weights_bytes for device in best.devices)
@@ -74,10 +87,24 @@ def _best(page: Page, best: Choice) -> None:
     if best.speed.generation_tokens_per_s is None:
         page.pair("", (best.speed.reason, "dim"), at=NAME + 2, indent=2)
     page.blank()
-    _fullness(page, best.devices)
+    _fullness(page, best.devices if shared is None else _on_one_memory(best.devices, shared))
     if best.reasons:
         page.heading("Why")
         page.bullets(best.reasons)
+
+
+def _on_one_memory(devices: tuple[DeviceEstimate, ...], shared: MemoryPool) -> tuple[DeviceEstimate, ...]:
+    """
+    Return the accelerators, and in place of the host what all take together of the memory that they share.
+    """
+    together = msgspec.structs.replace(
+        devices[0],
+        id="RAM",
+        name="in all",
+        total_bytes=sum(device.total_bytes for device in devices),
+        budget_bytes=shared.free_bytes,
+    )
+    return (together, *devices[1:])
 
 
 def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
