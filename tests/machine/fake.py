@@ -89,7 +89,7 @@ def card(
         f"nvml:nvmlDeviceGetComputeMode {index}": 0,
         f"nvml:nvmlDeviceGetDisplayActive {index}": 0,
         f"nvml:nvmlDeviceGetEccMode {index}": NOT_SUPPORTED,
-        f"nvml:nvmlDeviceGetBAR1MemoryInfo {index}": {"bar1Total": 256 * MIB, "bar1Free": 0, "bar1Used": 0},
+        f"nvml:nvmlDeviceGetBAR1MemoryInfo {index}": {"bar1Total": 32768 * MIB, "bar1Free": 0, "bar1Used": 0},
         f"nvml:nvmlDeviceGetVirtualizationMode {index}": 0,
         f"nvml:nvmlDeviceGetComputeRunningProcesses_v3 {index}": [],
         f"nvml:nvmlDeviceGetGraphicsRunningProcesses_v3 {index}": [],
@@ -115,6 +115,36 @@ def nvidia_machine(*cards: dict[str, Any], **changes: Any) -> dict[str, Any]:
         answers |= nvidia_pci(f"0000:{place:02x}:00.0")
         answers |= answered
     return answers | changes
+
+
+def smi_xml(*, name: str = "NVIDIA GeForce RTX 4090", bus: int = 1, more: str = "") -> str:
+    """
+    Return what ``nvidia-smi -q -x`` prints of one idle card, with further elements of the device.
+    """
+    return f"""<?xml version="1.0" ?>
+<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">
+<nvidia_smi_log>
+    <driver_version>580.95.05</driver_version>
+    <cuda_version>13.0</cuda_version>
+    <attached_gpus>1</attached_gpus>
+    <gpu id="00000000:{bus:02X}:00.0">
+        <product_name>{name}</product_name>
+        <uuid>GPU-00000000-0000-0000-0000-000000000000</uuid>
+        <display_active>Disabled</display_active>
+        <mig_mode><current_mig>N/A</current_mig><pending_mig>N/A</pending_mig></mig_mode>
+        <fb_memory_usage>
+            <total>24564 MiB</total>
+            <reserved>450 MiB</reserved>
+            <used>1 MiB</used>
+            <free>24113 MiB</free>
+        </fb_memory_usage>
+        <bar1_memory_usage><total>32768 MiB</total></bar1_memory_usage>
+        <compute_mode>Default</compute_mode>
+        <processes></processes>
+        {more}
+    </gpu>
+</nvidia_smi_log>
+"""
 
 
 def plain_host(total_gib: int = 64, available_gib: int = 60) -> dict[str, Any]:

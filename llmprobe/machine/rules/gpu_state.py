@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules import Rule, asked_nvml
 from llmprobe.units import format_bytes
 
 _HIDDEN = "hidden by CUDA_VISIBLE_DEVICES"
@@ -94,7 +94,7 @@ def prohibited(snapshot: Snapshot) -> Iterator[Finding]:
                 title=f"No program may compute on {each.name}",
                 detail=f"Its compute mode is prohibited: CUDA refuses the device ({each.id}) to every program, and its "
                 "memory is not counted.",
-                evidence=(f"nvml:nvmlDeviceGetComputeMode {each.index}",),
+                evidence=asked_nvml(snapshot, f"nvmlDeviceGetComputeMode {each.index}"),
                 remedy=Remedy(text="Set it back.", commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",)),
             )
 
@@ -111,7 +111,7 @@ def exclusive(snapshot: Snapshot) -> Iterator[Finding]:
                 severity="note" if each.usable else "error",
                 title=f"{each.name} serves one program at a time",
                 detail=f"Its compute mode is exclusive-process, {taken}. A second program gets an error.",
-                evidence=(f"nvml:nvmlDeviceGetComputeMode {each.index}",),
+                evidence=asked_nvml(snapshot, f"nvmlDeviceGetComputeMode {each.index}"),
                 remedy=Remedy(
                     text="Let programs share it.", commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",)
                 ),

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
-from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules import Rule, asked_nvml
 from llmprobe.units import MIB, format_bytes
 
 _IN_USE = ("processes", "in-use", "display")
 _WORTH_SAYING = 0.03
 _WORTH_WARNING = 0.10
+_LARGE_RESERVE = 0.06
+"""Idle cards of 8 GiB and more keep up to 5 % (408 MiB of 8 GiB on an RTX 2080 SUPER)."""
+
 _SWAP_BYTES = 256 * MIB
 _NAMED = 5
 _STACKED_MEMORY = ("A100", "A30", "H100", "H200", "GH200", "B200", "V100", "P100", "GB200")
@@ -54,7 +57,7 @@ def display_on_gpu(snapshot: Snapshot) -> Iterator[Finding]:
             title=f"A display is connected to {accelerator.name}",
             detail=f"The desktop takes memory that comes and goes with what is on the screen.{amount} A model that "
             "fills the rest may fail when a window opens.",
-            evidence=(f"nvml:nvmlDeviceGetDisplayActive {accelerator.index}",),
+            evidence=asked_nvml(snapshot, f"nvmlDeviceGetDisplayActive {accelerator.index}"),
             remedy=Remedy(text="Connect the monitor to the processor's own graphics, where there is any."),
         )
 
@@ -74,11 +77,29 @@ def ecc_on(snapshot: Snapshot) -> Iterator[Finding]:
             severity="note",
             title=f"Error correction is on ({each.name})",
             detail="On this kind of memory it takes about 6 % of the size, and some of the speed.",
-            evidence=(f"nvml:nvmlDeviceGetEccMode {each.index}",),
+            evidence=asked_nvml(snapshot, f"nvmlDeviceGetEccMode {each.index}"),
             remedy=Remedy(
                 text="Where wrong bits may be risked it can be switched off, from the next start on.",
                 commands=(f"sudo nvidia-smi -i {each.index} -e 0",),
             ),
+        )
+
+
+def vram_reserved(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The driver keeps an unusually large part of a GPU's memory for itself.
+    """
+    for accelerator, pool in _own_pools(snapshot):
+        reserved = sum(limit.bytes for limit in pool.limits if limit.by == "driver-reserve")
+        if not pool.total_bytes or pool.basis != "measured" or reserved < _LARGE_RESERVE * pool.total_bytes:
+            continue
+        yield Finding(
+            id="vram-reserved",
+            severity="note",
+            title=f"The driver keeps {format_bytes(reserved)} of {accelerator.name}",
+            detail="Driver and firmware hold this part of the memory for themselves, whether or not a program runs; "
+            "it is not counted as free.",
+            evidence=pool.evidence,
         )
 
 
@@ -143,5 +164,6 @@ RULES = (
     Rule("vram-held", "Running programs hold memory of a GPU.", vram_held),
     Rule("display-on-gpu", "A display is driven by the GPU that models run on.", display_on_gpu),
     Rule("ecc-on", "Error correction takes a part of a GPU's memory.", ecc_on),
+    Rule("vram-reserved", "The driver keeps a large part of a GPU's memory.", vram_reserved),
     Rule("swap-in-use", "The system has moved memory to disk.", swap_in_use),
 )

@@ -23,6 +23,8 @@ def no_library(snapshot: Snapshot) -> Iterator[Finding]:
     pci = snapshot.observed("nvidia.pci")
     if init is None or pci is None or init.value["code"] != _LIBRARY_NOT_FOUND or _container(snapshot):
         return
+    if snapshot.observed("nvidia.smi") is not None:
+        return
     yield Finding(
         id="nvidia-no-library",
         severity="error",
@@ -95,12 +97,14 @@ def container_no_devices(snapshot: Snapshot) -> Iterator[Finding]:
     A container on a machine with an NVIDIA device was started without it.
     """
     pci = snapshot.observed("nvidia.pci")
-    init = snapshot.observed("nvidia.init")
+    init = snapshot.observed("nvidia.init") or snapshot.observed("nvidia.count")
     visible = snapshot.observed("nvidia.visible_devices")
     nodes = snapshot.observed("nvidia.nodes")
-    if not _container(snapshot) or pci is None or init is None or init.value["code"] == _VERSION_MISMATCH:
+    if not _container(snapshot) or pci is None or init is None or snapshot.observed("nvidia.smi") is not None:
         return
-    if nodes is not None and "nvidiactl" in nodes.value:
+    if init.name == "nvidia.init" and init.value["code"] == _VERSION_MISMATCH:
+        return
+    if init.name == "nvidia.init" and nodes is not None and "nvidiactl" in nodes.value:
         return
     given = f" NVIDIA_VISIBLE_DEVICES is {visible.value!r}." if visible else ""
     yield Finding(

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Host, Snapshot, SourceReport
-from llmprobe.machine import merge, rules
-from llmprobe.machine.probes import apple, cgroup, cpu, host, memory, nvidia, pci
+from llmprobe.facts.machine import Host, Snapshot
+from llmprobe.machine import rules
+from llmprobe.machine.snapshot import collect
 from tests.machine.fake import (
     GIB,
     LINUX_ARM,
@@ -20,37 +20,23 @@ from tests.machine.fake import (
     MIB,
     NOT_SUPPORTED,
     UNKNOWN,
+    WINDOWS,
     FakeSource,
     card,
     nvidia_machine,
     plain_host,
+    smi_xml,
 )
+from tests.machine.rules.host_cases import CASES as HOST_CASES
 
 INIT = "nvml:nvmlInit"
 
 
 def snapshot_of(source: FakeSource) -> Snapshot:
     """
-    Return the machine of a source without the runner around the probes.
+    Return the machine of a source.
     """
-    modules = [
-        probe
-        for probe in (apple, cgroup, cpu, host, memory, nvidia, pci)
-        if source.platform.system in probe.PLATFORMS
-    ]
-    found = [probe.probe(source) for probe in modules]
-    accelerators, pools = merge.devices(found)
-    return Snapshot(
-        this_machine=False,
-        host=merge.host(source.platform, found),
-        pools=pools,
-        accelerators=accelerators,
-        sources=tuple(
-            SourceReport(name=module.NAME, status=probed.status, detail=probed.detail)
-            for module, probed in zip(modules, found, strict=True)
-        ),
-        observations=tuple(seen for probed in found for seen in probed.observations),
-    )
+    return collect(source)
 
 
 def linux(answers: dict[str, Any]) -> Snapshot:
@@ -93,6 +79,17 @@ UNIFIED = {
 }
 SLEEPING = {"read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status": "suspended"}
 BUSY = {"nvml:nvmlDeviceGetComputeRunningProcesses_v3 0": [{"pid": 5, "usedGpuMemory": 8000 * MIB}]}
+BAR1 = "nvml:nvmlDeviceGetBAR1MemoryInfo 0"
+REASONS = "nvml:nvmlDeviceGetCurrentClocksEventReasons 0"
+LINK = {
+    "nvml:nvmlDeviceGetMaxPcieLinkWidth 0": 16,
+    "nvml:nvmlDeviceGetMaxPcieLinkGeneration 0": 4,
+    "nvml:nvmlDeviceGetGpuMaxPcieLinkGeneration 0": 4,
+}
+POWER = {
+    "nvml:nvmlDeviceGetEnforcedPowerLimit 0": 300000,
+    "nvml:nvmlDeviceGetPowerManagementDefaultLimit 0": 450000,
+}
 CONTAINER_8G = {
     "read:/proc/self/cgroup": "0::/\n",
     "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
@@ -153,12 +150,33 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "cpu-quota": lambda: linux(CONTAINER_8G),
     "no-avx2": lambda: linux({"cpuinfo:": {"brand_raw": "QEMU Virtual CPU", "flags": ["sse4_2"]}}),
     "ecc-on": lambda: nvidia_with(card(name="NVIDIA A10G"), **{"nvml:nvmlDeviceGetEccMode 0": [1, 1]}),
+    "vram-reserved": lambda: nvidia_with(card(reserved_mib=2000)),
+    "rebar-off": lambda: nvidia_with(card(), **{BAR1: {"bar1Total": 256 * MIB}}),
+    "pcie-narrow": lambda: nvidia_with(card(), **LINK, **{"nvml:nvmlDeviceGetCurrPcieLinkWidth 0": 4}),
+    "thermal-throttle": lambda: nvidia_with(
+        card(), **{REASONS: 0x20, "nvml:nvmlDeviceGetTemperature 0 0": 91}
+    ),
+    "power-cap": lambda: nvidia_with(card(), **POWER),
+    "driver-too-old": lambda: nvidia_with(
+        card(name="Tesla P40", capability=(6, 1)), **{"nvml:nvmlSystemGetDriverVersion": "550.54.14"}
+    ),
+    "gpu-too-old": lambda: nvidia_with(card(name="Tesla M40 24GB", capability=(5, 2))),
+    "vgpu": lambda: nvidia_with(card(name="NVIDIA A40-24Q"), **{"nvml:nvmlDeviceGetVirtualizationMode 0": 2}),
+    "nvidia-sysmem-fallback": lambda: snapshot_of(
+        FakeSource(
+            plain_host() | nvidia_machine(card(), **{"nvml:nvmlDeviceGetDriverModel_v2 0": [0, 0]}), WINDOWS
+        )
+    ),
+    "nvidia-smi-only": lambda: init_fails(
+        12, **{"run:nvidia-smi -q -x": {"exit": 0, "stdout": smi_xml(), "stderr": ""}}
+    ),
     "table-estimate": lambda: nvidia_with(card(bits=0)),
-    "gpu-unsupported-vendor": lambda: linux(INTEL),
     "no-gpu": lambda: linux(INTEL),
     "probe-failed": lambda: linux({"psutil:swap_memory": Answer(status="timeout")}),
     "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
 }
+
+CASES |= HOST_CASES
 
 
 def test_every_rule_has_a_case() -> None:

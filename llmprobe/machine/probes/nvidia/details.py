@@ -126,7 +126,8 @@ def _slowed(ask: Careful, handle: str) -> dict[str, Any]:
 
 
 def _virtualization(ask: Careful, handle: str) -> str | None:
-    return _word(_VIRTUALIZATION, ask.nvml("nvmlDeviceGetVirtualizationMode", handle).value)
+    word = _word(_VIRTUALIZATION, ask.nvml("nvmlDeviceGetVirtualizationMode", handle).value)
+    return None if word == "none" else word
 
 
 def _licence(ask: Careful, handle: str) -> bool | None:
