@@ -123,7 +123,7 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
     }
     now = {key(accelerator): accelerator for accelerator in snapshot.accelerators}
     for accelerator in healthy.snapshot.accelerators:
-        if key(accelerator) in others:
+        if key(accelerator) in others and not steps_in(healthy.snapshot, accelerator):
             if key(accelerator) not in now:
                 told.append(f"{accelerator.name} is gone")
             elif bare(healthy.snapshot, accelerator) != bare(snapshot, now[key(accelerator)]):
@@ -133,9 +133,18 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
         for name, probed in healthy.parts.items()
         if name in asked
     )
-    if not concerns_ram and unshared(healthy.snapshot) != unshared(snapshot):
+    stepping = any(steps_in(healthy.snapshot, each) for each in healthy.snapshot.accelerators)
+    if not concerns_ram and not stepping and unshared(healthy.snapshot) != unshared(snapshot):
         told.append("ram has changed")
     return told
+
+
+def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
+    """
+    Tell whether a device is left out beside a card and takes its place, with the memory it shares, where that fails.
+    """
+    cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
+    return cards and accelerator.integrated and accelerator.vendor == "amd"
 
 
 def is_elsewhere(accelerator: Accelerator, question: Question) -> bool:

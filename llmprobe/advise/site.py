@@ -72,8 +72,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         """
         short: list[Shortfall] = []
         for device, size in totals.items():
-            if device == "host" and self.unified:
-                continue
             capacity = self.capacities.get(device)
             missing = size if capacity is None else size - capacity
             if missing > 0:
@@ -96,7 +94,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     ram = pools.get("ram")
     if wishes.assume_idle:
         notes.append("memory that other programs hold is counted as free, as asked (--assume-idle)")
-    budgets: dict[str, int | None] = {"host": _budget(ram, wishes)}
+    budgets: dict[str, int | None] = {"host": _of_host(ram, wishes)}
     pool_of = {"host": "ram"}
     devices: list[tuple[Accelerator, Device]] = []
     for accelerator in snapshot.accelerators:
@@ -169,6 +167,17 @@ def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
     if pool is None or pool.budget_bytes is None:
         return None
     return pool.budget_bytes + (_given_back(pool) if wishes.assume_idle else 0)
+
+
+def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:
+    """
+    Return what the host alone may take: of shared memory what is not set aside for the accelerator.
+    """
+    if ram is None or ram.kind != "unified":
+        return _budget(ram, wishes)
+    if ram.host_budget_bytes is None:
+        return _free(ram, wishes)
+    return ram.host_budget_bytes + (_given_back(ram) if wishes.assume_idle else 0)
 
 
 def _free(pool: MemoryPool, wishes: Wishes) -> int | None:

@@ -7,7 +7,7 @@ these are known. What does not add up is never mended silently: the difference b
 
 import msgspec
 
-from llmprobe.facts.machine import Limit, MemoryPool
+from llmprobe.facts.machine import Limit, MemoryPool, Sharing
 
 
 def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, ...] = ()) -> MemoryPool:
@@ -40,6 +40,26 @@ def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, 
         kept.append(msgspec.structs.replace(cap, bytes=taken))
     return msgspec.structs.replace(
         pool, free_bytes=free, limits=tuple(kept), budget_bytes=left if ceilings else None
+    )
+
+
+def with_carve_out(pool: MemoryPool, sharing: Sharing) -> MemoryPool:
+    """
+    Return the host's memory with what the firmware has set aside for integrated graphics added to it.
+
+    Physical memory is what the system counts and the carve-out: neither is a part of the other.
+    """
+    size, used = sharing.carve_out_bytes, sharing.carve_out_used_bytes
+    if not size or pool.total_bytes is None:
+        return pool
+    left = size - used
+    detail = "in use of the memory that the firmware sets aside for graphics"
+    return msgspec.structs.replace(
+        pool,
+        total_bytes=pool.total_bytes + size,
+        free_bytes=None if pool.free_bytes is None else pool.free_bytes + left,
+        budget_bytes=None if pool.budget_bytes is None else pool.budget_bytes + left,
+        limits=(*pool.limits, *((Limit(by="display", bytes=used, detail=detail),) if used else ())),
     )
 
 

@@ -4,6 +4,9 @@ What several probes found, put together into one machine.
 Earlier probes win where two give one field; what only one knows is kept. Devices of different probes that
 name one PCI address or UUID are one device. Ids are numbered over all probes, vendor by vendor, in the order in
 which their probe gave them: a device that can't be used keeps its place, so that its trouble renames no other.
+
+Integrated graphics beside a card are there but not used, as llama.cpp does it (b11549, src/llama.cpp: integrated
+devices are added only where there is no other). What they share is counted only where they are used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,10 +15,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from llmprobe.facts.answer import Platform
-from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Probed
-from llmprobe.machine.budget import settle
+from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Probed, Sharing
+from llmprobe.machine.budget import settle, with_carve_out
 
 HOST_POOL = "ram"
+_IN_A_PROCESSOR = ("amd", "intel")
+_ACCELERATORS_OWN = frozenset({"working-set"})
 _VENDORS = ("nvidia", "amd", "intel", "apple", "other")
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -64,17 +69,19 @@ def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[Mem
     """
     Return the accelerators and the pools of a machine with their final ids, limits and budgets.
 
-    Memory of the host that an accelerator allocates from becomes ``unified``. A pool of an accelerator that
-    another probe knew first, with its own pools, is left out: it is the same memory.
+    Memory of the host that a usable accelerator allocates from becomes ``unified``. A pool of an accelerator
+    that another probe knew first, with its own pools, is left out: it is the same memory.
     """
     merged = _merged(found)
+    sharing = _sharing(found, merged)
     names = _names(merged)
     accelerators = tuple(_numbered(device, number, names) for number, device in enumerate(merged))
     pools = _pools(found, names)
-    if HOST_POOL in pools and any(HOST_POOL in each.pools for each in accelerators):
-        pools[HOST_POOL] = msgspec.structs.replace(pools[HOST_POOL], kind="unified")
     limits = _by_pool(((number, probed.limits) for number, probed in enumerate(found)), names)
     caps = _by_pool(((number, probed.caps) for number, probed in enumerate(found)), names)
+    if HOST_POOL in pools and any(HOST_POOL in each.pools and each.usable for each in accelerators):
+        shared = _shared(pools[HOST_POOL], limits.get(HOST_POOL, ()), caps.get(HOST_POOL, ()), sharing)
+        pools[HOST_POOL], caps[HOST_POOL] = shared
     order = list(dict.fromkeys([HOST_POOL, *names.values()]))
     return accelerators, tuple(
         settle(pools[name], limits.get(name, ()), caps.get(name, ())) for name in order if name in pools
@@ -93,7 +100,59 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
                 device.accelerator = _filled(device.accelerator, accelerator)
             if not same:
                 merged.append(_Device(accelerator=accelerator, probe=number))
+    card = next((each.accelerator for each in merged if _is_card(each.accelerator)), None)
+    for device in merged:
+        graphics = device.accelerator
+        if (
+            card is not None
+            and graphics.usable
+            and graphics.integrated
+            and graphics.vendor in _IN_A_PROCESSOR
+        ):
+            why_not = f"engines leave integrated graphics out beside a card ({card.name})"
+            device.accelerator = msgspec.structs.replace(
+                graphics, usable=False, why_not=why_not, backend=None
+            )
     return sorted(merged, key=lambda each: _VENDORS.index(each.accelerator.vendor))
+
+
+def _is_card(accelerator: Accelerator) -> bool:
+    return accelerator.usable and not accelerator.integrated and bool(accelerator.pools)
+
+
+def _sharing(found: Sequence[Probed], merged: Sequence[_Device]) -> tuple[Sharing, ...]:
+    """
+    Return how the accelerators that are used share the host's memory.
+    """
+    used = {(each.probe, each.accelerator.id) for each in merged if each.accelerator.usable}
+    return tuple(
+        sharing
+        for number, probed in enumerate(found)
+        for sharing in probed.sharing
+        if (number, sharing.accelerator) in used
+    )
+
+
+def _shared(
+    ram: MemoryPool, limits: tuple[Limit, ...], caps: tuple[Limit, ...], sharing: tuple[Sharing, ...]
+) -> tuple[MemoryPool, tuple[Limit, ...]]:
+    """
+    Return the host's memory as processor and accelerators share it, and the caps that hold for them together.
+
+    What a container may use is a matter of the host's part: a carve-out is not counted by control groups.
+    """
+    of_host = tuple(cap for cap in caps if cap.by not in _ACCELERATORS_OWN)
+    host_budget = settle(ram, limits, of_host).budget_bytes
+    ram = msgspec.structs.replace(ram, kind="unified", host_budget_bytes=host_budget)
+    free = 0
+    for each in sharing:
+        ram = with_carve_out(ram, each)
+        free += each.carve_out_bytes - each.carve_out_used_bytes
+    raised = tuple(
+        msgspec.structs.replace(cap, bytes=cap.bytes + free) if cap.by not in _ACCELERATORS_OWN else cap
+        for cap in caps
+    )
+    return ram, (*raised, *(each.cap for each in sharing if each.cap is not None))
 
 
 def _is_same(first: Accelerator, second: Accelerator) -> bool:

@@ -1,5 +1,6 @@
 """
-The display devices on the PCI bus of a Linux system, as sysfs lists them, without waking any of them.
+The display devices and accelerators on the PCI bus of a Linux system, as sysfs lists them, without waking any
+of them.
 
 Reads /sys/bus/pci/devices (https://docs.kernel.org/PCI/sysfs-pci.html). Reading these files does not resume
 a device that sleeps: the kernel answers them from its own records.
@@ -8,7 +9,7 @@ Questions, in order:
 
     list:/sys/bus/pci/devices
     read:/sys/bus/pci/devices/<address>/class          of each device
-    read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03 (display, 3D, …)
+    read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03 (display, 3D, …) or 0x12 (accelerator)
     read:/sys/bus/pci/devices/<address>/device         of the same
 """
 
@@ -17,12 +18,12 @@ import msgspec
 from llmprobe.machine.asking import Asker, items_of
 
 PCI = "/sys/bus/pci/devices"
-_DISPLAY = "0x03"
+_CLASSES = ("0x03", "0x12")
 
 
 class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A display device: its address (``0000:01:00.0``), and vendor, device and class as sysfs writes them
+    A display device or accelerator: its address (``0000:01:00.0``), and vendor, device and class as sysfs writes them
     (``0x10de``).
     """
 
@@ -43,7 +44,7 @@ def display_devices(ask: Asker) -> tuple[PciDevice, ...]:
     found = []
     for address in items_of(ask.list(PCI)):
         device_class = ask.text(f"{PCI}/{address}/class")
-        if device_class is None or not device_class.startswith(_DISPLAY):
+        if device_class is None or not device_class.startswith(_CLASSES):
             continue
         vendor = ask.text(f"{PCI}/{address}/vendor")
         device = ask.text(f"{PCI}/{address}/device")

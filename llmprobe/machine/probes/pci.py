@@ -1,20 +1,17 @@
 """
-GPUs of vendors that have no probe of their own yet: named as devices that are there, never dropped.
+GPUs of vendors that have no probe of their own: named as devices that are there, never dropped.
 
-A vendor with a probe (a module of this package with the vendor's name) is left to it. Display adapters of
-servers and virtual machines are no accelerators and are left out.
+A vendor with a probe (a module of this package with the vendor's name) is left to it. The display adapters of
+servers and of virtual machines are no accelerators and are left out.
 
 Questions, in order:
 
     list:/sys/bus/pci/devices
     read:/sys/bus/pci/devices/<address>/class          of each device
-    read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03
+    read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03 or 0x12
     read:/sys/bus/pci/devices/<address>/device         of the same
     link:/sys/bus/pci/devices/<address>/driver         of each that is reported
 """
-
-import importlib.util
-from typing import Literal
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
@@ -24,10 +21,36 @@ from llmprobe.machine.pci_bus import PciDevice, display_devices
 NAME = "pci"
 PLATFORMS = frozenset({"linux"})
 
-Vendor = Literal["nvidia", "amd", "intel"]
+EXAMINED = frozenset({"0x10de", "0x1002", "0x8086"})
+"""NVIDIA, AMD, Intel: each has its probe."""
 
-VENDORS: dict[str, Vendor] = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
-_WORDS: dict[Vendor, str] = {"nvidia": "NVIDIA", "amd": "AMD", "intel": "Intel"}
+_NAMED = {"0x1ed5": "Moore Threads", "0x1da3": "Habana", "0x1e52": "Tenstorrent", "0x19e5": "Huawei"}
+_ACCELERATOR = "0x12"
+_ADAPTERS = frozenset(
+    {
+        "0x102b",
+        "0x1a03",
+        "0x1234",
+        "0x1af4",
+        "0x15ad",
+        "0x80ee",
+        "0x1414",
+        "0x1b36",
+        "0x1013",
+        "0x5333",
+        "0x126f",
+        "0x1ab8",
+        "0x5853",
+        "0x1d0f",
+        "0x1ae0",
+        "0x106b",
+        "0x19e5",
+    }
+)
+"""
+Matrox, ASPEED, QEMU, virtio, VMware, VirtualBox, Hyper-V, QXL, Cirrus, S3, Silicon Motion, Parallels, Xen,
+Amazon, Google, Apple's paravirtual one, Huawei's for servers.
+"""
 
 
 def probe(source: Source) -> Probed:
@@ -35,31 +58,28 @@ def probe(source: Source) -> Probed:
     Return the GPUs that no other probe examines.
     """
     ask = Asker(source)
-    found: list[Accelerator] = []
-    for device in display_devices(ask):
-        vendor = VENDORS.get(device.vendor or "")
-        if vendor is not None and not has_own_probe(vendor):
-            found.append(_accelerator(ask, device, vendor, len(found)))
-    return ask.probed(found=bool(found), accelerators=tuple(found))
+    devices = [
+        device
+        for device in display_devices(ask)
+        if device.vendor is not None and device.vendor not in EXAMINED and not _only_displays(device)
+    ]
+    found = tuple(_accelerator(ask, device, number) for number, device in enumerate(devices))
+    return ask.probed(found=bool(found), accelerators=found)
 
 
-def has_own_probe(vendor: str) -> bool:
-    """
-    Return whether a module of this package is named after the vendor.
-    """
-    return importlib.util.find_spec(f"{__package__}.{vendor}") is not None
+def _only_displays(device: PciDevice) -> bool:
+    return device.vendor in _ADAPTERS and not device.device_class.startswith(_ACCELERATOR)
 
 
-def _accelerator(ask: Asker, device: PciDevice, vendor: Vendor, number: int) -> Accelerator:
+def _accelerator(ask: Asker, device: PciDevice, number: int) -> Accelerator:
     link = as_text(ask.link(f"{device.path}/driver"))
-    words = _WORDS[vendor]
+    maker = _NAMED.get(device.vendor or "", f"vendor {device.vendor}")
     return Accelerator(
         id=f"gpu{number}",
-        vendor=vendor,
-        name=f"{words} GPU ({device.device or 'unknown device'})",
+        vendor="other",
+        name=f"GPU of {maker} ({device.device or 'unknown device'})",
         usable=False,
-        why_not=f"llmprobe does not examine {words} GPUs yet",
-        integrated=vendor == "intel" and device.address.endswith("00:02.0"),
+        why_not="llmprobe does not examine GPUs of this vendor",
         pci=device.address,
         driver=link.rsplit("/", 1)[-1] if link else None,
         evidence=(f"read:{device.path}/vendor",),

@@ -42,17 +42,16 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
 
 def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A GPU is here whose vendor has no probe yet.
+    A GPU is here whose vendor has no probe.
     """
     for each in snapshot.accelerators:
-        if each.usable or each.pools or each.vendor not in ("amd", "intel", "other"):
+        if each.vendor != "other":
             continue
-        beside = each.integrated or any(other.usable for other in snapshot.accelerators)
         yield Finding(
             id="gpu-unsupported-vendor",
-            severity="note" if beside else "warning",
+            severity="note" if any(other.usable for other in snapshot.accelerators) else "warning",
             title=f"{each.name} is not examined",
-            detail=f"{each.why_not or 'No probe knows it'}, so that its memory is not counted. An engine may "
+            detail=f"{_sentence(each.why_not or 'No probe knows it')}, so that its memory is not counted. An engine may "
             "be able to use it, by Vulkan for instance.",
             evidence=each.evidence,
         )
@@ -64,7 +63,7 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
 
     Where a source that could have found one failed, nothing is known and nothing is said.
     """
-    if any(each.usable or each.vendor in ("nvidia", "apple") for each in snapshot.accelerators):
+    if any(each.usable or each.vendor == "nvidia" for each in snapshot.accelerators):
         return
     if any(each.name in _GPU_SOURCES and each.status in _FAILED for each in snapshot.sources):
         return
@@ -113,9 +112,13 @@ def not_recorded(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 RULES = (
     Rule("table-estimate", "A figure is from a table of devices.", table_estimate),
-    Rule("gpu-unsupported-vendor", "A GPU is here whose vendor has no probe yet.", unsupported_vendor),
+    Rule("gpu-unsupported-vendor", "A GPU is here whose vendor has no probe.", unsupported_vendor),
     Rule("no-gpu", "No GPU was found.", no_gpu),
     Rule("probe-failed", "A source did not answer, in whole or in part.", probe_failed),
     Rule("not-recorded", "A recording does not hold what newer probes ask.", not_recorded),

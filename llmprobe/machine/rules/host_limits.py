@@ -19,7 +19,7 @@ def unified_pool(snapshot: Snapshot) -> Iterator[Finding]:
     Processor and GPU share one memory, which is counted once.
     """
     ram = snapshot.pool("ram")
-    sharing = [each for each in snapshot.accelerators if "ram" in each.pools]
+    sharing = [each for each in snapshot.accelerators if "ram" in each.pools and each.usable]
     if ram is None or not sharing:
         return
     total = "memory" if ram.total_bytes is None else format_bytes(ram.total_bytes)

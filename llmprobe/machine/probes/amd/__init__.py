@@ -1,0 +1,100 @@
+"""
+AMD GPUs on Linux, from sysfs alone: cards with their own memory, and graphics in a processor that share RAM.
+
+Reading the memory of a card that sleeps wakes it, so that its state is looked at first. Which device is
+integrated is told by evidence, never by its name: the vendor of its memory, its PCI number, its instruction
+set, its sizes. https://docs.kernel.org/gpu/amdgpu/driver-misc.html
+
+Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD device):
+
+    list:/sys/bus/pci/devices                          and what pci_bus asks
+    list:/sys/class/kfd/kfd/topology/nodes             the following only where there is an AMD device
+    read:/sys/class/kfd/kfd/topology/nodes/<n>/properties              of each node
+    read:/sys/class/kfd/kfd/topology/nodes/<n>/mem_banks/0/properties  of each GPU
+    list:/dev                                          for kfd
+    run:test -w /dev/kfd                               where that is there
+    env:HSA_OVERRIDE_GFX_VERSION
+    env:ROCR_VISIBLE_DEVICES
+    env:HIP_VISIBLE_DEVICES
+    psutil:virtual_memory                              and read:/proc/meminfo: what host_ram asks
+    link:<pci>/driver
+    read:<pci>/revision
+    read:<pci>/power/runtime_status
+    env:LLMPROBE_WAKE                                  where that is ``suspended``
+    read:<pci>/product_name                            the rest where the driver is amdgpu and the device awake
+    list:<pci>/drm
+    run:test -w /dev/dri/<renderD…>                    where that lists one
+    read:<pci>/mem_info_vram_total
+    read:<pci>/mem_info_vram_used
+    read:<pci>/mem_info_vis_vram_total
+    read:<pci>/mem_info_gtt_total
+    read:<pci>/mem_info_gtt_used
+    read:<pci>/mem_info_vram_vendor
+    read:<pci>/current_link_width
+    read:<pci>/max_link_width
+"""
+
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed, Sharing
+from llmprobe.machine.asking import Asker
+from llmprobe.machine.host_ram import host_ram
+from llmprobe.machine.pci_bus import display_devices
+from llmprobe.machine.probes.amd.access import ask_access
+from llmprobe.machine.probes.amd.device import Device, ask_device
+from llmprobe.machine.probes.amd.memory import sharing_of
+from llmprobe.machine.probes.amd.topology import ask_topology
+
+NAME = "amd"
+PLATFORMS = frozenset({"linux"})
+
+VENDOR = "0x1002"
+
+
+def probe(source: Source) -> Probed:
+    """
+    Return the AMD GPUs; integrated ones name the pool ``ram`` and how they share it.
+    """
+    ask = Asker(source)
+    devices = [device for device in display_devices(ask) if device.vendor == VENDOR]
+    if not devices:
+        return ask.probed(found=False)
+    nodes = ask_topology(ask)
+    access = ask_access(ask)
+    ram = host_ram(ask)
+    accelerators: list[Accelerator] = []
+    pools: list[MemoryPool] = []
+    sharing: list[Sharing] = []
+    seen: list[Device] = []
+    for number, device in enumerate(devices):
+        found = ask_device(ask, device, nodes.get(device.address), access, number)
+        seen.append(found)
+        accelerators.append(found.accelerator)
+        if found.pool is not None:
+            pools.append(found.pool)
+        if found.accelerator.integrated and found.accelerator.usable:
+            sharing.append(sharing_of(found.accelerator.id, found.memory, ram))
+    return ask.probed(
+        found=True,
+        accelerators=tuple(accelerators),
+        pools=tuple(pools),
+        sharing=tuple(sharing),
+        observations=(*access.observations, *_observations(seen)),
+    )
+
+
+def _observations(seen: list[Device]) -> tuple[Observation, ...]:
+    """
+    Return by PCI address what rules need of the devices beside their records.
+    """
+    found = []
+    for name in ("asleep", "visible_bytes", "link", "carve_out", "gfx_unsupported"):
+        values = {
+            each.accelerator.pci: (each.facts[name], each.evidence[name])
+            for each in seen
+            if name in each.facts
+        }
+        if values:
+            evidence = tuple(dict.fromkeys(cited for _, given in values.values() for cited in given))
+            value = {address: fact for address, (fact, _) in values.items()}
+            found.append(Observation(name=f"amd.{name}", value=value, evidence=evidence))
+    return tuple(found)

@@ -1,0 +1,130 @@
+"""
+The memory of an AMD GPU as its kernel driver counts it: VRAM, and the part of RAM that it may map (GTT).
+
+Of integrated graphics VRAM is a carve-out: RAM that the firmware hides from the system, so that it is no part
+of MemTotal. GTT is a limit within RAM, no memory of its own, and may even be larger than RAM. Physical memory
+is MemTotal and carve-out together, and the GPU may take what is free of the carve-out and of GTT.
+https://docs.kernel.org/gpu/amdgpu/driver-misc.html#memory-info
+"""
+
+import msgspec
+
+from llmprobe.facts.machine import Limit, MemoryPool, Sharing
+from llmprobe.machine.asking import Asker, as_int
+from llmprobe.machine.host_ram import HostRam
+from llmprobe.units import GIB, format_bytes
+
+VENDOR_FILE = "mem_info_vram_vendor"
+_FILES = (
+    "mem_info_vram_total",
+    "mem_info_vram_used",
+    "mem_info_vis_vram_total",
+    "mem_info_gtt_total",
+    "mem_info_gtt_used",
+)
+_LARGEST_CARVE_OUT = 4 * GIB
+_LEAST_GTT = 8 * GIB
+_LEAST_RATIO = 4
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Sizes in bytes; unknown is None. ``vram_visible`` is what the processor can reach (the BAR).
+    """
+
+    vram_total: int | None = None
+    vram_used: int | None = None
+    vram_visible: int | None = None
+    gtt_total: int | None = None
+    gtt_used: int | None = None
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def vram_free(self) -> int | None:
+        if self.vram_total is None or self.vram_used is None:
+            return None
+        return max(0, self.vram_total - self.vram_used)
+
+
+def ask_memory(ask: Asker, path: str) -> Memory:
+    """
+    Return what the driver counts. It wakes a device that sleeps: not to be asked of one.
+    """
+    numbers = [as_int(ask.text(f"{path}/{name}")) for name in _FILES]
+    total, used, visible, gtt_total, gtt_used = numbers
+    return Memory(
+        vram_total=total or None,
+        vram_used=used if used is None or total is None else min(used, total),
+        vram_visible=visible,
+        gtt_total=gtt_total,
+        gtt_used=gtt_used,
+        evidence=tuple(
+            f"read:{path}/{name}" for name, number in zip(_FILES, numbers, strict=True) if number is not None
+        ),
+    )
+
+
+def looks_integrated(memory: Memory) -> bool:
+    """
+    Tell whether the sizes speak for a small carve-out beside a large share of RAM.
+    """
+    vram, gtt = memory.vram_total, memory.gtt_total
+    if vram is None or gtt is None:
+        return False
+    return vram <= _LARGEST_CARVE_OUT and gtt >= _LEAST_GTT and gtt >= _LEAST_RATIO * vram
+
+
+def pool_of(pool_id: str, memory: Memory) -> MemoryPool | None:
+    """
+    Return the pool of a card, or None where its size is unknown.
+    """
+    if memory.vram_total is None:
+        return None
+    limits: tuple[Limit, ...] = ()
+    if memory.vram_used:
+        detail = "in use by the display, the driver and programs; sysfs does not say by which"
+        limits = (Limit(by="in-use", bytes=memory.vram_used, detail=detail),)
+    return MemoryPool(
+        id=pool_id,
+        kind="vram",
+        total_bytes=memory.vram_total,
+        free_bytes=memory.vram_free,
+        budget_bytes=memory.vram_free,
+        limits=limits,
+        evidence=memory.evidence,
+    )
+
+
+def sharing_of(accelerator: str, memory: Memory, ram: HostRam) -> Sharing:
+    """
+    Return what integrated graphics add to RAM and what they may take: never more than there is.
+    """
+    carve_out, used = memory.vram_total or 0, memory.vram_used
+    free = 0 if used is None else carve_out - used
+    mapped = _mappable(memory, ram)
+    cap = None
+    if mapped is not None:
+        detail = (
+            f"{format_bytes(carve_out)} are set aside for the GPU, and of RAM it may map {_gtt(memory)} (GTT)"
+        )
+        cap = Limit(by="working-set", bytes=free + mapped, detail=detail)
+    return Sharing(
+        accelerator=accelerator, carve_out_bytes=carve_out, carve_out_used_bytes=carve_out - free, cap=cap
+    )
+
+
+def _mappable(memory: Memory, ram: HostRam) -> int | None:
+    """
+    Return how much of RAM the GPU may map now: what GTT leaves, and what RAM has.
+
+    Without GTT's figures it is what RAM has; a GTT larger than RAM is a limit that nothing reaches.
+    """
+    if ram.available_bytes is None:
+        return None
+    if memory.gtt_total is None:
+        return ram.available_bytes
+    return min(max(0, memory.gtt_total - (memory.gtt_used or 0)), ram.available_bytes)
+
+
+def _gtt(memory: Memory) -> str:
+    return "all" if memory.gtt_total is None else format_bytes(memory.gtt_total)

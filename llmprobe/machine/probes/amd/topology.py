@@ -1,0 +1,106 @@
+"""
+What the compute driver of AMD GPUs (KFD) knows of them: instruction set, compute units, width and clock of
+memory.
+
+https://docs.kernel.org/gpu/amdgpu/ and https://rocm.docs.amd.com: every node of the topology is a processor
+or a GPU; reading them wakes nothing.
+"""
+
+import msgspec
+
+from llmprobe.machine.asking import Asker, as_int, items_of
+
+NODES = "/sys/class/kfd/kfd/topology/nodes"
+_FACTORS = {
+    "gfx906": 2,
+    "gfx908": 2,
+    "gfx90a": 2,
+    "gfx942": 4,
+}
+_GDDR6 = ("gfx10", "gfx11", "gfx12")
+_GDDR6_FACTOR = 16
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One GPU of the topology. ``gfx`` is its instruction set as compilers call it (``gfx1100``).
+
+    ``width_bits`` and ``clock_mhz`` are those of its memory.
+    """
+
+    gfx: str | None = None
+    compute_units: int | None = None
+    width_bits: int | None = None
+    clock_mhz: int | None = None
+    with_processor: bool = False
+    evidence: tuple[str, ...] = ()
+
+
+def ask_topology(ask: Asker) -> dict[str, Node]:
+    """
+    Return the GPUs of the topology by PCI address; of a divided GPU the first part.
+    """
+    found: dict[str, Node] = {}
+    for number in items_of(ask.list(NODES)):
+        path = f"{NODES}/{number}"
+        properties = parse_properties(ask.text(f"{path}/properties") or "")
+        address = pci_address(properties)
+        if not properties.get("simd_count") or address is None or address in found:
+            continue
+        bank = parse_properties(ask.text(f"{path}/mem_banks/0/properties") or "")
+        per_unit = properties.get("simd_per_cu")
+        found[address] = Node(
+            gfx=gfx_name(properties.get("gfx_target_version")),
+            compute_units=properties["simd_count"] // per_unit if per_unit else None,
+            width_bits=bank.get("width") or None,
+            clock_mhz=bank.get("mem_clk_max") or None,
+            with_processor=bool(properties.get("cpu_cores_count")),
+            evidence=(f"read:{path}/properties", f"read:{path}/mem_banks/0/properties"),
+        )
+    return found
+
+
+def parse_properties(text: str) -> dict[str, int]:
+    """
+    Return the numbers of a topology file by name: lines of ``name number``.
+    """
+    fields = {}
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(" ")
+        number = as_int(value)
+        if number is not None:
+            fields[name] = number
+    return fields
+
+
+def pci_address(properties: dict[str, int]) -> str | None:
+    """
+    Return the address that ``domain`` and ``location_id`` (bus, device and function) stand for.
+    """
+    location = properties.get("location_id")
+    if not location:
+        return None
+    domain = properties.get("domain", 0)
+    return f"{domain:04x}:{location >> 8 & 0xFF:02x}:{location >> 3 & 0x1F:02x}.{location & 7}"
+
+
+def gfx_name(version: int | None) -> str | None:
+    """
+    Return the compiler's name of an instruction set: 110501 is gfx1151 and 90010 is gfx90a.
+    """
+    if not version:
+        return None
+    return f"gfx{version // 10000}{version // 100 % 100:x}{version % 100:x}"
+
+
+def bandwidth(node: Node) -> int | None:
+    """
+    Return the peak bandwidth of a card's memory in bytes/s, where the kind of memory is known by the GPU.
+
+    The driver's clock is that of commands: GDDR6 moves 16 bits a line for each, HBM2 2 and HBM3 4. So 256 bits at
+    1218 MHz are 624 GB/s (RX 7800 XT), and 8192 at 1300 are 5.3 TB/s (MI300X), as their makers say.
+    """
+    if node.gfx is None or node.width_bits is None or node.clock_mhz is None:
+        return None
+    factor = _FACTORS.get(node.gfx, _GDDR6_FACTOR if node.gfx.startswith(_GDDR6) else None)
+    return None if factor is None else node.width_bits * node.clock_mhz * factor * 1_000_000 // 8

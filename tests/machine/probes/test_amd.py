@@ -1,0 +1,340 @@
+"""
+AMD GPUs: cards, graphics in a processor, and what of each may be used.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.probes.amd.access import parse_override, parse_visible
+from llmprobe.machine.probes.amd.topology import Node, bandwidth, gfx_name, pci_address
+from llmprobe.machine.snapshot import collect
+from tests.machine.fake import GIB, MIB, FakeSource, card, nvidia_machine, plain_host
+
+MAY = {"exit": 0, "stdout": "", "stderr": ""}
+MAY_NOT = {"exit": 1, "stdout": "", "stderr": ""}
+
+
+def radeon(
+    address: str = "0000:03:00.0",
+    *,
+    device: str = "0x744c",
+    revision: str = "0xc8",
+    vram: int = 24 * GIB,
+    used: int = 1 * GIB,
+    gtt: int = 32 * GIB,
+    gtt_used: int = 0,
+    maker: str = "samsung",
+    gfx: int = 110000,
+    units: int = 96,
+    width: int = 384,
+    clock: int = 1250,
+    node: int = 1,
+    driver: str = "amdgpu",
+) -> dict[str, Any]:
+    """
+    Return what sysfs says of one device, by default an RX 7900 XTX; ``node`` 0 leaves it out of the topology.
+    """
+    path = f"/sys/bus/pci/devices/{address}"
+    render = f"renderD{127 + max(1, node)}"
+    answers: dict[str, Any] = {
+        f"read:{path}/class": "0x030000\n",
+        f"read:{path}/vendor": "0x1002\n",
+        f"read:{path}/device": f"{device}\n",
+        f"read:{path}/revision": f"{revision}\n",
+        f"link:{path}/driver": f"../../../../bus/pci/drivers/{driver}",
+        f"read:{path}/power/runtime_status": "active\n",
+        f"list:{path}/drm": ["card1", render],
+        f"run:test -w /dev/dri/{render}": MAY,
+        f"read:{path}/mem_info_vram_total": f"{vram}\n",
+        f"read:{path}/mem_info_vram_used": f"{used}\n",
+        f"read:{path}/mem_info_vis_vram_total": f"{vram}\n",
+        f"read:{path}/mem_info_gtt_total": f"{gtt}\n",
+        f"read:{path}/mem_info_gtt_used": f"{gtt_used}\n",
+        f"read:{path}/mem_info_vram_vendor": f"{maker}\n",
+        f"read:{path}/current_link_width": "16\n",
+        f"read:{path}/max_link_width": "16\n",
+    }
+    if node:
+        topology = f"/sys/class/kfd/kfd/topology/nodes/{node}"
+        domain, bus, rest = address.split(":")
+        slot, function = rest.split(".")
+        location = int(bus, 16) << 8 | int(slot, 16) << 3 | int(function)
+        answers |= {
+            f"read:{topology}/properties": f"cpu_cores_count 0\nsimd_count {units * 2}\nsimd_per_cu 2\n"
+            f"gfx_target_version {gfx}\nlocation_id {location}\ndomain {int(domain, 16)}\n",
+            f"read:{topology}/mem_banks/0/properties": f"heap_type 1\nwidth {width}\nmem_clk_max {clock}\n",
+        }
+    return answers
+
+
+def strix_halo(**changes: Any) -> dict[str, Any]:
+    given = {
+        "address": "0000:c5:00.0",
+        "device": "0x1586",
+        "revision": "0xc1",
+        "vram": 96 * GIB,
+        "used": 1 * GIB,
+        "gtt": 16 * GIB,
+        "maker": "unknown",
+        "gfx": 110501,
+        "units": 40,
+        "width": 256,
+        "clock": 1000,
+    }
+    return radeon(**{**given, **changes})
+
+
+def machine(*devices: dict[str, Any], ram: int = 64, available: int = 60, **changes: Any) -> dict[str, Any]:
+    answers = plain_host(ram, available)
+    addresses = []
+    for device in devices:
+        addresses += [name.split("/")[5] for name in device if name.endswith("/class")]
+        answers |= device
+    answers |= {
+        "list:/sys/bus/pci/devices": addresses,
+        "list:/sys/class/kfd/kfd/topology/nodes": [str(number) for number in range(len(devices) + 1)],
+        "read:/sys/class/kfd/kfd/topology/nodes/0/properties": "cpu_cores_count 16\nsimd_count 0\n",
+        "list:/dev": ["dri", "kfd", "null"],
+        "run:test -w /dev/kfd": MAY,
+    }
+    return answers | changes
+
+
+def seen(answers: dict[str, Any]) -> Snapshot:
+    return collect(FakeSource(answers))
+
+
+def test_a_card_is_measured() -> None:
+    """Its name, size, what is free, bandwidth and engine are what its driver says."""
+    snapshot = seen(machine(radeon()))
+    (device,) = snapshot.accelerators
+    pool = snapshot.pool("vram0")
+
+    assert (device.name, device.backend, device.architecture, device.bandwidth_bytes_per_s) == (
+        "AMD Radeon RX 7900 XTX",
+        "rocm",
+        "gfx1100",
+        960_000_000_000,
+    )
+    assert pool is not None
+    assert (pool.total_bytes, pool.free_bytes, pool.budget_bytes) == (24 * GIB, 23 * GIB, 23 * GIB)
+    assert snapshot.pool("ram").kind == "system"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("width", "clock", "gfx", "expected"),
+    [
+        (256, 1218, "gfx1101", 623_616_000_000),
+        (4096, 1200, "gfx908", 1_228_800_000_000),
+        (8192, 1300, "gfx942", 5_324_800_000_000),
+        (256, 1750, "gfx803", None),
+    ],
+)
+def test_bandwidth_is_width_times_clock_by_kind_of_memory(
+    width: int, clock: int, gfx: str, expected: int | None
+) -> None:
+    """The clock counts commands: what moves with each depends on the memory, and is not guessed."""
+    assert bandwidth(Node(gfx=gfx, width_bits=width, clock_mhz=clock)) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [(110501, "gfx1151"), (90010, "gfx90a"), (90402, "gfx942"), (100300, "gfx1030"), (0, None)],
+)
+def test_instruction_sets_are_named_as_compilers_do(version: int, expected: str | None) -> None:
+    """The last two parts are hexadecimal digits."""
+    assert gfx_name(version) == expected
+
+
+def test_the_topology_names_pci_addresses() -> None:
+    """The location is bus, device and function in one number."""
+    assert pci_address({"location_id": 0xC500, "domain": 0}) == "0000:c5:00.0"
+
+
+def test_bug_28_a_sleeping_card_is_not_woken() -> None:
+    """Where a card is suspended its memory is not asked for, and the size is the table's."""
+    answers = machine(radeon()) | {
+        "read:/sys/bus/pci/devices/0000:03:00.0/power/runtime_status": "suspended\n"
+    }
+    source = FakeSource(answers)
+    snapshot = collect(source)
+    (device,) = snapshot.accelerators
+
+    assert [name for name in source.asked if "mem_info" in name or "/dev/dri" in name] == []
+    assert (device.usable, snapshot.pool("vram0").total_bytes) == (False, 24 * GIB)  # type: ignore[union-attr]
+    assert snapshot.pool("vram0").free_bytes is None  # type: ignore[union-attr]
+
+
+def test_bug_32_a_small_integrated_gpu_gets_no_guessed_memory() -> None:
+    """Graphics with half a GiB set aside are not given 8 GiB, nor used where they have two units."""
+    raphael = radeon(device="0x164e", vram=512 * MIB, gtt=32 * GIB, maker="unknown", gfx=100306, units=2)
+    snapshot = seen(machine(raphael))
+    (device,) = snapshot.accelerators
+
+    assert (device.usable, device.integrated, device.pools) == (False, True, ("ram",))
+    assert [pool.id for pool in snapshot.pools] == ["ram"]
+    assert snapshot.pool("ram").total_bytes == 64 * GIB  # type: ignore[union-attr]
+
+
+def test_bug_33_an_integrated_gpu_is_no_second_card() -> None:
+    """Beside a card, graphics of the processor are named, not used, and add no memory."""
+    phoenix = radeon(
+        "0000:c5:00.0", device="0x15bf", vram=4 * GIB, maker="unknown", gfx=110003, units=12, node=2
+    )
+    snapshot = seen(machine(radeon(), phoenix))
+
+    assert [(each.name, each.usable) for each in snapshot.accelerators] == [
+        ("AMD Radeon RX 7900 XTX", True),
+        ("AMD Radeon Graphics (Phoenix)", False),
+    ]
+    assert [(pool.id, pool.total_bytes) for pool in snapshot.pools] == [
+        ("ram", 64 * GIB),
+        ("vram0", 24 * GIB),
+    ]
+
+
+def test_bug_34_a_card_of_a_generic_name_is_no_integrated_gpu() -> None:
+    """An MI50 that calls itself "AMD Radeon Graphics" keeps its own memory."""
+    mi50 = radeon(device="0x66a0", revision="0x00", vram=16 * GIB, gfx=90006, width=4096, clock=1000)
+    snapshot = seen(machine(mi50))
+
+    assert (snapshot.accelerators[0].integrated, snapshot.accelerators[0].pools) == (False, ("vram0",))
+
+
+def test_bug_34_a_small_card_beside_much_ram_is_no_integrated_gpu() -> None:
+    """2 GiB of named memory beside a GTT of 32 GiB is a small card."""
+    small = radeon(device="0x699f", revision="0xc7", vram=2 * GIB, node=0)
+
+    assert [each.integrated for each in seen(machine(small)).accelerators] == [False]
+
+
+def test_bug_35_a_large_carve_out_is_counted() -> None:
+    """Of 128 GiB with 96 set aside for the GPU the system sees 32, and the GPU can still have nearly all."""
+    ram = seen(machine(strix_halo(), ram=31, available=28)).pool("ram")
+
+    assert ram is not None
+    assert (ram.kind, ram.total_bytes, ram.free_bytes) == ("unified", 127 * GIB, 123 * GIB)
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (95 * GIB + 16 * GIB, 28 * GIB)
+
+
+def test_bug_36_carve_out_and_mapped_memory_are_added() -> None:
+    """With half a GiB set aside the GPU still maps half of RAM."""
+    ram = seen(
+        machine(strix_halo(vram=512 * MIB, used=100 * MIB, gtt=62 * GIB), ram=124, available=110)
+    ).pool("ram")
+
+    assert ram is not None
+    assert ram.budget_bytes == 412 * MIB + 62 * GIB
+
+
+def test_bug_37_the_sum_is_never_more_than_there_is() -> None:
+    """VRAM of 8 GiB and GTT of 124 GiB on 120 GiB of RAM is at most what is free of both."""
+    ram = seen(machine(strix_halo(vram=8 * GIB, used=0, gtt=124 * GIB), ram=120, available=100)).pool("ram")
+
+    assert ram is not None
+    assert (ram.total_bytes, ram.budget_bytes) == (128 * GIB, 108 * GIB)
+
+
+def test_bug_43_gtt_of_a_card_is_no_memory() -> None:
+    """A card whose driver reports GTT as large as VRAM has its VRAM once."""
+    polaris = radeon(device="0x67df", revision="0xef", vram=4 * GIB, used=0, gtt=4 * GIB, gfx=80003)
+    snapshot = seen(machine(polaris, ram=16, available=10))
+
+    assert [(pool.id, pool.total_bytes) for pool in snapshot.pools] == [("ram", 16 * GIB), ("vram0", 4 * GIB)]
+
+
+def test_bug_42_two_equal_cards_are_two() -> None:
+    """Cards are told apart by their address, not by name and size."""
+    snapshot = seen(machine(radeon(), radeon("0000:83:00.0", node=2)))
+
+    assert [each.pci for each in snapshot.accelerators] == ["0000:03:00.0", "0000:83:00.0"]
+
+
+def test_a_container_limits_the_host_part_only() -> None:
+    """A control group does not count what the firmware set aside for the GPU."""
+    answers = machine(strix_halo(), ram=31, available=28) | {
+        "read:/proc/self/cgroup": "0::/\n",
+        "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+        "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+        "read:/sys/fs/cgroup/memory.current": "0",
+    }
+    ram = seen(answers).pool("ram")
+
+    assert ram is not None
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (95 * GIB + 8 * GIB, 8 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("changes", "backend", "usable"),
+    [
+        ({}, "rocm", True),
+        ({"run:test -w /dev/kfd": MAY_NOT}, "vulkan", True),
+        ({"list:/dev": ["dri"]}, "vulkan", True),
+        ({"run:test -w /dev/kfd": MAY_NOT, "run:test -w /dev/dri/renderD128": MAY_NOT}, None, False),
+        ({"run:test -w /dev/kfd": Answer(status="timeout")}, "rocm", True),
+        ({"env:HIP_VISIBLE_DEVICES": "1"}, None, False),
+        ({"env:HIP_VISIBLE_DEVICES": "0"}, "rocm", True),
+        ({"env:ROCR_VISIBLE_DEVICES": ""}, None, False),
+    ],
+)
+def test_rights_and_variables_decide_what_runs(
+    changes: dict[str, Any], backend: str | None, usable: bool
+) -> None:
+    """ROCm needs /dev/kfd, Vulkan the render node; what cannot be asked counts as allowed."""
+    (device,) = seen(machine(radeon()) | changes).accelerators
+
+    assert (device.backend, device.usable) == (backend, usable)
+
+
+@pytest.mark.parametrize(
+    ("override", "backend"), [(None, "vulkan"), ("10.3.0", "rocm"), ("nonsense", "vulkan")]
+)
+def test_an_unsupported_instruction_set_is_run_by_vulkan(override: str | None, backend: str) -> None:
+    """Unless the environment makes ROCm take it for another."""
+    rx6700 = radeon(device="0x73df", revision="0xc5", vram=12 * GIB, gfx=100301, width=192, clock=1000)
+    answers = machine(rx6700) | ({} if override is None else {"env:HSA_OVERRIDE_GFX_VERSION": override})
+
+    assert seen(answers).accelerators[0].backend == backend
+
+
+@pytest.mark.parametrize(
+    ("driver", "why_not"),
+    [
+        ("vfio-pci", "it is bound to vfio-pci, for a virtual machine"),
+        ("radeon", "its kernel driver is radeon, not amdgpu"),
+    ],
+)
+def test_a_card_of_another_driver_is_named(driver: str, why_not: str) -> None:
+    """It is there, and it is said why it can't be used."""
+    (device,) = seen(machine(radeon(driver=driver))).accelerators
+
+    assert (device.name, device.usable, device.why_not) == ("AMD Radeon RX 7900 XTX", False, why_not)
+
+
+def test_an_nvidia_card_beside_an_apu_is_the_only_device_used() -> None:
+    """A laptop's NVIDIA card is used, the processor's graphics are not."""
+    phoenix = radeon("0000:05:00.0", device="0x15bf", vram=2 * GIB, maker="unknown", gfx=110003, units=12)
+    answers = machine(phoenix) | nvidia_machine(card())
+    answers["list:/sys/bus/pci/devices"] = ["0000:01:00.0", "0000:05:00.0"]
+
+    assert [(each.vendor, each.usable) for each in seen(answers).accelerators] == [
+        ("nvidia", True),
+        ("amd", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("", ()), ("-1", ()), ("0", (0,)), ("1, 0", (1, 0)), ("GPU-12", None)]
+)
+def test_visible_devices(text: str, expected: tuple[int, ...] | None) -> None:
+    """Numbers are read, UUIDs are left alone."""
+    assert parse_visible(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("11.0.0", "gfx1100"), ("9.0.10", "gfx90a"), ("11", None)])
+def test_override(text: str, expected: str | None) -> None:
+    """Three numbers name an instruction set."""
+    assert parse_override(text) == expected
