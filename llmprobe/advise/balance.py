@@ -40,7 +40,7 @@ decode more slowly than their size says on processors and on Metal.
 PRIORITIES = {
     "balanced": Weights(loss=0.6),
     "quality": Weights(loss=8.0),
-    "speed": Weights(loss=0.05, beyond_comfort=0.6),
+    "speed": Weights(loss=0.02, beyond_comfort=0.6),
     "context": Weights(loss=0.6),
 }
 

@@ -35,7 +35,7 @@ NO_LOSS = 0.003
 """Divergence up to which nothing of a loss is noticed."""
 
 HEAVY_LOSS = 0.25
-"""Divergence from which a smaller model with less loss is named beside the choice."""
+"""Divergence from which a smaller model with less loss is the better answer."""
 
 FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
 """Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
@@ -67,6 +67,7 @@ def recommend(
     estimator = Estimator(model)
     site = survey(snapshot, wishes)
     notes.extend(site.notes)
+    notes.extend(_options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
     wanted = _constrained(candidates, wishes, model.parameters, rejected)
     shown = _refined(estimator, site, wishes, _shown(wanted, wishes))
@@ -97,11 +98,20 @@ def recommend(
             if not wanted or (loss(wanted[0]) >= HEAVY_LOSS)
             else ()
         ),
-        findings=tuple(
-            one for one in snapshot.findings if one.severity != "note" or one.id in FINDINGS_THAT_ARE_OPTIONS
-        ),
+        findings=tuple(one for one in snapshot.findings if one.severity != "note"),
         notes=tuple(notes),
     )
+
+
+def _options(snapshot: Snapshot) -> list[str]:
+    """
+    Return what would make more memory usable, with the command.
+    """
+    return [
+        f"{found.title}. {found.remedy.text} {'; '.join(found.remedy.commands)}"
+        for found in snapshot.findings
+        if found.id in FINDINGS_THAT_ARE_OPTIONS and found.remedy is not None
+    ]
 
 
 def _context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
@@ -198,7 +208,7 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
         add("longest context", longest)
     for candidate in ranked:
         better = loss(candidate) < loss(best) and loss(best) > NO_LOSS
-        faster = candidate.ranking_speed > best.ranking_speed * WORTH_SAYING
+        faster = candidate.ranking_speed > best.ranking_speed * WORTH_SAYING and loss(candidate) < HEAVY_LOSS
         if (better or faster) and all(candidate.quant != other.quant for _, other in shown):
             add("alternative", candidate)
     return shown
