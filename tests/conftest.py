@@ -15,6 +15,8 @@ LIVE = frozenset(
         "tests/source/test_live_commands.py",
         "tests/source/test_live_files.py",
         "tests/source/test_live_http.py",
+        "tests/source/test_remote_file.py",
+        "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
         "tests/test_startup.py",
         "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",

@@ -1,24 +1,35 @@
 """
-A model by its name or by its file: the one place of this package that opens files.
+A model by its name, its file, or its address: the one place of this package that asks ``source`` for files.
+
+Of a GGUF file only the header is read, here as from the network. What a name means is decided by how it is written:
+an address, ``hf:`` and a repository, a path, and last a name of the catalog.
 """
 
+from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import CatalogEntry, ModelSpec
 from llmprobe.model import archs, catalog, names
-from llmprobe.model.formats import gguf, gguf_model
+from llmprobe.model.formats import gguf, gguf_model, repository
 from llmprobe.model.quants import assign, file_type, typed
+from llmprobe.source import model_files
+from llmprobe.units import format_bytes
+
+if TYPE_CHECKING:
+    from llmprobe.source.http_client import Client
+    from llmprobe.source.hub import Hub
 
 _NOT_LISTED = "its tensors can't be listed yet; with the path of its GGUF file it can be estimated"
 
 
 def load(name: str, *, quant: str | None = None) -> ModelSpec:
     """
-    Return the model that a name, or the path of a GGUF file, means.
+    Return the model that a name, the path of a GGUF file, a folder with a ``config.json`` or an address means.
 
     With ``quant``, or where the name ends in a quantization, the model has that file type and its tensors their types.
 
@@ -27,18 +38,25 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
         UsageError: the quantization does not exist.
     """
     path = Path(name).expanduser()
+    if _is_address(name):
+        return _in_quant(_from_address(name), quant)
+    if name.lower().startswith("hf:"):
+        return _in_quant(_from_hub(name[3:], quant), quant)
     if _is_file(name, path):
-        spec = _from_file(path)
-        return spec if quant is None or file_type(quant).name == spec.quant else _requantized(spec, quant)
+        return _in_quant(_from_file(path), quant)
     if _looks_like_path(name) and path.is_dir():
         raise ModelError(f"{name} is a folder, which can't be read yet", hint=_folder_hint(path))
     found = names.resolve(name, _index())
     notes = [] if found.note is None else [found.note]
-    if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
+    if name.lower().startswith(("http:", "https:", "hf.co/")):
         notes.append("nothing was downloaded: this is the catalog's model of that name")
     spec = _from_catalog(catalog.by_id()[found.id], notes)
     wanted = quant or found.quant
     return spec if wanted is None else _requantized(spec, wanted)
+
+
+def _in_quant(spec: ModelSpec, quant: str | None) -> ModelSpec:
+    return spec if quant is None or file_type(quant).name == spec.quant else _requantized(spec, quant)
 
 
 def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
@@ -113,32 +131,133 @@ def _requantized(spec: ModelSpec, quant: str) -> ModelSpec:
 
 def _from_file(path: Path) -> ModelSpec:
     header = _header(path)
-    headers = [header]
+    total = _parts(header)
+    if total == 1:
+        return gguf_model.spec([header], path.name, str(path))
+    parts = [path.with_name(part) for part in gguf_model.shard_names(path.name, total)]
+    missing = [part.name for part in parts if not part.is_file()]
+    if missing:
+        raise ModelError(
+            f"{path.name} is one of {total} parts, and {missing[0]} is not beside it",
+            hint="put all parts of the set into one folder",
+        )
+    return gguf_model.spec(
+        [header if part == path else _header(part) for part in parts], path.name, str(path)
+    )
+
+
+def _parts(header: gguf.Header) -> int:
+    """
+    Return how many files the set has that a header is of.
+    """
     total = header.metadata.get("split.count", 1)
-    if isinstance(total, int) and total > 1:
-        parts = [path.with_name(part) for part in gguf_model.shard_names(path.name, total)]
-        missing = [part.name for part in parts if not part.is_file()]
-        if missing:
-            raise ModelError(
-                f"{path.name} is one of {total} parts, and {missing[0]} is not beside it",
-                hint="put all parts of the set into one folder",
-            )
-        headers = [header if part == path else _header(part) for part in parts]
-    return gguf_model.spec(headers, path.name, str(path))
+    return total if isinstance(total, int) and total > 1 else 1
 
 
 def _header(path: Path) -> gguf.Header:
-    try:
-        size = path.stat().st_size
-        with path.open("rb", buffering=0) as file:
+    with model_files.opened(path) as (read_at, size):
+        return gguf.read_header(read_at, size, path.name)
 
-            def read_at(offset: int, length: int) -> bytes:
-                file.seek(offset)
-                return file.read(length)
 
-            return gguf.read_header(read_at, size, path.name)
-    except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+def _is_address(name: str) -> bool:
+    """
+    Return whether a name is the address of a GGUF file; other addresses are looked up in the catalog.
+    """
+    lower = name.lower()
+    return lower.startswith(("http://", "https://")) and _without_query(lower).endswith(".gguf")
+
+
+def _without_query(url: str) -> str:
+    return url.partition("#")[0].partition("?")[0]
+
+
+def _from_address(url: str) -> ModelSpec:
+    from llmprobe.source import hub
+
+    with closing(hub.client_for_addresses()) as client:
+        return _from_network(client, hub.file_address(url.partition("#")[0]))
+
+
+def _from_network(client: "Client", url: str) -> ModelSpec:
+    """
+    Return the model whose file, or whose first file of a set, is at an address.
+    """
+    from llmprobe.source.http_client import shown
+
+    place, mark, query = url.partition("?")
+    folder, _, name = place.rpartition("/")
+    header = _remote_header(client, url)
+    headers = [header]
+    total = _parts(header)
+    if total > 1:
+        headers = [
+            header if part == name else _remote_header(client, f"{folder}/{part}{mark}{query}")
+            for part in gguf_model.shard_names(name, total)
+        ]
+    spec = gguf_model.spec(headers, name, shown(url))
+    read = format_bytes(client.transferred)
+    note = (
+        f"only the header was read, {read}"
+        if total == 1
+        else f"only the headers of {total} files were read, {read}"
+    )
+    return msgspec.structs.replace(spec, notes=(*spec.notes, note))
+
+
+def _remote_header(client: "Client", url: str) -> gguf.Header:
+    from llmprobe.source.remote_file import RemoteFile
+
+    with closing(RemoteFile(client, url)) as file:
+        return gguf.read_header(file.read_at, file.size, file.name)
+
+
+def _from_hub(name: str, quant: str | None) -> ModelSpec:
+    """
+    Return the model that ``owner/repo``, ``owner/repo@revision`` or ``owner/repo/file`` means on the hub.
+    """
+    parts = name.split("/", 2)
+    if len(parts) < 2 or not all(parts[:2]):
+        raise ModelError(
+            f"hf:{name} names no repository", hint="write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
+        )
+    from llmprobe.source.hub import Hub
+
+    title, _, revision = parts[1].partition("@")
+    repo, file = f"{parts[0]}/{title}", parts[2] if len(parts) > 2 else None
+    hub = Hub()
+    if hub.offline:
+        return _from_cache(hub, repo, revision or "main", file, quant)
+    with closing(hub.client()) as client:
+        chosen = _chosen(hub.files(client, repo, revision or "main"), repo, file, quant)
+        spec = _from_network(client, hub.address(repo, revision or "main", chosen.name))
+    return _of_repository(spec, repo, chosen)
+
+
+def _from_cache(hub: "Hub", repo: str, revision: str, file: str | None, quant: str | None) -> ModelSpec:
+    folder = hub.folder(repo, revision)
+    if folder is None:
+        raise ModelError(
+            f"{repo} is not in the cache of Hugging Face, and HF_HUB_OFFLINE says not to go and ask",
+            hint="unset HF_HUB_OFFLINE, or give the path of a GGUF file",
+        )
+    chosen = _chosen(model_files.names(folder), repo, file, quant)
+    return _of_repository(_from_file(folder / chosen.name), repo, chosen)
+
+
+def _chosen(files: tuple[str, ...], repo: str, file: str | None, quant: str | None) -> repository.Chosen:
+    if file is not None:
+        return repository.Chosen(repository.named_file(files, file, repo))
+    chosen = repository.gguf_file(files, repo, quant)
+    if chosen is None:
+        raise ModelError(
+            f"{repo} has no model in GGUF", hint="look for a repository of the same name with -GGUF"
+        )
+    return chosen
+
+
+def _of_repository(spec: ModelSpec, repo: str, chosen: repository.Chosen) -> ModelSpec:
+    notes = spec.notes if chosen.note is None else (chosen.note, *spec.notes)
+    return msgspec.structs.replace(spec, repo=repo, notes=notes)
 
 
 def _folder_hint(path: Path) -> str:

@@ -106,6 +106,8 @@ def _magic_hint(start: bytes) -> str:
         return "it looks like a PyTorch file; convert it with llama.cpp's convert_hf_to_gguf.py"
     if start[8:9] == b"{":
         return "it looks like a safetensors file; give the folder it is in, or a GGUF file"
+    if start[:1] == b"<":
+        return "it looks like a web page; give the address of the file itself (on Hugging Face with /resolve/ in it)"
     if start[:7] == b"version":
         return "it looks like a Git LFS pointer; run `git lfs pull`"
     return "give the path of a GGUF file, or the name of a model"

@@ -1,0 +1,111 @@
+"""
+Which file of a repository or folder is the model: by the names of its files alone.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from llmprobe.errors import ModelError
+from llmprobe.model.quants.file_types import file_type, is_file_type
+
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE | re.DOTALL)
+_QUANT = re.compile(
+    r"(?<![a-z0-9])(?:ud-)?(i?q\d(?:_(?:k|0|1|nl|xxs|xs|s|m|l|xl|xxl))*|tq\d_0|bf16|f16|f32|fp16|fp32|mxfp4(?:_moe)?)"
+    r"(?![a-z0-9])",
+    re.IGNORECASE,
+)
+_OTHER_PARTS = re.compile(
+    r"(^|[-_./])(mmproj|imatrix|vocab|lora|adapter|projector)([-_./]|$)"
+)
+_PREFERRED = (
+    "Q4_K_M",
+    "Q4_K_S",
+    "Q4_0",
+    "IQ4_XS",
+    "Q5_K_M",
+    "MXFP4_MOE",
+    "Q6_K",
+    "Q3_K_M",
+    "Q8_0",
+    "Q2_K",
+    "F16",
+    "BF16",
+)
+_SHOWN = 6
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """
+    A file, the first of its set where it is one of several parts, and a sentence where there were others.
+    """
+
+    name: str
+    note: str | None = None
+
+
+def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Chosen | None:
+    """
+    Return the GGUF file to take: the one in the file type asked for, or Q4_K_M, or the nearest to it.
+
+    None where there is no model in GGUF at all.
+    """
+    models = _models(names)
+    if not models:
+        return None
+    wanted = file_type(quant).name if quant is not None else None
+    ranks = {kind: rank for rank, kind in enumerate((wanted, *_PREFERRED))}
+    best = min(models, key=lambda name: (ranks.get(_quant_of(name), len(ranks)), len(name), name))
+    if len(models) == 1:
+        return Chosen(best)
+    kinds = sorted({kind for kind in map(_quant_of, models) if kind is not None})
+    asked = "" if wanted is None or _quant_of(best) == wanted else f", none of them {wanted}"
+    listed = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")
+    return Chosen(best, f"{where} has {len(models)} models in GGUF{asked}; {best} was taken ({listed})")
+
+
+def named_file(names: Sequence[str], name: str, where: str) -> str:
+    """
+    Return the file of that name, or the one whose name ends so.
+
+    Raises:
+        ModelError: there is none, or there are several.
+    """
+    if name in names:
+        return name
+    same = [found for found in names if found.casefold().endswith("/" + name.casefold())]
+    if len(same) == 1:
+        return same[0]
+    models = _models(names)
+    listed = ", ".join(models[:_SHOWN]) + (", …" if len(models) > _SHOWN else "")
+    raise ModelError(f"{where} has no file {name}", hint=f"it has {listed}" if models else None)
+
+
+def _models(names: Sequence[str]) -> list[str]:
+    """
+    Return the files that hold models; of a split set, its first part where all parts are there.
+    """
+    there = set(names)
+    found = []
+    for name in names:
+        lower = name.casefold()
+        if not lower.endswith(".gguf") or _OTHER_PARTS.search(lower.removesuffix(".gguf")):
+            continue
+        shard = _SHARD.fullmatch(name)
+        if shard is None or (int(shard[2]) == 1 and _is_whole(shard, there)):
+            found.append(name)
+    return found
+
+
+def _is_whole(shard: re.Match[str], there: set[str]) -> bool:
+    end = shard.string[shard.end(2) :]
+    return all(f"{shard[1]}-{number:05}{end}" in there for number in range(1, min(int(shard[3]), 1024) + 1))
+
+
+def _quant_of(name: str) -> str | None:
+    """
+    Return the file type that a file's name, or the folder it is in, says last.
+    """
+    found = [match[1] for match in _QUANT.finditer(name) if is_file_type(match[1])]
+    return file_type(found[-1]).name if found else None

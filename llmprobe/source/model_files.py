@@ -1,0 +1,70 @@
+"""
+Files of models on this machine: their bytes from anywhere, small texts whole, the names in a folder.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmprobe.errors import ModelError
+
+_MOST_FILES = 20_000
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
+    """
+    Give a function that reads ``length`` bytes from ``offset``, and the file's size.
+
+    Raises:
+        ModelError: the file can't be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb", buffering=0) as file:
+
+            def read_at(offset: int, length: int) -> bytes:
+                file.seek(offset)
+                return file.read(length)
+
+            yield read_at, size
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+
+
+def small(path: Path, most: int) -> bytes | None:
+    """
+    Return what a file holds, None where there is no such file.
+
+    Raises:
+        ModelError: it can't be read, or is longer than ``most`` bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+    if len(content) > most:
+        raise ModelError(f"{path} is larger than {most} bytes, which no such file is")
+    return content
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """
+    Return the files of a folder and of the folders in it, as paths within it with ``/``, sorted.
+
+    Raises:
+        ModelError: the folder can't be read.
+    """
+    found = []
+    try:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                found.append(path.relative_to(folder).as_posix())
+            if len(found) > _MOST_FILES:
+                raise ModelError(f"{folder} holds too many files to be a model's folder")
+    except OSError as error:
+        raise ModelError(f"{folder} can't be read: {error.strerror}") from error
+    return tuple(sorted(found))
