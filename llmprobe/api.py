@@ -36,10 +36,16 @@ _PROGRAM_FILES = {
 
 
 def probe(
-    replay: str | PathLike[str] | None = None, *, gpus: Sequence[str] = (), ram_bytes: int | None = None
+    replay: str | PathLike[str] | None = None,
+    *,
+    gpus: Sequence[str] = (),
+    ram_bytes: int | None = None,
+    wake: bool = False,
 ) -> "Snapshot":
     """
     Return this machine as it is now, or the recorded one, or a hypothetical one with ``gpus`` and ``ram_bytes``.
+
+    ``wake`` also asks devices of this machine that are asleep, which wakes them.
 
     Raises:
         RecordingError: the recording cannot be read.
@@ -53,7 +59,7 @@ def probe(
         return hypothetical(tuple(gpus), ram_bytes)
     from llmprobe.machine import snapshot
 
-    return snapshot.probe(None if replay is None else fspath(replay), observers=_observers())
+    return snapshot.probe(None if replay is None else fspath(replay), wake=wake, observers=_observers())
 
 
 def record() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pytest_mock import MockerFixture
 
 from llmprobe import schemas
 from llmprobe.cli import main
@@ -308,3 +309,24 @@ def test_a_broken_model_is_one_sentence(
 
     assert (ended, out) == (1, "")
     assert [line.split(":")[0] for line in err.splitlines()] in (["error"], ["error", "hint"])
+
+
+def test_wake_reaches_the_machine(mocker: MockerFixture) -> None:
+    """
+    ``check --wake`` opens this machine with the wish to wake devices, and plain ``check`` without.
+    """
+    live = mocker.patch("llmprobe.source.live.LiveSource", side_effect=RuntimeError("opened"))
+    for arguments in (["check", "--wake"], ["check"]):
+        with pytest.raises(RuntimeError, match="opened"):
+            main(arguments)
+
+    assert [call.kwargs for call in live.call_args_list] == [{"wake": True}, {"wake": False}]
+
+
+def test_a_recording_cannot_be_woken(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    ``--wake`` of a recorded machine is said to change nothing.
+    """
+    main([*replayed(DESKTOP), "check", "--wake", "--json"])
+
+    assert "--wake changes nothing here" in capsys.readouterr().err

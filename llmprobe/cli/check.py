@@ -31,9 +31,9 @@ def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -
       llmprobe check --explain nvidia-driver-mismatch
       llmprobe --replay box.json check
     """
-    if wake:
-        say.warn(["--wake changes nothing yet: no device is left asleep by these probes"], "note")
-    snapshot = target.snapshot()
+    if wake and not target.is_live:
+        say.warn(["--wake changes nothing here: only devices of this machine can be woken"], "note")
+    snapshot = target.snapshot(wake=wake)
     if explain is not None:
         snapshot = _only(snapshot, explain)
     if as_json:

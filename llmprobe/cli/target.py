@@ -46,13 +46,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     def is_live(self) -> bool:
         return self.replay is None and self.ram_bytes is None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self, *, wake: bool = False) -> Snapshot:
         """
-        Return the machine as it is now, as it was recorded, or as it would be.
+        Return the machine as it is now, as it was recorded, or as it would be. ``wake`` asks sleeping devices too.
         """
         from llmprobe import api
 
-        snapshot = api.probe(self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes)
+        snapshot = api.probe(self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes, wake=wake)
         if self.verbose:
             _say_sources(snapshot)
         return snapshot

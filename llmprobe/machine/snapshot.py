@@ -110,9 +110,9 @@ def collect(
     return _diagnosed(snapshot)
 
 
-def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> Snapshot:
+def probe(replay: str | None = None, *, wake: bool = False, observers: Sequence[Observer] = ()) -> Snapshot:
     """
-    Return this machine as it is now, or the one in a recording.
+    Return this machine as it is now, or the one in a recording. ``wake`` also asks devices that are asleep here.
 
     Raises:
         RecordingError: the recording can't be read.
@@ -124,7 +124,7 @@ def probe(replay: str | None = None, *, observers: Sequence[Observer] = ()) -> S
         return collect(Replay(read_recording(replay)), observers=observers)
     from llmprobe.source.live import LiveSource
 
-    with LiveSource() as source:
+    with LiveSource(wake=wake) as source:
         return collect(source, observers=observers)
 
 

@@ -20,6 +20,7 @@ from llmprobe.source.errors_as_answers import plain_text
 from llmprobe.source.live_nvml import Nvml
 from llmprobe.source.live_sysctl import Sysctl
 
+WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
 LIBRARY_TIMEOUT_S = 2.5
 NVML_INIT_TIMEOUT_S = 15.0
@@ -39,11 +40,14 @@ class _Slot:
 class LiveSource(Asking):
     """
     The machine that this program runs on. Safe to be asked by several threads; to be closed at the end.
+
+    ``wake`` answers ``env:LLMPROBE_WAKE`` as if it were set: probes then ask devices that sleep, which wakes them.
     """
 
     this_machine = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, wake: bool = False) -> None:
+        self._wake = wake
         self._lock = threading.Lock()
         self._slots: dict[tuple[str, ...], _Slot] = {}
         self._workers = Workers()
@@ -94,7 +98,7 @@ class LiveSource(Asking):
     def _put(self, method: str, args: tuple[str, ...], timeout_s: float | None) -> Answer:
         match method:
             case "env":
-                value = os.environ.get(args[0])
+                value = "1" if self._wake and args[0] == WAKE else os.environ.get(args[0])
                 return Answer(status="missing") if value is None else Answer(value=plain_text(value))
             case "nvml":
                 return self._ask_nvml(args)

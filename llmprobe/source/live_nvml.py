@@ -8,7 +8,9 @@ Whether a driver answers cannot be told from its version, so no versions are com
 symbol (FUNCTION_NOT_FOUND), and the probe asks for the older function by its name.
 """
 
+import os
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,12 @@ _DENIED = 4
 _MISSING = frozenset({3, 6, 12, 13})
 """NOT_SUPPORTED, NOT_FOUND, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND."""
 
+_TRANSIENT = frozenset({21, 27})
+"""NO_DATA, NOT_READY: the same question is answered a moment later."""
+
+_RETRY_AFTER_S = 0.01
+_WSL_DEVICE = "/dev/dxg"
+_WSL_LIBRARY = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
 _BY_INDEX = "nvmlDeviceGetHandleByIndex"
 _ADDRESSING_MODE = "nvmlDeviceGetAddressingMode"
 _MIG_BY_INDEX = "nvmlDeviceGetMigDeviceHandleByIndex"
@@ -74,6 +82,7 @@ class Nvml:
         if not callable(getattr(pynvml, "nvmlInitWithFlags", None)):
             return Answer(status="failed", detail="another module than nvidia-ml-py is installed as pynvml")
         self._library = pynvml
+        _prefer_wsl_library(pynvml)
         return _answer(pynvml, pynvml.nvmlInit, ())
 
     def _handle(self, name: str) -> tuple[Any, Answer]:
@@ -130,6 +139,23 @@ def plain(value: Any) -> Any:
     return {name: plain(field) for name, field in sorted(vars(value).items())}
 
 
+def _prefer_wsl_library(library: Any) -> None:
+    """
+    Under WSL take the library that Windows lends, which a Linux driver's may hide and cannot replace.
+
+    https://github.com/ollama/ollama/issues/1888. Where it does not load, the usual search finds what it finds.
+    """
+    if getattr(library, "nvmlLib", None) is not None:
+        return
+    if os.path.exists(_WSL_DEVICE) and os.path.exists(_WSL_LIBRARY):  # noqa: PTH110
+        import ctypes
+
+        try:
+            library.nvmlLib = ctypes.CDLL(_WSL_LIBRARY)
+        except OSError:
+            return
+
+
 def _reached(library: Any, function: str, args: tuple[Any, ...]) -> tuple[Any, Answer]:
     device: list[Any] = []
 
@@ -141,12 +167,17 @@ def _reached(library: Any, function: str, args: tuple[Any, ...]) -> tuple[Any, A
     return (device[0] if answer.ok else None), answer
 
 
-def _answer(library: Any, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
+def _answer(
+    library: Any, function: Callable[..., Any], args: tuple[Any, ...], *, again: bool = True
+) -> Answer:
     try:
         return Answer(value=plain(function(*args)))
     except library.NVMLError as error:
         # Two of them are never compared: NVMLError.__eq__ fails on anything that has no value.
         code = int(error.value)
+        if again and code in _TRANSIENT:
+            time.sleep(_RETRY_AFTER_S)
+            return _answer(library, function, args, again=False)
         status: Status = "denied" if code == _DENIED else "missing" if code in _MISSING else "failed"
         return Answer(status=status, code=code, detail=_name(library, code))
     except UnicodeDecodeError as error:

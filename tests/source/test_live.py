@@ -121,3 +121,13 @@ def test_facilities_of_other_systems_are_missing() -> None:
 
     assert source.sysctl("hw.memsize").status == "missing"
     assert source.registry(r"HKLM\SOFTWARE", "x").status == "missing"
+
+
+@pytest.mark.parametrize(("wake", "expected"), [(True, "ok"), (False, "missing")])
+def test_waking_is_a_wish_that_probes_can_ask_for(
+    wake: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``wake`` answers the variable that probes ask before they wake a device, whatever the environment holds."""
+    monkeypatch.delenv("LLMPROBE_WAKE", raising=False)
+
+    assert LiveSource(wake=wake).env("LLMPROBE_WAKE").status == expected

@@ -5,12 +5,14 @@ NVML's answers, from a library that is made up as the real one behaves.
 
 import ctypes
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from llmprobe.facts.answer import Answer
+from llmprobe.source import live_nvml
 from llmprobe.source.live_nvml import Nvml, plain
 
 
@@ -216,6 +218,34 @@ def test_another_module_of_that_name_fails(monkeypatch: pytest.MonkeyPatch) -> N
         "failed",
         "another module than nvidia-ml-py is installed as pynvml",
     )
+
+
+@pytest.mark.parametrize(("code", "status"), [(27, "ok"), (999, "failed")])
+def test_what_passes_is_asked_again(library: Library, code: int, status: str) -> None:
+    """Not ready is asked a second time, an unknown error is not."""
+    codes = [code]
+
+    def name(device: str) -> str:
+        if codes:
+            raise FakeNvmlError(codes.pop())
+        return "a name"
+
+    library.nvmlDeviceGetName = name  # type: ignore[method-assign,assignment]
+
+    assert Nvml().ask("nvmlDeviceGetName", "0", ()).status == status
+
+
+def test_bug_21_wsl_takes_the_library_that_windows_lends(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Linux driver's library that the linker would find first is not taken under WSL (ollama issue 1888)."""
+    monkeypatch.setattr(live_nvml, "_WSL_DEVICE", str(tmp_path))
+    monkeypatch.setattr(live_nvml, "_WSL_LIBRARY", str(tmp_path))
+    loaded: list[str] = []
+    monkeypatch.setattr(ctypes, "CDLL", loaded.append)
+    Nvml().ask("nvmlInit", None, ())
+
+    assert loaded == [str(tmp_path)]
 
 
 def test_the_library_is_shut_down(library: Library) -> None:
