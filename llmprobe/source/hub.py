@@ -82,7 +82,7 @@ class Hub:
             found = msgspec.json.decode(content, type=_Repository)
         except msgspec.DecodeError as error:
             raise ModelError(f"{urlsplit(url).hostname} does not say which files {repo} has") from error
-        return tuple(sorted(part.rfilename for part in found.siblings))
+        return tuple(sorted(part.rfilename for part in found.siblings if part.rfilename.isprintable()))
 
     def address(self, repo: str, revision: str, name: str) -> str:
         """Return where a file of a repository is."""

@@ -55,7 +55,8 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
     if not models:
         return None
     wanted = file_type(quant).name if quant is not None else None
-    ranks = {kind: rank for rank, kind in enumerate((wanted, *_PREFERRED))}
+    order = [wanted, *(kind for kind in _PREFERRED if kind != wanted)]
+    ranks = {kind: rank for rank, kind in enumerate(order)}
     best = min(models, key=lambda name: (ranks.get(_quant_of(name), len(ranks)), len(name), name))
     if len(models) == 1:
         return Chosen(best)
