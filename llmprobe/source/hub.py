@@ -123,6 +123,7 @@ def _is_on(name: str) -> bool:
 def _package() -> Any:
     try:
         import huggingface_hub
+        import huggingface_hub.constants
     except ImportError as error:
         raise ModelError(
             "a repository of Hugging Face is looked up with the package huggingface_hub, which is not installed",

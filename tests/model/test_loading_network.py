@@ -84,7 +84,8 @@ def hub(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.Mo
     """
     package = types.ModuleType("huggingface_hub")
     assert site.server is not None
-    constants = types.SimpleNamespace(HF_HUB_OFFLINE=False, ENDPOINT=site.server.url(""))
+    constants = types.ModuleType("huggingface_hub.constants")
+    vars(constants).update(HF_HUB_OFFLINE=False, ENDPOINT=site.server.url(""))
 
     def snapshot_download(repo: str, *, revision: str, local_files_only: bool) -> str:
         assert local_files_only
@@ -97,6 +98,7 @@ def hub(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> types.Mo
         constants=constants, get_token=lambda: site.token, snapshot_download=snapshot_download
     )
     monkeypatch.setitem(sys.modules, "huggingface_hub", package)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.constants", constants)
     return package
 
 
