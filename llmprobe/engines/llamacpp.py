@@ -1,14 +1,22 @@
 """
-llama.cpp: what its programs do when they are told nothing, and the command that runs a choice.
+llama.cpp: what its programs do when they are told nothing, what of it is on a machine, and a choice's commands.
 
 Source: llama.cpp b11549, tools/server/server.cpp, tools/llama-bench/llama-bench.cpp, common/common.h.
 """
 
 import re
 
+import msgspec
+
+from llmprobe.engines._disk import env, home, joined, models_in, names
+from llmprobe.engines._hub_cache import hub_cache, models_of_hub
+from llmprobe.engines._words import count, environment_words, field, model_file, records, shell_word, text
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Choice, Profile
 
+NAME = "llama.cpp"
 PROFILES: dict[str, Profile] = {
     "llama-server": Profile(
         engine="llama.cpp",
@@ -21,8 +29,100 @@ PROFILES: dict[str, Profile] = {
     "llama-bench": Profile(engine="llama.cpp", program="llama-bench", outputs="ubatch", mmap=True),
 }
 
-_PLAIN = re.compile(r"[\w@%+=:,./-]+")
+CHANGED_BUILD = 9400
+"""
+From about this build on (June 2026) masks of flash attention are f16 only (pull request 23764) and logits are
+reserved for the rows that are asked for instead of a whole micro-batch (23861).
+"""
+
+KNOWN_NEW_BUILD = 9849
+"""The first build whose logs are known to follow the new rules."""
+
+PORT = 8080
+COMMANDS = ("llama-server", "llama-cli")
 _DEVICE_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "MTL", "sycl": "SYCL"}
+_BUILD = re.compile(r"version: (?:\S+ \(build )?(\d+)")
+_BUILD_INFO = re.compile(r"b(\d+)\b")
+
+
+def of_build(profile: Profile, build: int) -> Profile:
+    """
+    Return what a program of this build does, as far as it takes another amount of memory.
+    """
+    notes = list(profile.notes)
+    if build < CHANGED_BUILD:
+        notes.append(
+            f"build {build} reserves logits for a whole micro-batch, and its masks in f32 beside an f16 copy"
+        )
+        return msgspec.structs.replace(profile, outputs="ubatch", old_masks=True, notes=tuple(notes))
+    if build < KNOWN_NEW_BUILD:
+        notes.append(
+            f"what is reserved changed about build {CHANGED_BUILD}; build {build} is taken for a newer one"
+        )
+    return msgspec.structs.replace(profile, notes=tuple(notes))
+
+
+def observe(source: Source) -> tuple[EngineOnMachine, ...]:
+    """
+    Return llama.cpp as it is here: its programs' build, a server on its usual port, the models in its caches.
+    """
+    build = found = None
+    for program in COMMANDS:
+        answer = source.run(program, "--version")
+        if answer.ok:
+            found = program
+            build = _build(field(answer.value, "stderr"), field(answer.value, "stdout"))
+            break
+        if answer.status == "timeout":
+            found = program
+            break
+    models, asked = models_on_disk(source)
+    port = env(source, "LLAMA_ARG_PORT")
+    url = f"http://127.0.0.1:{port if port is not None and port.isdecimal() else PORT}"
+    props = None
+    if found or models or source.platform.system != "win32":
+        answer = source.get(f"{url}/props")
+        props = answer.value if answer.ok and text(field(answer.value, "build_info")) else None
+    if found is None and props is None and not models:
+        return ()
+    running_build = _BUILD_INFO.match(text(field(props, "build_info")) or "")
+    evidence = [f"run:{found} --version"] if found else []
+    evidence += [f"get:{url}/props"] if props is not None else []
+    return (
+        EngineOnMachine(
+            name=NAME,
+            version=f"b{running_build.group(1)}" if running_build else build,
+            running=True if props is not None else None,
+            installed=found is not None or props is not None,
+            endpoint=url if props is not None else None,
+            detail=_detail(found, build, running_build),
+            models=models,
+            loaded=_loaded(source, url, props),
+            evidence=(*evidence, *(f"list:{folder}" for folder in asked)),
+        ),
+    )
+
+
+def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, ...]]:
+    """
+    Return the GGUF files of llama.cpp's own cache, its models folder and the hub's cache, and the folders asked.
+    """
+    found: list[ModelOnDisk] = []
+    asked: list[str] = []
+    hub = hub_cache(source)
+    own = env(source, "LLAMA_CACHE") or _own_cache(source)
+    for folder, kept_by in (
+        (own, "llama.cpp's cache"),
+        (env(source, "LLAMA_ARG_MODELS_DIR"), "the models folder"),
+    ):
+        models = [] if folder is None else models_in(source, folder, names(source, folder), kept_by, "")
+        found += models
+        asked += [folder] if folder is not None and models else []
+    for cache in dict.fromkeys(filter(None, (hub, env(source, "LLAMA_CACHE")))):
+        held = models_of_hub(source, cache)
+        found += held
+        asked += [cache] if held else []
+    return tuple(found), tuple(asked)
 
 
 def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
@@ -31,9 +131,32 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
 
     ``--fit off`` keeps the engine from changing what was computed. ``backend`` is that of the devices in use.
     """
-    words = [f"{name}={value}" for name, value in sorted(choice.environment.items())]
-    words += ["llama-server", "-m", shell_word(model_file(choice, model))]
-    words += ["-c", str(choice.ctx_size), "-np", str(choice.parallel)]
+    return " ".join(_words("llama-server", choice, model, backend))
+
+
+def commands(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+    """
+    Return further programs' command lines for the same choice: llama-cli, which talks in the terminal.
+    """
+    if choice.parallel > 1:
+        return {}
+    return {"llama-cli": " ".join(_words("llama-cli", choice, model, backend))}
+
+
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+    """
+    Return what ``--write`` puts into a folder: a script for each program.
+    """
+    lines = {"llama-server": command(choice, model, backend), **commands(choice, model, backend)}
+    return {f"run-{program}.sh": f'#!/bin/sh\n{line} "$@"\n' for program, line in lines.items()}
+
+
+def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) -> list[str]:
+    words = environment_words(choice.environment)
+    words += [program, "-m", shell_word(model_file(choice, model))]
+    words += ["-c", str(choice.ctx_size)]
+    if program == "llama-server":
+        words += ["-np", str(choice.parallel)]
     if backend is None:
         words += ["--device", "none"]
     elif choice.use_devices is not None and not choice.environment:
@@ -46,21 +169,55 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
         words += ["-ts", ",".join(f"{share:g}" for share in choice.tensor_split)]
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
-    return " ".join(words)
+    return words
 
 
-def model_file(choice: Choice, model: ModelSpec) -> str:
+def _own_cache(source: Source) -> str | None:
     """
-    Return the model's own file, or the name under which its quantization is customarily published.
+    Return where llama.cpp keeps files that it fetched itself (common/common.cpp, fs_get_cache_directory).
     """
-    if model.path is not None:
-        return model.path
-    base = (model.repo or model.id).rsplit("/", 1)[-1]
-    return f"{base}-{choice.quant}.gguf"
+    user = home(source)
+    system = source.platform.system
+    if system == "win32":
+        base = env(source, "LOCALAPPDATA")
+    elif system == "darwin":
+        base = None if user is None else joined(source, user, "Library", "Caches")
+    else:
+        base = env(source, "XDG_CACHE_HOME") or (None if user is None else joined(source, user, ".cache"))
+    return None if base is None else joined(source, base, "llama.cpp")
 
 
-def shell_word(text: str) -> str:
+def _build(*said: object) -> str | None:
     """
-    Return a word as a POSIX shell must be given it.
+    Return the build that ``--version`` names: ``version: 6182 (1fe0029)``, or ``version: 1.0 (build 11549, …)``.
     """
-    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\\''") + "'"
+    for words in said:
+        match = _BUILD.search(words) if isinstance(words, str) else None
+        if match:
+            return f"b{match.group(1)}"
+    return None
+
+
+def _detail(found: str | None, build: str | None, running: "re.Match[str] | None") -> str | None:
+    if found is None and running is None:
+        return "no program of it is on the PATH; models are in its caches"
+    if running is not None and build is not None and build != f"b{running.group(1)}":
+        return f"the program on the PATH is {build}"
+    return None
+
+
+def _loaded(source: Source, url: str, props: object) -> tuple[LoadedModel, ...]:
+    if props is None:
+        return ()
+    if field(props, "role") == "router":
+        listed = source.get(f"{url}/v1/models")
+        return tuple(
+            LoadedModel(name=text(one.get("id")) or "a model")
+            for one in records(field(listed.value, "data"))
+            if field(one, "status", "value") == "loaded"
+        )
+    slots = count(field(props, "total_slots"))
+    per_slot = count(field(props, "default_generation_settings", "n_ctx"))
+    path = text(field(props, "model_path")) or ""
+    name = text(field(props, "model_alias")) or path.replace("\\", "/").rsplit("/", 1)[-1]
+    return (LoadedModel(name=name or "a model", ctx_size=per_slot, parallel=slots),)

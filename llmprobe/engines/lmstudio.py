@@ -1,0 +1,213 @@
+"""
+LM Studio: its own defaults, what it is doing on a machine, the models it keeps, and how a choice is loaded.
+
+Source: https://lmstudio.ai/docs (load settings, REST API v1, parallel requests) and github.com/lmstudio-ai/lms
+(src/lmstudioPaths.ts, src/subcommands/load.ts, src/subcommands/importCmd.ts), August 2026.
+"""
+
+import msgspec
+
+from llmprobe.engines._disk import folders, home, is_unfinished, joined, models_in, names
+from llmprobe.engines._words import count, devices_in_use, field, model_file, records, shell_word, text
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Abilities, Choice, Profile
+
+NAME = "lmstudio"
+KEPT_BY = "LM Studio"
+
+PROFILES: dict[str, Profile] = {
+    "lmstudio": Profile(
+        engine="lmstudio",
+        program="lmstudio",
+        ctx_size=4096,
+        parallel=4,
+        batch_size=512,
+        kv_unified=True,
+        flash_attn="auto",
+        notes=(
+            "LM Studio's own defaults: a context of 4096, 4 requests at once that share one cache, a batch of 512; "
+            "a model's own settings in the app count before them",
+        ),
+    ),
+}
+ABILITIES = Abilities(
+    experts_on_host=False,
+    tensor_split=False,
+    cache_types=("f16",),
+    notes=(
+        "lms load says how much goes to the GPU as a share of whole layers; experts on the CPU and other types of "
+        "cache are set in the app only",
+    ),
+)
+PORT = 1234
+
+
+def observe(source: Source) -> tuple[EngineOnMachine, ...]:
+    """
+    Return LM Studio as it is here: its server, what that has loaded, and the models on disk.
+    """
+    base = _home(source)
+    models = () if base is None else models_on_disk(source, base)
+    if base is None and source.platform.system == "win32":
+        return ()
+    url = f"http://127.0.0.1:{PORT if base is None else _port(source, base)}"
+    running, loaded, detail, asked = _server(source, url)
+    if base is None and not running:
+        return ()
+    return (
+        EngineOnMachine(
+            name=NAME,
+            running=running,
+            installed=True,
+            endpoint=url if running else None,
+            detail=detail,
+            models=models,
+            loaded=loaded,
+            evidence=(f"get:{asked}",) if running or base is None else (f"list:{base}", f"get:{asked}"),
+        ),
+    )
+
+
+def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
+    """
+    Return the GGUF files under ``models/publisher/model``, or wherever the app's settings keep them.
+    """
+    settings = source.read(joined(source, base, "settings.json"))
+    own = text(field(_decoded(settings.value), "downloadsFolder")) if settings.ok else None
+    place = own or joined(source, base, "models")
+    found: list[ModelOnDisk] = []
+    for publisher in folders(source, place):
+        for model in folders(source, joined(source, place, publisher)):
+            folder = joined(source, place, publisher, model)
+            files = names(source, folder)
+            if any(name.lower().endswith(".gguf") or is_unfinished(name) for name in files):
+                found += models_in(source, folder, files, KEPT_BY, f"{publisher}/{model}/")
+    return tuple(msgspec.structs.replace(one, repo="/".join(one.name.split("/")[:2])) for one in found)
+
+
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+    """
+    Return the lines that bring the file to LM Studio where it is not there yet, and load it.
+
+    ``--gpu`` is the share of whole layers, the output among them; LM Studio rounds it to a count of layers.
+    """
+    file = model_file(choice, model)
+    place = _place(file)
+    lines = [f"# {line}" for line in remarks(choice, backend)]
+    if place is None:
+        name = file.replace("\\", "/").rsplit("/", 1)[-1]
+        repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rsplit('.', 1)[0]}"
+        lines.append(f"lms import {shell_word(file)} --symbolic-link --user-repo {shell_word(repo)} -y")
+        place = f"{repo}/{name}"
+    words = ["lms", "load", "--exact", shell_word(place), "--gpu", _share(choice, backend)]
+    words += ["--context-length", str(choice.ctx_size), "--parallel", str(choice.parallel), "-y"]
+    return "\n".join([*lines, " ".join(words)])
+
+
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+    """
+    Return what ``--write`` puts into a folder: a script that loads the model.
+    """
+    return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{command(choice, model, backend)}\n"}
+
+
+def remarks(choice: Choice, backend: str | None) -> tuple[str, ...]:
+    """
+    Return what the command line can't say and has to be set in the app.
+    """
+    said = []
+    if {choice.cache_type_k, choice.cache_type_v} != {"f16"}:
+        said.append(
+            f"set in the model's load settings: K cache {choice.cache_type_k}, V cache {choice.cache_type_v}"
+        )
+    if choice.n_cpu_moe and backend is not None:
+        said.append(f"set in the model's load settings: experts of {choice.n_cpu_moe} layers on the CPU")
+    if len(devices_in_use(choice)) > 1:
+        said.append("set in the app's hardware settings: split evenly between the GPUs, or in their order")
+    if choice.use_devices is not None and choice.devices and backend is not None:
+        said.append(f"switch off in the app's hardware settings all GPUs but {', '.join(choice.use_devices)}")
+    return tuple(said)
+
+
+def _share(choice: Choice, backend: str | None) -> str:
+    if backend is None or choice.gpu_layers == 0:
+        return "off"
+    if choice.gpu_layers >= choice.total_layers:
+        return "max"
+    # Rounded down, so that what LM Studio makes of it is never a layer more than was counted.
+    return f"{choice.gpu_layers * 1000 // choice.total_layers / 1000:g}"
+
+
+def _place(file: str) -> str | None:
+    """
+    Return the path by which LM Studio knows a file of its own folder: ``publisher/model/file.gguf``.
+    """
+    parts = file.replace("\\", "/").split("/")
+    inside = any(name in parts for name in (".lmstudio", "lm-studio"))
+    return "/".join(parts[-3:]) if inside and len(parts) > 3 else None
+
+
+def _home(source: Source) -> str | None:
+    user = home(source)
+    if user is None:
+        return None
+    pointer = source.read(joined(source, user, ".lmstudio-home-pointer"))
+    places = [str(pointer.value).strip()] if pointer.ok else []
+    places += [joined(source, user, ".lmstudio"), joined(source, user, ".cache", "lm-studio")]
+    return next((place for place in places if place and source.list(place).ok), None)
+
+
+def _port(source: Source, base: str) -> int:
+    answer = source.read(joined(source, base, ".internal", "http-server-config.json"))
+    return (count(field(_decoded(answer.value), "port")) if answer.ok else None) or PORT
+
+
+def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, ...], str | None, str]:
+    """
+    Return whether its server runs, what it has loaded, what stood in the way, and what was asked.
+
+    Version 1 of its interface is asked before version 0, which it had until 2026.
+    """
+    asked = f"{url}/api/v1/models"
+    answer = source.get(asked)
+    known = records(field(answer.value, "models")) if answer.ok else []
+    if known and "loaded_instances" in known[0]:
+        loaded = tuple(
+            LoadedModel(
+                name=text(model.get("key")) or "a model",
+                size_bytes=count(model.get("size_bytes")),
+                ctx_size=count(field(instance, "config", "context_length")),
+                parallel=count(field(instance, "config", "parallel")),
+            )
+            for model in known
+            for instance in records(model.get("loaded_instances"))
+        )
+        return True, loaded, None, asked
+    if answer.ok or answer.code == 404:
+        asked = f"{url}/api/v0/models"
+        older = source.get(asked)
+        data = records(field(older.value, "data")) if older.ok else []
+        if data and "state" in data[0]:
+            held = tuple(
+                LoadedModel(
+                    name=text(one.get("id")) or "a model", ctx_size=count(one.get("loaded_context_length"))
+                )
+                for one in data
+                if one.get("state") == "loaded"
+            )
+            return True, held, None, asked
+        return None, (), f"port {url.rpartition(':')[2]} is held by another program", asked
+    if answer.status == "missing":
+        return False, (), None, asked
+    if answer.status == "not_recorded":
+        return None, (), None, asked
+    return None, (), f"its port answers with {answer.status}", asked
+
+
+def _decoded(content: object) -> object:
+    try:
+        return msgspec.json.decode(content) if isinstance(content, str) else None
+    except (msgspec.DecodeError, RecursionError):
+        return None

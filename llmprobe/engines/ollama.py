@@ -1,0 +1,336 @@
+"""
+Ollama: its own defaults, what it is doing on a machine, the models it keeps, and the Modelfile of a choice.
+
+Source: github.com/ollama/ollama at fb30760 (August 2026): server/routes.go and server/sched.go for the automatic
+context and batch, llm/llama_server.go for what llama-server is started with, envconfig/config.go for the environment.
+"""
+
+import msgspec
+
+from llmprobe.engines._disk import env
+from llmprobe.engines._ollama_store import models_on_disk, service_environment, settings_of
+from llmprobe.engines._words import (
+    count,
+    devices_in_use,
+    field,
+    model_file,
+    records,
+    shell_word,
+    text,
+)
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine, LoadedModel
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile
+from llmprobe.units import GIB, MIB, format_bytes
+
+NAME = "ollama"
+
+PROFILES: dict[str, Profile] = {
+    "ollama": Profile(engine="ollama", program="ollama", ctx_size=4096, batch_size=512, ubatch_size=512),
+}
+ABILITIES = Abilities(
+    experts_on_host=False,
+    tensor_split=False,
+    cache_types=("f16", "q8_0", "q4_0"),
+    same_cache_types=True,
+    notes=(
+        "Ollama cannot keep experts apart from their layers: whole layers go to the GPU or stay on the CPU",
+    ),
+)
+
+CONTEXTS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
+"""From so much VRAM over all GPUs on, this is the context where none is set."""
+
+BATCHES = ((32768, 2048), (4096, 1024), (-1, 512))
+"""Beyond so many tokens of context, this is the batch where none is set and there is room for it."""
+
+BATCH_ROOM = {2048: (60, 2 * GIB), 1024: (75, 768 * MIB)}
+"""What is predicted may take so many percent of what is free, and with so many bytes more 80 percent."""
+
+ONE_SLOT = frozenset(
+    {"mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"}
+    | {"nemotron_h", "nemotron_h_moe", "nemotron_h_omni"}
+)
+"""Architectures that it never gives more than one slot."""
+
+PORT = 11434
+
+
+def settled(profile: Profile, occasion: Occasion) -> Profile:
+    """
+    Return the profile with the context and batch that Ollama takes for this model on these devices.
+    """
+    notes = []
+    trained = occasion.model.max_context
+    asked = occasion.ctx_size or _number(occasion.settings.get("OLLAMA_CONTEXT_LENGTH"))
+    ctx_size = asked or automatic_context(occasion.vram_total_bytes or 0)
+    if trained is not None:
+        ctx_size = min(ctx_size, trained)
+    if not asked and occasion.vram_total_bytes is None:
+        notes.append(
+            f"a context of {ctx_size}, as on less than 23 GiB of VRAM, because it is not known how much there is"
+        )
+    elif not asked:
+        vram = format_bytes(occasion.vram_total_bytes or 0)
+        notes.append(f"a context of {ctx_size} tokens, Ollama's own for {vram} of VRAM in all")
+    flash = "auto" if flash_attention_supported(occasion) else "off"
+    batch = automatic_batch(ctx_size, occasion, flash_attention=flash != "off")
+    notes.append(
+        f"a batch and micro-batch of {batch}, Ollama's own for this context and what is free (num_batch)"
+    )
+    notes.append(
+        "the cache of each slot is its own, so OLLAMA_NUM_PARALLEL=N takes N times the context's memory"
+    )
+    return msgspec.structs.replace(
+        profile, ctx_size=ctx_size, batch_size=batch, ubatch_size=batch, flash_attn=flash, notes=tuple(notes)
+    )
+
+
+def automatic_context(vram_bytes: int) -> int:
+    """
+    Return the context that Ollama takes where none is set, by the VRAM of all GPUs together.
+    """
+    return next(ctx_size for least, ctx_size in CONTEXTS if vram_bytes >= least)
+
+
+def automatic_batch(ctx_size: int, occasion: Occasion, *, flash_attention: bool) -> int:
+    """
+    Return the batch that Ollama takes where none is set: larger for long contexts, smaller where memory is short.
+    """
+    if not flash_attention and occasion.backend == "cuda":
+        free = occasion.smallest_free_bytes
+        return 256 if ctx_size > 4096 and free is not None and 0 < free <= 8 * GIB else 512
+    batch = next(batch for beyond, batch in BATCHES if ctx_size > beyond)
+    while batch > 512 and not _has_room(batch, predicted_bytes(occasion, ctx_size), occasion.vram_free_bytes):
+        batch //= 2
+    return batch
+
+
+def predicted_bytes(occasion: Occasion, ctx_size: int) -> int:
+    """
+    Return Ollama's own rough prediction: the file, and a cache as if every layer had the smallest count of heads.
+    """
+    hparams = occasion.model.hparams
+    heads = _largest(hparams.get("attention.head_count"))
+    kv_heads = _smallest(hparams.get("attention.head_count_kv")) or 1
+    width = int(hparams.get("embedding_length") or 0) // heads if heads else 0
+    layers = int(hparams.get("block_count") or 0)
+    return occasion.file_bytes + 2 * layers * kv_heads * width * ctx_size * 2
+
+
+def flash_attention_supported(occasion: Occasion) -> bool:
+    """
+    Tell whether Ollama leaves flash attention to llama.cpp; on CUDA before capability 6.0, and on 7.2, it does not.
+    """
+    if occasion.backend != "cuda":
+        return occasion.backend != "sycl"
+    return all(
+        float(capability) >= 6.0 and capability != "7.2"
+        for capability in occasion.compute_capabilities
+        if capability.replace(".", "", 1).isdecimal()
+    )
+
+
+def observe(source: Source) -> tuple[EngineOnMachine, ...]:
+    """
+    Return Ollama as it is here: running or not, its version, what it holds in memory and keeps on disk.
+    """
+    service = service_environment(source)
+    models, asked = models_on_disk(source, service.get("OLLAMA_MODELS"))
+    url = _url(source)
+    evidence = [f"list:{folder}" for folder in asked]
+    version = running = None
+    loaded: tuple[LoadedModel, ...] = ()
+    detail = None
+    if url is None:
+        detail = "its server is on another machine, which is not asked"
+    elif models or source.platform.system != "win32" or env(source, "OLLAMA_HOST"):
+        answer = source.get(f"{url}/api/version")
+        version = text(field(answer.value, "version")) if answer.ok else None
+        running = True if version else False if answer.status == "missing" else None
+        if answer.ok:
+            evidence.append(f"get:{url}/api/version")
+        elif answer.status in ("timeout", "failed", "denied"):
+            detail = f"somebody holds its port and does not answer ({answer.status})"
+    if running:
+        seen = source.get(f"{url}/api/ps")
+        loaded = tuple(_loaded(record) for record in records(field(seen.value, "models"))) if seen.ok else ()
+        evidence.append(f"get:{url}/api/ps")
+    command = None
+    if version is None:
+        answer = source.run("ollama", "--version")
+        command = answer.ok
+        version = _version(field(answer.value, "stdout")) if answer.ok else None
+        evidence += ["run:ollama --version"] if answer.ok else []
+    if not (running or command or models or (detail and running is None and url is not None)):
+        return ()
+    return (
+        EngineOnMachine(
+            name=NAME,
+            version=version,
+            running=running,
+            installed=True if running or command else None if command is None else False,
+            endpoint=url if running else None,
+            detail=detail,
+            models=models,
+            loaded=loaded,
+            settings=settings_of(source, service),
+            evidence=tuple(evidence) or (f"get:{url}/api/version",),
+        ),
+    )
+
+
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+    """
+    Return the shell lines that make a model of the choice's settings and run it.
+
+    What only the server's environment can say stands first, as comments: the server has to be started with it.
+    """
+    name = model_name(choice, model)
+    lines = [f"# {line}" for line in remarks(choice, backend)]
+    content = modelfile(choice, model, backend).splitlines()
+    lines += ["cat > Modelfile <<'END'", *content, "END"]
+    lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
+    return "\n".join(lines)
+
+
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+    """
+    Return what ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
+    """
+    name = model_name(choice, model)
+    variables = environment(choice)
+    script = [
+        "#!/bin/sh",
+        "set -e",
+        'cd "$(dirname "$0")"',
+        f"ollama create {name} -f Modelfile",
+        f"ollama run {name}",
+    ]
+    written = {
+        "Modelfile": modelfile(choice, model, backend),
+        "run-ollama.sh": "\n".join(script) + "\n",
+    }
+    if variables:
+        written["ollama.env"] = "".join(f"{key}={value}\n" for key, value in sorted(variables.items()))
+    return written
+
+
+def model_name(choice: Choice, model: ModelSpec) -> str:
+    """
+    Return a name for the new model that Ollama takes: ``qwen3-8b-q4_k_m-8k``.
+    """
+    base = "".join(
+        sign if sign.isascii() and (sign.isalnum() or sign in "-._") else "-" for sign in model.id.lower()
+    )
+    per_slot = choice.ctx_size // choice.parallel
+    size = f"{per_slot // 1024}k" if per_slot % 1024 == 0 else str(per_slot)
+    return f"{base.strip('-._') or 'model'}-{choice.quant.lower()}-{size}"
+
+
+def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+    """
+    Return the Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
+    """
+    file = model_file(choice, model)
+    if "/" not in file and "\\" not in file:
+        file = f"./{file}"
+    lines = [
+        f"FROM {file}",
+        f"PARAMETER num_ctx {choice.ctx_size // choice.parallel}",
+        f"PARAMETER num_gpu {choice.gpu_layers if backend is not None else 0}",
+        f"PARAMETER num_batch {choice.ubatch_size}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def environment(choice: Choice) -> dict[str, str]:
+    """
+    Return the variables that the Ollama server must be started with for this choice.
+    """
+    variables = dict(choice.environment)
+    if choice.parallel > 1:
+        variables["OLLAMA_NUM_PARALLEL"] = str(choice.parallel)
+    if choice.cache_type_k != "f16":
+        variables |= {"OLLAMA_KV_CACHE_TYPE": choice.cache_type_k, "OLLAMA_FLASH_ATTENTION": "1"}
+    elif choice.flash_attn in ("on", "off"):
+        variables["OLLAMA_FLASH_ATTENTION"] = "1" if choice.flash_attn == "on" else "0"
+    if choice.use_devices is not None and "CUDA_VISIBLE_DEVICES" not in variables and devices_in_use(choice):
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(
+            device.removeprefix("gpu") for device in choice.use_devices
+        )
+    if len(devices_in_use(choice)) > 1:
+        variables["OLLAMA_SCHED_SPREAD"] = "1"
+    return variables
+
+
+def remarks(choice: Choice, backend: str | None) -> tuple[str, ...]:
+    """
+    Return what has to be known beside the Modelfile.
+    """
+    variables = environment(choice)
+    said = []
+    if variables:
+        words = " ".join(f"{name}={shell_word(value)}" for name, value in sorted(variables.items()))
+        said.append(f"start the server with: {words} ollama serve")
+    if choice.n_cpu_moe and backend is not None:
+        said.append("Ollama cannot keep experts on the CPU: num_gpu counts whole layers")
+    if choice.cache_type_k != choice.cache_type_v:
+        said.append(f"Ollama has one type for K and V: {choice.cache_type_k} is set, and V takes it too")
+    return tuple(said)
+
+
+def _has_room(batch: int, predicted: int, free: int | None) -> bool:
+    if not predicted or not free:
+        return True
+    percent, surcharge = BATCH_ROOM[batch]
+    return predicted <= free * percent // 100 and predicted + surcharge <= free * 80 // 100
+
+
+def _loaded(record: dict[str, object]) -> LoadedModel:
+    return LoadedModel(
+        name=text(record.get("name")) or "a model",
+        size_bytes=count(record.get("size")),
+        vram_bytes=count(record.get("size_vram")),
+        ctx_size=count(record.get("context_length")),
+        until=text(record.get("expires_at")),
+    )
+
+
+def _url(source: Source) -> str | None:
+    """
+    Return where its server listens on this machine, None where it is another machine's.
+    """
+    host = (env(source, "OLLAMA_HOST") or "").strip().removeprefix("http://").split("/")[0]
+    name, colon, port = host.rpartition(":")
+    if not colon:
+        name, port = host, ""
+    if name in ("", "localhost", "0.0.0.0", "::", "[::]", "127.0.0.1"):  # noqa: S104 - a name to compare with
+        name = "127.0.0.1"
+    if name not in ("127.0.0.1", "[::1]"):
+        return None
+    return f"http://{name}:{port if port.isdecimal() else PORT}"
+
+
+def _version(said: object) -> str | None:
+    lines = said.splitlines() if isinstance(said, str) else []
+    for line in lines:
+        before, found, version = line.partition("version is ")
+        if found and before.lower().startswith(("ollama", "warning")):
+            return text(version.strip())
+    return None
+
+
+def _number(value: str | None) -> int:
+    return int(value) if value is not None and value.isdecimal() else 0
+
+
+def _largest(value: object) -> int:
+    numbers = [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]  # type: ignore[call-overload]
+    return max(numbers, default=0)
+
+
+def _smallest(value: object) -> int:
+    numbers = [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]  # type: ignore[call-overload]
+    return min(numbers, default=0)

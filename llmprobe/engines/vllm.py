@@ -1,0 +1,92 @@
+"""
+vLLM: whether its server runs here, and the line that serves a choice where vLLM can express it.
+
+Source: https://docs.vllm.ai (engine arguments, GGUF), and its server's /version and /v1/models.
+"""
+
+from llmprobe.engines._words import (
+    count,
+    devices_in_use,
+    environment_words,
+    field,
+    model_file,
+    records,
+    shell_word,
+    text,
+)
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine, LoadedModel
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Abilities, Choice, Profile
+
+NAME = "vllm"
+PROFILES: dict[str, Profile] = {}
+ABILITIES = Abilities(
+    experts_on_host=False,
+    partial=False,
+    tensor_split=False,
+    cache_types=("f16",),
+    backends=("cuda", "rocm"),
+    notes=(
+        "vLLM cannot leave layers of a GGUF file on the CPU: the model must fit the GPUs whole",
+        "vLLM's own buffers are not modelled: it takes 0.9 of each GPU's whole memory and fills what the weights leave "
+        "with cache; where less is free, lower --gpu-memory-utilization",
+    ),
+)
+PORT = 8000
+
+
+def observe(source: Source) -> tuple[EngineOnMachine, ...]:
+    """
+    Return vLLM's server where one answers on its usual port. Its command is not asked: that takes seconds.
+    """
+    if source.platform.system != "linux":
+        return ()
+    url = f"http://127.0.0.1:{PORT}"
+    listed = source.get(f"{url}/v1/models")
+    mine = (
+        [one for one in records(field(listed.value, "data")) if one.get("owned_by") == NAME]
+        if listed.ok
+        else []
+    )
+    if not mine:
+        return ()
+    said = source.get(f"{url}/version")
+    return (
+        EngineOnMachine(
+            name=NAME,
+            version=text(field(said.value, "version")) if said.ok else None,
+            running=True,
+            installed=True,
+            endpoint=url,
+            loaded=tuple(
+                LoadedModel(name=text(one.get("id")) or "a model", ctx_size=count(one.get("max_model_len")))
+                for one in mine
+            ),
+            evidence=(f"get:{url}/v1/models",),
+        ),
+    )
+
+
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+    """
+    Return the ``vllm serve`` line of a choice, or the sentence why vLLM cannot run it.
+    """
+    if backend not in ABILITIES.backends:
+        return "# vLLM runs GGUF files on NVIDIA and AMD GPUs only; use --engine llama.cpp"
+    if choice.gpu_layers < choice.total_layers or choice.n_cpu_moe:
+        return f"# {ABILITIES.notes[0]}; use --engine llama.cpp"
+    words = environment_words(choice.environment)
+    words += ["vllm", "serve", shell_word(model_file(choice, model))]
+    if model.repo is not None:
+        words += ["--tokenizer", shell_word(model.repo)]
+    words += [
+        "--max-model-len",
+        str(choice.ctx_size // choice.parallel),
+        "--max-num-seqs",
+        str(choice.parallel),
+    ]
+    devices = len(devices_in_use(choice))
+    if devices > 1:
+        words += ["--pipeline-parallel-size", str(devices)]
+    return " ".join(words)
