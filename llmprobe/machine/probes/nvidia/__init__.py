@@ -148,7 +148,8 @@ def _with_nvml(ask: Careful, presence: Presence, seen: tuple[Observation, ...]) 
         found.extend(_device(ask, index, presence, driver))
     found = with_addresses(ask, found, presence)
     found.extend(_unlisted(ask, found, presence))
-    return _report(ask, found, (*seen, *observe(ask, found)))
+    details = observe(ask, found)
+    return _report(ask, [_if_there(ask, each) for each in found], (*seen, *details))
 
 
 def _said_by_command(ask: Careful, presence: Presence, init: Answer) -> smi.Answers | None:
@@ -198,6 +199,18 @@ def _device(ask: Careful, index: int, presence: Presence, driver: str | None) ->
     if mig_enabled(ask, handle):
         return ask_instances(ask, handle, who, driver=driver)
     return [describe(ask, handle, who, driver=driver, tegra=presence.tegra)]
+
+
+def _if_there(ask: Careful, found: Found) -> Found:
+    """
+    Return a device as one that cannot be used where it got lost on the way, after its memory was told.
+    """
+    accelerator = found.accelerator
+    gone = ask.lost(str(found.slot)) if accelerator.index is not None else None
+    if gone is None or not accelerator.usable:
+        return found
+    lost = msgspec.structs.replace(accelerator, usable=False, why_not=words(gone))
+    return msgspec.structs.replace(found, accelerator=lost, reachable=False)
 
 
 def _unlisted(ask: Careful, found: list[Found], presence: Presence) -> list[Found]:
