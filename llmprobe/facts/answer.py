@@ -87,8 +87,8 @@ class Source(Protocol):
         """
         What a psutil function without arguments returns: a named tuple as an object, a number, or a list of them.
 
-        Two questions go beyond: ``cpu_count_cores`` is ``cpu_count(logical=False)``, and ``cpu_affinity`` is that of
-        the running process (list of int; missing where the system has none).
+        Three questions go beyond: ``disk_usage /path`` is that of one path, ``cpu_count_cores`` is
+        ``cpu_count(logical=False)``, and ``cpu_affinity`` is that of the running process (list of int; missing where the system has none).
         """
 
     def cpuinfo(self) -> Answer:

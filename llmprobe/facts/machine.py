@@ -117,6 +117,8 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     The processor: what it is, and how many threads a program may use here (affinity, quota).
 
     ``instruction_sets`` are in lower case as the system names them: ``avx2``, ``avx512f``, ``amx_int8``, ``asimddp``.
+    ``usable_cores`` are the cores behind the usable threads, of a hybrid processor the performance cores among
+    them: as many threads as that compute fastest, since two threads of a core share its arithmetic.
     """
 
     name: str | None = None
@@ -126,6 +128,7 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     performance_cores: int | None = None
     efficiency_cores: int | None = None
     usable_threads: int | None = None
+    usable_cores: int | None = None
     instruction_sets: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()

@@ -7,25 +7,38 @@ MemAvailable is the kernel's own estimate. MemAvailable of 0 or more than the to
 Questions, in order:
 
     psutil:virtual_memory
-    read:/proc/meminfo                                 on Linux
+    read:/proc/meminfo                                 on Linux, and so the rest
+    read:/proc/spl/kstat/zfs/arcstats
+    read:/sys/devices/system/node/has_memory           not on x86
+    read:/sys/devices/system/node/has_cpu              not on x86
+    read:/sys/devices/system/node/node<N>/meminfo      of each with memory, where some have no processors
 """
 
 import msgspec
 
 from llmprobe.machine.asking import Asker, as_int, fields_of
+from llmprobe.machine.cpu_list import parse_cpu_list
 
 MEMINFO = "/proc/meminfo"
+ARCSTATS = "/proc/spl/kstat/zfs/arcstats"
+NODES = "/sys/devices/system/node"
+_COHERENT = ("aarch64", "arm64", "ppc64le")
 _KIB = 1024
 
 
 class HostRam(msgspec.Struct, frozen=True, kw_only=True):
     """
     Memory of the whole system in bytes, whatever a container may use of it. Unknown is None.
+
+    ``counts`` is the total by whom it was told, for those who compare; ``meminfo`` is what Linux says of it.
     """
 
     total_bytes: int | None
     available_bytes: int | None
     how: str | None = None
+    counts: dict[str, int] = {}
+    meminfo: dict[str, int] = {}
+    zfs_cache_bytes: int | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -78,15 +91,90 @@ def host_ram(ask: Asker) -> HostRam:
     total, available = as_int(counted.get("total")), as_int(counted.get("available"))
     evidence = ["psutil:virtual_memory"]
     how = "psutil's available memory"
+    counts: dict[str, int] = {} if total is None else {"psutil": total}
+    meminfo: dict[str, int] = {}
+    cache = None
     if ask.platform.system == "linux":
         text = ask.text(MEMINFO)
         if text is not None:
             meminfo = parse_meminfo(text)
             evidence.append(f"read:{MEMINFO}")
             total = meminfo.get("MemTotal", total)
+            counts |= {"kernel": meminfo["MemTotal"]} if "MemTotal" in meminfo else {}
             from_kernel = available_of(meminfo)
             if from_kernel is not None:
                 available, how = from_kernel, "MemAvailable"
+        cache = cache_of_zfs(ask.text(ARCSTATS) or "")
+        if cache and available is not None:
+            available, how = available + cache, f"{how} and what ZFS can give back of its cache"
+            evidence.append(f"read:{ARCSTATS}")
+        beside = _memory_of_accelerators(ask)
+        if beside and total is not None:
+            total = max(0, total - beside.total_bytes)
+            available = None if available is None else min(available, beside.left_bytes)
+            evidence += beside.evidence
+            how = "what the nodes with processors have free"
     if total is not None and available is not None and available > total:
         available = total
-    return HostRam(total_bytes=total, available_bytes=available, how=how, evidence=tuple(evidence))
+    return HostRam(
+        total_bytes=total,
+        available_bytes=available,
+        how=how,
+        counts=counts,
+        meminfo=meminfo,
+        zfs_cache_bytes=cache,
+        evidence=tuple(evidence),
+    )
+
+
+def cache_of_zfs(text: str) -> int | None:
+    """
+    Return how much of its cache ZFS gives back under pressure: its size less the least it keeps (c_min).
+
+    The kernel counts this cache as used. https://openzfs.github.io/openzfs-docs (arcstats): lines of name, type, value.
+    """
+    fields = {words[0]: as_int(words[2]) for line in text.splitlines() if len(words := line.split()) == 3}
+    size, least = fields.get("size"), fields.get("c_min")
+    return None if size is None or least is None else max(0, size - least)
+
+
+class _Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The memory of nodes without processors, and what the others have left.
+    """
+
+    total_bytes: int
+    left_bytes: int
+    evidence: tuple[str, ...]
+
+
+def _memory_of_accelerators(ask: Asker) -> _Beside | None:
+    """
+    Return the memory that the kernel counts although it belongs to GPUs: that of nodes without processors.
+
+    GH200, GB200 and POWER9 with V100 bring a GPU's memory online as such a node. On x86 a node without processors
+    is memory of the host (CXL, Xeon Max), and is left in.
+    """
+    if ask.platform.machine.lower() not in _COHERENT:
+        return None
+    with_memory = parse_cpu_list(ask.text(f"{NODES}/has_memory") or "")
+    with_processors = parse_cpu_list(ask.text(f"{NODES}/has_cpu") or "")
+    if not with_processors or set(with_memory) <= set(with_processors):
+        return None
+    total = left = 0
+    evidence = []
+    for node in with_memory:
+        fields = parse_node_meminfo(ask.text(f"{NODES}/node{node}/meminfo") or "")
+        evidence.append(f"read:{NODES}/node{node}/meminfo")
+        if node in with_processors:
+            left += available_of({**fields, "MemAvailable": 0}) or 0
+        else:
+            total += fields.get("MemTotal", 0)
+    return _Beside(total_bytes=total, left_bytes=left, evidence=tuple(evidence))
+
+
+def parse_node_meminfo(text: str) -> dict[str, int]:
+    """
+    Return the fields of /sys/devices/system/node/node<N>/meminfo in bytes: as in /proc/meminfo, after ``Node <N>``.
+    """
+    return parse_meminfo("\n".join(line.split(maxsplit=2)[-1] for line in text.splitlines() if line.strip()))

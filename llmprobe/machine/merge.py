@@ -61,6 +61,8 @@ def host(platform: Platform, found: Sequence[Probed]) -> Host:
     ]
     if threads:
         cpu["usable_threads"] = min(threads)
+    if cpu.get("usable_cores") is not None and threads:
+        cpu["usable_cores"] = min(cpu["usable_cores"], *threads)
     known = {"system": platform.system, "machine": platform.machine, "release": platform.release}
     return Host(**{**known, **_joined(probed.host for probed in found), "cpu": Cpu(**cpu)})
 

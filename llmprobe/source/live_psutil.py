@@ -1,5 +1,5 @@
 """
-psutil's answers. Only functions without arguments whose values are plain numbers are asked.
+psutil's answers. Only functions whose values are plain numbers are asked, and only ``disk_usage`` with an argument.
 """
 
 from typing import Any
@@ -19,7 +19,8 @@ def ask(function: str) -> Answer:
     Raises:
         ValueError: the function is none of ``FUNCTIONS``.
     """
-    if function not in FUNCTIONS:
+    name, _, path = function.partition(" ")
+    if function not in FUNCTIONS and not (name == "disk_usage" and path):
         raise ValueError(f"psutil is not asked for {function!r}")
     try:
         import psutil
@@ -46,6 +47,8 @@ def _value(psutil: Any, function: str) -> Any:
             return psutil.cpu_count(logical=False)
         case "cpu_affinity":
             return psutil.Process().cpu_affinity()
+        case _ if function.startswith("disk_usage "):
+            return psutil.disk_usage(function.partition(" ")[2])
         case _:
             return getattr(psutil, function)()
 

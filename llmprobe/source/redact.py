@@ -59,7 +59,7 @@ def _system_words(recording: Recording) -> Iterable[str]:
     """
     for method, *args in recording.answers:
         if method in ("sysctl", "psutil", "nvml"):
-            yield from _WORD.findall(args[0])
+            yield from _WORD.findall(args[0].partition(" ")[0])
         elif method == "read" and args[0].startswith(("/proc/", "/sys/", "/dev/", "/etc/")):
             yield from _WORD.findall(args[0].rpartition("/")[2])
 

@@ -4,7 +4,9 @@ Apple silicon: one GPU that shares the host's memory, and how much of that macOS
 The exact figure is Metal's recommendedMaxWorkingSetSize, which no command prints. ``iogpu.wired_limit_mb``
 sets it; at 0 macOS chooses: two thirds of memory up to 36 GiB and three quarters above, by what llama.cpp
 prints on many machines (10,922 MiB of 16 GiB, 49,152 of 64). Newer systems give more (74 to 84 %), so the
-rule is on the safe side.
+rule is on the safe side. It is a figure for one program: what others hold of the GPU's memory is seen in what is free.
+
+An Intel Mac has no memory that its processor and GPU share in this way; its GPUs are named, not used.
 
 Questions, in order:
 
@@ -18,9 +20,15 @@ Questions, in order:
     run:vm_stat
     sysctl:kern.memorystatus_vm_pressure_level
     sysctl:sysctl.proc_translated
+
+    on Intel Macs, instead of all after the third:
+    run:system_profiler SPDisplaysDataType -json
 """
 
 import re
+from typing import Literal
+
+import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Basis, Limit, Observation, Probed
@@ -32,11 +40,26 @@ NAME = "apple"
 PLATFORMS = frozenset({"darwin"})
 
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")
+DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")
 _SMALL_BYTES = 36 * GIB
+_BYTES_NOT_MIB = 1 << 24
+"""No Mac has 16 TiB: the older of the two settings is in bytes where it is larger."""
+_IN_USE = re.compile(r'"In use system memory"\s*=\s*([0-9]{1,18})\b')
 _CORES = re.compile(r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b')
 _PAGE_SIZE = re.compile(r"page size of ([0-9]{1,9}) bytes")
 _PAGES = re.compile(r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$")
 _NEWER = "assumed: macOS before 26 gives this share, newer ones up to 84 %"
+
+
+class _Display(msgspec.Struct):
+    name: str | None = msgspec.field(name="_name", default=None)
+    sppci_model: str | None = None
+    spdisplays_vendor: str = ""
+    spdisplays_vram: str | None = None
+
+
+class _Displays(msgspec.Struct):
+    displays: tuple[_Display, ...] = msgspec.field(name="SPDisplaysDataType", default=())
 
 
 def probe(source: Source) -> Probed:
@@ -48,11 +71,16 @@ def probe(source: Source) -> Probed:
     total = as_int(ask.sysctl("hw.memsize").value)
     brand = as_text(ask.sysctl("machdep.cpu.brand_string")) or ""
     if not arm and not brand.startswith("Apple"):
-        return ask.probed(found=False)
+        graphics = _of_intel_mac(ask) if total is not None and brand else ()
+        return ask.probed(found=bool(graphics), accelerators=graphics)
     virtual = as_int(ask.sysctl("kern.hv_vmm_present").value) == 1
     wired = _wired_limit(ask)
-    cores = parse_gpu_cores(_output(ask, *IOREG))
+    device = _output(ask, *IOREG)
+    cores, held = parse_gpu_cores(device), parse_in_use(device)
     seen = _observations(ask, wired)
+    if held is not None:
+        in_use = Observation(name="apple.gpu_in_use_bytes", value=held, evidence=(f"run:{' '.join(IOREG)}",))
+        seen = (*seen, in_use)
     why_not = "macOS gives a virtual machine no Metal GPU" if virtual else None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
@@ -113,6 +141,30 @@ def parse_gpu_cores(text: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def parse_in_use(text: str) -> int | None:
+    """
+    Return how much memory the GPU holds now, in bytes, from ``ioreg -rc AGXAccelerator -d1``.
+
+    Beside ``In use system memory`` there is ``In use system memory (driver)``, which is something else.
+    """
+    match = _IN_USE.search(text)
+    return int(match.group(1)) if match else None
+
+
+def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
+    """
+    Return maker, name and memory (``4 GB``) of each GPU in ``system_profiler SPDisplaysDataType -json``.
+    """
+    try:
+        document = msgspec.json.decode(text, type=_Displays)
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+    return tuple(
+        (each.spdisplays_vendor.lower(), each.sppci_model or each.name or "GPU", each.spdisplays_vram)
+        for each in document.displays
+    )
+
+
 def parse_vm_stat(text: str) -> dict[str, int]:
     """
     Return the fields of ``vm_stat`` in bytes, by the page size that its own first line names (16384 on
@@ -130,11 +182,34 @@ def parse_vm_stat(text: str) -> dict[str, int]:
     return fields
 
 
+def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
+    found = []
+    for number, (maker, name, memory) in enumerate(parse_displays(_output(ask, *DISPLAYS))):
+        vendor: Literal["amd", "intel", "nvidia", "other"] = next(
+            (known for known in ("amd", "intel", "nvidia") if known in maker or known in name.lower()),
+            "other",
+        )
+        found.append(
+            Accelerator(
+                id=f"gpu{number}",
+                vendor=vendor,
+                name=f"{name} ({memory})" if memory else name,
+                pools=("ram",) if vendor == "intel" else (),
+                usable=False,
+                why_not="the GPUs of Intel Macs are slower than their processors with Metal",
+                integrated=vendor == "intel",
+                evidence=(f"run:{' '.join(DISPLAYS)}",),
+            )
+        )
+    return tuple(found)
+
+
 def _wired_limit(ask: Asker) -> int | None:
     answer = ask.sysctl("iogpu.wired_limit_mb")
-    if not answer.ok:
-        answer = ask.sysctl("debug.iogpu.wired_limit")
-    return as_int(answer.value)
+    if answer.ok:
+        return as_int(answer.value)
+    older = as_int(ask.sysctl("debug.iogpu.wired_limit").value)
+    return older // MIB if older is not None and older >= _BYTES_NOT_MIB else older
 
 
 def _observations(ask: Asker, wired: int | None) -> tuple[Observation, ...]:

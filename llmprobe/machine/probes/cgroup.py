@@ -3,22 +3,27 @@ What a container or a service may use of the host: memory, processor time, proce
 
 Versions 1 and 2, and both at once. A limit may be set on any ancestor, so that the walk goes from this
 process's group to the root, and the tightest counts; "max" and version 1's huge number are no limit. A
-limit only ever lowers what the host has. File cache that can be dropped (inactive_file) does not count as
-used. https://docs.kernel.org/admin-guide/cgroup-v2.html,
+limit only ever lowers what the host has. File cache and kernel memory that can be dropped do not count as
+used, as in LXCFS. Above memory.high a program is slowed down until it stands still: it counts as a limit.
+A group of version 1 tells the tightest limit of its ancestors itself, also of those that are not shown. https://docs.kernel.org/admin-guide/cgroup-v2.html,
 https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
 
 Questions, in order (``<group>`` is the path in /proc/self/cgroup below the mount, then each of its parents):
 
     read:/proc/self/cgroup
     read:/proc/self/mountinfo
-    read:<mount>/<group>/memory.max                    version 2; the next three where that is a number
-    read:<mount>/<group>/memory.current
+    read:<mount>/<group>/memory.max                    version 2
+    read:<mount>/<group>/memory.high
+    read:<mount>/<group>/memory.current                where one of the two is a number, and so the next three
     read:<mount>/<group>/memory.stat
+    read:<mount>/<group>/memory.swap.max
+    read:<mount>/<group>/memory.swap.current           where that is a number
     read:<mount>/<group>/cpu.max                       version 2, of every group
     read:<mount>/<group>/cpuset.cpus.effective         version 2, of this process's group
-    read:<mount>/<group>/memory.limit_in_bytes         version 1; the next two where that is a limit
-    read:<mount>/<group>/memory.usage_in_bytes
-    read:<mount>/<group>/memory.stat
+    read:<mount>/<group>/memory.limit_in_bytes         version 1
+    read:<mount>/<group>/memory.stat                   of this process's group, and where there is a limit
+    read:<mount>/<group>/memory.usage_in_bytes         where there is a limit, and so the next
+    read:<mount>/<group>/memory.memsw.limit_in_bytes
     read:<mount>/<group>/cpu.cfs_quota_us              version 1, of every group
     read:<mount>/<group>/cpu.cfs_period_us             version 1, where that is a quota
     read:<mount>/<group>/cpuset.cpus                   version 1, of this process's group
@@ -39,6 +44,7 @@ NAME = "cgroup"
 PLATFORMS = frozenset({"linux"})
 
 _UNLIMITED_V1 = 1 << 62
+_CAN_BE_DROPPED = ("active_file", "inactive_file", "slab_reclaimable")
 
 
 class Mount(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,13 +60,17 @@ class Mount(msgspec.Struct, frozen=True, kw_only=True):
 
 class MemoryLimit(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A limit with what is used below it. ``used_bytes`` leaves out file cache that can be dropped; unknown is
-    None.
+    A limit with what is used below it. ``used_bytes`` leaves out what can be dropped; unknown is None.
+
+    ``high`` is true for a limit above which programs are slowed down, not killed. ``swap_bytes`` is what the group
+    may swap; None for no limit of that, or an unknown one.
     """
 
     limit_bytes: int
     used_bytes: int | None
     group: str
+    high: bool = False
+    swap_bytes: int | None = None
     evidence: tuple[str, ...]
 
     @property
@@ -87,6 +97,10 @@ def probe(source: Source) -> Probed:
             "limit_bytes": min(each.limit_bytes for each in limits),
             "used_bytes": tightest.used_bytes,
             "left_bytes": tightest.left_bytes,
+            "high": tightest.high,
+            "swap_bytes": min(
+                (each.swap_bytes for each in limits if each.swap_bytes is not None), default=None
+            ),
         }
         seen.append(Observation(name="cgroup.memory", value=value, evidence=tightest.evidence))
     cpu = _cpu(ask, groups, mounts, seen)
@@ -194,32 +208,71 @@ def _memory_limits(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]
     if place is None:
         return
     mount, group = place
-    files = _V2 if mount.version == 2 else _V1
-    for directory in _ancestors(mount, group):
-        text = ask.text(f"{directory}/{files.limit}")
-        limit = parse_memory_max(text) if text is not None else None
-        if limit is None:
-            continue
-        used = as_int(ask.text(f"{directory}/{files.usage}"))
-        stat = parse_memory_stat(ask.text(f"{directory}/memory.stat") or "")
-        if used is not None:
-            used = max(0, used - stat.get(files.cache, 0))
-        evidence = ask.answered(
-            f"read:{directory}/{files.limit}",
-            f"read:{directory}/{files.usage}",
-            f"read:{directory}/memory.stat",
+    for number, directory in enumerate(_ancestors(mount, group)):
+        found = (
+            _of_version_2(ask, directory)
+            if mount.version == 2
+            else _of_version_1(ask, directory, number == 0)
         )
-        yield MemoryLimit(limit_bytes=limit, used_bytes=used, group=directory, evidence=evidence)
+        if found is not None:
+            yield found
 
 
-class _Files(msgspec.Struct, frozen=True):
-    limit: str
-    usage: str
-    cache: str
+def _of_version_2(ask: Asker, directory: str) -> MemoryLimit | None:
+    limits = [
+        (limit, name == "memory.high")
+        for name in ("memory.max", "memory.high")
+        if (limit := parse_memory_max(ask.text(f"{directory}/{name}") or "")) is not None
+    ]
+    if not limits:
+        return None
+    limit, high = min(limits)
+    used = as_int(ask.text(f"{directory}/memory.current"))
+    stat = parse_memory_stat(ask.text(f"{directory}/memory.stat") or "")
+    swap = parse_memory_max(ask.text(f"{directory}/memory.swap.max") or "")
+    if swap is not None:
+        swap = max(0, swap - (as_int(ask.text(f"{directory}/memory.swap.current")) or 0))
+    asked = (f"memory.{name}" for name in ("max", "high", "current", "stat", "swap.max", "swap.current"))
+    return MemoryLimit(
+        limit_bytes=limit,
+        used_bytes=_less(used, stat, ""),
+        group=directory,
+        high=high,
+        swap_bytes=swap,
+        evidence=ask.answered(*(f"read:{directory}/{name}" for name in asked)),
+    )
 
 
-_V1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_V2 = _Files("memory.max", "memory.current", "inactive_file")
+def _of_version_1(ask: Asker, directory: str, innermost: bool) -> MemoryLimit | None:
+    limit = parse_memory_max(ask.text(f"{directory}/memory.limit_in_bytes") or "")
+    if limit is None and not innermost:
+        return None
+    stat = parse_memory_stat(ask.text(f"{directory}/memory.stat") or "")
+    of_ancestors = stat.get("hierarchical_memory_limit", _UNLIMITED_V1) if innermost else _UNLIMITED_V1
+    limits = [each for each in (limit, of_ancestors) if each is not None and each < _UNLIMITED_V1]
+    if not limits:
+        return None
+    used = as_int(ask.text(f"{directory}/memory.usage_in_bytes"))
+    both = parse_memory_max(ask.text(f"{directory}/memory.memsw.limit_in_bytes") or "")
+    asked = (
+        f"memory.{name}" for name in ("limit_in_bytes", "stat", "usage_in_bytes", "memsw.limit_in_bytes")
+    )
+    return MemoryLimit(
+        limit_bytes=min(limits),
+        used_bytes=_less(used, stat, "total_"),
+        group=directory,
+        swap_bytes=None if both is None else max(0, both - min(limits)),
+        evidence=ask.answered(*(f"read:{directory}/{name}" for name in asked)),
+    )
+
+
+def _less(used: int | None, stat: dict[str, int], prefix: str) -> int | None:
+    """
+    Return what is used less what the kernel drops when memory is short.
+    """
+    if used is None:
+        return None
+    return max(0, used - sum(stat.get(f"{prefix}{name}", 0) for name in _CAN_BE_DROPPED))
 
 
 def _cap(limit: MemoryLimit) -> Limit:

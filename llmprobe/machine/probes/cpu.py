@@ -11,11 +11,15 @@ Questions, in order:
     psutil:cpu_count_cores
     psutil:cpu_affinity                                on Linux and Windows
     read:/proc/cpuinfo                                 on Linux, where those left name, flags or counts open
-    sysctl:hw.perflevel0.physicalcpu                   on macOS
-    sysctl:hw.perflevel1.physicalcpu                   on macOS
-    sysctl:machdep.cpu.brand_string                    on macOS
+    sysctl:hw.perflevel0.physicalcpu                   on macOS, and so the rest of sysctl
+    sysctl:hw.perflevel1.physicalcpu
+    sysctl:machdep.cpu.brand_string
+    sysctl:hw.optional.arm.FEAT_DotProd                on Apple chips: and FEAT_I8MM, FEAT_BF16, FEAT_FP16, FEAT_SME
+    sysctl:hw.optional.avx2_0                          on Intel Macs: and hw.optional.avx512f, hw.optional.fma
     read:/sys/devices/cpu_core/cpus                    on Linux, x86: performance cores of a hybrid
     read:/sys/devices/cpu_atom/cpus                    on Linux, x86: efficiency cores
+    read:/sys/devices/system/cpu/cpu0/cpu_capacity     on Linux, not x86; then of every other processor
+    read:/sys/devices/system/cpu/cpu<N>/topology/thread_siblings_list   of each allowed processor, where not all are
 """
 
 from collections.abc import Iterable
@@ -46,6 +50,21 @@ _COMPUTING = (
     "bf16",
     "fphp",
 )
+_CPUS = "/sys/devices/system/cpu"
+_MOST_PROCESSORS = 1024
+_SAME_KIND = 0.85
+_ARM_FEATURES = (
+    ("hw.optional.arm.FEAT_DotProd", "asimddp"),
+    ("hw.optional.arm.FEAT_I8MM", "i8mm"),
+    ("hw.optional.arm.FEAT_BF16", "bf16"),
+    ("hw.optional.arm.FEAT_FP16", "asimdhp"),
+    ("hw.optional.arm.FEAT_SME", "sme"),
+)
+_X86_FEATURES = (
+    ("hw.optional.avx2_0", "avx2"),
+    ("hw.optional.avx512f", "avx512f"),
+    ("hw.optional.fma", "fma"),
+)
 _X86 = ("x86_64", "amd64", "i386", "i686", "x86")
 
 
@@ -62,22 +81,26 @@ def probe(source: Source) -> Probed:
         "logical_cores": as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
         "physical_cores": as_int(ask.psutil("cpu_count_cores").value),
     }
+    fast: frozenset[int] = frozenset()
     affinity = ask.psutil("cpu_affinity") if ask.platform.system != "darwin" else None
     match ask.platform.system:
         case "linux":
             _add_proc_cpuinfo(ask, cpu)
-            if ask.platform.machine.lower() in _X86:
-                _add_hybrid(ask, cpu)
+            x86 = ask.platform.machine.lower() in _X86
+            fast = _add_hybrid(ask, cpu) if x86 else _add_capacities(ask, cpu)
         case "darwin":
             _add_perflevels(ask, cpu)
+            _add_features(ask, cpu)
         case _:
             pass
     cpu["usable_threads"] = cpu["logical_cores"]
+    cpu["usable_cores"] = cpu.get("performance_cores") or cpu["physical_cores"]
     limits = []
     if affinity is not None and affinity.ok and isinstance(affinity.value, list) and affinity.value:
         allowed = len(affinity.value)
         if cpu["logical_cores"] is None or allowed < cpu["logical_cores"]:
             limits.append(f"affinity: this process may run on {allowed} of the processor's threads")
+            cpu["usable_cores"] = _cores_of(ask, affinity.value, fast)
         cpu["usable_threads"] = allowed
     cpu["limits"] = tuple(limits)
     asked = (
@@ -139,20 +162,77 @@ def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:
     cpu["physical_cores"] = cpu["physical_cores"] or len(cores) or None
 
 
-def _add_hybrid(ask: Asker, cpu: dict[str, Any]) -> None:
+def _add_hybrid(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
     """
-    Count the two kinds of cores of a hybrid x86 processor: performance cores have two threads each.
+    Count the two kinds of cores of a hybrid x86 processor, and return the threads of its performance cores.
+
+    Efficiency cores have one thread each.
     """
     fast, slow = ask.text("/sys/devices/cpu_core/cpus"), ask.text("/sys/devices/cpu_atom/cpus")
     if fast is None or slow is None:
-        return
+        return frozenset()
     efficiency = len(parse_cpu_list(slow))
     if efficiency and cpu["physical_cores"] and cpu["physical_cores"] > efficiency:
         cpu["efficiency_cores"] = efficiency
         cpu["performance_cores"] = cpu["physical_cores"] - efficiency
+    return frozenset(parse_cpu_list(fast))
+
+
+def _add_capacities(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
+    """
+    Count the kinds of cores of an ARM processor by their capacity, and return the fastest.
+
+    https://docs.kernel.org/scheduler/sched-capacity.html: 1024 is the fastest of the machine. Cores of the same kind
+    may differ a little by their highest clock.
+    """
+    count = cpu["logical_cores"] or 0
+    if not count or as_int(ask.text(f"{_CPUS}/cpu0/cpu_capacity")) is None:
+        return frozenset()
+    known = {
+        number: capacity
+        for number in range(min(count, _MOST_PROCESSORS))
+        if (capacity := as_int(ask.text(f"{_CPUS}/cpu{number}/cpu_capacity"))) is not None
+    }
+    highest = max(known.values(), default=0)
+    fast = frozenset(number for number, capacity in known.items() if capacity > highest * _SAME_KIND)
+    if 0 < len(fast) < len(known):
+        cpu["performance_cores"], cpu["efficiency_cores"] = len(fast), len(known) - len(fast)
+    return fast
+
+
+def _cores_of(ask: Asker, allowed: list[Any], fast: frozenset[int]) -> int | None:
+    """
+    Return how many cores are behind some threads, of a hybrid processor its performance cores among them.
+    """
+    numbers = [number for number in allowed if isinstance(number, int)]
+    wanted = [number for number in numbers if number in fast] or numbers
+    cores = set()
+    for number in wanted[:_MOST_PROCESSORS]:
+        siblings = ask.text(f"{_CPUS}/cpu{number}/topology/thread_siblings_list")
+        if siblings is None:
+            return None
+        cores.add(siblings.strip())
+    return len(cores) or None
 
 
 def _add_perflevels(ask: Asker, cpu: dict[str, Any]) -> None:
     cpu["performance_cores"] = as_int(ask.sysctl("hw.perflevel0.physicalcpu").value)
     cpu["efficiency_cores"] = as_int(ask.sysctl("hw.perflevel1.physicalcpu").value)
     cpu["name"] = cpu["name"] or as_text(ask.sysctl("machdep.cpu.brand_string"))
+
+
+def _add_features(ask: Asker, cpu: dict[str, Any]) -> None:
+    """
+    Name what a Mac's processor computes with, as Linux names the same.
+
+    https://developer.apple.com/documentation/kernel/1387446-sysctlbyname/determining_instruction_set_characteristics
+    """
+    apple = ask.platform.machine.lower() in ("arm64", "aarch64")
+    here = {
+        name
+        for key, name in (_ARM_FEATURES if apple else _X86_FEATURES)
+        if as_int(ask.sysctl(key).value) == 1
+    }
+    if apple:
+        here |= {"asimd"}
+    cpu["instruction_sets"] = tuple(sorted(here | set(cpu["instruction_sets"])))

@@ -32,6 +32,7 @@ from typing import Any
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Observation, Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.units import MIB
 
 NAME = "host"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
@@ -111,13 +112,39 @@ def ram_bandwidth(modules: tuple[dict[str, str], ...]) -> tuple[int, str] | None
             return None
         width = as_int(module.get("DATA_WIDTH")) or _DDR_WIDTH
         speeds.add(speed)
-        channel = re.sub(r"[-_ ]?DIMM[-_ ]?\d+$", "", module.get("LOCATOR", ""))
-        named = channel if channel and channel != module.get("LOCATOR") else f"module {place}"
+        named = _channel(place, module)
         channels[named] = max(channels.get(named, 0), speed * width * 1_000_000 // 8)
     if not channels:
         return None
     rates = "/".join(str(speed) for speed in sorted(speeds))
     return sum(channels.values()), f"{len(channels)} channels at {rates} MT/s, an upper bound"
+
+
+def _summed(modules: tuple[dict[str, str], ...]) -> dict[str, Any]:
+    """
+    Return how many modules there are, of what kind, on how many channels, and what they hold in bytes together.
+    """
+    sizes = [as_int(module.get("SIZE")) or 0 for module in modules]
+    return {
+        "count": len(modules),
+        "type": modules[0].get("TYPE"),
+        "channels": len(channels_of(modules)),
+        "installed_bytes": sum(sizes) if all(size >= MIB for size in sizes) else None,
+    }
+
+
+def channels_of(modules: tuple[dict[str, str], ...]) -> tuple[str, ...]:
+    """
+    Return the channel of each module, each once: told by its locator, else assumed to be one of its own.
+    """
+    named = [_channel(place, module) for place, module in enumerate(modules)]
+    return tuple(dict.fromkeys(named))
+
+
+def _channel(place: int, module: dict[str, str]) -> str:
+    locator = module.get("LOCATOR", "")
+    channel = re.sub(r"[-_ ]?DIMM[-_ ]?\d+$", "", locator)
+    return channel if channel and channel != locator else f"module {place}"
 
 
 def _linux(ask: Asker, seen: list[Observation]) -> dict[str, Any]:
@@ -143,7 +170,10 @@ def _linux(ask: Asker, seen: list[Observation]) -> dict[str, Any]:
         "environment": "wsl" if wsl else "container" if container else "vm" if virtual else "bare",
         "product": " ".join(part for part in (vendor, product) if part) or None,
     }
-    speed = ram_bandwidth(parse_udev_memory(ask.text(UDEV_DMI) or ""))
+    modules = parse_udev_memory(ask.text(UDEV_DMI) or "")
+    if modules:
+        seen.append(Observation(name="host.modules", value=_summed(modules), evidence=(f"read:{UDEV_DMI}",)))
+    speed = ram_bandwidth(modules)
     if speed is not None:
         host["ram_bandwidth_bytes_per_s"], host["ram_bandwidth_how"] = speed
         host["ram_bandwidth_basis"] = "derived"

@@ -51,8 +51,8 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
             id="gpu-unsupported-vendor",
             severity="note" if any(other.usable for other in snapshot.accelerators) else "warning",
             title=f"{each.name} is not examined",
-            detail=f"{_sentence(each.why_not or 'No probe knows it')}, so that its memory is not counted. An engine may "
-            "be able to use it, by Vulkan for instance.",
+            detail=f"{_sentence(each.why_not or 'No probe knows it')}, so that its memory is not counted. An engine "
+            "may be able to use it, by Vulkan for instance.",
             evidence=each.evidence,
         )
 
