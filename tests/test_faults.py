@@ -175,7 +175,7 @@ def unshared(snapshot: Snapshot) -> MemoryPool | None:
     Return the host's memory, whether or not an accelerator shares it.
     """
     pool = snapshot.pool("ram")
-    return None if pool is None else msgspec.structs.replace(pool, kind="system")
+    return None if pool is None else msgspec.structs.replace(pool, kind="system", host_budget_bytes=None)
 
 
 def adds_up(pool: MemoryPool) -> bool:
