@@ -45,12 +45,20 @@ class RefusedCase(msgspec.Struct, frozen=True):
     words: str
 
 
-def memory_cases(*, other_loads: bool = False) -> Iterator[MemoryCase]:
+def measured_models() -> tuple[str, ...]:
     """
-    Yield every measured load in the order of the table.
+    Return the names of the models that were loaded, in the order of the table.
+    """
+    return tuple(_content()["models"])
+
+
+def memory_cases(*models: str, other_loads: bool = False) -> Iterator[MemoryCase]:
+    """
+    Yield every measured load of some models, or of all, in the order of the table.
     """
     content = _content()
-    for model, rows in content["models"].items():
+    for model in models or content["models"]:
+        rows = content["models"][model]
         for index, *numbers, output in rows:
             settings = content["defaults"] | content["settings"][index]
             if not other_loads and OTHER_LOADS & settings.keys():

@@ -13,22 +13,24 @@ ARCHITECTURES = ("gemma", "gemma2", "gemma3")
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model. Gemma 1 has no window, Gemma 2 caps its logits, Gemma 3 does neither.
+    Return every tensor of the model. Gemma 1 says nothing of a window, Gemma 2 caps its logits, Gemma 3 does neither.
+
+    A window of 0 is Gemma 3 without one, which has its norms all the same (Rnj 1).
     """
     inventory = Inventory(hparams)
-    slides = _window(hparams) > 0
+    later = _caps_logits(hparams) or hparams.get("attention.sliding_window") is not None
     inventory.embedding()
     for _ in inventory.layers():
         inventory.norm("attn_norm")
         inventory.qkv()
         inventory.attn_output()
-        if slides:
+        if later:
             inventory.norm("post_attention_norm")
-        if slides and not _caps_logits(hparams):
+        if later and not _caps_logits(hparams):
             inventory.head_norms()
         inventory.norm("ffn_norm")
         inventory.ffn("gate up down")
-        if slides:
+        if later:
             inventory.norm("post_ffw_norm")
     inventory.output(always_tied=True)
     return inventory.done()

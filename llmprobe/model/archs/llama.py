@@ -12,18 +12,21 @@ ARCHITECTURES = ("llama",)
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
     Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture (Mixtral).
+
+    With ``attention_bias`` and ``mlp_bias`` the matrices carry biases (Granite Code).
     """
     inventory = Inventory(hparams)
+    biased = bool(hparams.get("attention_bias"))
     inventory.embedding()
     for _ in inventory.layers():
         inventory.norm("attn_norm")
-        inventory.qkv()
-        inventory.attn_output()
+        inventory.qkv(bias=biased)
+        inventory.attn_output(bias=biased)
         inventory.norm("ffn_norm")
         if inventory.sizes.n_expert:
             inventory.experts()
         else:
-            inventory.ffn()
+            inventory.ffn(bias=bool(hparams.get("mlp_bias")))
     inventory.output()
     inventory.rope_factors()
     return inventory.done()
