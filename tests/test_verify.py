@@ -1,0 +1,93 @@
+"""
+A real llama-server and what llmprobe says of it: the reading of its log always, the server itself where it is built.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import verify, verify_commands, verify_engine, verify_server
+
+LOG = """\
+load_tensors:   CPU_Mapped model buffer size =    92.11 MiB
+load_tensors:   CPU_REPACK model buffer size =    60.75 MiB
+llama_context:        CPU  output buffer size =     0.75 MiB
+llama_kv_cache:        CPU KV buffer size =    28.69 MiB
+llama_kv_cache:        CPU KV buffer size =     5.00 MiB
+llama_memory_recurrent:        CPU RS buffer size =     1.50 MiB
+sched_reserve:        CPU compute buffer size =   101.13 MiB
+"""
+
+
+def test_buffers_are_read_from_the_log_by_kind_and_type() -> None:
+    """
+    Sizes of one kind and buffer type add up; recurrent states are a cache too.
+    """
+    actual = verify_server.buffers(LOG)
+
+    assert actual == verify_server.Buffers(
+        weights={"CPU_Mapped": 92.11, "CPU_REPACK": 60.75},
+        cache={"CPU": 35.19},
+        output={"CPU": 0.75},
+        compute={"CPU": 101.13},
+    )
+
+
+def test_a_printed_command_is_split_as_a_shell_does() -> None:
+    """
+    Variables before the program are its environment, and quotes keep a path together.
+    """
+    actual = verify_commands.split("CUDA_VISIBLE_DEVICES=1 llama-server -m '/my models/a.gguf' -c 4096")
+
+    assert actual == ({"CUDA_VISIBLE_DEVICES": "1"}, ["-m", "/my models/a.gguf", "-c", "4096"])
+
+
+@pytest.fixture
+def server() -> Path:
+    """
+    The real server; the test is skipped where ``make verify`` has not built it.
+    """
+    if not verify_engine.is_ready():
+        pytest.skip("make verify has not built llama-server here")
+    return verify_engine.program("llama-server")
+
+
+@pytest.mark.engine
+@pytest.mark.live
+@pytest.mark.parametrize("name", ["as recommended", "cache q8_0", "4 slots"])
+@pytest.mark.usefixtures("server")
+def test_a_printed_command_loads_and_takes_what_was_predicted(name: str) -> None:
+    """
+    Every buffer that the server logs is as predicted, to the last digit of the log.
+    """
+    setting = next(one for one in verify.SETTINGS if one.name == name)
+
+    assert verify.compare(setting).differing == ()
+
+
+@pytest.mark.engine
+@pytest.mark.live
+def test_the_real_parser_accepts_what_is_printed(server: Path) -> None:
+    """
+    Commands for two cards, for a mixture of experts, and for a processor alone are read without complaint.
+    """
+    machines = ("linux-2x3090-64g", "linux-4060laptop-8g-32g", "linux-laptop-nogpu-16g")
+    commands = list(verify_commands.printed(machines, ("llama3.1-8b", "qwen3-30b-a3b")))
+
+    complaints = {
+        " ".join(one.arguments): verify_commands.parse(server, one.arguments).complaint for one in commands
+    }
+
+    assert complaints == dict.fromkeys(complaints)
+    assert len(complaints) > 3
+
+
+@pytest.mark.engine
+@pytest.mark.live
+def test_the_real_parser_refuses_what_it_does_not_know(server: Path) -> None:
+    """
+    The check can fail: an argument that does not exist is a complaint.
+    """
+    complaint = verify_commands.parse(server, ["-c", "4096", "--no-such-thing"]).complaint
+
+    assert complaint == "error: invalid argument: --no-such-thing"
