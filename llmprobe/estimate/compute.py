@@ -217,6 +217,7 @@ def _run(
             host=host,
             host_experts=request.n_cpu_moe,
             copies_weights=request.op_offload and host > 0,
+            cache_on_device=request.kv_offload,
         )
     return Run(
         tokens=tokens,

@@ -9,27 +9,39 @@ from collections.abc import Hashable, Sequence
 
 from llmprobe.model.archs._graph_run import Parts
 
-_KEPT = 4
+_SETTLED = 4
 _LONGEST_GROUP = 8
 
 
 def needed_layers(
-    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: int, copies_weights: bool
+    parts: Parts,
+    places: tuple[int, ...],
+    *,
+    host: int,
+    host_experts: int,
+    copies_weights: bool,
+    cache_on_device: bool,
 ) -> tuple[int, ...]:
     """
     Return the layers to build. ``copies_weights`` says that weights on the host are copied to a device.
+
+    Recurrent layers that cross between devices leave empty blocks behind, and no layer is like the one before it.
     """
+    trunk = places[: len(parts.sizes.trunk)]
+    crossing = len(set(places)) > 1 or host_experts or not cache_on_device
+    if parts.state_of and host and crossing:
+        return tuple(range(len(trunk)))
     kinds: list[Hashable] = []
-    for layer, place in enumerate(places[: len(parts.sizes.trunk)]):
+    for layer, place in enumerate(trunk):
         typed = copies_weights and (place == host or layer < host_experts)
         kind = parts.typed_kind[layer] if typed else parts.kind[layer]
         kinds.append((place, layer < host_experts, kind))
     return thinned(kinds)
 
 
-def thinned(kinds: Sequence[Hashable]) -> tuple[int, ...]:
+def thinned(kinds: Sequence[Hashable], few: int = _SETTLED) -> tuple[int, ...]:
     """
-    Return positions such that of a group repeated in a row only a few are left; the last position stays.
+    Return positions such that of a group repeated in a row only ``few`` are left; the last position stays.
 
     An odd number of repetitions stays odd: places alternate between two layers, and so may the peak.
     """
@@ -43,10 +55,10 @@ def thinned(kinds: Sequence[Hashable]) -> tuple[int, ...]:
             times = 1
             while line[position + times * length : position + (times + 1) * length] == group:
                 times += 1
-            few = _KEPT + times % 2
-            if times > few and len(group) == length:
+            left = few + (times - few) % 2
+            if times > left and len(group) == length:
                 end = position + times * length
-                kept += range(end - few * length, end)
+                kept += range(end - left * length, end)
                 position = end
                 break
         else:

@@ -39,10 +39,7 @@ def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:
     zero = ops.view(rows, (width,))
     graph.expand(ops.view_of("scale", zero, zero.ne, zero.nb, zero))
     gathered = ops.get_rows(rows, ids if scan is None else tail)
-    if scan is None:
-        loaded = ops.view(gathered, (width, count), (gathered.nb[1],))
-    else:
-        loaded = scan(rows, main)
+    loaded = ops.view(gathered, (width, count), (gathered.nb[1],)) if scan is None else scan(rows, main)
     graph.expand(loaded)
     rest = ops.view(gathered, (width, 0), (gathered.nb[1],))
     graph.expand(ops.cpy(rest, ops.view(kept, (width, 0), (kept.nb[1],))))

@@ -103,10 +103,7 @@ def minimax_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
     Build a layer of MiniMax 01: lightning attention, or attention; what is added is the norm, scaled.
     """
     x = residual = g.norm(x, "attn_norm", il)
-    if il in g.parts.state_of:
-        x = _lightning(g, il, x)
-    else:
-        x = g.attention(il, *heads(g, il, x))
+    x = _lightning(g, il, x) if il in g.parts.state_of else g.attention(il, *heads(g, il, x))
     if il == g.last:
         x, _entered, residual = g.crop(il, x, x, residual)
     between = ops.like("add", x, ops.like("scale", residual))

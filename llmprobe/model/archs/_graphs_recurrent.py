@@ -35,10 +35,7 @@ def jamba_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
     """
     residual = x
     x = g.norm(x, "attn_norm", il)
-    if il in g.parts.state_of:
-        x = mamba1(g, il, x)
-    else:
-        x = g.attention(il, *heads(g, il, x, rope=False))
+    x = mamba1(g, il, x) if il in g.parts.state_of else g.attention(il, *heads(g, il, x, rope=False))
     x, residual = g.crop(il, x, residual)
     between = ops.like("add", residual, x)
     x = g.norm(between, "ffn_norm", il)
