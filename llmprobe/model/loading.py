@@ -112,7 +112,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[str]) -> ModelSpec:
         architecture=entry.architecture,
         hparams=hparams,
         tensors=tensors,
-        parameters=file_parameters - gguf_model.next_n_elements(tensors, hparams),
+        parameters=entry.parameters,
         active_parameters=entry.active_parameters,
         file_parameters=file_parameters,
         max_context=entry.max_context,
