@@ -15,6 +15,7 @@ import msgspec
 from llmprobe.facts.answer import Answer
 from llmprobe.source.recording import Question, Recording, encode
 from llmprobe.source.secret_files import kept_names, learn, learn_serials, program, rewritten
+from llmprobe.source.secret_output import rewritten_output
 from llmprobe.source.secrets import SECRET_NAME, Placeholders, words_of_host
 
 _SERIAL_KEY = re.compile(r"serial|asset_?tag|unique_?id", re.IGNORECASE)
@@ -105,6 +106,14 @@ def _rewritten(question: Question, answer: Answer, secrets: Placeholders) -> Ans
         return msgspec.structs.replace(answer, value="redacted")
     if method == "env" and isinstance(value, str) and args[0] in _USER_VARIABLES:
         return msgspec.structs.replace(answer, value=secrets.person(value))
+    if method == "run" and isinstance(value, dict):
+        parts = {name: value.get(name) for name in ("stdout", "stderr")}
+        printed = {
+            name: rewritten_output(args[0], text, secrets)
+            for name, text in parts.items()
+            if isinstance(text, str)
+        }
+        return msgspec.structs.replace(answer, value={**value, **printed})
     if method == "nvml" and isinstance(value, str) and args[0] == "nvmlSystemGetProcessName":
         return msgspec.structs.replace(answer, value=program(value, secrets))
     return answer

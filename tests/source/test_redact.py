@@ -397,3 +397,22 @@ def test_the_platform_keeps_its_release() -> None:
     )
 
     assert redact(recording, {"host": ("enginehouse",)}).platform.release == "6.8.0-host1"
+
+
+def test_what_nvidia_smi_prints_has_neither_command_lines_nor_serials() -> None:
+    """Of a process its well-known name is left, of a board nothing that it alone has."""
+    printed = f"""<nvidia_smi_log><gpu id="00000000:01:00.0">
+        <serial>1650522003820</serial><pdi>0xb10cbc14dec8c521</pdi><uuid>GPU-{GPU}</uuid>
+        <process_info><process_name>/home/jane/venv/bin/python train.py --token=abc</process_name></process_info>
+        <process_info><process_name>/usr/lib/xorg/Xorg</process_name></process_info>
+        <process_info><process_name>/opt/edge/msedge --type=gpu-process --id=42</process_name></process_info>
+    </gpu></nvidia_smi_log>"""
+    question = ("run", "nvidia-smi", "-q", "-x")
+    output = {"exit": 0, "stdout": printed, "stderr": ""}
+    text = redacted({question: Answer(value=output)}, user="jane")[question].value["stdout"]
+
+    assert [
+        word for word in ("1650522", "b10cbc14", "jane", "train", "token", "--id", GPU) if word in text
+    ] == []
+    assert "<process_name>Xorg</process_name>" in text
+    assert "<process_name>msedge</process_name>" in text
