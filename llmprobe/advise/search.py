@@ -61,8 +61,10 @@ def place(
     everything = attempt(total, 0)
     if isinstance(everything, Placed):
         return everything
+    if not site.abilities.partial:
+        return everything
     # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
-    if estimator.is_moe:
+    if estimator.is_moe and site.abilities.experts_on_host:
         all_experts = estimator.moe_layers
         experts = _least(1, all_experts, lambda count: _gpus_fit(attempt(total, count)))
         if experts is not None:
@@ -129,7 +131,7 @@ def _attempt(
         )
         return placement, estimator.totals(quant, workload, placement, exact=exact)
 
-    if len(devices) > 1 and gpu_layers:
+    if len(devices) > 1 and gpu_layers and site.abilities.tensor_split:
         capacities = {device.id: site.capacities[device.id] or 0 for device in devices}
         placement, totals = split(gpu_layers, capacities, evaluate)
     else:
@@ -149,32 +151,76 @@ def split(
     Share layers out: in proportion to the capacities, then moved from the fullest device to the emptiest.
 
     Layers weigh differently (the output, experts kept on the host), so what a device really holds decides.
+    Where that finds nothing, every device but the last is filled as far as it goes, which finds what there is.
     """
     ids = tuple(capacities)
     counts = _proportional(layers, [capacities[device] for device in ids])
     seen: set[tuple[int, ...]] = set()
-    best: tuple[int, Placement, dict[str, int]] | None = None
+    best = _tried(counts, ids, capacities, evaluate)
     for _ in range(_SPLIT_ROUNDS):
-        placement, totals = evaluate(counts)
-        over = [totals[device] - capacities[device] for device in ids]
-        worst = sum(max(0, excess) for excess in over)
-        if best is None or worst < best[0]:
-            best = (worst, placement, totals)
+        tried = _tried(counts, ids, capacities, evaluate)
+        best = min(best, tried, key=lambda one: one.excess)
         seen.add(counts)
-        fullest = max(range(len(ids)), key=lambda at: over[at])
-        emptiest = min(range(len(ids)), key=lambda at: over[at])
-        if worst == 0 or over[emptiest] >= 0 or counts[fullest] == 0:
+        fullest = max(range(len(ids)), key=lambda at: tried.over[at])
+        emptiest = min(range(len(ids)), key=lambda at: tried.over[at])
+        if tried.excess == 0 or tried.over[emptiest] >= 0 or counts[fullest] == 0:
             break
-        per_layer = max(1, totals[ids[fullest]] // max(1, counts[fullest]))
-        moved = max(1, min(counts[fullest], over[fullest] // per_layer, -over[emptiest] // per_layer))
+        per_layer = max(1, tried.totals[ids[fullest]] // counts[fullest])
+        moved = max(
+            1, min(counts[fullest], tried.over[fullest] // per_layer, -tried.over[emptiest] // per_layer)
+        )
         changed = list(counts)
         changed[fullest] -= moved
         changed[emptiest] += moved
         counts = tuple(changed)
         if counts in seen:
             break
-    assert best is not None
-    return best[1], best[2]
+    if best.excess:
+        filled = _tried(_filled(layers, ids, capacities, evaluate), ids, capacities, evaluate)
+        best = min(best, filled, key=lambda one: one.excess)
+    return best.placement, best.totals
+
+
+class _Tried(msgspec.Struct, frozen=True):
+    placement: Placement
+    totals: dict[str, int]
+    over: tuple[int, ...]
+
+    @property
+    def excess(self) -> int:
+        return sum(max(0, over) for over in self.over)
+
+
+def _tried(
+    counts: tuple[int, ...],
+    ids: tuple[str, ...],
+    capacities: Mapping[str, int],
+    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
+) -> _Tried:
+    placement, totals = evaluate(counts)
+    return _Tried(placement, totals, tuple(totals[device] - capacities[device] for device in ids))
+
+
+def _filled(
+    layers: int,
+    ids: tuple[str, ...],
+    capacities: Mapping[str, int],
+    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
+) -> tuple[int, ...]:
+    """
+    Return the split that gives each device in turn as many layers as it holds, and the last one the rest.
+    """
+    counts = [0] * len(ids)
+    for at in range(len(ids) - 1):
+        left = layers - sum(counts[:at])
+
+        def holds(count: int, at: int = at, left: int = left) -> bool:
+            trial = [*counts[:at], count, *[0] * (len(ids) - at - 2), left - count]
+            return _tried(tuple(trial), ids, capacities, evaluate).over[at] <= 0
+
+        counts[at] = _most(0, left, holds) or 0
+    counts[-1] = layers - sum(counts[:-1])
+    return tuple(counts)
 
 
 def _proportional(layers: int, weights: list[int]) -> tuple[int, ...]:

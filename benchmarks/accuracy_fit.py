@@ -1,0 +1,149 @@
+"""
+Our placements beside those of llama.cpp's own fitter, on the same GPUs with the same margin.
+
+``python -m benchmarks.accuracy_fit`` goes through all of ``fixtures/truth/fit.json`` and prints where we put fewer
+layers, or the experts of fewer layers, on the GPUs.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from llmprobe.advise.search import Misfit, Placed, place, refine
+from llmprobe.advise.site import Site
+from llmprobe.engines.llamacpp import PROFILES
+from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimate.overhead import device_overhead
+from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.units import GIB, MIB
+from tests.estimate.truth import spec
+from tests.model.truth import TRUTH
+
+MARGIN_BYTES = 1024 * MIB
+PLENTY_BYTES = 10**15
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One answer of the fitter. ``gpu_layers`` -1 is all; of ``overflowing`` layers experts stay on the host.
+    """
+
+    model: str
+    quant: str
+    gpu_gib: tuple[int, ...]
+    ctx_size: int
+    gpu_layers: int
+    tensor_split: tuple[float, ...]
+    overflowing: int
+
+
+def cases(step: int = 1) -> Iterator[Case]:
+    """
+    Yield every ``step``-th answer of the fitter.
+    """
+    content = msgspec.json.decode((TRUTH / "fit.json").read_bytes())
+    for row in content["rows"][::step]:
+        yield msgspec.convert(dict(zip(content["columns"], row, strict=True)), Case)
+
+
+def compared(case: Case) -> str:
+    """
+    Return ``more``, ``equal`` or ``fewer`` layers (of experts, for a mixture) on the GPUs than the fitter's;
+    ``theirs over`` where the fitter's answer breaks its own margin, which its interpolation sometimes does.
+    """
+    estimator = Estimator(spec(case.model), PROFILES["llama-bench"])
+    devices = tuple(
+        Device(id=f"gpu{at}", pool=f"vram{at}", free_bytes=gib * GIB, compute_capability="8.9")
+        for at, gib in enumerate(case.gpu_gib)
+    )
+    site = _site(devices)
+    workload = Workload(ctx_size=case.ctx_size)
+    found = place(estimator, case.quant, workload, devices, site)
+    if isinstance(found, Placed):
+        found = refine(estimator, case.quant, workload, found, site)
+    theirs = _score_of_theirs(estimator, case)
+    ours = (-1, -1) if isinstance(found, Misfit) else _score(estimator, found.placement)
+    if ours >= theirs:
+        return "equal" if ours == theirs else "more"
+    return "fewer" if _fits(estimator, case, devices, site, workload) else "theirs over"
+
+
+def _site(devices: tuple[Device, ...]) -> Site:
+    # The fitter does not count what the driver takes beside the buffers, so neither may the comparison.
+    capacities: dict[str, int | None] = {
+        device.id: (device.free_bytes or 0) - MARGIN_BYTES + device_overhead(device).bytes
+        for device in devices
+    }
+    capacities["host"] = PLENTY_BYTES
+    return Site(
+        device_sets=(devices,),
+        budgets=capacities,
+        capacities=capacities,
+        pools={"host": "ram"} | {device.id: device.pool or device.id for device in devices},
+        shared_free_bytes=None,
+        reserve_bytes=0,
+        ram_bandwidth_bytes_per_s=None,
+    )
+
+
+def _score(estimator: Estimator, placement: Placement) -> tuple[int, int]:
+    layers = placement.gpu_layers or 0
+    first = estimator.total_layers - layers
+    with_experts = {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
+    return layers, sum(layer >= max(first, placement.n_cpu_moe) for layer in with_experts)
+
+
+def _score_of_theirs(estimator: Estimator, case: Case) -> tuple[int, int]:
+    layers = estimator.total_layers if case.gpu_layers < 0 else case.gpu_layers
+    with_experts = len(
+        {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
+    )
+    if not with_experts:
+        return layers, 0
+    if layers < estimator.total_layers:
+        # It offloads layers of a mixture in part only after every expert is on the host.
+        return layers, 0
+    return layers, max(0, min(with_experts, estimator.n_layer + 1 - case.overflowing - _dense(estimator)))
+
+
+def _dense(estimator: Estimator) -> int:
+    """Return how many layers, the output among them, have no experts."""
+    with_experts = {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
+    return estimator.total_layers - len(with_experts)
+
+
+def _fits(
+    estimator: Estimator, case: Case, devices: tuple[Device, ...], site: Site, workload: Workload
+) -> bool:
+    """
+    Tell whether the fitter's own choice keeps its margin, where it can be written without overrides.
+    """
+    if case.overflowing:
+        return True
+    placement = Placement(
+        devices=devices,
+        gpu_layers=None if case.gpu_layers < 0 else case.gpu_layers,
+        tensor_split=case.tensor_split,
+    )
+    return not site.shortfalls(estimator.totals(case.quant, workload, placement, exact=True))
+
+
+def measure(step: int = 1) -> dict[str, Any]:
+    """
+    Return how often each comparison came out, and the cases with fewer.
+    """
+    results = [(case, compared(case)) for case in cases(step)]
+    return {
+        "counts": dict(Counter(result for _, result in results)),
+        "fewer": [msgspec.to_builtins(case) for case, result in results if result == "fewer"],
+    }
+
+
+if __name__ == "__main__":
+    answer = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    print(answer["counts"])
+    for row in answer["fewer"]:
+        print(row)
