@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Probed
-from llmprobe.machine import merge
+from llmprobe.facts.machine import Probed, Snapshot
+from llmprobe.machine import merge, rules
 from llmprobe.machine.gpu_table import lookup
-from llmprobe.machine.probes import memory, nvidia
+from llmprobe.machine.probes import host, memory, nvidia
 from tests.machine.fake import (
     FUNCTION_NOT_FOUND,
     GIB,
@@ -21,6 +21,7 @@ from tests.machine.fake import (
     NO_PERMISSION,
     NOT_SUPPORTED,
     UNKNOWN,
+    WINDOWS,
     FakeSource,
     card,
     nvidia_machine,
@@ -367,3 +368,62 @@ def test_bug_52_a_device_on_the_bus_is_never_no_gpu() -> None:
 
     assert [(device.pci, device.usable) for device in found.accelerators] == [("0000:01:00.0", False)]
     assert "library was not found" in (found.accelerators[0].why_not or "")
+
+
+def diagnosed(answers: dict[str, Any], **options: Any) -> set[str]:
+    source = FakeSource(plain_host() | answers, **options)
+    found = [host.probe(source), memory.probe(source), nvidia.probe(source)]
+    accelerators, pools = merge.devices(found)
+    snapshot = Snapshot(
+        this_machine=False,
+        host=merge.host(source.platform, found),
+        pools=pools,
+        accelerators=accelerators,
+        observations=tuple(seen for each in found for seen in each.observations),
+    )
+    return {finding.id for finding in rules.check(snapshot)}
+
+
+NARROW = {
+    "nvml:nvmlDeviceGetCurrPcieLinkWidth 0": 1,
+    "nvml:nvmlDeviceGetMaxPcieLinkWidth 0": 16,
+    "nvml:nvmlDeviceGetCurrPcieLinkGeneration 0": 1,
+    "nvml:nvmlDeviceGetMaxPcieLinkGeneration 0": 4,
+    "nvml:nvmlDeviceGetGpuMaxPcieLinkGeneration 0": 4,
+}
+
+
+def test_bug_27_a_container_that_lost_its_device_is_told_so() -> None:
+    """
+    After a reload of systemd NVML answers with an unknown error in a container (nvidia-docker issue 1671).
+    """
+    answers = nvidia_machine(card(), **{"nvml:nvmlInit": UNKNOWN, "list:/": [".dockerenv"]})
+
+    assert "nvidia-container-lost" in diagnosed(answers)
+
+
+def test_bug_47_the_link_of_a_system_on_a_chip_is_none() -> None:
+    """
+    GB10 says generation 1 and one lane, which means nothing; a card with one lane is told (nvtop issue 426).
+    """
+    assert "pcie-narrow" not in diagnosed(gb10(**NARROW), platform=LINUX_ARM)
+    assert "pcie-narrow" in diagnosed(nvidia_machine(card(), **NARROW))
+
+
+def test_an_idle_link_is_not_narrow() -> None:
+    """
+    A card that rests lowers its generation, not its width.
+    """
+    idle = NARROW | {"nvml:nvmlDeviceGetCurrPcieLinkWidth 0": 16}
+
+    assert "pcie-narrow" not in diagnosed(nvidia_machine(card(), **idle))
+
+
+def test_bug_48_what_does_not_fit_is_moved_to_ram_on_windows() -> None:
+    """
+    Under WDDM more than there is seems to fit, and that is explained (jan issue 6345).
+    """
+    model = {"nvml:nvmlDeviceGetDriverModel_v2 0": [0, 0]}
+
+    assert "nvidia-sysmem-fallback" in diagnosed(nvidia_machine(card(), **model), platform=WINDOWS)
+    assert "nvidia-sysmem-fallback" not in diagnosed(nvidia_machine(card(), **model))

@@ -1,0 +1,223 @@
+"""
+NVIDIA devices in containers and virtual machines, beside sleeping ones, and with memory that the kernel counts.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.machine import Probed
+from llmprobe.machine import merge
+from llmprobe.machine.probes import memory, nvidia
+from tests.machine.fake import (
+    GIB,
+    LINUX_ARM,
+    MIB,
+    MISSING,
+    NO_PERMISSION,
+    FakeSource,
+    card,
+    nvidia_machine,
+)
+
+LISTED = {"nvml:nvmlDeviceGetComputeRunningProcesses_v3 0": [{"pid": 7, "usedGpuMemory": 4 * GIB}]}
+NAMESPACE = "link:/proc/self/ns/pid"
+OF_THE_HOST = "pid:[4026531836]"
+
+
+def probed(answers: dict[str, Any], **options: Any) -> Probed:
+    return nvidia.probe(FakeSource(answers, **options))
+
+
+def values(found: Probed) -> dict[str, Any]:
+    return {each.name: each.value for each in found.observations}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [(OF_THE_HOST, "ollama"), ("pid:[4026532840]", None), (MISSING, "ollama")]
+)
+def test_a_process_is_named_where_its_number_is_the_same_here(namespace: Any, name: str | None) -> None:
+    """
+    In a container process 7 of the host is somebody else.
+    """
+    answers = nvidia_machine(
+        card(used_mib=5000), **LISTED, **{NAMESPACE: namespace, "read:/proc/7/comm": "ollama"}
+    )
+
+    assert [(each.pid, each.name) for each in probed(answers).pools[0].held_by] == [(7, name)]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("0", "this container was not given it"), ("all", "does not list"), (MISSING, "does not list")],
+)
+def test_devices_that_a_container_was_not_given(given: Any, words: str) -> None:
+    """
+    The bus shows all cards of the host; those that the container was not given say so.
+    """
+    answers = nvidia_machine(card(0), card(1, bus=2), **{"nvml:nvmlDeviceGetCount_v2": 1})
+    devices = probed(answers | {"env:NVIDIA_VISIBLE_DEVICES": given}).accelerators
+
+    assert [device.usable for device in devices] == [True, False]
+    assert words in (devices[1].why_not or "")
+
+
+def test_a_container_with_the_driver_and_no_device() -> None:
+    """
+    NVIDIA_VISIBLE_DEVICES=none gives the library without devices: the count is an observed zero.
+    """
+    answers = nvidia_machine(
+        card(), **{"nvml:nvmlDeviceGetCount_v2": 0, "env:NVIDIA_VISIBLE_DEVICES": "none"}
+    )
+    seen = values(probed(answers))
+
+    assert (seen["nvidia.count"], seen["nvidia.visible_devices"]) == (0, "none")
+
+
+def test_a_denied_device_is_named() -> None:
+    """
+    A device whose handle the control group refuses is listed with that reason, and the other is as before.
+    """
+    machine = nvidia_machine(card(0), card(1, bus=2))
+    healthy = probed(machine)
+    found = probed(machine | {"nvml:nvmlDeviceGetHandleByIndex_v2 0": NO_PERMISSION})
+
+    assert found.accelerators[1] == healthy.accelerators[1]
+    assert (found.status, found.accelerators[0].why_not) == ("partial", "access to it is denied")
+
+
+def test_memory_of_a_gpu_that_the_kernel_counts_is_no_ram() -> None:
+    """
+    On GH200 the GPU's memory is a node of the system's: RAM is that of the nodes with processors, each byte once.
+    """
+    meminfo = f"MemTotal: {576 * MIB} kB\nMemFree: {560 * MIB} kB\nMemAvailable: {560 * MIB} kB\n"
+    nodes = "/sys/devices/system/node"
+    answers = nvidia_machine(
+        card(name="NVIDIA GH200 480GB", total_mib=97871, capability=(9, 0), bits=6144, megahertz=2619),
+        **{
+            "psutil:virtual_memory": {"total": 576 * GIB, "available": 560 * GIB},
+            "read:/proc/meminfo": meminfo,
+            f"read:{nodes}/has_memory": "0-1\n",
+            f"read:{nodes}/has_cpu": "0\n",
+            f"read:{nodes}/node0/meminfo": f"Node 0 MemTotal: {480 * MIB} kB\nNode 0 MemFree: {465 * MIB} kB\n",
+            f"read:{nodes}/node1/meminfo": f"Node 1 MemTotal: {96 * MIB} kB\nNode 1 MemFree: {95 * MIB} kB\n",
+            "nvml:nvmlDeviceGetAddressingMode 0": 2,
+            "nvml:nvmlDeviceGetNumaNodeId 0": 1,
+        },
+    )
+    source = FakeSource(answers, LINUX_ARM)
+    found = nvidia.probe(source)
+    accelerators, pools = merge.devices([memory.probe(source), found])
+
+    assert [(pool.id, pool.kind, pool.total_bytes) for pool in pools] == [
+        ("ram", "system", 480 * GIB),
+        ("vram0", "vram", 97871 * MIB),
+    ]
+    assert (accelerators[0].integrated, values(found)["nvidia.memory_node"]) == (False, {"0": 1})
+
+
+def test_the_addressing_mode_is_a_number_or_an_object() -> None:
+    """
+    nvidia-ml-py gives the number, other bindings the struct.
+    """
+    for said in (2, {"version": 1, "value": 2}):
+        answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetAddressingMode 0": said})
+        assert values(probed(answers))["nvidia.addressing"] == {"0": "ats"}
+
+
+def test_an_unlicensed_vgpu() -> None:
+    """
+    The features of a guest say whether any is licensed; other devices are not asked.
+    """
+    features = {
+        "isGridLicenseSupported": 1,
+        "licensableFeaturesCount": 1,
+        "gridLicensableFeatures": [{"featureCode": 2, "featureState": 0}, {"featureState": 1}],
+    }
+    answers = nvidia_machine(card(name="NVIDIA A40-24Q"), **{"nvml:nvmlDeviceGetVirtualizationMode 0": 2})
+    answers["nvml:nvmlDeviceGetGridLicensableFeatures_v4 0"] = features
+    source = FakeSource(nvidia_machine(card()))
+    nvidia.probe(source)
+
+    assert values(probed(answers))["nvidia.licensed"] == {"0": False}
+    assert not [name for name in source.asked if "GridLicensable" in name]
+
+
+def test_older_drivers_call_slowing_down_throttling() -> None:
+    """
+    Before 535 the question has another name, and the same bits.
+    """
+    answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetCurrentClocksThrottleReasons 0": 0x84})
+
+    assert values(probed(answers))["nvidia.slowed"] == {"0": {"by": ["power-limit", "power-brake"]}}
+
+
+@pytest.mark.parametrize("value", [2**32 - 1, -1])
+def test_no_node_is_none(value: int) -> None:
+    """
+    A device whose memory is no node says so by a number that is none.
+    """
+    answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetNumaNodeId 0": value})
+    answers["read:/sys/bus/pci/devices/0000:01:00.0/numa_node"] = "-1\n"
+
+    assert {"nvidia.memory_node", "nvidia.near_node"} & set(values(probed(answers))) == set()
+
+
+def test_a_sleeping_device_beside_one_that_is_awake() -> None:
+    """
+    Starting the library would wake the one, so that the figures of both are the table's.
+    """
+    answers = nvidia_machine(card(0), card(1, bus=2))
+    answers["read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status"] = "suspended\n"
+    for place, model in ((1, "NVIDIA GeForce RTX 4060 Laptop GPU"), (2, "NVIDIA GeForce RTX 4090")):
+        answers[f"read:/proc/driver/nvidia/gpus/0000:0{place}:00.0/information"] = f"Model: {model}\n"
+    found = probed(answers)
+
+    assert [(pool.basis, pool.total_bytes) for pool in found.pools] == [
+        ("declared", 8188 * MIB),
+        ("declared", 24564 * MIB),
+    ]
+
+
+def test_an_instance_by_its_old_name() -> None:
+    """
+    CUDA_VISIBLE_DEVICES may name an instance by its parent and its place in it.
+    """
+    parent = "GPU-00000000-0000-0000-0000-000000000000"
+    answers = nvidia_machine(card(name="NVIDIA A100-SXM4-40GB", capability=(8, 0)))
+    answers |= {"nvml:nvmlDeviceGetMigMode 0": [1, 1], "nvml:nvmlDeviceGetMaxMigDeviceCount 0": 7}
+    for place in (0, 1):
+        answers[f"nvml:nvmlDeviceGetMigDeviceHandleByIndex 0/{place}"] = True
+        answers[f"nvml:nvmlDeviceGetUUID 0/{place}"] = f"MIG-{place}"
+        answers[f"nvml:nvmlDeviceGetGpuInstanceId 0/{place}"] = place + 1
+        answers[f"nvml:nvmlDeviceGetComputeInstanceId 0/{place}"] = 0
+        answers[f"nvml:nvmlDeviceGetMemoryInfo_v2 0/{place}"] = {"total": GIB, "reserved": 0, "free": GIB}
+    answers["env:CUDA_VISIBLE_DEVICES"] = f"MIG-{parent}/2/0"
+
+    assert [(each.uuid, each.usable) for each in probed(answers).accelerators] == [
+        ("MIG-1", True),
+        ("MIG-0", False),
+    ]
+
+
+def test_the_node_of_a_device() -> None:
+    """
+    On a machine with several processors a card is near one of them.
+    """
+    answers = nvidia_machine(card())
+    answers["read:/sys/bus/pci/devices/0000:01:00.0/numa_node"] = "1\n"
+
+    assert values(probed(answers))["nvidia.near_node"] == {"0000:01:00.0": 1}
+
+
+def test_architecture_without_a_compute_capability() -> None:
+    """
+    A driver that does not tell the one may tell the other.
+    """
+    answers = nvidia_machine(
+        card(), **{"nvml:nvmlDeviceGetCudaComputeCapability 0": Answer(status="missing")}
+    )
+    answers["nvml:nvmlDeviceGetArchitecture 0"] = 7
+
+    assert probed(answers).accelerators[0].architecture == "Ampere"
