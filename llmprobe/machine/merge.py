@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from llmprobe.facts.answer import Platform
-from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Probed, Sharing
+from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Observation, Probed, Sharing
 from llmprobe.machine.budget import settle, with_carve_out
+from llmprobe.units import format_bytes
 
 HOST_POOL = "ram"
 _IN_A_PROCESSOR = ("amd", "intel")
 _ACCELERATORS_OWN = frozenset({"working-set"})
+_SAME_SIZE = 0.02
 _VENDORS = ("nvidia", "amd", "intel", "apple", "other")
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -88,6 +90,34 @@ def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[Mem
     return accelerators, tuple(
         settle(pools[name], limits.get(name, ()), caps.get(name, ())) for name in order if name in pools
     )
+
+
+def disagreements(found: Sequence[Probed]) -> tuple[Observation, ...]:
+    """
+    Return what two probes tell differently of one device: its name or the size of its memory, both values.
+    """
+    told: list[dict[str, Any]] = []
+    evidence: list[str] = []
+    seen: list[tuple[Accelerator, int | None]] = []
+    for probed in found:
+        sizes = {pool.id: pool.total_bytes for pool in probed.pools}
+        own = [(each, sizes.get(each.pools[0]) if each.pools else None) for each in probed.accelerators]
+        for accelerator, size in own:
+            for before, known in seen:
+                if not _is_same(before, accelerator):
+                    continue
+                if before.name != accelerator.name:
+                    values = [before.name, accelerator.name]
+                    told.append({"what": f"the name of {before.pci or before.name}", "values": values})
+                if None not in (known, size) and abs((known or 0) - (size or 0)) > _SAME_SIZE * (known or 0):
+                    what = f"the memory of {before.name}"
+                    told.append({"what": what, "values": [format_bytes(known or 0), format_bytes(size or 0)]})
+                evidence += [*before.evidence, *accelerator.evidence]
+        seen += own
+    if not told:
+        return ()
+    cited = tuple(dict.fromkeys(evidence)) or ("source:merge",)
+    return (Observation(name="merge.disagreement", value=told, evidence=cited),)
 
 
 def _merged(found: Sequence[Probed]) -> list[_Device]:

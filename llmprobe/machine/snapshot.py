@@ -105,7 +105,10 @@ def collect(
         accelerators=accelerators,
         engines=tuple(engine for engines in seen for engine in engines),
         sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
-        observations=tuple(observation for probed in found for observation in probed.observations),
+        observations=(
+            *(observation for probed in found for observation in probed.observations),
+            *merge.disagreements(found),
+        ),
     )
     return _diagnosed(snapshot)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.machine.rules import Rule, asked_nvml
+from llmprobe.machine.rules import Rule, _by_address, asked_nvml
 from llmprobe.units import GIB, MIB
 
 _SMALL_WINDOW_BYTES = 256 * MIB
@@ -22,6 +22,7 @@ def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The processor reaches the memory of a card through a small window, though the card could show all of it.
     """
+    yield from _by_address.small_windows(snapshot)
     windows = snapshot.observed("nvidia.bar1_bytes")
     for each in _cards(snapshot):
         window = windows.value.get(str(each.index)) if windows else None
@@ -51,6 +52,7 @@ def pcie_narrow(snapshot: Snapshot) -> Iterator[Finding]:
 
     The generation of the moment is not looked at: idle cards lower it to save power.
     """
+    yield from _by_address.narrow_links(snapshot)
     seen = snapshot.observed("nvidia.pcie")
     for each in _cards(snapshot):
         link = seen.value.get(str(each.index)) if seen else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.machine.rules import Rule, asked_nvml
+from llmprobe.machine.rules import Rule, _by_address, asked_nvml
 from llmprobe.units import format_bytes
 
 _HIDDEN = "hidden by CUDA_VISIBLE_DEVICES"
@@ -43,6 +43,7 @@ def asleep(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device sleeps and was not woken, so that its figures are the table's.
     """
+    yield from _by_address.asleep(snapshot)
     seen = snapshot.observed("nvidia.asleep")
     if seen is None or any(
         each.index is not None for each in snapshot.accelerators if each.vendor == "nvidia"

@@ -4,6 +4,7 @@ shared.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
@@ -110,8 +111,13 @@ def container_ram(snapshot: Snapshot) -> Iterator[Finding]:
         id="container-ram",
         severity="warning",
         title=f"This container may use {format_bytes(seen.value['limit_bytes'])} of the host's memory",
-        detail=f"The host has {total}, of which {format_bytes(seen.value['left_bytes'])} are left to this container. "
-        "A program that takes more is killed.",
+        detail=f"The host has {total}, of which {format_bytes(seen.value['left_bytes'])} are left to this "
+        "container. "
+        + (
+            "A program that takes more is slowed down until it stands still."
+            if seen.value.get("high")
+            else "A program that takes more is killed."
+        ),
         evidence=seen.evidence,
         remedy=Remedy(
             text="Raise the limit.", commands=("docker update --memory SIZE --memory-swap SIZE CONTAINER",)
@@ -142,27 +148,70 @@ def cpu_quota(snapshot: Snapshot) -> Iterator[Finding]:
 
 def no_avx2(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    The processor, or the virtual machine's idea of it, lacks AVX2.
+    The processor lacks AVX2.
     """
     host = snapshot.host
-    if (
-        host.machine.lower() not in _X86
-        or not host.cpu.instruction_sets
-        or "avx2" in host.cpu.instruction_sets
-    ):
+    if not _lacks_avx2(snapshot) or host.environment == "vm":
         return
-    virtual = host.environment == "vm"
     yield Finding(
         id="no-avx2",
         severity="warning",
         title="The processor has no AVX2",
-        detail="What runs on the processor is several times slower, and some builds of engines do not start at all."
-        + (" This is a virtual machine, which may hide what the processor has." if virtual else ""),
+        detail="What runs on the processor is several times slower, and some builds of engines do not start at all.",
         evidence=host.cpu.evidence or ("cpuinfo:",),
-        remedy=Remedy(text="Give the virtual machine the host's processor type.", commands=("-cpu host",))
-        if virtual
-        else None,
     )
+
+
+def vm_hides_avx(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A virtual machine does not show the instruction sets of its host.
+    """
+    host = snapshot.host
+    if not _lacks_avx2(snapshot) or host.environment != "vm":
+        return
+    yield Finding(
+        id="vm-hides-avx",
+        severity="warning",
+        title="The virtual machine shows a processor without AVX2",
+        detail=f"It is called {host.cpu.name or 'unknown'}; the host very likely has AVX2. What runs on the processor "
+        "is several times slower than it could be, and some builds of engines do not start at all.",
+        evidence=host.cpu.evidence or ("cpuinfo:",),
+        remedy=Remedy(
+            text="Give the virtual machine the host's processor type: in Proxmox or in QEMU.",
+            commands=("qm set ID --cpu host", "qemu-system-x86_64 -cpu host …"),
+        ),
+    )
+
+
+def sources_disagree(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Two sources tell different things of one device or of memory.
+    """
+    for seen in snapshot.observations:
+        if seen.name not in ("merge.disagreement", "memory.counts"):
+            continue
+        told: list[dict[str, Any]] = (
+            seen.value if seen.name == "merge.disagreement" else [_of_counts(seen.value)]
+        )
+        for each in told:
+            yield Finding(
+                id="sources-disagree",
+                severity="note",
+                title=f"Two sources disagree on {each['what']}",
+                detail=f"One says {each['values'][0]}, the other {each['values'][1]}. The first is used.",
+                evidence=seen.evidence,
+            )
+
+
+def _of_counts(counts: dict[str, int]) -> dict[str, object]:
+    kernel, psutil = counts.get("kernel", 0), counts.get("psutil", 0)
+    return {"what": "the size of memory", "values": [format_bytes(kernel), format_bytes(psutil)]}
+
+
+def _lacks_avx2(snapshot: Snapshot) -> bool:
+    cpu = snapshot.host.cpu
+    x86 = snapshot.host.machine.lower() in _X86
+    return x86 and bool(cpu.instruction_sets) and "avx2" not in cpu.instruction_sets
 
 
 RULES = (
@@ -173,4 +222,8 @@ RULES = (
     Rule("container-ram", "A container may use less memory than the host has.", container_ram),
     Rule("cpu-quota", "Fewer threads may run than the processor has.", cpu_quota),
     Rule("no-avx2", "The processor has no AVX2.", no_avx2),
+    Rule("vm-hides-avx", "A virtual machine does not show its host's instruction sets.", vm_hides_avx),
+    Rule(
+        "sources-disagree", "Two sources tell different things of one device or of memory.", sources_disagree
+    ),
 )

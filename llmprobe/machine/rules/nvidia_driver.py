@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
-from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules import Rule, _by_address
 
 _LIBRARY_NOT_FOUND = 12
 _DRIVER_NOT_LOADED = 9
@@ -147,6 +147,7 @@ def vfio(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device is reserved for virtual machines.
     """
+    yield from _by_address.lent(snapshot)
     bound = snapshot.observed("nvidia.kernel_driver")
     if bound is None or "vfio-pci" not in bound.value.values():
         return
