@@ -4,7 +4,7 @@ The public functions: what the command line does, for programs.
 What each needs is imported when it is called.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,26 +13,16 @@ import msgspec
 from llmprobe.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from llmprobe.advise.recommend import Command
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.plan import Device, Estimate, Profile, Recommendation
-    from llmprobe.machine.snapshot import Observer
+    from llmprobe.facts.plan import Device, Estimate, Recommendation
 
 Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
 Switch = Literal["auto", "on", "off"]
 
 DEFAULT_QUANT = "Q4_K_M"
-_ENGINE_FILES = {"llama.cpp": "llamacpp", "ollama": "ollama", "lmstudio": "lmstudio", "vllm": "vllm"}
 _MOST_DEVICES = 16
 """As llama.cpp b11549 allows (src/llama.cpp, llama_max_devices)."""
-
-_PROGRAM_FILES = {
-    "llama-server": "llamacpp",
-    "llama-bench": "llamacpp",
-    "ollama": "ollama",
-    "lmstudio": "lmstudio",
-}
 
 
 def probe(
@@ -57,24 +47,32 @@ def probe(
         from llmprobe.machine.hypothetical import hypothetical
 
         return hypothetical(tuple(gpus), ram_bytes)
+    from llmprobe import engines
     from llmprobe.machine import snapshot
 
-    return snapshot.probe(None if replay is None else fspath(replay), wake=wake, observers=_observers())
+    return snapshot.probe(
+        None if replay is None else fspath(replay), wake=wake, observers=engines.observers()
+    )
 
 
 def record() -> str:
     """
     Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
     """
+    from llmprobe import engines
     from llmprobe.machine import snapshot
     from llmprobe.source.recording import encode
 
-    return encode(snapshot.record(observers=_observers()))
+    return encode(snapshot.record(observers=engines.observers()))
 
 
-def load_model(name: str | PathLike[str], quant: str | None = None) -> "ModelSpec":
+def load_model(
+    name: str | PathLike[str], quant: str | None = None, *, snapshot: "Snapshot | None" = None
+) -> "ModelSpec":
     """
     Return a model by a name as people type it, or from a GGUF file, a folder with a ``config.json``, or a URL.
+
+    With the ``snapshot`` of this machine, a name that an engine here keeps a model under (``qwen3:8b``) is its file.
 
     Raises:
         ModelError: nothing has that name, or the file is not what it should be.
@@ -82,6 +80,12 @@ def load_model(name: str | PathLike[str], quant: str | None = None) -> "ModelSpe
     """
     from llmprobe.model.loading import load
 
+    if snapshot is not None:
+        from llmprobe.model.installed import load_installed
+
+        kept = load_installed(fspath(name), snapshot, quant=None if quant is None else _quant(quant))
+        if kept is not None:
+            return kept
     return load(fspath(name), quant=None if quant is None else _quant(quant))
 
 
@@ -107,8 +111,8 @@ def estimate(
     flash_attn: Switch | None = None,
     batch_size: int | None = None,
     ubatch_size: int | None = None,
-    parallel: int = 1,
-    kv_unified: bool = False,
+    parallel: int | None = None,
+    kv_unified: bool | None = None,
     split_mode: Literal["none", "layer"] = "layer",
     tensor_split: Sequence[float] = (),
     kv_offload: bool = True,
@@ -116,7 +120,7 @@ def estimate(
     swa_full: bool = False,
     repack: bool = True,
     outputs_max: int | None = None,
-    engine: str = "llama-server",
+    engine: str | None = None,
     snapshot: "Snapshot | None" = None,
     devices: int | None = None,
     backend: Backend | None = None,
@@ -125,6 +129,10 @@ def estimate(
     """
     Return what one configuration takes, device by device. ``gpu_layers`` None is all of them.
 
+    ``engine`` is a program whose defaults count where nothing is said (``llama-server``, ``ollama``; a build of it
+    as ``llama-server@b9000``); where it is named, what it assumes is among the notes. None is llama-server with
+    one slot.
+
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
     ones are assumed, nothing is probed, and whether it fits is unknown.
 
@@ -132,6 +140,7 @@ def estimate(
         UsageError: a setting cannot be.
         RefusedError: llama.cpp refuses these settings for this model.
     """
+    from llmprobe.defaults import defaults_for
     from llmprobe.estimate.estimator import Estimator
     from llmprobe.estimate.speed import generation_speed
     from llmprobe.facts.plan import Placement, Workload
@@ -140,26 +149,30 @@ def estimate(
         if count is not None and count < 0:
             raise UsageError(f"{name} cannot be {count}", hint="give 0 or more; None is all of them")
     chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
-    profile = _profile(engine)
     if devices is not None or backend is not None:
-        site = _assumed_site(devices, backend)
+        site, machine = _assumed_site(devices, backend), None
     else:
-        site = _site_of(probe() if snapshot is None else snapshot)
+        machine = probe() if snapshot is None else snapshot
+        site = _site_of(machine)
     if len(tensor_split) > len(site.devices):
         raise UsageError(
             f"the tensor split names {len(tensor_split)} devices, and there are {len(site.devices)}",
             hint="give one proportion for each GPU",
         )
+    defaults = defaults_for(
+        model, chosen, site.devices, engine, machine, ctx_size=ctx_size, parallel=parallel
+    )
+    profile = defaults.profile
     estimator = Estimator(model, profile)
     workload = Workload(
-        ctx_size=ctx_size or profile.ctx_size,
-        parallel=parallel,
+        ctx_size=ctx_size or defaults.ctx_size,
+        parallel=defaults.parallel,
         batch_size=profile.batch_size if batch_size is None else batch_size,
         ubatch_size=profile.ubatch_size if ubatch_size is None else ubatch_size,
         cache_type_k=cache_type_k,
         cache_type_v=cache_type_v,
         flash_attn=profile.flash_attn if flash_attn is None else flash_attn,
-        kv_unified=kv_unified,
+        kv_unified=defaults.kv_unified if kv_unified is None else kv_unified,
         swa_full=swa_full,
         outputs_max=outputs_max,
     )
@@ -184,7 +197,7 @@ def estimate(
         speed=generation_speed(read, moe=estimator.is_moe),
         explain=explain,
     )
-    return msgspec.structs.replace(answer, notes=(*model.notes, *answer.notes))
+    return msgspec.structs.replace(answer, notes=(*model.notes, *defaults.assumed, *answer.notes))
 
 
 def recommend(
@@ -210,8 +223,10 @@ def recommend(
     Raises:
         UsageError: a wish cannot be, or the engine's settings cannot be printed.
     """
+    from llmprobe import engines
     from llmprobe.advise.recommend import recommend as advise
     from llmprobe.facts.plan import Wishes
+    from llmprobe.model.installed import on_this_disk
 
     wishes = Wishes(
         ctx_size=None if ctx_size == "max" else ctx_size,
@@ -228,14 +243,30 @@ def recommend(
         min_quality=None if min_quality is None else _quant(min_quality),
         top=top,
     )
-    commands = _commands(engine)
+    machine = probe() if snapshot is None else snapshot
+    here = on_this_disk(model, machine)
     return advise(
-        model,
-        probe() if snapshot is None else snapshot,
+        here,
+        machine,
         wishes,
-        commands,
+        engines.commands(engine),
         relatives=lambda: _smaller_relatives(model),
+        abilities=engines.abilities(engine),
     )
+
+
+def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:
+    """
+    Return the files with which the engine runs the first choice, by name: scripts, a Modelfile, what to know.
+
+    Raises:
+        UsageError: there is no choice.
+    """
+    from llmprobe import engines
+
+    if not recommendation.choices:
+        raise UsageError("nothing fits, so there is nothing to write")
+    return engines.files(recommendation, model)
 
 
 class _Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -308,52 +339,6 @@ def _quant(name: str) -> str:
     from llmprobe.model.quants import file_type
 
     return file_type(name).name
-
-
-def _profile(program: str) -> "Profile":
-    """
-    Return what a program does when it is told nothing.
-    """
-    profiles: dict[str, Profile] = getattr(_engine_module(_PROGRAM_FILES.get(program)), "PROFILES", {})
-    if program not in profiles:
-        raise UsageError(
-            f"the defaults of {program!r} are not known yet", hint="use llama-server or llama-bench"
-        )
-    return profiles[program]
-
-
-def _commands(engine: str) -> "Mapping[str, Command]":
-    command: Command | None = getattr(_engine_module(_ENGINE_FILES.get(engine)), "command", None)
-    if command is None:
-        raise UsageError(f"settings for {engine!r} cannot be printed yet", hint="use --engine llama.cpp")
-    return {engine: command}
-
-
-def _observers() -> "tuple[Observer, ...]":
-    """
-    Return what looks for an engine on a machine, for every engine that can be looked for.
-    """
-    import pkgutil
-    from importlib import import_module
-
-    from llmprobe import engines
-
-    names = sorted(found.name for found in pkgutil.iter_modules(engines.__path__))
-    modules = [import_module(f"{engines.__name__}.{name}") for name in names if not name.startswith("_")]
-    return tuple(
-        (module.__name__.rpartition(".")[2], module.observe)
-        for module in modules
-        if hasattr(module, "observe")
-    )
-
-
-def _engine_module(name: str | None) -> object | None:
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if name is None or find_spec(f"llmprobe.engines.{name}") is None:
-        return None
-    return import_module(f"llmprobe.engines.{name}")
 
 
 def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":

@@ -240,7 +240,7 @@ BROKEN = [
     (("recommend", "--model", "no such model at all"), 1),
     (("estimate", "llama3-70b", "--quant", "Q9", "--devices", "1"), 2),
     (("recommend", "--model", "llama3-8b", "--quant", "Q9"), 2),
-    (("recommend", "--model", "llama3-8b", "--engine", "vllm"), 2),
+    (("recommend", "--model", "llama3-8b", "--engine", "abacus"), 2),
     (("recommend", "--model", "llama3-8b", "--min-quality", "Q9"), 2),
     (("estimate", "llama3-8b", "--devices", "99"), 2),
     (("estimate", "llama3-8b", "--devices", "2", "--backend", "cpu"), 2),

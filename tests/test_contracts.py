@@ -165,9 +165,9 @@ def test_each_architecture_has_one_owner() -> None:
 @pytest.mark.parametrize("engine", modules(engines), ids=short_name)
 def test_an_engine_describes_its_programs(engine: ModuleType) -> None:
     """
-    A program is listed under its own name, with what it does when it is told nothing.
+    An engine has a name, and each of its programs is listed under its own, with what it does when told nothing.
     """
-    assert engine.PROFILES
+    assert engine.NAME
     assert all(isinstance(profile, Profile) for profile in engine.PROFILES.values())
     assert [profile.program for profile in engine.PROFILES.values()] == list(engine.PROFILES)
 

@@ -10,9 +10,10 @@ from llmprobe.advise.balance import utility
 from llmprobe.advise.quality import quality
 from llmprobe.advise.search import Misfit, Placed, place
 from llmprobe.advise.site import Site
+from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.speed import Share, generation_speed
-from llmprobe.facts.plan import Device, Quality, Rejected, Speed, Wishes, Workload
+from llmprobe.facts.plan import Abilities, Device, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
 
 USUAL_QUANTS = (
@@ -67,6 +68,10 @@ def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
     Return the file types to try: the file's own, those that were asked for, the published one, or the usual.
     """
     model = estimator.model
+    if model.quant is not None and model.source == "installed":
+        others = wishes.quants or ((model.published_quant,) if model.published_quant else USUAL_QUANTS)
+        own = () if wishes.quants and model.quant not in wishes.quants else (model.quant,)
+        return (*own, *(quant for quant in others if quant != model.quant))
     if model.quant is not None:
         return (model.quant,)
     if wishes.quants:
@@ -90,6 +95,8 @@ def find(
         candidates.extend(found)
         if found:
             misfits.pop(quant, None)
+        elif quant not in misfits:
+            rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
         else:
             misfit = misfits[quant]
             rejected.append(
@@ -101,10 +108,12 @@ def find(
 def _fitting(
     estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
 ) -> Iterator[Candidate]:
-    for cache_k, cache_v in _cache_types(wishes):
+    for cache_k, cache_v in _cache_types(wishes, site.abilities):
         fits = whole = False
         for devices in site.device_sets:
             if whole and not devices:
+                continue
+            if not _can_use(devices, site.abilities):
                 continue
             workload = Workload(
                 ctx_size=ctx_size, parallel=wishes.parallel, cache_type_k=cache_k, cache_type_v=cache_v
@@ -123,13 +132,35 @@ def _fitting(
             return
 
 
-def _cache_types(wishes: Wishes) -> tuple[tuple[str, str], ...]:
+def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
+    """
+    Tell whether an engine runs on these devices; on none, the processor alone, only one that needs no GPU.
+    """
+    if not devices:
+        return abilities.partial
+    return not abilities.backends or devices[0].backend in abilities.backends
+
+
+def _cache_types(wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
     """
     Return the pairs to try. Unasked only f16 and q8_0: what smaller types lose is not known well enough.
+
+    Raises:
+        UsageError: a type was asked for that the engine can't be given.
     """
+    known = abilities.cache_types
     if wishes.cache_type_k or wishes.cache_type_v:
-        return ((wishes.cache_type_k or "f16", wishes.cache_type_v or "f16"),)
-    return (("f16", "f16"), ("q8_0", "q8_0"))
+        same = (wishes.cache_type_k or wishes.cache_type_v) if abilities.same_cache_types else "f16"
+        pair = (wishes.cache_type_k or same or "f16", wishes.cache_type_v or same or "f16")
+        if abilities.same_cache_types and pair[0] != pair[1]:
+            raise UsageError(f"{wishes.engine} has one type for K and V", hint=f"give {pair[0]} for both")
+        if known and not set(pair) <= set(known):
+            raise UsageError(
+                f"{wishes.engine} cannot be given a cache of {pair[0]}/{pair[1]}",
+                hint=f"it takes {', '.join(known)}",
+            )
+        return (pair,)
+    return tuple((kind, kind) for kind in ("f16", "q8_0") if not known or kind in known)
 
 
 def _longest(

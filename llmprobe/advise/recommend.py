@@ -18,6 +18,7 @@ from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import (
+    Abilities,
     Choice,
     MachineInShort,
     ModelInEstimate,
@@ -30,6 +31,12 @@ from llmprobe.units import format_bytes
 
 Command = Callable[[Choice, ModelSpec, str | None], str]
 """Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""
+
+EVERYTHING = Abilities()
+"""What llama.cpp can be told."""
+
+ON_DISK = "already on this disk"
+"""The label of a choice whose file need not be downloaded."""
 
 NO_LOSS = 0.003
 """Divergence up to which nothing of a loss is noticed."""
@@ -50,12 +57,13 @@ def recommend(
     wishes: Wishes,
     commands: Mapping[str, Command],
     relatives: Callable[[], Iterable[ModelSpec]] = tuple,
+    abilities: Abilities = EVERYTHING,
 ) -> Recommendation:
     """
     Return the ways to run the model on this machine, best first; none is the answer "no".
 
-    ``commands`` prints a choice for each engine. ``relatives`` gives smaller models of the family, asked only
-    when nothing fits.
+    ``commands`` prints a choice for each engine, and ``abilities`` is what the engine can be told. ``relatives``
+    gives smaller models of the family, asked only when nothing fits.
 
     Raises:
         UsageError: the context is negative, or there is less than one slot.
@@ -65,12 +73,14 @@ def recommend(
     notes: list[str] = list(model.notes)
     ctx_size = _context(model, wishes, notes)
     estimator = Estimator(model)
-    site = survey(snapshot, wishes)
+    site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
     notes.extend(site.notes)
+    notes.extend(abilities.notes)
     notes.extend(_options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
-    wanted = _constrained(candidates, wishes, model.parameters, rejected)
-    shown = _refined(estimator, site, wishes, _shown(wanted, wishes))
+    wanted = _constrained(candidates, wishes, model, rejected)
+    shown = _disk_first(model, wanted, _shown(wanted, wishes))
+    shown = _refined(estimator, site, wishes, shown)
     ranked = [one for _, one in shown] + [
         one for one in wanted if all(one.quant != s.quant for _, s in shown)
     ]
@@ -134,7 +144,7 @@ def _context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
 
 
 def _constrained(
-    candidates: list[Candidate], wishes: Wishes, parameters: int, rejected: list[Rejected]
+    candidates: list[Candidate], wishes: Wishes, model: ModelSpec, rejected: list[Rejected]
 ) -> list[Candidate]:
     """
     Return the candidates that keep the constraints, not dominated by another, best first.
@@ -142,7 +152,7 @@ def _constrained(
     kept: list[Candidate] = []
     floor = None
     if wishes.min_quality is not None:
-        floor = quality(file_type(wishes.min_quality).name, parameters).value
+        floor = quality(file_type(wishes.min_quality).name, model.parameters).value
     for candidate in candidates:
         speed = candidate.speed.generation_tokens_per_s
         if wishes.min_speed is not None and (speed is None or speed.likely < wishes.min_speed):
@@ -158,8 +168,29 @@ def _constrained(
             rejected.append(Rejected(what=candidate.quant, why=why))
             continue
         kept.append(candidate)
-    kept = [one for one in kept if not any(_dominates(other, one) for other in kept)]
+    kept = [
+        one
+        for one in kept
+        if _is_on_disk(model, one.quant) or not any(_dominates(other, one) for other in kept)
+    ]
     return sorted(kept, key=lambda one: (-_rank(one, wishes), one.quant))
+
+
+def _is_on_disk(model: ModelSpec, quant: str) -> bool:
+    return model.source == "installed" and quant == model.quant
+
+
+def _disk_first(
+    model: ModelSpec, ranked: list[Candidate], shown: list[tuple[str, Candidate]]
+) -> list[tuple[str, Candidate]]:
+    """
+    Return what is shown with the file that is on this disk already before all that would have to be downloaded.
+    """
+    here = next((one for one in ranked if _is_on_disk(model, one.quant)), None)
+    if here is None:
+        return shown
+    others = [(label, one) for label, one in shown if one.quant != here.quant]
+    return [(ON_DISK, here), *others[: max(1, len(shown)) - (len(others) == len(shown))]]
 
 
 def _rank(candidate: Candidate, wishes: Wishes) -> float:
@@ -272,7 +303,10 @@ def _choice(
         if len(placement.devices) < everything
         else None,
         environment=site.environment(placement.devices),
-        download_bytes=None if model.path else estimator.tensor_bytes(candidate.quant),
+        download_bytes=None
+        if model.path and candidate.quant == model.quant
+        else estimator.tensor_bytes(candidate.quant),
+        on_disk=model.path if _is_on_disk(model, candidate.quant) else None,
     )
     return msgspec.structs.replace(
         choice, commands={engine: command(choice, model, backend) for engine, command in commands.items()}

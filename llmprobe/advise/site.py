@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
-from llmprobe.facts.plan import Device, Wishes
+from llmprobe.facts.plan import Abilities, Device, Wishes
 from llmprobe.units import MIB, format_bytes
 
 DEFAULT_RESERVE_BYTES = 512 * MIB
@@ -45,6 +45,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     ram_bandwidth_bytes_per_s: int | None
     notes: tuple[str, ...] = ()
     instances: dict[str, str] = {}
+    abilities: Abilities = Abilities()
 
     def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
         """

@@ -12,7 +12,6 @@ from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_optio
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 
-ENGINES = ("llama-server", "llama-bench", "ollama", "lmstudio")
 BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 
 
@@ -45,8 +44,8 @@ BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 )
 @click.option("-b", "--batch-size", callback=at_least(1), metavar="N", help="Logical batch.")
 @click.option("-ub", "--ubatch-size", callback=at_least(1), metavar="N", help="Physical batch.")
-@click.option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="Slots.")
-@click.option("--kv-unified/--no-kv-unified", default=False, help="One cache that all slots share.")
+@click.option("-np", "--parallel", callback=at_least(1), metavar="N", help="Slots.")
+@click.option("--kv-unified/--no-kv-unified", default=None, help="One cache that all slots share.")
 @click.option(
     "-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share."
 )
@@ -58,7 +57,11 @@ BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 @click.option("--swa-full", is_flag=True, help="A full cache for layers with a sliding window.")
 @click.option("--no-repack", is_flag=True, help="Do not repack weights for the CPU.")
 @click.option("--outputs-max", callback=at_least(0), metavar="N", help="Rows of logits to reserve.")
-@click.option("--engine", type=click.Choice(ENGINES), default="llama-server", help="Whose defaults count.")
+@click.option(
+    "--engine",
+    metavar="PROGRAM",
+    help="Whose defaults count: llama-server (also a build of it, llama-server@b9000), llama-bench, ollama, lmstudio.",
+)
 @click.option("--devices", callback=at_least(0), metavar="N", help="Assume N equal GPUs; probe nothing.")
 @click.option(
     "--backend", type=click.Choice(BACKENDS), default=None, help="Assume this backend; probe nothing."
@@ -94,8 +97,8 @@ def command(
         raise UsageError(
             "--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them"
         )
-    spec = api.load_model(model, quant=options["quant"])
     snapshot = None if assumed else target.snapshot()
+    spec = api.load_model(model, quant=options["quant"], snapshot=snapshot)
     answer = api.estimate(
         spec,
         snapshot=snapshot,

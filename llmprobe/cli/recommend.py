@@ -6,12 +6,9 @@ from typing import Any
 
 import click
 
-from llmprobe.cli import say
+from llmprobe.cli import say, writing
 from llmprobe.cli.options import CACHE_TYPES, LONGEST, at_least, context_or_max, json_option, rate, size
 from llmprobe.cli.target import Target
-from llmprobe.errors import UsageError
-
-ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
 
 
 @click.command("recommend", short_help="The best way to run a model here.")
@@ -39,7 +36,12 @@ ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
     default="balanced",
     help="What counts most where one costs the other.",
 )
-@click.option("--engine", type=click.Choice(ENGINES), default="llama.cpp", help="What will run it.")
+@click.option(
+    "--engine",
+    default="llama.cpp",
+    metavar="ENGINE",
+    help="What will run it: llama.cpp, ollama, lmstudio or vllm.",
+)
 @click.option(
     "--reserve",
     callback=size,
@@ -53,7 +55,7 @@ ENGINES = ("llama.cpp", "ollama", "lmstudio", "vllm")
 )
 @click.option("--top", callback=at_least(1), default="4", metavar="N", help="How many choices to show.")
 @click.option("--explain", is_flag=True, help="Also show every term, and all that was rejected.")
-@click.option("--write", metavar="DIR", help="Write the settings as files for the engine.")
+@click.option("--write", metavar="DIR", help="Write the first choice as files for the engine.")
 @json_option
 @click.pass_obj
 def command(
@@ -69,13 +71,19 @@ def command(
       llmprobe recommend --model llama3-70b
       llmprobe recommend --model qwen3-30b-a3b -c 32768 --priority speed
       llmprobe recommend --model ./model-Q5_K_M.gguf -c max
+      llmprobe recommend --model qwen3:8b --engine ollama --write qwen3
       llmprobe --gpu "RTX 4090" --ram 64GiB recommend --model llama3-70b --json
     """
-    if write is not None:
-        raise UsageError("--write cannot write files yet", hint="copy the command that recommend prints")
     from llmprobe import api
 
-    recommendation = api.recommend(api.load_model(model), target.snapshot(), **_wishes(**options))
+    if write is not None:
+        writing.check(write)
+    snapshot = target.snapshot()
+    spec = api.load_model(model, snapshot=snapshot)
+    recommendation = api.recommend(spec, snapshot, **_wishes(**options))
+    if write is not None and recommendation.choices:
+        written = writing.write(write, api.files(recommendation, spec))
+        say.warn((f"wrote {path}" for path in written), "note")
     if as_json:
         say.document(recommendation)
     else:

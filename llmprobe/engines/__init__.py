@@ -3,8 +3,8 @@ Who runs it, and how? One file per engine: its defaults, what of it is on a mach
 
 A module of this package has ``NAME``, ``PROFILES`` (what its programs do when they are told nothing, by program),
 and where it can: ``ABILITIES`` (what it can be told; without it everything), ``observe(source)``,
-``command(choice, model, backend)``, ``commands`` (further programs of the same choice), ``files`` (what is written
-into a folder), ``settled(profile, occasion)`` (defaults that depend on model and devices), and
+``command(choice, model, backend)``, ``FURTHER_COMMANDS`` (other programs of the same engine, by name), ``files`` (what
+is written into a folder), ``settled(profile, occasion)`` (defaults that depend on model and devices), and
 ``of_build(profile, build)`` (what an older build does otherwise). Modules are found by listing the package.
 """
 
@@ -18,7 +18,8 @@ from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile
+from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile, Recommendation
+from llmprobe.units import format_bytes
 
 Command = Callable[[Choice, ModelSpec, str | None], str]
 Files = Callable[[Choice, ModelSpec, str | None], dict[str, str]]
@@ -106,3 +107,53 @@ def observers() -> tuple[tuple[str, Observe], ...]:
         for module in all_engines().values()
         if hasattr(module, "observe")
     )
+
+
+def commands(name: str) -> dict[str, Command]:
+    """
+    Return what prints a choice for an engine, under its name, and for further programs of it under theirs.
+
+    Raises:
+        UsageError: there is no such engine.
+    """
+    module = engine(name)
+    return {name: module.command, **getattr(module, "FURTHER_COMMANDS", {})}
+
+
+def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:
+    """
+    Return the files with which the engine runs the first choice, by name, a README.txt among them.
+    """
+    best = recommendation.choices[0]
+    module = engine(recommendation.wishes.engine)
+    used = {device.id for device in best.devices} - {"host"}
+    backends = [one.backend for one in recommendation.machine.accelerators if one.id in used]
+    made: Files | None = getattr(module, "files", None)
+    backend = backends[0] if backends else None
+    content = (
+        {"command.txt": f"{module.command(best, model, backend)}\n"}
+        if made is None
+        else made(best, model, backend)
+    )
+    return {**content, "README.txt": _readme(recommendation, sorted(content))}
+
+
+def _readme(recommendation: Recommendation, names: list[str]) -> str:
+    best = recommendation.choices[0]
+    lines = [
+        f"{recommendation.model.name}, {best.quant}, for {recommendation.wishes.engine}",
+        "",
+        f"made by llmprobe {recommendation.llmprobe_version} for: {recommendation.machine.origin}",
+        f"context {best.ctx_size} tokens over {best.parallel} slot(s), "
+        f"{best.gpu_layers} of {best.total_layers} layers on the GPU",
+        "",
+        *(f"{device.id}: {format_bytes(device.total_bytes)}" for device in best.devices),
+        "",
+        "The model's file is not downloaded: put it where the commands say, or change its path there."
+        if best.on_disk is None
+        else f"The model's file is on this disk already: {best.on_disk}",
+        "",
+        f"files: {', '.join(names)}",
+        *(["", *(f"- {reason}" for reason in best.reasons)] if best.reasons else []),
+    ]
+    return "\n".join(lines) + "\n"

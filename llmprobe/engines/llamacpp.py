@@ -134,20 +134,24 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return " ".join(_words("llama-server", choice, model, backend))
 
 
-def commands(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
-    Return further programs' command lines for the same choice: llama-cli, which talks in the terminal.
+    Return the llama-cli command line of a choice, which talks in the terminal and answers one at a time.
     """
-    if choice.parallel > 1:
-        return {}
-    return {"llama-cli": " ".join(_words("llama-cli", choice, model, backend))}
+    return " ".join(_words("llama-cli", choice, model, backend))
+
+
+FURTHER_COMMANDS = {"llama-cli": cli_command}
 
 
 def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     Return what ``--write`` puts into a folder: a script for each program.
     """
-    lines = {"llama-server": command(choice, model, backend), **commands(choice, model, backend)}
+    lines = {
+        "llama-server": command(choice, model, backend),
+        "llama-cli": cli_command(choice, model, backend),
+    }
     return {f"run-{program}.sh": f'#!/bin/sh\n{line} "$@"\n' for program, line in lines.items()}
 
 

@@ -254,8 +254,6 @@ def environment(choice: Choice) -> dict[str, str]:
         variables["OLLAMA_NUM_PARALLEL"] = str(choice.parallel)
     if choice.cache_type_k != "f16":
         variables |= {"OLLAMA_KV_CACHE_TYPE": choice.cache_type_k, "OLLAMA_FLASH_ATTENTION": "1"}
-    elif choice.flash_attn in ("on", "off"):
-        variables["OLLAMA_FLASH_ATTENTION"] = "1" if choice.flash_attn == "on" else "0"
     if choice.use_devices is not None and "CUDA_VISIBLE_DEVICES" not in variables and devices_in_use(choice):
         variables["CUDA_VISIBLE_DEVICES"] = ",".join(
             device.removeprefix("gpu") for device in choice.use_devices

@@ -44,7 +44,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.bullets(recommendation.notes)
     show_findings(page, recommendation.findings)
     if recommendation.choices:
-        _commands(page, recommendation.choices[0])
+        _commands(page, recommendation.choices[0], recommendation.wishes.engine)
 
 
 def _question(page: Page, recommendation: Recommendation) -> None:
@@ -75,7 +75,8 @@ def shared_memory(machine: MachineInShort) -> MemoryPool | None:
 
 
 def _best(page: Page, best: Choice, shared: MemoryPool | None) -> None:
-    page.heading(f"Recommended: {best.quant}")
+    label = "Recommended" if best.on_disk is None else "Already on this disk"
+    page.heading(f"{label}: {best.quant}")
     page.blank()
     weights = best.download_bytes or sum(device.weights_bytes for device in best.devices)
     page.pair("Quantization", (best.quant, "bold"), f", {size(weights)}", at=NAME + 2, indent=2)
@@ -204,9 +205,9 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
         page.line((f"and {len(rejected) - len(shown)} more, see --explain", "dim"), indent=2)
 
 
-def _commands(page: Page, best: Choice) -> None:
+def _commands(page: Page, best: Choice, engine: str) -> None:
     page.heading("Run it")
     page.blank()
-    for command in best.commands.values() or (UNKNOWN,):
+    for command in [best.commands[engine]] if engine in best.commands else best.commands.values() or (UNKNOWN,):
         for row in shell.lines(command, page.width - 2 if page.bars else None):
             page.verbatim(row, style="cyan")

@@ -50,7 +50,6 @@ WRONG = [
         ("recommend", "-m", "x", "--min-speed", "nan"),
         "--min-speed: 'nan' is not a number of tokens per second",
     ),
-    (("recommend", "-m", "x", "--write", "here"), "--write cannot write files yet"),
     (("estimate", "x", "-c", "-5"), "--ctx-size: a context of -5 tokens cannot be"),
     (("estimate", "x", "-ngl", "some"), "--gpu-layers: 'some' is not a number of layers"),
     (("estimate", "x", "-ts", "0,0"), "--tensor-split: '0,0' is not a split"),
@@ -201,7 +200,7 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     Each option of recommend arrives as the keyword that the Python API knows.
     """
     seen: dict[str, object] = {}
-    monkeypatch.setattr(api, "load_model", lambda name: name)
+    monkeypatch.setattr(api, "load_model", lambda name, **_options: name)
 
     def remember(model: object, _snapshot: object, **wishes: object) -> object:
         seen.update(wishes, model=model)
@@ -237,7 +236,7 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
     Each option of estimate arrives as the keyword that the Python API knows.
     """
     seen: dict[str, object] = {}
-    monkeypatch.setattr(api, "load_model", lambda _name, quant: quant)
+    monkeypatch.setattr(api, "load_model", lambda _name, quant, **_options: quant)
 
     def remember(_model: object, **settings: object) -> object:
         seen.update(settings)

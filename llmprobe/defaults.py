@@ -1,0 +1,115 @@
+"""
+What an engine's program takes where nothing is said: for this model, on these devices, in this environment.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llmprobe import engines
+
+if TYPE_CHECKING:
+    from llmprobe.facts.machine import Snapshot
+    from llmprobe.facts.model import ModelSpec
+    from llmprobe.facts.plan import Device, Occasion, Profile
+
+
+class Defaults(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The program's profile, and what follows from it where it was not asked for.
+
+    ``ctx_size`` is over all slots, 0 what the model was trained for. ``assumed`` says all of it in words.
+    """
+
+    profile: "Profile"
+    parallel: int
+    kv_unified: bool
+    ctx_size: int
+    assumed: tuple[str, ...]
+
+
+def defaults_for(
+    model: "ModelSpec",
+    quant: str,
+    devices: "tuple[Device, ...]",
+    program: str | None,
+    snapshot: "Snapshot | None",
+    *,
+    ctx_size: int = 0,
+    parallel: int | None = None,
+) -> Defaults:
+    """
+    Return the defaults of a program; None is llama-server.
+
+    Of llama.cpp's programs one slot is estimated unless more are asked for; of every other engine what it takes itself.
+
+    Raises:
+        UsageError: the program or its build is not known.
+    """
+    profile, module = engines.profile(program or engines.DEFAULT_PROGRAM)
+    foreign = profile.engine != engines.DEFAULT_ENGINE
+    if hasattr(module, "settled"):
+        per_slot = ctx_size // (parallel or 1)
+        profile = engines.settled(
+            profile, module, _occasion(model, quant, devices, snapshot, module.NAME, per_slot)
+        )
+    slots = parallel if parallel is not None else profile.parallel if foreign else 1
+    unified = profile.kv_unified and foreign
+    total = ctx_size or profile.ctx_size * (1 if unified else slots)
+    if model.max_context and not ctx_size and total:
+        total = min(total, model.max_context * (1 if unified else slots))
+    return Defaults(
+        profile=profile,
+        parallel=slots,
+        kv_unified=unified,
+        ctx_size=total,
+        assumed=_assumed(profile, slots, unified=unified) if program is not None else (),
+    )
+
+
+def _occasion(
+    model: "ModelSpec",
+    quant: str,
+    devices: "tuple[Device, ...]",
+    snapshot: "Snapshot | None",
+    engine: str,
+    ctx_size: int,
+) -> "Occasion":
+    from llmprobe.estimate.estimator import Estimator
+    from llmprobe.facts.plan import Occasion
+
+    pools = {pool.id: pool for pool in snapshot.pools} if snapshot is not None else {}
+    totals = [pools[one.pool].total_bytes if one.pool in pools else None for one in devices]
+    free = [one.free_bytes for one in devices]
+    known = {one.name: one.settings for one in snapshot.engines} if snapshot is not None else {}
+    return Occasion(
+        model=model,
+        file_bytes=Estimator(model).tensor_bytes(quant),
+        ctx_size=ctx_size,
+        backend=devices[0].backend if devices else None,
+        vram_total_bytes=_sum(totals) if devices else 0 if snapshot is not None else None,
+        vram_free_bytes=_sum(free),
+        compute_capabilities=tuple(one.compute_capability for one in devices if one.compute_capability),
+        smallest_free_bytes=min((size for size in free if size is not None), default=None),
+        settings=known.get(engine, {}),
+    )
+
+
+def _sum(sizes: list[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
+
+
+def _assumed(profile: "Profile", slots: int, *, unified: bool) -> tuple[str, ...]:
+    caches = "sharing one cache" if unified else "each with a cache of its own"
+    slot_words = "one slot" if slots == 1 else f"{slots} slots, {caches}"
+    rows = "one row for each slot" if profile.outputs == "slots" else "a whole micro-batch"
+    own = ""
+    if profile.parallel != slots:
+        cache = " sharing one cache (--kv-unified)" if profile.kv_unified else ""
+        own = f" (left alone it takes {profile.parallel}{cache}: -np {profile.parallel})"
+    said = (
+        f"{profile.program} is assumed with {slot_words}{own}, a batch of {profile.batch_size} and a micro-batch of "
+        f"{profile.ubatch_size}, flash attention {profile.flash_attn}, and logits reserved for {rows}"
+    )
+    return (said, *(f"{profile.program}: {note}" for note in profile.notes))

@@ -1,0 +1,167 @@
+"""
+Which of the models that engines keep on this disk a name means, and what is in its file.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llmprobe.errors import ModelError
+
+if TYPE_CHECKING:
+    from llmprobe.facts.machine import ModelOnDisk, Snapshot
+    from llmprobe.facts.model import ModelSpec
+    from llmprobe.model import names
+
+SAME = 0.02
+"""Two counts of parameters that differ by less may be one model: files leave small tensors out, or add some."""
+
+
+def kept_models(snapshot: "Snapshot") -> "tuple[ModelOnDisk, ...]":
+    """
+    Return what the engines of this machine keep. The files of a recorded machine are not here, so it keeps nothing.
+    """
+    if not snapshot.this_machine:
+        return ()
+    return tuple(model for engine in snapshot.engines for model in engine.models)
+
+
+def named(name: str, kept: "Iterable[ModelOnDisk]") -> "ModelOnDisk | None":
+    """
+    Return the model that is kept under exactly this name, or whose file has it; a whole one before a broken one.
+    """
+    wanted = _plain(name)
+    found = [model for model in kept if wanted in _names_of(model)]
+    return min(found, key=lambda model: model.problem is not None, default=None)
+
+
+def load_installed(name: str, snapshot: "Snapshot", *, quant: str | None = None) -> "ModelSpec | None":
+    """
+    Return the model that is kept here under a name, None where none is.
+
+    Raises:
+        ModelError: it is there and can't be read, and nothing else has that name.
+        UsageError: the quantization does not exist.
+    """
+    kept = named(name, kept_models(snapshot))
+    if kept is None:
+        return None
+    from llmprobe.model.loading import load
+
+    broken = kept.problem
+    if kept.path is not None:
+        try:
+            return _placed(load(kept.path, quant=quant), kept, requantized=quant is not None)
+        except ModelError as error:
+            broken = error.message
+    said = f"{kept.name} is in {_keeper(kept)}, but {broken}"
+    try:
+        known = load(name, quant=quant)
+    except ModelError:
+        raise ModelError(said, hint="download it again, or give another model") from None
+    return msgspec.structs.replace(
+        known, notes=(f"{said}; this is the catalog's model of that name", *known.notes)
+    )
+
+
+def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
+    """
+    Return a catalogued model as the file that an engine here keeps of it, where one does, with its exact tensors.
+
+    A file counts as that model when its name means it, and its architecture and size are the same. What is broken
+    or half there is said among the notes.
+    """
+    if model.source != "catalog" or model.quant is not None:
+        return model
+    from llmprobe.model.loading import load
+
+    notes = []
+    found: list[ModelSpec] = []
+    for kept in kept_models(snapshot):
+        if not _means(kept, model.id):
+            continue
+        if kept.path is None:
+            notes.append(f"{kept.name} in {_keeper(kept)} can't be used: {kept.problem}")
+            continue
+        try:
+            spec = load(kept.path)
+        except ModelError as error:
+            notes.append(f"{kept.name} in {_keeper(kept)} can't be used: {error.message}")
+            continue
+        alike = abs(spec.parameters - model.parameters) <= SAME * model.parameters
+        if spec.architecture == model.architecture and alike and spec.quant is not None:
+            found.append(_placed(spec, kept))
+    if not found:
+        return msgspec.structs.replace(model, notes=(*model.notes, *notes)) if notes else model
+    # The largest file loses the least; a smaller one is named.
+    found.sort(key=lambda spec: -_bytes_of(spec))
+    notes += [f"also on this disk: {spec.quant} ({spec.path})" for spec in found[1:]]
+    return msgspec.structs.replace(
+        found[0],
+        id=model.id,
+        name=model.name,
+        family=model.family,
+        active_parameters=model.active_parameters,
+        max_context=found[0].max_context or model.max_context,
+        repo=model.repo,
+        published_quant=model.published_quant,
+        notes=(*found[0].notes, *notes),
+    )
+
+
+def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False) -> "ModelSpec":
+    what = f"{kept.name} from {_keeper(kept)}" + (f", {spec.quant}" if spec.quant else "")
+    note = f"the file on this disk was read: {what}"
+    if requantized:
+        return msgspec.structs.replace(spec, notes=(*spec.notes, note))
+    return msgspec.structs.replace(spec, source="installed", notes=(*spec.notes, note))
+
+
+def _keeper(kept: "ModelOnDisk") -> str:
+    return kept.kept_by if kept.kept_by.startswith(("the ", "llama")) else f"the models of {kept.kept_by}"
+
+
+def _bytes_of(spec: "ModelSpec") -> int:
+    from llmprobe.model.quants import tensor_bytes
+
+    return sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in spec.tensors)
+
+
+def _means(kept: "ModelOnDisk", model_id: str) -> bool:
+    """
+    Tell whether the name of a kept model, or its repository's, means a model of the catalog without any doubt.
+    """
+    from llmprobe.model import names
+
+    for name in filter(None, (kept.repo, kept.name, kept.name.rpartition("/")[2])):
+        try:
+            found = names.resolve(name, _index())
+        except ModelError:
+            continue
+        if found.id == model_id and found.note is None:
+            return True
+    return False
+
+
+@cache
+def _index() -> "names.Index":
+    from llmprobe.model import catalog, names
+
+    return names.Index(catalog.by_id().values())
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("\\", "/").removesuffix(":latest").removesuffix(".gguf")
+
+
+def _names_of(kept: "ModelOnDisk") -> set[str]:
+    """
+    Return the names that a person has for a kept model: whole, without the host, its repository, its file.
+    """
+    whole = _plain(kept.name)
+    names = {whole, whole.removeprefix("hf.co/"), whole.removeprefix("huggingface.co/")}
+    if "/" in whole and ":" not in whole:
+        names |= {whole.rpartition("/")[2], whole.rpartition("/")[0]}
+    return names
