@@ -73,26 +73,25 @@ def split(text: str) -> tuple[dict[str, str], list[str]]:
 def printed(machines: tuple[str, ...] = (), models: tuple[str, ...] = MODELS) -> Iterator[Command]:
     """
     Yield each different command printed for the recorded machines, all by default.
+
+    The wishes change from one machine and model to the next, so that each meets each of them somewhere.
     """
     seen = set()
     loaded = [llmprobe.load_model(name) for name in models]
-    for folder in sorted(MACHINES.iterdir()):
-        if machines and folder.name not in machines:
-            continue
+    folders = [one for one in sorted(MACHINES.iterdir()) if not machines or one.name in machines]
+    for row, folder in enumerate(folders):
         snapshot = llmprobe.probe(folder / "recording.json")
-        for model in loaded:
-            for wishes in WISHES:
-                for choice in llmprobe.recommend(model, snapshot, assume_idle=True, **wishes).choices:
-                    text = choice.commands["llama.cpp"]
-                    if text not in seen:
-                        seen.add(text)
-                        environment, arguments = split(text)
-                        yield Command(
-                            machine=folder.name,
-                            model=model.id,
-                            environment=environment,
-                            arguments=arguments,
-                        )
+        for column, model in enumerate(loaded):
+            wishes = WISHES[(row + column) % len(WISHES)]
+            for choice in llmprobe.recommend(model, snapshot, assume_idle=True, **wishes).choices:
+                text = choice.commands["llama.cpp"]
+                if text in seen:
+                    continue
+                seen.add(text)
+                environment, arguments = split(text)
+                yield Command(
+                    machine=folder.name, model=model.id, environment=environment, arguments=arguments
+                )
 
 
 def parse(server: Path, arguments: list[str]) -> Verdict:
