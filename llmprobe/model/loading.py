@@ -15,15 +15,17 @@ import msgspec
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import CatalogEntry, ModelSpec
 from llmprobe.model import archs, catalog, names
-from llmprobe.model.formats import gguf, gguf_model, repository
+from llmprobe.model.formats import gguf, gguf_model
 from llmprobe.model.quants import assign, file_type, typed
 from llmprobe.source import model_files
 from llmprobe.units import format_bytes
 
 if TYPE_CHECKING:
+    from llmprobe.model.formats import repository, safetensors
     from llmprobe.source.http_client import Client
     from llmprobe.source.hub import Hub
 
+_INDEX = "model.safetensors.index.json"
 _NOT_LISTED = "its tensors can't be listed yet; with the path of its GGUF file it can be estimated"
 
 
@@ -42,10 +44,12 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
         return _in_quant(_from_address(name), quant)
     if name.lower().startswith("hf:"):
         return _in_quant(_from_hub(name[3:], quant), quant)
+    if path.name == "config.json" and path.is_file():
+        return _in_quant(_from_folder(path.parent), quant)
     if _is_file(name, path):
         return _in_quant(_from_file(path), quant)
-    if _looks_like_path(name) and path.is_dir():
-        raise ModelError(f"{name} is a folder, which can't be read yet", hint=_folder_hint(path))
+    if path.is_dir() and (_looks_like_path(name) or (path / "config.json").is_file()):
+        return _in_quant(_from_folder(path), quant)
     found = names.resolve(name, _index())
     notes = [] if found.note is None else [found.note]
     if name.lower().startswith(("http:", "https:", "hf.co/")):
@@ -215,6 +219,8 @@ def _from_hub(name: str, quant: str | None) -> ModelSpec:
     """
     Return the model that ``owner/repo``, ``owner/repo@revision`` or ``owner/repo/file`` means on the hub.
     """
+    from llmprobe.model.formats import repository
+
     parts = name.split("/", 2)
     if len(parts) < 2 or not all(parts[:2]):
         raise ModelError(
@@ -228,23 +234,33 @@ def _from_hub(name: str, quant: str | None) -> ModelSpec:
     if hub.offline:
         return _from_cache(hub, repo, revision or "main", file, quant)
     with closing(hub.client()) as client:
-        chosen = _chosen(hub.files(client, repo, revision or "main"), repo, file, quant)
+        files = hub.files(client, repo, revision or "main")
+        if file is None and "config.json" in files and repository.gguf_file(files, repo) is None:
+            return _config_of_hub(hub, client, repo, revision or "main", files)
+        chosen = _chosen(files, repo, file, quant)
         spec = _from_network(client, hub.address(repo, revision or "main", chosen.name))
     return _of_repository(spec, repo, chosen)
 
 
 def _from_cache(hub: "Hub", repo: str, revision: str, file: str | None, quant: str | None) -> ModelSpec:
+    from llmprobe.model.formats import repository
+
     folder = hub.folder(repo, revision)
     if folder is None:
         raise ModelError(
             f"{repo} is not in the cache of Hugging Face, and HF_HUB_OFFLINE says not to go and ask",
             hint="unset HF_HUB_OFFLINE, or give the path of a GGUF file",
         )
-    chosen = _chosen(model_files.names(folder), repo, file, quant)
+    files = model_files.names(folder)
+    if file is None and "config.json" in files and repository.gguf_file(files, repo) is None:
+        return msgspec.structs.replace(_from_folder(folder), id=repo.rpartition("/")[2], repo=repo)
+    chosen = _chosen(files, repo, file, quant)
     return _of_repository(_from_file(folder / chosen.name), repo, chosen)
 
 
-def _chosen(files: tuple[str, ...], repo: str, file: str | None, quant: str | None) -> repository.Chosen:
+def _chosen(files: tuple[str, ...], repo: str, file: str | None, quant: str | None) -> "repository.Chosen":
+    from llmprobe.model.formats import repository
+
     if file is not None:
         return repository.Chosen(repository.named_file(files, file, repo))
     chosen = repository.gguf_file(files, repo, quant)
@@ -255,9 +271,65 @@ def _chosen(files: tuple[str, ...], repo: str, file: str | None, quant: str | No
     return chosen
 
 
-def _of_repository(spec: ModelSpec, repo: str, chosen: repository.Chosen) -> ModelSpec:
+def _of_repository(spec: ModelSpec, repo: str, chosen: "repository.Chosen") -> ModelSpec:
     notes = spec.notes if chosen.note is None else (chosen.note, *spec.notes)
     return msgspec.structs.replace(spec, repo=repo, notes=notes)
+
+
+def _from_folder(path: Path) -> ModelSpec:
+    """
+    Return the model whose ``config.json`` is in a folder, checked against the safetensors files beside it.
+    """
+    from llmprobe.model.formats import hf_config
+
+    content = model_files.small(path / "config.json", hf_config.LARGEST)
+    if content is None:
+        raise ModelError(f"{path} is a folder without a config.json", hint=_folder_hint(path))
+    return hf_config.spec(content, path.resolve().name, path=str(path), weights=_weights(path))
+
+
+def _weights(path: Path) -> "safetensors.Weights | None":
+    from llmprobe.model.formats import safetensors
+
+    content = model_files.small(path / _INDEX, safetensors.LARGEST_HEADER)
+    weights, files = (None, ("model.safetensors",)) if content is None else safetensors.index(content)
+    if not all((path / name).is_file() for name in files):
+        return weights
+    shapes = {}
+    for name in files:
+        with model_files.opened(path / name) as (read_at, _):
+            length = safetensors.header_length(read_at(0, 8), name)
+            shapes.update(safetensors.tensors(read_at(8, length), name))
+    return safetensors.Weights(names=frozenset(shapes), shapes=shapes)
+
+
+def _config_of_hub(
+    hub: "Hub", client: "Client", repo: str, revision: str, files: tuple[str, ...]
+) -> ModelSpec:
+    from llmprobe.model.formats import hf_config, safetensors
+    from llmprobe.source.hub import fetched
+
+    content = fetched(client, hub.address(repo, revision, "config.json"), hf_config.LARGEST)
+    weights = None
+    if _INDEX in files:
+        index = fetched(client, hub.address(repo, revision, _INDEX), safetensors.LARGEST_HEADER)
+        weights, _ = safetensors.index(index)
+    elif "model.safetensors" in files:
+        weights = _remote_weights(client, hub.address(repo, revision, "model.safetensors"))
+    name = repo.rpartition("/")[2]
+    spec = hf_config.spec(content, name, path=hub.address(repo, revision, "config.json"), weights=weights)
+    note = f"{repo} has no model in GGUF: this is what its configuration describes"
+    return msgspec.structs.replace(spec, repo=repo, notes=(note, *spec.notes))
+
+
+def _remote_weights(client: "Client", url: str) -> "safetensors.Weights":
+    from llmprobe.model.formats import safetensors
+    from llmprobe.source.remote_file import RemoteFile
+
+    with closing(RemoteFile(client, url)) as file:
+        length = safetensors.header_length(file.read_at(0, 8), file.name)
+        shapes = safetensors.tensors(file.read_at(8, length), file.name)
+    return safetensors.Weights(names=frozenset(shapes), shapes=shapes)
 
 
 def _folder_hint(path: Path) -> str:

@@ -16,9 +16,7 @@ _QUANT = re.compile(
     r"(?![a-z0-9])",
     re.IGNORECASE,
 )
-_OTHER_PARTS = re.compile(
-    r"(^|[-_./])(mmproj|imatrix|vocab|lora|adapter|projector)([-_./]|$)"
-)
+_OTHER_PARTS = re.compile(r"(^|[-_./])(mmproj|imatrix|vocab|lora|adapter|projector)([-_./]|$)")
 _PREFERRED = (
     "Q4_K_M",
     "Q4_K_S",

@@ -1,0 +1,147 @@
+"""
+A model from its Hugging Face ``config.json``: what its GGUF file would hold, checked against the files beside it.
+
+Nothing is guessed of a class that we don't know: another architecture has other tensors.
+"""
+
+from typing import Any
+
+import msgspec
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams, ModelSpec, Tensor
+from llmprobe.model import archs
+from llmprobe.model.formats import gguf_model
+from llmprobe.model.formats.hf_architectures import architecture_of, class_of
+from llmprobe.model.formats.hf_hparams import hparams as hparams_of
+from llmprobe.model.formats.hf_values import Config
+from llmprobe.model.formats.safetensors import Weights
+from llmprobe.units import format_count
+
+LARGEST = 4 << 20
+_SAME = 0.001
+_FAR = 0.1
+_PLAIN = {"bfloat16": 2, "float16": 2, "float32": 4}
+
+
+def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights | None = None) -> ModelSpec:
+    """
+    Return the model of a configuration; ``weights`` is what the files beside it hold, where there are any.
+
+    Raises:
+        ModelError: it is no configuration, of a class that we don't know, incomplete, or of other files.
+    """
+    values = _decoded(content)
+    architecture = architecture_of(values)
+    family = None if architecture is None else archs.get(architecture)
+    if architecture is None or family is None:
+        kind = class_of(values)
+        raise ModelError(
+            f"the class {kind} of config.json is not one whose tensors are known"
+            if kind
+            else "config.json does not say which class the model is of (architectures)",
+            hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
+        )
+    config = Config(values, architecture)
+    hparams = hparams_of(config)
+    if weights is not None:
+        hparams["tie_word_embeddings"] = weights.tied
+        hparams["vocab_size"] = weights.vocabulary(config.width) or hparams.get("vocab_size")
+    tensors = _listed(family, hparams)
+    file_parameters = sum(tensor.elements for tensor in tensors)
+    context = hparams.get("context_length")
+    return ModelSpec(
+        id=name,
+        name=name,
+        architecture=architecture,
+        hparams=hparams,
+        tensors=tensors,
+        parameters=file_parameters - gguf_model.next_n_elements(tensors, hparams),
+        active_parameters=gguf_model.active_elements(tensors, hparams)
+        if hparams.get("expert_count")
+        else None,
+        file_parameters=file_parameters,
+        max_context=context if isinstance(context, int) else None,
+        source="config",
+        path=path,
+        published_quant="MXFP4" if _method(config.values) == "mxfp4" else None,
+        notes=(*_notes(config, hparams), *_checked(tensors, hparams, config, weights)),
+    )
+
+
+def _decoded(content: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ModelError("config.json is not a JSON object", hint="download it again") from error
+
+
+def _listed(family: archs.Architecture, hparams: Hparams) -> tuple[Tensor, ...]:
+    try:
+        tensors = family.tensors(hparams)
+    except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise ModelError("config.json has values that no model can have") from error
+    if any(extent < 1 for tensor in tensors for extent in tensor.shape):
+        raise ModelError("config.json has sizes that no model can have, or lacks some")
+    return tensors
+
+
+def _method(values: dict[str, Any]) -> str | None:
+    said = values.get("quantization_config") or values.get("compression_config")
+    method = said.get("quant_method", said.get("format")) if isinstance(said, dict) else None
+    return method if isinstance(method, str) else None
+
+
+def _notes(config: Config, hparams: Hparams) -> list[str]:
+    values = config.values
+    notes = []
+    method, kind = _method(values), values.get("torch_dtype") or values.get("dtype")
+    if method is not None:
+        notes.append(f"the model is published in {method}; its GGUF files are made from that")
+    elif isinstance(kind, str):
+        notes.append(f"the model is published in {kind.removeprefix('torch.')}")
+    further = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
+    if further and not hparams.get("nextn_predict_layers"):
+        notes.append(
+            f"layers that predict further tokens ({further}) are left out; a GGUF that keeps them is larger"
+        )
+    if any(isinstance(values.get(part), dict) for part in ("vision_config", "audio_config")):
+        notes.append("what reads images or sound is left out: in GGUF it is a file of its own (mmproj)")
+    return notes
+
+
+def _checked(
+    tensors: tuple[Tensor, ...], hparams: Hparams, config: Config, weights: Weights | None
+) -> list[str]:
+    """
+    Return what is to be said after comparing the list of tensors with the files that there are.
+    """
+    if weights is None:
+        return ["there were no files to check the list of tensors against"]
+    found = weights.parameters(hparams["block_count"])
+    if found is None:
+        found = _from_bytes(config, weights)
+    if found is None:
+        return ["the list of tensors could not be checked against the files, which pack or hide their sizes"]
+    listed = sum(tensor.elements for tensor in tensors if not tensor.name.startswith("rope_"))
+    off = abs(found - listed) / listed
+    if off <= _SAME:
+        return []
+    said = f"its files hold {format_count(found)} parameters, what config.json describes has {format_count(listed)}"
+    if off > _FAR:
+        raise ModelError(
+            f"{said}: they are of different models, or of one that is not known",
+            hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
+        )
+    return [f"{said}: the figures may be off by {off:.1%}"]
+
+
+def _from_bytes(config: Config, weights: Weights) -> int | None:
+    """
+    Return the parameters that so many bytes hold, None where something else may be among them.
+    """
+    size = _PLAIN.get(str(config.get("torch_dtype", "dtype")).removeprefix("torch."))
+    parts = any(isinstance(config.values.get(part), dict) for part in ("vision_config", "audio_config"))
+    if weights.total_bytes is None or size is None or parts or _method(config.values) is not None:
+        return None
+    return weights.total_bytes // size

@@ -1,0 +1,112 @@
+"""
+The values of a Hugging Face ``config.json``, by the names that different models give to the same thing.
+"""
+
+from typing import Any
+
+from llmprobe.errors import ModelError
+
+_MOST = 1 << 31
+_MOST_LAYERS = 4096
+_TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+class Config:
+    """
+    A configuration with the part that describes the language model in front.
+
+    Raises:
+        ModelError: a value without which no tensor can be listed is missing or can't be.
+    """
+
+    def __init__(self, values: dict[str, Any], architecture: str) -> None:
+        self.values = merged(values)
+        self.architecture = architecture
+        kinds = self.values.get("layers_block_type") or self.values.get("hybrid_override_pattern")
+        self.layers = len(kinds) if isinstance(kinds, list | str) and kinds else self._said_layers()
+        if self.layers > _MOST_LAYERS:
+            raise ModelError(f"config.json says {self.layers} layers, which can't be")
+
+    def _said_layers(self) -> int:
+        return self.need("num_hidden_layers", "n_layers", "n_layer", "num_layers")
+
+    def get(self, *names: str) -> Any:
+        """Return the first of these values that is there, None where none is."""
+        return next((self.values[name] for name in names if self.values.get(name) is not None), None)
+
+    def number(self, *names: str, default: int = 0) -> int:
+        """Return a whole number."""
+        value = self.get(*names)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+            raise ModelError(f"config.json says {value!r} for {names[0]}, which is no number of anything")
+        return value
+
+    def need(self, *names: str) -> int:
+        """Return a whole number over 0 that has to be there."""
+        found = self.number(*names)
+        if not found:
+            raise ModelError(f"config.json does not say {names[0]}")
+        return found
+
+    def real(self, *names: str) -> float | None:
+        """Return a number with a fraction, None where there is none."""
+        value = self.get(*names)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    def flag(self, *names: str, default: bool = False) -> bool:
+        """Return whether something is so."""
+        value = self.get(*names)
+        return default if value is None else bool(value)
+
+    def listed(self, name: str) -> list[Any] | None:
+        """Return a list with one value per layer, those of further layers taken off; None where there is none."""
+        value = self.get(name)
+        if not isinstance(value, list):
+            return None
+        if len(value) < self.layers:
+            raise ModelError(f"config.json says {len(value)} values for {name}, and {self.layers} layers")
+        return value[: self.layers]
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return a group of values, empty where there is none."""
+        value = self.get(name)
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def slides(self) -> list[bool] | None:
+        """For each layer whether it looks back over a window only, None where that is not said."""
+        types = self.listed("layer_types")
+        return None if types is None else [kind == "sliding_attention" for kind in types]
+
+    @property
+    def heads(self) -> int:
+        return self.need("num_attention_heads", "n_head", "n_heads")
+
+    @property
+    def width(self) -> int:
+        return self.need("hidden_size", "n_embd", "d_model", "dim")
+
+    @property
+    def head(self) -> int:
+        """The values of one attention head."""
+        return self.number("head_dim", "attention_head_dim", "kv_channels") or self.width // self.heads
+
+    @property
+    def rope(self) -> dict[str, Any]:
+        """What is said of rotary positions, of full layers where sliding ones have their own."""
+        said = self.part("rope_parameters") or self.part("rope_scaling")
+        full = said.get("full_attention")
+        return full if isinstance(full, dict) else said
+
+
+def merged(values: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return a configuration in which the values of the language model stand before those of the whole.
+    """
+    for name in _TEXT_PARTS:
+        part = values.get(name)
+        if isinstance(part, dict):
+            values = {**values, **merged(part)}
+    return values

@@ -1,0 +1,168 @@
+"""
+The headers of safetensors files, and the index of a set of them: which tensors there are, not what is in them.
+
+Format: https://github.com/huggingface/safetensors#format.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from llmprobe.errors import ModelError
+
+LARGEST_HEADER = 64 << 20
+_NUMBERS = frozenset(("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"))
+_OTHER_PARTS = (
+    "vision",
+    "visual",
+    "audio",
+    "vit.",
+    "projector",
+    "patch_embed",
+    "talker",
+    "token2wav",
+    "image_newline",
+)
+_FURTHER = ("mtp.", ".mtp", "nextn")
+_BESIDE = (
+    "inv_freq",
+    "_scale",
+    "_scale_inv",
+    "scales",
+    "masked_bias",
+    "attn.bias",
+    "position_ids",
+    "zero_point",
+)
+_HEADS = ("lm_head.weight", "output_layer.weight", "embed_out.weight")
+_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight")
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """
+    One tensor as a header lists it. ``shape`` has the rows first, other than in GGUF.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the files of a model hold. Where only their index is known, ``shapes`` is empty.
+    """
+
+    names: frozenset[str]
+    shapes: dict[str, Stored] = {}
+    total_bytes: int | None = None
+
+    @property
+    def tied(self) -> bool:
+        """Whether no matrix of its own makes the output."""
+        return not any(name.endswith(_HEADS) or name == "output.weight" for name in self.names)
+
+    def vocabulary(self, width: int) -> int | None:
+        """Return the rows of the embedding, None where no tensor is known to be it."""
+        rows = {
+            stored.shape[0]
+            for name, stored in self.shapes.items()
+            if name.endswith(_EMBEDDINGS)
+            and "per_layer" not in name
+            and not _is_of(name, _OTHER_PARTS)
+            and stored.shape[1:] == (width,)
+        }
+        return rows.pop() if len(rows) == 1 else None
+
+    def parameters(self, layers: int) -> int | None:
+        """
+        Return the parameters of the language model's first ``layers`` layers and what is around them.
+
+        None where they can't be counted: shapes are not known, or several numbers are packed into one.
+        """
+        counted = 0
+        for name, stored in self.shapes.items():
+            if name.endswith(_BESIDE) or _is_of(name, _OTHER_PARTS) or _is_of(name, _FURTHER):
+                continue
+            if stored.dtype not in _NUMBERS:
+                return None
+            if (_layer(name) or 0) < layers:
+                counted += stored.elements
+        return counted or None
+
+
+def index(content: bytes) -> tuple[Weights, tuple[str, ...]]:
+    """
+    Return what an index says of a set of files, and the names of the files.
+
+    Raises:
+        ModelError: it is no index.
+    """
+    try:
+        found = msgspec.json.decode(content, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ModelError("the index of the safetensors files is no JSON", hint="download it again") from error
+    where, said = found.get("weight_map"), found.get("metadata")
+    if not isinstance(where, Mapping) or not all(_is_plain(name) for name in where.values()):
+        raise ModelError("the index of the safetensors files does not say where which tensor is")
+    total = said.get("total_size") if isinstance(said, Mapping) else None
+    weights = Weights(
+        names=frozenset(map(str, where)), total_bytes=total if isinstance(total, int) and total > 0 else None
+    )
+    return weights, tuple(sorted(set(where.values())))
+
+
+def header_length(start: bytes, name: str) -> int:
+    """
+    Return how many bytes a file's header has after the first eight, which say it.
+
+    Raises:
+        ModelError: it can't be so many.
+    """
+    length = int.from_bytes(start[:8], "little")
+    if len(start) < 8 or not 2 <= length <= LARGEST_HEADER:
+        raise ModelError(f"{name} is no safetensors file, or damaged", hint="download it again")
+    return length
+
+
+def tensors(header: bytes, name: str) -> dict[str, Stored]:
+    """
+    Return the tensors that a header lists.
+
+    Raises:
+        ModelError: it is not sound.
+    """
+    try:
+        found = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
+        found.pop("__metadata__", None)
+        decoder = msgspec.json.Decoder(Stored)
+        return {tensor: decoder.decode(raw) for tensor, raw in found.items()}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ModelError(f"{name} has a header that is not sound", hint="download it again") from error
+
+
+def _is_plain(name: Any) -> bool:
+    """
+    Return whether this is the name of a file in the same folder.
+    """
+    return isinstance(name, str) and name.endswith(".safetensors") and not {"/", "\\"} & set(name)
+
+
+def _is_of(name: str, marks: tuple[str, ...]) -> bool:
+    return any(mark in name for mark in marks)
+
+
+def _layer(name: str) -> int | None:
+    parts = name.split(".")
+    for mark, number in pairwise(parts):
+        if mark in ("layers", "h", "blocks", "layer") and number.isascii() and number.isdecimal():
+            return int(number)
+    return None
