@@ -9,7 +9,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
-_GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "pci")
+_GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "asahi", "pci")
 _REPORT = Remedy(
     text="Record the machine and send the file with a report.", commands=("llmprobe record -o machine.json",)
 )
@@ -67,7 +67,11 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
         return
     if any(each.name in _GPU_SOURCES and each.status in _FAILED for each in snapshot.sources):
         return
-    evidence = tuple(f"source:{each.name}" for each in snapshot.sources if each.status == "absent")
+    evidence = tuple(
+        f"source:{each.name}"
+        for each in snapshot.sources
+        if each.status == "absent" and each.name in _GPU_SOURCES
+    )
     yield Finding(
         id="no-gpu",
         severity="note",
