@@ -1,217 +1,169 @@
 """
 How close the computed compute buffers come to the measured ones, per architecture.
 
-    python -m benchmarks.accuracy_compute [TABLES] [--arch NAME] [--tag TAG] [--full] [--misses N]
+    python -m benchmarks.accuracy_compute [--whole] [--step N] [--arch NAME]... [--misses N]
 
-``TABLES`` is a folder with ``memory.json``, ``models.json`` and ``quant_sizes.json`` (default: fixtures/truth).
+``--whole`` builds every layer instead of enough of each kind.
 """
 
 import argparse
-import sys
 import time
 from collections import defaultdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
 
+from llmprobe.estimate import Estimator
 from llmprobe.estimate.compute import (
     ComputeBytes,
     ComputeRequest,
     compute_buffers,
     compute_buffers_in_full,
 )
-from llmprobe.facts.model import Tensor
 from llmprobe.model.archs._graphs import graph_of
+from tests.estimate.truth import MemoryCase, memory_cases, spec
 
-HOST = ("CPU", "CUDA_Host", "CPU_REPACK")
+NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20
+ALL_EXPERTS = 999
 
 
-class Tables:
+class Counts(msgspec.Struct):
     """
-    The measured records, with what a request for each of them needs.
+    Loads compared, those equal on every device, those within 1 % or 4 MiB, and the worst share of a device.
     """
 
-    def __init__(self, folder: Path) -> None:
-        memory = msgspec.json.decode((folder / "memory.json").read_bytes())
-        self.defaults: dict[str, Any] = memory["defaults"]
-        self.records: list[dict[str, Any]] = memory["records"]
-        self.models: dict[str, Any] = msgspec.json.decode((folder / "models.json").read_bytes())
-        quants = msgspec.json.decode((folder / "quant_sizes.json").read_bytes())
-        self.types = {
-            (row["model"], row["ftype"]): row["types"]
-            for row in sorted(quants["records"], key=lambda row: not row["imatrix"])
-            if "types" in row
-        }
-        self._tensors: dict[tuple[str, str], tuple[Tensor, ...]] = {}
-
-    def field(self, record: dict[str, Any], name: str) -> Any:
-        return record.get(name, self.defaults.get(name))
-
-    def tensors(self, model: str, quant: str) -> tuple[Tensor, ...]:
-        known = self._tensors.get((model, quant))
-        if known is None:
-            known = self._tensors[model, quant] = typed(self.models[model], self.types[model, quant])
-        return known
-
-    def request(self, record: dict[str, Any]) -> ComputeRequest:
-        model = self.models[record["model"]]
-        get = self.field
-        layers = int(model["metadata"]["block_count"])
-        used = record["devices"]
-        if get(record, "split_mode") == 0:
-            used = used[:1]
-        devices = tuple(f"gpu{number}" for number in range(len(used)))
-        overrides = record.get("ot")
-        return ComputeRequest(
-            architecture=model["architecture"],
-            hparams=model["metadata"],
-            tensors=self.tensors(record["model"], record["quant"]),
-            layer_devices=placed(layers, devices, record["ngl"], record.get("ts") or []),
-            devices=devices,
-            ctx_size=record["n_ctx_eff"],
-            ctx_per_seq=record["n_ctx_seq"],
-            parallel=get(record, "n_seq_max"),
-            batch_size=get(record, "n_batch"),
-            ubatch_size=get(record, "n_ubatch"),
-            outputs_max=get(record, "n_outputs_max"),
-            cache_type_k=get(record, "ctk"),
-            cache_type_v=get(record, "ctv"),
-            flash_attn={-1: "auto", 0: "off", 1: "on"}[get(record, "fa")],  # type: ignore[arg-type]
-            kv_unified=get(record, "kv_unified"),
-            swa_full=get(record, "swa_full"),
-            n_cpu_moe=layers if overrides else record.get("ncmoe", 0),
-            kv_offload=get(record, "offload_kqv"),
-            op_offload=get(record, "op_offload"),
-            repack=get(record, "use_extra_bufts"),
-            embeddings=bool(record.get("embeddings")),
-            split_mode="layer" if get(record, "split_mode") else "none",
-        )
+    loads: int = 0
+    equal: int = 0
+    near: int = 0
+    worst: float = 0.0
 
 
-def typed(model: dict[str, Any], types: dict[str, str]) -> tuple[Tensor, ...]:
+def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
     """
-    Return a model's tensors with the types of the table.
+    Return what is asked for a measured load.
     """
-    runs = {name: [] for name in types}  # type: dict[str, list[str]]
-    for name, text in types.items():
-        for part in text.split(","):
-            kind, _, count = part.partition("*")
-            runs[name] += [kind] * int(count or 1)
-    position: dict[str, int] = defaultdict(int)
-    tensors = []
-    for name, *shape in model["tensors"]:
-        layer = int(name.split(".")[1]) if name.startswith("blk.") else None
-        short = f"@{name}" if layer is None else name.split(".", 2)[2]
-        kind = "f32"
-        if short in runs:
-            kind = runs[short][position[short]]
-            position[short] += 1
-        tensors.append(Tensor(name, tuple(shape), layer, kind))
-    return tuple(tensors)
-
-
-def placed(layers: int, devices: tuple[str, ...], ngl: int, split: list[float]) -> tuple[str, ...]:
-    """
-    Return the device of each layer and of the output, as ``-ngl`` and ``-ts`` ask for.
-    """
-    if not devices:
-        return ("host",) * (layers + 1)
-    start = max(layers + 1 - ngl, 0)
-    count = min(ngl, layers + 1)
-    shares = split or [1.0] * len(devices)
-    total = sum(shares)
-    ends = [sum(shares[: i + 1]) / total for i in range(len(devices))]
-    names = []
-    for layer in range(layers + 1):
-        if layer < start:
-            names.append("host")
-            continue
-        at = (layer - start) / count
-        names.append(devices[next(i for i, end in enumerate(ends) if end > at)])
-    return tuple(names)
-
-
-def measured(record: dict[str, Any]) -> dict[str, int]:
-    """
-    Return the measured bytes by the names that the answer uses.
-    """
-    sizes = {"host": 0}
-    for name, (_, _, size) in record["buffers"].items():
-        if name in HOST:
-            sizes["host"] += size
-        else:
-            sizes[f"gpu{name.removeprefix('CUDA')}"] = size
-    return sizes
-
-
-def near(actual: ComputeBytes, expected: dict[str, int], share: float, slack: int) -> bool:
-    return all(
-        abs(actual.bytes.get(name, 0) - size) <= max(share * size, slack) for name, size in expected.items()
+    model, load, placement = spec(case.model), case.workload, case.placement
+    n_ctx = _padded(load.ctx_size or int(model.hparams["context_length"]))
+    share = n_ctx if load.kv_unified else _padded(n_ctx // load.parallel)
+    used = placement.devices[:1] if placement.split_mode == "none" else placement.devices
+    devices = tuple(device.id for device in used)
+    n_layer = int(model.hparams["block_count"])
+    return ComputeRequest(
+        architecture=model.architecture,
+        hparams=model.hparams,
+        tensors=estimator.typed_tensors(case.quant),
+        layer_devices=_places(n_layer, devices, placement.gpu_layers, placement.tensor_split),
+        devices=devices,
+        ctx_size=n_ctx if load.kv_unified else share * load.parallel,
+        ctx_per_seq=share,
+        parallel=load.parallel,
+        batch_size=load.batch_size,
+        ubatch_size=load.ubatch_size,
+        outputs_max=load.parallel if load.outputs_max is None else load.outputs_max,
+        cache_type_k=load.cache_type_k,
+        cache_type_v=load.cache_type_v,
+        flash_attn=load.flash_attn,
+        kv_unified=load.kv_unified,
+        swa_full=load.swa_full,
+        n_cpu_moe=n_layer if placement.n_cpu_moe == ALL_EXPERTS else placement.n_cpu_moe,
+        kv_offload=placement.kv_offload,
+        op_offload=placement.op_offload,
+        repack=placement.repack,
+        split_mode=placement.split_mode,
+        embeddings=bool(case.settings.get("embeddings")),
     )
+
+
+def _padded(cells: int) -> int:
+    return -(-cells // 256) * 256
+
+
+def _places(
+    n_layer: int, devices: tuple[str, ...], asked: int | None, split: tuple[float, ...]
+) -> tuple[str, ...]:
+    count = n_layer + 1 if asked is None else min(asked, n_layer + 1)
+    if not devices or not count:
+        return ("host",) * (n_layer + 1)
+    shares = split or (1.0,) * len(devices)
+    ends = [sum(shares[: i + 1]) / sum(shares) for i in range(len(devices))]
+    first = n_layer + 1 - count
+    return tuple(
+        "host"
+        if layer < first
+        else devices[next(i for i, end in enumerate(ends) if end > (layer - first) / count)]
+        for layer in range(n_layer + 1)
+    )
+
+
+def compare(
+    *, step: int = 1, whole: bool = False, names: tuple[str, ...] = ()
+) -> Iterator[tuple[MemoryCase, ComputeBytes, float]]:
+    """
+    Yield every ``step``-th measured load, the answer to it, and the seconds that it took.
+    """
+    estimators: dict[str, Estimator] = {}
+    for case in list(memory_cases(other_loads=True))[::step]:
+        architecture = spec(case.model).architecture
+        if case.settings.get("mtp_ctx") or graph_of(architecture) is None:
+            continue
+        if names and architecture not in names:
+            continue
+        estimator = estimators.setdefault(case.model, Estimator(spec(case.model)))
+        request = request_of(case, estimator)
+        start = time.perf_counter()
+        answer = compute_buffers_in_full(request) if whole else compute_buffers(request)
+        yield case, answer, time.perf_counter() - start
+
+
+def differences(case: MemoryCase, answer: ComputeBytes) -> dict[str, int]:
+    """
+    Return by how many bytes the answer is off on each device, without those where it is not.
+    """
+    found = {name: answer.bytes.get(name, 0) - sizes[2] for name, sizes in case.bytes.items()}
+    return {name: size for name, size in found.items() if size}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("tables", nargs="?", default="fixtures/truth", type=Path)
-    parser.add_argument("--arch", action="append")
-    parser.add_argument("--tag", action="append")
-    parser.add_argument("--model", action="append")
-    parser.add_argument("--full", action="store_true")
-    parser.add_argument("--near", action="store_true")
-    parser.add_argument("--misses", type=int, default=0)
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--arch", action="append", default=[])
+    parser.add_argument("--misses", type=int, default=0)
     args = parser.parse_args()
-    run(args)
-
-
-def run(args: argparse.Namespace) -> None:
-    tables = Tables(args.tables)
-    rows: dict[str, list[tuple[bool, bool, bool, float]]] = defaultdict(list)
-    missed = 0
+    counts: dict[str, Counts] = defaultdict(Counts)
     times = []
-    for record in tables.records[:: args.step]:
-        architecture = tables.models[record["model"]]["architecture"]
-        if (args.arch and architecture not in args.arch) or (args.tag and record["tag"] not in args.tag):
-            continue
-        if args.model and record["model"] not in args.model:
-            continue
-        if record.get("mtp_ctx"):
-            continue
-        if graph_of(architecture) is None:
-            continue
-        request = tables.request(record)
-        expected = measured(record)
-        start = time.perf_counter()
-        answer = (compute_buffers_in_full if args.full else compute_buffers)(request)
-        times.append(time.perf_counter() - start)
-        equal = near(answer, expected, 0, 0)
-        worst = max((abs(answer.bytes.get(n, 0) - s) / (s or 1) for n, s in expected.items()), default=0)
-        counts = not args.full or (
-            record["graph"][0].split(" ")[0] == str(answer.nodes)
-            and record["graph"][1].split(" ")[0] == str(answer.splits)
+    for case, answer, seconds in compare(step=args.step, whole=args.whole, names=tuple(args.arch)):
+        row = counts[spec(case.model).architecture]
+        off = differences(case, answer)
+        measured = {name: sizes[2] for name, sizes in case.bytes.items()}
+        row.loads += 1
+        row.equal += not off
+        row.near += all(
+            abs(size) <= max(NEAR_SHARE * measured[name], NEAR_BYTES) for name, size in off.items()
         )
-        rows[architecture].append((equal, near(answer, expected, 0.01, NEAR_BYTES), counts, worst))
-        if (
-            not (near(answer, expected, 0.01, NEAR_BYTES) if args.near else equal and counts)
-            and missed < args.misses
-        ):
-            missed += 1
-            settings = {k: v for k, v in record.items() if k not in ("buffers", "kv", "output")}
-            print(settings)
-            print("   measured", expected, "answer", answer.bytes, answer.nodes, answer.splits)
-            print("   off by", {n: answer.bytes.get(n, 0) - s for n, s in expected.items()})
-    print(f"{'architecture':16} {'n':>5} {'equal':>7} {'near':>7} {'counts':>7} {'worst':>7}")
-    for name, cells in sorted(rows.items()):
-        n = len(cells)
-        print(
-            f"{name:16} {n:5} {100 * sum(c[0] for c in cells) / n:6.1f}% {100 * sum(c[1] for c in cells) / n:6.1f}%"
-            f" {100 * sum(c[2] for c in cells) / n:6.1f}% {100 * max(c[3] for c in cells):6.1f}%"
-        )
+        row.worst = max([row.worst, *(abs(size) / (measured[name] or 1) for name, size in off.items())])
+        times.append(seconds)
+        if off and args.misses > 0:
+            args.misses -= 1
+            print(case.model, case.settings, "measured", measured, "off by", off)
+    print(f"{'architecture':18}{'loads':>6}{'equal':>8}{'near':>8}{'worst':>8}")
+    for name, row in [*sorted(counts.items()), ("all", _total(counts))]:
+        equal, near = 100 * row.equal / row.loads, 100 * row.near / row.loads
+        print(f"{name:18}{row.loads:6}{equal:7.2f}%{near:7.2f}%{100 * row.worst:7.1f}%")
     times.sort()
-    print(f"{len(times)} requests, median {1e3 * times[len(times) // 2]:.2f} ms, total {sum(times):.1f} s")
+    print(f"median {1e3 * times[len(times) // 2]:.2f} ms, all {sum(times):.0f} s")
+
+
+def _total(counts: dict[str, Counts]) -> Counts:
+    rows = counts.values()
+    return Counts(
+        loads=sum(row.loads for row in rows),
+        equal=sum(row.equal for row in rows),
+        near=sum(row.near for row in rows),
+        worst=max(row.worst for row in rows),
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,71 +6,34 @@ allocator does. The answer is one figure per device and one for the host.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from llmprobe.estimate import compute_bound
-from llmprobe.estimate.compute_cuda import CudaRules
-from llmprobe.estimate.compute_layers import needed_layers
+from llmprobe.estimate.compute_cuda import CudaRules, attention_kernel
+from llmprobe.estimate.compute_run import ComputeRequest, pipelined, run_of
 from llmprobe.estimate.compute_sched import Reserved, reserve, reserve_places
 from llmprobe.facts.machine import Basis
-from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts, Run
-from llmprobe.model.archs._graphs import graph_of, variant_of
+from llmprobe.model.archs._graph_run import Parts
+from llmprobe.model.archs._graphs import Build, graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
 
+__all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers_in_full"]
+
 _PIPELINE_COPIES = 4
-_SMALL_BATCH = 32
+_ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
 _REMEMBERED = 4096
-
-
-class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    What the reserved graph depends on, after every default and rounding.
-
-    ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from
-    it is remembered by its identity. ``ctx_size`` is the padded total, ``ctx_per_seq`` the padded share of one
-    sequence. ``outputs_max`` is rows of logits (0: the whole batch). ``layer_devices`` names, for every layer and
-    then for the output layer, the device that holds its weights (``host``, ``gpu0``, …), without regard to
-    ``n_cpu_moe``, which keeps the experts of the first layers on the host.
-    ``devices`` are the GPUs in use, in order; none is a run on the CPU alone.
-    ``embeddings`` asks for pooled embeddings, as ``--embeddings`` does. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
-    """
-
-    architecture: str
-    hparams: Hparams
-    tensors: tuple[Tensor, ...]
-    layer_devices: tuple[str, ...]
-    devices: tuple[str, ...] = ()
-    backend: str = "cuda"
-    ctx_size: int
-    ctx_per_seq: int
-    parallel: int = 1
-    batch_size: int = 2048
-    ubatch_size: int = 512
-    outputs_max: int = 1
-    cache_type_k: str = "f16"
-    cache_type_v: str = "f16"
-    flash_attn: Literal["auto", "on", "off"] = "auto"
-    kv_unified: bool = False
-    swa_full: bool = False
-    n_cpu_moe: int = 0
-    kv_offload: bool = True
-    op_offload: bool = True
-    repack: bool = True
-    split_mode: Literal["none", "layer"] = "layer"
-    embeddings: bool = False
-    old_masks: bool = False
 
 
 class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     """
     What every device reserves (``host`` and the ids of the request), and how well that is known.
 
+    ``bytes`` are what llama.cpp asks for, and prints, when it only measures. With pipelining a load that allocates
+    takes less on some devices: ``allocated_bytes`` then says how much.
     ``flash_attn`` is what ``auto`` resolved to. ``low_bytes`` and ``high_bytes`` are given where ``basis`` is
     ``assumed``. ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
     """
@@ -79,6 +42,7 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     how: str
     flash_attn: bool
+    allocated_bytes: dict[str, int] | None = None
     low_bytes: dict[str, int] | None = None
     high_bytes: dict[str, int] | None = None
     nodes: int | None = None
@@ -155,114 +119,63 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
     )
 
 
-def _reserved(
-    request: ComputeRequest, parts: Parts, build: Callable[[Builder], None], *, whole: bool
-) -> ComputeBytes:
-    flash = request.flash_attn == "on"
-    if request.flash_attn == "auto":
-        # A quantized V needs flash attention, so that auto means on.
-        quantized = ggml_type(request.cache_type_v).quantized and bool(parts.layout.kv)
-        flash = quantized or _attention_is_fused(request, parts, build)
-    run = _run(request, parts, flash=flash, whole=whole)
-    host = run.host
-    builder = Builder(parts, run)
-    build(builder)
-    copies = _PIPELINE_COPIES if _pipelined(request) else 1
-    reserved = reserve(builder.graph, host, CudaRules(host), op_offload=request.op_offload, copies=copies)
+def _reserved(request: ComputeRequest, parts: Parts, build: Build, *, whole: bool) -> ComputeBytes:
+    flash = _flash(request, parts, build)
+    builder, reserved = _play(request, parts, build, flash=flash is not False, whole=whole)
+    if flash is None and any(
+        home < builder.run.host and not attention_kernel(node) for node, home in builder.fused
+    ):
+        flash = False
+        builder, reserved = _play(request, parts, build, flash=False, whole=whole)
+    if not whole and pipelined(request) and reserved.splits > len(request.devices) + 1:
+        # What a split copies in is kept with pipelining, so that every layer with a split of its own counts.
+        builder, reserved = _play(request, parts, build, flash=flash is not False, whole=True)
     names = (*request.devices, "host")
     exact = request.backend in ("cuda", "cpu") or not request.devices
+    allocated = None
+    if pipelined(request):
+        _, really = _play(request, parts, build, flash=flash is not False, whole=whole, held=True)
+        allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
         bytes=dict(zip(names, reserved.sizes, strict=True)),
         basis="derived" if exact else "assumed",
-        how=_how(reserved, exact=exact),
-        flash_attn=flash,
+        how=f"the model's graph allocated {_ALLOCATED[exact]}",
+        flash_attn=flash is not False,
+        allocated_bytes=allocated,
         nodes=len(builder.graph.nodes) if whole else None,
         splits=reserved.splits if whole else None,
     )
 
 
-def _how(reserved: Reserved, *, exact: bool) -> str:
-    rules = "as llama.cpp's allocator does" if exact else "by the rules of the CUDA backend"
-    return f"the model's graph allocated {rules}"
-
-
-def _pipelined(request: ComputeRequest) -> bool:
-    return (
-        len(request.devices) > 1
-        and "host" not in request.layer_devices
-        and request.split_mode == "layer"
-        and request.kv_offload
-        and not request.n_cpu_moe
-    )
-
-
-def _run(
-    request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
-) -> Run:
-    sequences = request.parallel
-    causal = request.hparams.get("attention.causal") is not False
-    batch = min(request.ctx_size, request.batch_size) if causal else request.batch_size
-    rows = min(request.ctx_size, batch, request.ubatch_size)
-    outputs = tokens or min(rows, request.outputs_max or batch)
-    asked = tokens or rows
-    tokens = -(-asked // sequences) * sequences
-    host = len(request.devices)
-    numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
-    places = tuple(numbers[name] for name in request.layer_devices)
-    built = tuple(parts.sizes.trunk)
-    if not whole:
-        built = needed_layers(
-            parts,
-            places,
-            host=host,
-            host_experts=request.n_cpu_moe,
-            copies_weights=request.op_offload and host > 0,
-            cache_on_device=request.kv_offload,
-        )
-    return Run(
-        tokens=tokens,
-        sequences=sequences,
-        outputs=outputs,
-        streams=1 if request.kv_unified else sequences,
-        cells=_cells(request, parts, rows),
-        kind_k=ggml_type(request.cache_type_k),
-        kind_v=ggml_type(request.cache_type_v),
-        flash=flash,
-        transposed=request.flash_attn == "off",
-        places=places,
-        host=host,
-        built=built,
-        ctx_per_seq=request.ctx_per_seq,
-        host_experts=request.n_cpu_moe,
-        cache_on_device=request.kv_offload,
-        held=held,
-        pinned=held and (host not in places or asked < _SMALL_BATCH),
-        embeddings=request.embeddings,
-        old_masks=request.old_masks,
-    )
-
-
-def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:
-    full = request.ctx_size if request.kv_unified else request.ctx_per_seq
-    cells = []
-    for cache in parts.layout.kv:
-        if cache.window is None or request.swa_full:
-            cells.append(full)
-        else:
-            looked = cache.window * (request.parallel if request.kv_unified else 1)
-            cells.append(-(-min(full, looked + rows) // 256) * 256)
-    return tuple(cells)
-
-
-def _attention_is_fused(request: ComputeRequest, parts: Parts, build: Callable[[Builder], None]) -> bool:
+def _play(
+    request: ComputeRequest, parts: Parts, build: Build, *, flash: bool, whole: bool, held: bool = False
+) -> tuple[Builder, Reserved]:
     """
-    Say what ``auto`` resolves to: on, if a batch of one token has each attention on the device of its layer.
+    Build the graph and allocate it.
     """
-    if not request.devices:
-        return True
-    run = _run(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+    run = run_of(request, parts, flash=flash, whole=whole, held=held)
     builder = Builder(parts, run)
     build(builder)
+    copies = _PIPELINE_COPIES if pipelined(request) else 1
     rules = CudaRules(run.host)
-    reserve_places(builder.graph, run.host, rules, op_offload=request.op_offload)
+    return builder, reserve(builder.graph, run.host, rules, op_offload=request.op_offload, copies=copies)
+
+
+def _flash(request: ComputeRequest, parts: Parts, build: Build) -> bool | None:
+    """
+    Return whether flash attention is on; None where it is if each device has a kernel for it.
+
+    ``auto`` is on if, for one token, every attention runs on the device of its layer. A cache on that device keeps
+    it there; otherwise the nodes have to be placed to know. A quantized V needs flash attention and puts it on.
+    """
+    if request.flash_attn != "auto":
+        return request.flash_attn == "on"
+    if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
+        return True
+    if request.kv_offload and not parts.state_of:
+        return None
+    run = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+    builder = Builder(parts, run)
+    build(builder)
+    reserve_places(builder.graph, run.host, CudaRules(run.host), op_offload=request.op_offload)
     return all(node.backend == home for node, home in builder.fused)

@@ -156,10 +156,6 @@ def _ssm_scan(node: Node) -> bool:
     return state.ne[0] == 16 and state.ne[1] == 1 and state.ne[2] % 128 == 0 and node.src[4].ne[1] == 1
 
 
-_UNARY = frozenset(
-    "abs sgn neg step gelu silu relu sigmoid gelu_erf tanh exp softplus elu xielu floor".split()
-)
-
 _CHECKS: dict[str, Callable[[Node], bool]] = {
     "flash_attn_ext": lambda node: attention_kernel(node) != "",
     "mul_mat": _mul_mat,

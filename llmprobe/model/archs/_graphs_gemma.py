@@ -4,6 +4,7 @@ Graphs of the Gemma family, by architecture. Sources: llama.cpp b11549, src/mode
 
 from collections.abc import Callable, Hashable
 from functools import partial
+from typing import Any
 
 from llmprobe.model import graph as ops
 from llmprobe.model.archs._graph_blocks import decoder
@@ -11,7 +12,7 @@ from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._graph_run import Parts
 from llmprobe.model.graph import F32, I32, Node
 
-_BOTH = {"post_attention_norm": "post_attention_norm", "post_ffn_norm": "post_ffw_norm"}
+_BOTH: dict[str, Any] = {"post_attention_norm": "post_attention_norm", "post_ffn_norm": "post_ffw_norm"}
 _SPARSE_LAYERS = 10
 _PERIOD_3N = 5
 _STREAMS = 4

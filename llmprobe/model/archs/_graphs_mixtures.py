@@ -4,10 +4,12 @@ Graphs of mixtures of experts with ordinary attention, by architecture. Sources:
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from llmprobe.model import graph as ops
 from llmprobe.model.archs._graph_blocks import (
     decoder,
+    decoder_layer,
     feed_forward,
     heads,
     is_full,
@@ -114,12 +116,10 @@ def mimo2(g: Builder) -> None:
     )
 
 
-def mimo2_layer(g: Builder, il: int, x: Node, **options: object) -> Node:
+def mimo2_layer(g: Builder, il: int, x: Node, **options: Any) -> Node:
     """
     Build one layer with the head sizes of its own cache.
     """
-    from llmprobe.model.archs._graph_blocks import decoder_layer
-
     number, position = g.parts.cache_of[il]
     cached = g.parts.layout.kv[number].layers[position]
     return decoder_layer(g, il, x, sinks=True, head=cached.head_k, head_v=cached.head_v, **options)

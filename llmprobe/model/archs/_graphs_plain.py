@@ -4,6 +4,7 @@ Graphs of models whose feed-forward parts are dense, by architecture. Sources: l
 
 from collections.abc import Callable, Hashable
 from functools import partial
+from typing import Any
 
 from llmprobe.model import graph as ops
 from llmprobe.model.archs._graph_blocks import (
@@ -152,7 +153,7 @@ def glm4(g: Builder) -> None:
     )
 
 
-_AFTER = {
+_AFTER: dict[str, Any] = {
     "attn_norm": "",
     "ffn_norm": "",
     "post_attention_norm": "post_attention_norm",
