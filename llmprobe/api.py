@@ -55,6 +55,20 @@ def probe(
     )
 
 
+def watch() -> "Iterator[Snapshot]":
+    """
+    Yield this machine as it is now, each time anew, without end.
+
+    What hardly changes about engines (their version, what is on disk) is asked the first time only.
+    """
+    from llmprobe import engines
+    from llmprobe.machine import snapshot
+
+    observers = engines.steady_observers()
+    while True:
+        yield snapshot.probe(None, observers=observers)
+
+
 def record() -> str:
     """
     Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.

@@ -40,7 +40,7 @@ def run(arguments: Sequence[str] | None) -> int:
     except OSError as error:
         if error.errno not in STDOUT_FAILED:
             raise
-        _forget_stdout()
+        forget_stdout()
         if error.errno == errno.EPIPE:
             return 1
         return _fail(f"the answer could not be written: {(error.strerror or 'unknown why').lower()}", None, 1)
@@ -67,7 +67,7 @@ def _usage(error: click.ClickException) -> tuple[str, str]:
     return message[:1].lower() + message[1:], f"see {command} --help"
 
 
-def _forget_stdout() -> None:
+def forget_stdout() -> None:
     """
     Point stdout at nothing, because Python flushes it once more on its way out.
     """

@@ -11,7 +11,7 @@ from llmprobe._version import __version__
 from llmprobe.cli.options import size
 from llmprobe.cli.target import Target
 
-COMMANDS = ("check", "recommend", "estimate", "models", "record")
+COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record")
 GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "-v", "--verbose")
 
 

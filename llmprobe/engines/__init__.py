@@ -15,7 +15,8 @@ from functools import cache
 from types import ModuleType
 
 from llmprobe.errors import UsageError
-from llmprobe.facts.answer import Source
+from llmprobe.facts.answer import Answer, Source
+from llmprobe.facts.asking import Asking, pass_on
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile, Recommendation
@@ -107,6 +108,38 @@ def observers() -> tuple[tuple[str, Observe], ...]:
         for module in all_engines().values()
         if hasattr(module, "observe")
     )
+
+
+class Remembering(Asking):
+    """
+    A source whose answers about disk, environment and commands are kept from one look to the next.
+    """
+
+    def __init__(self, source: Source, known: dict[tuple[str, ...], Answer]) -> None:
+        self._source = source
+        self._known = known
+        self.this_machine = source.this_machine
+        self.platform = source.platform
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        if method == "get":
+            return pass_on(self._source, method, args, timeout_s)
+        question = (method, *args)
+        if question not in self._known:
+            self._known[question] = pass_on(self._source, method, args, timeout_s)
+        return self._known[question]
+
+
+def steady_observers() -> tuple[tuple[str, Observe], ...]:
+    """
+    Return observers to look with again and again: a command is started for the first look only.
+    """
+
+    def steady(observe: Observe) -> Observe:
+        known: dict[tuple[str, ...], Answer] = {}
+        return lambda source: observe(Remembering(source, known))
+
+    return tuple((name, steady(observe)) for name, observe in observers())
 
 
 def commands(name: str) -> dict[str, Command]:

@@ -3,12 +3,13 @@ Answers for people, on stdout. Imported only when a person reads, because it imp
 """
 
 import sys
+from collections.abc import Iterable
 
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.plan import Estimate, Recommendation
-from llmprobe.output import human_check, human_estimate, human_models, human_recommend
+from llmprobe.output import human_check, human_estimate, human_models, human_recommend, human_watch
 from llmprobe.output.console import Page, console_for
 
 
@@ -30,6 +31,35 @@ def show_estimate(estimate: Estimate, *, origin: str, explain: bool = False) -> 
 
 def show_models(models: ModelList) -> None:
     human_models.show(_page(), models)
+
+
+def show_watch(looks: Iterable[Snapshot], *, interval: float | None) -> None:
+    """
+    Show each look in place of the one before it where a person watches a terminal, and below it elsewhere.
+
+    ``interval`` is said with it; None where there is only one look.
+    """
+    from datetime import datetime
+
+    page = _page()
+    heading = "" if interval is None else f"every {interval:g} s, Ctrl-C ends it"
+    if not page.bars or interval is None:
+        for number, look in enumerate(looks):
+            if number:
+                page.blank()
+            human_watch.show(page, look, heading="")
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=page.console, auto_refresh=False, vertical_overflow="ellipsis") as live:
+        for look in looks:
+            # A terminal that was resized is drawn in its new width.
+            page = _page()
+            with page.console.capture() as drawn:
+                now = datetime.now().astimezone()
+                human_watch.show(page, look, heading=f"{now:%H:%M:%S}, {heading}")
+            live.update(Text.from_ansi(drawn.get()), refresh=True)
 
 
 def _page() -> Page:

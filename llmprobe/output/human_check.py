@@ -4,6 +4,7 @@ A machine for a person to read: processor, memory and what takes it, accelerator
 
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, Cpu, MemoryPool, Snapshot
+from llmprobe.output import human_engines
 from llmprobe.output.console import Page, bar
 from llmprobe.output.words import LIMITS, ORIGINS, in_gib, plural, size
 from llmprobe.units import format_rate
@@ -49,9 +50,9 @@ def show(page: Page, snapshot: Snapshot) -> None:
     page.blank()
     _host(page, snapshot)
     _cpu(page, snapshot.host.cpu)
-    if snapshot.engines:
-        page.pair("", *_engines(snapshot), at=INDENT)
     _memory(page, snapshot)
+    if snapshot.engines:
+        human_engines.show(page, snapshot.engines)
     show_findings(page, snapshot.findings)
     _silent_sources(page, snapshot)
 
@@ -111,14 +112,6 @@ def _cpu(page: Page, cpu: Cpu) -> None:
     page.joined(filter(None, facts), indent=INDENT)
     for limit in cpu.limits:
         page.pair("", (limit, "dim"), at=INDENT)
-
-
-def _engines(snapshot: Snapshot) -> tuple[str]:
-    names = []
-    for engine in snapshot.engines:
-        state = {True: "running", False: "installed", None: None}[engine.running]
-        names.append(" ".join(filter(None, (engine.name, engine.version, f"({state})" if state else None))))
-    return ("engines: " + ", ".join(names),)
 
 
 def _memory(page: Page, snapshot: Snapshot) -> None:
