@@ -1,0 +1,126 @@
+"""
+How close our figures come to the buffers in logs that people pasted.
+"""
+
+from typing import Any
+
+import msgspec
+
+from llmprobe.estimate import Estimator
+from llmprobe.facts.plan import Device, Placement, Profile, Workload
+from llmprobe.model.loading import load
+from llmprobe.units import MIB
+from tests.model.truth import TRUTH
+
+NEAR = 0.01
+HALF_STEP = 0.5 * MIB
+"""Half of the last digit of the tables that count in whole MiB."""
+
+_OLD = Profile(engine="llama.cpp", program="llama-server", outputs="ubatch", old_masks=True)
+_PLACED = ("gpu_layers", "n_cpu_moe", "repack")
+
+
+class Buffers(msgspec.Struct, frozen=True):
+    """
+    What a log shows of one device, in MiB; None is not shown.
+    """
+
+    weights: float | None = None
+    cache: float | None = None
+    compute: float | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """
+    One load of a log, with the settings that it names.
+    """
+
+    model: str
+    quant: str | None
+    file_mib: float | None
+    backend: str
+    settings: dict[str, Any]
+    devices: dict[str, Buffers]
+    source: str
+
+
+class Counts(msgspec.Struct):
+    """
+    Rows used and those whose weights and caches agree; compute buffers are compared for information.
+    """
+
+    rows: int = 0
+    rows_near: int = 0
+    weights: int = 0
+    weights_near: int = 0
+    caches: int = 0
+    caches_near: int = 0
+    compute: int = 0
+    compute_near: int = 0
+    left_out: dict[str, int] = {}
+    differing: list[str] = []
+
+
+def measure() -> Counts:
+    """
+    Compare every row of the table.
+    """
+    content = msgspec.json.decode((TRUTH / "logs.json").read_bytes())
+    counts = Counts(left_out={reason: _rows_of(names) for reason, names in content["left_out"].items()})
+    for row in msgspec.convert(content["rows"], list[Row]):
+        _compare(row, counts)
+    return counts
+
+
+def _compare(row: Row, counts: Counts) -> None:
+    settings = dict(row.settings)
+    profile = _OLD if settings.pop("old", False) else None
+    placed = {name: settings.pop(name) for name in _PLACED if name in settings}
+    estimator = Estimator(load(row.model), profile)
+    devices = tuple(Device(id=name, backend=row.backend) for name in row.devices if name != "host")  # type: ignore[arg-type]
+    placement = Placement(devices=devices, **placed)
+    parts = estimator.parts(row.quant or "Q4_K_M", Workload(**settings), placement)
+    fits = True
+    shown = sum(device.weights or 0 for device in row.devices.values())
+    if row.file_mib is not None:
+        counts.weights += 1
+        fits = _near(row.file_mib * MIB, shown)
+        counts.weights_near += fits
+        _note(counts, row, "weights of the file", row.file_mib * MIB, shown, near=fits)
+    for name, device in row.devices.items():
+        if row.quant is not None and device.weights is not None:
+            near = _near(parts.weights[name].total, device.weights)
+            counts.weights += 1
+            counts.weights_near += near
+            fits = fits and near
+            _note(counts, row, f"weights of {name}", parts.weights[name].total, device.weights, near=near)
+        if device.cache is not None:
+            cache = sum(size for _, size in parts.caches[name])
+            near = _near(cache, device.cache)
+            counts.caches += 1
+            counts.caches_near += near
+            fits = fits and near
+            _note(counts, row, f"cache of {name}", cache, device.cache, near=near)
+        if device.compute is not None:
+            counts.compute += 1
+            counts.compute_near += _near(parts.compute.bytes.get(name, 0), device.compute)
+    counts.rows += 1
+    counts.rows_near += fits
+
+
+def _near(found: float, shown_mib: float) -> bool:
+    return abs(found - shown_mib * MIB) <= max(NEAR * shown_mib * MIB, HALF_STEP)
+
+
+def _note(counts: Counts, row: Row, what: str, found: float, shown: float, *, near: bool) -> None:
+    if not near:
+        counts.differing.append(f"{row.model} ({row.source}), {what}: {found / MIB:.2f} MiB, shown {shown}")
+
+
+def _rows_of(names: list[str]) -> int:
+    """Return how many rows a list of names stands for; one may say so itself (``12 rows``)."""
+    return sum(int(name.split()[0]) if name.endswith(" rows") else 1 for name in names)
+
+
+if __name__ == "__main__":
+    print(measure())
