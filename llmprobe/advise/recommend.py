@@ -76,6 +76,7 @@ def recommend(
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
     notes.extend(site.notes)
     notes.extend(abilities.notes)
+    notes.extend(abilities.notes_on_experts if estimator.is_moe else ())
     notes.extend(_options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
     wanted = _constrained(candidates, wishes, model, rejected)

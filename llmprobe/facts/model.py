@@ -44,6 +44,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all that the file holds.
     ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
+    ``kept_as`` is the name under which an engine on this machine keeps the file.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
 
@@ -62,6 +63,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     repo: str | None = None
     quant: str | None = None
     published_quant: str | None = None
+    kept_as: str | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -39,7 +39,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """
     A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
 
-    ``free_bytes`` is only used to split layers where no ``tensor_split`` is given.
+    ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
+    weights can be sent to it from RAM (PCIe, one way).
     """
 
     id: str
@@ -49,6 +50,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int | None = None
     compute_capability: str | None = None
     bandwidth_bytes_per_s: int | None = None
+    link_bytes_per_s: int | None = None
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +120,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
     ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
     (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type. ``backends`` empty is all.
+    ``notes`` say it to a person, ``notes_on_experts`` only where the model has experts.
     """
 
     experts_on_host: bool = True
@@ -127,6 +130,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     same_cache_types: bool = False
     backends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    notes_on_experts: tuple[str, ...] = ()
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,11 +217,14 @@ class Range(msgspec.Struct, frozen=True, kw_only=True):
 class Speed(msgspec.Struct, frozen=True, kw_only=True):
     """
     Tokens per second. Unknown is None; ``reason`` says on what the figures stand or why there are none.
+
+    Generation is that at a short context; at a full one the whole cache is read for every token.
     """
 
     generation_tokens_per_s: Range | None
     prompt_tokens_per_s: Range | None
     reason: str
+    generation_at_full_context_tokens_per_s: Range | None = None
 
 
 class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
