@@ -37,9 +37,9 @@ ABILITIES = Abilities(
     tensor_split=False,
     cache_types=("f16",),
     notes=(
-        "lms load says how much goes to the GPU as a share of whole layers; experts on the CPU and other types of "
-        "cache are set in the app only",
+        "lms load takes a share of whole layers for the GPU; other types of cache are set in the app only",
     ),
+    notes_on_experts=("experts on the CPU are set in LM Studio's app only, so whole layers are placed here",),
 )
 PORT = 1234
 
@@ -98,6 +98,10 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     lines = [f"# {line}" for line in remarks(choice, backend)]
     if place is None:
         name = file.replace("\\", "/").rsplit("/", 1)[-1]
+        if not name.endswith(".gguf"):
+            name = f"{model.id.replace(':', '-').replace('/', '-')}-{choice.quant}.gguf"
+            lines.append(f"ln -s {shell_word(file)} {shell_word(name)}")
+            file = name
         repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rsplit('.', 1)[0]}"
         lines.append(f"lms import {shell_word(file)} --symbolic-link --user-repo {shell_word(repo)} -y")
         place = f"{repo}/{name}"

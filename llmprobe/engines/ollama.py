@@ -34,7 +34,7 @@ ABILITIES = Abilities(
     tensor_split=False,
     cache_types=("f16", "q8_0", "q4_0"),
     same_cache_types=True,
-    notes=(
+    notes_on_experts=(
         "Ollama cannot keep experts apart from their layers: whole layers go to the GPU or stay on the CPU",
     ),
 )
@@ -55,6 +55,7 @@ ONE_SLOT = frozenset(
 """Architectures that it never gives more than one slot."""
 
 PORT = 11434
+BLOB = "sha256-"
 
 
 def settled(profile: Profile, occasion: Occasion) -> Profile:
@@ -236,6 +237,9 @@ def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     file = model_file(choice, model)
     if "/" not in file and "\\" not in file:
         file = f"./{file}"
+    if choice.on_disk is not None and model.kept_as is not None and BLOB in choice.on_disk:
+        # By its name it keeps its template and parameters, which the blob alone has not.
+        file = model.kept_as
     lines = [
         f"FROM {file}",
         f"PARAMETER num_ctx {choice.ctx_size // choice.parallel}",

@@ -114,9 +114,15 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
 def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False) -> "ModelSpec":
     what = f"{kept.name} from {_keeper(kept)}" + (f", {spec.quant}" if spec.quant else "")
     note = f"the file on this disk was read: {what}"
-    if requantized:
-        return msgspec.structs.replace(spec, notes=(*spec.notes, note))
-    return msgspec.structs.replace(spec, source="installed", notes=(*spec.notes, note))
+    name = kept.name.removesuffix(":latest").rpartition("/")[2].removesuffix(".gguf")
+    return msgspec.structs.replace(
+        spec,
+        id=name.lower(),
+        repo=spec.repo or kept.repo,
+        kept_as=kept.name,
+        source=spec.source if requantized else "installed",
+        notes=(*spec.notes, note),
+    )
 
 
 def _keeper(kept: "ModelOnDisk") -> str:

@@ -52,8 +52,10 @@ def _state(engine: EngineOnMachine) -> list[str]:
     said = [engine.version] if engine.version else []
     if engine.running:
         said.append(f"running at {engine.endpoint}" if engine.endpoint else "running")
-    elif engine.installed is not False:
-        said.append("installed" if engine.running is None else "not running")
+    elif engine.running is False:
+        said.append("not running")
+    elif engine.installed:
+        said.append("installed")
     if engine.detail:
         said.append(engine.detail)
     return said
