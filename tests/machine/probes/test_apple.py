@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.machine.probes import apple
+from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, MAC, MIB, FakeSource
 
 
@@ -96,3 +97,58 @@ def test_pages_have_the_size_that_vm_stat_names() -> None:
     text = "Mach Virtual Memory Statistics: (page size of 16384 bytes)\nPages wired down:      2.\n"
     assert apple.parse_vm_stat(text) == {"Pages wired down": 32768}
     assert apple.parse_vm_stat("Pages wired down: 2.\n") == {}
+
+
+def test_bug_46_the_gpu_never_has_all_of_a_macs_memory() -> None:
+    """
+    Of 16 GiB the working set is 10.7, and a setting above what there is gives what there is.
+    """
+    pools = [
+        collect(FakeSource(mac("Apple M1", 16, 8, **changes).answers | psutil, MAC)).pool("ram")
+        for changes in ({}, {"sysctl:iogpu.wired_limit_mb": 65536})
+        for psutil in ({"psutil:virtual_memory": {"total": 16 * GIB, "available": 15 * GIB}},)
+    ]
+    assert [pool.budget_bytes for pool in pools if pool] == [10922 * MIB, 15 * GIB]
+
+
+@pytest.mark.parametrize(("older", "expected"), [(8192, 8192 * MIB), (8192 * MIB, 8192 * MIB)])
+def test_the_older_setting_is_in_bytes_or_mebibytes(older: int, expected: int) -> None:
+    """
+    No Mac has as many MiB as the bytes would be.
+    """
+    source = mac("Apple M1", 16, 8, debug=older)
+    source.answers |= {"sysctl:debug.iogpu.wired_limit": older}
+    del source.answers["sysctl:iogpu.wired_limit_mb"]
+
+    assert [limit.bytes for _, limit in apple.probe(source).caps] == [expected]
+
+
+def test_what_the_gpu_holds_is_not_what_its_driver_holds() -> None:
+    """
+    One name is the beginning of the other.
+    """
+    text = '"PerformanceStatistics" = {"In use system memory (driver)"=7,"In use system memory"=302120960}'
+
+    assert apple.parse_in_use(text) == 302120960
+
+
+def test_gpus_of_an_intel_mac_are_named() -> None:
+    """
+    The card and the processor's graphics, neither of them used.
+    """
+    displays = (
+        '{"SPDisplaysDataType":[{"_name":"kHW_IntelUHDGraphics630Item","sppci_model":"Intel UHD Graphics 630",'
+        '"spdisplays_vendor":"Intel"},{"sppci_model":"AMD Radeon Pro 5500M","spdisplays_vendor":'
+        '"sppci_vendor_amd","spdisplays_vram":"4 GB"}]}'
+    )
+    answers = {
+        "sysctl:hw.memsize": 16 * GIB,
+        "sysctl:machdep.cpu.brand_string": "Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz",
+        "run:system_profiler SPDisplaysDataType -json": {"exit": 0, "stdout": displays, "stderr": ""},
+    }
+    found = apple.probe(FakeSource(answers, MAC)).accelerators
+
+    assert [(each.vendor, each.name, each.usable, each.integrated) for each in found] == [
+        ("intel", "Intel UHD Graphics 630", False, True),
+        ("amd", "AMD Radeon Pro 5500M (4 GB)", False, False),
+    ]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from llmprobe.machine.probes import cgroup
-from tests.machine.fake import GIB, FakeSource
+from llmprobe.machine.snapshot import collect
+from tests.machine.fake import GIB, FakeSource, plain_host
 
 V2 = {
     "read:/proc/self/cgroup": "0::/\n",
@@ -135,3 +136,122 @@ def test_no_groups_at_all_is_absent() -> None:
     A system without control groups has no limits.
     """
     assert cgroup.probe(FakeSource({})).status == "absent"
+
+
+def v1(group: str = "/docker/abc", **files: str) -> dict[str, Any]:
+    """
+    Return the answers of a host with version 1, whose memory controller is mounted at its usual place.
+    """
+    mount = "/sys/fs/cgroup/memory"
+    return {
+        "read:/proc/self/cgroup": f"4:memory:{group}\n0::/\n",
+        "read:/proc/self/mountinfo": f"30 20 0:26 / {mount} rw - cgroup cgroup rw,memory\n"
+        "31 20 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+        **{f"read:{mount}{name}": text for name, text in files.items()},
+    }
+
+
+def test_bug_01_file_cache_of_a_container_is_not_used() -> None:
+    """
+    Of 5 GiB of which 4 are file cache, one is used (ollama issue 15474).
+    """
+    answers = {
+        **V2,
+        "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+        "read:/sys/fs/cgroup/memory.current": str(5 * GIB),
+        "read:/sys/fs/cgroup/memory.stat": f"inactive_file {1 * GIB}\nactive_file {3 * GIB}\n",
+    }
+    assert cap(answers) == 7 * GIB
+
+
+def test_bug_02_a_group_without_a_number_says_nothing() -> None:
+    """
+    "max" leaves free memory alone, whatever is counted as current (ollama issues 15704 and 15650).
+    """
+    answers = {
+        **V2,
+        "read:/sys/fs/cgroup/memory.max": "max\n",
+        "read:/sys/fs/cgroup/memory.high": "max\n",
+        "read:/sys/fs/cgroup/memory.current": str(23 * GIB),
+    }
+    assert cap(answers) is None
+
+
+def test_bug_03_kernel_memory_that_can_be_dropped_is_not_used() -> None:
+    """
+    What LXCFS calls available: both lists of files and the slabs that can be reclaimed (ollama pull request 13782).
+    """
+    answers = {
+        **V2,
+        "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+        "read:/sys/fs/cgroup/memory.current": str(6 * GIB),
+        "read:/sys/fs/cgroup/memory.stat": f"active_file {GIB}\ninactive_file {GIB}\nslab_reclaimable {GIB}\n",
+    }
+    assert cap(answers) == 5 * GIB
+
+
+def test_bug_04_a_limit_of_version_1_counts_too() -> None:
+    """
+    A container of 40 GiB on a host of 500 has 40 (ollama issue 10389), also where the limit is an ancestor's.
+    """
+    own = {
+        "/docker/abc/memory.limit_in_bytes": str(40 * GIB),
+        "/docker/abc/memory.usage_in_bytes": str(10 * GIB),
+        "/docker/abc/memory.stat": f"total_inactive_file {2 * GIB}\n",
+    }
+    of_ancestor = {
+        "/docker/abc/memory.limit_in_bytes": "9223372036854771712",
+        "/docker/abc/memory.usage_in_bytes": str(GIB),
+        "/docker/abc/memory.stat": f"hierarchical_memory_limit {40 * GIB}\n",
+    }
+    assert (cap(v1(**own)), cap(v1(**of_ancestor))) == (32 * GIB, 39 * GIB)
+
+
+def test_bug_05_what_psutil_says_of_the_host_is_not_what_a_container_has() -> None:
+    """
+    Psutil knows nothing of control groups (psutil issue 2100).
+    """
+    limited = {
+        **V2,
+        "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+        "read:/sys/fs/cgroup/memory.current": "0",
+    }
+    ram = collect(FakeSource(plain_host() | limited)).pool("ram")
+
+    assert ram is not None
+    assert (ram.total_bytes, ram.budget_bytes) == (64 * GIB, 8 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("quota", "threads"), [("250000 100000", 2), ("50000 100000", 1), ("max 100000", 16)]
+)
+def test_bug_06_threads_are_what_the_quota_allows(quota: str, threads: int) -> None:
+    """
+    The time of two and a half processors is two threads, not the host's sixteen (ollama issue 17916).
+    """
+    cpu = collect(FakeSource(plain_host() | V2 | {"read:/sys/fs/cgroup/cpu.max": quota})).host.cpu
+
+    assert (cpu.usable_threads, cpu.usable_cores) == (threads, min(threads, 8))
+
+
+def test_a_group_that_is_slowed_down_is_limited() -> None:
+    """
+    Above memory.high nothing is killed, and nothing goes on either.
+    """
+    answers = {
+        **V2,
+        "read:/sys/fs/cgroup/memory.max": str(8 * GIB),
+        "read:/sys/fs/cgroup/memory.high": str(6 * GIB),
+        "read:/sys/fs/cgroup/memory.current": str(GIB),
+        "read:/sys/fs/cgroup/memory.swap.max": str(2 * GIB),
+        "read:/sys/fs/cgroup/memory.swap.current": str(GIB),
+    }
+    (seen,) = cgroup.probe(FakeSource(answers)).observations
+
+    assert seen.value == {
+        "limit_bytes": 6 * GIB,
+        "used_bytes": GIB,
+        "left_bytes": 5 * GIB,
+        "high": True,
+        "swap_bytes": GIB,
+    }

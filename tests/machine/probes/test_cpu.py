@@ -2,6 +2,7 @@
 The processor.
 """
 
+from llmprobe.facts.answer import Platform
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.probes import cpu
 from tests.machine.fake import LINUX_ARM, MAC, MISSING, FakeSource, plain_host
@@ -78,3 +79,77 @@ def test_a_list_of_processors() -> None:
     assert parse_cpu_list("0-3,8,10-11\n") == (0, 1, 2, 3, 8, 10, 11)
     assert parse_cpu_list("all") == ()
     assert parse_cpu_list("") == ()
+
+
+def siblings(count: int, threads: int = 2) -> dict[str, str]:
+    """
+    Return who shares a core, for processors whose threads are numbered core by core.
+    """
+    return {
+        f"read:/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list": ",".join(
+            str(number // threads * threads + each) for each in range(threads)
+        )
+        for number in range(count)
+    }
+
+
+def test_cores_behind_the_threads_that_may_be_used() -> None:
+    """
+    Six threads of three cores are three cores.
+    """
+    answers = plain_host() | siblings(16) | {"psutil:cpu_affinity": [0, 1, 2, 3, 4, 5]}
+    fields = cpu.probe(FakeSource(answers)).cpu
+
+    assert (fields["usable_threads"], fields["usable_cores"]) == (6, 3)
+
+
+def test_of_a_hybrid_the_performance_cores_compute() -> None:
+    """
+    Eight cores with two threads and sixteen with one: eight are used, and of a part those that are allowed.
+    """
+    answers = plain_host() | {
+        "psutil:cpu_count": 32,
+        "psutil:cpu_count_cores": 24,
+        "psutil:cpu_affinity": list(range(32)),
+        "read:/sys/devices/cpu_core/cpus": "0-15\n",
+        "read:/sys/devices/cpu_atom/cpus": "16-31\n",
+    }
+    whole = cpu.probe(FakeSource(answers)).cpu
+    part = cpu.probe(FakeSource(answers | siblings(32) | {"psutil:cpu_affinity": [0, 1, 20, 21]})).cpu
+
+    assert (whole["usable_cores"], part["usable_cores"]) == (8, 1)
+
+
+def test_cores_of_an_arm_processor_differ_by_capacity() -> None:
+    """
+    Ten fast and ten slower ones; a little more or less clock makes no other kind.
+    """
+    capacities = [1024] * 5 + [1010] * 5 + [718] * 10
+    answers = {
+        "cpuinfo:": {"brand_raw": "Cortex-X925"},
+        "psutil:cpu_count": 20,
+        "psutil:cpu_count_cores": 20,
+        "psutil:cpu_affinity": list(range(20)),
+        **{
+            f"read:/sys/devices/system/cpu/cpu{number}/cpu_capacity": f"{capacity}\n"
+            for number, capacity in enumerate(capacities)
+        },
+    }
+    fields = cpu.probe(FakeSource(answers, LINUX_ARM)).cpu
+
+    assert (fields["performance_cores"], fields["efficiency_cores"], fields["usable_cores"]) == (10, 10, 10)
+
+
+def test_instruction_sets_of_macs_have_the_names_that_linux_gives_them() -> None:
+    """
+    An M4 multiplies matrices, an Intel Mac has AVX2.
+    """
+    m4 = {
+        "sysctl:hw.optional.arm.FEAT_I8MM": 1,
+        "sysctl:hw.optional.arm.FEAT_DotProd": 1,
+        "sysctl:hw.optional.arm.FEAT_BF16": 0,
+    }
+    intel = Platform(system="darwin", machine="x86_64")
+
+    assert cpu.probe(FakeSource(m4, MAC)).cpu["instruction_sets"] == ("asimd", "asimddp", "i8mm")
+    assert cpu.probe(FakeSource({"sysctl:hw.optional.avx2_0": 1}, intel)).cpu["instruction_sets"] == ("avx2",)

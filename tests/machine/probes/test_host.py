@@ -78,3 +78,18 @@ def test_a_mac() -> None:
     """
     found = host.probe(FakeSource({"sysctl:hw.model": "Mac15,9", "sysctl:kern.hv_vmm_present": 0}, MAC)).host
     assert found == {"product": "Mac15,9", "environment": "bare"}
+
+
+def test_modules_are_summed() -> None:
+    """
+    Two modules of one channel are one channel, and what is installed is their sum.
+    """
+    text = "".join(
+        f"E:MEMORY_DEVICE_{place}_SIZE=17179869184\nE:MEMORY_DEVICE_{place}_TYPE=DDR5\n"
+        f"E:MEMORY_DEVICE_{place}_LOCATOR=ChannelA-DIMM{place}\n"
+        for place in (0, 1)
+    )
+    observations = host.probe(FakeSource({"read:/run/udev/data/+dmi:id": text})).observations
+    (seen,) = [each.value for each in observations if each.name == "host.modules"]
+
+    assert seen == {"count": 2, "type": "DDR5", "channels": 1, "installed_bytes": 34359738368}

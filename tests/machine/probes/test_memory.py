@@ -2,9 +2,13 @@
 The memory of the host.
 """
 
+from typing import Any
+
+import pytest
+
 from llmprobe.machine.host_ram import available_of, parse_meminfo
 from llmprobe.machine.probes import memory
-from tests.machine.fake import GIB, LINUX, MAC, MISSING, FakeSource, plain_host
+from tests.machine.fake import GIB, LINUX, LINUX_ARM, MAC, MIB, MISSING, FakeSource, plain_host
 
 
 def test_meminfo_counts_in_kib() -> None:
@@ -75,3 +79,91 @@ def test_compressed_swap_is_told_apart() -> None:
     }
     seen = memory.probe(FakeSource(answers)).observations[0]
     assert seen.value["compressed_used_bytes"] == 1024 * 1024
+
+
+def observed(name: str, **answers: Any) -> Any:
+    source = FakeSource(plain_host() | {f"read:{path}": text for path, text in answers.items()})
+    seen = {each.name: each.value for each in memory.probe(source).observations}
+    return seen.get(name)
+
+
+def test_the_cache_of_zfs_is_free_but_for_its_least() -> None:
+    """
+    The kernel counts it as used; what is above c_min is given back.
+    """
+    answers = plain_host(64, 40) | {
+        "read:/proc/spl/kstat/zfs/arcstats": f"c_min 4 {2 * GIB}\nsize 4 {12 * GIB}\n"
+    }
+    (pool,) = memory.probe(FakeSource(answers)).pools
+
+    assert pool.free_bytes == 50 * GIB
+
+
+def test_bug_07_free_memory_of_a_shared_pool_is_what_can_be_made_free() -> None:
+    """
+    MemFree shrinks with the file cache; MemAvailable is what counts (ollama issue 12283).
+    """
+    text = f"MemTotal: {64 * MIB} kB\nMemFree: {3 * MIB} kB\nMemAvailable: {58 * MIB} kB\nCached: {55 * MIB} kB\n"
+    (pool,) = memory.probe(FakeSource(plain_host() | {"read:/proc/meminfo": text}, LINUX_ARM)).pools
+
+    assert pool.free_bytes == 58 * GIB
+
+
+def test_memory_of_a_gpu_that_the_kernel_counts_is_left_out() -> None:
+    """
+    On GH200 nodes without processors are the GPU's: 480 GiB of the host stay of 576.
+    """
+    nodes = "/sys/devices/system/node"
+    answers = {
+        "psutil:virtual_memory": {"total": 576 * GIB, "available": 560 * GIB},
+        "read:/proc/meminfo": f"MemTotal: {576 * MIB} kB\nMemAvailable: {560 * MIB} kB\n",
+        f"read:{nodes}/has_memory": "0-1\n",
+        f"read:{nodes}/has_cpu": "0\n",
+        f"read:{nodes}/node0/meminfo": f"Node 0 MemTotal: {480 * MIB} kB\nNode 0 MemFree: {400 * MIB} kB\n"
+        f"Node 0 Inactive(file): {50 * MIB} kB\n",
+        f"read:{nodes}/node1/meminfo": f"Node 1 MemTotal: {96 * MIB} kB\nNode 1 MemFree: {90 * MIB} kB\n",
+    }
+    arm, x86 = (memory.probe(FakeSource(answers, platform)).pools[0] for platform in (LINUX_ARM, LINUX))
+
+    assert (arm.total_bytes, arm.free_bytes) == (480 * GIB, 450 * GIB)
+    assert x86.total_bytes == 576 * GIB
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("some avg10=7.25 avg60=1.00 avg300=0.50 total=9\nfull avg10=1.00 avg60=0 avg300=0 total=1\n", 7.25),
+        ("some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", None),
+        ("nothing of the kind", None),
+    ],
+)
+def test_waiting_for_memory(text: str, expected: float | None) -> None:
+    """
+    The share of the last ten seconds, where there is any.
+    """
+    seen = observed("memory.pressure", **{"/proc/pressure/memory": text})
+
+    assert (seen or {}).get("some") == expected
+
+
+def test_limits_of_the_shell() -> None:
+    """
+    Unlimited is left out, a number is kept.
+    """
+    text = (
+        "Limit                     Soft Limit           Hard Limit           Units     \n"
+        "Max locked memory         8388608              8388608              bytes     \n"
+        "Max address space         unlimited            unlimited            bytes     \n"
+    )
+    assert observed("memory.limits", **{"/proc/self/limits": text}) == {"locked_bytes": 8388608}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("2", 100 * 1024), ("0", None), ("1", None)])
+def test_strict_overcommit(mode: str, expected: int | None) -> None:
+    """
+    Only mode 2 is a limit.
+    """
+    meminfo = f"MemTotal: {64 * MIB} kB\nMemAvailable: {GIB} kB\nCommitLimit: 100 kB\nCommitted_AS: 50 kB\n"
+    answers = {"/proc/sys/vm/overcommit_memory": f"{mode}\n", "/proc/meminfo": meminfo}
+
+    assert (observed("memory.strict_overcommit", **answers) or {}).get("limit_bytes") == expected

@@ -1,0 +1,116 @@
+"""
+Nodes of memory, disks of models, and Linux on a Mac.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.facts.answer import Answer
+from llmprobe.machine.probes import asahi, disk, numa
+from llmprobe.machine.probes.disk import Mount, mount_of
+from tests.machine.fake import GIB, LINUX, LINUX_ARM, MAC, WINDOWS, FakeSource
+from tests.machine.rules.host_cases import nodes
+
+ROOM = {"total": 500 * GIB, "used": 100 * GIB, "free": 400 * GIB, "percent": 20.0}
+MOUNTS = (
+    "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+    "2 1 0:9 / /home rw - nfs4 server:/home rw\n"
+    "3 1 0:9 / /home/me/big\\040disk rw - xfs /dev/sdb1 rw\n"
+)
+
+
+def places(answers: dict[str, Any], platform: Any = LINUX) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    seen = disk.probe(FakeSource(answers, platform)).observations
+    return [
+        (each["directory"], each["file_system"], tuple(each["engines"]))
+        for observation in seen
+        for each in observation.value
+    ]
+
+
+def test_models_are_on_the_file_system_that_holds_their_folder() -> None:
+    """
+    Each is asked once, with the engines that keep models there.
+    """
+    answers = {
+        "env:HOME": "/home/me",
+        "env:OLLAMA_MODELS": "/home/me/big disk/ollama",
+        "env:HF_HOME": "/data/hf",
+        "read:/proc/self/mountinfo": MOUNTS,
+    }
+    assert places(answers) == [
+        ("/home/me/big disk", "xfs", ("ollama",)),
+        ("/home", "nfs4", ("llama.cpp", "lmstudio")),
+        ("/", "ext4", ("huggingface",)),
+    ]
+
+
+def test_a_disk_that_does_not_answer_has_unknown_room() -> None:
+    """
+    What is free is not zero then.
+    """
+    answers = {
+        "env:HOME": "/root",
+        "read:/proc/self/mountinfo": MOUNTS,
+        "psutil:disk_usage /": Answer(status="timeout"),
+    }
+    probed = disk.probe(FakeSource(answers))
+
+    assert (probed.status, probed.observations[0].value[0]["free_bytes"]) == ("partial", None)
+
+
+@pytest.mark.parametrize(("platform", "home"), [(MAC, "HOME"), (WINDOWS, "USERPROFILE")])
+def test_elsewhere_the_home_is_asked(platform: Any, home: str) -> None:
+    """
+    Without a list of mounts the room is that of the home.
+    """
+    answers = {f"env:{home}": "/Users/me", "psutil:disk_usage /Users/me": ROOM}
+
+    assert places(answers, platform) == [
+        ("/Users/me", None, ("huggingface", "llama.cpp", "lmstudio", "ollama"))
+    ]
+
+
+def test_a_name_that_begins_alike_is_no_mount_of_a_folder() -> None:
+    """
+    /home is not where /homestead is.
+    """
+    mounts = (Mount("/", "ext4"), Mount("/home", "nfs"))
+
+    assert mount_of("/homestead/models", mounts) == Mount("/", "ext4")
+
+
+def test_one_node_is_nothing_to_tell() -> None:
+    """
+    Most machines have one, and nothing more is asked.
+    """
+    source = FakeSource({"read:/sys/devices/system/node/has_memory": "0\n"})
+
+    assert (numa.probe(source).observations, len(source.asked)) == ((), 1)
+
+
+def test_nodes_are_told_with_what_they_have() -> None:
+    """
+    Which have processors is the kernel's word.
+    """
+    (seen,) = numa.probe(FakeSource(nodes("0-1", "0"))).observations
+
+    assert [(each["processors"], each["total_bytes"]) for each in seen.value] == [
+        (True, 32 * GIB),
+        (False, 32 * GIB),
+    ]
+
+
+def test_an_apple_chip_under_linux_is_named_and_not_used() -> None:
+    """
+    It has no Metal there.
+    """
+    answers = {
+        "read:/proc/device-tree/compatible": "apple,j293\0apple,t8103\0apple,arm-platform\0",
+        "read:/proc/device-tree/model": "Apple MacBook Pro (13-inch, M1, 2020)\0",
+    }
+    (gpu,) = asahi.probe(FakeSource(answers, LINUX_ARM)).accelerators
+
+    assert (gpu.vendor, gpu.usable, gpu.pools) == ("apple", False, ("ram",))
+    assert asahi.probe(FakeSource({}, LINUX_ARM)).accelerators == ()
