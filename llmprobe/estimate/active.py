@@ -1,53 +1,115 @@
 """
-What one token reads of the weights, device by device: the ground of every speed figure.
+What one token reads and starts, device by device: the ground of every speed figure.
 """
 
+from collections.abc import Mapping
+from functools import cache
+
+from llmprobe.data import table
+from llmprobe.estimate.kv_cache import CachePart
 from llmprobe.estimate.placement import HOST, Span
-from llmprobe.estimate.speed import Share
-from llmprobe.estimate.weights import WeightTable
+from llmprobe.estimate.settings import Run
+from llmprobe.estimate.speed_time import CPU, Share
+from llmprobe.estimate.weights import Sums, WeightTable
 from llmprobe.facts.plan import Device, Placement
+
+STATE = "recurrent state"
+"""The cache whose bytes are read and written for every token, however long the sequence is."""
+
+SAME_BANDWIDTH = 0.03
+"""Two bandwidths this near, as a part of one, are those of one product."""
 
 
 def active_shares(
-    table: WeightTable,
+    weights: WeightTable,
     parts: tuple[Span, ...],
     devices: tuple[Device, ...],
     placement: Placement,
+    caches: Mapping[str, tuple[tuple[CachePart, int], ...]],
+    run: Run,
     *,
+    kernels: Sums,
     used_experts: float,
+    active_parameters: int,
     ram_bandwidth: int | None,
 ) -> tuple[Share, ...]:
     """
     Return the bytes that each device reads for one token and the layers it runs: the host's first.
 
-    ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read.
+    ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
+    are the tensors of the layers; a token's ``active_parameters`` are where the bytes are.
     """
-    backends = {device.id: device.backend for device in devices}
-    weights = table.place(parts, dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=False)
+    by_id = {device.id: device for device in devices}
+    placed = weights.place(
+        parts,
+        {device.id: device.backend for device in devices},
+        n_cpu_moe=placement.n_cpu_moe,
+        repack=False,
+    )
+    read = {name: own.layers + int(own.experts * used_experts) + own.output for name, own in placed.items()}
+    total = max(sum(read.values()), 1)
     spans = {part.device: part for part in parts}
     result = []
-    for device in (HOST, *backends):
-        own = weights[device]
-        part = spans.get(device)
-        layers = min(part.stop, table.n_layer) - part.start if part is not None else 0
-        read = own.layers + int(own.experts * used_experts) + own.output
-        if device == HOST:
-            read += table.row_bytes
-            if part is not None:
-                layers = min(max(part.stop, placement.n_cpu_moe), table.n_layer)
-                if part.stop > table.n_layer and table.tied:
-                    read += table.input_bytes
-            elif backends:
-                layers = min(placement.n_cpu_moe, table.n_layer) if own.experts else 0
+    for name, own in placed.items():
+        part, device = spans.get(name), by_id.get(name)
+        start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
+        state = sum(size for cached, size in caches[name] if cached.name == STATE)
+        rows = sum(size for _, size in caches[name]) - state
         result.append(
             Share(
-                device=device,
-                backend="cpu" if device == HOST else backends[device],
-                bandwidth_bytes_per_s=ram_bandwidth
-                if device == HOST
-                else next(used.bandwidth_bytes_per_s for used in devices if used.id == device),
-                active_bytes=read,
-                layers=layers,
+                device=name,
+                backend=CPU if device is None else device.backend,
+                name=None if device is None else device.name,
+                compute_capability=None if device is None else device.compute_capability,
+                bandwidth_bytes_per_s=ram_bandwidth if device is None else device.bandwidth_bytes_per_s,
+                active_bytes=read[name] + (_embedding(weights, part) if device is None else 0),
+                layers=stop - start,
+                kernels=kernels.of(start, stop),
+                cache_bytes=rows // run.streams,
+                state_bytes=2 * state // run.parallel,
+                recurrent=any(cached.name == STATE for cached, _ in caches[name]),
+                switches=_switches(placement, parts) if device is None and own.experts else 0,
+                parameters=round(active_parameters * read[name] / total),
+                resident_bytes=own.multiplied,
+                flops=None if device is None else fp16_flops(device.name, device.bandwidth_bytes_per_s),
+                link_bytes_per_s=None if device is None else device.link_bytes_per_s,
             )
         )
     return tuple(result)
+
+
+def _embedding(weights: WeightTable, part: Span | None) -> int:
+    """
+    Return what the host reads of the embedding: a row, and all of it where it is the output matrix there.
+    """
+    is_output = part is not None and part.stop > weights.n_layer and weights.tied
+    return weights.row_bytes + (weights.input_bytes if is_output else 0)
+
+
+def _switches(placement: Placement, parts: tuple[Span, ...]) -> int:
+    """
+    Return the layers that run on a device but for their experts.
+    """
+    on_devices = (part for part in parts if part.device != HOST)
+    return sum(max(0, min(part.stop, placement.n_cpu_moe) - part.start) for part in on_devices)
+
+
+@cache
+def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None) -> int | None:
+    """
+    Return the FP16 operations per second of a device by its name, or None where no table says them.
+
+    Products of one name with several rates are told apart by their bandwidth.
+    """
+    found = {
+        row["fp16_flops"]: row.get("bandwidth_bytes_per_s")
+        for row in table("gpus")["rows"]
+        if "fp16_flops" in row and (row["name"] == name or name in row.get("aliases", ()))
+    }
+    if len(found) > 1 and bandwidth_bytes_per_s is not None:
+        found = {
+            flops: bandwidth
+            for flops, bandwidth in found.items()
+            if bandwidth is not None and abs(bandwidth / bandwidth_bytes_per_s - 1) < SAME_BANDWIDTH
+        }
+    return next(iter(found)) if len(found) == 1 else None

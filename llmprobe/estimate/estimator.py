@@ -4,7 +4,9 @@ The estimator of one model: any quantization, workload and placement to bytes pe
 What a part depends on is what it is remembered by, so that a search over thousands of configurations is sums.
 """
 
+from collections import Counter
 from collections.abc import Mapping
+from itertools import accumulate
 
 import msgspec
 
@@ -15,8 +17,8 @@ from llmprobe.estimate.compute_bounds import ComputeBounds
 from llmprobe.estimate.placement import HOST, Span, layer_devices, offloaded_layers, spans, used_devices
 from llmprobe.estimate.rule_of_thumb import rule_of_thumb
 from llmprobe.estimate.settings import Run, refuse, resolve
-from llmprobe.estimate.speed import Share
-from llmprobe.estimate.weights import DeviceWeights, WeightTable
+from llmprobe.estimate.speed_time import Share
+from llmprobe.estimate.weights import DeviceWeights, Sums, WeightTable
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.plan import (
     DeviceEstimate,
@@ -71,6 +73,8 @@ class Estimator:
         rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
         # An embedding may have rows for images that are never written, so the output matrix is asked first.
         self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
+        counts = Counter(tensor.layer for tensor in model.tensors)
+        self._kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._tables: dict[str, WeightTable] = {}
         self._spans: dict[Placement, tuple[Span, ...]] = {}
@@ -188,18 +192,21 @@ class Estimator:
         self, quant: str, workload: Workload, placement: Placement, *, ram_bandwidth: int | None = None
     ) -> tuple[Share, ...]:
         """
-        Return the bytes of weights that each device reads for one token, and the layers that it runs.
+        Return the bytes that each device reads for one token, and the layers that it runs.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        self._run(workload)
         return active_shares(
             self._table(quant),
             self._split(placement),
             used_devices(placement),
             placement,
+            self.caches(workload, placement),
+            self._run(workload),
+            kernels=self._kernels,
             used_experts=self.expert_used_count / self.expert_count if self.expert_count else 1.0,
+            active_parameters=self.model.active_parameters or self.model.parameters,
             ram_bandwidth=ram_bandwidth,
         )
 

@@ -1,107 +1,103 @@
 """
-A first figure of generation speed from memory bandwidth.
+How fast a model runs: tokens per second with a range, from what each part of the machine does for one token.
 
-A token needs every active weight read once. Each device contributes the time of its own part, because
-the parts run one after the other; a device also costs a fixed time per layer (launches, synchronisation).
-Efficiencies and times are fitted (``data/speed.json``); each class says on how many rows it stands.
+The parts of a split model run one after the other, so their times add. Generation reads every active weight
+once, and the cache of its sequence; a prompt is arithmetic. The constants are fitted to published measurements
+(``data/speed.json``, ``benchmarks/fit_speed.py``); each says on how many it stands.
 """
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from llmprobe.data import table
+from llmprobe.estimate.speed_prompt import prompt_speed
+from llmprobe.estimate.speed_time import CPU, Constants, Part, Processor, Share, device_part, host_part
 from llmprobe.facts.plan import Range, Speed
 
-_FEW_ROWS = 5
+__all__ = ["Processor", "Share", "generation_speed"]
+
+NEGLIGIBLE = 1000
+"""A part that reads less than a thousandth of all bytes (the rows of an embedding) cannot change the figure."""
+
+WORTH_SAYING = 0.95
+"""The speed at a full context is said where it is below this part of that at a short one."""
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+def generation_speed(
+    shares: Sequence[Share],
+    *,
+    moe: bool,
+    quant: str = "Q4_K_M",
+    processor: Processor | None = None,
+    ubatch_size: int = 512,
+    op_offload: bool = True,
+    constants: Constants | None = None,
+) -> Speed:
     """
-    What one device does for one token: the bytes it reads and the layers it runs.
+    Return tokens per second at a short and at a full context, and for a prompt, or why they are unknown.
 
-    ``backend`` is ``cpu`` for the host, whose bandwidth is that of the RAM.
+    ``processor`` None is one of which nothing is known. ``constants`` are those of ``data/speed.json`` unless a
+    fit is given.
     """
-
-    device: str
-    backend: str
-    bandwidth_bytes_per_s: int | None
-    active_bytes: int
-    layers: int
-
-
-def generation_speed(shares: Sequence[Share], *, moe: bool, quant: str = "Q4_K_M") -> Speed:
-    """
-    Return tokens per second at a short context, or why they are unknown.
-
-    A device that reads less than a thousandth of all bytes (the rows of an embedding) may have an unknown
-    bandwidth: it cannot change the figure.
-    """
+    if constants is None:
+        constants = table("speed")
+    prompt, about_prompt = prompt_speed(
+        constants, shares, moe=moe, ubatch_size=ubatch_size, op_offload=op_offload
+    )
     total = sum(share.active_bytes for share in shares)
-    likely = slow = fast = 0.0
-    parts: list[str] = []
-    for share in shares:
-        if share.active_bytes * 1000 <= total:
-            continue
-        if share.bandwidth_bytes_per_s is None:
-            what = "of the RAM" if share.backend == "cpu" else f"of {share.device}"
-            read = f"{share.active_bytes / 1e9:.1f} GB per token are read there"
-            return _unknown(f"the memory bandwidth {what} is unknown, and {read}")
-        row = speed_class(share.backend, share.bandwidth_bytes_per_s, moe=moe)
-        efficiency = row["efficiency"] * quant_efficiency(quant, share.backend)
-        seconds = share.active_bytes / (share.bandwidth_bytes_per_s * efficiency)
-        seconds += share.layers * row["per_layer_us"] * 1e-6
-        likely += seconds
-        slow += seconds / row["low"]
-        fast += seconds / row["high"]
-        rows = f"{row['rows']} measured rows" if row["rows"] >= _FEW_ROWS else "assumed, too few rows"
-        parts.append(
-            f"{share.active_bytes / 1e9:.2f} GB per token from {share.device}"
-            f" at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {efficiency:.2f}"
-            f" + {share.layers} layers x {row['per_layer_us']} µs ({rows})"
+    reading = [share for share in shares if share.active_bytes * NEGLIGIBLE > total or share.switches]
+    unknown = _unknown(reading)
+    if unknown is not None:
+        return Speed(
+            generation_tokens_per_s=None,
+            prompt_tokens_per_s=prompt,
+            reason=f"{unknown}; {_of_prompt(prompt, about_prompt)}",
         )
-    if not parts:
-        return _unknown("nothing is read per token")
+    cores = processor or Processor()
+    short, full = (_parts(constants, reading, cores, moe, quant, filled) for filled in (0.0, 1.0))
+    generation, at_full = _rate(short), _rate(full)
+    words = "at a short context: " + "; ".join(part.words for part in short)
+    if at_full.likely < generation.likely * WORTH_SAYING:
+        words += f"; about {at_full.likely:.3g} tokens/s when the context is full"
     return Speed(
-        generation_tokens_per_s=Range(
-            low=round(1 / slow, 2), likely=round(1 / likely, 2), high=round(1 / fast, 2)
-        ),
-        prompt_tokens_per_s=None,
-        reason="at a short context: " + "; ".join(parts) + "; prompt speed is not estimated yet",
+        generation_tokens_per_s=generation,
+        generation_at_full_context_tokens_per_s=at_full,
+        prompt_tokens_per_s=prompt,
+        reason=f"{words}; {_of_prompt(prompt, about_prompt)}",
     )
 
 
-def _unknown(reason: str) -> Speed:
-    return Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=reason)
+def _parts(
+    constants: Constants, shares: Sequence[Share], cores: Processor, moe: bool, quant: str, filled: float
+) -> tuple[Part, ...]:
+    return tuple(
+        host_part(constants, share, cores, quant=quant, filled=filled)
+        if share.backend == CPU
+        else device_part(constants, share, moe=moe, quant=quant, filled=filled)
+        for share in shares
+    )
 
 
-def quant_efficiency(quant: str, backend: str) -> float:
-    """
-    Return how much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
-    """
-    rows = table("speed")["quants"]
-    efficiency: float = rows["gpu"].get(quant.upper(), 1.0)
-    if backend == "cpu" and quant.upper().startswith("IQ"):
-        efficiency *= rows["cpu_code_book"]
-    return efficiency
+def _rate(parts: Sequence[Part]) -> Range:
+    return Range(
+        low=round(1 / sum(part.slowest for part in parts), 2),
+        likely=round(1 / sum(part.likely for part in parts), 2),
+        high=round(1 / sum(part.fastest for part in parts), 2),
+    )
 
 
-def speed_class(backend: str, bandwidth_bytes_per_s: int, *, moe: bool) -> dict[str, Any]:
+def _unknown(shares: Sequence[Share]) -> str | None:
     """
-    Return the row of ``data/speed.json`` for a device; unmeasured backends take the row of Vulkan.
+    Return why the speed of these parts cannot be told, or None.
     """
-    rows = table("speed")["classes"]
-    known = {row["backend"] for row in rows}
-    wanted = backend if backend in known else "vulkan"
-    for row in rows:
-        upper = row["bandwidth_up_to"]
-        if (
-            row["backend"] == wanted
-            and row["moe"] == moe
-            and bandwidth_bytes_per_s > row["bandwidth_over"]
-            and (upper is None or bandwidth_bytes_per_s <= upper)
-        ):
-            found: dict[str, Any] = row
-            return found
-    raise AssertionError(f"data/speed.json has no row for {wanted}, moe={moe}")
+    if not shares:
+        return "nothing is read per token"
+    for share in shares:
+        if share.bandwidth_bytes_per_s is None:
+            what = "of the RAM" if share.backend == CPU else f"of {share.device}"
+            read = f"{share.active_bytes / 1e9:.1f} GB per token are read there"
+            return f"the memory bandwidth {what} is unknown, and {read}"
+    return None
+
+
+def _of_prompt(prompt: Range | None, why: str) -> str:
+    return f"prompt speed unknown: {why}" if prompt is None else f"prompts: {why}"
