@@ -36,6 +36,11 @@ MACHINES = (
     "linux-h100-mig",
     "linux-dgx-spark-gb10",
     "linux-nvidia-driver-mismatch",
+    "linux-p40-24g-hot-narrow",
+    "linux-a10g-cloud-vm-32g",
+    "linux-gh200-480g",
+    "linux-wsl2-4070tisuper-16g",
+    "linux-vgpu-a40-24q",
 )
 
 
@@ -83,7 +88,10 @@ def fields_of(value: Any) -> Iterator[tuple[str, Any]]:
             for name, held in fields_of(item):
                 yield str(place) if name == "value" else f"{place}.{name}", held
     elif isinstance(value, dict):
-        yield from ((name, held) for name, held in value.items() if held is not None)
+        for name, item in value.items():
+            yield from (
+                (name if inner == "value" else f"{name}.{inner}", held) for inner, held in fields_of(item)
+            )
     elif value is not None:
         yield "value", int(value) if isinstance(value, bool) else value
 

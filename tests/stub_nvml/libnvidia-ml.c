@@ -32,6 +32,14 @@ typedef struct {
     unsigned long long memorySizeMB;
 } Attributes;
 typedef struct { unsigned version, value; } AddressingMode;
+typedef struct { unsigned year; uint16_t month, day, hour, minute, second; uint8_t status; } LicenceExpiry;
+typedef struct {
+    unsigned featureCode, featureState;
+    char licenseInfo[128], productName[128];
+    unsigned featureEnabled;
+    LicenceExpiry licenseExpiry;
+} Feature;
+typedef struct { int isGridLicenseSupported; unsigned licensableFeaturesCount; Feature features[3]; } Features;
 typedef struct { unsigned long long protectedMemSizeKib, unprotectedMemSizeKib; } ConfComputeMemSize;
 
 static Line lines[LINES];
@@ -220,6 +228,18 @@ int nvmlDeviceGetAttributes_v2(Device *device, Attributes *out) {
 int nvmlDeviceGetAddressingMode(Device *device, AddressingMode *out) {
     return whole("nvmlDeviceGetAddressingMode", device, &out->value);
 }
+int nvmlDeviceGetGridLicensableFeatures_v4(Device *device, Features *out) {
+    char question[TEXT], field[TEXT];
+    int result = code(name(question, "nvmlDeviceGetGridLicensableFeatures_v4", device));
+    if (result != SUCCESS) return result;
+    out->isGridLicenseSupported = (int)number(question, "isGridLicenseSupported");
+    out->licensableFeaturesCount = (unsigned)number(question, "licensableFeaturesCount");
+    for (unsigned i = 0; i < out->licensableFeaturesCount && i < 3; i++) {
+        snprintf(field, TEXT, "gridLicensableFeatures.%u.featureState", i);
+        out->features[i].featureState = (unsigned)number(question, field);
+    }
+    return SUCCESS;
+}
 int nvmlDeviceGetConfComputeMemSizeInfo(Device *device, ConfComputeMemSize *out) {
     char question[TEXT];
     int result = code(name(question, "nvmlDeviceGetConfComputeMemSizeInfo", device));
@@ -288,6 +308,7 @@ WHOLE(nvmlDeviceGetPersistenceMode)
 WHOLE(nvmlDeviceGetPowerManagementDefaultLimit)
 WHOLE(nvmlDeviceGetVirtualizationMode)
 LARGE(nvmlDeviceGetCurrentClocksEventReasons)
+LARGE(nvmlDeviceGetCurrentClocksThrottleReasons)
 PAIR(nvmlDeviceGetCudaComputeCapability)
 PAIR(nvmlDeviceGetEccMode)
 PAIR(nvmlDeviceGetMigMode)
