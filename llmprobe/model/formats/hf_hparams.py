@@ -22,7 +22,17 @@ _FLAGS = (
 _TIED_UNLESS_SAID = frozenset(
     (
         *("bert", "bloom", "cohere2", "command-r", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4"),
-        *("gemma-embedding", "gpt2", "hunyuan-moe", "mpt", "nomic-bert", "nomic-bert-moe", "smollm3"),
+        *(
+            "gemma-embedding",
+            "gpt2",
+            "hunyuan-moe",
+            "minicpm",
+            "minicpm3",
+            "mpt",
+            "nomic-bert",
+            "nomic-bert-moe",
+            "smollm3",
+        ),
         *("starcoder", "starcoder2"),
     )
 )
@@ -83,14 +93,14 @@ def _experts(config: Config) -> Hparams:
     if not isinstance(count, int) or count < 2:
         return {}
     width = config.get("moe_intermediate_size", "expert_intermediate_size")
+    used = config.get(
+        "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_k", "moe_top_k"
+    )
     return {
         "expert_count": config.number(
             "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"
         ),
-        "expert_used_count": config.number(
-            "num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_topk", "moe_k", "moe_top_k"
-        )
-        or None,
+        "expert_used_count": used if isinstance(used, int) else None,
         "expert_feed_forward_length": width if isinstance(width, int) else None,
         "expert_shared_count": config.get("n_shared_experts", "num_shared_experts", "moe_num_shared_experts"),
         "expert_shared_feed_forward_length": config.get(

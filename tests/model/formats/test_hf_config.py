@@ -1,0 +1,262 @@
+"""
+Models from Hugging Face configurations.
+
+``hf_configs.json`` has, by catalog id, what config.json says of the language model: the keys that decide about tensors,
+as published with each model.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmprobe.errors import ModelError
+from llmprobe.model import archs, catalog
+from llmprobe.model.formats import hf_config
+from llmprobe.model.formats.hf_architectures import architecture_of
+from llmprobe.model.formats.hf_hparams import hparams
+from llmprobe.model.formats.hf_values import Config
+from llmprobe.model.formats.safetensors import Stored, Weights
+
+LLAMA: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 100,
+    "max_position_embeddings": 512,
+    "torch_dtype": "bfloat16",
+}
+
+
+@cache
+def configs() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(
+        Path(__file__).with_name("hf_configs.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def content(**more: Any) -> bytes:
+    return json.dumps(LLAMA | more).encode()
+
+
+def files(*, head: bool = True, dtype: str = "BF16", vocabulary: int = 100, layers: int = 2) -> Weights:
+    """
+    Return what the files of the small Llama hold.
+    """
+    shapes = {"model.embed_tokens.weight": (vocabulary, 64), "model.norm.weight": (64,)}
+    if head:
+        shapes["lm_head.weight"] = (vocabulary, 64)
+    for layer in range(layers):
+        shapes |= {
+            f"model.layers.{layer}.self_attn.q_proj.weight": (64, 64),
+            f"model.layers.{layer}.self_attn.k_proj.weight": (32, 64),
+            f"model.layers.{layer}.self_attn.v_proj.weight": (32, 64),
+            f"model.layers.{layer}.self_attn.o_proj.weight": (64, 64),
+            f"model.layers.{layer}.mlp.gate_proj.weight": (128, 64),
+            f"model.layers.{layer}.mlp.up_proj.weight": (128, 64),
+            f"model.layers.{layer}.mlp.down_proj.weight": (64, 128),
+            f"model.layers.{layer}.input_layernorm.weight": (64,),
+            f"model.layers.{layer}.post_attention_layernorm.weight": (64,),
+        }
+    stored = {name: Stored(dtype, shape) for name, shape in shapes.items()}
+    return Weights(names=frozenset(stored), shapes=stored)
+
+
+def test_many_architectures_are_compared() -> None:
+    """
+    The configurations below are of more than forty architectures.
+    """
+    assert len({architecture_of(values) for values in configs().values()}) > 40
+
+
+@pytest.mark.parametrize("name", sorted(configs()))
+def test_a_configuration_describes_the_model_of_the_catalog(name: str) -> None:
+    """
+    Every tensor and every cache are those of the catalog's entry, whose parameters were checked.
+    """
+    entry = catalog.by_id()[name]
+    architecture = architecture_of(configs()[name])
+    assert architecture == entry.architecture
+    family = archs.get(architecture)
+    assert family is not None
+    found, expected = hparams(Config(configs()[name], architecture)), entry.metadata()
+
+    assert family.tensors(found) == family.tensors(expected)
+    assert family.caches(found) == family.caches(expected)
+
+
+def test_a_configuration_is_a_model() -> None:
+    """
+    It has the name that it is given, counts, a context, and no file type.
+    """
+    spec = hf_config.spec(content(), "small", path="small", weights=files())
+
+    assert (spec.id, spec.source, spec.architecture, spec.quant) == ("small", "config", "llama", None)
+    assert (spec.parameters, spec.max_context) == (files().parameters(2), 512)
+    assert spec.notes == ("the model is published in bfloat16",)
+
+
+def test_without_files_it_is_said_that_nothing_was_checked() -> None:
+    """
+    A configuration alone is believed, and that is said.
+    """
+    assert "no files to check" in hf_config.spec(content(), "small").notes[-1]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_whether_the_output_is_tied_is_seen_in_the_files(said: bool) -> None:
+    """
+    What config.json says of tied embeddings is often left out or wrong.
+    """
+    tied = hf_config.spec(content(tie_word_embeddings=said), "small", weights=files(head=False))
+    untied = hf_config.spec(content(tie_word_embeddings=said), "small", weights=files())
+
+    assert [t.name for t in tied.tensors if t.name == "output.weight"] == []
+    assert [t.name for t in untied.tensors if t.name == "output.weight"] == ["output.weight"]
+
+
+def test_the_vocabulary_is_that_of_the_files() -> None:
+    """
+    The converter keeps the rows that the embedding has, padded or not.
+    """
+    spec = hf_config.spec(content(), "small", weights=files(vocabulary=128))
+
+    assert spec.tensors[0].shape == (64, 128)
+    assert spec.parameters == files(vocabulary=128).parameters(2)
+
+
+def test_further_layers_of_the_files_are_not_counted() -> None:
+    """
+    A layer that predicts further tokens is in the files, and left out here.
+    """
+    spec = hf_config.spec(content(num_nextn_predict_layers=1), "small", weights=files(layers=3))
+
+    assert spec.parameters == files().parameters(2)
+    assert "left out" in spec.notes[-1]
+
+
+def test_other_files_than_the_configuration_are_refused() -> None:
+    """
+    A list of tensors that is far from what is there is not given.
+    """
+    with pytest.raises(ModelError, match="different models"):
+        hf_config.spec(content(intermediate_size=512), "small", weights=files())
+
+
+def test_a_small_difference_is_said() -> None:
+    """
+    A few parameters more or less are a note with their share.
+    """
+    spec = hf_config.spec(content(intermediate_size=130), "small", weights=files())
+
+    assert "may be off by 0." in spec.notes[-1]
+
+
+def test_packed_weights_can_not_be_checked() -> None:
+    """
+    Where eight numbers are in one nothing can be counted.
+    """
+    spec = hf_config.spec(
+        content(quantization_config={"quant_method": "gptq"}), "small", weights=files(dtype="I32")
+    )
+
+    assert spec.notes[0] == "the model is published in gptq; its GGUF files are made from that"
+    assert "could not be checked" in spec.notes[-1]
+
+
+def test_an_index_alone_is_compared_by_its_bytes() -> None:
+    """
+    Names and the sum of bytes are enough where nothing else is among them.
+    """
+    names, size = files().names, 2 * (files().parameters(2) or 0)
+
+    assert len(hf_config.spec(content(), "s", weights=Weights(names=names, total_bytes=size)).notes) == 1
+    with pytest.raises(ModelError, match="different models"):
+        hf_config.spec(content(), "s", weights=Weights(names=names, total_bytes=2 * size))
+
+
+def test_experts_in_mxfp4_stay_so() -> None:
+    """
+    A model that is published in MXFP4 has no other form to go back to.
+    """
+    values = configs()["gpt-oss-20b"] | {"quantization_config": {"quant_method": "mxfp4"}}
+
+    assert hf_config.spec(json.dumps(values).encode(), "x").published_quant == "MXFP4"
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"architectures": ["BrandNewForCausalLM"]}, "BrandNewForCausalLM"),
+        ({"architectures": []}, "does not say which class"),
+        ({"architectures": "LlamaForCausalLM"}, "does not say which class"),
+        ({"architectures": [7]}, "does not say which class"),
+        (
+            {
+                "architectures": ["KimiK3ForConditionalGeneration"],
+                "text_config": {"architectures": ["KimiLinearForCausalLM"]},
+            },
+            "KimiK3",
+        ),
+        ({"architectures": ["MambaForCausalLM"]}, "padded"),
+        ({"num_hidden_layers": None}, "num_hidden_layers"),
+        ({"num_hidden_layers": 10**6}, "can't be"),
+        ({"num_hidden_layers": "2"}, "no number"),
+        ({"hidden_size": None}, "hidden_size"),
+        ({"hidden_size": -64}, "no number"),
+        ({"num_attention_heads": 0}, "num_attention_heads"),
+        ({"intermediate_size": None}, "sizes that no model"),
+        ({"intermediate_size": "wide"}, "where a number belongs"),
+        ({"vocab_size": None}, "vocab_size"),
+    ],
+)
+def test_what_is_no_known_configuration_is_refused(more: dict[str, Any], what: str) -> None:
+    """
+    One sentence says what is missing or not known; nothing is guessed.
+    """
+    with pytest.raises(ModelError, match=what):
+        hf_config.spec(content(**more), "small")
+
+
+def test_of_an_unknown_class_a_file_is_asked_for() -> None:
+    """
+    The hint is what works for any architecture.
+    """
+    with pytest.raises(ModelError) as caught:
+        hf_config.spec(content(architectures=["BrandNewForCausalLM"]), "small")
+
+    assert "GGUF" in str(caught.value.hint)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_end_in_an_answer(raw: bytes) -> None:
+    """
+    A configuration that is none raises the one error that says so.
+    """
+    with pytest.raises(ModelError):
+        hf_config.spec(raw, "x")
+
+
+@pytest.mark.parametrize("name", sorted(configs()))
+@given(data=st.data())
+def test_any_value_ends_in_an_answer(name: str, data: st.DataObject) -> None:
+    """
+    Whatever one key says instead, there is a model or one error.
+    """
+    values = configs()[name]
+    key = data.draw(st.sampled_from(sorted(values)))
+    odd = data.draw(
+        st.sampled_from([None, 0, -1, 2**40, 1.5, "", "x", [], [1], ["x"], {}, {"a": 1}, True, [None] * 400])
+    )
+    try:
+        hf_config.spec(json.dumps(values | {key: odd}).encode(), "x")
+    except ModelError:
+        return
