@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -180,10 +181,95 @@ def test_a_folder_names_the_files_in_it(tmp_path: Path) -> None:
     """
     write(tmp_path / "small.gguf", SMALL)
 
-    with pytest.raises(ModelError, match="is a folder") as caught:
+    with pytest.raises(ModelError, match=r"a folder without a config\.json") as caught:
         load(str(tmp_path))
 
     assert "small.gguf" in str(caught.value.hint)
+
+
+def published(folder: Path, *, shards: int = 0) -> Path:
+    """
+    Write a model as it is published on Hugging Face: a configuration and the headers of its files.
+    """
+    folder.mkdir()
+    values = {
+        "architectures": ["LlamaForCausalLM"],
+        "hidden_size": 64,
+        "intermediate_size": 64,
+        "vocab_size": 32,
+    }
+    values |= {"num_hidden_layers": 1, "num_attention_heads": 1, "max_position_embeddings": 512}
+    (folder / "config.json").write_text(json.dumps(values))
+    square = [f"model.layers.0.{part}.weight" for part in ("q", "k", "v", "o", "gate", "up", "down")]
+    flat = ["model.norm.weight", "model.layers.0.input_layernorm.weight", "model.layers.0.post.weight"]
+    shapes = (
+        {"model.embed_tokens.weight": [32, 64]}
+        | {name: [64, 64] for name in square}
+        | {name: [64] for name in flat}
+    )
+    names = [f"model-{n:05}-of-{shards:05}.safetensors" for n in range(1, shards + 1)] or [
+        "model.safetensors"
+    ]
+    where = {tensor: names[at % len(names)] for at, tensor in enumerate(shapes)}
+    for name in names:
+        mine = {
+            tensor: {"dtype": "BF16", "shape": shape, "data_offsets": [0, 0]}
+            for tensor, shape in shapes.items()
+            if where[tensor] == name
+        }
+        header = json.dumps(mine).encode()
+        (folder / name).write_bytes(len(header).to_bytes(8, "little") + header)
+    if shards:
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": where}))
+    return folder
+
+
+@pytest.mark.parametrize("shards", [0, 3])
+def test_a_folder_with_a_configuration_is_a_model(shards: int, tmp_path: Path) -> None:
+    """
+    Its tensors are those of its GGUF file, checked against the files beside it, tied where they say so.
+    """
+    folder = published(tmp_path / "Small-1B", shards=shards)
+    spec = load(str(folder))
+
+    assert (spec.id, spec.source, spec.architecture, spec.parameters) == (
+        "Small-1B",
+        "config",
+        "llama",
+        32 * 64 + 7 * 64 * 64 + 3 * 64,
+    )
+    assert spec.notes == ()
+    assert load(str(folder / "config.json")) == spec
+
+
+def test_a_folder_can_be_had_in_a_quantization(tmp_path: Path) -> None:
+    """
+    What is published in 16 bits is estimated as it would be quantized.
+    """
+    assert load(str(published(tmp_path / "m")), quant="Q8_0").quant == "Q8_0"
+
+
+def test_a_folder_of_this_name_goes_before_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A folder that holds a model is meant by its bare name, another one is not.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "llama3-70b").mkdir()
+    published(tmp_path / "llama3-8b")
+
+    assert (load("llama3-70b").source, load("llama3-8b").source) == ("catalog", "config")
+
+
+def test_files_that_are_missing_leave_their_index(tmp_path: Path) -> None:
+    """
+    Without the files their names still say whether the output is tied.
+    """
+    folder = published(tmp_path / "m", shards=2)
+    (folder / "model-00002-of-00002.safetensors").unlink()
+
+    assert "could not be checked" in load(str(folder)).notes[-1]
 
 
 def test_a_text_file_is_no_model(tmp_path: Path) -> None:

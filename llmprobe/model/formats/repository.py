@@ -53,9 +53,10 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
     if not models:
         return None
     wanted = file_type(quant).name if quant is not None else None
-    order = [wanted, *(kind for kind in _PREFERRED if kind != wanted)]
-    ranks = {kind: rank for rank, kind in enumerate(order)}
-    best = min(models, key=lambda name: (ranks.get(_quant_of(name), len(ranks)), len(name), name))
+    order = [kind for kind in (wanted, *_PREFERRED) if kind is not None]
+    # The first place counts: what was asked for is among the preferred ones too.
+    ranks = {kind: rank for rank, kind in reversed(list(enumerate(order)))}
+    best = min(models, key=lambda name: (ranks.get(_quant_of(name) or "", len(order)), len(name), name))
     if len(models) == 1:
         return Chosen(best)
     kinds = sorted({kind for kind in map(_quant_of, models) if kind is not None})

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.accuracy_quants import measure
+from benchmarks.accuracy_quants import measure, sample
 from llmprobe.errors import RefusedError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.quants import assign, total_bytes, typed
@@ -11,7 +11,7 @@ def test_types_and_bytes_are_those_of_llama_quantize() -> None:
     """
     In every nineteenth measured case each tensor has its measured type, and the bytes are equal.
     """
-    counts = measure(step=19)
+    counts = measure(sample(19))
 
     assert counts.differing == []
     assert counts.cases > 250
