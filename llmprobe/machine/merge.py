@@ -79,7 +79,10 @@ def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[Mem
     merged = _merged(found)
     sharing = _sharing(found, merged)
     names = _names(merged)
-    accelerators = tuple(_numbered(device, number, names) for number, device in enumerate(merged))
+    of_host = _joined(probed.host for probed in found)
+    accelerators = tuple(
+        _as_fast_as_ram(_numbered(device, number, names), of_host) for number, device in enumerate(merged)
+    )
     pools = _pools(found, names)
     limits = _by_pool(((number, probed.limits) for number, probed in enumerate(found)), names)
     caps = _by_pool(((number, probed.caps) for number, probed in enumerate(found)), names)
@@ -146,6 +149,21 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
                 graphics, usable=False, why_not=why_not, backend=None
             )
     return sorted(merged, key=lambda each: _VENDORS.index(each.accelerator.vendor))
+
+
+def _as_fast_as_ram(accelerator: Accelerator, of_host: dict[str, Any]) -> Accelerator:
+    """
+    Return a device that reads the host's memory with that memory's bandwidth, where it has no word of its own.
+    """
+    rate = of_host.get("ram_bandwidth_bytes_per_s")
+    if rate is None or accelerator.bandwidth_bytes_per_s is not None or HOST_POOL not in accelerator.pools:
+        return accelerator
+    return msgspec.structs.replace(
+        accelerator,
+        bandwidth_bytes_per_s=rate,
+        bandwidth_basis=of_host.get("ram_bandwidth_basis"),
+        bandwidth_how=f"RAM, which it shares: {of_host.get('ram_bandwidth_how')}",
+    )
 
 
 def _is_card(accelerator: Accelerator) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Platform
-from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed
+from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Sharing
 from llmprobe.machine import merge
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8")
@@ -134,3 +134,100 @@ def test_a_field_that_there_is_not_is_a_mistake() -> None:
     """A probe that invents a field is told so."""
     with pytest.raises(TypeError):
         merge.host(LINUX, [Probed(cpu={"cores": 4})])
+
+
+def graphics(**fields: Any) -> Accelerator:
+    """
+    Return graphics in a processor, as AMD's probe gives them.
+    """
+    given = {"vendor": "amd", "name": "Radeon 780M", "integrated": True, "backend": "vulkan", **fields}
+    return card(0, pools=("ram",), **given)
+
+
+def shares(carve_out: int, used: int, cap: int) -> Sharing:
+    limit = Limit(by="working-set", bytes=cap)
+    return Sharing(accelerator="gpu0", carve_out_bytes=carve_out, carve_out_used_bytes=used, cap=limit)
+
+
+def test_a_carve_out_is_added_to_what_the_system_counts() -> None:
+    """The GPU may take carve-out and mapped RAM, the host only RAM, both together what there is."""
+    amd = Probed(accelerators=(graphics(),), sharing=(shares(96, 6, 90 + 16),))
+    _, (ram,) = merge.devices([amd, Probed(pools=(memory("ram", 32, 28),))])
+
+    assert (ram.kind, ram.total_bytes, ram.free_bytes) == ("unified", 128, 118)
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (106, 28)
+
+
+def test_a_container_limits_the_hosts_part_of_shared_memory() -> None:
+    """The carve-out is not counted by control groups, RAM that the GPU maps is taken for counted."""
+    amd = Probed(accelerators=(graphics(),), sharing=(shares(96, 0, 96 + 16),))
+    group = Probed(caps=(("ram", Limit(by="cgroup", bytes=8)),))
+    _, (ram,) = merge.devices([amd, group, Probed(pools=(memory("ram", 32, 28),))])
+
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (104, 8)
+
+
+def test_a_working_set_does_not_limit_the_host() -> None:
+    """What macOS lets the GPU use is no limit of programs on the processor."""
+    mac = Probed(
+        accelerators=(graphics(vendor="apple", backend="metal"),),
+        caps=(("ram", Limit(by="working-set", bytes=48)),),
+    )
+    _, (ram,) = merge.devices([mac, Probed(pools=(memory("ram", 64, 60),))])
+
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (48, 60)
+
+
+def test_integrated_graphics_beside_a_card_change_no_memory() -> None:
+    """They are named, not used, and what they would share is not counted."""
+    amd = Probed(accelerators=(graphics(),), sharing=(shares(4, 1, 20),))
+    nvidia = Probed(accelerators=(card(0),), pools=(memory("vram0", 24),))
+    accelerators, pools = merge.devices([amd, Probed(pools=(memory("ram", 32, 28),)), nvidia])
+
+    assert [(each.name, each.usable, each.backend) for each in accelerators] == [
+        ("card 0", True, None),
+        ("Radeon 780M", False, None),
+    ]
+    assert [(pool.id, pool.kind, pool.total_bytes, pool.budget_bytes) for pool in pools] == [
+        ("ram", "system", 32, 28),
+        ("vram0", "vram", 24, 24),
+    ]
+
+
+def test_integrated_graphics_beside_a_broken_card_are_used() -> None:
+    """A lost card serves nobody."""
+    amd = Probed(accelerators=(graphics(),), sharing=(shares(4, 0, 20),))
+    nvidia = Probed(accelerators=(card(0, usable=False, why_not="lost", pools=()),))
+    accelerators, (ram,) = merge.devices([amd, Probed(pools=(memory("ram", 32, 28),)), nvidia])
+
+    assert [each.usable for each in accelerators] == [False, True]
+    assert (ram.kind, ram.total_bytes) == ("unified", 36)
+
+
+def test_two_words_on_one_device_are_both_told() -> None:
+    """The first counts, and the second is not lost; a size that is almost the same is no other."""
+    first = Probed(
+        accelerators=(card(0, pci="0000:01:00.0", evidence=("a",)),), pools=(memory("vram0", 1000),)
+    )
+    second = Probed(
+        accelerators=(card(0, pci="0000:01:00.0", name="another", evidence=("b",)),),
+        pools=(memory("vram0", 500),),
+    )
+    alike = Probed(accelerators=(card(0, pci="0000:01:00.0"),), pools=(memory("vram0", 990),))
+    (seen,) = merge.disagreements([first, second])
+
+    assert [each["values"] for each in seen.value] == [["card 0", "another"], ["1000 B", "500 B"]]
+    assert seen.evidence == ("a", "b")
+    assert merge.disagreements([first, alike]) == ()
+
+
+def test_graphics_in_a_processor_are_as_fast_as_its_memory() -> None:
+    """Where they have no figure of their own it is RAM's, and so is its basis."""
+    host = {
+        "ram_bandwidth_bytes_per_s": 256,
+        "ram_bandwidth_basis": "derived",
+        "ram_bandwidth_how": "8 channels",
+    }
+    (accelerator,), _ = merge.devices([Probed(accelerators=(graphics(),)), Probed(host=host)])
+
+    assert (accelerator.bandwidth_bytes_per_s, accelerator.bandwidth_basis) == (256, "derived")

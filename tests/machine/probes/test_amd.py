@@ -338,3 +338,30 @@ def test_visible_devices(text: str, expected: tuple[int, ...] | None) -> None:
 def test_override(text: str, expected: str | None) -> None:
     """Three numbers name an instruction set."""
     assert parse_override(text) == expected
+
+
+def test_bug_38_what_the_driver_says_counts_not_a_share_of_it() -> None:
+    """Of 96 GiB set aside all are there, not the two thirds that Vulkan's heaps show."""
+    ram = seen(machine(strix_halo(used=0), ram=31, available=28)).pool("ram")
+
+    assert ram is not None
+    assert ram.budget_bytes == 112 * GIB
+
+
+def test_bug_40_more_used_than_there_is_is_no_negative_number() -> None:
+    """What is free is zero then, not 2^64 less something."""
+    pool = seen(machine(radeon(used=25 * GIB))).pool("vram0")
+
+    assert pool is not None
+    assert (pool.free_bytes, pool.budget_bytes) == (0, 0)
+
+
+def test_bug_52_no_tool_has_to_be_installed_for_a_gpu_to_be_seen() -> None:
+    """Where sysfs alone tells of a card, without topology, rights or tools, it is named."""
+    answers = machine(radeon(node=0)) | {
+        "list:/sys/class/kfd/kfd/topology/nodes": Answer(status="missing"),
+        "list:/dev": Answer(status="denied"),
+    }
+    (device,) = seen(answers).accelerators
+
+    assert (device.name, device.backend, device.usable) == ("AMD Radeon RX 7900 XTX", "vulkan", True)

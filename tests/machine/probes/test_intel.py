@@ -112,3 +112,13 @@ def test_the_window_to_a_cards_memory(text: str, expected: int | None) -> None:
 def test_a_size_is_decimal_or_hexadecimal(text: str, expected: int | None) -> None:
     """Both are what drivers write."""
     assert parse_size(text) == expected
+
+
+def test_bug_50_a_card_gives_one_program_less_than_it_has() -> None:
+    """The rest is taken off by name, and said to be assumed."""
+    pool = seen(battlemage()).pool("vram0")
+
+    assert pool is not None
+    assert [(limit.by, limit.basis) for limit in pool.limits] == [("driver-reserve", "assumed")]
+    assert pool.budget_bytes is not None
+    assert pool.budget_bytes <= 11605 * MIB
