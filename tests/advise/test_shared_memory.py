@@ -7,7 +7,8 @@ import msgspec
 from llmprobe.advise.site import survey
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.plan import Wishes
-from tests.advise.machines import GIB, unified
+from llmprobe.units import GIB
+from tests.advise.machines import unified
 
 
 def apu() -> Snapshot:

@@ -42,6 +42,8 @@ def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
     limit = next((each for each in ram.limits if each.by == "working-set"), None) if ram else None
     if ram is None or ram.total_bytes is None or limit is None or limit.bytes == 0:
         return
+    if not any(each.vendor == "apple" for each in snapshot.accelerators):
+        return
     more = max(0, ram.total_bytes - _LEFT_TO_MACOS_BYTES)
     sets = snapshot.observed("apple.wired_limit_mb")
     yield Finding(

@@ -38,7 +38,7 @@ def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
             detail=f"A model can have {format_bytes(pool.budget_bytes or 0)} of {format_bytes(total)} now. "
             f"{_who(pool)}",
             evidence=pool.evidence,
-            remedy=_remedy(pool),
+            remedy=_remedy(pool, accelerator.vendor),
         )
 
 
@@ -150,14 +150,15 @@ def _who(pool: MemoryPool) -> str:
     return f"Held by {', '.join(named)}{f' and {more} more' if more else ''}."
 
 
-def _remedy(pool: MemoryPool) -> Remedy:
+def _remedy(pool: MemoryPool, vendor: str) -> Remedy:
     names = {holder.name for holder in pool.held_by}
     if names & set(_KEEP_ALIVE):
         return Remedy(
             text="An engine keeps a model loaded: unload it.",
             commands=("ollama stop MODEL", "lms unload --all"),
         )
-    return Remedy(text="End the programs that are not needed.", commands=("nvidia-smi",))
+    tool = {"nvidia": "nvidia-smi", "amd": "rocm-smi --showpids"}.get(vendor)
+    return Remedy(text="End the programs that are not needed.", commands=(tool,) if tool else ())
 
 
 RULES = (

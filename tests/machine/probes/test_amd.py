@@ -365,3 +365,26 @@ def test_bug_52_no_tool_has_to_be_installed_for_a_gpu_to_be_seen() -> None:
     (device,) = seen(answers).accelerators
 
     assert (device.name, device.backend, device.usable) == ("AMD Radeon RX 7900 XTX", "vulkan", True)
+
+
+def test_programs_that_compute_are_named() -> None:
+    """With what each holds; what is left over is the display's and the driver's."""
+    held = {
+        "read:/sys/class/kfd/kfd/topology/nodes/1/gpu_id": "51234\n",
+        "list:/sys/class/kfd/kfd/proc": ["700", "800"],
+        "read:/sys/class/kfd/kfd/proc/700/vram_51234": f"{9 * GIB}\n",
+        "read:/sys/class/kfd/kfd/proc/800/vram_51234": "0\n",
+        "read:/proc/700/comm": "llama-server\n",
+    }
+    pool = seen(machine(radeon(used=10 * GIB)) | held).pool("vram0")
+
+    assert pool is not None
+    assert [(each.pid, each.name, each.used_bytes) for each in pool.held_by] == [
+        (700, "llama-server", 9 * GIB)
+    ]
+    assert [(limit.by, limit.bytes) for limit in pool.limits] == [("processes", 9 * GIB), ("in-use", GIB)]
+
+
+def test_no_finding_about_macs_is_made_of_an_amd_machine() -> None:
+    """What limits the GPU is the driver's, and macOS has no part in it."""
+    assert "mac-wired-limit" not in {each.id for each in seen(machine(strix_halo())).findings}

@@ -11,6 +11,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     list:/sys/class/kfd/kfd/topology/nodes             the following only where there is an AMD device
     read:/sys/class/kfd/kfd/topology/nodes/<n>/properties              of each node
     read:/sys/class/kfd/kfd/topology/nodes/<n>/mem_banks/0/properties  of each GPU
+    read:/sys/class/kfd/kfd/topology/nodes/<n>/gpu_id                  of each GPU
     list:/dev                                          for kfd
     run:test -w /dev/kfd                               where that is there
     env:HSA_OVERRIDE_GFX_VERSION
@@ -32,6 +33,9 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     read:<pci>/mem_info_vram_vendor
     read:<pci>/current_link_width
     read:<pci>/max_link_width
+    list:/sys/class/kfd/kfd/proc                       of cards in the topology, and so the next two
+    read:/sys/class/kfd/kfd/proc/<pid>/vram_<gpu_id>   of each process
+    read:/proc/<pid>/comm                              of each that holds memory
 """
 
 from llmprobe.facts.answer import Source

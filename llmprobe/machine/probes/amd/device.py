@@ -12,7 +12,14 @@ from llmprobe.machine.asking import Asker, as_int, as_text, items_of
 from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.pci_names import marketing_name
 from llmprobe.machine.probes.amd.access import Access, may_write
-from llmprobe.machine.probes.amd.memory import VENDOR_FILE, Memory, ask_memory, looks_integrated, pool_of
+from llmprobe.machine.probes.amd.memory import (
+    VENDOR_FILE,
+    Memory,
+    ask_holders,
+    ask_memory,
+    looks_integrated,
+    pool_of,
+)
 from llmprobe.machine.probes.amd.topology import Node, bandwidth
 
 _INTEGRATED_GFX = frozenset(
@@ -117,7 +124,8 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
         )
     gfx = access.override or (node.gfx if node else None)
     integrated = is_integrated(device, node, memory, vendor)
-    pool = None if integrated else pool_of(f"vram{number}", memory)
+    holders = ask_holders(ask, node.gpu_id, memory.vram_total) if node and awake and not integrated else ()
+    pool = None if integrated else pool_of(f"vram{number}", memory, holders)
     backend = _backend(access, gfx)
     why_not = (
         _why_no_driver(driver)

@@ -9,11 +9,12 @@ https://docs.kernel.org/gpu/amdgpu/driver-misc.html#memory-info
 
 import msgspec
 
-from llmprobe.facts.machine import Limit, MemoryPool, Sharing
-from llmprobe.machine.asking import Asker, as_int
+from llmprobe.facts.machine import Holder, Limit, MemoryPool, Sharing
+from llmprobe.machine.asking import Asker, as_int, items_of
 from llmprobe.machine.host_ram import HostRam
 from llmprobe.units import GIB, format_bytes
 
+PROCESSES = "/sys/class/kfd/kfd/proc"
 VENDOR_FILE = "mem_info_vram_vendor"
 _FILES = (
     "mem_info_vram_total",
@@ -64,6 +65,23 @@ def ask_memory(ask: Asker, path: str) -> Memory:
     )
 
 
+def ask_holders(ask: Asker, gpu_id: int | None, vram_total: int | None) -> tuple[Holder, ...]:
+    """
+    Return the programs that compute on a GPU with what they hold of its memory, the largest first.
+
+    Programs that only draw are not among them. More than there is is not believed.
+    """
+    found = []
+    for pid in items_of(ask.list(PROCESSES)) if gpu_id else ():
+        used = as_int(ask.text(f"{PROCESSES}/{pid}/vram_{gpu_id}"))
+        number = as_int(str(pid))
+        if number is None or not used or (vram_total is not None and used > vram_total):
+            continue
+        name = (ask.text(f"/proc/{pid}/comm") or "").strip() or None
+        found.append(Holder(pid=number, name=name, used_bytes=used))
+    return tuple(sorted(found, key=lambda each: (-(each.used_bytes or 0), each.pid or 0)))
+
+
 def looks_integrated(memory: Memory) -> bool:
     """
     Tell whether the sizes speak for a small carve-out beside a large share of RAM.
@@ -74,23 +92,28 @@ def looks_integrated(memory: Memory) -> bool:
     return vram <= _LARGEST_CARVE_OUT and gtt >= _LEAST_GTT and gtt >= _LEAST_RATIO * vram
 
 
-def pool_of(pool_id: str, memory: Memory) -> MemoryPool | None:
+def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> MemoryPool | None:
     """
     Return the pool of a card, or None where its size is unknown.
     """
     if memory.vram_total is None:
         return None
-    limits: tuple[Limit, ...] = ()
-    if memory.vram_used:
+    limits = []
+    in_use = memory.vram_used or 0
+    held = min(in_use, sum(holder.used_bytes or 0 for holder in holders))
+    if held:
+        limits.append(Limit(by="processes", bytes=held, detail="held by programs that compute"))
+    if in_use > held:
         detail = "in use by the display, the driver and programs; sysfs does not say by which"
-        limits = (Limit(by="in-use", bytes=memory.vram_used, detail=detail),)
+        limits.append(Limit(by="in-use", bytes=in_use - held, detail=detail))
     return MemoryPool(
         id=pool_id,
         kind="vram",
         total_bytes=memory.vram_total,
         free_bytes=memory.vram_free,
         budget_bytes=memory.vram_free,
-        limits=limits,
+        limits=tuple(limits),
+        held_by=holders,
         evidence=memory.evidence,
     )
 

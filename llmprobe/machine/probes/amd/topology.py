@@ -25,7 +25,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """
     One GPU of the topology. ``gfx`` is its instruction set as compilers call it (``gfx1100``).
 
-    ``width_bits`` and ``clock_mhz`` are those of its memory.
+    ``gpu_id`` is the number that names it among what processes hold. ``width_bits`` and ``clock_mhz`` are those of its memory.
     """
 
     gfx: str | None = None
@@ -33,6 +33,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     width_bits: int | None = None
     clock_mhz: int | None = None
     with_processor: bool = False
+    gpu_id: int | None = None
     evidence: tuple[str, ...] = ()
 
 
@@ -54,6 +55,7 @@ def ask_topology(ask: Asker) -> dict[str, Node]:
             compute_units=properties["simd_count"] // per_unit if per_unit else None,
             width_bits=bank.get("width") or None,
             clock_mhz=bank.get("mem_clk_max") or None,
+            gpu_id=as_int(ask.text(f"{path}/gpu_id")),
             with_processor=bool(properties.get("cpu_cores_count")),
             evidence=(f"read:{path}/properties", f"read:{path}/mem_banks/0/properties"),
         )
