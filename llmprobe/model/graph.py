@@ -24,8 +24,8 @@ class Node:
     One tensor: an operation on ``src``, a view of ``root``, or a leaf (``op`` empty).
 
     ``ne`` counts elements and ``nb`` strides in bytes, as in ggml. ``buffer`` is the backend whose memory holds a
-    weight or a cache already, ``backend`` the one that computes the node (-1: not decided). ``pinned`` is what the
-    model asked for. ``live`` and ``seen`` belong to the graph's walk, ``uses`` counts edges of the graph.
+    weight or a cache already, ``backend`` the one that computes the node (-1: not decided). ``live`` and ``seen``
+    belong to the graph's walk, ``uses`` counts edges of the graph; the rest is the allocator's.
     """
 
     __slots__ = (
