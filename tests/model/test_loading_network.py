@@ -2,6 +2,7 @@
 Models at an address, in a repository of the hub, and in its cache.
 """
 
+import json
 import sys
 import types
 from collections.abc import Iterator
@@ -297,6 +298,65 @@ def test_what_a_repository_lacks_is_said(site: Site, hub: types.ModuleType) -> N
         load("hf:owner/nothing")
     with pytest.raises(ModelError, match="names no repository"):
         load("hf:owner")
+
+
+CONFIG = json.dumps(
+    {"architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 64, "vocab_size": 32}
+    | {"num_hidden_layers": 1, "num_attention_heads": 1, "torch_dtype": "float16"}
+).encode()
+SHAPES = {"model.embed_tokens.weight": [32, 64], "model.norm.weight": [64]} | {
+    f"model.layers.0.{part}.weight": [64, 64] if len(part) < 5 else [64]
+    for part in ("q", "k", "v", "o", "gate", "up", "down", "norm1", "norm2")
+}
+PARAMETERS = 32 * 64 + 7 * 64 * 64 + 3 * 64
+
+
+def test_a_repository_without_gguf_is_its_configuration(site: Site, hub: types.ModuleType) -> None:
+    """
+    Of a set of safetensors files only the index is read, and compared by its bytes.
+    """
+    index = {
+        "metadata": {"total_size": 2 * PARAMETERS},
+        "weight_map": dict.fromkeys(SHAPES, "model-1.safetensors"),
+    }
+    site.files["/owner/repo/resolve/main/config.json"] = CONFIG
+    site.files["/owner/repo/resolve/main/model.safetensors.index.json"] = json.dumps(index).encode()
+    site.files["/owner/repo/resolve/main/model-1.safetensors"] = bytes(1000)
+    spec = load("hf:owner/repo")
+
+    assert (spec.id, spec.repo, spec.source, spec.parameters) == ("repo", "owner/repo", "config", PARAMETERS)
+    assert spec.notes == (
+        "owner/repo has no model in GGUF: this is what its configuration describes",
+        "the model is published in float16",
+    )
+
+
+def test_of_a_single_safetensors_file_the_header_is_read(site: Site, hub: types.ModuleType) -> None:
+    """
+    Its tensors say whether the output is tied; their data are not transferred.
+    """
+    header = json.dumps(
+        {name: {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]} for name, shape in SHAPES.items()}
+    ).encode()
+    site.files["/owner/repo/resolve/main/config.json"] = CONFIG
+    site.files["/owner/repo/resolve/main/model.safetensors"] = (
+        len(header).to_bytes(8, "little") + header + bytes(5_000_000)
+    )
+    spec = load("hf:owner/repo", quant="Q8_0")
+
+    assert (spec.quant, spec.parameters, spec.hparams["tie_word_embeddings"]) == ("Q8_0", PARAMETERS, True)
+    assert site.server is not None
+    assert site.server.sent < 300_000
+
+
+def test_a_revision_is_asked_for(site: Site, hub: types.ModuleType) -> None:
+    """
+    What follows an @ is a branch, a tag or a commit.
+    """
+    site.add("m.gguf")
+    site.files["/owner/repo/resolve/v2/m.gguf"] = site.files["/owner/repo/resolve/main/m.gguf"]
+
+    assert str(load("hf:owner/repo@v2/m.gguf").path).endswith("/resolve/v2/m.gguf")
 
 
 def test_a_login_is_used(site: Site, hub: types.ModuleType) -> None:

@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import cache
 
 import pytest
+from pytest_mock import MockerFixture
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
@@ -389,6 +390,19 @@ def test_a_length_short_of_the_part_is_made_up_for() -> None:
 
     with serving(answer) as server:
         assert read(server.url("/model.gguf"))[0].tensors == TENSORS
+
+
+def test_a_way_from_https_to_http_is_not_followed(mocker: MockerFixture) -> None:
+    """
+    What was asked for in secret is not fetched in the open.
+    """
+    reply = mocker.Mock(status=302, url="https://example.org/m.gguf")
+    reply.header.side_effect = {"Location": "http://example.org/m.gguf"}.get
+    mocker.patch.object(Client, "_ask", return_value=reply)
+    mocker.patch.object(Client, "_skip")
+
+    with pytest.raises(ModelError, match="from https to http"):
+        Client().get("https://example.org/m.gguf")
 
 
 def test_a_compressed_answer_is_refused() -> None:
