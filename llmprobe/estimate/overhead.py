@@ -28,6 +28,10 @@ def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
         if generation is None or "generations" not in row
         else f" on cards of compute capability {generation}.x"
     )
+    multiprocessors = _multiprocessors(device, generation)
+    if multiprocessors:
+        row = _by_multiprocessors(multiprocessors)
+        cards = f" by multiprocessors, {multiprocessors} here"
     high = int(row["high"])
     staged = table("overhead")["weights_on_host_high"]
     if weights_on_host and staged["backend"] == device.backend:
@@ -48,6 +52,32 @@ def _generation(device: Device) -> int | None:
     if device.compute_capability is None:
         return None
     return int(device.compute_capability.split(".")[0])
+
+
+def _multiprocessors(device: Device, generation: int | None) -> int:
+    """
+    Return how many multiprocessors a card has, by the longest name that its own begins with; 0 is unknown.
+    """
+    rule = table("overhead")["by_multiprocessors"]
+    if device.backend != rule["backend"] or device.name is None:
+        return 0
+    if generation is not None and generation < rule["generations_from"]:
+        return 0
+    words = device.name.removeprefix("NVIDIA ").removeprefix("GeForce ").replace("-", " ").split()
+    cards = table("overhead")["multiprocessors"]["cards"]
+    for count in range(len(words), 0, -1):
+        known = cards.get(" ".join(words[:count]))
+        if known is not None:
+            return int(known)
+    return 0
+
+
+def _by_multiprocessors(count: int) -> dict[str, Any]:
+    rule = table("overhead")["by_multiprocessors"]
+    sizes = {
+        name: round(rule[name]["base"] + rule[name]["each"] * count) for name in ("low", "counted", "high")
+    }
+    return {**sizes, "source": rule["source"]}
 
 
 @cache

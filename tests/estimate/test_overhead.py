@@ -30,6 +30,44 @@ def test_the_generation_of_a_card_decides_its_range() -> None:
     assert (old.bytes, new.bytes) == (200 * MIB, 720 * MIB)
 
 
+@pytest.mark.parametrize(
+    ("name", "seen_low", "seen_high"),
+    [
+        ("NVIDIA GeForce RTX 4090", 451, 456),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", 703, 712),
+        ("NVIDIA GeForce RTX 4060 Ti", 107, 107),
+        ("NVIDIA GeForce RTX 3090", 256, 256),
+    ],
+)
+def test_what_was_read_off_a_card_lies_in_its_range(name: str, seen_low: int, seen_high: int) -> None:
+    """
+    The figure is not far below what was read, and at most 100 MiB above it.
+    """
+    term = device_overhead(Device(id="gpu0", name=name, compute_capability="8.9"))
+    assert term.low_bytes is not None
+    assert term.high_bytes is not None
+    assert term.low_bytes <= seen_low * MIB
+    assert term.high_bytes >= seen_high * MIB
+    assert 0.99 * seen_high <= term.bytes / MIB <= seen_high + 100
+
+
+def test_the_longest_name_decides() -> None:
+    """
+    A laptop's card of the same number has fewer multiprocessors, and a small card takes less than a large one.
+    """
+    names = ("RTX 4060 Laptop GPU", "RTX 4090 Laptop GPU", "RTX 4090 D", "RTX 4090")
+    sizes = [device_overhead(Device(id="gpu0", name=f"NVIDIA GeForce {name}")).bytes for name in names]
+    assert sizes == sorted(set(sizes))
+
+
+def test_a_card_that_is_not_listed_is_taken_by_its_generation() -> None:
+    """
+    An unknown name gives the range of the generation.
+    """
+    unknown = Device(id="gpu0", name="NVIDIA Unheard Of", compute_capability="8.9")
+    assert device_overhead(unknown).bytes == 460 * MIB
+
+
 def test_metal_takes_nothing() -> None:
     """
     Zero is measured there, not unknown.
