@@ -101,6 +101,7 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
     elif path.endswith("/mountinfo"):
         for line in text.splitlines():
             words = line.split(" ")
+            _learn_mount(words, secrets)
             if (
                 "-" in words
                 and words[words.index("-") + 1 :][:1]
@@ -108,6 +109,14 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
             ):
                 learn_groups(words[3], secrets)
     learn_serials(text, secrets)
+
+
+def _learn_mount(words: list[str], secrets: Placeholders) -> None:
+    if len(words) < 10 or "-" not in words[6:] or words[words.index("-", 6) + 1] in _CONTROL_GROUPS:
+        return
+    placeholder = _mount_point(words[4], secrets)
+    if placeholder != words[4]:
+        secrets.add_path(words[4].replace("\\040", " "), placeholder)
 
 
 def learn_serials(text: str, secrets: Placeholders) -> None:

@@ -60,6 +60,7 @@ class Placeholders:
         self._counts: dict[str, int] = {}
         self._words: list[tuple[re.Pattern[str], str]] = []
         self._words_of: set[tuple[str, str]] = set()
+        self._paths: list[tuple[re.Pattern[str], str]] = []
         self._system_words: frozenset[str] = frozenset()
 
     def keep(self, words: Iterable[str]) -> None:
@@ -94,6 +95,15 @@ class Placeholders:
         pattern = re.escape(name) if inside else rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])"
         self._words.append((re.compile(pattern, re.IGNORECASE), placeholder))
         self._words.sort(key=lambda entry: -len(entry[0].pattern))
+
+    def add_path(self, path: str, placeholder: str) -> None:
+        """
+        Replace a path and the beginning of every path below it, so that what is under a mount is found there again.
+        """
+        pattern = re.compile(rf"(?<![\w/.-]){re.escape(path)}(?![\w.-])")
+        if all(known.pattern != pattern.pattern for known, _ in self._paths):
+            self._paths.append((pattern, placeholder))
+            self._paths.sort(key=lambda entry: -len(entry[0].pattern))
 
     def add_homes(self, text: str) -> None:
         """
@@ -133,6 +143,8 @@ class Placeholders:
         """
         Return text without secrets. ``version`` says that four numbers with dots are no address.
         """
+        for pattern, placeholder in self._paths:
+            text = pattern.sub(placeholder, text)
         text = _CREDENTIALS.sub(r"\1redacted@", text)
         text = _TOKEN.sub(lambda match: self.of("token", match.group(), "token{}"), text)
         text = _EMAIL.sub(lambda match: self._mail(match.group()), text)

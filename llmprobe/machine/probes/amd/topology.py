@@ -25,7 +25,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """
     One GPU of the topology. ``gfx`` is its instruction set as compilers call it (``gfx1100``).
 
-    ``gpu_id`` is the number that names it among what processes hold. ``width_bits`` and ``clock_mhz`` are those of its memory.
+    ``gpu_id`` is the number that names it among what processes hold.
+    ``width_bits`` and ``clock_mhz`` are those of its memory.
     """
 
     gfx: str | None = None
