@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
+from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule, asked_nvml
 
 _CUDA_12 = 525
@@ -49,8 +50,8 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
             detail=f"{cost} Version {wanted} or newer has no such trouble.",
             evidence=asked_nvml(snapshot, "nvmlSystemGetDriverVersion"),
             remedy=Remedy(
-                text="Install a newer driver of the same branch or a later one, then reboot.",
-                commands=("sudo ubuntu-drivers install",),
+                text=f"Install a driver of version {wanted} or newer, then reboot.",
+                commands=driver_commands(snapshot),
                 link="https://www.nvidia.com/en-us/drivers/",
             ),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule, _by_address
 
 _LIBRARY_NOT_FOUND = 12
@@ -33,10 +34,7 @@ def no_library(snapshot: Snapshot) -> Iterator[Finding]:
         evidence=(*init.evidence, *pci.evidence),
         remedy=Remedy(
             text="Install NVIDIA's driver, then reboot.",
-            commands=(
-                "sudo ubuntu-drivers install",
-                "sudo dnf install akmod-nvidia xorg-x11-drv-nvidia-cuda",
-            ),
+            commands=driver_commands(snapshot),
             link="https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/",
         ),
     )

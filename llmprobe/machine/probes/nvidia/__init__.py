@@ -236,7 +236,8 @@ def _without_nvml(ask: Careful, presence: Presence, why: Answer, seen: tuple[Obs
         return _report(ask, from_tree(presence.tegra), seen)
     found = from_pci(ask, presence, "the driver lists no device" if why.ok else words(why))
     if found:
-        return _report(ask, found, seen, status="ok" if why.ok else "failed")
+        missing = f"NVML: {words(why)}" if why.status == "missing" else None
+        return _report(ask, found, seen, status="ok" if why.ok else "failed", detail=missing)
     if why.ok or why.code == LIBRARY_NOT_FOUND:
         return ask.probed(found=False, observations=seen)
     return ask.probed(found=False, status="failed", detail=f"NVML: {words(why)}", observations=seen)
@@ -273,7 +274,11 @@ def _cuda_version(ask: Careful) -> tuple[Observation, ...]:
 
 
 def _report(
-    ask: Careful, found: list[Found], seen: tuple[Observation, ...], status: ProbedStatus | None = None
+    ask: Careful,
+    found: list[Found],
+    seen: tuple[Observation, ...],
+    status: ProbedStatus | None = None,
+    detail: str | None = None,
 ) -> Probed:
     devices = number(ask, found)
     if ask.gone:
@@ -282,6 +287,7 @@ def _report(
     return ask.probed(
         found=bool(devices.accelerators),
         status=status,
+        detail=detail,
         host=_shared_memory(devices.accelerators),
         accelerators=devices.accelerators,
         pools=devices.pools,
