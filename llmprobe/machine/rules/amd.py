@@ -141,16 +141,20 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
             continue
         if _hidden(each) or _asleep(snapshot, each):
             continue
+        linux = snapshot.host.system == "linux"
+        why = each.why_not or "the reason is not known"
         yield Finding(
             id="gpu-not-usable",
-            severity="warning",
+            severity="warning" if linux else "note",
             title=f"{each.name} cannot be used",
-            detail=f"{each.why_not or 'The reason is not known'}. Models run without it.",
+            detail=f"{why[:1].upper()}{why[1:]}. Models run without it.",
             evidence=each.evidence,
             remedy=Remedy(
                 text="Let its driver be loaded, and give this user the right to open it.",
                 commands=("lspci -k -d ::0300", "sudo usermod -aG render,video $USER"),
-            ),
+            )
+            if linux
+            else None,
         )
 
 
