@@ -9,6 +9,7 @@ a class are drawn to those of its family, and a family's to those of all graphic
 rows would: a class on which little was measured stays near what is known. No other package is needed.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import exp, log, sqrt
@@ -18,11 +19,15 @@ from typing import Any
 import msgspec
 
 from benchmarks.speed_rows import Row
-from llmprobe.estimate.speed_time import Constants, device_row, work
+from llmprobe.estimate.speed_prompt import prompt_row
+from llmprobe.estimate.speed_time import Constants, device_row, host_part, work
 
 DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 PULL = 0.5
 """How many rows a class's parent counts for."""
+
+ASSUMED_OF_FP16 = 0.1
+"""Of the FP16 rate, where no prompt was measured."""
 
 _FAMILIES = {"cuda": "cuda", "metal": "metal"}
 
@@ -49,6 +54,8 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
         fitted["recurrent"] = fitted["recurrent"] | _multipliers(fitted, "recurrent", ("kernels",), recurrent)
         moe = [row for row in used if row.moe]
         fitted["moe"] = fitted["moe"] | _multipliers(fitted, "moe", ("reading", "kernels"), moe)
+    _fit_processor(fitted, measured)
+    _fit_prompts(fitted, measured)
     return fitted
 
 
@@ -59,6 +66,75 @@ def predicted_seconds(constants: Constants, row: Row) -> float:
     reading, kernels = work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
     device = device_row(constants, row.gpu)
     return reading / float(device["efficiency"]) + kernels * float(device["kernel_us"]) * 1e-6
+
+
+def on_processor(measured: Iterable[Row]) -> list[Row]:
+    """
+    Return the rows of generation on the processor alone whose RAM is known.
+    """
+    return [
+        row
+        for row in measured
+        if row.kind == "generation" and not row.gpu_bytes and row.ram_bandwidth_bytes_per_s is not None
+    ]
+
+
+def of_prompts(measured: Iterable[Row]) -> list[Row]:
+    """
+    Return the rows of prompts on one device whose arithmetic is known.
+    """
+    return [
+        row
+        for row in measured
+        if row.kind == "prompt" and row.devices == 1 and row.fp16_flops is not None and not row.host_bytes
+    ]
+
+
+def _fit_processor(fitted: Constants, measured: Sequence[Row]) -> None:
+    own = on_processor(measured)
+    row = fitted["processor"]
+    weights = _weights(own)
+
+    def loss(values: tuple[float, ...]) -> float:
+        row["efficiency"], row["kernel_us"] = values
+        error = sum(
+            weight
+            * abs(
+                log(host_part(fitted, one.host, one.processor, quant=one.file_type).likely * one.tokens_per_s)
+            )
+            for one, weight in zip(own, weights, strict=True)
+        )
+        return error + PULL * (abs(log(values[0] / 0.65)) + abs(log(values[1] / 10)) / 4)
+
+    efficiency, kernel_us = _descend(loss, (0.65, 10.0))
+    row.update(efficiency=round(efficiency, 3), kernel_us=round(kernel_us, 1))
+    row.update(rows=len(own), sources=len({one.source for one in own}))
+
+
+def _fit_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
+    every = of_prompts(measured)
+    for row in fitted["prompts"]:
+        own = [one for one in every if prompt_row(fitted, one.gpu, moe=one.moe) is row]
+        row["rows"], row["sources"] = len(own), len({one.source for one in own})
+        # Where nothing was measured the class is like the others of its kind.
+        row["efficiency"] = round(_middle(own or [one for one in every if one.moe is row["moe"]]), 3)
+
+
+def _middle(measured: list[Row]) -> float:
+    """
+    Return the median part of its FP16 rate that a device reached, sources weighted.
+    """
+    weighted = sorted(
+        (2 * one.active_parameters * one.tokens_per_s / one.fp16_flops, weight)
+        for one, weight in zip(measured, _weights(measured), strict=True)
+        if one.fp16_flops is not None
+    )
+    left = sum(weight for _, weight in weighted) / 2
+    for value, weight in weighted:
+        left -= weight
+        if left <= 0:
+            return value
+    return ASSUMED_OF_FP16
 
 
 def _fit_devices(fitted: Constants, dense: list[Row]) -> None:
@@ -169,3 +245,13 @@ def _descend(loss: Callable[[tuple[float, ...]], float], start: tuple[float, ...
         if not moved:
             step /= 2
     return best
+
+
+if __name__ == "__main__":
+    from benchmarks.accuracy_speed import fitted_with_ranges
+
+    content = msgspec.json.format(msgspec.json.encode(fitted_with_ranges()), indent=1) + b"\n"
+    if "--write" in sys.argv:
+        DATA.write_bytes(content)
+    else:
+        print(content.decode())

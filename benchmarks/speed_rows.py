@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from llmprobe.estimate.speed_time import CPU, Share
+from llmprobe.estimate.speed_time import CPU, Processor, Share
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 
@@ -69,6 +69,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def processor(self) -> Processor:
+        return Processor(threads=self.threads, vectors=True)
+
+    @property
     def host(self) -> Share:
         return Share(
             device="RAM",
@@ -76,6 +80,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             bandwidth_bytes_per_s=self.ram_bandwidth_bytes_per_s,
             active_bytes=self.host_bytes,
             layers=self.host_layers,
+            kernels=round(self.tensors * self.host_layers / self.layers),
             switches=self.n_cpu_moe,
         )
 

@@ -11,7 +11,7 @@ The second term is there where weights stay in RAM: llama.cpp then still multipl
 from collections.abc import Sequence
 from typing import Any
 
-from llmprobe.estimate.speed_time import CPU, Constants, Share, standing
+from llmprobe.estimate.speed_time import CPU, FEWEST_ROWS, Constants, Share, standing
 from llmprobe.facts.plan import Range
 
 LEAST_OFFLOADED_BATCH = 32
@@ -48,6 +48,9 @@ def prompt_speed(
         if share.parameters is None or on_host is None:
             return None, "the number of active parameters is not known"
         row = prompt_row(constants, share, moe=moe)
+        if row["rows"] < FEWEST_ROWS:
+            what = "mixtures of experts" if moe else "models"
+            return None, f"too few prompts of {what} were measured on such a device ({row['rows']})"
         parameters = share.parameters + (on_host if number == 0 else 0)
         seconds = 2 * parameters / (share.flops * row["efficiency"])
         likely += seconds
@@ -78,10 +81,12 @@ def prompt_row(constants: Constants, share: Share, *, moe: bool) -> dict[str, An
     rows: list[dict[str, Any]] = constants["prompts"]
     known = {backend for row in rows for backend in row["backends"]}
     backend = share.backend if share.backend in known else None
+    bandwidth = share.bandwidth_bytes_per_s or 0
     for row in rows:
         if (
             backend in row["backends"]
             and row["moe"] == moe
+            and bandwidth <= (row["bandwidth_up_to"] or bandwidth)
             and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
         ):
             return row

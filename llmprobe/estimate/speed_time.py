@@ -176,7 +176,7 @@ def host_part(
             how = f"{cores.threads} threads x {per_core / 1e9:.1f} GB/s"
     weights = share.active_bytes / quant_efficiency(constants, quant, CPU)
     seconds = (weights + share.cache_bytes * filled + share.state_bytes) / rate
-    seconds += share.switches * row["switch_us"] * 1e-6
+    seconds += ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
     doubt = row["unknown_processor"] if cores.threads is None or cores.vectors is None else 1.0
     return Part(
         likely=seconds,

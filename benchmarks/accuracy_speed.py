@@ -1,0 +1,278 @@
+"""
+How near predicted speeds come to published ones, each source predicted by a fit that did not see it.
+
+``measure()`` returns the table as data; ``python -m benchmarks.accuracy_speed`` prints it.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from math import exp, log, sqrt
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from benchmarks.fit_speed import fit, of_prompts, on_devices, on_processor, predicted_seconds
+from benchmarks.speed_rows import Row, rows
+from llmprobe.data import table
+from llmprobe.estimate.speed_prompt import prompt_row
+from llmprobe.estimate.speed_time import FEWEST_ROWS, Constants, device_row, host_part
+
+ENOUGH_ROWS = 15
+"""A range that stands on fewer rows is widened: to twice its width in the limit of none."""
+
+FEW_SOURCES = 5
+ONE_EACH = 0.3
+"""Rows of fewer sources are of few machines: a range is then at least this wide on either side."""
+
+TAIL = 0.05
+"""A range leaves out this part of a class on either side,"""
+
+MOST = 0.1
+"""and no more than this part of all classes."""
+
+SWEEP = 3
+"""Points that a sweep needs: the others of them say how fast the machine's RAM is, where the source does not."""
+
+THUMB = 0.7
+"""The plain rule to be better than: this part of the bandwidth, over the active bytes."""
+
+
+class Predicted(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One measurement beside what a fit without its source says. ``group`` is the row of constants that it stands on.
+    """
+
+    row: Row
+    group: str
+    tokens_per_s: float
+
+    @property
+    def error(self) -> float:
+        return abs(self.tokens_per_s / self.row.tokens_per_s - 1)
+
+    @property
+    def ratio(self) -> float:
+        """Measured over predicted."""
+        return self.row.tokens_per_s / self.tokens_per_s
+
+
+def measure() -> dict[str, Any]:
+    """
+    Return n, median and 90th percentile of the error, and how many rows the range holds, per class and over all.
+    """
+    measured = rows()
+    blind = _blind_fits(measured)
+    found = _on_devices(measured, blind)
+    dense = [one for one in found if not one.row.moe]
+    alone = [one for one in dense if one.row.devices == 1]
+    processor = _on_processor(measured, blind)
+    sweeps, prompts = _sweeps(measured, blind), _of_prompts(measured, blind)
+    return {
+        "rows": len(measured),
+        "sources": len({row.source for row in measured}),
+        "rule_of_thumb": _errors([_thumb(one.row) for one in alone]),
+        "dense_one_device": _scores(alone, found),
+        "dense_devices": _scores(dense, found),
+        "moe_devices": _scores([one for one in found if one.row.moe], found),
+        "offload_sweeps": _errors([one.error for one in sweeps]),
+        "processor": _scores(processor, processor),
+        "prompts": _scores(prompts, prompts),
+        "classes": {
+            group: _scores([one for one in found if one.group == group], found)
+            for group in sorted({one.group for one in found})
+        },
+        "prompt_classes": {group: _scores(own, prompts) for group, own in sorted(_grouped(prompts).items())},
+    }
+
+
+def fitted_with_ranges() -> Constants:
+    """
+    Return constants fitted to every row, their ranges from the errors of fits that did not see the source.
+    """
+    measured = rows()
+    blind = _blind_fits(measured)
+    fitted = fit(measured, table("speed"))
+    found = _on_devices(measured, blind)
+    for row in fitted["devices"]:
+        row["low"], row["high"] = _range([one for one in found if one.group == row["name"]], found)
+    moe = [one for one in found if one.row.moe]
+    fitted["moe"]["low"], fitted["moe"]["high"] = _range(moe, found)
+    processor = _on_processor(measured, blind)
+    fitted["processor"]["low"], fitted["processor"]["high"] = _range(processor, processor)
+    prompts = _of_prompts(measured, blind)
+    for row in fitted["prompts"]:
+        row["low"], row["high"] = _range([one for one in prompts if one.group == row["name"]], prompts)
+    return fitted
+
+
+def _blind_fits(measured: Sequence[Row]) -> dict[str, Constants]:
+    """
+    Return for every source the constants that the others give.
+    """
+    start = table("speed")
+    return {
+        source: fit([row for row in measured if row.source != source], start)
+        for source in sorted({row.source for row in measured})
+    }
+
+
+def _on_devices(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+    return [
+        Predicted(
+            row=row,
+            group="experts" if row.moe else str(device_row(blind[row.source], row.gpu)["name"]),
+            tokens_per_s=1 / predicted_seconds(blind[row.source], row),
+        )
+        for row in on_devices(measured)
+    ]
+
+
+def _on_processor(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+    return [
+        Predicted(
+            row=row,
+            group="processor",
+            tokens_per_s=1
+            / host_part(blind[row.source], row.host, row.processor, quant=row.file_type).likely,
+        )
+        for row in on_processor(measured)
+    ]
+
+
+def _of_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+    found = []
+    for row in of_prompts(measured):
+        constants = prompt_row(blind[row.source], row.gpu, moe=row.moe)
+        assert row.fp16_flops is not None
+        speed = row.fp16_flops * constants["efficiency"] / (2 * row.active_parameters)
+        found.append(Predicted(row=row, group=constants["name"], tokens_per_s=speed))
+    return found
+
+
+def _sweeps(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+    """
+    Return the rows of partial offload, the speed of the RAM taken from the other points of the same sweep.
+    """
+    sweeps: dict[tuple[str, str | None, str], list[Row]] = defaultdict(list)
+    for row in measured:
+        if row.kind == "generation" and row.host_bytes and row.backend not in (None, "cpu"):
+            name = row.model if row.source.startswith("code") else ""
+            sweeps[row.source, row.device, name].append(row)
+    found = []
+    for sweep in sweeps.values():
+        if len(sweep) < SWEEP:
+            continue
+        for row in sweep:
+            rates = [_host_rate(other, blind[row.source]) for other in sweep if other is not row]
+            known = [rate for rate in rates if rate is not None]
+            if known and row.gpu_bytes:
+                seconds = predicted_seconds(blind[row.source], row) + row.host_bytes / median(known)
+                found.append(Predicted(row=row, group="offload", tokens_per_s=1 / seconds))
+    return found
+
+
+def _host_rate(row: Row, constants: Constants) -> float | None:
+    seconds = 1 / row.tokens_per_s - (predicted_seconds(constants, row) if row.gpu_bytes else 0.0)
+    return row.host_bytes / seconds if seconds > 0 else None
+
+
+def _thumb(row: Row) -> float:
+    assert row.bandwidth_bytes_per_s is not None
+    return abs(THUMB * row.bandwidth_bytes_per_s / row.gpu_bytes / row.tokens_per_s - 1)
+
+
+def _errors(errors: Sequence[float]) -> dict[str, Any]:
+    if not errors:
+        return {"n": 0}
+    ordered = sorted(errors)
+    return {
+        "n": len(ordered),
+        "median": round(median(ordered), 4),
+        "p90": round(ordered[int(0.9 * (len(ordered) - 1))], 4),
+        "within_20": round(sum(error <= 0.2 for error in ordered) / len(ordered), 4),
+        "within_40": round(sum(error <= 0.4 for error in ordered) / len(ordered), 4),
+    }
+
+
+def _scores(predicted: Sequence[Predicted], every: Sequence[Predicted]) -> dict[str, Any]:
+    """
+    Return the errors, and how many rows a range holds that the errors of other sources give.
+    """
+    held = 0
+    for one in predicted:
+        others = [other for other in every if other.row.source != one.row.source]
+        low, high = _range([other for other in others if other.group == one.group], others)
+        held += low <= one.ratio <= high
+    return _errors([one.error for one in predicted]) | {
+        "sources": len({one.row.source for one in predicted}),
+        "in_range": round(held / len(predicted), 4) if predicted else None,
+    }
+
+
+def _range(own: Sequence[Predicted], every: Sequence[Predicted]) -> tuple[float, float]:
+    """
+    Return what measured speeds are of predicted ones, from near the least to near the most.
+
+    A class is never given less than what most of all classes need: its rows may be of few machines. With few
+    rows of its own it takes the range of all, and what it has is widened.
+    """
+    used = own if len(own) >= FEWEST_ROWS else every
+    wider = 2 - min(len(own), ENOUGH_ROWS) / ENOUGH_ROWS
+    low = min(_quantile(used, TAIL), _quantile(every, MOST)) * wider
+    high = max(_quantile(used, 1 - TAIL), _quantile(every, 1 - MOST)) * wider
+    if len({one.row.source for one in own}) < FEW_SOURCES:
+        low, high = min(low, log(1 - ONE_EACH)), max(high, log(1 + ONE_EACH))
+    return round(exp(min(low, 0.0)), 3), round(exp(max(high, 0.0)), 3)
+
+
+def _quantile(predicted: Sequence[Predicted], part: float) -> float:
+    """
+    Return the logarithm of measured over predicted below which this part of the rows lies.
+
+    A source with many rows counts as the root of their number.
+    """
+    counts = Counter(one.row.source for one in predicted)
+    weighted = sorted((log(one.ratio), 1 / sqrt(counts[one.row.source])) for one in predicted)
+    limit, passed = part * sum(weight for _, weight in weighted), 0.0
+    for ratio, weight in weighted:
+        passed += weight
+        if passed >= limit:
+            return ratio
+    raise AssertionError("no rows")
+
+
+def _grouped(predicted: Iterable[Predicted]) -> dict[str, list[Predicted]]:
+    groups: dict[str, list[Predicted]] = defaultdict(list)
+    for one in predicted:
+        groups[one.group].append(one)
+    return groups
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """
+    Return the table as text.
+    """
+    head = f"{'class':45} {'n':>4} {'median':>7} {'p90':>7} {'<=20%':>6} {'<=40%':>6} {'range holds':>12}"
+    result = [f"{found['rows']} published speeds of {found['sources']} sources", head]
+    named: Callable[[str], str] = lambda key: key.replace("_", " ")  # noqa: E731
+    for key, value in found.items():
+        if key in ("rows", "sources"):
+            continue
+        entries = value.items() if key.endswith("classes") else [(named(key), value)]
+        result.extend(_line(name, scores) for name, scores in entries)
+    return result
+
+
+def _line(name: str, scores: dict[str, Any]) -> str:
+    if not scores["n"]:
+        return f"{name:45} {0:4}"
+    parts = [f"{name:45} {scores['n']:4} {scores['median']:7.1%} {scores['p90']:7.1%}"]
+    parts.append(f"{scores['within_20']:6.0%} {scores['within_40']:6.0%}")
+    if scores.get("in_range") is not None:
+        parts.append(f"{scores['in_range']:12.0%}" + ("" if scores["n"] >= FEWEST_ROWS else "  no claim"))
+    return " ".join(parts)
+
+
+if __name__ == "__main__":
+    print("\n".join(lines(measure())))
