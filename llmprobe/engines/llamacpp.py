@@ -66,7 +66,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     """
     Return llama.cpp as it is here: its programs' build, a server on its usual port, the models in its caches.
     """
-    build = found = None
+    build = found = silent = None
     for program in COMMANDS:
         answer = source.run(program, "--version")
         if answer.ok:
@@ -74,7 +74,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             build = _build(field(answer.value, "stderr"), field(answer.value, "stdout"))
             break
         if answer.status == "timeout":
-            found = program
+            silent = program
             break
     models, asked = models_on_disk(source)
     port = env(source, "LLAMA_ARG_PORT")
@@ -83,19 +83,21 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     if found or models or source.platform.system != "win32":
         answer = source.get(f"{url}/props")
         props = answer.value if answer.ok and text(field(answer.value, "build_info")) else None
-    if found is None and props is None and not models:
+    if found is None and silent is None and props is None and not models:
         return ()
     running_build = _BUILD_INFO.match(text(field(props, "build_info")) or "")
-    evidence = [f"run:{found} --version"] if found else []
+    evidence = [f"run:{found or silent} --version"] if found or silent else []
     evidence += [f"get:{url}/props"] if props is not None else []
     return (
         EngineOnMachine(
             name=NAME,
             version=f"b{running_build.group(1)}" if running_build else build,
             running=True if props is not None else None,
-            installed=found is not None or props is not None,
+            installed=True if found is not None or props is not None else None if silent else False,
             endpoint=url if props is not None else None,
-            detail=_detail(found, build, running_build),
+            detail=f"{silent} --version gave no answer in time"
+            if silent
+            else _detail(found, build, running_build),
             models=models,
             loaded=_loaded(source, url, props),
             evidence=(*evidence, *(f"list:{folder}" for folder in asked)),

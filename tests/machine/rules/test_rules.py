@@ -27,6 +27,7 @@ from tests.machine.fake import (
     plain_host,
     smi_xml,
 )
+from tests.machine.rules.engine_cases import CASES as ENGINE_CASES
 from tests.machine.rules.host_cases import CASES as HOST_CASES
 
 INIT = "nvml:nvmlInit"
@@ -177,6 +178,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
 }
 
 CASES |= HOST_CASES
+CASES |= ENGINE_CASES
 
 
 def test_every_rule_has_a_case() -> None:

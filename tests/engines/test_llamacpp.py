@@ -1,0 +1,245 @@
+"""
+llama.cpp: builds, servers, caches, and the command lines of a choice.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe import engines
+from llmprobe.engines import llamacpp
+from llmprobe.errors import UsageError
+from tests.advise.machines import LLAMA_8B, model
+from tests.engines.answers import HOME, REFUSED
+from tests.engines.choices import choice
+from tests.machine.fake import MAC, FakeSource
+
+URL = "http://127.0.0.1:8080"
+HUB = f"{HOME}/.cache/huggingface/hub"
+PROPS = {
+    "build_info": "b11549-abc1234",
+    "total_slots": 4,
+    "default_generation_settings": {"n_ctx": 8192},
+    "model_path": "/models/tiny-Q4_K_M.gguf",
+    "model_alias": "",
+}
+
+
+def look(answers: dict[str, Any], **more: Any) -> Any:
+    (found,) = llamacpp.observe(FakeSource({f"get:{URL}/props": REFUSED} | answers, **more))
+    return found
+
+
+def test_nothing_is_seen_where_nothing_is() -> None:
+    """
+    Neither a program nor a server nor a file.
+    """
+    assert llamacpp.observe(FakeSource({"env:HOME": HOME, f"get:{URL}/props": REFUSED})) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("version: 6182 (1fe0029)\nbuilt with cc for x86_64-linux-gnu\n", "b6182"),
+        ("version: 1.4.0 (build 11549, commit abc1234)\nbuilt with cc for x86_64\n", "b11549"),
+        ("ggml_cuda_init: found 1 CUDA devices:\nversion: 9000 (abc)\n", "b9000"),
+        ("something else\n", None),
+    ],
+)
+def test_the_build_is_read_from_either_form(said: str, version: str | None) -> None:
+    """
+    Builds name themselves on stderr, since 2026 with a version before the number.
+    """
+    found = look({"run:llama-server --version": {"exit": 0, "stdout": "", "stderr": said}})
+
+    assert (found.version, found.installed, found.running) == (version, True, None)
+
+
+def test_a_running_server_says_its_model() -> None:
+    """
+    Build, slots, context of each slot and the model's file come from /props.
+    """
+    found = look({f"get:{URL}/props": PROPS})
+
+    assert (found.version, found.running, found.endpoint) == ("b11549", True, URL)
+    assert [(one.name, one.ctx_size, one.parallel) for one in found.loaded] == [("tiny-Q4_K_M.gguf", 8192, 4)]
+
+
+def test_a_router_says_which_of_its_models_are_loaded() -> None:
+    """
+    A server of several models lists them with their state.
+    """
+    listed = [{"id": "a", "status": {"value": "loaded"}}, {"id": "b", "status": {"value": "unloaded"}}]
+    router = {"role": "router", "build_info": "b11549-abc", "model_path": "none"}
+    found = look({f"get:{URL}/props": router, f"get:{URL}/v1/models": {"data": listed}})
+
+    assert [one.name for one in found.loaded] == ["a"]
+
+
+@pytest.mark.parametrize("other", ["<html>", {}, {"build_info": 3}, [], None, {"status": "ok"}])
+def test_another_server_on_the_port_is_not_it(other: Any) -> None:
+    """
+    Only a server that names its build is llama.cpp's.
+    """
+    assert llamacpp.observe(FakeSource({f"get:{URL}/props": other})) == ()
+
+
+def test_the_port_may_be_another() -> None:
+    """
+    LLAMA_ARG_PORT is where llama-server listens.
+    """
+    assert look({"env:LLAMA_ARG_PORT": "9001", "get:http://127.0.0.1:9001/props": PROPS}).running is True
+
+
+HUB_DISK: dict[str, Any] = {
+    "env:HOME": HOME,
+    f"list:{HUB}": [
+        "models--acme--Tiny-GGUF",
+        "models--acme--Half-GGUF",
+        "models--acme--words",
+        "datasets--x",
+    ],
+    f"list:{HUB}/models--acme--Tiny-GGUF/snapshots": ["0123"],
+    f"list:{HUB}/models--acme--Tiny-GGUF/snapshots/0123": ["Q8_0", "tiny-Q4_K_M.gguf", "README.md"],
+    f"list:{HUB}/models--acme--Tiny-GGUF/snapshots/0123/Q8_0": ["tiny-Q8_0-00001-of-00001.gguf"],
+    f"list:{HUB}/models--acme--Half-GGUF/snapshots": [],
+    f"list:{HUB}/models--acme--Half-GGUF/blobs": ["abc.incomplete"],
+    f"list:{HUB}/models--acme--words/snapshots": ["9"],
+    f"list:{HUB}/models--acme--words/snapshots/9": ["config.json", "model.safetensors"],
+}
+
+
+def test_models_of_the_hubs_cache_are_found() -> None:
+    """
+    By repository, folders in it included; what has no GGUF file is none, and what is half there is said.
+    """
+    found = look(HUB_DISK)
+
+    assert [(one.name, one.quant, one.repo, one.problem) for one in found.models] == [
+        ("acme/Tiny-GGUF/tiny-Q4_K_M.gguf", "Q4_K_M", "acme/Tiny-GGUF", None),
+        ("acme/Tiny-GGUF/Q8_0/tiny-Q8_0-00001-of-00001.gguf", "Q8_0", "acme/Tiny-GGUF", None),
+        ("acme/Half-GGUF", None, "acme/Half-GGUF", "it is only half downloaded"),
+    ]
+
+
+def test_models_without_a_program_are_no_installation() -> None:
+    """
+    What the cache holds is told, and that no program is there.
+    """
+    found = look(HUB_DISK)
+
+    assert (found.installed, found.running) == (False, None)
+    assert "PATH" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("variables", "cache"),
+    [
+        ({"HF_HUB_CACHE": "/h"}, "/h"),
+        ({"HF_HOME": "/hf"}, "/hf/hub"),
+        ({"XDG_CACHE_HOME": "/c"}, "/c/huggingface/hub"),
+        ({}, HUB),
+    ],
+)
+def test_the_hubs_cache_is_where_its_variables_say(variables: dict[str, str], cache: str) -> None:
+    """
+    In the order of the hub's own library.
+    """
+    source = FakeSource({"env:HOME": HOME} | {f"env:{name}": value for name, value in variables.items()})
+    llamacpp.observe(source)
+
+    assert f"list:{cache}" in source.asked
+
+
+@pytest.mark.parametrize(
+    ("answers", "folder"),
+    [
+        ({"env:HOME": HOME}, f"{HOME}/.cache/llama.cpp"),
+        ({"env:LLAMA_CACHE": "/own"}, "/own"),
+        ({"env:LLAMA_ARG_MODELS_DIR": "/all"}, "/all"),
+    ],
+)
+def test_its_own_folders_are_looked_through(answers: dict[str, str], folder: str) -> None:
+    """
+    The cache of its downloads, and the folder of a server of several models; a download that goes on is told.
+    """
+    files = ["acme_tiny-Q4_K_M.gguf", "acme_tiny-Q8_0.gguf.downloadInProgress", "manifest=acme.json"]
+    found = look(answers | {f"list:{folder}": files})
+
+    assert [(one.path, one.problem) for one in found.models] == [
+        (f"{folder}/acme_tiny-Q4_K_M.gguf", None),
+        (None, "it is only half downloaded"),
+    ]
+
+
+def test_a_mac_keeps_caches_in_its_library() -> None:
+    """
+    Its downloads are under Library/Caches.
+    """
+    source = FakeSource({"env:HOME": "/Users/user1"}, platform=MAC)
+    llamacpp.observe(source)
+
+    assert "list:/Users/user1/Library/Caches/llama.cpp" in source.asked
+
+
+@pytest.mark.parametrize(
+    ("program", "outputs", "old_masks"),
+    [
+        ("llama-server", "slots", False),
+        ("llama-server@b9000", "ubatch", True),
+        ("llama-server@9399", "ubatch", True),
+        ("llama-server@b9400", "slots", False),
+        ("llama-server@b11549", "slots", False),
+        ("llama-bench@b9000", "ubatch", True),
+        ("llama-bench@b11549", "ubatch", False),
+    ],
+)
+def test_older_builds_reserve_more(program: str, outputs: str, old_masks: bool) -> None:
+    """
+    Before about b9400 logits for a micro-batch and two masks; llama-bench always logits for a micro-batch.
+    """
+    profile, _ = engines.profile(program)
+
+    assert (profile.outputs, profile.old_masks) == (outputs, old_masks)
+
+
+@pytest.mark.parametrize(
+    "program", ["llama-server@", "llama-server@new", "llama-server@b", "abacus", "ollama@b9", "", "@b9"]
+)
+def test_what_is_no_program_is_refused(program: str) -> None:
+    """
+    One sentence, whatever is wrong with the name.
+    """
+    with pytest.raises(UsageError):
+        engines.profile(program)
+
+
+def test_llama_cli_takes_the_same_settings() -> None:
+    """
+    But for the slots, of which it has one.
+    """
+    spec = model("llama", LLAMA_8B)
+    server = llamacpp.command(choice(), spec, "cuda")
+
+    assert llamacpp.cli_command(choice(), spec, "cuda") == server.replace(
+        "llama-server", "llama-cli"
+    ).replace(" -np 1", "")
+
+
+def test_a_script_hands_its_own_options_on() -> None:
+    """
+    Both programs' scripts end with what they were called with.
+    """
+    files = llamacpp.files(choice(), model("llama", LLAMA_8B), "cuda")
+
+    assert set(files) == {"run-llama-server.sh", "run-llama-cli.sh"}
+    assert all(text.startswith("#!/bin/sh\n") and text.endswith(' "$@"\n') for text in files.values())
+
+
+def test_a_path_with_blanks_is_one_word() -> None:
+    """
+    It is quoted as a shell needs it.
+    """
+    line = llamacpp.command(choice(on_disk="/my models/it's.gguf"), model("llama", LLAMA_8B), "cuda")
+
+    assert "-m '/my models/it'\\''s.gguf' " in line

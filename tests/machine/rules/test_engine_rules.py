@@ -1,0 +1,75 @@
+"""
+Rules about engines say what is the case, how much it matters, and nothing of engines that are in order.
+"""
+
+import pytest
+
+from llmprobe.facts.machine import LoadedModel
+from llmprobe.machine.rules.engines import RULES
+from tests.machine.fake import GIB, MIB
+from tests.machine.rules.engine_cases import IN_ORDER, engine, holding, machine
+
+
+@pytest.mark.parametrize("case", IN_ORDER)
+def test_engines_in_order_are_no_finding(case: str) -> None:
+    """
+    No rule about engines fires on any of these machines.
+    """
+    snapshot = IN_ORDER[case]()
+
+    assert [found.id for rule in RULES for found in rule.apply(snapshot)] == []
+
+
+def severities(snapshot: object) -> dict[str, str]:
+    return {found.id: found.severity for rule in RULES for found in rule.apply(snapshot)}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("size", "vram", "expected"),
+    [
+        (6 * GIB, 6 * GIB, {"model-loaded": "warning"}),
+        (500 * MIB, 500 * MIB, {"model-loaded": "note"}),
+        (6 * GIB, 3 * GIB, {"model-loaded": "warning", "model-on-cpu": "note"}),
+        (6 * GIB, 0, {"model-loaded": "warning", "model-on-cpu": "warning"}),
+    ],
+)
+def test_a_loaded_model_matters_by_what_it_holds(size: int, vram: int, expected: dict[str, str]) -> None:
+    """
+    A tenth of the GPUs' memory is a warning, and so is a model that none of is on the GPU.
+    """
+    assert severities(machine(holding(size, vram))) == expected
+
+
+def test_without_a_gpu_the_processor_is_no_finding() -> None:
+    """
+    Where there is no GPU a model is on the CPU rightly.
+    """
+    assert "model-on-cpu" not in severities(machine(holding(6 * GIB, 0), gpu=False))
+
+
+def test_what_is_not_known_is_no_zero() -> None:
+    """
+    A model of unknown size is named without one, and is not said to be on the CPU.
+    """
+    (found,) = (
+        found
+        for rule in RULES
+        for found in rule.apply(machine(engine("llama.cpp", loaded=(LoadedModel(name="tiny.gguf"),))))
+    )
+
+    assert (found.id, found.severity) == ("model-loaded", "note")
+    assert "GiB" not in found.title
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("ollama", ("ollama stop m",)), ("lmstudio", ("lms unload m",)), ("llama.cpp", ())],
+)
+def test_the_remedy_unloads_the_model(name: str, command: tuple[str, ...]) -> None:
+    """
+    With the engine's own command, where it has one.
+    """
+    (found,) = (found for found in RULES[0].apply(machine(engine(name, loaded=(LoadedModel(name="m"),)))))
+
+    assert found.remedy is not None
+    assert found.remedy.commands == command
