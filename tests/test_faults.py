@@ -129,7 +129,7 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
             elif bare(healthy.snapshot, accelerator) != bare(snapshot, now[key(accelerator)]):
                 told.append(f"{accelerator.name} has changed")
     concerns_ram = any(
-        probed.limits or probed.caps or any(pool.id == "ram" for pool in probed.pools)
+        probed.limits or probed.caps or probed.sharing or any(pool.id == "ram" for pool in probed.pools)
         for name, probed in healthy.parts.items()
         if name in asked
     )
