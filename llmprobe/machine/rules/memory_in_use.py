@@ -19,7 +19,14 @@ _SWAP_BYTES = 256 * MIB
 _NAMED = 5
 _STACKED_MEMORY = ("A100", "A30", "H100", "H200", "GH200", "B200", "V100", "P100", "GB200")
 """HBM corrects errors at no cost: it has bits for that."""
-_KEEP_ALIVE = ("ollama", "ollama_llama_se", "llama-server", "lms", "LM Studio", "llmster")
+_UNLOAD = {
+    "ollama": "ollama stop MODEL",
+    "ollama_llama_se": "ollama stop MODEL",
+    "lms": "lms unload --all",
+    "LM Studio": "lms unload --all",
+    "llmster": "lms unload --all",
+}
+"""What unloads the models of an engine, by the name of its process as the kernel cuts it."""
 
 
 def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
@@ -152,10 +159,14 @@ def _who(pool: MemoryPool) -> str:
 
 def _remedy(pool: MemoryPool, vendor: str) -> Remedy:
     names = {holder.name for holder in pool.held_by}
-    if names & set(_KEEP_ALIVE):
+    commands = tuple(dict.fromkeys(command for name, command in _UNLOAD.items() if name in names))
+    if commands:
+        return Remedy(text="An engine keeps a model loaded: unload it.", commands=commands)
+    if "llama-server" in names:
+        pids = [str(holder.pid) for holder in pool.held_by if holder.name == "llama-server"]
         return Remedy(
-            text="An engine keeps a model loaded: unload it.",
-            commands=("ollama stop MODEL", "lms unload --all"),
+            text="A llama-server holds a model as long as it runs: end it.",
+            commands=(f"kill {' '.join(pids)}",),
         )
     tool = {"nvidia": "nvidia-smi", "amd": "rocm-smi --showpids"}.get(vendor)
     return Remedy(text="End the programs that are not needed.", commands=(tool,) if tool else ())

@@ -267,3 +267,38 @@ def test_an_arm_processor_lacks_no_avx2() -> None:
         snapshot, host=Host(system="linux", machine="aarch64", cpu=snapshot.host.cpu)
     )
     assert "no-avx2" not in ids(arm)
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("ollama", "ollama stop MODEL"),
+        ("llmster", "lms unload --all"),
+        ("llama-server", "kill 5"),
+        ("game", "nvidia-smi"),
+    ],
+)
+def test_who_holds_memory_is_told_how_to_let_go(program: str, command: str) -> None:
+    """
+    Each engine is unloaded in its own way.
+    """
+    busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": program})
+    remedy = next(each.remedy for each in rules.check(busy) if each.id == "vram-held")
+
+    assert remedy is not None
+    assert remedy.commands == (command,)
+
+
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [("Ubuntu 24.04.3 LTS", "sudo ubuntu-drivers install"), ("Arch Linux", "sudo pacman -S nvidia-open")],
+)
+def test_the_driver_is_installed_as_the_system_does(system: str, command: str) -> None:
+    """
+    The command is that of the system's own packages.
+    """
+    missing = init_fails(12, **{"read:/etc/os-release": f'PRETTY_NAME="{system}"\n'})
+    remedy = next(each.remedy for each in rules.check(missing) if each.id == "nvidia-no-library")
+
+    assert remedy is not None
+    assert remedy.commands == (command,)
