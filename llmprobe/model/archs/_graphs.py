@@ -13,7 +13,7 @@ from llmprobe.model.archs._graph_run import Parts
 Build = Callable[[Builder], None]
 Variant = Callable[[Parts, int], Hashable]
 
-_TABLES = ("plain", "mixtures", "latent", "gemma", "recurrent", "linear", "encoders")
+_TABLES = ("plain", "mixtures", "latent", "gemma", "recurrent", "linear", "encoders", "rare")
 
 
 @cache
