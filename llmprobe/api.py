@@ -13,6 +13,7 @@ import msgspec
 from llmprobe.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
+    from llmprobe.estimate.speed_time import Processor
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.plan import Device, Estimate, Recommendation
@@ -208,7 +209,14 @@ def estimate(
         placement,
         site.budgets,
         this_machine=site.this_machine,
-        speed=generation_speed(read, moe=estimator.is_moe),
+        speed=generation_speed(
+            read,
+            moe=estimator.is_moe,
+            quant=chosen,
+            processor=site.processor,
+            ubatch_size=workload.ubatch_size,
+            op_offload=op_offload,
+        ),
         explain=explain,
     )
     return msgspec.structs.replace(answer, notes=(*model.notes, *defaults.assumed, *answer.notes))
@@ -291,6 +299,7 @@ class _Site(msgspec.Struct, frozen=True, kw_only=True):
     devices: "tuple[Device, ...]"
     budgets: dict[str, int | None]
     ram_bandwidth_bytes_per_s: int | None
+    processor: "Processor | None"
     this_machine: bool
 
 
@@ -314,7 +323,9 @@ def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
             Device(id=f"gpu{number}", backend=backend or "cuda", pool=f"vram{number}")
             for number in range(1 if count is None else count)
         )
-    return _Site(devices=devices, budgets={}, ram_bandwidth_bytes_per_s=None, this_machine=False)
+    return _Site(
+        devices=devices, budgets={}, ram_bandwidth_bytes_per_s=None, processor=None, this_machine=False
+    )
 
 
 def _site_of(snapshot: "Snapshot") -> _Site:
@@ -322,6 +333,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
     Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
     """
     from llmprobe.advise.site import survey
+    from llmprobe.estimate.speed_time import processor
     from llmprobe.facts.plan import Device, Wishes
 
     usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
@@ -345,6 +357,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
         ),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        processor=processor(snapshot.host.cpu),
         this_machine=snapshot.this_machine,
     )
 

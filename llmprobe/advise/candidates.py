@@ -188,7 +188,18 @@ def weigh(
     Return a placed configuration with its speed, its loss and what it is worth.
     """
     read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
-    speed = generation_speed(read, moe=estimator.is_moe, quant=quant)
+
+    def speed_of(shares: tuple[Share, ...]) -> Speed:
+        return generation_speed(
+            shares,
+            moe=estimator.is_moe,
+            quant=quant,
+            processor=site.processor,
+            ubatch_size=workload.ubatch_size,
+            op_offload=placed.placement.op_offload,
+        )
+
+    speed = speed_of(read)
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -196,11 +207,7 @@ def weigh(
         cache_type_v=workload.cache_type_v,
         native=quant == estimator.model.published_quant,
     )
-    ranking = (
-        speed
-        if speed.generation_tokens_per_s
-        else generation_speed(_assumed(read), moe=estimator.is_moe, quant=quant)
-    )
+    ranking = speed if speed.generation_tokens_per_s else speed_of(_assumed(read))
     tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
     return Candidate(
         quant=quant,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from llmprobe.estimate.speed_time import Processor, processor
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.plan import Abilities, Device, Wishes
 from llmprobe.units import MIB, format_bytes
@@ -43,6 +44,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     shared_free_bytes: int | None
     reserve_bytes: int
     ram_bandwidth_bytes_per_s: int | None
+    processor: Processor = Processor()
     notes: tuple[str, ...] = ()
     instances: dict[str, str] = {}
     abilities: Abilities = Abilities()
@@ -118,6 +120,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         shared_free_bytes=_free(ram, wishes) if shared and ram is not None else None,
         reserve_bytes=reserve,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        processor=processor(snapshot.host.cpu),
         notes=tuple(notes),
         instances={
             device.id: accelerator.uuid

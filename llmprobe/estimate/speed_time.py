@@ -83,7 +83,9 @@ def processor(cpu: Cpu) -> Processor:
     """
     Return what a processor can do for one token: one thread for each core that this process may use.
     """
-    counts = [count for count in (cpu.physical_cores, cpu.usable_threads) if count is not None]
+    counts = [
+        count for count in (cpu.usable_cores, cpu.physical_cores, cpu.usable_threads) if count is not None
+    ]
     vectors = any(name in cpu.instruction_sets for name in VECTOR_SETS) if cpu.instruction_sets else None
     return Processor(threads=min(counts) if counts else None, vectors=vectors)
 
