@@ -163,11 +163,17 @@ def key(accelerator: Accelerator) -> tuple[str | None, ...]:
 
 def bare(snapshot: Snapshot, accelerator: Accelerator) -> tuple[Any, ...]:
     """
-    Return a device and its own pools without the numbers that they have among others.
+    Return a device and its own pools without the numbers that they have among others, and without the speed of the
+    host's memory.
     """
     pools = [snapshot.pool(name) for name in accelerator.pools if name != "ram"]
     own = [msgspec.structs.replace(pool, id="") for pool in pools if pool is not None]
-    return (msgspec.structs.replace(accelerator, id="", pools=()), own)
+    device = msgspec.structs.replace(accelerator, id="", pools=())
+    if (device.bandwidth_how or "").startswith("RAM"):
+        device = msgspec.structs.replace(
+            device, bandwidth_bytes_per_s=None, bandwidth_basis=None, bandwidth_how=None
+        )
+    return (device, own)
 
 
 def unshared(snapshot: Snapshot) -> MemoryPool | None:

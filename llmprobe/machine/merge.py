@@ -156,7 +156,8 @@ def _as_fast_as_ram(accelerator: Accelerator, of_host: dict[str, Any]) -> Accele
     Return a device that reads the host's memory with that memory's bandwidth, where it has no word of its own.
     """
     rate = of_host.get("ram_bandwidth_bytes_per_s")
-    if rate is None or accelerator.bandwidth_bytes_per_s is not None or HOST_POOL not in accelerator.pools:
+    known = accelerator.bandwidth_bytes_per_s is not None
+    if rate is None or known or not accelerator.usable or HOST_POOL not in accelerator.pools:
         return accelerator
     return msgspec.structs.replace(
         accelerator,
