@@ -21,6 +21,9 @@ from llmprobe.units import format_count
 LARGEST = 4 << 20
 _SAME = 0.001
 _FAR = 0.1
+_ODD = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
+"""What values of other kinds and sizes than any model has lead to: text for a number, no layers, a window of -1."""
+
 _PLAIN = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
@@ -43,7 +46,7 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
             hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
         )
     config = Config(values, architecture)
-    hparams = hparams_of(config)
+    hparams = _hparams(config)
     if weights is not None:
         hparams["tie_word_embeddings"] = weights.tied
         hparams["vocab_size"] = weights.vocabulary(config.width) or hparams.get("vocab_size")
@@ -76,10 +79,18 @@ def _decoded(content: bytes) -> dict[str, Any]:
         raise ModelError("config.json is not a JSON object", hint="download it again") from error
 
 
+def _hparams(config: Config) -> Hparams:
+    try:
+        return hparams_of(config)
+    except _ODD as error:
+        raise ModelError("config.json has values that no model can have") from error
+
+
 def _listed(family: archs.Architecture, hparams: Hparams) -> tuple[Tensor, ...]:
     try:
         tensors = family.tensors(hparams)
-    except (TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+        family.caches(hparams)
+    except _ODD as error:
         raise ModelError("config.json has values that no model can have") from error
     if any(extent < 1 for tensor in tensors for extent in tensor.shape):
         raise ModelError("config.json has sizes that no model can have, or lacks some")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmprobe.errors import ModelError
@@ -246,6 +246,7 @@ def test_any_bytes_end_in_an_answer(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(configs()))
+@settings(max_examples=20)
 @given(data=st.data())
 def test_any_value_ends_in_an_answer(name: str, data: st.DataObject) -> None:
     """
