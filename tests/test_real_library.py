@@ -233,3 +233,15 @@ def test_bug_15_a_missing_symbol_is_found_out_by_asking(tmp_path: Path) -> None:
 
     assert snapshot.pools == replayed.pools
     assert any(pool.held_by for pool in snapshot.pools)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_continuous_integration_does_not_skip(
+    ci: str, outcome: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a compiler these tests are skipped on somebody's machine, and fail where every change is tested."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("CI", ci)
+
+    with pytest.raises(outcome):
+        compiled(tmp_path)
