@@ -156,7 +156,7 @@ def estimate(
         RefusedError: llama.cpp refuses these settings for this model.
     """
     from llmprobe.defaults import defaults_for
-    from llmprobe.estimate.estimator import Estimator
+    from llmprobe.estimate.kept import estimator_of
     from llmprobe.estimate.speed import generation_speed
     from llmprobe.facts.plan import Placement, Workload
 
@@ -178,7 +178,7 @@ def estimate(
         model, chosen, site.devices, engine, machine, ctx_size=ctx_size, parallel=parallel
     )
     profile = defaults.profile
-    estimator = Estimator(model, profile)
+    estimator = estimator_of(model, profile)
     workload = Workload(
         ctx_size=ctx_size or defaults.ctx_size,
         parallel=defaults.parallel,
