@@ -2,6 +2,7 @@
 Which of the models that engines keep on this disk a name means, and what is in its file.
 """
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -141,6 +142,10 @@ def _means(kept: "ModelOnDisk", model_id: str) -> bool:
     """
     from llmprobe.model import names
 
+    # Naming what is nearest to an unknown name takes long, so most are told apart by their family's word.
+    family = re.match("[a-z]*", model_id)
+    if family is None or family.group() not in kept.name.casefold():
+        return False
     for name in filter(None, (kept.repo, kept.name, kept.name.rpartition("/")[2])):
         try:
             found = names.resolve(name, _index())

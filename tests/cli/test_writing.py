@@ -1,0 +1,90 @@
+"""
+``recommend --write``: files of the first choice, all or none, and nothing overwritten.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from llmprobe.cli import main, writing
+from llmprobe.errors import LlmprobeError
+from tests.machine_fixtures import FOLDER
+
+MACHINE = ["--replay", str(FOLDER / "linux-4090-64g" / "recording.json")]
+ASK = [*MACHINE, "recommend", "--model", "llama3-8b", "-c", "8192"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "names"),
+    [
+        ("llama.cpp", {"run-llama-server.sh", "run-llama-cli.sh", "README.txt"}),
+        ("ollama", {"Modelfile", "run-ollama.sh", "README.txt"}),
+        ("lmstudio", {"load-lmstudio.sh", "README.txt"}),
+        ("vllm", {"command.txt", "README.txt"}),
+    ],
+)
+def test_each_engine_has_its_files(
+    engine: str, names: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A new folder with what runs the choice, its paths on stderr, and the answer on stdout as ever.
+    """
+    folder = tmp_path / "out"
+    code = main([*ASK, "--engine", engine, "--write", str(folder), "--json"])
+    said = capsys.readouterr()
+
+    assert code == 0
+    assert {path.name for path in folder.iterdir()} == names
+    assert said.err.count("note: wrote ") == len(names)
+    assert said.out.startswith("{")
+    assert all(path.stat().st_mode & 0o111 for path in folder.glob("*.sh"))
+
+
+def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A file that is there stays as it is, and no other is written beside it.
+    """
+    mine = tmp_path / "Modelfile"
+    mine.write_text("mine")
+    code = main([*ASK, "--engine", "ollama", "--write", str(tmp_path)])
+
+    assert code == 1
+    assert "exists and is not overwritten" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["Modelfile"]
+    assert mine.read_text() == "mine"
+
+
+def test_where_nothing_fits_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The answer "no" has no files.
+    """
+    folder = tmp_path / "out"
+    code = main([*MACHINE, "recommend", "--model", "llama3-8b", "--min-speed", "1e6", "--write", str(folder)])
+    capsys.readouterr()
+
+    assert code == 3
+    assert not folder.exists()
+
+
+def test_a_place_that_cannot_be_is_refused_at_once(tmp_path: Path) -> None:
+    """
+    A file, or a folder within one that is not there.
+    """
+    file = tmp_path / "file"
+    file.write_text("")
+
+    with pytest.raises(LlmprobeError, match="is a file"):
+        writing.check(str(file))
+    with pytest.raises(LlmprobeError, match="does not exist"):
+        writing.check(str(tmp_path / "no" / "where"))
+
+
+def test_half_a_set_is_taken_back(tmp_path: Path) -> None:
+    """
+    Where one file cannot be written none is left, nor the folder that was made for them.
+    """
+    folder = tmp_path / "out"
+
+    with pytest.raises(LlmprobeError, match="cannot write into"):
+        writing.write(str(folder), {"first": "1", "no/such/place": "2"})
+    assert not folder.exists()
