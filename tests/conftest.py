@@ -18,6 +18,7 @@ LIVE = frozenset(
         "tests/source/test_remote_file.py",
         "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
+        "tests/test_limited.py",
         "tests/test_real_library.py",
         "tests/test_startup.py",
         "tests/test_verify.py",
@@ -107,7 +108,7 @@ def _guard(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """
-    Say how many faults were tried on how many machines.
+    Say how many faults were tried on how many machines, and in which kind of control group this one was looked at.
     """
     counts = [
         count
@@ -117,3 +118,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ]
     if counts:
         terminalreporter.write_line(f"faults: {sum(counts)} cases on {len(counts)} machines")
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, version in report.user_properties:
+            if name == "control_group":
+                terminalreporter.write_line(f"checked within a limited control group of {version}")
