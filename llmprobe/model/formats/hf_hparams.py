@@ -48,7 +48,7 @@ def hparams(config: Config) -> Hparams:
     Raises:
         ModelError: a value is missing or can't be.
     """
-    found = _sizes(config) | _experts(config) | _rope(config)
+    found = _sizes(config) | _experts(config) | _rope(config) | _scales(config)
     found |= {name: config.values[name] for name in _FLAGS if config.values.get(name) is not None}
     found["tie_word_embeddings"] = config.flag(
         "tie_word_embeddings", default=config.architecture in _TIED_UNLESS_SAID
@@ -70,6 +70,7 @@ def _sizes(config: Config) -> Hparams:
             "max_sequence_length",
             "seq_length",
             "max_seq_len",
+            "model_max_length",
         )
         or None,
         "embedding_length": config.width,
@@ -116,6 +117,15 @@ def _experts(config: Config) -> Hparams:
         "expert_weights_norm": config.get("norm_topk_prob", "route_norm"),
         "expert_group_count": config.get("n_group"),
         "expert_group_used_count": config.get("topk_group"),
+    }
+
+
+def _scales(config: Config) -> Hparams:
+    return {
+        "embedding_scale": config.real("embedding_multiplier", "scale_emb"),
+        "residual_scale": config.real("residual_multiplier"),
+        "logit_scale": config.real("logits_scaling", "logit_scale"),
+        "attention.scale": config.real("attention_multiplier"),
     }
 
 

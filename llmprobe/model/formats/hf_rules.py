@@ -152,6 +152,23 @@ def _nomic(config: Config, common: Hparams) -> Hparams:
     return found | {"context_length": 512 if period else 2048}
 
 
+def _command_r(config: Config, common: Hparams) -> Hparams:
+    return {"context_length": config.number("model_max_length") or common.get("context_length")}
+
+
+def _mistral3(config: Config, _common: Hparams) -> Hparams:
+    return {"attention.temperature_scale": config.rope.get("llama_4_scaling_beta")}
+
+
+def _mistral4(config: Config, common: Hparams) -> Hparams:
+    return latent(config, common) | _mistral3(config, common)
+
+
+def _qwen3vl(config: Config, _common: Hparams) -> Hparams:
+    layers = config.part("vision_config").get("deepstack_visual_indexes")
+    return {"n_deepstack_layers": len(layers) if isinstance(layers, list) else None}
+
+
 RULES: dict[str, Rule] = {
     **hf_hybrids.RULES,
     **hf_windows.RULES,
@@ -159,9 +176,13 @@ RULES: dict[str, Rule] = {
     "bert": _bert,
     "bloom": _four_times,
     "chatglm": _chatglm,
+    "command-r": _command_r,
     "dbrx": _dbrx,
     "deepseek2": latent,
-    "mistral4": latent,
+    "mistral3": _mistral3,
+    "mistral4": _mistral4,
+    "qwen3vl": _qwen3vl,
+    "qwen3vlmoe": _qwen3vl,
     "deepseek32": _indexer,
     "ernie4_5-moe": _ernie_moe,
     "falcon": _falcon,

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import llmprobe
 from llmprobe.errors import ModelError
 from llmprobe.model import archs, catalog
 from llmprobe.model.formats import hf_config
@@ -91,6 +92,31 @@ def test_a_configuration_describes_the_model_of_the_catalog(name: str) -> None:
 
     assert family.tensors(found) == family.tensors(expected)
     assert family.caches(found) == family.caches(expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama-4-scout-17b-16e-instruct",
+        "gemma-4-26b-a4b-it",
+        "deepseek-v3.2-685b",
+        "qwen3-vl-4b-instruct",
+        "nemotron-3-nano-30b-a3b",
+        "devstral-small-2-24b-2512",
+        "kimi-linear-48b-a3b-instruct",
+    ],
+)
+def test_a_configuration_takes_what_the_catalogs_model_takes(name: str, tmp_path: Path) -> None:
+    """
+    Weights, cache and compute buffers of every device are the same bytes.
+    """
+    (tmp_path / "config.json").write_text(json.dumps(configs()[name]), encoding="utf-8")
+    estimates = [
+        llmprobe.estimate(llmprobe.load_model(model, "Q4_K_M"), ctx_size=4096, devices=1, backend="cuda")
+        for model in (str(tmp_path), name)
+    ]
+
+    assert estimates[0].devices == estimates[1].devices
 
 
 def test_a_configuration_is_a_model() -> None:
