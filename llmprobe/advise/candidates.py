@@ -99,9 +99,7 @@ def find(
             rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
         else:
             misfit = misfits[quant]
-            rejected.append(
-                Rejected(what=quant, why=_why(misfit, estimator), missing_bytes=misfit.missing_bytes)
-            )
+            rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=misfit.missing_bytes))
     return candidates, rejected, misfits
 
 
@@ -206,6 +204,8 @@ def weigh(
         cache_type_k=workload.cache_type_k,
         cache_type_v=workload.cache_type_v,
         native=quant == estimator.model.published_quant,
+        model=estimator.model.id,
+        architecture=estimator.model.architecture,
     )
     ranking = speed if speed.generation_tokens_per_s else speed_of(_assumed(read))
     tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
@@ -231,7 +231,7 @@ def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
     )
 
 
-def _why(misfit: Misfit, estimator: Estimator) -> str:
+def _why(misfit: Misfit) -> str:
     places = {"host": "RAM", "shared": "the memory that processor and GPU share"}
     # What host and device share contains what either of them lacks there.
     shared = [short for short in misfit.shortfalls if short.where == "shared"]
@@ -245,6 +245,4 @@ def _why(misfit: Misfit, estimator: Estimator) -> str:
             for short in shortfalls
         )
         why = f"too little is free: {' and '.join(parts)} are missing"
-    if estimator.is_moe:
-        why += "; all experts must be resident somewhere, though few are active per token"
     return why

@@ -79,6 +79,11 @@ def recommend(
     notes.extend(abilities.notes_on_experts if estimator.is_moe else ())
     notes.extend(_options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
+    if estimator.is_moe and rejected:
+        notes.append(
+            f"all {estimator.expert_count} experts of a layer must be resident in memory somewhere,"
+            f" though each token uses {estimator.expert_used_count}"
+        )
     wanted = _constrained(candidates, wishes, model, rejected)
     shown = _disk_first(model, wanted, _shown(wanted, wishes))
     shown = _refined(estimator, site, wishes, shown)
@@ -153,7 +158,7 @@ def _constrained(
     kept: list[Candidate] = []
     floor = None
     if wishes.min_quality is not None:
-        floor = quality(file_type(wishes.min_quality).name, model.parameters).value
+        floor = quality(file_type(wishes.min_quality).name, model.parameters, model=model.id).value
     for candidate in candidates:
         speed = candidate.speed.generation_tokens_per_s
         if wishes.min_speed is not None and (speed is None or speed.likely < wishes.min_speed):
