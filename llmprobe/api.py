@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
-from llmprobe.errors import ModelError, UsageError
+from llmprobe.errors import UsageError
 
 if TYPE_CHECKING:
     from llmprobe.estimate.speed_time import Processor
@@ -248,6 +248,7 @@ def recommend(
     from llmprobe import engines
     from llmprobe.advise.recommend import recommend as advise
     from llmprobe.facts.plan import Wishes
+    from llmprobe.model import relatives
     from llmprobe.model.installed import on_this_disk
 
     wishes = Wishes(
@@ -272,7 +273,7 @@ def recommend(
         machine,
         wishes,
         engines.commands(engine),
-        relatives=lambda: _smaller_relatives(model),
+        relatives=lambda: relatives.smaller(model),
         abilities=engines.abilities(engine),
     )
 
@@ -366,30 +367,3 @@ def _quant(name: str) -> str:
     from llmprobe.model.quants import file_type
 
     return file_type(name).name
-
-
-def _smaller_relatives(model: "ModelSpec") -> "Iterator[ModelSpec]":
-    """
-    Yield the smaller models of the same family that are not older, the largest and newest first, each loaded
-    when it is asked for.
-
-    One whose architecture is not known yet cannot be weighed, and is left out.
-    """
-    if model.family is None:
-        return
-    known = models()
-    since = next((entry.released for entry in known if entry.id == model.id), None) or ""
-    smaller = [
-        entry
-        for entry in known
-        if entry.family == model.family
-        and entry.parameters < model.parameters
-        and (entry.released or "") >= since
-    ]
-    smaller.sort(key=lambda entry: entry.released or "", reverse=True)
-    for entry in sorted(smaller, key=lambda entry: -entry.parameters):
-        try:
-            relative = load_model(entry.id)
-        except ModelError:
-            continue
-        yield relative

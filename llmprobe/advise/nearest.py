@@ -2,7 +2,8 @@
 When nothing fits, or only what hardly serves: what is missing, and the nearest thing that would do.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -16,6 +17,10 @@ from llmprobe.units import format_bytes
 
 _RELATIVES = 12
 """How many smaller models are tried before giving up."""
+
+SMALLER_SHOWN = 3
+LITTLE_LOSS = 0.11
+"""Divergence up to which a smaller model is worth naming."""
 
 
 def nearest(
@@ -37,9 +42,10 @@ def nearest(
         shorter = _shorter(estimator, site, wishes, ctx_size)
         if shorter is not None:
             said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
-    smaller = _smaller(site, wishes, ctx_size, relatives)
-    if smaller is not None:
-        said.append(f"{smaller[0].name} ({smaller[0].id}) would fit as {smaller[1]}")
+    said.extend(
+        f"{model.name} ({model.id}) would fit as {quant}"
+        for model, quant in islice(_smaller(site, wishes, ctx_size, relatives), SMALLER_SHOWN)
+    )
     return tuple(said)
 
 
@@ -61,15 +67,19 @@ def _smaller(
     wishes: Wishes,
     ctx_size: int,
     relatives: Callable[[], Iterable[ModelSpec]],
-) -> tuple[ModelSpec, str] | None:
-    for tried, relative in enumerate(relatives()):
-        if tried == _RELATIVES:
-            break
+) -> Iterator[tuple[ModelSpec, str]]:
+    """
+    Yield the relatives that fit with little loss, each size once, with the quantization that is best for it.
+    """
+    seen: set[int] = set()
+    for relative in islice(relatives(), _RELATIVES):
+        size = round(relative.parameters / 1e9)
+        if size in seen:
+            continue
         context = min(ctx_size, relative.max_context or ctx_size)
-        fitting, _, _ = find(
-            Estimator(relative), site, msgspec.structs.replace(wishes, max_ctx=False), context
-        )
-        usable = [one for one in fitting if one.quality.value is not None and one.quality.value < 0.11]
+        asked = msgspec.structs.replace(wishes, max_ctx=False, quants=())
+        fitting, _, _ = find(Estimator(relative), site, asked, context)
+        usable = [one for one in fitting if one.quality.value is not None and one.quality.value < LITTLE_LOSS]
         if usable:
-            return relative, max(usable, key=lambda one: one.utility).quant
-    return None
+            seen.add(size)
+            yield relative, max(usable, key=lambda one: one.utility).quant

@@ -126,6 +126,7 @@ def _attempt(
             devices=devices,
             gpu_layers=gpu_layers,
             n_cpu_moe=n_cpu_moe,
+            cpu=site.cpu,
             split_mode="layer",
             tensor_split=tuple(float(count) for count in counts) if len(devices) > 1 else (),
         )

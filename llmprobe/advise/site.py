@@ -6,10 +6,12 @@ RAM are added. Memory that host and accelerator share is counted once: both must
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from llmprobe.estimate.speed_time import Processor, processor
+from llmprobe.estimate.weights import cpu_kind
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.plan import Abilities, Device, Wishes
 from llmprobe.units import MIB, format_bytes
@@ -45,6 +47,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     reserve_bytes: int
     ram_bandwidth_bytes_per_s: int | None
     processor: Processor = Processor()
+    cpu: Literal["x86", "arm"] = "x86"
     notes: tuple[str, ...] = ()
     instances: dict[str, str] = {}
     abilities: Abilities = Abilities()
@@ -121,6 +124,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         reserve_bytes=reserve,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
         processor=processor(snapshot.host.cpu),
+        cpu=cpu_kind(snapshot.host.machine),
         notes=tuple(notes),
         instances={
             device.id: accelerator.uuid

@@ -1,0 +1,38 @@
+"""
+The smaller models that do what a model does: of its family, or of its name in another size.
+"""
+
+import re
+from collections.abc import Iterator
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import ModelSpec
+from llmprobe.model.loading import entries, load
+
+_SIZE_WORD = re.compile(r"-\d+(\.\d+)?[bm](-.*)?$")
+
+
+def smaller(model: ModelSpec) -> Iterator[ModelSpec]:
+    """
+    Yield the smaller relatives that are not older, the largest and newest first, each loaded when it is asked for.
+
+    ``deepseek-r1-671b`` has its distills among them, which are of other families. A model that cannot be weighed
+    is left out.
+    """
+    known = entries("")
+    since = next((entry.released for entry in known if entry.id == model.id), None) or ""
+    stem = _SIZE_WORD.sub("", model.id) + "-"
+    found = [
+        entry
+        for entry in known
+        if (entry.family == model.family or entry.id.startswith(stem))
+        and entry.parameters < model.parameters
+        and (entry.released or "") >= since
+    ]
+    found.sort(key=lambda entry: entry.released or "", reverse=True)
+    for entry in sorted(found, key=lambda entry: -entry.parameters):
+        try:
+            relative = load(entry.id)
+        except ModelError:
+            continue
+        yield relative
