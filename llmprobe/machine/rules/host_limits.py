@@ -143,7 +143,8 @@ def cpu_quota(snapshot: Snapshot) -> Iterator[Finding]:
         "processor of the host is slowed down many times by waiting for its own threads.",
         evidence=quota.evidence if quota else cpu.evidence,
         remedy=Remedy(
-            text="Give engines the number.", commands=(f"llama-server --threads {cpu.usable_threads} …",)
+            text="Give engines the number.",
+            commands=(f"llama-server --threads {cpu.usable_cores or cpu.usable_threads} …",),
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmprobe.facts.answer import Answer
+from llmprobe.facts.answer import Answer, Status
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.probes.amd.access import parse_override, parse_visible
 from llmprobe.machine.probes.amd.topology import Node, bandwidth, gfx_name, pci_address
@@ -14,6 +14,7 @@ from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, MIB, FakeSource, card, nvidia_machine, plain_host
 
 MAY = {"exit": 0, "stdout": "", "stderr": ""}
+STATUSES: tuple[Status, ...] = ("denied", "missing")
 MAY_NOT = {"exit": 1, "stdout": "", "stderr": ""}
 
 
@@ -388,3 +389,27 @@ def test_programs_that_compute_are_named() -> None:
 def test_no_finding_about_macs_is_made_of_an_amd_machine() -> None:
     """What limits the GPU is the driver's, and macOS has no part in it."""
     assert "mac-wired-limit" not in {each.id for each in seen(machine(strix_halo())).findings}
+
+
+def test_a_driver_that_cannot_be_read_is_not_missing() -> None:
+    """What the compute driver lists has its kernel driver."""
+    link = "link:/sys/bus/pci/devices/0000:03:00.0/driver"
+    denied, missing = (
+        seen(machine(radeon()) | {link: Answer(status=status)}).accelerators[0] for status in STATUSES
+    )
+
+    assert (denied.driver, denied.usable) == ("amdgpu", True)
+    assert (missing.driver, missing.usable) == (None, False)
+
+
+def test_an_mi300a_has_the_hosts_memory_once() -> None:
+    """What its driver calls VRAM is what the kernel counts as RAM."""
+    mi300a = radeon(
+        device="0x74a0", revision="0x00", vram=128 * GIB, gfx=90402, units=228, width=8192, clock=1300
+    )
+    snapshot = seen(machine(mi300a, ram=125, available=118))
+
+    assert [(pool.id, pool.kind, pool.total_bytes) for pool in snapshot.pools] == [
+        ("ram", "unified", 125 * GIB)
+    ]
+    assert (snapshot.accelerators[0].usable, snapshot.pools[0].budget_bytes) == (True, 118 * GIB)

@@ -63,6 +63,8 @@ _INTEGRATED_PCI = frozenset(
         "0x15d8",
     }
 )
+_WITHOUT_OWN_MEMORY = frozenset({"0x74a0"})
+"""MI300A: what its driver calls VRAM is the memory of the host, which the kernel counts already."""
 _TOO_SMALL_PCI = frozenset({"0x164e", "0x13c0", "0x1506"})
 _TOO_FEW_UNITS = 2
 _ROCM = frozenset(
@@ -104,8 +106,7 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
     Return one device; ``number`` is its place among the AMD devices.
     """
     path = device.path
-    link = as_text(ask.link(f"{path}/driver"))
-    driver = link.rsplit("/", 1)[-1] if link else None
+    driver = _driver(ask, path, node)
     revision = (ask.text(f"{path}/revision") or "").strip()
     asleep = (ask.text(f"{path}/power/runtime_status") or "").strip() == "suspended"
     awake = driver == "amdgpu" and (not asleep or as_text(ask.env("LLMPROBE_WAKE")) is not None)
@@ -117,6 +118,8 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
         name = name or (f"AMD {product.removeprefix('AMD ')}" if product else None)
         writable = _render_access(ask, path)
         memory = ask_memory(ask, path)
+        if device.device in _WITHOUT_OWN_MEMORY:
+            memory = Memory(evidence=memory.evidence)
         vendor = (ask.text(f"{path}/{VENDOR_FILE}") or "").strip().lower()
         width = (
             as_int(ask.text(f"{path}/current_link_width")),
@@ -168,13 +171,24 @@ def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_ven
 
     A name says nothing: "AMD Radeon Graphics" is also what an MI50 is called.
     """
-    if device.device in _INTEGRATED_PCI:
+    if device.device in _INTEGRATED_PCI | _WITHOUT_OWN_MEMORY:
         return True
     if node is not None and (node.with_processor or node.gfx in _INTEGRATED_GFX):
         return True
     if vram_vendor and vram_vendor != "unknown":
         return False
     return node is None and looks_integrated(memory)
+
+
+def _driver(ask: Asker, path: str, node: Node | None) -> str | None:
+    """
+    Return the kernel driver of a device; a device of the topology has amdgpu, also where the link is not readable.
+    """
+    answer = ask.link(f"{path}/driver")
+    link = as_text(answer)
+    if link:
+        return link.rsplit("/", 1)[-1]
+    return "amdgpu" if node is not None and answer.status != "missing" else None
 
 
 def _render_access(ask: Asker, path: str) -> bool | None:
