@@ -1,0 +1,61 @@
+"""
+A machine with engines, recorded, redacted and replayed, is the same machine but for names.
+"""
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.source.record import Recorder
+from llmprobe.source.recording import decode, encode
+from llmprobe.source.redact import redact
+from llmprobe.source.replay import Replay
+from tests.engines.answers import HOME
+from tests.engines.test_engines import EVERYTHING
+from tests.machine.fake import FakeSource
+
+OWNER = "adalovelace"
+MINE = {
+    question.replace(HOME, f"/home/{OWNER}"): msgspec.json.decode(
+        msgspec.json.encode(value).decode().replace(HOME, f"/home/{OWNER}")
+    )
+    for question, value in EVERYTHING.items()
+    if not hasattr(value, "status")
+}
+
+
+def look(source: Source) -> list[EngineOnMachine]:
+    return [one for _, observe in engines.observers() for one in observe(source)]
+
+
+def replayed(text: str) -> list[EngineOnMachine]:
+    return look(Replay(decode(text.encode()), strict=True))
+
+
+def test_a_replay_sees_the_same_engines() -> None:
+    """
+    Every question that an engine asks is in the recording, with its answer.
+    """
+    recorder = Recorder(FakeSource(MINE))
+    live = look(recorder)
+
+    assert replayed(encode(recorder.recording())) == live
+
+
+def test_a_redacted_recording_names_nobody_and_keeps_the_figures() -> None:
+    """
+    Home folders and digests have placeholders, the same in questions and answers, so that models are still found.
+    """
+    recorder = Recorder(FakeSource(MINE))
+    live = look(recorder)
+    text = encode(redact(recorder.recording(), {"user": (OWNER,)}))
+    redacted = replayed(text)
+
+    assert OWNER not in text
+    assert [(one.name, one.version, one.running, one.loaded, one.settings) for one in redacted] == [
+        (one.name, one.version, one.running, one.loaded, one.settings) for one in live
+    ]
+    assert [[(m.name, m.quant, m.problem) for m in one.models] for one in redacted] == [
+        [(m.name, m.quant, m.problem) for m in one.models] for one in live
+    ]
