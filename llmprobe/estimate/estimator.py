@@ -232,11 +232,15 @@ class Estimator:
         Return the weights by device.
         """
         split, backends = self._split(placement), _backends(placement)
-        key = (quant, split, backends, placement.n_cpu_moe, placement.repack)
+        key = (quant, split, backends, placement.n_cpu_moe, placement.repack, placement.cpu)
         found = self._weights.get(key)
         if found is None:
             found = self._weights[key] = self._table(quant).place(
-                split, dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=placement.repack
+                split,
+                dict(backends),
+                n_cpu_moe=placement.n_cpu_moe,
+                repack=placement.repack,
+                cpu=placement.cpu,
             )
         return found
 

@@ -9,6 +9,7 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 
 import re
 from itertools import accumulate
+from typing import Literal
 
 import msgspec
 
@@ -27,8 +28,14 @@ HOST_ALIGNMENT = 32
 HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
 """Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
 
-REPACKED_TYPES = frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"})
-"""Types that a CPU with AVX2 keeps in another order, in a buffer of its own."""
+REPACKED_TYPES = {
+    "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
+    "arm": frozenset({"q1_0", "q4_0", "q8_0", "q4_K", "q5_K", "q6_K", "iq4_nl", "mxfp4"}),
+}
+"""
+Types that a CPU keeps in another order, in a buffer of its own: with AVX2 (``q2_K`` with AVX-512 only), and with
+the dot products that 64-bit ARM has since 2018. Source: ggml/src/ggml-cpu/repack.cpp.
+"""
 
 INPUT_NAMES = frozenset(
     {"token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"}
@@ -94,6 +101,13 @@ class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
     def multiplied(self) -> int:
         """The weights that take part in multiplications, which the rows of an embedding do not."""
         return self.layers + self.experts + self.output
+
+
+def cpu_kind(machine: str) -> Literal["x86", "arm"]:
+    """
+    Return the kind of processor of a machine, as the system names it (``x86_64``, ``arm64``, ``aarch64``).
+    """
+    return "arm" if machine.lower() in ("arm64", "aarch64") else "x86"
 
 
 class WeightTable:
@@ -176,12 +190,19 @@ class WeightTable:
         )
 
     def place(
-        self, parts: tuple[Span, ...], backends: dict[str, str], *, n_cpu_moe: int = 0, repack: bool = True
+        self,
+        parts: tuple[Span, ...],
+        backends: dict[str, str],
+        *,
+        n_cpu_moe: int = 0,
+        repack: bool = True,
+        cpu: str = "x86",
     ) -> dict[str, DeviceWeights]:
         """
         Return the weights of every device, the host among them, for layers in ``parts``.
 
-        ``backends`` gives the backend of each device in use; without any, the CPU runs alone.
+        ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``cpu`` is a key
+        of ``REPACKED_TYPES``.
         """
         host = self.shares(HOST)
         on_host = {"embedding": self.input_bytes, "layers": 0, "experts": 0, "output": 0}
@@ -194,7 +215,9 @@ class WeightTable:
                 on_host["layers"] += host.of(part.start, stop)
                 on_host["experts"] += host.experts.of(part.start, stop)
                 if has_output:
-                    on_host["output"] += host.output + self._tied_host_bytes(repack=repack and not backends)
+                    on_host["output"] += host.output + self._tied_host_bytes(
+                        REPACKED_TYPES[cpu] if repack and not backends else frozenset()
+                    )
                 continue
             own = self.shares(backends[part.device])
             on_host["experts"] += host.experts.of(part.start, forced)
@@ -221,12 +244,12 @@ class WeightTable:
             return shares.output, shares.output_stays
         return shares.output + stored_bytes(embedding, backend), shares.output_stays
 
-    def _tied_host_bytes(self, *, repack: bool) -> int:
+    def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
         """Return the second copy of a tied embedding on the host: it is reordered, or was made first."""
         embedding = self._by_name.get("token_embd.weight")
         if not self.tied or embedding is None:
             return 0
-        repacked = repack and embedding.type in REPACKED_TYPES and embedding.shape[1] % 8 == 0
+        repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
         return _host_bytes(embedding) if repacked or self._output_first else 0
 
 

@@ -57,7 +57,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """
     Where the parts go. ``gpu_layers`` None is all of them (layers + output); 0 with devices still offloads operations.
 
-    ``n_cpu_moe`` keeps the experts of the first N layers on the host.
+    ``n_cpu_moe`` keeps the experts of the first N layers on the host. ``cpu`` is the kind of its processor, which
+    decides what is repacked.
     """
 
     devices: tuple[Device, ...] = ()
@@ -68,6 +69,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     kv_offload: bool = True
     op_offload: bool = True
     repack: bool = True
+    cpu: Literal["x86", "arm"] = "x86"
     mmap: bool = True
 
 
