@@ -200,6 +200,7 @@ def estimate(
         kv_offload=kv_offload,
         op_offload=op_offload,
         repack=repack,
+        cpu=site.cpu,
         mmap=profile.mmap,
     )
     read = estimator.shares(chosen, workload, placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
@@ -302,6 +303,7 @@ class _Site(msgspec.Struct, frozen=True, kw_only=True):
     ram_bandwidth_bytes_per_s: int | None
     processor: "Processor | None"
     this_machine: bool
+    cpu: Literal["x86", "arm"] = "x86"
 
 
 def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
@@ -335,6 +337,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
     """
     from llmprobe.advise.site import survey
     from llmprobe.estimate.speed_time import processor
+    from llmprobe.estimate.weights import cpu_kind
     from llmprobe.facts.plan import Device, Wishes
 
     usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
@@ -359,6 +362,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
         budgets=budgets,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
         processor=processor(snapshot.host.cpu),
+        cpu=cpu_kind(snapshot.host.machine),
         this_machine=snapshot.this_machine,
     )
 
