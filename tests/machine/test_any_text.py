@@ -14,7 +14,8 @@ from llmprobe.errors import UsageError
 from llmprobe.machine import host_ram, hypothetical
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
-from llmprobe.machine.probes import apple, cgroup, cpu, host, memory
+from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, intel, memory
+from llmprobe.machine.probes.amd import access, topology
 from llmprobe.machine.probes.nvidia import device, presence, visible
 
 PARSERS: tuple[Callable[[str], Any], ...] = (
@@ -37,7 +38,21 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     device.architecture_of,
     presence.parse_driver_version,
     presence.parse_gpu_information,
-    lambda text: visible.parse_cuda_visible_devices(text, ("GPU-1", None), numbered=2),
+    lambda text: visible.parse_cuda_visible_devices(text, (("GPU-1",), ()), numbered=2),
+    host_ram.cache_of_zfs,
+    host_ram.parse_node_meminfo,
+    memory.parse_pressure,
+    memory.parse_limits,
+    disk.parse_mounts,
+    apple.parse_in_use,
+    apple.parse_displays,
+    access.parse_visible,
+    access.parse_override,
+    topology.parse_properties,
+    lambda text: topology.pci_address(topology.parse_properties(text)),
+    intel.parse_size,
+    lambda text: intel.parse_bar(text, 0),
+    lambda text: host.channels_of(host.parse_udev_memory(text)),
     lambda text: host.ram_bandwidth(host.parse_udev_memory(text)),
 )
 LONG = "9" * 5000
@@ -59,6 +74,11 @@ TEXT = st.one_of(
 @example(text=f"{LONG}x RTX 4090 {LONG}GB")
 @example(text=f"{LONG}:01:00.0")
 @example(text=f"{LONG}.{LONG}")
+@example(text=f"location_id {LONG}")
+@example(text=f"some avg10={LONG} avg60=0")
+@example(text=f"0x{LONG} 0x{LONG} 0x0")
+@example(text='{"SPDisplaysDataType": [{"spdisplays_vendor": 7}]}')
+@example(text="[" * 5000)
 @example(text="²")
 @settings(max_examples=40, deadline=None)
 def test_any_text(parser: Callable[[str], Any], text: str) -> None:
