@@ -1,0 +1,262 @@
+"""
+Tokens per second: what adds time, what limits it, what is unknown, and how near it comes to measurements.
+"""
+
+from statistics import median
+
+import msgspec
+import pytest
+
+from benchmarks.fit_speed import fit, on_devices, predicted_seconds
+from benchmarks.speed_rows import rows
+from llmprobe.data import table
+from llmprobe.estimate.active import fp16_flops
+from llmprobe.estimate.speed import generation_speed
+from llmprobe.estimate.speed_time import FEWEST_ROWS, Processor, Share, processor
+from llmprobe.facts.machine import Cpu
+from llmprobe.facts.plan import Range, Speed
+
+GB = 1_000_000_000
+GPU = Share(
+    device="gpu0",
+    name="NVIDIA GeForce RTX 4090",
+    backend="cuda",
+    bandwidth_bytes_per_s=1008 * GB,
+    compute_capability="8.9",
+    active_bytes=5 * GB,
+    layers=32,
+    kernels=288,
+    cache_bytes=4 * GB,
+    parameters=8 * GB,
+    resident_bytes=5 * GB,
+    flops=330_300 * GB,
+)
+HOST = Share(device="host", backend="cpu", bandwidth_bytes_per_s=90 * GB, active_bytes=2048, layers=0)
+HALF = msgspec.structs.replace(
+    HOST, active_bytes=5 * GB, layers=16, kernels=144, parameters=4 * GB, resident_bytes=5 * GB
+)
+CORES = Processor(threads=16, vectors=True)
+
+
+def speed(*shares: Share, moe: bool = False, cores: Processor | None = CORES, **changes: object) -> Speed:
+    return generation_speed(shares, moe=moe, processor=cores, **changes)  # type: ignore[arg-type]
+
+
+def generation(found: Speed) -> Range:
+    assert found.generation_tokens_per_s is not None
+    return found.generation_tokens_per_s
+
+
+def test_an_8b_on_a_4090_is_as_fast_as_people_measure() -> None:
+    """
+    5 GB a token at 1008 GB/s give 110 to 150 tokens a second, less than the bandwidth alone would.
+    """
+    assert 110 < generation(speed(HOST, GPU)).likely < 150
+
+
+def test_parts_add_their_times() -> None:
+    """
+    Half on the processor and half on the device take as long as both one after the other.
+    """
+    device, both = generation(speed(GPU)).likely, generation(speed(HALF, GPU)).likely
+    alone = generation(speed(HALF)).likely
+
+    assert both == pytest.approx(1 / (1 / device + 1 / alone), rel=0.01)
+
+
+def test_a_second_equal_device_adds_no_speed() -> None:
+    """
+    Layers on two devices run one after the other: the same bytes take the same time.
+    """
+    half = msgspec.structs.replace(GPU, active_bytes=GPU.active_bytes // 2, kernels=144)
+    other = msgspec.structs.replace(half, device="gpu1")
+
+    assert generation(speed(half, other)).likely == pytest.approx(generation(speed(GPU)).likely, rel=0.01)
+
+
+def test_a_full_context_is_slower() -> None:
+    """
+    With 4 GB of cache beside 5 GB of weights a full context takes over half as long again.
+    """
+    found = speed(GPU)
+    full = found.generation_at_full_context_tokens_per_s
+
+    assert full is not None
+    assert full.likely < generation(found).likely / 1.5
+    assert "when the context is full" in found.reason
+
+
+def test_small_models_are_held_up_by_kernels() -> None:
+    """
+    A tenth of the bytes is not ten times as fast: kernels have to be started all the same.
+    """
+    small = msgspec.structs.replace(GPU, active_bytes=GPU.active_bytes // 10)
+
+    assert generation(speed(small)).likely < 5 * generation(speed(GPU)).likely
+
+
+def test_cores_limit_what_the_ram_could_give() -> None:
+    """
+    Four threads read no more than four cores can, however fast the RAM is.
+    """
+    fast = msgspec.structs.replace(HALF, bandwidth_bytes_per_s=400 * GB)
+    few, many = (Processor(threads=count, vectors=True) for count in (4, 64))
+
+    assert generation(speed(fast, cores=few)).likely < generation(speed(fast, cores=many)).likely / 2
+
+
+def test_an_unknown_processor_widens_the_range() -> None:
+    """
+    Where instruction sets are not known the slow end is lower, the likely figure the same.
+    """
+    known = generation(speed(HALF, cores=CORES))
+    unknown = generation(speed(HALF, cores=Processor(threads=16)))
+
+    assert (unknown.likely, unknown.high) == (known.likely, known.high)
+    assert unknown.low < known.low
+
+
+def test_no_vectors_are_slow() -> None:
+    """
+    A processor without AVX2 or NEON reads less per core.
+    """
+    assert (
+        generation(speed(HALF, cores=Processor(threads=4, vectors=False))).likely
+        < generation(speed(HALF, cores=Processor(threads=4, vectors=True))).likely
+    )
+
+
+def test_a_processor_is_its_cores_and_vectors() -> None:
+    """
+    As many threads count as cores that may be used; no list of instruction sets is unknown, not none.
+    """
+    cpu = Cpu(physical_cores=8, usable_threads=16, instruction_sets=("avx2",))
+
+    assert processor(cpu) == Processor(threads=8, vectors=True)
+    assert processor(Cpu(instruction_sets=("sse4_2",))) == Processor(threads=None, vectors=False)
+    assert processor(Cpu()) == Processor()
+
+
+@pytest.mark.parametrize(("share", "said"), [(GPU, "gpu0"), (HALF, "the RAM")])
+def test_unknown_bandwidth_is_unknown_speed(share: Share, said: str) -> None:
+    """
+    No figure where the bandwidth is unknown, and the reason names what is.
+    """
+    found = speed(msgspec.structs.replace(share, bandwidth_bytes_per_s=None))
+
+    assert found.generation_tokens_per_s is None
+    assert f"bandwidth of {said} is unknown" in found.reason
+
+
+def test_a_row_of_the_embedding_does_not_need_the_ram() -> None:
+    """
+    The host reads 2 KB a token: that its RAM's speed is unknown does not matter.
+    """
+    assert generation(speed(msgspec.structs.replace(HOST, bandwidth_bytes_per_s=None), GPU))
+
+
+def test_prompts_go_by_arithmetic() -> None:
+    """
+    An 8B on a 4090 reads several thousand tokens of a prompt a second.
+    """
+    found = speed(HOST, GPU).prompt_tokens_per_s
+
+    assert found is not None
+    assert 4000 < found.likely < 12000
+
+
+def test_an_unknown_fp16_rate_is_an_unknown_prompt_speed() -> None:
+    """
+    Without the rate of the device there is no figure, and the reason says why.
+    """
+    found = speed(HOST, msgspec.structs.replace(GPU, flops=None))
+
+    assert found.prompt_tokens_per_s is None
+    assert "the FP16 rate of NVIDIA GeForce RTX 4090 is not known" in found.reason
+
+
+def test_weights_in_ram_cross_the_link_for_every_micro_batch() -> None:
+    """
+    A larger micro-batch is faster almost in proportion; without the link's speed nothing is said.
+    """
+    linked = msgspec.structs.replace(GPU, link_bytes_per_s=16 * GB)
+    small, large = (speed(HALF, linked, ubatch_size=size).prompt_tokens_per_s for size in (256, 512))
+
+    assert small is not None
+    assert large is not None
+    assert 1.7 < large.likely / small.likely < 2
+    assert speed(HALF, GPU).prompt_tokens_per_s is None
+
+
+def test_no_claim_on_prompts_that_were_not_measured() -> None:
+    """
+    Prompts of mixtures of experts were measured on no NVIDIA card: no figure, and the reason says so.
+    """
+    found = speed(HOST, GPU, moe=True)
+
+    assert found.prompt_tokens_per_s is None
+    assert "too few prompts" in found.reason
+
+
+def test_every_class_says_on_how_much_it_stands() -> None:
+    """
+    The reason of a speed names the rows, and every class of generation stands on enough of them.
+    """
+    assert "measured rows" in speed(GPU).reason
+    assert all(row["rows"] >= FEWEST_ROWS for row in table("speed")["devices"])
+
+
+@pytest.mark.parametrize("backend", ["cuda", "metal", "rocm", "vulkan", "sycl", None])
+@pytest.mark.parametrize("capability", ["5.2", "6.1", "8.0", "8.9", "9.0", "12.0", None])
+def test_every_device_has_constants(backend: str | None, capability: str | None) -> None:
+    """
+    Whatever the backend and the chip, there is a row, and its range holds the likely figure.
+    """
+    found = generation(speed(msgspec.structs.replace(GPU, backend=backend, compute_capability=capability)))
+
+    assert 0 < found.low < found.likely < found.high
+
+
+def test_hbm_chips_reach_less_of_their_bandwidth() -> None:
+    """
+    An H100 has twice the bandwidth of a 4090 and is not twice as fast on an 8B.
+    """
+    h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
+
+    assert generation(speed(h100)).likely < 1.5 * generation(speed(GPU)).likely
+
+
+@pytest.mark.parametrize(
+    ("name", "bandwidth", "flops"),
+    [("NVIDIA GeForce RTX 4090", 1008 * GB, 330_300 * GB), ("nobody's", 1008 * GB, None), (None, None, None)],
+)
+def test_the_fp16_rate_is_looked_up_by_name(
+    name: str | None, bandwidth: int | None, flops: int | None
+) -> None:
+    """
+    A name of the table has its rate, any other none.
+    """
+    assert fp16_flops(name, bandwidth) == flops
+
+
+def test_the_shipped_constants_are_those_of_the_fit() -> None:
+    """
+    data/speed.json is what fitting the published speeds gives.
+    """
+    shipped = table("speed")
+
+    assert fit(rows(), shipped) == shipped
+
+
+def test_a_machine_that_the_fit_did_not_see_is_predicted_within_a_tenth() -> None:
+    """
+    Without the rows of an RTX 2080, its speeds are predicted from other cards' within 10% at the median.
+    """
+    measured = rows()
+    own = [row for row in on_devices(measured) if row.device == "GeForce RTX 2080"]
+    sources = {row.source for row in own}
+    blind = fit([row for row in measured if row.source not in sources], table("speed"))
+    errors = [abs(1 / predicted_seconds(blind, row) / row.tokens_per_s - 1) for row in own]
+
+    assert len(own) >= 10
+    assert median(errors) < 0.1
