@@ -108,9 +108,10 @@ class Quantized(msgspec.Struct, frozen=True, kw_only=True):
 
 def choose(setting: Setting, model: ModelSpec) -> tuple[Choice, DeviceEstimate]:
     """
-    Return the choice, and what it is predicted to take on the host.
+    Return the choice for this machine without its GPUs, and what it is predicted to take on the host.
     """
-    choice = llmprobe.recommend(model, **setting.wishes).choices[0]
+    snapshot = msgspec.structs.replace(llmprobe.probe(), accelerators=())
+    choice = llmprobe.recommend(model, snapshot, **setting.wishes).choices[0]
     choice = msgspec.structs.replace(choice, **setting.changes)
     estimate = llmprobe.estimate(
         model,
@@ -121,7 +122,7 @@ def choose(setting: Setting, model: ModelSpec) -> tuple[Choice, DeviceEstimate]:
         flash_attn="on" if choice.flash_attn == "on" else "off",
         batch_size=choice.batch_size,
         ubatch_size=choice.ubatch_size,
-        backend="cpu",
+        snapshot=snapshot,
     )
     if not setting.changes and estimate.devices[0].total_bytes != choice.devices[0].total_bytes:
         raise AssertionError(f"estimate and recommend differ: {setting.name}")
