@@ -41,8 +41,10 @@ KNOWN_NEW_BUILD = 9849
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
 _DEVICE_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "MTL", "sycl": "SYCL"}
-_BUILD = re.compile(r"version: (?:\S+ \(build )?(\d+)")
-_BUILD_INFO = re.compile(r"b(\d+)\b")
+_BUILD = re.compile(r"version: (?:\S+ \(build )?([1-9]\d*)")
+"""Built from an archive without its history a program calls itself build 0, which says nothing."""
+
+_BUILD_INFO = re.compile(r"b([1-9]\d*)\b")
 
 
 def of_build(profile: Profile, build: int) -> Profile:
@@ -224,6 +226,6 @@ def _loaded(source: Source, url: str, props: object) -> tuple[LoadedModel, ...]:
         )
     slots = count(field(props, "total_slots"))
     per_slot = count(field(props, "default_generation_settings", "n_ctx"))
-    path = text(field(props, "model_path")) or ""
-    name = text(field(props, "model_alias")) or path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = text(field(props, "model_alias")) or text(field(props, "model_path")) or ""
+    name = name.replace("\\", "/").rpartition("/")[2] if name.endswith(".gguf") else name
     return (LoadedModel(name=name or "a model", ctx_size=per_slot, parallel=slots),)

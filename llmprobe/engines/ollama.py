@@ -63,6 +63,12 @@ def settled(profile: Profile, occasion: Occasion) -> Profile:
     Return the profile with the context and batch that Ollama takes for this model on these devices.
     """
     notes = []
+    slots = _number(occasion.settings.get("OLLAMA_NUM_PARALLEL")) or profile.parallel
+    if occasion.model.architecture in ONE_SLOT and slots > 1:
+        notes.append(
+            f"one slot, as Ollama gives models of the architecture {occasion.model.architecture} no more"
+        )
+        slots = 1
     trained = occasion.model.max_context
     asked = occasion.ctx_size or _number(occasion.settings.get("OLLAMA_CONTEXT_LENGTH"))
     ctx_size = asked or automatic_context(occasion.vram_total_bytes or 0)
@@ -84,7 +90,13 @@ def settled(profile: Profile, occasion: Occasion) -> Profile:
         "the cache of each slot is its own, so OLLAMA_NUM_PARALLEL=N takes N times the context's memory"
     )
     return msgspec.structs.replace(
-        profile, ctx_size=ctx_size, batch_size=batch, ubatch_size=batch, flash_attn=flash, notes=tuple(notes)
+        profile,
+        ctx_size=ctx_size,
+        parallel=slots,
+        batch_size=batch,
+        ubatch_size=batch,
+        flash_attn=flash,
+        notes=tuple(notes),
     )
 
 
@@ -190,6 +202,8 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     name = model_name(choice, model)
     lines = [f"# {line}" for line in remarks(choice, backend)]
+    if choice.parallel > 1 and model.architecture in ONE_SLOT:
+        lines.append(f"# Ollama gives models of the architecture {model.architecture} one slot only")
     content = modelfile(choice, model, backend).splitlines()
     lines += ["cat > Modelfile <<'END'", *content, "END"]
     lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]

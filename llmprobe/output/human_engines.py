@@ -41,7 +41,7 @@ def loaded_words(model: LoadedModel) -> str:
         said.append("all of it on the GPU" if whole else f"{size(model.vram_bytes)} of it on the GPU")
     if model.ctx_size is not None:
         said.append(
-            f"context {model.ctx_size}" + (f" x {model.parallel}" if (model.parallel or 1) > 1 else "")
+            f"context {model.ctx_size}" + (f", {model.parallel} slots" if (model.parallel or 1) > 1 else "")
         )
     if model.until is not None:
         said.append(f"kept until {model.until[11:19] or model.until}")

@@ -43,6 +43,7 @@ def test_nothing_is_seen_where_nothing_is() -> None:
         ("version: 6182 (1fe0029)\nbuilt with cc for x86_64-linux-gnu\n", "b6182"),
         ("version: 1.4.0 (build 11549, commit abc1234)\nbuilt with cc for x86_64\n", "b11549"),
         ("ggml_cuda_init: found 1 CUDA devices:\nversion: 9000 (abc)\n", "b9000"),
+        ("version: 0.6.0-dev (build 0, commit unknown)\n", None),
         ("something else\n", None),
     ],
 )

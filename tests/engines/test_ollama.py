@@ -256,6 +256,17 @@ def test_the_context_is_no_longer_than_the_model_knows() -> None:
     assert ollama.settled(profile, occasion(ctx_size=2048)).ctx_size == 2048
 
 
+@pytest.mark.parametrize(("architecture", "slots"), [("llama", 4), ("qwen35", 1)])
+def test_slots_are_those_of_the_server(architecture: str, slots: int) -> None:
+    """
+    OLLAMA_NUM_PARALLEL, but one for architectures that Ollama never gives more.
+    """
+    spec = msgspec.structs.replace(model("llama", LLAMA_8B), architecture=architecture)
+    given = occasion(model=spec, settings={"OLLAMA_NUM_PARALLEL": "4"})
+
+    assert ollama.settled(ollama.PROFILES["ollama"], given).parallel == slots
+
+
 @pytest.mark.parametrize(
     ("ctx_size", "changes", "expected"),
     [
