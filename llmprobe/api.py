@@ -335,10 +335,11 @@ def _site_of(snapshot: "Snapshot") -> _Site:
     """
     Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
     """
+    from llmprobe.advise.devices import device_of
     from llmprobe.advise.site import survey
     from llmprobe.estimate.speed_time import processor
     from llmprobe.estimate.weights import cpu_kind
-    from llmprobe.facts.plan import Device, Wishes
+    from llmprobe.facts.plan import Wishes
 
     usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
     together = [one for one in usable if one.backend == usable[0].backend]
@@ -347,17 +348,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
     budgets = survey(snapshot, Wishes()).pool_budgets()
     return _Site(
         devices=tuple(
-            Device(
-                id=one.id,
-                backend=one.backend,
-                name=one.name,
-                pool=one.pools[0],
-                free_bytes=budgets.get(one.id),
-                compute_capability=one.compute_capability,
-                bandwidth_bytes_per_s=one.bandwidth_bytes_per_s,
-            )
-            for one in together
-            if one.backend is not None
+            device_of(one, snapshot, budgets.get(one.id)) for one in together if one.backend is not None
         ),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,

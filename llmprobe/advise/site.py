@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.advise.devices import device_of
 from llmprobe.estimate.speed_time import Processor, processor
 from llmprobe.estimate.weights import cpu_kind
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
@@ -109,7 +110,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         pool = pools.get(accelerator.pools[0])
         budgets[accelerator.id] = _budget(pool, wishes)
         pool_of[accelerator.id] = accelerator.pools[0]
-        devices.append((accelerator, _device(accelerator, budgets[accelerator.id])))
+        devices.append((accelerator, device_of(accelerator, snapshot, budgets[accelerator.id])))
         if budgets[accelerator.id] is None:
             notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
     shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
@@ -131,19 +132,6 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
             for accelerator, device in devices
             if _is_mig(accelerator) and accelerator.uuid
         },
-    )
-
-
-def _device(accelerator: Accelerator, budget: int | None) -> Device:
-    assert accelerator.backend is not None
-    return Device(
-        id=accelerator.id,
-        backend=accelerator.backend,
-        name=accelerator.name,
-        pool=accelerator.pools[0],
-        free_bytes=budget,
-        compute_capability=accelerator.compute_capability,
-        bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
     )
 
 

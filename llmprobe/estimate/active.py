@@ -71,7 +71,9 @@ def active_shares(
                 switches=_switches(placement, parts) if device is None and own.experts else 0,
                 parameters=round(active_parameters * read[name] / total),
                 resident_bytes=own.multiplied,
-                flops=None if device is None else fp16_flops(device.name, device.bandwidth_bytes_per_s),
+                flops=None
+                if device is None
+                else fp16_flops(device.name, device.bandwidth_bytes_per_s, device.cores),
                 link_bytes_per_s=None if device is None else device.link_bytes_per_s,
             )
         )
@@ -95,21 +97,27 @@ def _switches(placement: Placement, parts: tuple[Span, ...]) -> int:
 
 
 @cache
-def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None) -> int | None:
+def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int | None = None) -> int | None:
     """
     Return the FP16 operations per second of a device by its name, or None where no table says them.
 
-    Products of one name with several rates are told apart by their bandwidth.
+    Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
     """
+    product = (name or "").removesuffix(" GPU")
     found = {
-        row["fp16_flops"]: row.get("bandwidth_bytes_per_s")
+        row["fp16_flops"]: row
         for row in table("gpus")["rows"]
-        if "fp16_flops" in row and (row["name"] == name or name in row.get("aliases", ()))
+        if "fp16_flops" in row
+        and any(one in (row["name"], *row.get("aliases", ())) for one in (name, product))
     }
     if len(found) > 1 and bandwidth_bytes_per_s is not None:
         found = {
-            flops: bandwidth
-            for flops, bandwidth in found.items()
-            if bandwidth is not None and abs(bandwidth / bandwidth_bytes_per_s - 1) < SAME_BANDWIDTH
+            flops: row
+            for flops, row in found.items()
+            if abs((row.get("bandwidth_bytes_per_s") or 0) / bandwidth_bytes_per_s - 1) < SAME_BANDWIDTH
         }
-    return next(iter(found)) if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    ((flops, row),) = found.items()
+    part = cores / row["cores"] if cores is not None and row.get("cores") else 1.0
+    return int(flops * part)

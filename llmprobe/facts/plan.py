@@ -51,6 +51,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     compute_capability: str | None = None
     bandwidth_bytes_per_s: int | None = None
     link_bytes_per_s: int | None = None
+    cores: int | None = None
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):

@@ -239,6 +239,13 @@ def test_the_fp16_rate_is_looked_up_by_name(
     assert fp16_flops(name, bandwidth) == flops
 
 
+def test_a_chip_with_fewer_cores_is_slower() -> None:
+    """
+    An M1 Max with 24 of 32 cores has three quarters of the rate, and macOS adds GPU to its name.
+    """
+    assert fp16_flops("Apple M1 Max GPU", 400 * GB, 24) == 7_800 * GB
+
+
 def test_the_shipped_constants_are_those_of_the_fit() -> None:
     """
     data/speed.json is what fitting the published speeds gives.
