@@ -18,7 +18,7 @@ from llmprobe import engines
 from llmprobe.facts.answer import Answer, Platform, Source, Status
 from llmprobe.facts.asking import Asking
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Probed, Snapshot
+from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.facts.plan import Choice, Profile
 from llmprobe.machine import probes, rules
@@ -183,6 +183,18 @@ def test_an_engine_prints_a_choice(engine: ModuleType) -> None:
 
     assert hints == {"choice": Choice, "model": ModelSpec, "backend": str | None, "return": str}
     assert engine.command.__doc__
+
+
+@pytest.mark.parametrize("engine", modules(engines), ids=short_name)
+def test_an_engine_is_looked_for(engine: ModuleType) -> None:
+    """
+    ``observe(source: Source) -> tuple[EngineOnMachine, ...]``, with a docstring; nothing that answers is no engine.
+    """
+    hints = get_type_hints(engine.observe)
+
+    assert hints == {"source": Source, "return": tuple[EngineOnMachine, ...]}
+    assert engine.observe.__doc__
+    assert engine.observe(Silent("linux", "missing")) == ()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FILES[0].parent)))

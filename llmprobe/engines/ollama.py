@@ -56,6 +56,11 @@ ONE_SLOT = frozenset(
 
 PORT = 11434
 BLOB = "sha256-"
+VISIBLE_DEVICES = {
+    "cuda": "CUDA_VISIBLE_DEVICES",
+    "rocm": "ROCR_VISIBLE_DEVICES",
+    "vulkan": "GGML_VK_VISIBLE_DEVICES",
+}
 
 
 def settled(profile: Profile, occasion: Occasion) -> Profile:
@@ -215,7 +220,7 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
     Return what ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
     """
     name = model_name(choice, model)
-    variables = environment(choice)
+    variables = environment(choice, backend)
     script = [
         "#!/bin/sh",
         "set -e",
@@ -263,7 +268,7 @@ def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def environment(choice: Choice) -> dict[str, str]:
+def environment(choice: Choice, backend: str | None) -> dict[str, str]:
     """
     Return the variables that the Ollama server must be started with for this choice.
     """
@@ -272,10 +277,9 @@ def environment(choice: Choice) -> dict[str, str]:
         variables["OLLAMA_NUM_PARALLEL"] = str(choice.parallel)
     if choice.cache_type_k != "f16":
         variables |= {"OLLAMA_KV_CACHE_TYPE": choice.cache_type_k, "OLLAMA_FLASH_ATTENTION": "1"}
-    if choice.use_devices is not None and "CUDA_VISIBLE_DEVICES" not in variables and devices_in_use(choice):
-        variables["CUDA_VISIBLE_DEVICES"] = ",".join(
-            device.removeprefix("gpu") for device in choice.use_devices
-        )
+    hides = VISIBLE_DEVICES.get(backend or "")
+    if choice.use_devices and hides is not None and hides not in variables:
+        variables[hides] = ",".join(device.removeprefix("gpu") for device in choice.use_devices)
     if len(devices_in_use(choice)) > 1:
         variables["OLLAMA_SCHED_SPREAD"] = "1"
     return variables
@@ -285,7 +289,7 @@ def remarks(choice: Choice, backend: str | None) -> tuple[str, ...]:
     """
     Return what has to be known beside the Modelfile.
     """
-    variables = environment(choice)
+    variables = environment(choice, backend)
     said = []
     if variables:
         words = " ".join(f"{name}={shell_word(value)}" for name, value in sorted(variables.items()))

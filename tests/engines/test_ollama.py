@@ -353,7 +353,25 @@ def test_only_the_servers_environment_says_the_rest(
     """
     Slots, types of cache and the choice of GPUs are variables of the server, and only those that are needed.
     """
-    assert ollama.environment(choice(**changes)) == expected
+    assert ollama.environment(choice(**changes), "cuda") == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [
+        ("rocm", {"ROCR_VISIBLE_DEVICES": "1"}),
+        ("vulkan", {"GGML_VK_VISIBLE_DEVICES": "1"}),
+        ("metal", {}),
+        (None, {}),
+    ],
+)
+def test_each_backend_hides_devices_in_its_own_way(backend: str | None, expected: dict[str, str]) -> None:
+    """
+    The variable that hides the other cards is the backend's.
+    """
+    second = choice(use_devices=("gpu1",), devices=(gpu("gpu1"),))
+
+    assert ollama.environment(second, backend) == expected
 
 
 def test_the_files_are_those_that_the_script_needs() -> None:
