@@ -26,6 +26,7 @@ __all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers
 _PIPELINE_COPIES = 4
 _ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
 _REMEMBERED = 4096
+_WITHOUT_FLASH = frozenset({"grok"})
 
 
 class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,8 @@ def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
     build = graph_of(request.architecture)
     if build is None:
         return _bound(request)
+    if request.architecture in _WITHOUT_FLASH:
+        request = msgspec.structs.replace(request, flash_attn="off")
     parts = _parts_of(request)
     key = (id(parts), whole, *_settings(request))
     known = _answers.get(key)

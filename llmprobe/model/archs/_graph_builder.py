@@ -159,7 +159,7 @@ class Builder(Attention):
         else:
             probabilities = logits
         choose = probabilities
-        shift = self.weight(il, "exp_probs_b.bias")
+        shift = self.weight(il, "exp_probs_b.bias") or self.weight(il, "exp_probs_b")
         if shift is not None:
             choose = ops.like("add", probabilities, shift)
         if weigh_first:

@@ -1,7 +1,9 @@
 """
-Graphs of architectures that are seldom met, by architecture. No measured load stands behind these.
+Graphs of architectures that are seldom met, by architecture.
 
-Sources: llama.cpp b11549, src/models/. Step 3.5's clamped activations are built as plain ones, which take no less.
+Sources: llama.cpp b11549, src/models/. Small made-up models that it loaded on a CPU had these nodes and buffers;
+the same on devices follows from the rules alone. Step 3.5's clamped activations are built as plain ones, which take
+no less.
 """
 
 from collections.abc import Callable, Hashable
@@ -215,13 +217,48 @@ def step35_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
 
 def openelm_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
     """
-    Build a layer of OpenELM.
+    Build a layer of OpenELM: the merged matrix's result is cut into heads before queries, keys and values.
     """
+    sizes = g.sizes
     residual = x
-    q, k, v = heads(g, il, g.norm(x, "attn_norm", il), head_norms="before")
+    x = g.mm(il, "attn_qkv", g.norm(x, "attn_norm", il))
+    count, kv_count, width = sizes.heads(il), sizes.kv_heads(il), sizes.head_k()
+    x = ops.reshape(x, width, count + 2 * kv_count, g.tokens)
+    q, k, v = (ops.view(x, (width, some, g.tokens), x.nb[1:3]) for some in (count, kv_count, kv_count))
+    q, k = g.rope(g.norm(q, "attn_q_norm", il)), g.rope(g.norm(k, "attn_k_norm", il))
     x, residual = g.crop(il, g.attention(il, q, k, v), residual)
     between = ops.like("add", residual, x)
     return ops.like("add", g.ffn(il, g.norm(between, "ffn_norm", il)), between)
+
+
+def grok(g: Builder) -> None:
+    """
+    Build Grok: embeddings and logits are scaled even where the metadata does not say so.
+    """
+    get = g.hparams.get
+    decoder(
+        g,
+        layer=grok_layer,
+        scale_input=not get("embedding_scale"),
+        scale_logits=True,
+        cap_logits=bool(get("final_logit_softcapping")),
+    )
+
+
+def grok_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
+    """
+    Build a layer of Grok: where the model has a dense part, it is averaged with the mixture.
+    """
+    residual = x
+    q, k, v = heads(g, il, g.norm(x, "attn_norm", il))
+    x, residual = g.crop(il, g.attention(il, q, k, v, cap=True), residual)
+    between = ops.like("add", g.norm(x, "attn_output_norm", il), residual)
+    inner = g.norm(between, "ffn_norm", il)
+    x = g.moe(il, inner, activation="geglu", scale=scaled_routing(g))
+    if g.weight(il, "ffn_up.weight") is not None:
+        x = ops.like("scale", ops.like("add", g.ffn(il, inner, "geglu"), x))
+    last = "layer_output_norm" if g.weight(il, "layer_output_norm.weight") else "post_ffw_norm"
+    return ops.like("add", g.norm(x, last, il), between)
 
 
 def deci_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
@@ -325,6 +362,7 @@ GRAPHS: dict[str, Callable[[Builder], None]] = {
     "arctic": partial(decoder, layer=arctic_layer),
     "smallthinker": partial(decoder, layer=smallthinker_layer),
     "cohere2moe": cohere2moe,
+    "grok": grok,
     "step35": partial(decoder, layer=step35_layer, hidden_output=True),
     "eurobert": encoder,
     "neo-bert": partial(encoder, activation="swiglu*", last_norm="enc.output_norm"),
