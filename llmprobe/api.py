@@ -32,11 +32,13 @@ def probe(
     gpus: Sequence[str] = (),
     ram_bytes: int | None = None,
     wake: bool = False,
+    model_folders: Sequence[str] = (),
 ) -> "Snapshot":
     """
     Return this machine as it is now, or the recorded one, or a hypothetical one with ``gpus`` and ``ram_bytes``.
 
-    ``wake`` also asks devices of this machine that are asleep, which wakes them.
+    ``wake`` also asks devices of this machine that are asleep, which wakes them. Models in ``model_folders``
+    count as kept on this machine.
 
     Raises:
         RecordingError: the recording cannot be read.
@@ -52,7 +54,7 @@ def probe(
     from llmprobe.machine import snapshot
 
     return snapshot.probe(
-        None if replay is None else fspath(replay), wake=wake, observers=engines.observers()
+        None if replay is None else fspath(replay), wake=wake, observers=engines.observers(model_folders)
     )
 
 

@@ -2,6 +2,7 @@
 ``llmprobe recommend``: the best way to run a model on this machine, and what else is possible.
 """
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from llmprobe.cli import say, writing
 from llmprobe.cli.options import CACHE_TYPES, LONGEST, at_least, context_or_max, json_option, rate, size
 from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
 
 
 @click.command("recommend", short_help="The best way to run a model here.")
@@ -55,11 +57,25 @@ from llmprobe.cli.target import Target
 )
 @click.option("--top", callback=at_least(1), default="4", metavar="N", help="How many choices to show.")
 @click.option("--explain", is_flag=True, help="Also show every term, and all that was rejected.")
+@click.option(
+    "--models-dir",
+    "model_folders",
+    multiple=True,
+    metavar="DIR",
+    help="Also look for models in this folder of this machine; may be repeated.",
+)
 @click.option("--write", metavar="DIR", help="Write the first choice as files for the engine.")
 @json_option
 @click.pass_obj
 def command(
-    target: Target, /, model: str, explain: bool, write: str | None, as_json: bool, **options: Any
+    target: Target,
+    /,
+    model: str,
+    explain: bool,
+    model_folders: tuple[str, ...],
+    write: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> int:
     """
     Find the best quantization, context, cache type and placement for a model on this machine.
@@ -78,7 +94,7 @@ def command(
 
     if write is not None:
         writing.check(write)
-    snapshot = target.snapshot()
+    snapshot = target.snapshot(model_folders=_folders(target, model_folders))
     spec = api.load_model(model, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, **_wishes(**options))
     if write is not None and recommendation.choices:
@@ -95,3 +111,18 @@ def command(
 
 def _wishes(*, ctx_size: int | None, reserve: int | None, **others: Any) -> dict[str, Any]:
     return {"ctx_size": "max" if ctx_size == LONGEST else ctx_size, "reserve_bytes": reserve, **others}
+
+
+def _folders(target: Target, given: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Refuse folders of a machine that is not this one, and folders that are not there.
+    """
+    if given and not target.is_live:
+        raise UsageError(
+            "--models-dir is a folder of this machine, and another one was named",
+            hint="leave --replay, --gpu and --ram out",
+        )
+    for folder in given:
+        if not Path(folder).is_dir():
+            raise UsageError(f"--models-dir: there is no folder {folder!r}")
+    return tuple(str(Path(folder).absolute()) for folder in given)

@@ -46,13 +46,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     def is_live(self) -> bool:
         return self.replay is None and self.ram_bytes is None
 
-    def snapshot(self, *, wake: bool = False) -> Snapshot:
+    def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """
         Return the machine as it is now, as it was recorded, or as it would be. ``wake`` asks sleeping devices too.
+
+        Models in ``model_folders`` count as kept on this machine.
         """
         from llmprobe import api
 
-        snapshot = api.probe(self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes, wake=wake)
+        snapshot = api.probe(
+            self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes, wake=wake, model_folders=model_folders
+        )
         if self.verbose:
             _say_sources(snapshot)
         return snapshot

@@ -10,10 +10,11 @@ is written into a folder), ``settled(profile, occasion)`` (defaults that depend 
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 
+from llmprobe.engines._disk import models_below
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Asking, pass_on
@@ -99,15 +100,28 @@ def abilities(name: str) -> Abilities:
     return known
 
 
-def observers() -> tuple[tuple[str, Observe], ...]:
+def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], ...]:
     """
     Return what looks for an engine on a machine, for every engine that can be looked for.
+
+    Models in ``model_folders`` are found too, as kept by that folder.
     """
-    return tuple(
+    found = tuple(
         (module.__name__.rpartition(".")[2], module.observe)
         for module in all_engines().values()
         if hasattr(module, "observe")
     )
+    return (*(("folder", _folder(path)) for path in model_folders), *found)
+
+
+def _folder(path: str) -> Observe:
+    def observe(source: Source) -> tuple[EngineOnMachine, ...]:
+        models = models_below(source, path, f"the folder {path}")
+        return (
+            EngineOnMachine(name="folder", detail=path, models=tuple(models), evidence=(f"list:{path}",)),
+        )
+
+    return observe
 
 
 class Remembering(Asking):

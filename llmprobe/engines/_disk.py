@@ -127,3 +127,16 @@ def models_in(
             )
         )
     return found
+
+
+def models_below(
+    source: Source, folder: str, kept_by: str, *, depth: int = 2, prefix: str = ""
+) -> list[ModelOnDisk]:
+    """
+    Return the models in a folder and in those below it, to a depth.
+    """
+    found = models_in(source, folder, names(source, folder), kept_by, prefix)
+    for name in folders(source, folder) if depth else ():
+        below = joined(source, folder, name)
+        found += models_below(source, below, kept_by, depth=depth - 1, prefix=f"{prefix}{name}/")
+    return found

@@ -88,3 +88,17 @@ def test_half_a_set_is_taken_back(tmp_path: Path) -> None:
     with pytest.raises(LlmprobeError, match="cannot write into"):
         writing.write(str(folder), {"first": "1", "no/such/place": "2"})
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("place", [[], MACHINE])
+def test_a_folder_of_models_must_be_here(
+    place: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    One that is not there, or that is asked for with another machine, is one sentence and exit code 2.
+    """
+    folder = tmp_path / "no" if not place else tmp_path
+    code = main([*place, "recommend", "--model", "llama3-8b", "--models-dir", str(folder)])
+
+    assert code == 2
+    assert "--models-dir" in capsys.readouterr().err

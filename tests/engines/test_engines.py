@@ -154,3 +154,23 @@ def test_vllm_says_what_it_cannot(changes: dict[str, int], backend: str | None) 
 
     assert said.startswith("# vLLM ")
     assert said.endswith("use --engine llama.cpp")
+
+
+def test_models_of_a_given_folder_are_found() -> None:
+    """
+    Those in it and in the folders below it, two deep.
+    """
+    disk = {
+        "list:/m": ["a-Q8_0.gguf", "more"],
+        "list:/m/more": ["b-IQ4_XS.gguf", "deep"],
+        "list:/m/more/deep": ["c.gguf", "deeper"],
+        "list:/m/more/deep/deeper": ["d.gguf"],
+    }
+    (_, observe), *_ = engines.observers(["/m"])
+    (found,) = observe(FakeSource(disk))
+
+    assert [(one.name, one.path) for one in found.models] == [
+        ("a-Q8_0.gguf", "/m/a-Q8_0.gguf"),
+        ("more/b-IQ4_XS.gguf", "/m/more/b-IQ4_XS.gguf"),
+        ("more/deep/c.gguf", "/m/more/deep/c.gguf"),
+    ]
