@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed  ## Recommend how to run MODEL (llama3-70b) on this machine; the answer "no" is an answer
 	@$(BIN)/llmprobe recommend --model "$(MODEL)" || test $$? -eq 3
@@ -36,7 +36,7 @@ contracts: $(VENV)/.dev  ## Check who may import whom
 docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 	$(BIN)/python -m pytest tests/test_docs.py
 
-ci: lint types contracts test accuracy docs  ## Everything that a change must pass
+ci: lint types contracts test accuracy-check docs  ## Everything that a change must pass
 
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
@@ -47,11 +47,17 @@ readme: $(VENV)/.dev  ## Rewrite the examples in the README; review the diff
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 	$(BIN)/python -m tests.output.schemas
 
-accuracy: $(VENV)/.dev  ## Compare the estimates with what was measured
-	for file in benchmarks/accuracy_*.py; do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+accuracy: $(VENV)/.dev  ## Compare the estimates with all that was measured, and write the table (minutes)
+	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.accuracy_fit
+	$(BIN)/python -m benchmarks.accuracy_speed
 
-bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands beside an empty Python
+accuracy-check: $(VENV)/.dev  ## Compare again, and check that the README and the file of figures say the same
+	$(BIN)/python -m benchmarks.accuracy --check
+
+bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, and the time of estimates and headers
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.estimator_speed
 
 verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
 	$(BIN)/python -m benchmarks.verify
@@ -80,4 +86,4 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy bench verify wheel clean
+.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench verify wheel clean

@@ -120,7 +120,3 @@ def _note(counts: Counts, row: Row, what: str, found: float, shown: float, *, ne
 def _rows_of(names: list[str]) -> int:
     """Return how many rows a list of names stands for; one may say so itself (``12 rows``)."""
     return sum(int(name.split()[0]) if name.endswith(" rows") else 1 for name in names)
-
-
-if __name__ == "__main__":
-    print(measure())

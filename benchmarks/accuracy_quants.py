@@ -2,11 +2,14 @@
 How often the quantizer's rules give what llama-quantize gave: types per tensor, bytes per file.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
 import msgspec
 
 from llmprobe.errors import RefusedError
 from llmprobe.model.quants import assign, total_bytes
-from tests.model.truth import models, quant_cases, types_of
+from tests.model.truth import QuantCase, models, quant_cases, types_of
 
 
 class Counts(msgspec.Struct):
@@ -22,14 +25,19 @@ class Counts(msgspec.Struct):
     differing: list[str] = []
 
 
-def measure(step: int = 1) -> Counts:
+def sample(step: int) -> Iterator[QuantCase]:
     """
-    Compare every ``step``-th measured case. A refusal counts as equal where llama-quantize refuses too.
+    Yield every ``step``-th measured case.
+    """
+    return islice(quant_cases(), 0, None, step)
+
+
+def measure(cases: Iterable[QuantCase]) -> Counts:
+    """
+    Compare measured cases. A refusal counts as equal where llama-quantize refuses too.
     """
     counts = Counts()
-    for number, case in enumerate(quant_cases()):
-        if number % step:
-            continue
+    for case in cases:
         model = models()[case.model]
         counts.cases += 1
         try:
@@ -53,7 +61,3 @@ def measure(step: int = 1) -> Counts:
         if not equal:
             counts.differing.append(f"{case.model} {case.file_type}{' imatrix' * case.imatrix}")
     return counts
-
-
-if __name__ == "__main__":
-    print(measure())

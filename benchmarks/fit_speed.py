@@ -26,6 +26,9 @@ DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 PULL = 0.5
 """How many rows a class's parent counts for."""
 
+ROUNDS = 4
+"""Classes and what multiplies them are fitted in turn so often."""
+
 ASSUMED_OF_FP16 = 0.1
 """Of the FP16 rate, where no prompt was measured."""
 
@@ -46,12 +49,14 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
     fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
     used = on_devices(measured)
     dense = [row for row in used if not row.moe]
-    for _ in range(2):
+    for _ in range(ROUNDS):
         _fit_devices(fitted, dense)
         for row in fitted["devices"]:
             row["cache_reading"] = _fit_cache(fitted, row, used)
         recurrent = [row for row in dense if row.recurrent]
         fitted["recurrent"] = fitted["recurrent"] | _multipliers(fitted, "recurrent", ("kernels",), recurrent)
+        old = [row for row in dense if row.old_build]
+        fitted["old_builds"] = fitted["old_builds"] | _multipliers(fitted, "old_builds", ("kernels",), old)
         moe = [row for row in used if row.moe]
         fitted["moe"] = fitted["moe"] | _multipliers(fitted, "moe", ("reading", "kernels"), moe)
     _fit_processor(fitted, measured)
@@ -63,9 +68,17 @@ def predicted_seconds(constants: Constants, row: Row) -> float:
     """
     Return the time of one token with everything on devices.
     """
-    reading, kernels = work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
+    reading, kernels = _work(constants, row)
     device = device_row(constants, row.gpu)
     return reading / float(device["efficiency"]) + kernels * float(device["kernel_us"]) * 1e-6
+
+
+def _work(constants: Constants, row: Row) -> tuple[float, float]:
+    """
+    Return what a device reads and starts, as the build of that time did it.
+    """
+    reading, kernels = work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
+    return reading, kernels * (constants["old_builds"]["kernels"] if row.old_build else 1.0)
 
 
 def on_processor(measured: Iterable[Row]) -> list[Row]:
@@ -158,7 +171,7 @@ def _pair(
     """
     weights = _weights(measured)
     points = [
-        (*work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0), row.tokens_per_s, weight)
+        (*_work(constants, row), row.tokens_per_s, weight)
         for row, weight in zip(measured, weights, strict=True)
     ]
 

@@ -44,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None
     flash_attn: bool | str | None
     depth: int
+    old_build: bool
     tokens_per_s: float
 
     @property

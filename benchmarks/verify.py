@@ -231,7 +231,10 @@ def main() -> int:
     started = time.monotonic()
     try:
         verify_engine.make_ready()
-        rows = [compare(setting) for setting in SETTINGS]
+        rows = []
+        for setting in SETTINGS:
+            print(f"loading: {setting.name}", file=sys.stderr)
+            rows.append(compare(setting))
         files = [quantized(quant) for quant in QUANTS]
     except (verify_engine.SetUpError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,0 +1,249 @@
+"""
+``make accuracy``: every figure that we claim, recomputed and compared with what was measured.
+
+    python -m benchmarks.accuracy [--check]
+
+Writes ``fixtures/truth/accuracy.json`` and the tables of the README, and prints them; with ``--check`` it compares
+them instead. It ends with 1 where a bound is missed, or where a file differs from what was recomputed.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import (
+    accuracy_loads,
+    accuracy_logs,
+    accuracy_parameters,
+    accuracy_published,
+    accuracy_quants,
+    accuracy_table,
+)
+from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, Quantity
+from llmprobe.model import archs, catalog
+from llmprobe.model.archs._graphs import graph_of
+from tests.estimate.truth import measured_models, memory_cases
+from tests.model.truth import TRUTH, models, quant_cases
+
+README = Path(__file__).parents[1] / "README.md"
+FILE = TRUTH / "accuracy.json"
+ROWS_OF_LOGS = 25
+
+
+def main() -> int:
+    """
+    Recompute, print, and write or compare.
+    """
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true", help="compare the files instead of writing them")
+    check = parser.parse_args().check
+    found = measure()
+    content = msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
+    text = README.read_text(encoding="utf-8")
+    rewritten = accuracy_table.rewritten(text, found)
+    print(accuracy_table.printed(found))
+    stale = [
+        path.name
+        for path, same in (
+            (FILE, FILE.is_file() and FILE.read_bytes() == content),
+            (README, text == rewritten),
+        )
+        if not same
+    ]
+    if not check:
+        FILE.write_bytes(content)
+        README.write_text(rewritten, encoding="utf-8")
+    elif stale:
+        print(f"not what was recomputed: {', '.join(stale)}; run make accuracy", file=sys.stderr)
+        return 1
+    return 0 if all(quantity.held for quantity in found.quantities) else 1
+
+
+def measure() -> Accuracy:
+    """
+    Recompute everything, side by side where that is worth it.
+    """
+    names = measured_models()
+    with ProcessPoolExecutor() as pool:
+        loads = dict(zip(names, pool.map(_loads, names), strict=True))
+    quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
+    for case in quant_cases():
+        _take(quants[models()[case.model].architecture], accuracy_quants.measure((case,)))
+    by_architecture: dict[str, accuracy_loads.Counts] = defaultdict(accuracy_loads.Counts)
+    every_load = accuracy_loads.Counts()
+    for name, counts in loads.items():
+        by_architecture[models()[name].architecture].add(counts)
+        every_load.add(counts)
+    every_quant = accuracy_quants.Counts()
+    for of_architecture in quants.values():
+        _take(every_quant, of_architecture)
+    refusals, taken = accuracy_loads.measure_refusals()
+    return Accuracy(
+        quantities=(
+            *_of_quants(every_quant),
+            *_of_loads(every_load),
+            _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
+            *_of_tables(),
+        ),
+        coverage=coverage(),
+        architectures={
+            name: _row(by_architecture[name], quants[name]) for name in sorted({*by_architecture, *quants})
+        },
+        differing=tuple(chain(every_quant.differing, every_load.differing, taken)),
+    )
+
+
+def coverage() -> Coverage:
+    """
+    Return what is known of each architecture: those we have a file for, and those of the catalog.
+    """
+    measured = {models()[name].architecture for name in measured_models()}
+    listed = {entry.architecture for entry in catalog.by_id().values()}
+    names = archs.supported() | listed
+    graphs = {name for name in names if graph_of(name) is not None}
+    known = {name for name in names if archs.get(name) is not None}
+    return Coverage(
+        modelled_and_measured=tuple(sorted(graphs & measured)),
+        modelled=tuple(sorted(graphs - measured)),
+        bounded=tuple(sorted(known - graphs)),
+        refused=tuple(sorted(names - known)),
+    )
+
+
+def _loads(name: str) -> accuracy_loads.Counts:
+    return accuracy_loads.measure(memory_cases(name))
+
+
+def _take(counts: accuracy_quants.Counts, other: accuracy_quants.Counts) -> None:
+    for field in ("cases", "cases_equal", "tensors", "tensors_equal"):
+        setattr(counts, field, getattr(counts, field) + getattr(other, field))
+    counts.worst_bytes = max(counts.worst_bytes, other.worst_bytes)
+    counts.differing = [*counts.differing, *other.differing]
+
+
+def _of_quants(counts: accuracy_quants.Counts) -> tuple[Quantity, ...]:
+    sizes = _share(
+        "quantized tensor bytes",
+        "equal to the byte in 99%, worst below 0.1%",
+        counts.cases_equal,
+        counts.cases,
+        0.99,
+        "equal",
+    )
+    sizes = msgspec.structs.replace(
+        sizes,
+        found=f"{sizes.found}, worst {counts.worst_bytes:.4%}",
+        held=sizes.held and counts.worst_bytes < 0.001,
+    )
+    return (
+        sizes,
+        _share("type of each tensor", "equal in 99.5%", counts.tensors_equal, counts.tensors, 0.995, "equal"),
+    )
+
+
+def _of_loads(counts: accuracy_loads.Counts) -> tuple[Quantity, ...]:
+    n = counts.devices
+    compute = _share(
+        "compute per device",
+        "within 1% or 4 MiB in 95%, 5% in 99%",
+        counts.compute_near,
+        n,
+        0.95,
+        "near",
+    )
+    median = counts.median_error()
+    total = _share(
+        "total per device",
+        "0.5% at the median, 1% or 4 MiB in 99%, never lower than that",
+        counts.total_near,
+        n,
+        0.99,
+        "near",
+    )
+    return (
+        _share("weights per device", "equal to the byte in 99%", counts.weights_equal, n, 0.99, "equal"),
+        _share("cache and state per device", "equal to the byte", counts.caches_equal, n, 1.0, "equal"),
+        _share("output buffer", "equal to the byte", counts.output_equal, counts.loads, 1.0, "equal"),
+        msgspec.structs.replace(
+            compute,
+            found=f"{compute.found}, {counts.compute_equal:,} equal, {counts.compute_wider / n:.2%} within 5%",
+            held=compute.held and counts.compute_wider >= 0.99 * n,
+        ),
+        msgspec.structs.replace(
+            total,
+            found=f"{total.found}, median {median:.2%}, {counts.total_low} lower",
+            held=total.held and median <= 0.005 and counts.total_low == 0,
+        ),
+    )
+
+
+def _of_tables() -> tuple[Quantity, ...]:
+    parameters = accuracy_parameters.measure()
+    logs = accuracy_logs.measure()
+    published = accuracy_published.measure()
+    first = _share(
+        "parameters of the catalog", "within 0.01% in all", parameters.near, parameters.models, 1.0, "near"
+    )
+    of_logs = _share(
+        "weights and caches in pasted logs",
+        "within 1% in 95% of 25 rows",
+        logs.rows_near,
+        logs.rows,
+        0.95,
+        "near",
+    )
+    return (
+        msgspec.structs.replace(
+            first,
+            found=f"{first.found}, {parameters.explained} further off than 0.0001% explained",
+            held=first.held and not parameters.differing,
+        ),
+        msgspec.structs.replace(of_logs, held=of_logs.held and logs.rows >= ROWS_OF_LOGS),
+        Quantity(
+            name="compute in pasted logs",
+            must="for information: other backends, older builds",
+            found=f"{logs.compute_near} of {logs.compute} within 1%",
+            held=True,
+        ),
+        _share(
+            f"published sizes ({published.exact_sizes} exact, {published.explained} outliers explained)",
+            "within 0.5%",
+            published.near,
+            published.sizes,
+            1.0,
+            "near",
+        ),
+    )
+
+
+def _share(name: str, must: str, good: int, cases: int, least: float, word: str) -> Quantity:
+    return Quantity(
+        name=name,
+        must=must,
+        found=f"{good:,} of {cases:,} {word} ({accuracy_table.percent(good, cases)})",
+        held=cases > 0 and good >= least * cases,
+    )
+
+
+def _row(loads: accuracy_loads.Counts, quants: accuracy_quants.Counts) -> OfArchitecture:
+    return OfArchitecture(
+        files=quants.cases,
+        files_equal=quants.cases_equal,
+        loads=loads.loads,
+        devices=loads.devices,
+        weights_equal=loads.weights_equal,
+        caches_equal=loads.caches_equal,
+        compute_equal=loads.compute_equal,
+        compute_near=loads.compute_near,
+        total_near=loads.total_near,
+        worst_total=loads.worst_error(),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""
+What ``make accuracy`` found: the record that is written, and the tables that are printed and shown in the README.
+"""
+
+import re
+
+import msgspec
+
+ENGINE = "llama.cpp b11549"
+_BLOCK = re.compile(r"(?<=<!-- accuracy -->\n).*?(?=<!-- /accuracy -->)", re.DOTALL)
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """
+    One claim: what it must be, what was found, and whether it holds.
+    """
+
+    name: str
+    must: str
+    found: str
+    held: bool
+
+
+class OfArchitecture(msgspec.Struct, frozen=True):
+    """
+    One architecture: files quantized, loads, and how many devices of those loads are equal or near.
+    """
+
+    files: int
+    files_equal: int
+    loads: int
+    devices: int
+    weights_equal: int
+    caches_equal: int
+    compute_equal: int
+    compute_near: int
+    total_near: int
+    worst_total: float
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """
+    Architectures by how their compute buffers are known.
+
+    ``modelled`` have a graph and were not measured, ``bounded`` have exact weights and caches, ``refused`` are
+    in the catalog and can't be estimated by name.
+    """
+
+    modelled_and_measured: tuple[str, ...]
+    modelled: tuple[str, ...]
+    bounded: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+class Accuracy(msgspec.Struct, frozen=True):
+    """
+    The content of ``fixtures/truth/accuracy.json``. ``differing`` are all cases that are not equal to the byte.
+    """
+
+    quantities: tuple[Quantity, ...]
+    coverage: Coverage
+    architectures: dict[str, OfArchitecture]
+    differing: tuple[str, ...]
+    engine: str = ENGINE
+
+
+def percent(good: int, cases: int) -> str:
+    """
+    Return a share that says 100% only of all cases.
+    """
+    if good == cases:
+        return "100%"
+    return f"{min(100 * good / cases, 99.99):.2f}%"
+
+
+def rewritten(text: str, accuracy: Accuracy) -> str:
+    """
+    Return the README with the tables of what was found between its two marks.
+    """
+    return _BLOCK.sub(lambda _: in_markdown(accuracy), text)
+
+
+def in_markdown(accuracy: Accuracy) -> str:
+    """
+    Return the tables as the README shows them.
+    """
+    lines = ["", "| quantity | must be | is |", "|---|---|---|"]
+    lines += [
+        f"| {row.name} | {row.must} | {row.found}{'' if row.held else ', **missed**'} |"
+        for row in accuracy.quantities
+    ]
+    lines += ["", sentence(accuracy.coverage), "", "<details><summary>By architecture</summary>", ""]
+    lines += ["```text", *_by_architecture(accuracy), "```", "", "</details>", "", ""]
+    return "\n".join(lines)
+
+
+def printed(accuracy: Accuracy) -> str:
+    """
+    Return the tables for a terminal.
+    """
+    lines = [*_by_architecture(accuracy), ""]
+    for row in accuracy.quantities:
+        lines += [f"{'held  ' if row.held else 'MISSED'}  {row.name}: {row.must}", f"        {row.found}"]
+    return "\n".join([*lines, "", sentence(accuracy.coverage)])
+
+
+def sentence(coverage: Coverage) -> str:
+    """
+    Return in one sentence how many architectures are modelled, bounded and refused.
+    """
+    modelled = len(coverage.modelled_and_measured) + len(coverage.modelled)
+    total = modelled + len(coverage.bounded) + len(coverage.refused)
+    return (
+        f"Of {total} architectures {modelled} are modelled ({len(coverage.modelled_and_measured)} of them measured), "
+        f"{len(coverage.bounded)} have exact weights and caches and a bounded compute buffer, marked assumed, "
+        f"and {len(coverage.refused)} are refused."
+    )
+
+
+def _by_architecture(accuracy: Accuracy) -> list[str]:
+    lines = [
+        f"{'':16}{'files':>6}{'equal':>8}{'loads':>7}{'weights':>9}{'caches':>8}{'compute':>9}{'near':>8}"
+        f"{'total':>8}{'worst':>8}"
+    ]
+    for name, row in accuracy.architectures.items():
+        shares = [
+            percent(good, row.devices) if row.devices else "-"
+            for good in (
+                row.weights_equal,
+                row.caches_equal,
+                row.compute_equal,
+                row.compute_near,
+                row.total_near,
+            )
+        ]
+        files = percent(row.files_equal, row.files) if row.files else "-"
+        lines.append(
+            f"{name:16}{row.files:>6}{files:>8}{row.loads:>7}{shares[0]:>9}{shares[1]:>8}{shares[2]:>9}"
+            f"{shares[3]:>8}{shares[4]:>8}{row.worst_total:>8.2%}"
+        )
+    return lines

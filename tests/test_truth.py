@@ -1,0 +1,101 @@
+"""
+Our figures against the measured ones: a fixed sample of what ``make accuracy`` recomputes, and what it wrote.
+"""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks import accuracy, accuracy_loads, accuracy_logs, accuracy_parameters, accuracy_published
+from benchmarks.accuracy_table import Accuracy, rewritten
+from tests.model.truth import TRUTH
+
+WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
+README = Path(__file__).parents[1] / "README.md"
+STEP = 20
+PARTS = 4
+
+
+def test_every_bound_holds() -> None:
+    """
+    No quantity of the last full comparison misses what it must be.
+    """
+    assert [quantity.name for quantity in WRITTEN.quantities if not quantity.held] == []
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_twentieth_load_is_as_it_was_written(part: int) -> None:
+    """
+    Weights, caches and compute buffers are equal to the byte, but for the devices that are listed as differing.
+    """
+    counts = accuracy_loads.measure(accuracy_loads.sample(STEP * PARTS, STEP * part))
+
+    assert set(counts.differing) <= set(WRITTEN.differing)
+    assert counts.weights_equal == counts.caches_equal == counts.devices
+    assert counts.output_equal == counts.loads
+
+
+def test_llama_cpp_itself_takes_less_with_more_in_one_case() -> None:
+    """
+    Measured totals fall once when context, micro-batch or slots grow: a quantized cache of 8192 instead of 2048.
+    """
+    assert accuracy_loads.falls() == [
+        "qwen3.5-122b-a10b devices=1 ctx_size=2048 cache_type_k=q8_0 cache_type_v=q8_0 outputs_max=0: "
+        "-14155776 with ctx_size=8192"
+    ]
+
+
+def test_what_llama_cpp_refuses_is_refused() -> None:
+    """
+    Every measured refusal is one of ours.
+    """
+    count, taken = accuracy_loads.measure_refusals()
+
+    assert (taken, count > 0) == ([], True)
+
+
+def test_weights_and_caches_are_those_of_pasted_logs() -> None:
+    """
+    At least 95% of 25 rows or more agree within a percent.
+    """
+    counts = accuracy_logs.measure()
+
+    assert counts.rows >= 25
+    assert counts.rows_near >= 0.95 * counts.rows
+
+
+def test_sizes_are_those_that_others_published() -> None:
+    """
+    Every size that is not explained agrees within half a percent, and every other has its reason.
+    """
+    counts = accuracy_published.measure()
+
+    assert counts.differing == []
+    assert accuracy_published.unexplained() == []
+
+
+def test_parameters_are_those_of_the_released_models() -> None:
+    """
+    No entry of the catalog is further off than a ten-thousandth, none by more than a millionth without a reason.
+    """
+    counts = accuracy_parameters.measure()
+
+    assert (counts.near, counts.differing) == (counts.models, [])
+
+
+def test_the_coverage_is_as_it_was_written() -> None:
+    """
+    The architectures that are modelled, bounded and refused are those of the last full comparison.
+    """
+    assert accuracy.coverage() == WRITTEN.coverage
+
+
+def test_the_readme_shows_what_was_written() -> None:
+    """
+    The README's table is that of the last full comparison; `make accuracy` rewrites it.
+    """
+    text = README.read_text(encoding="utf-8")
+
+    assert rewritten(text, WRITTEN) == text
+    assert WRITTEN.quantities[0].found in text
