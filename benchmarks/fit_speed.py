@@ -32,6 +32,7 @@ ROUNDS = 4
 ASSUMED_OF_FP16 = 0.1
 """Of the FP16 rate, where no prompt was measured."""
 
+_MULTIPLIERS = (("moe", "reading"), ("moe", "kernels"), ("recurrent", "kernels"), ("old_builds", "kernels"))
 _FAMILIES = {"cuda": "cuda", "metal": "metal"}
 
 
@@ -47,6 +48,10 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
     Return constants fitted to ``measured``; what they say nothing about is kept from ``constants``.
     """
     fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
+    for trait, name in _MULTIPLIERS:
+        fitted[trait][name] = 1.0
+    for row in fitted["devices"]:
+        row["cache_reading"] = 1.0
     used = on_devices(measured)
     dense = [row for row in used if not row.moe]
     for _ in range(ROUNDS):
