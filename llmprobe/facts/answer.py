@@ -69,7 +69,9 @@ class Source(Protocol):
         """Where a symbolic link leads, as it is written in the link (str)."""
 
     def run(self, *argv: str, timeout_s: float = 2.0) -> Answer:
-        """A command's ``{"exit": int, "stdout": str, "stderr": str}``; not found is ``missing``; a non-zero exit is ok."""
+        """
+        A command's ``{"exit": int, "stdout": str, "stderr": str}``; not found is ``missing``, a non-zero exit is ok.
+        """
 
     def nvml(self, function: str, handle: str | None = None, *args: int) -> Answer:
         """
@@ -78,8 +80,10 @@ class Source(Protocol):
         ``handle`` is the device's NVML index as text (``"0"``), or ``"0/3"`` for the MIG instance 3 of device 0.
         ``nvmlInit`` is a question too, and so are ``nvmlDeviceGetHandleByIndex_v2`` with the handle ``"0"`` and
         ``nvmlDeviceGetMigDeviceHandleByIndex`` with ``"0/3"``: ok (value true) where the device can be reached.
-        Further arguments follow the handle (``nvmlDeviceGetMaxClockInfo 0 2``). A pair comes as a list of two. A struct comes as an object of its fields, strings decoded; a return code
-        that is not SUCCESS is ``failed`` (NO_PERMISSION is ``denied``, NOT_SUPPORTED and NOT_FOUND, FUNCTION_NOT_FOUND
+        Further arguments follow the handle (``nvmlDeviceGetMaxClockInfo 0 2``).
+
+        A pair comes as a list of two, a struct as an object of its fields, strings decoded. A return code that is
+        not SUCCESS is ``failed`` (NO_PERMISSION is ``denied``, NOT_SUPPORTED and NOT_FOUND, FUNCTION_NOT_FOUND
         and LIBRARY_NOT_FOUND are ``missing``) with ``code`` the number and ``detail`` its name.
         """
 
@@ -88,7 +92,8 @@ class Source(Protocol):
         What a psutil function without arguments returns: a named tuple as an object, a number, or a list of them.
 
         Three questions go beyond: ``disk_usage /path`` is that of one path, ``cpu_count_cores`` is
-        ``cpu_count(logical=False)``, and ``cpu_affinity`` is that of the running process (list of int; missing where the system has none).
+        ``cpu_count(logical=False)``, and ``cpu_affinity`` is that of the running process (list of int; missing where
+        the system has none).
         """
 
     def cpuinfo(self) -> Answer:

@@ -41,7 +41,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """
     A model, wherever it came from: catalog, GGUF file, configuration.
 
-    ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all that the file holds.
+    ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all in the file.
     ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
     ``kept_as`` is the name under which an engine on this machine keeps the file.
