@@ -43,8 +43,8 @@ def generation_speed(
     prompt, about_prompt = prompt_speed(
         constants, shares, moe=moe, ubatch_size=ubatch_size, op_offload=op_offload
     )
-    total = sum(share.active_bytes for share in shares)
-    reading = [share for share in shares if share.active_bytes * NEGLIGIBLE > total or share.switches]
+    total = sum(_read(share) for share in shares)
+    reading = [share for share in shares if _read(share) * NEGLIGIBLE > total or share.switches]
     unknown = _unknown(reading)
     if unknown is not None:
         return Speed(
@@ -94,9 +94,16 @@ def _unknown(shares: Sequence[Share]) -> str | None:
     for share in shares:
         if share.bandwidth_bytes_per_s is None:
             what = "of the RAM" if share.backend == CPU else f"of {share.device}"
-            read = f"{share.active_bytes / 1e9:.1f} GB per token are read there"
+            read = f"{_read(share) / 1e9:.1f} GB per token are read there"
             return f"the memory bandwidth {what} is unknown, and {read}"
     return None
+
+
+def _read(share: Share) -> int:
+    """
+    Return the most that a share reads for one token.
+    """
+    return share.active_bytes + share.cache_bytes + share.state_bytes
 
 
 def _of_prompt(prompt: Range | None, why: str) -> str:

@@ -155,6 +155,22 @@ def test_a_row_of_the_embedding_does_not_need_the_ram() -> None:
     assert generation(speed(msgspec.structs.replace(HOST, bandwidth_bytes_per_s=None), GPU))
 
 
+def test_a_cache_that_is_kept_in_ram_is_read_there() -> None:
+    """
+    With the cache on the host (-nkvo) a full context goes at the speed of the RAM.
+    """
+    device = msgspec.structs.replace(GPU, cache_bytes=0)
+    host = msgspec.structs.replace(HOST, cache_bytes=GPU.cache_bytes)
+    here, there = speed(HOST, GPU), speed(host, device)
+
+    assert here.generation_at_full_context_tokens_per_s is not None
+    assert there.generation_at_full_context_tokens_per_s is not None
+    assert (
+        there.generation_at_full_context_tokens_per_s.likely
+        < here.generation_at_full_context_tokens_per_s.likely / 3
+    )
+
+
 def test_prompts_go_by_arithmetic() -> None:
     """
     An 8B on a 4090 reads several thousand tokens of a prompt a second.
