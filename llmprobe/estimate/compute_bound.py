@@ -1,10 +1,22 @@
 """
-A bound for the compute buffers of a model whose graph we do not know, from its widths alone.
+A bound for the compute buffers of a model whose graph we do not know, from its tensors and widths alone.
+
+It is the largest of a few phases, each as large as the measured families have it: feed-forward part or experts, logits,
+attention, recurrent parts, and host weights that are copied to a device for a prompt. It errs on the safe side.
 """
 
 from typing import Protocol
 
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.quants.types import ggml_type, tensor_bytes
+
+_F32, _F16 = 4, 2
+_PIPELINE_COPIES = 4
+_KERNELS = (64, 80, 96, 112, 128, 256, 512)
+"""Head sizes with a flash attention kernel on CUDA, where K and V have the same."""
+_TOKENS = "token_embd.weight"
+_LAYER_WIDTHS = 8
+"""How many rows of the embedding's width live beside the widest part of a layer."""
 
 
 class Asked(Protocol):
@@ -17,29 +29,165 @@ class Asked(Protocol):
     @property
     def tensors(self) -> tuple[Tensor, ...]: ...
     @property
+    def layer_devices(self) -> tuple[str, ...]: ...
+    @property
     def devices(self) -> tuple[str, ...]: ...
     @property
     def ctx_size(self) -> int: ...
+    @property
+    def ctx_per_seq(self) -> int: ...
+    @property
+    def kv_unified(self) -> bool: ...
     @property
     def batch_size(self) -> int: ...
     @property
     def ubatch_size(self) -> int: ...
     @property
     def outputs_max(self) -> int: ...
+    @property
+    def cache_type_k(self) -> str: ...
+    @property
+    def cache_type_v(self) -> str: ...
+    @property
+    def flash_attn(self) -> str: ...
+    @property
+    def n_cpu_moe(self) -> int: ...
+    @property
+    def kv_offload(self) -> bool: ...
+    @property
+    def op_offload(self) -> bool: ...
 
 
 def bound(request: Asked) -> dict[str, int]:
     """
-    Return bytes per device and for the host: inputs and masks, and the widest part of a layer or the logits.
+    Return bytes per device and for the host.
     """
-    width = int(request.hparams["embedding_length"])
     rows = min(request.ubatch_size, request.batch_size, request.ctx_size)
-    outputs = min(rows, request.outputs_max or request.batch_size)
-    inner = request.hparams.get("feed_forward_length", 4 * width)
-    widest = max(inner) if isinstance(inner, list) else int(inner)
-    vocabulary = next((t.shape[1] for t in request.tensors if t.name == "token_embd.weight"), 0)
-    inputs = 16 * width * rows + 2 * rows * request.ctx_size
-    device = inputs + max(16 * rows * widest, 4 * vocabulary * outputs)
-    sizes = {"host": inputs if request.devices else device}
-    sizes.update(dict.fromkeys(request.devices, device))
+    inputs = _inputs(request, rows)
+    work = _work(request, rows)
+    if not request.devices:
+        return {"host": inputs + work}
+    outside = "host" in request.layer_devices or request.n_cpu_moe > 0 or not request.kv_offload
+    copies = _PIPELINE_COPIES if len(request.devices) > 1 and not outside else 1
+    copied = _largest_weight(request) if outside and request.op_offload else 0
+    sizes = dict.fromkeys(request.devices, copies * inputs + work + copied)
+    # What the devices do not run stays on the host; attention over a cache there does, whatever the batch.
+    sizes["host"] = copies * inputs + (work if outside else 0)
     return sizes
+
+
+def _inputs(request: Asked, rows: int) -> int:
+    """
+    Return the bytes of a batch's inputs: embeddings, and a mask over the cells for each kind of attention.
+    """
+    cells = request.ctx_size if request.kv_unified else request.ctx_per_seq
+    kinds = 2 if request.hparams.get("attention.sliding_window") else 1
+    wide = _F16 if _fused(request) else _F32
+    return 16 * _width(request) * rows + kinds * wide * rows * cells
+
+
+def _work(request: Asked, rows: int) -> int:
+    """
+    Return the bytes of the widest phase of a layer, or of the logits.
+    """
+    beside = _LAYER_WIDTHS * _F32 * rows * _width(request)
+    outputs = min(rows, request.outputs_max or request.batch_size)
+    logits = _F32 * outputs * (_vocabulary(request) + 2 * _width(request))
+    return max(
+        logits, beside + max(_feed_forward(request, rows), _attention(request, rows), _state(request, rows))
+    )
+
+
+def _feed_forward(request: Asked, rows: int) -> int:
+    used = int(request.hparams.get("expert_used_count") or 1)
+    widest = 0
+    for tensor in request.tensors:
+        if "_exps." in tensor.name:
+            widest = max(widest, 3 * used * max(tensor.shape[:2]))
+        elif "ffn_" in tensor.name and len(tensor.shape) > 1:
+            widest = max(widest, 3 * max(tensor.shape))
+    return _F32 * rows * widest
+
+
+def _attention(request: Asked, rows: int) -> int:
+    """
+    Return queries, keys and values, and what lies over the whole cache: scores, or copies of quantized K and V.
+    """
+    heads = _largest(request.hparams.get("attention.head_count"))
+    cells = request.ctx_size if request.kv_unified else request.ctx_per_seq
+    widths = [max(t.shape) for t in request.tensors if "attn_" in t.name and len(t.shape) > 1]
+    own = 3 * _F32 * rows * max(widths, default=0)
+    if not _fused(request):
+        return own + _F32 * rows * cells * heads
+    if ggml_type(request.cache_type_k).quantized or ggml_type(request.cache_type_v).quantized:
+        return own + _F16 * request.ctx_size * _cached_width(request)
+    return own
+
+
+def _fused(request: Asked) -> bool:
+    """
+    Return whether flash attention is taken for on: asked for, or left to the engine with heads that have a kernel.
+    """
+    if request.flash_attn != "auto":
+        return request.flash_attn == "on"
+    key, value = _head(request)
+    return key == value and key in _KERNELS
+
+
+def _head(request: Asked) -> tuple[int, int]:
+    """
+    Return the values of one head of K and of V.
+    """
+    hparams = request.hparams
+    head = _width(request) // max(_largest(hparams.get("attention.head_count")), 1)
+    return int(hparams.get("attention.key_length", head)), int(hparams.get("attention.value_length", head))
+
+
+def _cached_width(request: Asked) -> int:
+    """
+    Return the values that the largest layer keeps of K and V for one token.
+    """
+    hparams = request.hparams
+    heads = _largest(hparams.get("attention.head_count_kv", hparams.get("attention.head_count")))
+    return heads * sum(_head(request))
+
+
+def _state(request: Asked, rows: int) -> int:
+    """
+    Return what recurrent parts take: several copies of the widest of their projections.
+    """
+    widths = [max(t.shape) for t in request.tensors if "ssm_" in t.name and len(t.shape) > 1]
+    inner = int(request.hparams.get("ssm.inner_size") or 0)
+    state = int(request.hparams.get("ssm.state_size") or 0)
+    return _F32 * rows * (4 * max(widths, default=0) + 8 * inner) + _F32 * inner * state * 4
+
+
+def _largest_weight(request: Asked) -> int:
+    """
+    Return the largest weight that a product can need; the embedding is one where it is the output matrix too.
+    """
+    tied = all(t.name != "output.weight" for t in request.tensors)
+    return max(
+        (
+            tensor_bytes(t.shape, str(t.type))
+            for t in request.tensors
+            if len(t.shape) > 1
+            and (t.layer is not None or t.name == "output.weight" or (tied and t.name == _TOKENS))
+        ),
+        default=0,
+    )
+
+
+def _width(request: Asked) -> int:
+    return int(request.hparams["embedding_length"])
+
+
+def _vocabulary(request: Asked) -> int:
+    rows = {t.name: t.shape[1] for t in request.tensors if t.layer is None and len(t.shape) > 1}
+    return rows.get("output.weight", rows.get(_TOKENS, 0))
+
+
+def _largest(value: object) -> int:
+    if isinstance(value, list | tuple):
+        return max((int(one) for one in value), default=0)
+    return int(value) if isinstance(value, int | float) else 0
