@@ -168,14 +168,15 @@ def _flash(request: ComputeRequest, parts: Parts, build: Build) -> bool | None:
     """
     Return whether flash attention is on; None where it is if each device has a kernel for it.
 
-    ``auto`` is on if, for one token, every attention runs on the device of its layer. A cache on that device keeps
-    it there; otherwise the nodes have to be placed to know. A quantized V needs flash attention and puts it on.
+    ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
+    device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
     """
     if request.flash_attn != "auto":
         return request.flash_attn == "on"
     if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
         return True
-    if request.kv_offload and not parts.state_of:
+    writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
+    if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
         return None
     run = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
     builder = Builder(parts, run)

@@ -80,6 +80,19 @@ def test_a_quantized_value_cache_puts_flash_attention_on() -> None:
     assert answer.flash_attn is True
 
 
+def test_layers_that_read_the_cache_of_others_turn_flash_attention_off() -> None:
+    """
+    Of Gemma 3n on the host, norms of 8 heads by 4 sequences go to the device, attention with them, unless it is told.
+    """
+    model = "gemma3n-e4b"
+    host = ("host",) * (int(spec(model).hparams["block_count"]) + 1)
+    one, four = (
+        compute_buffers(_request(model, layer_devices=host, parallel=count, kv_unified=True)).flash_attn
+        for count in (1, 4)
+    )
+    assert (one, four) == (True, False)
+
+
 def test_an_answer_is_remembered() -> None:
     """
     The same question twice is answered by the same object.
