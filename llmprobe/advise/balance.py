@@ -52,11 +52,47 @@ def utility(tokens_per_s: float, divergence: float | None, quant: str, priority:
     """
     Return how good a choice is for a priority; only differences between choices mean anything.
     """
-    weights = PRIORITIES[priority]
-    comfortable = min(tokens_per_s, COMFORTABLE_TOKENS_PER_S)
-    value = log2(max(comfortable, 1e-3))
+    return _of_speed(tokens_per_s, priority) - _of_loss(divergence, priority) - _of_type(quant)
+
+
+def _of_speed(tokens_per_s: float, priority: str) -> float:
+    value = log2(max(min(tokens_per_s, COMFORTABLE_TOKENS_PER_S), 1e-3))
     if tokens_per_s > COMFORTABLE_TOKENS_PER_S:
-        value += weights.beyond_comfort * log2(tokens_per_s / COMFORTABLE_TOKENS_PER_S)
+        value += PRIORITIES[priority].beyond_comfort * log2(tokens_per_s / COMFORTABLE_TOKENS_PER_S)
+    return value
+
+
+def _of_loss(divergence: float | None, priority: str) -> float:
     loss = UNKNOWN_DIVERGENCE if divergence is None else divergence
-    value -= weights.loss * (loss / DIVERGENCE_THAT_SHOWS) ** 2
-    return value - (CODE_BOOK_COST if quant.startswith("IQ") else 0.0)
+    return PRIORITIES[priority].loss * (loss / DIVERGENCE_THAT_SHOWS) ** 2
+
+
+def _of_type(quant: str) -> float:
+    return CODE_BOOK_COST if quant.startswith("IQ") else 0.0
+
+
+def rule(priority: str) -> tuple[str, ...]:
+    """
+    Return the balance in sentences, with the constants that a priority puts in.
+    """
+    weights = PRIORITIES[priority]
+    return (
+        f"priority {priority}: worth = doublings of speed - {weights.loss:g} x (loss / {DIVERGENCE_THAT_SHOWS:g})^2,"
+        f" less {CODE_BOOK_COST:g} for types with a code book (IQ…)",
+        f"a doubling of speed counts 1 up to {COMFORTABLE_TOKENS_PER_S:g} tokens/s, about twice the speed of reading,"
+        f" and {weights.beyond_comfort:g} beyond",
+        f"loss is the divergence from f16 in nats per token; at {DIVERGENCE_THAT_SHOWS:g} it begins to show",
+    )
+
+
+def worth(name: str, tokens_per_s: float, divergence: float | None, quant: str, priority: str) -> str:
+    """
+    Return what one choice is worth and out of what, in a sentence.
+    """
+    total = utility(tokens_per_s, divergence, quant, priority)
+    loss = "an unmeasured loss" if divergence is None else f"a loss of {divergence:.4f}"
+    return (
+        f"{name}: {total:.3f} = {_of_speed(tokens_per_s, priority):.3f} for {tokens_per_s:.1f} tokens/s"
+        f" - {_of_loss(divergence, priority):.3f} for {loss}"
+        + (f" - {CODE_BOOK_COST:g} for its type" if _of_type(quant) else "")
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.balance import utility
+from llmprobe.advise.balance import rule, utility, worth
 from llmprobe.advise.candidates import Candidate, find, weigh
 from llmprobe.advise.nearest import nearest
 from llmprobe.advise.quality import quality
@@ -114,8 +114,22 @@ def recommend(
             if not wanted or (loss(wanted[0]) >= HEAVY_LOSS)
             else ()
         ),
+        balance=_weighed([one for _, one in shown], wishes),
         findings=tuple(one for one in snapshot.findings if one.severity != "note"),
         notes=tuple(notes),
+    )
+
+
+def _weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
+    """
+    Return the rule of the balance and what each choice is worth by it.
+    """
+    return (
+        *rule(wishes.priority),
+        *(
+            worth(one.quant, one.ranking_speed, one.quality.value, one.quant, wishes.priority)
+            for one in shown
+        ),
     )
 
 

@@ -373,6 +373,7 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
+    ``balance`` says how choices were weighed, and what each is worth.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
@@ -384,5 +385,6 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Choice, ...]
     rejected: tuple[Rejected, ...] = ()
     nearest: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

@@ -32,10 +32,12 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.blank()
         page.line(("Nothing fits.", "bold red"))
         _rejected(page, recommendation.rejected, everything=True)
-        if recommendation.nearest:
-            page.heading("Nearest")
-            page.bullets(recommendation.nearest)
+    if recommendation.nearest:
+        page.heading("Better served by" if recommendation.choices else "Nearest")
+        page.bullets(recommendation.nearest)
     if explain and recommendation.choices:
+        page.heading("How the choices were weighed")
+        page.bullets((*recommendation.balance, recommendation.choices[0].speed.reason))
         page.heading("Term by term")
         for device in recommendation.choices[0].devices:
             show_terms(page, device)
@@ -85,6 +87,11 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None) -> None:
     page.pair("Context", _context(best), at=NAME + 2, indent=2)
     page.pair("KV cache", _cache(best), at=NAME + 2, indent=2)
     page.pair("Tokens/s", rate(best.speed.generation_tokens_per_s), at=NAME + 2, indent=2)
+    full = best.speed.generation_at_full_context_tokens_per_s
+    if full is not None:
+        page.pair("", f"{rate(full)} when the context is full", at=NAME + 2, indent=2)
+    if best.speed.prompt_tokens_per_s is not None:
+        page.pair("Prompt", f"{rate(best.speed.prompt_tokens_per_s)} tokens/s read", at=NAME + 2, indent=2)
     if best.speed.generation_tokens_per_s is None:
         page.pair("", (best.speed.reason, "dim"), at=NAME + 2, indent=2)
     page.blank()
@@ -208,6 +215,8 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
 def _commands(page: Page, best: Choice, engine: str) -> None:
     page.heading("Run it")
     page.blank()
-    for command in [best.commands[engine]] if engine in best.commands else best.commands.values() or (UNKNOWN,):
+    for command in (
+        [best.commands[engine]] if engine in best.commands else best.commands.values() or (UNKNOWN,)
+    ):
         for row in shell.lines(command, page.width - 2 if page.bars else None):
             page.verbatim(row, style="cyan")

@@ -45,10 +45,12 @@ def in_gib(count: int | None) -> str:
 
 def number(value: float) -> str:
     """
-    Return a rate with two significant digits or more: ``0.31``, ``4.2``, ``38``, ``1250``.
+    Return a rate with two significant digits or more: ``0.31``, ``4.2``, ``38``, ``1200``.
     """
     if value < 1:
         return f"{value:.2f}"
+    if value >= 1000:
+        return f"{round(value, -2):.0f}"
     return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
