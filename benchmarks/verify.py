@@ -8,14 +8,12 @@ and has every command printed for the recorded machines read by the real parser.
 
 import argparse
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 import llmprobe
 from benchmarks import verify_commands, verify_engine, verify_server
@@ -87,13 +85,14 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """The kinds of buffers that differ by more than the log rounds."""
-        return tuple(
+        """The kinds of buffers that differ by more than the log rounds, and a process that takes more in all."""
+        kinds = [
             kind
             for kind in KINDS
             if abs(self.predicted_bytes(kind) / MIB - self.logged_mib(kind))
             > _LOGGED_TO * max(1, len(self.logged[kind])) + 1e-9
-        )
+        ]
+        return (*kinds, *(["process"] if self.resident_bytes > self.predicted.total_bytes else []))
 
 
 class Quantized(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,9 +128,11 @@ def choose(setting: Setting, model: ModelSpec) -> tuple[Choice, DeviceEstimate]:
     return choice, estimate.devices[0]
 
 
-def compare(setting: Setting) -> Compared:
+def compare(setting: Setting, *, prompt: bool = True) -> Compared:
     """
     Load the small model with the printed command and return what was predicted and what came.
+
+    Without a ``prompt``, which takes seconds, parts of the buffers have not been touched and are not resident yet.
 
     Raises:
         LoadError: the server did not take the command or did not answer.
@@ -147,7 +148,7 @@ def compare(setting: Setting) -> Compared:
     tokens = min(max(choice.ubatch_size, _PROMPT), choice.ctx_size // choice.parallel - 8)
     server = verify_engine.program("llama-server")
     log = verify_engine.CACHE / "server.log"
-    as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens)
+    as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens if prompt else 0)
     # With mmap the log states the span of the file; without it, what the tensors take.
     exact = verify_server.load(server, [*arguments, "--load-mode", "none"], log, prompt_tokens=0)
     return Compared(
@@ -261,13 +262,7 @@ def _keep(
     """
     Write what was measured, and on what, so that tests without an engine can stand on it.
     """
-    features = subprocess.run(
-        [verify_engine.program("llama-server"), "--version"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    cpu = llmprobe.probe().host.cpu
     document = {
         "about": (
             "What make verify measured: small models loaded by llama-server on the processor alone. "
@@ -275,9 +270,8 @@ def _keep(
             "command), resident_bytes is what the process held after a prompt of a micro-batch or more, file_bytes "
             "the part of it that is pages of files."
         ),
-        "build": features.stderr.strip().splitlines()[:1],
-        "processor": platform.machine(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "build": f"b{verify_engine.BUILD}",
+        "processor": {"machine": platform.machine(), "instruction_sets": cpu.instruction_sets},
         "loads": [
             {
                 "name": row.name,

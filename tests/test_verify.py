@@ -2,11 +2,22 @@
 A real llama-server and what llmprobe says of it: the reading of its log always, the server itself where it is built.
 """
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import llmprobe
 from benchmarks import verify, verify_commands, verify_engine, verify_server
+from llmprobe.units import MIB
+
+LOADS = [
+    row
+    for row in json.loads(verify.RESULTS.read_text(encoding="utf-8"))["loads"]
+    if verify_commands.split(row["command"])[1][1].startswith("SmolLM2")
+]
+"""Loads of the model that the catalog has too, and that the kept quantizer made all quantizations of."""
 
 LOG = """\
 load_tensors:   CPU_Mapped model buffer size =    92.11 MiB
@@ -62,7 +73,7 @@ def test_a_printed_command_loads_and_takes_what_was_predicted(name: str) -> None
     """
     setting = next(one for one in verify.SETTINGS if one.name == name)
 
-    assert verify.compare(setting).differing == ()
+    assert verify.compare(setting, prompt=False).differing == ()
 
 
 @pytest.mark.engine
@@ -91,3 +102,32 @@ def test_the_real_parser_refuses_what_it_does_not_know(server: Path) -> None:
     complaint = verify_commands.parse(server, ["-c", "4096", "--no-such-thing"]).complaint
 
     assert complaint == "error: invalid argument: --no-such-thing"
+
+
+@pytest.mark.parametrize("row", LOADS, ids=lambda row: row["name"])
+def test_what_a_real_server_logged_is_predicted_from_the_catalog(row: dict[str, Any]) -> None:
+    """
+    The kept measurements hold without the file: the catalog's tensors in that quantization give the same buffers.
+    """
+    arguments = verify_commands.split(row["command"])[1]
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    model, quant, _ = given["-m"].rsplit(".", 2)
+
+    estimate = llmprobe.estimate(
+        llmprobe.load_model(model),
+        quant=quant,
+        ctx_size=int(given["-c"]),
+        parallel=int(given["-np"]),
+        cache_type_k=given["-ctk"],
+        cache_type_v=given["-ctv"],
+        flash_attn="on" if given["-fa"] == "on" else "off",
+        batch_size=int(given["-b"]),
+        ubatch_size=int(given["-ub"]),
+        backend="cpu",
+    ).devices[0]
+
+    predicted = {kind: getattr(estimate, f"{kind}_bytes") / MIB for kind in verify.KINDS}
+    assert predicted == {
+        kind: pytest.approx(sum(sizes.values()), abs=0.005 * len(sizes) + 1e-9)
+        for kind, sizes in row["logged"].items()
+    }
