@@ -1,5 +1,5 @@
 """
-When nothing fits, or only what hardly serves: what is missing, and the nearest thing that would do.
+When nothing fits, or only what hardly serves: what is missing, and the smaller model that would do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,7 +7,8 @@ from itertools import islice
 
 import msgspec
 
-from llmprobe.advise.candidates import CONTEXT_STEP, find, quants_for
+from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S
+from llmprobe.advise.candidates import CONTEXT_STEP, Candidate, find, quants_for
 from llmprobe.advise.search import Misfit
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
@@ -18,7 +19,10 @@ from llmprobe.units import format_bytes
 _RELATIVES = 12
 """How many smaller models are tried before giving up."""
 
+_RELATIVE_QUANTS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M")
+_USUAL_QUANT = ("Q4_K_M",)
 SMALLER_SHOWN = 3
+FASTER_SHOWN = 2
 LITTLE_LOSS = 0.11
 """Divergence up to which a smaller model is worth naming."""
 
@@ -43,9 +47,27 @@ def nearest(
         if shorter is not None:
             said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
     said.extend(
-        f"{model.name} ({model.id}) would fit as {quant}"
-        for model, quant in islice(_smaller(site, wishes, ctx_size, relatives), SMALLER_SHOWN)
+        f"{model.name} ({model.id}) would fit as {best.quant}"
+        for model, best in islice(
+            _smaller(site, wishes, ctx_size, relatives, _RELATIVE_QUANTS), SMALLER_SHOWN
+        )
     )
+    return tuple(said)
+
+
+def faster(
+    site: Site, wishes: Wishes, ctx_size: int, slow: Candidate, relatives: Callable[[], Iterable[ModelSpec]]
+) -> tuple[str, ...]:
+    """
+    Return sentences: the smaller models that run at a comfortable speed where this one does not.
+    """
+    said = []
+    for model, best in _smaller(site, wishes, ctx_size, relatives, _USUAL_QUANT):
+        speed = best.speed.generation_tokens_per_s
+        if speed is not None and speed.likely >= min(COMFORTABLE_TOKENS_PER_S, 2 * slow.ranking_speed):
+            said.append(f"{model.name} ({model.id}) gives about {speed.likely:.0f} tokens/s as {best.quant}")
+        if len(said) == FASTER_SHOWN:
+            break
     return tuple(said)
 
 
@@ -67,9 +89,10 @@ def _smaller(
     wishes: Wishes,
     ctx_size: int,
     relatives: Callable[[], Iterable[ModelSpec]],
-) -> Iterator[tuple[ModelSpec, str]]:
+    quants: tuple[str, ...],
+) -> Iterator[tuple[ModelSpec, Candidate]]:
     """
-    Yield the relatives that fit with little loss, each size once, with the quantization that is best for it.
+    Yield the relatives that fit with little loss, each size once, with what is best for it.
     """
     seen: set[int] = set()
     for relative in islice(relatives(), _RELATIVES):
@@ -77,9 +100,10 @@ def _smaller(
         if size in seen:
             continue
         context = min(ctx_size, relative.max_context or ctx_size)
-        asked = msgspec.structs.replace(wishes, max_ctx=False, quants=())
+        tried = () if relative.published_quant else quants
+        asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
         fitting, _, _ = find(Estimator(relative), site, asked, context)
         usable = [one for one in fitting if one.quality.value is not None and one.quality.value < LITTLE_LOSS]
         if usable:
             seen.add(size)
-            yield relative, max(usable, key=lambda one: one.utility).quant
+            yield relative, max(usable, key=lambda one: one.utility)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.balance import rule, utility, worth
+from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, rule, utility, worth
 from llmprobe.advise.candidates import Candidate, find, weigh
-from llmprobe.advise.nearest import nearest
+from llmprobe.advise.nearest import faster, nearest
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons
 from llmprobe.advise.search import Placed, refine
@@ -97,6 +97,11 @@ def recommend(
         notes.append(
             "where a speed is unknown, choices are ordered as if the RAM gave 50 GB/s and a GPU 300 GB/s"
         )
+    smaller: tuple[str, ...] = ()
+    if not wanted or loss(wanted[0]) >= HEAVY_LOSS:
+        smaller = nearest(estimator, site, wishes, ctx_size, misfits, relatives)
+    elif wanted[0].ranking_speed < COMFORTABLE_TOKENS_PER_S:
+        smaller = faster(site, wishes, ctx_size, wanted[0], relatives)
     return Recommendation(
         this_machine=snapshot.this_machine,
         model=_model(estimator, choices, misfits),
@@ -109,11 +114,7 @@ def recommend(
         wishes=msgspec.structs.replace(wishes, ctx_size=ctx_size),
         choices=choices,
         rejected=tuple(rejected),
-        nearest=(
-            nearest(estimator, site, wishes, ctx_size, misfits, relatives)
-            if not wanted or (loss(wanted[0]) >= HEAVY_LOSS)
-            else ()
-        ),
+        nearest=smaller,
         balance=_weighed([one for _, one in shown], wishes),
         findings=tuple(one for one in snapshot.findings if one.severity != "note"),
         notes=tuple(notes),

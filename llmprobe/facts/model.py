@@ -85,6 +85,7 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     repo: str | None = None
     released: str | None = None
     license: str | None = None
+    modality: str | None = None
     source: str | None = None
     note: str | None = None
 

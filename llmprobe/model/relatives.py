@@ -20,13 +20,16 @@ def smaller(model: ModelSpec) -> Iterator[ModelSpec]:
     is left out.
     """
     known = entries("")
-    since = next((entry.released for entry in known if entry.id == model.id), None) or ""
+    own = next((entry for entry in known if entry.id == model.id), None)
+    since = (own and own.released) or ""
+    modality = own.modality if own is not None else "text"
     stem = _SIZE_WORD.sub("", model.id) + "-"
     found = [
         entry
         for entry in known
         if (entry.family == model.family or entry.id.startswith(stem))
         and entry.parameters < model.parameters
+        and entry.modality == modality
         and (entry.released or "") >= since
     ]
     found.sort(key=lambda entry: entry.released or "", reverse=True)

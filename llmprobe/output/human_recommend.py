@@ -33,7 +33,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.line(("Nothing fits.", "bold red"))
         _rejected(page, recommendation.rejected, everything=True)
     if recommendation.nearest:
-        page.heading("Better served by" if recommendation.choices else "Nearest")
+        page.heading("Smaller models" if recommendation.choices else "Nearest")
         page.bullets(recommendation.nearest)
     if explain and recommendation.choices:
         page.heading("How the choices were weighed")

@@ -99,6 +99,7 @@ def listing(entry: Entry, note: str | None) -> CatalogEntry:
         repo=entry.repo,
         released=entry.released,
         license=entry.license,
+        modality=entry.modality,
         source=entry.source,
         note=note,
     )
