@@ -25,7 +25,6 @@ MODELS = (
     "gpt-oss-120b",
     "gemma-3-12b",
     "gemma-3-27b",
-    "deepseek-r1-671b",
 )
 WISHES: tuple[dict[str, Any], ...] = (
     {"ctx_size": 8192},
