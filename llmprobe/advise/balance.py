@@ -18,7 +18,7 @@ DIVERGENCE_THAT_SHOWS = 0.05
 COMFORTABLE_TOKENS_PER_S = 15.0
 """About twice the speed at which people read."""
 
-SPEED_BEYOND_COMFORT = 0.01
+SPEED_BEYOND_COMFORT = 0.015
 """What a doubling beyond the comfortable speed is worth."""
 
 
