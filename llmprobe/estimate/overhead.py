@@ -6,6 +6,7 @@ The figures and where each is from are in ``data/overhead.json``.
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from llmprobe.data import table
@@ -74,10 +75,18 @@ def _multiprocessors(device: Device, generation: int | None) -> int:
 
 def _by_multiprocessors(count: int) -> dict[str, Any]:
     rule = table("overhead")["by_multiprocessors"]
-    sizes = {
-        name: round(rule[name]["base"] + rule[name]["each"] * count) for name in ("low", "counted", "high")
-    }
+    sizes = {name: round(_between(rule[name], count)) for name in ("low", "counted", "high")}
     return {**sizes, "source": rule["source"]}
+
+
+def _between(points: list[list[int]], at: int) -> float:
+    """
+    Return the value at a place on the line through the points; beyond the last one it goes on as it came.
+    """
+    (x0, y0), (x1, y1) = next(
+        (pair for pair in pairwise(points) if at <= pair[1][0]), (points[-2], points[-1])
+    )
+    return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
 @cache
