@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from llmprobe import engines
+from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording
@@ -35,6 +37,15 @@ def truth_of(machine: str) -> dict[str, Any]:
 
 def replayed(machine: str) -> Snapshot:
     """
-    Return the snapshot of a machine; a question that its recording says nothing about raises ``NotRecorded``.
+    Return the snapshot of a machine with its engines, as ``check`` shows it.
+
+    A question that its recording says nothing about raises ``NotRecorded``.
     """
-    return collect(Replay(recording_of(machine), strict=True))
+    return looked_at(Replay(recording_of(machine), strict=True))
+
+
+def looked_at(source: Source) -> Snapshot:
+    """
+    Return the snapshot of any source, engines included.
+    """
+    return collect(source, observers=engines.observers())

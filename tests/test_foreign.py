@@ -15,9 +15,14 @@ VENDORS = frozenset({"nvidia", "amd", "intel", "apple"})
 def is_foreign(machine: str, probe: Probe) -> bool:
     """
     Tell whether a probe is for another system, or for a vendor of whom this machine has nothing.
+
+    Apple's probe names the GPUs of Intel Macs too.
     """
-    if recording_of(machine).platform.system not in probe.platforms:
+    system = recording_of(machine).platform.system
+    if system not in probe.platforms:
         return True
+    if system == "darwin":
+        return False
     vendors = {accelerator.vendor for accelerator in replayed(machine).accelerators}
     return probe.name in VENDORS and probe.name not in vendors
 

@@ -8,6 +8,7 @@ and facts: a ``path`` into the snapshot (list items by position, id, name or ``b
 
 import re
 from fnmatch import fnmatchcase
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -15,11 +16,12 @@ import pytest
 
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.wire import encode
-from llmprobe.machine.snapshot import collect
+from llmprobe.source.recording import Recording
 from llmprobe.source.redact import redact
 from llmprobe.source.replay import Replay
-from tests.machine_fixtures import FOLDER, MACHINES, recording_of, replayed, truth_of
+from tests.machine_fixtures import FOLDER, MACHINES, looked_at, recording_of, replayed, truth_of
 
+MOST_SHARED = 0.7
 ORIGIN = re.compile(r"recorded|edited from \S+|written from documentation")
 NOTHING = object()
 every_machine = pytest.mark.parametrize("machine", MACHINES)
@@ -70,7 +72,7 @@ def test_documented_machine_says_what_it_has_not(machine: str) -> None:
 def test_no_answer_is_left_unread(machine: str) -> None:
     """Everything in a recording is asked for, but for what ``unread`` lists, each with its reason in parentheses."""
     replay = Replay(recording_of(machine), strict=True)
-    collect(replay)
+    looked_at(replay)
     entries = truth_of(machine).get("unread", [])
     patterns = [
         match.group(1) for match in (re.fullmatch(r"(.+) \(.+\)", entry) for entry in entries) if match
@@ -80,6 +82,66 @@ def test_no_answer_is_left_unread(machine: str) -> None:
     assert len(patterns) == len(entries)
     assert [name for name in unread if not any(fnmatchcase(name, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in unread)] == []
+
+
+@every_machine
+def test_a_second_replay_is_identical(machine: str) -> None:
+    """Nothing of one look stays for the next: two replays give the same document, and read the same answers."""
+    first, second = (Replay(recording_of(machine), strict=True) for _ in range(2))
+
+    assert encode(looked_at(first)) == encode(looked_at(second))
+    assert first.asked() == second.asked()
+
+
+def test_machines_are_different() -> None:
+    """No two share more than 70 % of the smaller one's answers, unless one says that it was edited from the other."""
+    edited = {machine: origin_of(machine) for machine in MACHINES}
+    alike = [
+        (first, second)
+        for first, second in combinations(MACHINES, 2)
+        if shared(recording_of(first), recording_of(second)) > MOST_SHARED
+        and edited[first] not in (second, edited[second] or second)
+        and edited[second] != first
+    ]
+
+    assert alike == []
+
+
+def test_machines_are_many_and_few_are_edits() -> None:
+    """There are 40 machines and more, 15 edits of others at most, and what is edited is edited from one of them."""
+    origins = [origin for machine in MACHINES if (origin := origin_of(machine)) is not None]
+
+    assert len(MACHINES) >= 40
+    assert len(origins) <= 15
+    assert [origin for origin in origins if origin not in MACHINES] == []
+
+
+def test_machines_are_of_every_vendor_and_system() -> None:
+    """Linux, macOS and Windows, and each vendor's accelerators in use and out of use."""
+    snapshots = [replayed(machine) for machine in MACHINES]
+    seen = {(each.vendor, each.usable) for snapshot in snapshots for each in snapshot.accelerators}
+
+    assert {snapshot.host.system for snapshot in snapshots} == {"linux", "darwin", "win32"}
+    assert {snapshot.host.environment for snapshot in snapshots} >= {"bare", "vm", "container", "wsl"}
+    assert seen >= {
+        (vendor, usable) for vendor in ("nvidia", "amd", "intel", "apple") for usable in (True, False)
+    }
+
+
+def origin_of(machine: str) -> str | None:
+    """
+    Return the machine that one was edited from, or None.
+    """
+    origin: str = truth_of(machine)["origin"]
+    return origin.removeprefix("edited from ") if origin.startswith("edited from ") else None
+
+
+def shared(first: Recording, second: Recording) -> float:
+    """
+    Return which part of the smaller recording's answers the other has too, the same to the same questions.
+    """
+    few, many = sorted((first.answers, second.answers), key=len)
+    return sum(many.get(question) == answer for question, answer in few.items()) / len(few)
 
 
 @every_machine
@@ -95,7 +157,7 @@ def test_redaction_changes_names_only(machine: str) -> None:
     """A machine whose owner has a troublesome name is the same machine after redaction, but for names."""
     recording = recording_of(machine)
     owner = {"user": ("max", "energy", "serial"), "host": ("linux", "gpu-box")}
-    redacted = collect(Replay(redact(recording, owner), strict=True))
+    redacted = looked_at(Replay(redact(recording, owner), strict=True))
 
     assert without_names(msgspec.to_builtins(redacted)) == without_names(
         msgspec.to_builtins(replayed(machine))
@@ -117,6 +179,8 @@ def without_names(value: Any) -> Any:
             "observations",
             "held_by",
             "why_not",
+            "models",
+            "loaded",
         )
         return {key: without_names(item) for key, item in value.items() if key not in names}
     if isinstance(value, list | tuple):

@@ -13,6 +13,8 @@ from llmprobe.facts.machine import Accelerator, Snapshot
 _VENDORS = ("amd", "intel")
 _NEEDED_SHARE = 0.9
 _FEW_LANES = 4
+_SMALL_BYTES = 256 * 1024**2
+"""Without Resizable BAR the window has this size, whatever the memory behind it."""
 
 
 def small_windows(snapshot: Snapshot) -> Iterator[Finding]:
@@ -21,9 +23,10 @@ def small_windows(snapshot: Snapshot) -> Iterator[Finding]:
     """
     for each, visible, evidence in _observed(snapshot, "visible_bytes"):
         pool = snapshot.pool(each.pools[0]) if each.pools else None
-        if pool is None or pool.total_bytes is None or visible >= _NEEDED_SHARE * pool.total_bytes:
-            continue
+        total = pool.total_bytes if pool else None
         arc = each.vendor == "intel"
+        if visible > _SMALL_BYTES if total is None else visible >= _NEEDED_SHARE * total:
+            continue
         yield Finding(
             id="rebar-off",
             severity="warning" if arc else "note",

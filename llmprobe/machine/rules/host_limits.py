@@ -85,7 +85,7 @@ def mac_vm(snapshot: Snapshot) -> Iterator[Finding]:
     A macOS inside a virtual machine has no Metal.
     """
     for each in snapshot.accelerators:
-        if each.vendor == "apple" and not each.usable:
+        if each.vendor == "apple" and not each.usable and snapshot.host.environment == "vm":
             yield Finding(
                 id="mac-vm",
                 severity="warning",
@@ -212,9 +212,13 @@ def _of_counts(counts: dict[str, int]) -> dict[str, object]:
 
 
 def _lacks_avx2(snapshot: Snapshot) -> bool:
+    """
+    Tell whether AVX2 is known to be missing: Windows' registry names no AVX at all, and Rosetta's is not the chip's.
+    """
     cpu = snapshot.host.cpu
-    x86 = snapshot.host.machine.lower() in _X86
-    return x86 and bool(cpu.instruction_sets) and "avx2" not in cpu.instruction_sets
+    known = "avx" in cpu.instruction_sets if snapshot.host.system == "win32" else bool(cpu.instruction_sets)
+    x86 = snapshot.host.machine.lower() in _X86 and snapshot.observed("apple.translated") is None
+    return x86 and known and "avx2" not in cpu.instruction_sets
 
 
 RULES = (

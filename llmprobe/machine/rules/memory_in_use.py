@@ -97,7 +97,8 @@ def vram_reserved(snapshot: Snapshot) -> Iterator[Finding]:
     The driver keeps an unusually large part of a GPU's memory for itself.
     """
     for accelerator, pool in _own_pools(snapshot):
-        reserved = sum(limit.bytes for limit in pool.limits if limit.by == "driver-reserve")
+        kept = [limit for limit in pool.limits if limit.by == "driver-reserve" and limit.basis == "measured"]
+        reserved = sum(limit.bytes for limit in kept)
         if not pool.total_bytes or pool.basis != "measured" or reserved < _LARGE_RESERVE * pool.total_bytes:
             continue
         yield Finding(
@@ -113,10 +114,12 @@ def vram_reserved(snapshot: Snapshot) -> Iterator[Finding]:
 def swap_in_use(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The system has moved memory to disk: it was short of memory, or is.
+
+    What psutil calls swap on Windows is what is promised beyond RAM, most of which is never written to disk.
     """
     seen = snapshot.observed("memory.swap")
     ram = snapshot.pool("ram")
-    if seen is None:
+    if seen is None or snapshot.host.system == "win32":
         return
     used = seen.value["used_bytes"] - (seen.value["compressed_used_bytes"] or 0)
     if used < _SWAP_BYTES:
