@@ -75,13 +75,21 @@ def _shorter(estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) ->
     """
     Return the longest context, in steps of a quarter, at which some quantization fits.
     """
+    smallest = 4 * CONTEXT_STEP
+    if ctx_size <= smallest:
+        return None
+    # What does not fit at the smallest context fits at none, and mostly nothing does.
+    asked = msgspec.structs.replace(wishes, max_ctx=False)
+    fitting, _, _ = find(estimator, site, asked, smallest)
+    if not fitting:
+        return None
+    asked = msgspec.structs.replace(asked, quants=tuple(dict.fromkeys(one.quant for one in fitting)))
     size = ctx_size
-    while size > 4 * CONTEXT_STEP:
-        size = max(4 * CONTEXT_STEP, (size * 3 // 4) // CONTEXT_STEP * CONTEXT_STEP)
-        fitting, _, _ = find(estimator, site, msgspec.structs.replace(wishes, max_ctx=False), size)
-        if fitting:
+    while True:
+        size = max(smallest, (size * 3 // 4) // CONTEXT_STEP * CONTEXT_STEP)
+        fitting, _, _ = find(estimator, site, asked, size)
+        if fitting or size == smallest:
             return max(fitting, key=lambda one: one.utility).quant, size
-    return None
 
 
 def _smaller(
