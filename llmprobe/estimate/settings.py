@@ -19,6 +19,9 @@ CELL_PAD = 256
 
 LARGEST_CONTEXT = 2**31
 
+MOST_SLOTS = 256
+"""As llama.cpp b11549 has it (src/llama-cparams.h, LLAMA_MAX_SEQ)."""
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -69,6 +72,10 @@ def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None
     ):
         if count < 1:
             raise UsageError(f"--{name} {count} cannot be", hint="give 1 or more")
+    if workload.parallel > MOST_SLOTS:
+        raise UsageError(
+            f"llama.cpp cannot serve {workload.parallel} slots at once", hint=f"give -np {MOST_SLOTS} or less"
+        )
     wished = workload.ctx_size or trained_context(model) or 0
     if not wished:
         raise RefusedError("the model does not say for which context it was trained", hint="give one with -c")

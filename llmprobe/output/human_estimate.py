@@ -65,7 +65,8 @@ def _settings(settings: Settings, estimate: Estimate) -> list[str]:
         f"{layers.offloaded} of {layers.total} layers on the GPU" if settings.devices else "on the processor",
     ]
     if settings.n_cpu_moe:
-        said.append(f"experts of {plural(settings.n_cpu_moe, 'layer')} on the CPU")
+        repeating = max(1, layers.total - 1)
+        said.append(f"experts of {plural(min(settings.n_cpu_moe, repeating), 'layer')} on the CPU")
     said.append(f"flash attention {settings.flash_attn}")
     said.append(f"micro-batch {settings.ubatch_size}")
     said.append(settings.engine)

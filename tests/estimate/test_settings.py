@@ -86,6 +86,7 @@ def test_a_quantized_v_cache_turns_flash_attention_on() -> None:
         Workload(ctx_size=-5),
         Workload(ctx_size=99_999_999_999),
         Workload(parallel=0),
+        Workload(parallel=257),
         Workload(ubatch_size=0),
         Workload(cache_type_k="q9"),
     ],
