@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmprobe.source.hub import Hub
 
 _INDEX = "model.safetensors.index.json"
+_LONGEST_SHOWN = 80
 _NOT_LISTED = "its tensors can't be listed yet; with the path of its GGUF file it can be estimated"
 
 
@@ -39,7 +40,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
         ModelError: nothing has that name, the file is not what it should be, or its architecture is not known.
         UsageError: the quantization does not exist.
     """
-    path = Path(name).expanduser()
+    path = _path(name)
     if _is_address(name):
         return _in_quant(_from_address(name), quant)
     if name.lower().startswith("hf:"):
@@ -57,6 +58,26 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
     spec = _from_catalog(catalog.by_id()[found.id], notes)
     wanted = quant or found.quant
     return spec if wanted is None else _requantized(spec, wanted)
+
+
+def _path(name: str) -> Path:
+    """
+    Return the path that a name may be.
+
+    Raises:
+        ModelError: the system can't look there: the name is too long, a folder is closed, a home is not known.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).rstrip(".").lower()
+        shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
+        raise ModelError(
+            f"{shown!r} can't be looked up: {reason}",
+            hint="give the path of a GGUF file, or the name of a model",
+        ) from None
+    return path
 
 
 def _in_quant(spec: ModelSpec, quant: str | None) -> ModelSpec:
@@ -85,7 +106,7 @@ def _is_file(name: str, path: Path) -> bool:
     """
     Return whether a name is a path: of a file that is there, or of one that should be.
     """
-    if path.is_file():
+    if path.is_file() or path.is_fifo():
         return True
     # owner/Model-Q4_K_M.gguf is also how a file of a repository is written, which the catalog may know.
     return (

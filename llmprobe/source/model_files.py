@@ -20,6 +20,7 @@ def opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
         ModelError: the file can't be read.
     """
     try:
+        _refuse_pipe(path)
         size = path.stat().st_size
         with path.open("rb", buffering=0) as file:
 
@@ -40,6 +41,7 @@ def small(path: Path, most: int) -> bytes | None:
         ModelError: it can't be read, or is longer than ``most`` bytes.
     """
     try:
+        _refuse_pipe(path)
         with path.open("rb") as file:
             content = file.read(most + 1)
     except FileNotFoundError:
@@ -68,3 +70,11 @@ def names(folder: Path) -> tuple[str, ...]:
     except OSError as error:
         raise ModelError(f"{folder} can't be read: {error.strerror}") from error
     return tuple(sorted(found))
+
+
+def _refuse_pipe(path: Path) -> None:
+    """
+    Refuse a pipe: to open it waits until something writes, and it can't be read from any place.
+    """
+    if path.is_fifo():
+        raise ModelError(f"{path} is a pipe, not a file", hint="give the path of a file")

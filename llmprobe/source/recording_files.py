@@ -2,13 +2,16 @@
 Recordings in files: read whole with a limit on their size, written so that nothing is lost on the way.
 """
 
+import errno
 import os
+import select
 from pathlib import Path
 
 from llmprobe.errors import LlmprobeError, RecordingError
 from llmprobe.source.recording import Recording, decode, encode
 
 LARGEST_BYTES = 16 * 1024 * 1024
+_PIPE_PATIENCE_S = 5.0
 
 
 def read_recording(path: str) -> Recording:
@@ -19,10 +22,11 @@ def read_recording(path: str) -> Recording:
         RecordingError: it can't be read, is larger than ``LARGEST_BYTES``, or is no recording.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = _content(path)
     except FileNotFoundError:
-        raise RecordingError(f"{path} does not exist", hint="give the path of a recording") from None
+        raise RecordingError(
+            f"{path or repr(path)} does not exist", hint="give the path of a recording"
+        ) from None
     except IsADirectoryError:
         raise RecordingError(f"{path} is a directory", hint="give the path of a recording") from None
     except (OSError, ValueError) as error:
@@ -35,6 +39,22 @@ def read_recording(path: str) -> Recording:
             f"{path} is larger than {size} MiB, so it is no recording", hint="is it the right file?"
         )
     return decode(content, path)
+
+
+def _content(path: str) -> bytes:
+    """
+    Return what a file holds, or what comes through a pipe (as a shell's ``<(...)`` is one), up to a byte too much.
+    """
+    if not Path(path).is_fifo():
+        with Path(path).open("rb") as file:
+            return file.read(LARGEST_BYTES + 1)
+    # To open a pipe that nothing writes to would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        if not select.select([file], [], [], _PIPE_PATIENCE_S)[0]:
+            raise OSError(errno.ETIMEDOUT, "nothing came through this pipe")
+        os.set_blocking(descriptor, True)
+        return file.read(LARGEST_BYTES + 1)
 
 
 def write_recording(recording: Recording, path: str) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -300,3 +301,34 @@ def test_the_listing_can_be_narrowed() -> None:
     """
     assert len(entries()) > len(entries("llama")) > len(entries("llama 70b")) > 3
     assert entries("no such thing") == ()
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "~nobody-has-this-name/model.gguf"])
+def test_a_name_that_no_path_can_be_is_an_error_of_one_line(name: str) -> None:
+    """
+    A name too long for a file, or in the home of nobody, is refused and not shown at length.
+    """
+    with pytest.raises(ModelError, match="can't be looked up") as caught:
+        load(name)
+
+    assert len(caught.value.message) < 160
+
+
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    """
+    To open a pipe would wait until something writes to it.
+    """
+    os.mkfifo(tmp_path / "model.gguf")
+
+    with pytest.raises(ModelError, match="is a pipe"):
+        load(str(tmp_path / "model.gguf"))
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    """
+    A download that has not begun says so, not which bytes it lacks.
+    """
+    (tmp_path / "model.gguf").touch()
+
+    with pytest.raises(ModelError, match="it is empty"):
+        load(str(tmp_path / "model.gguf"))

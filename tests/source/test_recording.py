@@ -2,6 +2,7 @@
 The format of a recorded machine.
 """
 
+import os
 import stat
 from pathlib import Path
 
@@ -214,3 +215,27 @@ def test_a_huge_file_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(bytes(1024**2 + 1))
     with pytest.raises(RecordingError, match="larger than 1 MiB"):
         read_recording(str(path))
+
+
+def test_a_pipe_that_nothing_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Reading it ends with a sentence instead of waiting for ever.
+    """
+    monkeypatch.setattr(recording_files, "_PIPE_PATIENCE_S", 0.01)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(RecordingError, match="nothing came through this pipe"):
+        read_recording(str(tmp_path / "pipe"))
+
+
+def test_a_recording_comes_through_a_pipe() -> None:
+    """
+    As a shell gives it for ``--replay <(command)``.
+    """
+    reading, writing = os.pipe()
+    recording = Recording(platform=LINUX, answers=ANSWERS)
+    os.write(writing, encode(recording).encode())
+    os.close(writing)
+
+    assert read_recording(f"/dev/fd/{reading}") == recording
+    os.close(reading)

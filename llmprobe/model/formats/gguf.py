@@ -67,6 +67,8 @@ def read_header(read_at: ReadAt, size: int, name: str = "the file") -> Header:
         ModelError: it is no GGUF file, of a version that nobody reads, cut short, or not sound.
     """
     start = read_at(0, 24)
+    if not start:
+        raise ModelError(f"{name} is no GGUF file: it is empty", hint=_magic_hint(start))
     if start[:4] != _MAGIC:
         raise ModelError(f"{name} is no GGUF file: it begins with {start[:4]!r}", hint=_magic_hint(start))
     if len(start) < 24:
