@@ -28,7 +28,7 @@ def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -
     Examples:
       llmprobe check
       llmprobe check --json
-      llmprobe check --explain nvidia-driver-mismatch
+      llmprobe check --explain nvidia-version-mismatch
       llmprobe --replay box.json check
     """
     if wake and not target.is_live:
