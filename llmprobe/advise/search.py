@@ -58,6 +58,8 @@ def place(
     total = estimator.total_layers
     if not devices:
         return attempt(0, 0)
+    if estimator.tensor_bytes(quant) > site.room(devices):
+        return _hopeless(estimator, quant, workload, devices, site)
     everything = attempt(total, 0)
     if isinstance(everything, Placed):
         return everything
@@ -73,6 +75,22 @@ def place(
         return everything if layers is None else attempt(layers, all_experts)
     layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, 0)))
     return everything if layers is None else attempt(layers, 0)
+
+
+def _hopeless(
+    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
+) -> Misfit:
+    """
+    Return what is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
+
+    It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte.
+    """
+    totals = estimator.totals(quant, workload, Placement(devices=devices, gpu_layers=0))
+    if site.unified:
+        return Misfit(shortfalls=site.shortfalls(totals))
+    room = sum(max(0, (site.capacities[one.id] or 0) - totals[one.id]) for one in devices)
+    missing = totals["host"] - (site.capacities["host"] or 0) - room
+    return Misfit(shortfalls=(Shortfall("host", max(1, missing)),))
 
 
 def refine(

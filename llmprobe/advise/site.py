@@ -64,6 +64,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def unified(self) -> bool:
         return self.shared_free_bytes is not None
 
+    def room(self, devices: tuple[Device, ...]) -> int:
+        """
+        Return all that host and devices may take together, shared memory counted once.
+        """
+        if self.shared_free_bytes is not None:
+            return max(0, self.shared_free_bytes - self.reserve_bytes)
+        return sum(self.capacities[device] or 0 for device in ("host", *(one.id for one in devices)))
+
     def pool_budgets(self) -> dict[str, int | None]:
         """
         Return the budgets by pool, and by device where it may take less of a pool than all together.
