@@ -32,13 +32,14 @@ def probe(
     gpus: Sequence[str] = (),
     ram_bytes: int | None = None,
     wake: bool = False,
+    timeout_s: float | None = None,
     model_folders: Sequence[str] = (),
 ) -> "Snapshot":
     """
     Return this machine as it is now, or the recorded one, or a hypothetical one with ``gpus`` and ``ram_bytes``.
 
-    ``wake`` also asks devices of this machine that are asleep, which wakes them. Models in ``model_folders``
-    count as kept on this machine.
+    ``wake`` also asks devices of this machine that are asleep, which wakes them. What has not answered within
+    ``timeout_s`` (2.5) is reported and left out. Models in ``model_folders`` count as kept on this machine.
 
     Raises:
         RecordingError: the recording cannot be read.
@@ -54,11 +55,14 @@ def probe(
     from llmprobe.machine import snapshot
 
     return snapshot.probe(
-        None if replay is None else fspath(replay), wake=wake, observers=engines.observers(model_folders)
+        None if replay is None else fspath(replay),
+        wake=wake,
+        timeout_s=timeout_s,
+        observers=engines.observers(model_folders),
     )
 
 
-def watch() -> "Iterator[Snapshot]":
+def watch(*, timeout_s: float | None = None) -> "Iterator[Snapshot]":
     """
     Yield this machine as it is now, each time anew, without end.
 
@@ -69,10 +73,10 @@ def watch() -> "Iterator[Snapshot]":
 
     observers = engines.steady_observers()
     while True:
-        yield snapshot.probe(None, observers=observers)
+        yield snapshot.probe(None, timeout_s=timeout_s, observers=observers)
 
 
-def record() -> str:
+def record(*, timeout_s: float | None = None) -> str:
     """
     Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
     """
@@ -80,7 +84,7 @@ def record() -> str:
     from llmprobe.machine import snapshot
     from llmprobe.source.recording import encode
 
-    return encode(snapshot.record(observers=engines.observers()))
+    return encode(snapshot.record(timeout_s=timeout_s, observers=engines.observers()))
 
 
 def load_model(

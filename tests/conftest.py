@@ -12,6 +12,7 @@ import pytest
 LIVE = frozenset(
     {
         "tests/source/test_live.py",
+        "tests/test_deadlines.py",
         "tests/source/test_live_commands.py",
         "tests/source/test_live_files.py",
         "tests/source/test_live_http.py",

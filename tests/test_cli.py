@@ -320,7 +320,10 @@ def test_wake_reaches_the_machine(mocker: MockerFixture) -> None:
         with pytest.raises(RuntimeError, match="opened"):
             main(arguments)
 
-    assert [call.kwargs for call in live.call_args_list] == [{"wake": True}, {"wake": False}]
+    assert [call.kwargs for call in live.call_args_list] == [
+        {"wake": True, "timeout_s": 2.5},
+        {"wake": False, "timeout_s": 2.5},
+    ]
 
 
 def test_a_recording_cannot_be_woken(capsys: pytest.CaptureFixture[str]) -> None:

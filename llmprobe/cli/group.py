@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from llmprobe._version import __version__
-from llmprobe.cli.options import size
+from llmprobe.cli.options import size, time_limit
 from llmprobe.cli.target import Target
 
 COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record")
-GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "-v", "--verbose")
+GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--timeout", "-v", "--verbose")
 
 
 class LazyGroup(click.Group):
@@ -58,6 +58,12 @@ class LazyGroup(click.Group):
 )
 @click.option(
     "--ram", callback=size, metavar="SIZE", help="The RAM of the hypothetical machine, such as 64GiB."
+)
+@click.option(
+    "--timeout",
+    callback=time_limit,
+    metavar="SECONDS",
+    help="How long this machine may take to answer (2.5); a driver that starts slowly needs more.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say on stderr what was asked and how long it took.")
 @click.pass_context

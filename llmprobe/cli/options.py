@@ -21,6 +21,8 @@ LONGEST = -1
 ALL = -1
 """What ``-ngl all`` is parsed to."""
 
+LONGEST_WAIT_S = 600.0
+
 CACHE_TYPES = click.Choice(
     ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), case_sensitive=False
 )
@@ -123,6 +125,23 @@ def rate(_context: click.Context, option: click.Parameter, value: str | None) ->
     if not 0 <= speed < float("inf"):
         raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens per second")
     return speed
+
+
+def time_limit(_context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """
+    Read seconds: ``30`` or ``30s``.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value.removesuffix("s"))
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        raise UsageError(
+            f"{_name(option)}: {value!r} is not a number of seconds", hint="such as --timeout 30"
+        )
+    return seconds
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

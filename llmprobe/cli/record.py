@@ -38,7 +38,7 @@ def command(target: Target, /, output: str | None, show: bool) -> int:
     path = None if show else _new_file(output)
     from llmprobe import api
 
-    text = api.record()
+    text = api.record(timeout_s=target.timeout_s)
     if path is None:
         say.text(text)
         return 0

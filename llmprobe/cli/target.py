@@ -19,11 +19,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     replay: str | None = None
     gpus: tuple[str, ...] = ()
     ram_bytes: int | None = None
+    timeout_s: float | None = None
     verbose: bool = False
 
     @classmethod
     def from_options(
-        cls, *, replay: str | None, gpus: tuple[str, ...], ram: int | None, verbose: bool
+        cls,
+        *,
+        replay: str | None,
+        gpus: tuple[str, ...],
+        ram: int | None,
+        timeout: float | None,
+        verbose: bool,
     ) -> Self:
         """
         Return the target that the options name.
@@ -40,7 +47,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             raise UsageError(
                 "--gpu needs --ram", hint="say how much RAM that machine has, such as --ram 64GiB"
             )
-        return cls(replay=replay, gpus=gpus, ram_bytes=ram, verbose=verbose)
+        return cls(replay=replay, gpus=gpus, ram_bytes=ram, timeout_s=timeout, verbose=verbose)
 
     @property
     def is_live(self) -> bool:
@@ -55,7 +62,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         from llmprobe import api
 
         snapshot = api.probe(
-            self.replay, gpus=self.gpus, ram_bytes=self.ram_bytes, wake=wake, model_folders=model_folders
+            self.replay,
+            gpus=self.gpus,
+            ram_bytes=self.ram_bytes,
+            wake=wake,
+            timeout_s=self.timeout_s,
+            model_folders=model_folders,
         )
         if self.verbose:
             _say_sources(snapshot)

@@ -81,7 +81,7 @@ def _looks(target: Target, interval: float, count: int | None) -> Iterator[Snaps
 
     from llmprobe import api
 
-    for number, snapshot in enumerate(islice(api.watch(), count), start=1):
+    for number, snapshot in enumerate(islice(api.watch(timeout_s=target.timeout_s), count), start=1):
         started = time.monotonic()
         yield snapshot
         if number != count:

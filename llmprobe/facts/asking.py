@@ -23,6 +23,8 @@ METHODS = (
 
 RUN_TIMEOUT_S = 2.0
 GET_TIMEOUT_S = 0.5
+TOTAL_TIMEOUT_S = 2.5
+"""What all of a machine may take together, so that a command ends within three seconds."""
 
 
 def question_name(method: str, args: tuple[str, ...]) -> str:

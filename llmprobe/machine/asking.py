@@ -54,20 +54,34 @@ class Asker(Asking):
         """
         return tuple(name for name in names if name in self._asked)
 
-    def trouble(self) -> dict[str, Answer]:
+    def trouble(self, overlooked: tuple[str, ...] = ()) -> dict[str, Answer]:
         """
         Return the questions that were denied, failed, timed out or were never recorded.
-        """
-        return {name: answer for name, answer in self._asked.items() if answer.status in TROUBLE}
 
-    def probed(self, *, found: bool, status: ProbedStatus | None = None, **parts: Any) -> Probed:
+        Of those by an ``overlooked`` method only the ones that timed out or were never recorded.
+        """
+        passed = ("timeout", "not_recorded")
+        return {
+            name: answer
+            for name, answer in self._asked.items()
+            if answer.status in (passed if name.partition(":")[0] in overlooked else TROUBLE)
+        }
+
+    def probed(
+        self,
+        *,
+        found: bool,
+        status: ProbedStatus | None = None,
+        overlooked: tuple[str, ...] = (),
+        **parts: Any,
+    ) -> Probed:
         """
         Return what a probe found, with the status that its answers give it unless one is named.
 
         Trouble beside something found is ``partial``; with nothing found it is the first trouble itself,
         and without any trouble it is ``absent``. Where all trouble is what nobody recorded, it is that.
         """
-        trouble = self.trouble()
+        trouble = self.trouble(overlooked)
         if status is None:
             if not trouble:
                 status = "ok" if found else "absent"

@@ -111,7 +111,8 @@ def host_ram(ask: Asker) -> HostRam:
         beside = _memory_of_accelerators(ask)
         if beside and total is not None:
             total = max(0, total - beside.total_bytes)
-            available = None if available is None else min(available, beside.left_bytes)
+            left = beside.left_bytes
+            available = None if available is None or left is None else min(available, left)
             evidence += beside.evidence
             how = "what the nodes with processors have free"
     if total is not None and available is not None and available > total:
@@ -140,11 +141,11 @@ def cache_of_zfs(text: str) -> int | None:
 
 class _Beside(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The memory of nodes without processors, and what the others have left.
+    The memory of nodes without processors, and what the others have left; None where a node does not say.
     """
 
     total_bytes: int
-    left_bytes: int
+    left_bytes: int | None
     evidence: tuple[str, ...]
 
 
@@ -161,16 +162,22 @@ def _memory_of_accelerators(ask: Asker) -> _Beside | None:
     with_processors = parse_cpu_list(ask.text(f"{NODES}/has_cpu") or "")
     if not with_processors or set(with_memory) <= set(with_processors):
         return None
-    total = left = 0
+    total = 0
+    left: list[int | None] = []
     evidence = []
     for node in with_memory:
         fields = parse_node_meminfo(ask.text(f"{NODES}/node{node}/meminfo") or "")
         evidence.append(f"read:{NODES}/node{node}/meminfo")
         if node in with_processors:
-            left += available_of({**fields, "MemAvailable": 0}) or 0
+            left.append(available_of({**fields, "MemAvailable": 0}))
         else:
             total += fields.get("MemTotal", 0)
-    return _Beside(total_bytes=total, left_bytes=left, evidence=tuple(evidence))
+    known = [each for each in left if each is not None]
+    return _Beside(
+        total_bytes=total,
+        left_bytes=sum(known) if len(known) == len(left) else None,
+        evidence=tuple(evidence),
+    )
 
 
 def parse_node_meminfo(text: str) -> dict[str, int]:

@@ -3,7 +3,7 @@ A machine at one moment: every probe asked, each under a deadline, and their fin
 
 A probe that raises is reported as ``crashed`` and the others go on, and so are the rules: only here is an
 exception of any kind caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
-``probe(source)``, and ``DEADLINE_S`` where what it asks may take longer than others.
+``probe(source)``.
 """
 
 import importlib
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from llmprobe.facts.answer import Source
+from llmprobe.facts.asking import TOTAL_TIMEOUT_S
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probes, rules
+from llmprobe.machine.asking import Asker, ProbedStatus
 
 if TYPE_CHECKING:
     from llmprobe.source.recording import Recording
-
-DEADLINE_S = 3.0
 
 Origin = Literal["live", "recording", "hypothetical"]
 Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
@@ -31,13 +31,22 @@ Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
 
 class Probe(msgspec.Struct, frozen=True):
     """
-    One probe: what it is called, where it applies, what it does, and how long it may take.
+    One probe: what it is called, where it applies, and what it does.
     """
 
     name: str
     platforms: frozenset[str]
     ask: Callable[[Source], Probed]
-    deadline_s: float | None = None
+
+
+class _Engines(msgspec.Struct, frozen=True):
+    """
+    What an observer found, and how its questions went: of a kind that ``Probed`` says of a probe.
+    """
+
+    found: tuple[EngineOnMachine, ...]
+    status: ProbedStatus
+    detail: str | None
 
 
 class _Outcome(msgspec.Struct):
@@ -46,10 +55,10 @@ class _Outcome(msgspec.Struct):
     """
 
     name: str
-    task: Callable[[Source], Probed | tuple[EngineOnMachine, ...]]
+    task: Callable[[Source], Probed | _Engines]
     deadline_s: float
     thread: threading.Thread | None = None
-    value: Probed | tuple[EngineOnMachine, ...] | None = None
+    value: Probed | _Engines | None = None
     error: BaseException | None = None
     duration_ms: float | None = None
     done: bool = False
@@ -65,16 +74,13 @@ def all_probes() -> tuple[Probe, ...]:
         for found in sorted(pkgutil.iter_modules(probes.__path__), key=lambda found: found.name)
         if not found.name.startswith("_")
     ]
-    return tuple(
-        Probe(module.NAME, module.PLATFORMS, module.probe, getattr(module, "DEADLINE_S", None))
-        for module in modules
-    )
+    return tuple(Probe(module.NAME, module.PLATFORMS, module.probe) for module in modules)
 
 
 def collect(
     source: Source,
     *,
-    deadline_s: float = DEADLINE_S,
+    deadline_s: float = TOTAL_TIMEOUT_S,
     threads: bool | None = None,
     observers: Sequence[Observer] = (),
     origin: Origin | None = None,
@@ -86,8 +92,8 @@ def collect(
     Durations are told of the live machine only, so that a recorded one is the same on every run.
     """
     wanted = [probe for probe in all_probes() if source.platform.system in probe.platforms]
-    asked = [_Outcome(probe.name, probe.ask, probe.deadline_s or deadline_s) for probe in wanted]
-    looked = [_Outcome(f"engine:{name}", observe, deadline_s) for name, observe in observers]
+    asked = [_Outcome(probe.name, probe.ask, deadline_s) for probe in wanted]
+    looked = [_Outcome(f"engine:{name}", _observer(observe), deadline_s) for name, observe in observers]
     outcomes = [*asked, *looked]
     _run_all(source, outcomes, side_by_side=source.this_machine if threads is None else threads)
     in_time = [outcome for outcome in outcomes if not outcome.late]
@@ -95,7 +101,7 @@ def collect(
         if outcome.error is not None and not isinstance(outcome.error, Exception):
             raise outcome.error
     found = [outcome.value for outcome in in_time if isinstance(outcome.value, Probed)]
-    seen = [outcome.value for outcome in in_time if isinstance(outcome.value, tuple)]
+    seen = [outcome.value.found for outcome in in_time if isinstance(outcome.value, _Engines)]
     accelerators, pools = merge.devices(found)
     snapshot = Snapshot(
         this_machine=source.this_machine,
@@ -113,9 +119,17 @@ def collect(
     return _diagnosed(snapshot)
 
 
-def probe(replay: str | None = None, *, wake: bool = False, observers: Sequence[Observer] = ()) -> Snapshot:
+def probe(
+    replay: str | None = None,
+    *,
+    wake: bool = False,
+    timeout_s: float | None = None,
+    observers: Sequence[Observer] = (),
+) -> Snapshot:
     """
     Return this machine as it is now, or the one in a recording. ``wake`` also asks devices that are asleep here.
+
+    What has not answered within ``timeout_s`` is reported, and the rest told without it.
 
     Raises:
         RecordingError: the recording can't be read.
@@ -127,11 +141,12 @@ def probe(replay: str | None = None, *, wake: bool = False, observers: Sequence[
         return collect(Replay(read_recording(replay)), observers=observers)
     from llmprobe.source.live import LiveSource
 
-    with LiveSource(wake=wake) as source:
-        return collect(source, observers=observers)
+    limit_s = timeout_s or TOTAL_TIMEOUT_S
+    with LiveSource(wake=wake, timeout_s=limit_s) as source:
+        return collect(source, deadline_s=limit_s, observers=observers)
 
 
-def record(*, observers: Sequence[Observer] = ()) -> "Recording":
+def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()) -> "Recording":
     """
     Return what this machine answers to every probe, and raw text beside it, with what is secret in it replaced.
     """
@@ -141,11 +156,28 @@ def record(*, observers: Sequence[Observer] = ()) -> "Recording":
     from llmprobe.source.record import Recorder
     from llmprobe.source.redact import redact
 
-    with LiveSource() as source:
+    limit_s = timeout_s or TOTAL_TIMEOUT_S
+    with LiveSource(timeout_s=limit_s) as source:
         recorder = Recorder(source)
-        collect(recorder, observers=observers)
+        collect(recorder, deadline_s=limit_s, observers=observers)
         ask_neighbours(recorder)
         return redact(recorder.recording(), identity())
+
+
+def _observer(observe: Callable[[Source], tuple[EngineOnMachine, ...]]) -> Callable[[Source], _Engines]:
+    """
+    Return what looks for an engine and keeps how its questions went.
+
+    Where there is no engine, what another program says on its port is no trouble, unless it keeps one waiting.
+    """
+
+    def look(source: Source) -> _Engines:
+        ask = Asker(source)
+        found = observe(ask)
+        probed = ask.probed(found=bool(found), overlooked=() if found else ("get",))
+        return _Engines(found, probed.status, probed.detail)
+
+    return look
 
 
 def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool) -> None:
@@ -193,12 +225,12 @@ def _report(outcome: _Outcome, *, timed: bool) -> SourceReport:
         return SourceReport(name=outcome.name, status="timeout", detail=detail)
     report = SourceReport(
         name=outcome.name,
-        status="ok" if outcome.value else "absent",
+        status="absent",
         duration_ms=outcome.duration_ms if timed else None,
     )
     if outcome.error is not None:
         return msgspec.structs.replace(report, status="crashed", detail=_where(outcome.error))
-    if isinstance(outcome.value, Probed):
+    if outcome.value is not None:
         return msgspec.structs.replace(report, status=outcome.value.status, detail=outcome.value.detail)
     return report
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from llmprobe.facts.answer import Answer, Platform
-from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, Asking
+from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
 from llmprobe.source import live_commands, live_files, live_http, live_registry
 from llmprobe.source.deadline import Workers
 from llmprobe.source.errors_as_answers import plain_text
@@ -23,10 +23,10 @@ from llmprobe.source.live_sysctl import Sysctl
 WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
 LIBRARY_TIMEOUT_S = 2.5
-NVML_INIT_TIMEOUT_S = 15.0
-"""Without persistence mode the driver sets every GPU up first, about a second each on large servers."""
-
 NVML_TIMEOUT_S = 3.0
+_SHARE_OF_ONE = 0.8
+"""What one answer may take of the time for all, so that there is some left to tell of it."""
+
 _SLACK_S = 1.5
 """What a command or a connection is given beyond its own time limit before it counts as hanging."""
 
@@ -42,12 +42,16 @@ class LiveSource(Asking):
     The machine that this program runs on. Safe to be asked by several threads; to be closed at the end.
 
     ``wake`` answers ``env:LLMPROBE_WAKE`` as if it were set: probes then ask devices that sleep, which wakes them.
+    ``timeout_s`` is the time for all questions, of which one may take the larger part: starting NVML takes seconds
+    where the driver is not kept loaded, about one for each GPU.
     """
 
     this_machine = True
 
-    def __init__(self, *, wake: bool = False) -> None:
+    def __init__(self, *, wake: bool = False, timeout_s: float = TOTAL_TIMEOUT_S) -> None:
         self._wake = wake
+        self._longest_s = timeout_s * _SHARE_OF_ONE
+        self._children = live_commands.Children()
         self._lock = threading.Lock()
         self._slots: dict[tuple[str, ...], _Slot] = {}
         self._workers = Workers()
@@ -67,8 +71,9 @@ class LiveSource(Asking):
 
     def close(self) -> None:
         """
-        Let go of the NVIDIA library, unless a call into it still hangs.
+        End the commands that still run, and let go of the NVIDIA library, unless a call into it still hangs.
         """
+        self._children.end()
         if not self._nvml_hangs and self._nvml_lock.acquire(blocking=False):
             try:
                 self._nvml.close()
@@ -103,8 +108,10 @@ class LiveSource(Asking):
             case "nvml":
                 return self._ask_nvml(args)
             case "run":
-                limit_s = timeout_s or RUN_TIMEOUT_S
-                return self._within(limit_s + _SLACK_S, lambda: live_commands.run(args, limit_s))
+                limit_s = min(timeout_s or RUN_TIMEOUT_S, self._longest_s)
+                return self._within(
+                    limit_s + _SLACK_S, lambda: live_commands.run(args, limit_s, self._children)
+                )
             case "get":
                 limit_s = timeout_s or GET_TIMEOUT_S
                 return self._within(limit_s + _SLACK_S, lambda: live_http.get(args[0], limit_s))
@@ -135,7 +142,8 @@ class LiveSource(Asking):
         Ask one thing at a time; after a call that hangs, nothing more, for it may hold the library's lock.
         """
         function, handle, *numbers = args
-        seconds = NVML_INIT_TIMEOUT_S if function.startswith("nvmlInit") else NVML_TIMEOUT_S
+        starting = function.startswith("nvmlInit")
+        seconds = self._longest_s if starting else min(NVML_TIMEOUT_S, self._longest_s)
         with self._nvml_lock:
             if self._nvml_hangs:
                 return Answer(status="timeout", detail="an earlier call into NVML still hangs")

@@ -4,11 +4,49 @@ Commands of the machine itself: in the C locale, without input, from known place
 
 import os
 import sys
+import threading
+from typing import TYPE_CHECKING
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.errors_as_answers import of_os_error, plain_text
 
+if TYPE_CHECKING:
+    import subprocess
+
 _GRACE_S = 0.5
+
+
+class Children:
+    """
+    The commands that run, so that they can be ended with whoever waits for them. Safe to be used by several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._over = False
+
+    def add(self, process: "subprocess.Popen[bytes]") -> bool:
+        """
+        Keep a command, or return False where all have been ended already.
+        """
+        with self._lock:
+            if not self._over:
+                self._running.add(process)
+            return not self._over
+
+    def remove(self, process: "subprocess.Popen[bytes]") -> None:
+        with self._lock:
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """
+        Kill every command that still runs, with its children, and whatever would be started later.
+        """
+        with self._lock:
+            self._over = True
+            for process in self._running:
+                _kill(process)
 
 
 def search_path(platform: str = sys.platform, user_path: str | None = None) -> list[str]:
@@ -29,10 +67,13 @@ def search_path(platform: str = sys.platform, user_path: str | None = None) -> l
     return list(dict.fromkeys(places))
 
 
-def run(argv: tuple[str, ...], timeout_s: float) -> Answer:
+def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = None) -> Answer:
     """
     Return a command's exit status, stdout and stderr; one that is not found is ``missing``.
+
+    It is among ``children`` while it runs.
     """
+    children = children or Children()
     places = search_path()
     program = _find(argv[0], places)
     if program is None:
@@ -54,10 +95,15 @@ def run(argv: tuple[str, ...], timeout_s: float) -> Answer:
         return of_os_error(error)
     with process:
         try:
+            if not children.add(process):
+                _end(process)
+                return Answer(status="timeout", detail="the time for all questions is over")
             stdout, stderr = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             _end(process)
             return Answer(status="timeout", detail=f"no answer within {timeout_s:g} s")
+        finally:
+            children.remove(process)
     output = {"exit": process.returncode, "stdout": plain_text(stdout), "stderr": plain_text(stderr)}
     return Answer(value=output)
 
@@ -72,12 +118,8 @@ def _find(name: str, places: list[str]) -> str | None:
     return None
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:  # type: ignore[name-defined]  # noqa: F821
-    """
-    Kill a command and all that it started, and let go of its pipes even if one of those survives.
-    """
+def _kill(process: "subprocess.Popen[bytes]") -> None:
     import signal
-    import subprocess
 
     if sys.platform == "win32":
         process.kill()
@@ -86,6 +128,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:  # type: ignore[name-defin
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             process.kill()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """
+    Kill a command and all that it started, and let go of its pipes even if one of those survives.
+    """
+    import subprocess
+
+    _kill(process)
     try:
         process.communicate(timeout=_GRACE_S)
     except subprocess.TimeoutExpired:

@@ -297,7 +297,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> str:
     Record a machine that answers at once.
     """
     text = '{"schema": "llmprobe.recording/1"}\n'
-    monkeypatch.setattr(api, "record", lambda: text)
+    monkeypatch.setattr(api, "record", lambda **_options: text)
     return text
 
 

@@ -24,7 +24,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Let this machine be a healthy desktop at every look, and no time pass between them.
     """
-    monkeypatch.setattr(api, "watch", lambda: itertools.repeat(samples.rtx4090()))
+    monkeypatch.setattr(api, "watch", lambda **_options: itertools.repeat(samples.rtx4090()))
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
 
 
@@ -60,7 +60,7 @@ def test_a_person_sees_pools_holders_and_loaded_models(
     busy = msgspec.structs.replace(
         samples.rtx4090(), engines=(EngineOnMachine(name="ollama", running=True, loaded=(loaded,)),)
     )
-    monkeypatch.setattr(api, "watch", lambda: itertools.repeat(busy))
+    monkeypatch.setattr(api, "watch", lambda **_options: itertools.repeat(busy))
     main(["watch", "--count", "2"])
     out = capsys.readouterr().out
 
@@ -77,7 +77,7 @@ def test_ctrl_c_is_how_it_ends(
     Exit code 0 and nothing on stderr.
     """
 
-    def interrupted() -> Iterator[Snapshot]:
+    def interrupted(**_options: object) -> Iterator[Snapshot]:
         yield samples.rtx4090()
         raise KeyboardInterrupt
 

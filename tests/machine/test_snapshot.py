@@ -139,16 +139,28 @@ def test_a_probe_that_hangs_is_left(with_probes: Callable[..., None]) -> None:
     assert seen.pools == ()
 
 
-def test_a_probe_may_have_more_time(with_probes: Callable[..., None]) -> None:
-    """What a probe asks may take longer than others are given."""
+def test_an_engine_that_cannot_be_asked_says_so(with_probes: Callable[..., None]) -> None:
+    """What an engine's folders and servers refuse is told as it is of a probe; another program on its port is not."""
 
-    def slow(source: Source) -> Probed:
-        time.sleep(0.1)
-        return Probed(pools=(RAM,))
+    class Refusing(Live):
+        def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+            return Answer(status="denied")
 
-    with_probes(Probe("slow", EVERYWHERE, slow, 10.0))
+    def on_disk(source: Source) -> tuple[EngineOnMachine, ...]:
+        source.list("/models")
+        return (EngineOnMachine(name="ollama"),)
 
-    assert collect(Live(), deadline_s=0.01).sources[0].status == "ok"
+    def on_port(source: Source) -> tuple[EngineOnMachine, ...]:
+        source.get("http://127.0.0.1:8080/props")
+        return ()
+
+    with_probes(Probe("memory", EVERYWHERE, found))
+    seen = collect(Refusing(), observers=[("ollama", on_disk), ("llama.cpp", on_port)])
+
+    assert [(report.name, report.status, report.detail) for report in seen.sources[1:]] == [
+        ("engine:ollama", "partial", "list:/models: denied"),
+        ("engine:llama.cpp", "absent", None),
+    ]
 
 
 def test_the_order_is_that_of_the_probes(with_probes: Callable[..., None]) -> None:

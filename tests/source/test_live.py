@@ -32,7 +32,7 @@ def test_a_question_has_one_answer_per_run(tmp_path: Path) -> None:
 def test_threads_that_ask_the_same_wait_for_one_answer(mocker: MockerFixture) -> None:
     """A question that is under way is not asked a second time."""
 
-    def slow(argv: tuple[str, ...], timeout_s: float) -> Answer:
+    def slow(argv: tuple[str, ...], timeout_s: float, children: object) -> Answer:
         time.sleep(0.05)
         return Answer(value={"exit": 0, "stdout": "", "stderr": ""})
 

@@ -10,6 +10,9 @@ from llmprobe.machine.rules import Rule
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
 _GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "asahi", "pci")
+_ASSUMED = ("option:--ram",)
+"""What a machine that nobody has stands on: its options."""
+
 _REPORT = Remedy(
     text="Record the machine and send the file with a report.", commands=("llmprobe record -o machine.json",)
 )
@@ -77,7 +80,9 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
         severity="note",
         title="No GPU was found" if not snapshot.accelerators else "No GPU that can be used was found",
         detail="Models run on the processor, and the speed of memory decides how fast.",
-        evidence=evidence or ("option:--ram",),
+        evidence=evidence
+        or tuple(name for each in snapshot.accelerators for name in each.evidence)
+        or _ASSUMED,
     )
 
 

@@ -40,6 +40,32 @@ def no_library(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The driver has not answered in time: it still sets the devices up, or it hangs.
+    """
+    init = snapshot.observed("nvidia.init")
+    waited = init is not None and init.value["status"] == "timeout"
+    if not waited and not any(
+        each.name == "nvidia" and each.status == "timeout" for each in snapshot.sources
+    ):
+        return
+    stay = ("sudo nvidia-smi -pm 1",) if snapshot.host.system == "linux" else ()
+    yield Finding(
+        id="nvidia-slow",
+        severity="warning",
+        title="NVIDIA's driver did not answer in time",
+        detail="Where nothing keeps it loaded it sets every GPU up anew, about a second each; or it hangs. The memory "
+        "of the GPUs is not counted until it answers.",
+        evidence=init.evidence if init is not None and waited else ("source:nvidia",),
+        remedy=Remedy(
+            text="Give it more time; where that helps, let it stay loaded (persistence mode).",
+            commands=("llmprobe --timeout 30 check", *stay),
+            link="https://docs.nvidia.com/deploy/driver-persistence/",
+        ),
+    )
+
+
 def module_not_loaded(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The library is there and the kernel module is not loaded, or another driver has the device.
@@ -207,6 +233,7 @@ def _container(snapshot: Snapshot) -> bool:
 
 
 RULES = (
+    Rule("nvidia-slow", "NVIDIA's driver did not answer in time.", slow_start),
     Rule("nvidia-no-library", "An NVIDIA GPU is on the bus and the driver is not installed.", no_library),
     Rule("nvidia-module-not-loaded", "NVIDIA's kernel module is not loaded.", module_not_loaded),
     Rule(

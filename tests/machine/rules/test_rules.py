@@ -177,6 +177,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
 }
 
+CASES |= {"nvidia-slow": lambda: nvidia_with(card(), **{INIT: Answer(status="timeout")})}
 CASES |= HOST_CASES
 CASES |= ENGINE_CASES
 

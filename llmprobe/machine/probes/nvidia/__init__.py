@@ -106,8 +106,6 @@ from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreac
 
 NAME = "nvidia"
 PLATFORMS = frozenset({"linux", "win32"})
-DEADLINE_S = 20.0
-"""Without persistence mode the driver first sets every GPU up, about a second each on large servers."""
 
 Record = TypeVar("Record", Accelerator, MemoryPool, Observation)
 
@@ -237,7 +235,8 @@ def _without_nvml(ask: Careful, presence: Presence, why: Answer, seen: tuple[Obs
     found = from_pci(ask, presence, "the driver lists no device" if why.ok else words(why))
     if found:
         missing = f"NVML: {words(why)}" if why.status == "missing" else None
-        return _report(ask, found, seen, status="ok" if why.ok else "failed", detail=missing)
+        status: ProbedStatus = "ok" if why.ok else "timeout" if why.status == "timeout" else "failed"
+        return _report(ask, found, seen, status=status, detail=missing)
     if why.ok or why.code == LIBRARY_NOT_FOUND:
         return ask.probed(found=False, observations=seen)
     return ask.probed(found=False, status="failed", detail=f"NVML: {words(why)}", observations=seen)
