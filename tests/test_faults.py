@@ -1,8 +1,8 @@
 """
-Every answer of every recorded machine turned into missing, denied, failed and timeout, one at a time.
+Every answer of every recorded machine turned into missing, denied, failed, timeout, garbage and empty, one at a time.
 
-Whatever a machine does not say, there is a snapshot, its sums are right, the other devices are what they were, and
-the source that failed says so.
+Whatever a machine does not say, there is a snapshot, its sums are right, what is unknown is not zero, the other devices
+are what they were, and the source that failed says so.
 """
 
 import re
@@ -11,16 +11,42 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.facts.answer import Answer, Platform, Status
+from llmprobe import engines
+from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import Asking, question_name
-from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, Snapshot
-from llmprobe.machine.snapshot import all_probes, collect
+from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Probed, Snapshot
+from llmprobe.machine import snapshot as collecting
+from llmprobe.machine.snapshot import Probe, all_probes, collect
 from llmprobe.source.recording import Question, Recording
 from llmprobe.source.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of
 
-FAULTS: tuple[Status, ...] = ("missing", "denied", "failed", "timeout")
+GARBAGE = "\x00\x07\ufffd{]<zz -7 0x 99999999999999999999999 ../..\n: =\n"
+KINDS: dict[str, tuple[Any, Any]] = {
+    "read": (GARBAGE, ""),
+    "list": (["", "..", GARBAGE, "card-1"], []),
+    "link": (GARBAGE, ""),
+    "run": (
+        {"exit": -9, "stdout": GARBAGE, "stderr": GARBAGE},
+        {"exit": 0, "stdout": "", "stderr": ""},
+    ),
+    "nvml": ({"total": "zz", "free": -7, GARBAGE: [None]}, {}),
+    "psutil": ({"total": "zz", "available": -7, GARBAGE: [None]}, {}),
+    "cpuinfo": ({"flags": [None, 7, GARBAGE], "brand_raw": "", "count": -7}, {}),
+    "sysctl": (GARBAGE, ""),
+    "env": (GARBAGE, ""),
+    "get": ({"models": [None, 7, {"name": 7, "size": "zz"}], "data": GARBAGE, "version": 7}, {}),
+    "registry": (GARBAGE, ""),
+}
+"""What an answer of each kind becomes as garbage, and as empty: of the type that a source gives, and of no use."""
+
+FAULTS = ("missing", "denied", "failed", "timeout", "garbage", "empty")
+NAMED = frozenset({"denied", "failed", "timeout"})
+"""What a source cannot have overlooked. Nonsense it may take for nothing."""
+
 TROUBLE = frozenset({"partial", "denied", "failed", "timeout"})
+PROBES = all_probes()
+OBSERVERS = engines.observers()
 _ADDRESS = re.compile(r"/([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])(?:/|$)")
 
 
@@ -49,33 +75,87 @@ class Faulty(Asking):
 
 class Healthy(msgspec.Struct):
     """
-    A machine without faults: its snapshot, which probes asked each question, what each probe contributes.
+    A machine without faults: its snapshot, who asked each question, what each probe contributes, what each engine is.
     """
 
     snapshot: Snapshot
     askers: dict[Question, set[str]]
     parts: dict[str, Probed]
+    engines: dict[str, tuple[EngineOnMachine, ...]]
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_any_answer_may_fail(machine: str, record_property: Any) -> None:
+def test_any_answer_may_fail(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One answer that fails costs what it concerns and nothing else."""
     recording = recording_of(machine)
     healthy = look(recording)
     wrong: list[str] = []
-    cases = 0
-    for question in healthy.askers:
-        recorded = recording.answers.get(question, Answer(status="missing"))
-        for status in FAULTS:
-            if status != recorded.status:
-                cases += 1
-                answer = Answer(status=status, code=None, detail="a fault")
-                snapshot = collect(Faulty(recording, question, answer))
-                told = complaints(healthy, snapshot, question, status)
-                wrong += [f"{question_name(question[0], question[1:])} {status}: {each}" for each in told]
-    record_property("fault_cases", cases)
+    for question in sorted(healthy.askers):
+        recorded = recording.answers[question]
+        for fault in FAULTS:
+            if fault != recorded.status:
+                with monkeypatch.context() as patched:
+                    snapshot = with_fault(
+                        healthy, recording, question, answer_of(question[0], fault), patched
+                    )
+                told = complaints(healthy, snapshot, question, fault)
+                wrong += [f"{question_name(question[0], question[1:])} {fault}: {each}" for each in told]
 
     assert wrong == []
+
+
+def test_faults_are_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every recorded answer of every machine is put to the test in each way; how many cases that are is printed."""
+    cases = sum(
+        fault != recording_of(machine).answers[question].status
+        for machine in MACHINES
+        for question in look(recording_of(machine)).askers
+        for fault in FAULTS
+    )
+    with capsys.disabled():
+        print(f"\n{cases} faults on {len(MACHINES)} machines")  # noqa: T201 - the count is what is asked for
+
+    assert cases > 10_000
+
+
+def answer_of(method: str, fault: str) -> Answer:
+    """
+    Return the answer with a fault: one of the five that are none, or a value that says nothing.
+    """
+    garbage, empty = KINDS[method]
+    match fault:
+        case "garbage":
+            return Answer(value=garbage)
+        case "empty":
+            return Answer(value=empty)
+        case _:
+            return msgspec.convert({"status": fault, "detail": "a fault"}, Answer)
+
+
+def with_fault(
+    healthy: Healthy, recording: Recording, question: Question, answer: Answer, patched: pytest.MonkeyPatch
+) -> Snapshot:
+    """
+    Return the snapshot with one answer replaced. Who did not ask for it says what it said without the fault.
+    """
+    asked = healthy.askers[question]
+
+    def probe_of(probe: Probe) -> Probe:
+        same = healthy.parts.get(probe.name)
+        return (
+            probe
+            if probe.name in asked or same is None
+            else Probe(probe.name, probe.platforms, lambda _: same)
+        )
+
+    probes = tuple(probe_of(probe) for probe in PROBES)
+    patched.setattr(collecting, "all_probes", lambda: probes)
+    observers = [(name, look_for) for name, look_for in OBSERVERS if f"engine:{name}" in asked]
+    snapshot = collect(Faulty(recording, question, answer), observers=observers)
+    others = (found for name, found in healthy.engines.items() if name not in asked)
+    return msgspec.structs.replace(
+        snapshot, engines=(*snapshot.engines, *(one for found in others for one in found))
+    )
 
 
 def look(recording: Recording) -> Healthy:
@@ -84,16 +164,23 @@ def look(recording: Recording) -> Healthy:
     """
     askers: dict[Question, set[str]] = {}
     parts = {}
-    for probe in all_probes():
+    found = {}
+    for probe in PROBES:
         if recording.platform.system in probe.platforms:
             replay = Replay(recording, strict=True)
             parts[probe.name] = probe.ask(replay)
             for question in replay.asked():
                 askers.setdefault(question, set()).add(probe.name)
-    return Healthy(collect(Replay(recording, strict=True)), askers, parts)
+    for name, look_for in OBSERVERS:
+        replay = Replay(recording, strict=True)
+        found[f"engine:{name}"] = look_for(replay)
+        for question in replay.asked():
+            askers.setdefault(question, set()).add(f"engine:{name}")
+    snapshot = collect(Replay(recording, strict=True), observers=OBSERVERS)
+    return Healthy(snapshot, askers, parts, found)
 
 
-def complaints(healthy: Healthy, snapshot: Snapshot, question: Question, status: Status) -> list[str]:
+def complaints(healthy: Healthy, snapshot: Snapshot, question: Question, fault: str) -> list[str]:
     """
     Return what is wrong with a snapshot that was taken with one fault.
     """
@@ -102,8 +189,10 @@ def complaints(healthy: Healthy, snapshot: Snapshot, question: Question, status:
     told = [
         f"{report.name} crashed: {report.detail}" for report in snapshot.sources if report.status == "crashed"
     ]
-    if status != "missing" and not any(reports[name].status in TROUBLE for name in asked):
+    overlooked = question[0] == "get" and fault != "timeout" and not snapshot.engines
+    if fault in NAMED and not overlooked and not any(reports[name].status in TROUBLE for name in asked):
         told.append(f"none of {sorted(asked)} says that it failed")
+    told += [f"{name} is zero" for name in zeros(snapshot) - zeros(healthy.snapshot)]
     told += [f"{pool.id} does not add up: {pool}" for pool in snapshot.pools if not adds_up(pool)]
     told += changed(healthy, snapshot, question)
     return told
@@ -129,7 +218,11 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
             elif bare(healthy.snapshot, accelerator) != bare(snapshot, now[key(accelerator)]):
                 told.append(f"{accelerator.name} has changed")
     concerns_ram = any(
-        probed.limits or probed.caps or probed.sharing or any(pool.id == "ram" for pool in probed.pools)
+        probed.limits
+        or probed.caps
+        or probed.sharing
+        or any(pool.id == "ram" for pool in probed.pools)
+        or any("ram" in each.pools and not each.usable for each in probed.accelerators)
         for name, probed in healthy.parts.items()
         if name in asked
     )
@@ -141,8 +234,11 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
 
 def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
     """
-    Tell whether a device is left out beside a card and takes its place, with the memory it shares, where that fails.
+    Tell whether a device changes with another: one that is left out beside a card takes its place, with the memory it
+    shares, where that fails; and AMD's are numbered by their place where a variable shows some by number.
     """
+    if accelerator.vendor == "amd" and snapshot.observed("amd.hidden_by") is not None:
+        return True
     cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
     return cards and accelerator.integrated and accelerator.vendor == "amd"
 
@@ -182,6 +278,20 @@ def unshared(snapshot: Snapshot) -> MemoryPool | None:
     """
     pool = snapshot.pool("ram")
     return None if pool is None else msgspec.structs.replace(pool, kind="system", host_budget_bytes=None)
+
+
+def zeros(snapshot: Snapshot) -> set[str]:
+    """
+    Return the sizes and speeds that are zero: nothing that is unknown may be.
+    """
+    named: dict[str, object] = {"RAM's bandwidth": snapshot.host.ram_bandwidth_bytes_per_s}
+    for pool in snapshot.pools:
+        named |= {f"{pool.id}'s total": pool.total_bytes, f"what is free of {pool.id}": pool.free_bytes}
+    for each in snapshot.accelerators:
+        named |= {f"{each.name}'s bandwidth": each.bandwidth_bytes_per_s, f"{each.name}'s cores": each.cores}
+    cpu = snapshot.host.cpu
+    named |= {"cores": cpu.physical_cores, "threads": cpu.logical_cores, "usable threads": cpu.usable_threads}
+    return {name for name, number in named.items() if number == 0}
 
 
 def adds_up(pool: MemoryPool) -> bool:
