@@ -165,6 +165,7 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
     words += ["-c", str(choice.ctx_size)]
     if program == "llama-server":
         words += ["-np", str(choice.parallel)]
+        words += ["--embedding"] if _embeds(model) else []
     if backend is None:
         words += ["--device", "none"]
     elif choice.use_devices is not None and not choice.environment:
@@ -178,6 +179,13 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
     return words
+
+
+def _embeds(model: ModelSpec) -> bool:
+    """
+    Tell whether a model turns text into vectors, which the server does only where it is told so.
+    """
+    return model.hparams.get("attention.causal") is False and "pooling_type" in model.hparams
 
 
 def _own_cache(source: Source) -> str | None:

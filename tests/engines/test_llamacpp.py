@@ -244,3 +244,13 @@ def test_a_path_with_blanks_is_one_word() -> None:
     line = llamacpp.command(choice(on_disk="/my models/it's.gguf"), model("llama", LLAMA_8B), "cuda")
 
     assert "-m '/my models/it'\\''s.gguf' " in line
+
+
+def test_a_model_of_embeddings_is_served_as_one() -> None:
+    """
+    Without being told so the server answers no request for embeddings.
+    """
+    encoder = model("llama", LLAMA_8B | {"attention.causal": False, "pooling_type": 1})
+
+    assert " -np 1 --embedding " in llamacpp.command(choice(), encoder, "cuda")
+    assert "--embedding" not in llamacpp.command(choice(), model("llama", LLAMA_8B), "cuda")
