@@ -2,7 +2,7 @@
 Compute buffers: what llama.cpp's graph allocator reserves per device for the worst batch.
 
 The graph of the model is built, its nodes are given to devices, and their lifetimes are played through as the
-allocator does. The answer is one figure per device and one for the host.
+allocator does (``compute_replay``). The answer is one figure per device and one for the host.
 """
 
 from collections import OrderedDict
@@ -11,12 +11,10 @@ from typing import Any
 import msgspec
 
 from llmprobe.estimate import compute_bound
-from llmprobe.estimate.compute_cuda import CudaRules, attention_kernel
+from llmprobe.estimate.compute_replay import Played, Reservations
 from llmprobe.estimate.compute_run import ComputeRequest, pipelined, run_of
-from llmprobe.estimate.compute_sched import Reserved, reserve, reserve_places
 from llmprobe.facts.machine import Basis
 from llmprobe.model import archs
-from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._graph_run import Parts
 from llmprobe.model.archs._graphs import Build, graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
@@ -25,7 +23,8 @@ __all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers
 
 _PIPELINE_COPIES = 4
 _ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
-_REMEMBERED = 4096
+_REMEMBERED = 1024
+_MODELS = 64
 _WITHOUT_FLASH = frozenset({"grok"})
 
 
@@ -50,8 +49,20 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     splits: int | None = None
 
 
-_parts: OrderedDict[int, Parts] = OrderedDict()
-_answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
+class _Model:
+    """
+    What is remembered of a model in one quantization.
+    """
+
+    __slots__ = ("answers", "parts", "reservations")
+
+    def __init__(self, parts: Parts, build: Build) -> None:
+        self.parts = parts
+        self.reservations = Reservations(parts, build)
+        self.answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
+
+
+_models: OrderedDict[int, _Model] = OrderedDict()
 
 
 def compute_buffers(request: ComputeRequest) -> ComputeBytes:
@@ -74,25 +85,23 @@ def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
         return _bound(request)
     if request.architecture in _WITHOUT_FLASH:
         request = msgspec.structs.replace(request, flash_attn="off")
-    parts = _parts_of(request)
-    key = (id(parts), whole, *_settings(request))
-    known = _answers.get(key)
-    if known is not None:
-        return known
-    answer = _reserved(request, parts, build, whole=whole)
-    _answers[key] = answer
-    if len(_answers) > _REMEMBERED:
-        _answers.popitem(last=False)
-    return answer
+    model = _model_of(request, build)
+    key = (whole, *_settings(request))
+    known = model.answers.get(key)
+    if known is None:
+        known = model.answers[key] = _reserved(request, model, whole=whole)
+        if len(model.answers) > _REMEMBERED:
+            model.answers.popitem(last=False)
+    return known
 
 
 def _settings(request: ComputeRequest) -> tuple[Any, ...]:
     return tuple(getattr(request, name) for name in request.__struct_fields__[3:])
 
 
-def _parts_of(request: ComputeRequest) -> Parts:
-    parts = _parts.get(id(request.tensors))
-    if parts is None or parts.tensors is not request.tensors:
+def _model_of(request: ComputeRequest, build: Build) -> _Model:
+    model = _models.get(id(request.tensors))
+    if model is None or model.parts.tensors is not request.tensors:
         module = archs.get(request.architecture)
         assert module is not None
         parts = Parts(
@@ -102,12 +111,10 @@ def _parts_of(request: ComputeRequest) -> Parts:
             module.caches(request.hparams),
             variant_of(request.architecture),
         )
-        _parts[id(request.tensors)] = parts
-        if len(_parts) > 64:
-            _, old = _parts.popitem(last=False)
-            for key in [key for key in _answers if key[0] == id(old)]:
-                del _answers[key]
-    return parts
+        model = _models[id(request.tensors)] = _Model(parts, build)
+        if len(_models) > _MODELS:
+            _models.popitem(last=False)
+    return model
 
 
 def _bound(request: ComputeRequest) -> ComputeBytes:
@@ -122,49 +129,42 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
     )
 
 
-def _reserved(request: ComputeRequest, parts: Parts, build: Build, *, whole: bool) -> ComputeBytes:
-    flash = _flash(request, parts, build)
-    builder, reserved = _play(request, parts, build, flash=flash is not False, whole=whole)
-    if flash is None and any(
-        home < builder.run.host and not attention_kernel(node) for node, home in builder.fused
-    ):
+def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> ComputeBytes:
+    flash = _flash(request, model)
+    played = _play(request, model, flash=flash is not False, whole=whole)
+    if flash is None and not played.kernels:
         flash = False
-        builder, reserved = _play(request, parts, build, flash=False, whole=whole)
-    if not whole and pipelined(request) and reserved.splits > len(request.devices) + 1:
+        played = _play(request, model, flash=False, whole=whole)
+    if not whole and pipelined(request) and played.splits > len(request.devices) + 1:
         # What a split copies in is kept with pipelining, so that every layer with a split of its own counts.
-        builder, reserved = _play(request, parts, build, flash=flash is not False, whole=True)
+        played = _play(request, model, flash=flash is not False, whole=True)
     names = (*request.devices, "host")
     exact = request.backend in ("cuda", "cpu") or not request.devices
     allocated = None
     if pipelined(request):
-        _, really = _play(request, parts, build, flash=flash is not False, whole=whole, held=True)
+        really = _play(request, model, flash=flash is not False, whole=whole, held=True)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
-        bytes=dict(zip(names, reserved.sizes, strict=True)),
+        bytes=dict(zip(names, played.sizes, strict=True)),
         basis="derived" if exact else "assumed",
         how=f"the model's graph allocated {_ALLOCATED[exact]}",
         flash_attn=flash is not False,
         allocated_bytes=allocated,
-        nodes=len(builder.graph.nodes) if whole else None,
-        splits=reserved.splits if whole else None,
+        nodes=played.nodes if whole else None,
+        splits=played.splits if whole else None,
     )
 
 
-def _play(
-    request: ComputeRequest, parts: Parts, build: Build, *, flash: bool, whole: bool, held: bool = False
-) -> tuple[Builder, Reserved]:
+def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False) -> Played:
     """
-    Build the graph and allocate it.
+    Return the reservation of the prompt's graph.
     """
-    run = run_of(request, parts, flash=flash, whole=whole, held=held)
-    builder = Builder(parts, run)
-    build(builder)
+    run, kinds = run_of(request, model.parts, flash=flash, whole=whole, held=held)
     copies = _PIPELINE_COPIES if pipelined(request) else 1
-    rules = CudaRules(run.host)
-    return builder, reserve(builder.graph, run.host, rules, op_offload=request.op_offload, copies=copies)
+    return model.reservations.play(run, kinds, op_offload=request.op_offload, copies=copies)
 
 
-def _flash(request: ComputeRequest, parts: Parts, build: Build) -> bool | None:
+def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     """
     Return whether flash attention is on; None where it is if each device has a kernel for it.
 
@@ -173,13 +173,11 @@ def _flash(request: ComputeRequest, parts: Parts, build: Build) -> bool | None:
     """
     if request.flash_attn != "auto":
         return request.flash_attn == "on"
+    parts = model.parts
     if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
         return True
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
         return None
-    run = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
-    builder = Builder(parts, run)
-    build(builder)
-    reserve_places(builder.graph, run.host, CudaRules(run.host), op_offload=request.op_offload)
-    return all(node.backend == home for node, home in builder.fused)
+    run, kinds = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+    return model.reservations.play(run, kinds, op_offload=request.op_offload, copies=1, places=True).at_home

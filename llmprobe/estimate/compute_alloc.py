@@ -34,16 +34,21 @@ IN_PLACE = frozenset(
 
 _ENDLESS = 1 << 62
 
+Event = tuple[int, int, int, int]
+"""
+A buffer, a block (counted from 0, the first event of each takes it, later ones give it back), and where its size is
+kept; last, where the size is kept that stays when only the end is given back, else -1.
+"""
+
 
 class Space:
     """
     The addresses of one buffer: free blocks in order, the last of them endless.
     """
 
-    __slots__ = ("align", "peak", "sizes", "starts")
+    __slots__ = ("peak", "sizes", "starts")
 
-    def __init__(self, align: int) -> None:
-        self.align = align
+    def __init__(self) -> None:
         self.starts = [0]
         self.sizes = [_ENDLESS]
         self.peak = 0
@@ -62,7 +67,8 @@ class Space:
         else:
             starts[best] += size
             sizes[best] -= size
-        self.peak = max(self.peak, start + size)
+        if start + size > self.peak:
+            self.peak = start + size
         return start
 
     def give(self, start: int, size: int) -> None:
@@ -100,13 +106,51 @@ def allocate(
 ) -> list[int]:
     """
     Return the bytes that each buffer needs for a graph.
+    """
+    sizes: list[int] = []
+
+    def number(size: int) -> int:
+        sizes.append(size)
+        return len(sizes) - 1
+
+    return play(lifetimes(steps, leafs, aligns, size_of, number), sizes, len(aligns))
+
+
+def play(events: Sequence[Event], sizes: Sequence[int], buffers: int) -> list[int]:
+    """
+    Return the bytes that each buffer needs when blocks of these sizes are taken and given back.
+    """
+    spaces = [Space() for _ in range(buffers)]
+    places: list[int] = []
+    for buffer, block, size, skip in events:
+        if block == len(places):
+            places.append(spaces[buffer].take(sizes[size]))
+        else:
+            start = places[block] if skip < 0 else places[block] + sizes[skip]
+            spaces[buffer].give(start, sizes[size])
+    return [space.peak for space in spaces]
+
+
+def lifetimes(
+    steps: Sequence[tuple[Node, int]],
+    leafs: Sequence[tuple[Node, int]],
+    aligns: Sequence[int],
+    size_of: Callable[[Node, int], int],
+    number: Callable[[int], int],
+) -> list[Event]:
+    """
+    Return which blocks a graph takes and gives back, in order.
 
     ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
-    without operation is a dependency: it only keeps its sources alive until then.
+    without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
+    kept, for ``play``.
     """
-    spaces = [Space(align) for align in aligns]
+    events: list[Event] = []
+    blocks = 0
 
     def place(node: Node, buffer: int) -> None:
+        nonlocal blocks
+        node.owned = True
         if node.op in IN_PLACE:
             for parent in node.src:
                 if (
@@ -118,18 +162,19 @@ def allocate(
                     and parent.nb == node.nb
                     and parent.kind is node.kind
                 ):
-                    node.owned = True
                     node.place = parent.place
-                    node.offset = parent.offset
+                    node.block = parent.block
                     node.size = _aligned(size_of(node, node.place), aligns[node.place])
                     parent.owned = False
                     if parent.size > node.size:
-                        spaces[node.place].give(node.offset + node.size, parent.size - node.size)
+                        rest = parent.size - node.size
+                        events.append((node.place, node.block, number(rest), number(node.size)))
                     return
-        node.owned = True
         node.place = buffer
         node.size = _aligned(size_of(node, buffer), aligns[buffer])
-        node.offset = spaces[buffer].take(node.size)
+        node.block = blocks
+        blocks += 1
+        events.append((buffer, node.block, number(node.size), -1))
 
     for node, buffer in leafs:
         if not node.owned and node.buffer < 0 and node.root is None:
@@ -159,9 +204,9 @@ def allocate(
                 if owner.views or owner.children:
                     continue
             if owner.owned and not owner.output:
-                spaces[owner.place].give(owner.offset, owner.size)
+                events.append((owner.place, owner.block, number(owner.size), -1))
                 owner.owned = False
-    return [space.peak for space in spaces]
+    return events
 
 
 def _aligned(size: int, align: int) -> int:

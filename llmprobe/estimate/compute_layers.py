@@ -13,29 +13,39 @@ _SETTLED = 4
 _LONGEST_GROUP = 8
 
 
+def layer_kinds(
+    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: int, copies_weights: bool
+) -> list[Hashable]:
+    """
+    Return for each layer what tells its part of the graph from another's.
+
+    ``copies_weights`` says that weights on the host are copied to a device, so that their bytes matter.
+    """
+    kinds: list[Hashable] = []
+    for layer, place in enumerate(places[: len(parts.sizes.trunk)]):
+        typed = copies_weights and (place == host or layer < host_experts)
+        kind = parts.typed_kind[layer] if typed else parts.kind[layer]
+        kinds.append((place, layer < host_experts, kind))
+    return kinds
+
+
 def needed_layers(
     parts: Parts,
+    kinds: Sequence[Hashable],
     places: tuple[int, ...],
     *,
     host: int,
     host_experts: int,
-    copies_weights: bool,
     cache_on_device: bool,
 ) -> tuple[int, ...]:
     """
-    Return the layers to build. ``copies_weights`` says that weights on the host are copied to a device.
+    Return the layers to build.
 
     Recurrent layers that cross between devices leave empty blocks behind, and no layer is like the one before it.
     """
-    trunk = places[: len(parts.sizes.trunk)]
     crossing = len(set(places)) > 1 or host_experts or not cache_on_device
     if parts.state_of and host and crossing:
-        return tuple(range(len(trunk)))
-    kinds: list[Hashable] = []
-    for layer, place in enumerate(trunk):
-        typed = copies_weights and (place == host or layer < host_experts)
-        kind = parts.typed_kind[layer] if typed else parts.kind[layer]
-        kinds.append((place, layer < host_experts, kind))
+        return tuple(range(len(kinds)))
     return thinned(kinds)
 
 

@@ -2,11 +2,12 @@
 What is asked about compute buffers, and the run of a model's graph that answers it.
 """
 
+from collections.abc import Hashable
 from typing import Literal
 
 import msgspec
 
-from llmprobe.estimate.compute_layers import needed_layers
+from llmprobe.estimate.compute_layers import layer_kinds, needed_layers
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._graph_run import Parts, Run
 from llmprobe.model.quants.types import ggml_type
@@ -56,9 +57,9 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_of(
     request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
-) -> Run:
+) -> tuple[Run, Hashable]:
     """
-    Return what the graph is built for: a prompt's batch, or one of ``tokens``.
+    Return what the graph is built for: a prompt's batch, or one of ``tokens``; and what tells its layers.
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
     """
@@ -72,17 +73,28 @@ def run_of(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
+    kinds = layer_kinds(
+        parts,
+        places,
+        host=host,
+        host_experts=request.n_cpu_moe,
+        copies_weights=request.op_offload and host > 0,
+    )
     built = tuple(parts.sizes.trunk)
     if not whole:
         built = needed_layers(
             parts,
+            kinds,
             places,
             host=host,
             host_experts=request.n_cpu_moe,
-            copies_weights=request.op_offload and host > 0,
             cache_on_device=request.kv_offload,
         )
-    return Run(
+    told: Hashable = (places[0], *(kinds[layer] for layer in built))
+    if len(parts.cache_of) < len(built):
+        # Layers that read the cache of others, or have none, depend on where those lie.
+        told = (built, places, told)
+    run = Run(
         tokens=tokens,
         sequences=sequences,
         outputs=outputs,
@@ -103,6 +115,7 @@ def run_of(
         embeddings=request.embeddings,
         old_masks=request.old_masks,
     )
+    return run, told
 
 
 def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from llmprobe.estimate.compute_alloc import allocate
+from llmprobe.estimate.compute_alloc import Event, lifetimes, play
 from llmprobe.model.graph import VIEW_OPS, Graph, Node
 
 HOST_ALIGN = 32
@@ -49,6 +49,15 @@ class Reserved(msgspec.Struct, frozen=True, gc=False):
     splits: int
 
 
+class Schedule(msgspec.Struct, frozen=True, gc=False):
+    """
+    The blocks that a graph takes and gives back on its backends, and how many splits it has.
+    """
+
+    events: list[Event]
+    splits: int
+
+
 class _Split:
     __slots__ = ("backend", "end", "inputs", "start")
 
@@ -73,10 +82,26 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
     """
     Return what a graph needs per backend. ``copies`` is 4 with pipelining, else 1.
     """
+    sizes: list[int] = []
+
+    def number(size: int) -> int:
+        sizes.append(size)
+        return len(sizes) - 1
+
+    planned = schedule(graph, n_devices, rules, number, op_offload=op_offload, copies=copies)
+    return Reserved(tuple(play(planned.events, sizes, n_devices + 1)), planned.splits)
+
+
+def schedule(
+    graph: Graph, n_devices: int, rules: Rules, number: Callable[[int], int], *, op_offload: bool, copies: int
+) -> Schedule:
+    """
+    Return which blocks of memory a graph takes and gives back. ``number`` tells where a size is kept.
+    """
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
-        sizes = allocate(steps, [(leaf, 0) for leaf in graph.leafs], (HOST_ALIGN,), _host_size)
-        return Reserved(tuple(sizes), 1)
+        leafs = [(leaf, 0) for leaf in graph.leafs]
+        return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number), 1)
     _assign(graph, n_devices, rules, op_offload=op_offload)
     splits, duplicates = _cut(graph, copies)
     kept: dict[Node, list[Node]] = {}
@@ -107,7 +132,7 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
         return rules.alloc_size(node) if buffer < n_devices else node.nbytes
 
     aligns = (DEVICE_ALIGN,) * n_devices + (HOST_ALIGN,)
-    return Reserved(tuple(allocate(steps, leafs, aligns, size_of)), len(splits))
+    return Schedule(lifetimes(steps, leafs, aligns, size_of, number), len(splits))
 
 
 def reserve_places(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool) -> None:

@@ -30,6 +30,7 @@ class Node:
 
     __slots__ = (
         "backend",
+        "block",
         "buffer",
         "children",
         "input",
@@ -37,7 +38,6 @@ class Node:
         "live",
         "nb",
         "ne",
-        "offset",
         "op",
         "output",
         "owned",
@@ -72,7 +72,7 @@ class Node:
         self.views = 0
         self.owned = False
         self.place = -1
-        self.offset = 0
+        self.block = -1
         self.size = 0
 
     @property

@@ -25,7 +25,7 @@ def test_the_tightest_gap_is_taken() -> None:
     """
     Of gaps of 512 and 256 bytes a block of 256 takes the second.
     """
-    space = Space(128)
+    space = Space()
     blocks = [space.take(size) for size in (512, 128, 256, 128)]
     space.give(blocks[0], 512)
     space.give(blocks[2], 256)
@@ -36,7 +36,7 @@ def test_of_two_equal_gaps_the_later_is_taken() -> None:
     """
     The search keeps the last gap that is as tight.
     """
-    space = Space(128)
+    space = Space()
     blocks = [space.take(size) for size in (256, 128, 256, 128)]
     space.give(blocks[0], 256)
     space.give(blocks[2], 256)
@@ -47,7 +47,7 @@ def test_gaps_are_joined() -> None:
     """
     Three neighbours given back in any order are one gap.
     """
-    space = Space(128)
+    space = Space()
     blocks = [space.take(128) for _ in range(4)]
     for at in (0, 2, 1):
         space.give(blocks[at], 128)
@@ -58,7 +58,7 @@ def test_the_end_is_given_back_too() -> None:
     """
     A block at the end that is given back leaves no gap: the next one starts there, and the peak stays.
     """
-    space = Space(128)
+    space = Space()
     space.give(space.take(1024), 1024)
     assert (space.take(2048), space.peak) == (0, 2048)
 
