@@ -59,6 +59,8 @@ def _new_file(output: str | None) -> Path:
         stem = f"llmprobe-{datetime.now(UTC).astimezone():%Y-%m-%d}"
         names = (f"{stem}.json" if n == 1 else f"{stem}-{n}.json" for n in range(1, 1000))
         return next(path for path in map(Path, names) if not path.exists())
+    if not output:
+        raise UsageError("--output: '' is no name of a file", hint="such as -o box.json")
     path = Path(output)
     if path.exists():
         raise LlmprobeError(

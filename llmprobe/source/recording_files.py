@@ -2,7 +2,6 @@
 Recordings in files: read whole with a limit on their size, written so that nothing is lost on the way.
 """
 
-import errno
 import os
 import select
 from pathlib import Path
@@ -24,11 +23,15 @@ def read_recording(path: str) -> Recording:
     try:
         content = _content(path)
     except FileNotFoundError:
-        raise RecordingError(
-            f"{path or repr(path)} does not exist", hint="give the path of a recording"
-        ) from None
+        raise RecordingError(f"{path} does not exist", hint="give the path of a recording") from None
     except IsADirectoryError:
-        raise RecordingError(f"{path} is a directory", hint="give the path of a recording") from None
+        raise RecordingError(
+            f"{path or repr(path)} is a directory", hint="give the path of a recording"
+        ) from None
+    except TimeoutError:
+        raise RecordingError(
+            f"{path} is a pipe, and nothing came through it", hint="give the path of a recording"
+        ) from None
     except (OSError, ValueError) as error:
         raise RecordingError(
             f"{path} can't be read: {_reason(error)}", hint="check its permissions"
@@ -52,7 +55,7 @@ def _content(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         if not select.select([file], [], [], _PIPE_PATIENCE_S)[0]:
-            raise OSError(errno.ETIMEDOUT, "nothing came through this pipe")
+            raise TimeoutError
         os.set_blocking(descriptor, True)
         return file.read(LARGEST_BYTES + 1)
 

@@ -224,7 +224,7 @@ def test_a_pipe_that_nothing_writes_to_is_given_up(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(recording_files, "_PIPE_PATIENCE_S", 0.01)
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(RecordingError, match="nothing came through this pipe"):
+    with pytest.raises(RecordingError, match="is a pipe, and nothing came through it"):
         read_recording(str(tmp_path / "pipe"))
 
 
