@@ -6,7 +6,10 @@ source that was denied, failed or timed out is named in the probe's report witho
 """
 
 import math
+import re
 from typing import Any, Literal
+
+import msgspec
 
 from llmprobe.facts.answer import Answer, Platform, Source
 from llmprobe.facts.asking import Asking, pass_on, question_name
@@ -17,12 +20,21 @@ _NAMED = 4
 _DIGITS = 20
 """A longer number is no size and no count of anything."""
 
+_ORDERS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys instead of showing it: control characters, and turns of the direction of writing."""
+
+_DEEPEST = 50
+"""No answer has a meaning so deep in it."""
+
 ProbedStatus = Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"]
 
 
 class Asker(Asking):
     """
     A source with a memory: every question put to it, by name, with its answer.
+
+    What is shown to people comes through here, so that a name (a process may call itself anything) that would
+    command their terminal is made harmless here.
     """
 
     def __init__(self, source: Source) -> None:
@@ -38,7 +50,7 @@ class Asker(Asking):
         return self._source.platform
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
-        answer = pass_on(self._source, method, args, timeout_s)
+        answer = harmless(pass_on(self._source, method, args, timeout_s))
         self._asked[question_name(method, args)] = answer
         return answer
 
@@ -93,6 +105,34 @@ class Asker(Asking):
                 status = _of_trouble(next(iter(trouble.values())))
         detail = parts.pop("detail", None) or _describe(trouble)
         return Probed(status=status, detail=detail, **parts)
+
+
+def harmless(answer: Answer) -> Answer:
+    """
+    Return an answer with nothing in it that a terminal obeys; line breaks, tabs and zeros stay.
+    """
+    value, detail = _harmless(answer.value, 0), _harmless(answer.detail, 0)
+    if value is answer.value and detail is answer.detail:
+        return answer
+    return msgspec.structs.replace(answer, value=value, detail=detail)
+
+
+def _harmless(value: Any, depth: int) -> Any:
+    """
+    Return the value itself where there is nothing to change in it.
+    """
+    if isinstance(value, str):
+        return _ORDERS.sub("\N{REPLACEMENT CHARACTER}", value) if _ORDERS.search(value) else value
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, list):
+        items = [_harmless(item, depth + 1) for item in value]
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    if isinstance(value, dict):
+        pairs = {_harmless(key, depth + 1): _harmless(item, depth + 1) for key, item in value.items()}
+        same = len(pairs) == len(value) and all(key in value and pairs[key] is value[key] for key in pairs)
+        return value if same else pairs
+    return value
 
 
 def as_text(answer: Answer) -> str | None:
