@@ -3,6 +3,7 @@ Every way to run a model here that is worth comparing: quantization x cache type
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 import msgspec
 
@@ -40,6 +41,9 @@ Only the order of choices rests on it where the RAM's bandwidth is unknown; it i
 
 RANKING_DEVICE_BANDWIDTH = 300_000_000_000
 """The same for a device whose bandwidth is unknown: that of a small graphics card."""
+
+UBATCH_SIZES = (512, 128)
+"""llama.cpp's own, and a smaller one that leaves more room and reads prompts more slowly."""
 
 CONTEXT_STEP = 256
 _SMALLEST_CONTEXT = 512
@@ -106,28 +110,46 @@ def find(
 def _fitting(
     estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
 ) -> Iterator[Candidate]:
-    for cache_k, cache_v in _cache_types(wishes, site.abilities):
-        fits = whole = False
+    for (cache_k, cache_v), ubatch_size in product(_cache_types(wishes, site.abilities), UBATCH_SIZES):
+        workload = Workload(
+            ctx_size=ctx_size,
+            parallel=wishes.parallel,
+            cache_type_k=cache_k,
+            cache_type_v=cache_v,
+            ubatch_size=ubatch_size,
+        )
+        placed: list[Placed] = []
         for devices in site.device_sets:
-            if whole and not devices:
+            if not _can_use(devices, site.abilities) or _gives_less(estimator, quant, devices, placed, site):
                 continue
-            if not _can_use(devices, site.abilities):
-                continue
-            workload = Workload(
-                ctx_size=ctx_size, parallel=wishes.parallel, cache_type_k=cache_k, cache_type_v=cache_v
-            )
             if wishes.max_ctx:
                 workload = _longest(estimator, quant, workload, devices, site)
             result = place(estimator, quant, workload, devices, site)
             if isinstance(result, Placed):
-                fits = True
-                whole = whole or result.placement.gpu_layers == estimator.total_layers
+                placed.append(result)
                 yield weigh(estimator, site, wishes, quant, workload, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
-        if fits and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
-            # The cache is made smaller only where that is what it takes to fit, or what was asked for.
+        if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
+            # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
             return
+
+
+def _gives_less(
+    estimator: Estimator, quant: str, devices: tuple[Device, ...], placed: list[Placed], site: Site
+) -> bool:
+    """
+    Tell whether a smaller set of devices can only be slower than what was placed on a larger one.
+
+    It can be faster where it holds the whole model: one card alone spares the way through a slower one.
+    """
+    if not placed:
+        return False
+    if not devices:
+        return any(one.placement.gpu_layers == estimator.total_layers for one in placed)
+    used = placed[0].placement.devices
+    alone = sum(site.capacities[one.id] or 0 for one in devices)
+    return set(devices) < set(used) and estimator.tensor_bytes(quant) > alone
 
 
 def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:

@@ -2,7 +2,7 @@
 Why a choice is as it is, in sentences that stand on its numbers.
 """
 
-from llmprobe.advise.candidates import Candidate
+from llmprobe.advise.candidates import UBATCH_SIZES, Candidate
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.units import format_bytes
@@ -25,6 +25,11 @@ def reasons(
         said.append(_experts(estimator, candidate))
     if candidate.workload.cache_type_k != "f16":
         said.append(f"the cache is {candidate.workload.cache_type_k}: {_cache(candidate, ranked)}")
+    if candidate.workload.ubatch_size < UBATCH_SIZES[0]:
+        smaller = candidate.workload.ubatch_size
+        said.append(
+            f"the micro-batch is {smaller}, as with {UBATCH_SIZES[0]} it would not fit: prompts take longer"
+        )
     said.append(f"{candidate.quant} is {candidate.quality.words}: {candidate.quality.basis}")
     finer = [one for one in ranked if loss(one) < loss(candidate)]
     if finer:
