@@ -34,7 +34,7 @@ SECRETS = {
     "token": "hf_QxZpLmKjHgFdSaPoIuYtReWq",
     "key on a command line": "sk-quux-1234567890abcdefghij",
     "container": "4f9d2c7be1a05588d3e6f7a9b0c1d2e3f405162738495a6b7c8d9e0f1a2b3c4d",
-    "project": "secret-merger",
+    "service": "secret-merger",
 }
 
 
@@ -43,10 +43,10 @@ def answers() -> dict[Question, Answer]:
     Return the answers of two cards of which a UUID in the environment leaves the second, with every secret in some.
     """
     home = f"/home/{USER}"
-    group = f"/user.slice/user-1000.slice/{SECRETS['project']}.service/docker-{SECRETS['container']}.scope"
+    group = f"/user.slice/user-1000.slice/{SECRETS['service']}.service/docker-{SECRETS['container']}.scope"
     planted: dict[Question, str | list[str]] = {
         ("env", "HOME"): home,
-        ("env", "HF_HOME"): f"{home}/{SECRETS['project']}/hf",
+        ("env", "HF_HOME"): f"{home}/hf",
         ("env", "HF_TOKEN"): SECRETS["token"],
         ("env", "OLLAMA_HOST"): f"http://{SECRETS['address']}:11434",
         ("env", "CUDA_VISIBLE_DEVICES"): f"GPU-{SECOND}",
