@@ -110,6 +110,9 @@ def find(
 def _fitting(
     estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
 ) -> Iterator[Candidate]:
+    usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
+    # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
+    hopeless = all(estimator.tensor_bytes(quant) > site.room(devices) for devices in usable)
     for (cache_k, cache_v), ubatch_size in product(_cache_types(wishes, site.abilities), UBATCH_SIZES):
         workload = Workload(
             ctx_size=ctx_size,
@@ -119,8 +122,8 @@ def _fitting(
             ubatch_size=ubatch_size,
         )
         placed: list[Placed] = []
-        for devices in site.device_sets:
-            if not _can_use(devices, site.abilities) or _gives_less(estimator, quant, devices, placed, site):
+        for devices in usable[:1] if hopeless else usable:
+            if _gives_less(estimator, quant, devices, placed, site):
                 continue
             if wishes.max_ctx:
                 workload = _longest(estimator, quant, workload, devices, site)
@@ -130,6 +133,8 @@ def _fitting(
                 yield weigh(estimator, site, wishes, quant, workload, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
+        if hopeless:
+            return
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
             # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
             return
