@@ -46,12 +46,14 @@ def _fusable(nodes: Sequence[Node], ops: Sequence[str], outputs: Sequence[Node])
     for i, node in enumerate(nodes):
         if node.op != ops[i] or not node.live:
             return False
+    inside: dict[Node, int] = {}
+    for node in nodes:
+        for source in node.src:
+            inside[source] = inside.get(source, 0) + 1
+    for node in nodes:
         if any(node is output for output in outputs):
             continue
-        if node.output:
-            return False
-        inside = sum(source is node for other in nodes[i + 1 :] for source in other.src)
-        if inside != node.uses:
+        if node.output or inside.get(node, 0) != node.uses:
             return False
         root = node.root
         if root is not None and not root.weight and not any(root is other for other in nodes):

@@ -5,6 +5,7 @@ What changes from request to request is mostly the batch, the outputs and the ce
 is computed as it is; the second writes a tape (see ``compute_trace``), which answers those after it.
 """
 
+import gc
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
@@ -88,6 +89,28 @@ class Reservations:
                 values = known.tape.play(inputs)
                 if values is not None:
                     return _sized(known.planned, values, run.host, known.played)
+        # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._anew(run, inputs, tapes, op_offload=op_offload, copies=copies, places=places)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _anew(
+        self,
+        run: Run,
+        inputs: tuple[int, ...],
+        tapes: list[_Tape] | None,
+        *,
+        op_offload: bool,
+        copies: int,
+        places: bool,
+    ) -> Played:
+        """
+        Build the graph, and keep it on a tape if others of its kind were built before.
+        """
         sizes: list[int] = []
         if tapes is not None and len(tapes) < _TAPES_PER_KIND:
             tape = Tape(inputs)

@@ -242,9 +242,7 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
         node = nodes[i]
         if node.op in VIEW_OPS:
             continue
-        if node.backend != current or (
-            split.inputs and any(s.weight and s.backend != current and s.buffer != current for s in node.src)
-        ):
+        if node.backend != current or (split.inputs and _reads_weight_elsewhere(node, current)):
             split.end = i
             current = node.backend
             split = _Split(current, i)
@@ -260,6 +258,13 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
             node.src = (*node.src[:j], made[0], *node.src[j + 1 :])
     split.end = len(nodes)
     return splits, duplicates
+
+
+def _reads_weight_elsewhere(node: Node, backend: int) -> bool:
+    for source in node.src:
+        if source.weight and source.backend != backend and source.buffer != backend:
+            return True
+    return False
 
 
 def _duplicate(source: Node, *, kept: bool) -> Node:
