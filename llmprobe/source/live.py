@@ -58,7 +58,7 @@ class LiveSource(Asking):
         self._nvml = Nvml()
         self._nvml_lock = threading.Lock()
         self._nvml_hangs = False
-        self._sysctl = Sysctl()
+        self._sysctl = Sysctl(self._children)
         self._sysctl_lock = threading.Lock()
 
     def __enter__(self) -> Self:

@@ -52,7 +52,8 @@ class Sysctl:
     What one command said of all names that are usually asked; another name is asked alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, children: live_commands.Children | None = None) -> None:
+        self._children = children
         self._known: dict[str, Answer] | None = None
 
     def ask(self, name: str) -> Answer:
@@ -62,18 +63,17 @@ class Sysctl:
         if _SYSTEM != "darwin":
             return Answer(status="missing", detail="not macOS")
         if self._known is None:
-            self._known = _ask(NAMES)
+            self._known = self._said(NAMES)
         if name not in self._known:
-            self._known.update(_ask((name,)))
+            self._known.update(self._said((name,)))
         return self._known[name]
 
-
-def _ask(names: tuple[str, ...]) -> dict[str, Answer]:
-    answer = live_commands.run(("sysctl", "-i", *names), _TIMEOUT_S)
-    if not answer.ok:
-        return dict.fromkeys(names, answer)
-    said = dict(_LINE.findall(answer.value["stdout"]))
-    return {name: _value(said.get(name)) for name in names}
+    def _said(self, names: tuple[str, ...]) -> dict[str, Answer]:
+        answer = live_commands.run(("sysctl", "-i", *names), _TIMEOUT_S, self._children)
+        if not answer.ok:
+            return dict.fromkeys(names, answer)
+        said = dict(_LINE.findall(answer.value["stdout"]))
+        return {name: _value(said.get(name)) for name in names}
 
 
 def _value(text: str | None) -> Answer:
