@@ -123,6 +123,10 @@ def _folders(target: Target, given: tuple[str, ...]) -> tuple[str, ...]:
             hint="leave --replay, --gpu and --ram out",
         )
     for folder in given:
-        if not Path(folder).is_dir():
+        try:
+            there = Path(folder).is_dir()
+        except OSError as error:
+            raise UsageError(f"--models-dir: {folder!r}: {(error.strerror or 'not there').lower()}") from None
+        if not there:
             raise UsageError(f"--models-dir: there is no folder {folder!r}")
     return tuple(str(Path(folder).absolute()) for folder in given)

@@ -62,11 +62,15 @@ def _new_file(output: str | None) -> Path:
     if not output:
         raise UsageError("--output: '' is no name of a file", hint="such as -o box.json")
     path = Path(output)
-    if path.exists():
+    try:
+        there, around = path.exists(), path.parent.is_dir()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if there:
         raise LlmprobeError(
             f"{output} exists and is not overwritten", hint="choose another name, or remove it first"
         )
-    if not path.parent.is_dir():
+    if not around:
         raise LlmprobeError(
             f"the folder {path.parent} does not exist", hint="make it first, or choose another"
         )

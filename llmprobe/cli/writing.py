@@ -18,9 +18,13 @@ def check(folder: str) -> None:
         LlmprobeError: it is a file, or the folder around it is not there.
     """
     path = Path(folder)
-    if path.exists() and not path.is_dir():
+    try:
+        there, is_folder, around = path.exists(), path.is_dir(), path.absolute().parent.is_dir()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    if there and not is_folder:
         raise LlmprobeError(f"{folder} is a file, not a folder", hint="give --write another name")
-    if not path.exists() and not path.absolute().parent.is_dir():
+    if not there and not around:
         raise LlmprobeError(
             f"the folder {path.parent} does not exist", hint="make it first, or choose another"
         )
@@ -34,7 +38,10 @@ def write(folder: str, files: Mapping[str, str]) -> tuple[str, ...]:
         LlmprobeError: one of them exists, or cannot be written; then none is left behind.
     """
     place = Path(folder)
-    there = [name for name in files if (place / name).exists() or (place / name).is_symlink()]
+    try:
+        there = [name for name in files if (place / name).exists() or (place / name).is_symlink()]
+    except OSError as error:
+        raise _unwritable(folder, error) from None
     if there:
         raise LlmprobeError(
             f"{place / there[0]} exists and is not overwritten",
@@ -56,8 +63,10 @@ def write(folder: str, files: Mapping[str, str]) -> tuple[str, ...]:
             path.unlink(missing_ok=True)
         if new and place.is_dir():
             place.rmdir()
-        reason = (error.strerror or type(error).__name__).lower()
-        raise LlmprobeError(
-            f"cannot write into {folder}: {reason}", hint="choose another place with --write"
-        ) from None
+        raise _unwritable(folder, error) from None
     return tuple(str(path) for path in made)
+
+
+def _unwritable(folder: str, error: OSError) -> LlmprobeError:
+    reason = (error.strerror or type(error).__name__).lower()
+    return LlmprobeError(f"cannot write into {folder}: {reason}", hint="choose another place with --write")

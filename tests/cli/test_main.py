@@ -396,3 +396,15 @@ def test_llmprobe_error_is_what_users_read() -> None:
     The base of our errors carries exit code 1.
     """
     assert LlmprobeError("x").exit_code == 1
+
+
+def test_a_recording_is_not_written_where_nothing_can_be_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """
+    A name that is too long, or a closed folder, is said in one sentence.
+    """
+    code, out, err = ended(capsys, "record", "-o", "a" * 5000)
+
+    assert (code, out) == (1, "")
+    assert err.endswith(": file name too long\nhint: choose another place with -o\n")

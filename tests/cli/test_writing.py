@@ -102,3 +102,11 @@ def test_a_folder_of_models_must_be_here(
 
     assert code == 2
     assert "--models-dir" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_looked_at_is_refused() -> None:
+    """
+    A name that is too long, or a closed folder, is said in one sentence before anything takes time.
+    """
+    with pytest.raises(LlmprobeError, match="cannot write into"):
+        writing.check("a" * 5000)
