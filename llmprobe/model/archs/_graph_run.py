@@ -66,14 +66,31 @@ class Parts:
         self.sizes = Sizes(hparams)
         self.outside: dict[str, Weight] = {}
         self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
+        # Most layers repeat the tensors of another: each is looked at once, and told by a number from then on.
+        seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int, int]] = {}
+        alike: dict[Hashable, int] = {}
+        typed: list[list[int]] = [[] for _ in self.layers]
+        untyped: list[list[int]] = [[] for _ in self.layers]
         for tensor in tensors:
-            kind = TYPES[tensor.type or "f16"]
-            ne = four(tensor.shape)
-            weight = (kind, ne, strides(kind, ne))
-            if tensor.layer is None:
-                self.outside[tensor.name] = weight
-            elif tensor.layer < len(self.layers):
-                self.layers[tensor.layer][tensor.name.split(".", 2)[2]] = weight
+            name, layer = tensor.name, tensor.layer
+            if layer is not None:
+                if layer >= len(self.layers):
+                    continue
+                name = name.split(".", 2)[2]
+            told = (name, tensor.type, tensor.shape)
+            found = seen.get(told)
+            if found is None:
+                kind = TYPES[tensor.type or "f16"]
+                ne = four(tensor.shape)
+                shown = kind.name if "exps" in name or "shexp" in name else ""
+                number = alike.setdefault((name, ne, shown), len(alike))
+                found = seen[told] = ((kind, ne, strides(kind, ne)), len(seen), number)
+            if layer is None:
+                self.outside[name] = found[0]
+            else:
+                self.layers[layer][name] = found[0]
+                typed[layer].append(found[1])
+                untyped[layer].append(found[2])
         self.caches_of: dict[tuple[int, int], int] = {
             (number, layer.layer): position
             for number, cache in enumerate(layout.kv)
@@ -84,20 +101,18 @@ class Parts:
             self.cache_of.setdefault(layer, (number, position))
         state = layout.state.layers if layout.state is not None else ()
         self.state_of = {layer.layer: layer for layer in state}
-        self.kind = [self._kind(layer, typed=False) for layer in self.sizes.layers]
-        self.typed_kind = [self._kind(layer, typed=True) for layer in self.sizes.layers]
+        told_apart = [self._told_apart(layer) for layer in self.sizes.layers]
+        self.kind = [hash((told, *numbers)) for told, numbers in zip(told_apart, untyped, strict=True)]
+        self.typed_kind = [
+            hash((told, *numbers, "typed")) for told, numbers in zip(told_apart, typed, strict=True)
+        ]
         self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
 
-    def _kind(self, layer: int, *, typed: bool) -> Hashable:
-        """Return what tells this layer's graph from another's; with types where the weights' bytes matter too."""
+    def _told_apart(self, layer: int) -> Hashable:
+        """Return what tells this layer's graph from another's beside its weights."""
         number, position = self.cache_of.get(layer, (-1, -1))
         widths = None
         if number >= 0:
             cached = self.layout.kv[number].layers[position]
             widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
-        weights = tuple(
-            (name, ne, kind.name if typed or "exps" in name or "shexp" in name else "")
-            for name, (kind, ne, _) in self.layers[layer].items()
-        )
-        told = self.variant(self, layer) if self.variant is not None else None
-        return hash((widths, weights, told))
+        return widths, self.variant(self, layer) if self.variant is not None else None
