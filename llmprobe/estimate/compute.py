@@ -56,9 +56,9 @@ class _Model:
 
     __slots__ = ("answers", "parts", "reservations")
 
-    def __init__(self, parts: Parts, build: Build) -> None:
+    def __init__(self, parts: Parts, build: Build, *, varied: bool) -> None:
         self.parts = parts
-        self.reservations = Reservations(parts, build)
+        self.reservations = Reservations(parts, build, varied=varied)
         self.answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
 
 
@@ -111,7 +111,11 @@ def _model_of(request: ComputeRequest, build: Build) -> _Model:
             module.caches(request.hparams),
             variant_of(request.architecture),
         )
-        model = _models[id(request.tensors)] = _Model(parts, build)
+        # Where settings were varied in one quantization, they will be in the next.
+        varied = any(
+            other.reservations.varied and other.parts.hparams is request.hparams for other in _models.values()
+        )
+        model = _models[id(request.tensors)] = _Model(parts, build, varied=varied)
         if len(_models) > _MODELS:
             _models.popitem(last=False)
     return model

@@ -46,9 +46,12 @@ class _Tape(msgspec.Struct, frozen=True, gc=False):
 class Reservations:
     """
     The reservations of one model and quantization, by what their graphs depend on beside sizes.
+
+    ``varied`` says that a kind was asked for more than once; it can be told beforehand.
     """
 
-    def __init__(self, parts: Parts, build: Build) -> None:
+    def __init__(self, parts: Parts, build: Build, *, varied: bool = False) -> None:
+        self.varied = varied
         self._parts = parts
         self._build = build
         self._tapes: OrderedDict[Hashable, list[_Tape]] = OrderedDict()
@@ -82,9 +85,11 @@ class Reservations:
         tapes = self._tapes.get(key)
         if tapes is None:
             self._tapes[key] = []
+            tapes = self._tapes[key] if self.varied else None
             if len(self._tapes) > _KINDS:
                 self._tapes.popitem(last=False)
         else:
+            self.varied = True
             for known in tapes:
                 values = known.tape.play(inputs)
                 if values is not None:

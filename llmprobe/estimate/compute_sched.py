@@ -261,10 +261,9 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
 
 
 def _reads_weight_elsewhere(node: Node, backend: int) -> bool:
-    for source in node.src:
-        if source.weight and source.backend != backend and source.buffer != backend:
-            return True
-    return False
+    return any(
+        source.weight and source.backend != backend and source.buffer != backend for source in node.src
+    )
 
 
 def _duplicate(source: Node, *, kept: bool) -> Node:

@@ -85,7 +85,7 @@ class Symbol:
     A number on a tape. It is used where an ``int`` is expected; what it cannot do it refuses with a TypeError.
     """
 
-    __slots__ = ("number", "tape", "value")
+    __slots__ = ("known", "number", "tape", "value")
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -93,31 +93,40 @@ class Symbol:
         self.tape = tape
         self.number = number
         self.value = value
+        self.known: dict[tuple[Operation, int], Symbol] = {}
+
+    def _with(self, operation: Operation, other: "int | Symbol") -> "Symbol":
+        if type(other) is not int:
+            return self.tape.compute(operation, self, other)
+        found = self.known.get((operation, other))
+        if found is None:
+            found = self.known[operation, other] = self.tape.compute(operation, self, other)
+        return found
 
     def __add__(self, other: "int | Symbol") -> "Symbol":
-        return self.tape.compute(operator.add, self, other)
+        return self._with(operator.add, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: "int | Symbol") -> "Symbol":
-        return self.tape.compute(operator.sub, self, other)
+        return self._with(operator.sub, other)
 
     def __rsub__(self, other: "int | Symbol") -> "Symbol":
         return self.tape.compute(operator.sub, other, self)
 
     def __mul__(self, other: "int | Symbol") -> "Symbol":
-        return self.tape.compute(operator.mul, self, other)
+        return self._with(operator.mul, other)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: "int | Symbol") -> "Symbol":
-        return self.tape.compute(operator.floordiv, self, other)
+        return self._with(operator.floordiv, other)
 
     def __rfloordiv__(self, other: "int | Symbol") -> "Symbol":
         return self.tape.compute(operator.floordiv, other, self)
 
     def __mod__(self, other: "int | Symbol") -> "Symbol":
-        return self.tape.compute(operator.mod, self, other)
+        return self._with(operator.mod, other)
 
     def __neg__(self) -> "Symbol":
         return self.tape.compute(operator.sub, 0, self)
