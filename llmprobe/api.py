@@ -163,7 +163,7 @@ def estimate(
     """
     from llmprobe.defaults import defaults_for
     from llmprobe.estimate.kept import estimator_of
-    from llmprobe.estimate.speed import generation_speed
+    from llmprobe.estimate.speed import NO_GENERATION, generation_speed
     from llmprobe.facts.plan import Placement, Workload
 
     for name, count in (("gpu_layers", gpu_layers), ("n_cpu_moe", n_cpu_moe)):
@@ -200,7 +200,7 @@ def estimate(
     placement = Placement(
         devices=site.devices,
         gpu_layers=gpu_layers if site.devices else 0,
-        n_cpu_moe=estimator.n_layer if cpu_moe else n_cpu_moe,
+        n_cpu_moe=(estimator.n_layer if cpu_moe else n_cpu_moe) if estimator.is_moe else 0,
         split_mode=split_mode,
         tensor_split=tuple(tensor_split),
         kv_offload=kv_offload,
@@ -223,7 +223,9 @@ def estimate(
             processor=site.processor,
             ubatch_size=workload.ubatch_size,
             op_offload=op_offload,
-        ),
+        )
+        if estimator.generates
+        else NO_GENERATION,
         explain=explain,
     )
     return msgspec.structs.replace(answer, notes=(*model.notes, *defaults.assumed, *answer.notes))

@@ -13,7 +13,7 @@ from llmprobe.advise.search import Misfit, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
-from llmprobe.estimate.speed import Share, generation_speed
+from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed
 from llmprobe.facts.plan import Abilities, Device, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
 
@@ -103,7 +103,9 @@ def find(
             rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
         else:
             misfit = misfits[quant]
-            rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=misfit.missing_bytes))
+            known = all(short.known for short in misfit.shortfalls)
+            missing = misfit.missing_bytes if known else None
+            rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=missing))
     return candidates, rejected, misfits
 
 
@@ -153,7 +155,7 @@ def _gives_less(
     if not devices:
         return any(one.placement.gpu_layers == estimator.total_layers for one in placed)
     used = placed[0].placement.devices
-    alone = sum(site.capacities[one.id] or 0 for one in devices)
+    alone = sum(max(0, site.capacities[one.id] or 0) for one in devices)
     return set(devices) < set(used) and estimator.tensor_bytes(quant) > alone
 
 
@@ -224,7 +226,7 @@ def weigh(
             op_offload=placed.placement.op_offload,
         )
 
-    speed = speed_of(read)
+    speed = speed_of(read) if estimator.generates else NO_GENERATION
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -263,6 +265,9 @@ def _why(misfit: Misfit) -> str:
     # What host and device share contains what either of them lacks there.
     shared = [short for short in misfit.shortfalls if short.where == "shared"]
     shortfalls = shared or misfit.shortfalls
+    unknown = [places.get(short.where, short.where) for short in shortfalls if not short.known]
+    if unknown:
+        return f"how much is free in {' and '.join(unknown)} is unknown"
     if len(shortfalls) == 1:
         where = shortfalls[0].where
         why = f"too little is free in {places.get(where, where)}"

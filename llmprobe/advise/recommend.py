@@ -79,7 +79,7 @@ def recommend(
     notes.extend(abilities.notes_on_experts if estimator.is_moe else ())
     notes.extend(_options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
-    if estimator.is_moe and rejected:
+    if estimator.is_moe and not candidates:
         notes.append(
             f"all {estimator.expert_count} experts of a layer must be resident in memory somewhere,"
             f" though each token uses {estimator.expert_used_count}"
@@ -194,7 +194,8 @@ def _constrained(
         for one in kept
         if _is_on_disk(model, one.quant) or not any(_dominates(other, one) for other in kept)
     ]
-    return sorted(kept, key=lambda one: (-_rank(one, wishes), one.quant))
+    # Of equals the one on fewer devices: a card that is left alone stays free for something else.
+    return sorted(kept, key=lambda one: (*_rank(one, wishes), len(one.placed.placement.devices), one.quant))
 
 
 def _is_on_disk(model: ModelSpec, quant: str) -> bool:
@@ -214,10 +215,12 @@ def _disk_first(
     return [(ON_DISK, here), *others[: max(1, len(shown)) - (len(others) == len(shown))]]
 
 
-def _rank(candidate: Candidate, wishes: Wishes) -> float:
-    return (
-        candidate.workload.ctx_size if wishes.priority == "context" and wishes.max_ctx else candidate.utility
-    )
+def _rank(candidate: Candidate, wishes: Wishes) -> tuple[float, float]:
+    """
+    Return what candidates are sorted by, the best lowest: the context where that counts most, then the utility.
+    """
+    context = candidate.workload.ctx_size if wishes.priority == "context" else 0
+    return -context, -round(candidate.utility, 4)
 
 
 def _dominates(better: Candidate, worse: Candidate) -> bool:

@@ -151,7 +151,7 @@ def _attempt(
         return placement, estimator.totals(quant, workload, placement, exact=exact)
 
     if len(devices) > 1 and gpu_layers and site.abilities.tensor_split:
-        capacities = {device.id: site.capacities[device.id] or 0 for device in devices}
+        capacities = {device.id: max(0, site.capacities[device.id] or 0) for device in devices}
         placement, totals = split(gpu_layers, capacities, evaluate)
     else:
         placement, totals = evaluate(())

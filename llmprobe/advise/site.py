@@ -26,10 +26,13 @@ _GIVEN_BACK_WHEN_IDLE = frozenset({"in-use", "processes", "display"})
 class Shortfall(msgspec.Struct, frozen=True):
     """
     Where too little is free, and by how much: ``host``, a device, or ``shared`` (host and device together).
+
+    Where it is not ``known`` how much is free, all that would be put there counts as missing.
     """
 
     where: str
     missing_bytes: int
+    known: bool = True
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +73,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.shared_free_bytes is not None:
             return max(0, self.shared_free_bytes - self.reserve_bytes)
-        return sum(self.capacities[device] or 0 for device in ("host", *(one.id for one in devices)))
+        return sum(max(0, self.capacities[device] or 0) for device in ("host", *(one.id for one in devices)))
 
     def pool_budgets(self) -> dict[str, int | None]:
         """
@@ -90,10 +93,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
             capacity = self.capacities.get(device)
             missing = size if capacity is None else size - capacity
             if missing > 0:
-                short.append(Shortfall(device, missing))
+                short.append(Shortfall(device, missing, known=capacity is not None))
         if self.shared_free_bytes is not None:
             together = sum(size for device, size in totals.items() if self.pools.get(device) == "ram")
-            missing = together - max(0, self.shared_free_bytes - self.reserve_bytes)
+            missing = together - (self.shared_free_bytes - self.reserve_bytes)
             if missing > 0:
                 short.append(Shortfall("shared", missing))
         return tuple(short)
@@ -126,7 +129,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         device_sets=_device_sets([pair for pair in devices if budgets[pair[1].id] is not None]),
         budgets=budgets,
         capacities={
-            device: None if budget is None else max(0, budget - reserve) for device, budget in budgets.items()
+            device: None if budget is None else budget - reserve for device, budget in budgets.items()
         },
         pools=pool_of,
         shared_free_bytes=_free(ram, wishes) if shared and ram is not None else None,

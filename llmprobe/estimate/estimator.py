@@ -67,6 +67,9 @@ class Estimator:
             (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
         )
         self.is_moe = self.moe_layers > 0
+        self.generates = not (
+            model.hparams.get("attention.causal") is False and "pooling_type" in model.hparams
+        )
         self.expert_count = int(model.hparams.get("expert_count") or 0)
         self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
         self.layout = self._layout()

@@ -21,6 +21,12 @@ NEGLIGIBLE = 1000
 WORTH_SAYING = 0.95
 """The speed at a full context is said where it is below this part of that at a short one."""
 
+NO_GENERATION = Speed(
+    generation_tokens_per_s=None,
+    prompt_tokens_per_s=None,
+    reason="the model turns text into vectors and generates no tokens",
+)
+
 
 def generation_speed(
     shares: Sequence[Share],

@@ -153,8 +153,11 @@ def _layers(choice: Choice) -> tuple[str | tuple[str, str], ...]:
 
 
 def _context(choice: Choice) -> str:
-    slots = f", shared by {choice.parallel} slots" if choice.parallel > 1 else ""
-    return f"{choice.ctx_size} tokens{slots}"
+    if choice.parallel == 1:
+        return f"{choice.ctx_size} tokens"
+    return (
+        f"{choice.ctx_size} tokens, {choice.ctx_size // choice.parallel} for each of {choice.parallel} slots"
+    )
 
 
 def _cache(choice: Choice) -> str:
