@@ -1,0 +1,63 @@
+"""
+Answers at the edges: memory that is unknown, more cards than are needed, reserves that nothing can meet.
+"""
+
+import msgspec
+
+from llmprobe.advise.recommend import recommend
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.plan import Wishes
+from llmprobe.units import GIB
+from tests.advise.machines import LLAMA_8B, machine, model
+
+TINY = model("llama", LLAMA_8B | {"block_count": 4})
+
+
+def with_unknown_ram() -> Snapshot:
+    known = machine()
+    ram = msgspec.structs.replace(known.pools[0], free_bytes=None, budget_bytes=None)
+    return msgspec.structs.replace(known, pools=(ram,))
+
+
+def test_unknown_memory_is_said_to_be_unknown() -> None:
+    """
+    Where it is not known how much is free, nothing fits, and no amount is said to be missing.
+    """
+    answer = recommend(TINY, with_unknown_ram(), Wishes(ctx_size=2048), {})
+
+    assert answer.choices == ()
+    assert {one.missing_bytes for one in answer.rejected} == {None}
+    assert all("unknown" in one.why for one in answer.rejected)
+
+
+def test_a_small_model_takes_one_card_of_many() -> None:
+    """
+    A model that one card holds is not spread over eight.
+    """
+    best = recommend(TINY, machine((20,) * 8), Wishes(ctx_size=2048), {}).choices[0]
+
+    assert [device.id for device in best.devices] == ["host", "gpu0"]
+    assert best.tensor_split == ()
+
+
+def test_a_reserve_beyond_all_memory_is_part_of_what_is_missing() -> None:
+    """
+    Asked to keep 1000 GiB free, a machine of 60 lacks more than 900.
+    """
+    answer = recommend(TINY, machine(), Wishes(ctx_size=2048, reserve_bytes=1000 * GIB), {})
+
+    assert answer.choices == ()
+    assert all(one.missing_bytes is not None and one.missing_bytes > 900 * GIB for one in answer.rejected)
+
+
+def test_a_model_of_vectors_has_no_speed_of_generation() -> None:
+    """
+    An encoder with a pooling type generates nothing, and the reason says so.
+    """
+    encoder = msgspec.structs.replace(
+        TINY, hparams=TINY.hparams | {"attention.causal": False, "pooling_type": 1}
+    )
+    best = recommend(encoder, machine((20,)), Wishes(ctx_size=2048), {}).choices[0]
+
+    assert best.speed.generation_tokens_per_s is None
+    assert "vectors" in best.speed.reason
