@@ -80,6 +80,7 @@ class Estimator:
         self._kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._tables: dict[str, WeightTable] = {}
+        self._file_bytes: dict[str, int] = {}
         self._spans: dict[Placement, tuple[Span, ...]] = {}
         self._runs: dict[Workload, Run] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
@@ -118,7 +119,12 @@ class Estimator:
         """
         Return the bytes of all tensors of the file.
         """
-        return sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in self.typed_tensors(quant))
+        found = self._file_bytes.get(quant)
+        if found is None:
+            tensors = self.typed_tensors(quant)
+            found = sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors)
+            self._file_bytes[quant] = found
+        return found
 
     def embedding_bytes(self, quant: str) -> int:
         """
@@ -382,7 +388,7 @@ class Estimator:
             speed=speed or NO_SPEED,
             missing_bytes=missing,
             rule_of_thumb=thumb,
-            notes=terms.notes(placement),
+            notes=terms.notes(placement, parallel=parts.run.parallel, kv_unified=parts.run.kv_unified),
             warnings=document.warnings(self.model, parts.run),
         )
 

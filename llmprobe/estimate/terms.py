@@ -152,11 +152,16 @@ def pool_of(device: str, pool: str | None) -> str:
     return pool or device.replace("gpu", "vram")
 
 
-def notes(placement: Placement) -> tuple[str, ...]:
+def notes(placement: Placement, *, parallel: int = 1, kv_unified: bool = False) -> tuple[str, ...]:
     """
     Return what a reader of the engine's own log must know to find these figures there.
     """
     result = []
+    if parallel > 1 and not kv_unified:
+        result.append(
+            f"Each of the {parallel} slots has a cache of its own, as llama-server does when -np is given. The 4 slots "
+            "that it takes by itself share one (--kv-unified), which is smaller where layers have a sliding window."
+        )
     if placement.mmap:
         result.append(
             "With mmap the engine's log shows the host's weights as the span of the file between the first "
