@@ -59,16 +59,18 @@ class Space:
         best = last = len(sizes) - 1
         tightest = _ENDLESS
         for i in range(last):
-            if size <= sizes[i] <= tightest:
-                best, tightest = i, sizes[i]
+            free = sizes[i]
+            if size <= free <= tightest:
+                best, tightest = i, free
         start = starts[best]
-        if sizes[best] == size:
+        end = start + size
+        if tightest == size:
             del starts[best], sizes[best]
         else:
-            starts[best] += size
+            starts[best] = end
             sizes[best] -= size
-        if start + size > self.peak:
-            self.peak = start + size
+        if end > self.peak:
+            self.peak = end
         return start
 
     def give(self, start: int, size: int) -> None:
@@ -121,13 +123,17 @@ def play(events: Sequence[Event], sizes: Sequence[int], buffers: int) -> list[in
     Return the bytes that each buffer needs when blocks of these sizes are taken and given back.
     """
     spaces = [Space() for _ in range(buffers)]
+    take, give = [space.take for space in spaces], [space.give for space in spaces]
     places: list[int] = []
+    taken = 0
     for buffer, block, size, skip in events:
-        if block == len(places):
-            places.append(spaces[buffer].take(sizes[size]))
+        if block == taken:
+            places.append(take[buffer](sizes[size]))
+            taken += 1
+        elif skip < 0:
+            give[buffer](places[block], sizes[size])
         else:
-            start = places[block] if skip < 0 else places[block] + sizes[skip]
-            spaces[buffer].give(start, sizes[size])
+            give[buffer](places[block] + sizes[skip], sizes[size])
     return [space.peak for space in spaces]
 
 
