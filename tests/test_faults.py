@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "nvml": ({"total": "zz", "free": -7, GARBAGE: [None]}, {}),
     "psutil": ({"total": "zz", "available": -7, GARBAGE: [None]}, {}),
     "cpuinfo": ({"flags": [None, 7, GARBAGE], "brand_raw": "", "count": -7}, {}),
+    "metal": ({"recommendedMaxWorkingSetSize": "zz", "name": 7, GARBAGE: [None]}, {}),
     "sysctl": (GARBAGE, ""),
     "env": (GARBAGE, ""),
     "get": ({"models": [None, 7, {"name": 7, "size": "zz"}], "data": GARBAGE, "version": 7}, {}),

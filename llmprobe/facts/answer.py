@@ -99,6 +99,15 @@ class Source(Protocol):
     def cpuinfo(self) -> Answer:
         """What py-cpuinfo finds without its CPUID timing step (object with py-cpuinfo's own keys)."""
 
+    def metal(self) -> Answer:
+        """
+        What Metal says of the system's default GPU: ``{"name": str, "recommendedMaxWorkingSetSize": int,
+        "currentAllocatedSize": int, "hasUnifiedMemory": bool, "maxBufferLength": int}``, sizes in bytes.
+
+        What is allocated is that of the asking process. What this system's Metal does not know is left out; no device
+        and another system than macOS are ``missing``.
+        """
+
     def sysctl(self, name: str) -> Answer:
         """One macOS or BSD sysctl by name (int or str)."""
 

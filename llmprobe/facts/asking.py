@@ -15,6 +15,7 @@ METHODS = (
     "nvml",
     "psutil",
     "cpuinfo",
+    "metal",
     "sysctl",
     "env",
     "get",
@@ -64,6 +65,9 @@ class Asking:
 
     def cpuinfo(self) -> Answer:
         return self.ask("cpuinfo", ())
+
+    def metal(self) -> Answer:
+        return self.ask("metal", ())
 
     def sysctl(self, name: str) -> Answer:
         return self.ask("sysctl", (name,))

@@ -14,7 +14,7 @@ from typing import Self
 
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
-from llmprobe.source import live_commands, live_files, live_http, live_registry
+from llmprobe.source import live_commands, live_files, live_http, live_metal, live_registry
 from llmprobe.source.deadline import Workers
 from llmprobe.source.errors_as_answers import plain_text
 from llmprobe.source.live_nvml import Nvml
@@ -124,6 +124,8 @@ class LiveSource(Asking):
             case "sysctl":
                 with self._sysctl_lock:
                     return self._sysctl.ask(args[0])
+            case "metal":
+                return self._within(LIBRARY_TIMEOUT_S, live_metal.ask)
             case "registry":
                 return self._within(LIBRARY_TIMEOUT_S, lambda: live_registry.ask(*args))
             case "psutil":

@@ -8,6 +8,7 @@ from llmprobe.facts.answer import Answer, Platform, Source
 from llmprobe.facts.asking import Asking, pass_on
 from llmprobe.source.recording import Question, Recording
 
+_HOMES = (("metal", "darwin"), ("sysctl", "darwin"), ("registry", "win32"))
 _ABSENT_ROOTS = ("/sys/class/drm", "/sys/class/kfd", "/sys/bus/pci/devices", "/proc/driver/nvidia")
 
 
@@ -45,7 +46,7 @@ class Recorder(Asking):
         with self._lock:
             answers = dict(self._answers)
         system = self.platform.system
-        covers = [area for area, home in (("sysctl", "darwin"), ("registry", "win32")) if system != home]
+        covers = [area for area, home in _HOMES if system != home]
         covers += ["nvml"] if _is_missing(answers, ("nvml", "nvmlInit", "")) else []
         covers += [root for root in _ABSENT_ROOTS if _is_missing(answers, ("list", root))]
         return Recording(platform=self.platform, covers=tuple(sorted(covers)), answers=answers)

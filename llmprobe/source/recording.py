@@ -9,7 +9,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
     nvml                  by function, then by handle and further arguments ("" where there is none)
     psutil, sysctl, env, http                by name or URL
     registry              by key, then by name
-    cpuinfo               one answer
+    cpuinfo, metal        one answer
 
 ``covers`` names what was recorded completely: what is not listed there was not on the machine. An entry is an
 area (``nvml``), an area and the beginning of its names (``env:CUDA_``), or a directory (``/proc``).
@@ -38,6 +38,7 @@ _AREA = {
     "nvml": "nvml",
     "registry": "registry",
     "cpuinfo": "cpuinfo",
+    "metal": "metal",
 }
 _ONE_NAME = {
     "files": "read",
@@ -48,6 +49,7 @@ _ONE_NAME = {
     "env": "env",
     "http": "get",
 }
+_ONE_ANSWER = ("cpuinfo", "metal")
 _HINT = "make it anew with: llmprobe record -o FILE"
 
 
@@ -89,6 +91,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     nvml: dict[str, dict[str, Any]] = {}
     psutil: dict[str, Any] = {}
     cpuinfo: Any = msgspec.UNSET
+    metal: Any = msgspec.UNSET
     sysctl: dict[str, Any] = {}
     env: dict[str, Any] = {}
     http: dict[str, Any] = {}
@@ -104,7 +107,7 @@ def encode(recording: Recording) -> str:
         area, said = _AREA[method], _pack(method, answer)
         if area in ("nvml", "registry"):
             areas.setdefault(area, {}).setdefault(args[0], {})[" ".join(args[1:])] = said
-        elif area == "cpuinfo":
+        elif area in _ONE_ANSWER:
             areas[area] = said
         else:
             areas.setdefault(area, {})[_command_key(args) if area == "commands" else args[0]] = said
@@ -177,8 +180,10 @@ def _answers(document: _Document) -> dict[Question, Answer]:
     for key, names in document.registry.items():
         for name, said in names.items():
             answers["registry", key, name] = _unpack("registry", said)
-    if document.cpuinfo is not msgspec.UNSET:
-        answers["cpuinfo",] = _unpack("cpuinfo", document.cpuinfo)
+    for area in _ONE_ANSWER:
+        said = getattr(document, area)
+        if said is not msgspec.UNSET:
+            answers[area,] = _unpack(area, said)
     return answers
 
 
@@ -197,6 +202,7 @@ _SHAPES: dict[str, type[Any] | Any] = {
     "env": str,
     "run": msgspec.defstruct("Output", [("exit", int), ("stdout", str), ("stderr", str)]),
     "cpuinfo": dict[str, Any],
+    "metal": dict[str, Any],
 }
 
 

@@ -33,6 +33,7 @@ ANSWERS = {
     ("nvml", "nvmlDeviceGetName", "0/3"): Answer(value="NVIDIA H100 MIG 1g.10gb"),
     ("psutil", "cpu_count"): Answer(value=8),
     ("cpuinfo",): Answer(value={"brand_raw": "A processor"}),
+    ("metal",): Answer(value={"name": "Apple M1", "recommendedMaxWorkingSetSize": 11453251584}),
     ("sysctl", "hw.memsize"): Answer(value=17179869184),
     ("env", "CUDA_VISIBLE_DEVICES"): Answer(value=""),
     ("get", "http://127.0.0.1:11434/api/version"): Answer(value={"status": "ok", "version": "0.6"}),

@@ -1,10 +1,11 @@
 """
 Apple silicon: one GPU that shares the host's memory, and how much of that macOS lets it use.
 
-The exact figure is Metal's recommendedMaxWorkingSetSize, which no command prints. ``iogpu.wired_limit_mb``
-sets it; at 0 macOS chooses: two thirds of memory up to 36 GiB and three quarters above, by what llama.cpp
-prints on many machines (10,922 MiB of 16 GiB, 49,152 of 64). Newer systems give more (74 to 84 %), so the
-rule is on the safe side. It is a figure for one program: what others hold of the GPU's memory is seen in what is free.
+The exact figure is Metal's recommendedMaxWorkingSetSize, in which ``iogpu.wired_limit_mb`` is counted. Where Metal
+does not answer, that setting stands for it; at 0 macOS chooses: two thirds of memory up to 36 GiB and three quarters
+above, by what llama.cpp prints on many machines (10,922 MiB of 16 GiB, 49,152 of 64). Newer systems give more (74 to
+84 %), so the rule is on the safe side. It is a figure for one program: what others hold of the GPU's memory is seen in
+what is free.
 
 An Intel Mac has no memory that its processor and GPU share in this way; its GPUs are named, not used.
 
@@ -14,6 +15,7 @@ Questions, in order:
     sysctl:hw.memsize
     sysctl:machdep.cpu.brand_string
     sysctl:kern.hv_vmm_present
+    metal:                                             not in a virtual machine
     sysctl:iogpu.wired_limit_mb
     sysctl:debug.iogpu.wired_limit                     where that is not there (before macOS 14)
     run:ioreg -rc AGXAccelerator -d1
@@ -34,7 +36,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Basis, Limit, Observation, Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 from llmprobe.machine.gpu_table import Gpu, named
-from llmprobe.units import GIB, MIB
+from llmprobe.units import GIB, MIB, format_bytes
 
 NAME = "apple"
 PLATFORMS = frozenset({"darwin"})
@@ -74,6 +76,7 @@ def probe(source: Source) -> Probed:
         graphics = _of_intel_mac(ask) if total is not None and brand else ()
         return ask.probed(found=bool(graphics), accelerators=graphics)
     virtual = as_int(ask.sysctl("kern.hv_vmm_present").value) == 1
+    metal = None if virtual else _working_set_by_metal(ask)
     wired = _wired_limit(ask)
     device = _output(ask, *IOREG)
     cores, held = parse_gpu_cores(device), parse_in_use(device)
@@ -84,9 +87,10 @@ def probe(source: Source) -> Probed:
     why_not = "macOS gives a virtual machine no Metal GPU" if virtual else None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
-        cap = working_set_cap(total, wired)
+        cap = metal_cap(total, metal, wired) if metal else working_set_cap(total, wired)
         caps = (("ram", cap),)
-        evidence = ("sysctl:hw.memsize", *ask.answered("sysctl:iogpu.wired_limit_mb"))
+        asked = ("metal:",) if metal else ask.answered("sysctl:iogpu.wired_limit_mb")
+        evidence = ("sysctl:hw.memsize", *asked)
         seen = (*seen, Observation(name="apple.working_set_bytes", value=cap.bytes, evidence=evidence))
     row = _row(brand, cores)
     accelerator = Accelerator(
@@ -113,6 +117,19 @@ def probe(source: Source) -> Probed:
             "ram_bandwidth_how": accelerator.bandwidth_how,
         }
     return ask.probed(found=True, host=host, accelerators=(accelerator,), caps=caps, observations=seen)
+
+
+def metal_cap(total_bytes: int, recommended_bytes: int, wired_limit_mb: int | None) -> Limit:
+    """
+    Return the most that the GPU may use of a host's memory, in bytes, as Metal itself says it.
+
+    What is allocated of it belongs to the process that asks, which is this one, so nothing is taken off.
+    """
+    size = min(recommended_bytes, total_bytes)
+    detail = f"Metal's recommendedMaxWorkingSetSize is {format_bytes(size)}"
+    if wired_limit_mb:
+        detail += f" (iogpu.wired_limit_mb is {wired_limit_mb})"
+    return Limit(by="working-set", bytes=size, detail=detail, basis="measured")
 
 
 def working_set_cap(total_bytes: int, wired_limit_mb: int | None) -> Limit:
@@ -202,6 +219,13 @@ def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
             )
         )
     return tuple(found)
+
+
+def _working_set_by_metal(ask: Asker) -> int | None:
+    """
+    Return Metal's figure in bytes; one of zero is none.
+    """
+    return as_int(fields_of(ask.metal()).get("recommendedMaxWorkingSetSize")) or None
 
 
 def _wired_limit(ask: Asker) -> int | None:

@@ -45,14 +45,14 @@ def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
     if not any(each.vendor == "apple" for each in snapshot.accelerators):
         return
     more = max(0, ram.total_bytes - _LEFT_TO_MACOS_BYTES)
-    sets = snapshot.observed("apple.wired_limit_mb")
+    found = snapshot.observed("apple.working_set_bytes")
     yield Finding(
         id="mac-wired-limit",
         severity="note",
         title="macOS lets the GPU use a part of memory only",
         detail=f"{limit.detail or 'The working set is limited'}; {format_bytes(limit.bytes)} that is free now "
         "cannot be used by the GPU.",
-        evidence=sets.evidence if sets else ram.evidence,
+        evidence=found.evidence if found else ram.evidence,
         remedy=Remedy(
             text="It can be raised until the next start; leave macOS 8 GiB or more.",
             commands=(f"sudo sysctl iogpu.wired_limit_mb={more // MIB}",)

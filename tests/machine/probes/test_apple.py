@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmprobe.facts.answer import Answer
 from llmprobe.machine.probes import apple
 from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, MAC, MIB, FakeSource
@@ -42,6 +43,71 @@ def test_a_limit_that_was_set_wins() -> None:
     """
     assert apple.working_set_cap(128 * GIB, 114688).bytes == 112 * GIB
     assert apple.working_set_cap(16 * GIB, 99999).bytes == 16 * GIB
+
+
+METAL = {
+    "name": "Apple M5 Max",
+    "recommendedMaxWorkingSetSize": 115448725504,
+    "currentAllocatedSize": 9 * GIB,
+}
+
+
+@pytest.mark.parametrize("wired", [0, 65536])
+def test_metal_knows_better_than_the_rule_and_the_setting(wired: int) -> None:
+    """
+    107.5 GiB of 128 on macOS 26, where the rule says 96; what the asking process holds is not taken off.
+    """
+    source = mac("Apple M5 Max", 128, 40, **{"metal:": METAL, "sysctl:iogpu.wired_limit_mb": wired})
+    probed = apple.probe(source)
+    seen = {each.name: (each.value, each.evidence) for each in probed.observations}
+
+    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(115448725504, "measured")]
+    assert seen["apple.working_set_bytes"] == (115448725504, ("sysctl:hw.memsize", "metal:"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(status="missing"), "ok"),
+        (Answer(status="failed", detail="AttributeError: objc_msgSend"), "partial"),
+        (Answer(value={"recommendedMaxWorkingSetSize": 0}), "ok"),
+        (Answer(value={"recommendedMaxWorkingSetSize": "zz"}), "ok"),
+    ],
+)
+def test_without_metal_the_rule_stands(answer: Answer, status: str) -> None:
+    """
+    Whatever Metal does not say is assumed, and a failure of it is told.
+    """
+    probed = apple.probe(mac("Apple M5 Max", 128, 40, **{"metal:": answer}))
+
+    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(96 * GIB, "assumed")]
+    assert probed.status == status
+
+
+def test_metal_never_gives_more_than_there_is() -> None:
+    """
+    A figure above all of memory is cut to it.
+    """
+    assert apple.metal_cap(16 * GIB, 17 * GIB, None).bytes == 16 * GIB
+
+
+def test_the_setting_that_metal_counts_in_is_named() -> None:
+    """
+    The detail says the figure, its origin and what set it.
+    """
+    assert apple.metal_cap(128 * GIB, 112 * GIB, 114688).detail == (
+        "Metal's recommendedMaxWorkingSetSize is 112.0 GiB (iogpu.wired_limit_mb is 114688)"
+    )
+
+
+def test_a_virtual_machine_is_not_asked_for_metal() -> None:
+    """
+    It has no device to describe.
+    """
+    source = mac("Apple M1", 16, 8, **{"sysctl:kern.hv_vmm_present": 1})
+    apple.probe(source)
+
+    assert "metal:" not in source.asked
 
 
 def test_the_gpu_takes_the_memory_of_the_host() -> None:
