@@ -10,7 +10,8 @@ file with a vocabulary of 250,000 tokens and as many merges, none of which is de
 
 import statistics
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from time import process_time
 
 from llmprobe.estimate import Estimator
@@ -33,6 +34,7 @@ CONTEXTS = (4096, 8192, 16384, 32768, 65536)
 UBATCHES = (512, 1024)
 DEVICES = (Device(id="gpu0", free_bytes=24 << 30),)
 ENTRIES = 250_000
+CONFIGURATIONS = 2000
 ESTIMATE_MS, SEARCH_S, HEADER_MS = 2.0, 0.5, 80.0
 
 
@@ -68,20 +70,24 @@ def estimates(model: ModelSpec) -> tuple[float, float, float]:
     return first, statistics.median(new), statistics.median(again)
 
 
-def search(model: ModelSpec) -> tuple[int, float]:
+def search(model: ModelSpec) -> float:
     """
-    Return how many configurations were computed, and the seconds with the estimator's own making.
+    Return the seconds of two thousand configurations, with the estimator's own making.
     """
     start = process_time()
     estimator = Estimator(model)
-    count = 0
+    for quant, ctx_size, layers in islice(_configurations(estimator.total_layers), CONFIGURATIONS):
+        placement = Placement(devices=DEVICES, gpu_layers=layers)
+        estimator.totals(quant, Workload(ctx_size=ctx_size), placement)
+    return process_time() - start
+
+
+def _configurations(total_layers: int) -> Iterator[tuple[str, int, int]]:
+    contexts = -(-CONFIGURATIONS // (len(QUANTS) * total_layers))
     for quant in QUANTS:
-        for ctx_size in CONTEXTS:
-            for layers in range(estimator.total_layers):
-                placement = Placement(devices=DEVICES, gpu_layers=layers)
-                estimator.totals(quant, Workload(ctx_size=ctx_size), placement)
-                count += 1
-    return count, process_time() - start
+        for step in range(1, contexts + 1):
+            for layers in range(total_layers):
+                yield quant, 4096 * step, layers
 
 
 def large_header() -> bytes:
@@ -136,9 +142,8 @@ def main() -> None:
     for title, figure, bound in shown:
         print(f"{title:44}{figure:9.2f} ms   (should be under {bound:g} ms)")
     for name in MODELS:
-        count, seconds = search(load(name))
-        per_2000 = seconds * 2000 / count
-        print(f"2,000 configurations of {name:29}{per_2000:8.2f} s    (should be under {SEARCH_S:g} s)")
+        seconds = search(load(name))
+        print(f"2,000 configurations of {name:29}{seconds:8.2f} s    (should be under {SEARCH_S:g} s)")
 
 
 if __name__ == "__main__":

@@ -77,8 +77,10 @@ class Node:
 
     @property
     def nbytes(self) -> int:
-        """The bytes from the first to the last element."""
+        """The bytes from the first to the last element; what an operation fills has no gaps."""
         ne, nb = self.ne, self.nb
+        if self.op and self.root is None:
+            return ne[3] * nb[3]
         if not (ne[0] and ne[1] and ne[2] and ne[3]):
             return 0
         rest = (ne[1] - 1) * nb[1] + (ne[2] - 1) * nb[2] + (ne[3] - 1) * nb[3]
