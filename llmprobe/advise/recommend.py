@@ -242,7 +242,9 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     if not ranked:
         return []
     best = ranked[0]
-    shown: list[tuple[str, Candidate]] = [("recommended", best)]
+    # What is hardly itself any more is not recommended, though it is the best of what fits.
+    label = "recommended" if loss(best) < HEAVY_LOSS else "last resort"
+    shown: list[tuple[str, Candidate]] = [(label, best)]
 
     def add(label: str, candidate: Candidate) -> None:
         if len(shown) < wishes.top and all(candidate is not other for _, other in shown):

@@ -77,7 +77,7 @@ def shared_memory(machine: MachineInShort) -> MemoryPool | None:
 
 
 def _best(page: Page, best: Choice, shared: MemoryPool | None) -> None:
-    label = "Recommended" if best.on_disk is None else "Already on this disk"
+    label = best.label.capitalize() if best.on_disk is None else "Already on this disk"
     page.heading(f"{label}: {best.quant}")
     page.blank()
     weights = best.download_bytes or sum(device.weights_bytes for device in best.devices)
