@@ -9,7 +9,8 @@ from collections.abc import Hashable, Sequence
 
 from llmprobe.model.archs._graph_run import Parts
 
-_SETTLED = 4
+_SETTLED = 6
+_PERIOD = 4
 _LONGEST_GROUP = 8
 
 
@@ -43,7 +44,7 @@ def needed_layers(
 
     Recurrent layers that cross between devices leave empty blocks behind, and no layer is like the one before it.
     """
-    crossing = len(set(places)) > 1 or host_experts or not cache_on_device
+    crossing = len(set(places)) > 1 or host in places or host_experts or not cache_on_device
     if parts.state_of and host and crossing:
         return tuple(range(len(kinds)))
     return thinned(kinds)
@@ -53,7 +54,8 @@ def thinned(kinds: Sequence[Hashable], few: int = _SETTLED) -> tuple[int, ...]:
     """
     Return positions such that of a group repeated in a row only ``few`` are left; the last position stays.
 
-    An odd number of repetitions stays odd: places alternate between two layers, and so may the peak.
+    The number of repetitions keeps its remainder by ``_PERIOD``: places may alternate over so many layers, and with
+    them the peak.
     """
     numbers: dict[Hashable, int] = {}
     line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
@@ -65,7 +67,7 @@ def thinned(kinds: Sequence[Hashable], few: int = _SETTLED) -> tuple[int, ...]:
             times = 1
             while line[position + times * length : position + (times + 1) * length] == group:
                 times += 1
-            left = few + (times - few) % 2
+            left = few + (times - few) % _PERIOD
             if times > left and len(group) == length:
                 end = position + times * length
                 kept += range(end - left * length, end)
