@@ -5,6 +5,8 @@ Source: github.com/ollama/ollama at fb30760 (August 2026): server/routes.go and 
 context and batch, llm/llama_server.go for what llama-server is started with, envconfig/config.go for the environment.
 """
 
+from typing import Any
+
 import msgspec
 
 from llmprobe.engines._disk import env
@@ -346,11 +348,16 @@ def _number(value: str | None) -> int:
     return int(value) if value is not None and value.isdecimal() else 0
 
 
-def _largest(value: object) -> int:
-    numbers = [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]  # type: ignore[call-overload]
-    return max(numbers, default=0)
+def _largest(value: Any) -> int:
+    return max(_numbers(value), default=0)
 
 
-def _smallest(value: object) -> int:
-    numbers = [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]  # type: ignore[call-overload]
-    return min(numbers, default=0)
+def _smallest(value: Any) -> int:
+    return min(_numbers(value), default=0)
+
+
+def _numbers(value: Any) -> list[int]:
+    """
+    Return a key that GGUF holds as one number or as one for each layer.
+    """
+    return [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]

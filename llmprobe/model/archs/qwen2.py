@@ -1,12 +1,14 @@
 """
 Qwen 1.5, 2 and 2.5, dense: like Llama, with biases on queries, keys and values.
+
+The vision models have the same layers; their tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
 from llmprobe.model.archs._inventory import Inventory
 
-ARCHITECTURES = ("qwen2",)
+ARCHITECTURES = ("qwen2", "qwen2vl")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

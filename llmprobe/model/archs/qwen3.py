@@ -1,12 +1,14 @@
 """
 Qwen 3, dense and mixture of experts: no biases, a norm over each head of queries and keys.
+
+The vision models have the same layers; their tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout, attention_cache
 from llmprobe.model.archs._inventory import Inventory
 
-ARCHITECTURES = ("qwen3", "qwen3moe")
+ARCHITECTURES = ("qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
