@@ -14,6 +14,12 @@ from llmprobe.advise.site import Shortfall, Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.plan import Device, Placement, Workload
 
+WHOLE_OR_NOT = "metal"
+"""
+On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
+layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
+"""
+
 _SPLIT_ROUNDS = 24
 _STEPS_BACK = 3
 
@@ -63,7 +69,7 @@ def place(
     everything = attempt(total, 0)
     if isinstance(everything, Placed):
         return everything
-    if not site.abilities.partial:
+    if not site.abilities.partial or devices[0].backend == WHOLE_OR_NOT:
         return everything
     # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
     if estimator.is_moe and site.abilities.experts_on_host:

@@ -162,7 +162,9 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
         if len(together) > 1:
             sets.append(together)
     sets.extend((device,) for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)))
-    sets.append(())
+    if not any(device.backend == "metal" for _, device in devices):
+        # What macOS does not let the GPU have it needs itself, so on a Mac the processor is no way around the limit.
+        sets.append(())
     return tuple(sets)
 
 

@@ -8,7 +8,7 @@ from llmprobe.advise.recommend import recommend
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.plan import Wishes
 from llmprobe.units import GIB
-from tests.advise.machines import LLAMA_8B, machine, model
+from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
 
 TINY = model("llama", LLAMA_8B | {"block_count": 4})
 
@@ -61,3 +61,13 @@ def test_a_model_of_vectors_has_no_speed_of_generation() -> None:
 
     assert best.speed.generation_tokens_per_s is None
     assert "vectors" in best.speed.reason
+
+
+def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:
+    """
+    With more free than the working set, no choice puts layers on the processor to get around it.
+    """
+    answer = recommend(model("llama", LLAMA_70B), unified(62, 48), Wishes(ctx_size=8192, top=20), {})
+
+    assert {choice.gpu_layers for choice in answer.choices} == {81}
+    assert "Q6_K" in {one.what for one in answer.rejected}
