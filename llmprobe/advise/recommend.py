@@ -27,7 +27,6 @@ from llmprobe.facts.plan import (
     Wishes,
 )
 from llmprobe.model.quants import file_type
-from llmprobe.units import format_bytes
 
 Command = Callable[[Choice, ModelSpec, str | None], str]
 """Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""
@@ -354,14 +353,3 @@ def _model(
         tensor_bytes=estimator.tensor_bytes(quant) if quant else 0,
         max_context=model.max_context,
     )
-
-
-def in_short(recommendation: Recommendation) -> str:
-    """
-    Return the first choice in one line, for logs and scripts.
-    """
-    if not recommendation.choices:
-        return f"{recommendation.model.name} does not fit"
-    best = recommendation.choices[0]
-    total = sum(device.total_bytes for device in best.devices)
-    return f"{best.quant}, {best.gpu_layers} of {best.total_layers} layers on the GPU, {format_bytes(total)}"

@@ -87,7 +87,7 @@ class Symbol:
 
     __slots__ = ("known", "number", "tape", "value")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # as Python itself marks what is no key of a dict
 
     def __init__(self, tape: Tape, number: int, value: int) -> None:
         self.tape = tape

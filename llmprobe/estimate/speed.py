@@ -100,7 +100,7 @@ def _unknown(shares: Sequence[Share]) -> str | None:
     for share in shares:
         if share.bandwidth_bytes_per_s is None:
             what = "of the RAM" if share.backend == CPU else f"of {share.device}"
-            read = f"{_read(share) / 1e9:.1f} GB per token are read there"
+            read = f"up to {_read(share) / 1e9:.1f} GB per token are read there"
             return f"the memory bandwidth {what} is unknown, and {read}"
     return None
 

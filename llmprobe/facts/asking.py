@@ -43,6 +43,9 @@ class Asking:
     """
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        """
+        Answer a question; the one method that every kind of source has to have.
+        """
         raise NotImplementedError
 
     def read(self, path: str) -> Answer:
