@@ -20,12 +20,12 @@ from llmprobe.estimate.compute import (
     compute_buffers,
     compute_buffers_in_full,
 )
+from llmprobe.estimate.placement import host_experts
 from llmprobe.model.archs._graphs import graph_of
 from tests.estimate.truth import MemoryCase, memory_cases, spec
 
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20
-ALL_EXPERTS = 999
 
 
 class Counts(msgspec.Struct):
@@ -66,7 +66,7 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
         flash_attn=load.flash_attn,
         kv_unified=load.kv_unified,
         swa_full=load.swa_full,
-        n_cpu_moe=n_layer if placement.n_cpu_moe == ALL_EXPERTS else placement.n_cpu_moe,
+        host_experts=host_experts(placement, n_layer),
         kv_offload=placement.kv_offload,
         op_offload=placement.op_offload,
         repack=placement.repack,

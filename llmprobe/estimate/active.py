@@ -7,7 +7,7 @@ from functools import cache
 
 from llmprobe.data import table
 from llmprobe.estimate.kv_cache import CachePart
-from llmprobe.estimate.placement import HOST, Span
+from llmprobe.estimate.placement import HOST, Span, host_experts
 from llmprobe.estimate.settings import Run
 from llmprobe.estimate.speed_time import CPU, Share
 from llmprobe.estimate.weights import Sums, WeightTable
@@ -43,7 +43,7 @@ def active_shares(
     placed = weights.place(
         parts,
         {device.id: device.backend for device in devices},
-        n_cpu_moe=placement.n_cpu_moe,
+        host_experts=host_experts(placement, weights.n_layer),
         repack=False,
     )
     read = {name: own.layers + int(own.experts * used_experts) + own.output for name, own in placed.items()}
@@ -68,7 +68,9 @@ def active_shares(
                 cache_bytes=rows // run.streams,
                 state_bytes=2 * state // run.parallel,
                 recurrent=any(cached.name == STATE for cached, _ in caches[name]),
-                switches=_switches(placement, parts) if device is None and own.experts else 0,
+                switches=_switches(placement, parts, weights.n_layer)
+                if device is None and own.experts
+                else 0,
                 parameters=round(active_parameters * read[name] / total),
                 resident_bytes=own.multiplied,
                 flops=None
@@ -88,12 +90,13 @@ def _embedding(weights: WeightTable, part: Span | None) -> int:
     return weights.row_bytes + (weights.input_bytes if is_output else 0)
 
 
-def _switches(placement: Placement, parts: tuple[Span, ...]) -> int:
+def _switches(placement: Placement, parts: tuple[Span, ...], n_layer: int) -> int:
     """
     Return the layers that run on a device but for their experts.
     """
     on_devices = (part for part in parts if part.device != HOST)
-    return sum(max(0, min(part.stop, placement.n_cpu_moe) - part.start) for part in on_devices)
+    kept = host_experts(placement, n_layer)
+    return sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
 
 
 @cache

@@ -51,7 +51,7 @@ class Asked(Protocol):
     @property
     def flash_attn(self) -> str: ...
     @property
-    def n_cpu_moe(self) -> int: ...
+    def host_experts(self) -> frozenset[int]: ...
     @property
     def kv_offload(self) -> bool: ...
     @property
@@ -67,7 +67,7 @@ def bound(request: Asked) -> dict[str, int]:
     work = _work(request, rows)
     if not request.devices:
         return {"host": inputs + work}
-    outside = "host" in request.layer_devices or request.n_cpu_moe > 0 or not request.kv_offload
+    outside = "host" in request.layer_devices or bool(request.host_experts) or not request.kv_offload
     copies = _PIPELINE_COPIES if len(request.devices) > 1 and not outside else 1
     copied = _largest_weight(request) if outside and request.op_offload else 0
     sizes = dict.fromkeys(request.devices, copies * inputs + work + copied)

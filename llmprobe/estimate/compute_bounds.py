@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from llmprobe.estimate.compute import ComputeBytes
-from llmprobe.estimate.placement import offloaded_layers
+from llmprobe.estimate.placement import host_experts, offloaded_layers
 from llmprobe.estimate.settings import Run
 from llmprobe.facts.plan import Placement
 
@@ -41,7 +41,8 @@ class ComputeBounds:
         kind = msgspec.structs.replace(
             placement,
             gpu_layers=None if everything else min(offloaded, 1),
-            n_cpu_moe=self._n_layer if placement.n_cpu_moe and placement.devices else 0,
+            n_cpu_moe=self._n_layer if host_experts(placement, self._n_layer) else 0,
+            cpu_moe_layers=(),
             tensor_split=(1.0,) * len(placement.devices),
         )
         on_devices = everything and kind.n_cpu_moe == 0 and bool(placement.devices)

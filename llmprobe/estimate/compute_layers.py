@@ -15,7 +15,7 @@ _LONGEST_GROUP = 8
 
 
 def layer_kinds(
-    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: int, copies_weights: bool
+    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: frozenset[int], copies_weights: bool
 ) -> list[Hashable]:
     """
     Return for each layer what tells its part of the graph from another's.
@@ -24,9 +24,9 @@ def layer_kinds(
     """
     kinds: list[Hashable] = []
     for layer, place in enumerate(places[: len(parts.sizes.trunk)]):
-        typed = copies_weights and (place == host or layer < host_experts)
+        typed = copies_weights and (place == host or layer in host_experts)
         kind = parts.typed_kind[layer] if typed else parts.kind[layer]
-        kinds.append((place, layer < host_experts, kind))
+        kinds.append((place, layer in host_experts, kind))
     return kinds
 
 
@@ -36,7 +36,7 @@ def needed_layers(
     places: tuple[int, ...],
     *,
     host: int,
-    host_experts: int,
+    host_experts: frozenset[int],
     cache_on_device: bool,
 ) -> tuple[int, ...]:
     """
@@ -44,7 +44,7 @@ def needed_layers(
 
     Recurrent layers that cross between devices leave empty blocks behind, and no layer is like the one before it.
     """
-    crossing = len(set(places)) > 1 or host in places or host_experts or not cache_on_device
+    crossing = len(set(places)) > 1 or host in places or bool(host_experts) or not cache_on_device
     if parts.state_of and host and crossing:
         return tuple(range(len(kinds)))
     return thinned(kinds)

@@ -23,7 +23,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     it is remembered by its identity. ``ctx_size`` is the padded total, ``ctx_per_seq`` the padded share of one
     sequence. ``outputs_max`` is rows of logits (0: the whole batch). ``layer_devices`` names, for every layer and
     then for the output layer, the device that holds its weights (``host``, ``gpu0``, …), without regard to
-    ``n_cpu_moe``, which keeps the experts of the first layers on the host.
+    ``host_experts``, the layers whose experts stay on the host.
     ``devices`` are the GPUs in use, in order; none is a run on the CPU alone. ``embeddings`` asks for pooled
     embeddings. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an
     f16 copy.
@@ -46,7 +46,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     flash_attn: Literal["auto", "on", "off"] = "auto"
     kv_unified: bool = False
     swa_full: bool = False
-    n_cpu_moe: int = 0
+    host_experts: frozenset[int] = frozenset()
     kv_offload: bool = True
     op_offload: bool = True
     repack: bool = True
@@ -77,7 +77,7 @@ def run_of(
         parts,
         places,
         host=host,
-        host_experts=request.n_cpu_moe,
+        host_experts=request.host_experts,
         copies_weights=request.op_offload and host > 0,
     )
     built = tuple(parts.sizes.trunk)
@@ -87,7 +87,7 @@ def run_of(
             kinds,
             places,
             host=host,
-            host_experts=request.n_cpu_moe,
+            host_experts=request.host_experts,
             cache_on_device=request.kv_offload,
         )
     told: Hashable = (places[0], *(kinds[layer] for layer in built))
@@ -108,7 +108,7 @@ def run_of(
         host=host,
         built=built,
         ctx_per_seq=request.ctx_per_seq,
-        host_experts=request.n_cpu_moe,
+        host_experts=request.host_experts,
         cache_on_device=request.kv_offload,
         held=held,
         pinned=held and (host not in places or asked < _SMALL_BATCH),
@@ -139,5 +139,5 @@ def pipelined(request: ComputeRequest) -> bool:
         and "host" not in request.layer_devices
         and request.split_mode == "layer"
         and request.kv_offload
-        and not request.n_cpu_moe
+        and not request.host_experts
     )

@@ -46,6 +46,7 @@ def settings(
         outputs_max=run.outputs_max,
         gpu_layers=offloaded_layers(placement, n_layer),
         n_cpu_moe=placement.n_cpu_moe,
+        cpu_moe_layers=placement.cpu_moe_layers,
         split_mode=placement.split_mode,
         tensor_split=placement.tensor_split,
         kv_offload=placement.kv_offload,

@@ -14,7 +14,15 @@ from llmprobe.estimate import document, kv_cache, overhead, terms
 from llmprobe.estimate.active import active_shares
 from llmprobe.estimate.compute import ComputeBytes, ComputeRequest, compute_buffers
 from llmprobe.estimate.compute_bounds import ComputeBounds
-from llmprobe.estimate.placement import HOST, Span, layer_devices, offloaded_layers, spans, used_devices
+from llmprobe.estimate.placement import (
+    HOST,
+    Span,
+    host_experts,
+    layer_devices,
+    offloaded_layers,
+    spans,
+    used_devices,
+)
 from llmprobe.estimate.rule_of_thumb import rule_of_thumb
 from llmprobe.estimate.settings import Run, refuse, resolve
 from llmprobe.estimate.speed_time import Share
@@ -241,13 +249,14 @@ class Estimator:
         Return the weights by device.
         """
         split, backends = self._split(placement), _backends(placement)
-        key = (quant, split, backends, placement.n_cpu_moe, placement.repack, placement.cpu)
+        kept = host_experts(placement, self.n_layer)
+        key = (quant, split, backends, kept, placement.repack, placement.cpu)
         found = self._weights.get(key)
         if found is None:
             found = self._weights[key] = self._table(quant).place(
                 split,
                 dict(backends),
-                n_cpu_moe=placement.n_cpu_moe,
+                host_experts=kept,
                 repack=placement.repack,
                 cpu=placement.cpu,
             )
@@ -307,13 +316,13 @@ class Estimator:
 
     def _compute_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:
         split, backends = self._split(placement), _backends(placement)
-        n_cpu_moe = placement.n_cpu_moe if backends else 0
+        kept = host_experts(placement, self.n_layer)
         key = (
             quant,
             run,
             split,
             backends,
-            n_cpu_moe,
+            kept,
             placement.kv_offload,
             placement.op_offload,
             placement.repack,
@@ -339,7 +348,7 @@ class Estimator:
                     flash_attn=run.flash_attn,
                     kv_unified=run.kv_unified,
                     swa_full=run.swa_full,
-                    n_cpu_moe=n_cpu_moe,
+                    host_experts=kept,
                     kv_offload=placement.kv_offload,
                     op_offload=placement.op_offload,
                     repack=placement.repack,

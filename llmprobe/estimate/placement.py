@@ -6,6 +6,7 @@ Source: llama.cpp b11549, src/llama-model.cpp (load_tensors).
 
 import struct
 from bisect import bisect_right
+from collections.abc import Iterable
 from itertools import accumulate
 
 import msgspec
@@ -63,6 +64,29 @@ def spans(placement: Placement, n_layer: int) -> tuple[Span, ...]:
         if stop > start:
             result.append(Span(device.id, first + start, first + stop))
     return tuple(result)
+
+
+def host_experts(placement: Placement, n_layer: int) -> frozenset[int]:
+    """
+    Return the layers whose experts are told to stay on the host, wherever the layers are.
+    """
+    if not placement.devices:
+        return frozenset()
+    first = range(min(placement.n_cpu_moe, n_layer))
+    return frozenset((*first, *(layer for layer in placement.cpu_moe_layers if layer < n_layer)))
+
+
+def consecutive(layers: Iterable[int]) -> tuple[range, ...]:
+    """
+    Return layers as runs of neighbours, in order.
+    """
+    runs: list[range] = []
+    for layer in sorted(layers):
+        if runs and runs[-1].stop == layer:
+            runs[-1] = range(runs[-1].start, layer + 1)
+        else:
+            runs.append(range(layer, layer + 1))
+    return tuple(runs)
 
 
 def layer_devices(parts: tuple[Span, ...]) -> tuple[str, ...]:

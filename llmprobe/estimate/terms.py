@@ -2,13 +2,13 @@
 An estimate in words: each part of what a device holds as a term that says how it came about.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from llmprobe.estimate.compute import ComputeBytes
 from llmprobe.estimate.kv_cache import CachePart
-from llmprobe.estimate.placement import HOST, Span, used_devices
+from llmprobe.estimate.placement import HOST, Span, consecutive, host_experts, used_devices
 from llmprobe.estimate.settings import Run
 from llmprobe.estimate.weights import DeviceWeights
 from llmprobe.facts.plan import DeviceEstimate, Kind, Placement, Term
@@ -22,9 +22,9 @@ def weight_terms(
     """
     own = next((part for part in parts if part.device == device), Span(device, 0, 0))
     stop = min(own.stop, n_layer)
-    forced = min(placement.n_cpu_moe, n_layer) if placement.devices else 0
-    layers = _range(own.start, stop)
-    experts = _range(0, max(stop, forced)) if device == HOST else _range(max(own.start, forced), stop)
+    held, kept = frozenset(range(own.start, stop)), host_experts(placement, n_layer)
+    layers = _range(held)
+    experts = _range(held | kept if device == HOST else held - kept)
     rows = (
         ("token embedding", weights.embedding, "always kept on the host"),
         (
@@ -42,8 +42,9 @@ def weight_terms(
     )
 
 
-def _range(start: int, stop: int) -> str:
-    return f" of layers {start} to {stop - 1}" if stop > start else ""
+def _range(layers: Iterable[int]) -> str:
+    said = [f"{run.start} to {run.stop - 1}" for run in consecutive(layers)]
+    return f" of layers {' and '.join(said)}" if said else ""
 
 
 def cache_terms(caches: Sequence[tuple[CachePart, int]], run: Run) -> tuple[Term, ...]:

@@ -194,14 +194,15 @@ class WeightTable:
         parts: tuple[Span, ...],
         backends: dict[str, str],
         *,
-        n_cpu_moe: int = 0,
+        host_experts: frozenset[int] = frozenset(),
         repack: bool = True,
         cpu: str = "x86",
     ) -> dict[str, DeviceWeights]:
         """
         Return the weights of every device, the host among them, for layers in ``parts``.
 
-        ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``cpu`` is a key
+        ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``host_experts`` are
+        the layers whose experts stay on the host. ``cpu`` is a key
         of ``REPACKED_TYPES``.
         """
         host = self.shares(HOST)
@@ -210,7 +211,6 @@ class WeightTable:
         for part in parts:
             stop = min(part.stop, self.n_layer)
             has_output = part.stop > self.n_layer
-            forced = min(max(n_cpu_moe, part.start), stop)
             if part.device == HOST:
                 on_host["layers"] += host.of(part.start, stop)
                 on_host["experts"] += host.experts.of(part.start, stop)
@@ -220,7 +220,8 @@ class WeightTable:
                     )
                 continue
             own = self.shares(backends[part.device])
-            on_host["experts"] += host.experts.of(part.start, forced)
+            kept = [layer for layer in host_experts if part.start <= layer < stop]
+            on_host["experts"] += sum(host.experts.of(layer, layer + 1) for layer in kept)
             on_host["layers"] += own.stays.of(part.start, stop)
             output = 0
             if has_output:
@@ -228,7 +229,8 @@ class WeightTable:
                 on_host["output"] += stays
             result[part.device] = DeviceWeights(
                 layers=own.of(part.start, stop),
-                experts=own.experts.of(forced, stop),
+                experts=own.experts.of(part.start, stop)
+                - sum(own.experts.of(layer, layer + 1) for layer in kept),
                 output=output,
             )
         for device in backends:

@@ -58,13 +58,14 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """
     Where the parts go. ``gpu_layers`` None is all of them (layers + output); 0 with devices still offloads operations.
 
-    ``n_cpu_moe`` keeps the experts of the first N layers on the host. ``cpu`` is the kind of its processor, which
-    decides what is repacked.
+    ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
+    (``--override-tensor``). ``cpu`` is the kind of its processor, which decides what is repacked.
     """
 
     devices: tuple[Device, ...] = ()
     gpu_layers: int | None = None
     n_cpu_moe: int = 0
+    cpu_moe_layers: tuple[int, ...] = ()
     split_mode: Literal["none", "layer"] = "layer"
     tensor_split: tuple[float, ...] = ()
     kv_offload: bool = True
@@ -196,6 +197,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     repack: bool
     mmap: bool
     devices: tuple[str, ...] = ()
+    cpu_moe_layers: tuple[int, ...] = ()
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):

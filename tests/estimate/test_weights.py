@@ -4,7 +4,7 @@ Which tensor is stored where.
 
 from typing import Any
 
-from llmprobe.estimate.placement import spans
+from llmprobe.estimate.placement import host_experts, spans
 from llmprobe.estimate.weights import WeightTable, stored_bytes
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.plan import Device, Placement
@@ -33,7 +33,7 @@ def placed(
     table = WeightTable(tensors, hparams, **storage)
     backends = {device.id: device.backend for device in placement.devices}
     weights = table.place(
-        spans(placement, 2), dict(backends), n_cpu_moe=placement.n_cpu_moe, repack=placement.repack
+        spans(placement, 2), dict(backends), host_experts=host_experts(placement, 2), repack=placement.repack
     )
     return {name: (part.embedding, part.layers, part.experts, part.output) for name, part in weights.items()}
 

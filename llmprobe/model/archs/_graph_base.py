@@ -48,7 +48,7 @@ class Base:
         node = Node("", found[0], found[1], found[2], ())
         node.live = node.weight = True
         node.buffer = run.places[il]
-        if 0 <= il < run.host_experts and "_exps" in name:
+        if il in run.host_experts and "_exps" in name:
             node.buffer = run.host
         self._weights[il, name] = node
         return node

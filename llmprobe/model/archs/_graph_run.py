@@ -21,7 +21,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     output; ``host`` is the last backend. ``built`` names the layers that are built: all, or enough of each kind.
 
     ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
-    layer, ``transposed`` that V is kept transposed, ``host_experts`` how many layers' experts stay on the host.
+    layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
     """
 
     tokens: int
@@ -37,7 +37,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     host: int
     built: tuple[int, ...]
     ctx_per_seq: int
-    host_experts: int = 0
+    host_experts: frozenset[int] = frozenset()
     cache_on_device: bool = True
     held: bool = False
     pinned: bool = False
