@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 from llmprobe.data import table
 from llmprobe.estimate.speed_prompt import prompt_speed
+from llmprobe.estimate.speed_ranking import ranking_prompt_speed
 from llmprobe.estimate.speed_time import CPU, Constants, Part, Processor, Share, device_part, host_part
 from llmprobe.facts.plan import Range, Speed
 
-__all__ = ["Processor", "Share", "generation_speed"]
+__all__ = ["Processor", "Share", "generation_speed", "ranking_prompt_speed", "speed_at"]
 
 NEGLIGIBLE = 1000
 """A part that reads less than a thousandth of all bytes (the rows of an embedding) cannot change the figure."""
@@ -49,8 +50,7 @@ def generation_speed(
     prompt, about_prompt = prompt_speed(
         constants, shares, moe=moe, ubatch_size=ubatch_size, op_offload=op_offload
     )
-    total = sum(_read(share) for share in shares)
-    reading = [share for share in shares if _read(share) * NEGLIGIBLE > total or share.switches]
+    reading = _that_read(shares)
     unknown = _unknown(reading)
     if unknown is not None:
         return Speed(
@@ -70,6 +70,32 @@ def generation_speed(
         prompt_tokens_per_s=prompt,
         reason=f"{words}; {_of_prompt(prompt, about_prompt)}",
     )
+
+
+def speed_at(
+    shares: Sequence[Share],
+    *,
+    filled: float,
+    moe: bool,
+    quant: str = "Q4_K_M",
+    processor: Processor | None = None,
+) -> float | None:
+    """
+    Return the likely tokens per second with a part of the context in use, 0 to 1, or None where it is unknown.
+    """
+    reading = _that_read(shares)
+    if _unknown(reading) is not None:
+        return None
+    parts = _parts(table("speed"), reading, processor or Processor(), moe, quant, filled)
+    return 1 / sum(part.likely for part in parts)
+
+
+def _that_read(shares: Sequence[Share]) -> list[Share]:
+    """
+    Return the shares that count.
+    """
+    total = sum(_read(share) for share in shares)
+    return [share for share in shares if _read(share) * NEGLIGIBLE > total or share.switches]
 
 
 def _parts(

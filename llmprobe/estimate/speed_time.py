@@ -38,7 +38,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     For prompts: ``parameters`` are the weights that a token is multiplied by here, ``resident_bytes`` all that
     are stored here, experts that a token does not use among them, ``flops`` the FP16 operations per second, and
-    ``link_bytes_per_s`` how fast weights come to the device from RAM.
+    ``link_bytes_per_s`` how fast weights come to the device from RAM. ``attention_operations`` are those of one
+    token over a cache that is kept here and full: 4 x heads x their width x cells, over the layers.
     """
 
     device: str
@@ -57,6 +58,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     resident_bytes: int | None = None
     flops: int | None = None
     link_bytes_per_s: int | None = None
+    attention_operations: int = 0
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from benchmarks.fit_speed import fit, on_devices, predicted_seconds
 from benchmarks.speed_rows import rows
 from llmprobe.data import table
 from llmprobe.estimate.active import fp16_flops
-from llmprobe.estimate.speed import generation_speed
+from llmprobe.estimate.speed import generation_speed, speed_at
 from llmprobe.estimate.speed_time import FEWEST_ROWS, Processor, Share, processor
 from llmprobe.facts.machine import Cpu
 from llmprobe.facts.plan import Range, Speed
@@ -290,3 +290,28 @@ def test_a_machine_that_the_fit_did_not_see_is_predicted_within_a_tenth() -> Non
 
     assert len(own) >= 10
     assert median(errors) < 0.1
+
+
+def test_a_half_full_context_is_between_an_empty_and_a_full_one() -> None:
+    """
+    The likely speed at a filled part is that of the ends at the ends, and between them in the middle.
+    """
+    found = speed(HOST, GPU)
+    empty, half, full = (
+        speed_at((HOST, GPU), filled=filled, moe=False, processor=CORES) for filled in (0.0, 0.5, 1.0)
+    )
+
+    assert empty == pytest.approx(generation(found).likely, abs=0.01)
+    assert found.generation_at_full_context_tokens_per_s is not None
+    assert full == pytest.approx(found.generation_at_full_context_tokens_per_s.likely, abs=0.01)
+    assert half is not None
+    assert full < half < empty
+
+
+def test_no_speed_at_a_depth_without_a_bandwidth() -> None:
+    """
+    Unknown at a short context is unknown at any.
+    """
+    unknown = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=None)
+
+    assert speed_at((HOST, unknown), filled=0.5, moe=False) is None
