@@ -23,6 +23,7 @@ from llmprobe.estimate.placement import (
     spans,
     used_devices,
 )
+from llmprobe.estimate.quantized import Quantized
 from llmprobe.estimate.rule_of_thumb import rule_of_thumb
 from llmprobe.estimate.settings import Run, refuse, resolve
 from llmprobe.estimate.speed_time import Share
@@ -40,7 +41,6 @@ from llmprobe.facts.plan import (
 )
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, Sizes
-from llmprobe.model.quants import assign, file_type, tensor_bytes, typed
 
 NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
 
@@ -86,9 +86,7 @@ class Estimator:
         self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
         counts = Counter(tensor.layer for tensor in model.tensors)
         self._kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
-        self._typed: dict[str, tuple[Tensor, ...]] = {}
-        self._tables: dict[str, WeightTable] = {}
-        self._file_bytes: dict[str, int] = {}
+        self._quantized = Quantized(model)
         self._spans: dict[Placement, tuple[Span, ...]] = {}
         self._runs: dict[Workload, Run] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
@@ -105,44 +103,13 @@ class Estimator:
 
         A file keeps its own types under its own quantization's name; another name is what requantizing gives.
         """
-        found = self._typed.get(quant)
-        if found is None:
-            found = self._typed[quant] = self._with_types(quant)
-        return found
-
-    def _with_types(self, quant: str) -> tuple[Tensor, ...]:
-        model = self.model
-        if quant == model.quant and all(tensor.type is not None for tensor in model.tensors):
-            return model.tensors
-        types = assign(
-            model.tensors,
-            model.architecture,
-            model.hparams,
-            file_type(quant).name,
-            published=model.published_quant,
-        )
-        return typed(model.tensors, types)
+        return self._quantized.tensors(quant)
 
     def tensor_bytes(self, quant: str) -> int:
         """
         Return the bytes of all tensors of the file.
         """
-        found = self._file_bytes.get(quant)
-        if found is None:
-            tensors = self.typed_tensors(quant)
-            found = sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors)
-            self._file_bytes[quant] = found
-        return found
-
-    def embedding_bytes(self, quant: str) -> int:
-        """
-        Return the bytes of the token embedding, which is the output matrix too where they are tied.
-        """
-        return sum(
-            tensor_bytes(tensor.shape, str(tensor.type))
-            for tensor in self.typed_tensors(quant)
-            if tensor.name == "token_embd.weight"
-        )
+        return self._quantized.file_bytes(quant)
 
     def totals(
         self, quant: str, workload: Workload, placement: Placement, *, exact: bool = False
@@ -169,6 +136,35 @@ class Estimator:
         for device in used:
             result[device.id] += overhead.device_overhead(device).bytes
         return result
+
+    def fixed_bytes(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+        """
+        Return what each device takes for a placement of this kind however many layers it holds: the bound of its
+        compute buffers, and the driver's context.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        compute = self._bounds.of(quant, self._run(workload), placement)
+        return {
+            device.id: compute.get(device.id, 0) + overhead.device_overhead(device).bytes
+            for device in used_devices(placement)
+        }
+
+    def table(self, quant: str) -> WeightTable:
+        """
+        Return the weights by layer and kind of buffer.
+        """
+        return self._quantized.table(quant)
+
+    def layer_caches(self, workload: Workload, backend: str) -> tuple[kv_cache.CachePart, ...]:
+        """
+        Return the caches by layer in the buffers of a backend (``host`` for host memory).
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        return kv_cache.cache_parts(self.layout, self._run(workload), self.n_layer, backend)
 
     def devices(self, quant: str, workload: Workload, placement: Placement) -> tuple[DeviceEstimate, ...]:
         """
@@ -215,7 +211,7 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         return active_shares(
-            self._table(quant),
+            self.table(quant),
             self._split(placement),
             used_devices(placement),
             placement,
@@ -253,7 +249,7 @@ class Estimator:
         key = (quant, split, backends, kept, placement.repack, placement.cpu)
         found = self._weights.get(key)
         if found is None:
-            found = self._weights[key] = self._table(quant).place(
+            found = self._weights[key] = self.table(quant).place(
                 split,
                 dict(backends),
                 host_experts=kept,
@@ -298,20 +294,6 @@ class Estimator:
         found = self._spans.get(placement)
         if found is None:
             found = self._spans[placement] = spans(placement, self.n_layer)
-        return found
-
-    def _table(self, quant: str) -> WeightTable:
-        found = self._tables.get(quant)
-        if found is None:
-            family = archs.get(self.model.architecture)
-            rope_layers = getattr(family, "rope_layers", None)
-            found = self._tables[quant] = WeightTable(
-                self.typed_tensors(quant),
-                self.model.hparams,
-                encoder=bool(getattr(family, "ENCODER", False)),
-                output_first=bool(getattr(family, "OUTPUT_FIRST", False)),
-                rope_layers=None if rope_layers is None else rope_layers(self.model.hparams),
-            )
         return found
 
     def _compute_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:

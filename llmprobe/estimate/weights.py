@@ -237,6 +237,10 @@ class WeightTable:
             result.setdefault(device, DeviceWeights())
         return {HOST: DeviceWeights(**on_host), **result}
 
+    def output_bytes(self, backend: str) -> int:
+        """Return what an output layer on a device takes there."""
+        return self._output(self.shares(backend), backend)[0]
+
     def _output(self, shares: Shares, backend: str) -> tuple[int, int]:
         """Return what an output layer on a device takes there, and what of it stays on the host."""
         if not self.tied:
