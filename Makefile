@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MODEL ?= llama3-70b
+ARGS ?=
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
 VENV := .venv
@@ -59,6 +60,9 @@ bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, and th
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.estimator_speed
 
+budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all machines, models and contexts (ARGS=--all: hours)
+	$(BIN)/python -m benchmarks.budgets $(ARGS)
+
 verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
 	$(BIN)/python -m benchmarks.verify
 
@@ -86,4 +90,4 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench verify wheel clean
+.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench budgets verify wheel clean

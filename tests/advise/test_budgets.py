@@ -1,0 +1,157 @@
+"""
+No choice goes over a budget, by its printed command alone; ``make budgets`` asks far more than these tests.
+"""
+
+import random
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from benchmarks import budgets
+from benchmarks.budgets import Question
+from benchmarks.budgets_check import Checked, check, room
+from benchmarks.budgets_words import UnreadableError, llama_cpp
+from llmprobe import engines
+from llmprobe.advise.recommend import recommend
+from llmprobe.estimate import Estimator
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.plan import Choice, Recommendation, Wishes
+from llmprobe.units import GIB, MIB
+from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model, unified
+from tests.machine_fixtures import MACHINES
+
+PARTS, EACH = 4, 15
+SMALL, EXPERTS, LARGE = "qwen3-0.6b", "gpt-oss-20b", "gpt-oss-120b"
+DENSE, SPARSE = model("llama", LLAMA_70B), model("qwen3moe", QWEN3_30B)
+WORDS = "llama-server -m x-Q8_0.gguf -c 4096 -np 1 -ngl 49 --fit off"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_choice_of_a_sample_is_over_its_budget(part: int) -> None:
+    """
+    Of other machines, models and contexts on every run, every command takes what is told, and that fits.
+    """
+    seed = f"{random.getrandbits(32)}.{part}"
+    questions = budgets.sample(EACH, seed)
+    faults = [fault for group in budgets.by_model(questions) for fault in faults_of(group)]
+
+    assert faults == [], f"budgets.sample({EACH}, {seed!r})"
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_no_choice_on_any_machine_is_over_its_budget(name: str) -> None:
+    """
+    A small model, a mixture of experts, and one that is too large for most.
+    """
+    questions = [Question(name, model, 8192) for model in (SMALL, EXPERTS, LARGE)]
+
+    assert [fault for question in questions for fault in faults_of([question])] == []
+
+
+@pytest.mark.parametrize("name", ["linux-2x3090-64g-half-full", "linux-4060laptop-8g-32g", "macos-m3max-64g"])
+def test_the_settings_for_ollama_are_within_budget_too(name: str) -> None:
+    """
+    What num_gpu, num_ctx and num_batch come to is what is told of the choice.
+    """
+    questions = [Question(name, model, 8192, "ollama") for model in (SMALL, EXPERTS)]
+
+    assert [fault for question in questions for fault in faults_of([question])] == []
+
+
+def test_a_choice_is_over_where_less_is_free() -> None:
+    """
+    The check sees a choice that was made for a card with 4 GiB more.
+    """
+    checked = checked_again(answer_on(machine((24,))), on=machine((20,)))
+
+    assert checked.over
+    assert [fault for fault in checked.faults if fault.startswith("gpu0 lacks")] != []
+
+
+def test_a_command_that_says_more_than_the_choice_is_noticed() -> None:
+    """
+    One layer more on the GPU is other bytes than those told.
+    """
+    answer = answer_on(machine((24,)))
+    (choice, *_) = answer.choices
+    line = choice.commands["llama.cpp"]
+    more = line.replace(f"-ngl {choice.gpu_layers} ", f"-ngl {choice.gpu_layers + 1} ")
+
+    assert checked_again(answer).faults == ()
+    assert checked_again(answer, {"llama.cpp": more}).faults != ()
+
+
+def test_shared_memory_is_counted_once() -> None:
+    """
+    The GPU has its working set, and host and GPU together no more than is free, each less what is kept free.
+    """
+    assert room(unified(62, 48)) == {
+        ("gpu0",): 48 * GIB - 512 * MIB,
+        ("host",): 62 * GIB - 512 * MIB,
+        ("host", "gpu0"): 62 * GIB - 512 * MIB,
+    }
+
+
+def test_experts_kept_by_name_are_read_back() -> None:
+    """
+    A pattern of -ot for the experts of two layers says the same as the layers themselves.
+    """
+    pattern = r"blk\.(3|40)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
+    read = llama_cpp(f"{WORDS} -ot '{pattern}'", machine((24,)), SPARSE, "cuda")
+
+    assert read.placement.cpu_moe_layers == (3, 40)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        r"-ot 'blk\.3\.attn_q=CPU'",
+        r"-ot 'blk\.3\.ffn_up_exps=CPU'",
+        "-ot 'exps=CUDA0'",
+        "--device CUDA1",
+        "-ts 1,1",
+        "--rpc elsewhere",
+    ],
+)
+def test_what_is_not_understood_is_refused(words: str) -> None:
+    """
+    Attention or half of the experts moved, devices that are not there, and unknown words are faults.
+    """
+    with pytest.raises(UnreadableError):
+        llama_cpp(f"{WORDS} {words}", machine((24,)), SPARSE, "cuda")
+
+
+def test_integrated_graphics_are_left_alone_beside_a_card() -> None:
+    """
+    A command that names no device uses both only where it says so.
+    """
+    both = machine((24, 8))
+    first, second = both.accelerators
+    mixed = msgspec.structs.replace(
+        both, accelerators=(first, msgspec.structs.replace(second, integrated=True))
+    )
+    unnamed = llama_cpp(WORDS, mixed, SPARSE, "cuda")
+    named = llama_cpp(f"{WORDS} --device CUDA0,CUDA1", mixed, SPARSE, "cuda")
+
+    assert [one.id for one in unnamed.placement.devices] == ["gpu0"]
+    assert [one.id for one in named.placement.devices] == ["gpu0", "gpu1"]
+
+
+def faults_of(group: list[Question]) -> list[str]:
+    return budgets.answered(group, full=True).faults
+
+
+def answer_on(snapshot: Snapshot) -> Recommendation:
+    return recommend(DENSE, snapshot, Wishes(ctx_size=8192), engines.commands("llama.cpp"))
+
+
+def checked_again(
+    answer: Recommendation, commands: Mapping[str, str] | None = None, on: Snapshot | None = None
+) -> Checked:
+    """
+    Return what is found of the first choice, with other commands or on another machine if those are given.
+    """
+    first: Choice = answer.choices[0]
+    choice = msgspec.structs.replace(first, commands=commands or first.commands)
+    return check(choice, answer, DENSE, on or machine((24,)), Estimator(DENSE))
