@@ -139,7 +139,7 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
     )
 
 
-def ollama(text: str, snapshot: Snapshot, _: ModelSpec, backend: str | None) -> Configuration:
+def ollama(text: str, snapshot: Snapshot, _model: ModelSpec, backend: str | None) -> Configuration:
     """
     Return what the printed shell lines for Ollama do on a machine.
 
