@@ -7,17 +7,19 @@ Whether any choice goes over a budget: every recorded machine, every catalogued 
     python -m benchmarks.budgets --engine ollama       by the settings that are printed for Ollama
 
 Every choice is read back from its printed command and estimated anew; ``--full`` builds every layer of every graph.
-Machines and models that are alike count once. Ends with 1 where anything is over, differs, or raises.
+Machines and models that are alike count once, and with ``--all`` one estimator serves all questions about a model.
+Ends with 1 where anything is over, differs, or raises.
 """
 
 import argparse
+import importlib
 import random
 import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -160,6 +162,27 @@ def in_full() -> AbstractContextManager[object]:
     return mock.patch.object(estimator_module, "compute_buffers", compute_buffers_in_full)
 
 
+@contextmanager
+def kept_estimators() -> Iterator[None]:
+    """
+    Let one estimator serve all questions about a model, so that what it worked out for one machine serves the next.
+    """
+    kept: dict[int, Estimator] = {}
+
+    def keep(model: ModelSpec) -> Estimator:
+        found = kept.get(id(model))
+        if found is None:
+            found = kept[id(model)] = Estimator(model)
+        return found
+
+    importlib.import_module("llmprobe.advise.recommend")
+    with ExitStack() as patches:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("llmprobe.advise.") and getattr(module, "Estimator", None) is Estimator:
+                patches.enter_context(mock.patch.object(module, "Estimator", keep))
+        yield
+
+
 def by_model(questions: Iterable[Question]) -> list[list[Question]]:
     """
     Return questions in groups about one model each.
@@ -170,10 +193,13 @@ def by_model(questions: Iterable[Question]) -> list[list[Question]]:
     return list(groups.values())
 
 
-def answered(questions: Sequence[Question], *, full: bool = False) -> Tally:
+def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = False) -> Tally:
     """
     Return what came of questions about one model; what one of them raises is told, and the next one asked.
     """
+    if kept:
+        with kept_estimators():
+            return answered(questions, full=full)
     tally = Tally()
     model = llmprobe.load_model(questions[0].model)
     other = Estimator(model)
@@ -202,13 +228,13 @@ def _answer(question: Question, model: ModelSpec, other: Estimator, tally: Tally
             tally.least_left = min(tally.least_left or least, least)
 
 
-def asked(groups: Sequence[list[Question]], jobs: int, *, full: bool = False) -> Tally:
+def asked(groups: Sequence[list[Question]], jobs: int, *, full: bool = False, kept: bool = False) -> Tally:
     """
     Return what came of all groups of questions, and print faults as they are found.
     """
     tally = Tally()
     start = perf_counter()
-    ask = partial(answered, full=full)
+    ask = partial(answered, full=full, kept=kept)
     with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
         for number, one in enumerate(map(ask, groups) if pool is None else pool.map(ask, groups), 1):
             tally.add(one)
@@ -235,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{len(machines())} machines and {len(models())} models that differ,"
         f" {'all questions' if options.all else f'a sample by --seed {seed}'}, part {options.part}"
     )
-    tally = asked(groups, options.jobs, full=options.full)
+    tally = asked(groups, options.jobs, full=options.full, kept=options.all)
     print(f"recommendations   {tally.asked:,}, of them {tally.refused:,} are the answer no")
     print(f"choices checked   {tally.choices:,}, of them {tally.over:,} over a budget")
     print(f"faults            {len(tally.faults):,}")
