@@ -276,6 +276,9 @@ def recommend(
         top=top,
     )
     machine = probe() if snapshot is None else snapshot
+    refused = engines.refused(model, machine, wishes)
+    if refused is not None:
+        return refused
     here = on_this_disk(model, machine)
     return advise(
         here,

@@ -85,6 +85,31 @@ def test_nothing_fits_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["nearest"]
 
 
+@pytest.mark.parametrize("engine", ["llama.cpp", "lmstudio"])
+@pytest.mark.parametrize("model", ["llama-3.2-11b-vision-instruct", "solar-pro"])
+def test_what_llama_cpp_cannot_load_is_no_with_the_engine_that_can(
+    model: str, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    An architecture that llama.cpp refuses gets no command that would fail, but the name of Ollama.
+    """
+    arguments = (*replayed("linux-4090-64g"), "recommend", "-m", model, "--engine", engine, "--json")
+    document = answered(capsys, "recommendation", *arguments, code=3)
+
+    assert document["choices"] == []
+    assert "does not load the architecture" in document["rejected"][0]["why"]
+    assert document["nearest"] == ["ollama does: --engine ollama"]
+
+
+def test_ollama_runs_what_llama_cpp_cannot_load(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    With the engine that runs the architecture there is an answer.
+    """
+    arguments = (*replayed("linux-4090-64g"), "recommend", "-m", "solar-pro", "--engine", "ollama", "--json")
+
+    assert answered(capsys, "recommendation", *arguments)["choices"] != []
+
+
 def test_experts_stay_on_the_cpu_before_attention_does(capsys: pytest.CaptureFixture[str]) -> None:
     """
     A mixture of experts on a small GPU is split by experts: every layer's attention is on the GPU.

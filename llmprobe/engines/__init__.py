@@ -2,9 +2,10 @@
 Who runs it, and how? One file per engine: its defaults, what of it is on a machine, and the commands of a choice.
 
 A module of this package has ``NAME``, ``PROFILES`` (what its programs do when they are told nothing, by program),
-and where it can: ``ABILITIES`` (what it can be told; without it everything), ``observe(source)``,
-``command(choice, model, backend)``, ``FURTHER_COMMANDS`` (other programs of the same engine, by name), ``files`` (what
-is written into a folder), ``settled(profile, occasion)`` (defaults that depend on model and devices), and
+and where it can: ``ABILITIES`` (what it can be told; without it everything), ``NOT_LOADED`` and ``LOADED``
+(architectures that it refuses, or runs though others refuse them), ``observe(source)``, ``command(choice, model,
+backend)``, ``FURTHER_COMMANDS`` (other programs of the same engine, by name), ``files`` (what is written into a
+folder), ``settled(profile, occasion)`` (defaults that depend on model and devices), and
 ``of_build(profile, build)`` (what an older build does otherwise). Modules are found by listing the package.
 """
 
@@ -14,13 +15,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 
+from llmprobe.engines._architectures import answer_of_no
 from llmprobe.engines._disk import models_below
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Asking, pass_on
-from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.facts.machine import EngineOnMachine, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile, Recommendation
+from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile, Recommendation, Wishes
 from llmprobe.units import format_bytes
 
 Command = Callable[[Choice, ModelSpec, str | None], str]
@@ -98,6 +100,23 @@ def abilities(name: str) -> Abilities:
     """
     known: Abilities = getattr(engine(name), "ABILITIES", Abilities())
     return known
+
+
+def refused(model: ModelSpec, snapshot: Snapshot, wishes: Wishes) -> Recommendation | None:
+    """
+    Return the answer "no" where the engine cannot load a model of this architecture, whatever the machine, or None.
+    """
+    name, architecture = wishes.engine, model.architecture
+    if architecture not in getattr(engine(name), "NOT_LOADED", ()):
+        return None
+    able = [other for other, one in all_engines().items() if architecture in getattr(one, "LOADED", ())]
+    return answer_of_no(
+        model,
+        snapshot,
+        wishes,
+        why=f"{name} does not load the architecture {architecture}",
+        instead=tuple(f"{other} does: --engine {other}" for other in able),
+    )
 
 
 def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], ...]:

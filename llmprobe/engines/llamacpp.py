@@ -8,6 +8,7 @@ import re
 
 import msgspec
 
+from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._disk import env, home, joined, models_in, names
 from llmprobe.engines._hub_cache import hub_cache, models_of_hub
 from llmprobe.engines._words import count, environment_words, field, model_file, records, shell_word, text
@@ -38,6 +39,7 @@ reserved for the rows that are asked for instead of a whole micro-batch (23861).
 KNOWN_NEW_BUILD = 9849
 """The first build whose logs are known to follow the new rules."""
 
+NOT_LOADED = NOT_IN_LLAMA_CPP
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
 _DEVICE_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "MTL", "sycl": "SYCL"}

@@ -7,6 +7,7 @@ Source: https://lmstudio.ai/docs (load settings, REST API v1, parallel requests)
 
 import msgspec
 
+from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._disk import folders, home, is_unfinished, joined, models_in, names
 from llmprobe.engines._words import count, devices_in_use, field, model_file, records, shell_word, text
 from llmprobe.facts.answer import Source
@@ -41,6 +42,9 @@ ABILITIES = Abilities(
     ),
     notes_on_experts=("experts on the CPU are set in LM Studio's app only, so whole layers are placed here",),
 )
+NOT_LOADED = NOT_IN_LLAMA_CPP
+"""GGUF files are run by its build of llama.cpp."""
+
 PORT = 1234
 
 

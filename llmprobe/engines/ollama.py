@@ -56,6 +56,9 @@ ONE_SLOT = frozenset(
 )
 """Architectures that it never gives more than one slot."""
 
+LOADED = frozenset({"mllama", "solar"})
+"""Architectures that llama.cpp refuses and Ollama runs: by an engine of its own, and by a patch."""
+
 PORT = 11434
 BLOB = "sha256-"
 VISIBLE_DEVICES = {

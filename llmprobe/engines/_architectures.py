@@ -1,0 +1,43 @@
+"""
+Architectures whose tensors are known here and that llama.cpp's loader refuses, and the answer for a model of one.
+
+Source: llama.cpp b11549, src/llama-arch.cpp (LLM_ARCH_NAMES), which lacks them.
+"""
+
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import MachineInShort, ModelInEstimate, Recommendation, Rejected, Wishes
+
+NOT_IN_LLAMA_CPP = frozenset({"mllama", "solar"})
+
+
+def answer_of_no(
+    model: ModelSpec, snapshot: Snapshot, wishes: Wishes, *, why: str, instead: tuple[str, ...]
+) -> Recommendation:
+    """
+    Return the recommendation that has no choice for this reason, and what to do instead.
+    """
+    return Recommendation(
+        this_machine=snapshot.this_machine,
+        model=ModelInEstimate(
+            id=model.id,
+            name=model.name,
+            architecture=model.architecture,
+            quant=model.quant or "",
+            parameters=model.parameters,
+            file_parameters=model.file_parameters,
+            tensor_bytes=0,
+            max_context=model.max_context,
+        ),
+        machine=MachineInShort(
+            origin=snapshot.origin,
+            cpu=snapshot.host.cpu.name,
+            pools=snapshot.pools,
+            accelerators=snapshot.accelerators,
+        ),
+        wishes=wishes,
+        choices=(),
+        rejected=(Rejected(what=model.name, why=why),),
+        nearest=instead,
+        notes=model.notes,
+    )
