@@ -10,6 +10,9 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
 
+NAMED = 5
+"""How many findings are named whose id contains what was asked for."""
+
 
 @click.command("check", short_help="What this machine is, what is free, what is wrong.")
 @click.option(
@@ -58,10 +61,16 @@ def _only(snapshot: Snapshot, finding_id: str) -> Snapshot:
     if not findings and finding_id not in abouts:
         from difflib import get_close_matches
 
-        near = [known for known in abouts if finding_id in known] or get_close_matches(finding_id, abouts)
-        near = near or sorted({finding.id for finding in snapshot.findings})
+        near = [known for known in abouts if finding_id.lower() in known][:NAMED] if finding_id else []
+        near = near or get_close_matches(finding_id.lower(), abouts)
+        here = sorted({finding.id for finding in snapshot.findings})
         raise UsageError(
-            f"there is no finding {finding_id!r}", hint=f"such as {', '.join(near)}" if near else None
+            f"there is no finding {finding_id!r}",
+            hint=f"such as {', '.join(near)}"
+            if near
+            else f"here are {', '.join(here)}"
+            if here
+            else "nothing is found here; llmprobe check names what is",
         )
     if not findings:
         say.warn([f"{finding_id} is not the case here; it is about this: {abouts[finding_id]}"], "note")

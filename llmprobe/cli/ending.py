@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from llmprobe.cli.group import GLOBAL_OPTIONS, cli
+from llmprobe.cli.group import COMMANDS, GLOBAL_OPTIONS, cli
 from llmprobe.errors import LlmprobeError
 
 STDOUT_FAILED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -34,7 +34,7 @@ def run(arguments: Sequence[str] | None) -> int:
     except LlmprobeError as error:
         return _fail(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
-        return _fail(*_usage(error), 2)
+        return _fail(*_usage(error, arguments), 2)
     except click.Abort:
         raise KeyboardInterrupt from None
     except OSError as error:
@@ -54,17 +54,35 @@ def _fail(message: str, hint: str | None, code: int) -> int:
     return code
 
 
-def _usage(error: click.ClickException) -> tuple[str, str]:
+def _usage(error: click.ClickException, arguments: Sequence[str] | None) -> tuple[str, str]:
     """
     Return click's complaint as we write ours: a sentence without capital and full stop, and a hint.
     """
-    if isinstance(error, click.NoSuchOption) and error.option_name in GLOBAL_OPTIONS:
-        name = error.option_name
-        return f"{name} goes before the command", f"llmprobe {name} ... COMMAND"
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "llmprobe"
+    if context is not None:
+        command = context.command_path
+    else:
+        given = sys.argv[1:] if arguments is None else arguments
+        command = " ".join(["llmprobe", *[word for word in given if word in COMMANDS][:1]])
+    if isinstance(error, click.NoSuchOption):
+        return _misplaced_or_unknown(error, command)
+    if isinstance(error, click.MissingParameter) and error.param is not None and error.param.name == "model":
+        given = "--model llama3-70b" if isinstance(error.param, click.Option) else "llama3-70b"
+        return "no model is named", f"such as {command} {given}; llmprobe models lists those that are known"
     message = error.format_message().rstrip(".")
     return message[:1].lower() + message[1:], f"see {command} --help"
+
+
+def _misplaced_or_unknown(error: click.NoSuchOption, command: str) -> tuple[str, str]:
+    name = error.option_name
+    if name in GLOBAL_OPTIONS:
+        return f"{name} goes before the command", f"llmprobe {name} ... COMMAND"
+    if command == "llmprobe" and name in cli.options_of_commands():
+        return f"{name} goes after the command", f"llmprobe COMMAND {name}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, error.possibilities or (), n=1)
+    return f"there is no option {name!r}", f"did you mean {near[0]}?" if near else f"see {command} --help"
 
 
 def forget_stdout() -> None:

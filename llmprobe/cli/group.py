@@ -29,6 +29,13 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"llmprobe.cli.{cmd_name}").command
         return command
 
+    def options_of_commands(self) -> frozenset[str]:
+        """
+        Return every option that some command has.
+        """
+        commands = (import_module(f"llmprobe.cli.{name}").command for name in COMMANDS)
+        return frozenset(option for one in commands for param in one.params for option in param.opts)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -4,6 +4,7 @@ How values are written on the command line: sizes with units, contexts, layer co
 Each is a callback of ``click.option``; a value that cannot be raises ``UsageError``, which names the option.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ ALL = -1
 """What ``-ngl all`` is parsed to."""
 
 LONGEST_WAIT_S = 600.0
+
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
+_DECIMAL = re.compile(r"\s*\+?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\s*")
 
 CACHE_TYPES = click.Choice(
     ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"), case_sensitive=False
@@ -48,7 +52,8 @@ def context(_context: click.Context, option: click.Parameter, value: str | None)
         return None
     tokens = _whole(value)
     if tokens is None:
-        raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens", hint="such as -c 8192")
+        hint = "such as -c 8192; max is for recommend" if value.lower() == "max" else "such as -c 8192"
+        raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens", hint=hint)
     if not 0 <= tokens < LIMIT:
         raise UsageError(
             f"{_name(option)}: a context of {tokens} tokens cannot be",
@@ -84,11 +89,9 @@ def split(_context: click.Context, option: click.Parameter, value: str | None) -
     """
     if value is None:
         return ()
-    try:
-        parts = tuple(float(part) for part in value.replace("/", ",").split(","))
-    except ValueError:
-        parts = ()
-    if not any(parts) or any(not 0 <= part < float("inf") for part in parts):
+    read = tuple(decimal(part) for part in value.replace("/", ",").split(","))
+    parts = tuple(part for part in read if part is not None)
+    if not any(parts) or len(parts) < len(read):
         raise UsageError(
             f"{_name(option)}: {value!r} is not a split",
             hint="give one proportion for each GPU, such as -ts 3,1",
@@ -118,12 +121,11 @@ def rate(_context: click.Context, option: click.Parameter, value: str | None) ->
     """
     if value is None:
         return None
-    try:
-        speed = float(value)
-    except ValueError:
-        speed = -1.0
-    if not 0 <= speed < float("inf"):
-        raise UsageError(f"{_name(option)}: {value!r} is not a number of tokens per second")
+    speed = decimal(value)
+    if speed is None:
+        raise UsageError(
+            f"{_name(option)}: {value!r} is not a number of tokens per second", hint="such as --min-speed 5"
+        )
     return speed
 
 
@@ -133,13 +135,14 @@ def time_limit(_context: click.Context, option: click.Parameter, value: str | No
     """
     if value is None:
         return None
-    try:
-        seconds = float(value.removesuffix("s"))
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= LONGEST_WAIT_S:
+    seconds = decimal(value.removesuffix("s"))
+    if seconds is None:
         raise UsageError(
             f"{_name(option)}: {value!r} is not a number of seconds", hint="such as --timeout 30"
+        )
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        raise UsageError(
+            f"{_name(option)}: {value} seconds cannot be", hint=f"more than 0 and up to {LONGEST_WAIT_S:g}"
         )
     return seconds
 
@@ -151,11 +154,15 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
+def decimal(value: str) -> float | None:
+    """
+    Return a number that is not negative, None of anything else: other digits than ours, ``nan``, ``1_000``.
+    """
+    return float(value) if _DECIMAL.fullmatch(value) else None
+
+
 def _whole(value: str) -> int | None:
-    try:
-        return int(value)
-    except ValueError:
-        return None
+    return int(value) if _WHOLE.fullmatch(value) else None
 
 
 def _name(option: click.Parameter) -> str:

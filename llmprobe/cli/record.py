@@ -12,9 +12,16 @@ from llmprobe.cli import say
 from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError, UsageError
 
+STANDARD_OUTPUT = "-"
+
 
 @click.command("record", short_help="This machine as one file.")
-@click.option("-o", "--output", metavar="FILE", help="Where to write (llmprobe-<date>.json when not said).")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Where to write (llmprobe-<date>.json when not said); - is standard output.",
+)
 @click.option("--show", is_flag=True, help="Print what would be written, and write nothing.")
 @click.pass_obj
 def command(target: Target, /, output: str | None, show: bool) -> int:
@@ -35,7 +42,7 @@ def command(target: Target, /, output: str | None, show: bool) -> int:
         )
     if show and output is not None:
         raise UsageError("--show writes nothing, so -o has no use", hint="give one of them")
-    path = None if show else _new_file(output)
+    path = None if show or output == STANDARD_OUTPUT else _new_file(output)
     from llmprobe import api
 
     text = api.record(timeout_s=target.timeout_s)
@@ -66,6 +73,8 @@ def _new_file(output: str | None) -> Path:
         there, around = path.exists(), path.parent.is_dir()
     except OSError as error:
         raise _unwritable(path, error) from None
+    if path.is_dir():
+        raise LlmprobeError(f"{output} is a folder", hint=f"name a file in it, such as {path / 'box.json'}")
     if there:
         raise LlmprobeError(
             f"{output} exists and is not overwritten", hint="choose another name, or remove it first"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.options import at_least, json_option
+from llmprobe.cli.options import at_least, decimal, json_option
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
@@ -20,11 +20,8 @@ def seconds(_context: click.Context, _option: click.Parameter, value: str) -> fl
     """
     Read the time between two looks.
     """
-    try:
-        number = float(value.removesuffix("s"))
-    except ValueError:
-        number = -1.0
-    if not SHORTEST_S <= number <= LONGEST_S:
+    number = decimal(value.removesuffix("s"))
+    if number is None or not SHORTEST_S <= number <= LONGEST_S:
         raise UsageError(
             f"--interval: {value!r} is not a number of seconds", hint=f"{SHORTEST_S:g} to a day, such as 2"
         )

@@ -5,7 +5,7 @@ Files into a folder, all of them or none, and never over one that is there.
 from collections.abc import Mapping
 from pathlib import Path
 
-from llmprobe.errors import LlmprobeError
+from llmprobe.errors import LlmprobeError, UsageError
 
 EXECUTABLE = 0o755
 
@@ -16,7 +16,10 @@ def check(folder: str) -> None:
 
     Raises:
         LlmprobeError: it is a file, or the folder around it is not there.
+        UsageError: it has no name.
     """
+    if not folder:
+        raise UsageError("--write: '' is no name of a folder", hint="such as --write run, or . for this one")
     path = Path(folder)
     try:
         there, is_folder, around = path.exists(), path.is_dir(), path.absolute().parent.is_dir()

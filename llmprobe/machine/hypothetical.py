@@ -17,7 +17,7 @@ from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, MemoryP
 from llmprobe.machine import rules
 from llmprobe.machine.gpu_table import Gpu, named, rows, simplified, usual_reserve
 from llmprobe.machine.probes.apple import working_set_cap
-from llmprobe.units import GIB
+from llmprobe.units import GIB, format_bytes
 
 _COUNT = re.compile(r"\s*([0-9]{1,4})\s*[x×*]\s+(.*)|\s*([0-9]{1,4})x(.*)", re.IGNORECASE)
 _SIZE = re.compile(r"\b([0-9]{1,5})\s*(gb|gib|g)\b", re.IGNORECASE)
@@ -30,9 +30,13 @@ _BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal"]] = {
 }
 _BRANDS = ("", "RTX ", "GTX ", "RX ", "Arc ")
 """What people leave out: ``4090``, ``7900 XTX``."""
+_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b)\s*", re.IGNORECASE)
 _CLOSE = 0.08
 _SYSTEM_BYTES = 2 * GIB
-_MOST = 64
+_MOST_GPUS = 16
+"""As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
+
+_MOST_RAM = 64 * 1024 * GIB
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -54,7 +58,11 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int) -> Snapshot:
         raise UsageError(
             "a machine without memory cannot run anything", hint="give --ram a size such as 64GiB"
         )
+    if ram_bytes > _MOST_RAM:
+        raise UsageError(f"no machine has {format_bytes(ram_bytes)} of RAM", hint="give --ram 64TiB or less")
     wanted = [each for text in gpus for each in _wanted(text)]
+    if len(wanted) > _MOST_GPUS:
+        raise _too_many(len(wanted))
     shared = [each for each in wanted if each.row.unified]
     if shared and len(wanted) > 1:
         raise UsageError(
@@ -98,8 +106,10 @@ def parse_gpu(text: str) -> tuple[int, str, int | None]:
 
 def _wanted(text: str) -> list[_Wanted]:
     count, name, size_gb = parse_gpu(text)
-    if not name or not 1 <= count <= _MOST:
+    if not name or not count:
         raise UsageError(f"{text!r} is no GPU", hint="write it as 'RTX 4090' or '2x RTX 3090'")
+    if count > _MOST_GPUS:
+        raise _too_many(count)
     match = _COUNT.fullmatch(text)
     whole = named((match.group(2) or match.group(4)) if match else text)
     row = whole[0] if len(whole) == 1 else _row(name, size_gb)
@@ -124,7 +134,7 @@ def _row(name: str, size_gb: int | None) -> Gpu:
         return first
     if size_gb is None:
         if len({row.memory_bytes for row in found}) > 1:
-            sizes = ", ".join(f"'{first.name} {_gb(row)}GB'" for row in found)
+            sizes = ", ".join(f"'{_with_size(row)}'" for row in found)
             raise UsageError(f"{name!r} is sold with different memory", hint=f"say which: {sizes}")
         return first
     fitting = [row for row in found if _fits(row, size_gb)]
@@ -134,7 +144,18 @@ def _row(name: str, size_gb: int | None) -> Gpu:
     return fitting[0]
 
 
+def _too_many(count: int) -> UsageError:
+    return UsageError(
+        f"llama.cpp cannot use {count} GPUs together", hint=f"give {_MOST_GPUS} or fewer in all (--gpu)"
+    )
+
+
 def _unknown(name: str) -> UsageError:
+    if len(_SEVERAL.split(name)) > 1:
+        return UsageError(
+            f"{name!r} is more than one GPU",
+            hint="give --gpu for each kind, such as --gpu 'RTX 3090' --gpu 'RTX 3060 12GB'",
+        )
     names = {simplified(row.name): row.name for row in rows()}
     close = difflib.get_close_matches(simplified(name), names, n=4, cutoff=0.4)
     nearest = ", ".join(dict.fromkeys(names[each] for each in close))
@@ -144,6 +165,13 @@ def _unknown(name: str) -> UsageError:
 
 def _fits(row: Gpu, size_gb: int) -> bool:
     return row.memory_bytes is not None and abs(row.memory_bytes / (size_gb * GIB) - 1) < _CLOSE
+
+
+def _with_size(row: Gpu) -> str:
+    """
+    Return the name of a GPU with its memory, which some makers write into the name themselves.
+    """
+    return row.name if _SIZE.search(row.name) else f"{row.name} {_gb(row)}GB"
 
 
 def _gb(row: Gpu) -> int:

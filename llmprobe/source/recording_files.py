@@ -10,24 +10,28 @@ from llmprobe.errors import LlmprobeError, RecordingError
 from llmprobe.source.recording import Recording, decode, encode
 
 LARGEST_BYTES = 16 * 1024 * 1024
+USUAL_NAME = "recording.json"
+"""What the recording in a machine's folder is called."""
+
 _PIPE_PATIENCE_S = 5.0
 
 
 def read_recording(path: str) -> Recording:
     """
-    Return the recording in a file.
+    Return the recording in a file, or in the ``recording.json`` of a folder.
 
     Raises:
         RecordingError: it can't be read, is larger than ``LARGEST_BYTES``, or is no recording.
     """
     try:
+        if path and Path(path, USUAL_NAME).is_file():
+            path = str(Path(path, USUAL_NAME))
         content = _content(path)
     except FileNotFoundError:
         raise RecordingError(f"{path} does not exist", hint="give the path of a recording") from None
     except IsADirectoryError:
-        raise RecordingError(
-            f"{path or repr(path)} is a directory", hint="give the path of a recording"
-        ) from None
+        said = f"{path} is a folder without a {USUAL_NAME}" if path else "'' is no name of a file"
+        raise RecordingError(said, hint="give the path of a recording") from None
     except TimeoutError:
         raise RecordingError(
             f"{path} is a pipe, and nothing came through it", hint="give the path of a recording"

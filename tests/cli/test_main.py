@@ -40,7 +40,22 @@ WRONG = [
     (("--ram", "64", "check"), "--ram: '64' has no unit"),
     (("--gpu", "RTX 4090", "check"), "--gpu needs --ram"),
     (("--replay", "x.json", "--gpu", "RTX 4090", "--ram", "64GiB", "check"), "name two different machines"),
-    (("recommend",), "missing option '-m' / '--model'"),
+    (("recommend",), "no model is named\nhint: such as llmprobe recommend --model llama3-70b"),
+    (("estimate",), "no model is named\nhint: such as llmprobe estimate llama3-70b"),
+    (("--json", "check"), "--json goes after the command\nhint: llmprobe COMMAND --json"),
+    (("recommend", "--modle", "x"), "there is no option '--modle'\nhint: did you mean --model?"),
+    (("check", "--explain"), "option '--explain' requires an argument\nhint: see llmprobe check --help"),
+    (("check", "--explain", ""), "there is no finding ''"),
+    (("recommend", "-m", "x", "-c", "٣"), "--ctx-size: '٣' is not a number of tokens"),
+    (("recommend", "-m", "x", "-c", "8_000"), "--ctx-size: '8_000' is not a number of tokens"),
+    (("recommend", "-m", "x", "--min-speed", "٣"), "--min-speed: '٣' is not a number of tokens per second"),
+    (("recommend", "-m", "x", "--reserve", "６４GiB"), "--reserve: '６４GiB' is not a size"),
+    (("recommend", "-m", "x", "--write", ""), "--write: '' is no name of a folder"),
+    (("estimate", "x", "-c", "max"), "such as -c 8192; max is for recommend"),
+    (("estimate", "x", "-ts", "1,٣"), "--tensor-split: '1,٣' is not a split"),
+    (("--timeout", "٣", "check"), "--timeout: '٣' is not a number of seconds"),
+    (("--timeout", "601", "check"), "--timeout: 601 seconds cannot be\nhint: more than 0 and up to 600"),
+    (("watch", "--interval", "٣"), "--interval: '٣' is not a number of seconds"),
     (("recommend", "-m", "x", "-c", "-5"), "--ctx-size: a context of -5 tokens cannot be"),
     (("recommend", "-m", "x", "-c", "99999999999"), "--ctx-size: a context of 99999999999 tokens cannot be"),
     (("recommend", "-m", "x", "-c", "8k"), "--ctx-size: '8k' is not a number of tokens"),
@@ -161,6 +176,32 @@ def test_check_explains_one_finding(
     assert "No program can use the GPU" in out.replace("\n  ", " ")
     assert "nvml:nvmlInit" in out
     assert "Intel Xeon" not in out
+    assert out.startswith("error  ")
+
+
+def test_a_finding_that_is_not_known_has_few_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What many ids contain names a handful, whatever its case.
+    """
+    hint = ended(capsys, "check", "--explain", "GPU")[2].splitlines()[1]
+
+    assert hint.startswith("hint: such as ")
+    assert hint.count(",") == 4
+
+
+def test_a_finding_like_no_other_is_answered_with_those_of_the_machine(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where no id is near, the hint names what is found here, or that nothing is.
+    """
+    hints = []
+    for machine in (samples.container(), msgspec.structs.replace(samples.container(), findings=())):
+        monkeypatch.setattr(api, "probe", lambda *_args, machine=machine, **_options: machine)
+        hints.append(ended(capsys, "check", "--explain", "zzz")[2].splitlines()[1])
+
+    assert "nvidia-driver-mismatch" in hints[0]
+    assert hints[1] == "hint: nothing is found here; llmprobe check names what is"
 
 
 def test_verbose_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -351,6 +392,30 @@ def test_record_shows_without_writing(
 
     assert (code, out) == (0, recorded)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dash_is_standard_output(
+    recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    With -o - the recording is on stdout, and no file of that name appears.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    assert ended(capsys, "record", "-o", "-") == (0, recorded, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_is_not_written_over_a_folder(
+    recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A folder given with -o is called one, and the hint names a file in it.
+    """
+    code, out, err = ended(capsys, "record", "-o", str(tmp_path))
+
+    assert (code, out) == (1, "")
+    assert err == f"error: {tmp_path} is a folder\nhint: name a file in it, such as {tmp_path / 'box.json'}\n"
 
 
 @pytest.mark.parametrize("command", ["", "check", "recommend", "estimate", "models", "record"])

@@ -70,6 +70,9 @@ def test_a_mac(gpu: str, budget_mib: int) -> None:
         ("RTX 3060", "RTX 3060 8GB"),
         ("RTX 4090 12GB", "24GB"),
         ("0x RTX 4090", "RTX 4090"),
+        ("A100", "'NVIDIA A100-SXM4-40GB'"),
+        ("RTX 4090 + RTX 3090", "--gpu for each kind"),
+        ("RTX 4090, RTX 3090", "--gpu for each kind"),
     ],
 )
 def test_what_is_not_sold(gpu: str, hint: str) -> None:
@@ -79,6 +82,25 @@ def test_what_is_not_sold(gpu: str, hint: str) -> None:
     with pytest.raises(UsageError) as error:
         hypothetical([gpu], 64 * GIB)
     assert hint in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("gpus", [["17x RTX 4090"], ["9x RTX 4090", "8x RTX 3090"], ["9999x RTX 4090"]])
+def test_more_gpus_than_an_engine_can_use(gpus: list[str]) -> None:
+    """
+    llama.cpp uses 16 devices at most, so more are refused, however they are divided, with that number.
+    """
+    with pytest.raises(UsageError, match="cannot use") as error:
+        hypothetical(gpus, 64 * GIB)
+    assert error.value.hint == "give 16 or fewer in all (--gpu)"
+    assert len(hypothetical(["8x RTX 4090", "8x RTX 3090"], 64 * GIB).accelerators) == 16
+
+
+def test_more_ram_than_any_machine_has() -> None:
+    """
+    A size that cannot be is a slip of the unit.
+    """
+    with pytest.raises(UsageError, match=r"no machine has 100000.0 TiB of RAM"):
+        hypothetical([], 100_000 * 1024 * GIB)
 
 
 def test_names_as_people_type_them() -> None:

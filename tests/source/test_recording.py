@@ -205,8 +205,20 @@ def test_a_missing_recording_is_said(tmp_path: Path) -> None:
 
 def test_a_directory_is_no_recording(tmp_path: Path) -> None:
     """A directory is one clear sentence."""
-    with pytest.raises(RecordingError, match="is a directory"):
+    with pytest.raises(RecordingError, match="is a folder without a recording"):
         read_recording(str(tmp_path))
+
+
+def test_the_folder_of_a_machine_is_its_recording(tmp_path: Path) -> None:
+    """A folder with a recording.json, as fixtures/machines has them, is read as that file."""
+    write_recording(RECORDING, str(tmp_path / "recording.json"))
+    assert read_recording(str(tmp_path)) == read_recording(str(tmp_path / "recording.json"))
+
+
+def test_no_name_is_no_recording() -> None:
+    """An empty path is not called a folder, though the system takes it for the current one."""
+    with pytest.raises(RecordingError, match="'' is no name of a file"):
+        read_recording("")
 
 
 def test_a_huge_file_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
