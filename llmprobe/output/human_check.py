@@ -2,6 +2,8 @@
 A machine for a person to read: processor, memory and what takes it, accelerators, findings.
 """
 
+from collections.abc import Iterable
+
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, Cpu, MemoryPool, Snapshot
 from llmprobe.output import human_engines
@@ -10,6 +12,9 @@ from llmprobe.output.words import LIMITS, ORIGINS, in_gib, plural, size
 from llmprobe.units import format_rate
 
 INDENT = 6
+WIDE, NARROW = 10, 8
+"""Columns of a figure of memory."""
+
 MATTERS = (
     "avx",
     "avx2",
@@ -39,6 +44,7 @@ MATTERS = (
 Instruction sets that llama.cpp has kernels for, so that the others do not fill a screen.
 """
 SYSTEMS = {"linux": "Linux", "darwin": "macOS with Darwin", "win32": "Windows"}
+BACKENDS = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "sycl": "SYCL"}
 SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 
@@ -63,8 +69,10 @@ def show_findings(page: Page, findings: tuple[Finding, ...], *, in_full: bool = 
     """
     long = [finding for finding in findings if in_full or finding.severity != "note"]
     short = [finding for finding in findings if finding not in long]
-    for finding in sorted(long, key=lambda found: tuple(SEVERITIES).index(found.severity)):
-        page.blank()
+    for number, finding in enumerate(sorted(long, key=lambda found: tuple(SEVERITIES).index(found.severity))):
+        # By itself an explanation begins at the top.
+        if number or not in_full:
+            page.blank()
         page.line((finding.severity, SEVERITIES[finding.severity]), "  ", (finding.title, "bold"), hang=2)
         page.line(finding.detail, indent=2)
         if finding.remedy is not None:
@@ -72,7 +80,7 @@ def show_findings(page: Page, findings: tuple[Finding, ...], *, in_full: bool = 
             for command in finding.remedy.commands:
                 page.verbatim(command, indent=4, style="cyan")
             if finding.remedy.link is not None:
-                page.line((finding.remedy.link, "dim"), indent=4)
+                page.verbatim(finding.remedy.link, indent=4, style="dim")
         evidence = ", ".join(finding.evidence)
         page.line((f"{finding.id}; seen in {evidence}" if in_full else finding.id, "dim"), indent=2, hang=2)
     if short:
@@ -115,22 +123,23 @@ def _cpu(page: Page, cpu: Cpu) -> None:
 
 
 def _memory(page: Page, snapshot: Snapshot) -> None:
-    cell = 10 if page.width >= 72 else 8
+    pools = sorted(snapshot.pools, key=lambda pool: pool.id != "ram")
+    labels = {pool.id: label_of(pool, snapshot) for pool in pools}
+    cell = cell_for(page, labels.values())
     page.blank()
     page.row("Memory in GiB", ("total", "used", "free", "budget"), cell=cell, style="bold")
     shown: set[str] = set()
-    for pool in sorted(snapshot.pools, key=lambda pool: pool.id != "ram"):
+    for pool in pools:
         sharers = [device for device in snapshot.accelerators if pool.id in device.pools]
         owners = [] if pool.id == "ram" else sharers
         shown.update(device.id for device in owners)
-        label = _label(pool, owners)
         used = (
             None
             if pool.total_bytes is None or pool.free_bytes is None
             else pool.total_bytes - pool.free_bytes
         )
         page.row(
-            label,
+            labels[pool.id],
             map(in_gib, (pool.total_bytes, used, pool.free_bytes, pool.budget_bytes)),
             cell=cell,
         )
@@ -144,16 +153,28 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
             _device_facts(page, device)
 
 
-def _label(pool: MemoryPool, owners: list[Accelerator]) -> str:
+def cell_for(page: Page, labels: Iterable[str]) -> int:
+    """
+    Return how wide the columns of memory are: narrow where a name would not stand beside its figures else.
+    """
+    wide = page.width >= 72 and max(map(len, labels), default=0) < page.width - 4 * WIDE
+    return WIDE if wide else NARROW
+
+
+def label_of(pool: MemoryPool, snapshot: Snapshot) -> str:
+    """
+    Return what a memory is called: RAM, or the devices whose own it is.
+    """
     if pool.id == "ram":
         return "RAM, shared with the GPU" if pool.kind == "unified" else "RAM"
+    owners = [device for device in snapshot.accelerators if pool.id in device.pools]
     return ", ".join(f"{device.id:<{INDENT}}{device.name}" for device in owners) or pool.id
 
 
 def _device_facts(page: Page, device: Accelerator) -> None:
     rate = device.bandwidth_bytes_per_s
     facts = [
-        device.backend.upper() if device.backend in ("cuda", "sycl") else (device.backend or "").capitalize(),
+        BACKENDS.get(device.backend or ""),
         f"compute capability {device.compute_capability}" if device.compute_capability else None,
         plural(device.cores, "core") if device.cores and device.vendor == "apple" else None,
         format_rate(rate) if rate else None,

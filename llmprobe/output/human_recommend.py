@@ -30,7 +30,9 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         _rejected(page, recommendation.rejected, everything=explain)
     else:
         page.blank()
-        page.line(("Nothing fits.", "bold red"))
+        # What was not kept for want of memory alone does not fit; else it is a wish that nothing meets.
+        short = any(one.missing_bytes for one in recommendation.rejected) or not recommendation.rejected
+        page.line(("Nothing fits." if short else "Nothing meets what was asked for.", "bold red"))
         _rejected(page, recommendation.rejected, everything=True)
     if recommendation.nearest:
         page.heading("Smaller models" if recommendation.choices else "Nearest")

@@ -4,6 +4,7 @@ What is free and who holds it, on one screen that is drawn again and again.
 
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, MemoryPool, Snapshot
 from llmprobe.output.console import Page, bar
+from llmprobe.output.human_check import cell_for, label_of
 from llmprobe.output.human_engines import loaded_words
 from llmprobe.output.words import ORIGINS, in_gib, size
 
@@ -17,9 +18,10 @@ def show(page: Page, snapshot: Snapshot, *, heading: str) -> None:
     """
     page.line((ORIGINS[snapshot.origin], "bold"), (f"  {heading}" if heading else "", "dim"))
     page.blank()
-    cell = 10 if page.width >= 72 else 8
+    pools = sorted(snapshot.pools, key=lambda pool: pool.id != "ram")
+    cell = cell_for(page, (label_of(pool, snapshot) for pool in pools))
     page.row("Memory in GiB", ("total", "used", "free", "budget"), cell=cell, style="bold")
-    for pool in sorted(snapshot.pools, key=lambda pool: pool.id != "ram"):
+    for pool in pools:
         _pool(page, snapshot, pool, cell)
     for device in snapshot.accelerators:
         if not device.usable:
@@ -42,13 +44,13 @@ def show(page: Page, snapshot: Snapshot, *, heading: str) -> None:
 
 
 def _pool(page: Page, snapshot: Snapshot, pool: MemoryPool, cell: int) -> None:
-    owners = [device for device in snapshot.accelerators if pool.id in device.pools and pool.id != "ram"]
-    label = ", ".join(f"{device.id:<{INDENT}}{device.name}" for device in owners) or pool.id
-    if pool.id == "ram":
-        label = "RAM, shared with the GPU" if pool.kind == "unified" else "RAM"
     known = pool.total_bytes is not None and pool.free_bytes is not None
     used = pool.total_bytes - pool.free_bytes if known else None  # type: ignore[operator]
-    page.row(label, map(in_gib, (pool.total_bytes, used, pool.free_bytes, pool.budget_bytes)), cell=cell)
+    page.row(
+        label_of(pool, snapshot),
+        map(in_gib, (pool.total_bytes, used, pool.free_bytes, pool.budget_bytes)),
+        cell=cell,
+    )
     if page.bars and pool.total_bytes and used is not None:
         full = min(max(used / pool.total_bytes, 0), 1)
         page.line(*bar(page.width - INDENT, ((full, "█", "yellow"), (1 - full, "░", "green"))), indent=INDENT)

@@ -4,10 +4,14 @@ What people read: nothing wider than the page, nothing cut, and plain where colo
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from llmprobe.output import human_check, human_estimate, human_models, human_recommend
+from llmprobe.facts.finding import Remedy
+from llmprobe.facts.plan import Rejected
+from llmprobe.output import human_check, human_estimate, human_models, human_recommend, human_watch
 from llmprobe.output.console import Page
+from llmprobe.units import GIB
 from tests.output import samples
 from tests.output.pages import printed
 
@@ -56,6 +60,47 @@ def test_nothing_is_cut(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = printed(monkeypatch, PAGES[name], width=120).replace("·", "").split()
 
     assert sorted(narrow) == sorted(wide)
+
+
+def test_a_long_name_stands_beside_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where a device's name leaves little room the columns are narrower, before the name gets a line of its own.
+    """
+    machine = samples.rtx4090()
+    name = "NVIDIA GeForce RTX 4060 Laptop GPU"
+    devices = tuple(msgspec.structs.replace(one, name=name) for one in machine.accelerators)
+    machine = msgspec.structs.replace(machine, accelerators=devices)
+    shown = (
+        printed(monkeypatch, lambda page: human_check.show(page, machine)),
+        printed(monkeypatch, lambda page: human_watch.show(page, machine, heading="")),
+    )
+
+    rows = [next(line for line in text.splitlines() if name in line) for text in shown]
+    assert [len(row.removeprefix(f"gpu0  {name}").split()) for row in rows] == [4, 4]
+
+
+def test_an_address_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What is to be copied into a browser stays on one line on a narrow page.
+    """
+    link = "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html"
+    found = samples.container().findings[0]
+    found = msgspec.structs.replace(found, remedy=Remedy(text="See.", commands=(), link=link))
+
+    assert link in printed(monkeypatch, lambda page: human_check.show_findings(page, (found,)), width=60)
+
+
+@pytest.mark.parametrize(("missing", "headline"), [(GIB, "Nothing fits."), (None, "Nothing meets what was")])
+def test_a_wish_that_nothing_meets_is_not_called_a_lack_of_memory(
+    missing: int | None, headline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Only where memory is missing does nothing fit; a speed that nothing reaches is a wish.
+    """
+    rejected = (Rejected(what="Q8_0", why="about 2.0 tokens/s", missing_bytes=missing),)
+    answer = msgspec.structs.replace(samples.refusal(), rejected=rejected)
+
+    assert headline in printed(monkeypatch, lambda page: human_recommend.show(page, answer, explain=False))
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))

@@ -159,6 +159,9 @@ def _linux(ask: Asker, seen: list[Observation]) -> dict[str, Any]:
     product = (ask.text("/sys/class/dmi/id/product_name") or "").strip()
     if not vendor and not product:
         product = (ask.text("/proc/device-tree/model") or "").strip("\0\n ")
+    if product.casefold().startswith(vendor.casefold()):
+        # Some makers write their name into both: NVIDIA, and NVIDIA_DGX_Spark.
+        vendor = ""
     flags = fields_of(ask.cpuinfo()).get("flags") or ()
     virtual = "hypervisor" in flags or bool(_VIRTUAL.search(f"{vendor} {product}"))
     if wsl:

@@ -39,7 +39,7 @@ def disk_low(snapshot: Snapshot) -> Iterator[Finding]:
             id="disk-low",
             severity="warning" if free < _TOO_LITTLE_BYTES else "note",
             title=f"{format_bytes(free)} are left for models on {each['directory']}",
-            detail=f"{', '.join(each['engines'])} keep models there. One of 8 billion parameters takes 5 GB in four "
+            detail=f"{_keepers(each['engines'])} models there. One of 8 billion parameters takes 5 GB in four "
             "bits, one of 70 billion 43.",
             evidence=seen.evidence,
             remedy=Remedy(
@@ -62,7 +62,7 @@ def slow_file_system(snapshot: Snapshot) -> Iterator[Finding]:
             id="slow-fs",
             severity="warning",
             title=f"Models on {each['directory']} are on {what}",
-            detail=f"{', '.join(each['engines'])} keep models there. Loading takes minutes instead of seconds, and a "
+            detail=f"{_keepers(each['engines'])} models there. Loading takes minutes instead of seconds, and a "
             "model that does not stay in memory is read from there again for every token.",
             evidence=seen.evidence,
             remedy=Remedy(
@@ -70,6 +70,10 @@ def slow_file_system(snapshot: Snapshot) -> Iterator[Finding]:
                 commands=("export OLLAMA_MODELS=$HOME/models",),
             ),
         )
+
+
+def _keepers(engines: list[str]) -> str:
+    return f"{', '.join(engines)} {'keeps' if len(engines) == 1 else 'keep'}"
 
 
 RULES = (

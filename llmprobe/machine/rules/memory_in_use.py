@@ -133,7 +133,8 @@ def swap_in_use(snapshot: Snapshot) -> Iterator[Finding]:
         "every token, which is tens of times slower.",
         evidence=seen.evidence,
         remedy=Remedy(
-            text="Close programs before loading a model, and leave some memory free.", commands=("free -h",)
+            text="Close programs before loading a model, and leave some memory free.",
+            commands=("sysctl vm.swapusage" if snapshot.host.system == "darwin" else "free -h",),
         ),
     )
 
