@@ -15,7 +15,6 @@ import argparse
 import importlib
 import random
 import sys
-import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -73,6 +72,7 @@ class Tally(msgspec.Struct, kw_only=True):
     choices: int = 0
     refused: int = 0
     over: int = 0
+    raised: int = 0
     faults: list[str] = []
     least_left: tuple[int, str] | None = None
 
@@ -81,6 +81,7 @@ class Tally(msgspec.Struct, kw_only=True):
         self.choices += other.choices
         self.refused += other.refused
         self.over += other.over
+        self.raised += other.raised
         self.faults = [*self.faults, *other.faults]
         self.least_left = min(filter(None, (self.least_left, other.least_left)), default=None)
 
@@ -207,8 +208,9 @@ def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = 
         tally.asked += 1
         try:
             _answer(question, model, other, tally, full=full)
-        except Exception:  # noqa: BLE001 - told as a fault, with the command that raises it
-            tally.faults.append(f"raised: {question.command}\n{traceback.format_exc(limit=-3).strip()}")
+        except Exception as error:  # noqa: BLE001 - told as a fault, with the command that raises it
+            tally.raised += 1
+            tally.faults.append(f"raised {type(error).__name__}: {error}; {question.command}")
     return tally
 
 
@@ -262,7 +264,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f" {'all questions' if options.all else f'a sample by --seed {seed}'}, part {options.part}"
     )
     tally = asked(groups, options.jobs, full=options.full, kept=options.all)
-    print(f"recommendations   {tally.asked:,}, of them {tally.refused:,} are the answer no")
+    print(
+        f"recommendations   {tally.asked:,}, of them {tally.refused:,} are the answer no, and {tally.raised:,} raised"
+    )
     print(f"choices checked   {tally.choices:,}, of them {tally.over:,} over a budget")
     print(f"faults            {len(tally.faults):,}")
     if tally.least_left is not None:
