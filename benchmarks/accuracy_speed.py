@@ -12,7 +12,16 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.fit_speed import fit, of_prompts, on_devices, on_processor, predicted_seconds
+from benchmarks.fit_speed import (
+    fit,
+    of_processor_prompts,
+    of_prompts,
+    old_on_hbm,
+    on_devices,
+    on_processor,
+    predicted_prompt_seconds,
+    predicted_seconds,
+)
 from benchmarks.speed_rows import Row, rows
 from llmprobe.data import table
 from llmprobe.estimate.speed_prompt import prompt_row
@@ -25,11 +34,14 @@ FEW_SOURCES = 5
 ONE_EACH = 0.3
 """Rows of fewer sources are of few machines: a range is then at least this wide on either side."""
 
-TAIL = 0.05
+TAIL = 0.07
 """A range leaves out this part of a class on either side,"""
 
-MOST = 0.1
+MOST = 0.12
 """and no more than this part of all classes."""
+
+ONE_SOURCE = 0.5
+"""A class of one source can't be predicted without it: its range is the spread of its rows, at least this."""
 
 SWEEP = 3
 """Points that a sweep needs: the others of them say how fast the machine's RAM is, where the source does not."""
@@ -68,6 +80,7 @@ def measure() -> dict[str, Any]:
     alone = [one for one in dense if one.row.devices == 1]
     processor = _on_processor(measured, blind)
     sweeps, prompts = _sweeps(measured, blind), _of_prompts(measured, blind)
+    cores = _of_processor_prompts(measured, blind)
     return {
         "rows": len(measured),
         "sources": len({row.source for row in measured}),
@@ -78,6 +91,7 @@ def measure() -> dict[str, Any]:
         "offload_sweeps": _errors([one.error for one in sweeps]),
         "processor": _scores(processor, processor),
         "prompts": _scores(prompts, prompts),
+        "processor_prompts": _scores(cores, cores),
         "classes": {
             group: _scores([one for one in found if one.group == group], found)
             for group in sorted({one.group for one in found})
@@ -101,8 +115,15 @@ def fitted_with_ranges() -> Constants:
     processor = _on_processor(measured, blind)
     fitted["processor"]["low"], fitted["processor"]["high"] = _range(processor, processor)
     prompts = _of_prompts(measured, blind)
+    cores = _of_processor_prompts(measured, blind)
+    fitted["processor_prompts"]["low"], fitted["processor_prompts"]["high"] = _range(cores, cores)
+    seen = _of_prompts(measured, dict.fromkeys(blind, fitted))
     for row in fitted["prompts"]:
-        row["low"], row["high"] = _range([one for one in prompts if one.group == row["name"]], prompts)
+        own = [one for one in prompts if one.group == row["name"]]
+        if len(own) >= FEWEST_ROWS and row["sources"] == 1:
+            row["low"], row["high"] = _spread([one for one in seen if one.group == row["name"]])
+        else:
+            row["low"], row["high"] = _range(own, prompts)
     return fitted
 
 
@@ -141,13 +162,25 @@ def _on_processor(measured: Iterable[Row], blind: dict[str, Constants]) -> list[
 
 
 def _of_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
-    found = []
-    for row in of_prompts(measured):
-        constants = prompt_row(blind[row.source], row.gpu, moe=row.moe)
-        assert row.fp16_flops is not None
-        speed = row.fp16_flops * constants["efficiency"] / (2 * row.active_parameters)
-        found.append(Predicted(row=row, group=constants["name"], tokens_per_s=speed))
-    return found
+    return [
+        Predicted(
+            row=row,
+            group=prompt_row(blind[row.source], row.gpu, moe=row.moe)["name"],
+            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row),
+        )
+        for row in of_prompts(measured)
+    ]
+
+
+def _of_processor_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+    return [
+        Predicted(
+            row=row,
+            group="processor",
+            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row),
+        )
+        for row in of_processor_prompts(measured)
+    ]
 
 
 def _sweeps(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
@@ -217,13 +250,26 @@ def _range(own: Sequence[Predicted], every: Sequence[Predicted]) -> tuple[float,
     A class is never given less than what most of all classes need: its rows may be of few machines. With few
     rows of its own it takes the range of all, and what it has is widened.
     """
-    used = own if len(own) >= FEWEST_ROWS else every
-    wider = 2 - min(len(own), ENOUGH_ROWS) / ENOUGH_ROWS
+    count = sum(not old_on_hbm(one.row) for one in own)
+    sources: dict[str, set[str]] = defaultdict(set)
+    for one in every:
+        sources[one.group].add(one.row.source)
+    every = [one for one in every if len(sources[one.group]) > 1] or every
+    used = own if count >= FEWEST_ROWS else every
+    wider = 2 - min(count, ENOUGH_ROWS) / ENOUGH_ROWS
     low = min(_quantile(used, TAIL), _quantile(every, MOST)) * wider
     high = max(_quantile(used, 1 - TAIL), _quantile(every, 1 - MOST)) * wider
     if len({one.row.source for one in own}) < FEW_SOURCES:
         low, high = min(low, log(1 - ONE_EACH)), max(high, log(1 + ONE_EACH))
     return round(exp(min(low, 0.0)), 3), round(exp(max(high, 0.0)), 3)
+
+
+def _spread(own: Sequence[Predicted]) -> tuple[float, float]:
+    """
+    Return the range of a class of one source about the fit that saw it.
+    """
+    low, high = exp(_quantile(own, TAIL)), exp(_quantile(own, 1 - TAIL))
+    return round(min(low, ONE_SOURCE), 3), round(max(high, 1 + ONE_SOURCE), 3)
 
 
 def _quantile(predicted: Sequence[Predicted], part: float) -> float:

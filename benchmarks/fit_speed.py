@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from benchmarks.speed_rows import Row
-from llmprobe.estimate.speed_prompt import prompt_row
-from llmprobe.estimate.speed_time import Constants, device_row, host_part, work
+from llmprobe.estimate.speed_prompt import prompt_parts, prompt_row
+from llmprobe.estimate.speed_time import CPU, Constants, device_row, host_part, work
 
 DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 PULL = 0.5
@@ -32,7 +32,23 @@ ROUNDS = 4
 ASSUMED_OF_FP16 = 0.1
 """Of the FP16 rate, where no prompt was measured."""
 
-_MULTIPLIERS = (("moe", "reading"), ("moe", "kernels"), ("recurrent", "kernels"), ("old_builds", "kernels"))
+UBATCH = 512
+"""Tokens of a micro-batch where the source says nothing: llama.cpp's default."""
+
+TYPE_TABLE = 8
+"""File types of one model on one processor from which on a source says how they compare."""
+
+HBM = ("6.0", "7.0", "8.0", "9.0", "10.0", "10.3")
+"""Compute capabilities of NVIDIA's chips with HBM."""
+
+_MULTIPLIERS = (
+    ("moe", "reading"),
+    ("moe", "kernels"),
+    ("recurrent", "kernels"),
+    ("old_builds", "kernels"),
+    ("old_builds", "hbm_reading"),
+    ("old_builds", "hbm_kernels"),
+)
 _FAMILIES = {"cuda": "cuda", "metal": "metal"}
 
 
@@ -61,11 +77,16 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
         recurrent = [row for row in dense if row.recurrent]
         fitted["recurrent"] = fitted["recurrent"] | _multipliers(fitted, "recurrent", ("kernels",), recurrent)
         old = [row for row in dense if row.old_build]
-        fitted["old_builds"] = fitted["old_builds"] | _multipliers(fitted, "old_builds", ("kernels",), old)
+        hbm = [row for row in old if row.compute_capability in HBM]
+        own = _multipliers(fitted, "old_builds", ("hbm_reading", "hbm_kernels"), hbm)
+        fitted["old_builds"] |= own | {"hbm_rows": own["rows"], "hbm_sources": own["sources"]}
+        others = [row for row in old if row not in hbm]
+        fitted["old_builds"] |= _multipliers(fitted, "old_builds", ("kernels",), others)
         moe = [row for row in used if row.moe]
         fitted["moe"] = fitted["moe"] | _multipliers(fitted, "moe", ("reading", "kernels"), moe)
     _fit_processor(fitted, measured)
     _fit_prompts(fitted, measured)
+    _fit_processor_prompts(fitted, measured)
     return fitted
 
 
@@ -83,7 +104,17 @@ def _work(constants: Constants, row: Row) -> tuple[float, float]:
     Return what a device reads and starts, as the build of that time did it.
     """
     reading, kernels = work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
-    return reading, kernels * (constants["old_builds"]["kernels"] if row.old_build else 1.0)
+    old = constants["old_builds"]
+    if old_on_hbm(row):
+        return reading * old["hbm_reading"], kernels * old["hbm_kernels"]
+    return reading, kernels * (old["kernels"] if row.old_build else 1.0)
+
+
+def old_on_hbm(row: Row) -> bool:
+    """
+    Return whether a row is by a build whose kernels left HBM half idle: those say nothing of builds of today.
+    """
+    return row.old_build and row.compute_capability in HBM
 
 
 def on_processor(measured: Iterable[Row]) -> list[Row]:
@@ -129,43 +160,112 @@ def _fit_processor(fitted: Constants, measured: Sequence[Row]) -> None:
     row.update(rows=len(own), sources=len({one.source for one in own}))
 
 
+def of_processor_prompts(measured: Iterable[Row]) -> list[Row]:
+    """
+    Return the rows of prompts on a processor alone whose cores are known, by builds that are not old.
+
+    A source that compares file types gives their table; its rows of Q4_K_S alone say how fast the cores are.
+    """
+    every = [
+        row
+        for row in measured
+        if row.kind == "prompt" and row.backend == CPU and row.threads is not None and not row.old_build
+    ]
+    tables = _type_tables(every)
+    return [row for row in every if (row.source, row.device) not in tables or row.file_type == "Q4_K_S"]
+
+
+def predicted_prompt_seconds(constants: Constants, row: Row) -> float:
+    """
+    Return the time of one token of a prompt on one device, or on the processor.
+    """
+    parts = prompt_parts(
+        constants,
+        (row.host if row.backend == CPU else row.gpu,),
+        moe=row.moe,
+        quant=row.file_type,
+        cores=row.processor,
+        ubatch_size=row.ubatch or UBATCH,
+        offloaded=False,
+        filled=0.0,
+    )
+    return sum(part.likely for part in parts)
+
+
+def _type_tables(measured: Iterable[Row]) -> dict[tuple[str, str | None], dict[str, float]]:
+    """
+    Return the speeds by file type of the sources that compare them.
+    """
+    found: dict[tuple[str, str | None], dict[str, float]] = {}
+    for row in measured:
+        found.setdefault((row.source, row.device), {})[row.file_type] = row.tokens_per_s
+    return {key: rates for key, rates in found.items() if len(rates) >= TYPE_TABLE}
+
+
+def _fit_processor_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
+    row = fitted["processor_prompts"]
+    tables = _type_tables([one for one in measured if one.kind == "prompt" and one.backend == CPU]).values()
+    if tables:
+        ratios = {
+            kind: [rates[kind] / rates["Q4_K_S"] for rates in tables if kind in rates]
+            for kind in sorted(set().union(*tables))
+        }
+        row["quants"] = {
+            kind: round(exp(sum(log(one) for one in own) / len(own)), 2) for kind, own in ratios.items()
+        }
+    every = of_processor_prompts(measured)
+    own = [one for one in every if not one.moe]
+    row["core_operations"] = 1.0
+    reached = [predicted_prompt_seconds(fitted, one) * one.tokens_per_s for one in own]
+    row["core_operations"] = round(_weighted_median(reached, _weights(own)) / 1e9, 1) * 1e9
+    row.update(rows=len(own), sources=len({one.source for one in own}), moe_rows=len(every) - len(own))
+
+
 def _fit_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
     every = of_prompts(measured)
     for row in fitted["prompts"]:
         own = [one for one in every if prompt_row(fitted, one.gpu, moe=one.moe) is row]
         row["rows"], row["sources"] = len(own), len({one.source for one in own})
         # Where nothing was measured the class is like the others of its kind.
-        row["efficiency"] = round(_middle(own or [one for one in every if one.moe is row["moe"]]), 3)
+        used = own or [one for one in every if one.moe is row["moe"]]
+        reached = [_part_of_flops(fitted, one) for one in used]
+        row["efficiency"] = round(_weighted_median(reached, _weights(used)), 3) if used else ASSUMED_OF_FP16
 
 
-def _middle(measured: list[Row]) -> float:
+def _part_of_flops(constants: Constants, row: Row) -> float:
     """
-    Return the median part of its FP16 rate that a device reached, sources weighted.
+    Return what part of its FP16 rate a device reached in the time that it did not read weights.
     """
-    weighted = sorted(
-        (2 * one.active_parameters * one.tokens_per_s / one.fp16_flops, weight)
-        for one, weight in zip(measured, _weights(measured), strict=True)
-        if one.fp16_flops is not None
-    )
-    left = sum(weight for _, weight in weighted) / 2
-    for value, weight in weighted:
+    assert row.fp16_flops is not None
+    arithmetic = 2 * row.active_parameters / row.fp16_flops
+    class_row = prompt_row(constants, row.gpu, moe=row.moe)
+    reading = predicted_prompt_seconds(constants, row) - arithmetic / class_row["efficiency"]
+    return float(arithmetic / max(1 / row.tokens_per_s - reading, arithmetic))
+
+
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
+    left = sum(weights) / 2
+    for value, weight in sorted(zip(values, weights, strict=True)):
         left -= weight
         if left <= 0:
             return value
-    return ASSUMED_OF_FP16
+    raise AssertionError("no values")
 
 
 def _fit_devices(fitted: Constants, dense: list[Row]) -> None:
-    everywhere = _pair(fitted, dense, (0.85, 7.0), pull=0.0)
+    current = [row for row in dense if not old_on_hbm(row)]
+    everywhere = _pair(fitted, current, (0.85, 7.0), pull=0.0)
     families: dict[str, tuple[float, float]] = {}
     for family in ("cuda", "metal", "other"):
-        own = [row for row in dense if _FAMILIES.get(row.backend or "", "other") == family]
+        own = [row for row in current if _FAMILIES.get(row.backend or "", "other") == family]
         families[family] = _pair(fitted, own, everywhere, pull=PULL)
     for row in fitted["devices"]:
-        own = [one for one in dense if device_row(fitted, one.gpu) is row]
+        own = [one for one in current if device_row(fitted, one.gpu) is row]
         family = _FAMILIES.get(row["backends"][0] or "", "other")
         row["efficiency"], row["kernel_us"] = _pair(fitted, own, families[family], pull=PULL)
-        row["rows"], row["sources"] = len(own), len({one.source for one in own})
+        every = [one for one in dense if device_row(fitted, one.gpu) is row]
+        row["rows"], row["sources"] = len(every), len({one.source for one in every})
+        row["current"] = len(own)
 
 
 def _pair(

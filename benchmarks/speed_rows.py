@@ -17,6 +17,8 @@ _MIXES = {"Q4_K_XL": "Q4_K_M", "Q6_K_XL": "Q6_K", "Q3_K_XL": "Q3_K_L"}
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """
     One published speed. ``source`` is where it was published; ``tokens_per_s`` what was measured there.
+
+    Of prompts ``stored_bytes`` are all weights that are read for a micro-batch of ``ubatch`` tokens.
     """
 
     source: str
@@ -46,9 +48,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     old_build: bool
     tokens_per_s: float
+    ubatch: int | None = None
+    stored_bytes: int | None = None
 
     @property
     def file_type(self) -> str:
+        """The type by llama.cpp's name."""
         return _MIXES.get(self.quant, self.quant)
 
     @property
@@ -66,6 +71,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             cache_bytes=self.kv_bytes,
             recurrent=self.recurrent,
             parameters=self.active_parameters,
+            resident_bytes=self.stored_bytes,
             flops=self.fp16_flops,
         )
 
@@ -83,6 +89,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             layers=self.host_layers,
             kernels=round(self.tensors * self.host_layers / self.layers),
             switches=self.n_cpu_moe,
+            parameters=self.active_parameters,
+            resident_bytes=self.stored_bytes,
         )
 
 

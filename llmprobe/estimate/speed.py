@@ -48,7 +48,13 @@ def generation_speed(
     if constants is None:
         constants = table("speed")
     prompt, about_prompt = prompt_speed(
-        constants, shares, moe=moe, ubatch_size=ubatch_size, op_offload=op_offload
+        constants,
+        shares,
+        moe=moe,
+        quant=quant,
+        processor=processor,
+        ubatch_size=ubatch_size,
+        op_offload=op_offload,
     )
     reading = _that_read(shares)
     unknown = _unknown(reading)

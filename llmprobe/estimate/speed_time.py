@@ -151,9 +151,12 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     reading, kernels = work(constants, share, moe=moe, quant=quant, filled=filled)
     seconds = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
     spread = constants["moe"] if moe else row
+    whole = (
+        share.active_bytes + share.cache_bytes * filled + share.state_bytes
+    ) / share.bandwidth_bytes_per_s
     return Part(
         likely=seconds,
-        fastest=seconds / spread["high"],
+        fastest=max(seconds / spread["high"], min(whole, seconds)),
         slowest=seconds / spread["low"],
         words=(
             f"{gigabytes(share, filled)} from {share.device} at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s"
@@ -202,4 +205,7 @@ def standing(row: dict[str, Any]) -> str:
     Return on how much a constant stands, in words.
     """
     rows: int = row["rows"]
-    return f"{rows} measured rows" if rows >= FEWEST_ROWS else "assumed, too few rows"
+    current: int = row.get("current", rows)
+    if rows < FEWEST_ROWS:
+        return "assumed, too few rows"
+    return f"{rows} measured rows" + (f", {current} of a build of today" if current < FEWEST_ROWS else "")
