@@ -275,6 +275,12 @@ def recommend(
         min_quality=None if min_quality is None else _quant(min_quality),
         top=top,
     )
+    others = [quant for quant in wishes.quants if quant != model.quant]
+    if others and model.quant is not None and model.source != "installed":
+        raise UsageError(
+            f"{model.path or model.name} is {model.quant}, and --quant asks for {others[0]}",
+            hint="leave one of them out; a model's name without a quantization means all that there are",
+        )
     machine = probe() if snapshot is None else snapshot
     refused = engines.refused(model, machine, wishes)
     if refused is not None:
@@ -297,10 +303,15 @@ def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str
     Raises:
         UsageError: there is no choice.
     """
+    from pathlib import Path
+
     from llmprobe import engines
 
     if not recommendation.choices:
         raise UsageError("nothing fits, so there is nothing to write")
+    if model.path is not None and "://" not in model.path:
+        # The files are used in another folder than this one, so the model's file has its whole path in them.
+        model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
     return engines.files(recommendation, model)
 
 

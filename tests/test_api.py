@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import llmprobe
@@ -102,6 +103,19 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
 
     with pytest.raises(UsageError):
         llmprobe.estimate(model, **{"devices": 1, **settings})
+
+
+@pytest.mark.parametrize("source", ["gguf", "catalog"])
+def test_a_file_has_one_quantization(source: str) -> None:
+    """
+    Another one than the file's, or than the name's, is not answered with the file's as if nothing had been said.
+    """
+    known = llmprobe.load_model("llama3-8b", "Q4_K_M")
+    model = msgspec.structs.replace(known, source=source)
+    machine = llmprobe.probe(gpus=("RTX 4090",), ram_bytes=GIB)
+
+    with pytest.raises(UsageError, match=r"is Q4_K_M, and --quant asks for Q8_0"):
+        llmprobe.recommend(model, machine, quants=("Q4_K_M", "q8_0"))
 
 
 def test_half_a_hypothetical_machine_is_refused() -> None:

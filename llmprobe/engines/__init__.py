@@ -17,6 +17,7 @@ from types import ModuleType
 
 from llmprobe.engines._architectures import answer_of_no
 from llmprobe.engines._disk import models_below
+from llmprobe.engines._words import is_local
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Asking, pass_on
@@ -201,23 +202,24 @@ def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:
         if made is None
         else made(best, model, backend)
     )
-    return {**content, "README.txt": _readme(recommendation, sorted(content))}
+    return {**content, "README.txt": _readme(recommendation, model, sorted(content))}
 
 
-def _readme(recommendation: Recommendation, names: list[str]) -> str:
+def _readme(recommendation: Recommendation, model: ModelSpec, names: list[str]) -> str:
     best = recommendation.choices[0]
+    here = best.on_disk or (model.path if is_local(model) and best.quant == model.quant else None)
     lines = [
         f"{recommendation.model.name}, {best.quant}, for {recommendation.wishes.engine}",
         "",
         f"made by llmprobe {recommendation.llmprobe_version} for: {recommendation.machine.origin}",
-        f"context {best.ctx_size} tokens over {best.parallel} slot(s), "
+        f"context {best.ctx_size} tokens over {best.parallel} {'slot' if best.parallel == 1 else 'slots'}, "
         f"{best.gpu_layers} of {best.total_layers} layers on the GPU",
         "",
         *(f"{device.id}: {format_bytes(device.total_bytes)}" for device in best.devices),
         "",
         "The model's file is not downloaded: put it where the commands say, or change its path there."
-        if best.on_disk is None
-        else f"The model's file is on this disk already: {best.on_disk}",
+        if here is None
+        else f"The model's file is on this disk already: {here}",
         "",
         f"files: {', '.join(names)}",
         *(["", *(f"- {reason}" for reason in best.reasons)] if best.reasons else []),

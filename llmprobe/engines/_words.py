@@ -23,9 +23,17 @@ def model_file(choice: Choice, model: ModelSpec) -> str:
     if choice.on_disk is not None:
         return choice.on_disk
     if model.path is not None and choice.quant == model.quant:
-        return model.path
+        # An address is where it can be had; the file has its name when it is here.
+        return model.path if is_local(model) else model.path.partition("?")[0].rsplit("/", 1)[-1]
     base = (model.repo or model.id).rsplit("/", 1)[-1]
     return f"{base}-{choice.quant}.gguf"
+
+
+def is_local(model: ModelSpec) -> bool:
+    """
+    Tell whether a model was read from a file of this machine, not from an address or the catalog.
+    """
+    return model.path is not None and not model.path.lower().startswith(("http://", "https://"))
 
 
 def shell_word(text: str) -> str:

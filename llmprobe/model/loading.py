@@ -166,8 +166,10 @@ def _from_file(path: Path) -> ModelSpec:
             f"{path.name} is one of {total} parts, and {missing[0]} is not beside it",
             hint="put all parts of the set into one folder",
         )
+    # Engines load a set by its first part, whichever was named here.
+    first = parts[0]
     return gguf_model.spec(
-        [header if part == path else _header(part) for part in parts], path.name, str(path)
+        [header if part == path else _header(part) for part in parts], first.name, str(first)
     )
 
 

@@ -4,10 +4,13 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from llmprobe import api
 from llmprobe.cli import main, writing
 from llmprobe.errors import LlmprobeError
+from llmprobe.units import GIB
 from tests.machine_fixtures import FOLDER
 
 MACHINE = ["--replay", str(FOLDER / "linux-4090-64g" / "recording.json")]
@@ -110,3 +113,26 @@ def test_a_place_that_cannot_be_looked_at_is_refused() -> None:
     """
     with pytest.raises(LlmprobeError, match="cannot write into"):
         writing.check("a" * 5000)
+
+
+def test_a_file_of_this_machine_is_written_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Written files are used in their own folder, where a path that was relative to another means nothing.
+    """
+    monkeypatch.chdir(tmp_path)
+    known = api.load_model("llama3-8b", quant="Q4_K_M")
+    spec = msgspec.structs.replace(known, path="mine.gguf", source="gguf")
+    machine = api.probe(gpus=("RTX 4090",), ram_bytes=64 * GIB)
+    written = {
+        engine: "".join(api.files(api.recommend(spec, machine, engine=engine), spec).values())
+        for engine in ("llama.cpp", "ollama", "lmstudio", "vllm")
+    }
+
+    assert {engine: str(tmp_path / "mine.gguf") in text for engine, text in written.items()} == dict.fromkeys(
+        written, True
+    )
+    assert {engine: "is not downloaded" in text for engine, text in written.items()} == dict.fromkeys(
+        written, False
+    )

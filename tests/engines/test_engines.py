@@ -156,6 +156,19 @@ def test_vllm_says_what_it_cannot(changes: dict[str, int], backend: str | None) 
     assert said.endswith("use --engine llama.cpp")
 
 
+@pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama", "vllm"])
+def test_a_file_at_an_address_is_run_by_its_name(name: str) -> None:
+    """
+    No engine is told to open an address: the file is fetched by its user, and has its name then.
+    """
+    url = "https://example.org/some/llama-8b-Q4_K_M.gguf?download=true"
+    spec = msgspec.structs.replace(model("llama", LLAMA_8B), path=url, quant="Q4_K_M", source="gguf")
+    said = engines.commands(name)[name](choice(), spec, "cuda")
+
+    assert "llama-8b-Q4_K_M.gguf" in said
+    assert "https://" not in said
+
+
 def test_models_of_a_given_folder_are_found() -> None:
     """
     Those in it and in the folders below it, two deep.

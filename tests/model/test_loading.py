@@ -133,6 +133,17 @@ def test_any_part_of_a_split_set_gives_the_whole(tmp_path: Path) -> None:
     assert (load(str(second)).id, load(str(second)).tensors) == ("m", SMALL)
 
 
+def test_a_split_set_is_run_by_its_first_part(tmp_path: Path) -> None:
+    """
+    Engines take the first part and find the others, so that is the path, whichever was named.
+    """
+    more = {"split.count": 2, "split.tensors.count": 3}
+    first = write(tmp_path / "m-00001-of-00002.gguf", SMALL[:2], more=more)
+    second = write(tmp_path / "m-00002-of-00002.gguf", SMALL[2:], more=more)
+
+    assert load(str(second)).path == str(first)
+
+
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     """
     Half a split set can't be run, so it can't be estimated.
