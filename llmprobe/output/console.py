@@ -4,6 +4,7 @@ Where a person reads: how wide it is, whether it shows colours and bars, and whi
 Only the modules for people import this one, because it imports rich.
 """
 
+import errno
 import os
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -39,6 +40,15 @@ PLAIN = str.maketrans(
 )
 
 
+class _Console(Console):
+    """
+    A console that leaves to the command line what a closed pipe means.
+    """
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class PlainStream:
     """
     A stream whose encoding lacks our letters: what it lacks is written in letters that it has.
@@ -71,7 +81,7 @@ def console_for(stream: TextIO) -> Console:
     """
     Return a console on the stream, at most ``WIDEST`` columns wide, without colour where nobody sees it.
     """
-    console = Console(
+    console = _Console(
         file=stream if knows_our_letters(stream) else PlainStream(stream),  # type: ignore[arg-type]
         highlight=False,
         markup=False,

@@ -10,10 +10,10 @@ import pytest
 from llmprobe.facts.finding import Remedy
 from llmprobe.facts.plan import Rejected
 from llmprobe.output import human_check, human_estimate, human_models, human_recommend, human_watch
-from llmprobe.output.console import Page
+from llmprobe.output.console import Page, console_for
 from llmprobe.units import GIB
 from tests.output import samples
-from tests.output.pages import printed
+from tests.output.pages import Screen, printed
 
 PAGES: dict[str, Callable[[Page], None]] = {
     "check": lambda page: human_check.show(page, samples.rtx4090()),
@@ -77,6 +77,19 @@ def test_a_long_name_stands_beside_its_figures(monkeypatch: pytest.MonkeyPatch) 
 
     rows = [next(line for line in text.splitlines() if name in line) for text in shown]
     assert [len(row.removeprefix(f"gpu0  {name}").split()) for row in rows] == [4, 4]
+
+
+def test_a_closed_pipe_is_told_to_the_command() -> None:
+    """
+    Whether it is a failure that nobody reads on is the command's to say: of ``watch`` it is none.
+    """
+
+    class Closed(Screen):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        Page(console_for(Closed())).line("text")
 
 
 def test_an_address_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
