@@ -15,6 +15,7 @@ import argparse
 import importlib
 import random
 import sys
+import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -210,7 +211,9 @@ def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = 
             _answer(question, model, other, tally, full=full)
         except Exception as error:  # noqa: BLE001 - told as a fault, with the command that raises it
             tally.raised += 1
-            tally.faults.append(f"raised {type(error).__name__}: {error}; {question.command}")
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            tally.faults.append(f"{where} raised {type(error).__name__}: {error}; {question.command}")
     return tally
 
 
