@@ -51,7 +51,6 @@ schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 accuracy: $(VENV)/.dev  ## Compare the estimates with all that was measured, and write the table (minutes)
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.accuracy_fit
-	$(BIN)/python -m benchmarks.accuracy_speed
 
 accuracy-check: $(VENV)/.dev  ## Compare again, and check that the README and the file of figures say the same
 	$(BIN)/python -m benchmarks.accuracy --check

@@ -10,6 +10,7 @@ them instead. It ends with 1 where a bound is missed, or where a file differs fr
 import argparse
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -22,9 +23,10 @@ from benchmarks import (
     accuracy_parameters,
     accuracy_published,
     accuracy_quants,
+    accuracy_speed,
     accuracy_table,
 )
-from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, Quantity
+from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, OfSpeed, Quantity
 from llmprobe.model import archs, catalog
 from llmprobe.model.archs._graphs import graph_of
 from tests.estimate.truth import measured_models, memory_cases
@@ -33,6 +35,8 @@ from tests.model.truth import TRUTH, models, quant_cases
 README = Path(__file__).parents[1] / "README.md"
 FILE = TRUTH / "accuracy.json"
 ROWS_OF_LOGS = 25
+SPEED_NEAR = 0.25
+RANGES_HOLD = (0.80, 0.95)
 
 
 def main() -> int:
@@ -70,7 +74,9 @@ def measure() -> Accuracy:
     """
     names = measured_models()
     with ProcessPoolExecutor() as pool:
+        of_speeds = pool.submit(accuracy_speed.measure)
         loads = dict(zip(names, pool.map(_loads, names), strict=True))
+        speeds = of_speeds.result()
     quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
     for case in quant_cases():
         _take(quants[models()[case.model].architecture], accuracy_quants.measure((case,)))
@@ -89,12 +95,49 @@ def measure() -> Accuracy:
             *_of_loads(every_load),
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
             *_of_tables(),
+            *of_speeds_held(speeds),
         ),
         coverage=coverage(),
         architectures={
             name: _row(by_architecture[name], quants[name]) for name in sorted({*by_architecture, *quants})
         },
+        speeds=speeds,
         differing=tuple(chain(every_quant.differing, every_load.differing, taken)),
+    )
+
+
+def of_speeds_held(speeds: Sequence[OfSpeed]) -> tuple[Quantity, ...]:
+    """
+    Return what is claimed of predicted speeds: better than the plain rule, near at the median, and honest ranges.
+    """
+    named = {row.name: row for row in speeds}
+    dense, every = named[accuracy_speed.DENSE], named[accuracy_speed.EVERY]
+    rule = next(row for row in speeds if row.name.startswith(f"{accuracy_speed.DENSE}, by"))
+    assert every.in_range is not None
+    near = [
+        Quantity(
+            name=f"speed: {row.name}",
+            must="within 25% at the median",
+            found=f"{row.median:.1%} in {row.rows} rows of {row.sources} sources",
+            held=row.median <= SPEED_NEAR,
+        )
+        for row in (named[accuracy_speed.EXPERTS], named[accuracy_speed.SWEEPS])
+    ]
+    return (
+        Quantity(
+            name=f"speed: {dense.name}",
+            must=f"nearer than {accuracy_speed.THUMB} x bandwidth at the median, and within 20% more often",
+            found=f"{dense.median:.1%} instead of {rule.median:.1%}, "
+            f"{dense.within_20:.0%} instead of {rule.within_20:.0%} within 20%",
+            held=dense.median < rule.median and dense.within_20 > rule.within_20,
+        ),
+        *near,
+        Quantity(
+            name="ranges of speed",
+            must="hold 80% to 95% of the rows",
+            found=f"{every.in_range:.0%} of {every.rows} rows of {every.sources} sources",
+            held=RANGES_HOLD[0] <= every.in_range <= RANGES_HOLD[1],
+        ),
     )
 
 

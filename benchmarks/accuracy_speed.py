@@ -5,15 +5,17 @@ How near predicted speeds come to published ones, each source predicted by a fit
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, log, sqrt
 from statistics import median
-from typing import Any
 
 import msgspec
 
+from benchmarks.accuracy_table import OfSpeed, printed_speeds
 from benchmarks.fit_speed import (
     fit,
+    fit_devices,
+    fit_others,
     of_processor_prompts,
     of_prompts,
     old_on_hbm,
@@ -46,6 +48,11 @@ ONE_SOURCE = 0.5
 SWEEP = 3
 """Points that a sweep needs: the others of them say how fast the machine's RAM is, where the source does not."""
 
+DENSE = "generation, dense on one device"
+EXPERTS = "generation, mixtures of experts"
+SWEEPS = "generation, sweeps of partial offload"
+EVERY = "all figures with a range"
+
 THUMB = 0.7
 """The plain rule to be better than: this part of the bandwidth, over the active bytes."""
 
@@ -69,35 +76,36 @@ class Predicted(msgspec.Struct, frozen=True, kw_only=True):
         return self.row.tokens_per_s / self.tokens_per_s
 
 
-def measure() -> dict[str, Any]:
+def measure() -> tuple[OfSpeed, ...]:
     """
-    Return n, median and 90th percentile of the error, and how many rows the range holds, per class and over all.
+    Return the errors and how many rows the range holds, over all and per class.
     """
     measured = rows()
     blind = _blind_fits(measured)
     found = _on_devices(measured, blind)
     dense = [one for one in found if not one.row.moe]
     alone = [one for one in dense if one.row.devices == 1]
-    processor = _on_processor(measured, blind)
-    sweeps, prompts = _sweeps(measured, blind), _of_prompts(measured, blind)
-    cores = _of_processor_prompts(measured, blind)
-    return {
-        "rows": len(measured),
-        "sources": len({row.source for row in measured}),
-        "rule_of_thumb": _errors([_thumb(one.row) for one in alone]),
-        "dense_one_device": _scores(alone, found),
-        "dense_devices": _scores(dense, found),
-        "moe_devices": _scores([one for one in found if one.row.moe], found),
-        "offload_sweeps": _errors([one.error for one in sweeps]),
-        "processor": _scores(processor, processor),
-        "prompts": _scores(prompts, prompts),
-        "processor_prompts": _scores(cores, cores),
-        "classes": {
-            group: _scores([one for one in found if one.group == group], found)
-            for group in sorted({one.group for one in found})
-        },
-        "prompt_classes": {group: _scores(own, prompts) for group, own in sorted(_grouped(prompts).items())},
-    }
+    experts = [one for one in found if one.row.moe]
+    processor, cores = _on_processor(measured, blind), _of_processor_prompts(measured, blind)
+    prompts = _of_prompts(measured, blind)
+    return (
+        _scores(DENSE, alone, found),
+        _scores(f"{DENSE}, by {THUMB} x bandwidth / bytes", [_thumb(one) for one in alone]),
+        *_by_class("generation", dense, found),
+        _scores(EXPERTS, experts, found),
+        _scores(SWEEPS, _sweeps(measured, blind)),
+        _scores("generation on the processor", processor, processor),
+        *_by_class("prompts", prompts, prompts),
+        _scores("prompts on the processor", cores, cores),
+        _together(
+            EVERY,
+            (dense, found),
+            (experts, found),
+            (processor, processor),
+            (prompts, prompts),
+            (cores, cores),
+        ),
+    )
 
 
 def fitted_with_ranges() -> Constants:
@@ -132,10 +140,14 @@ def _blind_fits(measured: Sequence[Row]) -> dict[str, Constants]:
     Return for every source the constants that the others give.
     """
     start = table("speed")
-    return {
-        source: fit([row for row in measured if row.source != source], start)
-        for source in sorted({row.source for row in measured})
-    }
+    seen = fit_devices(measured, start)
+    of_devices = {row.source for row in on_devices(measured)}
+    found = {}
+    for source in sorted({row.source for row in measured}):
+        others = [row for row in measured if row.source != source]
+        known = fit_devices(others, start) if source in of_devices else seen
+        found[source] = fit_others(others, known)
+    return found
 
 
 def _on_devices(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
@@ -210,37 +222,55 @@ def _host_rate(row: Row, constants: Constants) -> float | None:
     return row.host_bytes / seconds if seconds > 0 else None
 
 
-def _thumb(row: Row) -> float:
-    assert row.bandwidth_bytes_per_s is not None
-    return abs(THUMB * row.bandwidth_bytes_per_s / row.gpu_bytes / row.tokens_per_s - 1)
-
-
-def _errors(errors: Sequence[float]) -> dict[str, Any]:
-    if not errors:
-        return {"n": 0}
-    ordered = sorted(errors)
-    return {
-        "n": len(ordered),
-        "median": round(median(ordered), 4),
-        "p90": round(ordered[int(0.9 * (len(ordered) - 1))], 4),
-        "within_20": round(sum(error <= 0.2 for error in ordered) / len(ordered), 4),
-        "within_40": round(sum(error <= 0.4 for error in ordered) / len(ordered), 4),
-    }
-
-
-def _scores(predicted: Sequence[Predicted], every: Sequence[Predicted]) -> dict[str, Any]:
+def _thumb(one: Predicted) -> Predicted:
     """
-    Return the errors, and how many rows a range holds that the errors of other sources give.
+    Return the plain rule's figure for the same row.
     """
-    held = 0
-    for one in predicted:
-        others = [other for other in every if other.row.source != one.row.source]
-        low, high = _range([other for other in others if other.group == one.group], others)
-        held += low <= one.ratio <= high
-    return _errors([one.error for one in predicted]) | {
-        "sources": len({one.row.source for one in predicted}),
-        "in_range": round(held / len(predicted), 4) if predicted else None,
-    }
+    assert one.row.bandwidth_bytes_per_s is not None
+    return msgspec.structs.replace(
+        one, tokens_per_s=THUMB * one.row.bandwidth_bytes_per_s / one.row.gpu_bytes
+    )
+
+
+def _by_class(what: str, predicted: Sequence[Predicted], every: Sequence[Predicted]) -> list[OfSpeed]:
+    return [_scores(f"{what}: {group}", own, every) for group, own in sorted(_grouped(predicted).items())]
+
+
+def _scores(name: str, predicted: Sequence[Predicted], every: Sequence[Predicted] | None = None) -> OfSpeed:
+    """
+    Return the errors, and how many rows a range holds that the errors of other sources in ``every`` give.
+    """
+    ordered = sorted(one.error for one in predicted)
+    count = len(ordered)
+    held = None if every is None else sum(_holds(one, every) for one in predicted) / count
+    return OfSpeed(
+        name=name,
+        rows=count,
+        sources=len({one.row.source for one in predicted}),
+        median=round(median(ordered), 3),
+        p90=round(ordered[int(0.9 * (count - 1))], 3),
+        within_20=round(sum(error <= 0.2 for error in ordered) / count, 3),
+        within_40=round(sum(error <= 0.4 for error in ordered) / count, 3),
+        in_range=None if held is None else round(held, 3),
+    )
+
+
+def _together(name: str, *kinds: tuple[Sequence[Predicted], Sequence[Predicted]]) -> OfSpeed:
+    """
+    Return the scores over all kinds, each row held by the range of its own.
+    """
+    held = sum(_holds(one, every) for predicted, every in kinds for one in predicted)
+    scores = _scores(name, [one for predicted, _ in kinds for one in predicted])
+    return msgspec.structs.replace(scores, in_range=round(held / scores.rows, 3))
+
+
+def _holds(one: Predicted, every: Sequence[Predicted]) -> bool:
+    """
+    Return whether a row is within the range that other sources give.
+    """
+    others = [other for other in every if other.row.source != one.row.source]
+    low, high = _range([other for other in others if other.group == one.group], others)
+    return low <= one.ratio <= high
 
 
 def _range(own: Sequence[Predicted], every: Sequence[Predicted]) -> tuple[float, float]:
@@ -295,30 +325,5 @@ def _grouped(predicted: Iterable[Predicted]) -> dict[str, list[Predicted]]:
     return groups
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """
-    Return the table as text.
-    """
-    head = f"{'class':45} {'n':>4} {'median':>7} {'p90':>7} {'<=20%':>6} {'<=40%':>6} {'range holds':>12}"
-    result = [f"{found['rows']} published speeds of {found['sources']} sources", head]
-    named: Callable[[str], str] = lambda key: key.replace("_", " ")  # noqa: E731
-    for key, value in found.items():
-        if key in ("rows", "sources"):
-            continue
-        entries = value.items() if key.endswith("classes") else [(named(key), value)]
-        result.extend(_line(name, scores) for name, scores in entries)
-    return result
-
-
-def _line(name: str, scores: dict[str, Any]) -> str:
-    if not scores["n"]:
-        return f"{name:45} {0:4}"
-    parts = [f"{name:45} {scores['n']:4} {scores['median']:7.1%} {scores['p90']:7.1%}"]
-    parts.append(f"{scores['within_20']:6.0%} {scores['within_40']:6.0%}")
-    if scores.get("in_range") is not None:
-        parts.append(f"{scores['in_range']:12.0%}" + ("" if scores["n"] >= FEWEST_ROWS else "  no claim"))
-    return " ".join(parts)
-
-
 if __name__ == "__main__":
-    print("\n".join(lines(measure())))
+    print("\n".join(printed_speeds(measure())))

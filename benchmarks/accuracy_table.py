@@ -3,6 +3,7 @@ What ``make accuracy`` found: the record that is written, and the tables that ar
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -52,6 +53,23 @@ class Coverage(msgspec.Struct, frozen=True):
     refused: tuple[str, ...]
 
 
+class OfSpeed(msgspec.Struct, frozen=True):
+    """
+    One class of published speeds, each predicted by a fit that did not see its source: errors as parts of one.
+
+    ``in_range`` is the part of the rows that the stated range holds, None where no range is stated.
+    """
+
+    name: str
+    rows: int
+    sources: int
+    median: float
+    p90: float
+    within_20: float
+    within_40: float
+    in_range: float | None = None
+
+
 class Accuracy(msgspec.Struct, frozen=True):
     """
     The content of ``fixtures/truth/accuracy.json``. ``differing`` are all cases that are not equal to the byte.
@@ -60,6 +78,7 @@ class Accuracy(msgspec.Struct, frozen=True):
     quantities: tuple[Quantity, ...]
     coverage: Coverage
     architectures: dict[str, OfArchitecture]
+    speeds: tuple[OfSpeed, ...]
     differing: tuple[str, ...]
     engine: str = ENGINE
 
@@ -89,7 +108,17 @@ def in_markdown(accuracy: Accuracy) -> str:
         f"| {row.name} | {row.must} | {row.found}{'' if row.held else ', **missed**'} |"
         for row in accuracy.quantities
     ]
-    lines += ["", sentence(accuracy.coverage), "", "<details><summary>By architecture</summary>", ""]
+    lines += ["", sentence(accuracy.coverage), ""]
+    lines += [
+        "Published speeds, each predicted by a fit that did not see its source, a class of one source by the others:",
+        "",
+    ]
+    lines += [
+        "| class | rows | sources | median error | 90% are within | range holds |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [f"| {' | '.join(_of_speed(row))} |" for row in accuracy.speeds]
+    lines += ["", "<details><summary>By architecture</summary>", ""]
     lines += ["```text", *_by_architecture(accuracy), "```", "", "</details>", "", ""]
     return "\n".join(lines)
 
@@ -101,7 +130,23 @@ def printed(accuracy: Accuracy) -> str:
     lines = [*_by_architecture(accuracy), ""]
     for row in accuracy.quantities:
         lines += [f"{'held  ' if row.held else 'MISSED'}  {row.name}: {row.must}", f"        {row.found}"]
-    return "\n".join([*lines, "", sentence(accuracy.coverage)])
+    return "\n".join([*lines, "", sentence(accuracy.coverage), "", *printed_speeds(accuracy.speeds)])
+
+
+def printed_speeds(speeds: Sequence[OfSpeed]) -> list[str]:
+    """
+    Return the table of speeds for a terminal.
+    """
+    lines = [f"{'':60}{'rows':>6}{'sources':>9}{'median':>9}{'p90':>9}{'range holds':>13}"]
+    for row in speeds:
+        name, rows, sources, median, p90, held = _of_speed(row)
+        lines.append(f"{name:60}{rows:>6}{sources:>9}{median:>9}{p90:>9}{held:>13}")
+    return lines
+
+
+def _of_speed(row: OfSpeed) -> tuple[str, ...]:
+    held = "" if row.in_range is None else f"{row.in_range:.0%}"
+    return row.name, str(row.rows), str(row.sources), f"{row.median:.1%}", f"{row.p90:.1%}", held
 
 
 def sentence(coverage: Coverage) -> str:

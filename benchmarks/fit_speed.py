@@ -63,6 +63,24 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
     """
     Return constants fitted to ``measured``; what they say nothing about is kept from ``constants``.
     """
+    return fit_others(measured, fit_devices(measured, constants))
+
+
+def fit_others(measured: Sequence[Row], constants: Constants) -> Constants:
+    """
+    Return constants with those of the processor and of prompts fitted, the generation on devices as it is.
+    """
+    fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
+    _fit_processor(fitted, measured)
+    _fit_prompts(fitted, measured)
+    _fit_processor_prompts(fitted, measured)
+    return fitted
+
+
+def fit_devices(measured: Sequence[Row], constants: Constants) -> Constants:
+    """
+    Return constants with those of generation on devices fitted.
+    """
     fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
     for trait, name in _MULTIPLIERS:
         fitted[trait][name] = 1.0
@@ -84,9 +102,6 @@ def fit(measured: Sequence[Row], constants: Constants) -> Constants:
         fitted["old_builds"] |= _multipliers(fitted, "old_builds", ("kernels",), others)
         moe = [row for row in used if row.moe]
         fitted["moe"] = fitted["moe"] | _multipliers(fitted, "moe", ("reading", "kernels"), moe)
-    _fit_processor(fitted, measured)
-    _fit_prompts(fitted, measured)
-    _fit_processor_prompts(fitted, measured)
     return fitted
 
 
@@ -94,16 +109,16 @@ def predicted_seconds(constants: Constants, row: Row) -> float:
     """
     Return the time of one token with everything on devices.
     """
-    reading, kernels = _work(constants, row)
     device = device_row(constants, row.gpu)
+    reading, kernels = _work(constants, device, row)
     return reading / float(device["efficiency"]) + kernels * float(device["kernel_us"]) * 1e-6
 
 
-def _work(constants: Constants, row: Row) -> tuple[float, float]:
+def _work(constants: Constants, device: dict[str, Any], row: Row) -> tuple[float, float]:
     """
     Return what a device reads and starts, as the build of that time did it.
     """
-    reading, kernels = work(constants, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
+    reading, kernels = work(constants, device, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
     old = constants["old_builds"]
     if old_on_hbm(row):
         return reading * old["hbm_reading"], kernels * old["hbm_kernels"]
@@ -276,7 +291,7 @@ def _pair(
     """
     weights = _weights(measured)
     points = [
-        (*_work(constants, row), row.tokens_per_s, weight)
+        (*_work(constants, device_row(constants, row.gpu), row), row.tokens_per_s, weight)
         for row, weight in zip(measured, weights, strict=True)
     ]
 

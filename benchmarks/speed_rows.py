@@ -2,6 +2,7 @@
 The published speeds in ``fixtures/truth/speed.json`` as records, with what a device and the processor read.
 """
 
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 _MIXES = {"Q4_K_XL": "Q4_K_M", "Q6_K_XL": "Q6_K", "Q3_K_XL": "Q3_K_L"}
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
     One published speed. ``source`` is where it was published; ``tokens_per_s`` what was measured there.
 
@@ -56,7 +57,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """The type by llama.cpp's name."""
         return _MIXES.get(self.quant, self.quant)
 
-    @property
+    @cached_property
     def gpu(self) -> Share:
         """The part of the devices: several equal ones take as long as one, since they run one after another."""
         return Share(
@@ -79,7 +80,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def processor(self) -> Processor:
         return Processor(threads=self.threads, vectors=True)
 
-    @property
+    @cached_property
     def host(self) -> Share:
         return Share(
             device="RAM",

@@ -122,15 +122,20 @@ def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> f
 
 
 def work(
-    constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0
+    constants: Constants,
+    row: dict[str, Any],
+    share: Share,
+    *,
+    moe: bool,
+    quant: str,
+    filled: float = 0.0,
 ) -> tuple[float, float]:
     """
     Return the seconds that a device would read at its full bandwidth, and the kernels that it starts.
 
-    ``filled`` is how much of the context is in use, 0 to 1.
+    ``row`` is that of the device; ``filled`` is how much of the context is in use, 0 to 1.
     """
     assert share.bandwidth_bytes_per_s is not None
-    row = device_row(constants, share)
     weights = share.active_bytes / quant_efficiency(constants, quant, share.backend)
     kernels = float(share.layers * KERNELS_OF_A_LAYER if share.kernels is None else share.kernels)
     if moe:
@@ -148,7 +153,7 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     """
     assert share.bandwidth_bytes_per_s is not None
     row = device_row(constants, share)
-    reading, kernels = work(constants, share, moe=moe, quant=quant, filled=filled)
+    reading, kernels = work(constants, row, share, moe=moe, quant=quant, filled=filled)
     seconds = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
     spread = constants["moe"] if moe else row
     whole = (
