@@ -209,10 +209,13 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
         return
     shown = rejected if everything else rejected[:FEW_REJECTED]
     page.heading("Not possible")
+    alike: dict[str, list[str]] = {}
     for one in shown:
         lack = size(one.missing_bytes) if one.missing_bytes else ""
         missing = f" (lacks {lack})" if lack not in one.why else ""
-        page.item("- ", (one.what, "bold"), f": {one.why}{missing}")
+        alike.setdefault(f"{one.why}{missing}", []).append(one.what)
+    for why, names in alike.items():
+        page.item("- ", (", ".join(names), "bold"), f": {why}")
     if len(shown) < len(rejected):
         page.line((f"and {len(rejected) - len(shown)} more, see --explain", "dim"), indent=2)
 

@@ -79,6 +79,17 @@ def test_a_long_name_stands_beside_its_figures(monkeypatch: pytest.MonkeyPatch) 
     assert [len(row.removeprefix(f"gpu0  {name}").split()) for row in rows] == [4, 4]
 
 
+def test_one_reason_for_many_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What is rejected for the same reason, and lacks the same, is one line with all its names.
+    """
+    rejected = tuple(Rejected(what=name, why="no device is usable") for name in ("Q8_0", "Q6_K", "Q2_K"))
+    answer = msgspec.structs.replace(samples.refusal(), rejected=rejected)
+    text = printed(monkeypatch, lambda page: human_recommend.show(page, answer, explain=False))
+
+    assert "- Q8_0, Q6_K, Q2_K: no device is usable\n" in text
+
+
 def test_a_closed_pipe_is_told_to_the_command() -> None:
     """
     Whether it is a failure that nobody reads on is the command's to say: of ``watch`` it is none.
