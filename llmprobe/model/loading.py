@@ -51,7 +51,12 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
         return _in_quant(_from_file(path), quant)
     if path.is_dir() and (_looks_like_path(name) or (path / "config.json").is_file()):
         return _in_quant(_from_folder(path), quant)
-    found = names.resolve(name, _index())
+    try:
+        found = names.resolve(name, _index())
+    except ModelError as error:
+        if not name.lower().endswith(".gguf"):
+            raise
+        raise ModelError(f"there is no file {name}, and {error.message}", hint=error.hint) from None
     notes = [] if found.note is None else [found.note]
     if name.lower().startswith(("http:", "https:", "hf.co/")):
         notes.append("nothing was downloaded: this is the catalog's model of that name")

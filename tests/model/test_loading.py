@@ -144,6 +144,16 @@ def test_a_split_set_is_run_by_its_first_part(tmp_path: Path) -> None:
     assert load(str(second)).path == str(first)
 
 
+def test_a_file_that_is_not_here_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A name like a file's was meant as one: that it is not here is said before that no model is called so.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ModelError, match=r"^there is no file zzz\.gguf, and no model is known as"):
+        load("zzz.gguf")
+
+
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     """
     Half a split set can't be run, so it can't be estimated.
