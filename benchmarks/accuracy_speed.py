@@ -16,14 +16,12 @@ from benchmarks.fit_speed import (
     fit,
     fit_devices,
     fit_others,
-    of_processor_prompts,
-    of_prompts,
     old_on_hbm,
     on_devices,
     on_processor,
-    predicted_prompt_seconds,
     predicted_seconds,
 )
+from benchmarks.fit_speed_prompts import of_processor_prompts, of_prompts, predicted_prompt_seconds
 from benchmarks.speed_rows import Row, rows
 from llmprobe.data import table
 from llmprobe.estimate.speed_prompt import prompt_row
@@ -44,6 +42,9 @@ MOST = 0.12
 
 ONE_SOURCE = 0.5
 """A class of one source can't be predicted without it: its range is the spread of its rows, at least this."""
+
+ONE_OF_EXPERTS = 0.75
+"""What is taken off the low end, and added to the high one, for experts on a processor. Assumed."""
 
 SWEEP = 3
 """Points that a sweep needs: the others of them say how fast the machine's RAM is, where the source does not."""
@@ -124,7 +125,12 @@ def fitted_with_ranges() -> Constants:
     fitted["processor"]["low"], fitted["processor"]["high"] = _range(processor, processor)
     prompts = _of_prompts(measured, blind)
     cores = _of_processor_prompts(measured, blind)
-    fitted["processor_prompts"]["low"], fitted["processor_prompts"]["high"] = _range(cores, cores)
+    low, high = _range(cores, cores)
+    fitted["processor_prompts"].update(low=low, high=high)
+    # Of experts one machine was measured: what is unsure of dense models is so of them, and their own factor is.
+    fitted["processor_prompts"].update(
+        moe_low=round(low * ONE_OF_EXPERTS, 3), moe_high=round(high / ONE_OF_EXPERTS, 3)
+    )
     seen = _of_prompts(measured, dict.fromkeys(blind, fitted))
     for row in fitted["prompts"]:
         own = [one for one in prompts if one.group == row["name"]]
@@ -192,6 +198,7 @@ def _of_processor_prompts(measured: Iterable[Row], blind: dict[str, Constants]) 
             tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row),
         )
         for row in of_processor_prompts(measured)
+        if not row.moe
     ]
 
 

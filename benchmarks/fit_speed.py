@@ -10,17 +10,16 @@ rows would: a class on which little was measured stays near what is known. No ot
 """
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from math import exp, log, sqrt
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks.speed_rows import Row
-from llmprobe.estimate.speed_prompt import prompt_parts, prompt_row
-from llmprobe.estimate.speed_time import CPU, Constants, device_row, host_part, work
+from benchmarks.fit_speed_prompts import fit_processor_prompts, fit_prompts
+from benchmarks.speed_rows import Row, source_weights
+from llmprobe.estimate.speed_time import Constants, device_row, host_part, work
 
 DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 PULL = 0.5
@@ -28,15 +27,6 @@ PULL = 0.5
 
 ROUNDS = 4
 """Classes and what multiplies them are fitted in turn so often."""
-
-ASSUMED_OF_FP16 = 0.1
-"""Of the FP16 rate, where no prompt was measured."""
-
-UBATCH = 512
-"""Tokens of a micro-batch where the source says nothing: llama.cpp's default."""
-
-TYPE_TABLE = 8
-"""File types of one model on one processor from which on a source says how they compare."""
 
 HBM = ("6.0", "7.0", "8.0", "9.0", "10.0", "10.3")
 """Compute capabilities of NVIDIA's chips with HBM."""
@@ -72,8 +62,8 @@ def fit_others(measured: Sequence[Row], constants: Constants) -> Constants:
     """
     fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
     _fit_processor(fitted, measured)
-    _fit_prompts(fitted, measured)
-    _fit_processor_prompts(fitted, measured)
+    fit_prompts(fitted, measured)
+    fit_processor_prompts(fitted, measured)
     return fitted
 
 
@@ -143,21 +133,10 @@ def on_processor(measured: Iterable[Row]) -> list[Row]:
     ]
 
 
-def of_prompts(measured: Iterable[Row]) -> list[Row]:
-    """
-    Return the rows of prompts on one device whose arithmetic is known.
-    """
-    return [
-        row
-        for row in measured
-        if row.kind == "prompt" and row.devices == 1 and row.fp16_flops is not None and not row.host_bytes
-    ]
-
-
 def _fit_processor(fitted: Constants, measured: Sequence[Row]) -> None:
     own = on_processor(measured)
     row = fitted["processor"]
-    weights = _weights(own)
+    weights = source_weights(own)
 
     def loss(values: tuple[float, ...]) -> float:
         row["efficiency"], row["kernel_us"] = values
@@ -173,98 +152,6 @@ def _fit_processor(fitted: Constants, measured: Sequence[Row]) -> None:
     efficiency, kernel_us = _descend(loss, (0.65, 10.0))
     row.update(efficiency=round(efficiency, 3), kernel_us=round(kernel_us, 1))
     row.update(rows=len(own), sources=len({one.source for one in own}))
-
-
-def of_processor_prompts(measured: Iterable[Row]) -> list[Row]:
-    """
-    Return the rows of prompts on a processor alone whose cores are known, by builds that are not old.
-
-    A source that compares file types gives their table; its rows of Q4_K_S alone say how fast the cores are.
-    """
-    every = [
-        row
-        for row in measured
-        if row.kind == "prompt" and row.backend == CPU and row.threads is not None and not row.old_build
-    ]
-    tables = _type_tables(every)
-    return [row for row in every if (row.source, row.device) not in tables or row.file_type == "Q4_K_S"]
-
-
-def predicted_prompt_seconds(constants: Constants, row: Row) -> float:
-    """
-    Return the time of one token of a prompt on one device, or on the processor.
-    """
-    parts = prompt_parts(
-        constants,
-        (row.host if row.backend == CPU else row.gpu,),
-        moe=row.moe,
-        quant=row.file_type,
-        cores=row.processor,
-        ubatch_size=row.ubatch or UBATCH,
-        offloaded=False,
-        filled=0.0,
-    )
-    return sum(part.likely for part in parts)
-
-
-def _type_tables(measured: Iterable[Row]) -> dict[tuple[str, str | None], dict[str, float]]:
-    """
-    Return the speeds by file type of the sources that compare them.
-    """
-    found: dict[tuple[str, str | None], dict[str, float]] = {}
-    for row in measured:
-        found.setdefault((row.source, row.device), {})[row.file_type] = row.tokens_per_s
-    return {key: rates for key, rates in found.items() if len(rates) >= TYPE_TABLE}
-
-
-def _fit_processor_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
-    row = fitted["processor_prompts"]
-    tables = _type_tables([one for one in measured if one.kind == "prompt" and one.backend == CPU]).values()
-    if tables:
-        ratios = {
-            kind: [rates[kind] / rates["Q4_K_S"] for rates in tables if kind in rates]
-            for kind in sorted(set().union(*tables))
-        }
-        row["quants"] = {
-            kind: round(exp(sum(log(one) for one in own) / len(own)), 2) for kind, own in ratios.items()
-        }
-    every = of_processor_prompts(measured)
-    own = [one for one in every if not one.moe]
-    row["core_operations"] = 1.0
-    reached = [predicted_prompt_seconds(fitted, one) * one.tokens_per_s for one in own]
-    row["core_operations"] = round(_weighted_median(reached, _weights(own)) / 1e9, 1) * 1e9
-    row.update(rows=len(own), sources=len({one.source for one in own}), moe_rows=len(every) - len(own))
-
-
-def _fit_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
-    every = of_prompts(measured)
-    for row in fitted["prompts"]:
-        own = [one for one in every if prompt_row(fitted, one.gpu, moe=one.moe) is row]
-        row["rows"], row["sources"] = len(own), len({one.source for one in own})
-        # Where nothing was measured the class is like the others of its kind.
-        used = own or [one for one in every if one.moe is row["moe"]]
-        reached = [_part_of_flops(fitted, one) for one in used]
-        row["efficiency"] = round(_weighted_median(reached, _weights(used)), 3) if used else ASSUMED_OF_FP16
-
-
-def _part_of_flops(constants: Constants, row: Row) -> float:
-    """
-    Return what part of its FP16 rate a device reached in the time that it did not read weights.
-    """
-    assert row.fp16_flops is not None
-    arithmetic = 2 * row.active_parameters / row.fp16_flops
-    class_row = prompt_row(constants, row.gpu, moe=row.moe)
-    reading = predicted_prompt_seconds(constants, row) - arithmetic / class_row["efficiency"]
-    return float(arithmetic / max(1 / row.tokens_per_s - reading, arithmetic))
-
-
-def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
-    left = sum(weights) / 2
-    for value, weight in sorted(zip(values, weights, strict=True)):
-        left -= weight
-        if left <= 0:
-            return value
-    raise AssertionError("no values")
 
 
 def _fit_devices(fitted: Constants, dense: list[Row]) -> None:
@@ -289,7 +176,7 @@ def _pair(
     """
     Return the efficiency and the microseconds per kernel that fit best, drawn to those of the parent.
     """
-    weights = _weights(measured)
+    weights = source_weights(measured)
     points = [
         (*_work(constants, device_row(constants, row.gpu), row), row.tokens_per_s, weight)
         for row, weight in zip(measured, weights, strict=True)
@@ -321,7 +208,7 @@ def _fit_cache(constants: Constants, device: dict[str, Any], used: list[Row]) ->
     ]
     if len(deep) < 5:
         return 1.0
-    weights = _weights(deep)
+    weights = source_weights(deep)
 
     def loss(values: tuple[float, ...]) -> float:
         device["cache_reading"] = values[0]
@@ -336,7 +223,7 @@ def _multipliers(
     """
     Return by how much a trait lengthens the reading or the kernels, over all devices.
     """
-    weights = _weights(measured)
+    weights = source_weights(measured)
 
     def loss(values: tuple[float, ...]) -> float:
         constants[trait].update(zip(names, values, strict=True))
@@ -352,11 +239,6 @@ def _error(constants: Constants, measured: list[Row], weights: list[float]) -> f
         weight * abs(log(predicted_seconds(constants, row) * row.tokens_per_s))
         for row, weight in zip(measured, weights, strict=True)
     )
-
-
-def _weights(measured: list[Row]) -> list[float]:
-    counts = Counter(row.source for row in measured)
-    return [1 / sqrt(counts[row.source]) for row in measured]
 
 
 def _descend(loss: Callable[[tuple[float, ...]], float], start: tuple[float, ...]) -> tuple[float, ...]:

@@ -2,7 +2,10 @@
 The published speeds in ``fixtures/truth/speed.json`` as records, with what a device and the processor read.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
+from math import sqrt
 from pathlib import Path
 
 import msgspec
@@ -106,3 +109,11 @@ def rows(kind: str | None = None) -> tuple[Row, ...]:
         for first, *rest in document["rows"]
     )
     return tuple(row for row in found if kind is None or row.kind == kind)
+
+
+def source_weights(measured: Sequence[Row]) -> list[float]:
+    """
+    Return what each row counts: a source with many rows as the root of their number.
+    """
+    counts = Counter(row.source for row in measured)
+    return [1 / sqrt(counts[row.source]) for row in measured]

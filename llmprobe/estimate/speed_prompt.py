@@ -119,7 +119,8 @@ def prompt_parts(
         )
     computed = (host.parameters or 0) if in_ram and not offloaded else 0
     if computed or host.attention_operations * filled:
-        parts.append(_processor_part(constants, cores, computed, host.attention_operations * filled, quant))
+        attention = host.attention_operations * filled
+        parts.append(_processor_part(constants, cores, computed, attention, quant=quant, moe=moe))
     return parts
 
 
@@ -127,7 +128,7 @@ def multiplies(host: Share) -> bool:
     """
     Return whether weights of layers lie on the host, more than the rows of an embedding.
     """
-    return bool(host.layers or host.switches)
+    return bool(host.layers or (host.switches and host.resident_bytes != 0))
 
 
 def _device_part(
@@ -155,13 +156,13 @@ def _device_part(
 
 
 def _processor_part(
-    constants: Constants, cores: Processor, parameters: int, attention: float, quant: str
+    constants: Constants, cores: Processor, parameters: int, attention: float, *, quant: str, moe: bool
 ) -> Part:
     """
     Return the time of the processor's arithmetic.
     """
     row = constants["processor_prompts"]
-    rate = processor_operations_per_s(constants, cores, quant)
+    rate = processor_operations_per_s(constants, cores, quant, moe=moe)
     attending = processor_operations_per_s(constants, cores, "F16")
     assert rate is not None
     assert attending is not None
@@ -169,22 +170,29 @@ def _processor_part(
     per_core = (rate if parameters else attending) / (cores.threads or 1)
     what = "the processor" if parameters else "attention over the cache in RAM"
     doubt = constants["processor"]["unknown_processor"] if cores.vectors is None else 1.0
+    experts = moe and parameters > 0
+    measured = standing({"rows": row["moe_rows"]} if experts else row)
     return Part(
         likely=seconds,
-        fastest=seconds / row["high"],
-        slowest=seconds / (row["low"] * doubt),
-        words=f"{what}: {cores.threads} threads x {per_core / 1e9:.0f} GFLOPS ({standing(row)})",
+        fastest=seconds / (row["moe_high"] if experts else row["high"]),
+        slowest=seconds / ((row["moe_low"] if experts else row["low"]) * doubt),
+        words=f"{what}: {cores.threads} threads x {per_core / 1e9:.0f} GFLOPS ({measured})",
     )
 
 
-def processor_operations_per_s(constants: Constants, cores: Processor, quant: str) -> float | None:
+def processor_operations_per_s(
+    constants: Constants, cores: Processor, quant: str, *, moe: bool = False
+) -> float | None:
     """
     Return the operations per second of a processor's cores on weights of a file type, or None.
+
+    Of a mixture of experts each matrix meets few tokens of a batch, and the cores reach less.
     """
     if cores.threads is None:
         return None
     row = constants["processor_prompts"]
     rate = cores.threads * float(row["core_operations"]) * _type_factor(row["quants"], quant)
+    rate *= float(row["moe"]) if moe else 1.0
     return rate * (float(constants["processor"]["without_vectors"]) if cores.vectors is False else 1.0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmarks.fit_speed import of_processor_prompts, predicted_prompt_seconds
+from benchmarks.fit_speed_prompts import of_processor_prompts, predicted_prompt_seconds
 from benchmarks.speed_rows import rows
 from llmprobe.data import table
 from llmprobe.estimate.speed_prompt import processor_operations_per_s, prompt_speed
@@ -126,6 +126,16 @@ def test_a_machine_without_a_gpu_has_a_prompt_speed() -> None:
     assert found.low < 0.6 * found.likely
 
 
+def test_experts_are_slower_on_a_processor_and_less_sure() -> None:
+    """
+    Of experts the cores reach about half of what they do of dense layers, in a wider range.
+    """
+    dense, experts = (speed(HALF, moe=moe) for moe in (False, True))
+
+    assert 0.4 < experts.likely / dense.likely < 0.7
+    assert experts.high / experts.low > dense.high / dense.low
+
+
 def test_unknown_cores_are_an_unknown_prompt_speed() -> None:
     """
     The processor's arithmetic is not told without the number of its cores.
@@ -135,11 +145,10 @@ def test_unknown_cores_are_an_unknown_prompt_speed() -> None:
 
 def test_no_claim_on_prompts_that_were_not_measured() -> None:
     """
-    Prompts of mixtures of experts were measured on too few processors and Macs: no figure, and the reason says so.
+    Prompts of mixtures of experts were measured on no Mac: no figure, and the reason says so.
     """
     mac = msgspec.structs.replace(GPU, backend="metal", compute_capability=None)
 
-    assert "too few prompts of mixtures of experts were measured on a processor" in said(HALF, moe=True)
     assert "too few prompts of mixtures of experts were measured on such a device" in said(mac, moe=True)
 
 
@@ -176,7 +185,7 @@ def test_processors_of_today_are_predicted_from_their_cores() -> None:
     """
     constants = table("speed")
     row = constants["processor_prompts"]
-    measured = of_processor_prompts(rows())
+    measured = [one for one in of_processor_prompts(rows()) if not one.moe]
     ratios = sorted(one.tokens_per_s * predicted_prompt_seconds(constants, one) for one in measured)
 
     assert len(ratios) == row["rows"] >= FEWEST_ROWS
