@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 
 from llmprobe.estimate import compute_bound
+from llmprobe.estimate.compute_cuda import copied_bytes
 from llmprobe.estimate.compute_replay import Played, Reservations
 from llmprobe.estimate.compute_run import ComputeRequest, pipelined, run_of
 from llmprobe.facts.machine import Basis
+from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
-from llmprobe.model.archs._graph_run import Parts
+from llmprobe.model.archs._graph_run import Parts, Told, told_apart
 from llmprobe.model.archs._graphs import Build, graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
 
@@ -49,20 +51,49 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     splits: int | None = None
 
 
+class _Family:
+    """
+    What is remembered of a model in all quantizations that differ in the bytes of its weights only.
+    """
+
+    __slots__ = ("parts", "reservations", "told")
+
+    def __init__(self, parts: Parts, told: Told, reservations: Reservations) -> None:
+        self.parts = parts
+        self.told = told
+        self.reservations = reservations
+
+
 class _Model:
     """
     What is remembered of a model in one quantization.
     """
 
-    __slots__ = ("answers", "parts", "reservations")
+    __slots__ = ("_copied", "answers", "family", "tensors")
 
-    def __init__(self, parts: Parts, build: Build, *, varied: bool) -> None:
-        self.parts = parts
-        self.reservations = Reservations(parts, build, varied=varied)
+    def __init__(self, tensors: tuple[Tensor, ...], family: _Family) -> None:
+        self.tensors = tensors
+        self.family = family
+        self._copied: dict[tuple[str, bool], list[int]] = {}
         self.answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
+
+    def copied_bytes(self, name: str, host: bool) -> list[int]:
+        """
+        Return the bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
+        """
+        found = self._copied.get((name, host))
+        if found is None:
+            parts = self.family.parts
+            found = self._copied[name, host] = []
+            for layer in (*parts.sizes.layers, -1):
+                position = parts.positions.get((layer, name))
+                tensor = None if position is None else self.tensors[position]
+                found.append(0 if tensor is None else copied_bytes(str(tensor.type), tensor.shape, host))
+        return found
 
 
 _models: OrderedDict[int, _Model] = OrderedDict()
+_families: OrderedDict[tuple[int, Told], _Family] = OrderedDict()
 
 
 def compute_buffers(request: ComputeRequest) -> ComputeBytes:
@@ -101,7 +132,18 @@ def _settings(request: ComputeRequest) -> tuple[Any, ...]:
 
 def _model_of(request: ComputeRequest, build: Build) -> _Model:
     model = _models.get(id(request.tensors))
-    if model is None or model.parts.tensors is not request.tensors:
+    if model is None or model.tensors is not request.tensors:
+        model = _models[id(request.tensors)] = _Model(request.tensors, _family_of(request, build))
+        if len(_models) > _MODELS:
+            _models.popitem(last=False)
+    return model
+
+
+def _family_of(request: ComputeRequest, build: Build) -> _Family:
+    told = told_apart(request.tensors)
+    key = (id(request.hparams), told)
+    family = _families.get(key)
+    if family is None or family.parts.hparams is not request.hparams:
         module = archs.get(request.architecture)
         assert module is not None
         parts = Parts(
@@ -113,12 +155,13 @@ def _model_of(request: ComputeRequest, build: Build) -> _Model:
         )
         # Where settings were varied in one quantization, they will be in the next.
         varied = any(
-            other.reservations.varied and other.parts.hparams is request.hparams for other in _models.values()
+            other.reservations.varied and other.parts.hparams is request.hparams
+            for other in _families.values()
         )
-        model = _models[id(request.tensors)] = _Model(parts, build, varied=varied)
-        if len(_models) > _MODELS:
-            _models.popitem(last=False)
-    return model
+        family = _families[key] = _Family(parts, told, Reservations(parts, build, varied=varied))
+        if len(_families) > _MODELS:
+            _families.popitem(last=False)
+    return family
 
 
 def _bound(request: ComputeRequest) -> ComputeBytes:
@@ -139,9 +182,6 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     if flash is None and not played.kernels:
         flash = False
         played = _play(request, model, flash=False, whole=whole)
-    if not whole and pipelined(request) and played.splits > len(request.devices) + 1:
-        # What a split copies in is kept with pipelining, so that every layer with a split of its own counts.
-        played = _play(request, model, flash=flash is not False, whole=True)
     names = (*request.devices, "host")
     exact = request.backend in ("cuda", "cpu") or not request.devices
     allocated = None
@@ -163,9 +203,16 @@ def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, h
     """
     Return the reservation of the prompt's graph.
     """
-    run, kinds = run_of(request, model.parts, flash=flash, whole=whole, held=held)
-    copies = _PIPELINE_COPIES if pipelined(request) else 1
-    return model.reservations.play(run, kinds, op_offload=request.op_offload, copies=copies)
+    run, kinds, left_out = run_of(request, model.family.parts, flash=flash, whole=whole, held=held)
+    played = model.family.reservations.play(
+        run,
+        kinds,
+        left_out,
+        model.copied_bytes,
+        op_offload=request.op_offload,
+        copies=_PIPELINE_COPIES if pipelined(request) else 1,
+    )
+    return played or _play(request, model, flash=flash, whole=True, held=held)
 
 
 def _flash(request: ComputeRequest, model: _Model) -> bool | None:
@@ -177,11 +224,15 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     """
     if request.flash_attn != "auto":
         return request.flash_attn == "on"
-    parts = model.parts
+    parts = model.family.parts
     if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
         return True
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
         return None
-    run, kinds = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
-    return model.reservations.play(run, kinds, op_offload=request.op_offload, copies=1, places=True).at_home
+    run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+    played = model.family.reservations.play(
+        run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+    )
+    assert played is not None
+    return played.at_home

@@ -8,6 +8,8 @@ over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from llmprobe.model.graph import Node
 
 IN_PLACE = frozenset(
@@ -34,11 +36,25 @@ IN_PLACE = frozenset(
 
 _ENDLESS = 1 << 62
 
+TAKE, GIVE = -2, -1
 Event = tuple[int, int, int, int]
 """
-A buffer, a block (counted from 0, the first event of each takes it, later ones give it back), and where its size is
-kept; last, where the size is kept that stays when only the end is given back, else -1.
+A buffer, a block, where its size is kept, and what happens: ``TAKE``, ``GIVE``, or that only the end is given back,
+and where the size is kept that stays. A size kept at a negative place is that of a copied weight.
 """
+Count = Callable[[int], int]
+Copied = Callable[[Node, int], int]
+
+
+class Lifetimes(msgspec.Struct, frozen=True, gc=False):
+    """
+    Which blocks a graph takes and gives back, in order; how many blocks there are; and how many events come before
+    each mark.
+    """
+
+    events: list[Event]
+    blocks: int
+    marks: list[int]
 
 
 class Space:
@@ -115,26 +131,32 @@ def allocate(
         sizes.append(size)
         return len(sizes) - 1
 
-    return play(lifetimes(steps, leafs, aligns, size_of, number), sizes, len(aligns))
-
-
-def play(events: Sequence[Event], sizes: Sequence[int], buffers: int) -> list[int]:
-    """
-    Return the bytes that each buffer needs when blocks of these sizes are taken and given back.
-    """
-    spaces = [Space() for _ in range(buffers)]
-    take, give = [space.take for space in spaces], [space.give for space in spaces]
-    places: list[int] = []
-    taken = 0
-    for buffer, block, size, skip in events:
-        if block == taken:
-            places.append(take[buffer](sizes[size]))
-            taken += 1
-        elif skip < 0:
-            give[buffer](places[block], sizes[size])
-        else:
-            give[buffer](places[block] + sizes[skip], sizes[size])
+    found = lifetimes(steps, leafs, aligns, size_of, number)
+    spaces = [Space() for _ in aligns]
+    play(found.events, [0] * found.blocks, spaces, sizes, ())
     return [space.peak for space in spaces]
+
+
+def play(
+    events: Sequence[Event],
+    places: list[int],
+    spaces: Sequence[Space],
+    sizes: Sequence[int],
+    copied: Sequence[int],
+) -> None:
+    """
+    Take blocks of these sizes and give them back. ``places`` says where each block lies; ``copied`` are the bytes of
+    copied weights.
+    """
+    take, give = [space.take for space in spaces], [space.give for space in spaces]
+    for buffer, block, at, what in events:
+        size = sizes[at] if at >= 0 else copied[~at]
+        if what == TAKE:
+            places[block] = take[buffer](size)
+        elif what == GIVE:
+            give[buffer](places[block], size)
+        else:
+            give[buffer](places[block] + sizes[what], size)
 
 
 def lifetimes(
@@ -142,14 +164,16 @@ def lifetimes(
     leafs: Sequence[tuple[Node, int]],
     aligns: Sequence[int],
     size_of: Callable[[Node, int], int],
-    number: Callable[[int], int],
-) -> list[Event]:
+    number: Count,
+    copied: Copied | None = None,
+    marks: Sequence[int] = (),
+) -> Lifetimes:
     """
     Return which blocks a graph takes and gives back, in order.
 
     ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
     without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
-    kept, for ``play``.
+    kept, for ``play``, and ``copied`` where that of a copied weight is. ``marks`` are counts of steps.
     """
     events: list[Event] = []
     blocks = 0
@@ -171,16 +195,21 @@ def lifetimes(
                     node.place = parent.place
                     node.block = parent.block
                     node.size = _aligned(size_of(node, node.place), aligns[node.place])
+                    node.size_at = number(node.size)
                     parent.owned = False
                     if parent.size > node.size:
                         rest = parent.size - node.size
-                        events.append((node.place, node.block, number(rest), number(node.size)))
+                        events.append((node.place, node.block, number(rest), node.size_at))
                     return
         node.place = buffer
         node.size = _aligned(size_of(node, buffer), aligns[buffer])
+        if copied is not None and node.origin is not None and node.kind.block > 1:
+            node.size_at = copied(node, buffer)
+        else:
+            node.size_at = number(node.size)
         node.block = blocks
         blocks += 1
-        events.append((buffer, node.block, number(node.size), -1))
+        events.append((buffer, node.block, node.size_at, TAKE))
 
     for node, buffer in leafs:
         if not node.owned and node.buffer < 0 and node.root is None:
@@ -192,7 +221,13 @@ def lifetimes(
             place(node, buffer)
         for source in node.src:
             source.children += 1
-    for node, buffer in steps:
+    counts: list[int] = []
+    starts = iter((*marks, -1))
+    start = next(starts)
+    for step, (node, buffer) in enumerate(steps):
+        while step == start:
+            counts.append(len(events))
+            start = next(starts)
         for source in node.src:
             if not source.owned and source.root is None and source.buffer < 0 and source.place < 0:
                 place(source, buffer)
@@ -210,9 +245,10 @@ def lifetimes(
                 if owner.views or owner.children:
                     continue
             if owner.owned and not owner.output:
-                events.append((owner.place, owner.block, number(owner.size), -1))
+                events.append((owner.place, owner.block, owner.size_at, GIVE))
                 owner.owned = False
-    return events
+    counts += [len(events)] * (len(marks) - len(counts))
+    return Lifetimes(events, blocks, counts)
 
 
 def _aligned(size: int, align: int) -> int:

@@ -6,10 +6,13 @@ batches of one or two tokens only. Source: llama.cpp b11549, ggml/src/ggml-cuda/
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from llmprobe.estimate import compute_fusion
-from llmprobe.model.graph import Node, row_size
+from llmprobe.model.graph import Node, four, row_size, strides
+from llmprobe.model.quants.types import GgmlType, ggml_type
 
+HOST_ALIGN, DEVICE_ALIGN = 32, 128
 ROW_PADDING = 512
 OFFLOAD_MIN_BATCH = 32
 _FLOATS = frozenset({"f32", "f16", "bf16"})
@@ -52,11 +55,30 @@ class CudaRules:
     def alloc_size(self, node: Node) -> int:
         """Return the bytes of a node: with f16 copies of a quantized cache, or padding at the end of a matrix."""
         size = _attention_size(node) if node.op == "flash_attn_ext" else node.nbytes
-        if node.kind.block > 1 and node.ne[0] % ROW_PADDING:
-            size += row_size(node.kind, ROW_PADDING - node.ne[0] % ROW_PADDING)
-        return size
+        return size + _padding(node.kind, node.ne[0]) if node.kind.block > 1 else size
 
     optimize = staticmethod(compute_fusion.optimize)
+
+
+@cache
+def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
+    """
+    Return the bytes that a copy of a weight of a type takes on a device, or on the host.
+    """
+    kind = ggml_type(name)
+    ne = four(shape)
+    size = strides(kind, ne)[3] * ne[3]
+    if host:
+        return -(-size // HOST_ALIGN) * HOST_ALIGN
+    return -(-(size + _padding(kind, ne[0])) // DEVICE_ALIGN) * DEVICE_ALIGN
+
+
+def _padding(kind: GgmlType, row: int) -> int:
+    """
+    Return what the backend adds at the end of a quantized matrix.
+    """
+    rest = row % ROW_PADDING
+    return row_size(kind, ROW_PADDING - rest) if kind.block > 1 and rest else 0
 
 
 def attention_kernel(node: Node) -> str:

@@ -1,79 +1,82 @@
 """
-Which layers must be built so that the reserved buffers are those of the whole model.
+Which layers must be built so that the reserved buffers of the whole model can be told.
 
-Equal layers in a row leave the allocator in the same state after each of them, so a few stand for all. The same
-holds for a group of layers that repeats. Tests compare this with whole models.
+Of a group of layers that repeats a few are built, and what the allocator is asked for by the second of them is asked
+for again by those that are left out (``compute_repeat``).
 """
 
 from collections.abc import Hashable, Sequence
 
+import msgspec
+
 from llmprobe.model.archs._graph_run import Parts
 
-_SETTLED = 6
-_PERIOD = 4
+_KEPT = 3
+"""The first of a run, whose inputs come from elsewhere; what is repeated; and one to compare it with."""
 _LONGEST_GROUP = 8
 
 
-def layer_kinds(
-    parts: Parts, places: tuple[int, ...], *, host: int, host_experts: frozenset[int], copies_weights: bool
-) -> list[Hashable]:
+class Repeat(msgspec.Struct, frozen=True, gc=False):
+    """
+    A group of layers that comes again and again: where it stands first among the built ones, how many layers it has,
+    and how often it is built, and left out after the second time.
+    """
+
+    first: int
+    length: int
+    kept: int
+    left_out: int
+
+
+def layer_kinds(parts: Parts, places: tuple[int, ...], *, host_experts: frozenset[int]) -> list[Hashable]:
     """
     Return for each layer what tells its part of the graph from another's.
-
-    ``copies_weights`` says that weights on the host are copied to a device, so that their bytes matter.
     """
-    kinds: list[Hashable] = []
-    for layer, place in enumerate(places[: len(parts.sizes.trunk)]):
-        typed = copies_weights and (place == host or layer in host_experts)
-        kind = parts.typed_kind[layer] if typed else parts.kind[layer]
-        kinds.append((place, layer in host_experts, kind))
-    return kinds
+    return [
+        (place, layer in host_experts, parts.kind[layer])
+        for layer, place in enumerate(places[: len(parts.sizes.trunk)])
+    ]
 
 
-def needed_layers(
-    parts: Parts,
-    kinds: Sequence[Hashable],
-    places: tuple[int, ...],
-    *,
-    host: int,
-    host_experts: frozenset[int],
-    cache_on_device: bool,
-) -> tuple[int, ...]:
+def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:
     """
-    Return the layers to build.
+    Return the positions to build, and what is left out.
 
-    Recurrent layers that cross between devices leave empty blocks behind, and no layer is like the one before it.
-    """
-    crossing = len(set(places)) > 1 or host in places or bool(host_experts) or not cache_on_device
-    if parts.state_of and host and crossing:
-        return tuple(range(len(kinds)))
-    return thinned(kinds)
-
-
-def thinned(kinds: Sequence[Hashable], few: int = _SETTLED) -> tuple[int, ...]:
-    """
-    Return positions such that of a group repeated in a row only ``few`` are left; the last position stays.
-
-    The number of repetitions keeps its remainder by ``_PERIOD``: places may alternate over so many layers, and with
-    them the peak.
+    Of a group that is repeated in a row the first two are left and the last; and the one before where nothing of the
+    group follows: the last layer before others may keep or copy something for them. The very last drops the tokens
+    without output, which the one before it may notice too.
     """
     numbers: dict[Hashable, int] = {}
     line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
-    kept: list[int] = []
+    built: list[int] = []
+    repeats: list[Repeat] = []
     position, count = 0, len(line)
     while position < count:
+        best = Repeat(0, 1, 0, 0)
         for length in range(1, _LONGEST_GROUP + 1):
-            group = line[position : position + length]
-            times = 1
-            while line[position + times * length : position + (times + 1) * length] == group:
-                times += 1
-            left = few + (times - few) % _PERIOD
-            if times > left and len(group) == length:
-                end = position + times * length
-                kept += range(end - left * length, end)
-                position = end
-                break
+            end = _end(line, position, length)
+            times, begun = divmod(end - position, length)
+            kept = _KEPT + (not begun) + (length == 1 and end == count)
+            if (times - kept) * length > best.left_out * best.length:
+                best = Repeat(len(built), length, kept, times - kept)
+        if best.left_out:
+            repeats.append(best)
+            second = position + 2 * best.length
+            built += range(position, second)
+            position = second + best.left_out * best.length
+            built += range(position, position + (best.kept - 2) * best.length)
+            position += (best.kept - 2) * best.length
         else:
-            kept.append(position)
+            built.append(position)
             position += 1
-    return tuple(kept)
+    return tuple(built), tuple(repeats)
+
+
+def _end(line: Sequence[int], position: int, length: int) -> int:
+    """
+    Return where a group stops to follow itself.
+    """
+    end = position + length
+    while end < len(line) and line[end] == line[end - length]:
+        end += 1
+    return end

@@ -6,20 +6,24 @@ is computed as it is; the second writes a tape (see ``compute_trace``), which an
 """
 
 import gc
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 import msgspec
 
-from llmprobe.estimate.compute_alloc import play
+from llmprobe.estimate.compute_alloc import Count
 from llmprobe.estimate.compute_cuda import CudaRules, attention_kernel
-from llmprobe.estimate.compute_sched import Schedule, reserve_places, schedule
+from llmprobe.estimate.compute_layers import Repeat
+from llmprobe.estimate.compute_repeat import CopiedBytes, Copy, Plan
+from llmprobe.estimate.compute_sched import reserve_places, schedule
 from llmprobe.estimate.compute_trace import Tape
 from llmprobe.model.archs._graph_builder import Builder
 from llmprobe.model.archs._graph_run import Parts, Run
 from llmprobe.model.archs._graphs import Build
+from llmprobe.model.graph import Node
 
-_TAPES_PER_KIND = 6
+_GRAPHS_PER_KIND = 6
 _KINDS = 128
 
 
@@ -37,15 +41,30 @@ class Played(msgspec.Struct, frozen=True, gc=False):
     at_home: bool
 
 
-class _Tape(msgspec.Struct, frozen=True, gc=False):
-    tape: Tape
-    planned: Schedule
+class _Graph(msgspec.Struct, frozen=True, gc=False):
+    """
+    A graph that was built and given to devices; without a tape it stands for its inputs alone.
+    """
+
+    inputs: tuple[int, ...]
+    sizes: list[int]
+    tape: Tape | None
+    plan: Plan | None
     played: Played
+    known: dict[tuple[int, ...], list[int] | None]
+
+    def sized(self, inputs: tuple[int, ...]) -> list[int] | None:
+        """Return the sizes of its blocks for these inputs, None where it is another graph for them."""
+        if inputs == self.inputs or self.tape is None:
+            return self.sizes if inputs == self.inputs else None
+        if inputs not in self.known:
+            self.known[inputs] = self.tape.play(inputs)
+        return self.known[inputs]
 
 
 class Reservations:
     """
-    The reservations of one model and quantization, by what their graphs depend on beside sizes.
+    The reservations of one model, by what their graphs depend on beside sizes.
 
     ``varied`` says that a kind was asked for more than once; it can be told beforehand.
     """
@@ -54,13 +73,23 @@ class Reservations:
         self.varied = varied
         self._parts = parts
         self._build = build
-        self._tapes: OrderedDict[Hashable, list[_Tape]] = OrderedDict()
+        self._graphs: OrderedDict[Hashable, list[_Graph]] = OrderedDict()
 
     def play(
-        self, run: Run, kinds: Hashable, *, op_offload: bool, copies: int, places: bool = False
-    ) -> Played:
+        self,
+        run: Run,
+        kinds: Hashable,
+        repeats: tuple[Repeat, ...],
+        copied_bytes: CopiedBytes,
+        *,
+        op_offload: bool,
+        copies: int,
+        places: bool = False,
+    ) -> Played | None:
         """
-        Return a reservation. ``kinds`` tells the layers that are built; ``places`` allocates nothing.
+        Return a reservation, None where the layers that are left out cannot be told from those that are built.
+
+        ``kinds`` tells the layers that are built. ``places`` allocates nothing.
         """
         inputs = (run.tokens, run.outputs, run.ctx_per_seq, *run.cells)
         key = (
@@ -82,82 +111,93 @@ class Reservations:
             copies,
             places,
         )
-        tapes = self._tapes.get(key)
-        if tapes is None:
-            self._tapes[key] = []
-            tapes = self._tapes[key] if self.varied else None
-            if len(self._tapes) > _KINDS:
-                self._tapes.popitem(last=False)
+        graphs = self._graphs.get(key)
+        if graphs is None:
+            graphs = self._graphs[key] = []
+            if len(self._graphs) > _KINDS:
+                self._graphs.popitem(last=False)
+        for graph in graphs:
+            sizes = graph.sized(inputs)
+            if sizes is not None:
+                break
         else:
-            self.varied = True
-            for known in tapes:
-                values = known.tape.play(inputs)
-                if values is not None:
-                    return _sized(known.planned, values, run.host, known.played)
-        # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            return self._anew(run, inputs, tapes, op_offload=op_offload, copies=copies, places=places)
-        finally:
-            if collecting:
-                gc.enable()
+            self.varied = self.varied or bool(graphs)
+            # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                graph = self._anew(run, inputs, op_offload=op_offload, copies=copies, places=places)
+            finally:
+                if collecting:
+                    gc.enable()
+            sizes = graph.sizes
+            graphs.insert(0, graph)
+            del graphs[_GRAPHS_PER_KIND:]
+        if graph.plan is None:
+            return graph.played
+        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, run.host + 1)
+        return None if peaks is None else msgspec.structs.replace(graph.played, sizes=peaks)
 
     def _anew(
-        self,
-        run: Run,
-        inputs: tuple[int, ...],
-        tapes: list[_Tape] | None,
-        *,
-        op_offload: bool,
-        copies: int,
-        places: bool,
-    ) -> Played:
+        self, run: Run, inputs: tuple[int, ...], *, op_offload: bool, copies: int, places: bool
+    ) -> _Graph:
         """
         Build the graph, and keep it on a tape if others of its kind were built before.
         """
-        sizes: list[int] = []
-        if tapes is not None and len(tapes) < _TAPES_PER_KIND:
+        if self.varied:
             tape = Tape(inputs)
             tokens, outputs, ctx_per_seq, *cells = tape.symbols()
             run = msgspec.structs.replace(
                 run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
             )
-            planned, played = self._plan(
-                run, tape.number, op_offload=op_offload, copies=copies, places=places
-            )
+            plan, played = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
             tape.close()
-            tapes.append(_Tape(tape, planned, played))
-            sizes = tape.values
-        else:
+            return _Graph(inputs, tape.values, tape, plan, played, {})
+        numbers: dict[int, int] = {}
 
-            def number(size: int) -> int:
-                sizes.append(size)
-                return len(sizes) - 1
+        def number(size: int) -> int:
+            return numbers.setdefault(size, len(numbers))
 
-            planned, played = self._plan(run, number, op_offload=op_offload, copies=copies, places=places)
-        return _sized(planned, sizes, run.host, played)
+        plan, played = self._plan(run, number, op_offload=op_offload, copies=copies, places=places)
+        return _Graph(inputs, list(numbers), None, plan, played, {})
 
     def _plan(
-        self, run: Run, number: Callable[[int], int], *, op_offload: bool, copies: int, places: bool
-    ) -> tuple[Schedule, Played]:
+        self, run: Run, number: Count, *, op_offload: bool, copies: int, places: bool
+    ) -> tuple[Plan | None, Played]:
         builder = Builder(self._parts, run)
         self._build(builder)
         rules = CudaRules(run.host)
+        plan, splits = None, 0
         if places:
             reserve_places(builder.graph, run.host, rules, op_offload=op_offload)
-            planned = Schedule([], 0)
         else:
-            planned = schedule(builder.graph, run.host, rules, number, op_offload=op_offload, copies=copies)
+            at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
+            weights: dict[Copy, int] = {}
+
+            def copied(node: Node, buffer: int) -> int:
+                assert node.origin is not None
+                layer, name = node.origin
+                return ~weights.setdefault((at[layer], name, buffer == run.host), len(weights))
+
+            planned = schedule(
+                builder.graph,
+                run.host,
+                rules,
+                number,
+                copied,
+                op_offload=op_offload,
+                copies=copies,
+                starts=builder.starts,
+            )
+            assert not planned.fixed
+            kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
+            plan = Plan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
+            splits = planned.splits
         played = Played(
             sizes=(),
-            splits=planned.splits,
+            splits=splits,
             nodes=len(builder.graph.nodes),
             kernels=all(home == run.host or attention_kernel(node) != "" for node, home in builder.fused),
             at_home=all(node.backend == home for node, home in builder.fused),
         )
-        return planned, played
-
-
-def _sized(planned: Schedule, sizes: list[int], host: int, played: Played) -> Played:
-    return msgspec.structs.replace(played, sizes=tuple(play(planned.events, sizes, host + 1)))
+        return plan, played

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.estimate.compute_layers import layer_kinds, needed_layers
+from llmprobe.estimate.compute_layers import Repeat, layer_kinds, shortened
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._graph_run import Parts, Run
 from llmprobe.model.quants.types import ggml_type
@@ -57,9 +57,10 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_of(
     request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
-) -> tuple[Run, Hashable]:
+) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
-    Return what the graph is built for: a prompt's batch, or one of ``tokens``; and what tells its layers.
+    Return what the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
+    them are left out.
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
     """
@@ -73,26 +74,10 @@ def run_of(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
-    kinds = layer_kinds(
-        parts,
-        places,
-        host=host,
-        host_experts=request.host_experts,
-        copies_weights=request.op_offload and host > 0,
-    )
-    built = tuple(parts.sizes.trunk)
-    if not whole:
-        built = needed_layers(
-            parts,
-            kinds,
-            places,
-            host=host,
-            host_experts=request.host_experts,
-            cache_on_device=request.kv_offload,
-        )
+    kinds = layer_kinds(parts, places, host_experts=request.host_experts)
+    built, repeats = (tuple(parts.sizes.trunk), ()) if whole else shortened(kinds)
     told: Hashable = (places[0], *(kinds[layer] for layer in built))
-    if len(parts.cache_of) < len(built):
-        # Layers that read the cache of others, or have none, depend on where those lie.
+    if not parts.alone:
         told = (built, places, told)
     run = Run(
         tokens=tokens,
@@ -115,7 +100,7 @@ def run_of(
         embeddings=request.embeddings,
         old_masks=request.old_masks,
     )
-    return run, told
+    return run, told, repeats
 
 
 def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:

@@ -11,11 +11,10 @@ from typing import Protocol
 
 import msgspec
 
-from llmprobe.estimate.compute_alloc import Event, lifetimes, play
+from llmprobe.estimate.compute_alloc import Copied, Count, Lifetimes, Space, lifetimes, play
+from llmprobe.estimate.compute_cuda import DEVICE_ALIGN, HOST_ALIGN
 from llmprobe.model.graph import VIEW_OPS, Graph, Node
 
-HOST_ALIGN = 32
-DEVICE_ALIGN = 128
 _FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
 _SOURCES_PER_NODE = 10
 
@@ -52,10 +51,15 @@ class Reserved(msgspec.Struct, frozen=True, gc=False):
 class Schedule(msgspec.Struct, frozen=True, gc=False):
     """
     The blocks that a graph takes and gives back on its backends, and how many splits it has.
+
+    ``fixed`` says that a part of a quantized weight is copied, whose size stands for one quantization only.
+    ``kept`` are the numbers of the nodes that first read a copy that is kept, as all are with pipelining.
     """
 
-    events: list[Event]
+    lifetimes: Lifetimes
     splits: int
+    fixed: bool = False
+    kept: tuple[int, ...] = ()
 
 
 class _Split:
@@ -89,21 +93,34 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
         return len(sizes) - 1
 
     planned = schedule(graph, n_devices, rules, number, op_offload=op_offload, copies=copies)
-    return Reserved(tuple(play(planned.events, sizes, n_devices + 1)), planned.splits)
+    spaces = [Space() for _ in range(n_devices + 1)]
+    play(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
+    return Reserved(tuple(space.peak for space in spaces), planned.splits)
 
 
 def schedule(
-    graph: Graph, n_devices: int, rules: Rules, number: Callable[[int], int], *, op_offload: bool, copies: int
+    graph: Graph,
+    n_devices: int,
+    rules: Rules,
+    number: Count,
+    copied: Copied | None = None,
+    *,
+    op_offload: bool,
+    copies: int,
+    starts: Sequence[int] = (),
 ) -> Schedule:
     """
-    Return which blocks of memory a graph takes and gives back. ``number`` tells where a size is kept.
+    Return which blocks of memory a graph takes and gives back.
+
+    ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
+    before each layer.
     """
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
         leafs = [(leaf, 0) for leaf in graph.leafs]
-        return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number), 1)
+        return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts), 1)
     _assign(graph, n_devices, rules, op_offload=op_offload)
-    splits, duplicates = _cut(graph, copies)
+    splits, duplicates, firsts = _cut(graph, copies)
     kept: dict[Node, list[Node]] = {}
 
     def keep(node: Node, until: Node) -> None:
@@ -116,11 +133,20 @@ def schedule(
             rules.optimize(graph.nodes, split.start, split.end, keep)
 
     steps = []
+    marks: list[int] = []
+    waiting = iter((*starts, -1))
+    start = next(waiting)
     for split in splits:
+        while split.start == start:
+            marks.append(len(steps))
+            start = next(waiting)
         for source in split.inputs:
             steps.append((_dependency([source]), source.backend))
             steps.append((duplicates[source, split.backend][0], split.backend))
         for i in range(split.start, split.end):
+            while i == start:
+                marks.append(len(steps))
+                start = next(waiting)
             node = graph.nodes[i]
             steps.append((node, node.backend))
             held = kept.get(node, ()) if kept else ()
@@ -132,7 +158,12 @@ def schedule(
         return rules.alloc_size(node) if buffer < n_devices else node.nbytes
 
     aligns = (DEVICE_ALIGN,) * n_devices + (HOST_ALIGN,)
-    return Schedule(lifetimes(steps, leafs, aligns, size_of, number), len(splits))
+    marks += [len(steps)] * (len(starts) - len(marks))
+    fixed = any(
+        source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
+    )
+    found = lifetimes(steps, leafs, aligns, size_of, number, copied, marks)
+    return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
 
 
 def reserve_places(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool) -> None:
@@ -228,10 +259,11 @@ def _lies_on(node: Node, backend: int) -> bool:
     return home == backend
 
 
-def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int], list[Node]]]:
+def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int], list[Node]], list[int]]:
     """
-    Cut the graph into splits, and let nodes read copies of what lies elsewhere.
+    Cut the graph into splits, and let nodes read copies of what lies elsewhere; say which nodes first read one.
     """
+    firsts: list[int] = []
     nodes = graph.nodes
     duplicates: dict[tuple[Node, int], list[Node]] = {}
     first = next((i for i, node in enumerate(nodes) if node.op not in VIEW_OPS), 0)
@@ -254,10 +286,11 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
             if made is None:
                 made = [_duplicate(source, kept=copies > 1) for _ in range(copies)]
                 duplicates[source, current] = made
+                firsts.append(i)
                 split.inputs.append(source)
             node.src = (*node.src[:j], made[0], *node.src[j + 1 :])
     split.end = len(nodes)
-    return splits, duplicates
+    return splits, duplicates, firsts
 
 
 def _reads_weight_elsewhere(node: Node, backend: int) -> bool:
@@ -270,6 +303,7 @@ def _duplicate(source: Node, *, kept: bool) -> Node:
     node = Node("", source.kind, source.ne, source.nb, ())
     node.live = True
     node.input = node.output = kept
+    node.origin = source.origin
     return node
 
 

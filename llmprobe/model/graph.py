@@ -17,6 +17,8 @@ I64 = TYPES["i64"]
 VIEW_OPS = frozenset({"view", "reshape", "permute", "transpose"})
 
 Shape = tuple[int, int, int, int]
+Origin = tuple[int, str]
+"""A layer (-1: of none) and the name of one of its weights."""
 
 
 class Node:
@@ -24,8 +26,9 @@ class Node:
     One tensor: an operation on ``src``, a view of ``root``, or a leaf (``op`` empty).
 
     ``ne`` counts elements and ``nb`` strides in bytes, as in ggml. ``buffer`` is the backend whose memory holds a
-    weight or a cache already, ``backend`` the one that computes the node (-1: not decided). ``live`` and ``seen``
-    belong to the graph's walk, ``uses`` counts edges of the graph; the rest is the allocator's.
+    weight or a cache already, ``backend`` the one that computes the node (-1: not decided). ``origin`` names the
+    weight that a node is, or is a copy of. ``live`` and ``seen`` belong to the graph's walk, ``uses`` counts edges of
+    the graph; the rest is the allocator's.
     """
 
     __slots__ = (
@@ -39,12 +42,14 @@ class Node:
         "nb",
         "ne",
         "op",
+        "origin",
         "output",
         "owned",
         "place",
         "root",
         "seen",
         "size",
+        "size_at",
         "src",
         "tag",
         "uses",
@@ -63,6 +68,7 @@ class Node:
         self.input = False
         self.output = False
         self.weight = False
+        self.origin: Origin | None = None
         self.buffer = -1
         self.backend = -1
         self.seen = False
@@ -74,6 +80,7 @@ class Node:
         self.place = -1
         self.block = -1
         self.size = 0
+        self.size_at = 0
 
     @property
     def nbytes(self) -> int:

@@ -28,13 +28,17 @@ class Base:
         self.fused: list[tuple[Node, int]] = []
         self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
+        self.starts: list[int] = []
         self._weights: dict[tuple[int, str], Node] = {}
         self._copies: dict[tuple[str, int], Node] = {}
         self._inputs: dict[str, Node] = {}
 
     def layers(self) -> Iterator[int]:
-        """Go through the layers that are built."""
-        return iter(self.run.built)
+        """Go through the layers that are built; ``starts`` counts the nodes before each, and after all."""
+        for il in self.run.built:
+            self.starts.append(len(self.graph.nodes))
+            yield il
+        self.starts.append(len(self.graph.nodes))
 
     def weight(self, il: int, name: str) -> Node | None:
         """Return a weight of a layer (-1: of none, it lies with the output), None where the model has none."""
@@ -47,6 +51,7 @@ class Base:
             return None
         node = Node("", found[0], found[1], found[2], ())
         node.live = node.weight = True
+        node.origin = (il, name)
         node.buffer = run.places[il]
         if il in run.host_experts and "_exps" in name:
             node.buffer = run.host
@@ -71,6 +76,7 @@ class Base:
         if node is None and found is not None:
             node = Node("", found[0], found[1], found[2], ())
             node.live = node.weight = True
+            node.origin = (-1, name)
             node.buffer = place
             self._copies[name, place] = node
         return node

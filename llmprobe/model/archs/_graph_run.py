@@ -9,10 +9,12 @@ import msgspec
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._caches import CacheLayout
 from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.graph import Shape, four, strides
+from llmprobe.model.graph import Origin, Shape, four, strides
 from llmprobe.model.quants.types import TYPES, GgmlType
 
 Weight = tuple[GgmlType, Shape, Shape]
+Told = tuple[Hashable, ...]
+_LOOKED_UP_APART = frozenset({"iq4_nl", "mxfp4", "nvfp4", "q8_K", "tq1_0", "tq2_0"})
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -47,7 +49,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class Parts:
     """
-    A model's weights by layer and name, its sizes and its caches. Built once per model and quantization.
+    A model's weights by layer and name, its sizes and its caches.
+
+    They stand for all quantizations that the graph does not tell apart. ``kind`` are numbers that tell layers apart.
+    ``alone`` says that a layer's part of the graph does not depend on where another's cache lies.
     """
 
     def __init__(
@@ -60,18 +65,17 @@ class Parts:
     ) -> None:
         self.architecture = architecture
         self.hparams = hparams
-        self.tensors = tensors
         self.variant = variant
         self.layout = layout
         self.sizes = Sizes(hparams)
         self.outside: dict[str, Weight] = {}
         self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
+        self.positions: dict[Origin, int] = {}
         # Most layers repeat the tensors of another: each is looked at once, and told by a number from then on.
-        seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int, int]] = {}
+        seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int]] = {}
         alike: dict[Hashable, int] = {}
-        typed: list[list[int]] = [[] for _ in self.layers]
-        untyped: list[list[int]] = [[] for _ in self.layers]
-        for tensor in tensors:
+        numbers: list[list[Hashable]] = [[] for _ in self.layers]
+        for position, tensor in enumerate(tensors):
             name, layer = tensor.name, tensor.layer
             if layer is not None:
                 if layer >= len(self.layers):
@@ -82,15 +86,16 @@ class Parts:
             if found is None:
                 kind = TYPES[tensor.type or "f16"]
                 ne = four(tensor.shape)
-                shown = kind.name if "exps" in name or "shexp" in name else ""
-                number = alike.setdefault((name, ne, shown), len(alike))
-                found = seen[told] = ((kind, ne, strides(kind, ne)), len(seen), number)
+                number = alike.setdefault((name, ne, seen_as(tensor)), len(alike))
+                found = seen[told] = ((kind, ne, strides(kind, ne)), number)
+            self.positions[-1 if layer is None else layer, name] = position
             if layer is None:
                 self.outside[name] = found[0]
             else:
                 self.layers[layer][name] = found[0]
-                typed[layer].append(found[1])
-                untyped[layer].append(found[2])
+                numbers[layer].append(found[1])
+        for layer, together in beside_shared_experts(tensors).items():
+            numbers[layer].append(together)
         self.caches_of: dict[tuple[int, int], int] = {
             (number, layer.layer): position
             for number, cache in enumerate(layout.kv)
@@ -101,11 +106,8 @@ class Parts:
             self.cache_of.setdefault(layer, (number, position))
         state = layout.state.layers if layout.state is not None else ()
         self.state_of = {layer.layer: layer for layer in state}
-        told_apart = [self._told_apart(layer) for layer in self.sizes.layers]
-        self.kind = [hash((told, *numbers)) for told, numbers in zip(told_apart, untyped, strict=True)]
-        self.typed_kind = [
-            hash((told, *numbers, "typed")) for told, numbers in zip(told_apart, typed, strict=True)
-        ]
+        self.alone = all(layer in self.cache_of or layer in self.state_of for layer in self.sizes.trunk)
+        self.kind = [hash((self._told_apart(layer), *numbers[layer])) for layer in self.sizes.layers]
         self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
 
     def _told_apart(self, layer: int) -> Hashable:
@@ -116,3 +118,43 @@ class Parts:
             cached = self.layout.kv[number].layers[position]
             widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
         return widths, self.variant(self, layer) if self.variant is not None else None
+
+
+def told_apart(tensors: tuple[Tensor, ...]) -> Told:
+    """
+    Return what tells models and quantizations apart whose graphs or places may differ.
+    """
+    return (
+        tuple([tensor.name for tensor in tensors]),
+        tuple([tensor.shape for tensor in tensors]),
+        tuple([seen_as(tensor) for tensor in tensors]),
+        tuple(beside_shared_experts(tensors).items()),
+    )
+
+
+def seen_as(tensor: Tensor) -> str:
+    """
+    Return the part of a tensor's type that decides over nodes and devices: quantized types count as one.
+
+    The exceptions outside the layers are those in which rows cannot be looked up everywhere.
+    """
+    kind = TYPES[tensor.type or "f16"]
+    told = kind.block == 1 or (tensor.layer is None and kind.name in _LOOKED_UP_APART)
+    return kind.name if told else ""
+
+
+def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
+    """
+    Return for each layer with a shared expert which matrices into the experts have the same type.
+
+    Only then the shared expert may be computed together with the routed ones.
+    """
+    types: dict[int, list[str | None]] = {}
+    shared: set[int] = set()
+    for tensor in tensors:
+        if tensor.layer is not None and ("_exps." in tensor.name or "_shexp." in tensor.name):
+            if "ffn_down" not in tensor.name:
+                types.setdefault(tensor.layer, []).append(tensor.type)
+            if "_shexp." in tensor.name:
+                shared.add(tensor.layer)
+    return {layer: tuple(map(types[layer].index, types[layer])) for layer in shared if layer in types}
