@@ -135,17 +135,14 @@ def _differences(choice: Choice, configuration: Configuration, estimator: Estima
     if [device.id for device in again] != ids:
         faults.append(f"it uses {[device.id for device in again]}, and {ids} are told")
     by_id = {device.id: device for device in again}
-    for told in choice.devices:
-        other = {
-            part: (getattr(told, part), getattr(by_id[told.id], part))
-            for part in (_PARTS if told.id in by_id else ())
-            if getattr(told, part) != getattr(by_id[told.id], part)
-        }
-        if other:
-            parts = " and ".join(
-                f"{part} {takes:,} instead of {says:,}" for part, (says, takes) in other.items()
-            )
-            faults.append(f"{told.id} takes {parts}")
+    other = [
+        f"{told.id} {part} {getattr(by_id[told.id], part):,} instead of {getattr(told, part):,}"
+        for told in choice.devices
+        for part in (_PARTS if told.id in by_id else ())
+        if getattr(told, part) != getattr(by_id[told.id], part)
+    ]
+    if other:
+        faults.append(f"it takes {', '.join(other)}")
     return faults
 
 
