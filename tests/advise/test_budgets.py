@@ -21,7 +21,7 @@ from llmprobe.units import GIB, MIB
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model, unified
 from tests.machine_fixtures import MACHINES
 
-PARTS, EACH = 4, 15
+PARTS, EACH = 4, 20
 SMALL, EXPERTS, LARGE = "qwen3-0.6b", "gpt-oss-20b", "gpt-oss-120b"
 DENSE, SPARSE = model("llama", LLAMA_70B), model("qwen3moe", QWEN3_30B)
 WORDS = "llama-server -m x-Q8_0.gguf -c 4096 -np 1 -ngl 49 --fit off"
