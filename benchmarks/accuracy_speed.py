@@ -24,7 +24,7 @@ from benchmarks.fit_speed import (
 from benchmarks.fit_speed_prompts import of_processor_prompts, of_prompts, predicted_prompt_seconds
 from benchmarks.speed_rows import Row, rows
 from llmprobe.data import table
-from llmprobe.estimate.speed_prompt import prompt_row
+from llmprobe.estimate.speed_prompt import goes_by_bandwidth, prompt_row
 from llmprobe.estimate.speed_time import FEWEST_ROWS, Constants, device_row, host_part
 
 ENOUGH_ROWS = 15
@@ -51,6 +51,7 @@ SWEEP = 3
 
 DENSE = "generation, dense on one device"
 EXPERTS = "generation, mixtures of experts"
+UNRATED = "prompts, as if no FP16 rate were known"
 SWEEPS = "generation, sweeps of partial offload"
 EVERY = "all figures with a range"
 
@@ -88,7 +89,8 @@ def measure() -> tuple[OfSpeed, ...]:
     alone = [one for one in dense if one.row.devices == 1]
     experts = [one for one in found if one.row.moe]
     processor, cores = _on_processor(measured, blind), _of_processor_prompts(measured, blind)
-    prompts = _of_prompts(measured, blind)
+    prompts = _families(_of_prompts(measured, blind))
+    unrated = _families(_of_prompts(measured, blind, by_bandwidth=True))
     return (
         _scores(DENSE, alone, found),
         _scores(f"{DENSE}, by {THUMB} x bandwidth / bytes", [_thumb(one) for one in alone]),
@@ -96,15 +98,16 @@ def measure() -> tuple[OfSpeed, ...]:
         _scores(EXPERTS, experts, found),
         _scores(SWEEPS, _sweeps(measured, blind)),
         _scores("generation on the processor", processor, processor),
-        *_by_class("prompts", prompts, prompts),
+        *(row for family in prompts for row in _by_class("prompts", family, family)),
+        _together(UNRATED, *((family, family) for family in unrated)),
         _scores("prompts on the processor", cores, cores),
         _together(
             EVERY,
             (dense, found),
             (experts, found),
             (processor, processor),
-            (prompts, prompts),
             (cores, cores),
+            *((family, family) for family in prompts),
         ),
     )
 
@@ -123,7 +126,6 @@ def fitted_with_ranges() -> Constants:
     fitted["moe"]["low"], fitted["moe"]["high"] = _range(moe, found)
     processor = _on_processor(measured, blind)
     fitted["processor"]["low"], fitted["processor"]["high"] = _range(processor, processor)
-    prompts = _of_prompts(measured, blind)
     cores = _of_processor_prompts(measured, blind)
     low, high = _range(cores, cores)
     fitted["processor_prompts"].update(low=low, high=high)
@@ -131,13 +133,23 @@ def fitted_with_ranges() -> Constants:
     fitted["processor_prompts"].update(
         moe_low=round(low * ONE_OF_EXPERTS, 3), moe_high=round(high / ONE_OF_EXPERTS, 3)
     )
-    seen = _of_prompts(measured, dict.fromkeys(blind, fitted))
-    for row in fitted["prompts"]:
-        own = [one for one in prompts if one.group == row["name"]]
-        if len(own) >= FEWEST_ROWS and row["sources"] == 1:
-            row["low"], row["high"] = _spread([one for one in seen if one.group == row["name"]])
-        else:
-            row["low"], row["high"] = _range(own, prompts)
+    for by_bandwidth in (False, True):
+        blindly = _of_prompts(measured, blind, by_bandwidth=by_bandwidth)
+        seen = _of_prompts(measured, dict.fromkeys(blind, fitted), by_bandwidth=by_bandwidth)
+        for row in fitted["prompts"]:
+            spread = row["by_bandwidth"] if by_bandwidth else row
+            kin = [
+                one
+                for family in _families(blindly)
+                if family[0].row.backend in row["backends"]
+                for one in family
+            ]
+            own = [one for one in kin if one.group == row["name"]]
+            if len(own) >= FEWEST_ROWS and spread["sources"] == 1:
+                found_range = _spread([one for one in seen if one.group == row["name"]])
+            else:
+                found_range = _range(own, kin)
+            spread["low"], spread["high"] = found_range
     return fitted
 
 
@@ -179,15 +191,32 @@ def _on_processor(measured: Iterable[Row], blind: dict[str, Constants]) -> list[
     ]
 
 
-def _of_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+def _of_prompts(
+    measured: Iterable[Row], blind: dict[str, Constants], *, by_bandwidth: bool = False
+) -> list[Predicted]:
     return [
         Predicted(
             row=row,
             group=prompt_row(blind[row.source], row.gpu, moe=row.moe)["name"],
-            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row),
+            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row, by_bandwidth=by_bandwidth),
         )
         for row in of_prompts(measured)
+        if by_bandwidth or row.fp16_flops is not None or _by_bandwidth(blind[row.source], row)
     ]
+
+
+def _by_bandwidth(constants: Constants, row: Row) -> bool:
+    return goes_by_bandwidth(prompt_row(constants, row.gpu, moe=row.moe), row.gpu)
+
+
+def _families(predicted: Iterable[Predicted]) -> list[list[Predicted]]:
+    """
+    Return prompts apart by the kernels that they ran on: those of one say little of another's.
+    """
+    groups: dict[str, list[Predicted]] = defaultdict(list)
+    for one in predicted:
+        groups[one.row.backend if one.row.backend in ("cuda", "metal") else "other"].append(one)
+    return [groups[name] for name in sorted(groups)]
 
 
 def _of_processor_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
@@ -240,7 +269,14 @@ def _thumb(one: Predicted) -> Predicted:
 
 
 def _by_class(what: str, predicted: Sequence[Predicted], every: Sequence[Predicted]) -> list[OfSpeed]:
-    return [_scores(f"{what}: {group}", own, every) for group, own in sorted(_grouped(predicted).items())]
+    """
+    Return the scores of every class on which rows enough stand for a figure to be told.
+    """
+    return [
+        _scores(f"{what}: {group}", own, every)
+        for group, own in sorted(_grouped(predicted).items())
+        if len(own) >= FEWEST_ROWS
+    ]
 
 
 def _scores(name: str, predicted: Sequence[Predicted], every: Sequence[Predicted] | None = None) -> OfSpeed:

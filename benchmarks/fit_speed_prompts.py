@@ -8,12 +8,14 @@ reaches the median part of its devices' FP16 rate, and cores so many operations 
 from collections.abc import Iterable, Sequence
 from math import exp, log
 
+import msgspec
+
 from benchmarks.speed_rows import Row, source_weights
 from llmprobe.estimate.speed_prompt import prompt_parts, prompt_row
-from llmprobe.estimate.speed_time import CPU, Constants
+from llmprobe.estimate.speed_time import CPU, Constants, device_row
 
-ASSUMED_OF_FP16 = 0.1
-"""Of the FP16 rate, where no prompt was measured."""
+LEAST_ARITHMETIC = 0.1
+"""Of a prompt's time: reading weights cannot have taken all of it."""
 
 UBATCH = 512
 """Tokens of a micro-batch where the source says nothing: llama.cpp's default."""
@@ -24,12 +26,15 @@ TYPE_TABLE = 8
 
 def of_prompts(measured: Iterable[Row]) -> list[Row]:
     """
-    Return the rows of prompts on one device whose arithmetic is known.
+    Return the rows of prompts on one device whose bandwidth is known.
     """
     return [
         row
         for row in measured
-        if row.kind == "prompt" and row.devices == 1 and row.fp16_flops is not None and not row.host_bytes
+        if row.kind == "prompt"
+        and row.devices == 1
+        and row.bandwidth_bytes_per_s is not None
+        and not row.host_bytes
     ]
 
 
@@ -48,13 +53,16 @@ def of_processor_prompts(measured: Iterable[Row]) -> list[Row]:
     return [row for row in every if (row.source, row.device) not in tables or row.file_type == "Q4_K_S"]
 
 
-def predicted_prompt_seconds(constants: Constants, row: Row) -> float:
+def predicted_prompt_seconds(constants: Constants, row: Row, *, by_bandwidth: bool = False) -> float:
     """
     Return the time of one token of a prompt on one device, or on the processor.
+
+    ``by_bandwidth`` is without the FP16 rate.
     """
+    share = row.host if row.backend == CPU else row.gpu
     parts = prompt_parts(
         constants,
-        (row.host if row.backend == CPU else row.gpu,),
+        (msgspec.structs.replace(share, flops=None) if by_bandwidth else share,),
         moe=row.moe,
         quant=row.file_type,
         cores=row.processor,
@@ -109,29 +117,38 @@ def fit_processor_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
 
 def fit_prompts(fitted: Constants, measured: Sequence[Row]) -> None:
     """
-    Fit the part of its FP16 rate that each class of devices reaches.
+    Fit the part of its FP16 rate that each class of devices reaches, and its operations per byte of bandwidth.
     """
     every = of_prompts(measured)
     for row in fitted["prompts"]:
         own = [one for one in every if prompt_row(fitted, one.gpu, moe=one.moe) is row]
-        row["rows"], row["sources"] = len(own), len({one.source for one in own})
+        alike = [one for one in every if one.moe is row["moe"]]
+        rated = [one for one in own if one.fp16_flops is not None]
+        row["rows"], row["sources"] = len(rated), len({one.source for one in rated})
         # Where nothing was measured the class is like the others of its kind.
-        used = own or [one for one in every if one.moe is row["moe"]]
-        reached = [_part_of_flops(fitted, one) for one in used]
-        row["efficiency"] = (
-            round(_weighted_median(reached, source_weights(used)), 3) if used else ASSUMED_OF_FP16
-        )
+        row["efficiency"] = round(_reached(fitted, rated or alike, by_bandwidth=False), 3)
+        row["by_bandwidth"] |= {
+            "operations_per_byte": round(_reached(fitted, own or alike, by_bandwidth=True), 1),
+            "rows": len(own),
+            "sources": len({one.source for one in own}),
+        }
 
 
-def _part_of_flops(constants: Constants, row: Row) -> float:
+def _reached(constants: Constants, measured: Iterable[Row], *, by_bandwidth: bool) -> float:
     """
-    Return what part of its FP16 rate a device reached in the time that it did not read weights.
+    Return the operations per second in the time that weights were not read, beside the FP16 rate or the bandwidth.
     """
-    assert row.fp16_flops is not None
-    arithmetic = 2 * row.active_parameters / row.fp16_flops
-    class_row = prompt_row(constants, row.gpu, moe=row.moe)
-    reading = predicted_prompt_seconds(constants, row) - arithmetic / class_row["efficiency"]
-    return float(arithmetic / max(1 / row.tokens_per_s - reading, arithmetic))
+    used = [one for one in measured if by_bandwidth or one.fp16_flops is not None]
+    parts = []
+    for one in used:
+        assert one.bandwidth_bytes_per_s is not None
+        beside = one.bandwidth_bytes_per_s if by_bandwidth else one.fp16_flops
+        assert beside is not None
+        device = device_row(constants, one.gpu)["efficiency"]
+        reading = (one.stored_bytes or 0) / (one.bandwidth_bytes_per_s * device * (one.ubatch or UBATCH))
+        seconds = max(1 / one.tokens_per_s - reading, LEAST_ARITHMETIC / one.tokens_per_s)
+        parts.append(2 * one.active_parameters / seconds / beside)
+    return _weighted_median(parts, source_weights(used))
 
 
 def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:

@@ -4,9 +4,11 @@ How fast a prompt is read: arithmetic, and weights that are read once for every 
     seconds per token = 2 x parameters / (FP16 operations per second x efficiency)
                       + bytes of the weights / (bandwidth x efficiency x micro-batch)
 
-Weights in RAM are sent to the device for every micro-batch (operation offload), so that a larger one is faster
-almost in proportion. Without a device, without offload or in batches too small for it the processor computes
-them, and attention over a cache in RAM always: that goes by its cores.
+Where the FP16 rate is not known, or says less of a class, the bandwidth stands for it: vendors scale both alike, so
+that the operations reached per byte of bandwidth differ little. Weights in RAM are sent to the device for every
+micro-batch (operation offload), so that a larger one is faster almost in proportion. Without a device, without
+offload or in batches too small for it the processor computes them, and attention over a cache in RAM always: that
+goes by its cores.
 """
 
 from collections.abc import Sequence
@@ -137,22 +139,39 @@ def _device_part(
     """
     Return the time of a device's part, and of what it multiplies for the host.
     """
-    assert share.flops is not None
     row = prompt_row(constants, share, moe=moe)
     parameters = (share.parameters or 0) + ((also.parameters or 0) if also is not None else 0)
     operations = 2 * parameters + share.attention_operations * filled
-    seconds = operations / (share.flops * row["efficiency"])
-    words = f"{share.flops / 1e12:.0f} TFLOPS of {share.device} x {row['efficiency']:.2f}"
+    spread = row
+    if share.flops is not None and not goes_by_bandwidth(row, share):
+        seconds = operations / (share.flops * row["efficiency"])
+        words = f"{share.flops / 1e12:.0f} TFLOPS of {share.device} x {row['efficiency']:.2f}"
+    else:
+        assert share.bandwidth_bytes_per_s is not None
+        spread = row["by_bandwidth"]
+        seconds = operations / (share.bandwidth_bytes_per_s * spread["operations_per_byte"])
+        words = (
+            f"{share.bandwidth_bytes_per_s / 1e9:.0f} GB/s of {share.device}"
+            f" x {spread['operations_per_byte']:.0f} operations per byte"
+        )
     if share.bandwidth_bytes_per_s and share.resident_bytes:
         rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
         seconds += share.resident_bytes / (rate * ubatch_size)
         words += f" + {share.resident_bytes / 1e9:.1f} GB read for every {ubatch_size} tokens"
     return Part(
         likely=seconds,
-        fastest=seconds / row["high"],
-        slowest=seconds / row["low"],
-        words=f"{words} ({standing(row)})",
+        fastest=seconds / spread["high"],
+        slowest=seconds / spread["low"],
+        words=f"{words} ({standing(spread)})",
     )
+
+
+def goes_by_bandwidth(row: dict[str, Any], share: Share) -> bool:
+    """
+    Return whether a device's arithmetic is told by its bandwidth instead of its FP16 rate.
+    """
+    preferred: bool = row["by_bandwidth"]["preferred"] and share.bandwidth_bytes_per_s is not None
+    return preferred or share.flops is None
 
 
 def _processor_part(
@@ -225,9 +244,10 @@ def _unknown(
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
     for share in devices:
-        if share.flops is None:
-            return f"the FP16 rate of {share.name or share.device} is not known"
-        few = _too_few(prompt_row(constants, share, moe=moe), moe, "on such a device")
+        if share.flops is None and share.bandwidth_bytes_per_s is None:
+            return f"neither the FP16 rate nor the memory bandwidth of {share.name or share.device} is known"
+        row = prompt_row(constants, share, moe=moe)
+        few = _too_few(row["by_bandwidth"] if goes_by_bandwidth(row, share) else row, moe, "on such a device")
         if few is not None:
             return few
     in_ram = host is not None and multiplies(host)

@@ -13,9 +13,6 @@ from llmprobe.data import table
 from llmprobe.estimate.speed_prompt import offloads, prompt_parts
 from llmprobe.estimate.speed_time import CPU, Processor, Share
 
-OPERATIONS_PER_BYTE = 60
-"""FP16 operations per byte of bandwidth: an RTX 3060 has 140, an M1 Max 26, cards before Volta fewer."""
-
 DEVICE_BANDWIDTH = 200_000_000_000
 """Of a graphics card of which nothing is known: a GeForce GTX 1060 has 192 GB/s."""
 
@@ -69,10 +66,8 @@ def _assumed(share: Share) -> Share:
     )
     if share.backend == CPU:
         return known
-    bandwidth = share.bandwidth_bytes_per_s or DEVICE_BANDWIDTH
     return msgspec.structs.replace(
         known,
-        bandwidth_bytes_per_s=bandwidth,
-        flops=share.flops or bandwidth * OPERATIONS_PER_BYTE,
+        bandwidth_bytes_per_s=share.bandwidth_bytes_per_s or DEVICE_BANDWIDTH,
         link_bytes_per_s=share.link_bytes_per_s or LINK,
     )

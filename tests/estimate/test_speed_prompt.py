@@ -56,13 +56,50 @@ def test_prompts_go_by_arithmetic() -> None:
     assert 4000 < speed(HOST, GPU).likely < 12000
 
 
-def test_an_unknown_fp16_rate_is_an_unknown_prompt_speed() -> None:
+@pytest.mark.parametrize(
+    ("backend", "bandwidth", "capability"),
+    [("cuda", 432, "8.9"), ("vulkan", 102, None), ("metal", 400, None)],
+)
+def test_the_bandwidth_stands_for_an_unknown_fp16_rate(
+    backend: str, bandwidth: int, capability: str | None
+) -> None:
     """
-    Without the rate of the device there is no figure, and the reason says why.
+    A card whose FP16 rate no table has still reads prompts about as fast as its memory would let one think.
     """
-    unknown = msgspec.structs.replace(GPU, flops=None)
+    unrated = msgspec.structs.replace(
+        GPU,
+        backend=backend,
+        bandwidth_bytes_per_s=bandwidth * GB,
+        compute_capability=capability,
+        flops=None,
+    )
 
-    assert "the FP16 rate of NVIDIA GeForce RTX 4090 is not known" in said(HOST, unknown)
+    operations_per_byte = 2 * 8 * GB * speed(HOST, unrated).likely / (bandwidth * GB)
+
+    assert 15 < operations_per_byte < 120
+
+
+def test_without_rate_and_bandwidth_there_is_no_prompt_speed() -> None:
+    """
+    Of a device of which neither is known nothing is said, and the reason says why.
+    """
+    unknown = msgspec.structs.replace(GPU, flops=None, bandwidth_bytes_per_s=None)
+
+    assert "neither the FP16 rate nor the memory bandwidth of NVIDIA GeForce RTX 4090" in said(HOST, unknown)
+
+
+def test_cards_before_tensor_cores_are_slower_by_their_bandwidth() -> None:
+    """
+    A Tesla P40 does about a third of the operations per byte of bandwidth that an RTX 4060 Ti does.
+    """
+    old, new = (
+        msgspec.structs.replace(
+            GPU, bandwidth_bytes_per_s=300 * GB, compute_capability=capability, flops=None
+        )
+        for capability in ("6.1", "8.9")
+    )
+
+    assert speed(HOST, new).likely > 2 * speed(HOST, old).likely
 
 
 def test_unknown_parameters_are_an_unknown_prompt_speed() -> None:
