@@ -145,7 +145,9 @@ def fitted_with_ranges() -> Constants:
                 for one in family
             ]
             own = [one for one in kin if one.group == row["name"]]
-            if len(own) >= FEWEST_ROWS and spread["sources"] == 1:
+            if by_bandwidth and spread["preferred"] and spread["sources"] > 1:
+                found_range = row["low"], row["high"]
+            elif len(own) >= FEWEST_ROWS and spread["sources"] == 1:
                 found_range = _spread([one for one in seen if one.group == row["name"]])
             else:
                 found_range = _range(own, kin)
