@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from llmprobe.advise.search import Misfit, Placed, place, refine
+from llmprobe.advise import search
 from llmprobe.advise.site import Site
 from llmprobe.engines.llamacpp import PROFILES
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.overhead import device_overhead
+from llmprobe.estimate.placement import host_experts
 from llmprobe.facts.plan import Device, Placement, Workload
 from llmprobe.units import GIB, MIB
 from tests.estimate.truth import spec
@@ -51,7 +52,7 @@ def cases(step: int = 1) -> Iterator[Case]:
 
 def compared(case: Case) -> str:
     """
-    Return ``more``, ``equal`` or ``fewer`` layers (of experts, for a mixture) on the GPUs than the fitter's;
+    Return ``more``, ``equal`` or ``fewer`` layers (of experts first, for a mixture) on the GPUs than the fitter's;
     ``theirs over`` where the fitter's answer breaks its own margin, which its interpolation sometimes does.
     """
     estimator = Estimator(spec(case.model), PROFILES["llama-bench"])
@@ -61,11 +62,12 @@ def compared(case: Case) -> str:
     )
     site = _site(devices)
     workload = Workload(ctx_size=case.ctx_size)
-    found = place(estimator, case.quant, workload, devices, site)
-    if isinstance(found, Placed):
-        found = refine(estimator, case.quant, workload, found, site)
+    asked = search.Case(estimator=estimator, quant=case.quant, workload=workload, devices=devices, site=site)
+    found = search.place(asked)
+    if isinstance(found, search.Placed):
+        found = search.refine(asked, found)
     theirs = _score_of_theirs(estimator, case)
-    ours = (-1, -1) if isinstance(found, Misfit) else _score(estimator, found.placement)
+    ours = (-1, -1) if isinstance(found, search.Misfit) else _score(estimator, found.placement)
     if ours >= theirs:
         return "equal" if ours == theirs else "more"
     return "fewer" if _fits(estimator, case, devices, site, workload) else "theirs over"
@@ -90,10 +92,14 @@ def _site(devices: tuple[Device, ...]) -> Site:
 
 
 def _score(estimator: Estimator, placement: Placement) -> tuple[int, int]:
+    """
+    Return the layers whose experts are on the GPUs, which are most of the bytes, and the layers that are.
+    """
     layers = placement.gpu_layers or 0
     first = estimator.total_layers - layers
     with_experts = {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
-    return layers, sum(layer >= max(first, placement.n_cpu_moe) for layer in with_experts)
+    kept = host_experts(placement, estimator.n_layer)
+    return sum(layer >= first and layer not in kept for layer in with_experts), layers
 
 
 def _score_of_theirs(estimator: Estimator, case: Case) -> tuple[int, int]:
@@ -101,12 +107,11 @@ def _score_of_theirs(estimator: Estimator, case: Case) -> tuple[int, int]:
     with_experts = len(
         {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
     )
-    if not with_experts:
-        return layers, 0
-    if layers < estimator.total_layers:
+    if not with_experts or layers < estimator.total_layers:
         # It offloads layers of a mixture in part only after every expert is on the host.
-        return layers, 0
-    return layers, max(0, min(with_experts, estimator.n_layer + 1 - case.overflowing - _dense(estimator)))
+        return 0, layers
+    experts = max(0, min(with_experts, estimator.n_layer + 1 - case.overflowing - _dense(estimator)))
+    return experts, layers
 
 
 def _dense(estimator: Estimator) -> int:

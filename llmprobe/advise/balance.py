@@ -1,10 +1,12 @@
 """
 The balance between quality and speed: one utility, its few constants, and how the wishes move it.
 
-    utility = speed_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2 - (CODE_BOOK_COST if IQ…)
+    utility = speed_value + prompt_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2
+              - (CODE_BOOK_COST if IQ…) - (CACHE_IN_RAM_COST if the cache is kept in RAM)
 
 ``speed_value`` counts doublings of generation speed. Below a comfortable speed a doubling counts fully;
-above it, where text already comes faster than it is read, it counts for little. The loss is squared,
+above it, where text already comes faster than it is read, it counts for little. ``prompt_value`` counts doublings of
+the speed at which prompts are read, as little as they are waited for. The loss is squared,
 because the first steps down from 16 bits cost nothing that shows and the last ones cost the model.
 """
 
@@ -22,6 +24,13 @@ SPEED_BEYOND_COMFORT = 0.015
 """What a doubling beyond the comfortable speed is worth."""
 
 
+COMFORTABLE_PROMPT_TOKENS_PER_S = 500.0
+"""A prompt of 8,192 tokens is then read in 16 seconds."""
+
+PROMPT_DOUBLING = 0.15
+"""What a doubling of the speed of prompts is worth below that: in a conversation only what is new is read."""
+
+
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """
     How a priority moves the balance.
@@ -37,6 +46,12 @@ A tenth of a doubling: types with a code book (IQ…) are published by fewer, ne
 decode more slowly than their size says on processors and on Metal.
 """
 
+CACHE_IN_RAM_COST = 0.2
+"""
+A fifth of a doubling: with the whole cache in RAM the processor computes all attention, slower with every token of
+context, and nobody published how fast that is.
+"""
+
 PRIORITIES = {
     "balanced": Weights(loss=0.6),
     "quality": Weights(loss=8.0),
@@ -48,11 +63,25 @@ PRIORITIES = {
 UNKNOWN_DIVERGENCE = 0.6
 
 
-def utility(tokens_per_s: float, divergence: float | None, quant: str, priority: str) -> float:
+def utility(
+    tokens_per_s: float,
+    prompt_tokens_per_s: float,
+    divergence: float | None,
+    quant: str,
+    priority: str,
+    *,
+    kv_offload: bool = True,
+) -> float:
     """
     Return how good a choice is for a priority; only differences between choices mean anything.
     """
-    return _of_speed(tokens_per_s, priority) - _of_loss(divergence, priority) - _of_type(quant)
+    return (
+        _of_speed(tokens_per_s, priority)
+        + _of_prompts(prompt_tokens_per_s)
+        - _of_loss(divergence, priority)
+        - _of_type(quant)
+        - (0.0 if kv_offload else CACHE_IN_RAM_COST)
+    )
 
 
 def _of_speed(tokens_per_s: float, priority: str) -> float:
@@ -60,6 +89,10 @@ def _of_speed(tokens_per_s: float, priority: str) -> float:
     if tokens_per_s > COMFORTABLE_TOKENS_PER_S:
         value += PRIORITIES[priority].beyond_comfort * log2(tokens_per_s / COMFORTABLE_TOKENS_PER_S)
     return value
+
+
+def _of_prompts(tokens_per_s: float) -> float:
+    return PROMPT_DOUBLING * log2(min(max(tokens_per_s, 1.0) / COMFORTABLE_PROMPT_TOKENS_PER_S, 1.0))
 
 
 def _of_loss(divergence: float | None, priority: str) -> float:
@@ -78,21 +111,35 @@ def rule(priority: str) -> tuple[str, ...]:
     weights = PRIORITIES[priority]
     return (
         f"priority {priority}: worth = doublings of speed - {weights.loss:g} x (loss / {DIVERGENCE_THAT_SHOWS:g})^2,"
-        f" less {CODE_BOOK_COST:g} for types with a code book (IQ…)",
+        f" less {CODE_BOOK_COST:g} for types with a code book (IQ…) and {CACHE_IN_RAM_COST:g} for a cache in RAM",
         f"a doubling of speed counts 1 up to {COMFORTABLE_TOKENS_PER_S:g} tokens/s, about twice the speed of reading,"
         f" and {weights.beyond_comfort:g} beyond",
+        f"a doubling of the speed of prompts counts {PROMPT_DOUBLING:g} up to"
+        f" {COMFORTABLE_PROMPT_TOKENS_PER_S:g} tokens/s, and nothing beyond",
         f"loss is the divergence from f16 in nats per token; at {DIVERGENCE_THAT_SHOWS:g} it begins to show",
     )
 
 
-def worth(name: str, tokens_per_s: float, divergence: float | None, quant: str, priority: str) -> str:
+def worth(
+    name: str,
+    tokens_per_s: float,
+    prompt_tokens_per_s: float,
+    divergence: float | None,
+    quant: str,
+    priority: str,
+    *,
+    kv_offload: bool = True,
+) -> str:
     """
     Return what one choice is worth and out of what, in a sentence.
     """
-    total = utility(tokens_per_s, divergence, quant, priority)
+    total = utility(tokens_per_s, prompt_tokens_per_s, divergence, quant, priority, kv_offload=kv_offload)
+    prompts = abs(_of_prompts(prompt_tokens_per_s))
     loss = "an unmeasured loss" if divergence is None else f"a loss of {divergence:.4f}"
     return (
         f"{name}: {total:.3f} = {_of_speed(tokens_per_s, priority):.3f} for {tokens_per_s:.1f} tokens/s"
+        f" - {prompts:.3f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
         f" - {_of_loss(divergence, priority):.3f} for {loss}"
         + (f" - {CODE_BOOK_COST:g} for its type" if _of_type(quant) else "")
+        + ("" if kv_offload else f" - {CACHE_IN_RAM_COST:g} for a cache in RAM")
     )

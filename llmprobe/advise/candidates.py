@@ -8,12 +8,13 @@ from itertools import product
 import msgspec
 
 from llmprobe.advise.balance import utility
+from llmprobe.advise.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
 from llmprobe.advise.quality import quality
-from llmprobe.advise.search import Misfit, Placed, place
+from llmprobe.advise.search import Case, Misfit, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
-from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed
+from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed, ranking_prompt_speed, speed_at
 from llmprobe.facts.plan import Abilities, Device, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
 
@@ -33,17 +34,14 @@ USUAL_QUANTS = (
 )
 """File types that are published for most models, from the largest to the smallest."""
 
-RANKING_RAM_BANDWIDTH = 50_000_000_000
-"""
-Bytes per second, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach it.
-Only the order of choices rests on it where the RAM's bandwidth is unknown; it is never printed as a speed.
-"""
-
-RANKING_DEVICE_BANDWIDTH = 300_000_000_000
-"""The same for a device whose bandwidth is unknown: that of a small graphics card."""
-
 UBATCH_SIZES = (512, 128)
 """llama.cpp's own, and a smaller one that leaves more room and reads prompts more slowly."""
+
+LARGER_UBATCH_SIZES = (1024, 2048)
+"""
+Tried where weights stay in RAM: they are sent to the device once for each micro-batch of a prompt, so that prompts
+are read almost in proportion to it. It costs compute buffers, and with them layers on the device.
+"""
 
 CONTEXT_STEP = 256
 _SMALLEST_CONTEXT = 512
@@ -51,7 +49,8 @@ _SMALLEST_CONTEXT = 512
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One placed configuration with what it is worth. ``ranking_speed`` may rest on an assumed bandwidth.
+    One placed configuration with what it is worth. The ranking speeds, in tokens per second with the context half
+    full, may rest on assumptions.
     """
 
     quant: str
@@ -59,12 +58,19 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     placed: Placed
     speed: Speed
     ranking_speed: float
+    ranking_prompt_speed: float
     quality: Quality
     utility: float
 
     @property
     def on_gpu(self) -> int:
         return self.placed.placement.gpu_layers or 0
+
+    @property
+    def host_experts(self) -> int:
+        """Of how many layers on devices, or after them, the experts are told to stay on the host."""
+        placement = self.placed.placement
+        return placement.n_cpu_moe + len(placement.cpu_moe_layers)
 
 
 def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
@@ -115,7 +121,9 @@ def _fitting(
     usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
     hopeless = all(estimator.tensor_bytes(quant) > site.room(devices) for devices in usable)
-    for (cache_k, cache_v), ubatch_size in product(_cache_types(wishes, site.abilities), UBATCH_SIZES):
+    for (cache_k, cache_v), ubatch_size in product(
+        _cache_types(wishes, site.abilities), _ubatch_sizes(site.abilities)
+    ):
         workload = Workload(
             ctx_size=ctx_size,
             parallel=wishes.parallel,
@@ -129,7 +137,9 @@ def _fitting(
                 continue
             if wishes.max_ctx:
                 workload = _longest(estimator, quant, workload, devices, site)
-            result = place(estimator, quant, workload, devices, site)
+            result = place(
+                Case(estimator=estimator, quant=quant, workload=workload, devices=devices, site=site)
+            )
             if isinstance(result, Placed):
                 placed.append(result)
                 yield weigh(estimator, site, wishes, quant, workload, result)
@@ -140,6 +150,44 @@ def _fitting(
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
             # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
             return
+
+
+def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[Candidate]:
+    """
+    Return the other ways to place what stays in RAM in part: larger micro-batches, and the cache on the host.
+
+    They are tried on what will be shown, as they change its speed by little beside what the quantization does.
+    """
+    placement = candidate.placed.placement
+    whole = candidate.on_gpu == estimator.total_layers and not candidate.host_experts
+    if not placement.devices or whole or wishes.max_ctx or site.unified:
+        return []
+    sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
+    allowed = site.abilities.ubatch_sizes
+    found = []
+    for kv_offload in (True, False) if site.abilities.kv_on_host else (True,):
+        for ubatch_size in sizes:
+            if kv_offload and ubatch_size == candidate.workload.ubatch_size:
+                continue
+            if allowed and ubatch_size not in allowed:
+                continue
+            case = Case(
+                estimator=estimator,
+                quant=candidate.quant,
+                workload=msgspec.structs.replace(candidate.workload, ubatch_size=ubatch_size),
+                devices=placement.devices,
+                site=site,
+                kv_offload=kv_offload,
+            )
+            placed = place(case)
+            if isinstance(placed, Placed):
+                found.append(weigh(estimator, site, wishes, case.quant, case.workload, placed))
+    return found
+
+
+def _ubatch_sizes(abilities: Abilities) -> tuple[int, ...]:
+    known = abilities.ubatch_sizes
+    return tuple(size for size in UBATCH_SIZES if not known or size in known)
 
 
 def _gives_less(
@@ -203,7 +251,8 @@ def _longest(
     low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, workload.ctx_size // CONTEXT_STEP
     while low < high:
         middle = (low + high + 1) // 2
-        fits = isinstance(place(estimator, quant, sized(middle), devices, site), Placed)
+        case = Case(estimator=estimator, quant=quant, workload=sized(middle), devices=devices, site=site)
+        fits = isinstance(place(case), Placed)
         low, high = (middle, high) if fits else (low, middle - 1)
     return sized(low)
 
@@ -236,16 +285,37 @@ def weigh(
         model=estimator.model.id,
         architecture=estimator.model.architecture,
     )
-    ranking = speed if speed.generation_tokens_per_s else speed_of(_assumed(read))
-    tokens_per_s = ranking.generation_tokens_per_s.likely if ranking.generation_tokens_per_s else 0.0
+    assumed, tokens_per_s = _assumed(read), 0.0
+    if estimator.generates:
+        half_full = speed_at(
+            assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
+        )
+        # What is no more than rounding must not make one placement better than another.
+        tokens_per_s = round(half_full or 0.0, 2)
+    prompts = ranking_prompt_speed(
+        assumed,
+        moe=estimator.is_moe,
+        ubatch_size=workload.ubatch_size,
+        op_offload=placed.placement.op_offload,
+        processor=site.processor,
+        filled=FILLED,
+    )
     return Candidate(
         quant=quant,
         workload=workload,
         placed=placed,
         speed=speed,
         ranking_speed=tokens_per_s,
+        ranking_prompt_speed=prompts,
         quality=loss,
-        utility=utility(tokens_per_s, loss.value, quant, wishes.priority),
+        utility=utility(
+            tokens_per_s,
+            prompts,
+            loss.value,
+            quant,
+            wishes.priority,
+            kv_offload=placed.placement.kv_offload,
+        ),
     )
 
 

@@ -30,6 +30,17 @@ def reasons(
         said.append(
             f"the micro-batch is {smaller}, as with {UBATCH_SIZES[0]} it would not fit: prompts take longer"
         )
+    if candidate.workload.ubatch_size > UBATCH_SIZES[0]:
+        larger = candidate.workload.ubatch_size
+        said.append(
+            f"the micro-batch is {larger} instead of {UBATCH_SIZES[0]}: weights in RAM are sent to the GPU"
+            " once for each, so prompts are read faster, for a larger compute buffer"
+        )
+    if not candidate.placed.placement.kv_offload:
+        said.append(
+            "the cache stays in RAM, which leaves more layers to the GPU; the processor then computes all attention,"
+            " slower the longer the text"
+        )
     said.append(f"{candidate.quant} is {candidate.quality.words}: {candidate.quality.basis}")
     finer = [one for one in ranked if loss(one) < loss(candidate)]
     if finer:
@@ -63,18 +74,20 @@ def _placement(estimator: Estimator, site: Site, candidate: Candidate) -> str:
     room = sum(site.budgets[device.id] or 0 for device in placement.devices)
     each = " on each" if len(placement.devices) > 1 else ""
     budget = f"the {format_bytes(room)} that {names} can give now, {reserve}{each}"
-    if candidate.on_gpu == total and not placement.n_cpu_moe:
+    kept = candidate.host_experts
+    if candidate.on_gpu == total and not kept:
         return f"all {total} layers fit {budget}"
     if candidate.on_gpu == total:
+        which = "the first " if placement.n_cpu_moe else ""
         return (
             f"attention and cache of all {total} layers fit {budget};"
-            f" the experts of the first {placement.n_cpu_moe} of {estimator.n_layer} layers stay in RAM"
+            f" the experts of {which}{kept} of {estimator.n_layer} layers stay in RAM"
         )
     return f"{candidate.on_gpu} of {total} layers fit {budget}; the others run on the processor from RAM"
 
 
 def _experts(estimator: Estimator, candidate: Candidate) -> str:
-    where = "in RAM and VRAM together" if candidate.placed.placement.n_cpu_moe else "in memory"
+    where = "in RAM and VRAM together" if candidate.host_experts else "in memory"
     return (
         f"all {estimator.expert_count} experts of a layer must be resident {where},"
         f" though each token uses {estimator.expert_used_count}"
@@ -91,11 +104,8 @@ def _compared(estimator: Estimator, candidate: Candidate, other: Candidate) -> s
         parts.append(
             f"{other.on_gpu} instead of {candidate.on_gpu} of {estimator.total_layers} layers on the GPU"
         )
-    if other.placed.placement.n_cpu_moe != candidate.placed.placement.n_cpu_moe:
-        parts.append(
-            f"the experts of {other.placed.placement.n_cpu_moe} instead of"
-            f" {candidate.placed.placement.n_cpu_moe} layers in RAM"
-        )
+    if other.host_experts != candidate.host_experts:
+        parts.append(f"the experts of {other.host_experts} instead of {candidate.host_experts} layers in RAM")
     mine, theirs = candidate.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
     if mine and theirs:
         parts.append(f"about {theirs.likely:.1f} instead of {mine.likely:.1f} tokens/s")

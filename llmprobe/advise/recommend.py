@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, rule, utility, worth
-from llmprobe.advise.candidates import Candidate, find, weigh
+from llmprobe.advise.candidates import Candidate, find, varied, weigh
 from llmprobe.advise.nearest import faster, nearest
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons
-from llmprobe.advise.search import Placed, refine
+from llmprobe.advise.search import Case, Placed, refine
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
@@ -84,6 +84,7 @@ def recommend(
             f" though each token uses {estimator.expert_used_count}"
         )
     wanted = _constrained(candidates, wishes, model, rejected)
+    wanted = _varied(estimator, site, wishes, wanted)
     shown = _disk_first(model, wanted, _shown(wanted, wishes))
     shown = _refined(estimator, site, wishes, shown)
     ranked = [one for _, one in shown] + [
@@ -127,7 +128,15 @@ def _weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
     return (
         *rule(wishes.priority),
         *(
-            worth(one.quant, one.ranking_speed, one.quality.value, one.quant, wishes.priority)
+            worth(
+                one.quant,
+                one.ranking_speed,
+                one.ranking_prompt_speed,
+                one.quality.value,
+                one.quant,
+                wishes.priority,
+                kv_offload=one.placed.placement.kv_offload,
+            )
             for one in shown
         ),
     )
@@ -193,8 +202,7 @@ def _constrained(
         for one in kept
         if _is_on_disk(model, one.quant) or not any(_dominates(other, one) for other in kept)
     ]
-    # Of equals the one on fewer devices: a card that is left alone stays free for something else.
-    return sorted(kept, key=lambda one: (*_rank(one, wishes), len(one.placed.placement.devices), one.quant))
+    return sorted(kept, key=lambda one: _order(one, wishes))
 
 
 def _is_on_disk(model: ModelSpec, quant: str) -> bool:
@@ -214,12 +222,14 @@ def _disk_first(
     return [(ON_DISK, here), *others[: max(1, len(shown)) - (len(others) == len(shown))]]
 
 
-def _rank(candidate: Candidate, wishes: Wishes) -> tuple[float, float]:
+def _order(candidate: Candidate, wishes: Wishes) -> tuple[float, float, int, str]:
     """
     Return what candidates are sorted by, the best lowest: the context where that counts most, then the utility.
     """
     context = candidate.workload.ctx_size if wishes.priority == "context" else 0
-    return -context, -round(candidate.utility, 4)
+    # Of equals the one on fewer devices: a card that is left alone stays free for something else.
+    devices = len(candidate.placed.placement.devices)
+    return -context, -round(candidate.utility, 4), devices, candidate.quant
 
 
 def _dominates(better: Candidate, worse: Candidate) -> bool:
@@ -256,7 +266,7 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     )
     if loss(finest) < loss(best):
         add("best quality", finest)
-    quick = max(ranked, key=lambda one: utility(one.ranking_speed, one.quality.value, one.quant, "speed"))
+    quick = max(ranked, key=lambda one: _worth(one, "speed"))
     if quick.ranking_speed > best.ranking_speed * WORTH_SAYING:
         add("faster", quick)
     longest = max(ranked, key=lambda one: one.workload.ctx_size)
@@ -270,6 +280,30 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     return shown
 
 
+def _worth(candidate: Candidate, priority: str) -> float:
+    return utility(
+        candidate.ranking_speed,
+        candidate.ranking_prompt_speed,
+        candidate.quality.value,
+        candidate.quant,
+        priority,
+        kv_offload=candidate.placed.placement.kv_offload,
+    )
+
+
+def _varied(estimator: Estimator, site: Site, wishes: Wishes, ranked: list[Candidate]) -> list[Candidate]:
+    """
+    Return the candidates ranked anew, what would be shown of them in its best variant.
+    """
+    best: dict[int, Candidate] = {}
+    for _, one in _shown(ranked, wishes):
+        # Of equals the one nearest to the engine's own settings comes first.
+        best[id(one)] = max(
+            [one, *varied(estimator, site, wishes, one)], key=lambda one: round(one.utility, 3)
+        )
+    return sorted((best.get(id(one), one) for one in ranked), key=lambda one: _order(one, wishes))
+
+
 def _refined(
     estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
 ) -> list[tuple[str, Candidate]]:
@@ -278,7 +312,15 @@ def _refined(
     """
     result = []
     for label, one in shown:
-        exact = refine(estimator, one.quant, one.workload, one.placed, site)
+        case = Case(
+            estimator=estimator,
+            quant=one.quant,
+            workload=one.workload,
+            devices=one.placed.placement.devices,
+            site=site,
+            kv_offload=one.placed.placement.kv_offload,
+        )
+        exact = refine(case, one.placed)
         if isinstance(exact, Placed):
             result.append((label, weigh(estimator, site, wishes, one.quant, one.workload, exact)))
     return result
@@ -315,6 +357,8 @@ def _choice(
         gpu_layers=candidate.on_gpu,
         total_layers=estimator.total_layers,
         n_cpu_moe=placement.n_cpu_moe,
+        cpu_moe_layers=placement.cpu_moe_layers,
+        kv_offload=placement.kv_offload,
         tensor_split=placement.tensor_split,
         devices=estimate.devices,
         fits=True,

@@ -1,17 +1,21 @@
 """
-The search for the best placement of one quantization at one context: as much on the GPUs as fits.
+The search for the best placement of one quantization at one context: the fastest that fits, exactly measured.
 
-What a device holds grows with the layers that are put on it, so the largest number that fits is found by
-bisection. Of a mixture of experts, attention goes to the GPU first and experts stay on the host from the
-first layer on, as few as possible: they are most of the bytes and the least used.
+What belongs on the GPUs is decided by time: layers from the end of the model on, on the fastest device first; of a
+mixture of experts attention before experts, which are most of the bytes and the least used. Devices that are equally
+fast are filled evenly. The sums of a ledger say which layouts fit; the estimator has the last word.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from llmprobe.advise.layouts import ALIKE, Layout, Layouts
+from llmprobe.advise.ledger import Ledger
 from llmprobe.advise.site import Shortfall, Site
 from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimate.overhead import device_overhead
+from llmprobe.estimate.placement import spans
 from llmprobe.facts.plan import Device, Placement, Workload
 
 WHOLE_OR_NOT = "metal"
@@ -20,17 +24,20 @@ On a Mac processor and GPU read the same memory, so a part on the processor gain
 layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
 """
 
-_SPLIT_ROUNDS = 24
-_STEPS_BACK = 3
+_FEWER = 3
+"""With several devices, how many layers fewer than the most are tried: the most need not be the fastest."""
+
+_REFINEMENTS = 10
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A placement that fits, and what each device then holds.
+    A placement that fits, what each device then holds, and the time for a token that it was chosen by.
     """
 
     placement: Placement
     totals: dict[str, int]
+    seconds: float = 0.0
 
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,238 +58,237 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def place(
-    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
-) -> Placed | Misfit:
+class Case(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Return the placement on these devices with the most layers, then the most experts, on the GPUs.
+    What is to be placed, and where.
     """
 
-    def attempt(gpu_layers: int, n_cpu_moe: int) -> Placed | Misfit:
-        return _attempt(estimator, quant, workload, devices, site, gpu_layers, n_cpu_moe)
+    estimator: Estimator
+    quant: str
+    workload: Workload
+    devices: tuple[Device, ...]
+    site: Site
+    kv_offload: bool = True
 
-    total = estimator.total_layers
-    if not devices:
-        return attempt(0, 0)
-    if estimator.tensor_bytes(quant) > site.room(devices):
-        return _hopeless(estimator, quant, workload, devices, site)
-    everything = attempt(total, 0)
-    if isinstance(everything, Placed):
-        return everything
-    if not site.abilities.partial or devices[0].backend == WHOLE_OR_NOT:
-        return everything
-    # What is on a GPU is off the host, so the largest count that fits the GPUs is also the best for the host.
-    if estimator.is_moe and site.abilities.experts_on_host:
-        all_experts = estimator.moe_layers
-        experts = _least(1, all_experts, lambda count: _gpus_fit(attempt(total, count)))
-        if experts is not None:
-            return attempt(total, experts)
-        layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, all_experts)))
-        return everything if layers is None else attempt(layers, all_experts)
-    layers = _most(0, total - 1, lambda count: _gpus_fit(attempt(count, 0)))
-    return everything if layers is None else attempt(layers, 0)
+    def placement(self, gpu_layers: int | None, **more: object) -> Placement:
+        """
+        Return a placement on the devices of the case.
+        """
+        placement = Placement(
+            devices=self.devices,
+            gpu_layers=gpu_layers,
+            kv_offload=self.kv_offload or not self.devices,
+            cpu=self.site.cpu,
+        )
+        return msgspec.structs.replace(placement, **more)
+
+    def totals(self, placement: Placement, *, exact: bool = False) -> dict[str, int]:
+        """
+        Return what each device holds.
+        """
+        return self.estimator.totals(self.quant, self.workload, placement, exact=exact)
+
+    def judged(self, placement: Placement, totals: dict[str, int], seconds: float = 0.0) -> Placed | Misfit:
+        """
+        Return a placement as one that fits, or what it lacks.
+        """
+        shortfalls = self.site.shortfalls(totals)
+        if shortfalls:
+            return Misfit(shortfalls=shortfalls)
+        return Placed(placement=placement, totals=totals, seconds=seconds)
 
 
-def _hopeless(
-    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
-) -> Misfit:
+def place(case: Case) -> Placed | Misfit:
+    """
+    Return the fastest placement that fits, its compute buffers bounded; by exact ones where that makes it fit at all.
+    """
+    estimator, site = case.estimator, case.site
+    if not case.devices:
+        placement = case.placement(0)
+        return case.judged(placement, case.totals(placement))
+    if estimator.tensor_bytes(case.quant) > site.room(case.devices):
+        return _hopeless(case)
+    layout = _found(case, {})
+    placement = _placement(case, layout)
+    judged = case.judged(placement, case.totals(placement), layout.seconds)
+    if isinstance(judged, Misfit):
+        hoped = _placement(case, _found(case, None))
+        if not site.shortfalls(estimator.without_compute(case.quant, case.workload, hoped)):
+            return _refined(case) or judged
+    return judged
+
+
+def refine(case: Case, placed: Placed) -> Placed | Misfit:
+    """
+    Return the best placement by exact compute buffers, which the search takes from a few graphs.
+    """
+    better = _refined(case) if case.devices else None
+    if better is not None and better.seconds <= placed.seconds * (1 + ALIKE):
+        return better
+    found = case.judged(placed.placement, case.totals(placed.placement, exact=True), placed.seconds)
+    return found if better is None or isinstance(found, Placed) else better
+
+
+def _refined(case: Case) -> Placed | None:
+    """
+    Return the best placement that fits by exact compute buffers, None where none is found.
+
+    First is tried what would be best without such buffers. If it does not fit, its own exact ones say how much room
+    there is for the next, until nothing new comes up.
+    """
+    layout = _found(case, None)
+    smallest: dict[str, int] = {}
+    fitting: dict[Placement, Placed] = {}
+    fewest: dict[tuple[int, ...], tuple[int, ...] | None] = {}
+    for _ in range(_REFINEMENTS):
+        placement = _placement(case, layout)
+        if layout.excess or placement in fitting:
+            break
+        exact, bounds = case.totals(placement, exact=True), case.totals(placement)
+        judged = case.judged(placement, exact, layout.seconds)
+        if isinstance(judged, Placed):
+            fitting[placement] = judged
+        else:
+            fewest[layout.counts] = _more_left(case, layout, judged)
+        for device in case.devices:
+            found = exact[device.id] - bounds[device.id]
+            smallest[device.id] = min(smallest.get(device.id, found), found)
+        layout = _found(case, smallest, fewest)
+    # The last of those that are as fast as the fastest is the plainest.
+    fastest = min((one.seconds for one in fitting.values()), default=0.0)
+    return next((one for one in reversed(fitting.values()) if one.seconds <= fastest * (1 + ALIKE)), None)
+
+
+def _more_left(case: Case, layout: Layout, misfit: Misfit) -> tuple[int, ...] | None:
+    """
+    Return of how many layers each device must leave the experts to the host, where it lacks room for these; None
+    where one has none left to leave.
+    """
+    short = {one.where for one in misfit.shortfalls}
+    left = list(layout.left)
+    for at, device in enumerate(case.devices):
+        if device.id in short:
+            if not case.estimator.is_moe or left[at] >= layout.counts[at]:
+                return None
+            left[at] += 1
+    return tuple(left) if left != list(layout.left) else None
+
+
+def _hopeless(case: Case) -> Misfit:
     """
     Return what is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
 
     It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte.
     """
-    totals = estimator.totals(quant, workload, Placement(devices=devices, gpu_layers=0))
+    totals = case.estimator.without_compute(case.quant, case.workload, case.placement(0))
+    site = case.site
     if site.unified:
         return Misfit(shortfalls=site.shortfalls(totals))
-    room = sum(max(0, (site.capacities[one.id] or 0) - totals[one.id]) for one in devices)
+    room = sum(max(0, (site.capacities[one.id] or 0) - totals[one.id]) for one in case.devices)
     missing = totals["host"] - (site.capacities["host"] or 0) - room
     return Misfit(shortfalls=(Shortfall("host", max(1, missing)),))
 
 
-def refine(
-    estimator: Estimator, quant: str, workload: Workload, placed: Placed, site: Site
-) -> Placed | Misfit:
+def _found(
+    case: Case,
+    corrections: Mapping[str, int] | None,
+    fewest: Mapping[tuple[int, ...], tuple[int, ...] | None] | None = None,
+) -> Layout:
     """
-    Return the best neighbour of a placement by exact compute buffers, which the search takes from a few graphs.
+    Return the fastest layout whose devices have room for it, or the one that lacks the least.
 
-    The search errs by less than a layer, so the next step up and the steps down are all that can be better or needed.
+    ``corrections`` are added to the bounds of the compute buffers, where exact ones are known; None leaves the buffers
+    out. ``fewest`` is what exact ones say of layouts, as ``Layouts`` takes it.
     """
-    placement = placed.placement
-    layers, experts = placement.gpu_layers or 0, placement.n_cpu_moe
+    estimator, total = case.estimator, case.estimator.total_layers
+    ledger = Ledger(estimator, case.quant, case.workload, case.devices, case.site, kv_offload=case.kv_offload)
 
-    def exact(step: int) -> Placed | Misfit:
-        by_experts = layers == estimator.total_layers and experts > 0
-        return _attempt(
-            estimator,
-            quant,
-            workload,
-            placement.devices,
-            site,
-            layers if by_experts else layers + step,
-            experts - step if by_experts else experts,
-            exact=True,
+    def layouts(kind: Placement, *, keep: bool) -> Layouts:
+        return Layouts(
+            ledger,
+            _rooms(case, kind, corrections),
+            keep=keep,
+            even=corrections is None,
+            fewest=fewest,
         )
 
-    whole = not placement.devices or (layers == estimator.total_layers and not experts)
-    if not whole and isinstance(better := exact(1), Placed):
-        return better
-    found = exact(0)
-    for step in range(1, min(_STEPS_BACK, layers) + 1):
-        if isinstance(found, Placed) or not placement.devices:
-            break
-        found = exact(-step)
-    return found
+    whole = _best(case, layouts(case.placement(None), keep=False), total)
+    abilities = case.site.abilities
+    if not whole.excess or not abilities.partial or case.devices[0].backend == WHOLE_OR_NOT:
+        return whole
+    keep = estimator.is_moe and abilities.experts_on_host
+    n_cpu_moe = estimator.n_layer if keep else 0
+    found = []
+    if keep:
+        found.append(_best(case, layouts(case.placement(None, n_cpu_moe=n_cpu_moe), keep=True), total))
+    partial = layouts(case.placement(1, n_cpu_moe=n_cpu_moe), keep=keep)
+    most = min(total - 1, sum(partial.most()))
+    lowest = 0 if keep and len(case.devices) == 1 else max(0, most - _FEWER)
+    found += [_best(case, partial, layers) for layers in range(most, lowest - 1, -1)]
+    fitting = [layout for layout in found if not layout.excess]
+    if not fitting:
+        return whole
+    best = min(fitting, key=lambda layout: layout.rank(even=corrections is None))
+    if _host_lacks(case, best):
+        # What is on a device is off the host, so if any fits it is the one with the most there.
+        return max(fitting, key=lambda layout: layout.on_devices)
+    return best
 
 
-def _attempt(
-    estimator: Estimator,
-    quant: str,
-    workload: Workload,
-    devices: tuple[Device, ...],
-    site: Site,
-    gpu_layers: int,
-    n_cpu_moe: int,
-    *,
-    exact: bool = False,
-) -> Placed | Misfit:
-    def evaluate(counts: tuple[int, ...]) -> tuple[Placement, dict[str, int]]:
-        placement = Placement(
-            devices=devices,
-            gpu_layers=gpu_layers,
-            n_cpu_moe=n_cpu_moe,
-            cpu=site.cpu,
-            split_mode="layer",
-            tensor_split=tuple(float(count) for count in counts) if len(devices) > 1 else (),
-        )
-        return placement, estimator.totals(quant, workload, placement, exact=exact)
-
-    if len(devices) > 1 and gpu_layers and site.abilities.tensor_split:
-        capacities = {device.id: max(0, site.capacities[device.id] or 0) for device in devices}
-        placement, totals = split(gpu_layers, capacities, evaluate)
-    else:
-        placement, totals = evaluate(())
-    shortfalls = site.shortfalls(totals)
-    if shortfalls:
-        return Misfit(shortfalls=shortfalls)
-    return Placed(placement=placement, totals=totals)
-
-
-def split(
-    layers: int,
-    capacities: Mapping[str, int],
-    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
-) -> tuple[Placement, dict[str, int]]:
+def _best(case: Case, layouts: Layouts, layers: int) -> Layout:
     """
-    Share layers out: in proportion to the capacities, then moved from the fullest device to the emptiest.
-
-    Layers weigh differently (the output, experts kept on the host), so what a device really holds decides.
-    Where that finds nothing, every device but the last is filled as far as it goes, which finds what there is.
+    Return the best layout with this many layers on the devices; the only one where the engine splits by itself.
     """
-    ids = tuple(capacities)
-    counts = _proportional(layers, [capacities[device] for device in ids])
-    seen: set[tuple[int, ...]] = set()
-    best = _tried(counts, ids, capacities, evaluate)
-    for _ in range(_SPLIT_ROUNDS):
-        tried = _tried(counts, ids, capacities, evaluate)
-        best = min(best, tried, key=lambda one: one.excess)
-        seen.add(counts)
-        fullest = max(range(len(ids)), key=lambda at: tried.over[at])
-        emptiest = min(range(len(ids)), key=lambda at: tried.over[at])
-        if tried.excess == 0 or tried.over[emptiest] >= 0 or counts[fullest] == 0:
-            break
-        per_layer = max(1, tried.totals[ids[fullest]] // counts[fullest])
-        moved = max(
-            1, min(counts[fullest], tried.over[fullest] // per_layer, -tried.over[emptiest] // per_layer)
-        )
-        changed = list(counts)
-        changed[fullest] -= moved
-        changed[emptiest] += moved
-        counts = tuple(changed)
-        if counts in seen:
-            break
-    if best.excess:
-        filled = _tried(_filled(layers, ids, capacities, evaluate), ids, capacities, evaluate)
-        best = min(best, filled, key=lambda one: one.excess)
-    return best.placement, best.totals
+    if len(case.devices) > 1 and not case.site.abilities.tensor_split:
+        counts = dict.fromkeys((device.id for device in case.devices), 0)
+        for part in spans(case.placement(layers), case.estimator.n_layer):
+            if part.device in counts:
+                counts[part.device] = part.stop - part.start
+        return layouts.of(tuple(counts.values()))
+    return layouts.best(layers)
 
 
-class _Tried(msgspec.Struct, frozen=True):
-    placement: Placement
-    totals: dict[str, int]
-    over: tuple[int, ...]
-
-    @property
-    def excess(self) -> int:
-        return sum(max(0, over) for over in self.over)
+def _bounds(case: Case, kind: Placement) -> dict[str, int]:
+    return case.estimator.compute_bounds(case.quant, case.workload, kind)
 
 
-def _tried(
-    counts: tuple[int, ...],
-    ids: tuple[str, ...],
-    capacities: Mapping[str, int],
-    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
-) -> _Tried:
-    placement, totals = evaluate(counts)
-    return _Tried(placement, totals, tuple(totals[device] - capacities[device] for device in ids))
-
-
-def _filled(
-    layers: int,
-    ids: tuple[str, ...],
-    capacities: Mapping[str, int],
-    evaluate: Callable[[tuple[int, ...]], tuple[Placement, dict[str, int]]],
-) -> tuple[int, ...]:
+def _rooms(case: Case, kind: Placement, corrections: Mapping[str, int] | None) -> tuple[int, ...]:
     """
-    Return the split that gives each device in turn as many layers as it holds, and the last one the rest.
+    Return the bytes that layers may take on each device in a placement of this kind.
     """
-    counts = [0] * len(ids)
-    for at in range(len(ids) - 1):
-        left = layers - sum(counts[:at])
-
-        def holds(count: int, at: int = at, left: int = left) -> bool:
-            trial = [*counts[:at], count, *[0] * (len(ids) - at - 2), left - count]
-            return _tried(tuple(trial), ids, capacities, evaluate).over[at] <= 0
-
-        counts[at] = _most(0, left, holds) or 0
-    counts[-1] = layers - sum(counts[:-1])
-    return tuple(counts)
-
-
-def _proportional(layers: int, weights: list[int]) -> tuple[int, ...]:
-    total = sum(weights) or 1
-    counts = [layers * weight // total for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda at: -(layers * weights[at] % total))
-    for at in by_remainder[: layers - sum(counts)]:
-        counts[at] += 1
-    return tuple(counts)
+    compute: dict[str, int] = {}
+    if corrections is not None:
+        compute = {device: size + corrections.get(device, 0) for device, size in _bounds(case, kind).items()}
+    return tuple(
+        (case.site.capacities[device.id] or 0)
+        - device_overhead(device).bytes
+        - compute.get(device.id, 0)
+        - case.estimator.table(case.quant).shares(device.backend).rope
+        for device in case.devices
+    )
 
 
-def _gpus_fit(result: Placed | Misfit) -> bool:
+def _host_lacks(case: Case, layout: Layout) -> bool:
+    totals = case.estimator.without_compute(case.quant, case.workload, _placement(case, layout))
+    return any(short.where == "host" for short in case.site.shortfalls(totals))
+
+
+def _placement(case: Case, layout: Layout) -> Placement:
     """
-    Tell whether only the host is too small: then fewer layers on the GPUs would not help.
+    Return a layout as the engine is told it: experts of the first layers by number, those of others by layer.
     """
-    return isinstance(result, Placed) or not any(short.where.startswith("gpu") for short in result.shortfalls)
+    n_cpu_moe, others = 0, tuple(_layers(layout))
+    if layout.plain and layout.kept:
+        n_cpu_moe, others = layout.kept[0].stop, ()
+    shares = tuple(float(count) for count in layout.counts)
+    return case.placement(
+        layout.gpu_layers,
+        n_cpu_moe=n_cpu_moe,
+        cpu_moe_layers=others,
+        tensor_split=shares if len(shares) > 1 and case.site.abilities.tensor_split else (),
+    )
 
 
-def _most(low: int, high: int, fits: Callable[[int], bool]) -> int | None:
-    """
-    Return the largest count in low..high that fits, given that every smaller one does too; None if none does.
-    """
-    if not fits(low):
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
-
-
-def _least(low: int, high: int, fits: Callable[[int], bool]) -> int | None:
-    """
-    Return the smallest count in low..high that fits, given that every larger one does too; None if none does.
-    """
-    if low > high or not fits(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle + 1, high)
-    return low
+def _layers(layout: Layout) -> Iterator[int]:
+    for run in layout.kept:
+        yield from run

@@ -148,7 +148,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
 
 def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:
     """
-    Return the sets that one process can use: all devices of a backend, each alone, and none.
+    Return the sets that one process can use: all devices of a backend, fewer and fewer of the best, each alone, none.
 
     Of the MIG instances of a machine CUDA gives a process only one, so they are never put together.
     """
@@ -159,13 +159,23 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
             for accelerator, device in devices
             if device.backend == backend and not _is_mig(accelerator)
         )
-        if len(together) > 1:
+        by_worth = sorted(together, key=_worth)
+        while len(together) > 1:
             sets.append(together)
+            weakest = by_worth.pop(0)
+            together = tuple(device for device in together if device is not weakest)
     sets.extend((device,) for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)))
     if not any(device.backend == "metal" for _, device in devices):
         # What macOS does not let the GPU have it needs itself, so on a Mac the processor is no way around the limit.
         sets.append(())
     return tuple(sets)
+
+
+def _worth(device: Device) -> tuple[int, int]:
+    """
+    Return what devices are left out by, the least first: a slow card first, of equally fast ones the smallest.
+    """
+    return device.bandwidth_bytes_per_s or 0, device.free_bytes or 0
 
 
 def _is_mig(accelerator: Accelerator) -> bool:

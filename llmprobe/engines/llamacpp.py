@@ -176,11 +176,23 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
     words += ["-ngl", str(choice.gpu_layers)]
     if choice.n_cpu_moe:
         words += ["--n-cpu-moe", str(choice.n_cpu_moe)]
+    if choice.cpu_moe_layers:
+        words += ["-ot", shell_word(_override(choice.cpu_moe_layers))]
+    if not choice.kv_offload:
+        words.append("-nkvo")
     if choice.tensor_split:
         words += ["-ts", ",".join(f"{share:g}" for share in choice.tensor_split)]
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
     return words
+
+
+def _override(layers: tuple[int, ...]) -> str:
+    """
+    Return what keeps the experts of these layers on the host: the names of their tensors, and where they go.
+    """
+    numbers = "|".join(str(layer) for layer in layers)
+    return rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
 
 
 def _embeds(model: ModelSpec) -> bool:

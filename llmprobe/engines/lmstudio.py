@@ -37,6 +37,8 @@ ABILITIES = Abilities(
     experts_on_host=False,
     tensor_split=False,
     cache_types=("f16",),
+    kv_on_host=False,
+    ubatch_sizes=(512,),
     notes=(
         "lms load takes a share of whole layers for the GPU; other types of cache are set in the app only",
     ),

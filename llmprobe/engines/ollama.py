@@ -36,6 +36,8 @@ ABILITIES = Abilities(
     tensor_split=False,
     cache_types=("f16", "q8_0", "q4_0"),
     same_cache_types=True,
+    kv_on_host=False,
+    ubatch_sizes=(512, 128),
     notes_on_experts=(
         "Ollama cannot keep experts apart from their layers: whole layers go to the GPU or stay on the CPU",
     ),

@@ -26,6 +26,8 @@ ABILITIES = Abilities(
     partial=False,
     tensor_split=False,
     cache_types=("f16",),
+    kv_on_host=False,
+    ubatch_sizes=(512,),
     backends=("cuda", "rocm"),
     notes=(
         "vLLM cannot leave layers of a GGUF file on the CPU: the model must fit the GPUs whole",

@@ -29,6 +29,7 @@ def active_shares(
     run: Run,
     *,
     kernels: Sums,
+    attention: Sums,
     used_experts: float,
     active_parameters: int,
     ram_bandwidth: int | None,
@@ -37,7 +38,8 @@ def active_shares(
     Return the bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
-    are the tensors of the layers; a token's ``active_parameters`` are where the bytes are.
+    are the tensors of the layers, ``attention`` the operations over their full caches; a token's
+    ``active_parameters`` are where the bytes are.
     """
     by_id = {device.id: device for device in devices}
     placed = weights.place(
@@ -53,6 +55,8 @@ def active_shares(
     for name, own in placed.items():
         part, device = spans.get(name), by_id.get(name)
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
+        # Over a cache that the host keeps for all layers it attends for all of them.
+        attended = (start, stop) if placement.kv_offload else (0, weights.n_layer if device is None else 0)
         state = sum(size for cached, size in caches[name] if cached.name == STATE)
         rows = sum(size for _, size in caches[name]) - state
         result.append(
@@ -68,9 +72,10 @@ def active_shares(
                 cache_bytes=rows // run.streams,
                 state_bytes=2 * state // run.parallel,
                 recurrent=any(cached.name == STATE for cached, _ in caches[name]),
-                switches=_switches(placement, parts, weights.n_layer)
-                if device is None and own.experts
+                switches=_switches(placement, parts, weights.n_layer, experts=own.experts > 0)
+                if device is None
                 else 0,
+                attention_operations=attention.of(*attended),
                 parameters=round(active_parameters * read[name] / total),
                 resident_bytes=own.multiplied,
                 flops=None
@@ -90,13 +95,16 @@ def _embedding(weights: WeightTable, part: Span | None) -> int:
     return weights.row_bytes + (weights.input_bytes if is_output else 0)
 
 
-def _switches(placement: Placement, parts: tuple[Span, ...], n_layer: int) -> int:
+def _switches(placement: Placement, parts: tuple[Span, ...], n_layer: int, *, experts: bool) -> int:
     """
-    Return the layers that run on a device but for their experts.
+    Return how often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
     """
-    on_devices = (part for part in parts if part.device != HOST)
-    kept = host_experts(placement, n_layer)
-    return sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
+    on_devices = [part for part in parts if part.device != HOST]
+    kept = host_experts(placement, n_layer) if experts else ()
+    switches = sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
+    if not placement.kv_offload:
+        switches += sum(min(part.stop, n_layer) - part.start for part in on_devices)
+    return switches
 
 
 @cache

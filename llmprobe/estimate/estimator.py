@@ -40,7 +40,7 @@ from llmprobe.facts.plan import (
     Workload,
 )
 from llmprobe.model import archs
-from llmprobe.model.archs import CacheLayout, Sizes
+from llmprobe.model.archs import Sizes
 
 NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
 
@@ -68,7 +68,8 @@ class Estimator:
     def __init__(self, model: ModelSpec, profile: Profile | None = None) -> None:
         self.model = model
         self.profile = profile
-        self.n_layer = Sizes(model.hparams).n_layer
+        self._sizes = Sizes(model.hparams)
+        self.n_layer = self._sizes.n_layer
         self.total_layers = self.n_layer + 1
         # The number for --n-cpu-moe that keeps the experts of every layer on the host.
         self.moe_layers = 1 + max(
@@ -80,12 +81,13 @@ class Estimator:
         )
         self.expert_count = int(model.hparams.get("expert_count") or 0)
         self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
-        self.layout = self._layout()
+        self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
+        self.layout = archs.caches(model.architecture, model.hparams)
         rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
         # An embedding may have rows for images that are never written, so the output matrix is asked first.
         self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
         counts = Counter(tensor.layer for tensor in model.tensors)
-        self._kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
+        self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)
         self._spans: dict[Placement, tuple[Span, ...]] = {}
         self._runs: dict[Workload, Run] = {}
@@ -93,9 +95,6 @@ class Estimator:
         self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
         self._bounds = ComputeBounds(self.n_layer, self._compute_bytes, mixed=self.layout.state is not None)
-
-    def _layout(self) -> CacheLayout:
-        return archs.caches(self.model.architecture, self.model.hparams)
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -123,33 +122,37 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        run = self._run(workload)
-        weights, caches = self.weights(quant, placement), self.caches(workload, placement)
+        result = self.without_compute(quant, workload, placement)
+        run = self.run(workload)
         bounds = self._bounds.of
         compute = self._compute_bytes(quant, run, placement).bytes if exact else bounds(quant, run, placement)
+        return {device: size + compute.get(device, 0) for device, size in result.items()}
+
+    def without_compute(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+        """
+        Return the bytes per device but for the compute buffers.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        weights, caches = self.weights(quant, placement), self.caches(workload, placement)
         used = used_devices(placement)
         result = {
-            device: part.total + sum(size for _, size in caches[device]) + compute.get(device, 0)
-            for device, part in weights.items()
+            device: part.total + sum(size for _, size in caches[device]) for device, part in weights.items()
         }
         result[HOST] += self.output_bytes(workload) + overhead.host_overhead(len(used)).bytes
         for device in used:
             result[device.id] += overhead.device_overhead(device).bytes
         return result
 
-    def fixed_bytes(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+    def compute_bounds(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
         """
-        Return what each device takes for a placement of this kind however many layers it holds: the bound of its
-        compute buffers, and the driver's context.
+        Return the bounds of the compute buffers of all placements of a kind, by device (see ``compute_bounds``).
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        compute = self._bounds.of(quant, self._run(workload), placement)
-        return {
-            device.id: compute.get(device.id, 0) + overhead.device_overhead(device).bytes
-            for device in used_devices(placement)
-        }
+        return self._bounds.of(quant, self.run(workload), placement)
 
     def table(self, quant: str) -> WeightTable:
         """
@@ -164,7 +167,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return kv_cache.cache_parts(self.layout, self._run(workload), self.n_layer, backend)
+        return kv_cache.cache_parts(self.layout, self.run(workload), self.n_layer, backend)
 
     def devices(self, quant: str, workload: Workload, placement: Placement) -> tuple[DeviceEstimate, ...]:
         """
@@ -216,9 +219,10 @@ class Estimator:
             used_devices(placement),
             placement,
             self.caches(workload, placement),
-            self._run(workload),
-            kernels=self._kernels,
-            used_experts=self.expert_used_count / self.expert_count if self.expert_count else 1.0,
+            self.run(workload),
+            kernels=self.kernels,
+            attention=kv_cache.attention_operations(self.layout, self.run(workload), self._sizes),
+            used_experts=self.used_experts,
             active_parameters=self.model.active_parameters or self.model.parameters,
             ram_bandwidth=ram_bandwidth,
         )
@@ -230,7 +234,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        run = self._run(workload)
+        run = self.run(workload)
         return Parts(
             run=run,
             spans=self._split(placement),
@@ -267,7 +271,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        run, split, backends = self._run(workload), self._split(placement), _backends(placement)
+        run, split, backends = self.run(workload), self._split(placement), _backends(placement)
         key = (run, split, backends, placement.kv_offload)
         found = self._caches.get(key)
         if found is None:
@@ -280,9 +284,10 @@ class Estimator:
         """
         Return the bytes of the buffer that the host keeps for logits, one row per sequence.
         """
-        return 4 * self.n_vocab * self._run(workload).parallel
+        return 4 * self.n_vocab * self.run(workload).parallel
 
-    def _run(self, workload: Workload) -> Run:
+    def run(self, workload: Workload) -> Run:
+        """Return the settings in force, or refuse those that do not go together for this model."""
         found = self._runs.get(workload)
         if found is None:
             found = resolve(workload, self.model, self.profile)

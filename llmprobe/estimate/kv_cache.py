@@ -17,7 +17,7 @@ from llmprobe.estimate.weights import (
     Sums,
     row_padding,
 )
-from llmprobe.model.archs import CacheLayout, KvCache
+from llmprobe.model.archs import CacheLayout, KvCache, Sizes
 from llmprobe.model.quants import row_bytes
 
 
@@ -66,6 +66,21 @@ def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tu
                 sizes[state.layer] += _rows("f32", values, run.parallel, backend)
         parts.append(_part("recurrent state", 1, len(layout.state.layers), sizes))
     return tuple(parts)
+
+
+def attention_operations(layout: CacheLayout, run: Run, sizes: Sizes) -> Sums:
+    """
+    Return the operations of one token's attention over full caches, by layer: two for each product of Q and K, and
+    of the weights and V.
+    """
+    operations = [0] * sizes.n_layer
+    for cache in layout.kv:
+        count = cells(cache, run)
+        for layer in cache.layers:
+            # Where one latent is kept for both, V is read from it.
+            width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
+            operations[layer.layer] += 2 * sizes.heads(layer.layer) * width * count
+    return Sums(tuple(accumulate(operations, initial=0)))
 
 
 def place(

@@ -123,7 +123,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
 
     ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
     ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
-    (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type. ``backends`` empty is all.
+    (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type, ``kv_on_host`` keeping the cache
+    apart from its layers, ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
     ``notes`` say it to a person, ``notes_on_experts`` only where the model has experts.
     """
 
@@ -132,6 +133,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     tensor_split: bool = True
     cache_types: tuple[str, ...] = ()
     same_cache_types: bool = False
+    kv_on_host: bool = True
+    ubatch_sizes: tuple[int, ...] = ()
     backends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     notes_on_experts: tuple[str, ...] = ()
@@ -345,6 +348,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     commands: dict[str, str]
     batch_size: int = 2048
     ubatch_size: int = 512
+    cpu_moe_layers: tuple[int, ...] = ()
+    kv_offload: bool = True
     use_devices: tuple[str, ...] | None = None
     environment: dict[str, str] = {}
     download_bytes: int | None = None

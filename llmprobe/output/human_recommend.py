@@ -149,6 +149,8 @@ def _layers(choice: Choice) -> tuple[str | tuple[str, str], ...]:
     text = f" of {choice.total_layers}"
     if choice.n_cpu_moe:
         text += f", experts of the first {plural(choice.n_cpu_moe, 'layer')} on the CPU"
+    if choice.cpu_moe_layers:
+        text += f", experts of {plural(len(choice.cpu_moe_layers), 'layer')} on the CPU"
     if choice.tensor_split:
         text += ", split " + ",".join(f"{part:g}" for part in choice.tensor_split)
     return ((str(choice.gpu_layers), "bold"), text)
@@ -164,7 +166,8 @@ def _context(choice: Choice) -> str:
 
 def _cache(choice: Choice) -> str:
     same = choice.cache_type_k == choice.cache_type_v
-    return choice.cache_type_k if same else f"K {choice.cache_type_k}, V {choice.cache_type_v}"
+    kind = choice.cache_type_k if same else f"K {choice.cache_type_k}, V {choice.cache_type_v}"
+    return kind if choice.kv_offload else f"{kind} in RAM"
 
 
 def _others(page: Page, others: list[Choice]) -> None:
@@ -172,18 +175,18 @@ def _others(page: Page, others: list[Choice]) -> None:
         return
     page.heading("Also possible")
     page.blank()
-    experts = any(choice.n_cpu_moe for choice in others)
-    names = ["GPU layers", *(["experts on CPU"] if experts else []), "context", "cache", "GiB", "tokens/s"]
+    kept = [choice.n_cpu_moe + len(choice.cpu_moe_layers) for choice in others]
+    names = ["GPU layers", *(["experts on CPU"] if any(kept) else []), "context", "cache", "GiB", "tokens/s"]
     rows = [
         [
             f"{choice.gpu_layers} of {choice.total_layers}",
-            *([f"{choice.n_cpu_moe} layers" if choice.n_cpu_moe else "none"] if experts else []),
+            *([f"{count} layers" if count else "none"] if any(kept) else []),
             str(choice.ctx_size),
             _cache(choice),
             in_gib(sum(device.total_bytes for device in choice.devices)),
             short_rate(choice.speed),
         ]
-        for choice in others
+        for choice, count in zip(others, kept, strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     first = max(len(choice.quant) for choice in others)
