@@ -153,12 +153,7 @@ def _family_of(request: ComputeRequest, build: Build) -> _Family:
             module.caches(request.hparams),
             variant_of(request.architecture),
         )
-        # Where settings were varied in one quantization, they will be in the next.
-        varied = any(
-            other.reservations.varied and other.parts.hparams is request.hparams
-            for other in _families.values()
-        )
-        family = _families[key] = _Family(parts, told, Reservations(parts, build, varied=varied))
+        family = _families[key] = _Family(parts, told, Reservations(parts, build))
         if len(_families) > _MODELS:
             _families.popitem(last=False)
     return family

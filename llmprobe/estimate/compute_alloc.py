@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from llmprobe.estimate.compute_trace import rounded_up
 from llmprobe.model.graph import Node
 
 IN_PLACE = frozenset(
@@ -194,7 +195,7 @@ def lifetimes(
                 ):
                     node.place = parent.place
                     node.block = parent.block
-                    node.size = _aligned(size_of(node, node.place), aligns[node.place])
+                    node.size = rounded_up(size_of(node, node.place), aligns[node.place])
                     node.size_at = number(node.size)
                     parent.owned = False
                     if parent.size > node.size:
@@ -202,7 +203,7 @@ def lifetimes(
                         events.append((node.place, node.block, number(rest), node.size_at))
                     return
         node.place = buffer
-        node.size = _aligned(size_of(node, buffer), aligns[buffer])
+        node.size = rounded_up(size_of(node, buffer), aligns[buffer])
         if copied is not None and node.origin is not None and node.kind.block > 1:
             node.size_at = copied(node, buffer)
         else:
@@ -249,7 +250,3 @@ def lifetimes(
                 owner.owned = False
     counts += [len(events)] * (len(marks) - len(counts))
     return Lifetimes(events, blocks, counts)
-
-
-def _aligned(size: int, align: int) -> int:
-    return -(-size // align) * align

@@ -1,8 +1,8 @@
 """
 Reservations of one model that share a graph: built once, and played again for other sizes.
 
-What changes from request to request is mostly the batch, the outputs and the cells. The first reservation of a kind
-is computed as it is; the second writes a tape (see ``compute_trace``), which answers those after it.
+What changes from request to request is mostly the batch, the outputs and the cells. A reservation writes a tape (see
+``compute_trace``), which answers those after it that differ in nothing else.
 """
 
 import gc
@@ -43,20 +43,16 @@ class Played(msgspec.Struct, frozen=True, gc=False):
 
 class _Graph(msgspec.Struct, frozen=True, gc=False):
     """
-    A graph that was built and given to devices; without a tape it stands for its inputs alone.
+    A graph that was built and given to devices, and the sizes of its blocks for the inputs that were asked for.
     """
 
-    inputs: tuple[int, ...]
-    sizes: list[int]
-    tape: Tape | None
+    tape: Tape
     plan: Plan | None
     played: Played
     known: dict[tuple[int, ...], list[int] | None]
 
-    def sized(self, inputs: tuple[int, ...]) -> list[int] | None:
+    def sizes(self, inputs: tuple[int, ...]) -> list[int] | None:
         """Return the sizes of its blocks for these inputs, None where it is another graph for them."""
-        if inputs == self.inputs or self.tape is None:
-            return self.sizes if inputs == self.inputs else None
         if inputs not in self.known:
             self.known[inputs] = self.tape.play(inputs)
         return self.known[inputs]
@@ -65,12 +61,9 @@ class _Graph(msgspec.Struct, frozen=True, gc=False):
 class Reservations:
     """
     The reservations of one model, by what their graphs depend on beside sizes.
-
-    ``varied`` says that a kind was asked for more than once; it can be told beforehand.
     """
 
-    def __init__(self, parts: Parts, build: Build, *, varied: bool = False) -> None:
-        self.varied = varied
+    def __init__(self, parts: Parts, build: Build) -> None:
         self._parts = parts
         self._build = build
         self._graphs: OrderedDict[Hashable, list[_Graph]] = OrderedDict()
@@ -117,11 +110,10 @@ class Reservations:
             if len(self._graphs) > _KINDS:
                 self._graphs.popitem(last=False)
         for graph in graphs:
-            sizes = graph.sized(inputs)
+            sizes = graph.sizes(inputs)
             if sizes is not None:
                 break
         else:
-            self.varied = self.varied or bool(graphs)
             # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
             collecting = gc.isenabled()
             gc.disable()
@@ -130,7 +122,7 @@ class Reservations:
             finally:
                 if collecting:
                     gc.enable()
-            sizes = graph.sizes
+            sizes = graph.tape.values
             graphs.insert(0, graph)
             del graphs[_GRAPHS_PER_KIND:]
         if graph.plan is None:
@@ -142,24 +134,16 @@ class Reservations:
         self, run: Run, inputs: tuple[int, ...], *, op_offload: bool, copies: int, places: bool
     ) -> _Graph:
         """
-        Build the graph, and keep it on a tape if others of its kind were built before.
+        Build the graph on a tape.
         """
-        if self.varied:
-            tape = Tape(inputs)
-            tokens, outputs, ctx_per_seq, *cells = tape.symbols()
-            run = msgspec.structs.replace(
-                run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
-            )
-            plan, played = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
-            tape.close()
-            return _Graph(inputs, tape.values, tape, plan, played, {})
-        numbers: dict[int, int] = {}
-
-        def number(size: int) -> int:
-            return numbers.setdefault(size, len(numbers))
-
-        plan, played = self._plan(run, number, op_offload=op_offload, copies=copies, places=places)
-        return _Graph(inputs, list(numbers), None, plan, played, {})
+        tape = Tape(inputs)
+        tokens, outputs, ctx_per_seq, *cells = tape.symbols()
+        run = msgspec.structs.replace(
+            run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
+        )
+        plan, played = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
+        tape.close()
+        return _Graph(tape, plan, played, {inputs: tape.values})
 
     def _plan(
         self, run: Run, number: Count, *, op_offload: bool, copies: int, places: bool

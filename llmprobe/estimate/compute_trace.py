@@ -80,6 +80,15 @@ class Tape:
         return values
 
 
+def rounded_up(size: int, multiple: int) -> int:
+    """
+    Return the next multiple; on a tape that is one step.
+    """
+    if type(size) is int:
+        return -(-size // multiple) * multiple
+    return cast("int", cast("Symbol", size).with_step(rounded_up, multiple))
+
+
 class Symbol:
     """
     A number on a tape. It is used where an ``int`` is expected; what it cannot do it refuses with a TypeError.
@@ -95,7 +104,8 @@ class Symbol:
         self.value = value
         self.known: dict[tuple[Operation, int], Symbol] = {}
 
-    def _with(self, operation: Operation, other: "int | Symbol") -> "Symbol":
+    def with_step(self, operation: Operation, other: "int | Symbol") -> "Symbol":
+        """Return the result of an operation with another number."""
         if type(other) is not int:
             return self.tape.compute(operation, self, other)
         found = self.known.get((operation, other))
@@ -104,29 +114,30 @@ class Symbol:
         return found
 
     def __add__(self, other: "int | Symbol") -> "Symbol":
-        return self._with(operator.add, other)
+        return self.with_step(operator.add, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: "int | Symbol") -> "Symbol":
-        return self._with(operator.sub, other)
+        return self.with_step(operator.sub, other)
 
     def __rsub__(self, other: "int | Symbol") -> "Symbol":
         return self.tape.compute(operator.sub, other, self)
 
     def __mul__(self, other: "int | Symbol") -> "Symbol":
-        return self._with(operator.mul, other)
+        # Most dimensions are one.
+        return self if type(other) is int and other == 1 else self.with_step(operator.mul, other)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: "int | Symbol") -> "Symbol":
-        return self._with(operator.floordiv, other)
+        return self.with_step(operator.floordiv, other)
 
     def __rfloordiv__(self, other: "int | Symbol") -> "Symbol":
         return self.tape.compute(operator.floordiv, other, self)
 
     def __mod__(self, other: "int | Symbol") -> "Symbol":
-        return self._with(operator.mod, other)
+        return self.with_step(operator.mod, other)
 
     def __neg__(self) -> "Symbol":
         return self.tape.compute(operator.sub, 0, self)
