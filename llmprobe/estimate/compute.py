@@ -180,7 +180,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     names = (*request.devices, "host")
     exact = request.backend in ("cuda", "cpu") or not request.devices
     allocated = None
-    if pipelined(request):
+    if request.allocated and pipelined(request):
         really = _play(request, model, flash=flash is not False, whole=whole, held=True)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(

@@ -25,8 +25,8 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     then for the output layer, the device that holds its weights (``host``, ``gpu0``, …), without regard to
     ``host_experts``, the layers whose experts stay on the host.
     ``devices`` are the GPUs in use, in order; none is a run on the CPU alone. ``embeddings`` asks for pooled
-    embeddings. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an
-    f16 copy.
+    embeddings, ``allocated`` for what a load takes, too, that does not only measure. ``old_masks`` holds for builds
+    of before June 2026, which kept the attention mask in f32 beside an f16 copy.
     """
 
     architecture: str
@@ -52,6 +52,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     repack: bool = True
     split_mode: Literal["none", "layer"] = "layer"
     embeddings: bool = False
+    allocated: bool = True
     old_masks: bool = False
 
 

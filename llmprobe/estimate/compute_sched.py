@@ -197,7 +197,15 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
     nodes = graph.nodes
     for node in nodes:
         if node.backend < 0:
-            node.backend = _from_weights(node, host, supports, rules, op_offload=op_offload)
+            home = node.buffer if node.root is None else node.root.buffer
+            if home >= 0:
+                node.backend = home
+            elif node.op not in _FOLLOWS_NO_WEIGHT:
+                for source in node.src:
+                    if source.weight:
+                        home = source.buffer
+                        node.backend = _with_weight(node, home, host, supports, rules, op_offload=op_offload)
+                        break
     real = [node for node in nodes if node.op not in VIEW_OPS]
     backwards = real[::-1]
     for order, also_host in ((real, False), (backwards, False), (real, True), (backwards, True)):
@@ -225,25 +233,19 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
             node.backend = next((b for b in range(host + 1) if supports(node, b)), host)
 
 
-def _from_weights(
-    node: Node, host: int, supports: Callable[[Node, int], bool], rules: Rules, *, op_offload: bool
+def _with_weight(
+    node: Node, home: int, host: int, supports: Callable[[Node, int], bool], rules: Rules, *, op_offload: bool
 ) -> int:
-    home = node.root.buffer if node.root is not None else node.buffer
-    if home >= 0:
-        return home
-    if node.op in _FOLLOWS_NO_WEIGHT:
+    """
+    Return the backend that computes with a weight which lies at home.
+    """
+    if not supports(node, home):
         return -1
-    for source in node.src:
-        if source.weight:
-            home = source.buffer
-            if not supports(node, home):
-                return -1
-            if op_offload and home == host and rules.wants(node):
-                for device in range(host):
-                    if supports(node, device):
-                        return device
-            return home
-    return -1
+    if op_offload and home == host and rules.wants(node):
+        for device in range(host):
+            if supports(node, device):
+                return device
+    return home
 
 
 def _lies_on(node: Node, backend: int) -> bool:
@@ -274,7 +276,7 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
         node = nodes[i]
         if node.op in VIEW_OPS:
             continue
-        if node.backend != current or (split.inputs and _reads_weight_elsewhere(node, current)):
+        if node.backend != current or (split.inputs and _weights_elsewhere(node, current)):
             split.end = i
             current = node.backend
             split = _Split(current, i)
@@ -293,10 +295,12 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
     return splits, duplicates, firsts
 
 
-def _reads_weight_elsewhere(node: Node, backend: int) -> bool:
-    return any(
-        source.weight and source.backend != backend and source.buffer != backend for source in node.src
-    )
+def _weights_elsewhere(node: Node, backend: int) -> list[Node]:
+    return [
+        source
+        for source in node.src
+        if source.weight and source.backend != backend and source.buffer != backend
+    ]
 
 
 def _duplicate(source: Node, *, kept: bool) -> Node:
