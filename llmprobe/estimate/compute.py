@@ -37,13 +37,15 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     ``bytes`` are what llama.cpp asks for, and prints, when it only measures. With pipelining a load that allocates
     takes less on some devices: ``allocated_bytes`` then says how much.
     ``flash_attn`` is what ``auto`` resolved to. ``low_bytes`` and ``high_bytes`` are given where ``basis`` is
-    ``assumed``. ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
+    ``assumed``. ``by_quant`` says that copied weights count, so that another quantization takes other bytes.
+    ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
     """
 
     bytes: dict[str, int]
     basis: Basis
     how: str
     flash_attn: bool
+    by_quant: bool = True
     allocated_bytes: dict[str, int] | None = None
     low_bytes: dict[str, int] | None = None
     high_bytes: dict[str, int] | None = None
@@ -188,6 +190,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
         basis="derived" if exact else "assumed",
         how=f"the model's graph allocated {_ALLOCATED[exact]}",
         flash_attn=flash is not False,
+        by_quant=played.copied,
         allocated_bytes=allocated,
         nodes=played.nodes if whole else None,
         splits=played.splits if whole else None,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from llmprobe.estimate.compute_trace import rounded_up
-from llmprobe.model.graph import Node
+from llmprobe.model.graph import F32, Node
 
 IN_PLACE = frozenset(
     {
@@ -204,7 +204,7 @@ def lifetimes(
                     return
         node.place = buffer
         node.size = rounded_up(size_of(node, buffer), aligns[buffer])
-        if copied is not None and node.origin is not None and node.kind.block > 1:
+        if copied is not None and node.origin is not None and node.kind is not F32:
             node.size_at = copied(node, buffer)
         else:
             node.size_at = number(node.size)

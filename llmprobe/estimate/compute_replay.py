@@ -31,7 +31,8 @@ class Played(msgspec.Struct, frozen=True, gc=False):
     """
     A reservation: bytes per backend (devices in order, the host last), and the counts of nodes and splits.
 
-    ``kernels`` says that each attention on a device has a kernel, ``at_home`` that it runs where its layer lies.
+    ``kernels`` says that each attention on a device has a kernel, ``at_home`` that it runs where its layer lies,
+    ``copied`` that weights are copied, whose bytes count then.
     """
 
     sizes: tuple[int, ...]
@@ -39,6 +40,7 @@ class Played(msgspec.Struct, frozen=True, gc=False):
     nodes: int
     kernels: bool
     at_home: bool
+    copied: bool
 
 
 class _Graph(msgspec.Struct, frozen=True, gc=False):
@@ -152,11 +154,11 @@ class Reservations:
         self._build(builder)
         rules = CudaRules(run.host)
         plan, splits = None, 0
+        weights: dict[Copy, int] = {}
         if places:
             reserve_places(builder.graph, run.host, rules, op_offload=op_offload)
         else:
             at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
-            weights: dict[Copy, int] = {}
 
             def copied(node: Node, buffer: int) -> int:
                 assert node.origin is not None
@@ -183,5 +185,6 @@ class Reservations:
             nodes=len(builder.graph.nodes),
             kernels=all(home == run.host or attention_kernel(node) != "" for node, home in builder.fused),
             at_home=all(node.backend == home for node, home in builder.fused),
+            copied=bool(weights),
         )
         return plan, played

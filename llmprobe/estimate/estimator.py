@@ -94,7 +94,7 @@ class Estimator:
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
-        self._bounds = ComputeBounds(self.n_layer, self._compute_bytes, mixed=self.layout.state is not None)
+        self._bounds = ComputeBounds(self.n_layer, self._measured_bytes)
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -301,7 +301,12 @@ class Estimator:
             found = self._spans[placement] = spans(placement, self.n_layer)
         return found
 
-    def _compute_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:
+    def _measured_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:
+        return self._compute_bytes(quant, run, placement, allocated=False)
+
+    def _compute_bytes(
+        self, quant: str, run: Run, placement: Placement, *, allocated: bool = True
+    ) -> ComputeBytes:
         split, backends = self._split(placement), _backends(placement)
         kept = host_experts(placement, self.n_layer)
         key = (
@@ -313,6 +318,7 @@ class Estimator:
             placement.kv_offload,
             placement.op_offload,
             placement.repack,
+            allocated,
         )
         found = self._compute.get(key)
         if found is None:
@@ -340,6 +346,7 @@ class Estimator:
                     op_offload=placement.op_offload,
                     repack=placement.repack,
                     split_mode=placement.split_mode,
+                    allocated=allocated,
                     old_masks=self.profile is not None and self.profile.old_masks,
                 )
             )

@@ -21,6 +21,7 @@ DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
 QUANTS = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_S", "Q6_K", "Q8_0", "IQ2_M", "IQ4_XS")
 EACH = (128, 256)
 """Sizes: of what a layer hands on, and of what it works with."""
+NEAR = 4 << 20
 
 
 def _chain(layers: int, *, leaks: bool = False) -> Lifetimes:
@@ -133,3 +134,28 @@ def test_a_graph_answers_for_all_quantizations(name: str, placement: Placement) 
         anew.append(Estimator(copied).parts(quant, workload, placement).compute)
     assert shared == anew
     assert len({answer.bytes["gpu0"] for answer in shared}) > 1
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3-30b-a3b", "llama-3.1-8b-instruct", "gemma-3-12b-it", "granite-4.0-h-tiny"]
+)
+@pytest.mark.parametrize("quant", ["Q4_K_M", "Q3_K_M"])
+@pytest.mark.parametrize("devices", [DEVICES[:1], DEVICES])
+def test_a_bound_covers_all_placements_of_its_kind(
+    name: str, quant: str, devices: tuple[Device, ...]
+) -> None:
+    """
+    However many layers or experts stay on the host, no device needs more than a few MiB beyond its bound.
+    """
+    estimator, workload = Estimator(load(name)), Workload(ctx_size=8192)
+    placements = [
+        Placement(devices=devices, gpu_layers=layers, n_cpu_moe=experts)
+        for layers in (None, 0, 1, 2, 7, 16, 23)
+        for experts in (0, 1, 9, 24)
+    ]
+    lacking = 0
+    for placement in placements:
+        bound = estimator.totals(quant, workload, placement)
+        exact = estimator.totals(quant, workload, placement, exact=True)
+        lacking = max(lacking, *(exact[device] - bound[device] for device in exact))
+    assert lacking <= NEAR
