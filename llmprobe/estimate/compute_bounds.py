@@ -59,9 +59,11 @@ class ComputeBounds:
 
     def _extremes(self, kind: Placement) -> tuple[Placement, ...]:
         """Return the placements of a kind between which the others lie."""
+        half = self._n_layer // 2
+        most = msgspec.structs.replace(kind, n_cpu_moe=half if kind.n_cpu_moe else 0)
         if kind.gpu_layers == _SOME:
-            counts = (max(self._n_layer // 2, _SOME), self._n_layer)
-            return tuple(msgspec.structs.replace(kind, gpu_layers=count) for count in counts)
-        if kind.n_cpu_moe:
-            return kind, msgspec.structs.replace(kind, n_cpu_moe=self._n_layer // 2)
-        return (kind,)
+            return (
+                msgspec.structs.replace(kind, gpu_layers=max(half, _SOME)),
+                msgspec.structs.replace(most, gpu_layers=self._n_layer),
+            )
+        return (kind, most) if kind.n_cpu_moe else (kind,)
