@@ -6,12 +6,14 @@ allocator does (``compute_replay``). The answer is one figure per device and one
 """
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
 
 from llmprobe.estimate import compute_bound
 from llmprobe.estimate.compute_cuda import copied_bytes
+from llmprobe.estimate.compute_layers import layer_kinds
 from llmprobe.estimate.compute_replay import Played, Reservations
 from llmprobe.estimate.compute_run import ComputeRequest, pipelined, run_of
 from llmprobe.facts.machine import Basis
@@ -27,6 +29,23 @@ _PIPELINE_COPIES = 4
 _ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
 _REMEMBERED = 1024
 _MODELS = 64
+_DECIDING = (
+    "ctx_size",
+    "ctx_per_seq",
+    "parallel",
+    "batch_size",
+    "ubatch_size",
+    "outputs_max",
+    "cache_type_k",
+    "cache_type_v",
+    "kv_unified",
+    "swa_full",
+    "kv_offload",
+    "op_offload",
+    "embeddings",
+    "old_masks",
+)
+"""What else decides whether attention stays with its layer."""
 _WITHOUT_FLASH = frozenset({"grok"})
 
 
@@ -58,12 +77,13 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("parts", "reservations", "told")
+    __slots__ = ("at_home", "parts", "reservations", "told")
 
     def __init__(self, parts: Parts, told: Told, reservations: Reservations) -> None:
         self.parts = parts
         self.told = told
         self.reservations = reservations
+        self.at_home: dict[Hashable, bool] = {}
 
 
 class _Model:
@@ -228,9 +248,34 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
         return None
-    run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
-    played = model.family.reservations.play(
-        run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+    known = model.family.at_home
+    key = _neighbours(request, parts)
+    if key is None or key not in known:
+        run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+        played = model.family.reservations.play(
+            run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+        )
+        assert played is not None
+        if key is None:
+            return played.at_home
+        known[key] = played.at_home
+    return known[key]
+
+
+def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
+    """
+    Return what decides where nodes go: which layers follow which, as nodes follow their neighbours; None where layers
+    read what others keep.
+    """
+    if not parts.alone:
+        return None
+    numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
+    places = tuple(numbers[name] for name in request.layer_devices)
+    kinds = (None, None, *layer_kinds(parts, places, host_experts=request.host_experts), None, None)
+    return (
+        frozenset(zip(kinds, kinds[1:], kinds[2:], kinds[3:], strict=False)),
+        places[0],
+        places[-1],
+        len(request.devices),
+        *(getattr(request, name) for name in _DECIDING),
     )
-    assert played is not None
-    return played.at_home
