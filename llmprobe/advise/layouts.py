@@ -6,7 +6,7 @@ the host. For a given share of layers each device keeps as many experts as it ha
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf, log
 
 import msgspec
@@ -53,10 +53,21 @@ class Layout(msgspec.Struct, frozen=True):
         return self.excess, pace, not self.plain, self.fullest
 
 
+class Rooms(msgspec.Struct, frozen=True):
+    """
+    The bytes that layers may take on each device: ``some`` where it leaves experts to the host, ``all`` where it does
+    not, and ``alone`` for a single layer.
+    """
+
+    some: tuple[int, ...]
+    all: tuple[int, ...]
+    alone: tuple[int, ...]
+
+
 class Layouts:
     """
-    The layouts of one ledger. ``rooms`` are the bytes that layers may take on each device; with ``keep`` the experts
-    may stay on the host. ``even`` prefers layouts that fill the devices evenly, which will fit the likeliest.
+    The layouts of one ledger on devices with these rooms. With ``keep`` the experts may stay on the host. ``even``
+    prefers layouts that fill the devices evenly, which will fit the likeliest.
     ``fewest`` says, where exact figures are known of layers shared out like this, of how many the experts must be
     left to the host, None where nothing makes them fit.
     """
@@ -64,7 +75,7 @@ class Layouts:
     def __init__(
         self,
         ledger: Ledger,
-        rooms: Sequence[int],
+        rooms: Rooms,
         *,
         keep: bool,
         even: bool = False,
@@ -83,35 +94,44 @@ class Layouts:
         """
         found = self._known.get(counts)
         if found is None:
-            found = self._known[counts] = self._measure(counts)
+            none = (0,) * len(counts)
+            found = self._measure(counts, self._fewest.get(counts, none))
+            if self._keep and not found.kept and sum(counts) > self._ledger.n_layer:
+                # With everything on the devices the rooms are others: here some device leaves a layer's experts.
+                leaving = ((*none[:at], 1, *none[at + 1 :]) for at, count in enumerate(counts) if count)
+                found = min((self._measure(counts, fewest) for fewest in leaving), key=self._rank)
+            self._known[counts] = found
         return found
 
-    def _measure(self, counts: tuple[int, ...]) -> Layout:
+    def _measure(self, counts: tuple[int, ...], fewest: tuple[int, ...] | None) -> Layout:
         ledger = self._ledger
         host, last_layer = ledger.host, ledger.n_layer
         start = bottom = last_layer + 1 - sum(counts)
         seconds = host.seconds(0, min(start, last_layer)) + (host.output_s if start > last_layer else 0.0)
         kept: list[range] = []
         left: list[int] = []
-        fewest = self._fewest.get(counts, (0,) * len(counts))
-        excess = REFUTED if fewest is None else 0
+        excess = REFUTED if fewest is None or (not self._keep and any(fewest)) else 0
+        rooms = self._rooms
         taken = 0
         fullest = 0.0
-        for at, (side, room, count) in enumerate(zip(ledger.devices, self._rooms, counts, strict=True)):
+        for at, (side, count) in enumerate(zip(ledger.devices, counts, strict=True)):
             if not count:
                 left.append(0)
                 continue
             stop = min(start + count, last_layer)
+            room = (rooms.alone if count == 1 else rooms.all)[at]
             held = side.held[stop] - side.held[start]
             seconds += side.held_s[stop] - side.held_s[start]
             if start + count > last_layer:
                 held += side.output
                 seconds += side.output_s
             first = start
-            if self._keep:
+            least = fewest[at] if fewest else 0
+            if self._keep and (least or held + side.experts[stop] - side.experts[start] > room):
+                room = room if count == 1 else rooms.some[at]
                 free = max(0, room - held)
                 first = bisect_left(side.experts, side.experts[stop] - free, start, stop)
-                first = min(stop, max(first, start + (fewest[at] if fewest else 0)))
+                first = min(stop, max(first, start + least))
             left.append(first - start)
             if first > start:
                 seconds += host.experts_s[first] - host.experts_s[start] + (first - start) * ledger.switch_s
@@ -138,7 +158,7 @@ class Layouts:
         counts = [0] * len(ledger.devices)
         top = ledger.n_layer + 1
         for at in reversed(range(len(ledger.devices))):
-            side, room = ledger.devices[at], self._rooms[at]
+            side, room = ledger.devices[at], self._rooms.some[at]
             stop = min(top, ledger.n_layer)
             if top > stop:
                 room -= side.output
@@ -154,7 +174,7 @@ class Layouts:
         """
         Return the best layout with this many layers on all devices together.
         """
-        count = len(self._rooms)
+        count = len(self._rooms.some)
         if count == 1:
             return self.of((layers,))
         if count == 2:
@@ -165,16 +185,17 @@ class Layouts:
         """
         Yield where a descent over three devices and more begins: in proportion to the rooms, the fastest filled first.
         """
-        yield _proportional(layers, [max(0, room) for room in self._rooms])
+        rooms = [max(0, room) for room in self._rooms.some]
+        yield _proportional(layers, rooms)
         ledger = self._ledger
-        by_speed = sorted(range(len(self._rooms)), key=lambda at: ledger.devices[at].held_s[-1])
+        by_speed = sorted(range(len(rooms)), key=lambda at: ledger.devices[at].held_s[-1])
         for order in (by_speed, by_speed[::-1]):
-            counts = [0] * len(self._rooms)
+            counts = [0] * len(rooms)
             left = layers
             for at in order:
                 side = ledger.devices[at]
                 each = max(1, side.whole[-1] // max(1, ledger.n_layer))
-                counts[at] = min(left, max(0, self._rooms[at]) // each)
+                counts[at] = min(left, rooms[at] // each)
                 left -= counts[at]
             counts[order[-1]] += left
             yield tuple(counts)

@@ -6,17 +6,19 @@ mixture of experts attention before experts, which are most of the bytes and the
 fast are filled evenly. The sums of a ledger say which layouts fit; the estimator has the last word.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
-from llmprobe.advise.layouts import ALIKE, Layout, Layouts
+from llmprobe.advise.layouts import ALIKE, Layout, Layouts, Rooms
 from llmprobe.advise.ledger import Ledger
 from llmprobe.advise.site import Shortfall, Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.overhead import device_overhead
 from llmprobe.estimate.placement import spans
 from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.units import MIB
 
 WHOLE_OR_NOT = "metal"
 """
@@ -27,7 +29,22 @@ layers llama.cpp maps the file's whole span for the GPU, which fails beyond the 
 _FEWER = 3
 """With several devices, how many layers fewer than the most are tried: the most need not be the fastest."""
 
-_REFINEMENTS = 10
+_REFINEMENTS = 16
+
+_SLACK_BYTES = 16 * MIB
+"""How much buffers of one kind and role differ between placements."""
+
+Role = Literal["some", "all", "alone"]
+"""What a device has: layers that leave experts to the host, layers with all of theirs, one layer alone."""
+
+Kind = Literal["whole", "experts", "partial"]
+"""What is on the devices: everything, all but experts, some layers."""
+
+Fewest = dict[Kind, dict[tuple[int, ...], tuple[int, ...] | None]]
+"""What exact buffers say of layouts that do not fit, by kind, as ``Layouts`` takes it."""
+
+Corrections = dict[str, dict[tuple[Kind, Role], int]]
+"""By how much exact compute buffers were below their bounds, by device, and by kind of placement and role."""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,41 +154,51 @@ def _refined(case: Case) -> Placed | None:
     there is for the next, until nothing new comes up.
     """
     layout = _found(case, None)
-    smallest: dict[str, int] = {}
+    smallest: Corrections = {}
     fitting: dict[Placement, Placed] = {}
-    fewest: dict[tuple[int, ...], tuple[int, ...] | None] = {}
+    fewest: Fewest = {}
     for _ in range(_REFINEMENTS):
         placement = _placement(case, layout)
         if layout.excess or placement in fitting:
             break
+        kind = _kind(case, placement)
         exact, bounds = case.totals(placement, exact=True), case.totals(placement)
         judged = case.judged(placement, exact, layout.seconds)
         if isinstance(judged, Placed):
             fitting[placement] = judged
+        elif all(short.where in ("host", "shared") for short in judged.shortfalls):
+            # With less on the devices the host would lack still more.
+            break
         else:
-            fewest[layout.counts] = _more_left(case, layout, judged)
-        for device in case.devices:
-            found = exact[device.id] - bounds[device.id]
-            smallest[device.id] = min(smallest.get(device.id, found), found)
+            told = fewest.setdefault(kind, {})
+            told[layout.counts] = _more_left(case, layout, judged, told.get(layout.counts))
+        for device, count, left in zip(case.devices, layout.counts, layout.left, strict=True):
+            role: Role = "alone" if count == 1 else "some" if left else "all"
+            known = smallest.setdefault(device.id, {})
+            known[kind, role] = min(known.get((kind, role), 0), exact[device.id] - bounds[device.id])
         layout = _found(case, smallest, fewest)
     # The last of those that are as fast as the fastest is the plainest.
     fastest = min((one.seconds for one in fitting.values()), default=0.0)
     return next((one for one in reversed(fitting.values()) if one.seconds <= fastest * (1 + ALIKE)), None)
 
 
-def _more_left(case: Case, layout: Layout, misfit: Misfit) -> tuple[int, ...] | None:
+def _more_left(
+    case: Case, layout: Layout, misfit: Misfit, known: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
     """
     Return of how many layers each device must leave the experts to the host, where it lacks room for these; None
     where one has none left to leave.
     """
     short = {one.where for one in misfit.shortfalls}
-    left = list(layout.left)
-    for at, device in enumerate(case.devices):
+    needed = list(known or (0,) * len(layout.counts))
+    start = case.estimator.total_layers - layout.gpu_layers
+    for at, (device, count) in enumerate(zip(case.devices, layout.counts, strict=True)):
         if device.id in short:
-            if not case.estimator.is_moe or left[at] >= layout.counts[at]:
+            needed[at] = layout.left[at] + 1
+            if not case.estimator.is_moe or start + needed[at] > min(start + count, case.estimator.n_layer):
                 return None
-            left[at] += 1
-    return tuple(left) if left != list(layout.left) else None
+        start += count
+    return tuple(needed)
 
 
 def _hopeless(case: Case) -> Misfit:
@@ -191,14 +218,14 @@ def _hopeless(case: Case) -> Misfit:
 
 def _found(
     case: Case,
-    corrections: Mapping[str, int] | None,
-    fewest: Mapping[tuple[int, ...], tuple[int, ...] | None] | None = None,
+    corrections: Corrections | None,
+    fewest: Fewest | None = None,
 ) -> Layout:
     """
     Return the fastest layout whose devices have room for it, or the one that lacks the least.
 
     ``corrections`` are added to the bounds of the compute buffers, where exact ones are known; None leaves the buffers
-    out. ``fewest`` is what exact ones say of layouts, as ``Layouts`` takes it.
+    out. ``fewest`` is what exact ones said of layouts.
     """
     estimator, total = case.estimator, case.estimator.total_layers
     ledger = Ledger(estimator, case.quant, case.workload, case.devices, case.site, kv_offload=case.kv_offload)
@@ -209,7 +236,7 @@ def _found(
             _rooms(case, kind, corrections),
             keep=keep,
             even=corrections is None,
-            fewest=fewest,
+            fewest=(fewest or {}).get(_kind(case, kind)),
         )
 
     whole = _best(case, layouts(case.placement(None), keep=False), total)
@@ -221,7 +248,8 @@ def _found(
     found = []
     if keep:
         found.append(_best(case, layouts(case.placement(None, n_cpu_moe=n_cpu_moe), keep=True), total))
-    partial = layouts(case.placement(1, n_cpu_moe=n_cpu_moe), keep=keep)
+    # One layer would be the output alone, which needs less than the others.
+    partial = layouts(case.placement(2, n_cpu_moe=n_cpu_moe), keep=keep)
     most = min(total - 1, sum(partial.most()))
     lowest = 0 if keep and len(case.devices) == 1 else max(0, most - _FEWER)
     found += [_best(case, partial, layers) for layers in range(most, lowest - 1, -1)]
@@ -229,7 +257,7 @@ def _found(
     if not fitting:
         return whole
     best = min(fitting, key=lambda layout: layout.rank(even=corrections is None))
-    if _host_lacks(case, best):
+    if _host_lacks(case, best, bounded=corrections is not None):
         # What is on a device is off the host, so if any fits it is the one with the most there.
         return max(fitting, key=lambda layout: layout.on_devices)
     return best
@@ -248,28 +276,39 @@ def _best(case: Case, layouts: Layouts, layers: int) -> Layout:
     return layouts.best(layers)
 
 
-def _bounds(case: Case, kind: Placement) -> dict[str, int]:
-    return case.estimator.compute_bounds(case.quant, case.workload, kind)
+def _kind(case: Case, placement: Placement) -> Kind:
+    if placement.gpu_layers is not None and placement.gpu_layers < case.estimator.total_layers:
+        return "partial"
+    return "experts" if placement.n_cpu_moe or placement.cpu_moe_layers else "whole"
 
 
-def _rooms(case: Case, kind: Placement, corrections: Mapping[str, int] | None) -> tuple[int, ...]:
+def _rooms(case: Case, kind: Placement, corrections: Corrections | None) -> Rooms:
     """
     Return the bytes that layers may take on each device in a placement of this kind.
+
+    Where exact buffers were seen, others are hoped to be a little smaller, and those of another role to be nothing,
+    until one of these is seen as well.
     """
-    compute: dict[str, int] = {}
-    if corrections is not None:
-        compute = {device: size + corrections.get(device, 0) for device, size in _bounds(case, kind).items()}
-    return tuple(
-        (case.site.capacities[device.id] or 0)
-        - device_overhead(device).bytes
-        - compute.get(device.id, 0)
-        - case.estimator.table(case.quant).shares(device.backend).rope
-        for device in case.devices
-    )
+    bounds = {} if corrections is None else case.estimator.compute_bounds(case.quant, case.workload, kind)
+    name = _kind(case, kind)
+
+    def room(device: Device, role: Role) -> int:
+        compute = bounds.get(device.id, 0)
+        if corrections:
+            known = corrections[device.id]
+            own = known.get((name, role), -compute)
+            compute += min(known.values()) if name == "whole" else own
+            compute = max(0, compute - _SLACK_BYTES)
+        rope = case.estimator.table(case.quant).shares(device.backend).rope
+        return (case.site.capacities[device.id] or 0) - device_overhead(device).bytes - compute - rope
+
+    roles: tuple[Role, ...] = ("some", "all", "alone")
+    return Rooms(*(tuple(room(device, role) for device in case.devices) for role in roles))
 
 
-def _host_lacks(case: Case, layout: Layout) -> bool:
-    totals = case.estimator.without_compute(case.quant, case.workload, _placement(case, layout))
+def _host_lacks(case: Case, layout: Layout, *, bounded: bool) -> bool:
+    placement, without = _placement(case, layout), case.estimator.without_compute
+    totals = case.totals(placement) if bounded else without(case.quant, case.workload, placement)
     return any(short.where == "host" for short in case.site.shortfalls(totals))
 
 
