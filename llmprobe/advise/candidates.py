@@ -7,13 +7,14 @@ from itertools import product
 
 import msgspec
 
-from llmprobe.advise.balance import utility
+from llmprobe.advise.balance import CACHE_IN_RAM_COST, utility
 from llmprobe.advise.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
 from llmprobe.advise.quality import quality
 from llmprobe.advise.search import Case, Misfit, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimate.placement import HOST
 from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed, ranking_prompt_speed, speed_at
 from llmprobe.facts.plan import Abilities, Device, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
@@ -165,7 +166,7 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
     sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes
     found = []
-    for kv_offload in (True, False) if site.abilities.kv_on_host else (True,):
+    for kv_offload in (True, False) if _may_leave_cache(estimator, site, candidate) else (True,):
         for ubatch_size in sizes:
             if kv_offload and ubatch_size == candidate.workload.ubatch_size:
                 continue
@@ -183,6 +184,18 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
             if isinstance(placed, Placed):
                 found.append(weigh(estimator, site, wishes, case.quant, case.workload, placed))
     return found
+
+
+def _may_leave_cache(estimator: Estimator, site: Site, candidate: Candidate) -> bool:
+    """
+    Tell whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
+    """
+    caches = estimator.caches(candidate.workload, candidate.placed.placement)
+    freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
+    read = freed * estimator.used_experts if estimator.is_moe else freed
+    seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
+    saved = read / (site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH)
+    return site.abilities.kv_on_host and saved > seconds * (1 - 2**-CACHE_IN_RAM_COST)
 
 
 def _ubatch_sizes(abilities: Abilities) -> tuple[int, ...]:

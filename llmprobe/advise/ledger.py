@@ -102,6 +102,12 @@ class Ledger:
             read = [seconds + on_host.switch for _, seconds in self._cached(HOST, on_host)]
             self.away_s = _running(read, 0.0)
 
+    def least(self, *, keep: bool) -> int:
+        """
+        Return what all layers take on devices at the least; with ``keep`` without any experts.
+        """
+        return min((side.held if keep else side.whole)[-1] + side.output for side in self.devices)
+
     def _side(self, backend: str, rates: Rates, *, caches: bool) -> Side:
         weights = self._estimator.table(self._quant)
         shares = weights.shares(backend)

@@ -30,6 +30,8 @@ _FEWER = 3
 """With several devices, how many layers fewer than the most are tried: the most need not be the fastest."""
 
 _REFINEMENTS = 16
+_FEW_REFINEMENTS = 3
+"""Where nothing fits by the bounds, and mostly nothing does."""
 
 _SLACK_BYTES = 16 * MIB
 """How much buffers of one kind and role differ between placements."""
@@ -125,13 +127,13 @@ def place(case: Case) -> Placed | Misfit:
         return case.judged(placement, case.totals(placement))
     if estimator.tensor_bytes(case.quant) > site.room(case.devices):
         return _hopeless(case)
-    layout = _found(case, {})
+    layout = _found(case, {}, thorough=False)
     placement = _placement(case, layout)
     judged = case.judged(placement, case.totals(placement), layout.seconds)
     if isinstance(judged, Misfit):
         hoped = _placement(case, _found(case, None))
         if not site.shortfalls(estimator.without_compute(case.quant, case.workload, hoped)):
-            return _refined(case) or judged
+            return _refined(case, _FEW_REFINEMENTS) or judged
     return judged
 
 
@@ -139,14 +141,14 @@ def refine(case: Case, placed: Placed) -> Placed | Misfit:
     """
     Return the best placement by exact compute buffers, which the search takes from a few graphs.
     """
-    better = _refined(case) if case.devices else None
+    better = _refined(case, _REFINEMENTS) if case.devices else None
     if better is not None and better.seconds <= placed.seconds * (1 + ALIKE):
         return better
     found = case.judged(placed.placement, case.totals(placed.placement, exact=True), placed.seconds)
     return found if better is None or isinstance(found, Placed) else better
 
 
-def _refined(case: Case) -> Placed | None:
+def _refined(case: Case, rounds: int) -> Placed | None:
     """
     Return the best placement that fits by exact compute buffers, None where none is found.
 
@@ -157,7 +159,7 @@ def _refined(case: Case) -> Placed | None:
     smallest: Corrections = {}
     fitting: dict[Placement, Placed] = {}
     fewest: Fewest = {}
-    for _ in range(_REFINEMENTS):
+    for _ in range(rounds):
         placement = _placement(case, layout)
         if layout.excess or placement in fitting:
             break
@@ -220,12 +222,15 @@ def _found(
     case: Case,
     corrections: Corrections | None,
     fewest: Fewest | None = None,
+    *,
+    thorough: bool = True,
 ) -> Layout:
     """
     Return the fastest layout whose devices have room for it, or the one that lacks the least.
 
     ``corrections`` are added to the bounds of the compute buffers, where exact ones are known; None leaves the buffers
-    out. ``fewest`` is what exact ones said of layouts.
+    out. ``fewest`` is what exact ones said of layouts. Where all layers of a mixture fit without some experts, leaving
+    out a layer for the sake of experts wins a percent at most: that is tried if ``thorough``.
     """
     estimator, total = case.estimator, case.estimator.total_layers
     ledger = Ledger(estimator, case.quant, case.workload, case.devices, case.site, kv_offload=case.kv_offload)
@@ -239,20 +244,30 @@ def _found(
             fewest=(fewest or {}).get(_kind(case, kind)),
         )
 
-    whole = _best(case, layouts(case.placement(None), keep=False), total)
+    everything = case.placement(None)
+    free = _rooms(case, everything, None)
+    # The bounds of a kind take a graph or two, which what does not fit without buffers need not cost.
+    if ledger.least(keep=False) > sum(free.all):
+        whole = Layouts(ledger, free, keep=False).of((total, *[0] * (len(case.devices) - 1)))
+    else:
+        whole = _best(case, layouts(everything, keep=False), total)
+        if not whole.excess:
+            return whole
     abilities = case.site.abilities
-    if not whole.excess or not abilities.partial or case.devices[0].backend == WHOLE_OR_NOT:
+    if not abilities.partial or case.devices[0].backend == WHOLE_OR_NOT:
         return whole
     keep = estimator.is_moe and abilities.experts_on_host
     n_cpu_moe = estimator.n_layer if keep else 0
     found = []
-    if keep:
-        found.append(_best(case, layouts(case.placement(None, n_cpu_moe=n_cpu_moe), keep=True), total))
-    # One layer would be the output alone, which needs less than the others.
-    partial = layouts(case.placement(2, n_cpu_moe=n_cpu_moe), keep=keep)
-    most = min(total - 1, sum(partial.most()))
-    lowest = 0 if keep and len(case.devices) == 1 else max(0, most - _FEWER)
-    found += [_best(case, partial, layers) for layers in range(most, lowest - 1, -1)]
+    apart = case.placement(None, n_cpu_moe=n_cpu_moe)
+    if keep and ledger.least(keep=True) <= sum(free.all):
+        found.append(_best(case, layouts(apart, keep=True), total))
+    if thorough or not found or found[0].excess:
+        # One layer would be the output alone, which needs less than the others.
+        partial = layouts(case.placement(2, n_cpu_moe=n_cpu_moe), keep=keep)
+        most = min(total - 1, sum(partial.most()))
+        lowest = 0 if keep and len(case.devices) == 1 else max(0, most - _FEWER)
+        found += [_best(case, partial, layers) for layers in range(most, lowest - 1, -1)]
     fitting = [layout for layout in found if not layout.excess]
     if not fitting:
         return whole
