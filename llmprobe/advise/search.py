@@ -30,7 +30,7 @@ _FEWER = 3
 """With several devices, how many layers fewer than the most are tried: the most need not be the fastest."""
 
 _REFINEMENTS = 16
-_FEW_REFINEMENTS = 3
+_FEW_REFINEMENTS = 6
 """Where nothing fits by the bounds, and mostly nothing does."""
 
 _SLACK_BYTES = 16 * MIB
