@@ -12,7 +12,7 @@ from llmprobe.advise.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM
 from llmprobe.advise.quality import quality
 from llmprobe.advise.search import Case, Misfit, Placed, place
 from llmprobe.advise.site import Site
-from llmprobe.errors import UsageError
+from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST
 from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed, ranking_prompt_speed, speed_at
@@ -122,9 +122,8 @@ def _fitting(
     usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
     hopeless = all(estimator.tensor_bytes(quant) > site.room(devices) for devices in usable)
-    for (cache_k, cache_v), ubatch_size in product(
-        _cache_types(wishes, site.abilities), _ubatch_sizes(site.abilities)
-    ):
+    pairs = _cache_types(estimator, wishes, site.abilities)
+    for (cache_k, cache_v), ubatch_size in product(pairs, _ubatch_sizes(site.abilities)):
         workload = Workload(
             ctx_size=ctx_size,
             parallel=wishes.parallel,
@@ -229,9 +228,10 @@ def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
     return not abilities.backends or devices[0].backend in abilities.backends
 
 
-def _cache_types(wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
+def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
     """
-    Return the pairs to try. Unasked only f16 and q8_0: what smaller types lose is not known well enough.
+    Return the pairs to try. Unasked only f16, and q8_0 where the model's heads allow it: what smaller types lose is
+    not known well enough.
 
     Raises:
         UsageError: a type was asked for that the engine can't be given.
@@ -248,7 +248,22 @@ def _cache_types(wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str],
                 hint=f"it takes {', '.join(known)}",
             )
         return (pair,)
-    return tuple((kind, kind) for kind in ("f16", "q8_0") if not known or kind in known)
+    return tuple(
+        (kind, kind)
+        for kind in ("f16", "q8_0")
+        if (not known or kind in known) and _takes_cache(estimator, kind)
+    )
+
+
+def _takes_cache(estimator: Estimator, kind: str) -> bool:
+    """
+    Tell whether the model's heads are whole blocks of a cache type.
+    """
+    try:
+        estimator.run(Workload(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
+    except RefusedError:
+        return False
+    return True
 
 
 def _longest(

@@ -11,6 +11,7 @@ from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.candidates import CONTEXT_STEP, Candidate, find, quants_for
 from llmprobe.advise.search import Misfit
 from llmprobe.advise.site import Site
+from llmprobe.errors import RefusedError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Wishes
@@ -110,7 +111,11 @@ def _smaller(
         context = min(ctx_size, relative.max_context or ctx_size)
         tried = () if relative.published_quant else quants
         asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
-        fitting, _, _ = find(Estimator(relative), site, asked, context)
+        try:
+            fitting, _, _ = find(Estimator(relative), site, asked, context)
+        except RefusedError:
+            # What was asked for (a type of cache) suits this model and not that one.
+            continue
         usable = [one for one in fitting if one.quality.value is not None and one.quality.value < LITTLE_LOSS]
         if usable:
             seen.add(size)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, rule, utility, worth
-from llmprobe.advise.candidates import Candidate, find, varied, weigh
+from llmprobe.advise.candidates import Candidate, find, varied
 from llmprobe.advise.nearest import faster, nearest
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons
-from llmprobe.advise.search import Case, Placed, refine
+from llmprobe.advise.settle import settled
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
@@ -86,7 +86,7 @@ def recommend(
     wanted = _constrained(candidates, wishes, model, rejected)
     wanted = _varied(estimator, site, wishes, wanted)
     shown = _disk_first(model, wanted, _shown(wanted, wishes))
-    shown = _refined(estimator, site, wishes, shown)
+    shown = settled(estimator, site, wishes, shown)
     ranked = [one for _, one in shown] + [
         one for one in wanted if all(one.quant != s.quant for _, s in shown)
     ]
@@ -302,28 +302,6 @@ def _varied(estimator: Estimator, site: Site, wishes: Wishes, ranked: list[Candi
             [one, *varied(estimator, site, wishes, one)], key=lambda one: round(one.utility, 3)
         )
     return sorted((best.get(id(one), one) for one in ranked), key=lambda one: _order(one, wishes))
-
-
-def _refined(
-    estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
-) -> list[tuple[str, Candidate]]:
-    """
-    Return what is shown placed by exact figures; one that then fits nowhere is left out.
-    """
-    result = []
-    for label, one in shown:
-        case = Case(
-            estimator=estimator,
-            quant=one.quant,
-            workload=one.workload,
-            devices=one.placed.placement.devices,
-            site=site,
-            kv_offload=one.placed.placement.kv_offload,
-        )
-        exact = refine(case, one.placed)
-        if isinstance(exact, Placed):
-            result.append((label, weigh(estimator, site, wishes, one.quant, one.workload, exact)))
-    return result
 
 
 def _choice(
