@@ -6,7 +6,7 @@ mixture of experts attention before experts, which are most of the bytes and the
 fast are filled evenly. The sums of a ledger say which layouts fit; the estimator has the last word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -32,6 +32,9 @@ _FEWER = 3
 _REFINEMENTS = 16
 _FEW_REFINEMENTS = 6
 """Where nothing fits by the bounds, and mostly nothing does."""
+
+_BUFFERS_MAY_DIFFER = 0.25
+"""By which part all compute buffers together may be smaller in another layout."""
 
 _SLACK_BYTES = 16 * MIB
 """How much buffers of one kind and role differ between placements."""
@@ -168,8 +171,7 @@ def _refined(case: Case, rounds: int) -> Placed | None:
         judged = case.judged(placement, exact, layout.seconds)
         if isinstance(judged, Placed):
             fitting[placement] = judged
-        elif all(short.where in ("host", "shared") for short in judged.shortfalls):
-            # With less on the devices the host would lack still more.
+        elif _is_beyond(case, exact, placement):
             break
         else:
             told = fewest.setdefault(kind, {})
@@ -182,6 +184,20 @@ def _refined(case: Case, rounds: int) -> Placed | None:
     # The last of those that are as fast as the fastest is the plainest.
     fastest = min((one.seconds for one in fitting.values()), default=0.0)
     return next((one for one in reversed(fitting.values()) if one.seconds <= fastest * (1 + ALIKE)), None)
+
+
+def _is_beyond(case: Case, exact: Mapping[str, int], placement: Placement) -> bool:
+    """
+    Tell whether no other layout can fit where this one does not: all memory together is too small, by more than
+    other buffers can make up for; or it is the host alone that lacks, which with less on the devices lacks more.
+    """
+    shortfalls = case.site.shortfalls(exact)
+    if all(short.where in ("host", "shared") for short in shortfalls):
+        return True
+    bare = case.estimator.without_compute(case.quant, case.workload, placement)
+    buffers = sum(exact.values()) - sum(bare.values())
+    beyond = sum(exact.values()) - sum(max(0, case.site.capacities[name] or 0) for name in exact)
+    return beyond > buffers * _BUFFERS_MAY_DIFFER
 
 
 def _more_left(
