@@ -16,6 +16,7 @@ from llmprobe.estimate.compute_cuda import copied_bytes
 from llmprobe.estimate.compute_layers import layer_kinds
 from llmprobe.estimate.compute_replay import Played, Reservations
 from llmprobe.estimate.compute_run import ComputeRequest, pipelined, run_of
+from llmprobe.estimate.settings import WITHOUT_FLASH
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
@@ -46,7 +47,6 @@ _DECIDING = (
     "old_masks",
 )
 """What else decides whether attention stays with its layer."""
-_WITHOUT_FLASH = frozenset({"grok"})
 
 
 class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +136,7 @@ def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
     build = graph_of(request.architecture)
     if build is None:
         return _bound(request)
-    if request.architecture in _WITHOUT_FLASH:
+    if request.architecture in WITHOUT_FLASH:
         request = msgspec.structs.replace(request, flash_attn="off")
     model = _model_of(request, build)
     key = (whole, *_settings(request))

@@ -23,6 +23,10 @@ MOST_SLOTS = 256
 """As llama.cpp b11549 has it (src/llama-cparams.h, LLAMA_MAX_SEQ)."""
 
 
+WITHOUT_FLASH = frozenset({"grok"})
+"""Architectures for which flash attention is switched off before anything is allocated, whatever is asked for."""
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """
     A workload after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
@@ -90,8 +94,12 @@ def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None
     if outputs is None:
         outputs = 0 if profile is not None and profile.outputs == "ubatch" else workload.parallel
     cache_type_v = ggml_type(workload.cache_type_v)
-    # A quantized V cache turns flash attention on instead of leaving it to the graph.
-    on = workload.flash_attn == "auto" and cache_type_v.quantized
+    flash_attn = workload.flash_attn
+    if model.architecture in WITHOUT_FLASH:
+        flash_attn = "off"
+    elif flash_attn == "auto" and cache_type_v.quantized:
+        # A quantized V cache turns it on instead of leaving it to the graph.
+        flash_attn = "on"
     return Run(
         ctx_size=ctx_size,
         ctx_per_seq=ctx_per_seq,
@@ -100,7 +108,7 @@ def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None
         ubatch_size=min(batch, workload.ubatch_size),
         cache_type_k=ggml_type(workload.cache_type_k).name,
         cache_type_v=cache_type_v.name,
-        flash_attn="on" if on else workload.flash_attn,
+        flash_attn=flash_attn,
         kv_unified=workload.kv_unified,
         swa_full=workload.swa_full,
         outputs_max=outputs,

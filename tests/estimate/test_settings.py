@@ -2,6 +2,7 @@
 Defaults, rounding, and what is refused.
 """
 
+import msgspec
 import pytest
 
 from llmprobe.errors import RefusedError, UsageError
@@ -105,6 +106,17 @@ def test_a_quantized_v_cache_without_flash_attention_is_refused() -> None:
     """
     with pytest.raises(RefusedError, match="flash attention"):
         Estimator(LLAMA).caches(Workload(ctx_size=512, cache_type_v="q8_0", flash_attn="off"), Placement())
+
+
+def test_grok_runs_without_flash_attention_and_so_without_a_quantized_v_cache() -> None:
+    """
+    The engine forces it off for this architecture before it looks at the cache types.
+    """
+    grok = msgspec.structs.replace(LLAMA, architecture="grok")
+
+    assert resolve(Workload(ctx_size=512, flash_attn="on"), grok).flash_attn == "off"
+    with pytest.raises(RefusedError, match="flash attention"):
+        Estimator(grok).run(Workload(ctx_size=512, cache_type_v="q8_0"))
 
 
 def test_a_quantized_k_cache_alone_needs_no_flash_attention() -> None:
