@@ -1,10 +1,17 @@
 """
-Why a choice is as it is, in sentences that stand on its numbers.
+Why a choice is as it is, in sentences that stand on its numbers: what was decided comes first.
 """
 
-from llmprobe.advise.candidates import UBATCH_SIZES, Candidate
+import msgspec
+
+from llmprobe.advise.balance import rule, worth
+from llmprobe.advise.candidates import UBATCH_SIZES, Candidate, weigh
+from llmprobe.advise.reasons_placement import of_placement
+from llmprobe.advise.search import Case, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimate.placement import HOST
+from llmprobe.facts.plan import Wishes
 from llmprobe.units import format_bytes
 
 WORTH_SAYING = 1.1
@@ -12,44 +19,64 @@ WORTH_SAYING = 1.1
 
 
 def reasons(
-    estimator: Estimator, site: Site, candidate: Candidate, best: Candidate, ranked: list[Candidate]
+    estimator: Estimator,
+    site: Site,
+    wishes: Wishes,
+    candidate: Candidate,
+    best: Candidate,
+    ranked: list[Candidate],
 ) -> tuple[str, ...]:
     """
     Return the reasons of a choice: for the best one its placement and what its neighbours would cost, for
     another what it would change.
     """
     if candidate is not best:
-        return (_compared(estimator, best, candidate),)
-    said = [_placement(estimator, site, candidate)]
+        finer = loss(candidate) < loss(best)
+        than = f"{'closer to the original' if finer else 'further from the original'} than {best.quant}"
+        return (_with(f"{candidate.quant} ({candidate.quality.words}) is {than}", best, candidate),)
+    said = list(of_placement(estimator, site, candidate))
     if estimator.is_moe:
         said.append(_experts(estimator, candidate))
-    if candidate.workload.cache_type_k != "f16":
-        said.append(f"the cache is {candidate.workload.cache_type_k}: {_cache(candidate, ranked)}")
-    if candidate.workload.ubatch_size < UBATCH_SIZES[0]:
-        smaller = candidate.workload.ubatch_size
+    said += _of_cache(estimator, site, wishes, candidate)
+    said += _of_batch(estimator, site, wishes, candidate)
+    said.append(_of_quality(candidate))
+    finer_ones = [one for one in ranked if loss(one) < loss(candidate)]
+    if finer_ones:
+        other = max(finer_ones, key=loss)
         said.append(
-            f"the micro-batch is {smaller}, as with {UBATCH_SIZES[0]} it would not fit: prompts take longer"
+            _with(
+                f"not {other.quant} ({other.quality.words}), which is closer to the original",
+                candidate,
+                other,
+            )
         )
-    if candidate.workload.ubatch_size > UBATCH_SIZES[0]:
-        larger = candidate.workload.ubatch_size
-        said.append(
-            f"the micro-batch is {larger} instead of {UBATCH_SIZES[0]}: weights in RAM are sent to the GPU"
-            " once for each, so prompts are read faster, for a larger compute buffer"
-        )
-    if not candidate.placed.placement.kv_offload:
-        said.append(
-            "the cache stays in RAM, which leaves more layers to the GPU; the processor then computes all attention,"
-            " slower the longer the text"
-        )
-    said.append(f"{candidate.quant} is {candidate.quality.words}: {candidate.quality.basis}")
-    finer = [one for one in ranked if loss(one) < loss(candidate)]
-    if finer:
-        said.append(_compared(estimator, candidate, max(finer, key=loss)))
     faster = candidate.ranking_speed * WORTH_SAYING
     coarser = [one for one in ranked if loss(one) > loss(candidate) and one.ranking_speed > faster]
     if coarser:
-        said.append(_compared(estimator, candidate, min(coarser, key=loss)))
+        other = min(coarser, key=loss)
+        said.append(_with(f"not {other.quant} ({other.quality.words}), which is faster", candidate, other))
     return tuple(said)
+
+
+def weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
+    """
+    Return the rule of the balance, and what each choice that is shown is worth by it.
+    """
+    return (
+        *rule(wishes.priority),
+        *(
+            worth(
+                one.quant,
+                one.ranking_speed,
+                one.ranking_prompt_speed,
+                one.quality.value,
+                one.quant,
+                wishes.priority,
+                kv_offload=one.placed.placement.kv_offload,
+            )
+            for one in shown
+        ),
+    )
 
 
 def loss(candidate: Candidate) -> float:
@@ -59,31 +86,23 @@ def loss(candidate: Candidate) -> float:
     return float("inf") if candidate.quality.value is None else candidate.quality.value
 
 
-def _cache(candidate: Candidate, ranked: list[Candidate]) -> str:
-    unchanged = any(one.quant == candidate.quant and one.workload.cache_type_k == "f16" for one in ranked)
-    return "faster than with f16, which fits too" if unchanged else "with f16 it would not fit"
+def pace(tokens_per_s: float) -> str:
+    """
+    Return tokens per second as they are said in a sentence.
+    """
+    return f"{tokens_per_s:.2f}" if tokens_per_s < 1 else f"{tokens_per_s:.1f}"
 
 
-def _placement(estimator: Estimator, site: Site, candidate: Candidate) -> str:
-    placement = candidate.placed.placement
-    reserve = f"less {format_bytes(site.reserve_bytes)} kept free"
-    if not placement.devices:
-        return f"it runs on the processor, in the {format_bytes(site.budgets['host'] or 0)} of free RAM {reserve}"
-    total = estimator.total_layers
-    names = " and ".join(device.id for device in placement.devices)
-    room = sum(site.budgets[device.id] or 0 for device in placement.devices)
-    each = " on each" if len(placement.devices) > 1 else ""
-    budget = f"the {format_bytes(room)} that {names} can give now, {reserve}{each}"
-    kept = candidate.host_experts
-    if candidate.on_gpu == total and not kept:
-        return f"all {total} layers fit {budget}"
-    if candidate.on_gpu == total:
-        which = "the first " if placement.n_cpu_moe else ""
-        return (
-            f"attention and cache of all {total} layers fit {budget};"
-            f" the experts of {which}{kept} of {estimator.n_layer} layers stay in RAM"
-        )
-    return f"{candidate.on_gpu} of {total} layers fit {budget}; the others run on the processor from RAM"
+def _of_quality(candidate: Candidate) -> str:
+    quality = candidate.quality
+    if quality.value is None:
+        return f"what {candidate.quant} loses is unknown: {quality.basis}"
+    if not quality.value:
+        return f"{candidate.quant}: {quality.words}; {quality.basis}"
+    return (
+        f"{candidate.quant}: {quality.words}; it diverges from f16 by {quality.value:.4f} nats per token:"
+        f" {quality.basis}"
+    )
 
 
 def _experts(estimator: Estimator, candidate: Candidate) -> str:
@@ -94,22 +113,107 @@ def _experts(estimator: Estimator, candidate: Candidate) -> str:
     )
 
 
-def _compared(estimator: Estimator, candidate: Candidate, other: Candidate) -> str:
+def _of_cache(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[str]:
     """
-    Say what another choice would change. Speeds are compared only where both are known.
+    Say why the cache has its type, and why it lies in RAM.
     """
-    direction = "is closer to the original" if loss(other) < loss(candidate) else "loses more"
-    parts = []
-    if other.on_gpu != candidate.on_gpu:
-        parts.append(
-            f"{other.on_gpu} instead of {candidate.on_gpu} of {estimator.total_layers} layers on the GPU"
+    said = []
+    workload = candidate.workload
+    names = dict.fromkeys((workload.cache_type_k, workload.cache_type_v))
+    if wishes.cache_type_k or wishes.cache_type_v:
+        said.append(f"the cache is {'/'.join(names)}, as asked (-ctk, -ctv)")
+    elif tuple(names) != ("f16",):
+        kept = _otherwise(estimator, site, wishes, candidate, cache_type_k="f16", cache_type_v="f16")
+        why = f"with f16 it would not fit at {workload.ctx_size} tokens"
+        if kept is not None:
+            why = _with("f16 fits too, and is not faster", candidate, kept)
+        said.append(f"the cache is {'/'.join(names)}: {why}")
+    if not candidate.placed.placement.kv_offload:
+        size = sum(size for _, size in estimator.caches(workload, candidate.placed.placement)[HOST])
+        words = (
+            f"the cache, {format_bytes(size)}, stays in RAM (-nkvo), which leaves that much more of the GPU to"
+            " weights; the processor then computes all attention, slower the longer the text"
         )
+        full = candidate.speed.generation_at_full_context_tokens_per_s
+        if full is not None:
+            words += f": about {pace(full.likely)} tokens/s when the context is full"
+        said.append(words)
+    return said
+
+
+def _of_batch(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[str]:
+    """
+    Say why the micro-batch is not the engine's own.
+    """
+    size, usual = candidate.workload.ubatch_size, UBATCH_SIZES[0]
+    if size < usual:
+        kept = _otherwise(estimator, site, wishes, candidate, ubatch_size=usual)
+        why = f"with {usual} it would not fit"
+        if kept is not None:
+            why = _with(f"its smaller compute buffer leaves more room than with {usual}", kept, candidate)
+        return [f"the micro-batch is {size}: {why}; prompts take longer"]
+    if size == usual:
+        return []
+    placed = candidate.placed
+    workload = msgspec.structs.replace(candidate.workload, ubatch_size=usual)
+    smaller = estimator.totals(candidate.quant, workload, placed.placement)
+    larger = estimator.totals(candidate.quant, candidate.workload, placed.placement)
+    cost = " and ".join(
+        f"{format_bytes(larger[one.id] - smaller[one.id])} on {one.id}"
+        for one in placed.placement.devices
+        if larger.get(one.id, 0) > smaller.get(one.id, 0)
+    )
+    before = weigh(estimator, site, wishes, candidate.quant, workload, placed)
+    gain = "faster"
+    mine, theirs = candidate.speed.prompt_tokens_per_s, before.speed.prompt_tokens_per_s
+    if mine and theirs:
+        gain = f"at about {mine.likely:.0f} instead of {theirs.likely:.0f} tokens/s"
+    return [
+        f"the micro-batch is {size} instead of {usual} (-ub): the weights in RAM are sent to the GPU once for"
+        f" each, so prompts are read {gain}; its compute buffer is larger by about {cost or 'nothing'}"
+    ]
+
+
+def _otherwise(
+    estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate, **changes: object
+) -> Candidate | None:
+    """
+    Return the same quantization placed anew for a workload with changes, None where it does not fit.
+    """
+    workload = msgspec.structs.replace(candidate.workload, **changes)
+    case = Case(
+        estimator=estimator,
+        quant=candidate.quant,
+        workload=workload,
+        devices=candidate.placed.placement.devices,
+        site=site,
+        kv_offload=candidate.placed.placement.kv_offload,
+    )
+    placed = place(case)
+    if not isinstance(placed, Placed):
+        return None
+    return weigh(estimator, site, wishes, candidate.quant, workload, placed)
+
+
+def _with(words: str, candidate: Candidate, other: Candidate) -> str:
+    """
+    Add to words what another choice would change. Speeds are compared only where both are known.
+    """
+    parts = []
+    mine, theirs = candidate.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
+    if other.on_gpu != candidate.on_gpu:
+        parts.append(f"{other.on_gpu} instead of {candidate.on_gpu} layers on the GPU")
     if other.host_experts != candidate.host_experts:
         parts.append(f"the experts of {other.host_experts} instead of {candidate.host_experts} layers in RAM")
-    mine, theirs = candidate.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
     if mine and theirs:
-        parts.append(f"about {theirs.likely:.1f} instead of {mine.likely:.1f} tokens/s")
+        parts.append(f"about {pace(theirs.likely)} instead of {pace(mine.likely)} tokens/s")
+    mine_k, theirs_k = candidate.workload.cache_type_k, other.workload.cache_type_k
+    if mine_k != theirs_k:
+        parts.append(f"a cache of {theirs_k} instead of {mine_k}")
+    if other.placed.placement.kv_offload != candidate.placed.placement.kv_offload:
+        parts.append(
+            "with the cache in RAM" if candidate.placed.placement.kv_offload else "with the cache on the GPU"
+        )
     if other.workload.ctx_size != candidate.workload.ctx_size:
         parts.append(f"{other.workload.ctx_size} instead of {candidate.workload.ctx_size} tokens of context")
-    what = f"{other.quant} {direction} ({other.quality.words})"
-    return f"{what}: {', '.join(parts)}" if parts else what
+    return f"{words}: {', '.join(parts)}" if parts else words

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, rule, utility, worth
+from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, utility
 from llmprobe.advise.candidates import Candidate, find, varied
 from llmprobe.advise.nearest import faster, nearest
 from llmprobe.advise.quality import quality
-from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons
+from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.advise.settle import settled
 from llmprobe.advise.site import Site, survey
 from llmprobe.errors import UsageError
@@ -91,7 +91,8 @@ def recommend(
         one for one in wanted if all(one.quant != s.quant for _, s in shown)
     ]
     choices = tuple(
-        _choice(estimator, site, label, candidate, ranked, commands, model) for label, candidate in shown
+        _choice(estimator, site, wishes, label, candidate, ranked, commands, model)
+        for label, candidate in shown
     )
     if wanted and any(not one.speed.generation_tokens_per_s for _, one in shown):
         notes.append(
@@ -115,30 +116,9 @@ def recommend(
         choices=choices,
         rejected=tuple(rejected),
         nearest=smaller,
-        balance=_weighed([one for _, one in shown], wishes),
+        balance=weighed([one for _, one in shown], wishes),
         findings=tuple(one for one in snapshot.findings if one.severity != "note"),
         notes=tuple(notes),
-    )
-
-
-def _weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
-    """
-    Return the rule of the balance and what each choice is worth by it.
-    """
-    return (
-        *rule(wishes.priority),
-        *(
-            worth(
-                one.quant,
-                one.ranking_speed,
-                one.ranking_prompt_speed,
-                one.quality.value,
-                one.quant,
-                wishes.priority,
-                kv_offload=one.placed.placement.kv_offload,
-            )
-            for one in shown
-        ),
     )
 
 
@@ -307,6 +287,7 @@ def _varied(estimator: Estimator, site: Site, wishes: Wishes, ranked: list[Candi
 def _choice(
     estimator: Estimator,
     site: Site,
+    wishes: Wishes,
     label: str,
     candidate: Candidate,
     ranked: list[Candidate],
@@ -315,7 +296,6 @@ def _choice(
 ) -> Choice:
     placement, workload = candidate.placed.placement, candidate.workload
     backend = placement.devices[0].backend if placement.devices else None
-    everything = len(site.device_sets[0])
     estimate = estimator.estimate(
         candidate.quant,
         workload,
@@ -342,13 +322,12 @@ def _choice(
         fits=True,
         speed=candidate.speed,
         quality=candidate.quality,
-        reasons=reasons(estimator, site, candidate, ranked[0], ranked),
+        reasons=reasons(estimator, site, wishes, candidate, ranked[0], ranked),
         commands={},
         batch_size=estimate.settings.batch_size,
         ubatch_size=estimate.settings.ubatch_size,
-        use_devices=tuple(device.id for device in placement.devices)
-        if len(placement.devices) < everything
-        else None,
+        use_devices=site.named(placement.devices),
+        device_numbers=site.numbers(placement.devices),
         environment=site.environment(placement.devices),
         download_bytes=None
         if model.path and candidate.quant == model.quant
