@@ -52,6 +52,9 @@ A fifth of a doubling: with the whole cache in RAM the processor computes all at
 context, and nobody published how fast that is.
 """
 
+HARDLY = 0.05
+"""Choices that are worth nearly the same: a twentieth of a doubling is below what the speeds are known to."""
+
 PRIORITIES = {
     "balanced": Weights(loss=0.6),
     "quality": Weights(loss=8.0),
@@ -110,36 +113,79 @@ def rule(priority: str) -> tuple[str, ...]:
     """
     weights = PRIORITIES[priority]
     return (
-        f"priority {priority}: worth = doublings of speed - {weights.loss:g} x (loss / {DIVERGENCE_THAT_SHOWS:g})^2,"
-        f" less {CODE_BOOK_COST:g} for types with a code book (IQ…) and {CACHE_IN_RAM_COST:g} for a cache in RAM",
-        f"a doubling of speed counts 1 up to {COMFORTABLE_TOKENS_PER_S:g} tokens/s, about twice the speed of reading,"
-        f" and {weights.beyond_comfort:g} beyond",
-        f"a doubling of the speed of prompts counts {PROMPT_DOUBLING:g} up to"
+        f"priority {priority}: choices are compared in doublings of speed, at a context that is half full; 1 more is"
+        " as good as twice the speed",
+        f"tokens/s count fully up to {COMFORTABLE_TOKENS_PER_S:g}, about twice the speed of reading; a doubling beyond"
+        f" counts {weights.beyond_comfort:g}",
+        f"a doubling of the speed at which prompts are read counts {PROMPT_DOUBLING:g} up to"
         f" {COMFORTABLE_PROMPT_TOKENS_PER_S:g} tokens/s, and nothing beyond",
-        f"loss is the divergence from f16 in nats per token; at {DIVERGENCE_THAT_SHOWS:g} it begins to show",
+        f"loss costs {weights.loss:g} x (loss / {DIVERGENCE_THAT_SHOWS:g})^2: it is the divergence from f16 in nats per"
+        f" token, which begins to show at {DIVERGENCE_THAT_SHOWS:g}",
+        f"types with a code book (IQ…) cost {CODE_BOOK_COST:g}, and a cache in RAM costs {CACHE_IN_RAM_COST:g}",
     )
 
 
-def worth(
-    name: str,
-    tokens_per_s: float,
-    prompt_tokens_per_s: float,
-    divergence: float | None,
-    quant: str,
-    priority: str,
-    *,
-    kv_offload: bool = True,
-) -> str:
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Return what one choice is worth and out of what, in a sentence.
+    One choice as the balance sees it. Speeds that rest on assumptions are not ``known``.
     """
-    total = utility(tokens_per_s, prompt_tokens_per_s, divergence, quant, priority, kv_offload=kv_offload)
-    prompts = abs(_of_prompts(prompt_tokens_per_s))
-    loss = "an unmeasured loss" if divergence is None else f"a loss of {divergence:.4f}"
-    return (
-        f"{name}: {total:.3f} = {_of_speed(tokens_per_s, priority):.3f} for {tokens_per_s:.1f} tokens/s"
-        f" - {prompts:.3f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
-        f" - {_of_loss(divergence, priority):.3f} for {loss}"
-        + (f" - {CODE_BOOK_COST:g} for its type" if _of_type(quant) else "")
-        + ("" if kv_offload else f" - {CACHE_IN_RAM_COST:g} for a cache in RAM")
-    )
+
+    name: str
+    quant: str
+    tokens_per_s: float
+    prompt_tokens_per_s: float
+    divergence: float | None
+    kv_offload: bool = True
+    speed_known: bool = True
+    prompts_known: bool = True
+
+    def worth(self, priority: str) -> float:
+        """
+        Return the utility of the choice.
+        """
+        return utility(
+            self.tokens_per_s,
+            self.prompt_tokens_per_s,
+            self.divergence,
+            self.quant,
+            priority,
+            kv_offload=self.kv_offload,
+        )
+
+
+def worth(choice: Scored, priority: str, first: Scored | None = None) -> str:
+    """
+    Return what a choice is worth and out of what, in a sentence; beside the ``first`` by how much it differs.
+    """
+    total = choice.worth(priority)
+    prompts = _of_prompts(choice.prompt_tokens_per_s)
+    loss = "an unmeasured loss" if choice.divergence is None else f"a loss of {choice.divergence:.4f}"
+    parts = [
+        f"{_signed(_of_speed(choice.tokens_per_s, priority))} for {_speed(choice.tokens_per_s, choice.speed_known)}",
+        f"{_signed(prompts)} for prompts at {_speed(choice.prompt_tokens_per_s, choice.prompts_known)}",
+        f"{_signed(-_of_loss(choice.divergence, priority))} for {loss}",
+    ]
+    if _of_type(choice.quant):
+        parts.append(f"{_signed(-_of_type(choice.quant))} for its code book")
+    if not choice.kv_offload:
+        parts.append(f"{_signed(-CACHE_IN_RAM_COST)} for a cache in RAM")
+    return f"{choice.name} is worth {total:.2f}{_beside(total, first, priority)}: {', '.join(parts)}"
+
+
+def _beside(total: float, first: Scored | None, priority: str) -> str:
+    if first is None:
+        return ""
+    less = first.worth(priority) - total
+    if abs(less) < HARDLY:
+        return f", hardly {'less' if less >= 0 else 'more'} than {first.name}"
+    return f", {abs(less):.2f} {'less' if less > 0 else 'more'} than {first.name}"
+
+
+def _signed(value: float) -> str:
+    rounded = round(value, 2) + 0.0
+    return f"{rounded:+.2f}" if rounded else "0"
+
+
+def _speed(tokens_per_s: float, known: bool) -> str:
+    figure = f"{tokens_per_s:.1f}" if tokens_per_s < 100 else f"{tokens_per_s:.0f}"
+    return f"{figure} tokens/s" + ("" if known else " (assumed)")

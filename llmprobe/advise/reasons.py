@@ -4,7 +4,7 @@ Why a choice is as it is, in sentences that stand on its numbers: what was decid
 
 import msgspec
 
-from llmprobe.advise.balance import rule, worth
+from llmprobe.advise.balance import Scored, rule, worth
 from llmprobe.advise.candidates import UBATCH_SIZES, Candidate, weigh
 from llmprobe.advise.reasons_placement import of_placement
 from llmprobe.advise.search import Case, Placed, place
@@ -62,21 +62,21 @@ def weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
     """
     Return the rule of the balance, and what each choice that is shown is worth by it.
     """
-    return (
-        *rule(wishes.priority),
-        *(
-            worth(
-                one.quant,
-                one.ranking_speed,
-                one.ranking_prompt_speed,
-                one.quality.value,
-                one.quant,
-                wishes.priority,
-                kv_offload=one.placed.placement.kv_offload,
-            )
-            for one in shown
-        ),
-    )
+    scored = [
+        Scored(
+            name=one.quant,
+            quant=one.quant,
+            tokens_per_s=one.ranking_speed,
+            prompt_tokens_per_s=one.ranking_prompt_speed,
+            divergence=one.quality.value,
+            kv_offload=one.placed.placement.kv_offload,
+            speed_known=one.speed.generation_tokens_per_s is not None,
+            prompts_known=one.speed.prompt_tokens_per_s is not None,
+        )
+        for one in shown
+    ]
+    said = [worth(one, wishes.priority, None if one is scored[0] else scored[0]) for one in scored]
+    return (*rule(wishes.priority), *said)
 
 
 def loss(candidate: Candidate) -> float:
