@@ -73,6 +73,12 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         placement = self.placed.placement
         return placement.n_cpu_moe + len(placement.cpu_moe_layers)
 
+    def is_whole(self, estimator: Estimator) -> bool:
+        """
+        Tell whether all layers are on devices, with their experts.
+        """
+        return self.on_gpu == estimator.total_layers and not self.host_experts
+
 
 def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
     """
@@ -159,8 +165,7 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
     placement = candidate.placed.placement
-    whole = candidate.on_gpu == estimator.total_layers and not candidate.host_experts
-    if not placement.devices or whole or wishes.max_ctx or site.unified:
+    if not placement.devices or candidate.is_whole(estimator) or wishes.max_ctx or site.unified:
         return []
     sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes

@@ -12,6 +12,7 @@ from llmprobe.advise.candidates import CONTEXT_STEP, Candidate, find, quants_for
 from llmprobe.advise.search import Misfit
 from llmprobe.advise.site import Site
 from llmprobe.errors import RefusedError
+from llmprobe.estimate.compute_bound import WIDER
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import Wishes
@@ -93,6 +94,20 @@ def _shorter(estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) ->
             return max(fitting, key=lambda one: one.utility).quant, size
 
 
+def _fitting(relative: ModelSpec, site: Site, wishes: Wishes, ctx_size: int) -> list[Candidate]:
+    """
+    Return the ways to run a smaller model. Of most all layers fit even with the most that compute buffers can be, which
+    costs no graph; the speed is then the least.
+    """
+    exact = relative.architecture in WIDER
+    rough = Estimator(relative, rough=not exact)
+    found, _, _ = find(rough, site, wishes, ctx_size)
+    on_devices = [one for one in found if one.on_gpu == rough.total_layers]
+    if on_devices or exact or not site.device_sets[0]:
+        return on_devices or found
+    return find(Estimator(relative), site, wishes, ctx_size)[0]
+
+
 def _smaller(
     site: Site,
     wishes: Wishes,
@@ -112,7 +127,7 @@ def _smaller(
         tried = () if relative.published_quant else quants
         asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
         try:
-            fitting, _, _ = find(Estimator(relative), site, asked, context)
+            fitting = _fitting(relative, site, asked, context)
         except RefusedError:
             # What was asked for (a type of cache) suits this model and not that one.
             continue

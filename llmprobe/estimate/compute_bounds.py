@@ -67,3 +67,23 @@ class ComputeBounds:
                 msgspec.structs.replace(most, gpu_layers=self._n_layer),
             )
         return (kind, most) if kind.n_cpu_moe else (kind,)
+
+
+class RoughBounds:
+    """
+    Bounds that cost no graph: ``at_most`` of the very placement.
+    """
+
+    def __init__(self, at_most: Callable[[str, Run, Placement], dict[str, int]]) -> None:
+        self._at_most = at_most
+        self._found: dict[tuple[str, Run, Placement], dict[str, int]] = {}
+
+    def of(self, quant: str, run: Run, placement: Placement) -> dict[str, int]:
+        """
+        Return the most that each device can need.
+        """
+        key = (quant, run, placement)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._at_most(quant, run, placement)
+        return found

@@ -13,12 +13,13 @@ import msgspec
 from llmprobe.estimate import document, kv_cache, overhead, terms
 from llmprobe.estimate.active import active_shares
 from llmprobe.estimate.compute import ComputeBytes, ComputeRequest, compute_buffers
-from llmprobe.estimate.compute_bounds import ComputeBounds
+from llmprobe.estimate.compute_bound import at_most
+from llmprobe.estimate.compute_bounds import ComputeBounds, RoughBounds
+from llmprobe.estimate.compute_request import request
 from llmprobe.estimate.placement import (
     HOST,
     Span,
     host_experts,
-    layer_devices,
     offloaded_layers,
     spans,
     used_devices,
@@ -62,10 +63,11 @@ class Estimator:
     """
     Everything about the memory of one model.
 
-    ``profile`` is the engine's program; None is llama-server with the settings as given.
+    ``profile`` is the engine's program; None is llama-server with the settings as given. A ``rough`` one takes the
+    most that compute buffers can be for their bounds, which costs no graph.
     """
 
-    def __init__(self, model: ModelSpec, profile: Profile | None = None) -> None:
+    def __init__(self, model: ModelSpec, profile: Profile | None = None, *, rough: bool = False) -> None:
         self.model = model
         self.profile = profile
         self._sizes = Sizes(model.hparams)
@@ -94,7 +96,9 @@ class Estimator:
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
-        self._bounds = ComputeBounds(self.n_layer, self._measured_bytes)
+        self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
+        if rough:
+            self._bounds = RoughBounds(self._rough_bytes)
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -125,7 +129,9 @@ class Estimator:
         result = self.without_compute(quant, workload, placement)
         run = self.run(workload)
         bounds = self._bounds.of
-        compute = self._compute_bytes(quant, run, placement).bytes if exact else bounds(quant, run, placement)
+        compute = (
+            self._measured_bytes(quant, run, placement).bytes if exact else bounds(quant, run, placement)
+        )
         return {device: size + compute.get(device, 0) for device, size in result.items()}
 
     def without_compute(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
@@ -323,34 +329,24 @@ class Estimator:
         found = self._compute.get(key)
         if found is None:
             found = self._compute[key] = compute_buffers(
-                ComputeRequest(
-                    architecture=self.model.architecture,
-                    hparams=self.model.hparams,
-                    tensors=self.typed_tensors(quant),
-                    layer_devices=layer_devices(split),
-                    devices=tuple(device for device, _ in backends),
-                    backend=backends[0][1] if backends else "cuda",
-                    ctx_size=run.ctx_size,
-                    ctx_per_seq=run.ctx_per_seq,
-                    parallel=run.parallel,
-                    batch_size=run.batch_size,
-                    ubatch_size=run.ubatch_size,
-                    outputs_max=run.outputs_max,
-                    cache_type_k=run.cache_type_k,
-                    cache_type_v=run.cache_type_v,
-                    flash_attn=run.flash_attn,
-                    kv_unified=run.kv_unified,
-                    swa_full=run.swa_full,
-                    host_experts=kept,
-                    kv_offload=placement.kv_offload,
-                    op_offload=placement.op_offload,
-                    repack=placement.repack,
-                    split_mode=placement.split_mode,
-                    allocated=allocated,
-                    old_masks=self.profile is not None and self.profile.old_masks,
-                )
+                self._request(quant, run, placement, allocated=allocated)
             )
         return found
+
+    def _request(self, quant: str, run: Run, placement: Placement, *, allocated: bool) -> ComputeRequest:
+        return request(
+            self.model,
+            self.typed_tensors(quant),
+            run,
+            placement,
+            self._split(placement),
+            n_layer=self.n_layer,
+            allocated=allocated,
+            old_masks=self.profile is not None and self.profile.old_masks,
+        )
+
+    def _rough_bytes(self, quant: str, run: Run, placement: Placement) -> dict[str, int]:
+        return at_most(self._request(quant, run, placement, allocated=False))
 
     def estimate(
         self,
