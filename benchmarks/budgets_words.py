@@ -216,20 +216,32 @@ def _devices(
     Return the devices that are used, in the engine's order: those named, or all that a build for ``backend`` sees.
 
     Integrated graphics are only used where there is nothing else, and of MIG instances CUDA shows the first.
+
+    Raises:
+        UnreadableError: a device is named that is not there, or one is used that is not to be.
     """
     if named == "none":
         return ()
-    there = [one for one in snapshot.accelerators if one.usable and one.pools and one.backend is not None]
-    seen = [one for one in there if one.backend == backend]
+    seen = [one for one in snapshot.accelerators if _is_seen(one, backend)]
     for variable, of_backend in _VISIBLE.items():
         if variable in environment and of_backend == backend:
             seen = [_visible(word, seen) for word in environment[variable].split(",")]
     instances = [one for one in seen if one.partition is not None and one.partition.kind == "mig"]
     seen = [one for one in seen if one not in instances[1:]]
     if named is not None:
-        return tuple(_device(_named(name, seen), snapshot) for name in named.split(","))
-    discrete = [one for one in seen if not one.integrated]
-    return tuple(_device(one, snapshot) for one in discrete or seen)
+        used = [_named(name, backend, seen) for name in named.split(",")]
+    else:
+        used = [one for one in seen if not one.integrated] or seen
+    if unusable := [f"{one.id} ({one.why_not})" for one in used if not one.usable or not one.pools]:
+        raise UnreadableError(f"it would use {', '.join(unusable)}")
+    return tuple(_device(one, snapshot) for one in used)
+
+
+def _is_seen(one: Accelerator, backend: str | None) -> bool:
+    """Tell whether a build for a backend lists a device: ROCm all AMD cards with its driver, Vulkan everything."""
+    if one.backend is None or (one.why_not is not None and "hidden by" in one.why_not):
+        return False
+    return one.backend == backend or backend == "vulkan" or (backend == "rocm" and one.vendor == "amd")
 
 
 def _visible(word: str, seen: Sequence[Accelerator]) -> Accelerator:
@@ -241,14 +253,15 @@ def _visible(word: str, seen: Sequence[Accelerator]) -> Accelerator:
     return found[0]
 
 
-def _named(name: str, seen: Sequence[Accelerator]) -> Accelerator:
+def _named(name: str, backend: str | None, seen: Sequence[Accelerator]) -> Accelerator:
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
     if match is None or match[1] not in _DEVICE_NAMES:
         raise UnreadableError(f"{name} is no name of a device")
-    numbered = [one for one in seen if one.backend == _DEVICE_NAMES[match[1]]]
-    if int(match[2]) >= len(numbered):
-        raise UnreadableError(f"there is no {name}: {len(numbered)} such devices are seen")
-    return numbered[int(match[2])]
+    if _DEVICE_NAMES[match[1]] != backend:
+        raise UnreadableError(f"{name} is no device of a build for {backend}")
+    if int(match[2]) >= len(seen):
+        raise UnreadableError(f"there is no {name}: {len(seen)} such devices are seen")
+    return seen[int(match[2])]
 
 
 def _device(one: Accelerator, snapshot: Snapshot) -> Device:

@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from llmprobe.estimate.speed_time import Processor
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.plan import Device, Estimate, Recommendation
+    from llmprobe.facts.plan import Device, Estimate, Recommendation, Wishes
 
 Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
 Switch = Literal["auto", "on", "off"]
 
 DEFAULT_QUANT = "Q4_K_M"
-_MOST_DEVICES = 16
-"""As llama.cpp b11549 allows (src/llama.cpp, llama_max_devices)."""
 
 
 def probe(
@@ -247,9 +245,12 @@ def recommend(
     min_speed: float | None = None,
     min_quality: str | None = None,
     top: int = 4,
+    explain: bool = False,
 ) -> "Recommendation":
     """
     Return the best ways to run the model on a machine (this one by default), best first; none is the answer "no".
+
+    With ``explain`` it also says what would change the first, which takes some more searches.
 
     Raises:
         UsageError: a wish cannot be, or the engine's settings cannot be printed.
@@ -286,14 +287,23 @@ def recommend(
     if refused is not None:
         return refused
     here = on_this_disk(model, machine)
-    return advise(
+    abilities = engines.abilities(engine)
+    answer = advise(
         here,
         machine,
         wishes,
         engines.commands(engine),
         relatives=lambda: relatives.smaller(model),
-        abilities=engines.abilities(engine),
+        abilities=abilities,
     )
+    if not explain or not answer.choices:
+        return answer
+    from llmprobe.advise.changes import changes
+
+    def again(other: "Snapshot", changed: "Wishes") -> "Recommendation":
+        return advise(here, other, changed, {}, abilities=abilities)
+
+    return msgspec.structs.replace(answer, changes=changes(here, machine, answer, again, abilities))
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:
@@ -332,6 +342,7 @@ def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
     """
     Return so many equal devices (one where only a backend is named) of which nothing else is known.
     """
+    from llmprobe.advise.devices import MOST_DEVICES
     from llmprobe.facts.plan import Device
 
     if backend is not None and backend not in get_args(Backend):
@@ -340,8 +351,8 @@ def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
         raise UsageError(
             f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"
         )
-    if count is not None and not 0 <= count <= _MOST_DEVICES:
-        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {_MOST_DEVICES}")
+    if count is not None and not 0 <= count <= MOST_DEVICES:
+        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {MOST_DEVICES}")
     devices: tuple[Device, ...] = ()
     if backend != "cpu":
         devices = tuple(
@@ -357,7 +368,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
     """
     Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
     """
-    from llmprobe.advise.devices import device_of
+    from llmprobe.advise.devices import MOST_DEVICES, device_of
     from llmprobe.advise.site import survey
     from llmprobe.estimate.speed_time import processor
     from llmprobe.estimate.weights import cpu_kind
@@ -369,9 +380,7 @@ def _site_of(snapshot: "Snapshot") -> _Site:
         together = together[:1]
     budgets = survey(snapshot, Wishes()).pool_budgets()
     return _Site(
-        devices=tuple(
-            device_of(one, snapshot, budgets.get(one.id)) for one in together if one.backend is not None
-        ),
+        devices=tuple(device_of(one, snapshot, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
         processor=processor(snapshot.host.cpu),

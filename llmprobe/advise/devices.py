@@ -1,7 +1,12 @@
 """
-What an engine can place layers on: a device as the accelerators of a snapshot and its links say.
+What an engine can place layers on: a device as the accelerators of a snapshot and its links say, and its number.
+
+Sources: llama.cpp b11549, src/llama.cpp (devices that are used, llama_max_devices), ggml/include/ggml-cuda.h and
+ggml-vulkan.h (most devices); https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
+(left alone CUDA numbers the fastest device first, and with PCI_BUS_ID as NVML does).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from llmprobe.facts.machine import Accelerator, Snapshot
@@ -16,6 +21,14 @@ LANE_BYTES_PER_S = {
     6: 7_877_000_000,
 }
 """One lane of PCIe, one way, by generation: 2.5 to 64 GT/s less the line code (PCI-SIG base specifications)."""
+
+MOST_DEVICES = 16
+"""A build of llama.cpp ends where its backend lists more."""
+
+HIDDEN = "hidden by"
+"""How the reason begins why a device is not used that a variable of the environment hides."""
+
+_VISIBLE = {"rocm": "HIP_VISIBLE_DEVICES", "vulkan": "GGML_VK_VISIBLE_DEVICES"}
 
 
 def device_of(accelerator: Accelerator, snapshot: Snapshot, free_bytes: int | None) -> Device:
@@ -48,3 +61,64 @@ def link_bytes_per_s(snapshot: Snapshot, accelerator: Accelerator) -> int | None
     if not lanes or generation not in LANE_BYTES_PER_S:
         return None
     return int(lanes) * LANE_BYTES_PER_S[generation]
+
+
+def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
+    """
+    Return the devices that a build for a backend lists, in its order: also those that cannot be used here.
+
+    ROCm lists what its libraries have no kernels for, and Vulkan what other backends do too, cards before integrated
+    graphics.
+    """
+    seen = [
+        one
+        for one in snapshot.accelerators
+        if (
+            one.backend == backend
+            or (one.backend is not None and (backend == "vulkan" or (backend, one.vendor) == ("rocm", "amd")))
+        )
+        and not (one.why_not or "").startswith(HIDDEN)
+    ]
+    if backend in ("vulkan", "sycl"):
+        seen.sort(key=lambda one: (one.integrated, one.pci or ""))
+    return tuple(seen)
+
+
+def left_over(there: Sequence[Accelerator], devices: Sequence[Device]) -> bool:
+    """
+    Tell whether an engine that is told nothing would use more of the devices that are there than these.
+
+    Beside a card it leaves integrated graphics alone by itself.
+    """
+    used = {device.id for device in devices}
+    cards = [one for one in there if not one.integrated] or there
+    return any(one.id not in used for one in cards)
+
+
+def environment_for(there: Sequence[Accelerator], devices: Sequence[Device]) -> dict[str, str]:
+    """
+    Return the variables that give an engine these of the devices that are there, in this order.
+
+    CUDA is told their UUIDs, as its numbers change with its order, with devices that fail, and between programs.
+    """
+    if not devices:
+        return {}
+    backend = devices[0].backend
+    known = {one.id: one for one in there}
+    used = [known[device.id] for device in devices if device.id in known]
+    if backend == "cuda":
+        uuids = [one.uuid for one in used if one.uuid is not None]
+        if left_over(there, devices) and len(uuids) == len(devices):
+            return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)}
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if len({one.name for one in there}) > 1 else {}
+    if len(there) > MOST_DEVICES and backend in _VISIBLE:
+        return {_VISIBLE[backend]: ",".join(map(str, numbers(there, devices)))}
+    return {}
+
+
+def numbers(there: Sequence[Accelerator], devices: Sequence[Device]) -> tuple[int, ...]:
+    """
+    Return the place of each device among those that are there.
+    """
+    places = {one.id: place for place, one in enumerate(there)}
+    return tuple(places[device.id] for device in devices if device.id in places)

@@ -10,7 +10,14 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.advise.devices import device_of
+from llmprobe.advise.devices import (
+    MOST_DEVICES,
+    device_of,
+    environment_for,
+    left_over,
+    listed,
+    numbers,
+)
 from llmprobe.estimate.speed_time import Processor, processor
 from llmprobe.estimate.weights import cpu_kind
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
@@ -55,13 +62,36 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     instances: dict[str, str] = {}
     abilities: Abilities = Abilities()
+    listed: dict[str, tuple[Accelerator, ...]] = {}
+    windows: bool = False
 
     def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
         """
-        Return what makes CUDA see these devices, where they are instances of a divided one.
+        Return what makes the engine see these devices and number them so: instances of a divided one, or a part
+        of all that its backend lists.
         """
         chosen = [self.instances[device.id] for device in devices if device.id in self.instances]
-        return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
+        if chosen:
+            return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}
+        # The shell of Windows has no variables before a command.
+        return {} if self.windows else environment_for(self._there(devices), devices)
+
+    def named(self, devices: tuple[Device, ...]) -> tuple[str, ...] | None:
+        """
+        Return the ids of devices that an engine must be told to use, None where it uses no others by itself.
+        """
+        if not devices or not left_over(self._there(devices), devices):
+            return None
+        return tuple(device.id for device in devices)
+
+    def numbers(self, devices: tuple[Device, ...]) -> tuple[int, ...]:
+        """
+        Return the numbers that their backend gives these devices.
+        """
+        return numbers(self._there(devices), devices)
+
+    def _there(self, devices: tuple[Device, ...]) -> tuple[Accelerator, ...]:
+        return self.listed.get(devices[0].backend, ()) if devices else ()
 
     @property
     def unified(self) -> bool:
@@ -125,8 +155,14 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         if budgets[accelerator.id] is None:
             notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
     shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
+    known = [pair for pair in devices if budgets[pair[1].id] is not None]
+    usable = _most(known)
+    if len(usable) < len(known):
+        notes.append(
+            f"llama.cpp uses at most {MOST_DEVICES} devices: of {len(known)} here the fastest and largest are taken"
+        )
     return Site(
-        device_sets=_device_sets([pair for pair in devices if budgets[pair[1].id] is not None]),
+        device_sets=_device_sets(usable),
         budgets=budgets,
         capacities={
             device: None if budget is None else budget - reserve for device, budget in budgets.items()
@@ -143,7 +179,20 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
             for accelerator, device in devices
             if _is_mig(accelerator) and accelerator.uuid
         },
+        listed={backend: listed(snapshot, backend) for backend in {one.backend for _, one in devices}},
+        windows=snapshot.host.system == "win32",
     )
+
+
+def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, Device]]:
+    """
+    Return as many devices of each backend as an engine can use, the least worth left out.
+    """
+    kept: set[str] = set()
+    for backend in {device.backend for _, device in devices}:
+        alike = [device for _, device in devices if device.backend == backend]
+        kept.update(device.id for device in sorted(alike, key=_worth, reverse=True)[:MOST_DEVICES])
+    return [pair for pair in devices if pair[1].id in kept]
 
 
 def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:

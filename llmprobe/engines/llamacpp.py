@@ -170,9 +170,11 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
         words += ["--embedding"] if _embeds(model) else []
     if backend is None:
         words += ["--device", "none"]
-    elif choice.use_devices is not None and not choice.environment:
-        names = [device.replace("gpu", _DEVICE_NAMES[backend]) for device in choice.use_devices]
-        words += ["--device", ",".join(names)]
+    elif choice.use_devices is not None:
+        # What the environment leaves visible is numbered anew.
+        hidden = any(name.endswith("VISIBLE_DEVICES") for name in choice.environment)
+        numbers = range(len(choice.use_devices)) if hidden else choice.device_numbers
+        words += ["--device", ",".join(f"{_DEVICE_NAMES[backend]}{number}" for number in numbers)]
     words += ["-ngl", str(choice.gpu_layers)]
     if choice.n_cpu_moe:
         words += ["--n-cpu-moe", str(choice.n_cpu_moe)]

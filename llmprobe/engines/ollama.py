@@ -3,6 +3,7 @@ Ollama: its own defaults, what it is doing on a machine, the models it keeps, an
 
 Source: github.com/ollama/ollama at fb30760 (August 2026): server/routes.go and server/sched.go for the automatic
 context and batch, llm/llama_server.go for what llama-server is started with, envconfig/config.go for the environment.
+Files in parts: ollama/ollama#5245.
 """
 
 from typing import Any
@@ -18,6 +19,7 @@ from llmprobe.engines._words import (
     model_file,
     records,
     shell_word,
+    split_of,
     text,
 )
 from llmprobe.facts.answer import Source
@@ -214,6 +216,10 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     name = model_name(choice, model)
     lines = [f"# {line}" for line in remarks(choice, backend)]
+    if split_of(model_file(choice, model)) is not None:
+        lines.append(
+            "# Ollama takes no split files: join the parts first with llama-gguf-split --merge FIRST-PART WHOLE"
+        )
     if choice.parallel > 1 and model.architecture in ONE_SLOT:
         lines.append(f"# Ollama gives models of the architecture {model.architecture} one slot only")
     content = modelfile(choice, model, backend).splitlines()
@@ -286,7 +292,7 @@ def environment(choice: Choice, backend: str | None) -> dict[str, str]:
         variables |= {"OLLAMA_KV_CACHE_TYPE": choice.cache_type_k, "OLLAMA_FLASH_ATTENTION": "1"}
     hides = VISIBLE_DEVICES.get(backend or "")
     if choice.use_devices and hides is not None and hides not in variables:
-        variables[hides] = ",".join(device.removeprefix("gpu") for device in choice.use_devices)
+        variables[hides] = ",".join(map(str, choice.device_numbers))
     if len(devices_in_use(choice)) > 1:
         variables["OLLAMA_SCHED_SPREAD"] = "1"
     return variables

@@ -1,9 +1,11 @@
 """
 vLLM: whether its server runs here, and the line that serves a choice where vLLM can express it.
 
-Source: https://docs.vllm.ai (engine arguments, GGUF), and its server's /version and /v1/models.
+Source: https://docs.vllm.ai (engine arguments, GGUF), its server's /version and /v1/models, and the list by which its
+loader names the tensors of a GGUF file: that of the package gguf, which is llama.cpp's (gguf/constants.py).
 """
 
+from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._words import (
     count,
     devices_in_use,
@@ -35,6 +37,7 @@ ABILITIES = Abilities(
         "with cache; where less is free, lower --gpu-memory-utilization",
     ),
 )
+NOT_LOADED = NOT_IN_LLAMA_CPP
 PORT = 8000
 
 
@@ -78,7 +81,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
         return "# vLLM runs GGUF files on NVIDIA and AMD GPUs only; use --engine llama.cpp"
     if choice.gpu_layers < choice.total_layers or choice.n_cpu_moe:
         return f"# {ABILITIES.notes[0]}; use --engine llama.cpp"
-    words = environment_words(choice.environment)
+    words = environment_words(_environment(choice, backend))
     words += ["vllm", "serve", shell_word(model_file(choice, model))]
     if model.repo is not None:
         words += ["--tokenizer", shell_word(model.repo)]
@@ -92,3 +95,17 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     if devices > 1:
         words += ["--pipeline-parallel-size", str(devices)]
     return " ".join(words)
+
+
+def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
+    """
+    Return what shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
+
+    An instance of a divided device has no number, so that its UUID is all that there is.
+    """
+    if choice.use_devices is None:
+        return choice.environment
+    numbers = ",".join(map(str, choice.device_numbers))
+    if backend == "rocm":
+        return {"HIP_VISIBLE_DEVICES": numbers}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}

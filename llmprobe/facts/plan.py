@@ -325,8 +325,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """
     One way to run the model here. ``tensor_split`` is empty where one device or none is used.
 
-    ``use_devices`` names the devices to use where that is not all of them; ``environment`` is what the engine's
-    environment must hold so that it sees them (a MIG instance). ``on_disk`` is the file that is this choice already.
+    ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
+    their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
+    it sees them alone or in this order. ``on_disk`` is the file that is this choice already.
     """
 
     label: str
@@ -351,6 +352,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     cpu_moe_layers: tuple[int, ...] = ()
     kv_offload: bool = True
     use_devices: tuple[str, ...] | None = None
+    device_numbers: tuple[int, ...] = ()
     environment: dict[str, str] = {}
     download_bytes: int | None = None
     on_disk: str | None = None
@@ -380,7 +382,8 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
-    ``balance`` says how choices were weighed, and what each is worth.
+    ``balance`` says how choices were weighed, and what each is worth; ``changes``, where asked for, what would change
+    the first.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
@@ -393,5 +396,6 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     rejected: tuple[Rejected, ...] = ()
     nearest: tuple[str, ...] = ()
     balance: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

@@ -156,6 +156,29 @@ def test_vllm_says_what_it_cannot(changes: dict[str, int], backend: str | None) 
     assert said.endswith("use --engine llama.cpp")
 
 
+@pytest.mark.parametrize(
+    ("backend", "variables"),
+    [
+        ("cuda", "CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=2"),
+        ("rocm", "HIP_VISIBLE_DEVICES=2"),
+    ],
+)
+def test_vllm_is_shown_devices_by_number(backend: str, variables: str) -> None:
+    """
+    It ends on UUIDs, so that what hides a device from others is said to it in another way.
+    """
+    one = choice(use_devices=("gpu2",), device_numbers=(2,), environment={"CUDA_VISIBLE_DEVICES": "GPU-1"})
+
+    assert vllm.command(one, model("llama", LLAMA_8B), backend).startswith(f"{variables} vllm serve ")
+
+
+def test_vllm_refuses_what_llama_cpp_does() -> None:
+    """
+    Its loader names tensors by llama.cpp's list, which lacks mllama.
+    """
+    assert "mllama" in vllm.NOT_LOADED
+
+
 @pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama", "vllm"])
 def test_a_file_at_an_address_is_run_by_its_name(name: str) -> None:
     """

@@ -254,3 +254,23 @@ def test_a_model_of_embeddings_is_served_as_one() -> None:
 
     assert " -np 1 --embedding " in llamacpp.command(choice(), encoder, "cuda")
     assert "--embedding" not in llamacpp.command(choice(), model("llama", LLAMA_8B), "cuda")
+
+
+@pytest.mark.parametrize(
+    ("environment", "numbers", "backend", "named"),
+    [
+        ({}, (2, 0), "rocm", "--device ROCm2,ROCm0 "),
+        ({}, (1, 3), "vulkan", "--device Vulkan1,Vulkan3 "),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"}, (2, 5), "cuda", "--device CUDA0,CUDA1 "),
+        ({"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, (2, 5), "cuda", "--device CUDA2,CUDA5 "),
+    ],
+)
+def test_devices_have_the_numbers_of_their_backend(
+    environment: dict[str, str], numbers: tuple[int, ...], backend: str, named: str
+) -> None:
+    """
+    Not those that they have here; what a variable leaves visible is numbered from 0.
+    """
+    one = choice(use_devices=("gpu4", "gpu7"), device_numbers=numbers, environment=environment)
+
+    assert named in llamacpp.command(one, model("llama", LLAMA_8B), backend)

@@ -343,7 +343,10 @@ def test_a_model_that_ollama_has_keeps_its_template() -> None:
             {"cache_type_k": "q8_0", "cache_type_v": "q8_0"},
             {"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "1"},
         ),
-        ({"use_devices": ("gpu1",), "devices": (gpu("gpu1"),)}, {"CUDA_VISIBLE_DEVICES": "1"}),
+        (
+            {"use_devices": ("gpu2",), "device_numbers": (1,), "devices": (gpu("gpu2"),)},
+            {"CUDA_VISIBLE_DEVICES": "1"},
+        ),
         ({"devices": (gpu("gpu0"), gpu("gpu1"))}, {"OLLAMA_SCHED_SPREAD": "1"}),
     ],
 )
@@ -369,7 +372,7 @@ def test_each_backend_hides_devices_in_its_own_way(backend: str | None, expected
     """
     The variable that hides the other cards is the backend's.
     """
-    second = choice(use_devices=("gpu1",), devices=(gpu("gpu1"),))
+    second = choice(use_devices=("gpu1",), device_numbers=(1,), devices=(gpu("gpu1"),))
 
     assert ollama.environment(second, backend) == expected
 
@@ -383,3 +386,13 @@ def test_the_files_are_those_that_the_script_needs() -> None:
 
     assert set(plain) == {"Modelfile", "run-ollama.sh"}
     assert quantized["ollama.env"] == "OLLAMA_NUM_PARALLEL=2\n"
+
+
+@pytest.mark.parametrize(("file", "said"), [("x-Q4_K_M-00001-of-00003.gguf", True), ("x-Q4_K_M.gguf", False)])
+def test_a_file_in_parts_has_to_be_joined(file: str, *, said: bool) -> None:
+    """
+    Ollama takes no split files, and is not given one without a word.
+    """
+    lines = ollama.command(choice(on_disk=file), model("llama", LLAMA_8B), "cuda").splitlines()
+
+    assert any("llama-gguf-split --merge" in line for line in lines) == said
