@@ -56,7 +56,11 @@ from llmprobe.errors import UsageError
     "--min-quality", metavar="Q", help="Nothing that loses more than this quantization, such as Q4_K_M."
 )
 @click.option("--top", callback=at_least(1), default="4", metavar="N", help="How many choices to show.")
-@click.option("--explain", is_flag=True, help="Also show every term, and all that was rejected.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Also say what would change the answer, how choices were weighed, every term, and all rejected.",
+)
 @click.option(
     "--models-dir",
     "model_folders",
@@ -96,7 +100,7 @@ def command(
         writing.check(write)
     snapshot = target.snapshot(model_folders=_folders(target, model_folders))
     spec = api.load_model(model, snapshot=snapshot)
-    recommendation = api.recommend(spec, snapshot, **_wishes(**options))
+    recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
     if write is not None and recommendation.choices:
         written = writing.write(write, api.files(recommendation, spec))
         say.warn((f"wrote {path}" for path in written), "note")

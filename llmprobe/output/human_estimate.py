@@ -11,6 +11,8 @@ COLUMNS = ("weights", "cache", "compute", "output", "overhead", "total", "budget
 WIDE_CELL = 10
 SHORT = ("model", "cache", "graph", "out", "extra", "total", "budget")
 """The same columns where the page is too narrow for their names."""
+LONG = 200
+"""Letters from which on what is said of a figure is not said again for the next device."""
 
 
 def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
@@ -26,8 +28,9 @@ def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
     page.joined(_settings(estimate.settings, estimate), indent=0)
     page.line(*_verdict(estimate), hang=2)
     _table(page, estimate.devices)
+    said: dict[str, str] = {}
     for device in estimate.devices:
-        show_terms(page, device)
+        show_terms(page, device, said)
     page.blank()
     speed = estimate.speed.generation_tokens_per_s
     page.item("Tokens/s  ", (rate(speed), "bold"), (f", {estimate.speed.reason}", "dim"), indent=0)
@@ -38,9 +41,11 @@ def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
         page.bullets(estimate.notes)
 
 
-def show_terms(page: Page, device: DeviceEstimate) -> None:
+def show_terms(page: Page, device: DeviceEstimate, said: dict[str, str]) -> None:
     """
     Print the terms of one device, largest first: bytes, name, how the figure came about, how it is known.
+
+    ``said`` has, by what was said of figures before, on which device; what is long is said once.
     """
     terms = [term for term in device.terms if term.bytes]
     if not terms:
@@ -51,7 +56,11 @@ def show_terms(page: Page, device: DeviceEstimate) -> None:
         bounds = ""
         if term.low_bytes is not None and term.high_bytes is not None:
             bounds = f" ({size(term.low_bytes)} to {size(term.high_bytes)})"
-        how = f": {term.how} ({term.basis})" if term.how else f" ({term.basis})"
+        told = term.how
+        if len(told) > LONG:
+            on = said.setdefault(told, device.id)
+            told = told if on == device.id else f"as on {on}"
+        how = f": {told} ({term.basis})" if told else f" ({term.basis})"
         page.item(f"{size(term.bytes):>10}  ", term.name + bounds, (how, "dim"))
 
 

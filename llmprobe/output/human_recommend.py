@@ -38,17 +38,31 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.heading("Smaller models" if recommendation.choices else "Nearest")
         page.bullets(recommendation.nearest)
     if explain and recommendation.choices:
-        page.heading("How the choices were weighed")
-        page.bullets((*recommendation.balance, recommendation.choices[0].speed.reason))
-        page.heading("Term by term")
-        for device in recommendation.choices[0].devices:
-            show_terms(page, device)
+        _explained(page, recommendation)
     if recommendation.notes:
         page.heading("Good to know")
         page.bullets(recommendation.notes)
     show_findings(page, recommendation.findings)
     if recommendation.choices:
         _commands(page, recommendation.choices[0], recommendation.wishes.engine)
+
+
+def _explained(page: Page, recommendation: Recommendation) -> None:
+    """
+    Print what would change the first choice, how the choices were weighed, and on what its figures stand.
+    """
+    best = recommendation.choices[0]
+    if recommendation.changes:
+        page.heading("What would change it")
+        page.bullets(recommendation.changes)
+    page.heading("How the choices were weighed")
+    page.bullets(recommendation.balance)
+    page.heading("What the speed stands on")
+    page.bullets(tuple(best.speed.reason.split("; ")))
+    page.heading("Term by term")
+    said: dict[str, str] = {}
+    for device in best.devices:
+        show_terms(page, device, said)
 
 
 def _question(page: Page, recommendation: Recommendation) -> None:
