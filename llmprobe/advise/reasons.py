@@ -207,6 +207,8 @@ def _with(words: str, candidate: Candidate, other: Candidate) -> str:
         parts.append(f"the experts of {other.host_experts} instead of {candidate.host_experts} layers in RAM")
     if mine and theirs:
         parts.append(f"about {pace(theirs.likely)} instead of {pace(mine.likely)} tokens/s")
+    elif mine:
+        parts.append("how fast is unknown")
     mine_k, theirs_k = candidate.workload.cache_type_k, other.workload.cache_type_k
     if mine_k != theirs_k:
         parts.append(f"a cache of {theirs_k} instead of {mine_k}")

@@ -382,8 +382,7 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
-    ``balance`` says how choices were weighed, and what each is worth; ``changes``, where asked for, what would change
-    the first.
+    ``balance`` says how choices were weighed; ``changes``, where asked for, what would change the first.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
