@@ -9,6 +9,7 @@ import msgspec
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, utility
 from llmprobe.advise.candidates import Candidate, find, varied
 from llmprobe.advise.nearest import faster, nearest
+from llmprobe.advise.notes import context, freed, options
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.advise.settle import settled
@@ -43,12 +44,6 @@ NO_LOSS = 0.003
 HEAVY_LOSS = 0.25
 """Divergence from which a smaller model with less loss is the better answer."""
 
-FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
-"""Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
-
-DEFAULT_CONTEXT = 8192
-"""Tokens, where none was asked for and the model was trained for at least as many."""
-
 
 def recommend(
     model: ModelSpec,
@@ -70,13 +65,13 @@ def recommend(
     if wishes.parallel < 1:
         raise UsageError(f"{wishes.parallel} slots cannot be", hint="-np takes 1 or more")
     notes: list[str] = list(model.notes)
-    ctx_size = _context(model, wishes, notes)
+    ctx_size = context(model, wishes, notes)
     estimator = Estimator(model)
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
     notes.extend(site.notes)
     notes.extend(abilities.notes)
     notes.extend(abilities.notes_on_experts if estimator.is_moe else ())
-    notes.extend(_options(snapshot))
+    notes.extend(options(snapshot))
     candidates, rejected, misfits = find(estimator, site, wishes, ctx_size)
     if estimator.is_moe and not candidates:
         notes.append(
@@ -98,6 +93,8 @@ def recommend(
         notes.append(
             "where a speed is unknown, choices are ordered as if the RAM gave 50 GB/s and a GPU 300 GB/s"
         )
+    best = shown[0][1] if shown else None
+    notes[:0] = freed(estimator, site, wishes, ctx_size, best, snapshot)
     smaller: tuple[str, ...] = ()
     if not wanted or loss(wanted[0]) >= HEAVY_LOSS:
         smaller = nearest(estimator, site, wishes, ctx_size, misfits, relatives)
@@ -122,36 +119,6 @@ def recommend(
     )
 
 
-def _options(snapshot: Snapshot) -> list[str]:
-    """
-    Return what would make more memory usable, with the command.
-    """
-    return [
-        f"{found.title}. {found.remedy.text} {'; '.join(found.remedy.commands)}"
-        for found in snapshot.findings
-        if found.id in FINDINGS_THAT_ARE_OPTIONS and found.remedy is not None
-    ]
-
-
-def _context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
-    trained = model.max_context
-    if wishes.max_ctx:
-        notes.append(
-            f"the longest context that fits, up to the {trained or DEFAULT_CONTEXT} the model was trained for"
-        )
-        return trained or DEFAULT_CONTEXT
-    if wishes.ctx_size is None:
-        ctx_size = min(DEFAULT_CONTEXT, trained or DEFAULT_CONTEXT)
-        notes.append(f"a context of {ctx_size} tokens was taken, as none was asked for (-c)")
-        return ctx_size
-    if wishes.ctx_size < 0:
-        raise UsageError(f"a context of {wishes.ctx_size} tokens cannot be", hint="-c takes 1 or more")
-    ctx_size = wishes.ctx_size or trained or DEFAULT_CONTEXT
-    if trained is not None and ctx_size > trained:
-        notes.append(f"{model.name} was trained for {trained} tokens; beyond that its answers degrade")
-    return ctx_size
-
-
 def _constrained(
     candidates: list[Candidate], wishes: Wishes, model: ModelSpec, rejected: list[Rejected]
 ) -> list[Candidate]:
@@ -168,7 +135,8 @@ def _constrained(
             seen = "an unknown speed" if speed is None else f"about {speed.likely:.1f} tokens/s"
             rejected.append(
                 Rejected(
-                    what=candidate.quant, why=f"{seen}, {wishes.min_speed:g} were asked for (--min-speed)"
+                    what=candidate.quant,
+                    why=f"{seen}, less than was asked for (--min-speed {wishes.min_speed:g})",
                 )
             )
             continue

@@ -234,7 +234,7 @@ def _is_mig(accelerator: Accelerator) -> bool:
 def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
     if pool is None or pool.budget_bytes is None:
         return None
-    return pool.budget_bytes + (_given_back(pool) if wishes.assume_idle else 0)
+    return pool.budget_bytes + (given_back(pool) if wishes.assume_idle else 0)
 
 
 def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:
@@ -245,14 +245,17 @@ def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:
         return _budget(ram, wishes)
     if ram.host_budget_bytes is None:
         return _free(ram, wishes)
-    return ram.host_budget_bytes + (_given_back(ram) if wishes.assume_idle else 0)
+    return ram.host_budget_bytes + (given_back(ram) if wishes.assume_idle else 0)
 
 
 def _free(pool: MemoryPool, wishes: Wishes) -> int | None:
     if pool.free_bytes is None:
         return None
-    return pool.free_bytes + (_given_back(pool) if wishes.assume_idle else 0)
+    return pool.free_bytes + (given_back(pool) if wishes.assume_idle else 0)
 
 
-def _given_back(pool: MemoryPool) -> int:
+def given_back(pool: MemoryPool) -> int:
+    """
+    Return what programs that could end hold of a pool.
+    """
     return sum(limit.bytes for limit in pool.limits if limit.by in _GIVEN_BACK_WHEN_IDLE)

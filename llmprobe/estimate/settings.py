@@ -59,6 +59,31 @@ def pad(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
+def slot_sizes(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[int, int]:
+    """
+    Return the context that is in force for what was asked for: in all, and for one sequence.
+    """
+    ctx_size = pad(asked, CELL_PAD)
+    if kv_unified:
+        return ctx_size, ctx_size
+    per_seq = pad(max(1, ctx_size // parallel), CELL_PAD)
+    return per_seq * parallel, per_seq
+
+
+def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[str, ...]:
+    """
+    Return in words where another context is in force than was asked for.
+    """
+    ctx_size, per_seq = slot_sizes(asked, parallel, kv_unified=kv_unified)
+    if ctx_size == asked:
+        return ()
+    if ctx_size == per_seq:
+        why = f"llama.cpp rounds up to whole multiples of {CELL_PAD}"
+    else:
+        why = f"each of {parallel} slots gets {per_seq}, as llama.cpp rounds up to whole multiples of {CELL_PAD}"
+    return (f"a context of {ctx_size} tokens is in force where {asked} were asked for: {why}",)
+
+
 def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None) -> Run:
     """
     Return what llama.cpp makes of the settings for a model.
@@ -86,10 +111,7 @@ def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None
     batch = workload.batch_size
     if model.hparams.get("attention.causal", True):
         batch = min(wished, batch)
-    ctx_size = ctx_per_seq = pad(wished, CELL_PAD)
-    if not workload.kv_unified:
-        ctx_per_seq = pad(max(1, ctx_size // workload.parallel), CELL_PAD)
-        ctx_size = ctx_per_seq * workload.parallel
+    ctx_size, ctx_per_seq = slot_sizes(wished, workload.parallel, kv_unified=workload.kv_unified)
     outputs = workload.outputs_max
     if outputs is None:
         outputs = 0 if profile is not None and profile.outputs == "ubatch" else workload.parallel

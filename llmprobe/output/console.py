@@ -167,8 +167,14 @@ class Page:
         self.line((title, "bold"))
 
     def bullets(self, sentences: Iterable[str], *, indent: int = 2, style: str = "") -> None:
+        """
+        Print each sentence behind a dash; further lines of one are commands, to be copied.
+        """
         for sentence in sentences:
-            self.item("- ", (sentence, style), indent=indent)
+            words, *commands = sentence.split("\n")
+            self.item("- ", (words, style), indent=indent)
+            for command in commands:
+                self.verbatim(command, indent=indent + 2, style="cyan")
 
     def pair(self, name: str, *parts: str | tuple[str, str], at: int, indent: int = 0) -> None:
         """
