@@ -169,12 +169,12 @@ def kept_estimators() -> Iterator[None]:
     """
     Let one estimator serve all questions about a model, so that what it worked out for one machine serves the next.
     """
-    kept: dict[int, Estimator] = {}
+    kept: dict[tuple[int, bool], Estimator] = {}
 
-    def keep(model: ModelSpec) -> Estimator:
-        found = kept.get(id(model))
+    def keep(model: ModelSpec, *, rough: bool = False) -> Estimator:
+        found = kept.get((id(model), rough))
         if found is None:
-            found = kept[id(model)] = Estimator(model)
+            found = kept[id(model), rough] = Estimator(model, rough=rough)
         return found
 
     importlib.import_module("llmprobe.advise.recommend")
