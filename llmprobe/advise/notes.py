@@ -135,7 +135,8 @@ def _is_clearly_better(better: Candidate, best: Candidate) -> bool:
     Tell whether one loses noticeably less, or is much faster without losing more.
     """
     finer = better.quality.words != best.quality.words and loss(better) < loss(best)
-    faster = better.ranking_speed > CLEARLY_FASTER * best.ranking_speed
+    known = better.speed.generation_tokens_per_s is not None
+    faster = known and better.ranking_speed > CLEARLY_FASTER * best.ranking_speed
     return better.utility > best.utility and (finer or faster)
 
 
@@ -159,7 +160,7 @@ def _in_words(estimator: Estimator, better: Candidate, best: Candidate | None) -
         "would run whole on the GPU"
         if _is_whole(estimator, better)
         else f"would have {better.on_gpu} of {estimator.total_layers} layers on the GPU"
-        + (f", the experts of {better.host_experts} in RAM," if better.host_experts else "")
+        + (f", with the experts of {better.host_experts} in RAM," if better.host_experts else "")
     )
     speed = better.speed.generation_tokens_per_s
     now = None if best is None else best.speed.generation_tokens_per_s

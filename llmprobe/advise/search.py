@@ -223,8 +223,14 @@ def _hopeless(case: Case) -> Misfit:
     """
     Return what is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
 
-    It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte.
+    It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte. Where an engine
+    needs the GPUs for all, it is what they lack.
     """
+    if not case.site.abilities.partial:
+        whole = case.placement(None)
+        return Misfit(
+            shortfalls=case.site.shortfalls(case.estimator.without_compute(case.quant, case.workload, whole))
+        )
     totals = case.estimator.without_compute(case.quant, case.workload, case.placement(0))
     site = case.site
     if site.unified:
