@@ -1,5 +1,8 @@
 """
 Every way to run a model here that is worth comparing: quantization x cache type x devices, each placed.
+
+Flash attention is not varied, as it is on wherever the devices have a kernel for the heads: in 1,052 of 1,085
+measured pairs of loads switching it off takes more memory, and in the others at most 64 MiB less on a device.
 """
 
 from collections.abc import Iterator
