@@ -20,7 +20,7 @@ from llmprobe.estimate.placement import HOST
 from llmprobe.estimate.speed import generation_speed
 from llmprobe.facts.machine import Holder, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Quality, Range, Recommendation, Wishes, Workload
+from llmprobe.facts.plan import Abilities, Choice, Quality, Range, Recommendation, Speed, Wishes, Workload
 from llmprobe.units import GIB, MIB, format_bytes
 
 Again = Callable[[Snapshot, Wishes], Recommendation]
@@ -259,13 +259,29 @@ def _in_short(choice: Choice, best: Choice, *, full: bool = False) -> str:
         parts.append("the cache in RAM" if best.kv_offload else "the cache on the GPU")
     if not full and choice.ctx_size != best.ctx_size:
         parts.append(f"{choice.ctx_size} tokens of context")
+    speed, before_speed = choice.speed, best.speed
+    at_full = _instead(
+        speed.generation_at_full_context_tokens_per_s, before_speed.generation_at_full_context_tokens_per_s
+    )
+    said = ", ".join(parts)
     if full:
-        speed = choice.speed.generation_at_full_context_tokens_per_s
-        about = _instead(speed, best.speed.generation_at_full_context_tokens_per_s)
-        about += " when it is full" if about else ""
-    else:
-        about = _instead(choice.speed.generation_tokens_per_s, best.speed.generation_tokens_per_s)
-    return ", ".join(parts) + about
+        return f"{said}{at_full} when it is full" if at_full else said
+    said += _instead(speed.generation_tokens_per_s, before_speed.generation_tokens_per_s)
+    return f"{said}{at_full} when the context is full" if _turns(speed, before_speed) else said
+
+
+def _turns(speed: Speed, before: Speed) -> bool:
+    """
+    Tell whether what is slower at a short context is faster at a full one.
+    """
+    short, then = speed.generation_tokens_per_s, before.generation_tokens_per_s
+    full, full_then = (
+        speed.generation_at_full_context_tokens_per_s,
+        before.generation_at_full_context_tokens_per_s,
+    )
+    if not (short and then and full and full_then):
+        return False
+    return short.likely < then.likely and full.likely > full_then.likely
 
 
 def _instead(speed: Range | None, before: Range | None) -> str:

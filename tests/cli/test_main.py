@@ -251,12 +251,13 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     line = (
         "recommend --model m -c max -np 2 --quant Q4_K_M --quant Q6_K --cache-type-k q8_0 --cache-type-v Q8_0 "
         "--priority speed --engine ollama --reserve 1GiB --assume-idle --min-speed 3 --min-quality Q3_K_M "
-        "--top 2 --json"
+        "--top 2 --explain --json"
     )
     main(line.split())
 
     assert seen == {
         "model": "m",
+        "explain": True,
         "ctx_size": "max",
         "parallel": 2,
         "quants": ("Q4_K_M", "Q6_K"),
