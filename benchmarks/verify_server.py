@@ -19,6 +19,7 @@ import msgspec
 import psutil
 
 _SIZE = re.compile(r"(\S+)\s+(model|KV|RS|output|compute) buffer size\s*=\s*([0-9.]+) MiB")
+_MOVED = re.compile(r"tensor (\S+) \(.*\) buffer type overridden to CPU(?:_REPACK)?$", re.MULTILINE)
 _KINDS = {"model": "weights", "KV": "cache", "RS": "cache", "output": "output", "compute": "compute"}
 _LOAD_SECONDS = 180
 _ANSWER_SECONDS = 300
@@ -44,10 +45,12 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """
     What one load came to. Memory is the resident size after a prompt that fills a micro-batch.
 
+    ``moved`` are the tensors that were told to stay in RAM, sorted.
     ``file_bytes`` are the resident pages of mapped files, the model's among them, which ``resident_bytes`` holds too.
     """
 
     buffers: Buffers
+    moved: tuple[str, ...]
     resident_bytes: int
     file_bytes: int
     seconds: float
@@ -70,6 +73,13 @@ def buffers(log: str) -> Buffers:
     return Buffers(**found)
 
 
+def moved(log: str) -> tuple[str, ...]:
+    """
+    Return the tensors that a load log says are kept in RAM because the command says so, sorted.
+    """
+    return tuple(sorted(_MOVED.findall(log)))
+
+
 def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -> Loaded:
     """
     Start the server, let it read a prompt, measure it and end it.
@@ -86,7 +96,7 @@ def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -
         "--port",
         str(port),
         "-lv",
-        "4",
+        "5",  # from here on it names the tensors that are kept in RAM
         "--log-colors",
         "off",
     ]
@@ -104,8 +114,10 @@ def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -
             memory = psutil.Process(process.pid).memory_info()
         finally:
             _stop(process)
+    said = log.read_text(errors="replace")
     return Loaded(
-        buffers=buffers(log.read_text(errors="replace")),
+        buffers=buffers(said),
+        moved=moved(said),
         resident_bytes=memory.rss,
         file_bytes=getattr(memory, "shared", 0),
         seconds=seconds,

@@ -19,6 +19,8 @@ LOADS = [
 ]
 """Loads of the model that the catalog has too, and that the kept quantizer made all quantizations of."""
 
+MACHINE = llmprobe.probe(verify_commands.MACHINES / "linux-laptop-nogpu-16g" / "recording.json")
+
 LOG = """\
 load_tensors:   CPU_Mapped model buffer size =    92.11 MiB
 load_tensors:   CPU_REPACK model buffer size =    60.75 MiB
@@ -27,6 +29,8 @@ llama_kv_cache:        CPU KV buffer size =    28.69 MiB
 llama_kv_cache:        CPU KV buffer size =     5.00 MiB
 llama_memory_recurrent:        CPU RS buffer size =     1.50 MiB
 sched_reserve:        CPU compute buffer size =   101.13 MiB
+tensor blk.3.ffn_up_exps.weight (0 MiB q4_0) buffer type overridden to CPU_REPACK
+tensor blk.1.ffn_up_exps.weight (0 MiB q6_K) buffer type overridden to CPU
 """
 
 
@@ -42,6 +46,13 @@ def test_buffers_are_read_from_the_log_by_kind_and_type() -> None:
         output={"CPU": 0.75},
         compute={"CPU": 101.13},
     )
+
+
+def test_tensors_that_the_engine_keeps_in_ram_are_read_from_the_log() -> None:
+    """
+    In whichever of the host's buffers they end up.
+    """
+    assert verify_server.moved(LOG) == ("blk.1.ffn_up_exps.weight", "blk.3.ffn_up_exps.weight")
 
 
 def test_a_printed_command_is_split_as_a_shell_does() -> None:
@@ -65,7 +76,7 @@ def server() -> Path:
 
 @pytest.mark.engine
 @pytest.mark.live
-@pytest.mark.parametrize("name", ["as recommended", "cache q8_0", "4 slots"])
+@pytest.mark.parametrize("name", ["as recommended", "cache q8_0", "4 slots", "the same by name"])
 @pytest.mark.usefixtures("server")
 def test_a_printed_command_loads_and_takes_what_was_predicted(name: str) -> None:
     """
@@ -109,25 +120,38 @@ def test_what_a_real_server_logged_is_predicted_from_the_catalog(row: dict[str, 
     """
     The kept measurements hold without the file: the catalog's tensors in that quantization give the same buffers.
     """
-    arguments = verify_commands.split(row["command"])[1]
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    model, quant, _ = given["-m"].rsplit(".", 2)
+    file = Path(verify_commands.split(row["command"])[1][1])
+    model, quant, _ = file.name.rsplit(".", 2)
 
-    estimate = llmprobe.estimate(
-        llmprobe.load_model(model),
-        quant=quant,
-        ctx_size=int(given["-c"]),
-        parallel=int(given["-np"]),
-        cache_type_k=given["-ctk"],
-        cache_type_v=given["-ctv"],
-        flash_attn="on" if given["-fa"] == "on" else "off",
-        batch_size=int(given["-b"]),
-        ubatch_size=int(given["-ub"]),
-        backend="cpu",
-    ).devices[0]
+    found = verify.predict(row["command"], llmprobe.load_model(model), quant, MACHINE).host
 
-    predicted = {kind: getattr(estimate, f"{kind}_bytes") / MIB for kind in verify.KINDS}
+    predicted = {kind: getattr(found, f"{kind}_bytes") / MIB for kind in verify.KINDS}
     assert predicted == {
         kind: pytest.approx(sum(sizes.values()), abs=0.005 * len(sizes) + 1e-9)
         for kind, sizes in row["logged"].items()
     }
+
+
+def test_experts_that_a_command_keeps_in_ram_are_told_by_name() -> None:
+    """
+    Those of the first layers, and those of layers that are named, are what the engine is expected to move.
+    """
+    mixture = llmprobe.load_model("qwen3-30b-a3b")
+    words = "llama-server -m x-Q4_K_M.gguf -c 4096 -np 1 --device none -ngl 0 --fit off"
+    by_name = rf"{words} -ot 'blk\.(0)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU'"
+    expected = tuple(f"blk.0.ffn_{part}_exps.weight" for part in ("down", "gate", "up"))
+
+    assert verify.predict(words, mixture, "Q4_K_M", MACHINE).kept == ()
+    assert verify.predict(f"{words} --n-cpu-moe 1", mixture, "Q4_K_M", MACHINE).kept == expected
+    assert verify.predict(by_name, mixture, "Q4_K_M", MACHINE).kept == expected
+
+
+def test_the_options_of_a_command_are_told_with_their_values() -> None:
+    """
+    A word alone and a word with its value are both looked for.
+    """
+    command = verify_commands.Command(
+        machine="m", model="m", environment={}, arguments=["-ngl", "3", "-nkvo", "-ub", "2048", "-fa", "on"]
+    )
+
+    assert command.options == {"-nkvo", "-ub 2048"}

@@ -1,0 +1,105 @@
+"""
+A small mixture of experts for ``make verify``: no registry carries one that is small, so one is made of chance.
+
+Its weights are noise and its answers too, but its tensors have the names and shapes of the architecture, and those
+are what an engine lays out. The words are those of another file.
+"""
+
+import typing
+from pathlib import Path
+
+if typing.TYPE_CHECKING:
+    import gguf
+
+ARCHITECTURE = "qwen3moe"
+LAYERS = 4
+_WIDTH, _HEADS, _KV_HEADS, _HEAD = 256, 4, 2, 64
+_EXPERTS, _USED, _EXPERT_WIDTH = 16, 2, 256
+_CONTEXT = 16384
+_DEVIATION = 0.02
+_WORDS = "tokenizer."
+
+
+def write(path: Path, words_of: Path) -> None:
+    """
+    Write the file in F16, with the tokenizer of ``words_of``; every time the same bytes.
+    """
+    import gguf
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    partial = path.with_suffix(".part")
+    writer = gguf.GGUFWriter(partial, ARCHITECTURE)
+    words = _settings(writer, gguf.GGUFReader(words_of))
+    for name, shape in _tensors(words).items():
+        if name.endswith("norm.weight"):
+            values = np.ones(shape, np.float32)
+        else:
+            values = chance.standard_normal(shape, np.float32) * _DEVIATION
+        writer.add_tensor(name, values if _is_kept(name) else values.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    partial.rename(path)
+
+
+def _settings(writer: "gguf.GGUFWriter", words_of: "gguf.GGUFReader") -> int:
+    """
+    Give the file its settings and the other file's words, and return how many words there are.
+    """
+    import gguf
+
+    writer.add_name("Mixture of experts made by chance")
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_context_length(_CONTEXT)
+    writer.add_block_count(LAYERS)
+    writer.add_embedding_length(_WIDTH)
+    writer.add_feed_forward_length(_EXPERT_WIDTH)
+    writer.add_expert_feed_forward_length(_EXPERT_WIDTH)
+    writer.add_expert_count(_EXPERTS)
+    writer.add_expert_used_count(_USED)
+    writer.add_head_count(_HEADS)
+    writer.add_head_count_kv(_KV_HEADS)
+    writer.add_key_length(_HEAD)
+    writer.add_value_length(_HEAD)
+    writer.add_layer_norm_rms_eps(1e-6)
+    words = 0
+    for name, field in words_of.fields.items():
+        if name.startswith(_WORDS):
+            value = field.contents()
+            writer.add_key_value(
+                name, value, field.types[0], field.types[-1] if len(field.types) > 1 else None
+            )
+            if name == "tokenizer.ggml.tokens":
+                words = len(value)
+    return words
+
+
+def _tensors(words: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (words, _WIDTH),
+        "output_norm.weight": (_WIDTH,),
+    }
+    for layer in range(LAYERS):
+        block = {
+            "attn_norm": (_WIDTH,),
+            "attn_q": (_HEADS * _HEAD, _WIDTH),
+            "attn_k": (_KV_HEADS * _HEAD, _WIDTH),
+            "attn_v": (_KV_HEADS * _HEAD, _WIDTH),
+            "attn_output": (_WIDTH, _HEADS * _HEAD),
+            "attn_q_norm": (_HEAD,),
+            "attn_k_norm": (_HEAD,),
+            "ffn_norm": (_WIDTH,),
+            "ffn_gate_inp": (_EXPERTS, _WIDTH),
+            "ffn_gate_exps": (_EXPERTS, _EXPERT_WIDTH, _WIDTH),
+            "ffn_down_exps": (_EXPERTS, _WIDTH, _EXPERT_WIDTH),
+            "ffn_up_exps": (_EXPERTS, _EXPERT_WIDTH, _WIDTH),
+        }
+        shapes |= {f"blk.{layer}.{name}.weight": shape for name, shape in block.items()}
+    return shapes
+
+
+def _is_kept(name: str) -> bool:
+    """Tell whether a tensor stays in F32, as a converter leaves norms and what chooses the experts."""
+    return name.endswith(("norm.weight", "ffn_gate_inp.weight"))
