@@ -41,6 +41,9 @@ ON_DISK = "already on this disk"
 NO_LOSS = 0.003
 """Divergence up to which nothing of a loss is noticed."""
 
+VARIED = 4
+"""Of how many choices at the least other micro-batches, and the cache in RAM, are tried."""
+
 HEAVY_LOSS = 0.25
 """Divergence from which a smaller model with less loss is the better answer."""
 
@@ -244,7 +247,9 @@ def _varied(estimator: Estimator, site: Site, wishes: Wishes, ranked: list[Candi
     Return the candidates ranked anew, what would be shown of them in its best variant.
     """
     best: dict[int, Candidate] = {}
-    for _, one in _shown(ranked, wishes):
+    # What is best must not depend on how many are shown.
+    enough = msgspec.structs.replace(wishes, top=max(wishes.top, VARIED))
+    for _, one in _shown(ranked, enough):
         # Of equals the one nearest to the engine's own settings comes first.
         best[id(one)] = max(
             [one, *varied(estimator, site, wishes, one)], key=lambda one: round(one.utility, 3)

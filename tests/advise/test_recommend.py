@@ -217,3 +217,14 @@ def test_impossible_wishes_are_usage_errors(wishes: dict[str, int]) -> None:
         answer(LLAMA31_8B, machine((23.5,)), **wishes)
 
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("top", [1, 2])
+def test_what_is_best_does_not_depend_on_how_many_are_shown(top: int) -> None:
+    """
+    The first choice is the same whether one is shown or four are.
+    """
+    snapshot = machine((7.6,), ram_gib=28, bandwidth=256e9)
+    few, four = (best(QWEN3_MOE, snapshot, ctx_size=8192, top=count) for count in (top, 4))
+
+    assert (few.quant, few.ubatch_size) == (four.quant, four.ubatch_size)
