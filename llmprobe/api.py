@@ -6,19 +6,18 @@ What each needs is imported when it is called.
 
 from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from llmprobe.errors import UsageError
+from llmprobe.places import Backend
 
 if TYPE_CHECKING:
-    from llmprobe.estimate.speed_time import Processor
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.plan import Device, Estimate, Recommendation, Wishes
+    from llmprobe.facts.plan import Estimate, Recommendation, Wishes
 
-Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
 Switch = Literal["auto", "on", "off"]
 
 DEFAULT_QUANT = "Q4_K_M"
@@ -125,6 +124,7 @@ def estimate(
     gpu_layers: int | None = None,
     n_cpu_moe: int = 0,
     cpu_moe: bool = False,
+    override_tensor: Sequence[str] = (),
     cache_type_k: str = "f16",
     cache_type_v: str = "f16",
     flash_attn: Switch | None = None,
@@ -148,6 +148,9 @@ def estimate(
     """
     Return what one configuration takes, device by device. ``gpu_layers`` None is all of them.
 
+    ``override_tensor`` are patterns as of llama.cpp's ``-ot``, of which only those are estimated that keep all experts
+    of layers on the CPU.
+
     ``engine`` is a program whose defaults count where nothing is said (``llama-server``, ``ollama``; a build of it
     as ``llama-server@b9000``); where it is named, what it assumes is among the notes. None is llama-server with
     one slot.
@@ -159,8 +162,11 @@ def estimate(
         UsageError: a setting cannot be.
         RefusedError: llama.cpp refuses these settings for this model.
     """
+    from llmprobe import engines, places
     from llmprobe.defaults import defaults_for
+    from llmprobe.estimate import settings
     from llmprobe.estimate.kept import estimator_of
+    from llmprobe.estimate.overrides import expert_layers
     from llmprobe.estimate.speed import NO_GENERATION, generation_speed
     from llmprobe.facts.plan import Placement, Workload
 
@@ -169,10 +175,10 @@ def estimate(
             raise UsageError(f"{name} cannot be {count}", hint="give 0 or more; None is all of them")
     chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:
-        site, machine = _assumed_site(devices, backend), None
+        site, machine = places.assumed(devices, backend), None
     else:
         machine = probe() if snapshot is None else snapshot
-        site = _site_of(machine)
+        site = places.of_machine(machine)
     if len(tensor_split) > len(site.devices):
         raise UsageError(
             f"the tensor split names {len(tensor_split)} devices, and there are {len(site.devices)}",
@@ -199,6 +205,7 @@ def estimate(
         devices=site.devices,
         gpu_layers=gpu_layers if site.devices else 0,
         n_cpu_moe=(estimator.n_layer if cpu_moe else n_cpu_moe) if estimator.is_moe else 0,
+        cpu_moe_layers=expert_layers(model, override_tensor),
         split_mode=split_mode,
         tensor_split=tuple(tensor_split),
         kv_offload=kv_offload,
@@ -226,7 +233,18 @@ def estimate(
         else NO_GENERATION,
         explain=explain,
     )
-    return msgspec.structs.replace(answer, notes=(*model.notes, *defaults.assumed, *answer.notes))
+    said: tuple[str, ...] = ()
+    if ctx_size:
+        said = settings.rounding(ctx_size, workload.parallel, kv_unified=workload.kv_unified)
+    if (cpu_moe or n_cpu_moe) and not estimator.is_moe:
+        option = "--cpu-moe" if cpu_moe else "--n-cpu-moe"
+        said = (*said, f"{option} changes nothing: {model.name} has no experts")
+    refused = engines.not_loaded(profile.engine, model.architecture)
+    return msgspec.structs.replace(
+        answer,
+        notes=(*model.notes, *defaults.assumed, *said, *answer.notes),
+        warnings=(*answer.warnings, *(() if refused is None else ("; ".join((refused[0], *refused[1])),))),
+    )
 
 
 def recommend(
@@ -323,70 +341,6 @@ def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str
         # The files are used in another folder than this one, so the model's file has its whole path in them.
         model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
     return engines.files(recommendation, model)
-
-
-class _Site(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    The devices that an estimate may place layers on, and what each pool and device may take.
-    """
-
-    devices: "tuple[Device, ...]"
-    budgets: dict[str, int | None]
-    ram_bandwidth_bytes_per_s: int | None
-    processor: "Processor | None"
-    this_machine: bool
-    cpu: Literal["x86", "arm"] = "x86"
-
-
-def _assumed_site(count: int | None, backend: Backend | None) -> _Site:
-    """
-    Return so many equal devices (one where only a backend is named) of which nothing else is known.
-    """
-    from llmprobe.advise.devices import MOST_DEVICES
-    from llmprobe.facts.plan import Device
-
-    if backend is not None and backend not in get_args(Backend):
-        raise UsageError(f"there is no backend {backend!r}", hint=f"one of {', '.join(get_args(Backend))}")
-    if backend == "cpu" and count:
-        raise UsageError(
-            f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"
-        )
-    if count is not None and not 0 <= count <= MOST_DEVICES:
-        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {MOST_DEVICES}")
-    devices: tuple[Device, ...] = ()
-    if backend != "cpu":
-        devices = tuple(
-            Device(id=f"gpu{number}", backend=backend or "cuda", pool=f"vram{number}")
-            for number in range(1 if count is None else count)
-        )
-    return _Site(
-        devices=devices, budgets={}, ram_bandwidth_bytes_per_s=None, processor=None, this_machine=False
-    )
-
-
-def _site_of(snapshot: "Snapshot") -> _Site:
-    """
-    Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
-    """
-    from llmprobe.advise.devices import MOST_DEVICES, device_of
-    from llmprobe.advise.site import survey
-    from llmprobe.estimate.speed_time import processor
-    from llmprobe.estimate.weights import cpu_kind
-    from llmprobe.facts.plan import Wishes
-
-    usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
-    together = [one for one in usable if one.backend == usable[0].backend]
-    if together and together[0].partition is not None and together[0].partition.kind == "mig":
-        together = together[:1]
-    budgets = survey(snapshot, Wishes()).pool_budgets()
-    return _Site(
-        devices=tuple(device_of(one, snapshot, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
-        budgets=budgets,
-        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
-        processor=processor(snapshot.host.cpu),
-        cpu=cpu_kind(snapshot.host.machine),
-        this_machine=snapshot.this_machine,
-    )
 
 
 def _quant(name: str) -> str:

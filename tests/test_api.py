@@ -12,6 +12,7 @@ import pytest
 import llmprobe
 from llmprobe.errors import UsageError
 from llmprobe.units import GIB
+from tests.advise.machines import machine
 
 DESKTOP = Path(__file__).parent.parent / "fixtures" / "machines" / "linux-4090-64g" / "recording.json"
 
@@ -128,3 +129,83 @@ def test_half_a_hypothetical_machine_is_refused() -> None:
         api.probe(gpus=["RTX 4090"])
     with pytest.raises(UsageError):
         api.probe(DESKTOP, ram_bytes=GIB)
+
+
+def test_the_experts_of_two_layers_can_be_kept_by_name() -> None:
+    """
+    As recommend prints it: two forty-eighths of all experts are the host's then.
+    """
+    model = llmprobe.load_model("qwen3-30b-a3b")
+    pattern = r"blk\.(3|40)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
+    found = llmprobe.estimate(model, devices=1, ctx_size=8192, override_tensor=(pattern,))
+    everything = llmprobe.estimate(model, devices=1, ctx_size=8192)
+
+    assert found.settings.cpu_moe_layers == (3, 40)
+    assert any(term.how == "experts of layers 3 and 40" for term in found.devices[0].terms)
+    assert found.devices[1].weights_bytes < everything.devices[1].weights_bytes
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"), [({"n_cpu_moe": 5}, "--n-cpu-moe"), ({"cpu_moe": True}, "--cpu-moe")]
+)
+def test_a_setting_for_experts_that_there_are_not_is_said(settings: dict[str, Any], name: str) -> None:
+    """
+    A dense model has none to keep on the CPU.
+    """
+    found = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), devices=1, ctx_size=4096, **settings)
+
+    assert f"{name} changes nothing: Qwen3 8B has no experts" in found.notes
+
+
+def test_a_setting_for_experts_that_there_are_is_not_spoken_of() -> None:
+    """
+    A mixture has them.
+    """
+    found = llmprobe.estimate(llmprobe.load_model("qwen3-30b-a3b"), devices=1, ctx_size=4096, n_cpu_moe=5)
+
+    assert [note for note in found.notes if "changes nothing" in note] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ctx_size": 100, "parallel": 64}, True),
+        ({"ctx_size": 8192, "parallel": 4}, False),
+        ({"ctx_size": 0, "parallel": 3}, False),
+        ({"ctx_size": 8192, "parallel": 3, "kv_unified": True}, False),
+    ],
+)
+def test_an_estimate_says_where_another_context_is_in_force(settings: dict[str, Any], *, said: bool) -> None:
+    """
+    Slots that do not divide what was asked for into whole multiples of 256 take more.
+    """
+    found = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), devices=1, **settings)
+
+    assert any("is in force where" in note for note in found.notes) == said
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        (None, ("llama.cpp does not load the architecture mllama; ollama does: --engine ollama",)),
+        ("ollama", ()),
+    ],
+)
+def test_what_an_engine_does_not_load_is_warned_of(engine: str | None, expected: tuple[str, ...]) -> None:
+    """
+    Of a file as of the catalog's model, as a file has no notes of the catalog.
+    """
+    model = msgspec.structs.replace(llmprobe.load_model("llama3.2-vision"), source="gguf", notes=())
+    found = llmprobe.estimate(model, devices=1, ctx_size=4096, engine=engine)
+
+    assert found.warnings == expected
+
+
+def test_an_estimate_takes_no_more_devices_than_llama_cpp() -> None:
+    """
+    Of 20 that are there it uses 16.
+    """
+    many = machine((8,) * 20)
+    found = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), snapshot=many, ctx_size=4096)
+
+    assert len(found.settings.devices) == 16

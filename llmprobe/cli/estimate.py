@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from llmprobe.api import Backend
 from llmprobe.cli import say
 from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, split
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
+from llmprobe.places import Backend
 
 BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 
@@ -37,6 +37,13 @@ BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
     help="Experts of the first N layers on the CPU.",
 )
 @click.option("--cpu-moe", is_flag=True, help="All experts on the CPU.")
+@click.option(
+    "-ot",
+    "--override-tensor",
+    multiple=True,
+    metavar="PATTERN=CPU",
+    help="Experts of the layers that match on the CPU, as recommend prints it; other tensors are refused.",
+)
 @click.option("-ctk", "--cache-type-k", type=CACHE_TYPES, default="f16", help="Type of the K cache.")
 @click.option("-ctv", "--cache-type-v", type=CACHE_TYPES, default="f16", help="Type of the V cache.")
 @click.option(

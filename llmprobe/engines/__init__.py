@@ -107,17 +107,22 @@ def refused(model: ModelSpec, snapshot: Snapshot, wishes: Wishes) -> Recommendat
     """
     Return the answer "no" where the engine cannot load a model of this architecture, whatever the machine, or None.
     """
-    name, architecture = wishes.engine, model.architecture
+    said = not_loaded(wishes.engine, model.architecture)
+    if said is None:
+        return None
+    why, instead = said
+    return answer_of_no(model, snapshot, wishes, why=why, instead=instead)
+
+
+def not_loaded(name: str, architecture: str) -> tuple[str, tuple[str, ...]] | None:
+    """
+    Return that an engine cannot load an architecture, and which ones can; None where it can.
+    """
     if architecture not in getattr(engine(name), "NOT_LOADED", ()):
         return None
     able = [other for other, one in all_engines().items() if architecture in getattr(one, "LOADED", ())]
-    return answer_of_no(
-        model,
-        snapshot,
-        wishes,
-        why=f"{name} does not load the architecture {architecture}",
-        instead=tuple(f"{other} does: --engine {other}" for other in able),
-    )
+    why = f"{name} does not load the architecture {architecture}"
+    return why, tuple(f"{other} does: --engine {other}" for other in able)
 
 
 def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], ...]:

@@ -43,8 +43,9 @@ def weight_terms(
 
 
 def _range(layers: Iterable[int]) -> str:
-    said = [f"{run.start} to {run.stop - 1}" for run in consecutive(layers)]
-    return f" of layers {' and '.join(said)}" if said else ""
+    runs = consecutive(layers)
+    said = [f"{run.start} to {run.stop - 1}" if len(run) > 1 else str(run.start) for run in runs]
+    return f" of layer{'s' * (sum(map(len, runs)) > 1)} {' and '.join(said)}" if said else ""
 
 
 def cache_terms(caches: Sequence[tuple[CachePart, int]], run: Run) -> tuple[Term, ...]:

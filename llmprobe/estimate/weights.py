@@ -50,7 +50,7 @@ FIRST_LAYER_NAMES = frozenset(
     }
 )
 
-_EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
+EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -175,7 +175,7 @@ class WeightTable:
                     output += size
             elif on_host:
                 stays[tensor.layer] += _host_bytes(tensor)
-            elif _EXPERTS.search(tensor.name):
+            elif EXPERTS.search(tensor.name):
                 experts[tensor.layer] += size
             else:
                 dense[tensor.layer] += size

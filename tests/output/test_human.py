@@ -114,6 +114,19 @@ def test_an_address_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert link in printed(monkeypatch, lambda page: human_check.show_findings(page, (found,)), width=60)
 
 
+def test_the_command_of_a_note_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It stands on a line of its own, beneath the sentence that is wrapped.
+    """
+    command = "sudo sysctl iogpu.wired_limit_mb=57344 and so on, far beyond the width of the page"
+    noted = msgspec.structs.replace(samples.recommendation(), notes=(f"It can be raised.\n{command}",))
+    lines = printed(
+        monkeypatch, lambda page: human_recommend.show(page, noted, explain=False), width=60
+    ).splitlines()
+
+    assert lines[lines.index("  - It can be raised.") + 1] == f"    {command}"
+
+
 @pytest.mark.parametrize(("missing", "headline"), [(GIB, "Nothing fits."), (None, "Nothing meets what was")])
 def test_a_wish_that_nothing_meets_is_not_called_a_lack_of_memory(
     missing: int | None, headline: str, monkeypatch: pytest.MonkeyPatch
