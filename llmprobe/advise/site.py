@@ -208,12 +208,17 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
             for accelerator, device in devices
             if device.backend == backend and not _is_mig(accelerator)
         )
-        by_worth = sorted(together, key=_worth)
+        # Of equals the last is left out first.
+        by_worth = sorted(together, key=_worth, reverse=True)
         while len(together) > 1:
             sets.append(together)
-            weakest = by_worth.pop(0)
+            weakest = by_worth.pop()
             together = tuple(device for device in together if device is not weakest)
-    sets.extend((device,) for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)))
+    alone: dict[Device, Device] = {}
+    for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)):
+        # What one of equals can do, so can the others.
+        alone.setdefault(msgspec.structs.replace(device, id="", pool=None), device)
+    sets.extend((device,) for device in alone.values())
     if not any(device.backend == "metal" for _, device in devices):
         # What macOS does not let the GPU have it needs itself, so on a Mac the processor is no way around the limit.
         sets.append(())

@@ -186,3 +186,17 @@ def test_more_devices_than_llama_cpp_takes_are_left_out(backend: str, variable: 
     assert max(map(len, survey(many, Wishes()).device_sets)) == MOST_DEVICES
     assert len(choice.environment[variable].split(",")) == len(choice.devices) - 1
     assert [note for note in answer.notes if "at most 16 devices: of 20" in note] != []
+
+
+def test_of_equal_devices_the_first_are_taken() -> None:
+    """
+    Alone one stands for all, and of several the last is left out first.
+    """
+    sets = survey(machine((8, 8, 8)), Wishes()).device_sets
+
+    assert [tuple(one.id for one in devices) for devices in sets] == [
+        ("gpu0", "gpu1", "gpu2"),
+        ("gpu0", "gpu1"),
+        ("gpu0",),
+        (),
+    ]
