@@ -97,9 +97,11 @@ def left_over(there: Sequence[Accelerator], devices: Sequence[Device]) -> bool:
 
 def environment_for(there: Sequence[Accelerator], devices: Sequence[Device]) -> dict[str, str]:
     """
-    Return the variables that give an engine these of the devices that are there, in this order.
+    Return the variables that give an engine these of the devices that are there, in this order; none where their
+    numbers do.
 
-    CUDA is told their UUIDs, as its numbers change with its order, with devices that fail, and between programs.
+    CUDA is told UUIDs where its numbers are not sure: with unlike devices, of which it takes the fastest first, and
+    with some that cannot be used, which it may not count.
     """
     if not devices:
         return {}
@@ -107,10 +109,12 @@ def environment_for(there: Sequence[Accelerator], devices: Sequence[Device]) -> 
     known = {one.id: one for one in there}
     used = [known[device.id] for device in devices if device.id in known]
     if backend == "cuda":
+        unlike = len({one.name for one in there}) > 1
+        unsure = unlike or len(there) > MOST_DEVICES or not all(one.usable for one in there)
         uuids = [one.uuid for one in used if one.uuid is not None]
-        if left_over(there, devices) and len(uuids) == len(devices):
+        if unsure and left_over(there, devices) and len(uuids) == len(devices):
             return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)}
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if len({one.name for one in there}) > 1 else {}
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if unlike else {}
     if len(there) > MOST_DEVICES and backend in _VISIBLE:
         return {_VISIBLE[backend]: ",".join(map(str, numbers(there, devices)))}
     return {}

@@ -79,8 +79,10 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def named(self, devices: tuple[Device, ...]) -> tuple[str, ...] | None:
         """
         Return the ids of devices that an engine must be told to use, None where it uses no others by itself.
+
+        Of instances of a divided one the environment shows it no others.
         """
-        if not devices or not left_over(self._there(devices), devices):
+        if not left_over(self._there(devices), devices) or any(one.id in self.instances for one in devices):
             return None
         return tuple(device.id for device in devices)
 

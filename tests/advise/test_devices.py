@@ -188,6 +188,35 @@ def test_more_devices_than_llama_cpp_takes_are_left_out(backend: str, variable: 
     assert [note for note in answer.notes if "at most 16 devices: of 20" in note] != []
 
 
+def test_equal_cards_are_named_by_their_numbers() -> None:
+    """
+    Nothing is unsure about them, and a short command is easier to read.
+    """
+    line = best(machine((24, 24))).commands["llama.cpp"]
+
+    assert line.startswith("llama-server ")
+    assert " --device CUDA0 " in line
+
+
+def test_the_faster_of_unlike_cards_is_named_by_its_uuid() -> None:
+    """
+    It is the second here and the first for CUDA.
+    """
+    unlike = changed(machine((24, 24)), 0, name="an old GPU", bandwidth_bytes_per_s=200_000_000_000)
+
+    assert best(unlike).commands["llama.cpp"].startswith("CUDA_VISIBLE_DEVICES=GPU-1 llama-server ")
+
+
+def test_an_instance_is_shown_alone() -> None:
+    """
+    The variable that names it leaves nothing to choose from.
+    """
+    choice = best(machine((24, 24), mig=True))
+
+    assert choice.environment == {"CUDA_VISIBLE_DEVICES": "MIG-0"}
+    assert choice.use_devices is None
+
+
 def test_of_equal_devices_the_first_are_taken() -> None:
     """
     Alone one stands for all, and of several the last is left out first.
