@@ -63,10 +63,7 @@ def _more_memory(estimator: Estimator, site: Site, answer: Recommendation) -> It
     best = answer.choices[0]
     if best.gpu_layers and not _is_whole(best):
         yield from _whole(estimator, site, best, best.quant)
-    if any(one.quality.value is not None and one.quality.value <= NO_LOSS for one in answer.choices):
-        lacking: dict[str, int] = {}
-    else:
-        lacking = {one.what: one.missing_bytes for one in answer.rejected if one.missing_bytes}
+    lacking = {one.what: one.missing_bytes for one in answer.rejected if one.missing_bytes}
     finer = _finer(estimator, answer)
     rejected = {one.what for one in answer.rejected}
     if _is_whole(best):
@@ -111,7 +108,7 @@ def _whole(estimator: Estimator, site: Site, best: Choice, quant: str) -> Iterat
 
 def _finer(estimator: Estimator, answer: Recommendation) -> dict[str, Quality]:
     """
-    Return the quantizations that lose less than the first choice, the nearest first; none beside a loss that nobody
+    Return the quantizations that lose less than the first choice, the nearest first, up to one whose loss nobody
     notices.
     """
     best, model = answer.choices[0], estimator.model
@@ -132,7 +129,9 @@ def _finer(estimator: Estimator, answer: Recommendation) -> dict[str, Quality]:
         for quant, one in known.items()
         if quant != best.quant and one.value is not None and one.value < best.quality.value
     }
-    return {quant: known[quant] for quant in sorted(finer, key=lambda quant: -finer[quant])}
+    noticed = [quant for quant in sorted(finer, key=lambda quant: -finer[quant]) if finer[quant] > NO_LOSS]
+    enough = sorted((quant for quant in finer if quant not in noticed), key=lambda quant: -finer[quant])[:1]
+    return {quant: known[quant] for quant in (*noticed, *enough)}
 
 
 def _freed(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> Iterator[str]:
@@ -152,6 +151,8 @@ def _freed(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> It
         return
     parts = []
     for device, size in held.items():
+        if now.unified and now.pools[device] == "ram" and device != HOST:
+            continue
         where = "RAM" if device == HOST else device
         pool = snapshot.pool(now.pools[device])
         named = _named(pool.held_by if pool else ())

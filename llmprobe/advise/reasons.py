@@ -119,15 +119,16 @@ def _of_cache(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
     """
     said = []
     workload = candidate.workload
-    names = dict.fromkeys((workload.cache_type_k, workload.cache_type_v))
+    kinds = (workload.cache_type_k, workload.cache_type_v)
+    name = kinds[0] if kinds[0] == kinds[1] else f"{kinds[0]} for K and {kinds[1]} for V"
     if wishes.cache_type_k or wishes.cache_type_v:
-        said.append(f"the cache is {'/'.join(names)}, as asked (-ctk, -ctv)")
-    elif tuple(names) != ("f16",):
+        said.append(f"the cache is {name}, as asked (-ctk, -ctv)")
+    elif kinds != ("f16", "f16"):
         kept = _otherwise(estimator, site, wishes, candidate, cache_type_k="f16", cache_type_v="f16")
         why = f"with f16 it would not fit at {workload.ctx_size} tokens"
         if kept is not None:
             why = _with("f16 fits too, and is not faster", candidate, kept)
-        said.append(f"the cache is {'/'.join(names)}: {why}")
+        said.append(f"the cache is {name}: {why}")
     if not candidate.placed.placement.kv_offload:
         size = sum(size for _, size in estimator.caches(workload, candidate.placed.placement)[HOST])
         words = (
@@ -209,6 +210,9 @@ def _with(words: str, candidate: Candidate, other: Candidate) -> str:
         parts.append(f"about {pace(theirs.likely)} instead of {pace(mine.likely)} tokens/s")
     elif mine:
         parts.append("how fast is unknown")
+    elif candidate.ranking_speed and other.ranking_speed:
+        ratio = other.ranking_speed / candidate.ranking_speed
+        parts.append(f"about {ratio:.2g} times as fast by assumed bandwidths")
     mine_k, theirs_k = candidate.workload.cache_type_k, other.workload.cache_type_k
     if mine_k != theirs_k:
         parts.append(f"a cache of {theirs_k} instead of {mine_k}")

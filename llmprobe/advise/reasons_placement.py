@@ -38,8 +38,11 @@ def of_placement(estimator: Estimator, site: Site, candidate: Candidate) -> Iter
 
 def _on_the_processor(site: Site, candidate: Candidate) -> str:
     words = f"the processor runs all of it: {_left(site, candidate, ('host',))}"
-    idle = [device.id for device in site.device_sets[0]]
-    return f"{words}; with {' and '.join(idle)} it would not be better" if idle else words
+    idle = " and ".join(
+        f"{device.id}, of which {format_bytes(site.budgets[device.id] or 0)} are usable,"
+        for device in site.device_sets[0]
+    )
+    return f"{words}; with {idle} it would not be better" if idle else words
 
 
 def _on_devices(estimator: Estimator, site: Site, candidate: Candidate) -> str:
@@ -57,7 +60,9 @@ def _on_devices(estimator: Estimator, site: Site, candidate: Candidate) -> str:
             f"{candidate.on_gpu} of {total} layers are on {names}, the others run on the processor from RAM"
         )
         if kept:
-            said += f", with the experts of {kept} more"
+            first = total - candidate.on_gpu
+            own = sum(layer >= first for layer in host_experts(placement, estimator.n_layer))
+            said += f", as do the experts of {own} of those on {names}"
     return f"{said}: {_left(site, candidate, devices)}{_step(estimator, candidate, placement.devices[0])}"
 
 
