@@ -159,7 +159,8 @@ def worth(choice: Scored, priority: str, first: Scored | None = None) -> str:
     """
     total = choice.worth(priority)
     prompts = _of_prompts(choice.prompt_tokens_per_s)
-    loss = "an unmeasured loss" if choice.divergence is None else f"a loss of {choice.divergence:.4f}"
+    known = f"a loss of {choice.divergence:.4f}" if choice.divergence else "no loss"
+    loss = "an unmeasured loss" if choice.divergence is None else known
     parts = [
         f"{_signed(_of_speed(choice.tokens_per_s, priority))} for {_speed(choice.tokens_per_s, choice.speed_known)}",
         f"{_signed(prompts)} for prompts at {_speed(choice.prompt_tokens_per_s, choice.prompts_known)}",

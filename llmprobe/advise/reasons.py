@@ -127,7 +127,8 @@ def _of_cache(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
         kept = _otherwise(estimator, site, wishes, candidate, cache_type_k="f16", cache_type_v="f16")
         why = f"with f16 it would not fit at {workload.ctx_size} tokens"
         if kept is not None:
-            why = _with("f16 fits too, and is not faster", candidate, kept)
+            parts = _differences(candidate, kept, cache=False)
+            why = f"f16 fits too{', with ' if parts else ''}{', '.join(parts)}"
         said.append(f"the cache is {name}: {why}")
     if not candidate.placed.placement.kv_offload:
         size = sum(size for _, size in estimator.caches(workload, candidate.placed.placement)[HOST])
@@ -198,7 +199,15 @@ def _otherwise(
 
 def _with(words: str, candidate: Candidate, other: Candidate) -> str:
     """
-    Add to words what another choice would change. Speeds are compared only where both are known.
+    Add to words what another choice would change.
+    """
+    parts = _differences(candidate, other)
+    return f"{words}: {', '.join(parts)}" if parts else words
+
+
+def _differences(candidate: Candidate, other: Candidate, *, cache: bool = True) -> list[str]:
+    """
+    Return what another choice would change. Speeds are compared only where both are known.
     """
     parts = []
     mine, theirs = candidate.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
@@ -214,7 +223,7 @@ def _with(words: str, candidate: Candidate, other: Candidate) -> str:
         ratio = other.ranking_speed / candidate.ranking_speed
         parts.append(f"about {ratio:.2g} times as fast by assumed bandwidths")
     mine_k, theirs_k = candidate.workload.cache_type_k, other.workload.cache_type_k
-    if mine_k != theirs_k:
+    if cache and mine_k != theirs_k:
         parts.append(f"a cache of {theirs_k} instead of {mine_k}")
     if other.placed.placement.kv_offload != candidate.placed.placement.kv_offload:
         parts.append(
@@ -222,4 +231,4 @@ def _with(words: str, candidate: Candidate, other: Candidate) -> str:
         )
     if other.workload.ctx_size != candidate.workload.ctx_size:
         parts.append(f"{other.workload.ctx_size} instead of {candidate.workload.ctx_size} tokens of context")
-    return f"{words}: {', '.join(parts)}" if parts else words
+    return parts

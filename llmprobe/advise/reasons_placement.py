@@ -127,8 +127,15 @@ def _left_out(estimator: Estimator, site: Site, candidate: Candidate) -> Iterato
     """
     used = candidate.placed.placement.devices
     names = " and ".join(device.id for device in used)
-    for device in site.device_sets[0]:
-        if device in used or device.backend != used[0].backend:
+    there = {device.id: device for devices in site.device_sets for device in devices}
+    for device in there.values():
+        if device in used:
+            continue
+        if device.backend != used[0].backend:
+            yield (
+                f"{device.id} is left out: only devices of one backend are put together, and {device.backend} is not"
+                f" {used[0].backend}"
+            )
             continue
         rate = f" ({format_rate(device.bandwidth_bytes_per_s)})" if device.bandwidth_bytes_per_s else ""
         if candidate.on_gpu == estimator.total_layers and not candidate.host_experts:

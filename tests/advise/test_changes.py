@@ -125,6 +125,16 @@ def test_what_other_programs_hold_is_named_with_the_answer_without_them() -> Non
     assert f"{idle.gpu_layers} instead of" in said
 
 
+def test_memory_that_is_shared_is_named_once() -> None:
+    """
+    Of memory that processor and GPU share, what others hold is named once.
+    """
+    busy = with_held(unified(52, 48), "ram", 20)
+    said = the(would_change(LLAMA3_70B, busy, ctx_size=8192), "--assume-idle")
+
+    assert said.startswith("without what other programs hold, 20.00 GiB of RAM (game 20.00 GiB): ")
+
+
 @pytest.mark.parametrize("held_gib", [0, 0.1])
 def test_little_that_is_held_is_not_worth_a_sentence(held_gib: float) -> None:
     """

@@ -105,6 +105,15 @@ def test_a_cache_type_that_was_asked_for_is_called_so() -> None:
     assert reason(choice, "the cache is") == "the cache is q4_0, as asked (-ctk, -ctv)"
 
 
+def test_two_cache_types_are_named_apart() -> None:
+    """
+    Where only the type for K was asked for, both are named.
+    """
+    choice = best(LLAMA31_8B, machine((23.5,)), ctx_size=8192, cache_type_k="q8_0")
+
+    assert reason(choice, "the cache is") == "the cache is q8_0 for K and f16 for V, as asked (-ctk, -ctv)"
+
+
 def test_a_cache_type_that_makes_it_fit_says_so() -> None:
     """
     Where f16 does not fit, that is the reason for q8_0.
@@ -193,6 +202,20 @@ def test_a_card_that_is_left_out_has_a_reason() -> None:
     assert reason(choice, "left out").startswith("gpu1 (360 GB/s) is left out, as gpu0 can hold everything")
 
 
+def test_a_card_of_another_backend_has_a_reason() -> None:
+    """
+    A card that needs another backend is left out for that.
+    """
+    snapshot = machine((23.5, 23.5))
+    other = msgspec.structs.replace(snapshot.accelerators[1], backend="rocm")
+    snapshot = msgspec.structs.replace(snapshot, accelerators=(snapshot.accelerators[0], other))
+    choice = best(LLAMA3_70B, snapshot, ctx_size=8192)
+
+    assert reason(choice, "left out").endswith(
+        "only devices of one backend are put together, and rocm is not cuda"
+    )
+
+
 def test_neighbours_are_said_not_to_be_taken() -> None:
     """
     The nearest quantizations to either side are named with what they would change.
@@ -220,6 +243,15 @@ def test_what_a_choice_is_worth_is_the_sum_of_what_is_said() -> None:
 
 def _figures(text: str) -> list[float]:
     return [float(found) for found in re.findall(r"(?<=worth )-?[0-9.]+|[+-][0-9.]+(?= for)", text)]
+
+
+def test_of_no_loss_no_figure_is_said() -> None:
+    """
+    What was published so loses nothing, not 0.0000.
+    """
+    said = worth(scored(divergence=0.0), "balanced")
+
+    assert said.endswith("0 for no loss")
 
 
 def test_a_speed_that_was_assumed_is_marked() -> None:

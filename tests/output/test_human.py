@@ -322,3 +322,37 @@ def test_explain_adds_the_rule_of_thumb(monkeypatch: pytest.MonkeyPatch) -> None
     assert "rule of thumb" not in plain
     assert "157.70 to 197.12" in explained
     assert "Why they differ" in explained
+
+
+@pytest.mark.parametrize("explain", [True, False])
+def test_what_would_change_an_answer_is_shown_when_asked(
+    explain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    With --explain a page says what would change the answer, how choices were weighed and what the speed stands on.
+    """
+    answer = samples.recommendation()
+    text = printed(monkeypatch, lambda page: human_recommend.show(page, answer, explain=explain))
+    headings = ("What would change it", "How the choices were weighed", "What the speed stands on")
+
+    assert [heading in text for heading in headings] == [explain] * 3
+    assert (answer.changes[1].split(":")[0] in text) == explain
+
+
+def test_what_is_long_is_said_of_the_first_device_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    How a figure came about, where that takes lines, is not said again for the next device.
+    """
+    estimate = samples.estimate()
+    told = "a range that was seen with many cards " * 8
+    gpu = estimate.devices[1]
+    long = tuple(msgspec.structs.replace(term, how=told) for term in gpu.terms[:1])
+    pair = tuple(msgspec.structs.replace(gpu, id=name, terms=long) for name in ("gpu0", "gpu1"))
+    both = msgspec.structs.replace(estimate, devices=pair)
+    text = printed(
+        monkeypatch, lambda page: human_estimate.show(page, both, origin="live", explain=False), width=120
+    )
+
+    said = " ".join(text.split())
+
+    assert (said.count("a range that was seen"), said.count("as on gpu0")) == (8, 1)
