@@ -144,14 +144,11 @@ def _fitting(
         for devices in usable[:1] if hopeless else usable:
             if _gives_less(estimator, quant, devices, placed, site):
                 continue
-            if wishes.max_ctx:
-                workload = _longest(estimator, quant, workload, devices, site)
-            result = place(
-                Case(estimator=estimator, quant=quant, workload=workload, devices=devices, site=site)
-            )
+            sized = _longest(estimator, quant, workload, devices, site) if wishes.max_ctx else workload
+            result = place(Case(estimator=estimator, quant=quant, workload=sized, devices=devices, site=site))
             if isinstance(result, Placed):
                 placed.append(result)
-                yield weigh(estimator, site, wishes, quant, workload, result)
+                yield weigh(estimator, site, wishes, quant, sized, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
         if hopeless:
@@ -168,7 +165,7 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
     placement = candidate.placed.placement
-    if not placement.devices or candidate.is_whole(estimator) or wishes.max_ctx or site.unified:
+    if not placement.devices or candidate.is_whole(estimator) or site.unified:
         return []
     sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes

@@ -190,6 +190,7 @@ def _dominates(better: Candidate, worse: Candidate) -> bool:
     pairs = (
         (-loss(better), -loss(worse)),
         (better.ranking_speed, worse.ranking_speed),
+        (better.ranking_prompt_speed, worse.ranking_prompt_speed),
         (better.workload.ctx_size, worse.workload.ctx_size),
     )
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)

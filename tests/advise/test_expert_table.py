@@ -127,6 +127,17 @@ def test_experts_go_to_the_processor_first(
     assert choice.quality.value < 0.03
 
 
+def test_the_longest_context_is_not_bought_with_slow_prompts() -> None:
+    """
+    Asked for the longest context, the micro-batch is not made smaller than it must be to fit it.
+    """
+    model = api.load_model("gpt-oss-120b")
+    best = api.recommend(model, machine("linux-4090-64g"), ctx_size="max", priority="context").choices[0]
+
+    assert best.ctx_size == model.max_context
+    assert best.ubatch_size >= 512
+
+
 def test_gpt_oss_is_taken_as_published() -> None:
     """
     gpt-oss comes in MXFP4 and nothing else is offered.
