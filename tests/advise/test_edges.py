@@ -40,6 +40,18 @@ def test_a_small_model_takes_one_card_of_many() -> None:
     assert best.tensor_split == ()
 
 
+def test_the_longest_context_is_looked_for_on_each_set_of_devices() -> None:
+    """
+    A card too full to hold anything does not shorten what the RAM alone can hold.
+    """
+    wishes = Wishes(max_ctx=True)
+    without = recommend(TINY, machine(), wishes, {}).choices[0]
+    beside = recommend(TINY, machine((0.6,)), wishes, {}).choices[0]
+
+    assert without.ctx_size == TINY.max_context
+    assert beside.ctx_size == without.ctx_size
+
+
 def test_a_reserve_beyond_all_memory_is_part_of_what_is_missing() -> None:
     """
     Asked to keep 1000 GiB free, a machine of 60 lacks more than 900.
