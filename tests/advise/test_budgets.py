@@ -154,6 +154,21 @@ def test_what_is_not_understood_is_refused(words: str) -> None:
         llama_cpp(f"{WORDS} {words}", machine((24,)), SPARSE, "cuda")
 
 
+def test_a_device_that_is_not_to_be_used_is_noticed() -> None:
+    """
+    A command that names no device uses all that are listed, also one that another program has.
+    """
+    both = machine((24, 24))
+    busy = msgspec.structs.replace(both.accelerators[1], usable=False, why_not="it is busy")
+    other = msgspec.structs.replace(both, accelerators=(both.accelerators[0], busy))
+
+    with pytest.raises(UnreadableError, match="it would use gpu1"):
+        llama_cpp(WORDS, other, SPARSE, "cuda")
+    named = llama_cpp(f"CUDA_VISIBLE_DEVICES=GPU-0 {WORDS} --device CUDA0", other, SPARSE, "cuda")
+
+    assert [one.id for one in named.placement.devices] == ["gpu0"]
+
+
 def test_integrated_graphics_are_left_alone_beside_a_card() -> None:
     """
     A command that names no device uses both only where it says so.
