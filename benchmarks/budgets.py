@@ -5,6 +5,7 @@ Whether any choice goes over a budget: every recorded machine, every catalogued 
     python -m benchmarks.budgets --sample 500 --seed 7 so many, the same for the same seed
     python -m benchmarks.budgets --all --part 1/3      all of them, or a third
     python -m benchmarks.budgets --engine ollama       by the settings that are printed for Ollama
+    python -m benchmarks.budgets --parallel 4          with four slots that share the context
 
 Every choice is read back from its printed command and estimated anew; ``--full`` builds every layer of every graph.
 Machines and models that are alike count once, and with ``--all`` one estimator serves all questions about a model.
@@ -24,7 +25,7 @@ from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 from unittest import mock
 
 import msgspec
@@ -42,6 +43,7 @@ from llmprobe.units import format_bytes
 FOLDER = Path(__file__).parents[1] / "fixtures" / "machines"
 SHORT, LONG = 4096, 32768
 SAMPLE = 3000
+Priority = Literal["balanced", "quality", "speed", "context"]
 Card = TypeVar("Card")
 
 
@@ -54,13 +56,17 @@ class Question(msgspec.Struct, frozen=True):
     model: str
     ctx_size: int
     engine: str = "llama.cpp"
+    parallel: int = 1
+    priority: Priority = "balanced"
 
     @property
     def command(self) -> str:
-        engine = "" if self.engine == "llama.cpp" else f" --engine {self.engine}"
+        wishes = f" -np {self.parallel}" if self.parallel > 1 else ""
+        wishes += f" --priority {self.priority}" if self.priority != "balanced" else ""
+        wishes += f" --engine {self.engine}" if self.engine != "llama.cpp" else ""
         return (
             f"llmprobe --replay fixtures/machines/{self.machine}/recording.json"
-            f" recommend --model {self.model} -c {self.ctx_size}{engine}"
+            f" recommend --model {self.model} -c {self.ctx_size}{wishes}"
         )
 
 
@@ -219,7 +225,14 @@ def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = 
 
 def _answer(question: Question, model: ModelSpec, other: Estimator, tally: Tally, *, full: bool) -> None:
     snapshot = machines()[question.machine]
-    answer = llmprobe.recommend(model, snapshot, ctx_size=question.ctx_size, engine=question.engine)
+    answer = llmprobe.recommend(
+        model,
+        snapshot,
+        ctx_size=question.ctx_size,
+        engine=question.engine,
+        parallel=question.parallel,
+        priority=question.priority,
+    )
     tally.refused += not answer.choices
     for choice in answer.choices:
         with in_full() if full else nullcontext():
@@ -259,9 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     part, parts = (int(number) for number in options.part.split("/"))
     seed = random.randrange(10**6) if options.seed is None else options.seed
     questions = list(every_question()) if options.all else sample(options.sample, seed)
-    groups = by_model(msgspec.structs.replace(one, engine=options.engine) for one in questions)[
-        part - 1 :: parts
-    ]
+    wishes = {name: getattr(options, name) for name in ("engine", "parallel", "priority")}
+    groups = by_model(msgspec.structs.replace(one, **wishes) for one in questions)[part - 1 :: parts]
     print(
         f"{len(machines())} machines and {len(models())} models that differ,"
         f" {'all questions' if options.all else f'a sample by --seed {seed}'}, part {options.part}"
@@ -288,6 +300,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="how many processes to use")
     parser.add_argument("--engine", choices=("llama.cpp", "ollama"), default="llama.cpp")
+    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="how many slots to ask for")
+    parser.add_argument("--priority", choices=get_args(Priority), default="balanced")
     parser.add_argument("--full", action="store_true", help="build every layer of every graph to check")
     return parser
 

@@ -60,7 +60,9 @@ def check(
         if configuration not in seen:
             seen.append(configuration)
             faults += [f"{engine}: {fault}" for fault in _differences(choice, configuration, estimator)]
-            left |= _left(configuration, choice.quant, snapshot, estimator)
+            for where, size in _left(configuration, choice.quant, snapshot, estimator).items():
+                before = left.get(where, size)
+                left[where] = None if size is None or before is None else min(size, before)
     over = [
         f"{where} lacks {'it is unknown what' if size is None else -size}"
         for where, size in left.items()
@@ -134,6 +136,9 @@ def _differences(choice: Choice, configuration: Configuration, estimator: Estima
     ids = [device.id for device in choice.devices]
     if [device.id for device in again] != ids:
         faults.append(f"it uses {[device.id for device in again]}, and {ids} are told")
+    if configuration.workload.parallel < choice.parallel:
+        # A program with one slot is given the context of one; what it takes has to fit, and is not what is told.
+        return faults
     by_id = {device.id: device for device in again}
     other = [
         f"{told.id} {part} {getattr(by_id[told.id], part):,} instead of {getattr(told, part):,}"

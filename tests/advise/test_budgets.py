@@ -80,6 +80,16 @@ def test_the_settings_for_ollama_are_within_budget_too(name: str) -> None:
     assert [fault for question in questions for fault in faults_of([question])] == []
 
 
+@pytest.mark.parametrize("priority", ["balanced", "speed"])
+def test_slots_that_share_a_context_are_within_budget_too(priority: budgets.Priority) -> None:
+    """
+    Both programs' commands are, the one with slots and the one without.
+    """
+    asked = Question("linux-lab-5-cards-256g", "cogito-v1-32b", 131072, parallel=2, priority=priority)
+
+    assert faults_of([asked]) == []
+
+
 def test_a_choice_is_over_where_less_is_free() -> None:
     """
     The check sees a choice that was made for a card with 4 GiB more.

@@ -4,6 +4,7 @@ llama.cpp: builds, servers, caches, and the command lines of a choice.
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe import engines
@@ -225,6 +226,16 @@ def test_llama_cli_takes_the_same_settings() -> None:
     assert llamacpp.cli_command(choice(), spec, "cuda") == server.replace(
         "llama-server", "llama-cli"
     ).replace(" -np 1", "")
+
+
+def test_llama_cli_has_the_context_of_one_slot() -> None:
+    """
+    A conversation has what one of several would have, in no more memory.
+    """
+    shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=4)
+
+    assert " -c 8192 " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
+    assert " -c 32768 -np 4 " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
 
 
 def test_a_script_hands_its_own_options_on() -> None:
