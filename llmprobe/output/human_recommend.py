@@ -10,12 +10,14 @@ from llmprobe.output import shell
 from llmprobe.output.console import Page, bar
 from llmprobe.output.human_check import show_findings
 from llmprobe.output.human_estimate import show_terms
-from llmprobe.output.words import ORIGINS, UNKNOWN, in_gib, percent, plural, rate, short_rate, size
+from llmprobe.output.words import ORIGINS, UNKNOWN, in_gib, number, percent, plural, rate, short_rate, size
 from llmprobe.units import format_count
 
 NAME = 16
 FEW_REJECTED = 6
 SHORTEST_BAR = 8
+MUCH_SLOWER = 0.75
+"""Part of its speed from which on a choice is said to be slower with a full context."""
 
 
 def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
@@ -218,7 +220,18 @@ def _others(page: Page, others: list[Choice]) -> None:
         else:
             page.line(choice.quant, indent=2)
             page.joined((f"{name} {cell}" for name, cell in zip(names, cells, strict=True)), indent=4)
-        page.item("", (f"{choice.label}: {choice.quality.words}", "dim"), indent=4)
+        page.item("", (f"{choice.label}: {choice.quality.words}{_slower(choice)}", "dim"), indent=4)
+
+
+def _slower(choice: Choice) -> str:
+    """
+    Return the speed at a full context where it is much lower than the one that is shown.
+    """
+    short = choice.speed.generation_tokens_per_s
+    full = choice.speed.generation_at_full_context_tokens_per_s
+    if short is None or full is None or full.likely > MUCH_SLOWER * short.likely:
+        return ""
+    return f"; {number(full.likely)} tokens/s when the context is full"
 
 
 def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -> None:

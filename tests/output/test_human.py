@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from llmprobe.facts.finding import Remedy
-from llmprobe.facts.plan import Rejected
+from llmprobe.facts.plan import Range, Rejected
 from llmprobe.output import human_check, human_estimate, human_models, human_recommend, human_watch
 from llmprobe.output.console import Page, console_for
 from llmprobe.units import GIB
@@ -337,6 +337,23 @@ def test_what_would_change_an_answer_is_shown_when_asked(
 
     assert [heading in text for heading in headings] == [explain] * 3
     assert (answer.changes[1].split(":")[0] in text) == explain
+
+
+@pytest.mark.parametrize(("full", "said"), [(1.0, True), (1.9, False)])
+def test_a_choice_that_gets_much_slower_says_so(
+    full: float, said: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where another choice is far slower at a full context, that stands beside its quality.
+    """
+    answer = samples.recommendation()
+    best, other = answer.choices[:2]
+    at_full = Range(low=full, likely=full, high=full)
+    speed = msgspec.structs.replace(other.speed, generation_at_full_context_tokens_per_s=at_full)
+    answer = msgspec.structs.replace(answer, choices=(best, msgspec.structs.replace(other, speed=speed)))
+    text = printed(monkeypatch, lambda page: human_recommend.show(page, answer, explain=False), width=120)
+
+    assert (f"{full} tokens/s when the context is full" in text) == said
 
 
 def test_what_is_long_is_said_of_the_first_device_only(monkeypatch: pytest.MonkeyPatch) -> None:
