@@ -144,7 +144,8 @@ def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     Return the llama-cli command line of a choice, which talks in the terminal and answers one at a time.
 
-    It has one slot, and is given the context of one: all of it for one would take larger compute buffers.
+    It runs the server inside and has one slot unless told otherwise. With one for all the context, or for its own part
+    of it, the compute buffers would not be those of the choice.
     """
     return " ".join(_words("llama-cli", choice, model, backend))
 
@@ -166,11 +167,11 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
 def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) -> list[str]:
     words = environment_words(choice.environment)
     words += [program, "-m", shell_word(model_file(choice, model))]
-    if program == "llama-server":
-        words += ["-c", str(choice.ctx_size), "-np", str(choice.parallel)]
-        words += ["--embedding"] if _embeds(model) else []
-    else:
-        words += ["-c", str(choice.ctx_size // choice.parallel)]
+    words += ["-c", str(choice.ctx_size)]
+    if program == "llama-server" or choice.parallel > 1:
+        words += ["-np", str(choice.parallel)]
+    if program == "llama-server" and _embeds(model):
+        words.append("--embedding")
     if backend is None:
         words += ["--device", "none"]
     elif choice.use_devices is not None:

@@ -228,13 +228,13 @@ def test_llama_cli_takes_the_same_settings() -> None:
     ).replace(" -np 1", "")
 
 
-def test_llama_cli_has_the_context_of_one_slot() -> None:
+def test_llama_cli_is_told_of_more_slots_than_its_one() -> None:
     """
-    A conversation has what one of several would have, in no more memory.
+    So it takes the memory that was counted for them.
     """
     shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=4)
 
-    assert " -c 8192 " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
+    assert " -c 32768 -np 4 " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
     assert " -c 32768 -np 4 " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
 
 
