@@ -67,6 +67,14 @@ def generation_speed(
     cores = processor or Processor()
     short, full = (_parts(constants, reading, cores, moe, quant, filled) for filled in (0.0, 1.0))
     generation, at_full = _rate(short), _rate(full)
+    if prompt is not None and prompt.likely < generation.likely:
+        # A prompt could be read as text is written, a token at a time.
+        about_prompt = f"no slower than what is written, where {about_prompt} would be"
+        prompt = Range(
+            low=max(prompt.low, generation.low),
+            likely=generation.likely,
+            high=max(prompt.high, generation.high),
+        )
     words = "at a short context: " + "; ".join(part.words for part in short)
     if at_full.likely < generation.likely * WORTH_SAYING:
         words += f"; about {at_full.likely:.3g} tokens/s when the context is full"

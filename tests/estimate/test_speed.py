@@ -294,3 +294,16 @@ def test_no_speed_at_a_depth_without_a_bandwidth() -> None:
     unknown = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=None)
 
     assert speed_at((HOST, unknown), filled=0.5, moe=False) is None
+
+
+def test_a_prompt_is_read_no_slower_than_text_is_written() -> None:
+    """
+    Where a processor is slow in arithmetic on a mixture of code books, a prompt can still go a token at a time.
+    """
+    small = msgspec.structs.replace(HALF, active_bytes=GB // 2, parameters=3 * GB)
+    found = speed(small, moe=True, quant="IQ2_M", cores=Processor(threads=2, vectors=True))
+    prompt = found.prompt_tokens_per_s
+
+    assert prompt is not None
+    assert prompt.likely == generation(found).likely
+    assert "no slower than what is written" in found.reason
