@@ -5,6 +5,8 @@ Source: llama.cpp b11549, tools/server/server.cpp, tools/llama-bench/llama-bench
 """
 
 import re
+from collections.abc import Iterator
+from itertools import groupby
 
 import msgspec
 
@@ -197,8 +199,21 @@ def _override(layers: tuple[int, ...]) -> str:
     """
     Return what keeps the experts of these layers on the host: the names of their tensors, and where they go.
     """
-    numbers = "|".join(str(layer) for layer in layers)
+    numbers = "|".join(_numbers(layers))
     return rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
+
+
+def _numbers(layers: tuple[int, ...]) -> Iterator[str]:
+    """
+    Yield patterns that match these numbers and no others: 20 to 29 is ``2[0-9]``.
+    """
+    for tens, group in groupby(sorted(layers), key=lambda layer: layer // 10):
+        lead = str(tens) if tens else ""
+        digits = [layer % 10 for layer in group]
+        while digits:
+            run = next((at for at, digit in enumerate(digits) if digit != digits[0] + at), len(digits))
+            yield f"{lead}{digits[0]}" if run == 1 else f"{lead}[{digits[0]}-{digits[run - 1]}]"
+            del digits[:run]
 
 
 def _embeds(model: ModelSpec) -> bool:

@@ -2,6 +2,8 @@
 llama.cpp: builds, servers, caches, and the command lines of a choice.
 """
 
+import re
+import shlex
 from typing import Any
 
 import msgspec
@@ -285,3 +287,28 @@ def test_devices_have_the_numbers_of_their_backend(
     one = choice(use_devices=("gpu4", "gpu7"), device_numbers=numbers, environment=environment)
 
     assert named in llamacpp.command(one, model("llama", LLAMA_8B), backend)
+
+
+@pytest.mark.parametrize(
+    "layers", [(0,), (3, 4, 5), (7, 9, 10, 19, 20, 29), tuple(range(8, 133)), (1, 11, 111), (99, 100, 101)]
+)
+def test_an_override_names_the_layers_and_no_others(layers: tuple[int, ...]) -> None:
+    """
+    Of 200 layers the printed pattern finds the experts of just those whose experts stay on the host.
+    """
+    line = llamacpp.command(choice(cpu_moe_layers=layers), model("llama", LLAMA_8B), "cuda")
+    words = shlex.split(line)
+    pattern, place = words[words.index("-ot") + 1].split("=")
+
+    assert place == "CPU"
+    assert layers == tuple(
+        layer for layer in range(200) if re.search(pattern, f"blk.{layer}.ffn_gate_up_exps.weight")
+    )
+
+
+def test_a_cache_in_ram_is_said() -> None:
+    """
+    Where the cache is kept in RAM the command says so, and only there.
+    """
+    assert " -nkvo " in llamacpp.command(choice(kv_offload=False), model("llama", LLAMA_8B), "cuda")
+    assert "-nkvo" not in llamacpp.command(choice(), model("llama", LLAMA_8B), "cuda")
