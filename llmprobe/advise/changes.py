@@ -31,6 +31,9 @@ WORTH_FREEING_BYTES = GIB // 4
 
 HOLDERS_NAMED = 3
 
+LEAST_RESERVE_MIB = 128
+"""Less than this is not proposed to be kept free: a desktop and a driver take as much from one minute to the next."""
+
 _PRIORITIES: tuple[Literal["balanced", "quality", "speed"], ...] = ("balanced", "quality", "speed")
 
 
@@ -49,6 +52,7 @@ def changes(
     estimator = Estimator(model)
     return (
         *_more_memory(estimator, site, answer),
+        *_reserved(site, snapshot, answer, again),
         *_freed(snapshot, wishes, best, again),
         *_raised(snapshot, wishes, best, again),
         *_context(model, snapshot, wishes, best, again),
@@ -132,6 +136,22 @@ def _finer(estimator: Estimator, answer: Recommendation) -> dict[str, Quality]:
     noticed = [quant for quant in sorted(finer, key=lambda quant: -finer[quant]) if finer[quant] > NO_LOSS]
     enough = sorted((quant for quant in finer if quant not in noticed), key=lambda quant: -finer[quant])[:1]
     return {quant: known[quant] for quant in (*noticed, *enough)}
+
+
+def _reserved(site: Site, snapshot: Snapshot, answer: Recommendation, again: Again) -> Iterator[str]:
+    """
+    Yield the answer with less kept free, where something lacks no more than that.
+    """
+    missing = min((one.missing_bytes for one in answer.rejected if one.missing_bytes), default=None)
+    if missing is None:
+        return
+    left = (site.reserve_bytes - missing) // MIB
+    if left < LEAST_RESERVE_MIB:
+        return
+    best, wishes = answer.choices[0], answer.wishes
+    other = _other(again, snapshot, wishes, best, reserve_bytes=left * MIB)
+    if other is not None:
+        yield f"{left} instead of {format_bytes(site.reserve_bytes)} kept free (--reserve {left}MiB): {other}"
 
 
 def _freed(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> Iterator[str]:

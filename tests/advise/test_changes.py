@@ -104,6 +104,23 @@ def test_a_finer_quantization_that_does_not_fit_would_with_what_is_missing() -> 
     assert (bool(enough.choices), bool(too_little.choices)) == (True, False)
 
 
+@pytest.mark.parametrize(("ram_gib", "enough"), [(7.7, True), (7.3, False)])
+def test_less_kept_free_is_said_where_that_is_enough(ram_gib: float, enough: bool) -> None:
+    """
+    Where a better choice lacks less than is kept free, the answer with less kept free is told, and only there.
+    """
+    wishes = {"ctx_size": 8192, "cache_type_k": "f16", "priority": "quality"}
+    said = [one for one in would_change(LLAMA31_8B, machine(ram_gib=ram_gib), **wishes) if "--reserve" in one]
+    found = [re.findall(r"--reserve (\S+)\): (\S+) ", one)[0] for one in said]
+    less = [
+        (answer(LLAMA31_8B, machine(ram_gib=ram_gib), reserve_bytes=parse_size(reserve), **wishes), quant)
+        for reserve, quant in found
+    ]
+
+    assert len(said) == int(enough)
+    assert all(again.choices[0].quant == quant for again, quant in less)
+
+
 def test_nothing_finer_is_said_beside_no_loss() -> None:
     """
     Where the choice loses nothing that can be noticed, more memory would change nothing.
