@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe.advise.candidates import quants_for
+from llmprobe.advise.notes import SHOWN_IDLE
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, pace
 from llmprobe.advise.recommend import NO_LOSS
@@ -53,7 +54,7 @@ def changes(
     return (
         *_more_memory(estimator, site, answer),
         *_reserved(site, snapshot, answer, again),
-        *_freed(snapshot, wishes, best, again),
+        *_freed(snapshot, answer, again),
         *_raised(snapshot, wishes, best, again),
         *_context(model, snapshot, wishes, best, again),
         *_asked(snapshot, wishes, best, again),
@@ -154,10 +155,13 @@ def _reserved(site: Site, snapshot: Snapshot, answer: Recommendation, again: Aga
         yield f"{left} instead of {format_bytes(site.reserve_bytes)} kept free (--reserve {left}MiB): {other}"
 
 
-def _freed(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> Iterator[str]:
+def _freed(snapshot: Snapshot, answer: Recommendation, again: Again) -> Iterator[str]:
     """
-    Yield the answer if other programs ended, where they hold much.
+    Yield the answer if other programs ended, where they hold much and no note says it already.
     """
+    wishes, best = answer.wishes, answer.choices[0]
+    if any(note.endswith(SHOWN_IDLE) for note in answer.notes):
+        return
     idle = msgspec.structs.replace(wishes, assume_idle=True)
     now, then = survey(snapshot, wishes), survey(snapshot, idle)
     held = {
@@ -173,7 +177,7 @@ def _freed(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> It
     for device, size in held.items():
         if now.unified and now.pools[device] == "ram" and device != HOST:
             continue
-        where = "RAM" if device == HOST else device
+        where = "RAM with the system's own share" if device == HOST else device
         pool = snapshot.pool(now.pools[device])
         named = _named(pool.held_by if pool else ())
         parts.append(f"{format_bytes(size)} of {where}{named}")

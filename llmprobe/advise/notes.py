@@ -24,6 +24,9 @@ FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
 DEFAULT_CONTEXT = 8192
 """Tokens, where none was asked for and the model was trained for at least as many."""
 
+SHOWN_IDLE = "(--assume-idle shows it)"
+"""Ends the note of what would run if other programs let go."""
+
 WORTH_FREEING_BYTES = GIB
 """What other programs hold of a GPU is looked at from here on: a second search takes time."""
 
@@ -106,7 +109,7 @@ def freed(
         f"{format_bytes(given_back(pool))} of {device} in use{_by(pool.held_by)}"
         for device, pool in held.items()
     )
-    return (f"{who}: freed, {_in_words(estimator, better, best)} (--assume-idle shows it)",)
+    return (f"{who}: freed, {_in_words(estimator, better, best)} {SHOWN_IDLE}",)
 
 
 def _pools(snapshot: Snapshot, site: Site) -> Iterable[tuple[str, MemoryPool]]:

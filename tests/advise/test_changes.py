@@ -130,16 +130,27 @@ def test_nothing_finer_is_said_beside_no_loss() -> None:
     assert not any("BF16" in one for one in said)
 
 
-def test_what_other_programs_hold_is_named_with_the_answer_without_them() -> None:
+def test_what_other_programs_hold_of_the_ram_is_said() -> None:
     """
-    It is said how much a game holds, and what would be recommended after it.
+    It is said how much of the RAM is held, and what would be recommended after it.
+    """
+    busy = with_held(machine(ram_gib=12), "ram", 6)
+    idle = answer(LLAMA31_8B, busy, ctx_size=8192, assume_idle=True).choices[0]
+    said = the(would_change(LLAMA31_8B, busy, ctx_size=8192), "--assume-idle")
+
+    assert said.startswith("without what other programs hold, 6.00 GiB of RAM with the system's own share")
+    assert f": {idle.quant} (" in said
+
+
+def test_what_a_note_says_is_not_said_again() -> None:
+    """
+    What a game holds of a GPU is in a note that everybody sees, and so not among the changes.
     """
     busy = with_held(machine((23.5,)), "vram0", 12)
-    idle = answer(LLAMA3_70B, busy, ctx_size=8192, assume_idle=True).choices[0]
-    said = the(would_change(LLAMA3_70B, busy, ctx_size=8192), "--assume-idle")
+    noted = [note for note in answer(LLAMA3_70B, busy, ctx_size=8192).notes if "--assume-idle" in note]
 
-    assert said.startswith("without what other programs hold, 12.00 GiB of gpu0 (game 12.00 GiB): ")
-    assert f"{idle.gpu_layers} instead of" in said
+    assert len(noted) == 1
+    assert not any("--assume-idle" in one for one in would_change(LLAMA3_70B, busy, ctx_size=8192))
 
 
 def test_memory_that_is_shared_is_named_once() -> None:
@@ -149,7 +160,9 @@ def test_memory_that_is_shared_is_named_once() -> None:
     busy = with_held(unified(52, 48), "ram", 20)
     said = the(would_change(LLAMA3_70B, busy, ctx_size=8192), "--assume-idle")
 
-    assert said.startswith("without what other programs hold, 20.00 GiB of RAM (game 20.00 GiB): ")
+    assert said.startswith(
+        "without what other programs hold, 20.00 GiB of RAM with the system's own share (game 20.00 GiB): "
+    )
 
 
 @pytest.mark.parametrize("held_gib", [0, 0.1])
