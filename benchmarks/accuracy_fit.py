@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
-from llmprobe.advise import search
+from llmprobe.advise.case import Case as Asked
+from llmprobe.advise.case import Misfit, Placed
+from llmprobe.advise.place import place, refine
 from llmprobe.advise.site import Site
 from llmprobe.engines.llamacpp import PROFILES
 from llmprobe.estimate.estimator import Estimator
@@ -62,12 +64,12 @@ def compared(case: Case) -> str:
     )
     site = _site(devices)
     workload = Workload(ctx_size=case.ctx_size)
-    asked = search.Case(estimator=estimator, quant=case.quant, workload=workload, devices=devices, site=site)
-    found = search.place(asked)
-    if isinstance(found, search.Placed):
-        found = search.refine(asked, found)
+    asked = Asked(estimator=estimator, quant=case.quant, workload=workload, devices=devices, site=site)
+    found = place(asked)
+    if isinstance(found, Placed):
+        found = refine(asked, found)
     theirs = _score_of_theirs(estimator, case)
-    ours = (-1, -1) if isinstance(found, search.Misfit) else _score(estimator, found.placement)
+    ours = (-1, -1) if isinstance(found, Misfit) else _score(estimator, found.placement)
     if ours >= theirs:
         return "equal" if ours == theirs else "more"
     return "fewer" if _fits(estimator, case, devices, site, workload) else "theirs over"

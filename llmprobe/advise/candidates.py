@@ -11,9 +11,10 @@ from itertools import product
 import msgspec
 
 from llmprobe.advise.balance import CACHE_IN_RAM_COST, utility
+from llmprobe.advise.case import Case, Misfit, Placed
 from llmprobe.advise.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
+from llmprobe.advise.place import place
 from llmprobe.advise.quality import quality
-from llmprobe.advise.search import Case, Misfit, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimate.estimator import Estimator

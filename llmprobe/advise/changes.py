@@ -10,11 +10,11 @@ from typing import Literal
 import msgspec
 
 from llmprobe.advise.candidates import quants_for
+from llmprobe.advise.case import Case
 from llmprobe.advise.notes import SHOWN_IDLE
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, pace
 from llmprobe.advise.recommend import NO_LOSS
-from llmprobe.advise.search import Case
 from llmprobe.advise.site import Site, survey
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST

@@ -9,7 +9,7 @@ import msgspec
 
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.candidates import CONTEXT_STEP, Candidate, find, quants_for
-from llmprobe.advise.search import Misfit
+from llmprobe.advise.case import Misfit
 from llmprobe.advise.site import Site
 from llmprobe.errors import RefusedError
 from llmprobe.estimate.compute_bound import WIDER

@@ -6,8 +6,9 @@ import msgspec
 
 from llmprobe.advise.balance import Scored, rule, worth
 from llmprobe.advise.candidates import UBATCH_SIZES, Candidate, weigh
+from llmprobe.advise.case import Case, Placed
+from llmprobe.advise.place import place
 from llmprobe.advise.reasons_placement import of_placement
-from llmprobe.advise.search import Case, Placed, place
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST

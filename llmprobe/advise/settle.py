@@ -5,7 +5,8 @@ What will be shown, placed by exact figures and with every setting said.
 import msgspec
 
 from llmprobe.advise.candidates import Candidate, weigh
-from llmprobe.advise.search import Case, Misfit, Placed, place, refine
+from llmprobe.advise.case import Case, Misfit, Placed
+from llmprobe.advise.place import place, refine
 from llmprobe.advise.site import Site
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.plan import Wishes

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmprobe.advise.candidates import weigh
-from llmprobe.advise.search import Case, Placed, place, refine
+from llmprobe.advise.case import Case, Placed
+from llmprobe.advise.place import place, refine
 from llmprobe.advise.site import Site, survey
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
