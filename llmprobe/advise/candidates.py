@@ -133,7 +133,9 @@ def _fitting(
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
     hopeless = all(estimator.tensor_bytes(quant) > site.room(devices) for devices in usable)
     pairs = _cache_types(estimator, wishes, site.abilities)
-    for (cache_k, cache_v), ubatch_size in product(pairs, _ubatch_sizes(site.abilities)):
+    workloads = list(product(pairs, _ubatch_sizes(site.abilities)))
+    # Of what cannot fit the smallest cache and micro-batch miss least.
+    for (cache_k, cache_v), ubatch_size in workloads[-1:] if hopeless else workloads:
         workload = Workload(
             ctx_size=ctx_size,
             parallel=wishes.parallel,
@@ -152,8 +154,6 @@ def _fitting(
                 yield weigh(estimator, site, wishes, quant, sized, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
-        if hopeless:
-            return
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
             # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
             return
