@@ -75,7 +75,7 @@ SETTINGS = (
         name="by name, micro-batch 2048",
         model=MIXTURE,
         quant="Q4_K_M",
-        changes={"cpu_moe_layers": (0, 2, 3), "ubatch_size": 2048},
+        changes={"cpu_moe_layers": (0, 2, 3, 4, 8, 9, 10, 11, 13), "ubatch_size": 2048},
     ),
 )
 

@@ -21,7 +21,7 @@ from benchmarks import verify_mixture
 BUILD = 11549
 CACHE = Path(__file__).parent.parent / ".cache" / "verify"
 SMOLLM2, GEMMA3 = "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"
-MIXTURE = "mixture-of-experts.F16.gguf"
+MIXTURE = "mixture-of-14-layers.F16.gguf"
 PROGRAMS = ("llama-server", "llama-quantize")
 
 _SDIST = f"xllamacpp==2026.10.{BUILD}"
