@@ -9,6 +9,7 @@ and has every command printed for the recorded machines read by the real parser.
 import argparse
 import platform
 import sys
+import tempfile
 import time
 from collections import Counter
 from itertools import pairwise
@@ -190,10 +191,11 @@ def compare(setting: Setting, *, prompt: bool = True) -> Compared:
     said = dict(pairwise(arguments))
     tokens = min(max(int(said["-ub"]), _PROMPT), int(said["-c"]) // int(said["-np"]) - 8)
     server = verify_engine.program("llama-server")
-    log = verify_engine.CACHE / "server.log"
-    as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens if prompt else 0)
-    # With mmap the log states the span of the file; without it, what the tensors take.
-    exact = verify_server.load(server, [*arguments, "--load-mode", "none"], log, prompt_tokens=0)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        as_printed = verify_server.load(server, arguments, log, prompt_tokens=tokens if prompt else 0)
+        # With mmap the log states the span of the file; without it, what the tensors take.
+        exact = verify_server.load(server, [*arguments, "--load-mode", "none"], log, prompt_tokens=0)
     return Compared(
         name=setting.name,
         command=chosen.command.replace(str(path), path.name),
