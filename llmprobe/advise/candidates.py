@@ -20,7 +20,7 @@ from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST
 from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed, ranking_prompt_speed, speed_at
-from llmprobe.facts.plan import Abilities, Device, Quality, Rejected, Speed, Wishes, Workload
+from llmprobe.facts.plan import Abilities, Device, Placement, Quality, Rejected, Speed, Wishes, Workload
 from llmprobe.units import format_bytes
 
 USUAL_QUANTS = (
@@ -120,8 +120,7 @@ def find(
             rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
         else:
             misfit = misfits[quant]
-            known = all(short.known for short in misfit.shortfalls)
-            missing = misfit.missing_bytes if known else None
+            missing = misfit.missing_bytes if misfit.known else None
             rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=missing))
     return candidates, rejected, misfits
 
@@ -222,7 +221,11 @@ def _gives_less(
         return any(one.placement.gpu_layers == estimator.total_layers for one in placed)
     used = placed[0].placement.devices
     alone = sum(max(0, site.capacities[one.id] or 0) for one in devices)
-    return set(devices) < set(used) and estimator.tensor_bytes(quant) > alone
+    # The embedding stays on the host, and of some models it is a third of all.
+    whole = estimator.weights(quant, Placement(devices=devices))
+    wanted = sum(part.total for device, part in whole.items() if device != HOST)
+    same = any(one.placement.devices == devices for one in placed)
+    return same or (set(devices) < set(used) and wanted > alone)
 
 
 def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
@@ -282,12 +285,20 @@ def _longest(
     def sized(steps: int) -> Workload:
         return msgspec.structs.replace(workload, ctx_size=steps * CONTEXT_STEP)
 
+    def fits(steps: int) -> bool:
+        case = Case(estimator=estimator, quant=quant, workload=sized(steps), devices=devices, site=site)
+        return isinstance(place(case), Placed)
+
     low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, workload.ctx_size // CONTEXT_STEP
+    # Mostly all of it fits, or nothing.
+    if low < high and fits(high):
+        return sized(high)
+    if low < high and not fits(low):
+        return sized(low)
+    high -= 1
     while low < high:
         middle = (low + high + 1) // 2
-        case = Case(estimator=estimator, quant=quant, workload=sized(middle), devices=devices, site=site)
-        fits = isinstance(place(case), Placed)
-        low, high = (middle, high) if fits else (low, middle - 1)
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return sized(low)
 
 
@@ -298,6 +309,8 @@ def weigh(
     Return a placed configuration with its speed, its loss and what it is worth.
     """
     read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    # No larger than the context, whatever is asked for.
+    ubatch_size = estimator.run(workload).ubatch_size
 
     def speed_of(shares: tuple[Share, ...]) -> Speed:
         return generation_speed(
@@ -305,7 +318,7 @@ def weigh(
             moe=estimator.is_moe,
             quant=quant,
             processor=site.processor,
-            ubatch_size=workload.ubatch_size,
+            ubatch_size=ubatch_size,
             op_offload=placed.placement.op_offload,
         )
 
@@ -329,7 +342,7 @@ def weigh(
     prompts = ranking_prompt_speed(
         assumed,
         moe=estimator.is_moe,
-        ubatch_size=workload.ubatch_size,
+        ubatch_size=ubatch_size,
         op_offload=placed.placement.op_offload,
         processor=site.processor,
         filled=FILLED,

@@ -28,6 +28,13 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     shortfalls: tuple[Shortfall, ...]
 
     @property
+    def known(self) -> bool:
+        """
+        Tell whether it is known how much is free wherever something lacks.
+        """
+        return all(short.known for short in self.shortfalls)
+
+    @property
     def missing_bytes(self) -> int:
         """
         How much more memory would have to be free. A shared shortfall contains that of its device.

@@ -43,8 +43,9 @@ def nearest(
     said: list[str] = []
     if len(misfits) == len(quants_for(estimator, wishes)):
         quant = min(misfits, key=lambda name: misfits[name].missing_bytes)
-        missing = format_bytes(misfits[quant].missing_bytes)
-        said.append(f"{quant} misses least: {missing} more would have to be free")
+        if misfits[quant].known:
+            missing = format_bytes(misfits[quant].missing_bytes)
+            said.append(f"{quant} misses least: {missing} more would have to be free")
         shorter = _shorter(estimator, site, wishes, ctx_size)
         if shorter is not None:
             said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")

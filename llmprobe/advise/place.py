@@ -4,12 +4,15 @@ The best placement of one quantization at one context: what the search finds by 
 Compute buffers are bounded by a few graphs for the whole search; what will be shown is placed by exact ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import msgspec
 
 from llmprobe.advise.case import Case, Misfit, Placed
 from llmprobe.advise.layouts import ALIKE, Layout
 from llmprobe.advise.search import Corrections, Fewest, Role, Search, kind_of
 from llmprobe.advise.site import Shortfall
+from llmprobe.estimate.placement import spans
 from llmprobe.facts.plan import Placement
 
 _REFINEMENTS = 16
@@ -24,6 +27,38 @@ def place(case: Case) -> Placed | Misfit:
     """
     Return the fastest placement that fits, its compute buffers bounded; by exact ones where that makes it fit at all.
     """
+    return _without_idle(case, _placed(case), _placed)
+
+
+def refine(case: Case, placed: Placed) -> Placed | Misfit:
+    """
+    Return the best placement by exact compute buffers, which the search takes from a few graphs.
+    """
+
+    def again(fewer: Case) -> Placed | Misfit:
+        found = _placed(fewer)
+        return _exact(fewer, found) if isinstance(found, Placed) else found
+
+    return _without_idle(case, _exact(case, placed), again)
+
+
+def _without_idle(
+    case: Case, found: Placed | Misfit, again: Callable[[Case], Placed | Misfit]
+) -> Placed | Misfit:
+    """
+    Return what is as fast without devices that got no layer: they would only hold the engine's own.
+    """
+    if isinstance(found, Misfit):
+        return found
+    holding = {part.device for part in spans(found.placement, case.estimator.n_layer)}
+    busy = tuple(device for device in case.devices if device.id in holding)
+    if not busy or busy == case.devices:
+        return found
+    fewer = again(msgspec.structs.replace(case, devices=busy))
+    return fewer if isinstance(fewer, Placed) and fewer.seconds <= found.seconds * (1 + ALIKE) else found
+
+
+def _placed(case: Case) -> Placed | Misfit:
     estimator, site = case.estimator, case.site
     if not case.devices:
         placement = case.placement(0)
@@ -41,10 +76,7 @@ def place(case: Case) -> Placed | Misfit:
     return judged
 
 
-def refine(case: Case, placed: Placed) -> Placed | Misfit:
-    """
-    Return the best placement by exact compute buffers, which the search takes from a few graphs.
-    """
+def _exact(case: Case, placed: Placed) -> Placed | Misfit:
     better = _refined(Search(case), _REFINEMENTS) if case.devices else None
     if better is not None and better.seconds <= placed.seconds * (1 + ALIKE):
         return better
@@ -132,7 +164,7 @@ def _hopeless(case: Case) -> Misfit:
         return Misfit(shortfalls=case.site.shortfalls(case.without_compute(whole)))
     totals = case.without_compute(case.placement(0))
     site = case.site
-    if site.unified:
+    if site.unified or site.capacities["host"] is None:
         return Misfit(shortfalls=site.shortfalls(totals))
     room = sum(max(0, (site.capacities[one.id] or 0) - totals[one.id]) for one in case.devices)
     missing = totals["host"] - (site.capacities["host"] or 0) - room

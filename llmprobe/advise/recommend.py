@@ -134,7 +134,7 @@ def _constrained(
         floor = quality(file_type(wishes.min_quality).name, model.parameters, model=model.id).value
     for candidate in candidates:
         speed = candidate.speed.generation_tokens_per_s
-        if wishes.min_speed is not None and (speed is None or speed.likely < wishes.min_speed):
+        if not _is_fast_enough(candidate, wishes):
             seen = "an unknown speed" if speed is None else f"about {speed.likely:.1f} tokens/s"
             rejected.append(
                 Rejected(
@@ -154,6 +154,11 @@ def _constrained(
         if _is_on_disk(model, one.quant) or not any(_dominates(other, one) for other in kept)
     ]
     return sorted(kept, key=lambda one: _order(one, wishes))
+
+
+def _is_fast_enough(candidate: Candidate, wishes: Wishes) -> bool:
+    speed = candidate.speed.generation_tokens_per_s
+    return wishes.min_speed is None or (speed is not None and speed.likely >= wishes.min_speed)
 
 
 def _is_on_disk(model: ModelSpec, quant: str) -> bool:
@@ -253,7 +258,11 @@ def _varied(estimator: Estimator, site: Site, wishes: Wishes, ranked: list[Candi
     for _, one in _shown(ranked, enough):
         # Of equals the one nearest to the engine's own settings comes first.
         best[id(one)] = max(
-            [one, *varied(estimator, site, wishes, one)], key=lambda one: round(one.utility, 3)
+            [
+                one,
+                *(other for other in varied(estimator, site, wishes, one) if _is_fast_enough(other, wishes)),
+            ],
+            key=lambda one: round(one.utility, 3),
         )
     return sorted((best.get(id(one), one) for one in ranked), key=lambda one: _order(one, wishes))
 

@@ -199,7 +199,8 @@ def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, 
 
 def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:
     """
-    Return the sets that one process can use: all devices of a backend, fewer and fewer of the best, each alone, none.
+    Return the sets that one process can use: all devices of a backend, fewer and fewer of the fastest and of those
+    with the most room, each alone, none.
 
     Of the MIG instances of a machine CUDA gives a process only one, so they are never put together.
     """
@@ -210,12 +211,13 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
             for accelerator, device in devices
             if device.backend == backend and not _is_mig(accelerator)
         )
-        # Of equals the last is left out first.
-        by_worth = sorted(together, key=_worth, reverse=True)
-        while len(together) > 1:
-            sets.append(together)
-            weakest = by_worth.pop()
-            together = tuple(device for device in together if device is not weakest)
+        for worth in (_worth, _room):
+            # Of equals the last is left out first.
+            ranked = sorted(together, key=worth, reverse=True)
+            for count in range(len(together), 1, -1):
+                kept = tuple(device for device in together if device in ranked[:count])
+                if kept not in sets:
+                    sets.append(kept)
     alone: dict[Device, Device] = {}
     for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)):
         # What one of equals can do, so can the others.
@@ -232,6 +234,13 @@ def _worth(device: Device) -> tuple[int, int]:
     Return what devices are left out by, the least first: a slow card first, of equally fast ones the smallest.
     """
     return device.bandwidth_bytes_per_s or 0, device.free_bytes or 0
+
+
+def _room(device: Device) -> tuple[int, int]:
+    """
+    Return what devices are left out by where a fast one may be full.
+    """
+    return device.free_bytes or 0, device.bandwidth_bytes_per_s or 0
 
 
 def _is_mig(accelerator: Accelerator) -> bool:
