@@ -129,6 +129,7 @@ def _constrained(
     Return the candidates that keep the constraints, not dominated by another, best first.
     """
     kept: list[Candidate] = []
+    refused: dict[str, Rejected] = {}
     floor = None
     if wishes.min_quality is not None:
         floor = quality(file_type(wishes.min_quality).name, model.parameters, model=model.id).value
@@ -136,18 +137,22 @@ def _constrained(
         speed = candidate.speed.generation_tokens_per_s
         if not _is_fast_enough(candidate, wishes):
             seen = "an unknown speed" if speed is None else f"about {speed.likely:.1f} tokens/s"
-            rejected.append(
+            refused.setdefault(
+                candidate.quant,
                 Rejected(
                     what=candidate.quant,
                     why=f"{seen}, less than was asked for (--min-speed {wishes.min_speed:g})",
-                )
+                ),
             )
             continue
         if floor is not None and loss(candidate) > floor:
             why = f"{candidate.quality.words}, more than {wishes.min_quality} loses (--min-quality)"
-            rejected.append(Rejected(what=candidate.quant, why=why))
+            refused.setdefault(candidate.quant, Rejected(what=candidate.quant, why=why))
             continue
         kept.append(candidate)
+    # What is refused on some devices may be a choice on others.
+    quants = {one.quant for one in kept}
+    rejected.extend(one for quant, one in refused.items() if quant not in quants)
     kept = [
         one
         for one in kept

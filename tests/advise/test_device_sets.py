@@ -1,5 +1,5 @@
 """
-Which devices are put together, and what is said where it is not known how much is free.
+Which devices are put together, and what is said of what they cannot run or may not be known to hold.
 """
 
 import msgspec
@@ -82,3 +82,20 @@ def test_a_micro_batch_is_no_larger_than_the_context() -> None:
     """
     best = asked(QWEN, with_rates(machine((2, 2)), 192, 1008), "Q6_K", ctx_size=512).choices[0]
     assert [reason for reason in best.reasons if "(-ub)" in reason] == []
+
+
+def test_a_choice_is_not_refused_as_well() -> None:
+    """
+    What is too slow on some devices, and a choice on others, is not said to be impossible.
+    """
+    snapshot = with_rates(machine((24, 12), ram_gib=16, ram_bandwidth=None), 1008, 360)
+    answer = asked(QWEN, snapshot, "Q4_K_M", min_speed=20)
+    assert ([one.quant for one in answer.choices], answer.rejected) == (["Q4_K_M"], ())
+
+
+def test_what_is_too_slow_everywhere_is_said_once() -> None:
+    """
+    A quantization that is too slow on all sets of devices is refused in one line.
+    """
+    answer = asked(LLAMA, machine((8, 8)), "Q4_K_M", min_speed=500)
+    assert [one.what for one in answer.rejected] == ["Q4_K_M"]
