@@ -10,17 +10,16 @@ from itertools import product
 
 import msgspec
 
-from llmprobe.advise.balance import CACHE_IN_RAM_COST, utility
+from llmprobe.advise.balance import CACHE_IN_RAM_COST
 from llmprobe.advise.case import Case, Misfit, Placed
-from llmprobe.advise.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
+from llmprobe.advise.ledger import RANKING_RAM_BANDWIDTH
 from llmprobe.advise.place import place
-from llmprobe.advise.quality import quality
 from llmprobe.advise.site import Site
+from llmprobe.advise.weighing import Candidate, weigh
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST
-from llmprobe.estimate.speed import NO_GENERATION, Share, generation_speed, ranking_prompt_speed, speed_at
-from llmprobe.facts.plan import Abilities, Device, Placement, Quality, Rejected, Speed, Wishes, Workload
+from llmprobe.facts.plan import Abilities, Device, Placement, Rejected, Wishes, Workload
 from llmprobe.units import format_bytes
 
 USUAL_QUANTS = (
@@ -50,38 +49,6 @@ are read almost in proportion to it. It costs compute buffers, and with them lay
 
 CONTEXT_STEP = 256
 _SMALLEST_CONTEXT = 512
-
-
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    One placed configuration with what it is worth. The ranking speeds, in tokens per second with the context half
-    full, may rest on assumptions.
-    """
-
-    quant: str
-    workload: Workload
-    placed: Placed
-    speed: Speed
-    ranking_speed: float
-    ranking_prompt_speed: float
-    quality: Quality
-    utility: float
-
-    @property
-    def on_gpu(self) -> int:
-        return self.placed.placement.gpu_layers or 0
-
-    @property
-    def host_experts(self) -> int:
-        """Of how many layers on devices, or after them, the experts are told to stay on the host."""
-        placement = self.placed.placement
-        return placement.n_cpu_moe + len(placement.cpu_moe_layers)
-
-    def is_whole(self, estimator: Estimator) -> bool:
-        """
-        Tell whether all layers are on devices, with their experts.
-        """
-        return self.on_gpu == estimator.total_layers and not self.host_experts
 
 
 def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
@@ -130,9 +97,15 @@ def _fitting(
 ) -> Iterator[Candidate]:
     usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
-    hopeless = all(estimator.tensor_bytes(quant) > site.room(devices) for devices in usable)
+    hopeless = all(estimator.loaded_bytes(quant) > site.room(devices) for devices in usable)
     pairs = _cache_types(estimator, wishes, site.abilities)
-    workloads = list(product(pairs, _ubatch_sizes(site.abilities)))
+    ubatch_sizes = _ubatch_sizes(site.abilities)
+    batch_size = Workload().batch_size
+    if not estimator.generates:
+        # A model of embeddings sees a whole text at once, so its micro-batch must hold what a slot may.
+        ubatch_sizes = (max(1, ctx_size // wishes.parallel),)
+        batch_size = max(batch_size, *ubatch_sizes)
+    workloads = list(product(pairs, ubatch_sizes))
     # Of what cannot fit the smallest cache and micro-batch miss least.
     for (cache_k, cache_v), ubatch_size in workloads[-1:] if hopeless else workloads:
         workload = Workload(
@@ -140,6 +113,7 @@ def _fitting(
             parallel=wishes.parallel,
             cache_type_k=cache_k,
             cache_type_v=cache_v,
+            batch_size=batch_size,
             ubatch_size=ubatch_size,
         )
         placed: list[Placed] = []
@@ -165,7 +139,7 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
     placement = candidate.placed.placement
-    if not placement.devices or candidate.is_whole(estimator) or site.unified:
+    if not placement.devices or candidate.is_whole(estimator) or site.unified or not estimator.generates:
         return []
     sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes
@@ -300,81 +274,6 @@ def _longest(
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return sized(low)
-
-
-def weigh(
-    estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
-) -> Candidate:
-    """
-    Return a placed configuration with its speed, its loss and what it is worth.
-    """
-    read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
-    # No larger than the context, whatever is asked for.
-    ubatch_size = estimator.run(workload).ubatch_size
-
-    def speed_of(shares: tuple[Share, ...]) -> Speed:
-        return generation_speed(
-            shares,
-            moe=estimator.is_moe,
-            quant=quant,
-            processor=site.processor,
-            ubatch_size=ubatch_size,
-            op_offload=placed.placement.op_offload,
-        )
-
-    speed = speed_of(read) if estimator.generates else NO_GENERATION
-    loss = quality(
-        quant,
-        estimator.model.parameters,
-        cache_type_k=workload.cache_type_k,
-        cache_type_v=workload.cache_type_v,
-        native=quant == estimator.model.published_quant,
-        model=estimator.model.id,
-        architecture=estimator.model.architecture,
-    )
-    assumed, tokens_per_s = _assumed(read), 0.0
-    if estimator.generates:
-        half_full = speed_at(
-            assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
-        )
-        # What is no more than rounding must not make one placement better than another.
-        tokens_per_s = round(half_full or 0.0, 2)
-    prompts = ranking_prompt_speed(
-        assumed,
-        moe=estimator.is_moe,
-        ubatch_size=ubatch_size,
-        op_offload=placed.placement.op_offload,
-        processor=site.processor,
-        filled=FILLED,
-    )
-    return Candidate(
-        quant=quant,
-        workload=workload,
-        placed=placed,
-        speed=speed,
-        ranking_speed=tokens_per_s,
-        ranking_prompt_speed=prompts,
-        quality=loss,
-        utility=utility(
-            tokens_per_s,
-            prompts,
-            loss.value,
-            quant,
-            wishes.priority,
-            kv_offload=placed.placement.kv_offload,
-        ),
-    )
-
-
-def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
-    return tuple(
-        msgspec.structs.replace(
-            share,
-            bandwidth_bytes_per_s=share.bandwidth_bytes_per_s
-            or (RANKING_RAM_BANDWIDTH if share.backend == "cpu" else RANKING_DEVICE_BANDWIDTH),
-        )
-        for share in read
-    )
 
 
 def _why(misfit: Misfit) -> str:

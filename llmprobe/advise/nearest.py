@@ -8,9 +8,10 @@ from itertools import islice
 import msgspec
 
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S
-from llmprobe.advise.candidates import CONTEXT_STEP, Candidate, find, quants_for
+from llmprobe.advise.candidates import CONTEXT_STEP, find, quants_for
 from llmprobe.advise.case import Misfit
 from llmprobe.advise.site import Site
+from llmprobe.advise.weighing import Candidate
 from llmprobe.errors import RefusedError
 from llmprobe.estimate.compute_bound import WIDER
 from llmprobe.estimate.estimator import Estimator

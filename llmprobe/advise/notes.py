@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from llmprobe.advise.candidates import Candidate, find, quants_for
+from llmprobe.advise.candidates import find, quants_for
 from llmprobe.advise.reasons import loss, pace
 from llmprobe.advise.site import Site, given_back, survey
+from llmprobe.advise.weighing import Candidate
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST

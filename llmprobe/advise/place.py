@@ -63,7 +63,7 @@ def _placed(case: Case) -> Placed | Misfit:
     if not case.devices:
         placement = case.placement(0)
         return case.judged(placement, case.totals(placement))
-    if estimator.tensor_bytes(case.quant) > site.room(case.devices):
+    if estimator.loaded_bytes(case.quant) > site.room(case.devices):
         return _hopeless(case)
     search = Search(case)
     layout = search.best({}, thorough=False)

@@ -5,11 +5,12 @@ Why a choice is as it is, in sentences that stand on its numbers: what was decid
 import msgspec
 
 from llmprobe.advise.balance import Scored, rule, worth
-from llmprobe.advise.candidates import UBATCH_SIZES, Candidate, weigh
+from llmprobe.advise.candidates import UBATCH_SIZES
 from llmprobe.advise.case import Case, Placed
 from llmprobe.advise.place import place
 from llmprobe.advise.reasons_placement import of_placement
 from llmprobe.advise.site import Site
+from llmprobe.advise.weighing import Candidate, weigh
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import HOST
 from llmprobe.facts.plan import Wishes
@@ -149,6 +150,8 @@ def _of_batch(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
     Say why the micro-batch is not the engine's own.
     """
     size, usual = candidate.workload.ubatch_size, UBATCH_SIZES[0]
+    if not estimator.generates:
+        return [f"the micro-batch is {size} (-ub), as a text is turned into a vector all at once"]
     if size < usual:
         kept = _otherwise(estimator, site, wishes, candidate, ubatch_size=usual)
         why = f"with {usual} it would not fit"

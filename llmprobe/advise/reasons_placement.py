@@ -4,8 +4,8 @@ Where the parts of the best choice lie and why there: how full it makes each dev
 
 from collections.abc import Iterator
 
-from llmprobe.advise.candidates import Candidate
 from llmprobe.advise.site import Site
+from llmprobe.advise.weighing import Candidate
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.estimate.placement import Span, consecutive, host_experts, spans
 from llmprobe.facts.plan import Device

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, utility
-from llmprobe.advise.candidates import Candidate, find, varied
+from llmprobe.advise.candidates import find, varied
 from llmprobe.advise.nearest import faster, nearest
 from llmprobe.advise.notes import context, freed, options
 from llmprobe.advise.quality import quality
 from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.advise.settle import settled
 from llmprobe.advise.site import Site, survey
+from llmprobe.advise.weighing import Candidate
 from llmprobe.errors import UsageError
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.machine import Snapshot

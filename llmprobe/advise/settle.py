@@ -4,10 +4,10 @@ What will be shown, placed by exact figures and with every setting said.
 
 import msgspec
 
-from llmprobe.advise.candidates import Candidate, weigh
 from llmprobe.advise.case import Case, Misfit, Placed
 from llmprobe.advise.place import place, refine
 from llmprobe.advise.site import Site
+from llmprobe.advise.weighing import Candidate, weigh
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.plan import Wishes
 

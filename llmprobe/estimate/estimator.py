@@ -114,6 +114,10 @@ class Estimator:
         """
         return self._quantized.file_bytes(quant)
 
+    def loaded_bytes(self, quant: str) -> int:
+        """Return the bytes of the tensors that are loaded, of which the file may have more (next-n layers)."""
+        return self.table(quant).loaded_bytes
+
     def totals(
         self, quant: str, workload: Workload, placement: Placement, *, exact: bool = False
     ) -> dict[str, int]:

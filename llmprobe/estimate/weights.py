@@ -237,6 +237,13 @@ class WeightTable:
             result.setdefault(device, DeviceWeights())
         return {HOST: DeviceWeights(**on_host), **result}
 
+    @property
+    def loaded_bytes(self) -> int:
+        """What is loaded of the file in host memory, next-n layers not among it."""
+        host = self.shares(HOST)
+        layers = host.of(0, self.n_layer) + host.experts.of(0, self.n_layer)
+        return self.input_bytes + layers + host.output
+
     def output_bytes(self, backend: str) -> int:
         """Return what an output layer on a device takes there."""
         return self._output(self.shares(backend), backend)[0]

@@ -75,6 +75,19 @@ def test_a_model_of_vectors_has_no_speed_of_generation() -> None:
     assert "vectors" in best.speed.reason
 
 
+def test_a_model_of_vectors_takes_a_whole_text_at_once() -> None:
+    """
+    Its micro-batch holds what a slot may, as the engine refuses longer texts, and the reason says so.
+    """
+    encoder = msgspec.structs.replace(
+        TINY, hparams=TINY.hparams | {"attention.causal": False, "pooling_type": 1}
+    )
+    best = recommend(encoder, machine((20,)), Wishes(ctx_size=8192, parallel=2), {}).choices[0]
+
+    assert (best.ubatch_size, best.batch_size) == (4096, 4096)
+    assert any("turned into a vector all at once" in reason for reason in best.reasons)
+
+
 def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:
     """
     With more free than the working set, no choice puts layers on the processor to get around it.

@@ -143,3 +143,19 @@ def test_layers_that_use_no_rotary_factors_need_none() -> None:
     tensors = (EMBEDDING, *LAYERS, NORM, OUTPUT, ROPE)
     found = placed(tensors, Placement(devices=GPU, gpu_layers=2), rope_layers=(1,))
     assert (found["host"][1], found["gpu0"][1]) == (LAYER_BYTES, LAYER_BYTES + 256)
+
+
+def test_layers_that_predict_further_tokens_are_in_the_file_and_not_loaded() -> None:
+    """
+    Of two layers the last one only predicts the token after next: it takes no memory.
+    """
+    tensors = (EMBEDDING, *LAYERS, *EXPERTS, NORM, OUTPUT)
+    output = OUTPUT_BYTES + 2048
+
+    assert WeightTable(tensors, HPARAMS).loaded_bytes == EMBEDDING_BYTES + output + 2 * (
+        LAYER_BYTES + EXPERT_BYTES
+    )
+    assert (
+        WeightTable(tensors, HPARAMS | {"nextn_predict_layers": 1}).loaded_bytes
+        == EMBEDDING_BYTES + output + LAYER_BYTES + EXPERT_BYTES
+    )

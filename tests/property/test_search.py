@@ -12,10 +12,10 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmprobe.advise.candidates import weigh
 from llmprobe.advise.case import Case, Placed
 from llmprobe.advise.place import place, refine
 from llmprobe.advise.site import Site, survey
+from llmprobe.advise.weighing import weigh
 from llmprobe.estimate.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.plan import Device, Placement, Wishes, Workload
