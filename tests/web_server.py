@@ -39,8 +39,9 @@ class Exchange:
         """Send bytes of the body and count them, until the other side leaves."""
         for start in range(0, len(body), 16384):
             piece = body[start : start + 16384]
-            self.handler.wfile.write(piece)
+            # Counted first, as the other side may look at the count as soon as it has the last of them.
             self.server.sent += len(piece)
+            self.handler.wfile.write(piece)
 
     def cut(self) -> None:
         """End the connection at once."""
