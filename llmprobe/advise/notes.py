@@ -88,7 +88,7 @@ def freed(
     held = {
         device: pool for device, pool in _pools(snapshot, site) if given_back(pool) >= WORTH_FREEING_BYTES
     }
-    if wishes.assume_idle or not held or (best is not None and _is_whole(estimator, best) and not loss(best)):
+    if wishes.assume_idle or not held or (best is not None and best.is_whole(estimator) and not loss(best)):
         return ()
     idle = survey(snapshot, msgspec.structs.replace(wishes, assume_idle=True))
     # The system's own share of RAM is never given back.
@@ -144,10 +144,6 @@ def _is_clearly_better(better: Candidate, best: Candidate) -> bool:
     return better.utility > best.utility and (finer or faster)
 
 
-def _is_whole(estimator: Estimator, one: Candidate) -> bool:
-    return one.on_gpu == estimator.total_layers and not one.host_experts
-
-
 def _by(holders: tuple[Holder, ...]) -> str:
     """
     Return who holds the most, with the number of the process.
@@ -162,7 +158,7 @@ def _by(holders: tuple[Holder, ...]) -> str:
 def _in_words(estimator: Estimator, better: Candidate, best: Candidate | None) -> str:
     where = (
         "would run whole on the GPU"
-        if _is_whole(estimator, better)
+        if better.is_whole(estimator)
         else f"would have {better.on_gpu} of {estimator.total_layers} layers on the GPU"
         + (f", with the experts of {better.host_experts} in RAM," if better.host_experts else "")
     )

@@ -117,27 +117,6 @@ class Space:
         sizes.insert(i, size)
 
 
-def allocate(
-    steps: Sequence[tuple[Node, int]],
-    leafs: Sequence[tuple[Node, int]],
-    aligns: Sequence[int],
-    size_of: Callable[[Node, int], int],
-) -> list[int]:
-    """
-    Return the bytes that each buffer needs for a graph.
-    """
-    sizes: list[int] = []
-
-    def number(size: int) -> int:
-        sizes.append(size)
-        return len(sizes) - 1
-
-    found = lifetimes(steps, leafs, aligns, size_of, number)
-    spaces = [Space() for _ in aligns]
-    play(found.events, [0] * found.blocks, spaces, sizes, ())
-    return [space.peak for space in spaces]
-
-
 def play(
     events: Sequence[Event],
     places: list[int],

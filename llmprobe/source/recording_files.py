@@ -1,13 +1,13 @@
 """
-Recordings in files: read whole with a limit on their size, written so that nothing is lost on the way.
+Recordings in files: read whole, with a limit on their size.
 """
 
 import os
 import select
 from pathlib import Path
 
-from llmprobe.errors import LlmprobeError, RecordingError
-from llmprobe.source.recording import Recording, decode, encode
+from llmprobe.errors import RecordingError
+from llmprobe.source.recording import Recording, decode
 
 LARGEST_BYTES = 16 * 1024 * 1024
 USUAL_NAME = "recording.json"
@@ -62,32 +62,6 @@ def _content(path: str) -> bytes:
             raise TimeoutError
         os.set_blocking(descriptor, True)
         return file.read(LARGEST_BYTES + 1)
-
-
-def write_recording(recording: Recording, path: str) -> None:
-    """
-    Write a recording that only its owner can read. It appears whole, or the file stays as it was.
-
-    Raises:
-        LlmprobeError: it can't be written there.
-    """
-    content = encode(recording).encode()
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        if target.exists() and not target.is_file():
-            raise IsADirectoryError(21, "is no file that could be replaced")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-                file.write(content)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except (OSError, ValueError) as error:
-        message = f"the recording can't be written to {path}: {_reason(error)}"
-        raise LlmprobeError(message, hint="choose another place with -o") from None
 
 
 def _reason(error: Exception) -> str:

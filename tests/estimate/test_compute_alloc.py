@@ -2,7 +2,9 @@
 The graph allocator gives places away again, tightest gap first, and writes over inputs where ggml does.
 """
 
-from llmprobe.estimate.compute_alloc import Space, allocate
+from collections.abc import Sequence
+
+from llmprobe.estimate.compute_alloc import Space, lifetimes, play
 from llmprobe.model import graph as ops
 from llmprobe.model.graph import F16, F32, Node
 
@@ -10,9 +12,26 @@ KIB = 256
 """Elements of f32 in a KiB."""
 
 
+def allocate(nodes: Sequence[Node], homes: Sequence[int], aligns: tuple[int, ...]) -> list[int]:
+    """
+    Return the peak of each buffer for nodes that lie in these.
+    """
+    sizes: list[int] = []
+
+    def number(size: int) -> int:
+        sizes.append(size)
+        return len(sizes) - 1
+
+    steps = list(zip(nodes, homes, strict=True))
+    found = lifetimes(steps, [], aligns, lambda node, _: node.nbytes, number)
+    spaces = [Space() for _ in aligns]
+    play(found.events, [0] * found.blocks, spaces, sizes, ())
+    return [space.peak for space in spaces]
+
+
 def _bytes(*nodes: Node) -> int:
     """The peak of one buffer for nodes whose leafs lie elsewhere."""
-    return allocate([(node, 0) for node in nodes], [], (128,), lambda node, _: node.nbytes)[0]
+    return allocate(nodes, [0] * len(nodes), (128,))[0]
 
 
 def _weight(elements: int) -> Node:
@@ -135,4 +154,4 @@ def test_buffers_are_separate() -> None:
     """
     first = ops.cont(_weight(KIB))
     second = ops.cont(first)
-    assert allocate([(first, 0), (second, 1)], [], (128, 32), lambda node, _: node.nbytes) == [1024, 1024]
+    assert allocate([first, second], [0, 1], (128, 32)) == [1024, 1024]

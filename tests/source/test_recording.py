@@ -3,7 +3,6 @@ The format of a recorded machine.
 """
 
 import os
-import stat
 from pathlib import Path
 
 import msgspec
@@ -11,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmprobe.errors import LlmprobeError, RecordingError
+from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.source import recording_files
 from llmprobe.source.recording import Recording, decode, encode
-from llmprobe.source.recording_files import read_recording, write_recording
+from llmprobe.source.recording_files import read_recording
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8.0", python="3.12.1")
 ANSWERS = {
@@ -160,43 +159,6 @@ def test_a_cut_recording_gives_its_error(data: st.DataObject) -> None:
         decode(content[:length])
 
 
-def test_a_file_is_written_for_its_owner_only(tmp_path: Path) -> None:
-    """A recording can be read by nobody else, and is read again as it was."""
-    path = tmp_path / "box.json"
-    write_recording(RECORDING, str(path))
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert read_recording(str(path)) == RECORDING
-    assert [entry.name for entry in tmp_path.iterdir()] == ["box.json"]
-
-
-def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the new file cannot be completed, the old one is still there, and nothing else."""
-    path = tmp_path / "box.json"
-    path.write_text("old")
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(LlmprobeError, match="no space left on device"):
-        write_recording(RECORDING, str(path))
-
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["box.json"]
-
-
-@pytest.mark.parametrize("place", ["no/such/place/box.json", "folder"])
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, place: str) -> None:
-    """An output that is no place for a file is one clear sentence with exit code 1."""
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(LlmprobeError, match="can't be written") as caught:
-        write_recording(RECORDING, str(tmp_path / place))
-
-    assert caught.value.exit_code == 1
-    assert caught.value.hint
-
-
 def test_a_missing_recording_is_said(tmp_path: Path) -> None:
     """A wrong path is one clear sentence."""
     with pytest.raises(RecordingError, match="does not exist"):
@@ -211,7 +173,7 @@ def test_a_directory_is_no_recording(tmp_path: Path) -> None:
 
 def test_the_folder_of_a_machine_is_its_recording(tmp_path: Path) -> None:
     """A folder with a recording.json, as fixtures/machines has them, is read as that file."""
-    write_recording(RECORDING, str(tmp_path / "recording.json"))
+    (tmp_path / "recording.json").write_text(encode(RECORDING))
     assert read_recording(str(tmp_path)) == read_recording(str(tmp_path / "recording.json"))
 
 

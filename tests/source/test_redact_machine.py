@@ -3,8 +3,6 @@ A whole machine with known secrets, recorded, redacted and written: none is left
 """
 
 import os
-import stat
-import sys
 from pathlib import Path
 
 import msgspec
@@ -14,7 +12,6 @@ from llmprobe.cli import main
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Snapshot
 from llmprobe.source.recording import Question, Recording, encode
-from llmprobe.source.recording_files import read_recording, write_recording
 from llmprobe.source.redact import redact
 from llmprobe.source.replay import Replay
 from tests.machine_fixtures import looked_at, recording_of
@@ -114,18 +111,6 @@ def test_devices_are_still_told_apart_by_uuid(recorded: Recording, redacted: Rec
     assert devices(after) == devices(before)
     assert len({each.uuid for each in after.accelerators if each.uuid}) == 2
     assert [finding.id for finding in after.findings] == [finding.id for finding in before.findings]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="permissions of Windows are others")
-def test_what_is_written_is_the_owners_only(tmp_path: Path, redacted: Recording) -> None:
-    """Also where the file was there before and open to all, and it reads back as the same machine."""
-    path = tmp_path / "box.json"
-    path.write_text("old")
-    path.chmod(0o666)
-    write_recording(redacted, str(path))
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert read_recording(str(path)) == redacted
 
 
 HOSTILE = "\x1b[2J\x1b]0;gone\x07\u202e\x9b31m"
