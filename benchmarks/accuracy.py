@@ -27,10 +27,10 @@ from benchmarks import (
     accuracy_table,
 )
 from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, OfSpeed, Quantity
+from benchmarks.truth.loads import measured_models, memory_cases
+from benchmarks.truth.models import TRUTH, models, quant_cases
 from llmprobe.model import archs, catalog
 from llmprobe.model.archs._graphs import graph_of
-from tests.estimate.truth import measured_models, memory_cases
-from tests.model.truth import TRUTH, models, quant_cases
 
 README = Path(__file__).parents[1] / "README.md"
 FILE = TRUTH / "accuracy.json"

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from llmprobe.estimate import Estimator
-from llmprobe.estimate.compute import (
+from benchmarks.truth.loads import MemoryCase, memory_cases, spec
+from llmprobe.estimation import Estimator
+from llmprobe.estimation.compute.buffers import (
     ComputeBytes,
     ComputeRequest,
     compute_buffers,
     compute_buffers_in_full,
 )
-from llmprobe.estimate.placement import host_experts
+from llmprobe.estimation.placement import host_experts
 from llmprobe.model.archs._graphs import graph_of
-from tests.estimate.truth import MemoryCase, memory_cases, spec
 
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20

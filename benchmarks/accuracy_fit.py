@@ -12,18 +12,18 @@ from typing import Any
 
 import msgspec
 
-from llmprobe.advise.case import Case as Asked
-from llmprobe.advise.case import Misfit, Placed
-from llmprobe.advise.place import place, refine
-from llmprobe.advise.site import Site
+from benchmarks.truth.loads import spec
+from benchmarks.truth.models import TRUTH
+from llmprobe.advise.search.case import Case as Asked
+from llmprobe.advise.search.case import Misfit, Placed
+from llmprobe.advise.search.place import place, refine
 from llmprobe.engines.llamacpp import PROFILES
-from llmprobe.estimate.estimator import Estimator
-from llmprobe.estimate.overhead import device_overhead
-from llmprobe.estimate.placement import host_experts
-from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.memory.overhead import device_overhead
+from llmprobe.estimation.placement import host_experts
+from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.site.site import Site
 from llmprobe.units import GIB, MIB
-from tests.estimate.truth import spec
-from tests.model.truth import TRUTH
 
 MARGIN_BYTES = 1024 * MIB
 PLENTY_BYTES = 10**15

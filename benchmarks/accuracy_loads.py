@@ -8,10 +8,10 @@ from itertools import islice, pairwise
 
 import msgspec
 
+from benchmarks.truth.loads import MemoryCase, memory_cases, refused_cases, spec
 from llmprobe.errors import RefusedError
-from llmprobe.estimate import Estimator
-from llmprobe.estimate.placement import HOST
-from tests.estimate.truth import MemoryCase, memory_cases, refused_cases, spec
+from llmprobe.estimation import Estimator
+from llmprobe.estimation.placement import HOST
 
 NEAR = 0.01
 SLACK = 4 << 20

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from llmprobe.estimate import Estimator
-from llmprobe.facts.plan import Device, Placement, Profile, Workload
+from benchmarks.truth.models import TRUTH
+from llmprobe.estimation import Estimator
+from llmprobe.facts.engine import Profile
+from llmprobe.facts.settings import Device, Placement, Workload
 from llmprobe.model.loading import load
 from llmprobe.units import MIB
-from tests.model.truth import TRUTH
 
 NEAR = 0.01
 HALF_STEP = 0.5 * MIB

@@ -4,8 +4,8 @@ How close the catalog's counts of parameters come to those of the released model
 
 import msgspec
 
+from benchmarks.truth.models import TRUTH
 from llmprobe.model import catalog
-from tests.model.truth import TRUTH
 
 NEAR = 1e-4
 EXPLAINED = 1e-6

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.truth.models import TRUTH
 from llmprobe.model.loading import load
 from llmprobe.model.quants import assign, total_bytes
-from tests.model.truth import TRUTH
 
 NEAR = 0.005
 BYTES_PER_ROW = 40

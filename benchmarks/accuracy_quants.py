@@ -7,9 +7,9 @@ from itertools import islice
 
 import msgspec
 
+from benchmarks.truth.models import QuantCase, models, quant_cases, types_of
 from llmprobe.errors import RefusedError
 from llmprobe.model.quants import assign, total_bytes
-from tests.model.truth import QuantCase, models, quant_cases, types_of
 
 
 class Counts(msgspec.Struct):

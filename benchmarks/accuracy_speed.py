@@ -24,8 +24,8 @@ from benchmarks.fit_speed import (
 from benchmarks.fit_speed_prompts import of_processor_prompts, of_prompts, predicted_prompt_seconds
 from benchmarks.speed_rows import Row, rows
 from llmprobe.data import table
-from llmprobe.estimate.speed_prompt import goes_by_bandwidth, prompt_row
-from llmprobe.estimate.speed_time import FEWEST_ROWS, Constants, device_row, host_part
+from llmprobe.estimation.speed.parts import FEWEST_ROWS, Constants, device_row, host_part
+from llmprobe.estimation.speed.prompt import goes_by_bandwidth, prompt_row
 
 ENOUGH_ROWS = 15
 """A range that stands on fewer rows is widened: to twice its width in the limit of none."""

@@ -33,9 +33,9 @@ import msgspec
 import llmprobe
 from benchmarks.budgets_check import check
 from llmprobe import api
-from llmprobe.estimate import Estimator
-from llmprobe.estimate import estimator as estimator_module
-from llmprobe.estimate.compute import compute_buffers_in_full
+from llmprobe.estimation import Estimator
+from llmprobe.estimation import estimator as estimator_module
+from llmprobe.estimation.compute.buffers import compute_buffers_in_full
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.units import format_bytes

@@ -11,10 +11,10 @@ import msgspec
 from benchmarks import budgets_words
 from benchmarks.budgets_words import Configuration, UnreadableError
 from llmprobe.engines._words import quant_in_name
-from llmprobe.estimate import Estimator
+from llmprobe.estimation import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice, Recommendation
+from llmprobe.facts.recommendation import Choice, Recommendation
 from llmprobe.units import MIB
 
 RESERVE_BYTES = 512 * MIB

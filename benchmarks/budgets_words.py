@@ -15,7 +15,7 @@ import msgspec
 
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.facts.settings import Device, Placement, Workload
 
 EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
 """The tensors that ``--n-cpu-moe`` keeps on the host."""

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from time import process_time
 
-from llmprobe.estimate import Estimator
+from llmprobe.estimation import Estimator
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.facts.settings import Device, Placement, Workload
 from llmprobe.model.formats.gguf import read_header
 from llmprobe.model.loading import load
 

@@ -19,7 +19,7 @@ import msgspec
 
 from benchmarks.fit_speed_prompts import fit_processor_prompts, fit_prompts
 from benchmarks.speed_rows import Row, source_weights
-from llmprobe.estimate.speed_time import Constants, device_row, host_part, work
+from llmprobe.estimation.speed.parts import Constants, device_row, host_part, work
 
 DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 PULL = 0.5

@@ -11,8 +11,8 @@ from math import exp, log
 import msgspec
 
 from benchmarks.speed_rows import Row, source_weights
-from llmprobe.estimate.speed_prompt import prompt_parts, prompt_row
-from llmprobe.estimate.speed_time import CPU, Constants, device_row
+from llmprobe.estimation.speed.parts import CPU, Constants, device_row
+from llmprobe.estimation.speed.prompt import prompt_parts, prompt_row
 
 LEAST_ARITHMETIC = 0.1
 """Of a prompt's time: reading weights cannot have taken all of it."""

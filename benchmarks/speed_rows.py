@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from llmprobe.estimate.speed_time import CPU, Processor, Share
+from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.facts.processor import Processor
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 

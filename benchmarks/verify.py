@@ -24,10 +24,10 @@ from benchmarks.budgets_words import EXPERTS
 from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from benchmarks.verify_server import Loaded, LoadError
 from llmprobe.engines import llamacpp
-from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import DeviceEstimate
 from llmprobe.units import MIB
 
 RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "verify.json"

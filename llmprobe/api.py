@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.places import Backend
+from llmprobe.site.assumed import Backend
 
 if TYPE_CHECKING:
+    from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.plan import Estimate, Recommendation, Wishes
+    from llmprobe.facts.recommendation import Recommendation, Wishes
 
 Switch = Literal["auto", "on", "off"]
 
@@ -162,13 +163,14 @@ def estimate(
         UsageError: a setting cannot be.
         RefusedError: llama.cpp refuses these settings for this model.
     """
-    from llmprobe import engines, places
+    from llmprobe import engines
     from llmprobe.defaults import defaults_for
-    from llmprobe.estimate import settings
-    from llmprobe.estimate.kept import estimator_of
-    from llmprobe.estimate.overrides import expert_layers
-    from llmprobe.estimate.speed import NO_GENERATION, generation_speed
-    from llmprobe.facts.plan import Placement, Workload
+    from llmprobe.estimation import settings
+    from llmprobe.estimation.kept import estimator_of
+    from llmprobe.estimation.overrides import expert_layers
+    from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
+    from llmprobe.facts.settings import Placement, Workload
+    from llmprobe.site import assumed as places
 
     for name, count in (("gpu_layers", gpu_layers), ("n_cpu_moe", n_cpu_moe)):
         if count is not None and count < 0:
@@ -275,7 +277,7 @@ def recommend(
     """
     from llmprobe import engines
     from llmprobe.advise.recommend import recommend as advise
-    from llmprobe.facts.plan import Wishes
+    from llmprobe.facts.recommendation import Wishes
     from llmprobe.model import relatives
     from llmprobe.model.installed import on_this_disk
 
@@ -316,7 +318,7 @@ def recommend(
     )
     if not explain or not answer.choices:
         return answer
-    from llmprobe.advise.changes import changes
+    from llmprobe.advise.explain.changes import changes
 
     def again(other: "Snapshot", changed: "Wishes") -> "Recommendation":
         return advise(here, other, changed, {}, abilities=abilities)

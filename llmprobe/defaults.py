@@ -9,9 +9,10 @@ import msgspec
 from llmprobe import engines
 
 if TYPE_CHECKING:
+    from llmprobe.facts.engine import Occasion, Profile
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelSpec
-    from llmprobe.facts.plan import Device, Occasion, Profile
+    from llmprobe.facts.settings import Device
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +76,8 @@ def _occasion(
     engine: str,
     ctx_size: int,
 ) -> "Occasion":
-    from llmprobe.estimate.estimator import Estimator
-    from llmprobe.facts.plan import Occasion
+    from llmprobe.estimation.estimator import Estimator
+    from llmprobe.facts.engine import Occasion
 
     pools = {pool.id: pool for pool in snapshot.pools} if snapshot is not None else {}
     totals = [pools[one.pool].total_bytes if one.pool in pools else None for one in devices]

@@ -8,8 +8,8 @@ import pytest
 from benchmarks import accuracy_speed
 from benchmarks.accuracy import of_speeds_held
 from benchmarks.accuracy_table import Accuracy, OfSpeed, in_markdown
-from llmprobe.estimate.speed_time import FEWEST_ROWS
-from tests.model.truth import TRUTH
+from benchmarks.truth.models import TRUTH
+from llmprobe.estimation.speed.parts import FEWEST_ROWS
 
 WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
 

@@ -21,7 +21,7 @@ def test_the_public_functions_are_those_of_the_package() -> None:
     """
     Everything in ``__all__`` is bound to a function, also where a subpackage has the same name, and nothing else is.
     """
-    importlib.import_module("llmprobe.estimate.estimator")
+    importlib.import_module("llmprobe.estimation.estimator")
 
     assert [
         name

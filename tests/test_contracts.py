@@ -17,10 +17,11 @@ import llmprobe
 from llmprobe import engines
 from llmprobe.facts.answer import Answer, Platform, Source, Status
 from llmprobe.facts.asking import Asking
+from llmprobe.facts.engine import Profile
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
-from llmprobe.facts.plan import Choice, Profile
+from llmprobe.facts.recommendation import Choice
 from llmprobe.machine import probes, rules
 from llmprobe.machine.rules import Rule
 from llmprobe.model import archs

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import llmprobe
+from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Estimate
 from tests.advise.machines import machine
 
 DESKTOP = Path(__file__).parent.parent / "fixtures" / "machines" / "linux-4090-64g" / "recording.json"

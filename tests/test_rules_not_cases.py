@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import llmprobe
+from benchmarks.truth.models import models
 from llmprobe.model import archs, catalog
-from tests.model.truth import models
 
 PACKAGE = Path(llmprobe.__file__).parent
 FILES = sorted([*(PACKAGE / "estimate").glob("*.py"), *(PACKAGE / "model" / "archs").glob("*.py")])

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import accuracy, accuracy_loads, accuracy_logs, accuracy_parameters, accuracy_published
 from benchmarks.accuracy_table import Accuracy, rewritten
-from tests.model.truth import TRUTH
+from benchmarks.truth.models import TRUTH
 
 WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
 README = Path(__file__).parents[1] / "README.md"

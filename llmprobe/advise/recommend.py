@@ -6,29 +6,23 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.balance import COMFORTABLE_TOKENS_PER_S, utility
-from llmprobe.advise.candidates import find, varied
-from llmprobe.advise.nearest import faster, nearest
-from llmprobe.advise.notes import context, freed, options
-from llmprobe.advise.quality import quality
-from llmprobe.advise.reasons import WORTH_SAYING, loss, reasons, weighed
-from llmprobe.advise.settle import settled
-from llmprobe.advise.site import Site, survey
-from llmprobe.advise.weighing import Candidate
+from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S, utility
+from llmprobe.advise.choose.candidates import find, varied
+from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.settle import settled
+from llmprobe.advise.choose.weighing import Candidate
+from llmprobe.advise.explain.nearest import faster, nearest
+from llmprobe.advise.explain.notes import context, freed, options
+from llmprobe.advise.explain.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.errors import UsageError
-from llmprobe.estimate.estimator import Estimator
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.engine import Abilities
+from llmprobe.facts.estimate import ModelInEstimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import (
-    Abilities,
-    Choice,
-    MachineInShort,
-    ModelInEstimate,
-    Recommendation,
-    Rejected,
-    Wishes,
-)
+from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected, Wishes
 from llmprobe.model.quants import file_type
+from llmprobe.site.site import Site, survey
 
 Command = Callable[[Choice, ModelSpec, str | None], str]
 """Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""

@@ -42,7 +42,7 @@ def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -
     if as_json:
         say.document(snapshot)
     else:
-        from llmprobe.output import human
+        from llmprobe.output.text import pages as human
 
         human.show_finding(snapshot.findings) if explain is not None else human.show_snapshot(snapshot)
     return 3 if any(finding.severity == "error" for finding in snapshot.findings) else 0

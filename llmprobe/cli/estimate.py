@@ -10,7 +10,7 @@ from llmprobe.cli import say
 from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, split
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
-from llmprobe.places import Backend
+from llmprobe.site.assumed import Backend
 
 BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
 
@@ -118,7 +118,7 @@ def command(
     if as_json:
         say.document(answer)
     else:
-        from llmprobe.output import human
+        from llmprobe.output.text import pages as human
 
         origin = "assumed" if snapshot is None else snapshot.origin
         human.show_estimate(answer, origin=origin, explain=explain)

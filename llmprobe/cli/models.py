@@ -29,7 +29,7 @@ def command(text: tuple[str, ...], as_json: bool) -> int:
     if as_json:
         say.document(found)
     else:
-        from llmprobe.output import human
+        from llmprobe.output.text import pages as human
 
         human.show_models(found)
     if query is not None and not found.models:

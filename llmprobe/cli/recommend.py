@@ -107,7 +107,7 @@ def command(
     if as_json:
         say.document(recommendation)
     else:
-        from llmprobe.output import human
+        from llmprobe.output.text import pages as human
 
         human.show_recommendation(recommendation, explain=explain)
     return 0 if recommendation.choices else 3

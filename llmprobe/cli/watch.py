@@ -57,7 +57,7 @@ def command(target: Target, /, interval: float, count: int | None, as_json: bool
         if as_json:
             _write(looks)
         else:
-            from llmprobe.output import human
+            from llmprobe.output.text import pages as human
 
             human.show_watch(looks, interval=interval if target.is_live else None)
     except KeyboardInterrupt:

@@ -21,9 +21,10 @@ from llmprobe.engines._words import is_local
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Asking, pass_on
+from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import format_bytes
 
 Command = Callable[[Choice, ModelSpec, str | None], str]

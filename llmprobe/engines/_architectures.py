@@ -4,9 +4,10 @@ Architectures whose tensors are known here and that llama.cpp's loader refuses, 
 Source: llama.cpp b11549, src/llama-arch.cpp (LLM_ARCH_NAMES), which lacks them.
 """
 
+from llmprobe.facts.estimate import ModelInEstimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import MachineInShort, ModelInEstimate, Recommendation, Rejected, Wishes
+from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
 
 NOT_IN_LLAMA_CPP = frozenset({"mllama", "solar"})
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice
+from llmprobe.facts.recommendation import Choice
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _QUANT = re.compile(

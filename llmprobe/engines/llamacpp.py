@@ -15,9 +15,10 @@ from llmprobe.engines._disk import env, home, joined, models_in, names
 from llmprobe.engines._hub_cache import hub_cache, models_of_hub
 from llmprobe.engines._words import count, environment_words, field, model_file, records, shell_word, text
 from llmprobe.facts.answer import Source
+from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice, Profile
+from llmprobe.facts.recommendation import Choice
 
 NAME = "llama.cpp"
 PROFILES: dict[str, Profile] = {

@@ -11,9 +11,10 @@ from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._disk import folders, home, is_unfinished, joined, models_in, names
 from llmprobe.engines._words import count, devices_in_use, field, model_file, records, shell_word, text
 from llmprobe.facts.answer import Source
+from llmprobe.facts.engine import Abilities, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Profile
+from llmprobe.facts.recommendation import Choice
 
 NAME = "lmstudio"
 KEPT_BY = "LM Studio"

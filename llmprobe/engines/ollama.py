@@ -23,9 +23,10 @@ from llmprobe.engines._words import (
     text,
 )
 from llmprobe.facts.answer import Source
+from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Occasion, Profile
+from llmprobe.facts.recommendation import Choice
 from llmprobe.units import GIB, MIB, format_bytes
 
 NAME = "ollama"

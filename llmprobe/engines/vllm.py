@@ -17,9 +17,10 @@ from llmprobe.engines._words import (
     text,
 )
 from llmprobe.facts.answer import Source
+from llmprobe.facts.engine import Abilities, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Profile
+from llmprobe.facts.recommendation import Choice
 
 NAME = "vllm"
 PROFILES: dict[str, Profile] = {}

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
-from llmprobe.facts.plan import Estimate, Recommendation
+from llmprobe.facts.recommendation import Recommendation
 
 T = TypeVar("T")
 

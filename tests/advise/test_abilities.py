@@ -8,7 +8,7 @@ import pytest
 
 from llmprobe import api
 from llmprobe.errors import UsageError
-from llmprobe.facts.plan import Choice
+from llmprobe.facts.recommendation import Choice
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
 
 

@@ -14,9 +14,9 @@ from benchmarks.budgets_check import Checked, check, room
 from benchmarks.budgets_words import UnreadableError, llama_cpp
 from llmprobe import engines
 from llmprobe.advise.recommend import recommend
-from llmprobe.estimate import Estimator
+from llmprobe.estimation import Estimator
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import GIB, MIB
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model, unified
 from tests.machine_fixtures import MACHINES

@@ -7,12 +7,13 @@ import re
 import msgspec
 import pytest
 
-from llmprobe.advise.changes import changes
+from llmprobe.advise.explain.changes import changes
 from llmprobe.advise.recommend import recommend
+from llmprobe.facts.engine import Abilities
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Holder, Limit, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Abilities, Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import GIB, parse_size
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model, unified
 

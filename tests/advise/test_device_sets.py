@@ -7,7 +7,7 @@ import msgspec
 from llmprobe.advise.recommend import recommend
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Recommendation, Wishes
+from llmprobe.facts.recommendation import Recommendation, Wishes
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
 
 LLAMA = model("llama", LLAMA_70B)

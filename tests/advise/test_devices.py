@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.budgets_words import llama_cpp
 from llmprobe import engines
-from llmprobe.advise.devices import MOST_DEVICES, device_of, link_bytes_per_s, listed
 from llmprobe.advise.recommend import recommend
-from llmprobe.advise.site import survey
 from llmprobe.facts.machine import Accelerator, Observation, Snapshot
-from llmprobe.facts.plan import Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
+from llmprobe.site.devices import MOST_DEVICES, device_of, link_bytes_per_s, listed
+from llmprobe.site.site import survey
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model
 from tests.machine_fixtures import replayed
 

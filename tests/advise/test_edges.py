@@ -6,7 +6,7 @@ import msgspec
 
 from llmprobe.advise.recommend import recommend
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Wishes
+from llmprobe.facts.recommendation import Wishes
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
 

@@ -8,7 +8,7 @@ import pytest
 
 from llmprobe import api
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Choice, Recommendation
+from llmprobe.facts.recommendation import Choice, Recommendation
 from llmprobe.units import GIB
 from tests.readme import ROOT
 

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from llmprobe import engines
-from llmprobe.advise.notes import options
+from llmprobe.advise.explain.notes import options
 from llmprobe.advise.recommend import recommend
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Holder, Limit, Snapshot
-from llmprobe.facts.plan import Recommendation, Wishes
+from llmprobe.facts.recommendation import Recommendation, Wishes
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
 from tests.machine_fixtures import replayed

@@ -4,7 +4,7 @@ What a quantization loses: measured figures, in words, and what they are scaled 
 
 import pytest
 
-from llmprobe.advise.quality import cache_loss, family_factor, in_words, quality, size_factor
+from llmprobe.advise.choose.quality import cache_loss, family_factor, in_words, quality, size_factor
 from llmprobe.data import table
 
 BILLION = 1_000_000_000

@@ -7,12 +7,12 @@ import re
 import msgspec
 import pytest
 
-from llmprobe.advise.balance import Scored, worth
+from llmprobe.advise.choose.balance import Scored, worth
 from llmprobe.advise.recommend import recommend
 from llmprobe.engines import llamacpp
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import parse_size
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
 

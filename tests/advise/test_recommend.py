@@ -9,7 +9,7 @@ from llmprobe.engines import llamacpp
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import GIB, MIB
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model, unified
 

@@ -4,9 +4,9 @@ Memory that processor and graphics share, of which the firmware has set a part a
 
 import msgspec
 
-from llmprobe.advise.site import survey
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Wishes
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.site.site import survey
 from llmprobe.units import GIB
 from tests.advise.machines import unified
 

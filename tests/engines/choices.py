@@ -4,7 +4,8 @@ A choice to print, of which a test changes what it is about.
 
 from typing import Any
 
-from llmprobe.facts.plan import Choice, DeviceEstimate, Quality, Speed
+from llmprobe.facts.estimate import DeviceEstimate, Speed
+from llmprobe.facts.recommendation import Choice, Quality
 from llmprobe.units import GIB
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from llmprobe.engines import ollama
 from llmprobe.facts.answer import Answer
+from llmprobe.facts.engine import Occasion
 from llmprobe.facts.machine import LoadedModel
-from llmprobe.facts.plan import Occasion
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import (

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.truth.models import TruthModel
 from llmprobe.facts.model import Tensor
 from llmprobe.model.quants import FILE_TYPES, TYPES, assign, tensor_bytes, typed
-from tests.model.truth import TruthModel
 
 _CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.truth.models import TRUTH, TruthModel, models
 from llmprobe.model import archs, catalog
 from llmprobe.model.formats.gguf_model import next_n_elements
-from tests.model.truth import TRUTH, TruthModel, models
 
 FILES = sorted(Path(catalog.__file__).parent.glob("*.json"))
 ENTRIES = tuple(catalog.by_id().values())

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from benchmarks.truth.models import models
 from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import assign, tensor_bytes
 from tests.model import gguf_files
-from tests.model.truth import models
 
 SMALL = (
     Tensor("token_embd.weight", (64, 32), None, "q8_0"),

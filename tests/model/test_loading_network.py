@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.truth.models import models
 from llmprobe.cli import main
 from llmprobe.errors import ModelError
+from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.model import Tensor
-from llmprobe.facts.plan import Estimate
 from llmprobe.facts.wire import decode
 from llmprobe.model.loading import load
 from tests.machine_fixtures import FOLDER
 from tests.model import gguf_files
-from tests.model.truth import models
 from tests.web_server import Exchange, WebServer, serving
 
 pytestmark = pytest.mark.live

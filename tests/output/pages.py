@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmprobe.output.console import Page, console_for
+from llmprobe.output.text.console import Page, console_for
 
 
 class Screen(io.TextIOWrapper):

@@ -2,6 +2,17 @@
 Documents built by hand, with figures as they are on real machines, for tests of what is printed.
 """
 
+from llmprobe.facts.estimate import (
+    DeviceEstimate,
+    Estimate,
+    Layers,
+    ModelInEstimate,
+    Range,
+    RuleOfThumb,
+    Settings,
+    Speed,
+    Term,
+)
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import (
     Accelerator,
@@ -16,23 +27,7 @@ from llmprobe.facts.machine import (
     SourceReport,
 )
 from llmprobe.facts.model import CatalogEntry, ModelList
-from llmprobe.facts.plan import (
-    Choice,
-    DeviceEstimate,
-    Estimate,
-    Layers,
-    MachineInShort,
-    ModelInEstimate,
-    Quality,
-    Range,
-    Recommendation,
-    Rejected,
-    RuleOfThumb,
-    Settings,
-    Speed,
-    Term,
-    Wishes,
-)
+from llmprobe.facts.recommendation import Choice, MachineInShort, Quality, Recommendation, Rejected, Wishes
 from llmprobe.units import GIB, MIB
 
 RYZEN = Cpu(

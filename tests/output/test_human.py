@@ -7,10 +7,15 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from llmprobe.facts.estimate import Range
 from llmprobe.facts.finding import Remedy
-from llmprobe.facts.plan import Range, Rejected
-from llmprobe.output import human_check, human_estimate, human_models, human_recommend, human_watch
-from llmprobe.output.console import Page, console_for
+from llmprobe.facts.recommendation import Rejected
+from llmprobe.output.text import check as human_check
+from llmprobe.output.text import estimate as human_estimate
+from llmprobe.output.text import models as human_models
+from llmprobe.output.text import recommend as human_recommend
+from llmprobe.output.text import watch as human_watch
+from llmprobe.output.text.console import Page, console_for
 from llmprobe.units import GIB
 from tests.output import samples
 from tests.output.pages import Screen, printed

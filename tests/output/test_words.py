@@ -4,9 +4,10 @@ The words for figures.
 
 import pytest
 
-from llmprobe.facts.plan import Range
-from llmprobe.output import shell, words
-from llmprobe.output.console import bar
+from llmprobe.facts.estimate import Range
+from llmprobe.output.text import figures as words
+from llmprobe.output.text import shell
+from llmprobe.output.text.console import bar
 from llmprobe.units import GIB
 
 

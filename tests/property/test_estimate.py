@@ -6,9 +6,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmprobe.estimate import Estimator
-from llmprobe.facts.plan import Device, Placement, Workload
-from tests.estimate.truth import spec
+from benchmarks.truth.loads import spec
+from llmprobe.estimation import Estimator
+from llmprobe.facts.settings import Device, Placement, Workload
 
 ESTIMATORS = {
     name: Estimator(spec(name)) for name in ("llama3.2-1b", "gemma3-4b", "qwen3-30b-a3b", "phi-4-14b")

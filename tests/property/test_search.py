@@ -12,13 +12,14 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llmprobe.advise.case import Case, Placed
-from llmprobe.advise.place import place, refine
-from llmprobe.advise.site import Site, survey
-from llmprobe.advise.weighing import weigh
-from llmprobe.estimate.estimator import Estimator
+from llmprobe.advise.choose.weighing import weigh
+from llmprobe.advise.search.case import Case, Placed
+from llmprobe.advise.search.place import place, refine
+from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.plan import Device, Placement, Wishes, Workload
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.site.site import Site, survey
 from tests.advise.machines import LLAMA_8B, QWEN3_30B, machine, model
 
 DENSE = Estimator(model("llama", LLAMA_8B | {"block_count": 6}))

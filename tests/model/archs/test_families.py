@@ -7,9 +7,9 @@ from pkgutil import iter_modules
 
 import pytest
 
+from benchmarks.truth.models import TruthModel, models
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model import archs
-from tests.model.truth import TruthModel, models
 
 KNOWN = [model for model in models().values() if model.architecture in archs.supported()]
 SCALE = re.compile(r"_shexp\.(input_)?scale$")

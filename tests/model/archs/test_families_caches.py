@@ -4,9 +4,9 @@ What the families beyond the plain ones keep, each rule on a measured model.
 
 import pytest
 
+from benchmarks.truth.models import models
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, KvCache
-from tests.model.truth import models
 
 
 def kept_by(name: str) -> CacheLayout:

@@ -4,9 +4,9 @@ A model without a family keeps what its metadata says, and where that says nothi
 
 import pytest
 
+from benchmarks.truth.models import TruthModel, models
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout
-from tests.model.truth import TruthModel, models
 
 MODELS = list(models().values())
 UNKNOWN = "no-such-architecture"

@@ -1,10 +1,10 @@
 import pytest
 
 from benchmarks.accuracy_quants import measure, sample
+from benchmarks.truth.models import models, quant_cases
 from llmprobe.errors import RefusedError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.quants import assign, total_bytes, typed
-from tests.model.truth import models, quant_cases
 
 
 def test_types_and_bytes_are_those_of_llama_quantize() -> None:

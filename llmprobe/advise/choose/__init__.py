@@ -1,0 +1,3 @@
+"""
+Weighs the candidates of a search against each other.
+"""

@@ -1,0 +1,298 @@
+"""
+Every way to run a model here that is worth comparing: quantization x cache type x devices, each placed.
+
+Flash attention is not varied, as it is on wherever the devices have a kernel for the heads: in 1,052 of 1,085
+measured pairs of loads switching it off takes more memory, and in the others at most 64 MiB less on a device.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+import msgspec
+
+from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST
+from llmprobe.advise.choose.weighing import Candidate, weigh
+from llmprobe.advise.search.case import Case, Misfit, Placed
+from llmprobe.advise.search.ledger import RANKING_RAM_BANDWIDTH
+from llmprobe.advise.search.place import place
+from llmprobe.errors import RefusedError, UsageError
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.placement import HOST
+from llmprobe.facts.engine import Abilities
+from llmprobe.facts.recommendation import Rejected, Wishes
+from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.site.site import Site
+from llmprobe.units import format_bytes
+
+USUAL_QUANTS = (
+    "BF16",
+    "Q8_0",
+    "Q6_K",
+    "Q5_K_M",
+    "Q4_K_M",
+    "IQ4_XS",
+    "Q3_K_M",
+    "IQ3_M",
+    "IQ3_XXS",
+    "Q2_K",
+    "IQ2_M",
+    "IQ2_XXS",
+)
+"""File types that are published for most models, from the largest to the smallest."""
+
+UBATCH_SIZES = (512, 128)
+"""llama.cpp's own, and a smaller one that leaves more room and reads prompts more slowly."""
+
+LARGER_UBATCH_SIZES = (1024, 2048)
+"""
+Tried where weights stay in RAM: they are sent to the device once for each micro-batch of a prompt, so that prompts
+are read almost in proportion to it. It costs compute buffers, and with them layers on the device.
+"""
+
+CONTEXT_STEP = 256
+_SMALLEST_CONTEXT = 512
+
+
+def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
+    """
+    Return the file types to try: the file's own, those that were asked for, the published one, or the usual.
+    """
+    model = estimator.model
+    if model.quant is not None and model.source == "installed":
+        others = wishes.quants or ((model.published_quant,) if model.published_quant else USUAL_QUANTS)
+        own = () if wishes.quants and model.quant not in wishes.quants else (model.quant,)
+        return (*own, *(quant for quant in others if quant != model.quant))
+    if model.quant is not None:
+        return (model.quant,)
+    if wishes.quants:
+        return wishes.quants
+    if model.published_quant is not None:
+        return (model.published_quant,)
+    return USUAL_QUANTS
+
+
+def find(
+    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int
+) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
+    """
+    Return the candidates that fit, what does not fit and why, and the least misfit of each quantization.
+    """
+    candidates: list[Candidate] = []
+    rejected: list[Rejected] = []
+    misfits: dict[str, Misfit] = {}
+    for quant in quants_for(estimator, wishes):
+        found = list(_fitting(estimator, site, wishes, ctx_size, quant, misfits))
+        candidates.extend(found)
+        if found:
+            misfits.pop(quant, None)
+        elif quant not in misfits:
+            rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
+        else:
+            misfit = misfits[quant]
+            missing = misfit.missing_bytes if misfit.known else None
+            rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=missing))
+    return candidates, rejected, misfits
+
+
+def _fitting(
+    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
+) -> Iterator[Candidate]:
+    usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
+    # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
+    hopeless = all(estimator.loaded_bytes(quant) > site.room(devices) for devices in usable)
+    pairs = _cache_types(estimator, wishes, site.abilities)
+    ubatch_sizes = _ubatch_sizes(site.abilities)
+    batch_size = Workload().batch_size
+    if not estimator.generates:
+        # A model of embeddings sees a whole text at once, so its micro-batch must hold what a slot may.
+        ubatch_sizes = (max(1, ctx_size // wishes.parallel),)
+        batch_size = max(batch_size, *ubatch_sizes)
+    workloads = list(product(pairs, ubatch_sizes))
+    # Of what cannot fit the smallest cache and micro-batch miss least.
+    for (cache_k, cache_v), ubatch_size in workloads[-1:] if hopeless else workloads:
+        workload = Workload(
+            ctx_size=ctx_size,
+            parallel=wishes.parallel,
+            cache_type_k=cache_k,
+            cache_type_v=cache_v,
+            batch_size=batch_size,
+            ubatch_size=ubatch_size,
+        )
+        placed: list[Placed] = []
+        for devices in usable[:1] if hopeless else usable:
+            if _gives_less(estimator, quant, devices, placed, site):
+                continue
+            sized = _longest(estimator, quant, workload, devices, site) if wishes.max_ctx else workload
+            result = place(Case(estimator=estimator, quant=quant, workload=sized, devices=devices, site=site))
+            if isinstance(result, Placed):
+                placed.append(result)
+                yield weigh(estimator, site, wishes, quant, sized, result)
+            elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
+                misfits[quant] = result
+        if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
+            # Cache and micro-batch are made smaller only where that is what it takes to fit, or what was asked for.
+            return
+
+
+def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[Candidate]:
+    """
+    Return the other ways to place what stays in RAM in part: larger micro-batches, and the cache on the host.
+
+    They are tried on what will be shown, as they change its speed by little beside what the quantization does.
+    """
+    placement = candidate.placed.placement
+    if not placement.devices or candidate.is_whole(estimator) or site.unified or not estimator.generates:
+        return []
+    sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
+    allowed = site.abilities.ubatch_sizes
+    found = []
+    for kv_offload in (True, False) if _may_leave_cache(estimator, site, candidate) else (True,):
+        for ubatch_size in sizes:
+            if kv_offload and ubatch_size == candidate.workload.ubatch_size:
+                continue
+            if allowed and ubatch_size not in allowed:
+                continue
+            case = Case(
+                estimator=estimator,
+                quant=candidate.quant,
+                workload=msgspec.structs.replace(candidate.workload, ubatch_size=ubatch_size),
+                devices=placement.devices,
+                site=site,
+                kv_offload=kv_offload,
+            )
+            placed = place(case)
+            if isinstance(placed, Placed):
+                found.append(weigh(estimator, site, wishes, case.quant, case.workload, placed))
+    return found
+
+
+def _may_leave_cache(estimator: Estimator, site: Site, candidate: Candidate) -> bool:
+    """
+    Tell whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
+    """
+    caches = estimator.caches(candidate.workload, candidate.placed.placement)
+    freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
+    read = freed * estimator.used_experts if estimator.is_moe else freed
+    seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
+    saved = read / (site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH)
+    return site.abilities.kv_on_host and saved > seconds * (1 - 2**-CACHE_IN_RAM_COST)
+
+
+def _ubatch_sizes(abilities: Abilities) -> tuple[int, ...]:
+    known = abilities.ubatch_sizes
+    return tuple(size for size in UBATCH_SIZES if not known or size in known)
+
+
+def _gives_less(
+    estimator: Estimator, quant: str, devices: tuple[Device, ...], placed: list[Placed], site: Site
+) -> bool:
+    """
+    Tell whether a smaller set of devices can only be slower than what was placed on a larger one.
+
+    It can be faster where it holds the whole model: one card alone spares the way through a slower one.
+    """
+    if not placed:
+        return False
+    if not devices:
+        return any(one.placement.gpu_layers == estimator.total_layers for one in placed)
+    used = placed[0].placement.devices
+    alone = sum(max(0, site.capacities[one.id] or 0) for one in devices)
+    # The embedding stays on the host, and of some models it is a third of all.
+    whole = estimator.weights(quant, Placement(devices=devices))
+    wanted = sum(part.total for device, part in whole.items() if device != HOST)
+    same = any(one.placement.devices == devices for one in placed)
+    return same or (set(devices) < set(used) and wanted > alone)
+
+
+def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
+    """
+    Tell whether an engine runs on these devices; on none, the processor alone, only one that needs no GPU.
+    """
+    if not devices:
+        return abilities.partial
+    return not abilities.backends or devices[0].backend in abilities.backends
+
+
+def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
+    """
+    Return the pairs to try. Unasked only f16, and q8_0 where the model's heads allow it: what smaller types lose is
+    not known well enough.
+
+    Raises:
+        UsageError: a type was asked for that the engine can't be given.
+    """
+    known = abilities.cache_types
+    if wishes.cache_type_k or wishes.cache_type_v:
+        same = (wishes.cache_type_k or wishes.cache_type_v) if abilities.same_cache_types else "f16"
+        pair = (wishes.cache_type_k or same or "f16", wishes.cache_type_v or same or "f16")
+        if abilities.same_cache_types and pair[0] != pair[1]:
+            raise UsageError(f"{wishes.engine} has one type for K and V", hint=f"give {pair[0]} for both")
+        if known and not set(pair) <= set(known):
+            raise UsageError(
+                f"{wishes.engine} cannot be given a cache of {pair[0]}/{pair[1]}",
+                hint=f"it takes {', '.join(known)}",
+            )
+        return (pair,)
+    return tuple(
+        (kind, kind)
+        for kind in ("f16", "q8_0")
+        if (not known or kind in known) and _takes_cache(estimator, kind)
+    )
+
+
+def _takes_cache(estimator: Estimator, kind: str) -> bool:
+    """
+    Tell whether the model's heads are whole blocks of a cache type.
+    """
+    try:
+        estimator.run(Workload(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
+    except RefusedError:
+        return False
+    return True
+
+
+def _longest(
+    estimator: Estimator, quant: str, workload: Workload, devices: tuple[Device, ...], site: Site
+) -> Workload:
+    """
+    Return the workload with the longest context that fits, up to what the model was trained for.
+    """
+
+    def sized(steps: int) -> Workload:
+        return msgspec.structs.replace(workload, ctx_size=steps * CONTEXT_STEP)
+
+    def fits(steps: int) -> bool:
+        case = Case(estimator=estimator, quant=quant, workload=sized(steps), devices=devices, site=site)
+        return isinstance(place(case), Placed)
+
+    low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, workload.ctx_size // CONTEXT_STEP
+    # Mostly all of it fits, or nothing.
+    if low < high and fits(high):
+        return sized(high)
+    if low < high and not fits(low):
+        return sized(low)
+    high -= 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return sized(low)
+
+
+def _why(misfit: Misfit) -> str:
+    places = {"host": "RAM", "shared": "the memory that processor and GPU share"}
+    # What host and device share contains what either of them lacks there.
+    shared = [short for short in misfit.shortfalls if short.where == "shared"]
+    shortfalls = shared or misfit.shortfalls
+    unknown = [places.get(short.where, short.where) for short in shortfalls if not short.known]
+    if unknown:
+        return f"how much is free in {' and '.join(unknown)} is unknown"
+    if len(shortfalls) == 1:
+        where = shortfalls[0].where
+        why = f"too little is free in {places.get(where, where)}"
+    else:
+        parts = (
+            f"{format_bytes(short.missing_bytes)} in {places.get(short.where, short.where)}"
+            for short in shortfalls
+        )
+        why = f"too little is free: {' and '.join(parts)} are missing"
+    return why

@@ -1,0 +1,129 @@
+"""
+One placed configuration with its speed, its loss and what it is worth.
+"""
+
+import msgspec
+
+from llmprobe.advise.choose.balance import utility
+from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.search.case import Placed
+from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.speed.generation import (
+    NO_GENERATION,
+    Share,
+    generation_speed,
+    ranking_prompt_speed,
+    speed_at,
+)
+from llmprobe.facts.estimate import Speed
+from llmprobe.facts.recommendation import Quality, Wishes
+from llmprobe.facts.settings import Workload
+from llmprobe.site.site import Site
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One placed configuration with what it is worth. The ranking speeds, in tokens per second with the context half
+    full, may rest on assumptions.
+    """
+
+    quant: str
+    workload: Workload
+    placed: Placed
+    speed: Speed
+    ranking_speed: float
+    ranking_prompt_speed: float
+    quality: Quality
+    utility: float
+
+    @property
+    def on_gpu(self) -> int:
+        return self.placed.placement.gpu_layers or 0
+
+    @property
+    def host_experts(self) -> int:
+        """Of how many layers on devices, or after them, the experts are told to stay on the host."""
+        placement = self.placed.placement
+        return placement.n_cpu_moe + len(placement.cpu_moe_layers)
+
+    def is_whole(self, estimator: Estimator) -> bool:
+        """
+        Tell whether all layers are on devices, with their experts.
+        """
+        return self.on_gpu == estimator.total_layers and not self.host_experts
+
+
+def weigh(
+    estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
+) -> Candidate:
+    """
+    Return a placed configuration with its speed, its loss and what it is worth.
+    """
+    read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    # No larger than the context, whatever is asked for.
+    ubatch_size = estimator.run(workload).ubatch_size
+
+    def speed_of(shares: tuple[Share, ...]) -> Speed:
+        return generation_speed(
+            shares,
+            moe=estimator.is_moe,
+            quant=quant,
+            processor=site.processor,
+            ubatch_size=ubatch_size,
+            op_offload=placed.placement.op_offload,
+        )
+
+    speed = speed_of(read) if estimator.generates else NO_GENERATION
+    loss = quality(
+        quant,
+        estimator.model.parameters,
+        cache_type_k=workload.cache_type_k,
+        cache_type_v=workload.cache_type_v,
+        native=quant == estimator.model.published_quant,
+        model=estimator.model.id,
+        architecture=estimator.model.architecture,
+    )
+    assumed, tokens_per_s = _assumed(read), 0.0
+    if estimator.generates:
+        half_full = speed_at(
+            assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
+        )
+        # What is no more than rounding must not make one placement better than another.
+        tokens_per_s = round(half_full or 0.0, 2)
+    prompts = ranking_prompt_speed(
+        assumed,
+        moe=estimator.is_moe,
+        ubatch_size=ubatch_size,
+        op_offload=placed.placement.op_offload,
+        processor=site.processor,
+        filled=FILLED,
+    )
+    return Candidate(
+        quant=quant,
+        workload=workload,
+        placed=placed,
+        speed=speed,
+        ranking_speed=tokens_per_s,
+        ranking_prompt_speed=prompts,
+        quality=loss,
+        utility=utility(
+            tokens_per_s,
+            prompts,
+            loss.value,
+            quant,
+            wishes.priority,
+            kv_offload=placed.placement.kv_offload,
+        ),
+    )
+
+
+def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
+    return tuple(
+        msgspec.structs.replace(
+            share,
+            bandwidth_bytes_per_s=share.bandwidth_bytes_per_s
+            or (RANKING_RAM_BANDWIDTH if share.backend == "cpu" else RANKING_DEVICE_BANDWIDTH),
+        )
+        for share in read
+    )

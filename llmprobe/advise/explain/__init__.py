@@ -1,0 +1,3 @@
+"""
+Puts a choice into reasons, notes and what would change it.
+"""

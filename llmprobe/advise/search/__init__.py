@@ -1,0 +1,3 @@
+"""
+Finds the best placement of one quantization on one set of devices.
+"""

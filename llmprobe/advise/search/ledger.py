@@ -1,0 +1,206 @@
+"""
+What each layer takes and how long it takes for a token, on every device and on the host: sums for a search.
+
+Bytes and seconds of layers add up, and what else a device holds depends on the kind of a placement alone. So the
+thousands of placements that a search looks at are differences of running sums. What it finds is estimated again
+by the estimator.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import accumulate
+from typing import TypeVar
+
+import msgspec
+
+from llmprobe.data import table
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
+from llmprobe.estimation.speed.shares import STATE
+from llmprobe.facts.settings import Device, Workload
+from llmprobe.site.site import Site
+
+FILLED = 0.5
+"""How full the context is taken to be on the average: a conversation begins with none and ends with all of it."""
+
+RANKING_RAM_BANDWIDTH = 50_000_000_000
+"""
+Bytes per second, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach it.
+Only the order of choices rests on it where the RAM's bandwidth is unknown; it is never printed as a speed.
+"""
+
+RANKING_DEVICE_BANDWIDTH = 300_000_000_000
+"""The same for a device whose bandwidth is unknown: that of a small graphics card."""
+
+Number = TypeVar("Number", int, float)
+
+_MANY = 1_000_000_000
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """
+    Seconds for a byte of weights, a byte of cache, a byte of recurrent state, a kernel, and a layer whose work goes
+    over to the processor and back.
+    """
+
+    weights: float
+    cache: float
+    state: float
+    kernel: float
+    switch: float
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One device, or the host: running sums over the layers, of bytes and of seconds per token; entry ``l`` is that of
+    the layers before layer ``l``. ``held`` is all but experts, with the caches where they lie here; ``whole`` is all.
+    """
+
+    held: tuple[int, ...]
+    experts: tuple[int, ...]
+    whole: tuple[int, ...]
+    held_s: tuple[float, ...]
+    experts_s: tuple[float, ...]
+    output: int
+    output_s: float
+
+    def seconds(self, start: int, stop: int) -> float:
+        """
+        Return the time of whole layers.
+        """
+        return self.held_s[stop] - self.held_s[start] + self.experts_s[stop] - self.experts_s[start]
+
+
+class Ledger:
+    """
+    The sums of one quantization and workload on these devices.
+
+    ``switch_s`` is what a layer on a device costs more when its experts are the host's, beside their reading there,
+    and ``away_s`` what one costs more when its cache is.
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        quant: str,
+        workload: Workload,
+        devices: tuple[Device, ...],
+        site: Site,
+        *,
+        kv_offload: bool = True,
+    ) -> None:
+        self._estimator, self._quant, self._workload = estimator, quant, workload
+        self.n_layer = estimator.n_layer
+        on_host = self._host_rates(site)
+        self.host = self._side(HOST, on_host, caches=True)
+        self.devices = tuple(
+            self._side(device.backend, self._device_rates(device), caches=kv_offload) for device in devices
+        )
+        self.switch_s = on_host.switch
+        self.away_s: tuple[float, ...] = (0.0,) * (self.n_layer + 1)
+        if not kv_offload:
+            read = [seconds + on_host.switch for _, seconds in self._cached(HOST, on_host)]
+            self.away_s = _running(read, 0.0)
+
+    def least(self, *, keep: bool) -> int:
+        """
+        Return what all layers take on devices at the least; with ``keep`` without any experts.
+        """
+        return min((side.held if keep else side.whole)[-1] + side.output for side in self.devices)
+
+    def _side(self, backend: str, rates: Rates, *, caches: bool) -> Side:
+        weights = self._estimator.table(self._quant)
+        shares = weights.shares(backend)
+        layers = range(self.n_layer)
+        held = [shares.dense.of(at, at + 1) for at in layers]
+        experts = [shares.experts.of(at, at + 1) for at in layers]
+        kernels = self._estimator.kernels
+        held_s = [
+            size * rates.weights + kernels.of(at, at + 1) * rates.kernel for at, size in enumerate(held)
+        ]
+        if caches:
+            for at, (size, seconds) in enumerate(self._cached(backend, rates)):
+                held[at] += size
+                held_s[at] += seconds
+        output = weights.output_bytes(backend) if backend != HOST else shares.output
+        used = self._estimator.used_experts * rates.weights
+        return Side(
+            held=_running(held, 0),
+            experts=_running(experts, 0),
+            whole=_running(map(sum, zip(held, experts, strict=True)), 0),
+            held_s=_running(held_s, 0.0),
+            experts_s=_running([size * used for size in experts], 0.0),
+            output=output,
+            output_s=output * rates.weights,
+        )
+
+    def _cached(self, backend: str, rates: Rates) -> list[tuple[int, float]]:
+        """
+        Return the bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
+        """
+        run = self._estimator.run(self._workload)
+        sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
+        for part in self._estimator.layer_caches(self._workload, backend):
+            per_byte = (
+                2 * rates.state / run.parallel if part.name == STATE else FILLED * rates.cache / run.streams
+            )
+            for at in range(self.n_layer):
+                size = part.sums.of(at, at + 1)
+                sizes[at] += size
+                seconds[at] += size * per_byte
+        return list(zip(sizes, seconds, strict=True))
+
+    def _device_rates(self, device: Device) -> Rates:
+        template = Share(
+            device=device.id,
+            backend=device.backend,
+            name=device.name,
+            compute_capability=device.compute_capability,
+            bandwidth_bytes_per_s=device.bandwidth_bytes_per_s or RANKING_DEVICE_BANDWIDTH,
+            active_bytes=0,
+            layers=0,
+            kernels=0,
+            recurrent=self._estimator.layout.state is not None,
+        )
+        constants, moe = table("speed"), self._estimator.is_moe
+        return _rates(
+            lambda share: device_part(constants, share, moe=moe, quant=self._quant, filled=1.0).likely,
+            template,
+        )
+
+    def _host_rates(self, site: Site) -> Rates:
+        template = Share(
+            device=HOST,
+            backend=CPU,
+            bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH,
+            active_bytes=0,
+            layers=0,
+            kernels=0,
+        )
+        constants = table("speed")
+        return _rates(
+            lambda share: host_part(constants, share, site.processor, quant=self._quant, filled=1.0).likely,
+            template,
+        )
+
+
+def _rates(seconds: Callable[[Share], float], template: Share) -> Rates:
+    """
+    Return what each thing costs alone, as the time of a part is a sum over what it does.
+    """
+    nothing = seconds(template)
+
+    def of(name: str) -> float:
+        return (seconds(msgspec.structs.replace(template, **{name: _MANY})) - nothing) / _MANY
+
+    return Rates(
+        weights=of("active_bytes"),
+        cache=of("cache_bytes"),
+        state=of("state_bytes"),
+        kernel=of("kernels"),
+        switch=of("switches") if template.backend == CPU else 0.0,
+    )
+
+
+def _running(values: Iterable[Number], nothing: Number) -> tuple[Number, ...]:
+    return tuple(accumulate(values, initial=nothing))

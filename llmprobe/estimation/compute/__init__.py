@@ -1,0 +1,3 @@
+"""
+Compute buffers: the graph of a model, scheduled and allocated as the engine does it.
+"""

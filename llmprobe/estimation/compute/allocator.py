@@ -1,0 +1,231 @@
+"""
+Where ggml's graph allocator puts each tensor, and so how large the buffers must be.
+
+Tensors are freed after their last use and their places given away again, best fit first; some operations write
+over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from llmprobe.estimation.compute.tape import rounded_up
+from llmprobe.model.graph import F32, Node
+
+IN_PLACE = frozenset(
+    {
+        "fill",
+        "scale",
+        "diag_mask_inf",
+        "add",
+        "add_id",
+        "sub",
+        "mul",
+        "div",
+        "sqr",
+        "sqrt",
+        "log",
+        "unary",
+        "rope",
+        "rms_norm",
+        "clamp",
+        "soft_max",
+    }
+)
+"""Operations that may write their result over one of their sources."""
+
+_ENDLESS = 1 << 62
+
+TAKE, GIVE = -2, -1
+Event = tuple[int, int, int, int]
+"""
+A buffer, a block, where its size is kept, and what happens: ``TAKE``, ``GIVE``, or that only the end is given back,
+and where the size is kept that stays. A size kept at a negative place is that of a copied weight.
+"""
+Count = Callable[[int], int]
+Copied = Callable[[Node, int], int]
+
+
+class Lifetimes(msgspec.Struct, frozen=True, gc=False):
+    """
+    Which blocks a graph takes and gives back, in order; how many blocks there are; and how many events come before
+    each mark.
+    """
+
+    events: list[Event]
+    blocks: int
+    marks: list[int]
+
+
+class Space:
+    """
+    The addresses of one buffer: free blocks in order, the last of them endless.
+    """
+
+    __slots__ = ("peak", "sizes", "starts")
+
+    def __init__(self) -> None:
+        self.starts = [0]
+        self.sizes = [_ENDLESS]
+        self.peak = 0
+
+    def take(self, size: int) -> int:
+        """Return the address of a new block: the tightest gap, the later of two equal ones, else the end."""
+        starts, sizes = self.starts, self.sizes
+        best = last = len(sizes) - 1
+        tightest = _ENDLESS
+        for i in range(last):
+            free = sizes[i]
+            if size <= free <= tightest:
+                best, tightest = i, free
+        start = starts[best]
+        end = start + size
+        if tightest == size:
+            del starts[best], sizes[best]
+        else:
+            starts[best] = end
+            sizes[best] -= size
+        if end > self.peak:
+            self.peak = end
+        return start
+
+    def give(self, start: int, size: int) -> None:
+        """
+        Take a block back and join it with the neighbour that is met first, and that one with the next.
+
+        The order is ggml's: an empty block may come to lie inside a free one and keep two of them apart.
+        """
+        starts, sizes = self.starts, self.sizes
+        end = start + size
+        for i, other in enumerate(starts):
+            if other + sizes[i] == start:
+                sizes[i] += size
+                if i + 1 < len(starts) and starts[i + 1] == end:
+                    sizes[i] += sizes[i + 1]
+                    del starts[i + 1], sizes[i + 1]
+                return
+            if other == end:
+                starts[i] = start
+                sizes[i] += size
+                if i and starts[i - 1] + sizes[i - 1] == start:
+                    sizes[i - 1] += sizes[i]
+                    del starts[i], sizes[i]
+                return
+        i = bisect_left(starts, start)
+        starts.insert(i, start)
+        sizes.insert(i, size)
+
+
+def play(
+    events: Sequence[Event],
+    places: list[int],
+    spaces: Sequence[Space],
+    sizes: Sequence[int],
+    copied: Sequence[int],
+) -> None:
+    """
+    Take blocks of these sizes and give them back. ``places`` says where each block lies; ``copied`` are the bytes of
+    copied weights.
+    """
+    take, give = [space.take for space in spaces], [space.give for space in spaces]
+    for buffer, block, at, what in events:
+        size = sizes[at] if at >= 0 else copied[~at]
+        if what == TAKE:
+            places[block] = take[buffer](size)
+        elif what == GIVE:
+            give[buffer](places[block], size)
+        else:
+            give[buffer](places[block] + sizes[what], size)
+
+
+def lifetimes(
+    steps: Sequence[tuple[Node, int]],
+    leafs: Sequence[tuple[Node, int]],
+    aligns: Sequence[int],
+    size_of: Callable[[Node, int], int],
+    number: Count,
+    copied: Copied | None = None,
+    marks: Sequence[int] = (),
+) -> Lifetimes:
+    """
+    Return which blocks a graph takes and gives back, in order.
+
+    ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
+    without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
+    kept, for ``play``, and ``copied`` where that of a copied weight is. ``marks`` are counts of steps.
+    """
+    events: list[Event] = []
+    blocks = 0
+
+    def place(node: Node, buffer: int) -> None:
+        nonlocal blocks
+        node.owned = True
+        if node.op in IN_PLACE:
+            for parent in node.src:
+                if (
+                    parent.owned
+                    and parent.children == 1
+                    and not parent.views
+                    and not parent.output
+                    and parent.ne == node.ne
+                    and parent.nb == node.nb
+                    and parent.kind is node.kind
+                ):
+                    node.place = parent.place
+                    node.block = parent.block
+                    node.size = rounded_up(size_of(node, node.place), aligns[node.place])
+                    node.size_at = number(node.size)
+                    parent.owned = False
+                    if parent.size > node.size:
+                        rest = parent.size - node.size
+                        events.append((node.place, node.block, number(rest), node.size_at))
+                    return
+        node.place = buffer
+        node.size = rounded_up(size_of(node, buffer), aligns[buffer])
+        if copied is not None and node.origin is not None and node.kind is not F32:
+            node.size_at = copied(node, buffer)
+        else:
+            node.size_at = number(node.size)
+        node.block = blocks
+        blocks += 1
+        events.append((buffer, node.block, node.size_at, TAKE))
+
+    for node, buffer in leafs:
+        if not node.owned and node.buffer < 0 and node.root is None:
+            place(node, buffer)
+    for node, buffer in steps:
+        if node.root is not None and node.op:
+            node.root.views += 1
+        if node.input and not node.owned and node.root is None:
+            place(node, buffer)
+        for source in node.src:
+            source.children += 1
+    counts: list[int] = []
+    starts = iter((*marks, -1))
+    start = next(starts)
+    for step, (node, buffer) in enumerate(steps):
+        while step == start:
+            counts.append(len(events))
+            start = next(starts)
+        for source in node.src:
+            if not source.owned and source.root is None and source.buffer < 0 and source.place < 0:
+                place(source, buffer)
+        if not node.owned and node.root is None and node.buffer < 0 and node.place < 0:
+            place(node, buffer)
+        for source in node.src:
+            source.children -= 1
+            if source.children or source.views:
+                continue
+            owner = source.root
+            if owner is None:
+                owner = source
+            else:
+                owner.views -= 1
+                if owner.views or owner.children:
+                    continue
+            if owner.owned and not owner.output:
+                events.append((owner.place, owner.block, owner.size_at, GIVE))
+                owner.owned = False
+    counts += [len(events)] * (len(marks) - len(counts))
+    return Lifetimes(events, blocks, counts)

@@ -1,0 +1,281 @@
+"""
+Compute buffers: what llama.cpp's graph allocator reserves per device for the worst batch.
+
+The graph of the model is built, its nodes are given to devices, and their lifetimes are played through as the
+allocator does (``compute_replay``). The answer is one figure per device and one for the host.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
+
+import msgspec
+
+from llmprobe.estimation.compute import upper_bound as compute_bound
+from llmprobe.estimation.compute.cuda import copied_bytes
+from llmprobe.estimation.compute.layers import layer_kinds
+from llmprobe.estimation.compute.replay import Played, Reservations
+from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
+from llmprobe.estimation.settings import WITHOUT_FLASH
+from llmprobe.facts.machine import Basis
+from llmprobe.facts.model import Tensor
+from llmprobe.model import archs
+from llmprobe.model.archs._graph_run import Parts, Told, told_apart
+from llmprobe.model.archs._graphs import Build, graph_of, variant_of
+from llmprobe.model.quants.types import ggml_type
+
+__all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers_in_full"]
+
+_PIPELINE_COPIES = 4
+_ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
+_REMEMBERED = 1024
+_MODELS = 64
+_DECIDING = (
+    "ctx_size",
+    "ctx_per_seq",
+    "parallel",
+    "batch_size",
+    "ubatch_size",
+    "outputs_max",
+    "cache_type_k",
+    "cache_type_v",
+    "kv_unified",
+    "swa_full",
+    "kv_offload",
+    "op_offload",
+    "embeddings",
+    "old_masks",
+)
+"""What else decides whether attention stays with its layer."""
+
+
+class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What every device reserves (``host`` and the ids of the request), and how well that is known.
+
+    ``bytes`` are what llama.cpp asks for, and prints, when it only measures. With pipelining a load that allocates
+    takes less on some devices: ``allocated_bytes`` then says how much.
+    ``flash_attn`` is what ``auto`` resolved to. ``low_bytes`` and ``high_bytes`` are given where ``basis`` is
+    ``assumed``. ``by_quant`` says that copied weights count, so that another quantization takes other bytes.
+    ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
+    """
+
+    bytes: dict[str, int]
+    basis: Basis
+    how: str
+    flash_attn: bool
+    by_quant: bool = True
+    allocated_bytes: dict[str, int] | None = None
+    low_bytes: dict[str, int] | None = None
+    high_bytes: dict[str, int] | None = None
+    nodes: int | None = None
+    splits: int | None = None
+
+
+class _Family:
+    """
+    What is remembered of a model in all quantizations that differ in the bytes of its weights only.
+    """
+
+    __slots__ = ("at_home", "parts", "reservations", "told")
+
+    def __init__(self, parts: Parts, told: Told, reservations: Reservations) -> None:
+        self.parts = parts
+        self.told = told
+        self.reservations = reservations
+        self.at_home: dict[Hashable, bool] = {}
+
+
+class _Model:
+    """
+    What is remembered of a model in one quantization.
+    """
+
+    __slots__ = ("_copied", "answers", "family", "tensors")
+
+    def __init__(self, tensors: tuple[Tensor, ...], family: _Family) -> None:
+        self.tensors = tensors
+        self.family = family
+        self._copied: dict[tuple[str, bool], list[int]] = {}
+        self.answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
+
+    def copied_bytes(self, name: str, host: bool) -> list[int]:
+        """
+        Return the bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
+        """
+        found = self._copied.get((name, host))
+        if found is None:
+            parts = self.family.parts
+            found = self._copied[name, host] = []
+            for layer in (*parts.sizes.layers, -1):
+                position = parts.positions.get((layer, name))
+                tensor = None if position is None else self.tensors[position]
+                found.append(0 if tensor is None else copied_bytes(str(tensor.type), tensor.shape, host))
+        return found
+
+
+_models: OrderedDict[int, _Model] = OrderedDict()
+_families: OrderedDict[tuple[int, Told], _Family] = OrderedDict()
+
+
+def compute_buffers(request: ComputeRequest) -> ComputeBytes:
+    """
+    Return the compute buffers of a configuration: exact where the architecture's graph is known for the backend.
+    """
+    return _answer(request, whole=False)
+
+
+def compute_buffers_in_full(request: ComputeRequest) -> ComputeBytes:
+    """
+    Return the same with every layer built: slower, with the counts of nodes and splits that llama.cpp logs.
+    """
+    return _answer(request, whole=True)
+
+
+def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
+    build = graph_of(request.architecture)
+    if build is None:
+        return _bound(request)
+    if request.architecture in WITHOUT_FLASH:
+        request = msgspec.structs.replace(request, flash_attn="off")
+    model = _model_of(request, build)
+    key = (whole, *_settings(request))
+    known = model.answers.get(key)
+    if known is None:
+        known = model.answers[key] = _reserved(request, model, whole=whole)
+        if len(model.answers) > _REMEMBERED:
+            model.answers.popitem(last=False)
+    return known
+
+
+def _settings(request: ComputeRequest) -> tuple[Any, ...]:
+    return tuple(getattr(request, name) for name in request.__struct_fields__[3:])
+
+
+def _model_of(request: ComputeRequest, build: Build) -> _Model:
+    model = _models.get(id(request.tensors))
+    if model is None or model.tensors is not request.tensors:
+        model = _models[id(request.tensors)] = _Model(request.tensors, _family_of(request, build))
+        if len(_models) > _MODELS:
+            _models.popitem(last=False)
+    return model
+
+
+def _family_of(request: ComputeRequest, build: Build) -> _Family:
+    told = told_apart(request.tensors)
+    key = (id(request.hparams), told)
+    family = _families.get(key)
+    if family is None or family.parts.hparams is not request.hparams:
+        module = archs.get(request.architecture)
+        assert module is not None
+        parts = Parts(
+            request.architecture,
+            request.hparams,
+            request.tensors,
+            module.caches(request.hparams),
+            variant_of(request.architecture),
+        )
+        family = _families[key] = _Family(parts, told, Reservations(parts, build))
+        if len(_families) > _MODELS:
+            _families.popitem(last=False)
+    return family
+
+
+def _bound(request: ComputeRequest) -> ComputeBytes:
+    sizes = compute_bound.bound(request)
+    return ComputeBytes(
+        bytes=sizes,
+        basis="assumed",
+        how="a bound from the widths of the model: its graph is not known",
+        flash_attn=request.flash_attn != "off",
+        low_bytes={name: size // 2 for name, size in sizes.items()},
+        high_bytes={name: 2 * size + (64 << 20) for name, size in sizes.items()},
+    )
+
+
+def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> ComputeBytes:
+    flash = _flash(request, model)
+    played = _play(request, model, flash=flash is not False, whole=whole)
+    if flash is None and not played.kernels:
+        flash = False
+        played = _play(request, model, flash=False, whole=whole)
+    names = (*request.devices, "host")
+    exact = request.backend in ("cuda", "cpu") or not request.devices
+    allocated = None
+    if request.allocated and pipelined(request):
+        really = _play(request, model, flash=flash is not False, whole=whole, held=True)
+        allocated = dict(zip(names, really.sizes, strict=True))
+    return ComputeBytes(
+        bytes=dict(zip(names, played.sizes, strict=True)),
+        basis="derived" if exact else "assumed",
+        how=f"the model's graph allocated {_ALLOCATED[exact]}",
+        flash_attn=flash is not False,
+        by_quant=played.copied,
+        allocated_bytes=allocated,
+        nodes=played.nodes if whole else None,
+        splits=played.splits if whole else None,
+    )
+
+
+def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False) -> Played:
+    """
+    Return the reservation of the prompt's graph.
+    """
+    run, kinds, left_out = run_of(request, model.family.parts, flash=flash, whole=whole, held=held)
+    played = model.family.reservations.play(
+        run,
+        kinds,
+        left_out,
+        model.copied_bytes,
+        op_offload=request.op_offload,
+        copies=_PIPELINE_COPIES if pipelined(request) else 1,
+    )
+    return played or _play(request, model, flash=flash, whole=True, held=held)
+
+
+def _flash(request: ComputeRequest, model: _Model) -> bool | None:
+    """
+    Return whether flash attention is on; None where it is if each device has a kernel for it.
+
+    ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
+    device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
+    """
+    if request.flash_attn != "auto":
+        return request.flash_attn == "on"
+    parts = model.family.parts
+    if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
+        return True
+    writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
+    if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
+        return None
+    known = model.family.at_home
+    key = _neighbours(request, parts)
+    if key is None or key not in known:
+        run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+        played = model.family.reservations.play(
+            run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+        )
+        assert played is not None
+        if key is None:
+            return played.at_home
+        known[key] = played.at_home
+    return known[key]
+
+
+def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
+    """
+    Return what decides where nodes go: which layers follow which, as nodes follow their neighbours; None where layers
+    read what others keep.
+    """
+    if not parts.alone:
+        return None
+    numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
+    places = tuple(numbers[name] for name in request.layer_devices)
+    kinds = (None, None, *layer_kinds(parts, places, host_experts=request.host_experts), None, None)
+    return (
+        frozenset(zip(kinds, kinds[1:], kinds[2:], kinds[3:], strict=False)),
+        places[0],
+        places[-1],
+        len(request.devices),
+        *(getattr(request, name) for name in _DECIDING),
+    )

@@ -1,0 +1,196 @@
+"""
+The allocations of a whole model from those of a few of its layers.
+
+Layers that repeat ask the allocator for the same again, each in terms of what the one before it left. So what the
+second of them takes and gives back is played as often as layers were left out, each time with the sizes of that
+layer's weights where they are copied to a device: quantizations change types from layer to layer.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes, Space, play
+from llmprobe.estimation.compute.layers import Repeat
+
+Copy = tuple[int, str, bool]
+"""A weight that is copied: of which of the built layers (-1: of none), its name, and whether to the host."""
+CopiedBytes = Callable[[str, bool], Sequence[int]]
+"""The bytes of a weight on a device, or on the host: by layer, and last of what belongs to none."""
+
+
+class _Again(msgspec.Struct, frozen=True, gc=False):
+    """
+    What is played again after ``stop`` events: events, how many blocks they take, which blocks of the layers before
+    they give back, and of which copied weights the layers change: their numbers, which of the built layers they
+    belong to, and by how many layers they are behind at first.
+    """
+
+    stop: int
+    events: list[Event]
+    taken: int
+    before: tuple[int, ...]
+    changing: tuple[tuple[int, int, int], ...]
+
+
+class Plan:
+    """
+    The allocations of ``built`` layers. ``copies`` are the weights that are copied for them, ``kept_in`` the layers
+    for which something is copied and kept.
+    """
+
+    def __init__(
+        self, found: Lifetimes, built: int, copies: tuple[Copy, ...], kept_in: frozenset[int]
+    ) -> None:
+        self._found = found
+        self._built = built
+        self._copies = copies
+        self._kept_in = kept_in
+        self._again: dict[Repeat, _Again | None] = {}
+
+    def peaks(
+        self,
+        repeats: Sequence[Repeat],
+        layers: Sequence[int],
+        sizes: Sequence[int],
+        copied_bytes: CopiedBytes,
+        buffers: int,
+    ) -> tuple[int, ...] | None:
+        """
+        Return the bytes that each buffer needs, None where the layers that were left out cannot be told from these.
+
+        ``layers`` are those that the built ones stand for.
+        """
+        again = [self._played_again(repeat) for repeat in repeats]
+        if None in again:
+            return None
+        found = self._found
+        spaces = [Space() for _ in range(buffers)]
+        places = [0] * found.blocks
+        columns = [copied_bytes(name, host) for _, name, host in self._copies]
+        copied = [
+            column[at if at < 0 else layers[at]]
+            for (at, _, _), column in zip(self._copies, columns, strict=True)
+        ]
+        done = 0
+        for repeat, one in zip(repeats, again, strict=True):
+            assert one is not None
+            own = list(
+                zip(
+                    *(
+                        columns[number][layers[at] - behind :: repeat.length][: repeat.left_out + 1]
+                        for number, at, behind in one.changing
+                    ),
+                    strict=True,
+                )
+            ) or [()] * (repeat.left_out + 1)
+            for (number, _, _), size in zip(one.changing, own[0], strict=True):
+                copied[number] = size
+            play(found.events[done : one.stop], places, spaces, sizes, copied)
+            _play_again(one, own, places, spaces, sizes, copied)
+            done = one.stop
+        play(found.events[done:], places, spaces, sizes, copied)
+        return tuple(space.peak for space in spaces)
+
+    def _played_again(self, repeat: Repeat) -> _Again | None:
+        if repeat not in self._again:
+            self._again[repeat] = self._compared(repeat, 1) or self._compared(repeat, 2)
+        return self._again[repeat]
+
+    def _compared(self, repeat: Repeat, which: int) -> _Again | None:
+        """
+        Return what the second or third group does if the group after it does the same, and it leaves as much as it
+        found.
+
+        What lived for longer may be given back by the last group, which is the last that needs it.
+        """
+        length = repeat.length
+        at = repeat.first + which * length
+        marks = self._found.marks
+        if len(marks) != self._built + 1 or which + 2 > repeat.kept:
+            return None
+        if not self._kept_in.isdisjoint(range(at, at + length)):
+            # All copies that are kept are placed before everything else, so that each layer's would count there.
+            return None
+        start, stop, end = marks[at], marks[at + length], marks[at + 2 * length]
+        events, others = self._found.events[start:stop], self._found.events[stop:end]
+        firsts = [event[1] for event in events if event[3] == TAKE]
+        taken = len(firsts)
+        if not taken or sum(event[3] == GIVE for event in events) != taken:
+            return None
+        first = firsts[0]
+        others = [event for event in others if event[1] >= first or event[3] != GIVE]
+        if len(others) != len(events):
+            return None
+        for one, other in zip(events, others, strict=True):
+            if one[0] != other[0] or other[1] != one[1] + taken or one[3] != other[3]:
+                return None
+            if one[1] < first - taken or not self._same_size(one[2], other[2], length):
+                return None
+        behind = repeat.first + 2 * length
+        return _Again(
+            stop,
+            events,
+            taken,
+            tuple(sorted({event[1] for event in events if event[1] < first})),
+            tuple(
+                (number, copy[0], repeat.left_out * length if copy[0] >= behind else 0)
+                for number, copy in enumerate(self._copies)
+                if at - length <= copy[0] < at + length
+            ),
+        )
+
+    def _same_size(self, one: int, other: int, length: int) -> bool:
+        """
+        Say whether two sizes are kept at the same place, or are those of the same weight one group apart.
+        """
+        if one >= 0 or other >= 0:
+            return one == other
+        layer, name, host = self._copies[~one]
+        return self._copies[~other] == (layer if layer < 0 else layer + length, name, host)
+
+
+def _play_again(
+    one: _Again,
+    own: Sequence[tuple[int, ...]],
+    places: list[int],
+    spaces: Sequence[Space],
+    sizes: Sequence[int],
+    copied: list[int],
+) -> None:
+    """
+    Play a group for each but the first of ``own``, the bytes of its weights.
+
+    Groups soon find what others found before them: what they then leave is remembered.
+    """
+
+    def left() -> tuple[tuple[int, ...], ...]:
+        live = tuple(places[block + one.taken] for block in one.before)
+        return (live, *(part for space in spaces for part in (tuple(space.starts), tuple(space.sizes))))
+
+    known: dict[tuple[object, ...], tuple[tuple[int, ...], ...]] = {}
+    state = current = left()
+    for mine in own[1:]:
+        after = known.get((state, mine))
+        if after is None:
+            if state is not current:
+                _restore(state, one, places, spaces)
+            for block in one.before:
+                places[block] = places[block + one.taken]
+            for (number, _, _), size in zip(one.changing, mine, strict=True):
+                copied[number] = size
+            play(one.events, places, spaces, sizes, copied)
+            after = current = known[state, mine] = left()
+        state = after
+    _restore(state, one, places, spaces)
+    for (number, _, _), size in zip(one.changing, own[-1], strict=True):
+        copied[number] = size
+
+
+def _restore(
+    state: tuple[tuple[int, ...], ...], one: _Again, places: list[int], spaces: Sequence[Space]
+) -> None:
+    for block, place in zip(one.before, state[0], strict=True):
+        places[block + one.taken] = place
+    for number, space in enumerate(spaces):
+        space.starts, space.sizes = list(state[2 * number + 1]), list(state[2 * number + 2])

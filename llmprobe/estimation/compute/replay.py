@@ -1,0 +1,190 @@
+"""
+Reservations of one model that share a graph: built once, and played again for other sizes.
+
+What changes from request to request is mostly the batch, the outputs and the cells. A reservation writes a tape (see
+``compute_trace``), which answers those after it that differ in nothing else.
+"""
+
+import gc
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import msgspec
+
+from llmprobe.estimation.compute.allocator import Count
+from llmprobe.estimation.compute.cuda import CudaRules, attention_kernel
+from llmprobe.estimation.compute.layers import Repeat
+from llmprobe.estimation.compute.repeat import CopiedBytes, Copy, Plan
+from llmprobe.estimation.compute.scheduler import reserve_places, schedule
+from llmprobe.estimation.compute.tape import Tape
+from llmprobe.model.archs._graph_builder import Builder
+from llmprobe.model.archs._graph_run import Parts, Run
+from llmprobe.model.archs._graphs import Build
+from llmprobe.model.graph import Node
+
+_GRAPHS_PER_KIND = 6
+_KINDS = 128
+
+
+class Played(msgspec.Struct, frozen=True, gc=False):
+    """
+    A reservation: bytes per backend (devices in order, the host last), and the counts of nodes and splits.
+
+    ``kernels`` says that each attention on a device has a kernel, ``at_home`` that it runs where its layer lies,
+    ``copied`` that weights are copied, whose bytes count then.
+    """
+
+    sizes: tuple[int, ...]
+    splits: int
+    nodes: int
+    kernels: bool
+    at_home: bool
+    copied: bool
+
+
+class _Graph(msgspec.Struct, frozen=True, gc=False):
+    """
+    A graph that was built and given to devices, and the sizes of its blocks for the inputs that were asked for.
+    """
+
+    tape: Tape
+    plan: Plan | None
+    played: Played
+    known: dict[tuple[int, ...], list[int] | None]
+
+    def sizes(self, inputs: tuple[int, ...]) -> list[int] | None:
+        """Return the sizes of its blocks for these inputs, None where it is another graph for them."""
+        if inputs not in self.known:
+            self.known[inputs] = self.tape.play(inputs)
+        return self.known[inputs]
+
+
+class Reservations:
+    """
+    The reservations of one model, by what their graphs depend on beside sizes.
+    """
+
+    def __init__(self, parts: Parts, build: Build) -> None:
+        self._parts = parts
+        self._build = build
+        self._graphs: OrderedDict[Hashable, list[_Graph]] = OrderedDict()
+
+    def play(
+        self,
+        run: Run,
+        kinds: Hashable,
+        repeats: tuple[Repeat, ...],
+        copied_bytes: CopiedBytes,
+        *,
+        op_offload: bool,
+        copies: int,
+        places: bool = False,
+    ) -> Played | None:
+        """
+        Return a reservation, None where the layers that are left out cannot be told from those that are built.
+
+        ``kinds`` tells the layers that are built. ``places`` allocates nothing.
+        """
+        inputs = (run.tokens, run.outputs, run.ctx_per_seq, *run.cells)
+        key = (
+            kinds,
+            run.places[-1],
+            run.sequences,
+            run.streams,
+            run.kind_k.name,
+            run.kind_v.name,
+            run.flash,
+            run.transposed,
+            run.host,
+            run.cache_on_device,
+            run.held,
+            run.pinned,
+            run.embeddings,
+            run.old_masks,
+            op_offload,
+            copies,
+            places,
+        )
+        graphs = self._graphs.get(key)
+        if graphs is None:
+            graphs = self._graphs[key] = []
+            if len(self._graphs) > _KINDS:
+                self._graphs.popitem(last=False)
+        for graph in graphs:
+            sizes = graph.sizes(inputs)
+            if sizes is not None:
+                break
+        else:
+            # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                graph = self._anew(run, inputs, op_offload=op_offload, copies=copies, places=places)
+            finally:
+                if collecting:
+                    gc.enable()
+            sizes = graph.tape.values
+            graphs.insert(0, graph)
+            del graphs[_GRAPHS_PER_KIND:]
+        if graph.plan is None:
+            return graph.played
+        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, run.host + 1)
+        return None if peaks is None else msgspec.structs.replace(graph.played, sizes=peaks)
+
+    def _anew(
+        self, run: Run, inputs: tuple[int, ...], *, op_offload: bool, copies: int, places: bool
+    ) -> _Graph:
+        """
+        Build the graph on a tape.
+        """
+        tape = Tape(inputs)
+        tokens, outputs, ctx_per_seq, *cells = tape.symbols()
+        run = msgspec.structs.replace(
+            run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
+        )
+        plan, played = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
+        tape.close()
+        return _Graph(tape, plan, played, {inputs: tape.values})
+
+    def _plan(
+        self, run: Run, number: Count, *, op_offload: bool, copies: int, places: bool
+    ) -> tuple[Plan | None, Played]:
+        builder = Builder(self._parts, run)
+        self._build(builder)
+        rules = CudaRules(run.host)
+        plan, splits = None, 0
+        weights: dict[Copy, int] = {}
+        if places:
+            reserve_places(builder.graph, run.host, rules, op_offload=op_offload)
+        else:
+            at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
+
+            def copied(node: Node, buffer: int) -> int:
+                assert node.origin is not None
+                layer, name = node.origin
+                return ~weights.setdefault((at[layer], name, buffer == run.host), len(weights))
+
+            planned = schedule(
+                builder.graph,
+                run.host,
+                rules,
+                number,
+                copied,
+                op_offload=op_offload,
+                copies=copies,
+                starts=builder.starts,
+            )
+            assert not planned.fixed
+            kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
+            plan = Plan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
+            splits = planned.splits
+        played = Played(
+            sizes=(),
+            splits=splits,
+            nodes=len(builder.graph.nodes),
+            kernels=all(home == run.host or attention_kernel(node) != "" for node, home in builder.fused),
+            at_home=all(node.backend == home for node, home in builder.fused),
+            copied=bool(weights),
+        )
+        return plan, played

@@ -1,0 +1,337 @@
+"""
+Which device computes which node, and what is copied between devices.
+
+Nodes go where their weights are; what has none follows its neighbours. A graph falls into splits, one after the
+other on one device each; what a split needs from elsewhere is copied in first.
+Source: llama.cpp b11549, ggml/src/ggml-backend.cpp (``ggml_backend_sched_split_graph``).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, play
+from llmprobe.estimation.compute.cuda import DEVICE_ALIGN, HOST_ALIGN
+from llmprobe.model.graph import VIEW_OPS, Graph, Node
+
+_FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
+_SOURCES_PER_NODE = 10
+
+Keep = Callable[[Node, Node], None]
+
+
+class Rules(Protocol):
+    """
+    What a backend can compute and how much memory it wants for it.
+    """
+
+    def supports(self, node: Node, device: int) -> bool:
+        """Say whether a device computes this node."""
+
+    def wants(self, node: Node) -> bool:
+        """Say whether a node is worth copying its weights to the device."""
+
+    def alloc_size(self, node: Node) -> int:
+        """Return the bytes that a node takes on the device."""
+
+    def optimize(self, nodes: list[Node], start: int, end: int, keep: Keep) -> None:
+        """Reorder the nodes of a split, and say what is to be kept until when."""
+
+
+class Reserved(msgspec.Struct, frozen=True, gc=False):
+    """
+    The bytes per backend (devices in order, the host last), and how many splits the graph has.
+    """
+
+    sizes: tuple[int, ...]
+    splits: int
+
+
+class Schedule(msgspec.Struct, frozen=True, gc=False):
+    """
+    The blocks that a graph takes and gives back on its backends, and how many splits it has.
+
+    ``fixed`` says that a part of a quantized weight is copied, whose size stands for one quantization only.
+    ``kept`` are the numbers of the nodes that first read a copy that is kept, as all are with pipelining.
+    """
+
+    lifetimes: Lifetimes
+    splits: int
+    fixed: bool = False
+    kept: tuple[int, ...] = ()
+
+
+class _Split:
+    __slots__ = ("backend", "end", "inputs", "start")
+
+    def __init__(self, backend: int, start: int) -> None:
+        self.backend = backend
+        self.start = start
+        self.end = start
+        self.inputs: list[Node] = []
+
+
+def host_supports(node: Node) -> bool:
+    """
+    Say whether the CPU computes a node; source: ggml/src/ggml-cpu/ggml-cpu.cpp.
+    """
+    if node.op == "mul_mat":
+        kind = node.src[1].kind.name
+        return kind == "f32" or kind == node.src[0].kind.name
+    return True
+
+
+def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, copies: int) -> Reserved:
+    """
+    Return what a graph needs per backend. ``copies`` is 4 with pipelining, else 1.
+    """
+    sizes: list[int] = []
+
+    def number(size: int) -> int:
+        sizes.append(size)
+        return len(sizes) - 1
+
+    planned = schedule(graph, n_devices, rules, number, op_offload=op_offload, copies=copies)
+    spaces = [Space() for _ in range(n_devices + 1)]
+    play(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
+    return Reserved(tuple(space.peak for space in spaces), planned.splits)
+
+
+def schedule(
+    graph: Graph,
+    n_devices: int,
+    rules: Rules,
+    number: Count,
+    copied: Copied | None = None,
+    *,
+    op_offload: bool,
+    copies: int,
+    starts: Sequence[int] = (),
+) -> Schedule:
+    """
+    Return which blocks of memory a graph takes and gives back.
+
+    ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
+    before each layer.
+    """
+    if not n_devices:
+        steps = [(node, 0) for node in graph.nodes]
+        leafs = [(leaf, 0) for leaf in graph.leafs]
+        return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts), 1)
+    _assign(graph, n_devices, rules, op_offload=op_offload)
+    splits, duplicates, firsts = _cut(graph, copies)
+    kept: dict[Node, list[Node]] = {}
+
+    def keep(node: Node, until: Node) -> None:
+        held = kept.setdefault(until, [])
+        if not any(node is other for other in held):
+            held.append(node)
+
+    for split in splits:
+        if split.backend < n_devices:
+            rules.optimize(graph.nodes, split.start, split.end, keep)
+
+    steps = []
+    marks: list[int] = []
+    waiting = iter((*starts, -1))
+    start = next(waiting)
+    for split in splits:
+        while split.start == start:
+            marks.append(len(steps))
+            start = next(waiting)
+        for source in split.inputs:
+            steps.append((_dependency([source]), source.backend))
+            steps.append((duplicates[source, split.backend][0], split.backend))
+        for i in range(split.start, split.end):
+            while i == start:
+                marks.append(len(steps))
+                start = next(waiting)
+            node = graph.nodes[i]
+            steps.append((node, node.backend))
+            held = kept.get(node, ()) if kept else ()
+            for j in range(0, len(held), _SOURCES_PER_NODE):
+                steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), split.backend))
+    leafs = _leaf_order(graph, splits, duplicates, copies)
+
+    def size_of(node: Node, buffer: int) -> int:
+        return rules.alloc_size(node) if buffer < n_devices else node.nbytes
+
+    aligns = (DEVICE_ALIGN,) * n_devices + (HOST_ALIGN,)
+    marks += [len(steps)] * (len(starts) - len(marks))
+    fixed = any(
+        source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
+    )
+    found = lifetimes(steps, leafs, aligns, size_of, number, copied, marks)
+    return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
+
+
+def reserve_places(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool) -> None:
+    """
+    Give every node its backend without allocating anything.
+    """
+    _assign(graph, n_devices, rules, op_offload=op_offload)
+
+
+def _host_size(node: Node, _: int) -> int:
+    return node.nbytes
+
+
+def _dependency(sources: Sequence[Node]) -> Node:
+    first = sources[0]
+    node = Node("", first.kind, first.ne, first.nb, tuple(sources))
+    node.root = first.root or first
+    return node
+
+
+def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
+    """
+    Give every node and leaf its backend.
+    """
+
+    def supports(node: Node, backend: int) -> bool:
+        return host_supports(node) if backend == host else rules.supports(node, backend)
+
+    for leaf in graph.leafs:
+        leaf.backend = leaf.buffer if leaf.buffer >= 0 else host if leaf.input else -1
+    nodes = graph.nodes
+    for node in nodes:
+        if node.backend < 0:
+            home = node.buffer if node.root is None else node.root.buffer
+            if home >= 0:
+                node.backend = home
+            elif node.op not in _FOLLOWS_NO_WEIGHT:
+                for source in node.src:
+                    if source.weight:
+                        home = source.buffer
+                        node.backend = _with_weight(node, home, host, supports, rules, op_offload=op_offload)
+                        break
+    real = [node for node in nodes if node.op not in VIEW_OPS]
+    backwards = real[::-1]
+    for order, also_host in ((real, False), (backwards, False), (real, True), (backwards, True)):
+        current = -1
+        for node in order:
+            if node.backend >= 0:
+                current = node.backend if also_host or node.backend != host else -1
+            elif current >= 0 and supports(node, current):
+                node.backend = current
+    for node in real:
+        if node.backend < 0:
+            best = -1
+            for backend in range(host + 1):
+                if supports(node, backend):
+                    count = sum(_lies_on(source, backend) for source in node.src)
+                    if count > best:
+                        best, node.backend = count, backend
+    for node in nodes:
+        if node.backend < 0 and node.root is not None:
+            node.backend = node.root.backend
+        for source in node.src:
+            if source.backend < 0:
+                source.backend = node.backend if source.root is None else source.root.backend
+        if node.backend < 0:
+            node.backend = next((b for b in range(host + 1) if supports(node, b)), host)
+
+
+def _with_weight(
+    node: Node, home: int, host: int, supports: Callable[[Node, int], bool], rules: Rules, *, op_offload: bool
+) -> int:
+    """
+    Return the backend that computes with a weight which lies at home.
+    """
+    if not supports(node, home):
+        return -1
+    if op_offload and home == host and rules.wants(node):
+        for device in range(host):
+            if supports(node, device):
+                return device
+    return home
+
+
+def _lies_on(node: Node, backend: int) -> bool:
+    """
+    Say whether a backend can read a tensor where it is.
+    """
+    root = node.root
+    home = root.buffer if root is not None else node.buffer
+    if home < 0:
+        home = node.backend
+        if home < 0 and root is not None:
+            home = root.backend
+    return home == backend
+
+
+def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int], list[Node]], list[int]]:
+    """
+    Cut the graph into splits, and let nodes read copies of what lies elsewhere; say which nodes first read one.
+    """
+    firsts: list[int] = []
+    nodes = graph.nodes
+    duplicates: dict[tuple[Node, int], list[Node]] = {}
+    first = next((i for i, node in enumerate(nodes) if node.op not in VIEW_OPS), 0)
+    current = nodes[first].backend
+    split = _Split(current, 0)
+    splits = [split]
+    for i in range(first, len(nodes)):
+        node = nodes[i]
+        if node.op in VIEW_OPS:
+            continue
+        if node.backend != current or (split.inputs and _weights_elsewhere(node, current)):
+            split.end = i
+            current = node.backend
+            split = _Split(current, i)
+            splits.append(split)
+        for j, source in enumerate(node.src):
+            if source.backend == current or _lies_on(source, current):
+                continue
+            made = duplicates.get((source, current))
+            if made is None:
+                made = [_duplicate(source, kept=copies > 1) for _ in range(copies)]
+                duplicates[source, current] = made
+                firsts.append(i)
+                split.inputs.append(source)
+            node.src = (*node.src[:j], made[0], *node.src[j + 1 :])
+    split.end = len(nodes)
+    return splits, duplicates, firsts
+
+
+def _weights_elsewhere(node: Node, backend: int) -> list[Node]:
+    return [
+        source
+        for source in node.src
+        if source.weight and source.backend != backend and source.buffer != backend
+    ]
+
+
+def _duplicate(source: Node, *, kept: bool) -> Node:
+    node = Node("", source.kind, source.ne, source.nb, ())
+    node.live = True
+    node.input = node.output = kept
+    node.origin = source.origin
+    return node
+
+
+def _leaf_order(
+    graph: Graph,
+    splits: list[_Split],
+    duplicates: dict[tuple[Node, int], list[Node]],
+    copies: int,
+) -> list[tuple[Node, int]]:
+    """
+    Return what is allocated before everything else: with pipelining all copies of the inputs, then the leafs.
+    """
+    order: list[tuple[Node, int]] = []
+    if copies > 1:
+        for leaf in graph.leafs:
+            if leaf.input:
+                made = duplicates.get((leaf, leaf.backend))
+                if made is None:
+                    leaf.output = True
+                    made = [leaf, *(_duplicate(leaf, kept=True) for _ in range(copies - 1))]
+                    duplicates[leaf, leaf.backend] = made
+                order += [(node, leaf.backend) for node in made]
+        for split in splits:
+            for source in split.inputs:
+                order += [(node, split.backend) for node in duplicates[source, split.backend]]
+    order += [(leaf, leaf.backend) for leaf in graph.leafs]
+    return order

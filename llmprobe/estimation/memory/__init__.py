@@ -1,0 +1,3 @@
+"""
+Weights, caches and overhead, in bytes per device.
+"""

@@ -1,0 +1,120 @@
+"""
+What is kept per token and per sequence: cells, rows and padding, on the device of each layer.
+
+Source: llama.cpp b11549, src/llama-kv-cache.cpp, src/llama-kv-cache-iswa.cpp, src/llama-memory-recurrent.cpp.
+"""
+
+from itertools import accumulate
+
+import msgspec
+
+from llmprobe.estimation.memory.weights import (
+    DEVICE_ALIGNMENT,
+    HOST_ALIGNMENT,
+    PADDED_BACKENDS,
+    Sums,
+    row_padding,
+)
+from llmprobe.estimation.placement import HOST, Span
+from llmprobe.estimation.settings import CELL_PAD, Run, pad
+from llmprobe.model.archs import CacheLayout, KvCache, Sizes
+from llmprobe.model.quants import row_bytes
+
+
+class CachePart(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One cache of a model: its name, its cells per stream, and its bytes by layer in one kind of buffer.
+    """
+
+    name: str
+    cells: int
+    layers: int
+    sums: Sums
+
+
+def cells(cache: KvCache, run: Run) -> int:
+    """
+    Return the cells per stream: the whole context, or what a window and a micro-batch need.
+    """
+    if cache.window is None or run.swa_full:
+        return run.ctx_per_seq
+    window = cache.window * (run.parallel if run.kv_unified else 1) + run.ubatch_size
+    return pad(min(run.ctx_per_seq, window), CELL_PAD)
+
+
+def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tuple[CachePart, ...]:
+    """
+    Return the bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
+    """
+    # With flash attention switched off V is stored across, each layer as wide as the widest.
+    widest = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
+    parts = []
+    for cache in layout.kv:
+        count = cells(cache, run)
+        sizes = [0] * n_layer
+        for layer in cache.layers:
+            v = widest if layer.v and run.flash_attn == "off" else layer.v
+            sizes[layer.layer] = _rows(run.cache_type_k, layer.k, count * run.streams, backend)
+            if v:
+                sizes[layer.layer] += _rows(run.cache_type_v, v, count * run.streams, backend)
+        name = f"{cache.name} cache" if cache.name else "KV cache"
+        parts.append(_part(name, count, len(cache.layers), sizes))
+    if layout.state is not None:
+        sizes = [0] * n_layer
+        for state in layout.state.layers:
+            for values in (state.rolling, state.state):
+                sizes[state.layer] += _rows("f32", values, run.parallel, backend)
+        parts.append(_part("recurrent state", 1, len(layout.state.layers), sizes))
+    return tuple(parts)
+
+
+def attention_operations(layout: CacheLayout, run: Run, sizes: Sizes) -> Sums:
+    """
+    Return the operations of one token's attention over full caches, by layer: two for each product of Q and K, and
+    of the weights and V.
+    """
+    operations = [0] * sizes.n_layer
+    for cache in layout.kv:
+        count = cells(cache, run)
+        for layer in cache.layers:
+            # Where one latent is kept for both, V is read from it.
+            width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
+            operations[layer.layer] += 2 * sizes.heads(layer.layer) * width * count
+    return Sums(tuple(accumulate(operations, initial=0)))
+
+
+def place(
+    layout: CacheLayout,
+    run: Run,
+    n_layer: int,
+    parts: tuple[Span, ...],
+    backends: dict[str, str],
+    *,
+    offload: bool,
+) -> dict[str, tuple[tuple[CachePart, int], ...]]:
+    """
+    Return for every device its caches and their bytes; with ``offload`` false all of them are the host's.
+    """
+    result: dict[str, tuple[tuple[CachePart, int], ...]] = {}
+    for device in (HOST, *backends):
+        kinds = cache_parts(layout, run, n_layer, HOST if device == HOST else backends[device])
+        ranges = [(part.start, min(part.stop, n_layer)) for part in parts if part.device == device]
+        if not offload:
+            ranges = [(0, n_layer)] if device == HOST else []
+        result[device] = tuple(
+            (kind, sum(kind.sums.of(start, stop) for start, stop in ranges)) for kind in kinds
+        )
+    return result
+
+
+def _part(name: str, count: int, layers: int, sizes: list[int]) -> CachePart:
+    return CachePart(name=name, cells=count, layers=layers, sums=Sums(tuple(accumulate(sizes, initial=0))))
+
+
+def _rows(kind: str, width: int, rows: int, backend: str) -> int:
+    size = row_bytes(kind, width) * rows
+    if backend == HOST:
+        return pad(size, HOST_ALIGNMENT)
+    if backend in PADDED_BACKENDS:
+        size += row_padding(kind, width)
+    return pad(size, DEVICE_ALIGNMENT)

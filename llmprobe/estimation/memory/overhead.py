@@ -1,0 +1,111 @@
+"""
+What the driver and the engine take beside the buffers: a context on each device, the process on the host.
+
+It is measured, not computed, so it comes as a range; what is counted is on the safe side of the likely.
+The figures and where each is from are in ``data/overhead.json``.
+"""
+
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from llmprobe.data import table
+from llmprobe.facts.estimate import Term
+from llmprobe.facts.settings import Device
+from llmprobe.units import MIB
+
+
+@cache
+def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
+    """
+    Return what the driver takes on a device before any buffer is there.
+
+    Where weights stay on the host, prompts stage them on the device: that widens the range, not the figure.
+    """
+    generation = _generation(device)
+    row = _row(device.backend, generation)
+    name = "CUDA context" if device.backend == "cuda" else "driver context"
+    cards = (
+        ""
+        if generation is None or "generations" not in row
+        else f" on cards of compute capability {generation}.x"
+    )
+    multiprocessors = _multiprocessors(device, generation)
+    if multiprocessors:
+        row = _by_multiprocessors(multiprocessors)
+        cards = f" by multiprocessors, {multiprocessors} here"
+    high = int(row["high"])
+    staged = table("overhead")["weights_on_host_high"]
+    if weights_on_host and staged["backend"] == device.backend:
+        high = max(high, int(staged["high"]))
+    return _term(name, f"range seen with {device.backend}{cards}: {row['source']}", row, high)
+
+
+@cache
+def host_overhead(devices: int) -> Term:
+    """
+    Return what the engine's process takes on the host beside its buffers: code, vocabulary, driver libraries.
+    """
+    row = table("overhead")["host"]["with_devices" if devices else "alone"]
+    return _term("the engine itself", row["source"], row, int(row["high"]))
+
+
+def _generation(device: Device) -> int | None:
+    if device.compute_capability is None:
+        return None
+    return int(device.compute_capability.split(".")[0])
+
+
+def _multiprocessors(device: Device, generation: int | None) -> int:
+    """
+    Return how many multiprocessors a card has, by the longest name that its own begins with; 0 is unknown.
+    """
+    rule = table("overhead")["by_multiprocessors"]
+    if device.backend != rule["backend"] or device.name is None:
+        return 0
+    if generation is not None and generation < rule["generations_from"]:
+        return 0
+    words = device.name.removeprefix("NVIDIA ").removeprefix("GeForce ").replace("-", " ").split()
+    cards = table("overhead")["multiprocessors"]["cards"]
+    for count in range(len(words), 0, -1):
+        known = cards.get(" ".join(words[:count]))
+        if known is not None:
+            return int(known)
+    return 0
+
+
+def _by_multiprocessors(count: int) -> dict[str, Any]:
+    rule = table("overhead")["by_multiprocessors"]
+    sizes = {name: round(_between(rule[name], count)) for name in ("low", "counted", "high")}
+    return {**sizes, "source": rule["source"]}
+
+
+def _between(points: list[list[int]], at: int) -> float:
+    """
+    Return the value at a place on the line through the points; beyond the last one it goes on as it came.
+    """
+    (x0, y0), (x1, y1) = next(
+        (pair for pair in pairwise(points) if at <= pair[1][0]), (points[-2], points[-1])
+    )
+    return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
+
+
+@cache
+def _row(backend: str, generation: int | None) -> dict[str, Any]:
+    for row in table("overhead")["devices"]:
+        if row["backend"] == backend and ("generations" not in row or generation in row["generations"]):
+            found: dict[str, Any] = row
+            return found
+    raise AssertionError(f"data/overhead.json has no row for {backend}")
+
+
+def _term(name: str, how: str, row: dict[str, Any], high: int) -> Term:
+    return Term(
+        name=name,
+        kind="overhead",
+        bytes=int(row["counted"]) * MIB,
+        how=how,
+        basis="assumed",
+        low_bytes=int(row["low"]) * MIB,
+        high_bytes=high * MIB,
+    )

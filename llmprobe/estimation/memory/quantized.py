@@ -1,0 +1,72 @@
+"""
+A model's tensors in each quantization: the types that a file of it has, its bytes, and where they are by layer.
+"""
+
+from llmprobe.estimation.memory.weights import WeightTable
+from llmprobe.facts.model import ModelSpec, Tensor
+from llmprobe.model import archs
+from llmprobe.model.quants import assign, file_type, tensor_bytes, typed
+
+
+class Quantized:
+    """
+    The tensors of one model with their types, remembered by quantization.
+    """
+
+    def __init__(self, model: ModelSpec) -> None:
+        self._model = model
+        self._typed: dict[str, tuple[Tensor, ...]] = {}
+        self._file_bytes: dict[str, int] = {}
+        self._tables: dict[str, WeightTable] = {}
+
+    def tensors(self, quant: str) -> tuple[Tensor, ...]:
+        """
+        Return the tensors with the types that they have in a quantization.
+
+        A file keeps its own types under its own quantization's name; another name is what requantizing gives.
+        """
+        found = self._typed.get(quant)
+        if found is None:
+            found = self._typed[quant] = self._with_types(quant)
+        return found
+
+    def _with_types(self, quant: str) -> tuple[Tensor, ...]:
+        model = self._model
+        if quant == model.quant and all(tensor.type is not None for tensor in model.tensors):
+            return model.tensors
+        types = assign(
+            model.tensors,
+            model.architecture,
+            model.hparams,
+            file_type(quant).name,
+            published=model.published_quant,
+        )
+        return typed(model.tensors, types)
+
+    def file_bytes(self, quant: str) -> int:
+        """
+        Return the bytes of all tensors of the file.
+        """
+        found = self._file_bytes.get(quant)
+        if found is None:
+            tensors = self.tensors(quant)
+            found = sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors)
+            self._file_bytes[quant] = found
+        return found
+
+    def table(self, quant: str) -> WeightTable:
+        """
+        Return the weights by layer and kind of buffer.
+        """
+        found = self._tables.get(quant)
+        if found is None:
+            family = archs.get(self._model.architecture)
+            rope_layers = getattr(family, "rope_layers", None)
+            found = self._tables[quant] = WeightTable(
+                self.tensors(quant),
+                self._model.hparams,
+                encoder=bool(getattr(family, "ENCODER", False)),
+                output_first=bool(getattr(family, "OUTPUT_FIRST", False)),
+                rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
+            )
+        return found

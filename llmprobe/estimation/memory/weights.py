@@ -1,0 +1,293 @@
+"""
+Weights: which tensor is stored where, and how many bytes it takes there.
+
+The embedding stays on the host, the layers go where the placement puts them, the output matrix goes with the
+output layer. A tied embedding is stored a second time once the output layer is in another kind of buffer.
+Sizes are those of a load without mmap, which are the bytes that are needed whatever the load mode.
+Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/src/ggml-cuda/ggml-cuda.cu.
+"""
+
+import re
+from itertools import accumulate
+
+import msgspec
+
+from llmprobe.estimation.placement import HOST, Span
+from llmprobe.estimation.settings import pad
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
+
+ROW_PAD = 512
+"""The CUDA, ROCm and SYCL backends lengthen a quantized tensor so that its last row is a multiple of this."""
+
+PADDED_BACKENDS = frozenset({"cuda", "rocm", "sycl"})
+DEVICE_ALIGNMENT = 128
+HOST_ALIGNMENT = 32
+
+HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
+"""Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
+
+REPACKED_TYPES = {
+    "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
+    "arm": frozenset({"q1_0", "q4_0", "q8_0", "q4_K", "q5_K", "q6_K", "iq4_nl", "mxfp4"}),
+}
+"""
+Types that a CPU keeps in another order, in a buffer of its own: with AVX2 (``q2_K`` with AVX-512 only), and with
+the dot products that 64-bit ARM has since 2018. Source: ggml/src/ggml-cpu/repack.cpp.
+"""
+
+INPUT_NAMES = frozenset(
+    {"token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"}
+)
+ROPE_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+FIRST_LAYER_NAMES = frozenset(
+    {
+        "token_embd_norm.weight",
+        "token_embd_norm.bias",
+        "per_layer_model_proj.weight",
+        "per_layer_proj_norm.weight",
+    }
+)
+
+EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """
+    Bytes of the layers before each layer: of a span, the difference of two entries.
+    """
+
+    before: tuple[int, ...]
+
+    def of(self, start: int, stop: int) -> int:
+        """Return the bytes of the layers ``start`` to ``stop`` - 1."""
+        return self.before[stop] - self.before[start]
+
+
+class Shares(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What each layer takes in one kind of buffer: all but its experts, its experts, what must stay on the host.
+    """
+
+    dense: Sums
+    experts: Sums
+    stays: Sums
+    output: int
+    output_stays: int
+    rope: int
+    rope_layers: Sums
+
+    def of(self, start: int, stop: int) -> int:
+        """Return what these layers take without experts; rotary factors are there once for all that use them."""
+        return self.dense.of(start, stop) + (self.rope if self.rope_layers.of(start, stop) else 0)
+
+
+class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The weights on one device, in parts.
+    """
+
+    embedding: int = 0
+    layers: int = 0
+    experts: int = 0
+    output: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.embedding + self.layers + self.experts + self.output
+
+    @property
+    def multiplied(self) -> int:
+        """The weights that take part in multiplications, which the rows of an embedding do not."""
+        return self.layers + self.experts + self.output
+
+
+class WeightTable:
+    """
+    The bytes of one model in one quantization by layer and kind of buffer, so that a placement is few sums.
+
+    ``tensors`` carry their types. Next-n layers are in the file but not loaded. Encoders have no output layer.
+    With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
+    tied one is there already. ``rope_layers`` are the layers that use rotary factors, None for all.
+    """
+
+    def __init__(
+        self,
+        tensors: tuple[Tensor, ...],
+        hparams: Hparams,
+        *,
+        encoder: bool = False,
+        output_first: bool = False,
+        rope_layers: tuple[int, ...] | None = None,
+    ) -> None:
+        self.n_layer = int(hparams["block_count"])
+        trunk = self.n_layer - int(hparams.get("nextn_predict_layers") or 0)
+        self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
+        self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
+        self._output_first = output_first
+        self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
+        self.tied = not encoder and "output.weight" not in self._by_name
+        # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
+        self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
+        self.input_bytes = sum(
+            _host_bytes(tensor) for name, tensor in self._by_name.items() if name in INPUT_NAMES
+        )
+        self.row_bytes = sum(
+            row_bytes(_kind(tensor), tensor.shape[0])
+            for name, tensor in self._by_name.items()
+            if name in INPUT_NAMES
+        )
+        self._shares: dict[str, Shares] = {}
+
+    def shares(self, backend: str) -> Shares:
+        """Return the bytes by layer in the buffers of a backend (``host`` for host memory)."""
+        found = self._shares.get(backend)
+        if found is None:
+            found = self._shares[backend] = self._measure(backend)
+        return found
+
+    def _measure(self, backend: str) -> Shares:
+        dense = [0] * self.n_layer
+        experts = [0] * self.n_layer
+        stays = [0] * (self.n_layer + 1)
+        output = rope = 0
+        for tensor in self._tensors:
+            size = stored_bytes(tensor, backend)
+            on_host = backend != HOST and tensor.type in HOST_ONLY_TYPES
+            if tensor.layer is None:
+                if tensor.name in INPUT_NAMES:
+                    continue
+                if tensor.name in ROPE_NAMES:
+                    rope += size
+                elif tensor.name in FIRST_LAYER_NAMES and not self._embedding_norm_last:
+                    dense[0] += size
+                elif on_host:
+                    stays[self.n_layer] += _host_bytes(tensor)
+                else:
+                    output += size
+            elif on_host:
+                stays[tensor.layer] += _host_bytes(tensor)
+            elif EXPERTS.search(tensor.name):
+                experts[tensor.layer] += size
+            else:
+                dense[tensor.layer] += size
+        return Shares(
+            dense=_sums(dense),
+            experts=_sums(experts),
+            stays=_sums(stays),
+            output=output,
+            output_stays=stays[self.n_layer],
+            rope=rope,
+            rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
+        )
+
+    def place(
+        self,
+        parts: tuple[Span, ...],
+        backends: dict[str, str],
+        *,
+        host_experts: frozenset[int] = frozenset(),
+        repack: bool = True,
+        cpu: str = "x86",
+    ) -> dict[str, DeviceWeights]:
+        """
+        Return the weights of every device, the host among them, for layers in ``parts``.
+
+        ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``host_experts`` are
+        the layers whose experts stay on the host. ``cpu`` is a key
+        of ``REPACKED_TYPES``.
+        """
+        host = self.shares(HOST)
+        on_host = {"embedding": self.input_bytes, "layers": 0, "experts": 0, "output": 0}
+        result: dict[str, DeviceWeights] = {}
+        for part in parts:
+            stop = min(part.stop, self.n_layer)
+            has_output = part.stop > self.n_layer
+            if part.device == HOST:
+                on_host["layers"] += host.of(part.start, stop)
+                on_host["experts"] += host.experts.of(part.start, stop)
+                if has_output:
+                    on_host["output"] += host.output + self._tied_host_bytes(
+                        REPACKED_TYPES[cpu] if repack and not backends else frozenset()
+                    )
+                continue
+            own = self.shares(backends[part.device])
+            kept = [layer for layer in host_experts if part.start <= layer < stop]
+            on_host["experts"] += sum(host.experts.of(layer, layer + 1) for layer in kept)
+            on_host["layers"] += own.stays.of(part.start, stop)
+            output = 0
+            if has_output:
+                output, stays = self._output(own, backends[part.device])
+                on_host["output"] += stays
+            result[part.device] = DeviceWeights(
+                layers=own.of(part.start, stop),
+                experts=own.experts.of(part.start, stop)
+                - sum(own.experts.of(layer, layer + 1) for layer in kept),
+                output=output,
+            )
+        for device in backends:
+            result.setdefault(device, DeviceWeights())
+        return {HOST: DeviceWeights(**on_host), **result}
+
+    @property
+    def loaded_bytes(self) -> int:
+        """What is loaded of the file in host memory, next-n layers not among it."""
+        host = self.shares(HOST)
+        layers = host.of(0, self.n_layer) + host.experts.of(0, self.n_layer)
+        return self.input_bytes + layers + host.output
+
+    def output_bytes(self, backend: str) -> int:
+        """Return what an output layer on a device takes there."""
+        return self._output(self.shares(backend), backend)[0]
+
+    def _output(self, shares: Shares, backend: str) -> tuple[int, int]:
+        """Return what an output layer on a device takes there, and what of it stays on the host."""
+        if not self.tied:
+            return shares.output, shares.output_stays
+        embedding = self._by_name["token_embd.weight"]
+        if embedding.type in HOST_ONLY_TYPES:
+            return shares.output, shares.output_stays
+        return shares.output + stored_bytes(embedding, backend), shares.output_stays
+
+    def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
+        """Return the second copy of a tied embedding on the host: it is reordered, or was made first."""
+        embedding = self._by_name.get("token_embd.weight")
+        if not self.tied or embedding is None:
+            return 0
+        repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
+        return _host_bytes(embedding) if repacked or self._output_first else 0
+
+
+def stored_bytes(tensor: Tensor, backend: str) -> int:
+    """
+    Return what a tensor takes in a buffer of a backend, its padding and alignment with it.
+    """
+    if backend == HOST:
+        return _host_bytes(tensor)
+    kind = _kind(tensor)
+    size = tensor_bytes(tensor.shape, kind)
+    if backend in PADDED_BACKENDS:
+        size += row_padding(kind, tensor.shape[0])
+    return pad(size, DEVICE_ALIGNMENT)
+
+
+def row_padding(kind: str, ne0: int) -> int:
+    """
+    Return the bytes that CUDA adds at the end of a quantized tensor whose rows are no multiple of 512 values.
+    """
+    if not TYPES[kind].quantized or ne0 % ROW_PAD == 0:
+        return 0
+    return row_bytes(kind, ROW_PAD - ne0 % ROW_PAD)
+
+
+def _host_bytes(tensor: Tensor) -> int:
+    return pad(tensor_bytes(tensor.shape, _kind(tensor)), HOST_ALIGNMENT)
+
+
+def _kind(tensor: Tensor) -> str:
+    assert tensor.type is not None, tensor.name
+    return tensor.type
+
+
+def _sums(sizes: list[int]) -> Sums:
+    return Sums(tuple(accumulate(sizes, initial=0)))

@@ -1,0 +1,114 @@
+"""
+Which device holds which layer: llama.cpp offloads from the end, and splits what is offloaded by shares.
+
+Source: llama.cpp b11549, src/llama-model.cpp (load_tensors).
+"""
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+
+import msgspec
+
+from llmprobe.facts.settings import Device, Placement
+
+HOST = "host"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """
+    Consecutive layers on one device, ``start`` to ``stop`` - 1. The output layer counts as layer ``n_layer``.
+    """
+
+    device: str
+    start: int
+    stop: int
+
+
+def used_devices(placement: Placement) -> tuple[Device, ...]:
+    """
+    Return the devices that the engine opens: all of them, or the first one without a split.
+    """
+    return placement.devices[:1] if placement.split_mode == "none" else placement.devices
+
+
+def offloaded_layers(placement: Placement, n_layer: int) -> int:
+    """
+    Return how many of the ``n_layer`` + 1 layers go to devices.
+    """
+    if not placement.devices:
+        return 0
+    if placement.gpu_layers is None:
+        return n_layer + 1
+    return min(max(placement.gpu_layers, 0), n_layer + 1)
+
+
+def spans(placement: Placement, n_layer: int) -> tuple[Span, ...]:
+    """
+    Return the layers of each device in order, the host's first; devices without layers are left out.
+    """
+    devices = used_devices(placement)
+    offloaded = offloaded_layers(placement, n_layer)
+    first = n_layer + 1 - offloaded
+    result = [Span(HOST, 0, first)] if first else []
+    if not offloaded:
+        return tuple(result)
+    points = _split_points(placement, devices)
+    owners = [
+        min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1) for index in range(offloaded)
+    ]
+    for number, device in enumerate(devices):
+        start = bisect_right(owners, number - 1)
+        stop = bisect_right(owners, number)
+        if stop > start:
+            result.append(Span(device.id, first + start, first + stop))
+    return tuple(result)
+
+
+def host_experts(placement: Placement, n_layer: int) -> frozenset[int]:
+    """
+    Return the layers whose experts are told to stay on the host, wherever the layers are.
+    """
+    if not placement.devices:
+        return frozenset()
+    first = range(min(placement.n_cpu_moe, n_layer))
+    return frozenset((*first, *(layer for layer in placement.cpu_moe_layers if layer < n_layer)))
+
+
+def consecutive(layers: Iterable[int]) -> tuple[range, ...]:
+    """
+    Return layers as runs of neighbours, in order.
+    """
+    runs: list[range] = []
+    for layer in sorted(layers):
+        if runs and runs[-1].stop == layer:
+            runs[-1] = range(runs[-1].start, layer + 1)
+        else:
+            runs.append(range(layer, layer + 1))
+    return tuple(runs)
+
+
+def layer_devices(parts: tuple[Span, ...]) -> tuple[str, ...]:
+    """
+    Return the device of every layer and then of the output layer.
+    """
+    return tuple(part.device for part in parts for _ in range(part.start, part.stop))
+
+
+def _split_points(placement: Placement, devices: tuple[Device, ...]) -> list[float]:
+    shares: list[float] = list(placement.tensor_split[: len(devices)])
+    shares += [0.0] * (len(devices) - len(shares))
+    if not any(shares):
+        # By free memory, as the engine does; where one device does not say what is free, in equal parts.
+        shares = [float(device.free_bytes or 0) for device in devices]
+        if not all(shares):
+            shares = [1.0] * len(devices)
+    sums = list(accumulate(shares, lambda total, share: _f32(total + _f32(share)), initial=0.0))[1:]
+    return [_f32(value / sums[-1]) for value in sums]
+
+
+def _f32(value: float) -> float:
+    """Round as the engine does, which computes shares in single precision: a layer may sit on the border."""
+    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    return rounded

@@ -1,0 +1,181 @@
+"""
+The settings in force: defaults filled in, sizes rounded as llama.cpp rounds them, impossible ones refused.
+
+Source: llama.cpp b11549, src/llama-context.cpp.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe.errors import RefusedError, UsageError
+from llmprobe.facts.engine import Profile
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.settings import Workload
+from llmprobe.model.archs import CacheLayout
+from llmprobe.model.quants import GgmlType, ggml_type
+
+CELL_PAD = 256
+"""A cache has whole multiples of this many cells."""
+
+LARGEST_CONTEXT = 2**31
+
+MOST_SLOTS = 256
+"""As llama.cpp b11549 has it (src/llama-cparams.h, LLAMA_MAX_SEQ)."""
+
+
+WITHOUT_FLASH = frozenset({"grok"})
+"""Architectures for which flash attention is switched off before anything is allocated, whatever is asked for."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A workload after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
+
+    ``outputs_max`` 0 is the whole batch. ``flash_attn`` stays ``auto`` where the graph decides.
+    """
+
+    ctx_size: int
+    ctx_per_seq: int
+    parallel: int
+    batch_size: int
+    ubatch_size: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: Literal["auto", "on", "off"]
+    kv_unified: bool
+    swa_full: bool
+    outputs_max: int
+
+    @property
+    def streams(self) -> int:
+        """How many separate caches there are: one per sequence, or one for all."""
+        return 1 if self.kv_unified else self.parallel
+
+
+def pad(count: int, multiple: int) -> int:
+    """
+    Return the next multiple that holds the count.
+    """
+    return -(-count // multiple) * multiple
+
+
+def slot_sizes(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[int, int]:
+    """
+    Return the context that is in force for what was asked for: in all, and for one sequence.
+    """
+    ctx_size = pad(asked, CELL_PAD)
+    if kv_unified:
+        return ctx_size, ctx_size
+    per_seq = pad(max(1, ctx_size // parallel), CELL_PAD)
+    return per_seq * parallel, per_seq
+
+
+def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[str, ...]:
+    """
+    Return in words where another context is in force than was asked for.
+    """
+    ctx_size, per_seq = slot_sizes(asked, parallel, kv_unified=kv_unified)
+    if ctx_size == asked:
+        return ()
+    if ctx_size == per_seq:
+        why = f"llama.cpp rounds up to whole multiples of {CELL_PAD}"
+    else:
+        why = f"each of {parallel} slots gets {per_seq}, as llama.cpp rounds up to whole multiples of {CELL_PAD}"
+    return (f"a context of {ctx_size} tokens is in force where {asked} were asked for: {why}",)
+
+
+def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None) -> Run:
+    """
+    Return what llama.cpp makes of the settings for a model.
+
+    Raises:
+        UsageError: a size is negative or beyond what llama.cpp can hold, or a cache type does not exist.
+        RefusedError: the model names no context it was trained for, and none was asked for.
+    """
+    if not 0 <= workload.ctx_size < LARGEST_CONTEXT:
+        raise UsageError(f"a context of {workload.ctx_size} tokens cannot be", hint="give 0 to 2147483647")
+    for name, count in (
+        ("parallel", workload.parallel),
+        ("batch-size", workload.batch_size),
+        ("ubatch-size", workload.ubatch_size),
+    ):
+        if count < 1:
+            raise UsageError(f"--{name} {count} cannot be", hint="give 1 or more")
+    if workload.parallel > MOST_SLOTS:
+        raise UsageError(
+            f"llama.cpp cannot serve {workload.parallel} slots at once", hint=f"give -np {MOST_SLOTS} or less"
+        )
+    wished = workload.ctx_size or trained_context(model) or 0
+    if not wished:
+        raise RefusedError("the model does not say for which context it was trained", hint="give one with -c")
+    batch = workload.batch_size
+    if model.hparams.get("attention.causal", True):
+        batch = min(wished, batch)
+    ctx_size, ctx_per_seq = slot_sizes(wished, workload.parallel, kv_unified=workload.kv_unified)
+    outputs = workload.outputs_max
+    if outputs is None:
+        outputs = 0 if profile is not None and profile.outputs == "ubatch" else workload.parallel
+    cache_type_v = ggml_type(workload.cache_type_v)
+    flash_attn = workload.flash_attn
+    if model.architecture in WITHOUT_FLASH:
+        flash_attn = "off"
+    elif flash_attn == "auto" and cache_type_v.quantized:
+        # A quantized V cache turns it on instead of leaving it to the graph.
+        flash_attn = "on"
+    return Run(
+        ctx_size=ctx_size,
+        ctx_per_seq=ctx_per_seq,
+        parallel=workload.parallel,
+        batch_size=batch,
+        ubatch_size=min(batch, workload.ubatch_size),
+        cache_type_k=ggml_type(workload.cache_type_k).name,
+        cache_type_v=cache_type_v.name,
+        flash_attn=flash_attn,
+        kv_unified=workload.kv_unified,
+        swa_full=workload.swa_full,
+        outputs_max=outputs,
+    )
+
+
+def trained_context(model: ModelSpec) -> int | None:
+    """
+    Return the tokens of context that the model was trained for, None where it does not say.
+    """
+    return model.max_context or model.hparams.get("context_length")
+
+
+def refuse(run: Run, layout: CacheLayout) -> None:
+    """
+    Refuse what llama.cpp refuses.
+
+    Raises:
+        RefusedError: says which settings do not go together for this model.
+    """
+    type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
+    if layout.latent and type_k != type_v:
+        raise RefusedError(
+            "this model keeps K and V in one latent cache, so their types cannot differ "
+            f"({type_k.name}, {type_v.name})",
+            hint="give --cache-type-k and --cache-type-v the same type",
+        )
+    if type_v.quantized and run.flash_attn == "off":
+        raise RefusedError(
+            f"a V cache in {type_v.name} needs flash attention, which is switched off",
+            hint="use -fa on or auto, or an f16 V cache",
+        )
+    for cache in layout.kv:
+        for layer in cache.layers:
+            _refuse_head("K", type_k, layer.head_k)
+            if layer.v:
+                _refuse_head("V", type_v, layer.head_v)
+
+
+def _refuse_head(name: str, kind: GgmlType, head: int) -> None:
+    """Refuse heads of broken blocks: with flash attention llama.cpp says so itself, without it aborts."""
+    if head % kind.block:
+        raise RefusedError(
+            f"a {name} cache in {kind.name} needs heads of whole blocks of {kind.block} values, "
+            f"and this model's have {head}",
+            hint="use an f16 cache",
+        )

@@ -1,0 +1,3 @@
+"""
+Tokens per second, from what each device reads and computes.
+"""

@@ -1,0 +1,157 @@
+"""
+How fast a model runs: tokens per second with a range, from what each part of the machine does for one token.
+
+The parts of a split model run one after the other, so their times add. Generation reads every active weight
+once, and the cache of its sequence; a prompt is arithmetic. The constants are fitted to published measurements
+(``data/speed.json``, ``benchmarks/fit_speed.py``); each says on how many it stands.
+"""
+
+from collections.abc import Sequence
+
+from llmprobe.data import table
+from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part
+from llmprobe.estimation.speed.prompt import prompt_speed
+from llmprobe.estimation.speed.ranking import ranking_prompt_speed
+from llmprobe.facts.estimate import Range, Speed
+from llmprobe.facts.processor import Processor
+
+__all__ = ["Share", "generation_speed", "ranking_prompt_speed", "speed_at"]
+
+NEGLIGIBLE = 1000
+"""A part that reads less than a thousandth of all bytes (the rows of an embedding) cannot change the figure."""
+
+WORTH_SAYING = 0.95
+"""The speed at a full context is said where it is below this part of that at a short one."""
+
+NO_GENERATION = Speed(
+    generation_tokens_per_s=None,
+    prompt_tokens_per_s=None,
+    reason="the model turns text into vectors and generates no tokens",
+)
+
+
+def generation_speed(
+    shares: Sequence[Share],
+    *,
+    moe: bool,
+    quant: str = "Q4_K_M",
+    processor: Processor | None = None,
+    ubatch_size: int = 512,
+    op_offload: bool = True,
+    constants: Constants | None = None,
+) -> Speed:
+    """
+    Return tokens per second at a short and at a full context, and for a prompt, or why they are unknown.
+
+    ``processor`` None is one of which nothing is known. ``constants`` are those of ``data/speed.json`` unless a
+    fit is given.
+    """
+    if constants is None:
+        constants = table("speed")
+    prompt, about_prompt = prompt_speed(
+        constants,
+        shares,
+        moe=moe,
+        quant=quant,
+        processor=processor,
+        ubatch_size=ubatch_size,
+        op_offload=op_offload,
+    )
+    reading = _that_read(shares)
+    unknown = _unknown(reading)
+    if unknown is not None:
+        return Speed(
+            generation_tokens_per_s=None,
+            prompt_tokens_per_s=prompt,
+            reason=f"{unknown}; {_of_prompt(prompt, about_prompt)}",
+        )
+    cores = processor or Processor()
+    short, full = (_parts(constants, reading, cores, moe, quant, filled) for filled in (0.0, 1.0))
+    generation, at_full = _rate(short), _rate(full)
+    if prompt is not None and prompt.likely < generation.likely:
+        # A prompt could be read as text is written, a token at a time.
+        about_prompt = f"no slower than what is written, where {about_prompt} would be"
+        prompt = Range(
+            low=max(prompt.low, generation.low),
+            likely=generation.likely,
+            high=max(prompt.high, generation.high),
+        )
+    words = "at a short context: " + "; ".join(part.words for part in short)
+    if at_full.likely < generation.likely * WORTH_SAYING:
+        words += f"; about {at_full.likely:.3g} tokens/s when the context is full"
+    return Speed(
+        generation_tokens_per_s=generation,
+        generation_at_full_context_tokens_per_s=at_full,
+        prompt_tokens_per_s=prompt,
+        reason=f"{words}; {_of_prompt(prompt, about_prompt)}",
+    )
+
+
+def speed_at(
+    shares: Sequence[Share],
+    *,
+    filled: float,
+    moe: bool,
+    quant: str = "Q4_K_M",
+    processor: Processor | None = None,
+) -> float | None:
+    """
+    Return the likely tokens per second with a part of the context in use, 0 to 1, or None where it is unknown.
+    """
+    reading = _that_read(shares)
+    if _unknown(reading) is not None:
+        return None
+    parts = _parts(table("speed"), reading, processor or Processor(), moe, quant, filled)
+    return 1 / sum(part.likely for part in parts)
+
+
+def _that_read(shares: Sequence[Share]) -> list[Share]:
+    """
+    Return the shares that count.
+    """
+    total = sum(_read(share) for share in shares)
+    return [share for share in shares if _read(share) * NEGLIGIBLE > total or share.switches]
+
+
+def _parts(
+    constants: Constants, shares: Sequence[Share], cores: Processor, moe: bool, quant: str, filled: float
+) -> tuple[Part, ...]:
+    return tuple(
+        host_part(constants, share, cores, quant=quant, filled=filled)
+        if share.backend == CPU
+        else device_part(constants, share, moe=moe, quant=quant, filled=filled)
+        for share in shares
+    )
+
+
+def _rate(parts: Sequence[Part]) -> Range:
+    return Range(
+        low=round(1 / sum(part.slowest for part in parts), 2),
+        likely=round(1 / sum(part.likely for part in parts), 2),
+        high=round(1 / sum(part.fastest for part in parts), 2),
+    )
+
+
+def _unknown(shares: Sequence[Share]) -> str | None:
+    """
+    Return why the speed of these parts cannot be told, or None.
+    """
+    if not shares:
+        return "nothing is read per token"
+    for share in shares:
+        if share.bandwidth_bytes_per_s is None:
+            what = "of the RAM" if share.backend == CPU else f"of {share.device}"
+            read = f"up to {_read(share) / 1e9:.1f} GB per token are read there"
+            return f"the memory bandwidth {what} is unknown, and {read}"
+    return None
+
+
+def _read(share: Share) -> int:
+    """
+    Return the most that a share reads for one token.
+    """
+    return share.active_bytes + share.cache_bytes + share.state_bytes
+
+
+def _of_prompt(prompt: Range | None, why: str) -> str:
+    return f"prompt speed unknown: {why}" if prompt is None else f"prompts: {why}"

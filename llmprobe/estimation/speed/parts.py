@@ -1,0 +1,195 @@
+"""
+How long one device, or the processor, takes for its part of one token: bytes read, and kernels started.
+
+    seconds = bytes / (bandwidth x efficiency) + kernels x time per kernel
+
+A kernel takes some microseconds in which the memory stands still, however little it reads: it is why small
+models and mixtures of experts reach less of a fast memory. The constants are those of ``data/speed.json``.
+"""
+
+from typing import Any
+
+import msgspec
+
+from llmprobe.facts.processor import Processor
+
+Constants = dict[str, Any]
+"""The content of ``data/speed.json``, or of a fit that has not seen some of the measurements."""
+
+CPU = "cpu"
+FEWEST_ROWS = 5
+"""A figure that stands on fewer measured rows is called assumed."""
+
+KERNELS_OF_A_LAYER = 9
+"""Tensors of a layer of llama, where a share does not say how many there are."""
+
+_CODE_BOOK = "IQ"
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one device does for one token: the bytes it reads and the layers it runs.
+
+    ``backend`` is ``cpu`` for the host, whose bandwidth is that of the RAM; None is a graphics card of which no
+    more is known. ``kernels`` are the tensors of its layers. ``cache_bytes`` is what is read of a sequence that
+    fills its context, ``state_bytes`` of a recurrent state at any length. ``switches`` are the layers in the
+    middle of which the work goes over to the host and back.
+
+    For prompts: ``parameters`` are the weights that a token is multiplied by here, ``resident_bytes`` all that
+    are stored here, experts that a token does not use among them, ``flops`` the FP16 operations per second, and
+    ``link_bytes_per_s`` how fast weights come to the device from RAM. ``attention_operations`` are those of one
+    token over a cache that is kept here and full: 4 x heads x their width x cells, over the layers.
+    """
+
+    device: str
+    backend: str | None
+    bandwidth_bytes_per_s: int | None
+    active_bytes: int
+    layers: int
+    compute_capability: str | None = None
+    name: str | None = None
+    kernels: int | None = None
+    cache_bytes: int = 0
+    state_bytes: int = 0
+    recurrent: bool = False
+    switches: int = 0
+    parameters: int | None = None
+    resident_bytes: int | None = None
+    flops: int | None = None
+    link_bytes_per_s: int | None = None
+    attention_operations: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The time of one part of a token in seconds, the fastest and slowest that it may be, and on what that stands.
+    """
+
+    likely: float
+    fastest: float
+    slowest: float
+    words: str
+
+
+def device_row(constants: Constants, share: Share) -> dict[str, Any]:
+    """
+    Return the row of constants for a device; a backend that was never measured takes that of other cards.
+    """
+    bandwidth = share.bandwidth_bytes_per_s or 0
+    rows: list[dict[str, Any]] = constants["devices"]
+    named = any(share.backend in row["backends"] for row in rows)
+    for row in rows:
+        if (
+            (share.backend if named else None) in row["backends"]
+            and bandwidth <= (row["bandwidth_up_to"] or bandwidth)
+            and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
+            and (row["names"] is None or any(part in (share.name or "") for part in row["names"]))
+        ):
+            return row
+    raise AssertionError(f"data/speed.json has no row for {share.backend}")
+
+
+def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> float:
+    """
+    Return how much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
+    """
+    rows = constants["quants"]
+    efficiency: float = rows["gpu"].get(quant.upper(), 1.0)
+    if backend == CPU and quant.upper().startswith(_CODE_BOOK):
+        efficiency *= rows["cpu_code_book"]
+    return efficiency
+
+
+def work(
+    constants: Constants,
+    row: dict[str, Any],
+    share: Share,
+    *,
+    moe: bool,
+    quant: str,
+    filled: float = 0.0,
+) -> tuple[float, float]:
+    """
+    Return the seconds that a device would read at its full bandwidth, and the kernels that it starts.
+
+    ``row`` is that of the device; ``filled`` is how much of the context is in use, 0 to 1.
+    """
+    assert share.bandwidth_bytes_per_s is not None
+    weights = share.active_bytes / quant_efficiency(constants, quant, share.backend)
+    kernels = float(share.layers * KERNELS_OF_A_LAYER if share.kernels is None else share.kernels)
+    if moe:
+        weights *= constants["moe"]["reading"]
+        kernels *= constants["moe"]["kernels"]
+    if share.recurrent:
+        kernels *= constants["recurrent"]["kernels"]
+    cache = share.cache_bytes * filled * row["cache_reading"] + share.state_bytes
+    return (weights + cache) / share.bandwidth_bytes_per_s, kernels
+
+
+def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0) -> Part:
+    """
+    Return the time of a device's part of one token.
+    """
+    assert share.bandwidth_bytes_per_s is not None
+    row = device_row(constants, share)
+    reading, kernels = work(constants, row, share, moe=moe, quant=quant, filled=filled)
+    seconds = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
+    spread = constants["moe"] if moe else row
+    whole = (
+        share.active_bytes + share.cache_bytes * filled + share.state_bytes
+    ) / share.bandwidth_bytes_per_s
+    return Part(
+        likely=seconds,
+        fastest=max(seconds / spread["high"], min(whole, seconds)),
+        slowest=seconds / spread["low"],
+        words=(
+            f"{gigabytes(share, filled)} from {share.device} at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s"
+            f" x {row['efficiency']:.2f} + {kernels:.0f} kernels x {row['kernel_us']:.1f} µs"
+            f" ({standing(spread)})"
+        ),
+    )
+
+
+def host_part(
+    constants: Constants, share: Share, cores: Processor, *, quant: str, filled: float = 0.0
+) -> Part:
+    """
+    Return the time of the processor's part: the RAM's bandwidth, but no more than its cores can read.
+    """
+    assert share.bandwidth_bytes_per_s is not None
+    row = constants["processor"]
+    rate = share.bandwidth_bytes_per_s * row["efficiency"]
+    how = f"{share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {row['efficiency']:.2f}"
+    if cores.threads is not None:
+        per_core = row["core_bytes_per_s"] * (row["without_vectors"] if cores.vectors is False else 1.0)
+        if cores.threads * per_core < rate:
+            rate = cores.threads * per_core
+            how = f"{cores.threads} threads x {per_core / 1e9:.1f} GB/s"
+    weights = share.active_bytes / quant_efficiency(constants, quant, CPU)
+    seconds = (weights + share.cache_bytes * filled + share.state_bytes) / rate
+    seconds += ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
+    doubt = row["unknown_processor"] if cores.threads is None or cores.vectors is None else 1.0
+    return Part(
+        likely=seconds,
+        fastest=seconds / row["high"],
+        slowest=seconds / (row["low"] * doubt),
+        words=f"{gigabytes(share, filled)} from RAM at {how} ({standing(row)})",
+    )
+
+
+def gigabytes(share: Share, filled: float) -> str:
+    """
+    Return what a share reads for one token, in words.
+    """
+    return f"{(share.active_bytes + share.cache_bytes * filled + share.state_bytes) / 1e9:.2f} GB"
+
+
+def standing(row: dict[str, Any]) -> str:
+    """
+    Return on how much a constant stands, in words.
+    """
+    rows: int = row["rows"]
+    current: int = row.get("current", rows)
+    if rows < FEWEST_ROWS:
+        return "assumed, too few rows"
+    return f"{rows} measured rows" + (f", {current} of a build of today" if current < FEWEST_ROWS else "")

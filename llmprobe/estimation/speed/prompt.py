@@ -1,0 +1,286 @@
+"""
+How fast a prompt is read: arithmetic, and weights that are read once for every micro-batch.
+
+    seconds per token = 2 x parameters / (FP16 operations per second x efficiency)
+                      + bytes of the weights / (bandwidth x efficiency x micro-batch)
+
+Where the FP16 rate is not known, or says less of a class, the bandwidth stands for it: vendors scale both alike, so
+that the operations reached per byte of bandwidth differ little. Weights in RAM are sent to the device for every
+micro-batch (operation offload), so that a larger one is faster almost in proportion. Without a device, without
+offload or in batches too small for it the processor computes them, and attention over a cache in RAM always: that
+goes by its cores.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, Part, Share, device_row, standing
+from llmprobe.facts.estimate import Range
+from llmprobe.facts.processor import Processor
+
+LEAST_OFFLOADED_BATCH = 32
+"""Tokens from which on an operation is offloaded (llama.cpp b11549, ggml/src/ggml-cuda/ggml-cuda.cu)."""
+
+LINK_EFFICIENCY = 0.8
+"""Of a link's nominal speed, for large copies from pinned memory. Assumed."""
+
+
+def prompt_speed(
+    constants: Constants,
+    shares: Sequence[Share],
+    *,
+    moe: bool,
+    quant: str = "Q4_K_M",
+    processor: Processor | None = None,
+    ubatch_size: int = 512,
+    op_offload: bool = True,
+    filled: float = 0.0,
+) -> tuple[Range | None, str]:
+    """
+    Return prompt tokens per second and on what they stand, or None and why they are unknown.
+
+    ``filled`` is how much of the context the prompt has behind it, 0 to 1: attention is over that.
+    """
+    cores = processor or Processor()
+    offloaded = offloads(shares, ubatch_size=ubatch_size, op_offload=op_offload)
+    unknown = _unknown(constants, shares, moe=moe, cores=cores, offloaded=offloaded, filled=filled)
+    if unknown is not None:
+        return None, unknown
+    parts = prompt_parts(
+        constants,
+        shares,
+        moe=moe,
+        quant=quant,
+        cores=cores,
+        ubatch_size=ubatch_size,
+        offloaded=offloaded,
+        filled=filled,
+    )
+    if not sum(part.likely for part in parts):
+        return None, "nothing is multiplied"
+    speed = Range(
+        low=round(1 / sum(part.slowest for part in parts), 1),
+        likely=round(1 / sum(part.likely for part in parts), 1),
+        high=round(1 / sum(part.fastest for part in parts), 1),
+    )
+    return speed, " + ".join(part.words for part in parts)
+
+
+def offloads(shares: Sequence[Share], *, ubatch_size: int, op_offload: bool) -> bool:
+    """
+    Return whether a device multiplies the weights that lie in RAM.
+    """
+    return (
+        op_offload and ubatch_size >= LEAST_OFFLOADED_BATCH and any(share.backend != CPU for share in shares)
+    )
+
+
+def prompt_parts(
+    constants: Constants,
+    shares: Sequence[Share],
+    *,
+    moe: bool,
+    quant: str,
+    cores: Processor,
+    ubatch_size: int,
+    offloaded: bool,
+    filled: float,
+) -> list[Part]:
+    """
+    Return the time of each part for one token of a prompt; everything that they need is known.
+    """
+    devices = [share for share in shares if share.backend != CPU]
+    host = next((share for share in shares if share.backend == CPU), None)
+    in_ram = host is not None and multiplies(host)
+    parts = []
+    for number, share in enumerate(devices):
+        also = host if in_ram and offloaded and number == 0 else None
+        parts.append(_device_part(constants, share, also, moe=moe, ubatch_size=ubatch_size, filled=filled))
+    if host is None:
+        return parts
+    if in_ram and offloaded:
+        link = devices[0].link_bytes_per_s
+        assert link is not None
+        stored = host.resident_bytes or 0
+        sent = stored / (link * LINK_EFFICIENCY * ubatch_size)
+        parts.append(
+            Part(
+                likely=sent,
+                fastest=sent,
+                slowest=sent,
+                words=f"{stored / 1e9:.1f} GB from RAM over {link / 1e9:.0f} GB/s for every {ubatch_size} tokens",
+            )
+        )
+    computed = (host.parameters or 0) if in_ram and not offloaded else 0
+    if computed or host.attention_operations * filled:
+        attention = host.attention_operations * filled
+        parts.append(_processor_part(constants, cores, computed, attention, quant=quant, moe=moe))
+    return parts
+
+
+def multiplies(host: Share) -> bool:
+    """
+    Return whether weights of layers lie on the host, more than the rows of an embedding.
+    """
+    return bool(host.layers or (host.switches and host.resident_bytes != 0))
+
+
+def _device_part(
+    constants: Constants, share: Share, also: Share | None, *, moe: bool, ubatch_size: int, filled: float
+) -> Part:
+    """
+    Return the time of a device's part, and of what it multiplies for the host.
+    """
+    row = prompt_row(constants, share, moe=moe)
+    parameters = (share.parameters or 0) + ((also.parameters or 0) if also is not None else 0)
+    operations = 2 * parameters + share.attention_operations * filled
+    spread = row
+    if share.flops is not None and not goes_by_bandwidth(row, share):
+        seconds = operations / (share.flops * row["efficiency"])
+        words = f"{share.flops / 1e12:.0f} TFLOPS of {share.device} x {row['efficiency']:.2f}"
+    else:
+        assert share.bandwidth_bytes_per_s is not None
+        spread = row["by_bandwidth"]
+        seconds = operations / (share.bandwidth_bytes_per_s * spread["operations_per_byte"])
+        words = (
+            f"{share.bandwidth_bytes_per_s / 1e9:.0f} GB/s of {share.device}"
+            f" x {spread['operations_per_byte']:.0f} operations per byte"
+        )
+    if share.bandwidth_bytes_per_s and share.resident_bytes:
+        rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
+        seconds += share.resident_bytes / (rate * ubatch_size)
+        words += f" + {share.resident_bytes / 1e9:.1f} GB read for every {ubatch_size} tokens"
+    return Part(
+        likely=seconds,
+        fastest=seconds / spread["high"],
+        slowest=seconds / spread["low"],
+        words=f"{words} ({standing(spread)})",
+    )
+
+
+def goes_by_bandwidth(row: dict[str, Any], share: Share) -> bool:
+    """
+    Return whether a device's arithmetic is told by its bandwidth instead of its FP16 rate.
+    """
+    preferred: bool = row["by_bandwidth"]["preferred"] and share.bandwidth_bytes_per_s is not None
+    return preferred or share.flops is None
+
+
+def _processor_part(
+    constants: Constants, cores: Processor, parameters: int, attention: float, *, quant: str, moe: bool
+) -> Part:
+    """
+    Return the time of the processor's arithmetic.
+    """
+    row = constants["processor_prompts"]
+    rate = processor_operations_per_s(constants, cores, quant, moe=moe)
+    attending = processor_operations_per_s(constants, cores, "F16")
+    assert rate is not None
+    assert attending is not None
+    seconds = 2 * parameters / rate + attention / attending
+    per_core = (rate if parameters else attending) / (cores.threads or 1)
+    what = "the processor" if parameters else "attention over the cache in RAM"
+    doubt = constants["processor"]["unknown_processor"] if cores.vectors is None else 1.0
+    experts = moe and parameters > 0
+    measured = standing({"rows": row["moe_rows"]} if experts else row)
+    return Part(
+        likely=seconds,
+        fastest=seconds / (row["moe_high"] if experts else row["high"]),
+        slowest=seconds / ((row["moe_low"] if experts else row["low"]) * doubt),
+        words=f"{what}: {cores.threads} threads x {per_core / 1e9:.0f} GFLOPS ({measured})",
+    )
+
+
+def processor_operations_per_s(
+    constants: Constants, cores: Processor, quant: str, *, moe: bool = False
+) -> float | None:
+    """
+    Return the operations per second of a processor's cores on weights of a file type, or None.
+
+    Of a mixture of experts each matrix meets few tokens of a batch, and the cores reach less.
+    """
+    if cores.threads is None:
+        return None
+    row = constants["processor_prompts"]
+    rate = cores.threads * float(row["core_operations"]) * _type_factor(row["quants"], quant)
+    rate *= float(row["moe"]) if moe else 1.0
+    return rate * (float(constants["processor"]["without_vectors"]) if cores.vectors is False else 1.0)
+
+
+def _type_factor(measured: dict[str, float], quant: str) -> float:
+    """
+    Return how fast a processor multiplies a file type beside Q4_K_S; one that was not measured is like its kin.
+    """
+    name = quant.upper()
+    if name in measured:
+        return measured[name]
+    for kin in (name.rpartition("_")[0] or name, "IQ" if name.startswith("IQ") else name):
+        rates = [rate for other, rate in measured.items() if other.startswith(kin)]
+        if rates:
+            return min(rates)
+    return 1.0
+
+
+def _unknown(
+    constants: Constants,
+    shares: Sequence[Share],
+    *,
+    moe: bool,
+    cores: Processor,
+    offloaded: bool,
+    filled: float,
+) -> str | None:
+    """
+    Return why the prompt speed of these shares can't be told, or None.
+    """
+    devices = [share for share in shares if share.backend != CPU]
+    host = next((share for share in shares if share.backend == CPU), None)
+    for share in devices:
+        if share.flops is None and share.bandwidth_bytes_per_s is None:
+            return f"neither the FP16 rate nor the memory bandwidth of {share.name or share.device} is known"
+        row = prompt_row(constants, share, moe=moe)
+        few = _too_few(row["by_bandwidth"] if goes_by_bandwidth(row, share) else row, moe, "on such a device")
+        if few is not None:
+            return few
+    in_ram = host is not None and multiplies(host)
+    counted = [*devices, host] if in_ram else devices
+    if any(share is not None and share.parameters is None for share in counted):
+        return "the number of active parameters is not known"
+    if host is None:
+        return None
+    if in_ram and offloaded and host.resident_bytes and devices[0].link_bytes_per_s is None:
+        size = f"{host.resident_bytes / 1e9:.1f} GB"
+        return f"{size} of weights cross to the device for each batch, and the link's speed is not known"
+    if (in_ram and not offloaded) or host.attention_operations * filled:
+        if cores.threads is None:
+            return "the processor computes a part of it, and the number of its cores is not known"
+        return _too_few(constants["processor_prompts"], moe and in_ram and not offloaded, "on a processor")
+    return None
+
+
+def _too_few(row: dict[str, Any], moe: bool, where: str) -> str | None:
+    """
+    Return that too few prompts were measured, where they were; of experts a processor's row counts none.
+    """
+    rows = row["moe_rows"] if moe and "moe_rows" in row else row["rows"]
+    what = "mixtures of experts" if moe else "models"
+    return None if rows >= FEWEST_ROWS else f"too few prompts of {what} were measured {where} ({rows})"
+
+
+def prompt_row(constants: Constants, share: Share, *, moe: bool) -> dict[str, Any]:
+    """
+    Return the row of constants for prompts on a device.
+    """
+    rows: list[dict[str, Any]] = constants["prompts"]
+    known = {backend for row in rows for backend in row["backends"]}
+    backend = share.backend if share.backend in known else None
+    bandwidth = share.bandwidth_bytes_per_s or 0
+    for row in rows:
+        if (
+            backend in row["backends"]
+            and row["moe"] == moe
+            and bandwidth <= (row["bandwidth_up_to"] or bandwidth)
+            and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
+        ):
+            return row
+    raise AssertionError(f"data/speed.json has no row for prompts on {share.backend}")

@@ -1,0 +1,134 @@
+"""
+What one token reads and starts, device by device: the ground of every speed figure.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+from llmprobe.data import table
+from llmprobe.estimation.memory.kv_cache import CachePart
+from llmprobe.estimation.memory.weights import Sums, WeightTable
+from llmprobe.estimation.placement import HOST, Span, host_experts
+from llmprobe.estimation.settings import Run
+from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.facts.settings import Device, Placement
+
+STATE = "recurrent state"
+"""The cache whose bytes are read and written for every token, however long the sequence is."""
+
+SAME_BANDWIDTH = 0.03
+"""Two bandwidths this near, as a part of one, are those of one product."""
+
+
+def active_shares(
+    weights: WeightTable,
+    parts: tuple[Span, ...],
+    devices: tuple[Device, ...],
+    placement: Placement,
+    caches: Mapping[str, tuple[tuple[CachePart, int], ...]],
+    run: Run,
+    *,
+    kernels: Sums,
+    attention: Sums,
+    used_experts: float,
+    active_parameters: int,
+    ram_bandwidth: int | None,
+) -> tuple[Share, ...]:
+    """
+    Return the bytes that each device reads for one token and the layers it runs: the host's first.
+
+    ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
+    are the tensors of the layers, ``attention`` the operations over their full caches; a token's
+    ``active_parameters`` are where the bytes are.
+    """
+    by_id = {device.id: device for device in devices}
+    placed = weights.place(
+        parts,
+        {device.id: device.backend for device in devices},
+        host_experts=host_experts(placement, weights.n_layer),
+        repack=False,
+    )
+    read = {name: own.layers + int(own.experts * used_experts) + own.output for name, own in placed.items()}
+    total = max(sum(read.values()), 1)
+    spans = {part.device: part for part in parts}
+    result = []
+    for name, own in placed.items():
+        part, device = spans.get(name), by_id.get(name)
+        start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
+        # Over a cache that the host keeps for all layers it attends for all of them.
+        attended = (start, stop) if placement.kv_offload else (0, weights.n_layer if device is None else 0)
+        state = sum(size for cached, size in caches[name] if cached.name == STATE)
+        rows = sum(size for _, size in caches[name]) - state
+        result.append(
+            Share(
+                device=name,
+                backend=CPU if device is None else device.backend,
+                name=None if device is None else device.name,
+                compute_capability=None if device is None else device.compute_capability,
+                bandwidth_bytes_per_s=ram_bandwidth if device is None else device.bandwidth_bytes_per_s,
+                active_bytes=read[name] + (_embedding(weights, part) if device is None else 0),
+                layers=stop - start,
+                kernels=kernels.of(start, stop),
+                cache_bytes=rows // run.streams,
+                state_bytes=2 * state // run.parallel,
+                recurrent=any(cached.name == STATE for cached, _ in caches[name]),
+                switches=_switches(placement, parts, weights.n_layer, experts=own.experts > 0)
+                if device is None
+                else 0,
+                attention_operations=attention.of(*attended),
+                parameters=round(active_parameters * read[name] / total),
+                resident_bytes=own.multiplied,
+                flops=None
+                if device is None
+                else fp16_flops(device.name, device.bandwidth_bytes_per_s, device.cores),
+                link_bytes_per_s=None if device is None else device.link_bytes_per_s,
+            )
+        )
+    return tuple(result)
+
+
+def _embedding(weights: WeightTable, part: Span | None) -> int:
+    """
+    Return what the host reads of the embedding: a row, and all of it where it is the output matrix there.
+    """
+    is_output = part is not None and part.stop > weights.n_layer and weights.tied
+    return weights.row_bytes + (weights.input_bytes if is_output else 0)
+
+
+def _switches(placement: Placement, parts: tuple[Span, ...], n_layer: int, *, experts: bool) -> int:
+    """
+    Return how often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
+    """
+    on_devices = [part for part in parts if part.device != HOST]
+    kept = host_experts(placement, n_layer) if experts else ()
+    switches = sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
+    if not placement.kv_offload:
+        switches += sum(min(part.stop, n_layer) - part.start for part in on_devices)
+    return switches
+
+
+@cache
+def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int | None = None) -> int | None:
+    """
+    Return the FP16 operations per second of a device by its name, or None where no table says them.
+
+    Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
+    """
+    product = (name or "").removesuffix(" GPU")
+    found = {
+        row["fp16_flops"]: row
+        for row in table("gpus")["rows"]
+        if "fp16_flops" in row
+        and any(one in (row["name"], *row.get("aliases", ())) for one in (name, product))
+    }
+    if len(found) > 1 and bandwidth_bytes_per_s is not None:
+        found = {
+            flops: row
+            for flops, row in found.items()
+            if abs((row.get("bandwidth_bytes_per_s") or 0) / bandwidth_bytes_per_s - 1) < SAME_BANDWIDTH
+        }
+    if len(found) != 1:
+        return None
+    ((flops, row),) = found.items()
+    part = cores / row["cores"] if cores is not None and row.get("cores") else 1.0
+    return int(flops * part)

@@ -1,0 +1,74 @@
+"""
+What an engine is: what its programs do when they are told nothing, and what they can be told.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe.facts.model import ModelSpec
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine's program does when it is told nothing: data, not behaviour.
+
+    ``outputs`` is how many rows of logits it reserves: one per slot, or the whole micro-batch.
+    ``parallel`` and ``kv_unified`` are what the program itself would choose; ``llmprobe estimate`` asks for one slot.
+    ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
+    """
+
+    engine: str
+    program: str
+    ctx_size: int = 0
+    parallel: int = 1
+    batch_size: int = 2048
+    ubatch_size: int = 512
+    flash_attn: Literal["auto", "on", "off"] = "auto"
+    kv_unified: bool = False
+    outputs: Literal["slots", "ubatch"] = "slots"
+    mmap: bool = True
+    old_masks: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine looks at before it fills in its own defaults: the model, what was asked for, and the devices.
+
+    ``ctx_size`` is per slot, 0 where none was asked for. Unknown memory is None. ``settings`` are variables of the
+    engine's environment.
+    """
+
+    model: ModelSpec
+    file_bytes: int
+    ctx_size: int = 0
+    backend: str | None = None
+    vram_total_bytes: int | None = None
+    vram_free_bytes: int | None = None
+    compute_capabilities: tuple[str, ...] = ()
+    smallest_free_bytes: int | None = None
+    settings: dict[str, str] = {}
+
+
+class Abilities(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine can be told about a placement. What it can't be told is not searched.
+
+    ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
+    ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
+    (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type, ``kv_on_host`` keeping the cache
+    apart from its layers, ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
+    ``notes`` say it to a person, ``notes_on_experts`` only where the model has experts.
+    """
+
+    experts_on_host: bool = True
+    partial: bool = True
+    tensor_split: bool = True
+    cache_types: tuple[str, ...] = ()
+    same_cache_types: bool = False
+    kv_on_host: bool = True
+    ubatch_sizes: tuple[int, ...] = ()
+    backends: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    notes_on_experts: tuple[str, ...] = ()

@@ -1,0 +1,162 @@
+"""
+What one configuration takes: the document of ``llmprobe estimate`` and its parts.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+from llmprobe.facts.machine import Basis
+
+Kind = Literal["weights", "cache", "compute", "output", "overhead"]
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One named part of what a device holds, and how its figure came about. A range is given where there is one.
+    """
+
+    name: str
+    kind: Kind
+    bytes: int
+    how: str
+    basis: Basis
+    low_bytes: int | None = None
+    high_bytes: int | None = None
+
+
+class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one device (``host``, ``gpu0``, …) will hold.
+
+    ``weights_bytes``, ``cache_bytes`` and ``compute_bytes`` are llama.cpp's model, context and compute buffers;
+    on the host they are the sums over its host buffer types.
+    """
+
+    id: str
+    weights_bytes: int
+    cache_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    overhead_bytes: int
+    total_bytes: int
+    budget_bytes: int | None = None
+    name: str | None = None
+    terms: tuple[Term, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Every setting in force after defaults and rounding.
+    """
+
+    engine: str
+    ctx_size: int
+    ctx_per_seq: int
+    parallel: int
+    batch_size: int
+    ubatch_size: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: str
+    kv_unified: bool
+    swa_full: bool
+    outputs_max: int
+    gpu_layers: int
+    n_cpu_moe: int
+    split_mode: str
+    tensor_split: tuple[float, ...]
+    kv_offload: bool
+    op_offload: bool
+    repack: bool
+    mmap: bool
+    devices: tuple[str, ...] = ()
+    cpu_moe_layers: tuple[int, ...] = ()
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Layers as llama.cpp counts them: the repeating ones and the output.
+    """
+
+    offloaded: int
+    total: int
+
+
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A figure that is not exact, with its bounds.
+    """
+
+    low: float
+    likely: float
+    high: float
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Tokens per second. Unknown is None; ``reason`` says on what the figures stand or why there are none.
+
+    Generation is that at a short context; at a full one the whole cache is read for every token.
+    """
+
+    generation_tokens_per_s: Range | None
+    prompt_tokens_per_s: Range | None
+    reason: str
+    generation_at_full_context_tokens_per_s: Range | None = None
+
+
+class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The model and its quantization. ``tensor_bytes`` is the sum of all tensors of the file.
+    """
+
+    id: str
+    name: str
+    architecture: str
+    quant: str
+    parameters: int
+    file_parameters: int
+    tensor_bytes: int
+    max_context: int | None = None
+
+
+class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the usual multiplication says, beside the exact figure, and why they differ.
+    """
+
+    f16_bytes: int
+    with_overhead_low_bytes: int
+    with_overhead_high_bytes: int
+    four_bit_bytes: int
+    exact_bytes: int
+    why: tuple[str, ...]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe estimate``: one configuration, device by device and term by term.
+    """
+
+    schema: Literal["llmprobe.estimate/1"] = "llmprobe.estimate/1"
+    llmprobe_version: str = __version__
+    this_machine: bool
+    model: ModelInEstimate
+    fits: bool | None
+    settings: Settings
+    layers: Layers
+    devices: tuple[DeviceEstimate, ...]
+    speed: Speed
+    missing_bytes: int | None = None
+    rule_of_thumb: RuleOfThumb | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def device(self, device_id: str) -> DeviceEstimate | None:
+        return next((device for device in self.devices if device.id == device_id), None)
+
+    @property
+    def total_bytes(self) -> int:
+        return sum(device.total_bytes for device in self.devices)

@@ -1,0 +1,38 @@
+"""
+What an estimate needs to know of a processor: its kind, its threads at full speed, its vector instructions.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe.facts.machine import Cpu
+
+VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve")
+
+
+class Processor(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the processor can do: threads that run at full speed, and whether it multiplies vectors (None: unknown).
+    """
+
+    threads: int | None = None
+    vectors: bool | None = None
+
+
+def processor(cpu: Cpu) -> Processor:
+    """
+    Return what a processor can do for one token: one thread for each core that this process may use.
+    """
+    counts = [
+        count for count in (cpu.usable_cores, cpu.physical_cores, cpu.usable_threads) if count is not None
+    ]
+    vectors = any(name in cpu.instruction_sets for name in VECTOR_SETS) if cpu.instruction_sets else None
+    return Processor(threads=min(counts) if counts else None, vectors=vectors)
+
+
+def cpu_kind(machine: str) -> Literal["x86", "arm"]:
+    """
+    Return the kind of processor of a machine, as the system names it (``x86_64``, ``arm64``, ``aarch64``).
+    """
+    return "arm" if machine.lower() in ("arm64", "aarch64") else "x86"

@@ -1,0 +1,122 @@
+"""
+What is recommended: the document of ``llmprobe recommend`` and its parts.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, Speed
+from llmprobe.facts.finding import Finding
+from llmprobe.facts.machine import Accelerator, MemoryPool
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a quantization loses. ``value`` is in units of ``metric``; ``basis`` says where it was measured.
+    """
+
+    value: float | None
+    metric: str
+    basis: str
+    words: str
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the user wants. ``ctx_size`` None takes a default that is said; it is never changed silently.
+    """
+
+    ctx_size: int | None = None
+    max_ctx: bool = False
+    parallel: int = 1
+    quants: tuple[str, ...] = ()
+    cache_type_k: str | None = None
+    cache_type_v: str | None = None
+    priority: Literal["balanced", "quality", "speed", "context"] = "balanced"
+    engine: str = "llama.cpp"
+    reserve_bytes: int | None = None
+    assume_idle: bool = False
+    min_speed: float | None = None
+    min_quality: str | None = None
+    top: int = 4
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One way to run the model here. ``tensor_split`` is empty where one device or none is used.
+
+    ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
+    their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
+    it sees them alone or in this order. ``on_disk`` is the file that is this choice already.
+    """
+
+    label: str
+    quant: str
+    ctx_size: int
+    parallel: int
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: str
+    gpu_layers: int
+    total_layers: int
+    n_cpu_moe: int
+    tensor_split: tuple[float, ...]
+    devices: tuple[DeviceEstimate, ...]
+    fits: bool
+    speed: Speed
+    quality: Quality
+    reasons: tuple[str, ...]
+    commands: dict[str, str]
+    batch_size: int = 2048
+    ubatch_size: int = 512
+    cpu_moe_layers: tuple[int, ...] = ()
+    kv_offload: bool = True
+    use_devices: tuple[str, ...] | None = None
+    device_numbers: tuple[int, ...] = ()
+    environment: dict[str, str] = {}
+    download_bytes: int | None = None
+    on_disk: str | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What was not chosen: why, and by how much it misses where it misses memory.
+    """
+
+    what: str
+    why: str
+    missing_bytes: int | None = None
+
+
+class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The machine a recommendation was made for.
+    """
+
+    origin: str
+    cpu: str | None
+    pools: tuple[MemoryPool, ...]
+    accelerators: tuple[Accelerator, ...]
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
+    ``balance`` says how choices were weighed; ``changes``, where asked for, what would change the first.
+    """
+
+    schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
+    llmprobe_version: str = __version__
+    this_machine: bool
+    model: ModelInEstimate
+    machine: MachineInShort
+    wishes: Wishes
+    choices: tuple[Choice, ...]
+    rejected: tuple[Rejected, ...] = ()
+    nearest: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,3 @@
+"""
+Answers for people. Imported only when a person reads, because it imports rich.
+"""

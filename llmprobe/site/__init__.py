@@ -1,0 +1,3 @@
+"""
+A machine as an engine sees it: backends, devices, links and budgets.
+"""

@@ -1,0 +1,81 @@
+"""
+Where an estimate may place layers: on the devices of a machine, or on equal ones that are assumed.
+
+What each needs is imported when it is called.
+"""
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
+
+from llmprobe.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmprobe.facts.machine import Snapshot
+    from llmprobe.facts.processor import Processor
+    from llmprobe.facts.settings import Device
+
+Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The devices that an estimate may place layers on, and what each pool and device may take.
+    """
+
+    devices: "tuple[Device, ...]"
+    budgets: dict[str, int | None]
+    ram_bandwidth_bytes_per_s: int | None
+    processor: "Processor | None"
+    this_machine: bool
+    cpu: Literal["x86", "arm"] = "x86"
+
+
+def assumed(count: int | None, backend: Backend | None) -> Places:
+    """
+    Return so many equal devices (one where only a backend is named) of which nothing else is known.
+    """
+    from llmprobe.facts.settings import Device
+    from llmprobe.site.devices import MOST_DEVICES
+
+    if backend is not None and backend not in get_args(Backend):
+        raise UsageError(f"there is no backend {backend!r}", hint=f"one of {', '.join(get_args(Backend))}")
+    if backend == "cpu" and count:
+        raise UsageError(
+            f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"
+        )
+    if count is not None and not 0 <= count <= MOST_DEVICES:
+        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {MOST_DEVICES}")
+    devices: tuple[Device, ...] = ()
+    if backend != "cpu":
+        devices = tuple(
+            Device(id=f"gpu{number}", backend=backend or "cuda", pool=f"vram{number}")
+            for number in range(1 if count is None else count)
+        )
+    return Places(
+        devices=devices, budgets={}, ram_bandwidth_bytes_per_s=None, processor=None, this_machine=False
+    )
+
+
+def of_machine(snapshot: "Snapshot") -> Places:
+    """
+    Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
+    """
+    from llmprobe.facts.processor import cpu_kind, processor
+    from llmprobe.facts.recommendation import Wishes
+    from llmprobe.site.devices import MOST_DEVICES, device_of
+    from llmprobe.site.site import survey
+
+    usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
+    together = [one for one in usable if one.backend == usable[0].backend]
+    if together and together[0].partition is not None and together[0].partition.kind == "mig":
+        together = together[:1]
+    budgets = survey(snapshot, Wishes()).pool_budgets()
+    return Places(
+        devices=tuple(device_of(one, snapshot, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
+        budgets=budgets,
+        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        processor=processor(snapshot.host.cpu),
+        cpu=cpu_kind(snapshot.host.machine),
+        this_machine=snapshot.this_machine,
+    )

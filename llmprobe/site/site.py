@@ -1,0 +1,278 @@
+"""
+What a machine offers to a search: which devices may be used together, and how much may be put where.
+
+The budget is what is free now under every limit of the snapshot; of that a stated reserve is kept. VRAM and
+RAM are added. Memory that host and accelerator share is counted once: both must fit in what is free of it.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from llmprobe.facts.engine import Abilities
+from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.facts.processor import Processor, cpu_kind, processor
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.settings import Device
+from llmprobe.site.devices import (
+    MOST_DEVICES,
+    device_of,
+    environment_for,
+    left_over,
+    listed,
+    numbers,
+)
+from llmprobe.units import MIB, format_bytes
+
+DEFAULT_RESERVE_BYTES = 512 * MIB
+"""Kept free on every GPU and in RAM, beside the engine's own overhead."""
+
+_GIVEN_BACK_WHEN_IDLE = frozenset({"in-use", "processes", "display"})
+
+
+class Shortfall(msgspec.Struct, frozen=True):
+    """
+    Where too little is free, and by how much: ``host``, a device, or ``shared`` (host and device together).
+
+    Where it is not ``known`` how much is free, all that would be put there counts as missing.
+    """
+
+    where: str
+    missing_bytes: int
+    known: bool = True
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The devices that can be used together, each set in the order of the engine, largest set first; the
+    empty set is the processor alone. Capacities are budgets less the reserve; None is unknown.
+
+    ``shared_free_bytes`` is what host and accelerator may take together of a unified pool; None without one.
+    """
+
+    device_sets: tuple[tuple[Device, ...], ...]
+    budgets: dict[str, int | None]
+    capacities: dict[str, int | None]
+    pools: dict[str, str]
+    shared_free_bytes: int | None
+    reserve_bytes: int
+    ram_bandwidth_bytes_per_s: int | None
+    processor: Processor = Processor()
+    cpu: Literal["x86", "arm"] = "x86"
+    notes: tuple[str, ...] = ()
+    instances: dict[str, str] = {}
+    abilities: Abilities = Abilities()
+    listed: dict[str, tuple[Accelerator, ...]] = {}
+    windows: bool = False
+
+    def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
+        """
+        Return what makes the engine see these devices and number them so: instances of a divided one, or a part
+        of all that its backend lists.
+        """
+        chosen = [self.instances[device.id] for device in devices if device.id in self.instances]
+        if chosen:
+            return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}
+        # The shell of Windows has no variables before a command.
+        return {} if self.windows else environment_for(self._there(devices), devices)
+
+    def named(self, devices: tuple[Device, ...]) -> tuple[str, ...] | None:
+        """
+        Return the ids of devices that an engine must be told to use, None where it uses no others by itself.
+
+        Of instances of a divided one the environment shows it no others.
+        """
+        if not left_over(self._there(devices), devices) or any(one.id in self.instances for one in devices):
+            return None
+        return tuple(device.id for device in devices)
+
+    def numbers(self, devices: tuple[Device, ...]) -> tuple[int, ...]:
+        """
+        Return the numbers that their backend gives these devices.
+        """
+        return numbers(self._there(devices), devices)
+
+    def _there(self, devices: tuple[Device, ...]) -> tuple[Accelerator, ...]:
+        return self.listed.get(devices[0].backend, ()) if devices else ()
+
+    @property
+    def unified(self) -> bool:
+        return self.shared_free_bytes is not None
+
+    def room(self, devices: tuple[Device, ...]) -> int:
+        """
+        Return all that host and devices may take together, shared memory counted once.
+        """
+        if self.shared_free_bytes is not None:
+            return max(0, self.shared_free_bytes - self.reserve_bytes)
+        return sum(max(0, self.capacities[device] or 0) for device in ("host", *(one.id for one in devices)))
+
+    def pool_budgets(self) -> dict[str, int | None]:
+        """
+        Return the budgets by pool, and by device where it may take less of a pool than all together.
+        """
+        budgets = dict(self.budgets)
+        for device, pool in self.pools.items():
+            budgets[pool] = self.shared_free_bytes if self.unified and pool == "ram" else self.budgets[device]
+        return budgets
+
+    def shortfalls(self, totals: Mapping[str, int]) -> tuple[Shortfall, ...]:
+        """
+        Return where these totals per device do not fit; a pool of unknown size fits nothing.
+        """
+        short: list[Shortfall] = []
+        for device, size in totals.items():
+            capacity = self.capacities.get(device)
+            missing = size if capacity is None else size - capacity
+            if missing > 0:
+                short.append(Shortfall(device, missing, known=capacity is not None))
+        if self.shared_free_bytes is not None:
+            together = sum(size for device, size in totals.items() if self.pools.get(device) == "ram")
+            missing = together - (self.shared_free_bytes - self.reserve_bytes)
+            if missing > 0:
+                short.append(Shortfall("shared", missing))
+        return tuple(short)
+
+
+def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
+    """
+    Return what the machine offers for these wishes.
+    """
+    reserve = DEFAULT_RESERVE_BYTES if wishes.reserve_bytes is None else wishes.reserve_bytes
+    notes = [f"{format_bytes(reserve)} are kept free on every GPU and in RAM"]
+    pools = {pool.id: pool for pool in snapshot.pools}
+    ram = pools.get("ram")
+    if wishes.assume_idle:
+        notes.append("memory that other programs hold is counted as free, as asked (--assume-idle)")
+    budgets: dict[str, int | None] = {"host": _of_host(ram, wishes)}
+    pool_of = {"host": "ram"}
+    devices: list[tuple[Accelerator, Device]] = []
+    for accelerator in snapshot.accelerators:
+        if not accelerator.usable or accelerator.backend is None or not accelerator.pools:
+            continue
+        pool = pools.get(accelerator.pools[0])
+        budgets[accelerator.id] = _budget(pool, wishes)
+        pool_of[accelerator.id] = accelerator.pools[0]
+        devices.append((accelerator, device_of(accelerator, snapshot, budgets[accelerator.id])))
+        if budgets[accelerator.id] is None:
+            notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
+    shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
+    known = [pair for pair in devices if budgets[pair[1].id] is not None]
+    usable = _most(known)
+    if len(usable) < len(known):
+        notes.append(
+            f"llama.cpp uses at most {MOST_DEVICES} devices: of {len(known)} here the fastest and largest are taken"
+        )
+    return Site(
+        device_sets=_device_sets(usable),
+        budgets=budgets,
+        capacities={
+            device: None if budget is None else budget - reserve for device, budget in budgets.items()
+        },
+        pools=pool_of,
+        shared_free_bytes=_free(ram, wishes) if shared and ram is not None else None,
+        reserve_bytes=reserve,
+        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        processor=processor(snapshot.host.cpu),
+        cpu=cpu_kind(snapshot.host.machine),
+        notes=tuple(notes),
+        instances={
+            device.id: accelerator.uuid
+            for accelerator, device in devices
+            if _is_mig(accelerator) and accelerator.uuid
+        },
+        listed={backend: listed(snapshot, backend) for backend in {one.backend for _, one in devices}},
+        windows=snapshot.host.system == "win32",
+    )
+
+
+def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, Device]]:
+    """
+    Return as many devices of each backend as an engine can use, the least worth left out.
+    """
+    kept: set[str] = set()
+    for backend in {device.backend for _, device in devices}:
+        alike = [device for _, device in devices if device.backend == backend]
+        kept.update(device.id for device in sorted(alike, key=_worth, reverse=True)[:MOST_DEVICES])
+    return [pair for pair in devices if pair[1].id in kept]
+
+
+def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:
+    """
+    Return the sets that one process can use: all devices of a backend, fewer and fewer of the fastest and of those
+    with the most room, each alone, none.
+
+    Of the MIG instances of a machine CUDA gives a process only one, so they are never put together.
+    """
+    sets: list[tuple[Device, ...]] = []
+    for backend in sorted({device.backend for _, device in devices}):
+        together = tuple(
+            device
+            for accelerator, device in devices
+            if device.backend == backend and not _is_mig(accelerator)
+        )
+        for worth in (_worth, _room):
+            # Of equals the last is left out first.
+            ranked = sorted(together, key=worth, reverse=True)
+            for count in range(len(together), 1, -1):
+                kept = tuple(device for device in together if device in ranked[:count])
+                if kept not in sets:
+                    sets.append(kept)
+    alone: dict[Device, Device] = {}
+    for _, device in sorted(devices, key=lambda pair: -(pair[1].free_bytes or 0)):
+        # What one of equals can do, so can the others.
+        alone.setdefault(msgspec.structs.replace(device, id="", pool=None), device)
+    sets.extend((device,) for device in alone.values())
+    if not any(device.backend == "metal" for _, device in devices):
+        # What macOS does not let the GPU have it needs itself, so on a Mac the processor is no way around the limit.
+        sets.append(())
+    return tuple(sets)
+
+
+def _worth(device: Device) -> tuple[int, int]:
+    """
+    Return what devices are left out by, the least first: a slow card first, of equally fast ones the smallest.
+    """
+    return device.bandwidth_bytes_per_s or 0, device.free_bytes or 0
+
+
+def _room(device: Device) -> tuple[int, int]:
+    """
+    Return what devices are left out by where a fast one may be full.
+    """
+    return device.free_bytes or 0, device.bandwidth_bytes_per_s or 0
+
+
+def _is_mig(accelerator: Accelerator) -> bool:
+    return accelerator.partition is not None and accelerator.partition.kind == "mig"
+
+
+def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
+    if pool is None or pool.budget_bytes is None:
+        return None
+    return pool.budget_bytes + (given_back(pool) if wishes.assume_idle else 0)
+
+
+def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:
+    """
+    Return what the host alone may take: of shared memory what is not set aside for the accelerator.
+    """
+    if ram is None or ram.kind != "unified":
+        return _budget(ram, wishes)
+    if ram.host_budget_bytes is None:
+        return _free(ram, wishes)
+    return ram.host_budget_bytes + (given_back(ram) if wishes.assume_idle else 0)
+
+
+def _free(pool: MemoryPool, wishes: Wishes) -> int | None:
+    if pool.free_bytes is None:
+        return None
+    return pool.free_bytes + (given_back(pool) if wishes.assume_idle else 0)
+
+
+def given_back(pool: MemoryPool) -> int:
+    """
+    Return what programs that could end hold of a pool.
+    """
+    return sum(limit.bytes for limit in pool.limits if limit.by in _GIVEN_BACK_WHEN_IDLE)

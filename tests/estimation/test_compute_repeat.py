@@ -1,0 +1,161 @@
+"""
+Layers that are left out are played as often as they are left out, if the built ones show that they repeat.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from benchmarks.accuracy_compute import request_of
+from benchmarks.truth.loads import memory_cases, spec
+from llmprobe.estimation import Estimator
+from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes
+from llmprobe.estimation.compute.buffers import compute_buffers, compute_buffers_in_full
+from llmprobe.estimation.compute.layers import Repeat
+from llmprobe.estimation.compute.repeat import Copy, Plan
+from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.model.loading import load
+
+DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
+QUANTS = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_S", "Q6_K", "Q8_0", "IQ2_M", "IQ4_XS")
+EACH = (128, 256)
+"""Sizes: of what a layer hands on, and of what it works with."""
+NEAR = 4 << 20
+
+
+def _chain(layers: int, *, leaks: bool = False) -> Lifetimes:
+    """
+    Layers each of which takes its result, gives back that of the one before, and copies a weight in between.
+    """
+    events: list[Event] = [(0, 0, 0, TAKE)]
+    marks = []
+    last = 0
+    for layer in range(layers):
+        marks.append(len(events))
+        mine, weight = last + 1, last + 2
+        events += [(0, mine, 0, TAKE), (0, weight, ~layer, TAKE), (0, weight, ~layer, GIVE)]
+        if not leaks:
+            events.append((0, mine - 2 if layer else 0, 0, GIVE))
+        last = weight
+    marks.append(len(events))
+    return Lifetimes(events, last + 1, marks)
+
+
+def _copies(layers: int) -> tuple[Copy, ...]:
+    return tuple((layer, "ffn", False) for layer in range(layers))
+
+
+def _peak(found: Lifetimes, built: int, repeats: tuple[Repeat, ...], weights: Sequence[int]) -> int | None:
+    layers = (0, 1, *range(len(weights) - built + 2, len(weights))) if repeats else range(len(weights))
+    plan = Plan(found, built, _copies(built), frozenset())
+    peaks = plan.peaks(repeats, layers, EACH, lambda name, host: weights, 1)
+    return None if peaks is None else peaks[0]
+
+
+@pytest.mark.parametrize("largest", range(10))
+def test_each_layer_that_is_left_out_has_its_own_weights(largest: int) -> None:
+    """
+    Of ten layers four are built, and whichever has the largest weight, the peak is that of all ten.
+    """
+    weights = [1024] * 10
+    weights[largest] = 4096
+    peak = _peak(_chain(4), 4, (Repeat(0, 1, 4, 6),), weights)
+    assert peak == _peak(_chain(10), 10, (), weights)
+    assert peak is not None
+    assert peak >= 4096
+
+
+def test_layers_that_leave_something_behind_are_not_repeated() -> None:
+    """
+    Where each layer keeps what it took, a few do not stand for all.
+    """
+    assert _peak(_chain(4, leaks=True), 4, (Repeat(0, 1, 4, 6),), [1024] * 10) is None
+
+
+def test_layers_whose_copies_are_kept_are_not_repeated() -> None:
+    """
+    Copies that are kept are placed before everything else, so that each layer's counts.
+    """
+    plan = Plan(_chain(4), 4, _copies(4), frozenset({1, 2}))
+    assert plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), EACH, lambda name, host: [0] * 10, 1) is None
+
+
+@pytest.mark.parametrize("model", ["qwen3-30b-a3b", "glm-4.5-air", "gpt-oss-20b", "qwen3-next-80b-a3b"])
+@pytest.mark.parametrize("quant", ["Q4_K_M", "Q8_0"])
+@pytest.mark.parametrize("experts", [0, 3, 17])
+@pytest.mark.parametrize("host_layers", [0, 9])
+def test_a_shortened_model_takes_what_the_whole_takes(
+    model: str, quant: str, experts: int, host_layers: int
+) -> None:
+    """
+    Wherever a model is cut, with types that change from layer to layer, on two devices and the host.
+    """
+    estimator = Estimator(spec(model))
+    case = next(
+        case
+        for case in memory_cases(model)
+        if len(case.placement.devices) == 1 and case.placement.gpu_layers is None
+    )
+    base = request_of(case, estimator)
+    count = len(base.layer_devices)
+    first = (count - host_layers) // 2
+    request = msgspec.structs.replace(
+        base,
+        tensors=estimator.typed_tensors(quant),
+        devices=("gpu0", "gpu1"),
+        layer_devices=("host",) * host_layers + ("gpu0",) * first + ("gpu1",) * (count - host_layers - first),
+        host_experts=frozenset(range(experts)),
+    )
+    assert compute_buffers(request).bytes == compute_buffers_in_full(request).bytes
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3-30b-a3b", "glm-4.5-air", "llama-3.1-8b-instruct", "granite-4.0-h-tiny"]
+)
+@pytest.mark.parametrize(
+    "placement",
+    [
+        Placement(devices=DEVICES[:1], gpu_layers=11),
+        Placement(devices=DEVICES, gpu_layers=27, n_cpu_moe=20),
+        Placement(devices=DEVICES, gpu_layers=20, kv_offload=False),
+    ],
+)
+def test_a_graph_answers_for_all_quantizations(name: str, placement: Placement) -> None:
+    """
+    One estimator is asked for all quantizations, and a new one for each.
+    """
+    model, workload = load(name), Workload(ctx_size=8192)
+    estimator = Estimator(model)
+    shared = [estimator.parts(quant, workload, placement).compute for quant in QUANTS]
+    anew = []
+    for quant in QUANTS:
+        copied = msgspec.structs.replace(model, hparams=dict(model.hparams))
+        anew.append(Estimator(copied).parts(quant, workload, placement).compute)
+    assert shared == anew
+    assert len({answer.bytes["gpu0"] for answer in shared}) > 1
+
+
+@pytest.mark.parametrize(
+    "name", ["qwen3-30b-a3b", "llama-3.1-8b-instruct", "gemma-3-12b-it", "granite-4.0-h-tiny"]
+)
+@pytest.mark.parametrize("quant", ["Q4_K_M", "Q3_K_M"])
+@pytest.mark.parametrize("devices", [DEVICES[:1], DEVICES])
+def test_a_bound_covers_all_placements_of_its_kind(
+    name: str, quant: str, devices: tuple[Device, ...]
+) -> None:
+    """
+    However many layers or experts stay on the host, no device needs more than a few MiB beyond its bound.
+    """
+    estimator, workload = Estimator(load(name)), Workload(ctx_size=8192)
+    placements = [
+        Placement(devices=devices, gpu_layers=layers, n_cpu_moe=experts)
+        for layers in (None, 0, 1, 2, 7, 16, 23)
+        for experts in (0, 1, 9, 24)
+    ]
+    lacking = 0
+    for placement in placements:
+        bound = estimator.totals(quant, workload, placement)
+        exact = estimator.totals(quant, workload, placement, exact=True)
+        lacking = max(lacking, *(exact[device] - bound[device] for device in exact))
+    assert lacking <= NEAR

@@ -1,0 +1,82 @@
+"""
+A graph that is played again for other sizes answers as one that is built for them.
+"""
+
+import operator
+
+import pytest
+
+from llmprobe.estimation import Estimator
+from llmprobe.estimation.compute.tape import Tape
+from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.model.loading import load
+
+DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
+WORKLOADS = tuple(
+    Workload(ctx_size=ctx_size, ubatch_size=ubatch_size, parallel=parallel)
+    for ctx_size, ubatch_size, parallel in (
+        (4096, 512, 1),
+        (8192, 512, 1),
+        (32768, 512, 1),
+        (512, 64, 1),
+        (8192, 16, 1),
+        (16384, 512, 4),
+        (8192, 256, 4),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama-3.1-8b-instruct",
+        "qwen3-30b-a3b",
+        "gemma-3-27b-it",
+        "gpt-oss-20b",
+        "qwen3-next-80b-a3b-instruct",
+    ],
+)
+@pytest.mark.parametrize("layers", [None, 7])
+def test_another_size_is_answered_as_by_a_new_graph(name: str, layers: int | None) -> None:
+    """
+    One estimator is asked for all workloads, and a new one for each.
+    """
+    model = load(name)
+    placement = Placement(devices=DEVICES, gpu_layers=layers)
+    estimator = Estimator(model)
+    replayed = [estimator.parts("Q4_K_M", workload, placement).compute for workload in WORKLOADS]
+    anew = [Estimator(model).parts("Q4_K_M", workload, placement).compute for workload in WORKLOADS]
+    assert replayed == anew
+
+
+def test_a_tape_gives_what_was_computed_from_other_inputs() -> None:
+    """
+    A product and a rounded quotient, of 3 and 5 and then of 7 and 9.
+    """
+    tape = Tape((3, 5))
+    a, b = tape.symbols()
+    at = tape.number(a * b - (-a // 2))
+    values = tape.play((7, 9))
+    assert values is not None
+    assert values[at] == 7 * 9 + 4
+
+
+def test_a_tape_refuses_inputs_that_compare_otherwise() -> None:
+    """
+    What was written for a number under 10 says nothing about 12.
+    """
+    tape = Tape((3,))
+    (a,) = tape.symbols()
+    assert a < 10
+    assert tape.play((9,)) is not None
+    assert tape.play((12,)) is None
+
+
+def test_a_number_on_a_tape_counts_only_for_itself() -> None:
+    """
+    A number used as an index ties the tape to its value.
+    """
+    tape = Tape((3,))
+    (a,) = tape.symbols()
+    assert operator.index(a) == 3
+    assert tape.play((4,)) is None

@@ -1,0 +1,290 @@
+"""
+Tokens per second: what adds time, what limits it, what is unknown, and how near it comes to measurements.
+"""
+
+from statistics import median
+
+import msgspec
+import pytest
+
+from benchmarks.fit_speed import fit, on_devices, predicted_seconds
+from benchmarks.speed_rows import rows
+from llmprobe.data import table
+from llmprobe.estimation.speed.generation import generation_speed, speed_at
+from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share
+from llmprobe.estimation.speed.shares import fp16_flops
+from llmprobe.facts.estimate import Range, Speed
+from llmprobe.facts.machine import Cpu
+from llmprobe.facts.processor import Processor, processor
+from tests.estimation.shares import CORES, GB, GPU, HALF, HOST
+
+
+def speed(*shares: Share, moe: bool = False, cores: Processor | None = CORES, **changes: object) -> Speed:
+    return generation_speed(shares, moe=moe, processor=cores, **changes)  # type: ignore[arg-type]
+
+
+def generation(found: Speed) -> Range:
+    assert found.generation_tokens_per_s is not None
+    return found.generation_tokens_per_s
+
+
+def test_an_8b_on_a_4090_is_as_fast_as_people_measure() -> None:
+    """
+    5 GB a token at 1008 GB/s give 110 to 150 tokens a second, less than the bandwidth alone would.
+    """
+    assert 110 < generation(speed(HOST, GPU)).likely < 150
+
+
+def test_parts_add_their_times() -> None:
+    """
+    Half on the processor and half on the device take as long as both one after the other.
+    """
+    device, both = generation(speed(GPU)).likely, generation(speed(HALF, GPU)).likely
+    alone = generation(speed(HALF)).likely
+
+    assert both == pytest.approx(1 / (1 / device + 1 / alone), rel=0.01)
+
+
+def test_a_second_equal_device_adds_no_speed() -> None:
+    """
+    Layers on two devices run one after the other: the same bytes take the same time.
+    """
+    half = msgspec.structs.replace(GPU, active_bytes=GPU.active_bytes // 2, kernels=144)
+    other = msgspec.structs.replace(half, device="gpu1")
+
+    assert generation(speed(half, other)).likely == pytest.approx(generation(speed(GPU)).likely, rel=0.01)
+
+
+def test_a_full_context_is_slower() -> None:
+    """
+    With 4 GB of cache beside 5 GB of weights a full context takes over half as long again.
+    """
+    found = speed(GPU)
+    full = found.generation_at_full_context_tokens_per_s
+
+    assert full is not None
+    assert full.likely < generation(found).likely / 1.5
+    assert "when the context is full" in found.reason
+
+
+def test_small_models_are_held_up_by_kernels() -> None:
+    """
+    A tenth of the bytes is not ten times as fast: kernels have to be started all the same.
+    """
+    small = msgspec.structs.replace(GPU, active_bytes=GPU.active_bytes // 10)
+
+    assert generation(speed(small)).likely < 5 * generation(speed(GPU)).likely
+
+
+def test_cores_limit_what_the_ram_could_give() -> None:
+    """
+    Four threads read no more than four cores can, however fast the RAM is.
+    """
+    fast = msgspec.structs.replace(HALF, bandwidth_bytes_per_s=400 * GB)
+    few, many = (Processor(threads=count, vectors=True) for count in (4, 64))
+
+    assert generation(speed(fast, cores=few)).likely < generation(speed(fast, cores=many)).likely / 2
+
+
+def test_an_unknown_processor_widens_the_range() -> None:
+    """
+    Where instruction sets are not known the slow end is lower, the likely figure the same.
+    """
+    known = generation(speed(HALF, cores=CORES))
+    unknown = generation(speed(HALF, cores=Processor(threads=16)))
+
+    assert (unknown.likely, unknown.high) == (known.likely, known.high)
+    assert unknown.low < known.low
+
+
+def test_no_vectors_are_slow() -> None:
+    """
+    A processor without AVX2 or NEON reads less per core.
+    """
+    assert (
+        generation(speed(HALF, cores=Processor(threads=4, vectors=False))).likely
+        < generation(speed(HALF, cores=Processor(threads=4, vectors=True))).likely
+    )
+
+
+def test_a_processor_is_its_cores_and_vectors() -> None:
+    """
+    As many threads count as cores that may be used; no list of instruction sets is unknown, not none.
+    """
+    cpu = Cpu(physical_cores=8, usable_threads=16, instruction_sets=("avx2",))
+
+    assert processor(cpu) == Processor(threads=8, vectors=True)
+    assert processor(Cpu(instruction_sets=("sse4_2",))) == Processor(threads=None, vectors=False)
+    assert processor(Cpu()) == Processor()
+
+
+@pytest.mark.parametrize(("share", "said"), [(GPU, "gpu0"), (HALF, "the RAM")])
+def test_unknown_bandwidth_is_unknown_speed(share: Share, said: str) -> None:
+    """
+    No figure where the bandwidth is unknown, and the reason names what is.
+    """
+    found = speed(msgspec.structs.replace(share, bandwidth_bytes_per_s=None))
+
+    assert found.generation_tokens_per_s is None
+    assert f"bandwidth of {said} is unknown" in found.reason
+
+
+def test_a_row_of_the_embedding_does_not_need_the_ram() -> None:
+    """
+    The host reads 2 KB a token: that its RAM's speed is unknown does not matter.
+    """
+    assert generation(speed(msgspec.structs.replace(HOST, bandwidth_bytes_per_s=None), GPU))
+
+
+def test_a_cache_that_is_kept_in_ram_is_read_there() -> None:
+    """
+    With the cache on the host (-nkvo) a full context goes at the speed of the RAM.
+    """
+    device = msgspec.structs.replace(GPU, cache_bytes=0)
+    host = msgspec.structs.replace(HOST, cache_bytes=GPU.cache_bytes)
+    here, there = speed(HOST, GPU), speed(host, device)
+
+    assert here.generation_at_full_context_tokens_per_s is not None
+    assert there.generation_at_full_context_tokens_per_s is not None
+    assert (
+        there.generation_at_full_context_tokens_per_s.likely
+        < here.generation_at_full_context_tokens_per_s.likely / 3
+    )
+
+
+def test_every_class_says_on_how_much_it_stands() -> None:
+    """
+    The reason of a speed names the rows, and every class of generation stands on enough of them.
+    """
+    assert "measured rows" in speed(GPU).reason
+    assert all(row["rows"] >= FEWEST_ROWS for row in table("speed")["devices"])
+
+
+@pytest.mark.parametrize("backend", ["cuda", "metal", "rocm", "vulkan", "sycl", None])
+@pytest.mark.parametrize("capability", ["5.2", "6.1", "8.0", "8.9", "9.0", "12.0", None])
+def test_every_device_has_constants(backend: str | None, capability: str | None) -> None:
+    """
+    Whatever the backend and the chip, there is a row, and its range holds the likely figure.
+    """
+    found = generation(speed(msgspec.structs.replace(GPU, backend=backend, compute_capability=capability)))
+
+    assert 0 < found.low < found.likely < found.high
+
+
+def test_hbm_chips_reach_less_of_their_bandwidth() -> None:
+    """
+    An H100 has twice the bandwidth of a 4090 and is not twice as fast on an 8B, for both start as many kernels.
+    """
+    h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
+
+    assert generation(speed(h100)).likely < 1.8 * generation(speed(GPU)).likely
+
+
+def test_few_rows_of_todays_builds_are_said() -> None:
+    """
+    Most speeds of chips with HBM are by builds that left it half idle: the reason says how many are not.
+    """
+    h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
+
+    assert "14 measured rows, 1 of a build of today" in speed(h100).reason
+
+
+def test_no_range_reaches_over_the_bandwidth() -> None:
+    """
+    However wide a range is, its high end reads no faster than the memory does.
+    """
+    h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
+
+    assert generation(speed(msgspec.structs.replace(h100, kernels=9))).high == pytest.approx(
+        2039 / 5, rel=0.01
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "bandwidth", "flops"),
+    [("NVIDIA GeForce RTX 4090", 1008 * GB, 330_300 * GB), ("nobody's", 1008 * GB, None), (None, None, None)],
+)
+def test_the_fp16_rate_is_looked_up_by_name(
+    name: str | None, bandwidth: int | None, flops: int | None
+) -> None:
+    """
+    A name of the table has its rate, any other none.
+    """
+    assert fp16_flops(name, bandwidth) == flops
+
+
+def test_a_chip_with_fewer_cores_is_slower() -> None:
+    """
+    An M1 Max with 24 of 32 cores has three quarters of the rate, and macOS adds GPU to its name.
+    """
+    assert fp16_flops("Apple M1 Max GPU", 400 * GB, 24) == 7_800 * GB
+
+
+def test_the_shipped_constants_are_those_of_the_fit() -> None:
+    """
+    data/speed.json is what fitting the published speeds gives, but for the last digits of a platform's logarithm.
+    """
+    shipped = table("speed")
+    found = fit(rows(), shipped)
+
+    for kind, name in (("devices", "kernel_us"), ("devices", "efficiency"), ("prompts", "efficiency")):
+        assert [row[name] for row in found[kind]] == pytest.approx(
+            [row[name] for row in shipped[kind]], rel=0.02
+        )
+    assert found["processor_prompts"]["quants"] == shipped["processor_prompts"]["quants"]
+    traits = ("moe", "recurrent", "processor", "processor_prompts", "old_builds")
+    assert [found[trait]["rows"] for trait in traits] == [shipped[trait]["rows"] for trait in traits]
+
+
+def test_a_machine_that_the_fit_did_not_see_is_predicted_within_a_tenth() -> None:
+    """
+    Without the rows of an RTX 2080, its speeds are predicted from other cards' within 10% at the median.
+    """
+    measured = rows()
+    own = [row for row in on_devices(measured) if row.device == "GeForce RTX 2080"]
+    sources = {row.source for row in own}
+    blind = fit([row for row in measured if row.source not in sources], table("speed"))
+    errors = [abs(1 / predicted_seconds(blind, row) / row.tokens_per_s - 1) for row in own]
+
+    assert len(own) >= 10
+    assert median(errors) < 0.1
+
+
+def test_a_half_full_context_is_between_an_empty_and_a_full_one() -> None:
+    """
+    The likely speed at a filled part is that of the ends at the ends, and between them in the middle.
+    """
+    found = speed(HOST, GPU)
+    empty, half, full = (
+        speed_at((HOST, GPU), filled=filled, moe=False, processor=CORES) for filled in (0.0, 0.5, 1.0)
+    )
+
+    assert empty == pytest.approx(generation(found).likely, abs=0.01)
+    assert found.generation_at_full_context_tokens_per_s is not None
+    assert full == pytest.approx(found.generation_at_full_context_tokens_per_s.likely, abs=0.01)
+    assert empty is not None
+    assert half is not None
+    assert full is not None
+    assert full < half < empty
+
+
+def test_no_speed_at_a_depth_without_a_bandwidth() -> None:
+    """
+    Unknown at a short context is unknown at any.
+    """
+    unknown = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=None)
+
+    assert speed_at((HOST, unknown), filled=0.5, moe=False) is None
+
+
+def test_a_prompt_is_read_no_slower_than_text_is_written() -> None:
+    """
+    Where a processor is slow in arithmetic on a mixture of code books, a prompt can still go a token at a time.
+    """
+    small = msgspec.structs.replace(HALF, active_bytes=GB // 2, parameters=3 * GB)
+    found = speed(small, moe=True, quant="IQ2_M", cores=Processor(threads=2, vectors=True))
+    prompt = found.prompt_tokens_per_s
+
+    assert prompt is not None
+    assert prompt.likely == generation(found).likely
+    assert "no slower than what is written" in found.reason
