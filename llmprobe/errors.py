@@ -5,20 +5,25 @@ Foreign exceptions are translated into these once, at the seam or in the parser 
 A bug is none of these: it keeps its own type and its traceback.
 """
 
+from llmprobe.words.message import Message
+
 
 class LlmprobeError(Exception):
     """
     Base of every error that a user is meant to read: one sentence, and a hint what to do.
 
-    ``exit_code`` is 1: the question could not be answered.
+    ``str()`` is the sentence in English. ``exit_code`` is 1: the question could not be answered.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: Message, *, hint: Message | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return str(self.message)
 
 
 class UsageError(LlmprobeError):

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.model import ModelSpec
+from llmprobe.words.message import Message
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Literal["slots", "ubatch"] = "slots"
     mmap: bool = True
     old_masks: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,5 +71,5 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     kv_on_host: bool = True
     ubatch_sizes: tuple[int, ...] = ()
     backends: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    notes_on_experts: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    notes_on_experts: tuple[Message, ...] = ()

@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.machine import Basis
+from llmprobe.words.message import Message
 
 Kind = Literal["weights", "cache", "compute", "output", "overhead"]
 
@@ -20,7 +21,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     bytes: int
-    how: str
+    how: Message
     basis: Basis
     low_bytes: int | None = None
     high_bytes: int | None = None
@@ -103,7 +104,7 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
     generation_tokens_per_s: Range | None
     prompt_tokens_per_s: Range | None
-    reason: str
+    reason: Message
     generation_at_full_context_tokens_per_s: Range | None = None
 
 
@@ -132,7 +133,7 @@ class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
     with_overhead_high_bytes: int
     four_bit_bytes: int
     exact_bytes: int
-    why: tuple[str, ...]
+    why: tuple[Message, ...]
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,8 +152,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     speed: Speed
     missing_bytes: int | None = None
     rule_of_thumb: RuleOfThumb | None = None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
     def device(self, device_id: str) -> DeviceEstimate | None:
         return next((device for device in self.devices if device.id == device_id), None)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.words.message import Message
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -14,7 +16,7 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     What mends it: a sentence, and the commands to run on that system.
     """
 
-    text: str
+    text: Message
     commands: tuple[str, ...] = ()
     link: str | None = None
 
@@ -28,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     severity: Severity
-    title: str
-    detail: str
+    title: Message
+    detail: Message
     evidence: tuple[str, ...]
     remedy: Remedy | None = None

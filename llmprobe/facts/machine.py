@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
+from llmprobe.words.message import Message
 
 Basis = Literal["measured", "declared", "derived", "assumed"]
 """
@@ -26,7 +27,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str
     bytes: int
-    detail: str | None = None
+    detail: Message | None = None
     basis: Basis = "measured"
 
 
@@ -94,7 +95,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] | None = None
     pools: tuple[str, ...] = ()
     usable: bool = True
-    why_not: str | None = None
+    why_not: Message | None = None
     integrated: bool = False
     index: int | None = None
     uuid: str | None = None
@@ -104,7 +105,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str | None = None
     bandwidth_bytes_per_s: int | None = None
     bandwidth_basis: Basis | None = None
-    bandwidth_how: str | None = None
+    bandwidth_how: Message | None = None
     cores: int | None = None
     partition: Partition | None = None
     compute_mode: str | None = None
@@ -130,7 +131,7 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     usable_threads: int | None = None
     usable_cores: int | None = None
     instruction_sets: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
+    limits: tuple[Message, ...] = ()
     evidence: tuple[str, ...] = ()
 
 
@@ -147,7 +148,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     cpu: Cpu = Cpu()
     ram_bandwidth_bytes_per_s: int | None = None
     ram_bandwidth_basis: Basis | None = None
-    ram_bandwidth_how: str | None = None
+    ram_bandwidth_how: Message | None = None
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +188,7 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "crashed", "not_recorded"]
     duration_ms: float | None = None
-    detail: str | None = None
+    detail: Message | None = None
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +203,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
-    detail: str | None = None
+    detail: Message | None = None
     host: dict[str, Any] = {}
     cpu: dict[str, Any] = {}
     pools: tuple[MemoryPool, ...] = ()
@@ -227,7 +228,7 @@ class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     quant: str | None = None
     repo: str | None = None
-    problem: str | None = None
+    problem: Message | None = None
 
 
 class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,7 +257,7 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     running: bool | None = None
     installed: bool | None = None
     endpoint: str | None = None
-    detail: str | None = None
+    detail: Message | None = None
     models: tuple[ModelOnDisk, ...] = ()
     loaded: tuple[LoadedModel, ...] = ()
     settings: dict[str, str] = {}

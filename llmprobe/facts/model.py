@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from llmprobe._version import __version__
+from llmprobe.words.message import Message
 
 Hparams = dict[str, Any]
 """
@@ -64,7 +65,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     quant: str | None = None
     published_quant: str | None = None
     kept_as: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from llmprobe._version import __version__
 from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, Speed
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.words.message import Message
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,8 +20,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
     value: float | None
     metric: str
-    basis: str
-    words: str
+    basis: Message
+    words: Message
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     fits: bool
     speed: Speed
     quality: Quality
-    reasons: tuple[str, ...]
+    reasons: tuple[Message, ...]
     commands: dict[str, str]
     batch_size: int = 2048
     ubatch_size: int = 512
@@ -86,7 +87,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     what: str
-    why: str
+    why: Message
     missing_bytes: int | None = None
 
 
@@ -115,8 +116,8 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     wishes: Wishes
     choices: tuple[Choice, ...]
     rejected: tuple[Rejected, ...] = ()
-    nearest: tuple[str, ...] = ()
-    balance: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
+    nearest: tuple[Message, ...] = ()
+    balance: tuple[Message, ...] = ()
+    changes: tuple[Message, ...] = ()
     findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()

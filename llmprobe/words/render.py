@@ -1,0 +1,264 @@
+"""
+Messages into sentences of one language.
+
+A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a form:
+
+    bytes  a size: 1.23 GiB                     rate    a bandwidth: 1008 GB/s
+    count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38
+    list   a, b, c                              and     a, b and c
+    or     a, b or c                            each    a; b; c
+    layer|layers   the first for exactly one (or one item), the second for every other number
+
+and any format specification of Python (``.1f``). ``[text {name} text]`` is left out where a value in it is None, False
+or an empty list; ``[!{name} text]`` is kept only then, without the value. A bracket itself has a backslash before it.
+Text in values comes from files, processes and servers: what commands a terminal or turns the direction of a line is
+shown as an escape.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+
+import msgspec
+
+from llmprobe.units import format_bytes, format_count, format_rate
+from llmprobe.words.message import Message, Value
+
+DEFAULT_LANGUAGE = "en"
+
+_TOKEN = re.compile(r"\\[\[\]]|\[!?|\]|\{(\w+)(?::([^}]*))?\}|[^\[\]{\\]+|\\")
+_NAME = re.compile(r"[a-z]{2,8}")
+
+
+class _Slot(msgspec.Struct, frozen=True):
+    """
+    The place of a value, and the form that it takes.
+    """
+
+    name: str
+    spec: str
+
+
+class _Optional(msgspec.Struct, frozen=True):
+    """
+    A part that is kept where all of its values are there, or, ``inverse``, where one is missing.
+    """
+
+    parts: "tuple[_Part, ...]"
+    inverse: bool
+
+
+_Part = str | _Slot | _Optional
+
+
+class UnknownLanguageError(Exception):
+    """
+    No catalogue has this name.
+    """
+
+
+class Words:
+    """
+    The sentences of one language.
+    """
+
+    __slots__ = ("_sentences", "language")
+
+    def __init__(self, language: str, sentences: Mapping[str, str]) -> None:
+        self.language = language
+        self._sentences = sentences
+
+    def text(self, said: Message) -> str:
+        """
+        The sentence of a message, its values filled in.
+
+        Raises:
+            KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
+        """
+        return self._filled(_parsed(self._sentences[said.id]), said.values)
+
+    def say(self, id: str, /, **values: Value) -> str:  # noqa: A002 - as of a message
+        """
+        The sentence of an id and values.
+        """
+        return self.text(Message(id, values))
+
+    def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
+        said: list[str] = []
+        for part in template:
+            if isinstance(part, str):
+                said.append(part)
+            elif isinstance(part, _Slot):
+                said.append(self._value(values[part.name], part.spec))
+            elif any(_is_missing(values[name]) for name in _own_names(part.parts)) is part.inverse:
+                kept = part.parts
+                if part.inverse:
+                    kept = tuple(one for one in kept if isinstance(one, str))
+                said.append(self._filled(kept, values))
+        return "".join(said)
+
+    def _value(self, value: Value, spec: str) -> str:
+        if "|" in spec:
+            one, many = spec.split("|")
+            return one if (len(value) if isinstance(value, tuple) else value) == 1 else many
+        if spec in ("list", "and", "or", "each") or isinstance(value, tuple):
+            items = value if isinstance(value, tuple) else (value,)
+            return self._joined([self._plain(item) for item in items], spec or "list")
+        form = _FORMS.get(spec)
+        if form is not None and isinstance(value, (int, float)):
+            return form(value)
+        if spec and isinstance(value, (int, float)):
+            return format(value, spec)
+        return self._plain(value)
+
+    def _plain(self, value: Value) -> str:
+        if isinstance(value, Message):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return self._joined([self._plain(item) for item in value], "list")
+        if isinstance(value, float):
+            return f"{value:g}"
+        return harmless(str(value))
+
+    def _joined(self, items: list[str], spec: str) -> str:
+        if spec in ("list", "each") or len(items) < 2:
+            return self._sentences["list.comma" if spec != "each" else "list.semicolon"].join(items)
+        return self._joined(items[:-1], "list") + self._sentences[f"list.{spec}"] + items[-1]
+
+
+@cache
+def words(language: str = DEFAULT_LANGUAGE) -> Words:
+    """
+    The sentences of a language by its code (``en``, ``ja``).
+
+    Raises:
+        UnknownLanguageError: there is no catalogue of that name.
+    """
+    if _NAME.fullmatch(language) is None or language in ("message", "render"):
+        raise UnknownLanguageError(language)
+    try:
+        module = import_module(f"llmprobe.words.{language}")
+    except ModuleNotFoundError:
+        raise UnknownLanguageError(language) from None
+    return Words(language, module.SENTENCES)
+
+
+def wanted(environment: Mapping[str, str] | None = None) -> str:
+    """
+    The language that the environment asks for (LC_ALL, LC_MESSAGES, LANG, in this order), English where it has none.
+    """
+    variables = os.environ if environment is None else environment
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        given = variables.get(name)
+        if given:
+            code = re.split(r"[_.@-]", given)[0].lower()
+            try:
+                return words(code).language
+            except UnknownLanguageError:
+                return DEFAULT_LANGUAGE
+    return DEFAULT_LANGUAGE
+
+
+def languages() -> tuple[str, ...]:
+    """
+    The codes of all languages that there are sentences in.
+    """
+    names = (
+        name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py")
+    )  # noqa: PTH120, PTH208 - pathlib costs start-up
+    return tuple(sorted(name for name in names if name not in ("__init__", "message", "render")))
+
+
+def english(said: Message) -> str:
+    """
+    The English sentence of a message.
+    """
+    return words(DEFAULT_LANGUAGE).text(said)
+
+
+def harmless(text: str) -> str:
+    """
+    Text in which nothing commands a terminal: control characters, line ends and marks of direction become escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    number = ord(sign)
+    if 0xDC80 <= number <= 0xDCFF:
+        # A byte of a file name that is not UTF-8.
+        return f"\\x{number - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode("ascii")
+
+
+def placeholders(sentence: str) -> frozenset[str]:
+    """
+    The names of the values that a sentence takes.
+    """
+    return frozenset(_names(_parsed(sentence)))
+
+
+def _pace(tokens_per_s: float) -> str:
+    if tokens_per_s < 1:
+        return f"{tokens_per_s:.2f}"
+    return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
+
+
+_FORMS: dict[str, Callable[[int | float], str]] = {
+    "bytes": lambda value: format_bytes(int(value)),
+    "rate": format_rate,
+    "count": lambda value: format_count(int(value)),
+    "pace": _pace,
+}
+
+
+def _is_missing(value: Value) -> bool:
+    return value is None or value is False or value == ()
+
+
+def _own_names(template: tuple[_Part, ...]) -> list[str]:
+    """
+    The values of a template itself, not those of optional parts in it.
+    """
+    return [part.name for part in template if isinstance(part, _Slot)]
+
+
+def _names(template: tuple[_Part, ...]) -> list[str]:
+    inner = [name for part in template if isinstance(part, _Optional) for name in _names(part.parts)]
+    return [*_own_names(template), *inner]
+
+
+@cache
+def _parsed(sentence: str) -> tuple[_Part, ...]:
+    """
+    The parts of a sentence.
+    """
+    stack: list[list[_Part]] = [[]]
+    kinds: list[bool] = []
+    at = 0
+    while at < len(sentence):
+        found = _TOKEN.match(sentence, at)
+        if found is None:
+            raise ValueError(f"a sentence cannot be read at {at}: {sentence!r}")
+        token, at = found.group(), found.end()
+        if token in ("\\[", "\\]"):
+            stack[-1].append(token[1])
+        elif token in ("[", "[!"):
+            stack.append([])
+            kinds.append(token == "[!")
+        elif token == "]":
+            if not kinds:
+                raise ValueError(f"a sentence closes what it never opened: {sentence!r}")
+            inner = tuple(stack.pop())
+            stack[-1].append(_Optional(inner, kinds.pop()))
+        elif found.group(1) is not None:
+            stack[-1].append(_Slot(found.group(1), found.group(2) or ""))
+        else:
+            stack[-1].append(token)
+    if kinds:
+        raise ValueError(f"a sentence leaves a bracket open: {sentence!r}")
+    return tuple(stack[0])

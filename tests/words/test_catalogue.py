@@ -1,0 +1,118 @@
+"""
+The catalogues say everything that code can say, and nothing else: found by reading the code, not by running it.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from llmprobe.words import en
+from llmprobe.words.render import languages, placeholders, words
+
+PACKAGE = Path(en.__file__).parents[1]
+MAKERS = frozenset({"message", "say"})
+"""Functions and methods that make a message or say one: the id first, its values by name."""
+
+OF_EVERY_LANGUAGE = frozenset({"list.comma", "list.semicolon", "list.and", "list.or"})
+"""What the sentences themselves are put together with."""
+
+
+class Use(NamedTuple):
+    """
+    A place in the code that makes a message.
+    """
+
+    id: str
+    values: frozenset[str]
+    where: str
+
+
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
+    """
+    Every module of the package outside the catalogues.
+    """
+    return tuple(
+        (str(path.relative_to(PACKAGE)), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.parent.name != "words"
+    )
+
+
+def made() -> Iterator[Use]:
+    """
+    Every message that the code makes.
+    """
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _called(node) in MAKERS and node.args:
+                where = f"{name}:{node.lineno}"
+                assert all(word.arg is not None for word in node.keywords), (
+                    f"{where}: values are given by name"
+                )
+                values = frozenset(str(word.arg) for word in node.keywords)
+                for id_ in _literals(node.args[0], where):
+                    yield Use(id_, values, where)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _literals(node: ast.expr, where: str) -> list[str]:
+    if isinstance(node, ast.IfExp):
+        return _literals(node.body, where) + _literals(node.orelse, where)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.JoinedStr):
+        # A family of ids: its beginning is fixed, and the catalogue has at least one of them.
+        start = node.values[0]
+        assert isinstance(start, ast.Constant), f"{where}: an id begins with a literal"
+        family = [one for one in en.SENTENCES if one.startswith(str(start.value))]
+        assert family, f"{where}: no sentence begins with {start.value}"
+        return family
+    raise AssertionError(f"{where}: the id of a message is a literal")
+
+
+def mentioned() -> frozenset[str]:
+    """
+    Every text in the code that could be an id: help texts are given by id, for one.
+    """
+    return frozenset(
+        node.value
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
+    )
+
+
+def test_every_message_has_its_sentence_and_all_its_values() -> None:
+    """An id that code makes is in the catalogue, and its values are exactly those that the sentence takes."""
+    wrong = [
+        f"{use.where}: {use.id} gives {sorted(use.values)}"
+        for use in made()
+        if use.id not in en.SENTENCES or placeholders(en.SENTENCES[use.id]) != use.values
+    ]
+
+    assert wrong == []
+
+
+def test_no_sentence_is_unused() -> None:
+    """A sentence that no code can say is removed."""
+    used = {use.id for use in made()} | mentioned() | OF_EVERY_LANGUAGE
+
+    assert sorted(set(en.SENTENCES) - used) == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_language_says_everything(language: str) -> None:
+    """Each language has the same ids, with the same values, in templates that can be read."""
+    sentences = words(language)._sentences
+
+    assert set(sentences) == set(en.SENTENCES)
+    for id_, sentence in sentences.items():
+        assert placeholders(sentence) == placeholders(en.SENTENCES[id_]), id_

@@ -1,0 +1,116 @@
+"""
+Templates become sentences: forms of values, optional parts, lists, and text that must not command anything.
+"""
+
+import pytest
+
+from llmprobe.words.message import Message, Value, message
+from llmprobe.words.render import (
+    UnknownLanguageError,
+    Words,
+    harmless,
+    languages,
+    placeholders,
+    wanted,
+    words,
+)
+
+LISTS = {"list.comma": ", ", "list.semicolon": "; ", "list.and": " and ", "list.or": " or "}
+
+
+def said(template: str, **values: Value) -> str:
+    return Words("xx", {"x": template, "inner": "<{what}>", **LISTS}).text(Message("x", values))
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "expected"),
+    [
+        ("{size:bytes} free", {"size": 1 << 30}, "1.00 GiB free"),
+        ("{speed:rate}", {"speed": 1_008_000_000_000}, "1008 GB/s"),
+        ("{count:count}", {"count": 70_600_000_000}, "70.6B"),
+        ("{speed:pace}", {"speed": 0.314}, "0.31"),
+        ("{speed:pace}", {"speed": 4.23}, "4.2"),
+        ("{speed:pace}", {"speed": 38.4}, "38"),
+        ("{share:.1f}", {"share": 0.25}, "0.2"),
+        ("{number}", {"number": 2.0}, "2"),
+        ("{items}", {"items": ("a", "b")}, "a, b"),
+        ("{items:and}", {"items": ("a",)}, "a"),
+        ("{items:and}", {"items": ("a", "b", "c")}, "a, b and c"),
+        ("{items:or}", {"items": ("a", "b")}, "a or b"),
+        ("{items:each}", {"items": ("a", "b")}, "a; b"),
+        ("{count} {count:layer|layers}", {"count": 1}, "1 layer"),
+        ("{count} {count:layer|layers}", {"count": 2}, "2 layers"),
+        ("{items:layer|layers}", {"items": ("a",)}, "layer"),
+        ("on{where}[ at {time}]", {"where": "e", "time": None}, "one"),
+        ("on{where}[ at {time}]", {"where": "e", "time": 5}, "one at 5"),
+        ("[no {what}][!{what}nothing]", {"what": None}, "nothing"),
+        ("[has {what}][!{what}nothing]", {"what": 0}, "has 0"),
+        ("a \\[b\\] c", {}, "a [b] c"),
+        ("[a {x}[ b {y}]]", {"x": 1, "y": None}, "a 1"),
+        ("[a {x}[ b {y}]]", {"x": None, "y": 1}, ""),
+        ("[a {x}[ b {y}]]", {"x": 1, "y": 2}, "a 1 b 2"),
+        ("says {inner}", {"inner": message("inner", what=3)}, "says <3>"),
+        ("{items:and}", {"items": (message("inner", what=1), "b")}, "<1> and b"),
+    ],
+)
+def test_values_take_their_form(template: str, values: dict[str, Value], expected: str) -> None:
+    """A value is written as its form says, and an optional part only where its values are there."""
+    assert said(template, **values) == expected
+
+
+def test_text_of_a_file_commands_nothing() -> None:
+    """Escapes, line ends and marks of direction in a value are shown, never sent; other scripts stay as they are."""
+    assert said("{name}", name="a\x1b]0;x\x07\n\u202eb\x9b") == "a\\x1b]0;x\\x07\\n\\u202eb\\x9b"
+    assert harmless("量子化 é") == "量子化 é"
+    assert harmless("\udcff") == "\\xff"
+
+
+@pytest.mark.parametrize("broken", ["[open", "close]", "{", "a {b"])
+def test_a_broken_template_is_refused(broken: str) -> None:
+    """A template that cannot be read is an error, not a sentence with holes."""
+    with pytest.raises(ValueError, match="sentence"):
+        said(broken)
+
+
+def test_placeholders_include_optional_ones() -> None:
+    """A message must give the values of optional parts as well."""
+    assert placeholders("{a} [b {c:bytes}[ {d}]]") == {"a", "c", "d"}
+
+
+def test_messages_are_equal_by_content() -> None:
+    """Two messages with the same id and values are one message, and none can be changed."""
+    one = message("x", a=1, b=("c",))
+
+    assert one == message("x", b=("c",), a=1)
+    assert hash(one) == hash(message("x", b=("c",), a=1))
+    assert one != message("x", a=2, b=("c",))
+    with pytest.raises(AttributeError):
+        one.id = "y"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "zz_ZZ.UTF-8"}, "en"),
+        ({"LC_ALL": "en_GB", "LANG": "zz"}, "en"),
+        ({"LANG": "../en"}, "en"),
+    ],
+)
+def test_the_environment_asks_for_a_language(environment: dict[str, str], expected: str) -> None:
+    """A language without a catalogue leaves English, whatever else the variable holds."""
+    assert wanted(environment) == expected
+
+
+@pytest.mark.parametrize("name", ["render", "message", "../en", "zz", "EN", ""])
+def test_only_catalogues_are_languages(name: str) -> None:
+    """What is no catalogue is no language, a module of the package among them."""
+    with pytest.raises(UnknownLanguageError):
+        words(name)
+
+
+def test_english_is_listed() -> None:
+    """The languages are the catalogues in the package."""
+    assert "en" in languages()
+    assert not {"message", "render", "__init__"} & set(languages())
