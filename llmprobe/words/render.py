@@ -165,9 +165,8 @@ def languages() -> tuple[str, ...]:
     """
     The codes of all languages that there are sentences in.
     """
-    names = (
-        name.removesuffix(".py") for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py")
-    )  # noqa: PTH120, PTH208 - pathlib costs start-up
+    here = os.path.dirname(__file__)  # noqa: PTH120 - pathlib is imported by nothing else here
+    names = (name.removesuffix(".py") for name in os.listdir(here) if name.endswith(".py"))  # noqa: PTH208 - likewise
     return tuple(sorted(name for name in names if name not in ("__init__", "message", "render")))
 
 
@@ -244,13 +243,13 @@ def _parsed(sentence: str) -> tuple[_Part, ...]:
         found = _TOKEN.match(sentence, at)
         if found is None:
             raise ValueError(f"a sentence cannot be read at {at}: {sentence!r}")
-        token, at = found.group(), found.end()
-        if token in ("\\[", "\\]"):
-            stack[-1].append(token[1])
-        elif token in ("[", "[!"):
+        piece, at = found.group(), found.end()
+        if piece in ("\\[", "\\]"):
+            stack[-1].append(piece[1])
+        elif piece in ("[", "[!"):
             stack.append([])
-            kinds.append(token == "[!")
-        elif token == "]":
+            kinds.append(piece == "[!")
+        elif piece == "]":
             if not kinds:
                 raise ValueError(f"a sentence closes what it never opened: {sentence!r}")
             inner = tuple(stack.pop())
@@ -258,7 +257,7 @@ def _parsed(sentence: str) -> tuple[_Part, ...]:
         elif found.group(1) is not None:
             stack[-1].append(_Slot(found.group(1), found.group(2) or ""))
         else:
-            stack[-1].append(token)
+            stack[-1].append(piece)
     if kinds:
         raise ValueError(f"a sentence leaves a bracket open: {sentence!r}")
     return tuple(stack[0])

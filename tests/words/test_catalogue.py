@@ -71,9 +71,10 @@ def _literals(node: ast.expr, where: str) -> list[str]:
     if isinstance(node, ast.JoinedStr):
         # A family of ids: its beginning is fixed, and the catalogue has at least one of them.
         start = node.values[0]
-        assert isinstance(start, ast.Constant), f"{where}: an id begins with a literal"
-        family = [one for one in en.SENTENCES if one.startswith(str(start.value))]
-        assert family, f"{where}: no sentence begins with {start.value}"
+        begins = start.value if isinstance(start, ast.Constant) else None
+        assert isinstance(begins, str), f"{where}: an id begins with a literal"
+        family = [one for one in en.SENTENCES if one.startswith(begins)]
+        assert family, f"{where}: no sentence begins with {begins}"
         return family
     raise AssertionError(f"{where}: the id of a message is a literal")
 
