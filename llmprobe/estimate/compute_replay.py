@@ -18,10 +18,10 @@ from llmprobe.estimate.compute_layers import Repeat
 from llmprobe.estimate.compute_repeat import CopiedBytes, Copy, Plan
 from llmprobe.estimate.compute_sched import reserve_places, schedule
 from llmprobe.estimate.compute_trace import Tape
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts, Run
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.archs._graphs import Build
-from llmprobe.model.graph import Node
 
 _GRAPHS_PER_KIND = 6
 _KINDS = 128

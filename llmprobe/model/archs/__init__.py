@@ -29,8 +29,8 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
+from llmprobe.model.archs._shared.sizes import Sizes
 
 __all__ = [
     "Architecture",
@@ -83,7 +83,7 @@ def caches(architecture: str, hparams: Hparams) -> CacheLayout:
     if family is not None:
         return family.caches(hparams)
     # Few runs meet an unknown architecture; the others do not pay for its rules.
-    from llmprobe.model.archs._by_metadata import cache_by_metadata
+    from llmprobe.model.archs._shared.by_metadata import cache_by_metadata
 
     return cache_by_metadata(hparams)
 

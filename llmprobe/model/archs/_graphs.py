@@ -7,8 +7,8 @@ from functools import cache
 from importlib import import_module
 
 from llmprobe.model import archs
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.run import Parts
 
 Build = Callable[[Builder], None]
 Variant = Callable[[Parts, int], Hashable]

@@ -7,11 +7,11 @@ Sources: llama.cpp b11549, src/models/bert.cpp and others.
 from collections.abc import Callable, Hashable
 from functools import partial
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import decoder, heads
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
-from llmprobe.model.graph import Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import decoder, heads
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
 
 _GEMMA_PERIOD = 6
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import decoder
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
-from llmprobe.model.graph import F32, I32, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, I32, Node
+from llmprobe.model.archs._building.run import Parts
 
 _BOTH: dict[str, Any] = {"post_attention_norm": "post_attention_norm", "post_ffn_norm": "post_ffw_norm"}
 _SPARSE_LAYERS = 10

@@ -5,10 +5,10 @@ Graphs of models with latent attention, by architecture. Sources: llama.cpp b115
 from collections.abc import Callable
 from functools import partial
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import decoder, feed_forward, routing
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.graph import F32, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import decoder, feed_forward, routing
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, Node
 
 _GLM_FLASH_LAYERS = (47, 48)
 _GLM_VOCABULARY = 154880

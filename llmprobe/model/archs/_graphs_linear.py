@@ -5,12 +5,12 @@ Graphs of models with linear attention or a sparse one, by architecture. Sources
 from collections.abc import Callable, Hashable
 from functools import partial
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import decoder, feed_forward, heads, routing, scaled_routing
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
-from llmprobe.model.archs._graph_state import delta_net, load, states
-from llmprobe.model.graph import F16, F32, I32, I64, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import decoder, feed_forward, heads, routing, scaled_routing
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F16, F32, I32, I64, Node
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._building.state import delta_net, load, states
 
 
 def kimi_layer(g: Builder, il: int, x: Node, **_: object) -> Node:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import (
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import (
     decoder,
     decoder_layer,
     feed_forward,
@@ -16,8 +16,8 @@ from llmprobe.model.archs._graph_blocks import (
     routing,
     scaled_routing,
 )
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.graph import F32, Node
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, Node
 
 
 def qwen3moe(g: Builder) -> None:

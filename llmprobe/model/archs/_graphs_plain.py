@@ -6,17 +6,17 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import (
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import (
     decoder,
     heads,
     is_full,
     parallel_layer,
     scaled_routing,
 )
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
-from llmprobe.model.graph import Node
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
 
 
 def granite(g: Builder, *, scaled: bool = False) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import (
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import (
     decoder,
     decoder_layer,
     feed_forward,
@@ -22,11 +22,11 @@ from llmprobe.model.archs._graph_blocks import (
     scaled_routing,
     slides,
 )
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._graphs_encoders import bert
 from llmprobe.model.archs._graphs_mixtures import afmoe_layer
-from llmprobe.model.graph import Node
 
 _BAICHUAN_TURNED = 32
 _BAICHUAN_BIASED = 40

@@ -5,10 +5,11 @@ Graphs of models with recurrent layers, by architecture. Sources: llama.cpp b115
 from collections.abc import Callable
 from functools import partial
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_blocks import decoder, feed_forward, heads, routing, scaled_routing
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_state import (
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import decoder, feed_forward, heads, routing, scaled_routing
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.state import (
     convolve,
     delta_net,
     load,
@@ -17,7 +18,6 @@ from llmprobe.model.archs._graph_state import (
     roll,
     states,
 )
-from llmprobe.model.graph import Node
 
 
 def mamba_layer(g: Builder, il: int, x: Node, *, mixer: Callable[..., Node], **_: object) -> Node:

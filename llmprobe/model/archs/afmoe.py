@@ -3,10 +3,10 @@ Trinity: a mixture of experts, gated attention, norms before and after each part
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture, query_key_norms
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture, query_key_norms
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("afmoe",)
 

@@ -3,9 +3,9 @@ Apertus: no gate in the feed-forward part, a norm over each head of queries and 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import query_key_norms
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import query_key_norms
 
 ARCHITECTURES = ("apertus",)
 

@@ -3,8 +3,8 @@ Arcee: Llama's layer without a gate in the feed-forward part.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("arcee",)
 

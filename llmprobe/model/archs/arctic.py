@@ -3,9 +3,9 @@ Arctic: a small dense part beside a mixture of experts on every layer.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router
 
 ARCHITECTURES = ("arctic",)
 

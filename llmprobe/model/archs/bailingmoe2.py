@@ -3,9 +3,9 @@ Ling and Ring 2.0: fused queries, keys and values, head norms, experts with a ba
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture, next_token, query_key_norms
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token, query_key_norms
 
 ARCHITECTURES = ("bailingmoe2",)
 

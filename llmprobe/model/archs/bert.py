@@ -3,9 +3,9 @@ BERT and its descendants, XLM-RoBERTa among them: learned positions, biases ever
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._encoder import encoder_embedding, token_types
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("bert",)
 ENCODER = True

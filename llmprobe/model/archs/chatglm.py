@@ -3,8 +3,8 @@ ChatGLM 3, GLM 4 of 2024 and CodeGeeX 4: fused queries, keys and values with a b
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("chatglm",)
 

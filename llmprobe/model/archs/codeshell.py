@@ -3,8 +3,8 @@ CodeShell: GPT-2's layer with grouped heads and rotary positions.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("codeshell",)
 

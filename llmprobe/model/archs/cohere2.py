@@ -3,9 +3,9 @@ Command R7B and Command A: attention and feed-forward part side by side, windows
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("cohere2",)
 

@@ -3,10 +3,10 @@ Nemotron Super and Ultra, DeciLM: Llama with attention or feed-forward parts lef
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, kv_layer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._recurrent import attention_layers
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.recurrent import attention_layers
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("deci",)
 

@@ -3,9 +3,9 @@ The first DeepSeek with experts: ordinary attention, one leading dense layer, a 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture
 
 ARCHITECTURES = ("deepseek",)
 

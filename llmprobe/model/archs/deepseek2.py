@@ -5,10 +5,10 @@ Kimi K2, GLM 4.7 Flash and Mistral Large 3 come as ``deepseek2``, Mistral Small 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._latent import latent_attention, latent_cache
-from llmprobe.model.archs._parts import expert_matrices, is_dense, next_token, router, shared_expert
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
+from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, next_token, router, shared_expert
 
 ARCHITECTURES = ("deepseek2", "mistral4")
 

@@ -5,11 +5,11 @@ Source: llama.cpp b11549, src/models/deepseek32.cpp, src/models/glm-dsa.cpp, src
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._latent import latent_attention, latent_cache
-from llmprobe.model.archs._parts import is_dense, mixture, next_token
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
+from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("deepseek32", "glm-dsa")
 

@@ -3,9 +3,9 @@ dots.llm1: a mixture of experts beside shared ones, a norm over each head.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture
 
 ARCHITECTURES = ("dots1",)
 

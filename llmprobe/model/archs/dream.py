@@ -3,8 +3,8 @@ Dream: the layer of Qwen 2 in a model that writes by diffusion.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("dream",)
 

@@ -3,9 +3,9 @@ ERNIE 4.5 with experts: leading dense layers, a bias on the choice of experts.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture
 
 ARCHITECTURES = ("ernie4_5-moe",)
 

@@ -3,8 +3,8 @@ EuroBERT: Llama's layer in an encoder.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("eurobert",)
 ENCODER = True

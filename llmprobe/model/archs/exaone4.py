@@ -3,10 +3,10 @@ EXAONE 4: norms after each part only, a norm over each head; the large ones have
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import query_key_norms
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import query_key_norms
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("exaone4",)
 

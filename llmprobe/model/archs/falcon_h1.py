@@ -3,10 +3,10 @@ Falcon H1: attention and Mamba 2 side by side in every layer.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._recurrent import hybrid_cache, mamba2, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.recurrent import hybrid_cache, mamba2, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("falcon-h1",)
 

@@ -3,10 +3,10 @@ Gemma 1 to 3: tied embeddings; from 2 on norms after each part and sliding windo
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gemma", "gemma2", "gemma3")
 

@@ -5,12 +5,12 @@ Source: llama.cpp b11549, src/models/gemma3n.cpp.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import query_key_norms
-from llmprobe.model.archs._per_layer import layer_embedding, model_embeddings, own_cache_only
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import query_key_norms
+from llmprobe.model.archs._shared.per_layer import layer_embedding, model_embeddings, own_cache_only
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gemma3n",)
 OUTPUT_FIRST = True

@@ -3,10 +3,10 @@ gpt-oss: a mixture of experts with biases everywhere, attention sinks, and a win
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gpt-oss",)
 

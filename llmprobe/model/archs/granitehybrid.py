@@ -3,11 +3,11 @@ Granite 4 H: Mamba 2 layers with attention on a few, dense or mixture of experts
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert, shared_width
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("granitehybrid",)
 

@@ -3,11 +3,11 @@ Jamba: Mamba layers, attention on one in eight, experts on every second.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import mixture
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, mamba1, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import mixture
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, mamba1, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("jamba",)
 

@@ -3,9 +3,9 @@ Jina embeddings 3: BERT with rotary positions and fused queries, keys and values
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._encoder import encoder_embedding, token_types
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("jina-bert-v3",)
 ENCODER = True

@@ -3,12 +3,12 @@ Kimi Linear: delta attention, with latent attention on every fourth layer, exper
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._latent import latent_attention, latent_cache
-from llmprobe.model.archs._parts import expert_matrices, is_dense, router, router_bias, shared_expert
-from llmprobe.model.archs._recurrent import attention_layers, uniform_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
+from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, router_bias, shared_expert
+from llmprobe.model.archs._shared.recurrent import attention_layers, uniform_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("kimi-linear",)
 

@@ -3,11 +3,11 @@ LFM 2, dense and mixture of experts: short convolutions, with attention on some 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, is_dense, query_key_norms, router, router_bias
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, uniform_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, query_key_norms, router, router_bias
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, uniform_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("lfm2", "lfm2moe")
 

@@ -6,9 +6,9 @@ rotary positions out of some layers, EXAONE keeps Llama 3's frequency factors. S
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert, shared_width
 
 ARCHITECTURES = (
     "baichuan",

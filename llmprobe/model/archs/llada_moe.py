@@ -3,8 +3,8 @@ LLaDA with experts and RND1: mixtures of experts that write by diffusion.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("llada-moe", "rnd1")
 

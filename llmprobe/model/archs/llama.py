@@ -3,8 +3,8 @@ The Llama family and what is built like it: Llama 1 to 3, Mistral, Mixtral, Yi, 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("llama",)
 

@@ -3,11 +3,17 @@ Llama 4: experts on every layer or every second, one shared; attention in chunks
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, expert_width, router, shared_expert, shared_width
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import (
+    expert_matrices,
+    expert_width,
+    router,
+    shared_expert,
+    shared_width,
+)
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("llama4",)
 

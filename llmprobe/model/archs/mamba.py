@@ -3,10 +3,10 @@ Mamba: state-space layers and nothing else.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._recurrent import mamba1, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.recurrent import mamba1, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("mamba",)
 

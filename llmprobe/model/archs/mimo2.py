@@ -3,11 +3,11 @@ MiMo 2: a mixture of experts, windows with attention sinks, other heads of K and
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, is_dense, next_token, router, router_bias
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, next_token, router, router_bias
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("mimo2",)
 

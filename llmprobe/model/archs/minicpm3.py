@@ -3,9 +3,9 @@ MiniCPM 3: latent attention in its older form, longrope factors.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._latent import latent_attention
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.latent import latent_attention
 
 ARCHITECTURES = ("minicpm3",)
 

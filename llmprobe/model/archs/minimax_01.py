@@ -3,11 +3,11 @@ MiniMax Text 01 and M1: lightning attention, with ordinary attention on every ei
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_width
-from llmprobe.model.archs._recurrent import hybrid_cache, recurrent_layers, uniform_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_width
+from llmprobe.model.archs._shared.recurrent import hybrid_cache, recurrent_layers, uniform_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("minimax-01",)
 

@@ -3,9 +3,9 @@ MiniMax M2: a mixture of experts, norms over all heads of queries and of keys to
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import mixture, query_key_norms
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import mixture, query_key_norms
 
 ARCHITECTURES = ("minimax-m2",)
 

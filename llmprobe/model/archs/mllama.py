@@ -5,9 +5,9 @@ Source: ollama/ollama, model/models/mllama/model_text.go.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, kv_layer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("mllama",)
 

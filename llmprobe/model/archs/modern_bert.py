@@ -3,8 +3,8 @@ ModernBERT: an encoder with rotary positions, gate and up in one matrix.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("modern-bert",)
 ENCODER = True

@@ -3,9 +3,9 @@ MPT: GPT-2's layer without biases, positions as a bias on the attention.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._classic import classic_layer
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.classic import classic_layer
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("mpt",)
 

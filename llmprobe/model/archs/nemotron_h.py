@@ -3,11 +3,11 @@ Nemotron H, Nano 2 and 3: each layer is Mamba 2, or attention, or a feed-forward
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("nemotron_h", "nemotron_h_moe")
 

@@ -3,10 +3,10 @@ Nomic Embed: BERT with rotary positions; version 1 has a gate and no biases, ver
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._encoder import encoder_embedding, token_types
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router
 
 ARCHITECTURES = ("nomic-bert", "nomic-bert-moe")
 ENCODER = True

@@ -3,9 +3,9 @@ Qwen 1.5 and 2 with experts: biases on queries, keys and values, one large share
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert, shared_width
 
 ARCHITECTURES = ("qwen2moe",)
 

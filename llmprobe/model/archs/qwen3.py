@@ -5,8 +5,8 @@ The vision models have the same layers; their tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe")
 

@@ -5,8 +5,8 @@ Source: llama.cpp b11549, src/models/qwen35.cpp, src/models/qwen35moe.cpp.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._delta_net import delta_net_cache, delta_net_tensors
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.delta_net import delta_net_cache, delta_net_tensors
 
 ARCHITECTURES = ("qwen35", "qwen35moe")
 

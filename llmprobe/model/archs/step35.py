@@ -3,9 +3,9 @@ Step 3.5: a mixture of experts, a gate per head, more heads on the layers with a
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import (
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import (
     expert_matrices,
     is_dense,
     next_token,
@@ -14,8 +14,8 @@ from llmprobe.model.archs._parts import (
     router_bias,
     shared_expert,
 )
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("step35",)
 

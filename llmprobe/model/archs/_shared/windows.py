@@ -5,8 +5,8 @@ Source: llama.cpp b11549, src/llama-model.cpp (load_swa_pattern), src/llama-hpar
 """
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, every_nth_full, sliding_cache
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache, every_nth_full, sliding_cache
+from llmprobe.model.archs._shared.sizes import Sizes
 
 KEY = "attention.sliding_window_pattern"
 

@@ -6,9 +6,9 @@ Sources: llama.cpp b11549, src/llama-graph.cpp (``build_rs``), src/models/mamba-
 
 from collections.abc import Callable
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.graph import F32, I32, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, I32, Node
 
 Scan = Callable[[Node, Node], Node]
 

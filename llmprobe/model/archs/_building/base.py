@@ -7,9 +7,9 @@ depends on them.
 
 from collections.abc import Callable, Iterator
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_run import Parts, Run
-from llmprobe.model.graph import I32, Graph, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.ops import I32, Graph, Node
+from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.quants.types import GgmlType
 
 

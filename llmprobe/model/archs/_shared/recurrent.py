@@ -7,9 +7,9 @@ Source: llama.cpp b11549, src/llama-hparams.cpp (n_embd_r, n_embd_s), src/llama-
 from collections.abc import Iterable
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._caches import CacheLayout, KvCache, State, StateLayer, kv_layer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, State, StateLayer, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
 
 
 class Ssm:

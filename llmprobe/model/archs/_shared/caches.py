@@ -7,7 +7,7 @@ How many cells a cache has, in which type and on which device, is decided in ``e
 import msgspec
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.sizes import Sizes
 
 
 class KvLayer(msgspec.Struct, frozen=True, gc=False):

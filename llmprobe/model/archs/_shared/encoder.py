@@ -2,7 +2,7 @@
 What encoders of BERT's kind share: norms after each part, types of tokens, no output matrix.
 """
 
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.inventory import Inventory
 
 
 def encoder_embedding(inventory: Inventory) -> None:

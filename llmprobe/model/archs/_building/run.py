@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable
 import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.graph import Origin, Shape, four, strides
+from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.quants.types import TYPES, GgmlType
 
 Weight = tuple[GgmlType, Shape, Shape]

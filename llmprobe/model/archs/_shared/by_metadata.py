@@ -8,10 +8,10 @@ Source: llama.cpp b11549, src/llama-hparams.cpp, src/llama-model.cpp (create_mem
 from collections.abc import Sequence
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, kv_layer, no_cache
-from llmprobe.model.archs._latent import is_latent
-from llmprobe.model.archs._recurrent import recurrent_layers, ssm_state, uniform_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, kv_layer, no_cache
+from llmprobe.model.archs._shared.latent import is_latent
+from llmprobe.model.archs._shared.recurrent import recurrent_layers, ssm_state, uniform_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 TOKEN_SHIFTS = 2
 CONVOLUTION = 4

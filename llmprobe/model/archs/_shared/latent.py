@@ -9,9 +9,9 @@ Source: llama.cpp b11549, src/models/deepseek2.cpp, src/llama-hparams.cpp.
 from collections.abc import Iterable
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
 
 
 def is_latent(hparams: Hparams) -> bool:

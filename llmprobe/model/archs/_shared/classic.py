@@ -2,7 +2,7 @@
 The layer of GPT-2, which several families kept.
 """
 
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.inventory import Inventory
 
 
 def classic_layer(inventory: Inventory, *, bias: bool = True) -> None:

@@ -3,9 +3,9 @@ Gated delta nets with gated attention between them, as Qwen builds them from 3 N
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import (
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import (
     expert_matrices,
     gated_query,
     next_token,
@@ -13,8 +13,8 @@ from llmprobe.model.archs._parts import (
     router,
     shared_expert,
 )
-from llmprobe.model.archs._recurrent import Ssm, hybrid_cache, recurrent_layers, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.recurrent import Ssm, hybrid_cache, recurrent_layers, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 INTERVAL = 4
 

@@ -7,7 +7,7 @@ A method appends the tensors of one part of a layer, in the order that the GGUF 
 from collections.abc import Iterator
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.sizes import Sizes
 
 
 class Inventory:

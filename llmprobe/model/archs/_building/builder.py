@@ -5,9 +5,9 @@ A family's ``graph`` function puts these together with norms and attention. Sour
 src/llama-graph.cpp (``build_inp_embd``, ``build_ffn``, ``build_moe_ffn``).
 """
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_attention import Attention
-from llmprobe.model.graph import F32, I32, I64, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.attention import Attention
+from llmprobe.model.archs._building.ops import F32, I32, I64, Node
 
 _NO_MIXED_BATCH = frozenset({"cogvlm", "deepseek4"})
 

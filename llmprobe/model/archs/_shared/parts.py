@@ -4,8 +4,8 @@ Parts of a layer that several families share beyond the plain ones: gates, share
 A function appends its tensors in the order that the GGUF converter writes them.
 """
 
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
 
 
 def is_dense(sizes: Sizes, layer: int) -> bool:

@@ -5,9 +5,9 @@ The layers that most families share: norm, attention, norm, feed-forward part, e
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.graph import F32, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, Node
 
 _GATING = {1: "softmax", 2: "sigmoid", 3: "softmax after"}
 

@@ -6,11 +6,11 @@ Sources: llama.cpp b11549, src/llama-graph.cpp (``build_attn``), src/llama-kv-ca
 
 from collections.abc import Callable
 
-from llmprobe.model import graph as ops
-from llmprobe.model.archs._caches import KvLayer
-from llmprobe.model.archs._graph_base import Base
-from llmprobe.model.archs._graph_run import Parts, Run
-from llmprobe.model.graph import F16, F32, I64, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.base import Base
+from llmprobe.model.archs._building.ops import F16, F32, I64, Node
+from llmprobe.model.archs._building.run import Parts, Run
+from llmprobe.model.archs._shared.caches import KvLayer
 
 _ROTATION = 64
 

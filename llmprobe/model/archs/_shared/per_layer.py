@@ -2,8 +2,8 @@
 What the small Gemmas share: an embedding for every layer, and late layers that read the caches of earlier ones.
 """
 
-from llmprobe.model.archs._caches import CacheLayout, KvCache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 
 def layer_embedding(inventory: Inventory) -> None:
