@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, OfSpeed, Quantity
 from llmprobe.model import archs, catalog
-from llmprobe.model.archs._graphs import graph_of
+from llmprobe.model.archs import graph_of
 from tests.estimate.truth import measured_models, memory_cases
 from tests.model.truth import TRUTH, models, quant_cases
 

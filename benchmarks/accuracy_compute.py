@@ -21,7 +21,7 @@ from llmprobe.estimate.compute import (
     compute_buffers_in_full,
 )
 from llmprobe.estimate.placement import host_experts
-from llmprobe.model.archs._graphs import graph_of
+from llmprobe.model.archs import graph_of
 from tests.estimate.truth import MemoryCase, memory_cases, spec
 
 NEAR_SHARE = 0.01

@@ -18,10 +18,9 @@ from llmprobe.estimate.compute_layers import Repeat
 from llmprobe.estimate.compute_repeat import CopiedBytes, Copy, Plan
 from llmprobe.estimate.compute_sched import reserve_places, schedule
 from llmprobe.estimate.compute_trace import Tape
-from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.builder import Build, Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts, Run
-from llmprobe.model.archs._graphs import Build
 
 _GRAPHS_PER_KIND = 6
 _KINDS = 128

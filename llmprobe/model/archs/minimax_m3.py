@@ -9,6 +9,7 @@ from llmprobe.model.archs._shared.parts import is_dense, mixture, query_key_norm
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("minimax-m3",)
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -56,3 +57,9 @@ def _indexer(inventory: Inventory) -> None:
     inventory.weight("indexer.k_proj", sizes.n_embd, key)
     inventory.norm("indexer.q_norm", key)
     inventory.norm("indexer.k_norm", key)
+
+
+graph = None
+
+
+from_config = None

@@ -10,6 +10,7 @@ from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("mllama",)
+HF_CLASSES: dict[str, str] = {}
 
 IMAGE_TOKENS = 8
 """Rows of the embedding beyond the vocabulary, for the places of images."""
@@ -65,3 +66,9 @@ def _cross_attention(inventory: Inventory) -> None:
     inventory.norm("cross_attn_k_norm", sizes.head_k())
     inventory.add("cross_attn_attn_gate", 1)
     inventory.add("cross_attn_mlp_gate", 1)
+
+
+graph = None
+
+
+from_config = None

@@ -33,6 +33,11 @@ class Base:
         self._copies: dict[tuple[str, int], Node] = {}
         self._inputs: dict[str, Node] = {}
 
+    @property
+    def architecture(self) -> str:
+        """GGUF's name of the architecture, where a family has several."""
+        return self.parts.architecture
+
     def layers(self) -> Iterator[int]:
         """Go through the layers that are built; ``starts`` counts the nodes before each, and after all."""
         for il in self.run.built:

@@ -5,11 +5,36 @@ A family's ``graph`` function puts these together with norms and attention. Sour
 src/llama-graph.cpp (``build_inp_embd``, ``build_ffn``, ``build_moe_ffn``).
 """
 
+from collections.abc import Callable
+
+import msgspec
+
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.attention import Attention
 from llmprobe.model.archs._building.ops import F32, I32, I64, Node
 
-_NO_MIXED_BATCH = frozenset({"cogvlm", "deepseek4"})
+_GATING = {1: "softmax", 2: "sigmoid", 3: "softmax after"}
+"""llama.cpp's numbers in ``expert_gating_func``."""
+
+
+class Mixture(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How experts are chosen and weighed. What is None is as the metadata says.
+
+    ``gating`` is ``softmax``, ``sigmoid`` or ``softmax after`` (over the chosen experts only), ``older_gating`` that of
+    files without the key. ``norm`` lets the weights of the chosen experts add up to one, ``scale`` multiplies them by
+    a constant, ``weigh_first`` applies them before the experts. ``expert_scales`` are factors of each expert's result,
+    where the model has them. ``precise`` asks the last product for sources in f32.
+    """
+
+    gating: str | None = "softmax"
+    older_gating: str = "sigmoid"
+    activation: str = "swiglu"
+    norm: bool | None = True
+    scale: bool | None = None
+    weigh_first: bool = False
+    precise: bool = False
+    expert_scales: bool = False
 
 
 class Builder(Attention):
@@ -28,22 +53,18 @@ class Builder(Attention):
         table = self.copy("token_embd.weight", self.run.host)
         assert table is not None
         width = wide or table.ne[0]
-        mixed = self.parts.architecture not in _NO_MIXED_BATCH
         by_token = ops.get_rows(table, self.input("tokens", I32, tokens))
         graph.expand(by_token, live=False)
-        by_mixed = None
-        if mixed:
-            by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
-            graph.expand(by_mixed, live=False)
+        by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
+        graph.expand(by_mixed, live=False)
         if width != table.ne[0]:
             by_token = ops.make("pad", F32, (width, tokens, 1, 1), by_token)
-            by_mixed = None if by_mixed is None else ops.make("pad", F32, (width, tokens, 1, 1), by_mixed)
+            by_mixed = ops.make("pad", F32, (width, tokens, 1, 1), by_mixed)
         graph.expand(by_token)
         graph.expand(self.input("vectors", F32, width, tokens), live=False)
-        if by_mixed is not None:
-            target = ops.like("dup", self.input("mixed vectors", F32, width, tokens))
-            both = ops.set_rows(target, by_mixed, self.input("mixed slots", I64, tokens))
-            graph.expand(both, live=False)
+        target = ops.like("dup", self.input("mixed vectors", F32, width, tokens))
+        both = ops.set_rows(target, by_mixed, self.input("mixed slots", I64, tokens))
+        graph.expand(both, live=False)
         x = by_token
         if width != table.ne[0]:
             x = ops.view(x, (table.ne[0], tokens), (x.nb[1],))
@@ -122,31 +143,20 @@ class Builder(Attention):
             x = ops.unary(activation, up)
         return self.biased(il, f"ffn_down{suffix}", x, scaled=scaled)
 
-    def moe(
-        self,
-        il: int,
-        x: Node,
-        *,
-        gating: str = "softmax",
-        activation: str = "swiglu",
-        norm: bool = True,
-        scale: bool = False,
-        scores: Node | None = None,
-        weigh_first: bool = False,
-        used: int = 0,
-        precise: bool = False,
-        expert_scales: bool = False,
-    ) -> Node:
+    def moe(self, il: int, x: Node, mixture: Mixture, scores: Node | None = None) -> Node:
         """
         Return the weighted sum of the experts that a router chooses for each token.
 
-        ``gating`` is ``softmax``, ``sigmoid`` or ``softmax after`` (of the chosen only); ``scale`` multiplies the
-        weights by a constant; ``weigh_first`` applies them before the experts. ``expert_scales`` are factors of each
-        expert's result, where the model has them.
+        ``scores`` are the router's, where it did not read ``x``.
         """
-        graph, sizes = self.graph, self.sizes
+        graph, sizes, get = self.graph, self.sizes, self.hparams.get
+        gating = mixture.gating
+        if gating is None:
+            gating = _GATING.get(int(get("expert_gating_func") or 0), mixture.older_gating)
+        norm = bool(get("expert_weights_norm")) if mixture.norm is None else mixture.norm
+        scale = get("expert_weights_scale") not in (None, 0, 1) if mixture.scale is None else mixture.scale
         width, tokens = x.ne[0], x.ne[1]
-        used = used or sizes.number("expert_used_count", 0)
+        used = sizes.number("expert_used_count", 0)
         logits = self.mm(il, "ffn_gate_inp", x) if scores is None else scores
         bias = self.weight(il, "ffn_gate_inp.bias")
         if bias is not None:
@@ -162,7 +172,7 @@ class Builder(Attention):
         shift = self.weight(il, "exp_probs_b.bias") or self.weight(il, "exp_probs_b")
         if shift is not None:
             choose = ops.like("add", probabilities, shift)
-        if weigh_first:
+        if mixture.weigh_first:
             choose = logits
         groups = sizes.number("expert_group_count", 0)
         if groups > 1 and tokens > 0:
@@ -180,13 +190,13 @@ class Builder(Attention):
             weights = ops.like("scale", weights)
         graph.expand(weights)
         x = ops.reshape(x, width, 1, tokens)
-        if weigh_first:
+        if mixture.weigh_first:
             x = ops.like("mul", ops.make("repeat", F32, (width, used, tokens, 1), x), weights)
-        x = self._experts(il, x, chosen, activation)
-        x = self._expert(il, "ffn_down_exps", x, chosen, scaled=expert_scales)
-        if precise:
+        x = self._experts(il, x, chosen, mixture.activation)
+        x = self._expert(il, "ffn_down_exps", x, chosen, scaled=mixture.expert_scales)
+        if mixture.precise:
             x.tag = "f32 source"
-        if not weigh_first:
+        if not mixture.weigh_first:
             x = ops.like("mul", x, weights)
         graph.expand(x)
         each = [ops.view(x, (width, tokens), (x.nb[2],)) for _ in range(used)]
@@ -234,3 +244,7 @@ class Builder(Attention):
         rows = ops.get_rows(grouped, kept)
         rows = ops.set_rows(ops.like("fill", grouped), rows, kept)
         return ops.reshape(rows, count, tokens)
+
+
+Build = Callable[[Builder], None]
+"""Builds the whole graph of a model."""

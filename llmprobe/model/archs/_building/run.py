@@ -14,6 +14,8 @@ from llmprobe.model.quants.types import TYPES, GgmlType
 
 Weight = tuple[GgmlType, Shape, Shape]
 Told = tuple[Hashable, ...]
+Variant = Callable[["Parts", int], Hashable]
+"""What tells a layer from another that has the same tensors and caches."""
 _LOOKED_UP_APART = frozenset({"iq4_nl", "mxfp4", "nvfp4", "q8_K", "tq1_0", "tq2_0"})
 
 
@@ -61,7 +63,7 @@ class Parts:
         hparams: Hparams,
         tensors: tuple[Tensor, ...],
         layout: CacheLayout,
-        variant: Callable[["Parts", int], Hashable] | None = None,
+        variant: Variant | None = None,
     ) -> None:
         self.architecture = architecture
         self.hparams = hparams

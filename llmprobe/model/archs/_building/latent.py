@@ -1,33 +1,12 @@
 """
-Graphs of models with latent attention, by architecture. Sources: llama.cpp b11549, src/models/deepseek2.cpp and others.
+Latent attention in a graph, as DeepSeek 2 has it and those who followed.
+
+Source: llama.cpp b11549, src/models/deepseek2.cpp.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 from llmprobe.model.archs._building import ops
-from llmprobe.model.archs._building.blocks import decoder, feed_forward, routing
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, Node
-
-_GLM_FLASH_LAYERS = (47, 48)
-_GLM_VOCABULARY = 154880
-
-
-def deepseek2_layer(g: Builder, il: int, x: Node, *, precise: bool = False, **_: object) -> Node:
-    """
-    Build a layer of DeepSeek 2 and 3. ``precise`` asks the experts' last product for sources in f32.
-    """
-    residual = x
-    x = latent_attention(g, il, g.norm(x, "attn_norm", il))
-    x, residual = g.crop(il, x, residual)
-    between = ops.like("add", x, residual)
-    x = g.norm(between, "ffn_norm", il)
-    sizes = g.sizes
-    # Files of before the key: llama.cpp tells GLM-4.7 Flash by its depth and vocabulary.
-    flash = sizes.n_layer in _GLM_FLASH_LAYERS and sizes.n_vocab == _GLM_VOCABULARY
-    options = {**routing(g, otherwise="sigmoid" if flash else "softmax"), "precise": precise}
-    return ops.like("add", feed_forward(g, il, x, moe=options, shared="plain"), between)
 
 
 def latent_attention(g: Builder, il: int, x: Node) -> Node:
@@ -81,34 +60,3 @@ def unfolded(g: Builder, il: int, latent: Node, k_turned: Node, plain: int) -> t
     v = ops.cont(ops.view(kv, (value, count, tokens), (row, row * count)))
     spread = ops.make("repeat", F32, (k_turned.ne[0], count, tokens, 1), k_turned)
     return ops.concat(k_plain, spread, 0), v
-
-
-def minicpm3_layer(g: Builder, il: int, x: Node, **_: object) -> Node:
-    """
-    Build a layer of MiniCPM 3, which scales what is added to the residual.
-    """
-    tokens, sizes = g.tokens, g.sizes
-    residual = x
-    x = g.norm(x, "attn_norm", il)
-    rank, turned = int(g.hparams["attention.kv_lora_rank"]), sizes.n_rot
-    factors = g.rope_factors(il)
-    q = g.mm(il, "attn_q_b", g.norm(g.mm(il, "attn_q_a", x), "attn_q_a_norm", il))
-    q = ops.reshape(q, sizes.head_k(), sizes.heads(il), tokens)
-    both = g.mm(il, "attn_kv_a_mqa", x)
-    latent = ops.view(both, (rank, tokens), (both.nb[1],))
-    k_turned = ops.view(both, (turned, 1, tokens), (both.nb[1], both.nb[1]))
-    latent = g.norm(latent, "attn_kv_a_norm", il)
-    k, v = unfolded(g, il, latent, g.rope(k_turned, factors), sizes.head_k() - turned)
-    x = g.attention(il, g.rope(q, factors), k, v)
-    x, residual = g.crop(il, x, residual)
-    between = ops.like("add", ops.like("scale", x), residual)
-    x = g.ffn(il, g.norm(between, "ffn_norm", il))
-    return ops.like("add", ops.like("scale", x), between)
-
-
-GRAPHS: dict[str, Callable[[Builder], None]] = {
-    "deepseek2": partial(decoder, layer=deepseek2_layer),
-    "mistral4": partial(decoder, layer=deepseek2_layer, precise=True),
-    "minicpm3": partial(decoder, layer=minicpm3_layer, scale_input=True, scale_hidden=True),
-}
-"""Each architecture's function."""
