@@ -30,7 +30,7 @@ from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, OfSpee
 from benchmarks.truth.loads import measured_models, memory_cases
 from benchmarks.truth.models import TRUTH, models, quant_cases
 from llmprobe.model import archs, catalog
-from llmprobe.model.archs._graphs import graph_of
+from llmprobe.model.archs import graph_of
 
 README = Path(__file__).parents[1] / "README.md"
 FILE = TRUTH / "accuracy.json"

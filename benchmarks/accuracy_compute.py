@@ -22,7 +22,7 @@ from llmprobe.estimation.compute.buffers import (
     compute_buffers_in_full,
 )
 from llmprobe.estimation.placement import host_experts
-from llmprobe.model.archs._graphs import graph_of
+from llmprobe.model.archs import graph_of
 
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20

@@ -20,12 +20,10 @@ from llmprobe.facts.asking import Asking
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot
-from llmprobe.facts.model import Hparams, ModelSpec, Tensor
+from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
 from llmprobe.machine import probes, rules
 from llmprobe.machine.rules import Rule
-from llmprobe.model import archs
-from llmprobe.model.archs import CacheLayout
 from tests.output import samples
 
 SYSTEMS = {"linux", "darwin", "win32"}
@@ -138,29 +136,6 @@ def test_a_rule_makes_findings_of_its_own(rule: Rule, snapshot: Snapshot) -> Non
         assert isinstance(finding, Finding)
         assert finding.id == rule.id
         assert finding.evidence
-
-
-@pytest.mark.parametrize("arch", modules(archs), ids=short_name)
-def test_an_architecture_yields_tensors_and_caches(arch: ModuleType) -> None:
-    """
-    ``tensors(hparams) -> tuple[Tensor, ...]`` and ``caches(hparams) -> CacheLayout``, with docstrings.
-    """
-    tensors, caches = get_type_hints(arch.tensors), get_type_hints(arch.caches)
-
-    assert (tensors["hparams"], tensors["return"]) == (Hparams, tuple[Tensor, ...])
-    assert (caches["hparams"], caches["return"]) == (Hparams, CacheLayout)
-    assert arch.tensors.__doc__
-    assert arch.caches.__doc__
-
-
-def test_each_architecture_has_one_owner() -> None:
-    """
-    A value of general.architecture is claimed by one file, and found there.
-    """
-    claims = [(name, arch.__name__) for arch in modules(archs) for name in arch.ARCHITECTURES]
-
-    assert len({name for name, _ in claims}) == len(claims)
-    assert [(name, getattr(archs.get(name), "__name__", None)) for name, _ in claims] == claims
 
 
 @pytest.mark.parametrize("engine", modules(engines), ids=short_name)

@@ -5,8 +5,8 @@ The graph allocator gives places away again, tightest gap first, and writes over
 from collections.abc import Sequence
 
 from llmprobe.estimation.compute.allocator import Space, lifetimes, play
-from llmprobe.model import graph as ops
-from llmprobe.model.graph import F16, F32, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.ops import F16, F32, Node
 
 KIB = 256
 """Elements of f32 in a KiB."""

@@ -4,8 +4,8 @@ Nodes go where their weights are, and what lies elsewhere is copied in.
 
 from llmprobe.estimation.compute.cuda import CudaRules
 from llmprobe.estimation.compute.scheduler import Reserved, reserve
-from llmprobe.model import graph as ops
-from llmprobe.model.graph import F16, F32, I32, Graph, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.ops import F16, F32, I32, Graph, Node
 
 WIDTH = 1024
 ROWS = 64

@@ -2,8 +2,8 @@
 Nodes have the shapes, strides and order that ggml gives them.
 """
 
-from llmprobe.model import graph as ops
-from llmprobe.model.graph import F16, F32, Graph, Node
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.ops import F16, F32, Graph, Node
 from llmprobe.model.quants.types import TYPES
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from llmprobe.estimation.compute.tape import rounded_up
-from llmprobe.model.graph import F32, Node
+from llmprobe.model.archs._building.ops import F32, Node
 
 IN_PLACE = frozenset(
     {

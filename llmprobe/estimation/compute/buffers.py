@@ -20,8 +20,9 @@ from llmprobe.estimation.settings import WITHOUT_FLASH
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
-from llmprobe.model.archs._graph_run import Parts, Told, told_apart
-from llmprobe.model.archs._graphs import Build, graph_of, variant_of
+from llmprobe.model.archs import graph_of, variant_of
+from llmprobe.model.archs._building.builder import Build
+from llmprobe.model.archs._building.run import Parts, Told, told_apart
 from llmprobe.model.quants.types import ggml_type
 
 __all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers_in_full"]

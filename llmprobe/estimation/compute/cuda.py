@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 
 from llmprobe.estimation.compute import cuda_fusion as compute_fusion
-from llmprobe.model.graph import Node, four, row_size, strides
+from llmprobe.model.archs._building.ops import Node, four, row_size, strides
 from llmprobe.model.quants.types import GgmlType, ggml_type
 
 HOST_ALIGN, DEVICE_ALIGN = 32, 128

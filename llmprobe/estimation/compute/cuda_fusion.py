@@ -6,7 +6,7 @@ Source: llama.cpp b11549, ggml/src/ggml-cuda/ggml-cuda.cu (``ggml_backend_cuda_g
 
 from collections.abc import Callable, Sequence
 
-from llmprobe.model.graph import Node
+from llmprobe.model.archs._building.ops import Node
 
 Keep = Callable[[Node, Node], None]
 

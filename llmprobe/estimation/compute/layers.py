@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 
 import msgspec
 
-from llmprobe.model.archs._graph_run import Parts
+from llmprobe.model.archs._building.run import Parts
 
 _KEPT = 3
 """The first of a run, whose inputs come from elsewhere; what is repeated; and one to compare it with."""

@@ -18,10 +18,9 @@ from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import CopiedBytes, Copy, Plan
 from llmprobe.estimation.compute.scheduler import reserve_places, schedule
 from llmprobe.estimation.compute.tape import Tape
-from llmprobe.model.archs._graph_builder import Builder
-from llmprobe.model.archs._graph_run import Parts, Run
-from llmprobe.model.archs._graphs import Build
-from llmprobe.model.graph import Node
+from llmprobe.model.archs._building.builder import Build, Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts, Run
 
 _GRAPHS_PER_KIND = 6
 _KINDS = 128

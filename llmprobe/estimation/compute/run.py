@@ -9,7 +9,7 @@ import msgspec
 
 from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._graph_run import Parts, Run
+from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.quants.types import ggml_type
 
 _SMALL_BATCH = 32

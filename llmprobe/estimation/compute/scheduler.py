@@ -13,7 +13,7 @@ import msgspec
 
 from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, play
 from llmprobe.estimation.compute.cuda import DEVICE_ALIGN, HOST_ALIGN
-from llmprobe.model.graph import VIEW_OPS, Graph, Node
+from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
 _FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
 _SOURCES_PER_NODE = 10

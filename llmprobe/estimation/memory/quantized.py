@@ -61,12 +61,12 @@ class Quantized:
         found = self._tables.get(quant)
         if found is None:
             family = archs.get(self._model.architecture)
-            rope_layers = getattr(family, "rope_layers", None)
+            rope_layers = None if family is None else family.rope_layers
             found = self._tables[quant] = WeightTable(
                 self.tensors(quant),
                 self._model.hparams,
-                encoder=bool(getattr(family, "ENCODER", False)),
-                output_first=bool(getattr(family, "OUTPUT_FIRST", False)),
+                encoder=family is not None and family.encoder,
+                output_first=family is not None and family.output_first,
                 rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
             )
         return found

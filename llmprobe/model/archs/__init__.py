@@ -1,13 +1,23 @@
 """
-The architectures we know, one file per family: its tensors, its caches, its graph.
+The architectures we know, one file per family.
 
-A family's module has ``ARCHITECTURES`` (GGUF's ``general.architecture`` values that it covers),
-``tensors(hparams)`` (every tensor of the file, in its order) and ``caches(hparams)`` (what is kept per token
-and per sequence). Files whose name begins with an underscore are shared. A new family is one new file here.
+A family's module has
 
-Where llama.cpp stores a family's tensors other than by the rule, the module says so: ``ENCODER`` is true of one
-without an output layer, ``OUTPUT_FIRST`` of one whose output matrix is made before the embedding, and
-``rope_layers(hparams)`` gives the layers that use rotary factors where not all do.
+* ``ARCHITECTURES``: GGUF's ``general.architecture`` values that it covers;
+* ``HF_CLASSES``: the classes that a ``config.json`` names, each with its architecture;
+* ``tensors(hparams)``: every tensor of the GGUF file, in its order;
+* ``caches(hparams)``: what is kept per token and per sequence;
+* ``graph(g)``: builds the graph as llama.cpp does, None where no graph is known;
+* ``from_config(config, common)``: what a configuration says beyond what is common to most, None where it says nothing.
+
+``_shared/family.py`` lists what a module may have besides. A family that is made of common blocks is a row of
+``plain.py``. Either way an architecture is added in one place. Packages whose name begins with an underscore are
+shared: ``_building`` builds graphs, ``_shared`` has the rest.
+
+Graphs follow llama.cpp b11549, src/models/, where an architecture has the file of its name; rules for configurations
+follow conversion/, where a model's class sets its parameters. Most graphs were compared with measured buffers on
+devices; those of seldom met architectures with small made-up models on a CPU only, the same on devices follows from
+the rules.
 
 Some things that decide about tensors have no key in GGUF. Where a model does not come from a file,
 ``hparams`` says them under these names, which are those of its configuration or of the converter:
@@ -23,56 +33,80 @@ Some things that decide about tensors have no key in GGUF. Where a model does no
 * ``fuse_qkv``: true where the converter was told to put queries, keys and values in one matrix.
 """
 
-from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Protocol, cast
+from typing import TYPE_CHECKING
 
-from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, State, StateLayer
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
+from llmprobe.model.archs._shared.family import Family
+from llmprobe.model.archs._shared.registry import Registry
+from llmprobe.model.archs._shared.sizes import Sizes
+
+if TYPE_CHECKING:
+    from llmprobe.model.archs._building.builder import Build
+    from llmprobe.model.archs._building.run import Variant
 
 __all__ = [
-    "Architecture",
     "CacheLayout",
+    "Family",
     "KvCache",
     "KvLayer",
     "Sizes",
     "State",
     "StateLayer",
     "caches",
+    "families",
     "get",
+    "graph_of",
+    "of_class",
     "supported",
+    "variant_of",
 ]
 
+_registry = Registry(__name__, __path__)
 
-class Architecture(Protocol):
+
+def get(architecture: str) -> Family | None:
     """
-    What the module of a family offers.
+    Return the family of an architecture, None where there is none. Only its own file is imported.
     """
-
-    ARCHITECTURES: tuple[str, ...]
-
-    def tensors(self, hparams: Hparams) -> tuple[Tensor, ...]:
-        """Every tensor of the model's GGUF file, in its order, without types."""
-
-    def caches(self, hparams: Hparams) -> CacheLayout:
-        """What the model keeps per token and per sequence."""
+    return _registry.named(architecture)
 
 
-@cache
-def get(architecture: str) -> Architecture | None:
+def of_class(name: str) -> Family | None:
     """
-    Return the module that knows an architecture, None where there is none.
+    Return the family of a class that a ``config.json`` names, None where there is none.
     """
-    names = _module_names()
-    own = architecture.replace("-", "_")
-    # The file of the same name is tried first: importing all of them takes time at every start.
-    for name in [own, *names] if own in names else names:
-        module = cast(Architecture, import_module(f"{__name__}.{name}"))
-        if architecture in module.ARCHITECTURES:
-            return module
-    return None
+    return _registry.of_class(name)
+
+
+def graph_of(architecture: str) -> "Build | None":
+    """
+    Return the function that builds an architecture's graph, None where none is known.
+    """
+    family = get(architecture)
+    return None if family is None else family.graph
+
+
+def variant_of(architecture: str) -> "Variant | None":
+    """
+    Return what tells two layers apart that have the same tensors and caches, None where nothing does.
+    """
+    family = get(architecture)
+    return None if family is None else family.layer_variant
+
+
+def families() -> tuple[Family, ...]:
+    """
+    Return every family.
+    """
+    return _registry.all()
+
+
+def supported() -> frozenset[str]:
+    """
+    Return the names of all architectures that we know.
+    """
+    return frozenset(name for family in families() for name in family.architectures)
 
 
 def caches(architecture: str, hparams: Hparams) -> CacheLayout:
@@ -83,20 +117,6 @@ def caches(architecture: str, hparams: Hparams) -> CacheLayout:
     if family is not None:
         return family.caches(hparams)
     # Few runs meet an unknown architecture; the others do not pay for its rules.
-    from llmprobe.model.archs._by_metadata import cache_by_metadata
+    from llmprobe.model.archs._shared.by_metadata import cache_by_metadata
 
     return cache_by_metadata(hparams)
-
-
-@cache
-def supported() -> frozenset[str]:
-    """
-    Return the names of all architectures that we know.
-    """
-    modules = (cast(Architecture, import_module(f"{__name__}.{name}")) for name in _module_names())
-    return frozenset(name for module in modules for name in module.ARCHITECTURES)
-
-
-@cache
-def _module_names() -> tuple[str, ...]:
-    return tuple(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))

@@ -3,11 +3,22 @@ BERT and its descendants, XLM-RoBERTa among them: learned positions, biases ever
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._encoder import encoder_embedding, token_types
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.encoders import Bert, bert
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("bert",)
+HF_CLASSES: dict[str, str] = {
+    "BertModel": "bert",
+    "BertForMaskedLM": "bert",
+    "CamembertModel": "bert",
+    "XLMRobertaModel": "bert",
+    "RobertaModel": "bert",
+}
 ENCODER = True
 
 
@@ -33,3 +44,17 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return no cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build BERT.
+    """
+    bert(g, Bert())
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read an encoder.
+    """
+    return rules.bert(config, common)

@@ -3,12 +3,19 @@ Command A with experts: both parts side by side behind one norm, windows on thre
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture, next_token
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, feed_forward, heads, slides
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("cohere2moe",)
+HF_CLASSES: dict[str, str] = {}
 
 PERIOD = 4
 
@@ -39,3 +46,39 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return two caches: the first of every four layers sees the whole context.
     """
     return windowed_cache(hparams, PERIOD, first=True)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Command A with experts.
+    """
+    decoder(g, Decoder(norm=_norm(g), layer=_layer, scale_logits=None))
+
+
+from_config = None
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer is one of the leading dense ones, which have positions in any case.
+    """
+    return il < int(parts.hparams.get("leading_dense_block_count") or 0)
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    Both parts read the same norm, the shared expert is averaged in.
+    """
+    residual = x
+    x = normed = g.norm(x, "attn_norm", il, kind=_norm(g))
+    dense = layer_variant(g.parts, il)
+    q, k, v = heads(g, il, x, Heads(factors=True, rope=dense or slides(g, il)))
+    x, residual, normed = g.crop(il, g.attention(il, q, k, v), residual, normed)
+    inner = feed_forward(g, il, normed, ROUTED)
+    if g.weight(il, "ffn_up_shexp.weight") is not None:
+        inner = ops.like("scale", inner)
+    return ops.like("add", ops.like("add", inner, residual), x)
+
+
+def _norm(g: Builder) -> str:
+    return "rms_norm" if g.hparams.get("attention.layer_norm_rms_epsilon") else "norm"

@@ -3,10 +3,17 @@ Command R and Aya: attention and feed-forward part side by side behind one norm,
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, Parallel, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("command-r",)
+HF_CLASSES: dict[str, str] = {
+    "CohereForCausalLM": "command-r",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -33,3 +40,19 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Command R: both parts read the same norm.
+    """
+    decoder(g, Decoder(norm="norm", layer=Parallel(optional_head_norms=True), scale_logits=None))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the context, which model_max_length says where it is there; the output is tied.
+    """
+    return rules.tied(config, common) | {
+        "context_length": config.number("model_max_length") or common.get("context_length")
+    }

@@ -3,12 +3,17 @@ Nemotron Super and Ultra, DeciLM: Llama with attention or feed-forward parts lef
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, kv_layer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._recurrent import attention_layers
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.recurrent import attention_layers
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("deci",)
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -43,3 +48,34 @@ def caches(hparams: Hparams) -> CacheLayout:
     return CacheLayout(
         kv=(KvCache(layers=tuple(kv_layer(sizes, layer) for layer in attention_layers(sizes))),)
     )
+
+
+def graph(g: Builder) -> None:
+    """
+    Build DeciLM.
+    """
+    decoder(g, Decoder(layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    Attention may be one matrix or missing, and so may be the feed-forward part.
+    """
+    sizes = g.sizes
+    residual = x
+    attends = bool(sizes.heads(il))
+    if attends:
+        x = g.norm(x, "attn_norm", il)
+        if sizes.kv_heads(il):
+            q, k, v = heads(g, il, x, Heads(factors=True))
+            x = g.attention(il, q, k, v)
+        else:
+            x = g.mm(il, "attn_output", x)
+    if not sizes.ff(il):
+        return residual
+    x, residual = g.crop(il, x, residual)
+    between = ops.like("add", x, residual) if attends else x
+    return ops.like("add", g.ffn(il, g.norm(between, "ffn_norm", il)), between)
+
+
+from_config = None

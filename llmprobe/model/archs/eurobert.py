@@ -3,10 +3,13 @@ EuroBERT: Llama's layer in an encoder.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.encoders import encoder
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("eurobert",)
+HF_CLASSES: dict[str, str] = {}
 ENCODER = True
 
 
@@ -31,3 +34,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return no cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build EuroBERT.
+    """
+    encoder(g)
+
+
+from_config = None

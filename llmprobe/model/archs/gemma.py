@@ -3,12 +3,50 @@ Gemma 1 to 3: tied embeddings; from 2 on norms after each part and sliding windo
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache, sliding_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gemma", "gemma2", "gemma3")
+HF_CLASSES: dict[str, str] = {
+    "GemmaForCausalLM": "gemma",
+    "Gemma2ForCausalLM": "gemma2",
+    "Gemma3ForCausalLM": "gemma3",
+    "Gemma3ForConditionalGeneration": "gemma3",
+}
+
+
+_GELU = FeedForward(activation="geglu")
+_GRAPHS = {
+    "gemma": Decoder(layer=Layer(heads=Heads(scale_q=True), ffn=_GELU), scale_input=True),
+    "gemma2": Decoder(
+        layer=Layer(
+            heads=Heads(scale_q=True),
+            ffn=_GELU,
+            cap=True,
+            post_attention_norm="post_attention_norm",
+            post_ffn_norm="post_ffw_norm",
+        ),
+        scale_input=True,
+        cap_logits=True,
+    ),
+    # Only embeddings of tokens are scaled.
+    "gemma3": Decoder(
+        layer=Layer(
+            heads=Heads(norms="before", scale_q=True),
+            ffn=_GELU,
+            post_attention_norm="post_attention_norm",
+            post_ffn_norm="post_ffw_norm",
+        ),
+        scale_rows=True,
+        cap_logits=None,
+    ),
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -54,3 +92,25 @@ def _window(hparams: Hparams) -> int:
 
 def _caps_logits(hparams: Hparams) -> bool:
     return hparams.get("attn_logit_softcapping") is not None
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Gemma 1 to 3.
+    """
+    decoder(g, _GRAPHS[g.architecture])
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the window and the caps; the output is tied.
+    """
+    if config.architecture == "gemma3":
+        return rules.gemma3(config, common)
+    if config.architecture == "gemma":
+        return rules.tied(config, common)
+    return rules.tied(config, common) | {
+        "attention.sliding_window": config.number("sliding_window", default=4096),
+        "attn_logit_softcapping": config.real("attn_logit_softcapping") or 50.0,
+        "final_logit_softcapping": config.real("final_logit_softcapping") or 30.0,
+    }

@@ -4,15 +4,27 @@ Gemma 4: two sizes of heads, layers that share a cache, embeddings per layer in 
 Source: llama.cpp b11549, src/models/gemma4.cpp, src/llama-model.cpp (create_memory).
 """
 
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_width
-from llmprobe.model.archs._per_layer import layer_embedding, model_embeddings, own_cache_only
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.per_layer import layer_rows, per_layer, plane, shared_cache
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_width
+from llmprobe.model.archs._shared.per_layer import layer_embedding, model_embeddings, own_cache_only
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gemma4",)
+HF_CLASSES: dict[str, str] = {
+    "Gemma4ForCausalLM": "gemma4",
+    "Gemma4ForConditionalGeneration": "gemma4",
+    "Gemma4UnifiedForConditionalGeneration": "gemma4",
+}
 OUTPUT_FIRST = True
 
 PERIOD = 6
@@ -96,3 +108,117 @@ def _experts(inventory: Inventory) -> None:
     inventory.weight("ffn_gate_up_exps", sizes.n_embd, 2 * width, sizes.n_expert)
     inventory.weight("ffn_down_exps", width, sizes.n_embd, sizes.n_expert)
     inventory.add("ffn_down_exps.scale", sizes.n_expert)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Gemma 4.
+    """
+    rows = None
+    if "per_layer_token_embd.weight" in g.parts.outside:
+        rows = layer_rows(g)
+        g.graph.expand(rows)
+    x = g.embed(scaled=True)
+    if rows is not None:
+        count = g.sizes.n_layer
+        rows = ops.like("scale", rows)
+        rows = per_layer(g, x, ops.reshape(rows, rows.ne[0] // count, count, g.tokens))
+    for il in g.layers():
+        x = _layer(g, il, x, rows)
+    g.finish(x, cap=bool(g.hparams.get("final_logit_softcapping")))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the two kinds of layers; the output is tied.
+    """
+    slides = config.slides
+    full, sliding = config.number("global_head_dim"), config.need("head_dim")
+    if slides is None or not full:
+        raise ModelError(
+            "config.json does not say layer_types and global_head_dim, without which Gemma 4 can't be"
+        )
+    heads, own = (
+        config.number("num_key_value_heads", default=config.heads),
+        config.number("num_global_key_value_heads"),
+    )
+    shared, width = config.number("num_kv_shared_layers"), config.need("intermediate_size")
+    ropes = config.part("rope_parameters").get("sliding_attention")
+    found = rules.tied(config, common) | {
+        "attention.key_length": full,
+        "attention.value_length": full,
+        "attention.key_length_swa": sliding,
+        "attention.value_length_swa": sliding,
+        "rope.dimension_count": full,
+        "rope.dimension_count_swa": sliding,
+        "rope.freq_base_swa": ropes.get("rope_theta") if isinstance(ropes, dict) else None,
+        "attention.sliding_window": config.need("sliding_window"),
+        "attention.sliding_window_pattern": slides,
+        "attention.shared_kv_layers": shared,
+        "embedding_length_per_layer_input": config.number("hidden_size_per_layer_input"),
+        "final_logit_softcapping": config.real("final_logit_softcapping"),
+    }
+    if own:
+        found["attention.head_count_kv"] = [heads if slide else own for slide in slides]
+    if config.flag("use_double_wide_mlp"):
+        first = config.layers - shared
+        found["feed_forward_length"] = [width * (1 + (layer >= first)) for layer in range(config.layers)]
+    return found
+
+
+def _layer(g: Builder, il: int, x: Node, rows: Node | None) -> Node:
+    residual = x
+    x = _attend(g, il, g.norm(x, "attn_norm", il))
+    x, residual = g.crop(il, x, residual)
+    attended = ops.like("add", g.norm(x, "post_attention_norm", il), residual)
+    if g.weight(il, "ffn_gate_inp.weight") is not None:
+        x = _mixture(g, il, attended)
+    else:
+        x = g.ffn(il, g.norm(attended, "ffn_norm", il), "geglu")
+    x = ops.like("add", g.norm(x, "post_ffw_norm", il, pin=False), attended)
+    if rows is not None:
+        entered = x
+        x = ops.unary("gelu", g.mm(il, "inp_gate", x))
+        (own,) = g.crop(il, plane(rows))
+        x = g.mm(il, "proj", ops.like("mul", x, own))
+        x = ops.like("add", entered, g.norm(x, "post_norm", il))
+    scale = g.weight(il, "layer_output_scale.weight")
+    return x if scale is None else ops.like("mul", x, scale)
+
+
+def _attend(g: Builder, il: int, x: Node) -> Node:
+    tokens, sizes = g.tokens, g.sizes
+    head = g.need(il, "attn_q_norm.weight").ne[0]
+    count, kv_count = sizes.heads(il), sizes.kv_heads(il)
+    slides = head == sizes.head_k(slides=True) != sizes.head_k()
+    factors = None if slides else g.own(il, "rope_freqs.weight")
+    source = shared_cache(g, il, slides=slides)
+    fused = None
+    if g.weight(il, "attn_qkv.weight") is not None:
+        fused = g.mm(il, "attn_qkv", x)
+        q = ops.cont(ops.view(fused, (head * count, tokens), (fused.nb[1],)))
+    else:
+        q = g.mm(il, "attn_q", x)
+    q = g.rope(g.norm(ops.reshape(q, head, count, tokens), "attn_q_norm", il), factors)
+    if source != il:
+        return g.attention(il, q, None, None, cache=source)
+    if fused is not None:
+        k, v = (ops.cont(ops.view(fused, (head * kv_count, tokens), (fused.nb[1],))) for _ in range(2))
+    else:
+        k = g.mm(il, "attn_k", x)
+        v = g.mm(il, "attn_v", x) if g.weight(il, "attn_v.weight") is not None else k
+    k, v = (ops.reshape(part, head, kv_count, tokens) for part in (k, v))
+    k = g.rope(g.norm(k, "attn_k_norm", il), factors)
+    return g.attention(il, q, k, ops.like("rms_norm", v))
+
+
+def _mixture(g: Builder, il: int, x: Node) -> Node:
+    dense = g.ffn(il, g.norm(x, "ffn_norm", il), "geglu")
+    dense = g.norm(dense, "post_ffw_norm_1", il)
+    entered = g.norm(x, "pre_ffw_norm_2", il)
+    scores = ops.like("scale", ops.like("rms_norm", x))
+    scores = ops.like("mul", scores, g.need(il, "ffn_gate_inp.scale"))
+    scores = g.mm(il, "ffn_gate_inp", scores)
+    mixture = Mixture(activation="geglu", scale=False, expert_scales=True)
+    routed = g.moe(il, entered, mixture, scores)
+    return ops.like("add", dense, g.norm(routed, "post_ffw_norm_2", il))

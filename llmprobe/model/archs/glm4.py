@@ -3,10 +3,16 @@ GLM 4 and Z1 of 2025: gate and up in one matrix, a norm before and after each pa
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("glm4",)
+HF_CLASSES: dict[str, str] = {
+    "Glm4ForCausalLM": "glm4",
+    "Glm4vForConditionalGeneration": "glm4",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -33,3 +39,20 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build GLM 4: norms before and after each part.
+    """
+    layer = Layer(
+        heads=Heads(per_token=4 if g.hparams.get("rope.dimension_sections") else 1),
+        ffn=FeedForward(activation="swiglu*"),
+        post_attention_norm="post_attention_norm",
+        post_ffn_norm="post_ffw_norm",
+        pin_post_ffn_norm=True,
+    )
+    decoder(g, Decoder(layer=layer))
+
+
+from_config = None

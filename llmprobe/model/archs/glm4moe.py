@@ -3,11 +3,21 @@ GLM 4.5 to 4.7 and Solar Open: a mixture of experts, and a last layer that predi
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture, next_token, query_key_norms
+from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token, query_key_norms
 
 ARCHITECTURES = ("glm4moe",)
+HF_CLASSES: dict[str, str] = {
+    "Glm4MoeForCausalLM": "glm4moe",
+    "Glm4vMoeForConditionalGeneration": "glm4moe",
+    "SolarOpenForCausalLM": "glm4moe",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -41,3 +51,29 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build GLM 4.5: head norms where the model has them.
+    """
+    normed = g.weight(0, "attn_q_norm.weight") is not None
+    how = Heads(
+        per_token=4 if g.hparams.get("rope.dimension_sections") else 1, norms="before" if normed else ""
+    )
+    decoder(g, Decoder(layer=Layer(heads=how, ffn_norm="post_attention_norm", ffn=ROUTED)))
+
+
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the layer for the next token, which the file keeps, and the shared experts.
+    """
+    further = config.number("num_nextn_predict_layers")
+    return {
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
+        "attention_bias": config.flag("attention_bias"),
+        "expert_gating_func": rules.SIGMOID,
+        "expert_shared_feed_forward_length": config.number("moe_intermediate_size")
+        * config.number("n_shared_experts", default=1),
+    }

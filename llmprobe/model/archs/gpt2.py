@@ -3,11 +3,19 @@ GPT-2 and StarCoder: biases everywhere, learned positions, no gate in the feed-f
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._classic import classic_layer
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.classic import classic_layer
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("gpt2", "starcoder")
+HF_CLASSES: dict[str, str] = {
+    "GPT2LMHeadModel": "gpt2",
+    "GPTBigCodeForCausalLM": "starcoder",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -29,3 +37,27 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build GPT-2 or StarCoder.
+    """
+    decoder(
+        g,
+        Decoder(
+            norm="norm",
+            layer=Layer(heads=Heads(rope=False), ffn=FeedForward(activation="gelu")),
+            learned_positions=True,
+        ),
+    )
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the inner width; all heads of StarCoder share one of K and V. The output is tied.
+    """
+    found = rules.tied(config, common) | rules.four_times(config, common)
+    if config.architecture == "starcoder":
+        found |= {"attention.head_count_kv": 1}
+    return found

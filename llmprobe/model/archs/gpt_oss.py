@@ -3,12 +3,18 @@ gpt-oss: a mixture of experts with biases everywhere, attention sinks, and a win
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gpt-oss",)
+HF_CLASSES: dict[str, str] = {
+    "GptOssForCausalLM": "gpt-oss",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -40,3 +46,26 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return the caches: the even layers look back over the window, the odd ones over everything.
     """
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), 2))
+
+
+def graph(g: Builder) -> None:
+    """
+    Build gpt-oss: the weights of the chosen experts are a softmax over these only.
+    """
+    layer = Layer(
+        heads=Heads(key=g.sizes.n_rot),
+        sinks=True,
+        ffn_norm="post_attention_norm",
+        ffn=FeedForward(mixture=Mixture(gating="softmax after", activation="swiglu_oai", norm=False)),
+    )
+    decoder(g, Decoder(layer=layer, hidden_output=True))
+
+
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the window and the width of the experts.
+    """
+    return {
+        "attention.sliding_window": config.need("sliding_window"),
+        "expert_feed_forward_length": config.need("intermediate_size"),
+    }

@@ -3,11 +3,16 @@ GPT-NeoX and Pythia: GPT-2's layer with rotary positions.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._classic import classic_layer
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, Parallel, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.classic import classic_layer
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("gptneox",)
+HF_CLASSES: dict[str, str] = {
+    "GPTNeoXForCausalLM": "gptneox",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -27,3 +32,16 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build GPT-NeoX: both parts read the same input, each through a norm of its own, unless the metadata says otherwise.
+    """
+    layer: Layer | Parallel = Layer(ffn=FeedForward(activation="gelu"))
+    if g.hparams.get("use_parallel_residual", True):
+        layer = Parallel(own_norm="ffn_norm", activation="gelu")
+    decoder(g, Decoder(norm="norm", layer=layer))
+
+
+from_config = None

@@ -3,13 +3,17 @@ Granite with windows: attention sinks, gate and up of the experts in one tensor.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, expert_width, router, shared_width
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, expert_width, router, shared_width
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("granite_swa",)
+HF_CLASSES: dict[str, str] = {}
 
 PERIOD = 4
 
@@ -50,3 +54,28 @@ def _experts(inventory: Inventory) -> None:
     if shared:
         inventory.weight("ffn_up_shexp", sizes.n_embd, 2 * shared)
         inventory.weight("ffn_down_shexp", shared, sizes.n_embd)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Granite with windows: sinks, merged matrices, positions on the layers that have them.
+    """
+    layer = Layer(
+        heads=Heads(factors=True),
+        sinks=True,
+        no_rope=lambda g, il: not layer_variant(g.parts, il),
+        scale_residual=None,
+        ffn=FeedForward(mixture=Mixture(), shared="plain", shared_activation="swiglu*"),
+    )
+    decoder(g, Decoder(layer=layer, scale_logits=True))
+
+
+from_config = None
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer has positions.
+    """
+    pattern = parts.hparams.get("rope.pattern")
+    return bool(pattern[il]) if isinstance(pattern, list | tuple) else True

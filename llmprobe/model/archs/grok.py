@@ -3,11 +3,16 @@ Grok 1 and 2: a mixture of experts, norms before and after each part.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_width
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, decoder, heads
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_width
 
 ARCHITECTURES = ("grok",)
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -38,3 +43,30 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Grok: embeddings and logits are scaled even where the metadata does not say so.
+    """
+    scale_input = not g.hparams.get("embedding_scale")
+    decoder(g, Decoder(layer=_layer, scale_input=scale_input, scale_logits=True, cap_logits=None))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    Where the model has a dense part, it is averaged with the mixture.
+    """
+    residual = x
+    q, k, v = heads(g, il, g.norm(x, "attn_norm", il))
+    x, residual = g.crop(il, g.attention(il, q, k, v, cap=True), residual)
+    between = ops.like("add", g.norm(x, "attn_output_norm", il), residual)
+    inner = g.norm(between, "ffn_norm", il)
+    x = g.moe(il, inner, Mixture(activation="geglu"))
+    if g.weight(il, "ffn_up.weight") is not None:
+        x = ops.like("scale", ops.like("add", g.ffn(il, inner, "geglu"), x))
+    last = "layer_output_norm" if g.weight(il, "layer_output_norm.weight") else "post_ffw_norm"
+    return ops.like("add", g.norm(x, last, il), between)
+
+
+from_config = None

@@ -3,9 +3,12 @@ Hunyuan 3: a mixture of experts beside a shared one, a norm over each head, next
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import (
+from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import (
     expert_matrices,
     is_dense,
     next_token,
@@ -15,6 +18,7 @@ from llmprobe.model.archs._parts import (
 )
 
 ARCHITECTURES = ("hy_v3",)
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -48,3 +52,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Hy 3.
+    """
+    decoder(g, Decoder(layer=Layer(heads=Heads(factors=True, norms="before"), ffn=ROUTED)))
+
+
+from_config = None

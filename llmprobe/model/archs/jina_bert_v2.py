@@ -3,11 +3,14 @@ Jina embeddings 2: BERT with a gate in the feed-forward part and positions as a 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._encoder import encoder_embedding, token_types
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.encoders import Bert, bert
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("jina-bert-v2",)
+HF_CLASSES: dict[str, str] = {}
 ENCODER = True
 
 
@@ -33,3 +36,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return no cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build the encoder.
+    """
+    bert(g, Bert(positions=False, activation="geglu"))
+
+
+from_config = None

@@ -3,13 +3,26 @@ LFM 2, dense and mixture of experts: short convolutions, with attention on some 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, is_dense, query_key_norms, router, router_bias
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, uniform_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, decoder, feed_forward, heads
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.state import convolve, load, states
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, query_key_norms, router, router_bias
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, uniform_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("lfm2", "lfm2moe")
+HF_CLASSES: dict[str, str] = {
+    "Lfm2ForCausalLM": "lfm2",
+    "LFM2ForCausalLM": "lfm2",
+    "Lfm2VlForConditionalGeneration": "lfm2",
+    "Lfm2MoeForCausalLM": "lfm2moe",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -58,3 +71,62 @@ def caches(hparams: Hparams) -> CacheLayout:
         near = sliding_cache(hparams, slides).kv[1]
         return CacheLayout(kv=(near,), state=state)
     return hybrid_cache(hparams, attention, state)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build LFM 2.
+    """
+    decoder(g, Decoder(layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    A short convolution or attention.
+    """
+    residual = x
+    x = g.norm(x, "attn_norm", il)
+    if il in g.parts.state_of:
+        x = _short_convolution(g, il, x)
+    else:
+        x = g.attention(il, *heads(g, il, x, Heads(norms="before")))
+    x, residual = g.crop(il, x, residual)
+    between = ops.like("add", residual, x)
+    x = g.norm(between, "ffn_norm", il)
+    return ops.like("add", between, feed_forward(g, il, x, FeedForward(mixture=Mixture(gating=None))))
+
+
+def _short_convolution(g: Builder, il: int, x: Node) -> Node:
+    count = g.run.sequences
+    steps, width = g.tokens // count, g.sizes.n_embd
+    kept = int(g.hparams["shortconv.l_cache"]) - 1
+    mixed = g.mm(il, "shortconv.in_proj", ops.reshape(x, x.ne[0], steps, count))
+    rows = (mixed.nb[1], mixed.nb[2])
+    b, c, x = (ops.view(mixed, (width, steps, count), rows) for _ in range(3))
+    bx = ops.transpose(ops.like("mul", b, x))
+    rolling, _ = states(g, il)
+    window = ops.concat(ops.reshape(load(g, rolling), kept, width, count), bx, 0)
+    last = ops.view(window, (kept, window.ne[1], window.ne[2]), (window.nb[1], window.nb[2]))
+    g.graph.expand(ops.cpy(last, ops.view(rolling, (kept * width, count), (rolling.nb[1],))))
+    y = ops.like("mul", c, convolve(g, il, window, "shortconv.conv.weight"))
+    y = g.mm(il, "shortconv.out_proj", y)
+    return ops.reshape(y, y.ne[0], steps * count)
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read which layers attend, the convolutions, and a width that is rounded; the output is tied.
+    """
+    kv = common["attention.head_count_kv"]
+    width = config.need("block_ff_dim", "intermediate_size")
+    if config.flag("block_auto_adjust_ff_dim") and not common.get("expert_count"):
+        width = int(2 * width / 3 * (config.real("block_ffn_dim_multiplier") or 1.0))
+        multiple = config.number("block_multiple_of", default=256)
+        width = -(-width // multiple) * multiple
+    found: Hparams = {
+        "feed_forward_length": width,
+        "attention.head_count_kv": [kv if yes else 0 for yes in rules.attention_layers(config)],
+        "shortconv.l_cache": config.need("conv_L_cache"),
+        "tie_word_embeddings": config.flag("tie_embedding", "tie_word_embeddings", default=True),
+    }
+    return found | ({"expert_gating_func": rules.SIGMOID} if common.get("expert_count") else {})

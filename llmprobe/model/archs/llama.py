@@ -3,10 +3,25 @@ The Llama family and what is built like it: Llama 1 to 3, Mistral, Mixtral, Yi, 
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("llama",)
+HF_CLASSES: dict[str, str] = {
+    "LLaMAForCausalLM": "llama",
+    "LlamaForCausalLM": "llama",
+    "MistralForCausalLM": "llama",
+    "MixtralForCausalLM": "llama",
+    "VLlama3ForCausalLM": "llama",
+    "LlavaForConditionalGeneration": "llama",
+    "VoxtralForConditionalGeneration": "llama",
+    "LlamaModel": "llama",
+    "InternLM3ForCausalLM": "llama",
+    "IQuestCoderForCausalLM": "llama",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -37,3 +52,18 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context: llama.cpp ignores Mistral's sliding window here.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Llama.
+    """
+    decoder(g, Decoder(layer=Layer(heads=Heads(factors=True), ffn=FeedForward(mixture=Mixture(scale=False)))))
+
+
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read whether queries, keys and values have biases; every value of a head is turned.
+    """
+    flags = {"attention_bias": True} if config.flag("qkv_bias", "bias") else {}
+    return flags | {"expert_feed_forward_length": None, "rope.dimension_count": config.head}

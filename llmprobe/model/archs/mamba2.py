@@ -3,12 +3,21 @@ Mamba 2: state-space layers with heads and nothing else.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._recurrent import mamba2, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._building import ops, state
+from llmprobe.model.archs._building.blocks import Decoder, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.recurrent import mamba2, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("mamba2",)
+HF_CLASSES: dict[str, str] = {
+    "Mamba2ForCausalLM": "mamba2",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -30,3 +39,26 @@ def caches(hparams: Hparams) -> CacheLayout:
     """
     sizes = Sizes(hparams)
     return CacheLayout(state=ssm_state(sizes, sizes.trunk))
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Mamba 2.
+    """
+    decoder(g, Decoder(layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    A mixer and nothing else.
+    """
+    mixed = state.mamba2(g, il, g.norm(x, "attn_norm", il))
+    mixed, x = g.crop(il, mixed, x)
+    return ops.like("add", mixed, x)
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Refuse: the vocabulary's padding is not said.
+    """
+    return rules.mamba(config, common)

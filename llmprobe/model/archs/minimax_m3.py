@@ -3,12 +3,13 @@ MiniMax M3: a mixture of experts beside shared ones, attention that an indexer r
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, KvLayer, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import is_dense, mixture, query_key_norms
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import is_dense, mixture, query_key_norms
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("minimax-m3",)
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -56,3 +57,9 @@ def _indexer(inventory: Inventory) -> None:
     inventory.weight("indexer.k_proj", sizes.n_embd, key)
     inventory.norm("indexer.q_norm", key)
     inventory.norm("indexer.k_norm", key)
+
+
+graph = None
+
+
+from_config = None

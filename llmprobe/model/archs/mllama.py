@@ -5,11 +5,12 @@ Source: ollama/ollama, model/models/mllama/model_text.go.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, KvCache, kv_layer
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("mllama",)
+HF_CLASSES: dict[str, str] = {}
 
 IMAGE_TOKENS = 8
 """Rows of the embedding beyond the vocabulary, for the places of images."""
@@ -65,3 +66,9 @@ def _cross_attention(inventory: Inventory) -> None:
     inventory.norm("cross_attn_k_norm", sizes.head_k())
     inventory.add("cross_attn_attn_gate", 1)
     inventory.add("cross_attn_mlp_gate", 1)
+
+
+graph = None
+
+
+from_config = None

@@ -3,10 +3,17 @@ ModernBERT: an encoder with rotary positions, gate and up in one matrix.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import heads
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("modern-bert",)
+HF_CLASSES: dict[str, str] = {}
+
+PERIOD = 3
 ENCODER = True
 
 
@@ -34,3 +41,39 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return no cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build ModernBERT: two of three layers see a window; the first layer's input was normed already.
+    """
+    kind = "norm"
+    activation = "swiglu*" if g.hparams.get("hidden_activation") in ("silu", "swiglu") else "geglu*"
+    x = g.norm(g.embed(), "token_embd_norm", kind=kind, first=True)
+    for il in g.layers():
+        residual = x
+        if g.weight(il, "attn_norm.weight") is not None:
+            x = g.norm(x, "attn_norm", il, kind=kind)
+        q, k, v = heads(g, il, x)
+        x = g.attention(il, q, k, v, window=layer_variant(g.parts, il))
+        x, residual = g.crop(il, x, residual)
+        between = ops.like("add", x, residual)
+        x = g.ffn(il, g.norm(between, "ffn_norm", il, kind=kind), activation)
+        x = ops.like("add", x, between)
+    g.finish_hidden(g.norm(x, "output_norm", kind=kind))
+
+
+from_config = None
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer sees a window only.
+    """
+    get = parts.hparams.get
+    if not get("attention.sliding_window"):
+        return False
+    pattern = get("attention.sliding_window_pattern", PERIOD)
+    if isinstance(pattern, list | tuple):
+        return bool(pattern[il])
+    return il % int(pattern) != 0

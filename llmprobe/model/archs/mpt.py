@@ -3,11 +3,18 @@ MPT: GPT-2's layer without biases, positions as a bias on the attention.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._classic import classic_layer
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.classic import classic_layer
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("mpt",)
+HF_CLASSES: dict[str, str] = {
+    "MPTForCausalLM": "mpt",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -27,3 +34,23 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build MPT: biases by distance where the metadata says so, learned positions where the model has them.
+    """
+    layer = Layer(
+        heads=Heads(rope=False),
+        ffn=FeedForward(activation="gelu"),
+        alibi=bool(g.hparams.get("attention.max_alibi_bias")),
+    )
+    learned = g.weight(-1, "position_embd.weight") is not None
+    decoder(g, Decoder(norm="norm", layer=layer, learned_positions=learned))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the inner width; the output is tied.
+    """
+    return rules.four_times(config, common) | rules.tied(config, common)

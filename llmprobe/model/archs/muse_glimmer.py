@@ -3,12 +3,16 @@ Muse Glimmer: gated attention, norms before and after each part, windows on thre
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import query_key_norms
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.gated import gated_layer
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import query_key_norms
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("muse-glimmer",)
+HF_CLASSES: dict[str, str] = {}
 
 PERIOD = 4
 
@@ -39,3 +43,16 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return two caches: every fourth layer sees the whole context, the others a window.
     """
     return windowed_cache(hparams, PERIOD)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Muse Glimmer: embeddings are normed, attention is multiplied by a gate.
+    """
+    x = ops.like("rms_norm", g.embed())
+    for il in g.layers():
+        x = gated_layer(g, il, x)
+    g.finish(x, scale=True, cap=bool(g.hparams.get("final_logit_softcapping")))
+
+
+from_config = None

@@ -2,14 +2,26 @@
 Nemotron H, Nano 2 and 3: each layer is Mamba 2, or attention, or a feed-forward part, dense or of experts.
 """
 
+from typing import Any
+
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert
-from llmprobe.model.archs._recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
-from llmprobe.model.archs._sizes import Sizes
+from llmprobe.model.archs._building import ops, state
+from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert
+from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
+from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("nemotron_h", "nemotron_h_moe")
+HF_CLASSES: dict[str, str] = {
+    "NemotronHForCausalLM": "nemotron_h",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -67,3 +79,77 @@ def _next_token(inventory: Inventory) -> None:
     inventory.attn_output()
     inventory.norm("post_attention_norm")
     _experts(inventory)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Nemotron H.
+    """
+    decoder(g, Decoder(layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    A mixer, attention without positions, or a feed-forward part.
+    """
+    residual = x
+    x = g.norm(x, "attn_norm", il)
+    if il in g.parts.state_of:
+        x = state.mamba2(g, il, x)
+    elif g.weight(il, "attn_q.weight") is not None:
+        x = g.attention(il, *heads(g, il, x, Heads(rope=False)))
+    elif g.weight(il, "ffn_gate_inp.weight") is None:
+        x = g.ffn(il, x, "relu_sqr")
+    else:
+        x = _latent_mixture(g, il, x)
+    x, residual = g.crop(il, x, residual)
+    return ops.like("add", x, residual)
+
+
+def _latent_mixture(g: Builder, il: int, x: Node) -> Node:
+    inner = g.mm(il, "ffn_latent_down", x) if g.weight(il, "ffn_latent_down.weight") is not None else x
+    scores = g.mm(il, "ffn_gate_inp", x)
+    mixture = Mixture(gating="sigmoid", norm=None, activation="relu_sqr")
+    routed = g.moe(il, inner, mixture, scores)
+    if g.weight(il, "ffn_latent_up.weight") is not None:
+        routed = g.mm(il, "ffn_latent_up", routed)
+    return ops.like("add", routed, g.ffn(il, x, "relu_sqr", suffix="_shexp"))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read what kind each layer is, and the sizes of each kind.
+    """
+    pattern = config.get("hybrid_override_pattern", "layers_block_type")
+    letters = {"mamba": "M", "attention": "*", "moe": "E", "mlp": "-"}
+    kinds = [letters.get(kind, kind) for kind in pattern] if isinstance(pattern, list | str) else []
+    if len(kinds) != config.layers or not set(kinds) <= {"M", "*", "E", "-"}:
+        raise ModelError("config.json does not say what kind each layer is (hybrid_override_pattern)")
+    experts = bool(common.get("expert_count"))
+    width = config.need("moe_intermediate_size") if experts else config.need("intermediate_size")
+    heads, head = config.need("mamba_num_heads"), config.need("mamba_head_dim")
+    found: Hparams = {
+        "attention.head_count_kv": [
+            config.need("num_key_value_heads") if kind == "*" else 0 for kind in kinds
+        ],
+        "feed_forward_length": [width if kind in "-E" else 0 for kind in kinds],
+        "ssm.conv_kernel": config.number("conv_kernel", default=4),
+        "ssm.inner_size": heads * head,
+        "ssm.state_size": config.need("ssm_state_size"),
+        "ssm.time_step_rank": heads,
+        "ssm.group_count": config.need("n_groups"),
+        "moe_latent_size": config.number("moe_latent_size") or None,
+    }
+    if experts:
+        found["expert_shared_feed_forward_length"] = (
+            config.number("moe_shared_expert_intermediate_size") or None
+        )
+        found["expert_gating_func"] = rules.SIGMOID
+    return found
+
+
+def settled(architecture: str, values: dict[str, Any]) -> str:
+    """
+    Return the architecture: one name is for both, the file's tells whether there are experts.
+    """
+    return "nemotron_h_moe" if values.get("n_routed_experts") else architecture

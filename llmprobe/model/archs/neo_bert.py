@@ -3,10 +3,14 @@ NeoBERT: an encoder with rotary positions, gate and up in one matrix.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, no_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import FeedForward, Layer
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.encoders import encoder
+from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("neo-bert",)
+HF_CLASSES: dict[str, str] = {}
 ENCODER = True
 
 
@@ -32,3 +36,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return no cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build NeoBERT.
+    """
+    encoder(g, Layer(ffn=FeedForward(activation="swiglu*")), "enc.output_norm")
+
+
+from_config = None

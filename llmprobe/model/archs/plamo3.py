@@ -3,12 +3,15 @@ PLaMo 3: fused matrices, norms before and after each part, windows on seven of e
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import query_key_norms
-from llmprobe.model.archs._windows import windowed_cache
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import query_key_norms
+from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("plamo3",)
+HF_CLASSES: dict[str, str] = {}
 
 PERIOD = 8
 
@@ -39,3 +42,20 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return two caches where there is a window, which every eighth layer does not have.
     """
     return windowed_cache(hparams, PERIOD)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build PLaMo 3.
+    """
+    layer = Layer(
+        heads=Heads(norms="before"),
+        ffn=FeedForward(activation="swiglu*"),
+        post_attention_norm="post_attention_norm",
+        post_ffn_norm="post_ffw_norm",
+        pin_post_ffn_norm=True,
+    )
+    decoder(g, Decoder(layer=layer))
+
+
+from_config = None

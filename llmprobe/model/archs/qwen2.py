@@ -5,10 +5,21 @@ The vision models have the same layers; their tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("qwen2", "qwen2vl")
+HF_CLASSES: dict[str, str] = {
+    "Qwen2Model": "qwen2",
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen2AudioForConditionalGeneration": "qwen2",
+    "Qwen2VLModel": "qwen2vl",
+    "Qwen2VLForConditionalGeneration": "qwen2vl",
+    "Qwen2_5_VLForConditionalGeneration": "qwen2vl",
+    "Qwen2_5OmniModel": "qwen2vl",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -32,3 +43,13 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Qwen 2; with vision a token has four positions.
+    """
+    decoder(g, Decoder(layer=Layer(heads=Heads(per_token=4 if g.architecture == "qwen2vl" else 1))))
+
+
+from_config = None

@@ -3,11 +3,18 @@ Qwen 1.5 and 2 with experts: biases on queries, keys and values, one large share
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._parts import expert_matrices, router, shared_expert, shared_width
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert, shared_width
 
 ARCHITECTURES = ("qwen2moe",)
+HF_CLASSES: dict[str, str] = {
+    "Qwen2MoeForCausalLM": "qwen2moe",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -35,3 +42,17 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Qwen 2 with experts: the shared ones behind a gate.
+    """
+    decoder(g, Decoder(layer=Layer(ffn=FeedForward(mixture=Mixture(norm=False), shared="gated"))))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Count the shared expert.
+    """
+    return rules.shared_expert(config, common)

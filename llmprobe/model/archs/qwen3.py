@@ -5,10 +5,23 @@ The vision models have the same layers; their tower is a file of its own.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe")
+HF_CLASSES: dict[str, str] = {
+    "Qwen3ForCausalLM": "qwen3",
+    "Qwen3Model": "qwen3",
+    "Qwen3MoeForCausalLM": "qwen3moe",
+    "Qwen3VLForConditionalGeneration": "qwen3vl",
+    "Qwen3VLMoeForConditionalGeneration": "qwen3vlmoe",
+    "Qwen3OmniMoeForConditionalGeneration": "qwen3vlmoe",
+}
+VISION = ("qwen3vl", "qwen3vlmoe")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -36,3 +49,32 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Qwen 3; with vision a token has four positions, and the first layers add image features.
+    """
+    sees = g.architecture in VISION
+    layer = Layer(
+        heads=Heads(norms="before", per_token=4 if sees else 1),
+        ffn=FeedForward(mixture=None if g.architecture == "qwen3" else Mixture()),
+    )
+    deepstack = int(g.hparams.get("n_deepstack_layers") or 0) if sees else 0
+    decoder(g, Decoder(layer=layer, deepstack=deepstack))
+
+
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read how many layers add image features.
+    """
+    layers = config.part("vision_config").get("deepstack_visual_indexes")
+    sees = config.architecture in VISION
+    return {"n_deepstack_layers": len(layers) if sees and isinstance(layers, list) else None}
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer adds image features.
+    """
+    return parts.architecture in VISION and il < int(parts.hparams.get("n_deepstack_layers") or 0)

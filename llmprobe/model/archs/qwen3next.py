@@ -5,10 +5,18 @@ Source: llama.cpp b11549, src/models/qwen3next.cpp.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout
-from llmprobe.model.archs._delta_net import delta_net_cache, delta_net_tensors
+from llmprobe.model.archs._building.blocks import Decoder, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.delta_net import delta_net_layer
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.delta_net import delta_net_cache, delta_net_tensors
 
 ARCHITECTURES = ("qwen3next",)
+HF_CLASSES: dict[str, str] = {
+    "Qwen3NextForCausalLM": "qwen3next",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -23,3 +31,17 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return the cache of the attention layers and the state of the others.
     """
     return delta_net_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build Qwen 3 Next.
+    """
+    decoder(g, Decoder(layer=delta_net_layer))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the delta nets and the shared expert.
+    """
+    return rules.delta_net(config, common) | rules.shared_expert(config, common)

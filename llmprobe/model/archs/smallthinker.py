@@ -3,15 +3,24 @@ SmallThinker: a mixture of experts, the first of every four layers sees the whol
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache, sliding_cache
-from llmprobe.model.archs._inventory import Inventory
-from llmprobe.model.archs._sizes import Sizes
-from llmprobe.model.archs._windows import sliding_layers
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
+from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache, sliding_cache
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("smallthinker",)
+HF_CLASSES: dict[str, str] = {}
 
 PERIOD = 4
 WINDOW = 4096
+
+
+_MIXTURE = Mixture(gating=None, activation="reglu")
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -37,3 +46,33 @@ def caches(hparams: Hparams) -> CacheLayout:
     if not hparams.get("attention.sliding_window"):
         return attention_cache(hparams)
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD, first=True), WINDOW)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build SmallThinker.
+    """
+    decoder(g, Decoder(layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    Experts are chosen before the attention.
+    """
+    residual = x
+    scores = g.mm(il, "ffn_gate_inp", x)
+    q, k, v = heads(g, il, g.norm(x, "attn_norm", il), Heads(rope=layer_variant(g.parts, il)))
+    x, residual, scores = g.crop(il, g.attention(il, q, k, v), residual, scores)
+    between = ops.like("add", x, residual)
+    x = g.moe(il, g.norm(between, "ffn_norm", il), _MIXTURE, scores)
+    return ops.like("add", x, between)
+
+
+from_config = None
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer has positions: where there is a window, the layers that see everything have none.
+    """
+    return not parts.hparams.get("attention.sliding_window") or il % PERIOD != 0

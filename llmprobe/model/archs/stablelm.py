@@ -3,10 +3,19 @@ StableLM: norms with biases; the 12B runs attention and feed-forward part side b
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("stablelm",)
+HF_CLASSES: dict[str, str] = {
+    "StableLmForCausalLM": "stablelm",
+    "StableLMEpochForCausalLM": "stablelm",
+    "LlavaStableLMEpochForCausalLM": "stablelm",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -36,3 +45,28 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build StableLM.
+    """
+    decoder(g, Decoder(norm="norm", layer=_layer))
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    """
+    The feed-forward part reads the attention's norm where it has none of its own.
+    """
+    residual = x
+    x = normed = g.norm(x, "attn_norm", il, kind="norm")
+    normed_heads = g.weight(il, "attn_q_norm.weight") is not None
+    q, k, v = heads(g, il, x, Heads(norms="before" if normed_heads else ""), "norm")
+    x, residual, normed = g.crop(il, g.attention(il, q, k, v), residual, normed)
+    between = ops.like("add", x, residual)
+    own = g.weight(il, "ffn_norm.weight") is not None
+    x = g.ffn(il, g.norm(between, "ffn_norm", il, kind="norm") if own else normed)
+    return ops.like("add", x, between)
+
+
+from_config = None

@@ -3,10 +3,17 @@ StarCoder 2: biases everywhere, no gate in the feed-forward part.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._caches import CacheLayout, attention_cache
-from llmprobe.model.archs._inventory import Inventory
+from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, decoder
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("starcoder2",)
+HF_CLASSES: dict[str, str] = {
+    "Starcoder2ForCausalLM": "starcoder2",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -32,3 +39,17 @@ def caches(hparams: Hparams) -> CacheLayout:
     Return one cache over the whole context.
     """
     return attention_cache(hparams)
+
+
+def graph(g: Builder) -> None:
+    """
+    Build StarCoder 2.
+    """
+    decoder(g, Decoder(norm="norm", layer=Layer(ffn=FeedForward(activation="gelu"))))
+
+
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Tie the output to the embedding unless the configuration says otherwise.
+    """
+    return rules.tied(config, common)

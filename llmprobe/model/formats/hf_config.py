@@ -11,10 +11,9 @@ import msgspec
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.formats import gguf_model
-from llmprobe.model.formats.hf_architectures import architecture_of, class_of
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
-from llmprobe.model.formats.hf_values import Config
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.units import format_count
 
@@ -23,6 +22,17 @@ _SAME = 0.001
 _FAR = 0.1
 _ODD = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError)
 """What values of other kinds and sizes than any model has lead to: text for a number, no layers, a window of -1."""
+
+_WHOLE = frozenset(
+    (
+        "Exaone4_5_ForConditionalGeneration",
+        "KimiK3ForConditionalGeneration",
+        "Sarashina2VisionForCausalLM",
+        "Step3p7ForConditionalGeneration",
+        "StepVLForConditionalGeneration",
+    )
+)
+"""Classes whose language model is not what the class of that part says."""
 
 _PLAIN = {"bfloat16": 2, "float16": 2, "float32": 4}
 
@@ -72,6 +82,35 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
     )
 
 
+def class_of(values: dict[str, Any]) -> str | None:
+    """
+    Return the class that decides what a configuration describes: that of its language model where it has its own.
+    """
+    part = values.get("text_config")
+    whole = _first(values.get("architectures"))
+    inner = _first(part.get("architectures")) if isinstance(part, dict) else None
+    return whole if inner is None or whole in _WHOLE else inner
+
+
+def _first(names: Any) -> str | None:
+    found = names[0] if isinstance(names, list) and names else None
+    return found if isinstance(found, str) else None
+
+
+def architecture_of(values: dict[str, Any]) -> str | None:
+    """
+    Return GGUF's name for the architecture of a configuration, None where we know of none.
+    """
+    name = class_of(values)
+    family = None if name is None else archs.of_class(name)
+    if name is None or family is None:
+        return None
+    part = values.get("text_config")
+    text = part if isinstance(part, dict) else values
+    architecture = family.hf_classes[name]
+    return architecture if family.settled is None else family.settled(architecture, text)
+
+
 def _decoded(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
@@ -86,7 +125,7 @@ def _hparams(config: Config) -> Hparams:
         raise ModelError("config.json has values that no model can have") from error
 
 
-def _listed(family: archs.Architecture, hparams: Hparams) -> tuple[Tensor, ...]:
+def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
     try:
         tensors = family.tensors(hparams)
         family.caches(hparams)

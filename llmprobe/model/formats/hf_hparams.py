@@ -1,13 +1,13 @@
 """
 A Hugging Face configuration in GGUF's words: what is common to most architectures.
 
-Source: llama.cpp b11549, conversion/base.py (TextModel.set_gguf_parameters). What an architecture has of its own is
-in ``hf_rules``.
+Source: llama.cpp b11549, conversion/base.py (TextModel.set_gguf_parameters). What a family has of its own is
+in its file (``from_config``).
 """
 
 from llmprobe.facts.model import Hparams
-from llmprobe.model.formats.hf_rules import RULES
-from llmprobe.model.formats.hf_values import Config
+from llmprobe.model import archs
+from llmprobe.model.archs._shared.config import Config
 
 _FLAGS = (
     "attention_bias",
@@ -19,25 +19,6 @@ _FLAGS = (
     "attention_k_eq_v",
     "num_ln_in_parallel_attn",
 )
-_TIED_UNLESS_SAID = frozenset(
-    (
-        *("bert", "bloom", "cohere2", "command-r", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4"),
-        *(
-            "gemma-embedding",
-            "gpt2",
-            "hunyuan-moe",
-            "minicpm",
-            "minicpm3",
-            "mpt",
-            "nomic-bert",
-            "nomic-bert-moe",
-            "smollm3",
-        ),
-        *("starcoder", "starcoder2"),
-    )
-)
-"""Architectures whose class ties the output to the embedding where the configuration does not say."""
-
 _MODES = ("linear", "yarn", "llama3")
 
 
@@ -50,12 +31,10 @@ def hparams(config: Config) -> Hparams:
     """
     found = _sizes(config) | _experts(config) | _rope(config) | _scales(config)
     found |= {name: config.values[name] for name in _FLAGS if config.values.get(name) is not None}
-    found["tie_word_embeddings"] = config.flag(
-        "tie_word_embeddings", default=config.architecture in _TIED_UNLESS_SAID
-    )
-    rule = RULES.get(config.architecture)
-    if rule is not None:
-        found |= rule(config, found)
+    found["tie_word_embeddings"] = config.flag("tie_word_embeddings")
+    family = archs.get(config.architecture)
+    if family is not None and family.from_config is not None:
+        found |= family.from_config(config, found)
     return {key: value for key, value in found.items() if value is not None}
 
 

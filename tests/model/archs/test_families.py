@@ -3,7 +3,6 @@ Every family lists the tensors of its models as the converter writes them, and k
 """
 
 import re
-from pkgutil import iter_modules
 
 import pytest
 
@@ -13,7 +12,6 @@ from llmprobe.model import archs
 
 KNOWN = [model for model in models().values() if model.architecture in archs.supported()]
 SCALE = re.compile(r"_shexp\.(input_)?scale$")
-FAMILIES = [module.name for module in iter_modules(archs.__path__) if not module.name.startswith("_")]
 
 
 def told(model: TruthModel) -> Hparams:
@@ -84,18 +82,6 @@ def test_caches_name_only_layers_that_exist(model: TruthModel) -> None:
         assert layers == sorted(set(layers) & set(range(int(model.hparams["block_count"]))))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_each_file_is_found_under_its_architectures(name: str) -> None:
-    """
-    ``get`` leads from every architecture of a file to that file and to no other.
-    """
-    family = next(archs.get(a) for a in sorted(archs.supported()) if _file_of(a) == name)
-    assert family is not None
-    assert [_file_of(architecture) for architecture in family.ARCHITECTURES] == [name] * len(
-        family.ARCHITECTURES
-    )
-
-
 def test_an_unknown_architecture_has_no_family() -> None:
     """
     What we do not know is None, not a guess.
@@ -129,10 +115,6 @@ def test_a_mixture_has_one_tensor_for_all_experts_of_a_layer() -> None:
         "expert_count": 8,
     }
     assert Tensor("blk.0.ffn_down_exps.weight", (128, 64, 8), 0) in family.tensors(hparams)
-
-
-def _file_of(architecture: str) -> str:
-    return str(getattr(archs.get(architecture), "__name__", "")).rpartition(".")[2]
 
 
 def test_the_first_files_of_gemma_2_have_its_window_too() -> None:

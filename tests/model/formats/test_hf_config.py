@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import llmprobe
 from llmprobe.errors import ModelError
 from llmprobe.model import archs, catalog
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.formats import hf_config
-from llmprobe.model.formats.hf_architectures import architecture_of
+from llmprobe.model.formats.hf_config import architecture_of
 from llmprobe.model.formats.hf_hparams import hparams
-from llmprobe.model.formats.hf_values import Config
 from llmprobe.model.formats.safetensors import Stored, Weights
 
 LLAMA: dict[str, Any] = {
@@ -117,6 +117,28 @@ def test_a_configuration_takes_what_the_catalogs_model_takes(name: str, tmp_path
     ]
 
     assert estimates[0].devices == estimates[1].devices
+
+
+def test_all_heads_of_starcoder_share_one_of_k_and_v() -> None:
+    """
+    StarCoder has 48 query heads of 128 values and keeps 128 of K and of V per token and layer (bigcode/starcoder).
+    """
+    values = {
+        "architectures": ["GPTBigCodeForCausalLM"],
+        "model_type": "gpt_bigcode",
+        "multi_query": True,
+        "n_embd": 6144,
+        "n_head": 48,
+        "n_inner": 24576,
+        "n_layer": 40,
+        "n_positions": 8192,
+        "vocab_size": 49152,
+    }
+    spec = hf_config.spec(json.dumps(values).encode(), "starcoder")
+    (cache,) = archs.caches(spec.architecture, spec.hparams).kv
+
+    assert {(layer.k, layer.v) for layer in cache.layers} == {(128, 128)}
+    assert round(spec.parameters / 1e9, 1) == 15.5
 
 
 def test_a_configuration_is_a_model() -> None:

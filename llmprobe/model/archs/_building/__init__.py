@@ -1,0 +1,3 @@
+"""
+How graphs are built: ggml's operations, and the blocks that the families' graphs are made of.
+"""

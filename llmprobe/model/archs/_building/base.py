@@ -1,0 +1,181 @@
+"""
+A graph under construction: weights, inputs, and the parts that every layer has.
+
+Orders of operations, names and shapes follow llama.cpp b11549, src/llama-graph.cpp, since the allocator's answer
+depends on them.
+"""
+
+from collections.abc import Callable, Iterator
+
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.ops import I32, Graph, Node
+from llmprobe.model.archs._building.run import Parts, Run
+from llmprobe.model.quants.types import GgmlType
+
+
+class Base:
+    """
+    A graph under construction, for one model and one run.
+    """
+
+    def __init__(self, parts: Parts, run: Run) -> None:
+        self.parts = parts
+        self.run = run
+        self.sizes = parts.sizes
+        self.hparams = parts.hparams
+        self.graph = Graph()
+        self.tokens = run.tokens
+        self.fused: list[tuple[Node, int]] = []
+        self.chosen: Node | None = None
+        self.last = run.built[-1] if run.built else -1
+        self.starts: list[int] = []
+        self._weights: dict[tuple[int, str], Node] = {}
+        self._copies: dict[tuple[str, int], Node] = {}
+        self._inputs: dict[str, Node] = {}
+
+    @property
+    def architecture(self) -> str:
+        """GGUF's name of the architecture, where a family has several."""
+        return self.parts.architecture
+
+    def layers(self) -> Iterator[int]:
+        """Go through the layers that are built; ``starts`` counts the nodes before each, and after all."""
+        for il in self.run.built:
+            self.starts.append(len(self.graph.nodes))
+            yield il
+        self.starts.append(len(self.graph.nodes))
+
+    def weight(self, il: int, name: str) -> Node | None:
+        """Return a weight of a layer (-1: of none, it lies with the output), None where the model has none."""
+        node = self._weights.get((il, name))
+        if node is not None:
+            return node
+        run = self.run
+        found = self.parts.layers[il].get(name) if il >= 0 else self.parts.outside.get(name)
+        if found is None:
+            return None
+        node = Node("", found[0], found[1], found[2], ())
+        node.live = node.weight = True
+        node.origin = (il, name)
+        node.buffer = run.places[il]
+        if il in run.host_experts and "_exps" in name:
+            node.buffer = run.host
+        self._weights[il, name] = node
+        return node
+
+    def need(self, il: int, name: str) -> Node:
+        """Return a weight that the model must have."""
+        node = self.weight(il, name)
+        if node is None:
+            raise KeyError(f"{self.parts.architecture} has no {name} in layer {il}")
+        return node
+
+    def own(self, il: int, name: str) -> Node | None:
+        """Return a weight outside the layers of which each device with layers has a copy (rope factors)."""
+        return self.copy(name, self.run.places[il])
+
+    def copy(self, name: str, place: int) -> Node | None:
+        """Return a backend's copy of a weight outside the layers."""
+        node = self._copies.get((name, place))
+        found = self.parts.outside.get(name)
+        if node is None and found is not None:
+            node = Node("", found[0], found[1], found[2], ())
+            node.live = node.weight = True
+            node.origin = (-1, name)
+            node.buffer = place
+            self._copies[name, place] = node
+        return node
+
+    def input(self, name: str, kind: GgmlType, *shape: int) -> Node:
+        """Return an input by its name; the first call makes it."""
+        node = self._inputs.get(name)
+        if node is None:
+            node = ops.leaf(kind, *shape)
+            node.input = True
+            self._inputs[name] = node
+        return node
+
+    def shared(self, name: str, make: Callable[[], Node]) -> Node:
+        """Return a node that several layers use; the first call makes it."""
+        node = self._inputs.get(name)
+        if node is None:
+            node = self._inputs[name] = make()
+        return node
+
+    def memory(self, name: str, kind: GgmlType, home: int, *shape: int) -> Node:
+        """Return a tensor of a cache, which lies on a backend before the graph is built."""
+        node = self._inputs.get(name)
+        if node is None:
+            node = self._inputs[name] = ops.leaf(kind, *shape)
+            node.buffer = home
+        return node
+
+    def positions(self, per_token: int = 1) -> Node:
+        """Return the positions of the tokens."""
+        return self.input("positions", I32, self.tokens * per_token)
+
+    def mm(self, il: int, name: str, x: Node) -> Node:
+        """Return the product with a layer's matrix."""
+        return ops.mul_mat(self.need(il, f"{name}.weight"), x)
+
+    def biased(self, il: int, name: str, x: Node, *, scaled: bool = False) -> Node:
+        """Return the product with a layer's matrix, plus its bias and times its scale where it has them."""
+        x = self.mm(il, name, x)
+        bias = self.weight(il, f"{name}.bias")
+        if bias is not None:
+            x = ops.like("add", x, bias)
+        scale = self.weight(il, f"{name}.scale") if scaled else None
+        return x if scale is None else ops.like("mul", x, scale)
+
+    def norm(
+        self,
+        x: Node,
+        name: str,
+        il: int = -1,
+        *,
+        kind: str = "rms_norm",
+        pin: bool = True,
+        first: bool = False,
+    ) -> Node:
+        """
+        Return the normalized input times its weight, plus its bias where it has one.
+
+        ``pin`` False is for norms that llama.cpp does not tie to their layer. ``first`` is for a norm outside the
+        layers that lies with the first of them.
+        """
+        weight = self.weight(il, f"{name}.weight") or self.weight(il, name)
+        bias = self.weight(il, f"{name}.bias")
+        for part in (weight, bias):
+            if first and part is not None:
+                part.buffer = self.run.places[0]
+        node = ops.like(kind, x)
+        if weight is None and bias is None:
+            return node
+        if pin and self.run.pinned and il >= 0:
+            node.backend = self.run.places[il]
+        if weight is not None:
+            node = ops.like("mul", node, weight)
+        return node if bias is None else ops.like("add", node, bias)
+
+    def rope(self, x: Node, factors: Node | None = None, *, per_token: int = 1) -> Node:
+        """Return the input with positions turned into it."""
+        positions = self.positions(per_token)
+        return ops.like("rope", x, positions) if factors is None else ops.like("rope", x, positions, factors)
+
+    def rope_factors(self, il: int) -> Node | None:
+        """Return the factors of the frequencies, by the length of the context where there are two sets."""
+        own = self.own(il, "rope_freqs.weight")
+        if own is not None:
+            return own
+        original = int(
+            self.hparams.get("rope.scaling.original_context_length") or self.hparams.get("context_length", 0)
+        )
+        length = "long" if self.run.ctx_per_seq > original else "short"
+        return self.own(il, f"rope_factors_{length}.weight")
+
+    def crop(self, il: int, *parts: Node) -> tuple[Node, ...]:
+        """Return the rows that become outputs in the last layer, everything in the others."""
+        if il != self.last:
+            return parts
+        ids = self.input("output ids", I32, self.run.outputs)
+        return tuple(ops.get_rows(part, ids) for part in parts)

@@ -1,0 +1,62 @@
+"""
+Latent attention in a graph, as DeepSeek 2 has it and those who followed.
+
+Source: llama.cpp b11549, src/models/deepseek2.cpp.
+"""
+
+from llmprobe.model.archs._building import ops
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import F32, Node
+
+
+def latent_attention(g: Builder, il: int, x: Node) -> Node:
+    """
+    Build the attention: over the latent itself, or in the old form over the heads unfolded from it.
+    """
+    tokens, sizes, get = g.tokens, g.sizes, g.hparams.get
+    count = sizes.heads(il)
+    key = sizes.number("attention.key_length_mla", sizes.head_k())
+    turned = sizes.n_rot
+    plain = key - turned
+    rank = int(g.hparams["attention.kv_lora_rank"])
+    if g.weight(il, "attn_q.weight") is not None:
+        q = g.mm(il, "attn_q", x)
+    else:
+        q = g.mm(il, "attn_q_b", g.norm(g.mm(il, "attn_q_a", x), "attn_q_a_norm", il))
+    q = ops.reshape(q, key, count, tokens)
+    both = g.mm(il, "attn_kv_a_mqa", x)
+    row = 4 * (rank + turned)
+    latent = ops.view(both, (rank, tokens), (row,))
+    k_turned = g.rope(ops.view(both, (turned, 1, tokens), (row, row)))
+    latent = g.norm(latent, "attn_kv_a_norm", il)
+    temperature = None
+    if get("attention.temperature_scale"):
+        temperature = g.input("temperature", F32, 1, 1, tokens)
+    if g.parts.layout.latent:
+        q_plain = ops.view(q, (plain, count, tokens), (q.nb[1], q.nb[2]))
+        q_turned = g.rope(ops.view(q, (turned, count, tokens), (q.nb[1], q.nb[2])))
+        absorbed = ops.mul_mat(g.need(il, "attn_k_b.weight"), ops.permute(q_plain, 0, 2, 1, 3))
+        query = ops.concat(ops.permute(absorbed, 0, 2, 1, 3), q_turned, 0)
+        latent = ops.reshape(latent, rank, 1, tokens)
+        if temperature is not None:
+            query = ops.like("mul", query, temperature)
+        k = ops.concat(latent, k_turned, 0)
+        return g.latent_attention(il, query, k, latent, g.need(il, "attn_v_b.weight"))
+    k, v = unfolded(g, il, latent, k_turned, plain)
+    query = g.rope(q)
+    if temperature is not None:
+        query = ops.like("mul", query, temperature)
+    return g.attention(il, query, k, v)
+
+
+def unfolded(g: Builder, il: int, latent: Node, k_turned: Node, plain: int) -> tuple[Node, Node]:
+    """
+    Return keys and values of every head from the latent.
+    """
+    tokens, count, value = g.tokens, g.sizes.heads(il), g.sizes.head_v()
+    kv = g.mm(il, "attn_kv_b", latent)
+    row = 4 * (plain + value)
+    k_plain = ops.view(kv, (plain, count, tokens), (row, row * count))
+    v = ops.cont(ops.view(kv, (value, count, tokens), (row, row * count)))
+    spread = ops.make("repeat", F32, (k_turned.ne[0], count, tokens, 1), k_turned)
+    return ops.concat(k_plain, spread, 0), v

@@ -1,0 +1,162 @@
+"""
+What a graph is built for: the batch, the caches, where the layers lie; and the weights as the graph sees them.
+"""
+
+from collections.abc import Callable, Hashable
+
+import msgspec
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
+from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.quants.types import TYPES, GgmlType
+
+Weight = tuple[GgmlType, Shape, Shape]
+Told = tuple[Hashable, ...]
+Variant = Callable[["Parts", int], Hashable]
+"""What tells a layer from another that has the same tensors and caches."""
+_LOOKED_UP_APART = frozenset({"iq4_nl", "mxfp4", "nvfp4", "q8_K", "tq1_0", "tq2_0"})
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    One reservation. ``cells`` are those of each cache per stream, ``places`` the backend of every layer and of the
+    output; ``host`` is the last backend. ``built`` names the layers that are built: all, or enough of each kind.
+
+    ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
+    layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
+    """
+
+    tokens: int
+    sequences: int
+    outputs: int
+    streams: int
+    cells: tuple[int, ...]
+    kind_k: GgmlType
+    kind_v: GgmlType
+    flash: bool
+    transposed: bool
+    places: tuple[int, ...]
+    host: int
+    built: tuple[int, ...]
+    ctx_per_seq: int
+    host_experts: frozenset[int] = frozenset()
+    cache_on_device: bool = True
+    held: bool = False
+    pinned: bool = False
+    embeddings: bool = False
+    old_masks: bool = False
+
+
+class Parts:
+    """
+    A model's weights by layer and name, its sizes and its caches.
+
+    They stand for all quantizations that the graph does not tell apart. ``kind`` are numbers that tell layers apart.
+    ``alone`` says that a layer's part of the graph does not depend on where another's cache lies.
+    """
+
+    def __init__(
+        self,
+        architecture: str,
+        hparams: Hparams,
+        tensors: tuple[Tensor, ...],
+        layout: CacheLayout,
+        variant: Variant | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.hparams = hparams
+        self.variant = variant
+        self.layout = layout
+        self.sizes = Sizes(hparams)
+        self.outside: dict[str, Weight] = {}
+        self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
+        self.positions: dict[Origin, int] = {}
+        # Most layers repeat the tensors of another: each is looked at once, and told by a number from then on.
+        seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int]] = {}
+        alike: dict[Hashable, int] = {}
+        numbers: list[list[Hashable]] = [[] for _ in self.layers]
+        for position, tensor in enumerate(tensors):
+            name, layer = tensor.name, tensor.layer
+            if layer is not None:
+                if layer >= len(self.layers):
+                    continue
+                name = name.split(".", 2)[2]
+            told = (name, tensor.type, tensor.shape)
+            found = seen.get(told)
+            if found is None:
+                kind = TYPES[tensor.type or "f16"]
+                ne = four(tensor.shape)
+                number = alike.setdefault((name, ne, seen_as(tensor)), len(alike))
+                found = seen[told] = ((kind, ne, strides(kind, ne)), number)
+            self.positions[-1 if layer is None else layer, name] = position
+            if layer is None:
+                self.outside[name] = found[0]
+            else:
+                self.layers[layer][name] = found[0]
+                numbers[layer].append(found[1])
+        for layer, together in beside_shared_experts(tensors).items():
+            numbers[layer].append(together)
+        self.caches_of: dict[tuple[int, int], int] = {
+            (number, layer.layer): position
+            for number, cache in enumerate(layout.kv)
+            for position, layer in enumerate(cache.layers)
+        }
+        self.cache_of: dict[int, tuple[int, int]] = {}
+        for (number, layer), position in self.caches_of.items():
+            self.cache_of.setdefault(layer, (number, position))
+        state = layout.state.layers if layout.state is not None else ()
+        self.state_of = {layer.layer: layer for layer in state}
+        self.alone = all(layer in self.cache_of or layer in self.state_of for layer in self.sizes.trunk)
+        self.kind = [hash((self._told_apart(layer), *numbers[layer])) for layer in self.sizes.layers]
+        self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
+
+    def _told_apart(self, layer: int) -> Hashable:
+        """Return what tells this layer's graph from another's beside its weights."""
+        number, position = self.cache_of.get(layer, (-1, -1))
+        widths = None
+        if number >= 0:
+            cached = self.layout.kv[number].layers[position]
+            widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
+        return widths, self.variant(self, layer) if self.variant is not None else None
+
+
+def told_apart(tensors: tuple[Tensor, ...]) -> Told:
+    """
+    Return what tells models and quantizations apart whose graphs or places may differ.
+    """
+    return (
+        tuple([tensor.name for tensor in tensors]),
+        tuple([tensor.shape for tensor in tensors]),
+        tuple([seen_as(tensor) for tensor in tensors]),
+        tuple(beside_shared_experts(tensors).items()),
+    )
+
+
+def seen_as(tensor: Tensor) -> str:
+    """
+    Return the part of a tensor's type that decides over nodes and devices: quantized types count as one.
+
+    The exceptions outside the layers are those in which rows cannot be looked up everywhere.
+    """
+    kind = TYPES[tensor.type or "f16"]
+    told = kind.block == 1 or (tensor.layer is None and kind.name in _LOOKED_UP_APART)
+    return kind.name if told else ""
+
+
+def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
+    """
+    Return for each layer with a shared expert which matrices into the experts have the same type.
+
+    Only then the shared expert may be computed together with the routed ones.
+    """
+    types: dict[int, list[str | None]] = {}
+    shared: set[int] = set()
+    for tensor in tensors:
+        if tensor.layer is not None and ("_exps." in tensor.name or "_shexp." in tensor.name):
+            if "ffn_down" not in tensor.name:
+                types.setdefault(tensor.layer, []).append(tensor.type)
+            if "_shexp." in tensor.name:
+                shared.add(tensor.layer)
+    return {layer: tuple(map(types[layer].index, types[layer])) for layer in shared if layer in types}

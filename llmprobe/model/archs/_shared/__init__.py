@@ -1,0 +1,3 @@
+"""
+What several families share: sizes, tensors, caches, and what a configuration says of them.
+"""

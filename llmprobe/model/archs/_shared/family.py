@@ -1,0 +1,68 @@
+"""
+What is known of a family: the record that the rest of the program reads, made from a module or from a row of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from llmprobe.facts.model import Hparams, Tensor
+    from llmprobe.model.archs._building.builder import Build
+    from llmprobe.model.archs._building.run import Variant
+    from llmprobe.model.archs._shared.caches import CacheLayout
+    from llmprobe.model.archs._shared.rules import Rule
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Architectures that share their rules.
+
+    ``hf_classes`` are the classes that a ``config.json`` names, each with its architecture; where the class alone does
+    not decide, ``settled`` does. ``graph`` is None where no engine's graph is known, ``from_config`` where
+    the configuration says nothing but what is common. ``layer_variant`` tells layers apart that have the same tensors
+    and caches, ``rope_layers`` are the layers that use rotary factors where not all do. An ``encoder`` has no output
+    layer; with ``output_first`` llama.cpp makes the output matrix before the embedding.
+    """
+
+    name: str
+    architectures: tuple[str, ...]
+    hf_classes: Mapping[str, str]
+    tensors: Callable[[Hparams], tuple[Tensor, ...]]
+    caches: Callable[[Hparams], CacheLayout]
+    graph: Build | None
+    from_config: Rule | None
+    settled: Callable[[str, dict[str, Any]], str] | None = None
+    layer_variant: Variant | None = None
+    rope_layers: Callable[[Hparams], tuple[int, ...]] | None = None
+    encoder: bool = False
+    output_first: bool = False
+
+
+def families_of(module: ModuleType) -> tuple[Family, ...]:
+    """
+    Return the families of a module: one for each of its rows where it is a table, else the one that it describes.
+    """
+    rows = getattr(module, "ROWS", None)
+    if rows is not None:
+        return tuple(row.family() for row in rows)
+    return (
+        Family(
+            name=module.__name__.rpartition(".")[2],
+            architectures=module.ARCHITECTURES,
+            hf_classes=module.HF_CLASSES,
+            tensors=module.tensors,
+            caches=module.caches,
+            graph=module.graph,
+            from_config=module.from_config,
+            settled=getattr(module, "settled", None),
+            layer_variant=getattr(module, "layer_variant", None),
+            rope_layers=getattr(module, "rope_layers", None),
+            encoder=getattr(module, "ENCODER", False),
+            output_first=getattr(module, "OUTPUT_FIRST", False),
+        ),
+    )

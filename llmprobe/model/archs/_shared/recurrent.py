@@ -1,0 +1,114 @@
+"""
+Recurrent parts: state-space and linear attention layers, their tensors and what they keep per sequence.
+
+Source: llama.cpp b11549, src/llama-hparams.cpp (n_embd_r, n_embd_s), src/llama-memory-recurrent.cpp.
+"""
+
+from collections.abc import Iterable
+
+from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, State, StateLayer, kv_layer
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.sizes import Sizes
+
+
+class Ssm:
+    """
+    The sizes of a state-space layer by short names, 0 where a model has none.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.kernel = sizes.number("ssm.conv_kernel", 0)
+        self.inner = sizes.number("ssm.inner_size", 0)
+        self.state = sizes.number("ssm.state_size", 0)
+        self.rank = sizes.number("ssm.time_step_rank", 0)
+        self.groups = sizes.number("ssm.group_count", 0)
+
+    @property
+    def convolved(self) -> int:
+        """The channels that the convolution runs over: the inner ones, and both projections of every group."""
+        return self.inner + 2 * self.groups * self.state
+
+    @property
+    def rolling(self) -> int:
+        """The values that the convolution remembers per sequence."""
+        return max(self.kernel - 1, 0) * self.convolved
+
+
+def mamba1(inventory: Inventory, *, normed: bool = False) -> None:
+    """
+    Append one layer of the first Mamba; with ``normed`` (Jamba) step, B and C are normed.
+    """
+    n_embd, ssm = inventory.sizes.n_embd, Ssm(inventory.sizes)
+    inventory.weight("ssm_in", n_embd, 2 * ssm.inner)
+    inventory.weight("ssm_conv1d", ssm.kernel, ssm.inner)
+    inventory.bias("ssm_conv1d", ssm.inner)
+    inventory.weight("ssm_x", ssm.inner, ssm.rank + 2 * ssm.state)
+    if normed:
+        inventory.norm("ssm_dt_norm", ssm.rank)
+    inventory.weight("ssm_dt", ssm.rank, ssm.inner)
+    inventory.bias("ssm_dt", ssm.inner)
+    if normed:
+        inventory.norm("ssm_b_norm", ssm.state)
+        inventory.norm("ssm_c_norm", ssm.state)
+    inventory.add("ssm_a", ssm.state, ssm.inner)
+    inventory.add("ssm_d", ssm.inner)
+    inventory.weight("ssm_out", ssm.inner, n_embd)
+
+
+def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
+    """
+    Append one layer of the second Mamba; with ``normed`` its output is normed group by group.
+    """
+    n_embd, ssm = inventory.sizes.n_embd, Ssm(inventory.sizes)
+    inventory.weight("ssm_in", n_embd, ssm.inner + ssm.convolved + ssm.rank)
+    inventory.weight("ssm_conv1d", ssm.kernel, ssm.convolved)
+    inventory.bias("ssm_conv1d", ssm.convolved)
+    inventory.bias("ssm_dt", ssm.rank)
+    inventory.add("ssm_a", 1, ssm.rank)
+    inventory.add("ssm_d", 1, ssm.rank)
+    if normed:
+        inventory.weight("ssm_norm", ssm.inner // ssm.groups, ssm.groups)
+    inventory.weight("ssm_out", ssm.inner, n_embd)
+
+
+def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
+    """
+    Return the layers without attention: a list in the metadata says it, else every ``interval``-th has some.
+    """
+    told = sizes.flags("attention.recurrent_layers")
+    if told is not None:
+        return tuple(layer for layer in sizes.trunk if told[layer])
+    period = sizes.number("full_attention_interval", interval) or interval
+    return tuple(layer for layer in sizes.trunk if (layer + 1) % period)
+
+
+def attention_layers(sizes: Sizes) -> tuple[int, ...]:
+    """
+    Return the layers with heads of K and V, where 0 heads mark a recurrent layer.
+    """
+    return tuple(layer for layer in sizes.trunk if sizes.kv_heads(layer))
+
+
+def ssm_state(sizes: Sizes, layers: Iterable[int]) -> State:
+    """
+    Return the state of layers that keep a convolution and a state per inner channel.
+    """
+    ssm = Ssm(sizes)
+    return uniform_state(layers, ssm.rolling, ssm.state * ssm.inner)
+
+
+def uniform_state(layers: Iterable[int], rolling: int, state: int) -> State:
+    """
+    Return the state of layers that all keep the same.
+    """
+    return State(layers=tuple(StateLayer(layer=layer, rolling=rolling, state=state) for layer in layers))
+
+
+def hybrid_cache(hparams: Hparams, attention: Iterable[int], state: State) -> CacheLayout:
+    """
+    Return the caches of a model whose layers attend, or keep a state, or both.
+    """
+    sizes = Sizes(hparams)
+    kept = tuple(kv_layer(sizes, layer) for layer in attention)
+    return CacheLayout(kv=(KvCache(layers=kept),), state=state)

@@ -1,0 +1,175 @@
+"""
+A Hugging Face configuration in GGUF's words: what rules of several families share.
+
+Source: llama.cpp b11549, conversion/*.py, each model's set_gguf_parameters.
+"""
+
+from collections.abc import Callable
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.config import Config
+
+Rule = Callable[[Config, Hparams], Hparams]
+"""Takes a configuration and what is common in it, and returns what a family adds or says otherwise."""
+
+SIGMOID = 2
+
+
+def tied(config: Config, _common: Hparams) -> Hparams:
+    """
+    Tie the output to the embedding unless the configuration says otherwise, as the model's class does.
+    """
+    return {"tie_word_embeddings": config.flag("tie_word_embeddings", default=True)}
+
+
+def four_times(config: Config, _common: Hparams) -> Hparams:
+    """
+    Make the feed-forward part four times as wide as the model unless the configuration says otherwise.
+    """
+    return {"feed_forward_length": config.number("n_inner", "intermediate_size") or 4 * config.width}
+
+
+def window(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read a window, and which layers have it where that is said.
+    """
+    extent = config.number("sliding_window", "sliding_window_size")
+    if not extent:
+        return {}
+    pattern = config.get("sliding_window_pattern")
+    found: Hparams = {"attention.sliding_window": extent, "attention.sliding_window_pattern": config.slides}
+    if config.slides is None and isinstance(pattern, str) and pattern:
+        found["attention.sliding_window_pattern"] = [
+            pattern[layer % len(pattern)] == "L" for layer in range(config.layers)
+        ]
+    elif config.slides is None and isinstance(pattern, int) and pattern > 1:
+        found["attention.sliding_window_pattern"] = pattern
+    return found
+
+
+def latent(config: Config, common: Hparams) -> Hparams:
+    """
+    Read what attention over a latent vector needs, in the form of DeepSeek and those who followed it.
+    """
+    latent, rotary = config.number("kv_lora_rank", default=512), config.need("qk_rope_head_dim")
+    dense = config.number("first_k_dense_replace", default=0 if common.get("expert_count") else config.layers)
+    return {
+        "attention.head_count_kv": 1,
+        "attention.q_lora_rank": config.number("q_lora_rank") or None,
+        "attention.kv_lora_rank": latent,
+        "attention.key_length": latent + rotary,
+        "attention.value_length": latent,
+        "attention.key_length_mla": config.need("qk_nope_head_dim") + rotary,
+        "attention.value_length_mla": config.need("v_head_dim"),
+        "rope.dimension_count": rotary,
+        "leading_dense_block_count": dense,
+        "rope.scaling.original_context_length": None,
+    }
+
+
+def shared_width(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the width of the shared experts where each is as wide as the others.
+    """
+    own = common.get("expert_shared_feed_forward_length")
+    count = config.number("num_shared_experts", "n_shared_experts")
+    return {
+        "expert_shared_feed_forward_length": own or config.number("moe_intermediate_size") * count or None,
+        "expert_gating_func": SIGMOID,
+    }
+
+
+def shared_expert(_config: Config, common: Hparams) -> Hparams:
+    """
+    Count one shared expert where its width is said.
+    """
+    return {"expert_shared_count": 1 if common.get("expert_shared_feed_forward_length") else None}
+
+
+def attention_layers(config: Config) -> list[bool]:
+    """
+    Return for each layer whether it has attention, in one of the forms in which hybrid models say it.
+
+    Raises:
+        ModelError: the configuration does not say.
+    """
+    types = config.get("layer_types", "layers_block_type")
+    if isinstance(types, list) and len(types) == config.layers:
+        return [kind in ("attention", "full_attention", "sliding_attention") for kind in types]
+    period = config.number("attn_layer_period")
+    if period:
+        return [layer % period == config.number("attn_layer_offset") for layer in range(config.layers)]
+    told = config.get("attn_layer_indices", "full_attn_idxs")
+    if isinstance(told, list):
+        return [layer in told for layer in range(config.layers)]
+    raise ModelError("config.json does not say which layers have attention")
+
+
+def bert(config: Config, common: Hparams) -> Hparams:
+    """
+    Read an encoder of BERT's kind; RoBERTa and its kin count two positions more than they use.
+    """
+    length = common.get("context_length")
+    shift = 2 if config.get("model_type") in ("xlm-roberta", "roberta", "camembert") else 0
+    return {
+        "context_length": length - shift if isinstance(length, int) else None,
+        "attention.causal": False,
+        "tokenizer.ggml.token_type_count": config.number("type_vocab_size", default=1),
+        "tie_word_embeddings": True,
+    }
+
+
+def gemma3(config: Config, common: Hparams) -> Hparams:
+    """
+    Read Gemma 3, whose configurations leave out what is the default of its class.
+    """
+    head = config.number("head_dim", default=256)
+    heads = config.number("num_attention_heads", default=8)
+    return tied(config, common) | {
+        "context_length": config.number("max_position_embeddings", default=131_072),
+        "attention.head_count": heads,
+        "attention.head_count_kv": config.number("num_key_value_heads", default=4),
+        "attention.key_length": head,
+        "attention.value_length": head,
+        "rope.dimension_count": head,
+        "vocab_size": config.number("vocab_size", default=262_208),
+        "attention.sliding_window": config.number("sliding_window") or None,
+    }
+
+
+def delta_net(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the gated delta nets that Qwen builds from 3 Next on.
+    """
+    part = config.rope.get("partial_rotary_factor", config.get("partial_rotary_factor"))
+    value_heads = config.need("linear_num_value_heads")
+    return {
+        "ssm.conv_kernel": config.need("linear_conv_kernel_dim"),
+        "ssm.state_size": config.need("linear_key_head_dim"),
+        "ssm.group_count": config.need("linear_num_key_heads"),
+        "ssm.time_step_rank": value_heads,
+        "ssm.inner_size": config.need("linear_value_head_dim") * value_heads,
+        "full_attention_interval": config.number("full_attention_interval", default=4),
+        "rope.dimension_count": int(config.head * (part if isinstance(part, int | float) else 0.25)),
+    }
+
+
+def mamba(_config: Config, _common: Hparams) -> Hparams:
+    """
+    Refuse a pure Mamba.
+
+    Raises:
+        ModelError: always.
+    """
+    raise ModelError(
+        "the configuration of a Mamba model leaves out how its vocabulary is padded",
+        hint="give a GGUF file of the model",
+    )
+
+
+def bloom(config: Config, common: Hparams) -> Hparams:
+    """
+    Read BLOOM: a feed-forward part of four times the width, and a tied output.
+    """
+    return four_times(config, common) | tied(config, common)
