@@ -245,7 +245,7 @@ def estimate(
     return msgspec.structs.replace(
         answer,
         notes=(*model.notes, *defaults.assumed, *said, *answer.notes),
-        warnings=(*answer.warnings, *(() if refused is None else ("; ".join((refused[0], *refused[1])),))),
+        warnings=(*answer.warnings, *(() if refused is None else (refused[0], *refused[1]))),
     )
 
 
@@ -303,9 +303,11 @@ def recommend(
             hint="leave one of them out; a model's name without a quantization means all that there are",
         )
     machine = probe() if snapshot is None else snapshot
-    refused = engines.refused(model, machine, wishes)
+    refused = engines.not_loaded(engine, model.architecture)
     if refused is not None:
-        return refused
+        from llmprobe.advise.refusal import refusal
+
+        return refusal(model, machine, wishes, *refused)
     here = on_this_disk(model, machine)
     abilities = engines.abilities(engine)
     answer = advise(
@@ -336,13 +338,18 @@ def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str
     from pathlib import Path
 
     from llmprobe import engines
+    from llmprobe.output.readme import readme
 
     if not recommendation.choices:
         raise UsageError("nothing fits, so there is nothing to write")
     if model.path is not None and "://" not in model.path:
         # The files are used in another folder than this one, so the model's file has its whole path in them.
         model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
-    return engines.files(recommendation, model)
+    best = recommendation.choices[0]
+    used = {device.id for device in best.devices} - {"host"}
+    backends = [one.backend for one in recommendation.machine.accelerators if one.id in used]
+    written = engines.files(recommendation.wishes.engine, best, model, backends[0] if backends else None)
+    return {**written, "README.txt": readme(recommendation, model, sorted(written))}
 
 
 def _quant(name: str) -> str:

@@ -47,12 +47,12 @@ def defaults_for(
     Raises:
         UsageError: the program or its build is not known.
     """
-    profile, module = engines.profile(program or engines.DEFAULT_PROGRAM)
+    profile, engine = engines.profile(program or engines.DEFAULT_PROGRAM)
     foreign = profile.engine != engines.DEFAULT_ENGINE
-    if hasattr(module, "settled"):
+    if engine.settled is not None:
         per_slot = ctx_size // (parallel or 1)
         profile = engines.settled(
-            profile, module, _occasion(model, quant, devices, snapshot, module.NAME, per_slot)
+            profile, engine, _occasion(model, quant, devices, snapshot, engine.name, per_slot)
         )
     slots = parallel if parallel is not None else profile.parallel if foreign else 1
     unified = profile.kv_unified and foreign

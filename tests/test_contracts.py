@@ -17,11 +17,8 @@ import llmprobe
 from llmprobe import engines
 from llmprobe.facts.answer import Answer, Platform, Source, Status
 from llmprobe.facts.asking import Asking
-from llmprobe.facts.engine import Profile
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot
-from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
+from llmprobe.facts.machine import Probed, Snapshot
 from llmprobe.machine import probes, rules
 from llmprobe.machine.rules import Rule
 from tests.output import samples
@@ -138,38 +135,17 @@ def test_a_rule_makes_findings_of_its_own(rule: Rule, snapshot: Snapshot) -> Non
         assert finding.evidence
 
 
-@pytest.mark.parametrize("engine", modules(engines), ids=short_name)
-def test_an_engine_describes_its_programs(engine: ModuleType) -> None:
+@pytest.mark.parametrize("module", modules(engines), ids=short_name)
+def test_an_engine_is_one_record(module: ModuleType) -> None:
     """
-    An engine has a name, and each of its programs is listed under its own, with what it does when told nothing.
+    An engine has a name under which it is found, each of its programs is listed under its own, and nothing that
+    answers is no engine.
     """
-    assert engine.NAME
-    assert all(isinstance(profile, Profile) for profile in engine.PROFILES.values())
-    assert [profile.program for profile in engine.PROFILES.values()] == list(engine.PROFILES)
+    engine = module.ENGINE
 
-
-@pytest.mark.parametrize(
-    "engine", [engine for engine in modules(engines) if hasattr(engine, "command")], ids=short_name
-)
-def test_an_engine_prints_a_choice(engine: ModuleType) -> None:
-    """
-    ``command(choice, model, backend) -> str``, with a docstring.
-    """
-    hints = get_type_hints(engine.command)
-
-    assert hints == {"choice": Choice, "model": ModelSpec, "backend": str | None, "return": str}
-    assert engine.command.__doc__
-
-
-@pytest.mark.parametrize("engine", modules(engines), ids=short_name)
-def test_an_engine_is_looked_for(engine: ModuleType) -> None:
-    """
-    ``observe(source: Source) -> tuple[EngineOnMachine, ...]``, with a docstring; nothing that answers is no engine.
-    """
-    hints = get_type_hints(engine.observe)
-
-    assert hints == {"source": Source, "return": tuple[EngineOnMachine, ...]}
-    assert engine.observe.__doc__
+    assert engines.engine(engine.name) is engine
+    assert [profile.program for profile in engine.profiles.values()] == list(engine.profiles)
+    assert {profile.engine for profile in engine.profiles.values()} <= {engine.name}
     assert engine.observe(Silent("linux", "missing")) == ()
 
 

@@ -24,8 +24,8 @@ from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation
 from llmprobe.model.quants import file_type
 from llmprobe.site.site import Site, survey
 
-Command = Callable[[Choice, ModelSpec, str | None], str]
-"""Prints a choice for an engine; the last argument is the backend of the devices in use, None without any."""
+Command = Callable[[Choice, ModelSpec, str | None], str | None]
+"""Prints a choice for an engine, None where it cannot; the last argument is the backend of the devices in use."""
 
 EVERYTHING = Abilities()
 """What llama.cpp can be told."""
@@ -317,8 +317,9 @@ def _choice(
         else estimator.tensor_bytes(candidate.quant),
         on_disk=model.path if _is_on_disk(model, candidate.quant) else None,
     )
+    lines = {engine: command(choice, model, backend) for engine, command in commands.items()}
     return msgspec.structs.replace(
-        choice, commands={engine: command(choice, model, backend) for engine, command in commands.items()}
+        choice, commands={engine: line for engine, line in lines.items() if line is not None}
     )
 
 

@@ -10,15 +10,20 @@ from itertools import groupby
 
 import msgspec
 
-from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
-from llmprobe.engines._disk import env, home, joined, models_in, names
-from llmprobe.engines._hub_cache import hub_cache, models_of_hub
-from llmprobe.engines._words import count, environment_words, field, model_file, records, shell_word, text
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
+from llmprobe.engines._shared.disk import env, home, joined, models_in, names
+from llmprobe.engines._shared.hub_cache import hub_cache, models_of_hub
+from llmprobe.engines._shared.model_files import model_file
+from llmprobe.engines._shared.shell import environment_words, shell_word
+from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
 NAME = "llama.cpp"
 PROFILES: dict[str, Profile] = {
@@ -28,7 +33,7 @@ PROFILES: dict[str, Profile] = {
         parallel=4,
         kv_unified=True,
         outputs="slots",
-        notes=("keeps up to 8 GiB of finished prompts in host memory as it runs (--cache-ram)",),
+        notes=(message("engine.llama-server-prompt-cache", bytes=8 * GIB),),
     ),
     "llama-bench": Profile(engine="llama.cpp", program="llama-bench", outputs="ubatch", mmap=True),
 }
@@ -42,7 +47,6 @@ reserved for the rows that are asked for instead of a whole micro-batch (23861).
 KNOWN_NEW_BUILD = 9849
 """The first build whose logs are known to follow the new rules."""
 
-NOT_LOADED = NOT_IN_LLAMA_CPP
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
 _DEVICE_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "MTL", "sycl": "SYCL"}
@@ -58,14 +62,10 @@ def of_build(profile: Profile, build: int) -> Profile:
     """
     notes = list(profile.notes)
     if build < CHANGED_BUILD:
-        notes.append(
-            f"build {build} reserves logits for a whole micro-batch, and its masks in f32 beside an f16 copy"
-        )
+        notes.append(message("engine.llama-cpp-older-build", build=build))
         return msgspec.structs.replace(profile, outputs="ubatch", old_masks=True, notes=tuple(notes))
     if build < KNOWN_NEW_BUILD:
-        notes.append(
-            f"what is reserved changed about build {CHANGED_BUILD}; build {build} is taken for a newer one"
-        )
+        notes.append(message("engine.llama-cpp-build-unsure", build=build, changed=CHANGED_BUILD))
     return msgspec.structs.replace(profile, notes=tuple(notes))
 
 
@@ -102,7 +102,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             running=True if props is not None else None,
             installed=True if found is not None or props is not None else None if silent else False,
             endpoint=url if props is not None else None,
-            detail=f"{silent} --version gave no answer in time"
+            detail=message("engine.command-silent", program=silent)
             if silent
             else _detail(found, build, running_build),
             models=models,
@@ -121,8 +121,8 @@ def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, 
     hub = hub_cache(source)
     own = env(source, "LLAMA_CACHE") or _own_cache(source)
     for folder, kept_by in (
-        (own, "llama.cpp's cache"),
-        (env(source, "LLAMA_ARG_MODELS_DIR"), "the models folder"),
+        (own, message("kept-by.llama-cpp")),
+        (env(source, "LLAMA_ARG_MODELS_DIR"), message("kept-by.models-dir")),
     ):
         models = [] if folder is None else models_in(source, folder, names(source, folder), kept_by, "")
         found += models
@@ -151,9 +151,6 @@ def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     of it, the compute buffers would not be those of the choice.
     """
     return " ".join(_words("llama-cli", choice, model, backend))
-
-
-FURTHER_COMMANDS = {"llama-cli": cli_command}
 
 
 def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
@@ -250,11 +247,11 @@ def _build(*said: object) -> str | None:
     return None
 
 
-def _detail(found: str | None, build: str | None, running: "re.Match[str] | None") -> str | None:
+def _detail(found: str | None, build: str | None, running: "re.Match[str] | None") -> Message | None:
     if found is None and running is None:
-        return "no program of it is on the PATH; models are in its caches"
+        return message("engine.only-caches")
     if running is not None and build is not None and build != f"b{running.group(1)}":
-        return f"the program on the PATH is {build}"
+        return message("engine.other-build-on-path", build=build)
     return None
 
 
@@ -264,7 +261,7 @@ def _loaded(source: Source, url: str, props: object) -> tuple[LoadedModel, ...]:
     if field(props, "role") == "router":
         listed = source.get(f"{url}/v1/models")
         return tuple(
-            LoadedModel(name=text(one.get("id")) or "a model")
+            LoadedModel(name=text(one.get("id")) or UNNAMED)
             for one in records(field(listed.value, "data"))
             if field(one, "status", "value") == "loaded"
         )
@@ -272,4 +269,16 @@ def _loaded(source: Source, url: str, props: object) -> tuple[LoadedModel, ...]:
     per_slot = count(field(props, "default_generation_settings", "n_ctx"))
     name = text(field(props, "model_alias")) or text(field(props, "model_path")) or ""
     name = name.replace("\\", "/").rpartition("/")[2] if name.endswith(".gguf") else name
-    return (LoadedModel(name=name or "a model", ctx_size=per_slot, parallel=slots),)
+    return (LoadedModel(name=name or UNNAMED, ctx_size=per_slot, parallel=slots),)
+
+
+ENGINE = Engine(
+    name=NAME,
+    observe=observe,
+    command=command,
+    further_commands={"llama-cli": cli_command},
+    files=files,
+    profiles=PROFILES,
+    not_loaded=NOT_IN_LLAMA_CPP,
+    of_build=of_build,
+)

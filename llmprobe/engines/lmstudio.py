@@ -7,17 +7,21 @@ Source: https://lmstudio.ai/docs (load settings, REST API v1, parallel requests)
 
 import msgspec
 
-from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
-from llmprobe.engines._disk import folders, home, is_unfinished, joined, models_in, names
-from llmprobe.engines._words import count, devices_in_use, field, model_file, records, shell_word, text
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
+from llmprobe.engines._shared.disk import folders, home, is_unfinished, joined, models_in, names
+from llmprobe.engines._shared.model_files import model_file
+from llmprobe.engines._shared.shell import devices_in_use, shell_word
+from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
+from llmprobe.words.message import Message, message
 
 NAME = "lmstudio"
-KEPT_BY = "LM Studio"
+KEPT_BY = message("kept-by.lmstudio")
 
 PROFILES: dict[str, Profile] = {
     "lmstudio": Profile(
@@ -28,10 +32,7 @@ PROFILES: dict[str, Profile] = {
         batch_size=512,
         kv_unified=True,
         flash_attn="auto",
-        notes=(
-            "LM Studio's own defaults: a context of 4096, 4 requests at once that share one cache, a batch of 512; "
-            "a model's own settings in the app count before them",
-        ),
+        notes=(message("engine.lmstudio-defaults", ctx_size=4096, parallel=4, batch_size=512),),
     ),
 }
 ABILITIES = Abilities(
@@ -40,13 +41,9 @@ ABILITIES = Abilities(
     cache_types=("f16",),
     kv_on_host=False,
     ubatch_sizes=(512,),
-    notes=(
-        "lms load takes a share of whole layers for the GPU; other types of cache are set in the app only",
-    ),
-    notes_on_experts=("experts on the CPU are set in LM Studio's app only, so whole layers are placed here",),
+    notes=(message("engine.lmstudio-whole-layers"),),
+    notes_on_experts=(message("engine.lmstudio-experts"),),
 )
-NOT_LOADED = NOT_IN_LLAMA_CPP
-"""GGUF files are run by its build of llama.cpp."""
 
 PORT = 1234
 
@@ -82,7 +79,7 @@ def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
     Return the GGUF files under ``models/publisher/model``, or wherever the app's settings keep them.
     """
     settings = source.read(joined(source, base, "settings.json"))
-    own = text(field(_decoded(settings.value), "downloadsFolder")) if settings.ok else None
+    own = text(field(decoded(settings.value), "downloadsFolder")) if settings.ok else None
     place = own or joined(source, base, "models")
     found: list[ModelOnDisk] = []
     for publisher in folders(source, place):
@@ -102,7 +99,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     file = model_file(choice, model)
     place = _place(file)
-    lines = [f"# {line}" for line in remarks(choice, backend)]
+    lines = []
     if place is None:
         name = file.replace("\\", "/").rsplit("/", 1)[-1]
         if not name.endswith(".gguf"):
@@ -124,22 +121,22 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
     return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{command(choice, model, backend)}\n"}
 
 
-def remarks(choice: Choice, backend: str | None) -> tuple[str, ...]:
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
-    Return what the command line can't say and has to be set in the app.
+    What the command line cannot set, so that it is set in the app.
     """
-    said = []
+    lines = []
     if {choice.cache_type_k, choice.cache_type_v} != {"f16"}:
-        said.append(
-            f"set in the model's load settings: K cache {choice.cache_type_k}, V cache {choice.cache_type_v}"
+        lines.append(
+            message("engine.lmstudio-set-cache", type_k=choice.cache_type_k, type_v=choice.cache_type_v)
         )
     if choice.n_cpu_moe and backend is not None:
-        said.append(f"set in the model's load settings: experts of {choice.n_cpu_moe} layers on the CPU")
+        lines.append(message("engine.lmstudio-set-experts", layers=choice.n_cpu_moe))
     if len(devices_in_use(choice)) > 1:
-        said.append("set in the app's hardware settings: split evenly between the GPUs, or in their order")
+        lines.append(message("engine.lmstudio-set-split"))
     if choice.use_devices is not None and choice.devices and backend is not None:
-        said.append(f"switch off in the app's hardware settings all GPUs but {', '.join(choice.use_devices)}")
-    return tuple(said)
+        lines.append(message("engine.lmstudio-set-devices", devices=choice.use_devices))
+    return tuple(lines)
 
 
 def _share(choice: Choice, backend: str | None) -> str:
@@ -172,10 +169,10 @@ def _home(source: Source) -> str | None:
 
 def _port(source: Source, base: str) -> int:
     answer = source.read(joined(source, base, ".internal", "http-server-config.json"))
-    return (count(field(_decoded(answer.value), "port")) if answer.ok else None) or PORT
+    return (count(field(decoded(answer.value), "port")) if answer.ok else None) or PORT
 
 
-def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, ...], str | None, str]:
+def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, ...], Message | None, str]:
     """
     Return whether its server runs, what it has loaded, what stood in the way, and what was asked.
 
@@ -187,7 +184,7 @@ def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, .
     if known and "loaded_instances" in known[0]:
         loaded = tuple(
             LoadedModel(
-                name=text(model.get("key")) or "a model",
+                name=text(model.get("key")) or UNNAMED,
                 size_bytes=count(model.get("size_bytes")),
                 ctx_size=count(field(instance, "config", "context_length")),
                 parallel=count(field(instance, "config", "parallel")),
@@ -203,22 +200,33 @@ def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, .
         if data and "state" in data[0]:
             held = tuple(
                 LoadedModel(
-                    name=text(one.get("id")) or "a model", ctx_size=count(one.get("loaded_context_length"))
+                    name=text(one.get("id")) or UNNAMED, ctx_size=count(one.get("loaded_context_length"))
                 )
                 for one in data
                 if one.get("state") == "loaded"
             )
             return True, held, None, asked
-        return None, (), f"port {url.rpartition(':')[2]} is held by another program", asked
+        return None, (), message("engine.port-taken", port=int(url.rpartition(":")[2])), asked
     if answer.status == "missing":
         return False, (), None, asked
     if answer.status == "not_recorded":
         return None, (), None, asked
-    return None, (), f"its port answers with {answer.status}", asked
+    return (
+        None,
+        (),
+        message("engine.port-silent", port=int(url.rpartition(":")[2]), status=answer.status),
+        asked,
+    )
 
 
-def _decoded(content: object) -> object:
-    try:
-        return msgspec.json.decode(content) if isinstance(content, str) else None
-    except (msgspec.DecodeError, RecursionError):
-        return None
+ENGINE = Engine(
+    name=NAME,
+    observe=observe,
+    command=command,
+    remarks=remarks,
+    files=files,
+    profiles=PROFILES,
+    abilities=ABILITIES,
+    # It runs GGUF files by its own build of llama.cpp.
+    not_loaded=NOT_IN_LLAMA_CPP,
+)

@@ -10,24 +10,19 @@ from typing import Any
 
 import msgspec
 
-from llmprobe.engines._disk import env
-from llmprobe.engines._ollama_store import models_on_disk, service_environment, settings_of
-from llmprobe.engines._words import (
-    count,
-    devices_in_use,
-    field,
-    model_file,
-    records,
-    shell_word,
-    split_of,
-    text,
-)
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.disk import env
+from llmprobe.engines._shared.model_files import model_file, split_of
+from llmprobe.engines._shared.ollama_store import models_on_disk, service_environment, settings_of
+from llmprobe.engines._shared.shell import devices_in_use, environment_words
+from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
-from llmprobe.units import GIB, MIB, format_bytes
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
 
 NAME = "ollama"
 
@@ -41,9 +36,7 @@ ABILITIES = Abilities(
     same_cache_types=True,
     kv_on_host=False,
     ubatch_sizes=(512, 128),
-    notes_on_experts=(
-        "Ollama cannot keep experts apart from their layers: whole layers go to the GPU or stay on the CPU",
-    ),
+    notes_on_experts=(message("engine.ollama-experts"),),
 )
 
 CONTEXTS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
@@ -80,30 +73,21 @@ def settled(profile: Profile, occasion: Occasion) -> Profile:
     notes = []
     slots = _number(occasion.settings.get("OLLAMA_NUM_PARALLEL")) or profile.parallel
     if occasion.model.architecture in ONE_SLOT and slots > 1:
-        notes.append(
-            f"one slot, as Ollama gives models of the architecture {occasion.model.architecture} no more"
-        )
+        notes.append(message("engine.ollama-one-slot", architecture=occasion.model.architecture))
         slots = 1
     trained = occasion.model.max_context
     asked = occasion.ctx_size or _number(occasion.settings.get("OLLAMA_CONTEXT_LENGTH"))
     ctx_size = asked or automatic_context(occasion.vram_total_bytes or 0)
     if trained is not None:
         ctx_size = min(ctx_size, trained)
-    if not asked and occasion.vram_total_bytes is None:
+    if not asked:
         notes.append(
-            f"a context of {ctx_size}, as on less than 23 GiB of VRAM, because it is not known how much there is"
+            message("engine.ollama-context", ctx_size=ctx_size, vram_bytes=occasion.vram_total_bytes)
         )
-    elif not asked:
-        vram = format_bytes(occasion.vram_total_bytes or 0)
-        notes.append(f"a context of {ctx_size} tokens, Ollama's own for {vram} of VRAM in all")
     flash = "auto" if flash_attention_supported(occasion) else "off"
     batch = automatic_batch(ctx_size, occasion, flash_attention=flash != "off")
-    notes.append(
-        f"a batch and micro-batch of {batch}, Ollama's own for this context and what is free (num_batch)"
-    )
-    notes.append(
-        "the cache of each slot is its own, so OLLAMA_NUM_PARALLEL=N takes N times the context's memory"
-    )
+    notes.append(message("engine.ollama-batch", batch_size=batch))
+    notes.append(message("engine.ollama-slots"))
     return msgspec.structs.replace(
         profile,
         ctx_size=ctx_size,
@@ -172,7 +156,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     loaded: tuple[LoadedModel, ...] = ()
     detail = None
     if url is None:
-        detail = "its server is on another machine, which is not asked"
+        detail = message("engine.elsewhere")
     elif models or source.platform.system != "win32" or env(source, "OLLAMA_HOST"):
         answer = source.get(f"{url}/api/version")
         version = text(field(answer.value, "version")) if answer.ok else None
@@ -180,7 +164,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
         if answer.ok:
             evidence.append(f"get:{url}/api/version")
         elif answer.status in ("timeout", "failed", "denied"):
-            detail = f"somebody holds its port and does not answer ({answer.status})"
+            detail = message("engine.port-silent", port=int(url.rpartition(":")[2]), status=answer.status)
     if running:
         seen = source.get(f"{url}/api/ps")
         loaded = tuple(_loaded(record) for record in records(field(seen.value, "models"))) if seen.ok else ()
@@ -209,22 +193,15 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
     """
-    Return the shell lines that make a model of the choice's settings and run it.
-
-    What only the server's environment can say stands first, as comments: the server has to be started with it.
+    The shell lines that make a model of the choice's settings and run it, None where a Modelfile cannot name the file.
     """
     name = model_name(choice, model)
-    lines = [f"# {line}" for line in remarks(choice, backend)]
-    if split_of(model_file(choice, model)) is not None:
-        lines.append(
-            "# Ollama takes no split files: join the parts first with llama-gguf-split --merge FIRST-PART WHOLE"
-        )
-    if choice.parallel > 1 and model.architecture in ONE_SLOT:
-        lines.append(f"# Ollama gives models of the architecture {model.architecture} one slot only")
+    if not model_file(choice, model).isprintable():
+        return None
     content = modelfile(choice, model, backend).splitlines()
-    lines += ["cat > Modelfile <<'END'", *content, "END"]
+    lines = ["cat > Modelfile <<'END'", *content, "END"]
     lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
     return "\n".join(lines)
 
@@ -233,6 +210,8 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
     """
     Return what ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
     """
+    if command(choice, model, backend) is None:
+        return {}
     name = model_name(choice, model)
     variables = environment(choice, backend)
     script = [
@@ -299,20 +278,27 @@ def environment(choice: Choice, backend: str | None) -> dict[str, str]:
     return variables
 
 
-def remarks(choice: Choice, backend: str | None) -> tuple[str, ...]:
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:
     """
-    Return what has to be known beside the Modelfile.
+    What must be known beside the Modelfile: what only the server's environment can say, and what Ollama cannot do.
     """
     variables = environment(choice, backend)
-    said = []
+    lines = []
     if variables:
-        words = " ".join(f"{name}={shell_word(value)}" for name, value in sorted(variables.items()))
-        said.append(f"start the server with: {words} ollama serve")
+        words = environment_words(variables)
+        lines.append(message("engine.ollama-serve", command=" ".join((*words, "ollama serve"))))
     if choice.n_cpu_moe and backend is not None:
-        said.append("Ollama cannot keep experts on the CPU: num_gpu counts whole layers")
+        lines.append(message("engine.ollama-experts"))
     if choice.cache_type_k != choice.cache_type_v:
-        said.append(f"Ollama has one type for K and V: {choice.cache_type_k} is set, and V takes it too")
-    return tuple(said)
+        lines.append(message("engine.ollama-one-cache-type", type_k=choice.cache_type_k))
+    file = model_file(choice, model)
+    if split_of(file) is not None:
+        lines.append(message("engine.ollama-split-files"))
+    if choice.parallel > 1 and model.architecture in ONE_SLOT:
+        lines.append(message("engine.ollama-one-slot", architecture=model.architecture))
+    if not file.isprintable():
+        lines.append(message("engine.ollama-file-name", file=file))
+    return tuple(lines)
 
 
 def _has_room(batch: int, predicted: int, free: int | None) -> bool:
@@ -324,7 +310,7 @@ def _has_room(batch: int, predicted: int, free: int | None) -> bool:
 
 def _loaded(record: dict[str, object]) -> LoadedModel:
     return LoadedModel(
-        name=text(record.get("name")) or "a model",
+        name=text(record.get("name")) or UNNAMED,
         size_bytes=count(record.get("size")),
         vram_bytes=count(record.get("size_vram")),
         ctx_size=count(record.get("context_length")),
@@ -373,3 +359,16 @@ def _numbers(value: Any) -> list[int]:
     Return a key that GGUF holds as one number or as one for each layer.
     """
     return [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]
+
+
+ENGINE = Engine(
+    name=NAME,
+    observe=observe,
+    command=command,
+    remarks=remarks,
+    files=files,
+    profiles=PROFILES,
+    abilities=ABILITIES,
+    loaded=LOADED,
+    settled=settled,
+)

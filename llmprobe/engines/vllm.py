@@ -5,25 +5,19 @@ Source: https://docs.vllm.ai (engine arguments, GGUF), its server's /version and
 loader names the tensors of a GGUF file: that of the package gguf, which is llama.cpp's (gguf/constants.py).
 """
 
-from llmprobe.engines._architectures import NOT_IN_LLAMA_CPP
-from llmprobe.engines._words import (
-    count,
-    devices_in_use,
-    environment_words,
-    field,
-    model_file,
-    records,
-    shell_word,
-    text,
-)
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
+from llmprobe.engines._shared.model_files import model_file
+from llmprobe.engines._shared.shell import devices_in_use, environment_words, shell_word
+from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Profile
+from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
+from llmprobe.words.message import Message, message
 
 NAME = "vllm"
-PROFILES: dict[str, Profile] = {}
 ABILITIES = Abilities(
     experts_on_host=False,
     partial=False,
@@ -32,13 +26,8 @@ ABILITIES = Abilities(
     kv_on_host=False,
     ubatch_sizes=(512,),
     backends=("cuda", "rocm"),
-    notes=(
-        "vLLM cannot leave layers of a GGUF file on the CPU: the model must fit the GPUs whole",
-        "vLLM's own buffers are not modelled: it takes 0.9 of each GPU's whole memory and fills what the weights leave "
-        "with cache; where less is free, lower --gpu-memory-utilization",
-    ),
+    notes=(message("engine.vllm-whole"), message("engine.vllm-buffers", share=0.9)),
 )
-NOT_LOADED = NOT_IN_LLAMA_CPP
 PORT = 8000
 
 
@@ -66,7 +55,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             installed=True,
             endpoint=url,
             loaded=tuple(
-                LoadedModel(name=text(one.get("id")) or "a model", ctx_size=count(one.get("max_model_len")))
+                LoadedModel(name=text(one.get("id")) or UNNAMED, ctx_size=count(one.get("max_model_len")))
                 for one in mine
             ),
             evidence=(f"get:{url}/v1/models",),
@@ -74,14 +63,21 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
-    Return the ``vllm serve`` line of a choice, or the sentence why vLLM cannot run it.
+    Why vLLM cannot run a choice.
     """
     if backend not in ABILITIES.backends:
-        return "# vLLM runs GGUF files on NVIDIA and AMD GPUs only; use --engine llama.cpp"
-    if choice.gpu_layers < choice.total_layers or choice.n_cpu_moe:
-        return f"# {ABILITIES.notes[0]}; use --engine llama.cpp"
+        return (message("engine.vllm-gpus-only"),)
+    return () if _is_whole(choice) else (message("engine.vllm-whole"),)
+
+
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
+    """
+    The ``vllm serve`` line of a choice, None where vLLM cannot run it.
+    """
+    if remarks(choice, model, backend):
+        return None
     words = environment_words(_environment(choice, backend))
     words += ["vllm", "serve", shell_word(model_file(choice, model))]
     if model.repo is not None:
@@ -110,3 +106,17 @@ def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
     if backend == "rocm":
         return {"HIP_VISIBLE_DEVICES": numbers}
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
+
+
+def _is_whole(choice: Choice) -> bool:
+    return choice.gpu_layers >= choice.total_layers and not choice.n_cpu_moe and not choice.cpu_moe_layers
+
+
+ENGINE = Engine(
+    name=NAME,
+    observe=observe,
+    command=command,
+    remarks=remarks,
+    abilities=ABILITIES,
+    not_loaded=NOT_IN_LLAMA_CPP,
+)

@@ -50,7 +50,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
     their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
-    it sees them alone or in this order. ``on_disk`` is the file that is this choice already.
+    it sees them alone or in this order. ``on_disk`` is the file that is this choice already. ``remarks``
+    are what must be known beside the command of the engine that was asked for.
     """
 
     label: str
@@ -70,6 +71,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality
     reasons: tuple[Message, ...]
     commands: dict[str, str]
+    remarks: tuple[Message, ...] = ()
     batch_size: int = 2048
     ubatch_size: int = 512
     cpu_moe_layers: tuple[int, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.errors import ModelError
+from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
     from llmprobe.facts.machine import ModelOnDisk, Snapshot
@@ -57,14 +58,12 @@ def load_installed(name: str, snapshot: "Snapshot", *, quant: str | None = None)
             return _placed(load(kept.path, quant=quant), kept, requantized=quant is not None)
         except ModelError as error:
             broken = error.message
-    said = f"{kept.name} is in {_keeper(kept)}, but {broken}"
+    unusable = _unusable(kept, broken)
     try:
         known = load(name, quant=quant)
     except ModelError:
-        raise ModelError(said, hint="download it again, or give another model") from None
-    return msgspec.structs.replace(
-        known, notes=(f"{said}; this is the catalog's model of that name", *known.notes)
-    )
+        raise ModelError(unusable, hint=message("hint.download-again-or-other")) from None
+    return msgspec.structs.replace(known, notes=(unusable, message("model.from-catalog"), *known.notes))
 
 
 def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
@@ -84,12 +83,12 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         if not _means(kept, model.id):
             continue
         if kept.path is None:
-            notes.append(f"{kept.name} in {_keeper(kept)} can't be used: {kept.problem}")
+            notes.append(_unusable(kept, kept.problem))
             continue
         try:
             spec = load(kept.path)
         except ModelError as error:
-            notes.append(f"{kept.name} in {_keeper(kept)} can't be used: {error.message}")
+            notes.append(_unusable(kept, error.message))
             continue
         alike = abs(spec.parameters - model.parameters) <= SAME * model.parameters
         if spec.architecture == model.architecture and alike and spec.quant is not None:
@@ -98,7 +97,7 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         return msgspec.structs.replace(model, notes=(*model.notes, *notes)) if notes else model
     # The largest file loses the least; a smaller one is named.
     found.sort(key=lambda spec: -_bytes_of(spec))
-    notes += [f"also on this disk: {spec.quant} ({spec.path})" for spec in found[1:]]
+    notes += [message("model.also-on-disk", quant=spec.quant, path=spec.path) for spec in found[1:]]
     return msgspec.structs.replace(
         found[0],
         id=model.id,
@@ -113,8 +112,7 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
 
 
 def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False) -> "ModelSpec":
-    what = f"{kept.name} from {_keeper(kept)}" + (f", {spec.quant}" if spec.quant else "")
-    note = f"the file on this disk was read: {what}"
+    note = message("model.read-from-disk", name=kept.name, kept_by=kept.kept_by, quant=spec.quant)
     name = kept.name.removesuffix(":latest").rpartition("/")[2].removesuffix(".gguf")
     return msgspec.structs.replace(
         spec,
@@ -126,8 +124,8 @@ def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False
     )
 
 
-def _keeper(kept: "ModelOnDisk") -> str:
-    return kept.kept_by if kept.kept_by.startswith(("the ", "llama")) else f"the models of {kept.kept_by}"
+def _unusable(kept: "ModelOnDisk", why: Message | None) -> Message:
+    return message("model.kept-unusable", name=kept.name, kept_by=kept.kept_by, reason=why)
 
 
 def _bytes_of(spec: "ModelSpec") -> int:
@@ -151,7 +149,7 @@ def _means(kept: "ModelOnDisk", model_id: str) -> bool:
             found = names.resolve(name, _index())
         except ModelError:
             continue
-        if found.id == model_id and found.note is None:
+        if found.id == model_id and not found.notes:
             return True
     return False
 

@@ -18,7 +18,7 @@ from llmprobe.model import archs, catalog, names
 from llmprobe.model.formats import gguf, gguf_model
 from llmprobe.model.quants import assign, file_type, typed
 from llmprobe.source import model_files
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
     from llmprobe.model.formats import repository, safetensors
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _INDEX = "model.safetensors.index.json"
 _LONGEST_SHOWN = 80
-_NOT_LISTED = "its tensors can't be listed yet; with the path of its GGUF file it can be estimated"
+_NOT_LISTED = message("model.tensors-not-known")
 
 
 def load(name: str, *, quant: str | None = None) -> ModelSpec:
@@ -56,10 +56,12 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
     except ModelError as error:
         if not name.lower().endswith(".gguf"):
             raise
-        raise ModelError(f"there is no file {name}, and {error.message}", hint=error.hint) from None
-    notes = [] if found.note is None else [found.note]
+        raise ModelError(
+            message("error.no-file-no-name", file=name, reason=error.message), hint=error.hint
+        ) from None
+    notes = list(found.notes)
     if name.lower().startswith(("http:", "https:", "hf.co/")):
-        notes.append("nothing was downloaded: this is the catalog's model of that name")
+        notes.append(message("model.from-catalog-not-address"))
     spec = _from_catalog(catalog.by_id()[found.id], notes)
     wanted = quant or found.quant
     return spec if wanted is None else _requantized(spec, wanted)
@@ -79,8 +81,7 @@ def _path(name: str) -> Path:
         reason = (getattr(error, "strerror", None) or str(error)).rstrip(".").lower()
         shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
         raise ModelError(
-            f"{shown!r} can't be looked up: {reason}",
-            hint="give the path of a GGUF file, or the name of a model",
+            message("error.path-not-looked-up", path=shown, reason=reason), hint=message("hint.file-or-name")
         ) from None
     return path
 
@@ -98,8 +99,9 @@ def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
 
 
 def _listed(entry: catalog.Entry) -> CatalogEntry:
-    note = entry.note if archs.get(entry.architecture) is not None else _NOT_LISTED
-    return catalog.listing(entry, note)
+    if archs.get(entry.architecture) is None:
+        return catalog.listing(entry, _NOT_LISTED)
+    return catalog.listing(entry, None if entry.note is None else message(f"catalog.{entry.note}"))
 
 
 @cache
@@ -125,12 +127,12 @@ def _looks_like_path(name: str) -> bool:
     return "/" in name or "\\" in name or name in (".", "..")
 
 
-def _from_catalog(entry: catalog.Entry, notes: list[str]) -> ModelSpec:
+def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
     family = archs.get(entry.architecture)
     if family is None:
         raise ModelError(
-            f"{entry.name} is of the architecture {entry.architecture}, whose tensors can't be listed yet",
-            hint="the path of its GGUF file works: a file lists its tensors itself",
+            message("error.architecture-not-listed", model=entry.name, architecture=entry.architecture),
+            hint=message("hint.gguf-lists-itself"),
         )
     hparams = entry.metadata()
     tensors = family.tensors(hparams)
@@ -149,7 +151,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[str]) -> ModelSpec:
         source="catalog",
         repo=entry.repo,
         published_quant=entry.published_quant,
-        notes=(*notes, *((entry.note,) if entry.note is not None else ())),
+        notes=(*notes, *((message(f"catalog.{entry.note}"),) if entry.note is not None else ())),
     )
 
 
@@ -168,8 +170,8 @@ def _from_file(path: Path) -> ModelSpec:
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
         raise ModelError(
-            f"{path.name} is one of {total} parts, and {missing[0]} is not beside it",
-            hint="put all parts of the set into one folder",
+            message("error.part-missing", file=path.name, parts=total, missing=missing[0]),
+            hint=message("hint.parts-in-one-folder"),
         )
     # Engines load a set by its first part, whichever was named here.
     first = parts[0]
@@ -227,12 +229,7 @@ def _from_network(client: "Client", url: str) -> ModelSpec:
             for part in gguf_model.shard_names(name, total)
         ]
     spec = gguf_model.spec(headers, name, shown(url))
-    read = format_bytes(client.transferred)
-    note = (
-        f"only the header was read, {read}"
-        if total == 1
-        else f"only the headers of {total} files were read, {read}"
-    )
+    note = message("model.headers-read", files=total, bytes=client.transferred)
     return msgspec.structs.replace(spec, notes=(*spec.notes, note))
 
 
@@ -251,9 +248,7 @@ def _from_hub(name: str, quant: str | None) -> ModelSpec:
 
     parts = name.split("/", 2)
     if len(parts) < 2 or not all(parts[:2]):
-        raise ModelError(
-            f"hf:{name} names no repository", hint="write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
-        )
+        raise ModelError(message("error.hf-no-repository", name=name), hint=message("hint.hf-form"))
     from llmprobe.source.hub import Hub
 
     title, _, revision = parts[1].partition("@")
@@ -275,10 +270,7 @@ def _from_cache(hub: "Hub", repo: str, revision: str, file: str | None, quant: s
 
     folder = hub.folder(repo, revision)
     if folder is None:
-        raise ModelError(
-            f"{repo} is not in the cache of Hugging Face, and HF_HUB_OFFLINE says not to go and ask",
-            hint="unset HF_HUB_OFFLINE, or give the path of a GGUF file",
-        )
+        raise ModelError(message("error.hf-offline", repo=repo), hint=message("hint.hf-offline"))
     files = model_files.names(folder)
     if file is None and "config.json" in files and repository.gguf_file(files, repo) is None:
         return msgspec.structs.replace(_from_folder(folder), id=repo.rpartition("/")[2], repo=repo)
@@ -293,9 +285,7 @@ def _chosen(files: tuple[str, ...], repo: str, file: str | None, quant: str | No
         return repository.Chosen(repository.named_file(files, file, repo))
     chosen = repository.gguf_file(files, repo, quant)
     if chosen is None:
-        raise ModelError(
-            f"{repo} has no model in GGUF", hint="look for a repository of the same name with -GGUF"
-        )
+        raise ModelError(message("error.repo-without-gguf", repo=repo), hint=message("hint.repo-with-gguf"))
     return chosen
 
 
@@ -312,7 +302,7 @@ def _from_folder(path: Path) -> ModelSpec:
 
     content = model_files.small(path / "config.json", hf_config.LARGEST)
     if content is None:
-        raise ModelError(f"{path} is a folder without a config.json", hint=_folder_hint(path))
+        raise ModelError(message("error.folder-without-config", path=str(path)), hint=_folder_hint(path))
     return hf_config.spec(content, path.resolve().name, path=str(path), weights=_weights(path))
 
 
@@ -346,7 +336,7 @@ def _config_of_hub(
         weights = _remote_weights(client, hub.address(repo, revision, "model.safetensors"))
     name = repo.rpartition("/")[2]
     spec = hf_config.spec(content, name, path=hub.address(repo, revision, "config.json"), weights=weights)
-    note = f"{repo} has no model in GGUF: this is what its configuration describes"
+    note = message("model.from-config-of-repo", repo=repo)
     return msgspec.structs.replace(spec, repo=repo, notes=(note, *spec.notes))
 
 
@@ -360,8 +350,8 @@ def _remote_weights(client: "Client", url: str) -> "safetensors.Weights":
     return safetensors.Weights(names=frozenset(shapes), shapes=shapes)
 
 
-def _folder_hint(path: Path) -> str:
+def _folder_hint(path: Path) -> Message:
     files = sorted(path.glob("*.gguf"))
     if files:
-        return f"give one of its GGUF files, such as {files[0]}"
-    return "give the path of a GGUF file, or the name of a model"
+        return message("hint.file-in-folder", path=str(files[0]))
+    return message("hint.file-or-name")

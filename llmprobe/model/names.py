@@ -14,6 +14,7 @@ import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.model.quants.file_types import file_type, is_file_type
+from llmprobe.words.message import Message, message
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _QUANT = re.compile(
@@ -76,7 +77,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     exact: bool
-    note: str | None = None
+    notes: tuple[Message, ...] = ()
     alternatives: tuple[str, ...] = ()
     quant: str | None = None
 
@@ -140,8 +141,8 @@ class Index:
         }
 
     def newest(self, ids: Iterable[str]) -> list[str]:
-        """Return ids in order of release, the newest first."""
-        return sorted(ids, key=lambda name: self.entries[name].released or "", reverse=True)
+        """Ids in order of release, the newest first; of the same month in order of their names, so in every run."""
+        return sorted(sorted(ids), key=lambda name: self.entries[name].released or "", reverse=True)
 
 
 def words(text: str) -> list[str]:
@@ -211,8 +212,7 @@ def resolve(text: str, index: Index) -> Resolution:
         return found
     if is_file_type(typed):
         return msgspec.structs.replace(found, quant=file_type(typed).name)
-    note = f"{typed} is no mixture that llama-quantize makes, so it is left out; the file itself can be estimated"
-    return msgspec.structs.replace(found, note=note if found.note is None else f"{found.note}; {note}")
+    return msgspec.structs.replace(found, notes=(*found.notes, message("name.quant-ignored", quant=typed)))
 
 
 def _without_quant(text: str, rest: str, index: Index) -> Resolution:
@@ -231,8 +231,9 @@ def _without_quant(text: str, rest: str, index: Index) -> Resolution:
     found = found or _by_part(rest, index)
     if found is None:
         near = nearest(rest, index)
-        hint = f"nearest: {', '.join(near)}" if near else "`llmprobe models` lists the models that are known"
-        raise ModelError(f"no model is known as {text!r}", hint=f"{hint}; the path of a GGUF file works too")
+        raise ModelError(
+            message("error.model-unknown", name=text), hint=message("hint.nearest-models", names=near)
+        )
     return found
 
 
@@ -292,8 +293,8 @@ def _by_words(text: str, index: Index) -> Resolution | None:
     base = index.finetunes.get(wanted)
     if base is None:
         return None
-    note = f"{text} is taken for a fine-tune of {index.entries[base].name}, which has the same tensors"
-    return Resolution(id=base, exact=False, note=note)
+    note = message("name.fine-tune", name=text, base=index.entries[base].name)
+    return Resolution(id=base, exact=False, notes=(note,))
 
 
 def _by_part(text: str, index: Index) -> Resolution | None:
@@ -326,9 +327,14 @@ def _chosen(text: str, index: Index, ranked: list[str], rest: Iterable[str] = ()
     if not others:
         return Resolution(id=chosen, exact=True)
     alternatives = tuple(others[:_SHOWN])
-    more = "" if len(others) <= _SHOWN else f" and {len(others) - _SHOWN} more"
-    note = (
-        f"{text!r} may be several models: taken for {index.entries[chosen].name}, the newest; "
-        f"others are {', '.join(alternatives)}{more}"
+    note = message(
+        "name.ambiguous",
+        name=text,
+        chosen=index.entries[chosen].name,
+        newest=all(
+            (index.entries[one].released or "") <= (index.entries[chosen].released or "") for one in others
+        ),
+        alternatives=alternatives,
+        more=max(0, len(others) - _SHOWN) or None,
     )
-    return Resolution(id=chosen, exact=False, note=note, alternatives=alternatives)
+    return Resolution(id=chosen, exact=False, notes=(note,), alternatives=alternatives)

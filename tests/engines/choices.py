@@ -7,6 +7,7 @@ from typing import Any
 from llmprobe.facts.estimate import DeviceEstimate, Speed
 from llmprobe.facts.recommendation import Choice, Quality
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 
 
 def gpu(name: str = "gpu0", size: int = 6 * GIB) -> DeviceEstimate:
@@ -39,8 +40,12 @@ def choice(**changes: Any) -> Choice:
         "tensor_split": (),
         "devices": (gpu("host"), gpu()),
         "fits": True,
-        "speed": Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="unknown"),
-        "quality": Quality(value=None, metric="", basis="", words=""),
+        "speed": Speed(
+            generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=message("speed.unknown")
+        ),
+        "quality": Quality(
+            value=None, metric="", basis=message("quality.unknown"), words=message("quality.unknown")
+        ),
         "reasons": (),
         "commands": {},
     }

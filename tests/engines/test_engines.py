@@ -2,16 +2,23 @@
 What holds of every engine: whatever a machine answers there is an observation or none, and nothing is asked elsewhere.
 """
 
+import shutil
+import subprocess
 from typing import Any
 
 import msgspec
 import pytest
 
 from llmprobe import engines
-from llmprobe.engines import vllm
+from llmprobe.engines import llamacpp, vllm
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.shell import shell_word
 from llmprobe.errors import UsageError
+from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
+from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import running_ollama
 from tests.engines.choices import choice, gpu
@@ -73,7 +80,7 @@ def test_any_answer_may_be_anything(fault: Answer) -> None:
     seen(healthy)
     for question in dict.fromkeys(healthy.asked):
         for one in seen(FakeSource(EVERYTHING | {question: fault})):
-            assert msgspec.json.decode(msgspec.json.encode(one), type=EngineOnMachine) == one
+            assert wire.decode(wire.encode(one), EngineOnMachine) == one
 
 
 @pytest.mark.parametrize("platform", [LINUX, MAC, WINDOWS], ids=lambda one: str(one.system))
@@ -126,7 +133,8 @@ def test_an_engine_that_does_not_exist_is_refused() -> None:
     with pytest.raises(UsageError) as raised:
         engines.commands("abacus")
 
-    assert raised.value.hint == "one of llama.cpp, lmstudio, ollama, vllm"
+    assert raised.value.message == message("error.engine-unknown", engine="abacus")
+    assert raised.value.hint == message("hint.one-of", names=("llama.cpp", "lmstudio", "ollama", "vllm"))
 
 
 def test_vllm_serves_what_is_whole_on_gpus() -> None:
@@ -143,17 +151,26 @@ def test_vllm_serves_what_is_whole_on_gpus() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "backend"),
-    [({"gpu_layers": 20}, "cuda"), ({"n_cpu_moe": 3}, "cuda"), ({}, "metal"), ({}, None)],
+    ("changes", "backend", "reason"),
+    [
+        ({"gpu_layers": 20}, "cuda", "engine.vllm-whole"),
+        ({"n_cpu_moe": 3}, "cuda", "engine.vllm-whole"),
+        ({"cpu_moe_layers": (3,)}, "cuda", "engine.vllm-whole"),
+        ({}, "metal", "engine.vllm-gpus-only"),
+        ({}, None, "engine.vllm-gpus-only"),
+    ],
 )
-def test_vllm_says_what_it_cannot(changes: dict[str, int], backend: str | None) -> None:
+def test_vllm_gives_the_reason_for_no_command(
+    changes: dict[str, Any], backend: str | None, reason: str
+) -> None:
     """
-    A choice that it can't express is a sentence and no command.
+    A choice that it cannot express has no command, and a remark with the reason.
     """
-    said = vllm.command(choice(**changes), model("llama", LLAMA_8B), backend)
+    spec = model("llama", LLAMA_8B)
 
-    assert said.startswith("# vLLM ")
-    assert said.endswith("use --engine llama.cpp")
+    assert vllm.command(choice(**changes), spec, backend) is None
+    assert vllm.remarks(choice(**changes), spec, backend) == (message(reason),)
+    assert engines.files("vllm", choice(**changes), spec, backend) == {}
 
 
 @pytest.mark.parametrize(
@@ -169,14 +186,21 @@ def test_vllm_is_shown_devices_by_number(backend: str, variables: str) -> None:
     """
     one = choice(use_devices=("gpu2",), device_numbers=(2,), environment={"CUDA_VISIBLE_DEVICES": "GPU-1"})
 
-    assert vllm.command(one, model("llama", LLAMA_8B), backend).startswith(f"{variables} vllm serve ")
+    line = vllm.command(one, model("llama", LLAMA_8B), backend)
+
+    assert line is not None
+    assert line.startswith(f"{variables} vllm serve ")
 
 
 def test_vllm_refuses_what_llama_cpp_does() -> None:
     """
     Its loader names tensors by llama.cpp's list, which lacks mllama.
     """
-    assert "mllama" in vllm.NOT_LOADED
+    why, instead = engines.not_loaded("vllm", "mllama") or pytest.fail("vLLM loads mllama")
+
+    assert why == message("rejected.engine-lacks-architecture", engine="vllm", architecture="mllama")
+    assert instead == (message("nearest.engine-has-architecture", engine="ollama"),)
+    assert engines.not_loaded("vllm", "llama") is None
 
 
 @pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama", "vllm"])
@@ -188,6 +212,7 @@ def test_a_file_at_an_address_is_run_by_its_name(name: str) -> None:
     spec = msgspec.structs.replace(model("llama", LLAMA_8B), path=url, quant="Q4_K_M", source="gguf")
     said = engines.commands(name)[name](choice(), spec, "cuda")
 
+    assert said is not None
     assert "llama-8b-Q4_K_M.gguf" in said
     assert "https://" not in said
 
@@ -210,3 +235,59 @@ def test_models_of_a_given_folder_are_found() -> None:
         ("more/b-IQ4_XS.gguf", "/m/more/b-IQ4_XS.gguf"),
         ("more/deep/c.gguf", "/m/more/deep/c.gguf"),
     ]
+
+
+@pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama"])
+@pytest.mark.parametrize("hostile", ["\x1b]0;x\x07", "\n", "\u202e", "\udcff", "'; rm -rf ~; '"])
+def test_a_file_name_commands_neither_terminal_nor_shell(name: str, hostile: str) -> None:
+    """
+    Whatever a file is called, the printed lines hold printable signs only, and a shell reads the name back from them.
+    """
+    path = f"/m/a{hostile}b.gguf"
+    said = engines.commands(name)[name](choice(on_disk=path), model("llama", LLAMA_8B), "cuda")
+    if name == "ollama" and not path.isprintable():
+        assert said is None
+        return
+
+    assert said is not None
+    assert all(line.isprintable() for line in said.splitlines())
+    assert hostile in said or "$'" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.gguf", "it's a \\ b", "a\x1b]0;x\x07b", "a\nb", "\u202eb", "a\udcffb", "$(x) `y` !z"]
+)
+@pytest.mark.live
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no shell that knows $'…' is here")
+def test_a_shell_reads_a_quoted_word_back(name: str) -> None:
+    """
+    A quoted word is the same word after a shell has read it.
+    """
+    read = subprocess.run(["bash", "-c", f"printf %s {shell_word(name)}"], capture_output=True, check=True)
+
+    assert read.stdout == name.encode("utf-8", "surrogateescape")
+
+
+def test_an_engine_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A module with one record is an engine everywhere: looked for, estimated by its defaults, printed and written.
+    """
+    seen_here = EngineOnMachine(name="new", evidence=("env:NEW",))
+    one = Engine(
+        name="new",
+        observe=lambda source: (seen_here,) if source.env("NEW").ok else (),
+        command=lambda choice, model, backend: f"new {model.id} {choice.quant}",
+        profiles={"new-server": Profile(engine="new", program="new-server", parallel=2)},
+        loaded=frozenset({"mllama"}),
+    )
+    monkeypatch.setattr(engines, "all_engines", lambda: {"llama.cpp": llamacpp.ENGINE, "new": one})
+    spec = model("llama", LLAMA_8B)
+
+    assert engines.profile("new-server") == (one.profiles["new-server"], one)
+    assert engines.files("new", choice(), spec, "cuda") == {"command.txt": f"new {spec.id} Q4_K_M\n"}
+    found = [each for _, observe in engines.observers() for each in observe(FakeSource({"env:NEW": "1"}))]
+    assert found == [seen_here]
+    assert engines.not_loaded("llama.cpp", "mllama") == (
+        message("rejected.engine-lacks-architecture", engine="llama.cpp", architecture="mllama"),
+        (message("nearest.engine-has-architecture", engine="new"),),
+    )

@@ -12,6 +12,7 @@ import pytest
 from llmprobe import engines
 from llmprobe.engines import llamacpp
 from llmprobe.errors import UsageError
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import HOME, REFUSED
 from tests.engines.choices import choice
@@ -122,7 +123,7 @@ def test_models_of_the_hubs_cache_are_found() -> None:
     assert [(one.name, one.quant, one.repo, one.problem) for one in found.models] == [
         ("acme/Tiny-GGUF/tiny-Q4_K_M.gguf", "Q4_K_M", "acme/Tiny-GGUF", None),
         ("acme/Tiny-GGUF/Q8_0/tiny-Q8_0-00001-of-00001.gguf", "Q8_0", "acme/Tiny-GGUF", None),
-        ("acme/Half-GGUF", None, "acme/Half-GGUF", "it is only half downloaded"),
+        ("acme/Half-GGUF", None, "acme/Half-GGUF", message("model.half-downloaded")),
     ]
 
 
@@ -133,7 +134,7 @@ def test_models_without_a_program_are_no_installation() -> None:
     found = look(HUB_DISK)
 
     assert (found.installed, found.running) == (False, None)
-    assert "PATH" in found.detail
+    assert found.detail == message("engine.only-caches")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_its_own_folders_are_looked_through(answers: dict[str, str], folder: str
 
     assert [(one.path, one.problem) for one in found.models] == [
         (f"{folder}/acme_tiny-Q4_K_M.gguf", None),
-        (None, "it is only half downloaded"),
+        (None, message("model.half-downloaded")),
     ]
 
 
@@ -256,7 +257,7 @@ def test_a_path_with_blanks_is_one_word() -> None:
     """
     line = llamacpp.command(choice(on_disk="/my models/it's.gguf"), model("llama", LLAMA_8B), "cuda")
 
-    assert "-m '/my models/it'\\''s.gguf' " in line
+    assert "-m '/my models/it'\"'\"'s.gguf' " in line
 
 
 def test_a_model_of_embeddings_is_served_as_one() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from llmprobe.engines import lmstudio
 from llmprobe.facts.answer import Answer
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import HOME, REFUSED
 from tests.engines.choices import choice
@@ -67,8 +68,8 @@ def test_what_is_not_whole_is_said() -> None:
     broken = {one.name.rpartition("/")[2]: (one.path, one.problem) for one in look().models if one.problem}
 
     assert broken == {
-        "downloading_Tiny-Q8_0.gguf.part": (None, "it is only half downloaded"),
-        "Big-Q8_0-00001-of-00003.gguf": (None, "1 of its 3 parts are not there"),
+        "downloading_Tiny-Q8_0.gguf.part": (None, message("model.half-downloaded")),
+        "Big-Q8_0-00001-of-00003.gguf": (None, message("model.parts-missing", missing=1, total=3)),
     }
 
 
@@ -130,7 +131,7 @@ def test_another_program_on_its_port_is_not_it() -> None:
     found = look(**{f"get:{URL}/api/v1/models": "<html>"})
 
     assert found.running is None
-    assert found.detail == "port 1234 is held by another program"
+    assert found.detail == message("engine.port-taken", port=1234)
 
 
 def test_its_port_is_in_its_settings() -> None:
@@ -180,9 +181,11 @@ def test_what_the_command_cannot_say_is_said_beside_it() -> None:
     """
     Types of cache and experts on the CPU are settings of the app.
     """
-    said = lmstudio.remarks(choice(cache_type_k="q8_0", cache_type_v="q8_0", n_cpu_moe=4), "cuda")
+    said = lmstudio.remarks(
+        choice(cache_type_k="q8_0", cache_type_v="q8_0", n_cpu_moe=4), model("llama", LLAMA_8B), "cuda"
+    )
 
     assert said == (
-        "set in the model's load settings: K cache q8_0, V cache q8_0",
-        "set in the model's load settings: experts of 4 layers on the CPU",
+        message("engine.lmstudio-set-cache", type_k="q8_0", type_v="q8_0"),
+        message("engine.lmstudio-set-experts", layers=4),
     )

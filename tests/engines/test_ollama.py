@@ -8,10 +8,12 @@ import msgspec
 import pytest
 
 from llmprobe.engines import ollama
+from llmprobe.engines._shared.values import UNNAMED
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Occasion
 from llmprobe.facts.machine import LoadedModel
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import (
     BLOBS,
@@ -89,7 +91,7 @@ def test_models_have_the_names_that_ollama_prints() -> None:
         "hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M",
         "qwen3:8b",
         "someone/tuned:latest",
-        "an unfinished download",
+        UNNAMED,
     ]
 
 
@@ -109,8 +111,8 @@ def test_what_is_not_whole_is_said() -> None:
     """
     problems = {one.name: (one.path, one.problem) for one in look(WHOLE).models}
 
-    assert problems["someone/tuned:latest"] == (None, "it is only half downloaded")
-    assert problems["hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M"] == (None, "its file is not there")
+    assert problems["someone/tuned:latest"] == (None, message("model.half-downloaded"))
+    assert problems["hf.co/unsloth/Qwen3-8B-GGUF:Q4_K_M"] == (None, message("model.file-missing"))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_a_port_that_hangs_is_told() -> None:
     found = look({f"get:{SERVER}/api/version": Answer(status="timeout")})
 
     assert found.running is None
-    assert "port" in found.detail
+    assert found.detail == message("engine.port-silent", port=11434, status="timeout")
 
 
 def test_windows_is_not_kept_waiting() -> None:
@@ -393,6 +395,6 @@ def test_a_file_in_parts_has_to_be_joined(file: str, *, said: bool) -> None:
     """
     Ollama takes no split files, and is not given one without a word.
     """
-    lines = ollama.command(choice(on_disk=file), model("llama", LLAMA_8B), "cuda").splitlines()
+    remarks = ollama.remarks(choice(on_disk=file), model("llama", LLAMA_8B), "cuda")
 
-    assert any("llama-gguf-split --merge" in line for line in lines) == said
+    assert (message("engine.ollama-split-files") in remarks) == said

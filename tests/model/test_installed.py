@@ -15,16 +15,21 @@ from llmprobe.model import archs
 from llmprobe.model.installed import load_installed, named
 from llmprobe.model.loading import load
 from llmprobe.model.quants import assign, typed
+from llmprobe.words.message import message
 from tests.advise.machines import machine
 from tests.model.gguf_files import header
 
 KEPT = (
-    ModelOnDisk(name="qwen3:8b", kept_by="Ollama", path="/blobs/a"),
-    ModelOnDisk(name="tiny:latest", kept_by="Ollama", path="/blobs/b"),
-    ModelOnDisk(name="hf.co/acme/Small-GGUF:Q4_K_M", kept_by="Ollama", path="/blobs/c"),
-    ModelOnDisk(name="acme/Tiny-GGUF/Tiny-Q4_K_M.gguf", kept_by="LM Studio", path="/lm/Tiny-Q4_K_M.gguf"),
-    ModelOnDisk(name="half:1b", kept_by="Ollama", problem="it is only half downloaded"),
-    ModelOnDisk(name="half:1b", kept_by="Ollama", path="/blobs/d"),
+    ModelOnDisk(name="qwen3:8b", kept_by=message("kept-by.ollama"), path="/blobs/a"),
+    ModelOnDisk(name="tiny:latest", kept_by=message("kept-by.ollama"), path="/blobs/b"),
+    ModelOnDisk(name="hf.co/acme/Small-GGUF:Q4_K_M", kept_by=message("kept-by.ollama"), path="/blobs/c"),
+    ModelOnDisk(
+        name="acme/Tiny-GGUF/Tiny-Q4_K_M.gguf",
+        kept_by=message("kept-by.lmstudio"),
+        path="/lm/Tiny-Q4_K_M.gguf",
+    ),
+    ModelOnDisk(name="half:1b", kept_by=message("kept-by.ollama"), problem=message("model.half-downloaded")),
+    ModelOnDisk(name="half:1b", kept_by=message("kept-by.ollama"), path="/blobs/d"),
 )
 
 
@@ -90,7 +95,9 @@ def here(tmp_path: Path) -> Snapshot:
     blob.write_bytes(header(metadata, tensors))
     with blob.open("r+b") as file:
         file.truncate(2_000_000_000)
-    return keeping(ModelOnDisk(name="qwen3:0.6b", kept_by="Ollama", path=str(blob), quant="Q4_K_M"))
+    return keeping(
+        ModelOnDisk(name="qwen3:0.6b", kept_by=message("kept-by.ollama"), path=str(blob), quant="Q4_K_M")
+    )
 
 
 def keeping(*models: ModelOnDisk) -> Snapshot:
@@ -109,7 +116,10 @@ def test_its_name_loads_the_file(here: Snapshot) -> None:
     spec = api.load_model("qwen3:0.6b", snapshot=here)
 
     assert (spec.source, spec.quant, spec.kept_as) == ("installed", "Q4_K_M", "qwen3:0.6b")
-    assert any("Ollama" in note for note in spec.notes)
+    assert (
+        message("model.read-from-disk", name="qwen3:0.6b", kept_by=message("kept-by.ollama"), quant="Q4_K_M")
+        in spec.notes
+    )
 
 
 def test_it_is_offered_first_and_others_after_it(here: Snapshot) -> None:
@@ -163,25 +173,28 @@ def test_a_broken_file_is_said_and_the_catalog_answers(tmp_path: Path) -> None:
     rubbish = tmp_path / "sha256-9"
     rubbish.write_bytes(b"GGUF\x03")
     for kept in (
-        ModelOnDisk(name="qwen3:0.6b", kept_by="Ollama", problem="it is only half downloaded"),
-        ModelOnDisk(name="qwen3:0.6b", kept_by="Ollama", path=str(rubbish)),
-        ModelOnDisk(name="qwen3:0.6b", kept_by="Ollama", path=str(tmp_path / "gone")),
+        ModelOnDisk(
+            name="qwen3:0.6b", kept_by=message("kept-by.ollama"), problem=message("model.half-downloaded")
+        ),
+        ModelOnDisk(name="qwen3:0.6b", kept_by=message("kept-by.ollama"), path=str(rubbish)),
+        ModelOnDisk(name="qwen3:0.6b", kept_by=message("kept-by.ollama"), path=str(tmp_path / "gone")),
     ):
         spec = api.load_model("qwen3:0.6b", snapshot=keeping(kept))
         answer = api.recommend(api.load_model("qwen3-0.6b"), keeping(kept), ctx_size=4096)
 
         assert spec.source == "catalog"
-        assert any("qwen3:0.6b is in the models of Ollama, but" in note for note in spec.notes)
-        assert any("can't be used" in note for note in answer.notes)
+        assert [note.id for note in spec.notes[:2]] == ["model.kept-unusable", "model.from-catalog"]
+        assert spec.notes[0].values["name"] == "qwen3:0.6b"
+        assert spec.notes[0] in answer.notes
 
 
 def test_a_broken_file_that_nothing_else_is_called_is_an_error() -> None:
     """
     One sentence with the name and what is wrong with it.
     """
-    kept = ModelOnDisk(name="mine:1b", kept_by="Ollama", problem="it is only half downloaded")
+    kept = ModelOnDisk(
+        name="mine:1b", kept_by=message("kept-by.ollama"), problem=message("model.half-downloaded")
+    )
 
-    with pytest.raises(
-        ModelError, match="mine:1b is in the models of Ollama, but it is only half downloaded"
-    ):
+    with pytest.raises(ModelError, match=r"^mine:1b \(Ollama\) cannot be used: the download is incomplete$"):
         load_installed("mine:1b", keeping(kept))

@@ -68,7 +68,7 @@ def test_an_ambiguous_name_leaves_a_note() -> None:
     """
     What was taken for what is said with the model.
     """
-    assert "the newest" in load("llama 70b").notes[0]
+    assert load("llama 70b").notes[0].id == "name.ambiguous"
 
 
 def test_an_unknown_quantization_is_a_usage_error() -> None:
@@ -160,22 +160,22 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     """
     first = write(tmp_path / "m-00001-of-00002.gguf", SMALL, more={"split.count": 2})
 
-    with pytest.raises(ModelError, match=r"m-00002-of-00002\.gguf is not beside it"):
+    with pytest.raises(ModelError, match=r"m-00002-of-00002\.gguf is missing"):
         load(str(first))
 
 
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ({"general.architecture": "clip"}, "no language model"),
-        ({"general.type": "adapter"}, "no language model"),
+        ({"general.architecture": "clip"}, "not a language model"),
+        ({"general.type": "adapter"}, "not a language model"),
         ({"llama.block_count": 1}, "tensors of 2 layers"),
         ({"llama.block_count": "two"}, "tensors of 2 layers"),
         ({"llama.attention.head_count": "many"}, "head_count"),
         ({"llama.attention.head_count_kv": [1]}, "head_count_kv"),
         ({"llama.embedding_length": -5}, "embedding_length"),
-        ({"split.tensors.count": 9}, "3 tensors, not 9"),
-        ({"split.count": 3}, "not named so"),
+        ({"split.tensors.count": 9}, "3 tensors instead of 9"),
+        ({"split.count": 3}, "its name does not say which"),
     ],
 )
 def test_a_file_that_is_no_sound_model_is_refused(more: dict[str, object], what: str, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_folder_names_the_files_in_it(tmp_path: Path) -> None:
     """
     write(tmp_path / "small.gguf", SMALL)
 
-    with pytest.raises(ModelError, match=r"a folder without a config\.json") as caught:
+    with pytest.raises(ModelError, match=r"has no config\.json") as caught:
         load(str(tmp_path))
 
     assert "small.gguf" in str(caught.value.hint)
@@ -301,7 +301,7 @@ def test_a_text_file_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("some notes about models")
 
-    with pytest.raises(ModelError, match="is no GGUF file"):
+    with pytest.raises(ModelError, match="is not a GGUF file"):
         load(str(path))
 
 
@@ -329,10 +329,10 @@ def test_a_name_that_no_path_can_be_is_an_error_of_one_line(name: str) -> None:
     """
     A name too long for a file, or in the home of nobody, is refused and not shown at length.
     """
-    with pytest.raises(ModelError, match="can't be looked up") as caught:
+    with pytest.raises(ModelError, match="cannot be looked up") as caught:
         load(name)
 
-    assert len(caught.value.message) < 160
+    assert len(str(caught.value)) < 160
 
 
 def test_a_pipe_is_no_model(tmp_path: Path) -> None:

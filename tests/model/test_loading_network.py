@@ -17,6 +17,7 @@ from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.wire import decode
 from llmprobe.model.loading import load
+from llmprobe.words.message import message
 from tests.machine_fixtures import FOLDER
 from tests.model import gguf_files
 from tests.web_server import Exchange, WebServer, serving
@@ -117,7 +118,7 @@ def test_an_address_is_read_as_a_file_is(site: Site) -> None:
 
     assert (spec.id, spec.source, spec.quant, spec.tensors) == ("small.Q4_0", "gguf", "Q4_0", TENSORS)
     assert spec.path == address(site, "small.Q4_0.gguf")
-    assert "only the header was read" in spec.notes[-1]
+    assert spec.notes[-1].id == "model.headers-read"
 
 
 def test_the_page_of_a_file_leads_to_the_file(site: Site) -> None:
@@ -195,7 +196,7 @@ def test_a_remote_file_can_be_had_in_another_quantization(site: Site) -> None:
     assert (spec.quant, spec.tensors[0].type) == ("Q8_0", "q8_0")
 
 
-@pytest.mark.parametrize(("name", "what"), [("gone.gguf", "404"), ("page.gguf", "no GGUF file")])
+@pytest.mark.parametrize(("name", "what"), [("gone.gguf", "404"), ("page.gguf", "not a GGUF file")])
 def test_a_remote_file_that_is_none_is_one_sentence(
     site: Site, name: str, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,7 +269,7 @@ def test_a_sensible_file_is_taken(
     assert (
         str(spec.path).removesuffix("-00001-of-00002.gguf").removesuffix(".gguf").endswith(f"main/{expected}")
     )
-    assert "5 models in GGUF" in spec.notes[0]
+    assert (spec.notes[0].id, spec.notes[0].values["models"]) == ("model.one-of-repository", 5)
 
 
 def test_a_quantization_that_the_repository_lacks_is_computed(site: Site, hub: types.ModuleType) -> None:
@@ -281,7 +282,7 @@ def test_a_quantization_that_the_repository_lacks_is_computed(site: Site, hub: t
     spec = load("hf:owner/repo", quant="Q6_K")
 
     assert spec.quant == "Q6_K"
-    assert "none of them Q6_K" in spec.notes[0]
+    assert spec.notes[0].values["lacks"] == "Q6_K"
 
 
 def test_what_a_repository_lacks_is_said(site: Site, hub: types.ModuleType) -> None:
@@ -292,7 +293,7 @@ def test_what_a_repository_lacks_is_said(site: Site, hub: types.ModuleType) -> N
 
     with pytest.raises(ModelError, match=r"has no file other\.gguf"):
         load("hf:owner/repo/other.gguf")
-    with pytest.raises(ModelError, match="no model in GGUF"):
+    with pytest.raises(ModelError, match="no GGUF model"):
         load("hf:owner/repo")
     with pytest.raises(ModelError, match="404"):
         load("hf:owner/nothing")
@@ -326,7 +327,7 @@ def test_a_repository_without_gguf_is_its_configuration(site: Site, hub: types.M
 
     assert (spec.id, spec.repo, spec.source, spec.parameters) == ("repo", "owner/repo", "config", PARAMETERS)
     assert spec.notes == (
-        "owner/repo has no model in GGUF: this is what its configuration describes",
+        message("model.from-config-of-repo", repo="owner/repo"),
         "the model is published in float16",
     )
 

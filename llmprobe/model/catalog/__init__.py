@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from llmprobe.facts.model import CatalogEntry, Hparams
+from llmprobe.words.message import Message
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +84,7 @@ def family_of() -> dict[str, str]:
     return {entry.id: family.family for family in families() for entry in family.models}
 
 
-def listing(entry: Entry, note: str | None) -> CatalogEntry:
+def listing(entry: Entry, note: Message | None) -> CatalogEntry:
     """
     Return an entry as ``llmprobe models`` lists it, with a note.
     """

@@ -19,6 +19,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats.gguf_cursor import Cursor
 from llmprobe.model.quants.types import TYPE_NAMES, TYPES, tensor_bytes
+from llmprobe.words.message import Message, message
 
 ReadAt = Callable[[int, int], bytes]
 """Returns up to ``length`` bytes from ``offset``; fewer only at the end of the file."""
@@ -68,27 +69,30 @@ def read_header(read_at: ReadAt, size: int, name: str = "the file") -> Header:
     """
     start = read_at(0, 24)
     if not start:
-        raise ModelError(f"{name} is no GGUF file: it is empty", hint=_magic_hint(start))
+        raise ModelError(message("error.gguf-empty", file=name), hint=_magic_hint(start))
     if start[:4] != _MAGIC:
-        raise ModelError(f"{name} is no GGUF file: it begins with {start[:4]!r}", hint=_magic_hint(start))
+        begins = start[:4].decode("latin-1")
+        raise ModelError(message("error.not-gguf", file=name, begins=begins), hint=_magic_hint(start))
     if len(start) < 24:
-        raise ModelError(f"{name} is cut short: it ends within its header", hint="download it again")
+        raise ModelError(message("error.gguf-ends-in-header", file=name), hint=message("hint.download-again"))
     version, big_endian = _version(start[4:8], name)
     cursor = Cursor(read_at, size, name, big_endian=big_endian, position=8)
-    n_tensors, n_keys = cursor.count("tensors"), cursor.count("metadata keys")
+    n_tensors, n_keys = cursor.count("tensors"), cursor.count("metadata-keys")
     cursor.plausible("tensors", n_tensors, _MAX_TENSORS, _SMALLEST_TENSOR)
-    cursor.plausible("metadata keys", n_keys, _MAX_KEYS, _SMALLEST_KEY)
+    cursor.plausible("metadata-keys", n_keys, _MAX_KEYS, _SMALLEST_KEY)
     metadata, lengths = _metadata(cursor, n_keys)
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
-        raise cursor.unsound(f"an alignment of {alignment!r}, which is no power of two")
+        raise cursor.unsound(message("gguf.alignment", alignment=str(alignment)))
     tensors, data_bytes = _tensors(cursor, n_tensors, alignment)
     data_offset = -(-cursor.position // alignment) * alignment
     present = size - data_offset
     if data_bytes > present > alignment:
         raise ModelError(
-            f"{name} is cut short: it has {size} bytes, its tensors end at {data_offset + data_bytes}",
-            hint="download it again",
+            message(
+                "error.gguf-ends-in-data", file=name, size_bytes=size, needed_bytes=data_offset + data_bytes
+            ),
+            hint=message("hint.download-again"),
         )
     return Header(
         version=version,
@@ -103,16 +107,16 @@ def read_header(read_at: ReadAt, size: int, name: str = "the file") -> Header:
     )
 
 
-def _magic_hint(start: bytes) -> str:
+def _magic_hint(start: bytes) -> Message:
     if start[:2] == b"PK" or start[:1] == b"\x80":
-        return "it looks like a PyTorch file; convert it with llama.cpp's convert_hf_to_gguf.py"
+        return message("hint.looks-like-pytorch")
     if start[8:9] == b"{":
-        return "it looks like a safetensors file; give the folder it is in, or a GGUF file"
+        return message("hint.looks-like-safetensors")
     if start[:1] == b"<":
-        return "it looks like a web page; give the address of the file itself (on Hugging Face with /resolve/ in it)"
+        return message("hint.looks-like-page")
     if start[:7] == b"version":
-        return "it looks like a Git LFS pointer; run `git lfs pull`"
-    return "give the path of a GGUF file, or the name of a model"
+        return message("hint.looks-like-lfs")
+    return message("hint.file-or-name")
 
 
 def _version(raw: bytes, name: str) -> tuple[int, bool]:
@@ -120,8 +124,8 @@ def _version(raw: bytes, name: str) -> tuple[int, bool]:
     big_endian = version & 0xFFFF == 0
     version = swapped if big_endian else version
     if version not in (2, 3):
-        hint = "version 1 has to be converted again from the original model" if version == 1 else None
-        raise ModelError(f"{name} is of GGUF version {version}; versions 2 and 3 can be read", hint=hint)
+        hint = message("hint.gguf-version-1") if version == 1 else None
+        raise ModelError(message("error.gguf-version", file=name, version=version), hint=hint)
     return version, big_endian
 
 
@@ -131,9 +135,9 @@ def _metadata(cursor: Cursor, count: int) -> tuple[dict[str, Any], dict[str, int
     seen: set[str] = set()
     kept = 0
     for _ in range(count):
-        key = cursor.text("a metadata key", _MAX_KEY)
+        key = cursor.text("metadata-key", _MAX_KEY)
         if key in seen:
-            raise cursor.unsound(f"the metadata key {key!r} twice")
+            raise cursor.unsound(message("gguf.key-twice", key=key))
         seen.add(key)
         kind = cursor.u32()
         before = cursor.position
@@ -144,24 +148,25 @@ def _metadata(cursor: Cursor, count: int) -> tuple[dict[str, Any], dict[str, int
         elif kind in _SCALARS:
             value = cursor.scalars(_SCALARS[kind], 1)[0]
         else:
-            raise cursor.unsound(f"a value of the unknown type {kind} under {key!r}")
+            raise cursor.unsound(message("gguf.value-type", key=key, type=kind))
         if value is not None:
             kept += len(key) + cursor.position - before
             if kept > _MAX_KEPT_BYTES:
-                raise cursor.unsound("more metadata than any model has")
+                raise cursor.unsound(message("gguf.too-much-metadata", most_bytes=_MAX_KEPT_BYTES))
             metadata[key] = value
     return metadata, lengths
 
 
 def _array(cursor: Cursor, key: str) -> tuple[list[Any] | None, int]:
     kind = cursor.u32()
-    count = cursor.count(f"values under {key!r}")
+    count = cursor.count("values")
     if kind == _STRING:
         cursor.skip_texts(count)
         return None, count
     if kind not in _SCALARS:
-        what = "lists in a list" if kind == _ARRAY else f"values of the unknown type {kind}"
-        raise cursor.unsound(f"{what} under {key!r}")
+        if kind == _ARRAY:
+            raise cursor.unsound(message("gguf.nested-lists", key=key))
+        raise cursor.unsound(message("gguf.value-type", key=key, type=kind))
     code = _SCALARS[kind]
     if key.startswith("tokenizer.") or count > _MAX_KEPT_ARRAY:
         cursor.skip(count * struct.calcsize(f"={code}"))
@@ -174,26 +179,30 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[tuple[Tensor, 
     names: set[str] = set()
     end = 0
     for _ in range(count):
-        name = cursor.text("a tensor's name", _MAX_NAME)
+        name = cursor.text("tensor-name", _MAX_NAME)
         if name in names:
-            raise cursor.unsound(f"the tensor {name!r} twice")
+            raise cursor.unsound(message("gguf.tensor-twice", tensor=name))
         names.add(name)
         n_dims = cursor.u32()
         if not 1 <= n_dims <= _MAX_DIMENSIONS:
-            raise cursor.unsound(f"{n_dims} dimensions of the tensor {name!r}")
+            raise cursor.unsound(message("gguf.tensor-dimensions", tensor=name, dimensions=n_dims))
         shape = cursor.scalars("Q", n_dims)
         kind = TYPE_NAMES.get(cursor.u32())
         offset = cursor.scalars("Q", 1)[0]
         if kind is None:
             raise ModelError(
-                f"{cursor.name} has the tensor {name!r} in a type that is not known here",
-                hint="types that llama.cpp removed have to be quantized again; newer ones need a newer llmprobe",
+                message("error.tensor-type-unknown", file=cursor.name, tensor=name),
+                hint=message("hint.tensor-type-unknown"),
             )
         if 0 in shape or shape[0] % TYPES[kind].block or offset % alignment:
-            raise cursor.unsound(f"the tensor {name!r} of {kind} with the shape {shape} at {offset}")
+            raise cursor.unsound(
+                message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)
+            )
         end = max(end, offset + tensor_bytes(shape, kind))
         if end >= 1 << 63:
-            raise cursor.unsound(f"the tensor {name!r} with the shape {shape}")
+            raise cursor.unsound(
+                message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)
+            )
         tensors.append(Tensor(name, shape, _layer(name), kind))
     return tuple(tensors), end
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmprobe.errors import ModelError
+from llmprobe.words.message import Message, message
 
 _PIECE = 1 << 18
 _MAX_TEXTS = 4_000_000
@@ -35,14 +36,20 @@ class Cursor:
         self._start = 0
         self._texts_left = _MAX_TEXTS
 
-    def unsound(self, what: str) -> ModelError:
-        """Return the error for a header that can't be right."""
-        return ModelError(f"{self.name} has {what}", hint="the file is damaged; download it again")
+    def unsound(self, what: Message) -> ModelError:
+        """The error for a header that no sound file has."""
+        return ModelError(
+            message("error.gguf-damaged", file=self.name, what=what),
+            hint=message("hint.damaged-download-again"),
+        )
 
     def plausible(self, what: str, count: int, most: int, smallest: int) -> None:
-        """Refuse a count that the file is too short for, or that no model has."""
+        """
+        Refuse a count that the file is too short for, or that no model has; ``what`` is counted: ``tensors``,
+        ``metadata-keys``, ``strings``.
+        """
         if count > most:
-            raise self.unsound(f"{count} {what}, which can't be")
+            raise self.unsound(message(f"gguf.too-many-{what}", count=count, most=most))
         if count * smallest > self._size:
             raise self._cut()
 
@@ -56,7 +63,7 @@ class Cursor:
         start = self._need(8)
         count = int(self._u64.unpack_from(self._piece, start)[0])
         if count >= 1 << 63:
-            raise self.unsound(f"{count} {what}, which can't be")
+            raise self.unsound(message(f"gguf.too-many-{what}", count=count, most=(1 << 63) - 1))
         return count
 
     def scalars(self, code: str, count: int) -> tuple[Any, ...]:
@@ -67,18 +74,18 @@ class Cursor:
 
     def text(self, what: str, longest: int) -> str:
         """Return a string; one that is longer than ``longest`` bytes is refused."""
-        length = self.count("bytes of text")
+        length = self.count("bytes")
         if length > longest:
-            raise self.unsound(f"{what} of {length} bytes, where at most {longest} can be")
+            raise self.unsound(message(f"gguf.long-{what}", length=length, longest=longest))
         start = self._need(length)
         try:
             return self._piece[start : start + length].decode()
         except UnicodeDecodeError as error:
-            raise self.unsound(f"{what} that is not UTF-8") from error
+            raise self.unsound(message(f"gguf.not-utf8-{what}")) from error
 
     def text_or_skip(self, longest: int) -> str | None:
         """Return a string, or None for one that is longer than ``longest`` bytes."""
-        length = self.count("bytes of text")
+        length = self.count("bytes")
         if length > longest:
             self.skip(length)
             return None
@@ -93,7 +100,7 @@ class Cursor:
 
     def skip_texts(self, count: int) -> None:
         """Step over strings, reading only how long each is."""
-        self.plausible("strings in a list", count, self._texts_left, 8)
+        self.plausible("strings", count, self._texts_left, 8)
         self._texts_left -= count
         unpack = self._u64.unpack_from
         while count:
@@ -121,11 +128,13 @@ class Cursor:
         if self.position + length > self._size:
             raise self._cut()
         if self.position + length > _MAX_HEADER:
-            raise self.unsound("a header of more than 1 GiB")
+            raise self.unsound(message("gguf.header-too-long", bytes=_MAX_HEADER))
         self._start = self.position
         self._piece = self._read_at(self.position, max(length, _PIECE))
         if len(self._piece) < length:
             raise self._cut()
 
     def _cut(self) -> ModelError:
-        return ModelError(f"{self.name} is cut short: it ends within its header", hint="download it again")
+        return ModelError(
+            message("error.gguf-ends-in-header", file=self.name), hint=message("hint.download-again")
+        )

@@ -11,6 +11,7 @@ from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
+from llmprobe.words.message import Message, message
 
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
 _MOST_SHARDS = 1024
@@ -43,8 +44,8 @@ def shard_names(name: str, count: int) -> list[str]:
     match = _SHARD.fullmatch(name)
     if match is None or int(match[3]) != count or count > _MOST_SHARDS:
         raise ModelError(
-            f"{name} is one of {count} parts, but not named so",
-            hint=f"the parts have to be named …-00001-of-{count:05}.gguf and so on, as they were published",
+            message("error.part-name", file=name, parts=count),
+            hint=message("hint.part-name", example=f"…-00001-of-{count:05}.gguf"),
         )
     return [f"{match[1]}-{number:05}-of-{match[3]}{match[4]}" for number in range(1, count + 1)]
 
@@ -107,18 +108,21 @@ def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
 
 def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], promised: Any) -> None:
     if not isinstance(architecture, str) or not architecture:
-        raise ModelError(f"{name} does not say its architecture, so it is no model for llama.cpp")
+        raise ModelError(message("error.gguf-no-architecture", file=name))
     if kind != "model" or architecture == "clip":
         raise ModelError(
-            f"{name} holds no language model but a part of one ({kind if kind != 'model' else 'clip'})",
-            hint="give the model's own file",
+            message("error.gguf-part-of-model", file=name, kind=str(kind) if kind != "model" else "clip"),
+            hint=message("hint.own-model-file"),
         )
     if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise ModelError(f"the parts of {name} hold the same tensor twice", hint="download the parts again")
+        raise ModelError(message("error.parts-repeat-tensor", file=name), hint=message("hint.download-again"))
     if promised != len(tensors):
-        raise ModelError(f"the parts of {name} hold {len(tensors)} tensors, not {promised} as they say")
+        raise ModelError(
+            message("error.parts-tensor-count", file=name, tensors=len(tensors), promised=str(promised)),
+            hint=message("hint.download-again"),
+        )
     if not any(tensor.layer is not None for tensor in tensors):
-        raise ModelError(f"{name} has no layers: it holds a vocabulary only, or a part of a model")
+        raise ModelError(message("error.gguf-no-layers", file=name), hint=message("hint.own-model-file"))
 
 
 def _hparams(header: Header, architecture: str, tensors: Sequence[Tensor]) -> Hparams:
@@ -131,11 +135,15 @@ def _hparams(header: Header, architecture: str, tensors: Sequence[Tensor]) -> Hp
     layers = 1 + max(tensor.layer for tensor in tensors if tensor.layer is not None)
     count = hparams.get("block_count")
     if not isinstance(count, int) or not layers <= count <= _MOST_LAYERS:
-        raise ModelError(f"the file has tensors of {layers} layers, its metadata says {count!r}")
+        raise ModelError(
+            message("error.gguf-layer-count", layers=layers, block_count=str(count)),
+            hint=message("hint.damaged-download-again"),
+        )
     for key in _SIZES:
         if not _is_size(hparams.get(key, 0), count):
             raise ModelError(
-                f"the file's metadata says {hparams[key]!r} for {key}", hint="the file is damaged"
+                message("error.gguf-size", key=key, value=str(hparams[key])),
+                hint=message("hint.damaged-download-again"),
             )
     hparams["tie_word_embeddings"] = all(tensor.name != "output.weight" for tensor in tensors)
     return hparams
@@ -166,7 +174,7 @@ def _file_type(number: Any, tensors: Sequence[Tensor]) -> str:
     return max(sizes, key=lambda kind: sizes[kind]).upper()
 
 
-def _notes(headers: Sequence[Header]) -> tuple[str, ...]:
+def _notes(headers: Sequence[Header]) -> tuple[Message, ...]:
     if all(header.complete for header in headers):
         return ()
-    return ("the file has a header but no tensor data; what is said is what the whole file would take",)
+    return (message("model.header-only"),)

@@ -9,6 +9,7 @@ import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.model.quants.file_types import file_type, is_file_type
+from llmprobe.words.message import Message, message
 
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE | re.DOTALL)
 _QUANT = re.compile(
@@ -40,7 +41,7 @@ class Chosen(msgspec.Struct, frozen=True):
     """
 
     name: str
-    note: str | None = None
+    note: Message | None = None
 
 
 def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Chosen | None:
@@ -60,9 +61,16 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
     if len(models) == 1:
         return Chosen(best)
     kinds = sorted({kind for kind in map(_quant_of, models) if kind is not None})
-    asked = "" if wanted is None or _quant_of(best) == wanted else f", none of them {wanted}"
-    listed = ", ".join(kinds[:_SHOWN]) + (", …" if len(kinds) > _SHOWN else "")
-    return Chosen(best, f"{where} has {len(models)} models in GGUF{asked}; {best} was taken ({listed})")
+    note = message(
+        "model.one-of-repository",
+        repo=where,
+        models=len(models),
+        file=best,
+        lacks=None if _quant_of(best) == wanted else wanted,
+        quants=tuple(kinds[:_SHOWN]),
+        more=max(0, len(kinds) - _SHOWN) or None,
+    )
+    return Chosen(best, note)
 
 
 def named_file(names: Sequence[str], name: str, where: str) -> str:
@@ -78,8 +86,10 @@ def named_file(names: Sequence[str], name: str, where: str) -> str:
     if len(same) == 1:
         return same[0]
     models = _models(names)
-    listed = ", ".join(models[:_SHOWN]) + (", …" if len(models) > _SHOWN else "")
-    raise ModelError(f"{where} has no file {name}", hint=f"it has {listed}" if models else None)
+    hint = message(
+        "hint.files-of-repo", files=tuple(models[:_SHOWN]), more=max(0, len(models) - _SHOWN) or None
+    )
+    raise ModelError(message("error.repo-lacks-file", repo=where, file=name), hint=hint if models else None)
 
 
 def _models(names: Sequence[str]) -> list[str]:

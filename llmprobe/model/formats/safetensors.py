@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.errors import ModelError
+from llmprobe.words.message import message
 
 LARGEST_HEADER = 64 << 20
 _NUMBERS = frozenset(("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"))
@@ -109,10 +110,10 @@ def index(content: bytes) -> tuple[Weights, tuple[str, ...]]:
     try:
         found = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ModelError("the index of the safetensors files is no JSON", hint="download it again") from error
+        raise ModelError(message("error.index-not-json"), hint=message("hint.download-again")) from error
     where, said = found.get("weight_map"), found.get("metadata")
     if not isinstance(where, Mapping) or not all(_is_plain(name) for name in where.values()):
-        raise ModelError("the index of the safetensors files does not say where which tensor is")
+        raise ModelError(message("error.index-without-map"), hint=message("hint.download-again"))
     total = said.get("total_size") if isinstance(said, Mapping) else None
     weights = Weights(
         names=frozenset(map(str, where)), total_bytes=total if isinstance(total, int) and total > 0 else None
@@ -129,7 +130,7 @@ def header_length(start: bytes, name: str) -> int:
     """
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 or not 2 <= length <= LARGEST_HEADER:
-        raise ModelError(f"{name} is no safetensors file, or damaged", hint="download it again")
+        raise ModelError(message("error.not-safetensors", file=name), hint=message("hint.download-again"))
     return length
 
 
@@ -146,7 +147,9 @@ def tensors(header: bytes, name: str) -> dict[str, Stored]:
         decoder = msgspec.json.Decoder(Stored)
         return {tensor: decoder.decode(raw) for tensor, raw in found.items()}
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ModelError(f"{name} has a header that is not sound", hint="download it again") from error
+        raise ModelError(
+            message("error.safetensors-header", file=name), hint=message("hint.download-again")
+        ) from error
 
 
 def _is_plain(name: Any) -> bool:

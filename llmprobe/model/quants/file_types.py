@@ -7,6 +7,7 @@ Which tensor gets which type is in ``rules``. Source: llama.cpp b11549, include/
 import msgspec
 
 from llmprobe.errors import UsageError
+from llmprobe.words.message import message
 
 
 class FileType(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +112,7 @@ def file_type(name: str) -> FileType:
 
         near = get_close_matches(name.upper(), FILE_TYPES, n=4, cutoff=0.5) or ["Q4_K_M", "Q6_K", "Q8_0"]
         raise UsageError(
-            f"{name!r} is not a quantization of llama.cpp", hint=f"did you mean {', '.join(near)}?"
+            message("error.quant-unknown", quant=name), hint=message("hint.did-you-mean", names=tuple(near))
         )
     return found
 

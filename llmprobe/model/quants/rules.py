@@ -9,6 +9,7 @@ import msgspec
 from llmprobe.errors import RefusedError
 from llmprobe.model.quants.roles import VALUE_ROLES, Role
 from llmprobe.model.quants.types import TYPES
+from llmprobe.words.message import message
 
 _LOWEST = frozenset(("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M"))
 _NEAR_THREE = frozenset(("IQ2_S", "IQ2_M"))
@@ -73,8 +74,8 @@ def fitting(kind: str, ne0: int, name: str) -> str:
     fallback = _FALLBACK.get(kind, kind)
     if fallback == kind and block > 32:
         raise RefusedError(
-            f"llama-quantize cannot make {kind} of {name}: its rows of {ne0} are not divisible by {block}",
-            hint="choose a file type with smaller blocks, such as Q2_0 or Q4_0",
+            message("error.quant-not-possible", type=kind, tensor=name, row=ne0, block=block),
+            hint=message("hint.smaller-blocks"),
         )
     return fallback if ne0 % TYPES[fallback].block == 0 else "f16"
 

@@ -8,6 +8,7 @@ Source: llama.cpp b11549, ggml/include/ggml.h and ggml/src/ggml-common.h.
 import msgspec
 
 from llmprobe.errors import UsageError
+from llmprobe.words.message import message
 
 
 class GgmlType(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +82,9 @@ def ggml_type(name: str) -> GgmlType:
     """
     kind = TYPES.get(name) or _BY_LOWER.get(name.lower())
     if kind is None:
-        raise UsageError(f"{name!r} is no tensor type of ggml", hint=f"known are {', '.join(TYPES)}")
+        raise UsageError(
+            message("error.type-unknown", type=name), hint=message("hint.one-of", names=tuple(TYPES))
+        )
     return kind
 
 

@@ -143,7 +143,7 @@ def test_another_kind_of_file_is_named(start: bytes, hint: str) -> None:
     """
     What is no GGUF file is said to be none, with what it looks like.
     """
-    with pytest.raises(ModelError, match="is no GGUF file") as caught:
+    with pytest.raises(ModelError, match="is not a GGUF file") as caught:
         parse(start)
 
     assert hint in str(caught.value.hint)

@@ -2,6 +2,7 @@ import pytest
 
 from llmprobe.errors import ModelError, UsageError
 from llmprobe.model.formats.repository import gguf_file, named_file
+from llmprobe.words.message import message
 
 
 @pytest.mark.parametrize(
@@ -51,8 +52,14 @@ def test_a_choice_is_said() -> None:
     chosen = gguf_file(["m-Q8_0.gguf", "m-Q4_0.gguf"], "owner/repo", "Q6_K")
 
     assert chosen is not None
-    assert chosen.note == (
-        "owner/repo has 2 models in GGUF, none of them Q6_K; m-Q4_0.gguf was taken (Q4_0, Q8_0)"
+    assert chosen.note == message(
+        "model.one-of-repository",
+        repo="owner/repo",
+        models=2,
+        file="m-Q4_0.gguf",
+        lacks="Q6_K",
+        quants=("Q4_0", "Q8_0"),
+        more=None,
     )
 
 

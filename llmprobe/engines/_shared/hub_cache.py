@@ -6,11 +6,12 @@ Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache and llam
 
 import msgspec
 
-from llmprobe.engines._disk import HALF, env, folders, home, joined, models_in, names
+from llmprobe.engines._shared.disk import HALF, env, folders, home, joined, models_in, names
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import ModelOnDisk
+from llmprobe.words.message import message
 
-KEPT_BY = "the Hugging Face cache"
+KEPT_BY = message("kept-by.hub-cache")
 _REPOSITORY = "models--"
 
 

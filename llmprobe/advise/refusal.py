@@ -1,22 +1,19 @@
 """
-Architectures whose tensors are known here and that llama.cpp's loader refuses, and the answer for a model of one.
-
-Source: llama.cpp b11549, src/llama-arch.cpp (LLM_ARCH_NAMES), which lacks them.
+The answer "no" where an engine cannot load a model at all, whatever the machine.
 """
 
 from llmprobe.facts.estimate import ModelInEstimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
+from llmprobe.words.message import Message
 
-NOT_IN_LLAMA_CPP = frozenset({"mllama", "solar"})
 
-
-def answer_of_no(
-    model: ModelSpec, snapshot: Snapshot, wishes: Wishes, *, why: str, instead: tuple[str, ...]
+def refusal(
+    model: ModelSpec, snapshot: Snapshot, wishes: Wishes, why: Message, instead: tuple[Message, ...]
 ) -> Recommendation:
     """
-    Return the recommendation that has no choice for this reason, and what to do instead.
+    A recommendation without a choice, for this reason, and what to do instead.
     """
     return Recommendation(
         this_machine=snapshot.this_machine,

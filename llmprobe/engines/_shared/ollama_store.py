@@ -4,14 +4,13 @@ What Ollama keeps on a disk: manifests that name models, blobs that are their fi
 Source: github.com/ollama/ollama at fb30760, envconfig/config.go, types/model/name.go, scripts/install.sh.
 """
 
-import msgspec
-
-from llmprobe.engines._disk import HALF, env, home, joined, names
-from llmprobe.engines._words import count, field, records, text
+from llmprobe.engines._shared.disk import HALF, env, home, joined, names
+from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import ModelOnDisk
+from llmprobe.words.message import message
 
-KEPT_BY = "Ollama"
+KEPT_BY = message("kept-by.ollama")
 SETTINGS = (
     "OLLAMA_CONTEXT_LENGTH",
     "OLLAMA_FLASH_ATTENTION",
@@ -57,7 +56,7 @@ def models_on_disk(source: Source, folder: str | None) -> tuple[tuple[ModelOnDis
                         entry = _entry(source, path, _name(host, space, model, tag), blobs, present)
                         found += [entry] if entry is not None else []
         if any(name.endswith("-partial") for name in present):
-            found.append(ModelOnDisk(name="an unfinished download", kept_by=KEPT_BY, problem=HALF))
+            found.append(ModelOnDisk(name=UNNAMED, kept_by=KEPT_BY, problem=HALF))
     return tuple(found), tuple(asked)
 
 
@@ -106,16 +105,16 @@ def _entry(source: Source, path: str, name: str, blobs: str, present: frozenset[
     Return what a manifest names, None where it names no model (a model that runs elsewhere).
     """
     answer = source.read(path)
-    manifest = _decoded(answer.value) if answer.ok else None
+    manifest = decoded(answer.value) if answer.ok else None
     if manifest is None:
-        return ModelOnDisk(name=name, kept_by=KEPT_BY, problem="its manifest cannot be read")
+        return ModelOnDisk(name=name, kept_by=KEPT_BY, problem=message("model.manifest-unreadable"))
     layers = [layer for layer in records(field(manifest, "layers")) if layer.get("mediaType") == _MODEL_LAYER]
     if not layers:
         return None
     digest = text(layers[0].get("digest")) or ""
     blob = digest.replace(":", "-")
     whole = blob in present
-    problem = None if whole else HALF if f"{blob}-partial" in present else "its file is not there"
+    problem = None if whole else HALF if f"{blob}-partial" in present else message("model.file-missing")
     return ModelOnDisk(
         name=name,
         kept_by=KEPT_BY,
@@ -131,11 +130,4 @@ def _quant(source: Source, manifest: object, blobs: str) -> str | None:
     if digest is None:
         return None
     answer = source.read(joined(source, blobs, digest.replace(":", "-")))
-    return text(field(_decoded(answer.value), "file_type")) if answer.ok else None
-
-
-def _decoded(content: object) -> object:
-    try:
-        return msgspec.json.decode(content) if isinstance(content, str) else None
-    except (msgspec.DecodeError, RecursionError):
-        return None
+    return text(field(decoded(answer.value), "file_type")) if answer.ok else None

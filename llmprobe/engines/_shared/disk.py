@@ -6,11 +6,12 @@ Nothing is opened here, so what a name promises may still be broken inside.
 
 from collections.abc import Iterable
 
-from llmprobe.engines._words import quant_in_name, split_of
+from llmprobe.engines._shared.model_files import quant_in_name, split_of
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import ModelOnDisk
+from llmprobe.words.message import Message, message
 
-HALF = "it is only half downloaded"
+HALF = message("model.half-downloaded")
 MOST_FOLDERS = 400
 """A model folder with more is listed no further: the rest would cost more time than it is worth."""
 
@@ -89,7 +90,7 @@ def is_unfinished(name: str) -> bool:
 
 
 def models_in(
-    source: Source, folder: str, files: Iterable[str], kept_by: str, prefix: str
+    source: Source, folder: str, files: Iterable[str], kept_by: Message, prefix: str
 ) -> list[ModelOnDisk]:
     """
     Return the models among the files of a folder, each named ``prefix`` and its file's name.
@@ -100,7 +101,7 @@ def models_in(
     found = []
     for file in present:
         name = file
-        problem: str | None = None
+        problem: Message | None = None
         if "mmproj" in file.lower():
             continue
         if is_unfinished(file) and ".gguf" in file.lower():
@@ -113,10 +114,10 @@ def models_in(
             if number != 1:
                 if f"{stem}-00001-of-{total:05d}.gguf" in present:
                     continue
-                problem = "its first part is not there"
+                problem = message("model.first-part-missing")
             missing = sum(f"{stem}-{n:05d}-of-{total:05d}.gguf" not in present for n in range(1, total + 1))
             if number == 1 and missing:
-                problem = f"{missing} of its {total} parts are not there"
+                problem = message("model.parts-missing", missing=missing, total=total)
         found.append(
             ModelOnDisk(
                 name=f"{prefix}{name}",
@@ -130,7 +131,7 @@ def models_in(
 
 
 def models_below(
-    source: Source, folder: str, kept_by: str, *, depth: int = 2, prefix: str = ""
+    source: Source, folder: str, kept_by: Message, *, depth: int = 2, prefix: str = ""
 ) -> list[ModelOnDisk]:
     """
     Return the models in a folder and in those below it, to a depth.

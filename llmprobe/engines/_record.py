@@ -1,0 +1,54 @@
+"""
+What an engine is: one record, which each module of this package fills in as ``ENGINE``.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from llmprobe.facts.answer import Source
+from llmprobe.facts.engine import Abilities, Occasion, Profile
+from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Choice
+from llmprobe.words.message import Message
+
+Observe = Callable[[Source], tuple[EngineOnMachine, ...]]
+Command = Callable[[Choice, ModelSpec, str | None], str | None]
+"""The lines of a shell that run a choice; the last argument is the backend of the devices in use, None without any.
+None where the engine cannot run the choice: its ``remarks`` then give the reason."""
+
+Files = Callable[[Choice, ModelSpec, str | None], dict[str, str]]
+Remarks = Callable[[Choice, ModelSpec, str | None], tuple[Message, ...]]
+
+
+def no_remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+    """
+    Nothing beside the command.
+    """
+    return ()
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An engine: how it is looked for on a machine, what its programs do by themselves, and how it runs a choice.
+
+    ``profiles`` are the defaults of its programs, by program. ``abilities`` is what it can be told; the search keeps
+    to that. ``not_loaded`` are architectures that it refuses, ``loaded`` those that it runs though others refuse
+    them. ``settled`` fills in defaults that depend on the model and the devices, ``of_build`` what an older build
+    does otherwise. ``further_commands`` are other programs of the same engine, by name. ``remarks`` are what must be
+    known beside a command, ``files`` what is written into a folder: None is the command alone.
+    """
+
+    name: str
+    observe: Observe
+    command: Command
+    remarks: Remarks = no_remarks
+    further_commands: Mapping[str, Command] = {}
+    files: Files | None = None
+    profiles: Mapping[str, Profile] = {}
+    abilities: Abilities = Abilities()
+    not_loaded: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
+    settled: Callable[[Profile, Occasion], Profile] | None = None
+    of_build: Callable[[Profile, int], Profile] | None = None

@@ -1,0 +1,35 @@
+"""
+Looking again and again: what of an engine hardly changes is asked the first time only.
+"""
+
+from llmprobe.engines._record import Observe
+from llmprobe.facts.answer import Answer, Source
+from llmprobe.facts.asking import Asking, pass_on
+
+
+class Remembering(Asking):
+    """
+    A source whose answers about disk, environment and commands are kept from one look to the next.
+    """
+
+    def __init__(self, source: Source, known: dict[tuple[str, ...], Answer]) -> None:
+        self._source = source
+        self._known = known
+        self.this_machine = source.this_machine
+        self.platform = source.platform
+
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
+        if method == "get":
+            return pass_on(self._source, method, args, timeout_s)
+        question = (method, *args)
+        if question not in self._known:
+            self._known[question] = pass_on(self._source, method, args, timeout_s)
+        return self._known[question]
+
+
+def steady(observe: Observe) -> Observe:
+    """
+    An observer to look with again and again: a command is started for the first look only.
+    """
+    known: dict[tuple[str, ...], Answer] = {}
+    return lambda source: observe(Remembering(source, known))

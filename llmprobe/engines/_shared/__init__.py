@@ -1,0 +1,3 @@
+"""
+What several engines share: names of files, words of a shell, folders and stores of models.
+"""

@@ -1,0 +1,39 @@
+"""
+Words of a shell: a command that can be copied, whatever the names in it hold.
+"""
+
+import shlex
+
+from llmprobe.facts.recommendation import Choice
+
+
+def shell_word(text: str) -> str:
+    """
+    A word as a POSIX shell must be given it. Control characters and marks of direction become escapes
+    (``$'…\\x1b'``), so that the shell gets the name and the terminal no command.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(_escaped(sign) for sign in text) + "'"
+
+
+def _escaped(sign: str) -> str:
+    if sign in "\\'":
+        return f"\\{sign}"
+    if sign.isprintable():
+        return sign
+    return "".join(f"\\x{byte:02x}" for byte in sign.encode("utf-8", "surrogateescape"))
+
+
+def environment_words(environment: dict[str, str]) -> list[str]:
+    """
+    Return variables as they are set before a command.
+    """
+    return [f"{name}={shell_word(value)}" for name, value in sorted(environment.items())]
+
+
+def devices_in_use(choice: Choice) -> tuple[str, ...]:
+    """
+    Return the ids of the devices that hold layers of a choice.
+    """
+    return tuple(device.id for device in choice.devices if device.id != "host")
