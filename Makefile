@@ -7,6 +7,7 @@ MODEL ?= llama3-70b
 ARGS ?=
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
+PYTHON_LOWEST ?= $(shell if python3.11 -c '' 2>/dev/null; then echo python3.11; else echo "$(PYTHON)"; fi)
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -30,14 +31,29 @@ format: $(VENV)/.dev  ## Mend style and formatting
 
 types: $(VENV)/.dev  ## Check the types, tests included
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/*.py
 
 contracts: $(VENV)/.dev  ## Check who may import whom
 	$(BIN)/lint-imports
 
+coverage: $(VENV)/.dev  ## Run the tests and measure which branches they reach; under the floor in pyproject.toml it fails
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term
+
+test-oldest:  ## Run the tests with the lowest versions of dependencies that pyproject.toml declares
+	@mkdir -p build
+	$(PYTHON_LOWEST) .ci/lowest.py >build/lowest.txt
+	.ci/try oldest $(PYTHON_LOWEST) --only-binary :all: --constraint build/lowest.txt
+
+test-newest:  ## Run the tests with the newest versions of dependencies
+	.ci/try newest $(PYTHON)
+
+test-pythons:  ## Run the tests with every Python that we claim and this machine has (ARGS: those to leave out)
+	.ci/pythons $(ARGS)
+
 docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 	$(BIN)/python -m pytest tests/test_docs.py
 
-ci: lint types contracts test accuracy-check docs  ## Everything that a change must pass
+ci: lint types contracts coverage accuracy-check wheel sdist  ## Everything that a change must pass
 
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
@@ -65,16 +81,21 @@ budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all
 verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
 	$(BIN)/python -m benchmarks.verify
 
-wheel: $(VENV)/.dev  ## Build a wheel and try it in an empty environment, without the development tools
-	rm -rf build dist build/wheel-check
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
-	$(PYTHON) -m venv build/wheel-check
-	build/wheel-check/bin/python -m pip install dist/*.whl
-	cd build/wheel-check && bin/llmprobe --help && bin/llmprobe models llama && bin/llmprobe check --json >/dev/null
-	rm -rf build/wheel-check
+wheel:  ## Build a wheel and try it in an empty environment, without the development tools
+	.ci/wheel "$(PYTHON)"
+
+sdist:  ## Build an sdist, unpack it into an empty folder, and run a sample of its tests there
+	.ci/sdist "$(PYTHON)"
+
+constraints:  ## Write into constraints.txt the newest versions of all development tools; run `make ci` with them
+	$(PYTHON_LOWEST) -m venv --clear build/constraints
+	build/constraints/bin/python -m pip install --quiet --editable '.[hub,dev]'
+	{ sed '/^#/!d' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable; } >build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/constraints
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build/wheel-check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache .coverage
 
 $(VENV)/.installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed" >&2; exit 1; }
@@ -83,10 +104,11 @@ $(VENV)/.installed: pyproject.toml
 		echo "hint: on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --editable .
+	@$(BIN)/python -m compileall -q llmprobe
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/.installed constraints.txt
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench budgets verify wheel clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench budgets verify wheel sdist constraints clean
