@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks.gguf_writer import header
 from llmprobe import api
 from llmprobe.errors import ModelError
 from llmprobe.facts.machine import EngineOnMachine, ModelOnDisk, Snapshot
@@ -17,7 +18,6 @@ from llmprobe.model.loading import load
 from llmprobe.model.quants import assign, typed
 from llmprobe.words.message import message
 from tests.advise.machines import machine
-from tests.model.gguf_files import header
 
 KEPT = (
     ModelOnDisk(name="qwen3:8b", kept_by=message("kept-by.ollama"), path="/blobs/a"),

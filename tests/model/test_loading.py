@@ -6,19 +6,24 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import assign, tensor_bytes
-from tests.model import gguf_files
 
 SMALL = (
     Tensor("token_embd.weight", (64, 32), None, "q8_0"),
     Tensor("blk.0.attn_q.weight", (64, 64), 0, "q4_0"),
     Tensor("blk.1.attn_q.weight", (64, 64), 1, "q4_0"),
 )
-SIZES = {"llama.block_count": 2, "llama.embedding_length": 64, "llama.context_length": 512}
+SIZES = {
+    "llama.block_count": 2,
+    "llama.embedding_length": 64,
+    "llama.attention.head_count": 4,
+    "llama.context_length": 512,
+}
 
 
 def write(
@@ -170,7 +175,16 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         ({"general.architecture": "clip"}, "not a language model"),
         ({"general.type": "adapter"}, "not a language model"),
         ({"llama.block_count": 1}, "tensors of 2 layers"),
-        ({"llama.block_count": "two"}, "tensors of 2 layers"),
+        ({"llama.block_count": "two"}, "block_count is 'two'"),
+        ({"llama.attention.head_count": 2**40}, "head_count is 1099511627776"),
+        ({"llama.embedding_length": 64.5}, "embedding_length is 64.5"),
+        (
+            {"llama.attention.key_length": 32},
+            r"attn_q.weight has the shape \(64, 64\), and the metadata imply \(64, 128\)",
+        ),
+        ({"llama.attention.key_length": float("nan")}, "key_length is nan"),
+        ({"llama.expert_count": 4, "llama.expert_used_count": 5}, "uses 5 experts, and the model has 4"),
+        ({"llama.rope.freq_base": float("inf")}, "freq_base is inf"),
         ({"llama.attention.head_count": "many"}, "head_count"),
         ({"llama.attention.head_count_kv": [1]}, "head_count_kv"),
         ({"llama.embedding_length": -5}, "embedding_length"),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe.cli import main
 from llmprobe.errors import ModelError
@@ -19,7 +20,6 @@ from llmprobe.facts.wire import decode
 from llmprobe.model.loading import load
 from llmprobe.words.message import message
 from tests.machine_fixtures import FOLDER
-from tests.model import gguf_files
 from tests.web_server import Exchange, WebServer, serving
 
 pytestmark = pytest.mark.live

@@ -7,11 +7,11 @@ from contextlib import suppress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe.errors import ModelError
 from llmprobe.model.formats.gguf import Header, read_header
 from llmprobe.model.formats.gguf_model import spec
-from tests.model import gguf_files
 
 WHOLE = gguf_files.of_model(models()["smollm2-135m"], tokenizer__ggml__tokens=["a", "bc", "d" * 300])
 

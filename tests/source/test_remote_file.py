@@ -10,12 +10,12 @@ from functools import cache
 import pytest
 from pytest_mock import MockerFixture
 
+from benchmarks import gguf_writer as gguf_files
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats import gguf
 from llmprobe.source.http_client import Client
 from llmprobe.source.remote_file import RemoteFile
-from tests.model import gguf_files
 from tests.web_server import Exchange, WebServer, serving
 
 pytestmark = pytest.mark.live

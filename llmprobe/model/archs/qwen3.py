@@ -77,4 +77,4 @@ def layer_variant(parts: Parts, il: int) -> bool:
     """
     Say whether a layer adds image features.
     """
-    return parts.architecture in VISION and il < int(parts.hparams.get("n_deepstack_layers") or 0)
+    return parts.architecture in VISION and il < parts.sizes.number("n_deepstack_layers", 0)

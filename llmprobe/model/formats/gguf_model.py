@@ -8,6 +8,8 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
+from llmprobe.model import archs
+from llmprobe.model.formats import plausible
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
@@ -64,7 +66,14 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     kind = metadata.get("general.type", "model")
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
     _check(name, architecture, kind, tensors, metadata.get("split.tensors.count", len(tensors)))
-    hparams = _hparams(headers[0], str(architecture), tensors)
+    try:
+        hparams = _hparams(headers[0], str(architecture), tensors)
+        family = archs.get(str(architecture))
+        if family is not None:
+            plausible.check_tensors(tensors, family.tensors(hparams), hparams)
+        plausible.check_caches(archs.caches(str(architecture), hparams))
+    except ModelError as error:
+        raise ModelError(message("error.in-file", file=name, reason=error.message), hint=error.hint) from None
     file_parameters = sum(tensor.elements for tensor in tensors)
     match = _SHARD.fullmatch(name)
     stem = match[1] if match else re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE)
@@ -121,12 +130,20 @@ def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], p
             message("error.parts-tensor-count", file=name, tensors=len(tensors), promised=str(promised)),
             hint=message("hint.download-again"),
         )
+    if all(tensor.name != "token_embd.weight" for tensor in tensors):
+        raise ModelError(
+            message("error.tensor-missing", tensor="token_embd.weight", architecture=architecture),
+            hint=message("hint.tensor-missing"),
+        )
     if not any(tensor.layer is not None for tensor in tensors):
         raise ModelError(message("error.gguf-no-layers", file=name), hint=message("hint.own-model-file"))
 
 
 def _hparams(header: Header, architecture: str, tensors: Sequence[Tensor]) -> Hparams:
     prefix = f"{architecture}."
+    plausible.check(
+        {key.removeprefix(prefix): value for key, value in header.metadata.items() if key.startswith(prefix)}
+    )
     hparams = {key.removeprefix(prefix): value for key, value in header.metadata.items()}
     embedding = next((tensor for tensor in tensors if tensor.name == "token_embd.weight"), None)
     if not isinstance(hparams.get("vocab_size"), int):

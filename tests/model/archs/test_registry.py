@@ -13,6 +13,7 @@ from typing import get_type_hints
 import pytest
 from pytest_mock import MockerFixture
 
+from benchmarks.gguf_writer import header
 from llmprobe.estimation import Estimator
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.facts.settings import Device, Placement, Workload
@@ -24,7 +25,6 @@ from llmprobe.model.formats import hf_config
 from llmprobe.model.loading import load
 from tests.model.archs.test_families_contract import PLAIN
 from tests.model.formats.test_hf_config import content
-from tests.model.gguf_files import header
 
 FOLDER = Path(archs.__path__[0])
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))

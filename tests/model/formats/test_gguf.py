@@ -6,11 +6,11 @@ import gguf as reference
 import numpy as np
 import pytest
 
+from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats.gguf import Header, read_header
-from tests.model import gguf_files
 
 TENSOR = Tensor("blk.0.attn_q.weight", (64, 4), 0, "f16")
 

@@ -7,10 +7,12 @@ depends on them.
 
 from collections.abc import Callable, Iterator
 
+from llmprobe.errors import ModelError
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import I32, Graph, Node
 from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.quants.types import GgmlType
+from llmprobe.words.message import message
 
 
 class Base:
@@ -64,10 +66,19 @@ class Base:
         return node
 
     def need(self, il: int, name: str) -> Node:
-        """Return a weight that the model must have."""
+        """
+        A weight that the model must have.
+
+        Raises:
+            ModelError: it is missing: the engine refuses such a file as well.
+        """
         node = self.weight(il, name)
         if node is None:
-            raise KeyError(f"{self.parts.architecture} has no {name} in layer {il}")
+            tensor = f"blk.{il}.{name}" if il >= 0 else name
+            raise ModelError(
+                message("error.tensor-missing", tensor=tensor, architecture=self.parts.architecture),
+                hint=message("hint.tensor-missing"),
+            )
         return node
 
     def own(self, il: int, name: str) -> Node | None:

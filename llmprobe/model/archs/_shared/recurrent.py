@@ -68,7 +68,8 @@ def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
     inventory.add("ssm_a", 1, ssm.rank)
     inventory.add("ssm_d", 1, ssm.rank)
     if normed:
-        inventory.weight("ssm_norm", ssm.inner // ssm.groups, ssm.groups)
+        groups = inventory.sizes.positive("ssm.group_count")
+        inventory.weight("ssm_norm", ssm.inner // groups, groups)
     inventory.weight("ssm_out", ssm.inner, n_embd)
 
 

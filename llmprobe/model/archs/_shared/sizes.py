@@ -6,6 +6,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
+from llmprobe.words.message import message
 
 MAX_LAYERS = 512
 """llama.cpp loads no more (b11549, src/llama-hparams.h); a broken file must not make us count to its number."""
@@ -24,7 +25,7 @@ class Sizes:
         self.n_layer = self.need("block_count")
         self.n_embd = self.need("embedding_length")
         if not 0 < self.n_layer <= MAX_LAYERS:
-            raise ModelError(f"the model's metadata says {self.n_layer} layers")
+            raise ModelError(message("hparam.layers", layers=self.n_layer, most=MAX_LAYERS))
         self.layers = range(self.n_layer)
         self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
@@ -45,8 +46,15 @@ class Sizes:
     def need(self, key: str) -> int:
         """Return a whole number that must be there."""
         if self.hparams.get(key) is None:
-            raise ModelError(f"the model's metadata has no {key}")
+            raise ModelError(message("hparam.missing", key=key))
         return _whole(self.hparams[key])
+
+    def positive(self, key: str) -> int:
+        """A whole number that must be there and that others are divided by."""
+        value = self.need(key)
+        if value <= 0:
+            raise ModelError(message("hparam.not-positive", key=key, value=value))
+        return value
 
     def number(self, key: str, default: int) -> int:
         """Return a whole number, the default where the key is absent."""
@@ -90,7 +98,7 @@ def _of_layer(value: Any, layer: int) -> int:
     if not isinstance(value, list | tuple):
         return _whole(value)
     if layer >= len(value):
-        raise ModelError(f"the model's metadata lists {len(value)} layers where it needs more")
+        raise ModelError(message("hparam.list-too-short", entries=len(value), layer=layer))
     return _whole(value[layer])
 
 
@@ -102,4 +110,4 @@ def _whole(value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"the model's metadata has {value!r} where a number belongs") from error
+        raise ModelError(message("hparam.no-number", value=str(value)[:40])) from error

@@ -1,5 +1,5 @@
 """
-GGUF headers for tests: written here byte by byte, so that they can be wrong in any way that a test needs.
+GGUF headers written byte by byte, so that they can be wrong in any way that a test or a fuzzer needs.
 """
 
 import struct
@@ -34,7 +34,7 @@ class Writer:
         """Write a value with its type: a whole number as 32 bits where it fits."""
         if isinstance(value, list):
             self.number("I", 9)
-            kind = 8 if value and isinstance(value[0], str) else _kind(value[0]) if value else 4
+            kind = 8 if value and isinstance(value[0], str) else max(map(_kind, value)) if value else 4
             self.number("I", kind)
             self.number("Q", len(value))
             for part in value:
@@ -96,4 +96,6 @@ def _kind(value: Any) -> int:
         return 7
     if isinstance(value, float):
         return 6
+    if value >= 1 << 63:
+        return 10
     return 4 if 0 <= value < 1 << 32 else 5 if -(1 << 31) <= value < 0 else 11

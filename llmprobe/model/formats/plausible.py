@@ -1,0 +1,118 @@
+"""
+Whether hyper-parameters can be those of a model: checked once for a file that anyone may have written.
+
+The bounds are far above every model that exists. They keep a damaged or hostile file from making us count, allocate
+or print what no memory holds; what they let through may still be wrong, and is then refused by what reads it.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs import CacheLayout
+from llmprobe.words.message import Message, message
+
+MOST = 1 << 31
+"""llama.cpp keeps these numbers in 32 bits."""
+
+LONGEST_LIST = 65_536
+
+_SIZE = re.compile(
+    r"(count|length|size|kernel|rank|groups|window|top_k|interval|dimension_sections|layers|step)$"
+)
+_LARGEST: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"(head_count|head_count_kv|head_count_swa)$"), 1 << 16),
+    (re.compile(r"(key_length|value_length|_lora_rank|dimension_count)(_swa|_mla)?$"), 1 << 16),
+    (re.compile(r"^ssm\.conv_kernel$|^shortconv\.l_cache$"), 1 << 10),
+    (re.compile(r"^(ssm|wkv)\."), 1 << 20),
+    (re.compile(r"^expert_(used_)?count$"), 1 << 16),
+    (re.compile(r"(embedding_length|feed_forward_length)"), 1 << 24),
+)
+"""The largest value of sizes that are multiplied with each other, by what a key ends in or begins with."""
+
+MOST_PER_TOKEN = 1 << 28
+"""Values that one token may keep, in all layers."""
+
+MOST_PER_SEQUENCE = 1 << 36
+"""Values that one sequence may keep whatever its length, in all layers."""
+
+
+def check(hparams: Hparams) -> None:
+    """
+    Refuse hyper-parameters that no model has; keys are those of the architecture, without its prefix.
+
+    Raises:
+        ModelError: names the key, its value, and what it may be.
+    """
+    for key, value in hparams.items():
+        _check_value(key, value)
+    layers = hparams.get("block_count")
+    for key in ("nextn_predict_layers", "attention.shared_kv_layers"):
+        some = hparams.get(key)
+        if isinstance(some, int) and isinstance(layers, int) and some >= max(layers, 1):
+            raise _refused(message("hparam.all-layers", key=key, value=some, layers=layers))
+    used, count = hparams.get("expert_used_count"), hparams.get("expert_count")
+    if isinstance(used, int) and isinstance(count, int) and used > count:
+        raise _refused(message("hparam.more-experts-used", used=used, count=count))
+
+
+def check_caches(layout: CacheLayout) -> None:
+    """
+    Refuse a model that keeps more than any model does for a token or for a sequence.
+
+    Raises:
+        ModelError: says how much it would keep.
+    """
+    per_token = sum(layer.k + layer.v for cache in layout.kv for layer in cache.layers)
+    per_sequence = sum(layer.rolling + layer.state for layer in (layout.state.layers if layout.state else ()))
+    for values, most in ((per_token, MOST_PER_TOKEN), (per_sequence, MOST_PER_SEQUENCE)):
+        if not 0 <= values <= most:
+            raise _refused(message("hparam.cache-too-large", values=values, most=most))
+
+
+def check_tensors(tensors: Sequence[Tensor], expected: Sequence[Tensor], hparams: Hparams) -> None:
+    """
+    Refuse tensors that contradict the metadata: ``expected`` are those that the metadata describe.
+
+    Only shapes inside the layers are compared, as an embedding may be padded, and only of tensors that both have, as a
+    file may leave optional ones out. llama.cpp refuses other shapes as well.
+
+    Raises:
+        ModelError: names the tensor, its shape, and the one that the metadata imply.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in expected if tensor.layer is not None}
+    for tensor in tensors:
+        shape = shapes.get(tensor.name, tensor.shape)
+        if shape != tensor.shape:
+            raise _refused(
+                message("error.tensor-shape", tensor=tensor.name, shape=tensor.shape, expected=shape)
+            )
+    if any("_exps." in tensor.name for tensor in tensors) and not hparams.get("expert_used_count"):
+        raise _refused(message("hparam.missing", key="expert_used_count"))
+
+
+def _check_value(key: str, value: Any) -> None:
+    if isinstance(value, list | tuple):
+        if len(value) > LONGEST_LIST:
+            raise _refused(message("hparam.list-too-long", key=key, length=len(value), most=LONGEST_LIST))
+        for part in value:
+            _check_value(key, part)
+    elif isinstance(value, bool):
+        if _SIZE.search(key) and not key.endswith("window_pattern"):
+            raise _refused(message("hparam.not-a-size", key=key, value=value))
+    elif isinstance(value, int):
+        most = next((largest for pattern, largest in _LARGEST if pattern.search(key)), MOST - 1)
+        if not 0 <= value <= most:
+            raise _refused(message("hparam.out-of-range", key=key, value=value, most=most))
+    elif isinstance(value, float):
+        if not math.isfinite(value) or _SIZE.search(key):
+            raise _refused(message("hparam.not-a-number", key=key, value=str(value)))
+    elif isinstance(value, str) and _SIZE.search(key):
+        raise _refused(message("hparam.not-a-size", key=key, value=value[:40]))
+
+
+def _refused(what: Message) -> ModelError:
+    return ModelError(what, hint=message("hint.damaged-download-again"))

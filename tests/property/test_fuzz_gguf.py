@@ -1,0 +1,35 @@
+"""
+A sample of the mutations of ``benchmarks.fuzz_gguf``: a broken header is estimated or refused, never a traceback.
+"""
+
+import os
+
+from benchmarks import fuzz_gguf
+from benchmarks.truth.models import models
+
+SEED = int(os.environ.get("LLMPROBE_SEED", "20261129"))
+"""Another sample is drawn with the variable; a failure names the number of the mutation under this seed."""
+
+
+def test_broken_headers_are_refused_or_estimated() -> None:
+    """
+    Dropped, renamed, reshaped and repeated tensors, absurd metadata, changed bytes and cut files break no bound.
+    """
+    assert list(fuzz_gguf.run(160, SEED)) == [], f"LLMPROBE_SEED={SEED}"
+
+
+def test_every_single_tensor_may_be_missing() -> None:
+    """
+    Without any one of its tensors a model is estimated or refused with a sentence that names what is missing.
+    """
+    for name in ("smollm2-135m", "qwen3-30b-a3b", "gemma-4-e2b-it", "mamba2-2.7b"):
+        model = models()[name]
+        ends = {
+            tensor.name.split(".", 2)[-1] if tensor.layer is not None else tensor.name
+            for tensor in model.tensors
+        }
+        for end in sorted(ends):
+            first = next(tensor for tensor in model.tensors if tensor.name.endswith(end))
+            data = fuzz_gguf.without(name, first.name)
+
+            assert fuzz_gguf.outcome(data, fuzz_gguf.SETTINGS[0]) is None, f"{name} without {first.name}"
