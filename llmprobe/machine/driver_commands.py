@@ -20,7 +20,6 @@ def driver_commands(snapshot: Snapshot) -> tuple[str, ...]:
     """
     if snapshot.host.system != "linux" or snapshot.host.environment in ("wsl", "container"):
         return ()
-    seen = snapshot.observed("host.os")
-    system = str(seen.value) if seen is not None else ""
+    system = snapshot.host.os or ""
     named = [command for names, command in _BY_SYSTEM if any(name in system for name in names)]
     return tuple(named[:1]) or tuple(command for _, command in _BY_SYSTEM[:3])

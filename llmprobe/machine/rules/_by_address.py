@@ -97,9 +97,16 @@ def lent(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _observed(snapshot: Snapshot, name: str) -> Iterator[tuple[Accelerator, Any, tuple[str, ...]]]:
-    for vendor in _VENDORS:
-        seen = snapshot.observed(f"{vendor}.{name}")
-        for each in snapshot.accelerators:
-            if seen is not None and each.vendor == vendor and each.pci in seen.value:
-                cited = tuple(question for question in seen.evidence if str(each.pci) in question)
-                yield each, seen.value[each.pci], cited or seen.evidence
+    for each in snapshot.accelerators:
+        if each.vendor not in _VENDORS:
+            continue
+        value: Any = None
+        if name == "asleep":
+            value, name_of = each.state == "asleep" or None, "state"
+        elif name == "link":
+            link, name_of = each.link, "link"
+            value = {"width": link.width, "max_width": link.max_width} if link and link.max_width else None
+        else:
+            value, name_of = each.window.visible_bytes if each.window else None, "window"
+        if value is not None:
+            yield each, value, each.evidence_of(name_of)

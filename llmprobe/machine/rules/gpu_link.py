@@ -112,6 +112,6 @@ def _rate(generation: int | None, lanes: int | None) -> str:
 
 
 RULES = (
-    Rule("rebar-off", "The processor sees a card's memory through a small window.", rebar_off),
-    Rule("pcie-narrow", "A card has fewer or slower lanes than it could have.", pcie_narrow),
+    Rule("rebar-off", rebar_off),
+    Rule("pcie-narrow", pcie_narrow),
 )

@@ -95,6 +95,6 @@ def _of(evidence: tuple[str, ...], index: str) -> tuple[str, ...]:
 
 
 RULES = (
-    Rule("thermal-throttle", "A GPU is slowed down by heat.", thermal_throttle),
-    Rule("power-cap", "A GPU gets less power than it was made for.", power_cap),
+    Rule("thermal-throttle", thermal_throttle),
+    Rule("power-cap", power_cap),
 )

@@ -231,13 +231,13 @@ def _size(snapshot: Snapshot, each: Accelerator) -> str:
 
 
 RULES = (
-    Rule("gpu-lost", "A GPU has fallen off the bus.", lost),
-    Rule("gpu-asleep", "A GPU is powered down and was not woken.", asleep),
-    Rule("gpu-unreachable", "The driver lists a GPU and tells nothing of its memory.", unreachable),
-    Rule("compute-prohibited", "No program may compute on a GPU.", prohibited),
-    Rule("exclusive-process", "A GPU serves one program at a time.", exclusive),
-    Rule("mig-partitioned", "A GPU is divided into MIG instances.", mig_partitioned),
-    Rule("mig-no-instance", "A GPU is in MIG mode and has no instance.", mig_no_instance),
-    Rule("cuda-visible-hides", "CUDA_VISIBLE_DEVICES hides a GPU.", visible_hides),
-    Rule("cuda-order-uncertain", "CUDA may number different GPUs in another order.", order_uncertain),
+    Rule("gpu-lost", lost),
+    Rule("gpu-asleep", asleep),
+    Rule("gpu-unreachable", unreachable),
+    Rule("compute-prohibited", prohibited),
+    Rule("exclusive-process", exclusive),
+    Rule("mig-partitioned", mig_partitioned),
+    Rule("mig-no-instance", mig_no_instance),
+    Rule("cuda-visible-hides", visible_hides),
+    Rule("cuda-order-uncertain", order_uncertain),
 )

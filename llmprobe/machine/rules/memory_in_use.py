@@ -117,11 +117,11 @@ def swap_in_use(snapshot: Snapshot) -> Iterator[Finding]:
 
     What psutil calls swap on Windows is what is promised beyond RAM, most of which is never written to disk.
     """
-    seen = snapshot.observed("memory.swap")
+    seen = snapshot.host.memory.swap
     ram = snapshot.pool("ram")
     if seen is None or snapshot.host.system == "win32":
         return
-    used = seen.value["used_bytes"] - (seen.value["compressed_used_bytes"] or 0)
+    used = seen.used_bytes - (seen.compressed_used_bytes or 0)
     if used < _SWAP_BYTES:
         return
     total = ram.total_bytes if ram else None
@@ -177,9 +177,9 @@ def _remedy(pool: MemoryPool, vendor: str) -> Remedy:
 
 
 RULES = (
-    Rule("vram-held", "Running programs hold memory of a GPU.", vram_held),
-    Rule("display-on-gpu", "A display is driven by the GPU that models run on.", display_on_gpu),
-    Rule("ecc-on", "Error correction takes a part of a GPU's memory.", ecc_on),
-    Rule("vram-reserved", "The driver keeps a large part of a GPU's memory.", vram_reserved),
-    Rule("swap-in-use", "The system has moved memory to disk.", swap_in_use),
+    Rule("vram-held", vram_held),
+    Rule("display-on-gpu", display_on_gpu),
+    Rule("ecc-on", ecc_on),
+    Rule("vram-reserved", vram_reserved),
+    Rule("swap-in-use", swap_in_use),
 )

@@ -161,9 +161,9 @@ def _capability(each: Accelerator) -> tuple[int, int] | None:
 
 
 RULES = (
-    Rule("driver-too-old", "NVIDIA's driver is older than what engines are built for.", driver_too_old),
-    Rule("gpu-too-old", "A GPU is older than what engines are built for.", gpu_too_old),
-    Rule("vgpu", "A virtual machine has a share of a GPU.", vgpu),
-    Rule("nvidia-sysmem-fallback", "Windows' driver moves to RAM what does not fit.", sysmem_fallback),
-    Rule("nvidia-smi-only", "NVIDIA's library could not be loaded, and nvidia-smi works.", told_by_command),
+    Rule("driver-too-old", driver_too_old),
+    Rule("gpu-too-old", gpu_too_old),
+    Rule("vgpu", vgpu),
+    Rule("nvidia-sysmem-fallback", sysmem_fallback),
+    Rule("nvidia-smi-only", told_by_command),
 )

@@ -190,15 +190,14 @@ def wsl_no_passthrough(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Windows does not lend its GPU to this Linux.
     """
-    dxg = snapshot.observed("host.wsl_dxg")
-    if dxg is None or dxg.value:
+    if snapshot.host.wsl_gpu is not False:
         return
     yield Finding(
         id="wsl-no-passthrough",
         severity="warning",
         title="WSL sees no GPU",
         detail="There is no /dev/dxg: Windows lends no GPU to this Linux, and models run on the processor only.",
-        evidence=dxg.evidence,
+        evidence=("list:/dev",),
         remedy=Remedy(
             text="Update WSL and the Windows driver of the GPU; WSL 1 cannot do it at all.",
             commands=("wsl --update", "wsl --set-version DISTRIBUTION 2"),
@@ -229,19 +228,17 @@ def wsl_driver_shadow(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _container(snapshot: Snapshot) -> bool:
-    return snapshot.observed("host.container") is not None
+    return snapshot.host.in_container is True
 
 
 RULES = (
-    Rule("nvidia-slow", "NVIDIA's driver did not answer in time.", slow_start),
-    Rule("nvidia-no-library", "An NVIDIA GPU is on the bus and the driver is not installed.", no_library),
-    Rule("nvidia-module-not-loaded", "NVIDIA's kernel module is not loaded.", module_not_loaded),
-    Rule(
-        "nvidia-version-mismatch", "NVIDIA's library and kernel module differ in version.", version_mismatch
-    ),
-    Rule("nvidia-container-no-devices", "A container was started without the GPU.", container_no_devices),
-    Rule("nvidia-container-lost", "A running container lost its access to the GPU.", container_lost),
-    Rule("gpu-vfio", "A GPU is reserved for virtual machines.", vfio),
-    Rule("wsl-no-passthrough", "WSL is lent no GPU by Windows.", wsl_no_passthrough),
-    Rule("wsl-driver-shadow", "A Linux driver hides the one that Windows lends to WSL.", wsl_driver_shadow),
+    Rule("nvidia-slow", slow_start),
+    Rule("nvidia-no-library", no_library),
+    Rule("nvidia-module-not-loaded", module_not_loaded),
+    Rule("nvidia-version-mismatch", version_mismatch),
+    Rule("nvidia-container-no-devices", container_no_devices),
+    Rule("nvidia-container-lost", container_lost),
+    Rule("gpu-vfio", vfio),
+    Rule("wsl-no-passthrough", wsl_no_passthrough),
+    Rule("wsl-driver-shadow", wsl_driver_shadow),
 )

@@ -381,7 +381,7 @@ def diagnosed(answers: dict[str, Any], **options: Any) -> set[str]:
         accelerators=accelerators,
         observations=tuple(seen for each in found for seen in each.observations),
     )
-    return {finding.id for finding in rules.check(snapshot)}
+    return {finding.id for finding in rules.diagnosed(snapshot).findings}
 
 
 NARROW = {

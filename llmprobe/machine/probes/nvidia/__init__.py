@@ -87,12 +87,12 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetConfComputeMemSizeInfo i         object with protectedMemSizeKib
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from llmprobe.facts.answer import Answer, Source
-from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed
+from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed, SystemFacts
 from llmprobe.machine.asking import ProbedStatus, as_int, as_text
 from llmprobe.machine.probes.nvidia import smi
 from llmprobe.machine.probes.nvidia.asking import Careful
@@ -294,15 +294,15 @@ def _report(
     )
 
 
-def _shared_memory(accelerators: tuple[Accelerator, ...]) -> dict[str, Any]:
+def _shared_memory(accelerators: tuple[Accelerator, ...]) -> SystemFacts:
     """
-    Return the bandwidth of the host's memory where a device shares it: both have the same.
+    The bandwidth of the host's memory where a device shares it: both have the same.
     """
     for each in accelerators:
         if each.integrated and each.bandwidth_bytes_per_s is not None:
-            return {
-                "ram_bandwidth_bytes_per_s": each.bandwidth_bytes_per_s,
-                "ram_bandwidth_basis": each.bandwidth_basis,
-                "ram_bandwidth_how": each.bandwidth_how,
-            }
-    return {}
+            return SystemFacts(
+                ram_bandwidth_bytes_per_s=each.bandwidth_bytes_per_s,
+                ram_bandwidth_basis=each.bandwidth_basis,
+                ram_bandwidth_how=each.bandwidth_how,
+            )
+    return SystemFacts()
