@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
+from llmprobe.facts.nvidia import NvidiaSystem
 from llmprobe.words.message import Message
 
 Basis = Literal["measured", "declared", "derived", "assumed"]
@@ -80,13 +81,75 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: int | None = None
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The PCIe connection of a device: its lanes and generation now and at most (see ``llmprobe.machine.pcie``).
+
+    ``max_generation`` is the most that device and slot support together, ``device_max_generation`` the most that
+    the device supports in any slot. ``bytes_per_s`` is the rate in one direction under load: of the lanes that are
+    connected, at ``max_generation``, because idle devices lower ``generation`` to save power.
+    """
+
+    generation: int | None = None
+    max_generation: int | None = None
+    device_max_generation: int | None = None
+    width: int | None = None
+    max_width: int | None = None
+    bytes_per_s: int | None = None
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The part of a device's own memory that the processor can address at a time (BAR).
+
+    ``resizable`` is False where the device has a small window whatever the firmware allows. ``slows`` is the
+    cost of a small window: ``sharing`` (Vulkan and transfers between devices), ``loading`` or ``computing``.
+    """
+
+    visible_bytes: int
+    resizable: bool = True
+    slows: Literal["sharing", "loading", "computing"] = "loading"
+
+
+class Power(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The power limits of a device and its draw now, in watts: the limit in force, the vendor's, and the highest allowed.
+    """
+
+    limit_watts: float | None = None
+    default_watts: float | None = None
+    max_watts: float | None = None
+    draw_watts: float | None = None
+
+
+ThrottleReason = Literal["power-limit", "power-brake", "temperature", "temperature-hardware", "hardware"]
+
+
+class Throttle(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The reasons why a device lowers its clocks now (none: an empty tuple; unknown: None), and its temperature.
+    """
+
+    reasons: tuple[ThrottleReason, ...] | None = None
+    celsius: int | None = None
+
+
+DeviceState = Literal["present", "asleep", "lost", "unreachable", "lent", "no-instance"]
+"""
+``asleep``: powered down and not woken. ``lost``: fallen off the bus. ``unreachable``: its driver lists it and does not
+report on it. ``lent``: bound to a virtual machine. ``no-instance``: divided into partitions, of which none exists.
+"""
+
+
 class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     """
     A device that can hold a model, or one that is there and can't (``usable`` false, with ``why_not``).
 
     The id is ``gpu0``, ``gpu1``, … in the order in which engines number the usable devices.
     ``pci`` is ``0000:01:00.0`` in lower case. ``pools`` names the pools that it allocates from.
-    ``index`` is the number that the vendor's library gives it.
+    ``index`` is the number that the vendor's library gives it. ``hidden_by`` is the variable of the environment
+    that hides it from engines, ``numa_node`` the node that it is nearest to. ``ecc`` and ``driver_model`` are the mode
+    of its memory and, on Windows, of its driver. ``cited`` holds the answers behind single fields, by field name.
     """
 
     id: str
@@ -110,7 +173,22 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     partition: Partition | None = None
     compute_mode: str | None = None
     display_active: bool | None = None
+    state: DeviceState = "present"
+    hidden_by: str | None = None
+    link: Link | None = None
+    window: Window | None = None
+    power: Power | None = None
+    throttle: Throttle | None = None
+    ecc: bool | None = None
+    driver_model: Literal["wddm", "tcc", "mcdm"] | None = None
+    numa_node: int | None = None
+    cited: dict[str, tuple[str, ...]] = {}
     evidence: tuple[str, ...] = ()
+
+    def evidence_of(self, *fields: str) -> tuple[str, ...]:
+        """The answers behind these fields, or behind the whole record where none of them has its own."""
+        own = (name for field in fields for name in self.cited.get(field, ()))
+        return tuple(dict.fromkeys(own)) or self.evidence
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +289,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[tuple[str, Limit], ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     sharing: tuple[Sharing, ...] = ()
+    nvidia: NvidiaSystem | None = None
     observations: tuple[Observation, ...] = ()
 
 
@@ -279,6 +358,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     engines: tuple[EngineOnMachine, ...] = ()
     findings: tuple[Finding, ...] = ()
     sources: tuple[SourceReport, ...] = ()
+    nvidia: NvidiaSystem | None = None
     observations: tuple[Observation, ...] = ()
 
     def pool(self, pool_id: str) -> MemoryPool | None:
