@@ -111,6 +111,7 @@ def collect(
         accelerators=accelerators,
         engines=tuple(engine for engines in seen for engine in engines),
         sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
+        nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         observations=(
             *(observation for probed in found for observation in probed.observations),
             *merge.disagreements(found),

@@ -15,18 +15,23 @@ import msgspec
 
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
+from llmprobe.words.message import Message, message
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
 
 class Rule(msgspec.Struct, frozen=True):
     """
-    One diagnosis: the id of its findings, what it is about in one line, and how it is made.
+    One diagnosis: the id of its findings, and how it is made.
     """
 
     id: str
-    about: str
     apply: Callable[[Snapshot], Iterable[Finding]]
+
+    @property
+    def about(self) -> Message:
+        """What the diagnosis is about, in one line."""
+        return message(f"rule.{self.id}")
 
 
 @cache

@@ -202,14 +202,10 @@ def _shared(snapshot: Snapshot) -> Iterator[tuple[Accelerator, MemoryPool, int, 
 
 
 RULES = (
-    Rule("amd-no-kfd-access", "ROCm's device may not be opened, or is not there.", no_kfd_access),
-    Rule("amd-gfx-unsupported", "ROCm's libraries have no code for a GPU.", gfx_unsupported),
-    Rule(
-        "apu-carveout",
-        "The split of memory leaves a processor's graphics or the host little.",
-        apu_carveout,
-    ),
-    Rule("gtt-exceeds-ram", "A GPU may map more of RAM than there is.", gtt_exceeds_ram),
-    Rule("gpu-not-usable", "A card of AMD or Intel cannot be used.", not_usable),
-    Rule("rocm-visible-hides", "An environment variable hides a card from ROCm.", rocm_visible_hides),
+    Rule("amd-no-kfd-access", no_kfd_access),
+    Rule("amd-gfx-unsupported", gfx_unsupported),
+    Rule("apu-carveout", apu_carveout),
+    Rule("gtt-exceeds-ram", gtt_exceeds_ram),
+    Rule("gpu-not-usable", not_usable),
+    Rule("rocm-visible-hides", rocm_visible_hides),
 )

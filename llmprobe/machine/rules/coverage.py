@@ -126,9 +126,9 @@ def _sentence(text: str) -> str:
 
 
 RULES = (
-    Rule("table-estimate", "A figure is from a table of devices.", table_estimate),
-    Rule("gpu-unsupported-vendor", "A GPU is here whose vendor has no probe.", unsupported_vendor),
-    Rule("no-gpu", "No GPU was found.", no_gpu),
-    Rule("probe-failed", "A source did not answer, in whole or in part.", probe_failed),
-    Rule("not-recorded", "A recording does not hold what newer probes ask.", not_recorded),
+    Rule("table-estimate", table_estimate),
+    Rule("gpu-unsupported-vendor", unsupported_vendor),
+    Rule("no-gpu", no_gpu),
+    Rule("probe-failed", probe_failed),
+    Rule("not-recorded", not_recorded),
 )

@@ -77,6 +77,6 @@ def _keepers(engines: list[str]) -> str:
 
 
 RULES = (
-    Rule("disk-low", "There is little room for models.", disk_low),
-    Rule("slow-fs", "Models are on a slow file system.", slow_file_system),
+    Rule("disk-low", disk_low),
+    Rule("slow-fs", slow_file_system),
 )

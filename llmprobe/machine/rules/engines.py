@@ -187,15 +187,11 @@ def _ram_total(snapshot: Snapshot) -> int:
 
 
 RULES = (
-    Rule("model-loaded", "An engine holds a model in memory.", model_loaded),
-    Rule("model-on-cpu", "A loaded model is not, or not all, on the GPU.", model_on_cpu),
-    Rule("llama-cpp-old-build", "The llama.cpp here reserves more memory than newer builds.", old_build),
-    Rule("model-half-there", "Files of models on the disk cannot be used.", half_downloaded),
-    Rule(
-        "ollama-cache-type",
-        "Ollama's cache type and flash attention do not go together.",
-        cache_type_without_flash_attention,
-    ),
-    Rule("ollama-parallel", "Ollama takes a cache for each of several requests.", many_slots),
-    Rule("engine-silent", "Something holds an engine's port and does not answer.", silent_port),
+    Rule("model-loaded", model_loaded),
+    Rule("model-on-cpu", model_on_cpu),
+    Rule("llama-cpp-old-build", old_build),
+    Rule("model-half-there", half_downloaded),
+    Rule("ollama-cache-type", cache_type_without_flash_attention),
+    Rule("ollama-parallel", many_slots),
+    Rule("engine-silent", silent_port),
 )

@@ -222,15 +222,13 @@ def _lacks_avx2(snapshot: Snapshot) -> bool:
 
 
 RULES = (
-    Rule("unified-pool", "Processor and GPU share one memory.", unified_pool),
-    Rule("mac-wired-limit", "macOS lets the GPU use a part of memory only.", mac_wired_limit),
-    Rule("mac-rosetta", "This Python is an Intel build and runs translated.", mac_rosetta),
-    Rule("mac-vm", "This macOS runs in a virtual machine, without a GPU.", mac_vm),
-    Rule("container-ram", "A container may use less memory than the host has.", container_ram),
-    Rule("cpu-quota", "Fewer threads may run than the processor has.", cpu_quota),
-    Rule("no-avx2", "The processor has no AVX2.", no_avx2),
-    Rule("vm-hides-avx", "A virtual machine does not show its host's instruction sets.", vm_hides_avx),
-    Rule(
-        "sources-disagree", "Two sources tell different things of one device or of memory.", sources_disagree
-    ),
+    Rule("unified-pool", unified_pool),
+    Rule("mac-wired-limit", mac_wired_limit),
+    Rule("mac-rosetta", mac_rosetta),
+    Rule("mac-vm", mac_vm),
+    Rule("container-ram", container_ram),
+    Rule("cpu-quota", cpu_quota),
+    Rule("no-avx2", no_avx2),
+    Rule("vm-hides-avx", vm_hides_avx),
+    Rule("sources-disagree", sources_disagree),
 )

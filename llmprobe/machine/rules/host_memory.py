@@ -234,14 +234,14 @@ def wsl_cap(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule("memory-pressure", "Programs wait for memory at this moment.", memory_pressure),
-    Rule("no-swap-overcommit2", "The kernel promises no more memory than there is.", strict_overcommit),
-    Rule("hugepages-reserved", "Memory is set aside as huge pages.", huge_pages),
-    Rule("zfs-arc", "ZFS caches files in memory that counts as used elsewhere.", zfs_cache),
-    Rule("address-space-limit", "This shell limits how much a program may map.", address_space),
-    Rule("numa-multi", "Memory is divided among groups of processors.", numa),
-    Rule("numa-memory-only", "Some memory has no processors near it.", memory_only_nodes),
-    Rule("single-channel-ram", "Memory runs on one channel.", single_channel),
-    Rule("ram-vs-installed", "The system has less memory than is installed.", less_than_installed),
-    Rule("wsl-ram-cap", "WSL has a part of the memory of Windows.", wsl_cap),
+    Rule("memory-pressure", memory_pressure),
+    Rule("no-swap-overcommit2", strict_overcommit),
+    Rule("hugepages-reserved", huge_pages),
+    Rule("zfs-arc", zfs_cache),
+    Rule("address-space-limit", address_space),
+    Rule("numa-multi", numa),
+    Rule("numa-memory-only", memory_only_nodes),
+    Rule("single-channel-ram", single_channel),
+    Rule("ram-vs-installed", less_than_installed),
+    Rule("wsl-ram-cap", wsl_cap),
 )
