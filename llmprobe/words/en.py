@@ -52,9 +52,9 @@ SENTENCES: dict[str, str] = {
     "limit.nvidia-in-use-by-programs": "used by programs; this system does not report how much each one uses",
     "limit.nvidia-in-use-unlisted": "used by the display, contexts and unlisted programs",
     "source.nvml": "NVML: {why}",
-    "speed.nvidia-memory-bus": "{bits}-bit bus x {megahertz} MHz x 2",
-    "speed.nvidia-memory-slices": "{slices} of {of} memory slices of {how}",
-    "speed.nvidia-table": "table: {name} ({source})",
+    "bandwidth.nvidia-bus": "{bits}-bit bus x {megahertz} MHz x 2",
+    "bandwidth.nvidia-slices": "{slices} of {of} memory slices of {how}",
+    "bandwidth.nvidia-table": "table: {name} ({source})",
     # machine: findings of NVIDIA
     # GPUs: state
     "rule.gpu-lost": "A GPU has fallen off the bus.",

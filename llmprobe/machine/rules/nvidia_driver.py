@@ -244,7 +244,7 @@ def _without_device(system: NvidiaSystem) -> tuple[str, ...]:
 
 
 def _container(snapshot: Snapshot) -> bool:
-    return snapshot.host.environment == "container"
+    return bool(snapshot.host.in_container)
 
 
 RULES = (

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from llmprobe.facts.answer import Answer
+from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Host, Snapshot
 from llmprobe.machine import rules
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import (
     GIB,
     LINUX_ARM,
@@ -49,7 +51,14 @@ def nvidia_with(*cards: dict[str, Any], **changes: Any) -> Snapshot:
 
 
 def ids(snapshot: Snapshot) -> set[str]:
-    return {finding.id for finding in rules.check(snapshot)}
+    return {finding.id for finding in diagnosed(snapshot)}
+
+
+def diagnosed(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """
+    The findings of a snapshot, in the order of the rules.
+    """
+    return tuple(finding for rule in rules.all_rules() for finding in rule.apply(snapshot))
 
 
 def init_fails(code: int, **more: Any) -> Snapshot:
@@ -194,7 +203,7 @@ def test_a_rule_fires_where_its_matter_is(rule_id: str) -> None:
     """
     With its evidence, which are questions that were asked, and words for a person.
     """
-    found = [finding for finding in rules.check(CASES[rule_id]()) if finding.id == rule_id]
+    found = [finding for finding in diagnosed(CASES[rule_id]()) if finding.id == rule_id]
     assert found
     assert all(finding.evidence and finding.title and finding.detail for finding in found)
 
@@ -227,7 +236,7 @@ def test_errors_come_first() -> None:
     """
     Findings are sorted by severity.
     """
-    severities = [finding.severity for finding in rules.check(init_fails(18, **INTEL))]
+    severities = [finding.severity for finding in init_fails(18, **INTEL).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     assert severities[0] == "error"
 
@@ -253,8 +262,12 @@ def test_who_holds_memory_is_named() -> None:
     By process, with what it holds.
     """
     busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": "ollama\n"})
-    finding = next(each for each in rules.check(busy) if each.id == "vram-held")
-    assert "ollama (process 5) 7.81 GiB" in finding.detail
+    finding = next(each for each in busy.findings if each.id == "vram-held")
+    process = message("finding.vram-held.process", name="ollama", pid=5, used_bytes=8000 * MIB)
+    assert finding.detail.values["holders"] == message(
+        "finding.vram-held.by", processes=(process,), more=None
+    )
+    assert "Used by ollama (process 5) 7.81 GiB." in str(finding.detail)
     assert finding.remedy is not None
     assert "ollama stop MODEL" in finding.remedy.commands
 
@@ -284,7 +297,7 @@ def test_who_holds_memory_is_told_how_to_let_go(program: str, command: str) -> N
     Each engine is unloaded in its own way.
     """
     busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": program})
-    remedy = next(each.remedy for each in rules.check(busy) if each.id == "vram-held")
+    remedy = next(each.remedy for each in busy.findings if each.id == "vram-held")
 
     assert remedy is not None
     assert remedy.commands == (command,)
@@ -299,7 +312,7 @@ def test_the_driver_is_installed_as_the_system_does(system: str, command: str) -
     The command is that of the system's own packages.
     """
     missing = init_fails(12, **{"read:/etc/os-release": f'PRETTY_NAME="{system}"\n'})
-    remedy = next(each.remedy for each in rules.check(missing) if each.id == "nvidia-no-library")
+    remedy = next(each.remedy for each in missing.findings if each.id == "nvidia-no-library")
 
     assert remedy is not None
     assert remedy.commands == (command,)

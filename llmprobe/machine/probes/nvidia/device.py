@@ -201,7 +201,7 @@ def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> Bandwidth:
     bits = _number(ask, "nvmlDeviceGetMemoryBusWidth", handle)
     megahertz = as_int(ask.nvml("nvmlDeviceGetMaxClockInfo", handle, _MEMORY_CLOCK).value)
     if bits and megahertz:
-        how = message("speed.nvidia-memory-bus", bits=bits, megahertz=megahertz)
+        how = message("bandwidth.nvidia-bus", bits=bits, megahertz=megahertz)
         rate = bits * megahertz * 2_000_000 // 8
         return Bandwidth(bus_bits=bits, bytes_per_s=rate, basis="derived", how=how)
     if row is not None and row.bandwidth_bytes_per_s is not None:
@@ -214,7 +214,7 @@ def from_table(row: Gpu) -> Message:
     """
     The origin of a figure from the shipped table.
     """
-    return message("speed.nvidia-table", name=row.name, source=row.source)
+    return message("bandwidth.nvidia-table", name=row.name, source=row.source)
 
 
 def hide(pool: MemoryPool, why: Message | None) -> MemoryPool:

@@ -154,6 +154,6 @@ def _share(whole: Bandwidth, total_bytes: int | None, row: Gpu | None) -> Bandwi
     if whole.bytes_per_s is None or total_bytes is None or row is None or row.memory_bytes is None:
         return Bandwidth(bus_bits=whole.bus_bits)
     slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
-    how = message("speed.nvidia-memory-slices", slices=slices, of=_SLICES, how=whole.how)
+    how = message("bandwidth.nvidia-slices", slices=slices, of=_SLICES, how=whole.how)
     rate = whole.bytes_per_s * slices // _SLICES
     return Bandwidth(bus_bits=whole.bus_bits, bytes_per_s=rate, basis="assumed", how=how)
