@@ -28,7 +28,7 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
     reported = set()
     for each in snapshot.accelerators:
         driver = _major(each.driver)
-        if each.vendor != "nvidia" or driver is None or each.integrated or each.index is None:
+        if each.vendor != "nvidia" or driver is None or each.integrated:
             continue
         capability = _capability(each)
         old_device = capability is not None and capability < _JIT_BELOW

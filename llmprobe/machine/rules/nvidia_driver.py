@@ -24,8 +24,8 @@ def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
     The driver did not answer in time: it is still initializing the devices, or it hangs.
     """
     start = _system(snapshot).start
-    waited = start is not None and start.value.status == "timeout"
-    if not waited and not any(
+    waiting = start.evidence if start is not None and start.value.status == "timeout" else ()
+    if not waiting and not any(
         each.name == "nvidia" and each.status == "timeout" for each in snapshot.sources
     ):
         return
@@ -35,7 +35,7 @@ def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
         severity="warning",
         title=message("finding.nvidia-slow.title"),
         detail=message("finding.nvidia-slow.detail"),
-        evidence=start.evidence if start is not None and waited else ("source:nvidia",),
+        evidence=waiting or ("source:nvidia",),
         remedy=Remedy(
             text=message("finding.nvidia-slow.remedy"),
             commands=("llmprobe --timeout 30 check", *stay),

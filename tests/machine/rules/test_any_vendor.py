@@ -73,7 +73,9 @@ def with_cards(*cards: Accelerator, pool: dict[str, Any] | None = None) -> Snaps
     probes = (*snapshots.all_probes(), Probe("newcomer", frozenset({"linux"}), probe))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "all_probes", lambda: probes)
-        return collect(FakeSource(plain_host()))
+        snapshot = collect(FakeSource(plain_host()))
+    assert [each for each in snapshot.sources if each.status == "crashed"] == []
+    return snapshot
 
 
 def finding(snapshot: Snapshot, finding_id: str) -> Finding | None:
