@@ -171,6 +171,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     version = running = None
     loaded: tuple[LoadedModel, ...] = ()
     detail = None
+    silent = False
     if url is None:
         detail = "its server is on another machine, which is not asked"
     elif models or source.platform.system != "win32" or env(source, "OLLAMA_HOST"):
@@ -181,6 +182,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             evidence.append(f"get:{url}/api/version")
         elif answer.status in ("timeout", "failed", "denied"):
             detail = f"somebody holds its port and does not answer ({answer.status})"
+            silent = True
     if running:
         seen = source.get(f"{url}/api/ps")
         loaded = tuple(_loaded(record) for record in records(field(seen.value, "models"))) if seen.ok else ()
@@ -201,6 +203,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             installed=True if running or command else None if command is None else False,
             endpoint=url if running else None,
             detail=detail,
+            silent=silent,
             models=models,
             loaded=loaded,
             settings=settings_of(source, service),

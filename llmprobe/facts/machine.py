@@ -8,7 +8,9 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
+from llmprobe.facts.host import ControlGroup, Disagreement, HostMemory, ModelDisk
 from llmprobe.facts.nvidia import NvidiaSystem
+from llmprobe.facts.vendors import Amd, Apple
 from llmprobe.words.message import Message
 
 Basis = Literal["measured", "declared", "derived", "assumed"]
@@ -214,20 +216,37 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
-class Host(msgspec.Struct, frozen=True, kw_only=True):
+class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The system around the devices. ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None.
+    What probes find out about the system around the devices.
+
+    ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None. A container in WSL is ``wsl``, with
+    ``in_container`` true. ``os`` is the distribution as it names itself. ``wsl_gpu`` is whether Windows lends WSL a
+    GPU device (/dev/dxg); None outside of WSL.
+    """
+
+    os: str | None = None
+    environment: Literal["container", "wsl", "vm", "bare"] | None = None
+    environment_evidence: tuple[str, ...] = ()
+    in_container: bool | None = None
+    wsl_gpu: bool | None = None
+    product: str | None = None
+    ram_bandwidth_bytes_per_s: int | None = None
+    ram_bandwidth_basis: Basis | None = None
+    ram_bandwidth_how: Message | None = None
+    memory: HostMemory = HostMemory()
+    control_group: ControlGroup | None = None
+
+
+class Host(SystemFacts, frozen=True, kw_only=True):
+    """
+    The system around the devices: what the interpreter knows of it, what probes found out, and the processor.
     """
 
     system: str
     machine: str
     release: str | None = None
-    environment: str | None = None
-    product: str | None = None
     cpu: Cpu = Cpu()
-    ram_bandwidth_bytes_per_s: int | None = None
-    ram_bandwidth_basis: Basis | None = None
-    ram_bandwidth_how: Message | None = None
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,7 +293,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     """
     What one probe found: parts of a snapshot, to be merged with what the others found.
 
-    ``host`` and ``cpu`` are fields by name, so that several probes can each add what they know.
+    ``host`` and ``cpu`` are partial: each probe gives the fields that it knows.
     The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
     ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
     remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
@@ -283,14 +302,18 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
     detail: Message | None = None
-    host: dict[str, Any] = {}
-    cpu: dict[str, Any] = {}
+    host: SystemFacts = SystemFacts()
+    cpu: Cpu = Cpu()
     pools: tuple[MemoryPool, ...] = ()
     limits: tuple[tuple[str, Limit], ...] = ()
     caps: tuple[tuple[str, Limit], ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     sharing: tuple[Sharing, ...] = ()
     nvidia: NvidiaSystem | None = None
+    disks: tuple[ModelDisk, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    apple: Apple | None = None
+    amd: Amd | None = None
     observations: tuple[Observation, ...] = ()
 
 
@@ -328,8 +351,8 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     """
     An engine that is installed or runs here, or that keeps models here.
 
-    ``installed`` False means that only its models were found. ``settings`` are variables of its environment that
-    change what a model takes.
+    ``installed`` False means that only its models were found. ``silent`` is true where its port is in use and does not
+    answer as the engine does. ``settings`` are variables of its environment that change what a model takes.
     """
 
     name: str
@@ -340,6 +363,7 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     detail: Message | None = None
     models: tuple[ModelOnDisk, ...] = ()
     loaded: tuple[LoadedModel, ...] = ()
+    silent: bool | None = None
     settings: dict[str, str] = {}
     evidence: tuple[str, ...] = ()
 
@@ -357,6 +381,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[MemoryPool, ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     engines: tuple[EngineOnMachine, ...] = ()
+    disks: tuple[ModelDisk, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    apple: Apple | None = None
+    amd: Amd | None = None
     findings: tuple[Finding, ...] = ()
     sources: tuple[SourceReport, ...] = ()
     nvidia: NvidiaSystem | None = None

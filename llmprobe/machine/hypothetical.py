@@ -85,7 +85,7 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int) -> Snapshot:
         pools=tuple(pools),
         accelerators=tuple(accelerators),
     )
-    return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
+    return rules.diagnosed(snapshot)
 
 
 def parse_gpu(text: str) -> tuple[int, str, int | None]:

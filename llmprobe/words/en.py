@@ -55,6 +55,60 @@ SENTENCES: dict[str, str] = {
     "bandwidth.nvidia-bus": "{bits}-bit bus x {megahertz} MHz x 2",
     "bandwidth.nvidia-slices": "{slices} of {of} memory slices of {how}",
     "bandwidth.nvidia-table": "table: {name} ({source})",
+    # - why a device is not usable: AMD, Intel, Apple and others
+    "unusable.no-driver": "no kernel driver is bound to it",
+    "unusable.other-driver": "its kernel driver is {driver}, not {needed}",
+    "unusable.lent-to-vm": "it is bound to vfio-pci, for a virtual machine",
+    "unusable.size-unknown": "its driver does not report the size of its memory",
+    "unusable.amd-asleep": "it is asleep, and reading its memory would wake it",
+    "unusable.hidden-from-rocm": "hidden by {variable}",
+    "unusable.no-amd-device-file": "this user may open neither /dev/kfd nor its device file in /dev/dri",
+    "unusable.few-compute-units": "it has only two compute units: the processor is faster",
+    "unusable.render-node-closed": "this user may not open its device file in /dev/dri",
+    "unusable.slower-than-processor": "it shares RAM, and llama.cpp runs slower on it than on the processor",
+    "unusable.integrated-beside-card": "engines leave out integrated graphics beside a card ({card})",
+    "unusable.virtual-mac": "macOS gives a virtual machine no Metal GPU",
+    "unusable.intel-mac": "with Metal, the GPUs of Intel Macs are slower than their processors",
+    "unusable.apple-on-linux": "Metal exists on macOS only; on Linux this GPU has a Vulkan driver, which llmprobe "
+    "does not rely on",
+    "unusable.vendor-not-examined": "llmprobe does not examine GPUs of this vendor",
+    # - limits of pools and of the processor
+    "limit.in-use-unnamed": "in use beyond the parts that are named",
+    "limit.free-not-plausible": "{free_bytes} bytes were reported free of {total_bytes}; corrected",
+    "limit.cut-to-rest": "{limit}; counted only up to the {left_bytes:bytes} that were left",
+    "limit.host-in-use": "in use by programs and the system ({how})",
+    "limit.available-by-psutil": "available memory by psutil",
+    "limit.available-by-kernel": "MemAvailable",
+    "limit.available-with-zfs": "{how}, plus the cache that ZFS can give back",
+    "limit.available-of-nodes": "free memory of the nodes with processors",
+    "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
+    "[!{used_bytes}, of which an unknown part is in use]",
+    "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
+    "limit.gtt": "{carve_out_bytes:bytes} are reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
+    "[!{gtt_bytes}all of RAM] (GTT)",
+    "limit.amd-programs": "held by programs that compute",
+    "limit.amd-in-use": "in use by the display, the driver and programs; sysfs does not report which",
+    "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
+    "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
+    "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
+    "limit.wired-limit": "iogpu.wired_limit_mb is {wired_limit_mb}",
+    "limit.assumed-working-set": "macOS lets the GPU use {share:.0%} of memory (assumed: the share before macOS 26; "
+    "newer versions allow up to 84 %)",
+    "limit.idle-system": "usual use of an idle system",
+    "limit.idle-driver": "usual reserve of the driver on an idle device",
+    "limit.cpu-quota": "quota: the time of {processors:g} {processors:processor|processors}",
+    "limit.cpu-affinity": "affinity: this process may run on {threads} {threads:thread|threads} of the processor",
+    # - how a bandwidth is known
+    "bandwidth.modules": "{channels} {channels:channel|channels} at {speeds_mts} MT/s, an upper bound",
+    "bandwidth.of-ram": "RAM, which it shares[: {how}]",
+    "bandwidth.driver": "{width_bits}-bit memory at {clock_mhz} MHz, by the driver",
+    "bandwidth.table": "table: {name}[ with {cores} GPU cores] ({source})",
+    "bandwidth.given": "by --gpu",
+    # - sources
+    "source.question": "{question}: {status}[ ({reason})]",
+    "source.trouble": "{questions:each}[; and {more} more]",
+    "source.deadline": "did not finish within {seconds:g} s",
+    "source.crashed": "{error}[: {reason}][ ({file}:{line})]",
     # machine: findings of NVIDIA
     # GPUs: state
     "rule.gpu-lost": "A GPU has fallen off the bus.",
@@ -278,6 +332,249 @@ SENTENCES: dict[str, str] = {
     "finding.wsl-driver-shadow.remedy": "Remove NVIDIA's Linux driver. The library in /usr/lib/wsl/lib is "
     "sufficient.",
     # machine: findings of everything else
+    # - coverage
+    "rule.table-estimate": "A figure is from a table of devices.",
+    "finding.table-estimate.title": "Some figures are from a table",
+    "finding.table-estimate.detail": "The device does not report them here: {figures:each}. Speeds based on them are "
+    "less certain.",
+    "finding.table-estimate.bandwidth": "bandwidth of {device}",
+    "finding.table-estimate.memory": "memory of {device}",
+    "finding.table-estimate.both": "bandwidth and memory of {device}",
+    "rule.gpu-unsupported-vendor": "llmprobe does not examine the GPUs of this vendor.",
+    "finding.gpu-unsupported-vendor.title": "{device} is not examined",
+    "finding.gpu-unsupported-vendor.detail": "llmprobe does not examine GPUs of this vendor, so its memory is not "
+    "counted. An engine may be able to use it, for instance with Vulkan.",
+    "rule.no-gpu": "There is no GPU, or none that can be used.",
+    "finding.no-gpu.title": "No GPU was found",
+    "finding.no-gpu.title-unusable": "No usable GPU was found",
+    "finding.no-gpu.detail": "Models run on the processor, and the speed of memory determines theirs.",
+    "rule.gpu-not-looked-for": "A source that could have found a GPU did not answer.",
+    "finding.gpu-not-looked-for.title": "It is unknown whether there is a GPU",
+    "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
+    "GPU may be installed that is missing here.",
+    "finding.gpu-not-looked-for.source": "{source} ({status})",
+    "finding.gpu-not-looked-for.remedy": "Allow more time.",
+    "rule.probe-failed": "A source did not answer, in whole or in part.",
+    "finding.probe-failed.title": "A source did not answer completely ({source}: {status})",
+    "finding.probe-failed.detail": "[{reason}. ]Facts that depend on it are missing or unknown here.",
+    "finding.probe-failed.remedy": "Record the machine and attach the file to a report.",
+    "rule.not-recorded": "A recording lacks answers that newer probes ask for.",
+    "finding.not-recorded.title": "The recording is incomplete",
+    "finding.not-recorded.detail": "These sources were not asked when it was made: {sources}. Facts that depend on "
+    "them are unknown here.",
+    "finding.not-recorded.remedy": "Record the machine again.",
+    # - memory of the host
+    "rule.memory-pressure": "Programs wait for memory at this moment.",
+    "finding.memory-pressure.title": "Programs wait for memory",
+    "finding.memory-pressure.detail": "Some program waited for {percent:g} % of the last ten seconds. The memory "
+    "that is free now is needed by running programs, and a model slows all of them down.",
+    "finding.memory-pressure.detail-high": "macOS reports high memory pressure. The memory that is free now is "
+    "needed by running programs, and a model slows all of them down.",
+    "finding.memory-pressure.detail-critical": "macOS reports critical memory pressure. The memory that is free "
+    "now is needed by running programs, and a model slows all of them down.",
+    "finding.memory-pressure.remedy": "Close programs before loading a model.",
+    "rule.no-swap-overcommit2": "The kernel promises no more memory than it has.",
+    "finding.no-swap-overcommit2.title": "The kernel promises no more memory than it has",
+    "finding.no-swap-overcommit2.detail": "vm.overcommit_memory is 2.[ It can still promise {left_bytes:bytes}.] "
+    "Engines reserve more than they use: starting one can fail although memory is free.",
+    "finding.no-swap-overcommit2.remedy": "Use the default setting.",
+    "rule.hugepages-reserved": "Memory is reserved as huge pages.",
+    "finding.hugepages-reserved.title": "{total_bytes:bytes} is reserved as huge pages",
+    "finding.hugepages-reserved.detail": "{free_bytes:bytes} of it is unused. Engines cannot use huge pages, and "
+    "they count as used memory.",
+    "finding.hugepages-reserved.remedy": "Release them if no database or virtual machine needs them.",
+    "rule.zfs-arc": "ZFS caches files in memory that other tools count as used.",
+    "finding.zfs-arc.title": "ZFS can give back {reclaimable_bytes:bytes} of its cache",
+    "finding.zfs-arc.detail": "Other tools show it as used; here it is counted as free. ZFS gives it back on "
+    "demand, but not at once, so a model that needs it may load slowly.",
+    "finding.zfs-arc.remedy": "Limit the cache to {limit_bytes:bytes} to keep the memory free from the start.",
+    "rule.address-space-limit": "This shell limits how much memory a program may map.",
+    "finding.address-space-limit.title": "A program may map only {limit_bytes:bytes} here",
+    "finding.address-space-limit.detail": "Engines map the whole file of a model, and CUDA maps far more than it "
+    "uses: an engine may fail to start, or to load a model that would fit.",
+    "finding.address-space-limit.remedy": "Remove the limit of this shell.",
+    "rule.numa-multi": "Memory is divided among groups of processors.",
+    "finding.numa-multi.title": "Memory is divided into {nodes} nodes",
+    "finding.numa-multi.detail": "A program that runs on one node and reads the memory of another gets only a part "
+    "of the bandwidth. Layers on the processor can run at half the speed or less.",
+    "finding.numa-multi.remedy": "Let llama.cpp distribute its threads and memory over the nodes.",
+    "rule.numa-memory-only": "Some memory has no processors near it.",
+    "finding.numa-memory-only.title": "{size_bytes:bytes} of memory has no processors near it",
+    "finding.numa-memory-only.detail-extension": "It is an extension of memory (CXL or on the package), which is "
+    "slower or faster than the rest.",
+    "finding.numa-memory-only.detail-gpu": "It is memory of GPUs that the kernel counts as its own. Here it is "
+    "counted with the GPUs only.",
+    "rule.single-channel-ram": "Memory runs on one channel.",
+    "finding.single-channel-ram.title": "Memory runs on one channel",
+    "finding.single-channel-ram.detail": "The speed of memory limits everything that runs on the processor: with a "
+    "second module in the other channel it would be almost twice as fast.",
+    "finding.single-channel-ram.remedy": "Install a second module of the same kind, in the slot that the board's "
+    "manual names.",
+    "rule.ram-vs-installed": "The system has less memory than is installed.",
+    "finding.ram-vs-installed.title": "The system does not get {missing_bytes:bytes} of {installed_bytes:bytes} "
+    "installed memory",
+    "finding.ram-vs-installed.detail": "The firmware reserves memory for graphics, a kernel parameter excludes it, "
+    "or a module is faulty.",
+    "finding.ram-vs-installed.remedy": "Check the size of the frame buffer in the firmware, and mem= or memmap= "
+    "among the kernel parameters.",
+    "rule.wsl-ram-cap": "WSL has a part of the memory of Windows.",
+    "finding.wsl-ram-cap.title": "WSL has {total_bytes:bytes} of the memory of Windows",
+    "finding.wsl-ram-cap.detail": "The default is half. The rest of the memory of Windows cannot be seen or used "
+    "from here.",
+    "finding.wsl-ram-cap.remedy": "Set memory= below \\[wsl2\\] in %UserProfile%\\.wslconfig, then restart WSL from "
+    "Windows.",
+    # - limits of the host
+    "rule.unified-pool": "CPU and GPU share the same memory.",
+    "finding.unified-pool.title": "{device} shares the memory of the host",
+    "finding.unified-pool.detail": "CPU and GPU share the same[ {total_bytes:bytes}][!{total_bytes} memory]; it is "
+    "counted once. The system counts file cache as free, because it can be dropped.",
+    "rule.mac-wired-limit": "macOS lets the GPU use only a part of memory.",
+    "finding.mac-wired-limit.title": "macOS lets the GPU use only a part of memory",
+    "finding.mac-wired-limit.detail": "[{limit}; ]{lost_bytes:bytes} of free memory is not available to the GPU.",
+    "finding.mac-wired-limit.remedy": "The limit can be raised until the next restart; leave {left_bytes:bytes} or "
+    "more to macOS.",
+    "rule.mac-rosetta": "This Python is an Intel build and runs translated.",
+    "finding.mac-rosetta.title": "This Python is an Intel build and runs translated",
+    "finding.mac-rosetta.detail": "It sees the processor that Rosetta presents. Programs started in the same way run "
+    "without Metal and much slower.",
+    "finding.mac-rosetta.remedy": "Install Python for Apple silicon.",
+    "rule.mac-vm": "This macOS runs in a virtual machine, without a GPU.",
+    "finding.mac-vm.title": "This macOS runs in a virtual machine",
+    "finding.mac-vm.detail": "macOS gives a virtual machine no Metal GPU. Models run on the processor only.",
+    "finding.mac-vm.remedy": "Run the engine on the Mac itself.",
+    "rule.container-ram": "A container may use less memory than the host has.",
+    "finding.container-ram.title": "This container may use {limit_bytes:bytes} of the host's memory",
+    "finding.container-ram.detail-killed": "[The host has {host_bytes:bytes}. ]{left_bytes:bytes} is left to this "
+    "container. A program that uses more is killed.",
+    "finding.container-ram.detail-slowed": "[The host has {host_bytes:bytes}. ]{left_bytes:bytes} is left to this "
+    "container. A program that uses more is slowed down to a standstill.",
+    "finding.container-ram.remedy": "Raise the limit.",
+    "rule.cpu-quota": "Fewer threads may run than the processor has.",
+    "finding.cpu-quota.title": "{usable} of {threads} threads may be used here",
+    "finding.cpu-quota.detail": "[The limit is a {limits:each}. ]An engine that starts a thread per processor of "
+    "the host is slowed down many times by waiting for its own threads.",
+    "finding.cpu-quota.remedy": "Set the number of threads of the engine.",
+    "rule.no-avx2": "The processor has no AVX2.",
+    "finding.no-avx2.title": "The processor has no AVX2",
+    "finding.no-avx2.detail": "Layers on the processor run several times slower, and some builds of engines do not "
+    "start at all.",
+    "rule.vm-hides-avx": "A virtual machine hides the instruction sets of its host.",
+    "finding.vm-hides-avx.title": "The virtual machine presents a processor without AVX2",
+    "finding.vm-hides-avx.detail": "[It is called {processor}. ]The host very likely has AVX2. Layers on the "
+    "processor run several times slower than they could, and some builds of engines do not start at all.",
+    "finding.vm-hides-avx.remedy": "Give the virtual machine the host's processor type, in Proxmox or in QEMU.",
+    "rule.sources-disagree": "Two sources differ on one device or on memory.",
+    "finding.sources-disagree.title-memory": "Two sources differ on the size of memory",
+    "finding.sources-disagree.title-name": "Two sources differ on the name of {device}",
+    "finding.sources-disagree.title-size": "Two sources differ on the memory of {device}",
+    "finding.sources-disagree.detail": "One reports {first}, the other {second}. The first is used.",
+    "finding.sources-disagree.detail-sizes": "One reports {first_bytes:bytes}, the other {second_bytes:bytes}. The "
+    "first is used.",
+    # - AMD and Intel
+    "rule.amd-no-kfd-access": "ROCm's device file cannot be opened, or does not exist.",
+    "finding.amd-no-kfd-access.title": "ROCm is not available here",
+    "finding.amd-no-kfd-access.detail-closed": "This user may not open /dev/kfd. Engines built for ROCm run on the "
+    "processor instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
+    "finding.amd-no-kfd-access.detail-absent": "/dev/kfd does not exist. Engines built for ROCm run on the processor "
+    "instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
+    "finding.amd-no-kfd-access.remedy-groups": "Join the groups that own the device, and log in again.",
+    "finding.amd-no-kfd-access.remedy-container": "Start the container with the devices.",
+    "finding.amd-no-kfd-access.remedy-module": "Load the compute driver, which is part of amdgpu.",
+    "rule.amd-gfx-unsupported": "ROCm's libraries have no code for a GPU.",
+    "finding.amd-gfx-unsupported.title": "ROCm does not support {device} ({gfx})",
+    "finding.amd-gfx-unsupported.detail": "Engines built for ROCm crash or run on the processor. Vulkan works as "
+    "it is.",
+    "finding.amd-gfx-unsupported.remedy": "Use a Vulkan build of the engine.",
+    "finding.amd-gfx-unsupported.remedy-override": "Use a Vulkan build of the engine, or make ROCm treat the GPU "
+    "as a related one, at your own risk.",
+    "rule.apu-carveout": "The split of memory leaves little to integrated graphics or to the host.",
+    "finding.apu-carveout.title-host": "{carve_out_bytes:bytes} of {total_bytes:bytes} is reserved for the GPU",
+    "finding.apu-carveout.detail-host": "The processor and all programs share the remaining {host_bytes:bytes}. "
+    "Loading a model through it is slow, and engines that keep a copy in RAM run out of it.",
+    "finding.apu-carveout.remedy-host": "Choose a smaller frame buffer in the firmware, and let the GPU map RAM "
+    "instead (kernel parameter ttm.pages_limit).",
+    "finding.apu-carveout.title-gpu": "{device} may use {reach_bytes:bytes} of {total_bytes:bytes}",
+    "finding.apu-carveout.detail-gpu": "By default Linux lets the GPU map half of RAM. With a higher limit larger "
+    "models fit on the GPU.",
+    "finding.apu-carveout.remedy-gpu": "Raise the limit with kernel parameters, leave {left_bytes:bytes} to the "
+    "system, and reboot.",
+    "rule.gtt-exceeds-ram": "A GPU may map more RAM than exists.",
+    "finding.gtt-exceeds-ram.title": "{device} may map more RAM than exists",
+    "finding.gtt-exceeds-ram.detail": "Its limit (GTT) is {gtt_bytes:bytes}, and RAM is {host_bytes:bytes}. "
+    "Engines that add limit and frame buffer report more memory than the machine has; here only existing memory is "
+    "counted.",
+    "finding.gtt-exceeds-ram.remedy": "Lower ttm.pages_limit below the size of RAM.",
+    "rule.gpu-not-usable": "A card of AMD or Intel cannot be used.",
+    "finding.gpu-not-usable.title": "{device} is not usable",
+    "finding.gpu-not-usable.detail": "[The reason: {reason}. ][!{reason}The reason is unknown. ]Models run without "
+    "it.",
+    "finding.gpu-not-usable.remedy": "Load its driver, and give this user the right to open the device.",
+    "rule.rocm-visible-hides": "An environment variable hides a card from ROCm.",
+    "finding.rocm-visible-hides.title": "{variable} hides {devices:and}",
+    "finding.rocm-visible-hides.detail": "{variable} is set to '{value}', so engines built for ROCm do not see the "
+    "device. It is not counted.",
+    "finding.rocm-visible-hides.remedy": "Unset the variable, or add the device to it.",
+    # - disks
+    "rule.disk-low": "There is little room for models.",
+    "finding.disk-low.title": "{free_bytes:bytes} is left for models on {directory}",
+    "finding.disk-low.detail": "{engines:and} {engines:stores|store} models there. A model of 8 billion parameters "
+    "needs 5 GB with 4-bit weights, one of 70 billion 43 GB.",
+    "finding.disk-low.remedy": "Remove unused models, or store them elsewhere (OLLAMA_MODELS, HF_HOME, LLAMA_CACHE).",
+    "rule.slow-fs": "Models are stored on a slow file system.",
+    "finding.slow-fs.title": "Models in {directory} are stored on {drive} ({file_system})",
+    "finding.slow-fs.windows-drive": "a Windows drive seen from Linux",
+    "finding.slow-fs.network-drive": "a network drive",
+    "finding.slow-fs.cloud-drive": "a cloud drive",
+    "finding.slow-fs.detail": "{engines:and} {engines:stores|store} models there. Loading takes minutes instead of "
+    "seconds, and a model that does not stay in memory is read again for every token.",
+    "finding.slow-fs.remedy": "Store models on a local disk; under WSL, on the disk of Linux itself.",
+    # - engines
+    "rule.model-loaded": "An engine holds a model in memory.",
+    "finding.model-loaded.title": "{engine} has {model} loaded[: {held_bytes:bytes}]",
+    "finding.model-loaded.detail": "The model is ready to answer[ and holds {held_bytes:bytes} of memory]. Free "
+    "memory is counted without it.[ It is unloaded at {until}.] {kept}",
+    "finding.model-loaded.detail-gpu": "The model is ready to answer[ and holds {held_bytes:bytes} of GPU memory]. "
+    "Free memory is counted without it.[ It is unloaded at {until}.] {kept}",
+    "finding.model-loaded.kept-by-ollama": "Ollama keeps a model for five minutes after its last use, or as long as "
+    "OLLAMA_KEEP_ALIVE sets.",
+    "finding.model-loaded.kept-by-lmstudio": "LM Studio keeps a model until it is unloaded, or until its time to "
+    "live ends.",
+    "finding.model-loaded.kept-by-server": "A server keeps its model as long as it runs.",
+    "finding.model-loaded.remedy": "If it is not needed, unload it, and let the engine keep models for a shorter "
+    "time.",
+    "rule.model-on-cpu": "A loaded model is not, or not fully, on the GPU.",
+    "finding.model-on-cpu.title": "{model} is {percent} % on the GPU in {engine}",
+    "finding.model-on-cpu.detail": "The processor computes {host_bytes:bytes} of it for every token. That is right "
+    "if it does not fit on the GPU, and costs most of the speed if it does.",
+    "finding.model-on-cpu.remedy": "Find a placement that fits: a shorter context or a smaller quantization may "
+    "bring all of it to the GPU.",
+    "rule.llama-cpp-old-build": "The installed llama.cpp reserves more memory than newer builds.",
+    "finding.llama-cpp-old-build.title": "llama.cpp {version} reserves more memory than newer builds",
+    "finding.llama-cpp-old-build.detail": "Until June 2026 llama.cpp reserved logits for a whole micro-batch and "
+    "larger masks: some hundred MiB of GPU memory for a model with a large vocabulary, more with a large "
+    "micro-batch.",
+    "finding.llama-cpp-old-build.remedy": "Update it, or estimate for this build.",
+    "rule.model-half-there": "Files of models on the disk cannot be used.",
+    "finding.model-half-there.title": "{models} {models:model|models} on the disk cannot be used",
+    "finding.model-half-there.detail": "{models:each}[; and {more} more]. Their files take up space, and they are "
+    "not offered.",
+    "finding.model-half-there.model": "{model} of {kept_by}: {problem}",
+    "finding.model-half-there.remedy": "Start the download again, which continues where it stopped, or remove the "
+    "files.",
+    "rule.ollama-cache-type": "Ollama's cache type and flash attention setting exclude each other.",
+    "finding.ollama-cache-type.title": "Ollama's {cache_type} cache needs flash attention, which is disabled",
+    "finding.ollama-cache-type.detail": "Without flash attention a quantized cache is refused, so models do not "
+    "load.",
+    "finding.ollama-cache-type.remedy": "Set OLLAMA_FLASH_ATTENTION=1 for the server, or unset OLLAMA_KV_CACHE_TYPE.",
+    "rule.ollama-parallel": "Ollama reserves a cache for each of several requests.",
+    "finding.ollama-parallel.title": "Ollama reserves memory for {slots} contexts (OLLAMA_NUM_PARALLEL={slots})",
+    "finding.ollama-parallel.detail": "Each concurrent request has a cache of its own. All are reserved when the "
+    "model is loaded, whether or not requests arrive.",
+    "finding.ollama-parallel.remedy": "Set it to 1 for a server with one user.",
+    "rule.engine-silent": "An engine's port is in use and does not answer as the engine does.",
+    "finding.engine-silent.title": "{engine} does not respond",
+    "finding.engine-silent.detail": "[The reason: {reason}. ]The memory that it holds is unknown.",
+    "finding.engine-silent.remedy": "Restart the engine, or end the other program that listens on the port.",
     # engines
     # site and estimation: terms, notes, warnings, refusals, speed
     # advise: reasons

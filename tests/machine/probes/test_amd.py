@@ -11,6 +11,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.probes.amd.access import parse_override, parse_visible
 from llmprobe.machine.probes.amd.topology import Node, bandwidth, gfx_name, pci_address
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import Message, message
 from tests.machine.fake import GIB, MIB, FakeSource, card, nvidia_machine, plain_host
 
 MAY = {"exit": 0, "stdout": "", "stderr": ""}
@@ -304,11 +305,11 @@ def test_an_unsupported_instruction_set_is_run_by_vulkan(override: str | None, b
 @pytest.mark.parametrize(
     ("driver", "why_not"),
     [
-        ("vfio-pci", "it is bound to vfio-pci, for a virtual machine"),
-        ("radeon", "its kernel driver is radeon, not amdgpu"),
+        ("vfio-pci", message("unusable.lent-to-vm")),
+        ("radeon", message("unusable.other-driver", driver="radeon", needed="amdgpu")),
     ],
 )
-def test_a_card_of_another_driver_is_named(driver: str, why_not: str) -> None:
+def test_a_card_of_another_driver_is_named(driver: str, why_not: Message) -> None:
     """It is there, and it is said why it can't be used."""
     (device,) = seen(machine(radeon(driver=driver))).accelerators
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmprobe.facts.host import GroupMemory
 from llmprobe.machine.probes import cgroup
 from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, FakeSource, plain_host
@@ -91,7 +92,7 @@ def test_version_1_beside_an_empty_version_2() -> None:
     }
     probed = cgroup.probe(FakeSource(answers))
     assert probed.caps[0][1].bytes == 6 * GIB
-    assert probed.cpu["usable_threads"] == 2
+    assert probed.cpu.usable_threads == 2
 
 
 @pytest.mark.parametrize("text", ["max", "9223372036854771712", "", "-1"])
@@ -120,7 +121,7 @@ def test_a_quota_is_rounded_down_and_is_at_least_one_thread() -> None:
     """
     for quota, threads in (("150000 100000", 1), ("50000 100000", 1), ("400000 100000", 4)):
         probed = cgroup.probe(FakeSource({**V2, "read:/sys/fs/cgroup/cpu.max": quota}))
-        assert probed.cpu["usable_threads"] == threads
+        assert probed.cpu.usable_threads == threads
 
 
 def test_a_cpuset_counts() -> None:
@@ -128,7 +129,7 @@ def test_a_cpuset_counts() -> None:
     The processors of the set are the threads that may run.
     """
     probed = cgroup.probe(FakeSource({**V2, "read:/sys/fs/cgroup/cpuset.cpus.effective": "0-3,8\n"}))
-    assert probed.cpu["usable_threads"] == 5
+    assert probed.cpu.usable_threads == 5
 
 
 def test_no_groups_at_all_is_absent() -> None:
@@ -246,12 +247,17 @@ def test_a_group_that_is_slowed_down_is_limited() -> None:
         "read:/sys/fs/cgroup/memory.swap.max": str(2 * GIB),
         "read:/sys/fs/cgroup/memory.swap.current": str(GIB),
     }
-    (seen,) = cgroup.probe(FakeSource(answers)).observations
+    group = cgroup.probe(FakeSource(answers)).host.control_group
 
-    assert seen.value == {
-        "limit_bytes": 6 * GIB,
-        "used_bytes": GIB,
-        "left_bytes": 5 * GIB,
-        "high": True,
-        "swap_bytes": GIB,
-    }
+    assert group is not None
+    assert group.memory == GroupMemory(
+        limit_bytes=6 * GIB,
+        used_bytes=GIB,
+        left_bytes=5 * GIB,
+        slows_down=True,
+        swap_bytes=GIB,
+        evidence=tuple(
+            f"read:/sys/fs/cgroup/memory.{name}"
+            for name in ("max", "high", "current", "stat", "swap.max", "swap.current")
+        ),
+    )

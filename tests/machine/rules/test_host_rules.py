@@ -9,6 +9,7 @@ import pytest
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MAC, FakeSource, plain_host
 from tests.machine.probes.test_amd import MAY_NOT, machine, radeon, strix_halo
 from tests.machine.probes.test_intel import SMALL_BAR, UNRESIZED, battlemage
@@ -34,10 +35,12 @@ def test_an_arc_card_without_a_resized_window_is_warned_of() -> None:
 
 def test_an_amd_card_on_few_lanes_is_warned_of() -> None:
     """One of sixteen lanes makes loading slow."""
-    narrow = found(linux(machine(radeon()), {f"read:{PATH}/current_link_width": "1"}), "pcie-narrow")
+    snapshot = linux(machine(radeon()), {f"read:{PATH}/current_link_width": "1"})
+    narrow, link = found(snapshot, "pcie-narrow"), snapshot.accelerators[0].link
 
     assert narrow is not None
-    assert (narrow.severity, narrow.detail[:28]) == ("warning", "1 of 16 lanes are connected.")
+    assert link is not None
+    assert (narrow.severity, link.width, link.max_width) == ("warning", 1, 16)
 
 
 def test_a_sleeping_amd_card_is_told_of_once() -> None:
@@ -111,7 +114,7 @@ def test_a_mac_under_pressure_is_told_so() -> None:
     finding = found(collect(FakeSource(answers, MAC)), "memory-pressure")
 
     assert finding is not None
-    assert "critical" in finding.detail
+    assert finding.detail == message("finding.memory-pressure.detail-critical")
 
 
 @pytest.mark.parametrize("finding", sorted(CASES))

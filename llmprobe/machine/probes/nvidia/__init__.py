@@ -89,12 +89,12 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetDriverModel_v2 i                 on Windows
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from llmprobe.facts.answer import Answer, Source
-from llmprobe.facts.machine import Accelerator, MemoryPool, Probed
+from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, SystemFacts
 from llmprobe.facts.nvidia import LibraryStart, NvidiaDevice, NvidiaSystem
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import ProbedStatus, as_int, as_text
@@ -344,15 +344,15 @@ def _near(accelerator: Accelerator, presence: Presence) -> Accelerator:
     return accelerator if node is None else msgspec.structs.replace(accelerator, numa_node=node)
 
 
-def _shared_memory(accelerators: tuple[Accelerator, ...]) -> dict[str, Any]:
+def _shared_memory(accelerators: tuple[Accelerator, ...]) -> SystemFacts:
     """
     The bandwidth of the host's memory where a device shares it: both have the same.
     """
     for each in accelerators:
         if each.integrated and each.bandwidth_bytes_per_s is not None:
-            return {
-                "ram_bandwidth_bytes_per_s": each.bandwidth_bytes_per_s,
-                "ram_bandwidth_basis": each.bandwidth_basis,
-                "ram_bandwidth_how": each.bandwidth_how,
-            }
-    return {}
+            return SystemFacts(
+                ram_bandwidth_bytes_per_s=each.bandwidth_bytes_per_s,
+                ram_bandwidth_basis=each.bandwidth_basis,
+                ram_bandwidth_how=each.bandwidth_how,
+            )
+    return SystemFacts()
