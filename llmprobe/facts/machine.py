@@ -181,6 +181,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     window: Window | None = None
     power: Power | None = None
     throttle: Throttle | None = None
+    memory_bus_bits: int | None = None
     ecc: bool | None = None
     driver_model: Literal["wddm", "tcc", "mcdm"] | None = None
     numa_node: int | None = None

@@ -16,7 +16,7 @@ _BY_SYSTEM = (
 
 def driver_commands(snapshot: Snapshot) -> tuple[str, ...]:
     """
-    Return what installs the driver on this system; nothing where the driver is another system's, as under WSL.
+    The commands that install the driver on this system; none where another system has the driver, as under WSL.
     """
     if snapshot.host.system != "linux" or snapshot.host.environment in ("wsl", "container"):
         return ()

@@ -32,7 +32,7 @@ def pcie_link(
     known = (generation, max_generation, device_max_generation, width, max_width)
     if all(value is None for value in known):
         return None
-    lane = LANE_BYTES_PER_S.get(max_generation or 0)
+    lane = None if max_generation is None else LANE_BYTES_PER_S.get(max_generation)
     return Link(
         generation=generation,
         max_generation=max_generation,

@@ -43,14 +43,6 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(rule for module in modules for rule in module.RULES)
 
 
-def asked_nvml(snapshot: Snapshot, *questions: str) -> tuple[str, ...]:
-    """
-    Return questions to NVML as evidence, or the command that told their answers where NVML could not be asked.
-    """
-    by_command = snapshot.observed("nvidia.smi")
-    return tuple(f"nvml:{question}" for question in questions) if by_command is None else by_command.evidence
-
-
 def diagnosed(snapshot: Snapshot) -> Snapshot:
     """
     The snapshot with its findings, errors first.

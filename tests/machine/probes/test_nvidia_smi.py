@@ -4,12 +4,14 @@ NVIDIA devices as ``nvidia-smi -q -x`` tells of them, where the library cannot b
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Probed
+from llmprobe.facts.machine import Link, Power, Probed, Throttle
 from llmprobe.machine.probes import nvidia
 from llmprobe.machine.probes.nvidia.smi import parse_smi_xml
+from llmprobe.words.message import message
 from tests.machine.fake import LINUX_ARM, MIB, FakeSource, card, nvidia_machine, smi_xml
 
 COMMAND = "run:nvidia-smi -q -x"
@@ -30,7 +32,9 @@ LINK = """
     </clocks_event_reasons>
     <temperature><gpu_temp>88 C</gpu_temp></temperature>
     <gpu_power_readings><current_power_limit>300.00 W</current_power_limit>
-        <default_power_limit>450.00 W</default_power_limit></gpu_power_readings>
+        <default_power_limit>450.00 W</default_power_limit><min_power_limit>150.00 W</min_power_limit>
+        <max_power_limit>600.00 W</max_power_limit><average_power_draw>21.50 W</average_power_draw>
+        <instant_power_draw>25.00 W</instant_power_draw></gpu_power_readings>
     <max_clocks><mem_clock>10501 MHz</mem_clock></max_clocks>
 """
 PROCESSES = """<processes>
@@ -49,6 +53,27 @@ def told(text: str, init: Answer = NO_LIBRARY, changes: dict[str, Any] | None = 
     return nvidia.probe(FakeSource(answers | {COMMAND: {"exit": 0, "stdout": text, "stderr": ""}}))
 
 
+def cited(found: Probed) -> set[str]:
+    """
+    Everything that is cited as evidence anywhere in the facts.
+    """
+    names: set[str] = set()
+
+    def collect(value: Any, key: str = "") -> None:
+        if isinstance(value, dict):
+            for name, item in value.items():
+                collect(item, "evidence" if key == "cited" else name)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                collect(item, key)
+        elif key == "evidence":
+            names.add(value)
+
+    for record in (found.nvidia, *found.accelerators, *found.pools):
+        collect(msgspec.to_builtins(record, enc_hook=repr))
+    return names
+
+
 def test_the_command_stands_in_for_the_library() -> None:
     """
     Name, identity, driver and memory are the command's, and every fact stands on it.
@@ -64,9 +89,7 @@ def test_the_command_stands_in_for_the_library() -> None:
     )
     assert (pool.total_bytes, pool.free_bytes) == (24564 * MIB, 24113 * MIB)
     assert {*device.evidence, *pool.evidence} == {COMMAND}
-    assert not [
-        seen for seen in found.observations if any(name.startswith("nvml:nvmlD") for name in seen.evidence)
-    ]
+    assert [name for name in cited(found) if name.startswith("nvml:") and name != "nvml:nvmlInit"] == []
 
 
 def test_what_the_command_does_not_say_is_from_the_table() -> None:
@@ -82,20 +105,24 @@ def test_details_are_read_too() -> None:
     """
     Link, power, temperature and modes have the shape that NVML gives them.
     """
-    seen = {each.name: each.value for each in told(smi_xml(more=LINK)).observations}
+    found = told(smi_xml(more=LINK))
+    device = found.accelerators[0]
 
-    assert seen["nvidia.pcie"]["0"] == {
-        "generation": 1,
-        "max_generation": 3,
-        "device_max_generation": 4,
-        "width": 8,
-        "max_width": 16,
-        "performance_state": 8,
-    }
-    assert seen["nvidia.power"]["0"] == {"limit_milliwatts": 300000, "default_milliwatts": 450000}
-    assert seen["nvidia.slowed"]["0"] == {"by": ["temperature"], "celsius": 88}
-    assert (seen["nvidia.addressing"], seen["nvidia.virtualization"]) == ({"0": "hmm"}, {"0": "passthrough"})
-    assert "nvidia.ecc" not in seen
+    assert device.link == Link(
+        generation=1,
+        max_generation=3,
+        device_max_generation=4,
+        width=8,
+        max_width=16,
+        bytes_per_s=8 * 984_600_000,
+    )
+    assert device.power == Power(limit_watts=300, default_watts=450, max_watts=600, draw_watts=21.5)
+    assert device.throttle == Throttle(reasons=("temperature",), celsius=88)
+    assert found.nvidia is not None
+    assert [
+        (each.addressing, each.virtualization, each.performance_state) for each in found.nvidia.devices
+    ] == [("hmm", "passthrough", 8)]
+    assert device.ecc is None
 
 
 def test_processes_are_read_too() -> None:
@@ -218,7 +245,7 @@ def test_a_command_that_fails_leaves_the_reason_of_the_library(answer: Any) -> N
     found = nvidia.probe(FakeSource(nvidia_machine(card(), **{"nvml:nvmlInit": NO_LIBRARY, COMMAND: answer})))
 
     assert [device.usable for device in found.accelerators] == [False]
-    assert "library was not found" in (found.accelerators[0].why_not or "")
+    assert found.accelerators[0].why_not == message("unusable.nvml-no-library")
 
 
 def test_sizes_in_another_unit_are_unknown() -> None:

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Probed
+from llmprobe.facts.machine import Probed, Throttle
+from llmprobe.facts.nvidia import NvidiaDevice, NvidiaSystem
+from llmprobe.facts.seen import Seen
 from llmprobe.machine import merge
 from llmprobe.machine.probes import memory, nvidia
+from llmprobe.words.message import Message, message
 from tests.machine.fake import (
     GIB,
     LINUX_ARM,
@@ -30,8 +33,15 @@ def probed(answers: dict[str, Any], **options: Any) -> Probed:
     return nvidia.probe(FakeSource(answers, **options))
 
 
-def values(found: Probed) -> dict[str, Any]:
-    return {each.name: each.value for each in found.observations}
+def system(answers: dict[str, Any], **options: Any) -> NvidiaSystem:
+    found = probed(answers, **options).nvidia
+    assert found is not None
+    return found
+
+
+def device(answers: dict[str, Any], **options: Any) -> NvidiaDevice:
+    (found,) = system(answers, **options).devices
+    return found
 
 
 @pytest.mark.parametrize(
@@ -49,10 +59,14 @@ def test_a_process_is_named_where_its_number_is_the_same_here(namespace: Any, na
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
-    [("0", "this container was not given it"), ("all", "does not list"), (MISSING, "does not list")],
+    ("given", "why_not"),
+    [
+        ("0", message("unusable.nvidia-not-given", devices="0")),
+        ("all", message("unusable.nvidia-unlisted")),
+        (MISSING, message("unusable.nvidia-unlisted")),
+    ],
 )
-def test_devices_that_a_container_was_not_given(given: Any, words: str) -> None:
+def test_devices_that_a_container_was_not_given(given: Any, why_not: Message) -> None:
     """
     The bus shows all cards of the host; those that the container was not given say so.
     """
@@ -60,7 +74,7 @@ def test_devices_that_a_container_was_not_given(given: Any, words: str) -> None:
     devices = probed(answers | {"env:NVIDIA_VISIBLE_DEVICES": given}).accelerators
 
     assert [device.usable for device in devices] == [True, False]
-    assert words in (devices[1].why_not or "")
+    assert devices[1].why_not == why_not
 
 
 def test_a_container_with_the_driver_and_no_device() -> None:
@@ -70,9 +84,10 @@ def test_a_container_with_the_driver_and_no_device() -> None:
     answers = nvidia_machine(
         card(), **{"nvml:nvmlDeviceGetCount_v2": 0, "env:NVIDIA_VISIBLE_DEVICES": "none"}
     )
-    seen = values(probed(answers))
+    seen = system(answers)
 
-    assert (seen["nvidia.count"], seen["nvidia.visible_devices"]) == (0, "none")
+    assert seen.listed == Seen(value=0, evidence=("nvml:nvmlDeviceGetCount_v2",))
+    assert seen.given_to_container == Seen(value="none", evidence=("env:NVIDIA_VISIBLE_DEVICES",))
 
 
 def test_a_denied_device_is_named() -> None:
@@ -84,7 +99,8 @@ def test_a_denied_device_is_named() -> None:
     found = probed(machine | {"nvml:nvmlDeviceGetHandleByIndex_v2 0": NO_PERMISSION})
 
     assert found.accelerators[1] == healthy.accelerators[1]
-    assert (found.status, found.accelerators[0].why_not) == ("partial", "access to it is denied")
+    assert (found.status, found.accelerators[0].why_not) == ("partial", message("unusable.nvml-denied"))
+    assert found.accelerators[0].state == "unreachable"
 
 
 def test_memory_of_a_gpu_that_the_kernel_counts_is_no_ram() -> None:
@@ -114,7 +130,8 @@ def test_memory_of_a_gpu_that_the_kernel_counts_is_no_ram() -> None:
         ("ram", "system", 480 * GIB),
         ("vram0", "vram", 97871 * MIB),
     ]
-    assert (accelerators[0].integrated, values(found)["nvidia.memory_node"]) == (False, {"0": 1})
+    assert found.nvidia is not None
+    assert (accelerators[0].integrated, found.nvidia.devices[0].memory_node) == (False, 1)
 
 
 def test_the_addressing_mode_is_a_number_or_an_object() -> None:
@@ -123,7 +140,7 @@ def test_the_addressing_mode_is_a_number_or_an_object() -> None:
     """
     for said in (2, {"version": 1, "value": 2}):
         answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetAddressingMode 0": said})
-        assert values(probed(answers))["nvidia.addressing"] == {"0": "ats"}
+        assert device(answers).addressing == "ats"
 
 
 def test_an_unlicensed_vgpu() -> None:
@@ -140,7 +157,8 @@ def test_an_unlicensed_vgpu() -> None:
     source = FakeSource(nvidia_machine(card()))
     nvidia.probe(source)
 
-    assert values(probed(answers))["nvidia.licensed"] == {"0": False}
+    assert device(answers).licensed is False
+    assert device(nvidia_machine(card())).licensed is None
     assert not [name for name in source.asked if "GridLicensable" in name]
 
 
@@ -150,7 +168,10 @@ def test_older_drivers_call_slowing_down_throttling() -> None:
     """
     answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetCurrentClocksThrottleReasons 0": 0x84})
 
-    assert values(probed(answers))["nvidia.slowed"] == {"0": {"by": ["power-limit", "power-brake"]}}
+    accelerator = probed(answers).accelerators[0]
+
+    assert accelerator.throttle == Throttle(reasons=("power-limit", "power-brake"))
+    assert accelerator.evidence_of("throttle")[1] == "nvml:nvmlDeviceGetCurrentClocksThrottleReasons 0"
 
 
 @pytest.mark.parametrize("value", [2**32 - 1, -1])
@@ -161,7 +182,7 @@ def test_no_node_is_none(value: int) -> None:
     answers = nvidia_machine(card(), **{"nvml:nvmlDeviceGetNumaNodeId 0": value})
     answers["read:/sys/bus/pci/devices/0000:01:00.0/numa_node"] = "-1\n"
 
-    assert {"nvidia.memory_node", "nvidia.near_node"} & set(values(probed(answers))) == set()
+    assert (device(answers).memory_node, probed(answers).accelerators[0].numa_node) == (None, None)
 
 
 def test_a_sleeping_device_beside_one_that_is_awake() -> None:
@@ -208,7 +229,7 @@ def test_the_node_of_a_device() -> None:
     answers = nvidia_machine(card())
     answers["read:/sys/bus/pci/devices/0000:01:00.0/numa_node"] = "1\n"
 
-    assert values(probed(answers))["nvidia.near_node"] == {"0000:01:00.0": 1}
+    assert probed(answers).accelerators[0].numa_node == 1
 
 
 def test_architecture_without_a_compute_capability() -> None:

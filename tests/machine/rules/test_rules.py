@@ -13,6 +13,7 @@ from llmprobe.facts.machine import Host, Snapshot, SourceReport
 from llmprobe.machine import rules
 from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import (
     GIB,
     LINUX_ARM,
@@ -293,7 +294,11 @@ def test_who_holds_memory_is_named() -> None:
     """
     busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": "ollama\n"})
     finding = next(each for each in busy.findings if each.id == "vram-held")
-    assert "ollama (process 5) 7.81 GiB" in str(finding.detail)
+    process = message("finding.vram-held.process", name="ollama", pid=5, used_bytes=8000 * MIB)
+    assert finding.detail.values["holders"] == message(
+        "finding.vram-held.by", processes=(process,), more=None
+    )
+    assert "Used by ollama (process 5) 7.81 GiB." in str(finding.detail)
     assert finding.remedy is not None
     assert "ollama stop MODEL" in finding.remedy.commands
 
