@@ -42,11 +42,11 @@ def ask_sensors(ask: Asker, path: str) -> Sensors:
         return Sensors()
     folder = f"{path}/hwmon/{names[0]}"
     watts = {name: _scaled(ask, f"{folder}/{name}", 1e6) for name in _POWERS}
-    draw = watts["power1_average"]
-    if draw is None:
-        draw = _scaled(ask, f"{folder}/power1_input", 1e6)
+    if watts["power1_average"] is None:
+        watts["power1_input"] = _scaled(ask, f"{folder}/power1_input", 1e6)
+    draw = watts.get("power1_input", watts["power1_average"])
     celsius = _scaled(ask, f"{folder}/temp1_input", 1e3)
-    known = any(value is not None for value in (*watts.values(), draw))
+    known = any(value is not None for value in watts.values())
     power = Power(
         limit_watts=watts["power1_cap"],
         default_watts=watts["power1_cap_default"],

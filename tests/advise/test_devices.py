@@ -42,7 +42,7 @@ def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> No
     16 lanes of PCIe 4.0 carry 31.5 GB/s; what does not say both has no known speed.
     """
     snapshot = linked(link)
-    speed = device_of(snapshot.accelerators[0], 5).link_bytes_per_s
+    speed = device_of(snapshot.accelerators[0], snapshot, 5).link_bytes_per_s
 
     assert (speed and round(speed / 1e9, 1)) == gigabytes
 

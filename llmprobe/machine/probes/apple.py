@@ -203,9 +203,9 @@ def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
 
 def _working_set_by_metal(ask: Asker) -> int | None:
     """
-    Metal's figure in bytes; zero is none.
+    Metal's figure in bytes; zero is no figure either.
     """
-    return as_int(fields_of(ask.metal()).get("recommendedMaxWorkingSetSize")) or None
+    return as_int(fields_of(ask.metal()).get("recommendedMaxWorkingSetSize"))
 
 
 def _wired_limit(ask: Asker) -> int | None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from llmprobe.facts.host import GroupMemory
+from llmprobe.facts.host import CpuQuota, CpuSet, GroupMemory
 from llmprobe.machine.probes import cgroup
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, FakeSource, plain_host
 
 V2 = {
@@ -260,4 +261,46 @@ def test_a_group_that_is_slowed_down_is_limited() -> None:
             f"read:/sys/fs/cgroup/memory.{name}"
             for name in ("max", "high", "current", "stat", "swap.max", "swap.current")
         ),
+    )
+
+
+def test_a_path_with_two_dots_is_not_walked() -> None:
+    """
+    The groups of another part of the tree are not this process's, also where such a folder can be read.
+    """
+    answers = {
+        **V2,
+        "read:/proc/self/cgroup": "0::/../other\n",
+        "read:/sys/fs/cgroup/../other/memory.max": str(1 * GIB),
+        "read:/sys/fs/cgroup/../memory.max": str(2 * GIB),
+        "read:/sys/fs/cgroup/memory.max": str(4 * GIB),
+        "read:/sys/fs/cgroup/memory.current": "0",
+    }
+    source = FakeSource(answers)
+
+    assert cgroup.probe(source).caps[0][1].bytes == 4 * GIB
+    assert [name for name in source.asked if ".." in name] == []
+
+
+def test_what_a_quota_and_a_set_rest_on() -> None:
+    """
+    Each has the file that it is from, and the tighter one counts.
+    """
+    probed = cgroup.probe(
+        FakeSource(
+            {
+                **V2,
+                "read:/sys/fs/cgroup/cpu.max": "250000 100000",
+                "read:/sys/fs/cgroup/cpuset.cpus.effective": "0-3",
+            }
+        )
+    )
+    group = probed.host.control_group
+
+    assert group is not None
+    assert group.cpu_quota == CpuQuota(processors=2.5, evidence=("read:/sys/fs/cgroup/cpu.max",))
+    assert group.cpu_set == CpuSet(processors=4, evidence=("read:/sys/fs/cgroup/cpuset.cpus.effective",))
+    assert (probed.cpu.usable_threads, probed.cpu.limits) == (
+        2,
+        (message("limit.cpu-quota", processors=2.5),),
     )
