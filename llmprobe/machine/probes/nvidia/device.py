@@ -256,7 +256,7 @@ def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:
     The name alone decides where the driver does not report how the device is virtualized.
     """
     mode = _number(ask, "nvmlDeviceGetVirtualizationMode", handle)
-    last = name.rsplit(" ", 1)[-1]
+    last = name.rpartition(" ")[2]
     named = _VGPU_PROFILE.fullmatch(last) is not None
     return last if mode == _VGPU_GUEST or (mode is None and named) else None
 

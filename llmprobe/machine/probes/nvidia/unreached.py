@@ -135,13 +135,11 @@ def from_tree(board: str) -> list[Found]:
 
 def _at(ask: Asker, found: Found, address: str) -> Found:
     accelerator = found.accelerator
-    changes: dict[str, Any] = {"pci": address}
-    if accelerator.name == UNNAMED or accelerator.uuid is None:
-        facts = _information(ask, address)
-        changes["uuid"] = accelerator.uuid or facts.get("GPU UUID")
-        if accelerator.name == UNNAMED:
-            changes["name"] = facts.get("Model") or UNNAMED
-    return msgspec.structs.replace(found, accelerator=msgspec.structs.replace(accelerator, **changes))
+    facts = _information(ask, address)
+    name = facts.get("Model", UNNAMED) if accelerator.name == UNNAMED else accelerator.name
+    uuid = accelerator.uuid or facts.get("GPU UUID")
+    known = msgspec.structs.replace(accelerator, pci=address, name=name, uuid=uuid)
+    return msgspec.structs.replace(found, accelerator=known)
 
 
 def _not_woken(found: Found, row: Gpu | None) -> Found:
