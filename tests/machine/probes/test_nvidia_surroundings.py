@@ -60,6 +60,15 @@ def test_a_process_is_named_where_its_number_is_the_same_here(namespace: Any, na
     assert [(each.pid, each.name) for each in probed(answers).pools[0].held_by] == [(7, name)]
 
 
+def test_a_process_without_a_name_has_none() -> None:
+    """
+    An empty line is no name.
+    """
+    answers = nvidia_machine(card(used_mib=5000), **LISTED, **{"read:/proc/7/comm": "\n"})
+
+    assert [(each.pid, each.name) for each in probed(answers).pools[0].held_by] == [(7, None)]
+
+
 @pytest.mark.parametrize(
     ("given", "why_not"),
     [
