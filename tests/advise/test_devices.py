@@ -145,7 +145,7 @@ def test_what_a_variable_hides_is_not_listed() -> None:
     """
     It has no number, and needs no word.
     """
-    hidden = changed(machine((24, 24)), 1, usable=False, why_not="hidden by CUDA_VISIBLE_DEVICES")
+    hidden = changed(machine((24, 24)), 1, usable=False, hidden_by="CUDA_VISIBLE_DEVICES")
 
     assert [one.id for one in listed(hidden, "cuda")] == ["gpu0"]
     assert best(hidden).use_devices is None
