@@ -214,7 +214,7 @@ def from_table(row: Gpu) -> Message:
     """
     The origin of a figure from the shipped table.
     """
-    return message("bandwidth.nvidia-table", name=row.name, source=row.source)
+    return message("bandwidth.table", name=row.name, cores=None, source=row.source)
 
 
 def hide(pool: MemoryPool, why: Message | None) -> MemoryPool:
