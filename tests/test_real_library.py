@@ -18,7 +18,7 @@ import pytest
 
 from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Snapshot, Throttle
+from llmprobe.facts.machine import Power, Snapshot, Throttle
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording, decode, encode
 from llmprobe.source.replay import Replay
@@ -123,7 +123,7 @@ def checked(recording: Recording, library: Path, folder: Path) -> Snapshot:
 
 def of_nvidia(snapshot: Snapshot) -> dict[str, Any]:
     """
-    The part of a machine that NVML reports: devices, pools, facts of the driver, findings, and the probe's status.
+    The part of a machine that NVML reports: devices, pools, the system, findings, and how well it was asked.
     """
     return {
         "accelerators": snapshot.accelerators,
@@ -181,6 +181,8 @@ def test_what_no_recording_has_yet(library: Path, tmp_path: Path) -> None:
         nvmlDeviceGetPerformanceState__0=8,
         nvmlDeviceGetEnforcedPowerLimit__0=300000,
         nvmlDeviceGetPowerManagementDefaultLimit__0=450000,
+        nvmlDeviceGetPowerManagementLimitConstraints__0=[150000, 600000],
+        nvmlDeviceGetPowerUsage__0=21500,
         nvmlDeviceGetCurrentClocksEventReasons__0=0x20,
         nvmlDeviceGetTemperature__0_0=91,
         nvmlDeviceGetAddressingMode__0=1,
@@ -194,7 +196,9 @@ def test_what_no_recording_has_yet(library: Path, tmp_path: Path) -> None:
 
     assert of_nvidia(live) == of_nvidia(replayed)
     assert {"pcie-narrow", "thermal-throttle", "power-cap"} <= {finding.id for finding in live.findings}
-    assert live.accelerators[0].throttle == Throttle(reasons=("temperature",), celsius=91)
+    device = live.accelerators[0]
+    assert device.throttle == Throttle(reasons=("temperature",), celsius=91)
+    assert device.power == Power(limit_watts=300, default_watts=450, max_watts=600, draw_watts=21.5)
 
 
 def test_coherent_memory_without_a_size_is_the_hosts(library: Path, tmp_path: Path) -> None:

@@ -21,5 +21,5 @@ def driver_commands(snapshot: Snapshot) -> tuple[str, ...]:
     if snapshot.host.system != "linux" or snapshot.host.environment in ("wsl", "container"):
         return ()
     system = snapshot.host.os or ""
-    named = [command for names, command in _BY_SYSTEM if any(name in system for name in names)]
-    return tuple(named[:1]) or tuple(command for _, command in _BY_SYSTEM[:3])
+    own = next((command for names, command in _BY_SYSTEM if any(name in system for name in names)), None)
+    return tuple(command for _, command in _BY_SYSTEM[:3]) if own is None else (own,)

@@ -54,7 +54,6 @@ SENTENCES: dict[str, str] = {
     "source.nvml": "NVML: {why}",
     "bandwidth.nvidia-bus": "{bits}-bit bus x {megahertz} MHz x 2",
     "bandwidth.nvidia-slices": "{slices} of {of} memory slices of {how}",
-    "bandwidth.nvidia-table": "table: {name} ({source})",
     # - why a device is not usable: AMD, Intel, Apple and others
     "unusable.no-driver": "no kernel driver is bound to it",
     "unusable.other-driver": "its kernel driver is {driver}, not {needed}",

@@ -22,8 +22,7 @@ MACHINE = machine((23.5,))
 
 
 def linked(value: Any) -> Snapshot:
-    link = None if value is None else pcie_link(**value)
-    gpu = msgspec.structs.replace(MACHINE.accelerators[0], index=0, link=link)
+    gpu = msgspec.structs.replace(MACHINE.accelerators[0], link=pcie_link(**value))
     return msgspec.structs.replace(MACHINE, accelerators=(gpu,))
 
 
@@ -34,7 +33,6 @@ def linked(value: Any) -> Snapshot:
         ({"width": 4, "max_generation": 3}, 3.9),
         ({"width": 16, "generation": 1}, None),
         ({}, None),
-        (None, None),
     ],
 )
 def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> None:
@@ -147,7 +145,7 @@ def test_what_a_variable_hides_is_not_listed() -> None:
     """
     It has no number, and needs no word.
     """
-    hidden = changed(machine((24, 24)), 1, usable=False, why_not="hidden by CUDA_VISIBLE_DEVICES")
+    hidden = changed(machine((24, 24)), 1, usable=False, hidden_by="CUDA_VISIBLE_DEVICES")
 
     assert [one.id for one in listed(hidden, "cuda")] == ["gpu0"]
     assert best(hidden).use_devices is None

@@ -143,7 +143,22 @@ def test_windows_grow_from_ampere_on(capability: Any, resizable: bool) -> None:
 @pytest.mark.parametrize(
     ("question", "value", "field", "expected"),
     [
-        ("nvmlDeviceGetBrand 0", 5, "brand", "GeForce"),
+        *(
+            ("nvmlDeviceGetBrand 0", number, "brand", name)
+            for number, name in (
+                (1, "Quadro"),
+                (2, "Tesla"),
+                (3, "NVS"),
+                (4, "GRID"),
+                (5, "GeForce"),
+                (6, "Titan"),
+                (12, "Quadro RTX"),
+                (13, "NVIDIA RTX"),
+                (14, "NVIDIA"),
+                (15, "GeForce RTX"),
+                (16, "Titan RTX"),
+            )
+        ),
         ("nvmlDeviceGetBrand 0", 99, "brand", None),
         ("nvmlDeviceGetMinorNumber 0", 0, "minor", 0),
         ("nvmlDeviceGetMinorNumber 0", 3, "minor", 3),

@@ -9,6 +9,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Link, Power, Probed, Throttle
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.probes import nvidia
 from llmprobe.machine.probes.nvidia.smi import parse_smi_xml
 from llmprobe.words.message import message
@@ -125,6 +126,109 @@ def test_details_are_read_too() -> None:
     assert device.ecc is None
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("sw_power_cap", "power-limit"),
+        ("hw_slowdown", "hardware"),
+        ("sw_thermal_slowdown", "temperature"),
+        ("hw_thermal_slowdown", "temperature-hardware"),
+        ("hw_power_brake_slowdown", "power-brake"),
+    ],
+)
+@pytest.mark.parametrize("home", ["clocks_event_reason", "clocks_throttle_reason"])
+def test_each_reason_of_slower_clocks_has_its_word(home: str, word: str, reason: Any) -> None:
+    """
+    Drivers before 535 call them reasons of throttling.
+    """
+    listed = (
+        f"<{home}s><{home}_{word}>Active</{home}_{word}><{home}_gpu_idle>Active</{home}_gpu_idle></{home}s>"
+    )
+    silent = listed.replace("Active", "Not Active")
+
+    assert told(smi_xml(more=listed)).accelerators[0].throttle == Throttle(reasons=(reason,))
+    assert told(smi_xml(more=silent)).accelerators[0].throttle == Throttle(reasons=())
+
+
+@pytest.mark.parametrize("home", ["gpu_power_readings", "power_readings"])
+@pytest.mark.parametrize("limit", ["current_power_limit", "enforced_power_limit", "power_limit"])
+@pytest.mark.parametrize("draw", ["average_power_draw", "power_draw", "instant_power_draw"])
+def test_power_is_read_under_every_name_it_had(home: str, limit: str, draw: str) -> None:
+    """
+    Drivers have renamed the figures; none has all names.
+    """
+    text = f"<{home}><{limit}>250.25 W</{limit}><{draw}>30.50 W</{draw}></{home}>"
+
+    assert told(smi_xml(more=text)).accelerators[0].power == Power(limit_watts=250.25, draw_watts=30.5)
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "field", "value"),
+    [
+        ("compute_mode", "Exclusive_Process", "compute_mode", "exclusive-process"),
+        ("compute_mode", "Exclusive_Thread", "compute_mode", "exclusive-thread"),
+        ("compute_mode", "Prohibited", "compute_mode", "prohibited"),
+        ("display_active", "Enabled", "display_active", True),
+        ("display_active", "Disabled", "display_active", False),
+    ],
+)
+def test_modes_are_words(element: str, text: str, field: str, value: Any) -> None:
+    """
+    The command prints words where NVML has numbers.
+    """
+    old = {"compute_mode": "Default", "display_active": "Disabled"}[element]
+    printed = smi_xml().replace(f"<{element}>{old}</{element}>", f"<{element}>{text}</{element}>")
+
+    assert getattr(told(printed).accelerators[0], field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("None", None),
+        ("Pass-Through", "passthrough"),
+        ("VGPU", "vgpu-guest"),
+        ("Host VGPU", "vgpu-host"),
+        ("Host VSGA", "vsga-host"),
+    ],
+)
+def test_virtualization_is_a_word(text: str, word: str | None) -> None:
+    """
+    As nvidia-smi writes them.
+    """
+    mode = f"<gpu_virtualization_mode><virtualization_mode>{text}</virtualization_mode></gpu_virtualization_mode>"
+    found = told(smi_xml(more=mode)).nvidia
+
+    assert found is not None
+    assert found.devices[0].virtualization == word
+
+
+@pytest.mark.parametrize(
+    ("current", "ecc"), [("Enabled", True), ("Disabled", False), ("N/A", None), ("Not Supported", None)]
+)
+def test_error_correction_is_a_word(current: str, ecc: bool | None) -> None:
+    """
+    What the device does not have is unknown.
+    """
+    text = f"<ecc_mode><current_ecc>{current}</current_ecc></ecc_mode>"
+
+    assert told(smi_xml(more=text)).accelerators[0].ecc is ecc
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("13.0", "13.0"), ("12.4", "12.4"), ("12", "12.0"), ("N/A", None)]
+)
+def test_the_version_of_cuda_is_read(text: str, version: str | None) -> None:
+    """
+    It is the driver's newest, and cites the command.
+    """
+    found = told(smi_xml().replace("<cuda_version>13.0", f"<cuda_version>{text}")).nvidia
+
+    assert found is not None
+    expected = None if version is None else Seen(value=version, evidence=(COMMAND,))
+    assert found.cuda_version == expected
+
+
 def test_processes_are_read_too() -> None:
     """
     What is not available of a process is unknown; one that computes and draws is listed once.
@@ -188,6 +292,17 @@ def test_another_module_as_binding_leads_to_the_command() -> None:
     shadowed = Answer(status="failed", detail="another module than nvidia-ml-py is installed as pynvml")
 
     assert told(smi_xml(), shadowed).pools[0].total_bytes == 24564 * MIB
+
+
+@pytest.mark.parametrize("status", ["timeout", "denied", "not_recorded"])
+def test_a_library_that_does_not_answer_is_not_replaced(status: Any) -> None:
+    """
+    The command would wait for the same driver.
+    """
+    source = FakeSource(nvidia_machine(card(), **{"nvml:nvmlInit": Answer(status=status)}))
+    nvidia.probe(source)
+
+    assert COMMAND not in source.asked
 
 
 @pytest.mark.parametrize("code", [9, 18, 999])

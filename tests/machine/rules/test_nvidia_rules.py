@@ -366,6 +366,10 @@ DRIVER_FINDINGS = (
     [
         (lambda: linux(), set()),
         (lambda: failing(12), {"nvidia-no-library"}),
+        (
+            lambda: failing(12, **{"run:nvidia-smi -q -x": {"exit": 0, "stdout": smi_xml(), "stderr": ""}}),
+            set(),
+        ),
         (lambda: failing(9), {"nvidia-module-not-loaded"}),
         (lambda: failing(18), {"nvidia-version-mismatch"}),
         (lambda: failing(999), set()),

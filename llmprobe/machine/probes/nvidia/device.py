@@ -214,7 +214,7 @@ def from_table(row: Gpu) -> Message:
     """
     The origin of a figure from the shipped table.
     """
-    return message("bandwidth.nvidia-table", name=row.name, source=row.source)
+    return message("bandwidth.table", name=row.name, cores=None, source=row.source)
 
 
 def hide(pool: MemoryPool, why: Message | None) -> MemoryPool:
@@ -256,7 +256,7 @@ def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:
     The name alone decides where the driver does not report how the device is virtualized.
     """
     mode = _number(ask, "nvmlDeviceGetVirtualizationMode", handle)
-    last = name.rsplit(" ", 1)[-1]
+    last = name.rpartition(" ")[2]
     named = _VGPU_PROFILE.fullmatch(last) is not None
     return last if mode == _VGPU_GUEST or (mode is None and named) else None
 

@@ -15,7 +15,7 @@ GPU_IS_LOST = 15
 VERSION_MISMATCH = 18
 UNKNOWN = 999
 
-_BY_CODE = {
+_BY_CODE: dict[int | None, str] = {
     4: "denied",
     8: "no-power",
     9: "module-not-loaded",
@@ -37,7 +37,7 @@ def reason(answer: Answer) -> Message:
     """
     The reason why an answer is not ok, by its code where that is known, else by its status.
     """
-    word = _BY_CODE.get(answer.code or 0) or _BY_STATUS.get(answer.status)
+    word = _BY_CODE.get(answer.code) or _BY_STATUS.get(answer.status)
     if word is not None:
         return message(f"unusable.nvml-{word}")
     if answer.detail:

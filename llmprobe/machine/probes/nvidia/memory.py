@@ -13,7 +13,7 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Holder, Limit, MemoryPool
 from llmprobe.machine.asking import as_int, fields_of
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, NOT_SUPPORTED
+from llmprobe.machine.probes.nvidia.errors import NOT_SUPPORTED
 from llmprobe.words.message import Message, message
 
 V2 = "nvmlDeviceGetMemoryInfo_v2"
@@ -39,7 +39,7 @@ def ask_memory(ask: Careful, handle: str) -> Memory:
     """
     answer = ask.nvml(V2, handle)
     evidence: tuple[str, ...] = (f"nvml:{V2} {handle}",)
-    if not answer.ok and answer.code != GPU_IS_LOST:
+    if not answer.ok:
         second = ask.nvml(V1, handle)
         if second.ok or second.code is not None:
             answer = second

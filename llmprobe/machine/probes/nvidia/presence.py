@@ -161,7 +161,7 @@ def parse_tegra_release(text: str) -> str | None:
 
 
 def _seen(value: T | None, evidence: tuple[str, ...]) -> Seen[T] | None:
-    return Seen(value=value, evidence=evidence) if value and evidence else None
+    return Seen(value=value, evidence=evidence) if value else None
 
 
 def _sleeps(ask: Asker, device: PciDevice) -> bool:

@@ -62,7 +62,11 @@ def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[F
     NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches.
     """
     known = {each.accelerator.pci for each in found}
-    left = [device.address for device in presence.devices if device.address not in known]
+    left = [
+        device.address
+        for device in presence.devices
+        if device.address not in known and not presence.lent(device.address)
+    ]
     without = {each.slot for each in found if each.accelerator.pci is None}
     if len(left) != len(without):
         return found
@@ -95,13 +99,13 @@ def from_pci(
             id="gpu",
             vendor="nvidia",
             name=name,
-            backend="cuda",
+            backend=None if lent else "cuda",
             usable=False,
             why_not=because,
             state=state,
             uuid=facts.get("GPU UUID"),
             pci=device.address,
-            cited={"state": _state_evidence(ask, device, state)},
+            cited={} if state == "present" else {"state": _state_evidence(ask, device, state)},
             evidence=(f"read:{device.path}/vendor",),
         )
         each = Found(slot=place, accelerator=accelerator, reachable=False)
@@ -112,7 +116,7 @@ def from_pci(
 def _state_evidence(ask: Asker, device: PciDevice, state: DeviceState) -> tuple[str, ...]:
     if state == "asleep":
         return power_questions(ask, device.address)
-    return ask.answered(f"link:{device.path}/driver") if state == "lent" else ()
+    return ask.answered(f"link:{device.path}/driver")
 
 
 def from_tree(board: str) -> list[Found]:
@@ -135,13 +139,11 @@ def from_tree(board: str) -> list[Found]:
 
 def _at(ask: Asker, found: Found, address: str) -> Found:
     accelerator = found.accelerator
-    changes: dict[str, Any] = {"pci": address}
-    if accelerator.name == UNNAMED or accelerator.uuid is None:
-        facts = _information(ask, address)
-        changes["uuid"] = accelerator.uuid or facts.get("GPU UUID")
-        if accelerator.name == UNNAMED:
-            changes["name"] = facts.get("Model") or UNNAMED
-    return msgspec.structs.replace(found, accelerator=msgspec.structs.replace(accelerator, **changes))
+    facts = _information(ask, address)
+    name = facts.get("Model", UNNAMED) if accelerator.name == UNNAMED else accelerator.name
+    uuid = accelerator.uuid or facts.get("GPU UUID")
+    known = msgspec.structs.replace(accelerator, pci=address, name=name, uuid=uuid)
+    return msgspec.structs.replace(found, accelerator=known)
 
 
 def _not_woken(found: Found, row: Gpu | None) -> Found:
