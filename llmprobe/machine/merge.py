@@ -231,11 +231,13 @@ def _filled(first: Record, second: Record) -> Record:
     """
     The first record with the second's values where it has none, and the evidence of both.
     """
-    changes: dict[str, Any] = {
-        name: getattr(second, name)
-        for name in first.__struct_fields__
-        if getattr(first, name) is None or getattr(first, name) == ()
-    }
+    changes: dict[str, Any] = {}
+    for name in first.__struct_fields__:
+        known, more = getattr(first, name), getattr(second, name)
+        if known is None or known == ():
+            changes[name] = more
+        elif isinstance(known, dict):
+            changes[name] = {**more, **known}
     evidence = (*getattr(first, "evidence", ()), *getattr(second, "evidence", ()))
     return msgspec.structs.replace(first, **{**changes, "evidence": tuple(dict.fromkeys(evidence))})
 

@@ -10,6 +10,7 @@ from llmprobe.facts.answer import Platform
 from llmprobe.facts.host import Disagreement, HostMemory, Numa, Swap
 from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Probed, Sharing, SystemFacts
 from llmprobe.machine import merge
+from llmprobe.machine.pcie import pcie_link
 from llmprobe.words.message import message
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8")
@@ -71,6 +72,18 @@ def test_one_address_is_one_device(same: dict[str, str]) -> None:
         ("card 0", "nvidia", ("a", "b"))
     ]
     assert [pool.total_bytes for pool in pools] == [24]
+
+
+def test_answers_behind_single_fields_are_joined() -> None:
+    """A field that the second probe fills keeps its answers; of a field that both have the first's count."""
+    same = {"pci": "0000:01:00.0", "evidence": ("a",)}
+    first = Probed(accelerators=(card(0, cited={"power": ("a",)}, **same),))
+    link = pcie_link(width=8)
+    second = Probed(accelerators=(card(0, link=link, cited={"link": ("b",), "power": ("c",)}, **same),))
+    ((found,), _) = merge.devices([first, second])
+
+    assert found.link == link
+    assert (found.evidence_of("link"), found.evidence_of("power")) == (("b",), ("a",))
 
 
 def test_instances_of_one_card_stay_apart() -> None:

@@ -2,7 +2,7 @@
 Intel GPUs on Linux, from sysfs alone: Arc and data centre cards with the size of their memory, and graphics
 in a processor, which are named but not used.
 
-How much of a card's memory is free is told only to programs with special rights, so that it is unknown here,
+The free memory of a card is reported only to privileged programs, so that it is unknown here,
 and the budget is what a card usually gives to one program. Integrated graphics share RAM and its bandwidth;
 llama.cpp is slower on them than on the processor beside them (UHD 620: 18 to 31 %), and they add no memory.
 https://docs.kernel.org/gpu/xe/, https://docs.kernel.org/gpu/i915.html

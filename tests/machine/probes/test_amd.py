@@ -418,7 +418,13 @@ def test_an_mi300a_has_the_hosts_memory_once() -> None:
 
 def test_a_card_of_the_topology_is_no_integrated_gpu_by_its_sizes() -> None:
     """The compute driver says which nodes are with a processor; sizes are asked only where it says nothing."""
-    small: dict[str, Any] = {"device": "0x699f", "revision": "0xc7", "vram": 2 * GIB, "maker": "unknown", "gfx": 80003}
+    small: dict[str, Any] = {
+        "device": "0x699f",
+        "revision": "0xc7",
+        "vram": 2 * GIB,
+        "maker": "unknown",
+        "gfx": 80003,
+    }
     listed, unlisted = (seen(machine(radeon(**small, node=node))).accelerators[0] for node in (1, 0))
 
     assert (listed.integrated, unlisted.integrated) == (False, True)

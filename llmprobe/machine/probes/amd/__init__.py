@@ -2,7 +2,7 @@
 AMD GPUs on Linux, from sysfs alone: cards with their own memory, and graphics in a processor that share RAM.
 
 Reading the memory of a card that sleeps wakes it, so that its state is looked at first. Which device is
-integrated is told by evidence, never by its name: the vendor of its memory, its PCI number, its instruction
+integrated is decided by evidence, never by its name: the vendor of its memory, its PCI number, its instruction
 set, its sizes. https://docs.kernel.org/gpu/amdgpu/driver-misc.html
 
 Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD device):
