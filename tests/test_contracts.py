@@ -107,8 +107,7 @@ def test_a_rule_has_an_id_and_says_what_it_is_about(rule: Rule) -> None:
     An id in kebab case, one line about it, and a function with a docstring.
     """
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.id)
-    assert rule.about.strip()
-    assert "\n" not in rule.about
+    assert str(rule.about).endswith(".")
     assert rule.apply.__doc__
 
 

@@ -238,7 +238,7 @@ def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
     Tell whether a device changes with another: one that is left out beside a card takes its place, with the memory it
     shares, where that fails; and AMD's are numbered by their place where a variable shows some by number.
     """
-    if accelerator.vendor == "amd" and snapshot.observed("amd.hidden_by") is not None:
+    if accelerator.vendor == "amd" and snapshot.amd is not None and snapshot.amd.hiding is not None:
         return True
     cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
     return cards and accelerator.integrated and accelerator.vendor == "amd"
@@ -266,7 +266,7 @@ def bare(snapshot: Snapshot, accelerator: Accelerator) -> tuple[Any, ...]:
     pools = [snapshot.pool(name) for name in accelerator.pools if name != "ram"]
     own = [msgspec.structs.replace(pool, id="") for pool in pools if pool is not None]
     device = msgspec.structs.replace(accelerator, id="", pools=())
-    if (device.bandwidth_how or "").startswith("RAM"):
+    if device.bandwidth_how is not None and device.bandwidth_how.id == "bandwidth.of-ram":
         device = msgspec.structs.replace(
             device, bandwidth_bytes_per_s=None, bandwidth_basis=None, bandwidth_how=None
         )

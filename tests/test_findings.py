@@ -13,6 +13,7 @@ from llmprobe.facts.asking import METHODS, question_name
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine import rules
+from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.rules import Rule
 from llmprobe.source.recording import Recording
 from llmprobe.source.replay import Replay
@@ -22,6 +23,8 @@ OLD = "an old recording"
 """A machine that was recorded before control groups were asked for, which no fixture can be: they are complete."""
 
 BROKEN = "a machine whose disk does not answer"
+SILENT = "a machine whose bus does not answer"
+NOBODYS = "a machine that nobody has yet"
 LEAST_SILENT = 3
 every_rule = pytest.mark.parametrize("rule", rules.all_rules(), ids=lambda rule: rule.id)
 FINDINGS = [
@@ -35,7 +38,8 @@ every_finding = pytest.mark.parametrize(("machine", "finding"), FINDINGS)
 @cache
 def seen() -> dict[str, Snapshot]:
     """
-    Return every machine by name, and two that are made of one: recorded by an older program, and with a broken disk.
+    Every machine by name, and four that are made: one recorded by an older program, two where a part of the system does
+    not answer, and a hypothetical one.
     """
     desktop = recording_of("linux-4090-64g")
     older = msgspec.structs.replace(
@@ -48,7 +52,21 @@ def seen() -> dict[str, Snapshot]:
         covers=desktop.covers,
         answers={**desktop.answers, ("read", "/proc/meminfo"): Answer(status="timeout", detail="no answer")},
     )
-    made = {OLD: looked_at(Replay(older)), BROKEN: looked_at(Replay(broken))}
+    silent = Recording(
+        platform=desktop.platform,
+        covers=tuple(entry for entry in desktop.covers if entry != "nvml"),
+        answers={
+            **{name: answer for name, answer in desktop.answers.items() if name[0] != "nvml"},
+            ("list", "/sys/bus/pci/devices"): Answer(status="timeout", detail="no answer"),
+            ("list", "/dev"): Answer(status="timeout", detail="no answer"),
+        },
+    )
+    made = {
+        OLD: looked_at(Replay(older)),
+        BROKEN: looked_at(Replay(broken)),
+        SILENT: looked_at(Replay(silent)),
+        NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30),
+    }
     return {machine: replayed(machine) for machine in MACHINES} | made
 
 
@@ -88,10 +106,11 @@ def test_a_finding_says_what_it_costs_and_what_mends_it(machine: str, finding: F
     """
     Whole sentences, no word of the program's inside, and for what is wrong something to do.
     """
-    texts = [finding.title, finding.detail, *([finding.remedy.text] if finding.remedy else [])]
+    messages = [finding.title, finding.detail, *([finding.remedy.text] if finding.remedy else [])]
+    texts = [str(each) for each in messages]
 
     assert all(text and text == text.strip() for text in texts)
-    assert finding.detail.endswith(".")
+    assert str(finding.detail).endswith(".")
     assert [text for text in texts if "None" in text or "{" in text] == []
     assert finding.remedy is not None or finding.severity != "error"
 
@@ -135,8 +154,9 @@ def everything(finding: Finding) -> list[str]:
     Return all that a finding says.
     """
     remedy = finding.remedy
-    mends = [] if remedy is None else [remedy.text, *remedy.commands, *([remedy.link] if remedy.link else [])]
-    return [finding.id, finding.title, finding.detail, *mends, *finding.evidence]
+    link = [remedy.link] if remedy is not None and remedy.link else []
+    mends = [] if remedy is None else [str(remedy.text), *remedy.commands, *link]
+    return [finding.id, str(finding.title), str(finding.detail), *mends, *finding.evidence]
 
 
 def ids(snapshot: Snapshot) -> set[str]:

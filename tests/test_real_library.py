@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Power, Snapshot, Throttle
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording, decode, encode
 from llmprobe.source.replay import Replay
@@ -117,17 +118,17 @@ def checked(recording: Recording, library: Path, folder: Path) -> Snapshot:
         timeout=60,
     )
     assert ended.returncode in (0, 3), ended.stderr.decode()
-    return msgspec.json.decode(ended.stdout, type=Snapshot)
+    return wire.decode(ended.stdout, Snapshot)
 
 
 def of_nvidia(snapshot: Snapshot) -> dict[str, Any]:
     """
-    Return the part of a machine that NVML tells: devices, pools, observations, findings, and how well it was asked.
+    The part of a machine that NVML reports: devices, pools, the system, findings, and how well it was asked.
     """
     return {
         "accelerators": snapshot.accelerators,
         "pools": snapshot.pools,
-        "observations": snapshot.observations,
+        "nvidia": snapshot.nvidia,
         "findings": snapshot.findings,
         "source": [(each.status, each.detail) for each in snapshot.sources if each.name == "nvidia"],
     }
@@ -180,6 +181,8 @@ def test_what_no_recording_has_yet(library: Path, tmp_path: Path) -> None:
         nvmlDeviceGetPerformanceState__0=8,
         nvmlDeviceGetEnforcedPowerLimit__0=300000,
         nvmlDeviceGetPowerManagementDefaultLimit__0=450000,
+        nvmlDeviceGetPowerManagementLimitConstraints__0=[150000, 600000],
+        nvmlDeviceGetPowerUsage__0=21500,
         nvmlDeviceGetCurrentClocksEventReasons__0=0x20,
         nvmlDeviceGetTemperature__0_0=91,
         nvmlDeviceGetAddressingMode__0=1,
@@ -193,9 +196,9 @@ def test_what_no_recording_has_yet(library: Path, tmp_path: Path) -> None:
 
     assert of_nvidia(live) == of_nvidia(replayed)
     assert {"pcie-narrow", "thermal-throttle", "power-cap"} <= {finding.id for finding in live.findings}
-    slowed = live.observed("nvidia.slowed")
-    assert slowed is not None
-    assert slowed.value == {"0": {"by": ["temperature"], "celsius": 91}}
+    device = live.accelerators[0]
+    assert device.throttle == Throttle(reasons=("temperature",), celsius=91)
+    assert device.power == Power(limit_watts=300, default_watts=450, max_watts=600, draw_watts=21.5)
 
 
 def test_coherent_memory_without_a_size_is_the_hosts(library: Path, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             installed=True,
             endpoint=url if running else None,
             detail=detail,
+            silent=running is None and detail is not None,
             models=models,
             loaded=loaded,
             evidence=(f"get:{asked}",) if running or base is None else (f"list:{base}", f"get:{asked}"),

@@ -155,6 +155,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     version = running = None
     loaded: tuple[LoadedModel, ...] = ()
     detail = None
+    silent = False
     if url is None:
         detail = message("engine.elsewhere")
     elif models or source.platform.system != "win32" or env(source, "OLLAMA_HOST"):
@@ -165,6 +166,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             evidence.append(f"get:{url}/api/version")
         elif answer.status in ("timeout", "failed", "denied"):
             detail = message("engine.port-silent", port=int(url.rpartition(":")[2]), status=answer.status)
+            silent = True
     if running:
         seen = source.get(f"{url}/api/ps")
         loaded = tuple(_loaded(record) for record in records(field(seen.value, "models"))) if seen.ok else ()
@@ -185,6 +187,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             installed=True if running or command else None if command is None else False,
             endpoint=url if running else None,
             detail=detail,
+            silent=silent,
             models=models,
             loaded=loaded,
             settings=settings_of(source, service),

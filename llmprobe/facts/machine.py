@@ -2,12 +2,15 @@
 What a machine is: its processor, its memory pools, its accelerators, and how we know.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
+from llmprobe.facts.host import ControlGroup, Disagreement, HostMemory, ModelDisk
+from llmprobe.facts.nvidia import NvidiaSystem
+from llmprobe.facts.vendors import Amd, Apple
 from llmprobe.words.message import Message
 
 Basis = Literal["measured", "declared", "derived", "assumed"]
@@ -80,13 +83,75 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: int | None = None
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The PCIe connection of a device: its lanes and generation now and at most (see ``llmprobe.machine.pcie``).
+
+    ``max_generation`` is the most that device and slot support together, ``device_max_generation`` the most that
+    the device supports in any slot. ``bytes_per_s`` is the rate in one direction under load: of the lanes that are
+    connected, at ``max_generation``, because idle devices lower ``generation`` to save power.
+    """
+
+    generation: int | None = None
+    max_generation: int | None = None
+    device_max_generation: int | None = None
+    width: int | None = None
+    max_width: int | None = None
+    bytes_per_s: int | None = None
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The part of a device's own memory that the processor can address at a time (BAR).
+
+    ``resizable`` is False where the device has a small window whatever the firmware allows. ``slows`` is the
+    cost of a small window: ``sharing`` (Vulkan and transfers between devices), ``loading`` or ``computing``.
+    """
+
+    visible_bytes: int
+    resizable: bool = True
+    slows: Literal["sharing", "loading", "computing"] = "loading"
+
+
+class Power(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The power limits of a device and its draw now, in watts: the limit in force, the vendor's, and the highest allowed.
+    """
+
+    limit_watts: float | None = None
+    default_watts: float | None = None
+    max_watts: float | None = None
+    draw_watts: float | None = None
+
+
+ThrottleReason = Literal["power-limit", "power-brake", "temperature", "temperature-hardware", "hardware"]
+
+
+class Throttle(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The reasons why a device lowers its clocks now (none: an empty tuple; unknown: None), and its temperature.
+    """
+
+    reasons: tuple[ThrottleReason, ...] | None = None
+    celsius: int | None = None
+
+
+DeviceState = Literal["present", "asleep", "lost", "unreachable", "lent", "no-instance"]
+"""
+``asleep``: powered down and not woken. ``lost``: fallen off the bus. ``unreachable``: its driver lists it and does not
+report on it. ``lent``: bound to a virtual machine. ``no-instance``: divided into partitions, of which none exists.
+"""
+
+
 class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     """
     A device that can hold a model, or one that is there and can't (``usable`` false, with ``why_not``).
 
     The id is ``gpu0``, ``gpu1``, … in the order in which engines number the usable devices.
     ``pci`` is ``0000:01:00.0`` in lower case. ``pools`` names the pools that it allocates from.
-    ``index`` is the number that the vendor's library gives it.
+    ``index`` is the number that the vendor's library gives it. ``hidden_by`` is the variable of the environment
+    that hides it from engines, ``numa_node`` the node that it is nearest to. ``ecc`` and ``driver_model`` are the mode
+    of its memory and, on Windows, of its driver. ``cited`` holds the answers behind single fields, by field name.
     """
 
     id: str
@@ -110,7 +175,23 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     partition: Partition | None = None
     compute_mode: str | None = None
     display_active: bool | None = None
+    state: DeviceState = "present"
+    hidden_by: str | None = None
+    link: Link | None = None
+    window: Window | None = None
+    power: Power | None = None
+    throttle: Throttle | None = None
+    memory_bus_bits: int | None = None
+    ecc: bool | None = None
+    driver_model: Literal["wddm", "tcc", "mcdm"] | None = None
+    numa_node: int | None = None
+    cited: dict[str, tuple[str, ...]] = {}
     evidence: tuple[str, ...] = ()
+
+    def evidence_of(self, *fields: str) -> tuple[str, ...]:
+        """The answers behind these fields, or behind the whole record where none of them has its own."""
+        own = (name for field in fields for name in self.cited.get(field, ()))
+        return tuple(dict.fromkeys(own)) or self.evidence
 
 
 class Cpu(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,32 +216,37 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
-class Host(msgspec.Struct, frozen=True, kw_only=True):
+class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The system around the devices. ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None.
+    What probes find out about the system around the devices.
+
+    ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None. A container in WSL is ``wsl``, with
+    ``in_container`` true. ``os`` is the distribution as it names itself. ``wsl_gpu`` is whether Windows lends WSL a
+    GPU device (/dev/dxg); None outside of WSL.
+    """
+
+    os: str | None = None
+    environment: Literal["container", "wsl", "vm", "bare"] | None = None
+    environment_evidence: tuple[str, ...] = ()
+    in_container: bool | None = None
+    wsl_gpu: bool | None = None
+    product: str | None = None
+    ram_bandwidth_bytes_per_s: int | None = None
+    ram_bandwidth_basis: Basis | None = None
+    ram_bandwidth_how: Message | None = None
+    memory: HostMemory = HostMemory()
+    control_group: ControlGroup | None = None
+
+
+class Host(SystemFacts, frozen=True, kw_only=True):
+    """
+    The system around the devices: what the interpreter knows of it, what probes found out, and the processor.
     """
 
     system: str
     machine: str
     release: str | None = None
-    environment: str | None = None
-    product: str | None = None
     cpu: Cpu = Cpu()
-    ram_bandwidth_bytes_per_s: int | None = None
-    ram_bandwidth_basis: Basis | None = None
-    ram_bandwidth_how: Message | None = None
-
-
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    A small named fact that a probe saw and that rules need beside the records, with the answer it stands on.
-
-    ``name`` is dotted and begins with the probe's name: ``nvidia.module_version``.
-    """
-
-    name: str
-    value: Any
-    evidence: tuple[str, ...]
 
 
 class Sharing(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +281,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     """
     What one probe found: parts of a snapshot, to be merged with what the others found.
 
-    ``host`` and ``cpu`` are fields by name, so that several probes can each add what they know.
+    ``host`` and ``cpu`` are partial: each probe gives the fields that it knows.
     The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
     ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
     remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
@@ -204,14 +290,18 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
     detail: Message | None = None
-    host: dict[str, Any] = {}
-    cpu: dict[str, Any] = {}
+    host: SystemFacts = SystemFacts()
+    cpu: Cpu = Cpu()
     pools: tuple[MemoryPool, ...] = ()
     limits: tuple[tuple[str, Limit], ...] = ()
     caps: tuple[tuple[str, Limit], ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     sharing: tuple[Sharing, ...] = ()
-    observations: tuple[Observation, ...] = ()
+    nvidia: NvidiaSystem | None = None
+    disks: tuple[ModelDisk, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    apple: Apple | None = None
+    amd: Amd | None = None
 
 
 class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,8 +338,8 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     """
     An engine that is installed or runs here, or that keeps models here.
 
-    ``installed`` False means that only its models were found. ``settings`` are variables of its environment that
-    change what a model takes.
+    ``installed`` False means that only its models were found. ``silent`` is true where its port is in use and does not
+    answer as the engine does. ``settings`` are variables of its environment that change what a model takes.
     """
 
     name: str
@@ -260,6 +350,7 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
     detail: Message | None = None
     models: tuple[ModelOnDisk, ...] = ()
     loaded: tuple[LoadedModel, ...] = ()
+    silent: bool | None = None
     settings: dict[str, str] = {}
     evidence: tuple[str, ...] = ()
 
@@ -277,12 +368,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[MemoryPool, ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     engines: tuple[EngineOnMachine, ...] = ()
+    disks: tuple[ModelDisk, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    apple: Apple | None = None
+    amd: Amd | None = None
     findings: tuple[Finding, ...] = ()
     sources: tuple[SourceReport, ...] = ()
-    observations: tuple[Observation, ...] = ()
+    nvidia: NvidiaSystem | None = None
 
     def pool(self, pool_id: str) -> MemoryPool | None:
         return next((pool for pool in self.pools if pool.id == pool_id), None)
-
-    def observed(self, name: str) -> Observation | None:
-        return next((seen for seen in self.observations if seen.name == name), None)

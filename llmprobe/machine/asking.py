@@ -14,6 +14,7 @@ import msgspec
 from llmprobe.facts.answer import Answer, Platform, Source
 from llmprobe.facts.asking import Asking, pass_on, question_name
 from llmprobe.facts.machine import Probed
+from llmprobe.words.message import Message, message
 
 TROUBLE = ("denied", "failed", "timeout", "not_recorded")
 _NAMED = 4
@@ -56,19 +57,19 @@ class Asker(Asking):
 
     def text(self, path: str) -> str | None:
         """
-        Return the text of a file, or None where it could not be read.
+        The text of a file, or None where it could not be read.
         """
         return as_text(self.read(path))
 
     def answered(self, *names: str) -> tuple[str, ...]:
         """
-        Return those of the named questions that were asked, in the order given: evidence for a fact.
+        Those of the named questions that were asked, in the order given: evidence for a fact.
         """
         return tuple(name for name in names if name in self._asked)
 
     def trouble(self, overlooked: tuple[str, ...] = ()) -> dict[str, Answer]:
         """
-        Return the questions that were denied, failed, timed out or were never recorded.
+        The questions that were denied, failed, timed out or were never recorded.
 
         Of those by an ``overlooked`` method only the ones that timed out or were never recorded.
         """
@@ -88,7 +89,7 @@ class Asker(Asking):
         **parts: Any,
     ) -> Probed:
         """
-        Return what a probe found, with the status that its answers give it unless one is named.
+        The result of a probe, with the status that its answers give it unless one is named.
 
         Trouble beside something found is ``partial``; with nothing found it is the first trouble itself,
         and without any trouble it is ``absent``. Where all trouble is what nobody recorded, it is that.
@@ -109,7 +110,7 @@ class Asker(Asking):
 
 def harmless(answer: Answer) -> Answer:
     """
-    Return an answer with nothing in it that a terminal obeys; line breaks, tabs and zeros stay.
+    An answer without anything that a terminal obeys; line breaks, tabs and zeros stay.
     """
     value, detail = _harmless(answer.value, 0), _harmless(answer.detail, 0)
     if value is answer.value and detail is answer.detail:
@@ -119,7 +120,7 @@ def harmless(answer: Answer) -> Answer:
 
 def _harmless(value: Any, depth: int) -> Any:
     """
-    Return the value itself where there is nothing to change in it.
+    The value without what a terminal obeys; itself where there is nothing to change in it.
     """
     if isinstance(value, str):
         return _ORDERS.sub("\N{REPLACEMENT CHARACTER}", value) if _ORDERS.search(value) else value
@@ -137,14 +138,14 @@ def _harmless(value: Any, depth: int) -> Any:
 
 def as_text(answer: Answer) -> str | None:
     """
-    Return the text of an answer, or None where it is not ok or no text.
+    The text of an answer, or None where it is not ok or no text.
     """
     return answer.value if answer.ok and isinstance(answer.value, str) else None
 
 
 def as_int(value: Any) -> int | None:
     """
-    Return a whole number, also from decimal text; None for anything else, negative numbers included.
+    A whole number, also from decimal text; None for anything else, negative numbers included.
     """
     if isinstance(value, bool):
         return None
@@ -158,14 +159,14 @@ def as_int(value: Any) -> int | None:
 
 def fields_of(answer: Answer) -> dict[str, Any]:
     """
-    Return the object that an answer holds, empty where it is not ok or no object.
+    The object in an answer, empty where it is not ok or no object.
     """
     return answer.value if answer.ok and isinstance(answer.value, dict) else {}
 
 
 def items_of(answer: Answer) -> list[Any]:
     """
-    Return the list that an answer holds, empty where it is not ok or no list.
+    The list in an answer, empty where it is not ok or no list.
     """
     return answer.value if answer.ok and isinstance(answer.value, list) else []
 
@@ -182,13 +183,11 @@ def _of_trouble(answer: Answer) -> ProbedStatus:
             return "failed"
 
 
-def _describe(trouble: dict[str, Answer]) -> str | None:
+def _describe(trouble: dict[str, Answer]) -> Message | None:
     if not trouble:
         return None
-    named = [f"{name}: {_reason(answer)}" for name, answer in list(trouble.items())[:_NAMED]]
-    more = len(trouble) - len(named)
-    return "; ".join(named) + (f"; and {more} more" if more else "")
-
-
-def _reason(answer: Answer) -> str:
-    return answer.detail if answer.detail and answer.status != "not_recorded" else answer.status
+    named = tuple(
+        message("source.question", question=name, status=answer.status, reason=answer.detail or None)
+        for name, answer in list(trouble.items())[:_NAMED]
+    )
+    return message("source.trouble", questions=named, more=len(trouble) - len(named) or None)

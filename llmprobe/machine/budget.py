@@ -8,11 +8,12 @@ these are known. What does not add up is never mended silently: the difference b
 import msgspec
 
 from llmprobe.facts.machine import Limit, MemoryPool, Sharing
+from llmprobe.words.message import message
 
 
 def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, ...] = ()) -> MemoryPool:
     """
-    Return the pool with further limits and caps, and with the budget that they leave.
+    The pool with further limits and caps, and with the budget that they leave.
 
     A limit takes its bytes away. A cap is the most that may be taken: it becomes the limit that lowers to it
     what the others leave, and stays as a limit of 0 bytes where they leave less.
@@ -31,7 +32,7 @@ def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, 
     ceilings = [each for each in (free, pool.budget_bytes) if each is not None]
     if ceilings and left > max(0, min(ceilings)):
         more = left - max(0, min(ceilings))
-        detail = "in use beyond what is named"
+        detail = message("limit.in-use-unnamed")
         kept.append(Limit(by="in-use", bytes=more, detail=detail, basis="derived"))
         left -= more
     for cap in caps:
@@ -45,7 +46,7 @@ def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, 
 
 def with_carve_out(pool: MemoryPool, sharing: Sharing) -> MemoryPool:
     """
-    Return the host's memory with what the firmware has set aside for integrated graphics added to it.
+    The host's memory with the carve-out that the firmware reserves for integrated graphics added to it.
 
     Physical memory is what the system counts and the carve-out: neither is a part of the other.
     """
@@ -53,7 +54,7 @@ def with_carve_out(pool: MemoryPool, sharing: Sharing) -> MemoryPool:
     if not size or pool.total_bytes is None:
         return pool
     left = size - used
-    detail = "in use of the memory that the firmware sets aside for graphics"
+    detail = message("limit.carve-out-in-use")
     return msgspec.structs.replace(
         pool,
         total_bytes=pool.total_bytes + size,
@@ -66,12 +67,12 @@ def with_carve_out(pool: MemoryPool, sharing: Sharing) -> MemoryPool:
 def _plausible_free(free: int | None, total: int) -> tuple[int | None, list[Limit]]:
     if free is None or 0 <= free <= total:
         return free, []
-    detail = f"{free} bytes were reported free of {total}, which cannot be"
+    detail = message("limit.free-not-plausible", free_bytes=free, total_bytes=total)
     return min(max(free, 0), total), [Limit(by="in-use", bytes=0, detail=detail, basis="assumed")]
 
 
 def _at_most(limit: Limit, left: int) -> Limit:
     if 0 <= limit.bytes <= left:
         return limit
-    detail = f"{limit.detail or limit.by}; counted as far as {left} bytes were left"
+    detail = message("limit.cut-to-rest", limit=limit.detail or limit.by, left_bytes=left)
     return msgspec.structs.replace(limit, bytes=min(max(limit.bytes, 0), left), detail=detail)

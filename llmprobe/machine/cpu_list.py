@@ -9,7 +9,7 @@ _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
-    Return the numbers of a kernel CPU list such as ``0-3,8,10-11``.
+    The numbers of a kernel CPU list such as ``0-3,8,10-11``.
 
     https://docs.kernel.org/admin-guide/cputopology.html. Anything that is no list is empty.
     """

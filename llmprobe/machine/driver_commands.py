@@ -16,11 +16,10 @@ _BY_SYSTEM = (
 
 def driver_commands(snapshot: Snapshot) -> tuple[str, ...]:
     """
-    Return what installs the driver on this system; nothing where the driver is another system's, as under WSL.
+    The commands that install the driver on this system; none where another system has the driver, as under WSL.
     """
     if snapshot.host.system != "linux" or snapshot.host.environment in ("wsl", "container"):
         return ()
-    seen = snapshot.observed("host.os")
-    system = str(seen.value) if seen is not None else ""
-    named = [command for names, command in _BY_SYSTEM if any(name in system for name in names)]
-    return tuple(named[:1]) or tuple(command for _, command in _BY_SYSTEM[:3])
+    system = snapshot.host.os or ""
+    own = next((command for names, command in _BY_SYSTEM if any(name in system for name in names)), None)
+    return tuple(command for _, command in _BY_SYSTEM[:3]) if own is None else (own,)

@@ -18,6 +18,7 @@ import msgspec
 
 from llmprobe.machine.asking import Asker, as_int, fields_of
 from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.words.message import Message, message
 
 MEMINFO = "/proc/meminfo"
 ARCSTATS = "/proc/spl/kstat/zfs/arcstats"
@@ -30,13 +31,13 @@ class HostRam(msgspec.Struct, frozen=True, kw_only=True):
     """
     Memory of the whole system in bytes, whatever a container may use of it. Unknown is None.
 
-    ``counts`` is the total by whom it was told, for those who compare; ``meminfo`` is what Linux says of it.
+    ``counted_bytes`` is the kernel's total and psutil's, where both are known; ``meminfo`` is /proc/meminfo in bytes.
     """
 
     total_bytes: int | None
     available_bytes: int | None
-    how: str | None = None
-    counts: dict[str, int] = {}
+    how: Message | None = None
+    counted_bytes: tuple[int, int] | None = None
     meminfo: dict[str, int] = {}
     zfs_cache_bytes: int | None = None
     evidence: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class HostRam(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_meminfo(text: str) -> dict[str, int]:
     """
-    Return the fields of /proc/meminfo in bytes, by their own names (``MemTotal``); its kB are KiB.
+    The fields of /proc/meminfo in bytes, by their own names (``MemTotal``); its kB are KiB.
 
     https://docs.kernel.org/filesystems/proc.html#meminfo. Lines without a number are left out.
     """
@@ -60,8 +61,7 @@ def parse_meminfo(text: str) -> dict[str, int]:
 
 def available_of(meminfo: dict[str, int]) -> int | None:
     """
-    Return what can be allocated without swapping: MemAvailable where it is plausible, else an estimate from
-    parts.
+    What can be allocated without swapping: MemAvailable where it is plausible, else an estimate from parts.
 
     Kernels before 3.14 have no MemAvailable, and LXC has shown 0 and more than the total
     (https://github.com/giampaolo/psutil/issues/1915): then free memory and the file cache that can be
@@ -85,13 +85,13 @@ def available_of(meminfo: dict[str, int]) -> int | None:
 
 def host_ram(ask: Asker) -> HostRam:
     """
-    Return the memory of the host.
+    The memory of the host.
     """
     counted = fields_of(ask.psutil("virtual_memory"))
     total, available = as_int(counted.get("total")), as_int(counted.get("available"))
     evidence = ["psutil:virtual_memory"]
-    how = "psutil's available memory"
-    counts: dict[str, int] = {} if total is None else {"psutil": total}
+    how = message("limit.available-by-psutil")
+    by_psutil, by_kernel = total, None
     meminfo: dict[str, int] = {}
     cache = None
     if ask.platform.system == "linux":
@@ -99,14 +99,14 @@ def host_ram(ask: Asker) -> HostRam:
         if text is not None:
             meminfo = parse_meminfo(text)
             evidence.append(f"read:{MEMINFO}")
-            total = meminfo.get("MemTotal", total)
-            counts |= {"kernel": meminfo["MemTotal"]} if "MemTotal" in meminfo else {}
+            by_kernel = meminfo.get("MemTotal")
+            total = total if by_kernel is None else by_kernel
             from_kernel = available_of(meminfo)
             if from_kernel is not None:
-                available, how = from_kernel, "MemAvailable"
+                available, how = from_kernel, message("limit.available-by-kernel")
         cache = cache_of_zfs(ask.text(ARCSTATS) or "")
         if cache and available is not None:
-            available, how = available + cache, f"{how} and what ZFS can give back of its cache"
+            available, how = available + cache, message("limit.available-with-zfs", how=how)
             evidence.append(f"read:{ARCSTATS}")
         beside = _memory_of_accelerators(ask)
         if beside and total is not None:
@@ -114,14 +114,14 @@ def host_ram(ask: Asker) -> HostRam:
             left = beside.left_bytes
             available = None if available is None or left is None else min(available, left)
             evidence += beside.evidence
-            how = "what the nodes with processors have free"
+            how = message("limit.available-of-nodes")
     if total is not None and available is not None and available > total:
         available = total
     return HostRam(
         total_bytes=total,
         available_bytes=available,
         how=how,
-        counts=counts,
+        counted_bytes=None if by_kernel is None or by_psutil is None else (by_kernel, by_psutil),
         meminfo=meminfo,
         zfs_cache_bytes=cache,
         evidence=tuple(evidence),
@@ -130,7 +130,7 @@ def host_ram(ask: Asker) -> HostRam:
 
 def cache_of_zfs(text: str) -> int | None:
     """
-    Return how much of its cache ZFS gives back under pressure: its size less the least it keeps (c_min).
+    How much of its cache ZFS gives back under pressure: its size less the minimum that it keeps (c_min).
 
     The kernel counts this cache as used. https://openzfs.github.io/openzfs-docs (arcstats): lines of name, type, value.
     """
@@ -141,7 +141,7 @@ def cache_of_zfs(text: str) -> int | None:
 
 class _Beside(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The memory of nodes without processors, and what the others have left; None where a node does not say.
+    The memory of nodes without processors, and what the others have left; None where a node does not report it.
     """
 
     total_bytes: int
@@ -151,7 +151,7 @@ class _Beside(msgspec.Struct, frozen=True, kw_only=True):
 
 def _memory_of_accelerators(ask: Asker) -> _Beside | None:
     """
-    Return the memory that the kernel counts although it belongs to GPUs: that of nodes without processors.
+    The memory that the kernel counts although it belongs to GPUs: that of nodes without processors.
 
     GH200, GB200 and POWER9 with V100 bring a GPU's memory online as such a node. On x86 a node without processors
     is memory of the host (CXL, Xeon Max), and is left in.
@@ -182,6 +182,6 @@ def _memory_of_accelerators(ask: Asker) -> _Beside | None:
 
 def parse_node_meminfo(text: str) -> dict[str, int]:
     """
-    Return the fields of /sys/devices/system/node/node<N>/meminfo in bytes: as in /proc/meminfo, after ``Node <N>``.
+    The fields of /sys/devices/system/node/node<N>/meminfo in bytes: as in /proc/meminfo, after ``Node <N>``.
     """
     return parse_meminfo("\n".join(line.split(maxsplit=2)[-1] for line in text.splitlines() if line.strip()))

@@ -9,15 +9,25 @@ Integrated graphics beside a card are there but not used, as llama.cpp does it (
 devices are added only where there is no other). What they share is counted only where they are used.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from llmprobe.facts.answer import Platform
-from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Observation, Probed, Sharing
+from llmprobe.facts.host import Disagreement, HostMemory
+from llmprobe.facts.machine import (
+    Accelerator,
+    Cpu,
+    Host,
+    Limit,
+    MemoryPool,
+    Probed,
+    Sharing,
+    SystemFacts,
+)
 from llmprobe.machine.budget import settle, with_carve_out
-from llmprobe.units import format_bytes
+from llmprobe.words.message import message
 
 HOST_POOL = "ram"
 _IN_A_PROCESSOR = ("amd", "intel")
@@ -41,10 +51,7 @@ class _Device(msgspec.Struct):
 
 def check(platform: Platform, probed: Probed) -> None:
     """
-    Refuse what no snapshot can be made of, while it is still known which probe it is from.
-
-    Raises:
-        TypeError: a field that there is not.
+    Refuse a result that no snapshot can be made of, while it is still known which probe it is from.
     """
     host(platform, [probed])
     devices([probed])
@@ -52,26 +59,30 @@ def check(platform: Platform, probed: Probed) -> None:
 
 def host(platform: Platform, found: Sequence[Probed]) -> Host:
     """
-    Return the host and its processor. The threads that may be used are the fewest that any probe allows.
-
-    Raises:
-        TypeError: a probe gives a field that there is not.
+    The host and its processor. The threads that may be used are the fewest that any probe allows.
     """
-    cpu = _joined(probed.cpu for probed in found)
-    threads = [
-        probed.cpu["usable_threads"] for probed in found if probed.cpu.get("usable_threads") is not None
-    ]
+    cpu = _joined(Cpu(), (probed.cpu for probed in found))
+    threads = [probed.cpu.usable_threads for probed in found if probed.cpu.usable_threads is not None]
     if threads:
-        cpu["usable_threads"] = min(threads)
-    if cpu.get("usable_cores") is not None and threads:
-        cpu["usable_cores"] = min(cpu["usable_cores"], *threads)
-    known = {"system": platform.system, "machine": platform.machine, "release": platform.release}
-    return Host(**{**known, **_joined(probed.host for probed in found), "cpu": Cpu(**cpu)})
+        cores = cpu.usable_cores
+        cpu = msgspec.structs.replace(
+            cpu,
+            usable_threads=min(threads),
+            usable_cores=None if cores is None else min(cores, *threads),
+        )
+    facts = _joined(SystemFacts(), (probed.host for probed in found))
+    return Host(
+        system=platform.system,
+        machine=platform.machine,
+        release=platform.release,
+        cpu=cpu,
+        **msgspec.structs.asdict(facts),
+    )
 
 
 def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[MemoryPool, ...]]:
     """
-    Return the accelerators and the pools of a machine with their final ids, limits and budgets.
+    The accelerators and the pools of a machine with their final ids, limits and budgets.
 
     Memory of the host that a usable accelerator allocates from becomes ``unified``. A pool of an accelerator
     that another probe knew first, with its own pools, is left out: it is the same memory.
@@ -79,7 +90,7 @@ def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[Mem
     merged = _merged(found)
     sharing = _sharing(found, merged)
     names = _names(merged)
-    of_host = _joined(probed.host for probed in found)
+    of_host = _joined(SystemFacts(), (probed.host for probed in found))
     accelerators = tuple(
         _as_fast_as_ram(_numbered(device, number, names), of_host) for number, device in enumerate(merged)
     )
@@ -95,32 +106,36 @@ def devices(found: Sequence[Probed]) -> tuple[tuple[Accelerator, ...], tuple[Mem
     )
 
 
-def disagreements(found: Sequence[Probed]) -> tuple[Observation, ...]:
+def disagreements(found: Sequence[Probed]) -> tuple[Disagreement, ...]:
     """
-    Return what two probes tell differently of one device: its name or the size of its memory, both values.
+    The facts on which two probes differ: the name of a device or the size of its memory, and what probes report.
     """
-    told: list[dict[str, Any]] = []
-    evidence: list[str] = []
+    differ = [each for probed in found for each in probed.disagreements]
     seen: list[tuple[Accelerator, int | None]] = []
     for probed in found:
         sizes = {pool.id: pool.total_bytes for pool in probed.pools}
         own = [(each, sizes.get(each.pools[0]) if each.pools else None) for each in probed.accelerators]
         for accelerator, size in own:
             for before, known in seen:
-                if not _is_same(before, accelerator):
-                    continue
-                if before.name != accelerator.name:
-                    values = [before.name, accelerator.name]
-                    told.append({"what": f"the name of {before.pci or before.name}", "values": values})
-                if None not in (known, size) and abs((known or 0) - (size or 0)) > _SAME_SIZE * (known or 0):
-                    what = f"the memory of {before.name}"
-                    told.append({"what": what, "values": [format_bytes(known or 0), format_bytes(size or 0)]})
-                evidence += [*before.evidence, *accelerator.evidence]
+                if _is_same(before, accelerator):
+                    differ += _differing(before, known, accelerator, size)
         seen += own
-    if not told:
-        return ()
-    cited = tuple(dict.fromkeys(evidence)) or ("source:merge",)
-    return (Observation(name="merge.disagreement", value=told, evidence=cited),)
+    return tuple(differ)
+
+
+def _differing(
+    before: Accelerator, known: int | None, accelerator: Accelerator, size: int | None
+) -> Iterator[Disagreement]:
+    cited = tuple(dict.fromkeys((*before.evidence, *accelerator.evidence))) or ("source:merge",)
+    if before.name != accelerator.name:
+        yield Disagreement(
+            of="device-name",
+            device=before.pci or before.name,
+            names=(before.name, accelerator.name),
+            evidence=cited,
+        )
+    if known is not None and size is not None and abs(known - size) > _SAME_SIZE * known:
+        yield Disagreement(of="device-memory", device=before.name, sizes_bytes=(known, size), evidence=cited)
 
 
 def _merged(found: Sequence[Probed]) -> list[_Device]:
@@ -144,26 +159,26 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
             and graphics.integrated
             and graphics.vendor in _IN_A_PROCESSOR
         ):
-            why_not = f"engines leave integrated graphics out beside a card ({card.name})"
+            why_not = message("unusable.integrated-beside-card", card=card.name)
             device.accelerator = msgspec.structs.replace(
                 graphics, usable=False, why_not=why_not, backend=None
             )
     return sorted(merged, key=lambda each: _VENDORS.index(each.accelerator.vendor))
 
 
-def _as_fast_as_ram(accelerator: Accelerator, of_host: dict[str, Any]) -> Accelerator:
+def _as_fast_as_ram(accelerator: Accelerator, of_host: SystemFacts) -> Accelerator:
     """
-    Return a device that reads the host's memory with that memory's bandwidth, where it has no word of its own.
+    A device that reads the host's memory with that memory's bandwidth, where its own is unknown.
     """
-    rate = of_host.get("ram_bandwidth_bytes_per_s")
+    rate = of_host.ram_bandwidth_bytes_per_s
     known = accelerator.bandwidth_bytes_per_s is not None
     if rate is None or known or not accelerator.usable or HOST_POOL not in accelerator.pools:
         return accelerator
     return msgspec.structs.replace(
         accelerator,
         bandwidth_bytes_per_s=rate,
-        bandwidth_basis=of_host.get("ram_bandwidth_basis"),
-        bandwidth_how=f"RAM, which it shares: {of_host.get('ram_bandwidth_how')}",
+        bandwidth_basis=of_host.ram_bandwidth_basis,
+        bandwidth_how=message("bandwidth.of-ram", how=of_host.ram_bandwidth_how),
     )
 
 
@@ -173,7 +188,7 @@ def _is_card(accelerator: Accelerator) -> bool:
 
 def _sharing(found: Sequence[Probed], merged: Sequence[_Device]) -> tuple[Sharing, ...]:
     """
-    Return how the accelerators that are used share the host's memory.
+    The ways in which the accelerators that are used share the host's memory.
     """
     used = {(each.probe, each.accelerator.id) for each in merged if each.accelerator.usable}
     return tuple(
@@ -188,7 +203,7 @@ def _shared(
     ram: MemoryPool, limits: tuple[Limit, ...], caps: tuple[Limit, ...], sharing: tuple[Sharing, ...]
 ) -> tuple[MemoryPool, tuple[Limit, ...]]:
     """
-    Return the host's memory as processor and accelerators share it, and the caps that hold for them together.
+    The host's memory as processor and accelerators share it, and the caps on both together.
 
     What a container may use is a matter of the host's part: a carve-out is not counted by control groups.
     """
@@ -214,13 +229,15 @@ def _is_same(first: Accelerator, second: Accelerator) -> bool:
 
 def _filled(first: Record, second: Record) -> Record:
     """
-    Return the first record with the second's values where it has none, and the evidence of both.
+    The first record with the second's values where it has none, and the evidence of both.
     """
-    changes: dict[str, Any] = {
-        name: getattr(second, name)
-        for name in first.__struct_fields__
-        if getattr(first, name) is None or getattr(first, name) == ()
-    }
+    changes: dict[str, Any] = {}
+    for name in first.__struct_fields__:
+        known, more = getattr(first, name), getattr(second, name)
+        if known is None or known == ():
+            changes[name] = more
+        elif isinstance(known, dict):
+            changes[name] = {**more, **known}
     evidence = (*getattr(first, "evidence", ()), *getattr(second, "evidence", ()))
     return msgspec.structs.replace(first, **{**changes, "evidence": tuple(dict.fromkeys(evidence))})
 
@@ -268,15 +285,22 @@ def _by_pool(
     return by_pool
 
 
-def _joined(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _joined(empty: Record, parts: Iterable[Record]) -> Record:
     """
-    Return the fields of all parts: the first value that is known, and of tuples all their items once.
+    The fields of all parts: the first value that is known, of tuples all items once, of records field by field.
     """
-    joined: dict[str, Any] = {}
+    joined = empty
     for part in parts:
-        for name, value in part.items():
-            if isinstance(value, list | tuple):
-                joined[name] = tuple(dict.fromkeys((*(joined.get(name) or ()), *value)))
-            elif joined.get(name) is None:
-                joined[name] = value
+        joined = msgspec.structs.replace(
+            joined,
+            **{name: _first(getattr(joined, name), getattr(part, name)) for name in empty.__struct_fields__},
+        )
     return joined
+
+
+def _first(known: Any, more: Any) -> Any:
+    if isinstance(known, HostMemory):
+        return _joined(known, (more,))
+    if isinstance(known, tuple):
+        return tuple(dict.fromkeys((*known, *more)))
+    return more if known is None else known

@@ -23,7 +23,7 @@ _CLASSES = ("0x03", "0x12")
 
 class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A display device or accelerator: its address (``0000:01:00.0``), and vendor, device and class as sysfs writes them
+    A display device or accelerator: its address (``0000:01:00.0``), and its vendor, device and class as in sysfs
     (``0x10de``).
     """
 
@@ -39,7 +39,7 @@ class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 def display_devices(ask: Asker) -> tuple[PciDevice, ...]:
     """
-    Return the display devices in the order of their addresses, which is also NVML's order.
+    The display devices in the order of their addresses, which is also NVML's order.
     """
     found = []
     for address in items_of(ask.list(PCI)):

@@ -1,13 +1,12 @@
 """
 A machine at one moment: every probe asked, each under a deadline, and their findings put together.
 
-A probe that raises is reported as ``crashed`` and the others go on, and so are the rules: only here is an
-exception of any kind caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
+A probe that raises is reported as ``crashed`` and the others go on: only here, and around each rule, is an exception
+of any kind caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
 ``probe(source)``.
 """
 
 import importlib
-import pkgutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,9 @@ from llmprobe.facts.asking import TOTAL_TIMEOUT_S
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probes, rules
 from llmprobe.machine.asking import Asker, ProbedStatus
+from llmprobe.machine.crash import crashed
+from llmprobe.machine.listing import modules_in
+from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
     from llmprobe.source.recording import Recording
@@ -41,17 +43,17 @@ class Probe(msgspec.Struct, frozen=True):
 
 class _Engines(msgspec.Struct, frozen=True):
     """
-    What an observer found, and how its questions went: of a kind that ``Probed`` says of a probe.
+    The engines that an observer found, and the status of its questions, as of a probe.
     """
 
     found: tuple[EngineOnMachine, ...]
     status: ProbedStatus
-    detail: str | None
+    detail: Message | None
 
 
 class _Outcome(msgspec.Struct):
     """
-    What became of one task. Its thread writes it; what comes after the deadline (``late``) is not looked at.
+    The outcome of one task. Its thread writes it; whatever arrives after the deadline (``late``) is ignored.
     """
 
     name: str
@@ -67,13 +69,9 @@ class _Outcome(msgspec.Struct):
 
 def all_probes() -> tuple[Probe, ...]:
     """
-    Return every probe there is, by name of its module.
+    Every probe, in the order of the modules' names.
     """
-    modules = [
-        importlib.import_module(f"{probes.__name__}.{found.name}")
-        for found in sorted(pkgutil.iter_modules(probes.__path__), key=lambda found: found.name)
-        if not found.name.startswith("_")
-    ]
+    modules = [importlib.import_module(f"{probes.__name__}.{name}") for name in modules_in(probes.__path__)]
     return tuple(Probe(module.NAME, module.PLATFORMS, module.probe) for module in modules)
 
 
@@ -86,10 +84,10 @@ def collect(
     origin: Origin | None = None,
 ) -> Snapshot:
     """
-    Return the machine that a source answers for.
+    The machine that a source answers for.
 
-    ``threads`` runs the probes side by side; when it is not said, only for a machine that may keep one waiting.
-    Durations are told of the live machine only, so that a recorded one is the same on every run.
+    ``threads`` runs the probes side by side; by default only those of a machine that may respond slowly.
+    Durations are reported of the live machine only, so that a recorded one is the same on every run.
     """
     wanted = [probe for probe in all_probes() if source.platform.system in probe.platforms]
     asked = [_Outcome(probe.name, probe.ask, deadline_s) for probe in wanted]
@@ -110,13 +108,14 @@ def collect(
         pools=pools,
         accelerators=accelerators,
         engines=tuple(engine for engines in seen for engine in engines),
+        disks=tuple(disk for probed in found for disk in probed.disks),
+        disagreements=merge.disagreements(found),
+        apple=next((probed.apple for probed in found if probed.apple is not None), None),
+        amd=next((probed.amd for probed in found if probed.amd is not None), None),
+        nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
-        observations=(
-            *(observation for probed in found for observation in probed.observations),
-            *merge.disagreements(found),
-        ),
     )
-    return _diagnosed(snapshot)
+    return rules.diagnosed(snapshot)
 
 
 def probe(
@@ -127,9 +126,9 @@ def probe(
     observers: Sequence[Observer] = (),
 ) -> Snapshot:
     """
-    Return this machine as it is now, or the one in a recording. ``wake`` also asks devices that are asleep here.
+    This machine as it is now, or the one in a recording. ``wake`` also asks devices that are asleep here.
 
-    What has not answered within ``timeout_s`` is reported, and the rest told without it.
+    A source that has not answered within ``timeout_s`` is reported, and the snapshot is made without it.
 
     Raises:
         RecordingError: the recording can't be read.
@@ -148,7 +147,7 @@ def probe(
 
 def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()) -> "Recording":
     """
-    Return what this machine answers to every probe, and raw text beside it, with what is secret in it replaced.
+    The answers of this machine to every probe, and raw text beside them, with everything secret replaced.
     """
     from llmprobe.source.identity import identity
     from llmprobe.source.live import LiveSource
@@ -166,9 +165,9 @@ def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()
 
 def _observer(observe: Callable[[Source], tuple[EngineOnMachine, ...]]) -> Callable[[Source], _Engines]:
     """
-    Return what looks for an engine and keeps how its questions went.
+    A task that looks for an engine and keeps the status of its questions.
 
-    Where there is no engine, what another program says on its port is no trouble, unless it keeps one waiting.
+    Where there is no engine, an answer of another program on its port is no trouble, unless it times out.
     """
 
     def look(source: Source) -> _Engines:
@@ -196,17 +195,6 @@ def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool
         outcome.late = not outcome.done
 
 
-def _diagnosed(snapshot: Snapshot) -> Snapshot:
-    """
-    Return the snapshot with its findings. A rule with a bug costs the findings, not the machine.
-    """
-    try:
-        return msgspec.structs.replace(snapshot, findings=rules.check(snapshot))
-    except Exception as error:  # noqa: BLE001 - reported as what it is
-        crash = SourceReport(name="rules", status="crashed", detail=_where(error))
-        return msgspec.structs.replace(snapshot, sources=(*snapshot.sources, crash))
-
-
 def _run(source: Source, outcome: _Outcome) -> None:
     started = time.perf_counter()
     try:
@@ -221,28 +209,16 @@ def _run(source: Source, outcome: _Outcome) -> None:
 
 def _report(outcome: _Outcome, *, timed: bool) -> SourceReport:
     if outcome.late:
-        detail = f"no end within {outcome.deadline_s:g} s"
+        detail = message("source.deadline", seconds=outcome.deadline_s)
         return SourceReport(name=outcome.name, status="timeout", detail=detail)
-    report = SourceReport(
-        name=outcome.name,
-        status="absent",
-        duration_ms=outcome.duration_ms if timed else None,
-    )
+    duration_ms = outcome.duration_ms if timed else None
     if outcome.error is not None:
-        return msgspec.structs.replace(report, status="crashed", detail=_where(outcome.error))
-    if outcome.value is not None:
-        return msgspec.structs.replace(report, status=outcome.value.status, detail=outcome.value.detail)
-    return report
-
-
-def _where(error: BaseException) -> str:
-    """
-    Return what a crash was and the innermost line that it came from.
-    """
-    place = ""
-    frame = error.__traceback__
-    while frame is not None:
-        file = frame.tb_frame.f_code.co_filename.replace("\\", "/").rsplit("/", 1)[-1]
-        place = f" ({file}:{frame.tb_lineno})"
-        frame = frame.tb_next
-    return f"{type(error).__name__}: {error}{place}"
+        return crashed(outcome.name, outcome.error, duration_ms=duration_ms)
+    if outcome.value is None:
+        return SourceReport(name=outcome.name, status="absent", duration_ms=duration_ms)
+    return SourceReport(
+        name=outcome.name,
+        status=outcome.value.status,
+        duration_ms=duration_ms,
+        detail=outcome.value.detail,
+    )

@@ -7,26 +7,12 @@ ggml-vulkan.h (most devices); https://docs.nvidia.com/cuda/cuda-programming-guid
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.facts.settings import Device
 
-LANE_BYTES_PER_S = {
-    1: 250_000_000,
-    2: 500_000_000,
-    3: 984_600_000,
-    4: 1_969_200_000,
-    5: 3_938_500_000,
-    6: 7_877_000_000,
-}
-"""One lane of PCIe, one way, by generation: 2.5 to 64 GT/s less the line code (PCI-SIG base specifications)."""
-
 MOST_DEVICES = 16
 """A build of llama.cpp ends where its backend lists more."""
-
-HIDDEN = "hidden by"
-"""How the reason begins why a device is not used that a variable of the environment hides."""
 
 _VISIBLE = {"rocm": "HIP_VISIBLE_DEVICES", "vulkan": "GGML_VK_VISIBLE_DEVICES"}
 
@@ -44,23 +30,9 @@ def device_of(accelerator: Accelerator, snapshot: Snapshot, free_bytes: int | No
         free_bytes=free_bytes,
         compute_capability=accelerator.compute_capability,
         bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
-        link_bytes_per_s=link_bytes_per_s(snapshot, accelerator),
+        link_bytes_per_s=accelerator.link.bytes_per_s if accelerator.link else None,
         cores=accelerator.cores,
     )
-
-
-def link_bytes_per_s(snapshot: Snapshot, accelerator: Accelerator) -> int | None:
-    """
-    Return how fast bytes come to a device over PCIe, by its lanes and the generation that its slot allows.
-
-    The generation of the moment is not taken: idle cards lower it to save power.
-    """
-    seen = snapshot.observed("nvidia.pcie") if accelerator.vendor == "nvidia" else None
-    link: dict[str, Any] = (seen.value.get(str(accelerator.index)) or {}) if seen is not None else {}
-    lanes, generation = link.get("width"), link.get("max_generation")
-    if not lanes or generation not in LANE_BYTES_PER_S:
-        return None
-    return int(lanes) * LANE_BYTES_PER_S[generation]
 
 
 def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
@@ -77,7 +49,7 @@ def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
             one.backend == backend
             or (one.backend is not None and (backend == "vulkan" or (backend, one.vendor) == ("rocm", "amd")))
         )
-        and not (one.why_not or "").startswith(HIDDEN)
+        and one.hidden_by is None
     ]
     if backend in ("vulkan", "sycl"):
         seen.sort(key=lambda one: (one.integrated, one.pci or ""))

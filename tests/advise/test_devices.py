@@ -10,9 +10,10 @@ import pytest
 from benchmarks.budgets_words import llama_cpp
 from llmprobe import engines
 from llmprobe.advise.recommend import recommend
-from llmprobe.facts.machine import Accelerator, Observation, Snapshot
+from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
-from llmprobe.site.devices import MOST_DEVICES, device_of, link_bytes_per_s, listed
+from llmprobe.machine.pcie import pcie_link
+from llmprobe.site.devices import MOST_DEVICES, device_of, listed
 from llmprobe.site.site import survey
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model
 from tests.machine_fixtures import replayed
@@ -21,9 +22,8 @@ MACHINE = machine((23.5,))
 
 
 def linked(value: Any) -> Snapshot:
-    gpu = msgspec.structs.replace(MACHINE.accelerators[0], index=0)
-    seen = Observation(name="nvidia.pcie", value={"0": value}, evidence=("nvml",))
-    return msgspec.structs.replace(MACHINE, accelerators=(gpu,), observations=(seen,))
+    gpu = msgspec.structs.replace(MACHINE.accelerators[0], link=pcie_link(**value))
+    return msgspec.structs.replace(MACHINE, accelerators=(gpu,))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,6 @@ def linked(value: Any) -> Snapshot:
         ({"width": 4, "max_generation": 3}, 3.9),
         ({"width": 16, "generation": 1}, None),
         ({}, None),
-        (None, None),
     ],
 )
 def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> None:
@@ -41,7 +40,7 @@ def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> No
     16 lanes of PCIe 4.0 carry 31.5 GB/s; what does not say both has no known speed.
     """
     snapshot = linked(link)
-    speed = link_bytes_per_s(snapshot, snapshot.accelerators[0])
+    speed = device_of(snapshot.accelerators[0], snapshot, 5).link_bytes_per_s
 
     assert (speed and round(speed / 1e9, 1)) == gigabytes
 
@@ -146,7 +145,7 @@ def test_what_a_variable_hides_is_not_listed() -> None:
     """
     It has no number, and needs no word.
     """
-    hidden = changed(machine((24, 24)), 1, usable=False, why_not="hidden by CUDA_VISIBLE_DEVICES")
+    hidden = changed(machine((24, 24)), 1, usable=False, hidden_by="CUDA_VISIBLE_DEVICES")
 
     assert [one.id for one in listed(hidden, "cuda")] == ["gpu0"]
     assert best(hidden).use_devices is None

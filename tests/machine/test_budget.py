@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from llmprobe.facts.machine import Limit, MemoryPool
 from llmprobe.machine.budget import settle
+from llmprobe.words.message import message
 
 
 def pool(
@@ -71,7 +72,7 @@ def test_limits_that_overlap_take_no_more_than_there_is() -> None:
     settled = settle(pool(100, 100), (limit("driver-reserve", 60), limit("hidden", 80)))
 
     assert (settled.budget_bytes, told(settled)) == (0, [("driver-reserve", 60), ("hidden", 40)])
-    assert settled.limits[1].detail == "hidden; counted as far as 40 bytes were left"
+    assert settled.limits[1].detail == message("limit.cut-to-rest", limit="hidden", left_bytes=40)
 
 
 def test_more_free_than_there_is_is_not_believed() -> None:
@@ -79,7 +80,7 @@ def test_more_free_than_there_is_is_not_believed() -> None:
     settled = settle(pool(100, 110))
 
     assert (settled.free_bytes, settled.budget_bytes) == (100, 100)
-    assert settled.limits[0].detail == "110 bytes were reported free of 100, which cannot be"
+    assert settled.limits[0].detail == message("limit.free-not-plausible", free_bytes=110, total_bytes=100)
 
 
 def test_unknown_stays_unknown() -> None:

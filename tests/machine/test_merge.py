@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Platform
-from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Sharing
+from llmprobe.facts.host import Disagreement, HostMemory, Numa, Swap
+from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Probed, Sharing, SystemFacts
 from llmprobe.machine import merge
+from llmprobe.machine.pcie import pcie_link
+from llmprobe.words.message import message
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8")
+LOST = message("unusable.no-driver")
+AFFINITY = message("limit.cpu-affinity", threads=16)
 
 
 def card(number: int, **fields: Any) -> Accelerator:
@@ -44,7 +49,7 @@ def test_ids_are_numbered_over_all_vendors() -> None:
 
 def test_a_device_that_cannot_be_used_keeps_its_place() -> None:
     """One lost device does not rename the others."""
-    lost = card(0, usable=False, why_not="lost", pools=())
+    lost = card(0, usable=False, why_not=LOST, pools=())
     accelerators, pools = merge.devices([Probed(accelerators=(lost, card(1)), pools=(memory("vram1"),))])
 
     assert [(each.id, each.name) for each in accelerators] == [("gpu0", "card 0"), ("gpu1", "card 1")]
@@ -67,6 +72,18 @@ def test_one_address_is_one_device(same: dict[str, str]) -> None:
         ("card 0", "nvidia", ("a", "b"))
     ]
     assert [pool.total_bytes for pool in pools] == [24]
+
+
+def test_answers_behind_single_fields_are_joined() -> None:
+    """A field that the second probe fills keeps its answers; of a field that both have the first's count."""
+    same = {"pci": "0000:01:00.0", "evidence": ("a",)}
+    first = Probed(accelerators=(card(0, cited={"power": ("a",)}, **same),))
+    link = pcie_link(width=8)
+    second = Probed(accelerators=(card(0, link=link, cited={"link": ("b",), "power": ("c",)}, **same),))
+    ((found,), _) = merge.devices([first, second])
+
+    assert found.link == link
+    assert (found.evidence_of("link"), found.evidence_of("power")) == (("b",), ("a",))
 
 
 def test_instances_of_one_card_stay_apart() -> None:
@@ -119,21 +136,40 @@ def test_probes_add_to_one_processor() -> None:
     host = merge.host(
         LINUX,
         [
-            Probed(cpu={"name": None, "usable_threads": 16, "evidence": ("a",), "limits": ("affinity",)}),
-            Probed(cpu={"name": "A processor", "usable_threads": 4, "evidence": ("a", "b")}),
-            Probed(cpu={"name": "Another", "usable_threads": 8}, host={"environment": "container"}),
+            Probed(cpu=Cpu(usable_threads=16, evidence=("a",), limits=(AFFINITY,))),
+            Probed(cpu=Cpu(name="A processor", usable_threads=4, evidence=("a", "b"))),
+            Probed(cpu=Cpu(name="Another", usable_threads=8), host=SystemFacts(environment="container")),
         ],
     )
 
     assert (host.cpu.name, host.cpu.usable_threads) == ("A processor", 4)
-    assert (host.cpu.evidence, host.cpu.limits) == (("a", "b"), ("affinity",))
+    assert (host.cpu.evidence, host.cpu.limits) == (("a", "b"), (AFFINITY,))
     assert (host.system, host.release, host.environment) == ("linux", "6.8", "container")
 
 
-def test_a_field_that_there_is_not_is_a_mistake() -> None:
-    """A probe that invents a field is told so."""
-    with pytest.raises(TypeError):
-        merge.host(LINUX, [Probed(cpu={"cores": 4})])
+def test_usable_cores_are_no_more_than_the_threads_that_any_probe_allows() -> None:
+    """A container's quota limits the cores that the processor's own probe counts; unknown cores stay unknown."""
+    quota = Probed(cpu=Cpu(usable_threads=2))
+    known = merge.host(LINUX, [Probed(cpu=Cpu(usable_threads=16, usable_cores=8)), quota])
+    unknown = merge.host(LINUX, [Probed(cpu=Cpu(usable_threads=16)), quota])
+
+    assert (known.cpu.usable_threads, known.cpu.usable_cores) == (2, 2)
+    assert (unknown.cpu.usable_threads, unknown.cpu.usable_cores) == (2, None)
+
+
+def test_probes_add_to_one_memory_of_the_host() -> None:
+    """Each gives the records that it knows, and none hides another's."""
+    swap = Swap(total_bytes=8, used_bytes=1, evidence=("a",))
+    numa = Numa(nodes=(), evidence=("b",))
+    host = merge.host(
+        LINUX,
+        [
+            Probed(host=SystemFacts(memory=HostMemory(swap=swap))),
+            Probed(host=SystemFacts(memory=HostMemory(numa=numa))),
+        ],
+    )
+
+    assert host.memory == HostMemory(swap=swap, numa=numa)
 
 
 def graphics(**fields: Any) -> Accelerator:
@@ -197,7 +233,7 @@ def test_integrated_graphics_beside_a_card_change_no_memory() -> None:
 def test_integrated_graphics_beside_a_broken_card_are_used() -> None:
     """A lost card serves nobody."""
     amd = Probed(accelerators=(graphics(),), sharing=(shares(4, 0, 20),))
-    nvidia = Probed(accelerators=(card(0, usable=False, why_not="lost", pools=()),))
+    nvidia = Probed(accelerators=(card(0, usable=False, why_not=LOST, pools=()),))
     accelerators, (ram,) = merge.devices([amd, Probed(pools=(memory("ram", 32, 28),)), nvidia])
 
     assert [each.usable for each in accelerators] == [False, True]
@@ -213,21 +249,47 @@ def test_two_words_on_one_device_are_both_told() -> None:
         accelerators=(card(0, pci="0000:01:00.0", name="another", evidence=("b",)),),
         pools=(memory("vram0", 500),),
     )
-    alike = Probed(accelerators=(card(0, pci="0000:01:00.0"),), pools=(memory("vram0", 990),))
-    (seen,) = merge.disagreements([first, second])
 
-    assert [each["values"] for each in seen.value] == [["card 0", "another"], ["1000 B", "500 B"]]
-    assert seen.evidence == ("a", "b")
-    assert merge.disagreements([first, alike]) == ()
+    assert merge.disagreements([first, second]) == (
+        Disagreement(
+            of="device-name", device="0000:01:00.0", names=("card 0", "another"), evidence=("a", "b")
+        ),
+        Disagreement(of="device-memory", device="card 0", sizes_bytes=(1000, 500), evidence=("a", "b")),
+    )
+
+
+@pytest.mark.parametrize(("size", "differs"), [(1000, False), (980, False), (979, True), (1021, True)])
+def test_sizes_that_differ_by_more_than_2_percent_disagree(size: int, differs: bool) -> None:
+    """Firmware and driver reserve a little: 2 % is no disagreement, more is one."""
+    first, second = (
+        Probed(accelerators=(card(0, pci="0000:01:00.0"),), pools=(memory("vram0", total),))
+        for total in (1000, size)
+    )
+
+    assert bool(merge.disagreements([first, second])) is differs
+
+
+def test_a_card_of_unknown_memory_leaves_integrated_graphics_in_use() -> None:
+    """A card without a pool holds no model, so engines keep the graphics beside it."""
+    amd = Probed(accelerators=(graphics(),), sharing=(shares(4, 0, 20),))
+    bare = Probed(accelerators=(card(0, pools=()),))
+    accelerators, _ = merge.devices([amd, Probed(pools=(memory("ram", 32, 28),)), bare])
+
+    assert [(each.name, each.usable) for each in accelerators] == [("card 0", True), ("Radeon 780M", True)]
+
+
+def test_what_probes_report_of_memory_is_among_the_disagreements() -> None:
+    """The kernel and psutil may count another total."""
+    differ = Disagreement(of="host-memory", sizes_bytes=(64, 32), evidence=("psutil:virtual_memory",))
+
+    assert merge.disagreements([Probed(disagreements=(differ,)), Probed()]) == (differ,)
 
 
 def test_graphics_in_a_processor_are_as_fast_as_its_memory() -> None:
     """Where they have no figure of their own it is RAM's, and so is its basis."""
-    host = {
-        "ram_bandwidth_bytes_per_s": 256,
-        "ram_bandwidth_basis": "derived",
-        "ram_bandwidth_how": "8 channels",
-    }
+    how = message("bandwidth.modules", channels=8, speeds_mts=(5600,))
+    host = SystemFacts(ram_bandwidth_bytes_per_s=256, ram_bandwidth_basis="derived", ram_bandwidth_how=how)
     (accelerator,), _ = merge.devices([Probed(accelerators=(graphics(),)), Probed(host=host)])
 
     assert (accelerator.bandwidth_bytes_per_s, accelerator.bandwidth_basis) == (256, "derived")
+    assert accelerator.bandwidth_how == message("bandwidth.of-ram", how=how)

@@ -33,10 +33,13 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Accelerator, Basis, Limit, Observation, Probed
+from llmprobe.facts.host import HostMemory, MemoryPressure
+from llmprobe.facts.machine import Accelerator, Limit, Probed, SystemFacts
+from llmprobe.facts.vendors import Apple, WorkingSet
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 from llmprobe.machine.gpu_table import Gpu, named
-from llmprobe.units import GIB, MIB, format_bytes
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import message
 
 NAME = "apple"
 PLATFORMS = frozenset({"darwin"})
@@ -50,7 +53,8 @@ _IN_USE = re.compile(r'"In use system memory"\s*=\s*([0-9]{1,18})\b')
 _CORES = re.compile(r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b')
 _PAGE_SIZE = re.compile(r"page size of ([0-9]{1,9}) bytes")
 _PAGES = re.compile(r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$")
-_NEWER = "assumed: macOS before 26 gives this share, newer ones up to 84 %"
+_HIGH, _CRITICAL = 2, 4
+"""What kern.memorystatus_vm_pressure_level means (kVMPressureWarning, kVMPressureCritical)."""
 
 
 class _Display(msgspec.Struct):
@@ -66,7 +70,7 @@ class _Displays(msgspec.Struct):
 
 def probe(source: Source) -> Probed:
     """
-    Return the GPU of an Apple chip, and its working set as a cap of ``ram``.
+    The GPU of an Apple chip, and its working set as a cap of ``ram``.
     """
     ask = Asker(source)
     arm = as_int(ask.sysctl("hw.optional.arm64").value)
@@ -79,80 +83,56 @@ def probe(source: Source) -> Probed:
     metal = None if virtual else _working_set_by_metal(ask)
     wired = _wired_limit(ask)
     device = _output(ask, *IOREG)
-    cores, held = parse_gpu_cores(device), parse_in_use(device)
-    seen = _observations(ask, wired)
-    if held is not None:
-        in_use = Observation(name="apple.gpu_in_use_bytes", value=held, evidence=(f"run:{' '.join(IOREG)}",))
-        seen = (*seen, in_use)
-    why_not = "macOS gives a virtual machine no Metal GPU" if virtual else None
+    working_set = None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
         cap = metal_cap(total, metal, wired) if metal else working_set_cap(total, wired)
         caps = (("ram", cap),)
         asked = ("metal:",) if metal else ask.answered("sysctl:iogpu.wired_limit_mb")
-        evidence = ("sysctl:hw.memsize", *asked)
-        seen = (*seen, Observation(name="apple.working_set_bytes", value=cap.bytes, evidence=evidence))
-    row = _row(brand, cores)
-    accelerator = Accelerator(
-        id="gpu0",
-        vendor="apple",
-        name=f"{brand or 'Apple'} GPU",
-        backend="metal",
-        pools=("ram",),
-        usable=why_not is None,
-        why_not=why_not,
-        integrated=True,
-        architecture=brand.removeprefix("Apple ") or None,
-        bandwidth_bytes_per_s=row.bandwidth_bytes_per_s if row else None,
-        bandwidth_basis="declared" if row else None,
-        bandwidth_how=f"table: {row.name} with {row.cores} GPU cores ({row.source})" if row else None,
-        cores=cores,
-        evidence=("sysctl:machdep.cpu.brand_string", f"run:{' '.join(IOREG)}"),
+        working_set = WorkingSet(
+            bytes=cap.bytes, wired_limit_mb=wired, evidence=("sysctl:hw.memsize", *asked)
+        )
+    accelerator = _gpu(brand, parse_gpu_cores(device), virtual=virtual)
+    host = SystemFacts(
+        ram_bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
+        ram_bandwidth_basis=accelerator.bandwidth_basis,
+        ram_bandwidth_how=accelerator.bandwidth_how,
+        memory=HostMemory(pressure=_pressure(ask)),
     )
-    host = {}
-    if row is not None:
-        host = {
-            "ram_bandwidth_bytes_per_s": row.bandwidth_bytes_per_s,
-            "ram_bandwidth_basis": "declared",
-            "ram_bandwidth_how": accelerator.bandwidth_how,
-        }
-    return ask.probed(found=True, host=host, accelerators=(accelerator,), caps=caps, observations=seen)
+    apple = _apple(ask, working_set, parse_in_use(device))
+    return ask.probed(found=True, host=host, accelerators=(accelerator,), caps=caps, apple=apple)
 
 
 def metal_cap(total_bytes: int, recommended_bytes: int, wired_limit_mb: int | None) -> Limit:
     """
-    Return the most that the GPU may use of a host's memory, in bytes, as Metal itself says it.
+    The most that the GPU may use of a host's memory, in bytes, as Metal itself reports it.
 
     What is allocated of it belongs to the process that asks, which is this one, so nothing is taken off.
     """
     size = min(recommended_bytes, total_bytes)
-    detail = f"Metal's recommendedMaxWorkingSetSize is {format_bytes(size)}"
-    if wired_limit_mb:
-        detail += f" (iogpu.wired_limit_mb is {wired_limit_mb})"
+    detail = message("limit.metal-working-set", working_set_bytes=size, wired_limit_mb=wired_limit_mb or None)
     return Limit(by="working-set", bytes=size, detail=detail, basis="measured")
 
 
 def working_set_cap(total_bytes: int, wired_limit_mb: int | None) -> Limit:
     """
-    Return the most that the GPU may use of a host's memory, in bytes.
+    The most that the GPU may use of a host's memory, in bytes.
 
     https://developer.apple.com/documentation/metal/mtldevice/recommendedmaxworkingsetsize
     """
     if wired_limit_mb:
         size = min(wired_limit_mb * MIB, total_bytes)
-        return Limit(by="working-set", bytes=size, detail=f"iogpu.wired_limit_mb is {wired_limit_mb}")
-    if total_bytes <= _SMALL_BYTES:
-        size, share = total_bytes * 2 // 3, "two thirds"
-    else:
-        size, share = total_bytes * 3 // 4, "three quarters"
-    basis: Basis = "assumed"
-    detail = f"macOS lets the GPU use {share} of memory ({_NEWER})"
-    return Limit(by="working-set", bytes=size // MIB * MIB, detail=detail, basis=basis)
+        detail = message("limit.wired-limit", wired_limit_mb=wired_limit_mb)
+        return Limit(by="working-set", bytes=size, detail=detail)
+    part, of = (2, 3) if total_bytes <= _SMALL_BYTES else (3, 4)
+    size = total_bytes * part // of
+    detail = message("limit.assumed-working-set", share=part / of)
+    return Limit(by="working-set", bytes=size // MIB * MIB, detail=detail, basis="assumed")
 
 
 def parse_gpu_cores(text: str) -> int | None:
     """
-    Return the GPU's cores from ``ioreg -rc AGXAccelerator -d1``.
+    The number of GPU cores in ``ioreg -rc AGXAccelerator -d1``.
     """
     match = _CORES.search(text)
     return int(match.group(1)) if match else None
@@ -160,7 +140,7 @@ def parse_gpu_cores(text: str) -> int | None:
 
 def parse_in_use(text: str) -> int | None:
     """
-    Return how much memory the GPU holds now, in bytes, from ``ioreg -rc AGXAccelerator -d1``.
+    The memory that the GPU holds now, in bytes, in ``ioreg -rc AGXAccelerator -d1``.
 
     Beside ``In use system memory`` there is ``In use system memory (driver)``, which is something else.
     """
@@ -170,7 +150,7 @@ def parse_in_use(text: str) -> int | None:
 
 def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
     """
-    Return maker, name and memory (``4 GB``) of each GPU in ``system_profiler SPDisplaysDataType -json``.
+    Maker, name and memory (``4 GB``) of each GPU in ``system_profiler SPDisplaysDataType -json``.
     """
     try:
         document = msgspec.json.decode(text, type=_Displays)
@@ -184,7 +164,7 @@ def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
 
 def parse_vm_stat(text: str) -> dict[str, int]:
     """
-    Return the fields of ``vm_stat`` in bytes, by the page size that its own first line names (16384 on
+    The fields of ``vm_stat`` in bytes, by the page size that its own first line names (16384 on
     Apple chips).
     """
     size = _PAGE_SIZE.search(text)
@@ -213,7 +193,7 @@ def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
                 name=f"{name} ({memory})" if memory else name,
                 pools=("ram",) if vendor == "intel" else (),
                 usable=False,
-                why_not="the GPUs of Intel Macs are slower than their processors with Metal",
+                why_not=message("unusable.intel-mac"),
                 integrated=vendor == "intel",
                 evidence=(f"run:{' '.join(DISPLAYS)}",),
             )
@@ -223,9 +203,9 @@ def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
 
 def _working_set_by_metal(ask: Asker) -> int | None:
     """
-    Return Metal's figure in bytes; one of zero is none.
+    Metal's figure in bytes; zero is no figure either.
     """
-    return as_int(fields_of(ask.metal()).get("recommendedMaxWorkingSetSize")) or None
+    return as_int(fields_of(ask.metal()).get("recommendedMaxWorkingSetSize"))
 
 
 def _wired_limit(ask: Asker) -> int | None:
@@ -236,33 +216,56 @@ def _wired_limit(ask: Asker) -> int | None:
     return older // MIB if older is not None and older >= _BYTES_NOT_MIB else older
 
 
-def _observations(ask: Asker, wired: int | None) -> tuple[Observation, ...]:
-    seen = []
+def _gpu(brand: str, cores: int | None, *, virtual: bool) -> Accelerator:
+    row = _row(brand, cores)
+    how = None
+    if row is not None:
+        how = message("bandwidth.table", name=row.name, cores=row.cores, source=row.source)
+    return Accelerator(
+        id="gpu0",
+        vendor="apple",
+        name=f"{brand or 'Apple'} GPU",
+        backend="metal",
+        pools=("ram",),
+        usable=not virtual,
+        why_not=message("unusable.virtual-mac") if virtual else None,
+        integrated=True,
+        architecture=brand.removeprefix("Apple ") or None,
+        bandwidth_bytes_per_s=row.bandwidth_bytes_per_s if row else None,
+        bandwidth_basis="declared" if row else None,
+        bandwidth_how=how,
+        cores=cores,
+        evidence=("sysctl:machdep.cpu.brand_string", f"run:{' '.join(IOREG)}"),
+    )
+
+
+def _pressure(ask: Asker) -> MemoryPressure | None:
+    level = as_int(ask.sysctl("kern.memorystatus_vm_pressure_level").value)
+    if level is None:
+        return None
+    return MemoryPressure(
+        level="critical" if level >= _CRITICAL else "high" if level >= _HIGH else "normal",
+        evidence=("sysctl:kern.memorystatus_vm_pressure_level",),
+    )
+
+
+def _apple(ask: Asker, working_set: WorkingSet | None, gpu_in_use: int | None) -> Apple:
     pages = parse_vm_stat(_output(ask, "vm_stat"))
-    if pages:
-        value = {
-            name: pages[name]
-            for name in ("Pages wired down", "Pages occupied by compressor")
-            if name in pages
-        }
-        seen.append(Observation(name="apple.vm_stat", value=value, evidence=("run:vm_stat",)))
-    pressure = as_int(ask.sysctl("kern.memorystatus_vm_pressure_level").value)
-    if pressure is not None:
-        evidence = ("sysctl:kern.memorystatus_vm_pressure_level",)
-        seen.append(Observation(name="apple.pressure_level", value=pressure, evidence=evidence))
-    if as_int(ask.sysctl("sysctl.proc_translated").value) == 1:
-        evidence = ("sysctl:sysctl.proc_translated",)
-        seen.append(Observation(name="apple.translated", value=True, evidence=evidence))
-    if wired is not None:
-        asked = ask.answered("sysctl:iogpu.wired_limit_mb", "sysctl:debug.iogpu.wired_limit")
-        seen.append(Observation(name="apple.wired_limit_mb", value=wired, evidence=asked))
-    return tuple(seen)
+    translated = as_int(ask.sysctl("sysctl.proc_translated").value)
+    asked = (f"run:{' '.join(IOREG)}", "run:vm_stat", "sysctl:sysctl.proc_translated")
+    return Apple(
+        working_set=working_set,
+        gpu_in_use_bytes=gpu_in_use,
+        wired_bytes=pages.get("Pages wired down"),
+        compressed_bytes=pages.get("Pages occupied by compressor"),
+        translated=None if translated is None else translated == 1,
+        evidence=ask.answered(*asked),
+    )
 
 
 def _row(brand: str, cores: int | None) -> Gpu | None:
     """
-    Return the chip's row: chips of one name differ in bandwidth, and the number of GPU cores tells them
-    apart.
+    The chip's row: chips of one name differ in bandwidth, and the number of GPU cores distinguishes them.
 
     Without that number the row is taken only where all of the name agree.
     """

@@ -13,6 +13,7 @@ Questions, in order, on ARM only:
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
 from llmprobe.machine.asking import Asker
+from llmprobe.words.message import message
 
 NAME = "asahi"
 PLATFORMS = frozenset({"linux"})
@@ -24,7 +25,7 @@ _ARM = ("aarch64", "arm64")
 
 def probe(source: Source) -> Probed:
     """
-    Return the GPU of an Apple chip as one that can't be used.
+    The GPU of an Apple chip, as one that can't be used.
     """
     ask = Asker(source)
     if ask.platform.machine.lower() not in _ARM:
@@ -39,7 +40,7 @@ def probe(source: Source) -> Probed:
         name=f"GPU of {model}" if model else "Apple GPU",
         pools=("ram",),
         usable=False,
-        why_not="Metal is a part of macOS; under Linux it has a Vulkan driver only, which llmprobe does not count on",
+        why_not=message("unusable.apple-on-linux"),
         integrated=True,
         evidence=(f"read:{COMPATIBLE}",),
     )

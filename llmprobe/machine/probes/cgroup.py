@@ -30,15 +30,15 @@ Questions, in order (``<group>`` is the path in /proc/self/cgroup below the moun
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Limit, Observation, Probed
+from llmprobe.facts.host import ControlGroup, CpuQuota, CpuSet, GroupMemory
+from llmprobe.facts.machine import Cpu, Limit, Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
 
 NAME = "cgroup"
 PLATFORMS = frozenset({"linux"})
@@ -80,36 +80,30 @@ class MemoryLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 def probe(source: Source) -> Probed:
     """
-    Return the tightest memory limit as a cap of ``ram``, and the threads that quota and cpuset leave.
+    The tightest memory limit as a cap of ``ram``, and the threads that quota and cpuset leave.
     """
     ask = Asker(source)
     groups = parse_self_cgroup(ask.text("/proc/self/cgroup") or "")
     mounts = parse_mountinfo(ask.text("/proc/self/mountinfo") or "")
     if not groups or not mounts:
         return ask.probed(found=False)
-    caps: list[tuple[str, Limit]] = []
-    seen: list[Observation] = []
-    limits = [*_memory_limits(ask, groups, mounts)]
-    if limits:
-        tightest = min(limits, key=lambda each: each.left_bytes)
-        caps.append(("ram", _cap(tightest)))
-        value = {
-            "limit_bytes": min(each.limit_bytes for each in limits),
-            "used_bytes": tightest.used_bytes,
-            "left_bytes": tightest.left_bytes,
-            "high": tightest.high,
-            "swap_bytes": min(
-                (each.swap_bytes for each in limits if each.swap_bytes is not None), default=None
-            ),
-        }
-        seen.append(Observation(name="cgroup.memory", value=value, evidence=tightest.evidence))
-    cpu = _cpu(ask, groups, mounts, seen)
-    return ask.probed(found=True, caps=tuple(caps), cpu=cpu, observations=tuple(seen))
+    limits = tuple(_memory_limits(ask, groups, mounts))
+    tightest = min(limits, key=lambda each: each.left_bytes, default=None)
+    quota, allowed = _quota(ask, groups, mounts), _cpuset(ask, groups, mounts)
+    group = ControlGroup(
+        memory=_memory(limits, tightest) if tightest is not None else None, cpu_quota=quota, cpu_set=allowed
+    )
+    return ask.probed(
+        found=True,
+        caps=(("ram", _cap(tightest)),) if tightest is not None else (),
+        cpu=_cpu(quota, allowed),
+        host=SystemFacts(control_group=group if group != ControlGroup() else None),
+    )
 
 
 def parse_self_cgroup(text: str) -> dict[str, str]:
     """
-    Return the group of this process for each controller of /proc/self/cgroup; version 2's has the name "".
+    The group of this process for each controller of /proc/self/cgroup; version 2's has the name "".
 
     https://man7.org/linux/man-pages/man7/cgroups.7.html: lines of ``hierarchy:controllers:path``.
     """
@@ -124,7 +118,7 @@ def parse_self_cgroup(text: str) -> dict[str, str]:
 
 def parse_mountinfo(text: str) -> tuple[Mount, ...]:
     """
-    Return where control groups are mounted, from /proc/self/mountinfo.
+    The mounts of control groups, from /proc/self/mountinfo.
 
     https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fourth field is the group at the
     top of the mount, the fifth the directory; after " - " follow type, source and options.
@@ -143,7 +137,7 @@ def parse_mountinfo(text: str) -> tuple[Mount, ...]:
 
 def parse_memory_max(text: str) -> int | None:
     """
-    Return a limit in bytes; None where there is none ("max", or version 1's number of about 2^63).
+    A limit in bytes; None where there is none ("max", or version 1's number of about 2^63).
     """
     number = as_int(text)
     return number if number is not None and number < _UNLIMITED_V1 else None
@@ -151,7 +145,7 @@ def parse_memory_max(text: str) -> int | None:
 
 def parse_memory_stat(text: str) -> dict[str, int]:
     """
-    Return the fields of memory.stat by name, in bytes.
+    The fields of memory.stat by name, in bytes.
     """
     fields = {}
     for line in text.splitlines():
@@ -164,7 +158,7 @@ def parse_memory_stat(text: str) -> dict[str, int]:
 
 def parse_cpu_max(text: str) -> float | None:
     """
-    Return how many processors' time version 2's cpu.max allows; None for "max".
+    The processor time that version 2's cpu.max allows, in processors; None for "max".
     """
     words = text.split()
     quota, period = (as_int(words[0]), as_int(words[1])) if len(words) == 2 else (None, None)
@@ -191,7 +185,7 @@ def _ancestors(mount: Mount, group: str) -> Iterator[str]:
 
 def _mount_of(controller: str, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tuple[Mount, str] | None:
     """
-    Return where a controller is: by version 1 where that has it (also beside an empty version 2), else by
+    The mount and the group of a controller: by version 1 where that has it (also beside an empty version 2), else by
     version 2.
     """
     for mount in mounts:
@@ -268,7 +262,7 @@ def _of_version_1(ask: Asker, directory: str, innermost: bool) -> MemoryLimit | 
 
 def _less(used: int | None, stat: dict[str, int], prefix: str) -> int | None:
     """
-    Return what is used less what the kernel drops when memory is short.
+    What is used less what the kernel drops when memory is short.
     """
     if used is None:
         return None
@@ -276,35 +270,42 @@ def _less(used: int | None, stat: dict[str, int], prefix: str) -> int | None:
 
 
 def _cap(limit: MemoryLimit) -> Limit:
-    used = "an unknown part" if limit.used_bytes is None else format_bytes(limit.used_bytes)
     return Limit(
         by="cgroup",
         bytes=limit.left_bytes,
-        detail=f"this container may use {format_bytes(limit.limit_bytes)}, and {used} of it is used",
+        detail=message("limit.cgroup", limit_bytes=limit.limit_bytes, used_bytes=limit.used_bytes),
     )
 
 
-def _cpu(
-    ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...], seen: list[Observation]
-) -> dict[str, Any]:
-    quotas = list(_quotas(ask, groups, mounts))
-    allowed = _cpuset(ask, groups, mounts)
-    cpu: dict[str, Any] = {}
-    limits, threads = [], []
-    if quotas:
-        least, evidence = min(quotas, key=lambda each: each[0])
-        threads.append(max(1, int(least)))
-        limits.append(f"quota: the time of {least:g} processors")
-        seen.append(Observation(name="cgroup.cpu_quota", value=least, evidence=(evidence,)))
+def _memory(limits: tuple[MemoryLimit, ...], tightest: MemoryLimit) -> GroupMemory:
+    swaps = [each.swap_bytes for each in limits if each.swap_bytes is not None]
+    return GroupMemory(
+        limit_bytes=min(each.limit_bytes for each in limits),
+        left_bytes=tightest.left_bytes,
+        used_bytes=tightest.used_bytes,
+        slows_down=tightest.high,
+        swap_bytes=min(swaps, default=None),
+        evidence=tightest.evidence,
+    )
+
+
+def _cpu(quota: CpuQuota | None, allowed: CpuSet | None) -> Cpu:
+    threads = []
+    limits: tuple[Message, ...] = ()
+    if quota is not None:
+        threads.append(max(1, int(quota.processors)))
+        limits = (message("limit.cpu-quota", processors=quota.processors),)
     if allowed is not None:
-        threads.append(allowed[0])
-        seen.append(Observation(name="cgroup.cpuset", value=allowed[0], evidence=(allowed[1],)))
-    if threads:
-        cpu = {"usable_threads": min(threads), "limits": tuple(limits)}
-    return cpu
+        threads.append(allowed.processors)
+    return Cpu(usable_threads=min(threads, default=None), limits=limits)
 
 
-def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[tuple[float, str]]:
+def _quota(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> CpuQuota | None:
+    quotas = tuple(_quotas(ask, groups, mounts))
+    return min(quotas, key=lambda each: each.processors, default=None)
+
+
+def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[CpuQuota]:
     place = _mount_of("cpu", groups, mounts)
     if place is None:
         return
@@ -319,10 +320,10 @@ def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> It
             period = as_int(ask.text(f"{directory}/cpu.cfs_period_us")) if microseconds else None
             quota = microseconds / period if microseconds and period else None
         if quota is not None:
-            yield quota, f"read:{name}"
+            yield CpuQuota(processors=quota, evidence=(f"read:{name}",))
 
 
-def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tuple[int, str] | None:
+def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> CpuSet | None:
     place = _mount_of("cpuset", groups, mounts)
     if place is None:
         return None
@@ -330,4 +331,4 @@ def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tu
     directory = next(_ancestors(mount, group))
     name = f"{directory}/cpuset.cpus.effective" if mount.version == 2 else f"{directory}/cpuset.cpus"
     allowed = parse_cpu_list(ask.text(name) or "")
-    return (len(allowed), f"read:{name}") if allowed else None
+    return CpuSet(processors=len(allowed), evidence=(f"read:{name}",)) if allowed else None

@@ -25,10 +25,13 @@ Questions, in order:
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Probed
+from llmprobe.facts.machine import Cpu, Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.words.message import Message, message
 
 NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
@@ -70,39 +73,36 @@ _X86 = ("x86_64", "amd64", "i386", "i686", "x86")
 
 def probe(source: Source) -> Probed:
     """
-    Return the fields of ``Cpu`` that the processor itself and this process's affinity give.
+    The processor, and how much of it this process's affinity leaves.
     """
     ask = Asker(source)
     facts = fields_of(ask.cpuinfo())
-    cpu: dict[str, Any] = {
-        "name": facts.get("brand_raw") or None,
-        "vendor": facts.get("vendor_id_raw") or None,
-        "instruction_sets": instruction_sets(facts.get("flags") or ()),
-        "logical_cores": as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
-        "physical_cores": as_int(ask.psutil("cpu_count_cores").value),
-    }
+    cpu = Cpu(
+        name=_text(facts.get("brand_raw")),
+        vendor=_text(facts.get("vendor_id_raw")),
+        instruction_sets=instruction_sets(flags) if isinstance(flags := facts.get("flags"), list) else (),
+        logical_cores=as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
+        physical_cores=as_int(ask.psutil("cpu_count_cores").value),
+    )
     fast: frozenset[int] = frozenset()
     affinity = ask.psutil("cpu_affinity") if ask.platform.system != "darwin" else None
     match ask.platform.system:
         case "linux":
-            _add_proc_cpuinfo(ask, cpu)
+            cpu = _with_proc_cpuinfo(ask, cpu)
             x86 = ask.platform.machine.lower() in _X86
-            fast = _add_hybrid(ask, cpu) if x86 else _add_capacities(ask, cpu)
+            cpu, fast = _with_hybrid(ask, cpu) if x86 else _with_capacities(ask, cpu)
         case "darwin":
-            _add_perflevels(ask, cpu)
-            _add_features(ask, cpu)
+            cpu = _with_features(ask, _with_perflevels(ask, cpu))
         case _:
             pass
-    cpu["usable_threads"] = cpu["logical_cores"]
-    cpu["usable_cores"] = cpu.get("performance_cores") or cpu["physical_cores"]
-    limits = []
+    threads, cores = cpu.logical_cores, cpu.performance_cores or cpu.physical_cores
+    limits: tuple[Message, ...] = ()
     if affinity is not None and affinity.ok and isinstance(affinity.value, list) and affinity.value:
         allowed = len(affinity.value)
-        if cpu["logical_cores"] is None or allowed < cpu["logical_cores"]:
-            limits.append(f"affinity: this process may run on {allowed} of the processor's threads")
-            cpu["usable_cores"] = _cores_of(ask, affinity.value, fast)
-        cpu["usable_threads"] = allowed
-    cpu["limits"] = tuple(limits)
+        if cpu.logical_cores is None or allowed < cpu.logical_cores:
+            limits = (message("limit.cpu-affinity", threads=allowed),)
+            cores = _cores_of(ask, affinity.value, fast)
+        threads = allowed
     asked = (
         "cpuinfo:",
         "psutil:cpu_count",
@@ -110,14 +110,15 @@ def probe(source: Source) -> Probed:
         "psutil:cpu_affinity",
         f"read:{CPUINFO}",
     )
-    cpu["evidence"] = ask.answered(*asked)
-    found = cpu["name"] is not None or cpu["logical_cores"] is not None
-    return ask.probed(found=found, cpu={key: value for key, value in cpu.items() if value is not None})
+    cpu = msgspec.structs.replace(
+        cpu, usable_threads=threads, usable_cores=cores, limits=limits, evidence=ask.answered(*asked)
+    )
+    return ask.probed(found=cpu.name is not None or cpu.logical_cores is not None, cpu=cpu)
 
 
 def parse_cpuinfo(text: str) -> list[dict[str, str]]:
     """
-    Return one object of fields per logical processor of /proc/cpuinfo.
+    One object of fields per logical processor of /proc/cpuinfo.
 
     https://docs.kernel.org/filesystems/proc.html; x86 says ``model name`` and ``flags``, ARM ``Features``.
     """
@@ -136,58 +137,64 @@ def parse_cpuinfo(text: str) -> list[dict[str, str]]:
 
 def instruction_sets(flags: Iterable[object]) -> tuple[str, ...]:
     """
-    Return those of a processor's flags that matter to arithmetic, sorted: most flags say other things.
+    The flags of a processor that matter to arithmetic, sorted: most flags concern other things.
     """
     return tuple(sorted({name for flag in flags if (name := str(flag).lower()).startswith(_COMPUTING)}))
 
 
-def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _with_proc_cpuinfo(ask: Asker, cpu: Cpu) -> Cpu:
     """
     Fill what py-cpuinfo and psutil left open from the kernel's own list.
     """
-    if cpu["name"] and cpu["instruction_sets"] and cpu["logical_cores"] and cpu["physical_cores"]:
-        return
+    if cpu.name and cpu.instruction_sets and cpu.logical_cores and cpu.physical_cores:
+        return cpu
     text = ask.text(CPUINFO)
     processors = parse_cpuinfo(text) if text else []
     if not processors:
-        return
+        return cpu
     first = processors[0]
-    cpu["name"] = cpu["name"] or first.get("model name") or first.get("Hardware")
-    cpu["vendor"] = cpu["vendor"] or first.get("vendor_id")
-    if not cpu["instruction_sets"]:
-        flags = first.get("flags") or first.get("Features") or ""
-        cpu["instruction_sets"] = instruction_sets(flags.split())
-    cpu["logical_cores"] = cpu["logical_cores"] or len(processors)
+    flags = first.get("flags") or first.get("Features") or ""
     cores = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
-    cpu["physical_cores"] = cpu["physical_cores"] or len(cores) or None
+    return msgspec.structs.replace(
+        cpu,
+        name=cpu.name or first.get("model name") or first.get("Hardware"),
+        vendor=cpu.vendor or first.get("vendor_id"),
+        instruction_sets=cpu.instruction_sets or instruction_sets(flags.split()),
+        logical_cores=cpu.logical_cores or len(processors),
+        physical_cores=cpu.physical_cores or len(cores) or None,
+    )
 
 
-def _add_hybrid(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
+def _with_hybrid(ask: Asker, cpu: Cpu) -> tuple[Cpu, frozenset[int]]:
     """
-    Count the two kinds of cores of a hybrid x86 processor, and return the threads of its performance cores.
+    Count the two kinds of cores of a hybrid x86 processor; with the threads of its performance cores.
 
     Efficiency cores have one thread each.
     """
     fast, slow = ask.text("/sys/devices/cpu_core/cpus"), ask.text("/sys/devices/cpu_atom/cpus")
     if fast is None or slow is None:
-        return frozenset()
+        return cpu, frozenset()
     efficiency = len(parse_cpu_list(slow))
-    if efficiency and cpu["physical_cores"] and cpu["physical_cores"] > efficiency:
-        cpu["efficiency_cores"] = efficiency
-        cpu["performance_cores"] = cpu["physical_cores"] - efficiency
-    return frozenset(parse_cpu_list(fast))
+    if efficiency and cpu.physical_cores and cpu.physical_cores > efficiency:
+        performance = cpu.physical_cores - efficiency
+        cpu = msgspec.structs.replace(cpu, performance_cores=performance, efficiency_cores=efficiency)
+    return cpu, frozenset(parse_cpu_list(fast))
 
 
-def _add_capacities(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
+def _with_capacities(ask: Asker, cpu: Cpu) -> tuple[Cpu, frozenset[int]]:
     """
-    Count the kinds of cores of an ARM processor by their capacity, and return the fastest.
+    Count the kinds of cores of an ARM processor by their capacity; with the numbers of the fastest.
 
     https://docs.kernel.org/scheduler/sched-capacity.html: 1024 is the fastest of the machine. Cores of the same kind
     may differ a little by their highest clock.
     """
-    count = cpu["logical_cores"] or 0
+    count = cpu.logical_cores or 0
     if not count or as_int(ask.text(f"{_CPUS}/cpu0/cpu_capacity")) is None:
-        return frozenset()
+        return cpu, frozenset()
     known = {
         number: capacity
         for number in range(min(count, _MOST_PROCESSORS))
@@ -196,13 +203,15 @@ def _add_capacities(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
     highest = max(known.values(), default=0)
     fast = frozenset(number for number, capacity in known.items() if capacity > highest * _SAME_KIND)
     if 0 < len(fast) < len(known):
-        cpu["performance_cores"], cpu["efficiency_cores"] = len(fast), len(known) - len(fast)
-    return fast
+        cpu = msgspec.structs.replace(
+            cpu, performance_cores=len(fast), efficiency_cores=len(known) - len(fast)
+        )
+    return cpu, fast
 
 
 def _cores_of(ask: Asker, allowed: list[Any], fast: frozenset[int]) -> int | None:
     """
-    Return how many cores are behind some threads, of a hybrid processor its performance cores among them.
+    The number of cores behind some threads; of a hybrid processor its performance cores among them.
     """
     numbers = [number for number in allowed if isinstance(number, int)]
     wanted = [number for number in numbers if number in fast] or numbers
@@ -215,15 +224,20 @@ def _cores_of(ask: Asker, allowed: list[Any], fast: frozenset[int]) -> int | Non
     return len(cores) or None
 
 
-def _add_perflevels(ask: Asker, cpu: dict[str, Any]) -> None:
-    cpu["performance_cores"] = as_int(ask.sysctl("hw.perflevel0.physicalcpu").value)
-    cpu["efficiency_cores"] = as_int(ask.sysctl("hw.perflevel1.physicalcpu").value)
-    cpu["name"] = cpu["name"] or as_text(ask.sysctl("machdep.cpu.brand_string"))
+def _with_perflevels(ask: Asker, cpu: Cpu) -> Cpu:
+    performance = as_int(ask.sysctl("hw.perflevel0.physicalcpu").value)
+    efficiency = as_int(ask.sysctl("hw.perflevel1.physicalcpu").value)
+    return msgspec.structs.replace(
+        cpu,
+        performance_cores=performance,
+        efficiency_cores=efficiency,
+        name=cpu.name or as_text(ask.sysctl("machdep.cpu.brand_string")),
+    )
 
 
-def _add_features(ask: Asker, cpu: dict[str, Any]) -> None:
+def _with_features(ask: Asker, cpu: Cpu) -> Cpu:
     """
-    Name what a Mac's processor computes with, as Linux names the same.
+    Name the instruction sets of a Mac's processor, as Linux names the same.
 
     https://developer.apple.com/documentation/kernel/1387446-sysctlbyname/determining_instruction_set_characteristics
     """
@@ -235,4 +249,4 @@ def _add_features(ask: Asker, cpu: dict[str, Any]) -> None:
     }
     if apple:
         here |= {"asimd"}
-    cpu["instruction_sets"] = tuple(sorted(here | set(cpu["instruction_sets"])))
+    return msgspec.structs.replace(cpu, instruction_sets=tuple(sorted(here | set(cpu.instruction_sets))))

@@ -19,7 +19,8 @@ Questions, in order:
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Observation, Probed
+from llmprobe.facts.host import ModelDisk
+from llmprobe.facts.machine import Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 
 NAME = "disk"
@@ -39,7 +40,7 @@ class Mount(msgspec.Struct, frozen=True):
 
 def probe(source: Source) -> Probed:
     """
-    Return by file system its room and which engines keep their models on it, as an observation.
+    The file systems that engines keep their models on.
     """
     ask = Asker(source)
     windows = ask.platform.system == "win32"
@@ -53,29 +54,25 @@ def probe(source: Source) -> Probed:
     else:
         places = {engine: Mount(home, "") for engine in folders}
     found = []
-    evidence: list[str] = []
     for mount in dict.fromkeys(place for place in places.values() if place is not None):
         question = f"disk_usage {mount.directory}"
         room = fields_of(ask.psutil(question))
-        evidence.append(f"psutil:{question}")
         found.append(
-            {
-                "directory": mount.directory,
-                "file_system": mount.kind or None,
-                "total_bytes": as_int(room.get("total")),
-                "free_bytes": as_int(room.get("free")),
-                "engines": sorted(engine for engine, place in places.items() if place == mount),
-            }
+            ModelDisk(
+                directory=mount.directory,
+                file_system=mount.kind or None,
+                total_bytes=as_int(room.get("total")),
+                free_bytes=as_int(room.get("free")),
+                engines=tuple(sorted(engine for engine, place in places.items() if place == mount)),
+                evidence=(*ask.answered(f"read:{MOUNTS}"), f"psutil:{question}"),
+            )
         )
-    if not found:
-        return ask.probed(found=False)
-    seen = Observation(name="disk.models", value=found, evidence=(*ask.answered(f"read:{MOUNTS}"), *evidence))
-    return ask.probed(found=True, observations=(seen,))
+    return ask.probed(found=bool(found), disks=tuple(found))
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
     """
-    Return what is mounted where, from /proc/self/mountinfo; a later mount hides an earlier one of its directory.
+    The mounts in /proc/self/mountinfo; a later mount hides an earlier one of its directory.
 
     https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: blanks in names are written as ``\\040``.
     """
@@ -91,7 +88,7 @@ def parse_mounts(text: str) -> tuple[Mount, ...]:
 
 def mount_of(folder: str, mounts: tuple[Mount, ...]) -> Mount | None:
     """
-    Return the file system that a folder is on: the longest mounted directory that it begins with.
+    The file system of a folder: the longest mounted directory that it begins with.
     """
     fitting = [
         mount
@@ -103,17 +100,17 @@ def mount_of(folder: str, mounts: tuple[Mount, ...]) -> Mount | None:
 
 def _folders(ask: Asker, home: str) -> dict[str, str]:
     """
-    Return where each engine keeps models, as its own documentation and environment say.
+    The folder where each engine keeps models, by its documentation and the environment.
     """
-    told = {
+    variables = {
         name: as_text(ask.env(name))
         for name in ("OLLAMA_MODELS", "HF_HUB_CACHE", "HF_HOME", "LLAMA_CACHE", "XDG_CACHE_HOME")
     }
-    cache = told["XDG_CACHE_HOME"] or f"{home}/.cache"
-    hub = told["HF_HOME"] or f"{cache}/huggingface"
+    cache = variables["XDG_CACHE_HOME"] or f"{home}/.cache"
+    hub = variables["HF_HOME"] or f"{cache}/huggingface"
     return {
-        "ollama": told["OLLAMA_MODELS"] or f"{home}/.ollama/models",
+        "ollama": variables["OLLAMA_MODELS"] or f"{home}/.ollama/models",
         "lmstudio": f"{home}/.lmstudio/models",
-        "huggingface": told["HF_HUB_CACHE"] or f"{hub}/hub",
-        "llama.cpp": told["LLAMA_CACHE"] or f"{cache}/llama.cpp",
+        "huggingface": variables["HF_HUB_CACHE"] or f"{hub}/hub",
+        "llama.cpp": variables["LLAMA_CACHE"] or f"{cache}/llama.cpp",
     }

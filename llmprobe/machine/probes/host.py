@@ -27,12 +27,14 @@ Questions, in order:
 """
 
 import re
-from typing import Any
+from typing import Literal
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Observation, Probed
+from llmprobe.facts.host import HostMemory, MemoryModules
+from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
 from llmprobe.units import MIB
+from llmprobe.words.message import Message, message
 
 NAME = "host"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
@@ -50,27 +52,23 @@ _DDR_WIDTH = 64
 
 def probe(source: Source) -> Probed:
     """
-    Return what is known of the system.
+    The system around the devices.
     """
     ask = Asker(source)
-    seen: list[Observation] = []
     match ask.platform.system:
         case "linux":
-            host = _linux(ask, seen)
+            host = _linux(ask)
         case "darwin":
-            host = {"product": as_text(ask.sysctl("hw.model"))}
-            virtual = as_int(ask.sysctl("kern.hv_vmm_present").value)
-            host["environment"] = None if virtual is None else "vm" if virtual else "bare"
+            host = _mac(ask)
         case _:
-            host = {"product": as_text(ask.registry(BIOS_KEY, "SystemProductName"))}
-            host["environment"] = "vm" if _VIRTUAL.search(host["product"] or "") else None
-    known = {name: value for name, value in host.items() if value is not None}
-    return ask.probed(found=True, host=known, observations=tuple(seen))
+            product = as_text(ask.registry(BIOS_KEY, "SystemProductName"))
+            host = SystemFacts(product=product, environment="vm" if _VIRTUAL.search(product or "") else None)
+    return ask.probed(found=True, host=host)
 
 
 def parse_os_release(text: str) -> dict[str, str]:
     """
-    Return the fields of /etc/os-release without their quotes.
+    The fields of /etc/os-release without their quotes.
 
     https://www.freedesktop.org/software/systemd/man/latest/os-release.html
     """
@@ -84,7 +82,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     """
-    Return the fields of every memory module that is there, from systemd's record of the firmware tables.
+    The fields of every memory module that is installed, from systemd's record of the firmware tables.
 
     https://www.freedesktop.org/software/systemd/man/latest/systemd-udevd.service.html (``dmi_memory_id``):
     lines ``E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600``.
@@ -96,13 +94,12 @@ def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     return tuple(module for module in present if module.get("PRESENT") != "0" and as_int(module.get("SIZE")))
 
 
-def ram_bandwidth(modules: tuple[dict[str, str], ...]) -> tuple[int, str] | None:
+def ram_bandwidth(modules: tuple[dict[str, str], ...]) -> tuple[int, Message] | None:
     """
-    Return the most that the modules can give in bytes/s, if each pair of them had a channel of its own, and
-    how.
+    The peak rate of the modules in bytes/s, and how it is known.
 
-    Which modules share a channel is told by their locators (``ChannelA-DIMM0``) or, where those do not say
-    so, assumed of none: an upper bound.
+    Modules share a channel where their locators name one (``ChannelA-DIMM0``); otherwise each is assumed to have its
+    own: an upper bound.
     """
     channels: dict[str, int] = {}
     speeds = set()
@@ -116,26 +113,24 @@ def ram_bandwidth(modules: tuple[dict[str, str], ...]) -> tuple[int, str] | None
         channels[named] = max(channels.get(named, 0), speed * width * 1_000_000 // 8)
     if not channels:
         return None
-    rates = "/".join(str(speed) for speed in sorted(speeds))
-    return sum(channels.values()), f"{len(channels)} channels at {rates} MT/s, an upper bound"
+    how = message("bandwidth.modules", channels=len(channels), speeds_mts=tuple(sorted(speeds)))
+    return sum(channels.values()), how
 
 
-def _summed(modules: tuple[dict[str, str], ...]) -> dict[str, Any]:
-    """
-    Return how many modules there are, of what kind, on how many channels, and what they hold in bytes together.
-    """
+def _modules(modules: tuple[dict[str, str], ...]) -> MemoryModules:
     sizes = [as_int(module.get("SIZE")) or 0 for module in modules]
-    return {
-        "count": len(modules),
-        "type": modules[0].get("TYPE"),
-        "channels": len(channels_of(modules)),
-        "installed_bytes": sum(sizes) if all(size >= MIB for size in sizes) else None,
-    }
+    return MemoryModules(
+        count=len(modules),
+        kind=modules[0].get("TYPE"),
+        channels=len(channels_of(modules)),
+        installed_bytes=sum(sizes) if all(size >= MIB for size in sizes) else None,
+        evidence=(f"read:{UDEV_DMI}",),
+    )
 
 
 def channels_of(modules: tuple[dict[str, str], ...]) -> tuple[str, ...]:
     """
-    Return the channel of each module, each once: told by its locator, else assumed to be one of its own.
+    The channels of the modules, each once: named by the locator, else assumed to be one for each module.
     """
     named = [_channel(place, module) for place, module in enumerate(modules)]
     return tuple(dict.fromkeys(named))
@@ -147,11 +142,20 @@ def _channel(place: int, module: dict[str, str]) -> str:
     return channel if channel and channel != locator else f"module {place}"
 
 
-def _linux(ask: Asker, seen: list[Observation]) -> dict[str, Any]:
-    system = parse_os_release(ask.text("/etc/os-release") or "")
-    if system.get("PRETTY_NAME"):
-        evidence = ("read:/etc/os-release",)
-        seen.append(Observation(name="host.os", value=system["PRETTY_NAME"], evidence=evidence))
+def _mac(ask: Asker) -> SystemFacts:
+    product = as_text(ask.sysctl("hw.model"))
+    virtual = as_int(ask.sysctl("kern.hv_vmm_present").value)
+    if virtual is None:
+        return SystemFacts(product=product)
+    return SystemFacts(
+        product=product,
+        environment="vm" if virtual else "bare",
+        environment_evidence=("sysctl:kern.hv_vmm_present",),
+    )
+
+
+def _linux(ask: Asker) -> SystemFacts:
+    release = parse_os_release(ask.text("/etc/os-release") or "")
     container = _container(ask)
     kernel = ask.text("/proc/sys/kernel/osrelease") or ""
     wsl = "microsoft" in kernel.lower()
@@ -164,28 +168,29 @@ def _linux(ask: Asker, seen: list[Observation]) -> dict[str, Any]:
         vendor = ""
     flags = fields_of(ask.cpuinfo()).get("flags") or ()
     virtual = "hypervisor" in flags or bool(_VIRTUAL.search(f"{vendor} {product}"))
-    if wsl:
-        nodes = items_of(ask.list("/dev"))
-        seen.append(Observation(name="host.wsl_dxg", value="dxg" in nodes, evidence=("list:/dev",)))
-    if container is not None:
-        seen.append(Observation(name="host.container", value=True, evidence=(container,)))
-    host: dict[str, Any] = {
-        "environment": "wsl" if wsl else "container" if container else "vm" if virtual else "bare",
-        "product": " ".join(part for part in (vendor, product) if part) or None,
-    }
+    environment: Literal["wsl", "container", "vm", "bare"] = (
+        "wsl" if wsl else "container" if container else "vm" if virtual else "bare"
+    )
+    evidence = ("read:/proc/sys/kernel/osrelease",) if wsl else (container,) if container else ()
     modules = parse_udev_memory(ask.text(UDEV_DMI) or "")
-    if modules:
-        seen.append(Observation(name="host.modules", value=_summed(modules), evidence=(f"read:{UDEV_DMI}",)))
-    speed = ram_bandwidth(modules)
-    if speed is not None:
-        host["ram_bandwidth_bytes_per_s"], host["ram_bandwidth_how"] = speed
-        host["ram_bandwidth_basis"] = "derived"
-    return host
+    rate = ram_bandwidth(modules)
+    return SystemFacts(
+        os=release.get("PRETTY_NAME") or None,
+        environment=environment,
+        environment_evidence=evidence,
+        in_container=container is not None,
+        wsl_gpu="dxg" in items_of(ask.list("/dev")) if wsl else None,
+        product=" ".join(part for part in (vendor, product) if part) or None,
+        ram_bandwidth_bytes_per_s=rate[0] if rate else None,
+        ram_bandwidth_basis="derived" if rate else None,
+        ram_bandwidth_how=rate[1] if rate else None,
+        memory=HostMemory(modules=_modules(modules) if modules else None),
+    )
 
 
 def _container(ask: Asker) -> str | None:
     """
-    Return the question whose answer says that this is a container, or None.
+    The question whose answer shows that this is a container, or None.
     """
     if ".dockerenv" in items_of(ask.list("/")):
         return "list:/"

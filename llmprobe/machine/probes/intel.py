@@ -2,7 +2,7 @@
 Intel GPUs on Linux, from sysfs alone: Arc and data centre cards with the size of their memory, and graphics
 in a processor, which are named but not used.
 
-How much of a card's memory is free is told only to programs with special rights, so that it is unknown here,
+The free memory of a card is reported only to privileged programs, so that it is unknown here,
 and the budget is what a card usually gives to one program. Integrated graphics share RAM and its bandwidth;
 llama.cpp is slower on them than on the processor beside them (UHD 620: 18 to 31 %), and they add no memory.
 https://docs.kernel.org/gpu/xe/, https://docs.kernel.org/gpu/i915.html
@@ -17,20 +17,25 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     read:<pci>/drm/<cardN>/lmem_total_bytes            where it is i915
     run:test -w /dev/dri/<renderD…>
     read:<pci>/resource
-    read:<pci>/current_link_width
-    read:<pci>/max_link_width
+    link:<pci>                                         and what pci_link asks
+    list:<pci>/hwmon                                   and what hwmon asks
+    read:<pci>/tile0/gt0/freq0/throttle/status         where the driver is xe
+    read:<pci>/tile0/gt0/freq0/throttle/reason_<r>     of each reason, where it is slowed down
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any
+
+import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Observation, Probed
+from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Throttle, ThrottleReason, Window
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.hwmon import ask_sensors
 from llmprobe.machine.pci_bus import PciDevice, display_devices
+from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
+from llmprobe.words.message import Message, message
 
 NAME = "intel"
 PLATFORMS = frozenset({"linux"})
@@ -41,18 +46,27 @@ _REGION = re.compile(r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}")
 _LMEM_BAR = 2
 _KEPT_PERCENT = 7
 """An Arc B580 of 12,216 MiB gives 11,605 MiB to one program at most, as xpu-smi prints it; others less."""
-_SLOWER = "it shares RAM, and llama.cpp is slower on it than on the processor"
+_THROTTLE = "tile0/gt0/freq0/throttle"
+_REASONS: dict[str, ThrottleReason] = {
+    "reason_pl1": "power-limit",
+    "reason_pl2": "power-limit",
+    "reason_pl4": "power-limit",
+    "reason_thermal": "temperature",
+    "reason_prochot": "temperature-hardware",
+    "reason_vr_thermalert": "temperature-hardware",
+    "reason_ratl": "hardware",
+    "reason_vr_tdc": "hardware",
+}
+"""Why xe lowers the clock: https://docs.kernel.org/gpu/xe/ (xe_gt_throttle)."""
 
 
 def probe(source: Source) -> Probed:
     """
-    Return the Intel GPUs.
+    The Intel GPUs.
     """
     ask = Asker(source)
     accelerators: list[Accelerator] = []
     pools: list[MemoryPool] = []
-    bars: dict[str, int] = {}
-    links: dict[str, dict[str, int]] = {}
     for device in display_devices(ask):
         if device.vendor != VENDOR:
             continue
@@ -61,42 +75,21 @@ def probe(source: Source) -> Probed:
             accelerators.append(_integrated(ask, device, number))
             continue
         accelerator, pool = _card(ask, device, number)
-        accelerators.append(accelerator)
+        accelerators.append(_with_surroundings(ask, device, accelerator))
         pools += [pool] if pool else []
-        bar = parse_bar(ask.text(f"{device.path}/resource") or "", _LMEM_BAR)
-        if bar is not None:
-            bars[device.address] = bar
-        width = as_int(ask.text(f"{device.path}/current_link_width"))
-        widest = as_int(ask.text(f"{device.path}/max_link_width"))
-        if width is not None and widest is not None:
-            links[device.address] = {"width": width, "max_width": widest}
-    given: tuple[tuple[str, dict[str, Any], str], ...] = (
-        ("visible_bytes", bars, "resource"),
-        ("link", links, "current_link_width"),
-    )
-    observations = tuple(
-        Observation(name=f"intel.{name}", value=value, evidence=_evidence(value, file))
-        for name, value, file in given
-        if value
-    )
-    return ask.probed(
-        found=bool(accelerators),
-        accelerators=tuple(accelerators),
-        pools=tuple(pools),
-        observations=observations,
-    )
+    return ask.probed(found=bool(accelerators), accelerators=tuple(accelerators), pools=tuple(pools))
 
 
 def is_integrated(device: PciDevice) -> bool:
     """
-    Tell whether the device is the one in the processor: that is always 0000:00:02.0, and no card is.
+    Whether the device is the one in the processor: that is always 0000:00:02.0, and no card is.
     """
     return device.address == "0000:00:02.0"
 
 
 def parse_bar(text: str, number: int) -> int | None:
     """
-    Return the size in bytes of one region of /sys/bus/pci/devices/<address>/resource: start, end and flags a line.
+    The size in bytes of one region of /sys/bus/pci/devices/<address>/resource: start, end and flags a line.
 
     https://docs.kernel.org/PCI/sysfs-pci.html. A region that is not mapped is all zeros, and None here.
     """
@@ -116,7 +109,7 @@ def _integrated(ask: Asker, device: PciDevice, number: int) -> Accelerator:
         name=name or f"Intel Graphics ({device.device or 'unknown device'})",
         pools=("ram",),
         usable=False,
-        why_not=_SLOWER,
+        why_not=message("unusable.slower-than-processor"),
         integrated=True,
         pci=device.address,
         driver=_driver(ask, device),
@@ -134,17 +127,10 @@ def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, Memo
         total, evidence = row.memory_bytes, (f"read:{device.path}/device",)
     pool = None if total is None else _pool(f"vram{number}", total, evidence, declared=declared)
     writable = _render_access(ask, device) if driver in ("i915", "xe") else None
-    why_not = (
-        "no kernel driver is bound to it"
-        if driver is None
-        else "it is bound to vfio-pci, for a virtual machine"
-        if driver == "vfio-pci"
-        else "this user may not open the device's node in /dev/dri"
-        if writable is False
-        else "its driver does not tell how much memory it has"
-        if pool is None
-        else None
-    )
+    why_not = _why_not(driver, writable, pool)
+    how = None
+    if row is not None and row.bandwidth_bytes_per_s:
+        how = message("bandwidth.table", name=row.name, cores=None, source=row.source)
     accelerator = Accelerator(
         id=f"gpu{number}",
         vendor="intel",
@@ -157,11 +143,61 @@ def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, Memo
         driver=driver,
         architecture=row.architecture if row else None,
         bandwidth_bytes_per_s=row.bandwidth_bytes_per_s if row else None,
-        bandwidth_basis="declared" if row and row.bandwidth_bytes_per_s else None,
-        bandwidth_how=f"table: {row.name} ({row.source})" if row and row.bandwidth_bytes_per_s else None,
+        bandwidth_basis="declared" if how is not None else None,
+        bandwidth_how=how,
+        state="lent" if driver == "vfio-pci" else "present",
         evidence=(f"read:{device.path}/vendor", *evidence),
     )
     return accelerator, pool
+
+
+def _why_not(driver: str | None, writable: bool | None, pool: MemoryPool | None) -> Message | None:
+    if driver is None:
+        return message("unusable.no-driver")
+    if driver == "vfio-pci":
+        return message("unusable.lent-to-vm")
+    if writable is False:
+        return message("unusable.render-node-closed")
+    return message("unusable.size-unknown") if pool is None else None
+
+
+def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Accelerator:
+    """
+    The card with its window, its link, its sensors and the reasons for a lower clock.
+    """
+    cited: dict[str, tuple[str, ...]] = {"state": (f"link:{device.path}/driver",)}
+    window = parse_bar(ask.text(f"{device.path}/resource") or "", _LMEM_BAR)
+    if window is not None:
+        cited["window"] = (f"read:{device.path}/resource",)
+    link, cited["link"] = ask_link(ask, device)
+    sensors = ask_sensors(ask, device.path)
+    cited["power"], cited["throttle"] = sensors.power_evidence, sensors.celsius_evidence
+    reasons = None
+    if card.driver == "xe":
+        reasons = _reasons(ask, device)
+        cited["throttle"] += (
+            ask.answered(f"read:{device.path}/{_THROTTLE}/status") if reasons is not None else ()
+        )
+    throttle = None
+    if reasons is not None or sensors.celsius is not None:
+        throttle = Throttle(reasons=reasons, celsius=sensors.celsius)
+    return msgspec.structs.replace(
+        card,
+        window=None if window is None else Window(visible_bytes=window, slows="computing"),
+        link=link,
+        power=sensors.power,
+        throttle=throttle,
+        cited={name: evidence for name, evidence in cited.items() if evidence},
+    )
+
+
+def _reasons(ask: Asker, device: PciDevice) -> tuple[ThrottleReason, ...] | None:
+    path = f"{device.path}/{_THROTTLE}"
+    status = as_int(ask.text(f"{path}/status"))
+    if status is None:
+        return None
+    given = (reason for name, reason in _REASONS.items() if status and as_int(ask.text(f"{path}/{name}")))
+    return tuple(dict.fromkeys(given))
 
 
 def _driver(ask: Asker, device: PciDevice) -> str | None:
@@ -171,7 +207,7 @@ def _driver(ask: Asker, device: PciDevice) -> str | None:
 
 def _size(ask: Asker, device: PciDevice, driver: str | None) -> tuple[int | None, tuple[str, ...]]:
     """
-    Return the size of a card's memory with the files that tell it: of all its tiles together.
+    The size of a card's memory, of all its tiles together, with the files that report it.
     """
     if driver == "xe":
         tiles = [str(name) for name in items_of(ask.list(device.path)) if _TILE.fullmatch(str(name))]
@@ -192,7 +228,7 @@ def _size(ask: Asker, device: PciDevice, driver: str | None) -> tuple[int | None
 
 def parse_size(text: str) -> int | None:
     """
-    Return the size that a driver's file holds, in decimal or, as xe writes it, in hexadecimal (``0x2fc000000``).
+    The size in a driver's file, in decimal or, as xe writes it, in hexadecimal (``0x2fc000000``).
     """
     word = text.strip().lower()
     if re.fullmatch(r"0x[0-9a-f]{1,16}", word):
@@ -202,7 +238,7 @@ def parse_size(text: str) -> int | None:
 
 def _pool(pool_id: str, total: int, evidence: tuple[str, ...], *, declared: bool) -> MemoryPool:
     kept = total * _KEPT_PERCENT // 100
-    detail = "kept by the driver; what programs hold is not told without special rights"
+    detail = message("limit.intel-driver")
     return MemoryPool(
         id=pool_id,
         kind="vram",
@@ -223,7 +259,3 @@ def _render_access(ask: Asker, device: PciDevice) -> bool | None:
         return None
     status = fields_of(ask.run("test", "-w", f"/dev/dri/{names[0]}")).get("exit")
     return None if status not in (0, 1) else status == 0
-
-
-def _evidence(by_address: Iterable[str], file: str) -> tuple[str, ...]:
-    return tuple(f"read:/sys/bus/pci/devices/{address}/{file}" for address in by_address)

@@ -16,10 +16,23 @@ Questions, in order:
 
 import re
 
+import msgspec
+
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Limit, MemoryPool, Observation, Probed
+from llmprobe.facts.host import (
+    Disagreement,
+    HostMemory,
+    HugePages,
+    MemoryPressure,
+    ProcessLimits,
+    StrictOvercommit,
+    Swap,
+    ZfsCache,
+)
+from llmprobe.facts.machine import Limit, MemoryPool, Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, fields_of
 from llmprobe.machine.host_ram import ARCSTATS, MEMINFO, HostRam, host_ram
+from llmprobe.words.message import Message, message
 
 NAME = "memory"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
@@ -30,31 +43,34 @@ OVERCOMMIT = "/proc/sys/vm/overcommit_memory"
 LIMITS = "/proc/self/limits"
 _STRICT = 2
 _NAME_WIDTH = 26
-_LIMITS = {"address_space_bytes": "Max address space", "locked_bytes": "Max locked memory"}
 _WAITED = re.compile(r"(?P<who>some|full) avg10=(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,4})?) ")
 
 
 def probe(source: Source) -> Probed:
     """
-    Return the pool ``ram`` of the whole host, and swap as observations.
+    The pool ``ram`` of the whole host, swap, and the kernel's settings.
     """
     ask = Asker(source)
     ram = host_ram(ask)
     pools: tuple[MemoryPool, ...] = ()
     if ram.total_bytes is not None:
         pools = (_pool(ram.total_bytes, ram.available_bytes, ram.how, ram.evidence),)
-    observations = _swap(ask)
-    if len(set(ram.counts.values())) > 1:
-        counts = Observation(name="memory.counts", value=ram.counts, evidence=ram.evidence)
-        observations = (*observations, counts)
+    memory = HostMemory(swap=_swap(ask))
     if ask.platform.system == "linux":
-        observations = (*observations, *_settings(ask, ram))
-    return ask.probed(found=bool(pools), pools=pools, observations=observations)
+        memory = _with_settings(ask, ram, memory)
+    disagreements: tuple[Disagreement, ...] = ()
+    if ram.counted_bytes is not None and ram.counted_bytes[0] != ram.counted_bytes[1]:
+        disagreements = (
+            Disagreement(of="host-memory", sizes_bytes=ram.counted_bytes, evidence=ram.evidence),
+        )
+    return ask.probed(
+        found=bool(pools), pools=pools, host=SystemFacts(memory=memory), disagreements=disagreements
+    )
 
 
 def parse_swaps(text: str) -> tuple[tuple[str, int, int], ...]:
     """
-    Return file name, size and use in bytes of each line of /proc/swaps (its numbers are KiB).
+    File name, size and use in bytes of each line of /proc/swaps (its numbers are KiB).
 
     https://docs.kernel.org/admin-guide/mm/concepts.html; a name such as ``/dev/zram0`` is compressed memory.
     """
@@ -69,7 +85,7 @@ def parse_swaps(text: str) -> tuple[tuple[str, int, int], ...]:
 
 def parse_pressure(text: str) -> dict[str, float]:
     """
-    Return for how much of the last ten seconds (percent) some and all programs waited for memory.
+    The share of the last ten seconds (percent) in which some and all programs waited for memory.
 
     https://docs.kernel.org/accounting/psi.html: lines of ``some avg10=0.00 avg60=…``.
     """
@@ -83,7 +99,7 @@ def parse_pressure(text: str) -> dict[str, float]:
 
 def parse_limits(text: str) -> dict[str, int | None]:
     """
-    Return the soft limits of /proc/self/limits by name, in their own units; None for unlimited.
+    The soft limits of /proc/self/limits by name, in their own units; None for unlimited.
 
     https://man7.org/linux/man-pages/man5/proc_pid_limits.5.html
     """
@@ -95,44 +111,58 @@ def parse_limits(text: str) -> dict[str, int | None]:
     return limits
 
 
-def _settings(ask: Asker, ram: HostRam) -> tuple[Observation, ...]:
-    seen = []
+def _with_settings(ask: Asker, ram: HostRam, memory: HostMemory) -> HostMemory:
     meminfo = ram.meminfo
+    pages = None
     size = meminfo.get("Hugepagesize", 0)
     if meminfo.get("HugePages_Total") and size:
-        value: dict[str, int | None] = {
-            "total_bytes": meminfo["HugePages_Total"] * size,
-            "free_bytes": meminfo.get("HugePages_Free", 0) * size,
-        }
-        seen.append(Observation(name="memory.huge_pages", value=value, evidence=(f"read:{MEMINFO}",)))
+        pages = HugePages(
+            total_bytes=meminfo["HugePages_Total"] * size,
+            free_bytes=meminfo.get("HugePages_Free", 0) * size,
+            evidence=(f"read:{MEMINFO}",),
+        )
+    cache = None
     if ram.zfs_cache_bytes:
-        evidence: tuple[str, ...] = (f"read:{ARCSTATS}",)
-        seen.append(Observation(name="memory.zfs_cache_bytes", value=ram.zfs_cache_bytes, evidence=evidence))
+        cache = ZfsCache(reclaimable_bytes=ram.zfs_cache_bytes, evidence=(f"read:{ARCSTATS}",))
+    pressure = None
     waits = parse_pressure(ask.text(PRESSURE) or "")
     if any(waits.values()):
-        seen.append(Observation(name="memory.pressure", value=waits, evidence=(f"read:{PRESSURE}",)))
+        pressure = MemoryPressure(
+            some_percent=waits.get("some"), full_percent=waits.get("full"), evidence=(f"read:{PRESSURE}",)
+        )
+    strict = None
     if as_int(ask.text(OVERCOMMIT)) == _STRICT:
-        value = {
-            "limit_bytes": meminfo.get("CommitLimit"),
-            "committed_bytes": meminfo.get("Committed_AS"),
-        }
-        evidence = (f"read:{OVERCOMMIT}", f"read:{MEMINFO}")
-        seen.append(Observation(name="memory.strict_overcommit", value=value, evidence=evidence))
+        strict = StrictOvercommit(
+            limit_bytes=meminfo.get("CommitLimit"),
+            committed_bytes=meminfo.get("Committed_AS"),
+            evidence=(f"read:{OVERCOMMIT}", f"read:{MEMINFO}"),
+        )
+    return msgspec.structs.replace(
+        memory,
+        huge_pages=pages,
+        zfs_cache=cache,
+        pressure=pressure,
+        strict_overcommit=strict,
+        process_limits=_process_limits(ask),
+    )
+
+
+def _process_limits(ask: Asker) -> ProcessLimits | None:
     limits = parse_limits(ask.text(LIMITS) or "")
-    told = {name: limits.get(label) for name, label in _LIMITS.items() if limits.get(label) is not None}
-    if told:
-        seen.append(Observation(name="memory.limits", value=told, evidence=(f"read:{LIMITS}",)))
-    return tuple(seen)
+    mapped, locked = limits.get("Max address space"), limits.get("Max locked memory")
+    if mapped is None and locked is None:
+        return None
+    return ProcessLimits(address_space_bytes=mapped, locked_bytes=locked, evidence=(f"read:{LIMITS}",))
 
 
-def _pool(total: int, available: int | None, how: str | None, evidence: tuple[str, ...]) -> MemoryPool:
+def _pool(total: int, available: int | None, how: Message | None, evidence: tuple[str, ...]) -> MemoryPool:
     limits: tuple[Limit, ...] = ()
     if available is not None:
         limits = (
             Limit(
                 by="in-use",
                 bytes=total - available,
-                detail=f"used by programs and the system ({how})",
+                detail=message("limit.host-in-use", how=how),
             ),
         )
     return MemoryPool(
@@ -146,7 +176,7 @@ def _pool(total: int, available: int | None, how: str | None, evidence: tuple[st
     )
 
 
-def _swap(ask: Asker) -> tuple[Observation, ...]:
+def _swap(ask: Asker) -> Swap | None:
     swap = fields_of(ask.psutil("swap_memory"))
     total, used = as_int(swap.get("total")), as_int(swap.get("used"))
     evidence: tuple[str, ...] = ("psutil:swap_memory",)
@@ -157,6 +187,5 @@ def _swap(ask: Asker) -> tuple[Observation, ...]:
             evidence = (*evidence, f"read:{SWAPS}")
             compressed = sum(used for name, _, used in parse_swaps(text) if name.startswith("/dev/zram"))
     if total is None or used is None:
-        return ()
-    value = {"total_bytes": total, "used_bytes": used, "compressed_used_bytes": compressed}
-    return (Observation(name="memory.swap", value=value, evidence=evidence),)
+        return None
+    return Swap(total_bytes=total, used_bytes=used, compressed_used_bytes=compressed, evidence=evidence)

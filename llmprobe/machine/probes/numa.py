@@ -11,7 +11,8 @@ Questions, in order:
 """
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Observation, Probed
+from llmprobe.facts.host import HostMemory, Numa, NumaNode
+from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.host_ram import NODES, parse_node_meminfo
@@ -22,7 +23,7 @@ PLATFORMS = frozenset({"linux"})
 
 def probe(source: Source) -> Probed:
     """
-    Return the nodes of a machine that has several, as an observation.
+    The nodes of a machine that has several.
     """
     ask = Asker(source)
     with_memory = parse_cpu_list(ask.text(f"{NODES}/has_memory") or "")
@@ -36,12 +37,12 @@ def probe(source: Source) -> Probed:
         fields = parse_node_meminfo(ask.text(path) or "")
         evidence.append(f"read:{path}")
         nodes.append(
-            {
-                "node": node,
-                "processors": node in with_processors,
-                "total_bytes": fields.get("MemTotal"),
-                "free_bytes": fields.get("MemFree"),
-            }
+            NumaNode(
+                number=node,
+                has_processors=node in with_processors,
+                total_bytes=fields.get("MemTotal"),
+                free_bytes=fields.get("MemFree"),
+            )
         )
-    seen = Observation(name="numa.nodes", value=nodes, evidence=tuple(evidence))
-    return ask.probed(found=True, observations=(seen,))
+    numa = Numa(nodes=tuple(nodes), evidence=tuple(evidence))
+    return ask.probed(found=True, host=SystemFacts(memory=HostMemory(numa=numa)))

@@ -17,6 +17,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
 from llmprobe.machine.asking import Asker, as_text
 from llmprobe.machine.pci_bus import PciDevice, display_devices
+from llmprobe.words.message import message
 
 NAME = "pci"
 PLATFORMS = frozenset({"linux"})
@@ -55,7 +56,7 @@ Amazon, Google, Apple's paravirtual one, Huawei's for servers.
 
 def probe(source: Source) -> Probed:
     """
-    Return the GPUs that no other probe examines.
+    The GPUs that no other probe examines.
     """
     ask = Asker(source)
     devices = [
@@ -79,7 +80,7 @@ def _accelerator(ask: Asker, device: PciDevice, number: int) -> Accelerator:
         vendor="other",
         name=f"GPU of {maker} ({device.device or 'unknown device'})",
         usable=False,
-        why_not="llmprobe does not examine GPUs of this vendor",
+        why_not=message("unusable.vendor-not-examined"),
         pci=device.address,
         driver=link.rsplit("/", 1)[-1] if link else None,
         evidence=(f"read:{device.path}/vendor",),

@@ -1,57 +1,61 @@
 """
 One file per diagnosis or group of them: a Snapshot in, findings out. Nothing here asks the machine.
 
-A module of this package has ``RULES``, each with an id, one line that explains it, and the function that
-applies it. A rule sees records and observations only, says what the matter costs the user, and cites what
-it stands on.
+A module of this package has ``RULES``, each with an id and the function that applies it; the sentence ``rule.<id>``
+says what it is about. A rule reads records only, says what the matter costs the user, and cites its evidence.
 """
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterable
 from functools import cache
 
 import msgspec
 
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Snapshot, SourceReport
+from llmprobe.machine.crash import crashed
+from llmprobe.machine.listing import modules_in
+from llmprobe.words.message import Message, message
 
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
 
 class Rule(msgspec.Struct, frozen=True):
     """
-    One diagnosis: the id of its findings, what it is about in one line, and how it is made.
+    One diagnosis: the id of its findings, and how it is made.
     """
 
     id: str
-    about: str
     apply: Callable[[Snapshot], Iterable[Finding]]
+
+    @property
+    def about(self) -> Message:
+        """What the diagnosis is about, in one line."""
+        return message(f"rule.{self.id}")
 
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
     """
-    Return every rule there is, in the order of its module's name.
+    Every rule, in the order of the modules' names.
     """
-    found = sorted(
-        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
-    )
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in found)
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in modules_in(__path__))
     return tuple(rule for module in modules for rule in module.RULES)
 
 
-def asked_nvml(snapshot: Snapshot, *questions: str) -> tuple[str, ...]:
+def diagnosed(snapshot: Snapshot) -> Snapshot:
     """
-    Return questions to NVML as evidence, or the command that told their answers where NVML could not be asked.
-    """
-    by_command = snapshot.observed("nvidia.smi")
-    return tuple(f"nvml:{question}" for question in questions) if by_command is None else by_command.evidence
+    The snapshot with its findings, errors first.
 
-
-def check(snapshot: Snapshot) -> tuple[Finding, ...]:
+    Each rule stands alone: one that raises is reported as the crashed source ``rule:<id>``, and costs its own
+    findings only.
     """
-    Return what is wrong with a machine or worth knowing, errors first.
-    """
-    findings = [finding for rule in all_rules() for finding in rule.apply(snapshot)]
-    return tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
+    findings: list[Finding] = []
+    crashes: list[SourceReport] = []
+    for rule in all_rules():
+        try:
+            findings += tuple(rule.apply(snapshot))
+        except Exception as error:  # noqa: BLE001 - reported as what it is
+            crashes.append(crashed(f"rule:{rule.id}", error))
+    findings.sort(key=lambda finding: _RANK[finding.severity])
+    return msgspec.structs.replace(snapshot, findings=tuple(findings), sources=(*snapshot.sources, *crashes))

@@ -1,14 +1,16 @@
 """
-AMD GPUs that could do more than they may: rights, instruction sets, the split of shared memory; and cards of
-AMD and Intel that cannot be used.
+AMD GPUs that are restricted: rights, instruction sets, the split of shared memory; and cards of AMD and Intel that
+cannot be used.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.facts.vendors import CarveOut
 from llmprobe.machine.rules import Rule
-from llmprobe.units import GIB, format_bytes
+from llmprobe.units import GIB
+from llmprobe.words.message import message
 
 _PAGE_BYTES = 4096
 _LEFT_TO_HOST_BYTES = 8 * GIB
@@ -21,32 +23,37 @@ def no_kfd_access(snapshot: Snapshot) -> Iterator[Finding]:
     """
     ROCm's device may not be opened, so that only Vulkan is left.
     """
-    seen = snapshot.observed("amd.kfd")
+    kfd = snapshot.amd.kfd if snapshot.amd is not None else None
     cards = [each for each in snapshot.accelerators if each.vendor == "amd" and each.driver == "amdgpu"]
-    if seen is None or seen.value == "open" or not cards:
+    if kfd is None or kfd.state == "open" or not cards:
         return
-    closed = seen.value == "closed"
+    closed = kfd.state == "closed"
     container = snapshot.host.environment == "container"
     if closed:
-        text, commands = (
-            "Become a member of the groups that own the device, and log in again.",
-            ("sudo usermod -aG render,video $USER",),
+        remedy = Remedy(
+            text=message("finding.amd-no-kfd-access.remedy-groups"),
+            commands=("sudo usermod -aG render,video $USER",),
         )
     elif container:
-        text, commands = (
-            "Start the container with the devices.",
-            ("docker run --device /dev/kfd --device /dev/dri --group-add video --group-add render IMAGE",),
+        remedy = Remedy(
+            text=message("finding.amd-no-kfd-access.remedy-container"),
+            commands=(
+                "docker run --device /dev/kfd --device /dev/dri --group-add video --group-add render IMAGE",
+            ),
         )
     else:
-        text, commands = "Load the compute driver, which is a part of amdgpu.", ("sudo modprobe amdgpu",)
+        remedy = Remedy(
+            text=message("finding.amd-no-kfd-access.remedy-module"), commands=("sudo modprobe amdgpu",)
+        )
     yield Finding(
         id="amd-no-kfd-access",
         severity="warning" if closed or container else "note",
-        title="ROCm cannot be used here",
-        detail=f"/dev/kfd {'may not be opened by this user' if closed else 'is not there'}. Engines built for ROCm run "
-        "on the processor instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
-        evidence=seen.evidence,
-        remedy=Remedy(text=text, commands=commands),
+        title=message("finding.amd-no-kfd-access.title"),
+        detail=message("finding.amd-no-kfd-access.detail-closed")
+        if closed
+        else message("finding.amd-no-kfd-access.detail-absent"),
+        evidence=kfd.evidence,
+        remedy=remedy,
     )
 
 
@@ -54,22 +61,23 @@ def gfx_unsupported(snapshot: Snapshot) -> Iterator[Finding]:
     """
     ROCm's libraries have no code for a GPU.
     """
-    seen = snapshot.observed("amd.gfx_unsupported")
+    unsupported = {each.pci: each for each in snapshot.amd.without_rocm} if snapshot.amd is not None else {}
     for each in snapshot.accelerators:
-        gfx = seen.value.get(each.pci) if seen else None
-        if seen is None or gfx is None or each.backend == "rocm" or not _matters(each):
+        seen = unsupported.get(each.pci or "")
+        if seen is None or each.backend == "rocm" or not (each.usable or not each.integrated):
             continue
-        version = next((version for start, version in _OVERRIDES if gfx.startswith(start)), None)
+        version = next((version for start, version in _OVERRIDES if seen.gfx.startswith(start)), None)
         yield Finding(
             id="amd-gfx-unsupported",
             severity="note",
-            title=f"ROCm does not support {each.name} ({gfx})",
-            detail="Engines built for ROCm crash or run on the processor. Vulkan works without further steps.",
+            title=message("finding.amd-gfx-unsupported.title", device=each.name, gfx=seen.gfx),
+            detail=message("finding.amd-gfx-unsupported.detail"),
             evidence=seen.evidence,
-            remedy=Remedy(
-                text="Use a Vulkan build of the engine"
-                + (", or let ROCm take the GPU for a related one, at your own risk." if version else "."),
-                commands=(f"HSA_OVERRIDE_GFX_VERSION={version} llama-server …",) if version else (),
+            remedy=Remedy(text=message("finding.amd-gfx-unsupported.remedy"))
+            if version is None
+            else Remedy(
+                text=message("finding.amd-gfx-unsupported.remedy-override"),
+                commands=(f"HSA_OVERRIDE_GFX_VERSION={version} llama-server …",),
             ),
         )
 
@@ -78,34 +86,36 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The split between a processor's graphics and the host leaves one of them little.
     """
-    for each, ram, carve_out, mapped, evidence in _shared(snapshot):
+    for each, ram, carve_out, mapped in _shared(snapshot):
         total = ram.total_bytes or 0
-        host = total - carve_out
-        reach = carve_out + min(mapped, host)
+        host = total - carve_out.bytes
+        reach = carve_out.bytes + min(mapped, host)
         if host < _LEAST_FOR_HOST * total:
             yield Finding(
                 id="apu-carveout",
                 severity="warning",
-                title=f"{format_bytes(carve_out)} of {format_bytes(total)} are set aside for the GPU",
-                detail=f"The processor and every program share the remaining {format_bytes(host)}. Reading a model "
-                "through them is slow, and engines that keep a copy in RAM run out of it.",
-                evidence=evidence,
-                remedy=Remedy(
-                    text="Choose a smaller frame buffer in the firmware, and let the GPU map RAM instead "
-                    "(kernel parameter ttm.pages_limit)."
+                title=message(
+                    "finding.apu-carveout.title-host", carve_out_bytes=carve_out.bytes, total_bytes=total
                 ),
+                detail=message("finding.apu-carveout.detail-host", host_bytes=host),
+                evidence=carve_out.evidence,
+                remedy=Remedy(text=message("finding.apu-carveout.remedy-host")),
             )
         elif reach < _LITTLE_SHARE * total:
-            pages = max(0, total - carve_out - _LEFT_TO_HOST_BYTES) // _PAGE_BYTES
+            pages = max(0, total - carve_out.bytes - _LEFT_TO_HOST_BYTES) // _PAGE_BYTES
             yield Finding(
                 id="apu-carveout",
                 severity="note",
-                title=f"{each.name} may use {format_bytes(reach)} of {format_bytes(total)}",
-                detail="Linux lets the GPU map half of RAM unless it is told otherwise. Larger models could be held "
-                "by the GPU with more.",
-                evidence=evidence,
+                title=message(
+                    "finding.apu-carveout.title-gpu",
+                    device=each.name,
+                    reach_bytes=reach,
+                    total_bytes=total,
+                ),
+                detail=message("finding.apu-carveout.detail-gpu"),
+                evidence=carve_out.evidence,
                 remedy=Remedy(
-                    text="Raise the limit by kernel parameters, and leave 8 GiB to the system. Reboot after it.",
+                    text=message("finding.apu-carveout.remedy-gpu", left_bytes=_LEFT_TO_HOST_BYTES),
                     commands=(
                         f"sudo grubby --update-kernel=ALL --args='ttm.pages_limit={pages} ttm.page_pool_size={pages}'",
                     ),
@@ -115,20 +125,19 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
 
 def gtt_exceeds_ram(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    The GPU's limit is above what RAM there is, and engines that add it up promise too much.
+    The GPU's limit is above the size of RAM, and engines that add it up promise too much.
     """
-    for each, ram, carve_out, mapped, evidence in _shared(snapshot):
-        host = (ram.total_bytes or 0) - carve_out
+    for each, ram, carve_out, mapped in _shared(snapshot):
+        host = (ram.total_bytes or 0) - carve_out.bytes
         if mapped <= host:
             continue
         yield Finding(
             id="gtt-exceeds-ram",
             severity="note",
-            title=f"{each.name} may map more than there is",
-            detail=f"Its limit (GTT) is {format_bytes(mapped)}, RAM {format_bytes(host)}. Engines that add limit and "
-            "frame buffer report more memory than the machine has; here only what exists is counted.",
-            evidence=evidence,
-            remedy=Remedy(text="Lower ttm.pages_limit below the size of RAM."),
+            title=message("finding.gtt-exceeds-ram.title", device=each.name),
+            detail=message("finding.gtt-exceeds-ram.detail", gtt_bytes=mapped, host_bytes=host),
+            evidence=carve_out.evidence,
+            remedy=Remedy(text=message("finding.gtt-exceeds-ram.remedy")),
         )
 
 
@@ -137,20 +146,20 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
     A card of AMD or Intel is here and nothing can run on it.
     """
     for each in snapshot.accelerators:
-        if each.vendor not in ("amd", "intel") or each.usable or each.integrated or each.driver == "vfio-pci":
+        if each.vendor not in ("amd", "intel") or each.usable or each.integrated:
             continue
-        if _hidden(each) or _asleep(snapshot, each):
+        if each.state in ("asleep", "lent") or each.hidden_by is not None:
+            # Each of these has a finding of its own.
             continue
         linux = snapshot.host.system == "linux"
-        why = each.why_not or "the reason is not known"
         yield Finding(
             id="gpu-not-usable",
             severity="warning" if linux else "note",
-            title=f"{each.name} cannot be used",
-            detail=f"{why[:1].upper()}{why[1:]}. Models run without it.",
+            title=message("finding.gpu-not-usable.title", device=each.name),
+            detail=message("finding.gpu-not-usable.detail", reason=each.why_not),
             evidence=each.evidence,
             remedy=Remedy(
-                text="Let its driver be loaded, and give this user the right to open it.",
+                text=message("finding.gpu-not-usable.remedy"),
                 commands=("lspci -k -d ::0300", "sudo usermod -aG render,video $USER"),
             )
             if linux
@@ -162,54 +171,43 @@ def rocm_visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     """
     An environment variable hides a card from ROCm.
     """
-    seen = snapshot.observed("amd.hidden_by")
-    hidden = [each for each in snapshot.accelerators if each.vendor == "amd" and _hidden(each)]
-    if seen is None or not hidden:
+    hiding = snapshot.amd.hiding if snapshot.amd is not None else None
+    hidden = tuple(
+        each.name for each in snapshot.accelerators if each.vendor == "amd" and each.hidden_by is not None
+    )
+    if hiding is None or not hidden:
         return
-    variable = seen.evidence[0].removeprefix("env:")
     yield Finding(
         id="rocm-visible-hides",
         severity="warning",
-        title=f"{variable} hides {', '.join(each.name for each in hidden)}",
-        detail=f"It is set to {seen.value!r}, so that engines built for ROCm do not see the device. It is not counted.",
-        evidence=seen.evidence,
-        remedy=Remedy(text="Unset it, or name the device in it.", commands=(f"unset {variable}",)),
+        title=message("finding.rocm-visible-hides.title", variable=hiding.variable, devices=hidden),
+        detail=message("finding.rocm-visible-hides.detail", variable=hiding.variable, value=hiding.value),
+        evidence=hiding.evidence,
+        remedy=Remedy(
+            text=message("finding.rocm-visible-hides.remedy"), commands=(f"unset {hiding.variable}",)
+        ),
     )
 
 
-def _matters(each: Accelerator) -> bool:
-    return each.usable or not each.integrated
-
-
-def _hidden(each: Accelerator) -> bool:
-    return (each.why_not or "").startswith("hidden by")
-
-
-def _asleep(snapshot: Snapshot, each: Accelerator) -> bool:
-    seen = snapshot.observed("amd.asleep")
-    return seen is not None and each.pci in seen.value
-
-
-def _shared(snapshot: Snapshot) -> Iterator[tuple[Accelerator, MemoryPool, int, int, tuple[str, ...]]]:
-    seen = snapshot.observed("amd.carve_out")
+def _shared(snapshot: Snapshot) -> Iterator[tuple[Accelerator, MemoryPool, CarveOut, int]]:
+    """
+    The integrated GPUs in use with the host's memory, their carve-out and what they may map of RAM.
+    """
     ram = snapshot.pool("ram")
-    if seen is None or ram is None or ram.total_bytes is None:
+    if snapshot.amd is None or ram is None or ram.total_bytes is None:
         return
+    carve_outs = {each.pci: each for each in snapshot.amd.carve_outs}
     for each in snapshot.accelerators:
-        given = seen.value.get(each.pci)
-        if each.usable and given is not None and given["gtt_bytes"] is not None:
-            yield each, ram, given["bytes"], given["gtt_bytes"], seen.evidence
+        given = carve_outs.get(each.pci or "")
+        if each.usable and given is not None and given.gtt_bytes is not None:
+            yield each, ram, given, given.gtt_bytes
 
 
 RULES = (
-    Rule("amd-no-kfd-access", "ROCm's device may not be opened, or is not there.", no_kfd_access),
-    Rule("amd-gfx-unsupported", "ROCm's libraries have no code for a GPU.", gfx_unsupported),
-    Rule(
-        "apu-carveout",
-        "The split of memory leaves a processor's graphics or the host little.",
-        apu_carveout,
-    ),
-    Rule("gtt-exceeds-ram", "A GPU may map more of RAM than there is.", gtt_exceeds_ram),
-    Rule("gpu-not-usable", "A card of AMD or Intel cannot be used.", not_usable),
-    Rule("rocm-visible-hides", "An environment variable hides a card from ROCm.", rocm_visible_hides),
+    Rule("amd-no-kfd-access", no_kfd_access),
+    Rule("amd-gfx-unsupported", gfx_unsupported),
+    Rule("apu-carveout", apu_carveout),
+    Rule("gtt-exceeds-ram", gtt_exceeds_ram),
+    Rule("gpu-not-usable", not_usable),
+    Rule("rocm-visible-hides", rocm_visible_hides),
 )

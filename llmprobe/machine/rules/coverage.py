@@ -1,46 +1,76 @@
 """
-What the answer does not stand on: sources that failed, figures from a table, devices that nobody examined.
+What the answer is not based on: sources that failed, figures from a table, devices that nobody examined.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Snapshot, SourceReport
+from llmprobe.machine.gpu_table import named
 from llmprobe.machine.rules import Rule
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
+_NOT_LOOKED_AT = (*_FAILED, "not_recorded")
 _GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "asahi", "pci")
 _ASSUMED = ("option:--ram",)
-"""What a machine that nobody has stands on: its options."""
-
-_REPORT = Remedy(
-    text="Record the machine and send the file with a report.", commands=("llmprobe record -o machine.json",)
-)
+"""The evidence for a machine that nobody has: its options."""
 
 
 def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A figure is what a table says of the device's name, not what the device says.
+    A figure is from a table by the device's name, not from the device.
     """
-    taken: list[str] = []
+    figures: list[Message] = []
     evidence: list[str] = []
     for each in snapshot.accelerators:
-        what = ["bandwidth"] if each.bandwidth_basis == "declared" else []
+        if each.vendor == "other":
+            # No table has it: its user gave the figures.
+            continue
+        rate = each.bandwidth_basis == "declared"
         pools = [pool for pool in map(snapshot.pool, each.pools) if pool is not None]
-        what += ["memory"] if any(pool.kind == "vram" and pool.basis == "declared" for pool in pools) else []
-        if what:
-            taken.append(f"{' and '.join(what)} of {each.name}")
-            evidence += each.evidence
-    if not taken or not evidence:
+        size = any(pool.kind == "vram" and pool.basis == "declared" for pool in pools)
+        if rate and size:
+            figures.append(message("finding.table-estimate.both", device=each.name))
+        elif rate:
+            figures.append(message("finding.table-estimate.bandwidth", device=each.name))
+        elif size:
+            figures.append(message("finding.table-estimate.memory", device=each.name))
+        evidence += each.evidence if rate or size else ()
+    if not figures or not evidence:
         return
     yield Finding(
         id="table-estimate",
         severity="note",
-        title="Some figures are from a table",
-        detail=f"The device itself does not tell them here: {'; '.join(dict.fromkeys(taken))}. Speeds that stand on "
-        "them are less certain.",
+        title=message("finding.table-estimate.title"),
+        detail=message("finding.table-estimate.detail", figures=tuple(dict.fromkeys(figures))),
         evidence=tuple(dict.fromkeys(evidence)),
     )
+
+
+def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A GPU's name was sold with several sizes of memory, and the usual one is assumed.
+    """
+    for each in snapshot.accelerators:
+        pool = snapshot.pool(each.pools[0]) if each.pools else None
+        if pool is None or pool.kind != "vram" or pool.basis != "assumed":
+            continue
+        sizes = {round(row.memory_bytes / GIB) for row in named(each.name) if row.memory_bytes is not None}
+        yield Finding(
+            id="memory-assumed",
+            severity="note",
+            title=message("finding.memory-assumed.title", device=each.name, size_bytes=pool.total_bytes),
+            detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sorted(sizes))),
+            evidence=pool.evidence,
+            remedy=Remedy(
+                text=message("finding.memory-assumed.remedy"),
+                commands=tuple(
+                    f"llmprobe --gpu '{each.name} {size}GB' --ram 64GiB check" for size in sorted(sizes)
+                ),
+            ),
+        )
 
 
 def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
@@ -48,27 +78,24 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     A GPU is here whose vendor has no probe.
     """
     for each in snapshot.accelerators:
-        if each.vendor != "other":
+        if each.vendor != "other" or each.usable:
             continue
         yield Finding(
             id="gpu-unsupported-vendor",
             severity="note" if any(other.usable for other in snapshot.accelerators) else "warning",
-            title=f"{each.name} is not examined",
-            detail=f"{_sentence(each.why_not or 'No probe knows it')}, so that its memory is not counted. An engine "
-            "may be able to use it, by Vulkan for instance.",
+            title=message("finding.gpu-unsupported-vendor.title", device=each.name),
+            detail=message("finding.gpu-unsupported-vendor.detail"),
             evidence=each.evidence,
         )
 
 
 def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    There is nothing but the processor, and perhaps graphics that no probe examines.
+    There is only the processor, and perhaps graphics that no probe examines.
 
-    Where a source that could have found one failed, nothing is known and nothing is said.
+    Where a source that could have found a GPU did not answer, it is unknown whether there is one.
     """
-    if any(each.usable or each.vendor == "nvidia" for each in snapshot.accelerators):
-        return
-    if any(each.name in _GPU_SOURCES and each.status in _FAILED for each in snapshot.sources):
+    if _has_gpu(snapshot) or _not_looked_at(snapshot):
         return
     evidence = tuple(
         f"source:{each.name}"
@@ -78,11 +105,40 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         id="no-gpu",
         severity="note",
-        title="No GPU was found" if not snapshot.accelerators else "No GPU that can be used was found",
-        detail="Models run on the processor, and the speed of memory decides how fast.",
+        title=message("finding.no-gpu.title")
+        if not snapshot.accelerators
+        else message("finding.no-gpu.title-unusable"),
+        detail=message("finding.no-gpu.detail"),
         evidence=evidence
         or tuple(name for each in snapshot.accelerators for name in each.evidence)
         or _ASSUMED,
+    )
+
+
+def gpu_not_looked_for(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    No GPU is known, and a source that could have found one did not answer.
+    """
+    silent = _not_looked_at(snapshot)
+    if not silent or _has_gpu(snapshot):
+        return
+    yield Finding(
+        id="gpu-not-looked-for",
+        severity="warning",
+        title=message("finding.gpu-not-looked-for.title"),
+        detail=message(
+            "finding.gpu-not-looked-for.detail",
+            sources=tuple(
+                message("finding.gpu-not-looked-for.source", source=each.name, status=each.status)
+                for each in silent
+            ),
+        ),
+        evidence=tuple(f"source:{each.name}" for each in silent),
+        remedy=Remedy(
+            text=message("finding.gpu-not-looked-for.remedy"), commands=("llmprobe --timeout 10 check",)
+        )
+        if any(each.status == "timeout" for each in silent)
+        else None,
     )
 
 
@@ -93,42 +149,61 @@ def probe_failed(snapshot: Snapshot) -> Iterator[Finding]:
     for each in snapshot.sources:
         if each.status not in _FAILED and each.status != "partial":
             continue
-        crashed = each.status == "crashed"
         yield Finding(
             id="probe-failed",
             severity="note" if each.status == "partial" else "warning",
-            title=f"Not everything could be asked ({each.name}: {each.status})",
-            detail=f"{each.detail or 'No reason was given'}. What depends on it is missing or unknown here.",
+            title=message("finding.probe-failed.title", source=each.name, status=each.status),
+            detail=message("finding.probe-failed.detail", reason=each.detail),
             evidence=(f"source:{each.name}",),
-            remedy=_REPORT if crashed else None,
+            remedy=Remedy(
+                text=message("finding.probe-failed.remedy"), commands=("llmprobe record -o machine.json",)
+            )
+            if each.status == "crashed"
+            else None,
         )
 
 
 def not_recorded(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A recording does not hold what newer probes ask.
+    A recording lacks answers that newer probes ask for.
     """
-    names = [each.name for each in snapshot.sources if each.status == "not_recorded"]
+    names = tuple(each.name for each in snapshot.sources if each.status == "not_recorded")
     if not names:
         return
     yield Finding(
         id="not-recorded",
         severity="note",
-        title="The recording does not hold everything",
-        detail=f"These were not asked when it was made: {', '.join(names)}. What depends on them is unknown here.",
+        title=message("finding.not-recorded.title"),
+        detail=message("finding.not-recorded.detail", sources=names),
         evidence=tuple(f"source:{name}" for name in names),
-        remedy=Remedy(text="Record the machine again.", commands=("llmprobe record -o machine.json",)),
+        remedy=Remedy(
+            text=message("finding.not-recorded.remedy"), commands=("llmprobe record -o machine.json",)
+        ),
     )
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _has_gpu(snapshot: Snapshot) -> bool:
+    """
+    Whether a GPU can be used, or is of NVIDIA, whose own rules explain why it can't.
+    """
+    return any(each.usable or each.vendor == "nvidia" for each in snapshot.accelerators)
+
+
+def _not_looked_at(snapshot: Snapshot) -> tuple[SourceReport, ...]:
+    """
+    The sources that could have found a GPU and did not answer.
+    """
+    return tuple(
+        each for each in snapshot.sources if each.name in _GPU_SOURCES and each.status in _NOT_LOOKED_AT
+    )
 
 
 RULES = (
-    Rule("table-estimate", "A figure is from a table of devices.", table_estimate),
-    Rule("gpu-unsupported-vendor", "A GPU is here whose vendor has no probe.", unsupported_vendor),
-    Rule("no-gpu", "No GPU was found.", no_gpu),
-    Rule("probe-failed", "A source did not answer, in whole or in part.", probe_failed),
-    Rule("not-recorded", "A recording does not hold what newer probes ask.", not_recorded),
+    Rule("table-estimate", table_estimate),
+    Rule("memory-assumed", memory_assumed),
+    Rule("gpu-unsupported-vendor", unsupported_vendor),
+    Rule("no-gpu", no_gpu),
+    Rule("gpu-not-looked-for", gpu_not_looked_for),
+    Rule("probe-failed", probe_failed),
+    Rule("not-recorded", not_recorded),
 )

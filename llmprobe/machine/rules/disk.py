@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
-from llmprobe.units import GIB, format_bytes
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
 _LITTLE_BYTES = 40 * GIB
 _TOO_LITTLE_BYTES = 8 * GIB
-_SLOW = {
-    "9p": "a Windows drive seen from Linux (9p)",
-    "drvfs": "a Windows drive seen from Linux",
-    "nfs": "a network drive (NFS)",
-    "nfs4": "a network drive (NFS)",
-    "cifs": "a network drive (SMB)",
-    "smb3": "a network drive (SMB)",
-    "smbfs": "a network drive (SMB)",
-    "fuse.sshfs": "a network drive (SSH)",
-    "fuse.rclone": "a cloud drive",
-    "ceph": "a network drive (Ceph)",
-    "glusterfs": "a network drive (Gluster)",
+_WINDOWS = message("finding.slow-fs.windows-drive")
+_NETWORK = message("finding.slow-fs.network-drive")
+_CLOUD = message("finding.slow-fs.cloud-drive")
+_SLOW: dict[str, Message] = {
+    "9p": _WINDOWS,
+    "drvfs": _WINDOWS,
+    "nfs": _NETWORK,
+    "nfs4": _NETWORK,
+    "cifs": _NETWORK,
+    "smb3": _NETWORK,
+    "smbfs": _NETWORK,
+    "fuse.sshfs": _NETWORK,
+    "ceph": _NETWORK,
+    "glusterfs": _NETWORK,
+    "fuse.rclone": _CLOUD,
 }
 
 
@@ -30,20 +34,18 @@ def disk_low(snapshot: Snapshot) -> Iterator[Finding]:
     """
     There is little room for models.
     """
-    seen = snapshot.observed("disk.models")
-    for each in seen.value if seen else ():
-        free = each["free_bytes"]
-        if seen is None or free is None or free >= _LITTLE_BYTES:
+    for each in snapshot.disks:
+        free = each.free_bytes
+        if free is None or free >= _LITTLE_BYTES:
             continue
         yield Finding(
             id="disk-low",
             severity="warning" if free < _TOO_LITTLE_BYTES else "note",
-            title=f"{format_bytes(free)} are left for models on {each['directory']}",
-            detail=f"{_keepers(each['engines'])} models there. One of 8 billion parameters takes 5 GB in four "
-            "bits, one of 70 billion 43.",
-            evidence=seen.evidence,
+            title=message("finding.disk-low.title", free_bytes=free, directory=each.directory),
+            detail=message("finding.disk-low.detail", engines=each.engines),
+            evidence=each.evidence,
             remedy=Remedy(
-                text="Remove models that are not used, or keep them elsewhere (OLLAMA_MODELS, HF_HOME, LLAMA_CACHE).",
+                text=message("finding.disk-low.remedy"),
                 commands=("ollama list", "du -sh ~/.cache/huggingface/hub/*"),
             ),
         )
@@ -53,30 +55,26 @@ def slow_file_system(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Models are read from a file system that is slow.
     """
-    seen = snapshot.observed("disk.models")
-    for each in seen.value if seen else ():
-        what = _SLOW.get(each["file_system"] or "")
-        if seen is None or what is None:
+    for each in snapshot.disks:
+        kind = each.file_system
+        if kind is None or kind not in _SLOW:
             continue
         yield Finding(
             id="slow-fs",
             severity="warning",
-            title=f"Models on {each['directory']} are on {what}",
-            detail=f"{_keepers(each['engines'])} models there. Loading takes minutes instead of seconds, and a "
-            "model that does not stay in memory is read from there again for every token.",
-            evidence=seen.evidence,
+            title=message(
+                "finding.slow-fs.title", directory=each.directory, drive=_SLOW[kind], file_system=kind
+            ),
+            detail=message("finding.slow-fs.detail", engines=each.engines),
+            evidence=each.evidence,
             remedy=Remedy(
-                text="Keep models on a local disk, under WSL on Linux' own.",
+                text=message("finding.slow-fs.remedy"),
                 commands=("export OLLAMA_MODELS=$HOME/models",),
             ),
         )
 
 
-def _keepers(engines: list[str]) -> str:
-    return f"{', '.join(engines)} {'keeps' if len(engines) == 1 else 'keep'}"
-
-
 RULES = (
-    Rule("disk-low", "There is little room for models.", disk_low),
-    Rule("slow-fs", "Models are on a slow file system.", slow_file_system),
+    Rule("disk-low", disk_low),
+    Rule("slow-fs", slow_file_system),
 )

@@ -1,5 +1,5 @@
 """
-Engines: models that they hold in memory, settings that cost, builds that reserve more, files that are half there.
+Engines: models that they hold in memory, settings that cost, builds that reserve more, incomplete files.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, Snapshot
 from llmprobe.machine.rules import Rule
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
 
 _WORTH_WARNING = 0.10
 _OLD_BUILD = 9400
@@ -16,10 +16,11 @@ _OLD_BUILD = 9400
 
 _OFF = frozenset({"0", "false", "f", "no", "off"})
 _UNLOAD = {"ollama": "ollama stop {}", "lmstudio": "lms unload {}"}
-_KEPT = {
-    "ollama": "Ollama keeps a model for five minutes after its last use, or as OLLAMA_KEEP_ALIVE says.",
-    "lmstudio": "LM Studio keeps a model until it is unloaded, or until its time to live ends where one is set.",
+_KEPT: dict[str, Message] = {
+    "ollama": message("finding.model-loaded.kept-by-ollama"),
+    "lmstudio": message("finding.model-loaded.kept-by-lmstudio"),
 }
+_KEPT_BY_SERVER = message("finding.model-loaded.kept-by-server")
 _NAMED = 4
 
 
@@ -31,20 +32,22 @@ def model_loaded(snapshot: Snapshot) -> Iterator[Finding]:
     for engine, model in _loaded(snapshot):
         held = model.vram_bytes or model.size_bytes
         much = held is not None and total and held >= _WORTH_WARNING * total
-        where = "GPU memory" if model.vram_bytes else "memory"
-        amount = "" if held is None else f" and holds {format_bytes(held)} of {where}"
-        until = f" It is let go of at {model.until}." if model.until else ""
         unload = _UNLOAD.get(engine.name)
         yield Finding(
             id="model-loaded",
             severity="warning" if much else "note",
-            title=f"{engine.name} has {model.name} loaded"
-            + ("" if held is None else f": {format_bytes(held)}"),
-            detail=f"It is ready to answer{amount}. What is said to be free is what it leaves.{until} "
-            f"{_KEPT.get(engine.name, 'A server keeps its model as long as it runs.')}",
+            title=message(
+                "finding.model-loaded.title", engine=engine.name, model=model.name, held_bytes=held
+            ),
+            detail=message(
+                "finding.model-loaded.detail-gpu" if model.vram_bytes else "finding.model-loaded.detail",
+                held_bytes=held,
+                until=model.until,
+                kept=_KEPT.get(engine.name, _KEPT_BY_SERVER),
+            ),
             evidence=engine.evidence,
             remedy=Remedy(
-                text="Where it is not needed, unload it, and let the engine keep models for a shorter time.",
+                text=message("finding.model-loaded.remedy"),
                 commands=() if unload is None else (unload.format(model.name),),
             ),
         )
@@ -59,16 +62,19 @@ def model_on_cpu(snapshot: Snapshot) -> Iterator[Finding]:
         size, vram = model.size_bytes, model.vram_bytes
         if not usable or not size or vram is None or vram >= size:
             continue
-        share = round(100 * vram / size)
         yield Finding(
             id="model-on-cpu",
             severity="warning" if vram == 0 else "note",
-            title=f"{model.name} is {share} % on the GPU in {engine.name}",
-            detail=f"{format_bytes(size - vram)} of it are computed by the processor, for every token. That is right "
-            "where it does not fit the GPU, and costs most of the speed where it would.",
+            title=message(
+                "finding.model-on-cpu.title",
+                model=model.name,
+                percent=round(100 * vram / size),
+                engine=engine.name,
+            ),
+            detail=message("finding.model-on-cpu.detail", host_bytes=size - vram),
             evidence=engine.evidence,
             remedy=Remedy(
-                text="See what fits; a shorter context or a smaller quantization may bring all of it to the GPU.",
+                text=message("finding.model-on-cpu.remedy"),
                 commands=(f"llmprobe recommend --model {model.name} --engine {engine.name}",),
             ),
         )
@@ -85,12 +91,11 @@ def old_build(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="llama-cpp-old-build",
             severity="note",
-            title=f"llama.cpp {engine.version} reserves more memory than newer builds",
-            detail="Until June 2026 it reserved logits for a whole micro-batch and larger masks: some hundred MiB of "
-            "GPU memory for a model with a large vocabulary, more with a large micro-batch.",
+            title=message("finding.llama-cpp-old-build.title", version=engine.version),
+            detail=message("finding.llama-cpp-old-build.detail"),
             evidence=engine.evidence,
             remedy=Remedy(
-                text="Update it, or estimate for this build.",
+                text=message("finding.llama-cpp-old-build.remedy"),
                 commands=(f"llmprobe estimate MODEL --engine llama-server@{engine.version}",),
             ),
         )
@@ -103,23 +108,27 @@ def half_downloaded(snapshot: Snapshot) -> Iterator[Finding]:
     broken = [(engine, model) for engine in snapshot.engines for model in engine.models if model.problem]
     if not broken:
         return
-    named = "; ".join(f"{model.name} of {model.kept_by}: {model.problem}" for _, model in broken[:_NAMED])
-    more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
+    named = tuple(
+        message(
+            "finding.model-half-there.model", model=model.name, kept_by=model.kept_by, problem=model.problem
+        )
+        for _, model in broken[:_NAMED]
+    )
     yield Finding(
         id="model-half-there",
         severity="note",
-        title=f"{len(broken)} model{'s' if len(broken) > 1 else ''} on the disk cannot be used",
-        detail=f"{named}{more}. They take space and are left out of what is offered.",
-        evidence=tuple(dict.fromkeys(answer for engine, _ in broken for answer in engine.evidence)),
-        remedy=Remedy(
-            text="Start the download again, which goes on where it stopped, or remove what is there."
+        title=message("finding.model-half-there.title", models=len(broken)),
+        detail=message(
+            "finding.model-half-there.detail", models=named, more=max(0, len(broken) - _NAMED) or None
         ),
+        evidence=tuple(dict.fromkeys(answer for engine, _ in broken for answer in engine.evidence)),
+        remedy=Remedy(text=message("finding.model-half-there.remedy")),
     )
 
 
 def cache_type_without_flash_attention(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Ollama is told to quantize the cache and to leave flash attention out, which do not go together.
+    Ollama's settings quantize the cache and disable flash attention, which exclude each other.
     """
     for engine in snapshot.engines:
         kind = engine.settings.get("OLLAMA_KV_CACHE_TYPE", "f16").lower()
@@ -128,18 +137,16 @@ def cache_type_without_flash_attention(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="ollama-cache-type",
                 severity="warning",
-                title=f"Ollama's cache of {kind} needs flash attention, which is switched off",
-                detail="A quantized cache is refused without flash attention, so models do not load.",
+                title=message("finding.ollama-cache-type.title", cache_type=kind),
+                detail=message("finding.ollama-cache-type.detail"),
                 evidence=("env:OLLAMA_KV_CACHE_TYPE", "env:OLLAMA_FLASH_ATTENTION"),
-                remedy=Remedy(
-                    text="Set OLLAMA_FLASH_ATTENTION=1 for the server, or take the cache type out."
-                ),
+                remedy=Remedy(text=message("finding.ollama-cache-type.remedy")),
             )
 
 
 def many_slots(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Ollama is told to answer several requests at once, each of which takes a cache of its own.
+    Ollama is set to answer several requests at once, each of which needs a cache of its own.
     """
     for engine in snapshot.engines:
         slots = engine.settings.get("OLLAMA_NUM_PARALLEL", "")
@@ -147,27 +154,26 @@ def many_slots(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="ollama-parallel",
                 severity="note",
-                title=f"Ollama takes {slots} times the memory of the context (OLLAMA_NUM_PARALLEL={slots})",
-                detail="Each request that is answered at the same time has a cache of its own, reserved when the "
-                "model is loaded, whether or not anyone asks.",
+                title=message("finding.ollama-parallel.title", slots=int(slots)),
+                detail=message("finding.ollama-parallel.detail"),
                 evidence=("env:OLLAMA_NUM_PARALLEL",),
-                remedy=Remedy(text="Set it to 1 for the server where one person uses it."),
+                remedy=Remedy(text=message("finding.ollama-parallel.remedy")),
             )
 
 
 def silent_port(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Something holds an engine's port and does not answer as the engine does.
+    Another process listens on an engine's port, or the engine does not respond.
     """
     for engine in snapshot.engines:
-        if engine.running is None and engine.detail is not None and "port" in engine.detail:
+        if engine.silent:
             yield Finding(
                 id="engine-silent",
                 severity="warning",
-                title=f"{engine.name} does not answer",
-                detail=f"{engine.detail[0].upper()}{engine.detail[1:]}. What it holds in memory is not known.",
+                title=message("finding.engine-silent.title", engine=engine.name),
+                detail=message("finding.engine-silent.detail", reason=engine.detail),
                 evidence=engine.evidence,
-                remedy=Remedy(text="Start the engine anew, or end the other program that listens there."),
+                remedy=Remedy(text=message("finding.engine-silent.remedy")),
             )
 
 
@@ -187,15 +193,11 @@ def _ram_total(snapshot: Snapshot) -> int:
 
 
 RULES = (
-    Rule("model-loaded", "An engine holds a model in memory.", model_loaded),
-    Rule("model-on-cpu", "A loaded model is not, or not all, on the GPU.", model_on_cpu),
-    Rule("llama-cpp-old-build", "The llama.cpp here reserves more memory than newer builds.", old_build),
-    Rule("model-half-there", "Files of models on the disk cannot be used.", half_downloaded),
-    Rule(
-        "ollama-cache-type",
-        "Ollama's cache type and flash attention do not go together.",
-        cache_type_without_flash_attention,
-    ),
-    Rule("ollama-parallel", "Ollama takes a cache for each of several requests.", many_slots),
-    Rule("engine-silent", "Something holds an engine's port and does not answer.", silent_port),
+    Rule("model-loaded", model_loaded),
+    Rule("model-on-cpu", model_on_cpu),
+    Rule("llama-cpp-old-build", old_build),
+    Rule("model-half-there", half_downloaded),
+    Rule("ollama-cache-type", cache_type_without_flash_attention),
+    Rule("ollama-parallel", many_slots),
+    Rule("engine-silent", silent_port),
 )

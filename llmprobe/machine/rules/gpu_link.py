@@ -1,117 +1,105 @@
 """
-How a card is connected: the window through which the processor writes to it, and the width of its link.
+The connection of a card: the window through which the processor addresses its memory, and its PCIe link.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.machine.rules import Rule, _by_address, asked_nvml
+from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import memory_of, physical, whole_name
 from llmprobe.units import GIB, MIB
+from llmprobe.words.message import message
 
-_SMALL_WINDOW_BYTES = 256 * MIB
-_FIRST_RESIZABLE = (8, 0)
-"""Cards before Ampere have the small window whatever the firmware allows."""
+_NEEDED_SHARE = 0.9
+_UNRESIZED_BYTES = 256 * MIB
+"""The size of a window that was not resized, whatever the memory behind it."""
 
 _FEW_LANES = 4
-_OTHER_SLOT = Remedy(
-    text="Put the card into the slot nearest the processor, without a riser, and look whether another device "
-    "takes lanes from it.",
-    commands=("nvidia-smi --query-gpu=name,pcie.link.width.current,pcie.link.width.max --format=csv",),
-)
-_LANE_BYTES_PER_S = {1: 0.25e9, 2: 0.5e9, 3: 0.985e9, 4: 1.969e9, 5: 3.938e9, 6: 7.563e9}
-"""What one lane carries a second by generation, after line coding (PCI-SIG's 2.5 to 64 GT/s)."""
+_COMMANDS = {
+    "nvidia": ("nvidia-smi --query-gpu=name,pcie.link.width.current,pcie.link.width.max --format=csv",)
+}
+"""The command that prints the link of a vendor's cards."""
 
 
 def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    The processor reaches the memory of a card through a small window, though the card could show all of it.
+    The processor addresses the memory of a card through a small window, though the card could show all of it.
     """
-    yield from _by_address.small_windows(snapshot)
-    windows = snapshot.observed("nvidia.bar1_bytes")
     for each in _cards(snapshot):
-        window = windows.value.get(str(each.index)) if windows else None
-        if window != _SMALL_WINDOW_BYTES or _capability(each) < _FIRST_RESIZABLE:
+        window = each.window
+        if window is None or not window.resizable:
             continue
-        if all(
-            (pool := snapshot.pool(name)) is None or (pool.total_bytes or 0) <= GIB for name in each.pools
+        total = memory_of(snapshot, each)
+        if (
+            window.visible_bytes > _UNRESIZED_BYTES
+            if total is None
+            else not _is_small(window.visible_bytes, total)
         ):
             continue
         yield Finding(
             id="rebar-off",
-            severity="note",
-            title=f"Resizable BAR is off ({each.name})",
-            detail="The processor sees 256 MiB of the card's memory at a time. CUDA loads and runs models at the "
-            "same speed; Vulkan, and what is shared between cards, can be slower.",
-            evidence=asked_nvml(snapshot, f"nvmlDeviceGetBAR1MemoryInfo {each.index}"),
-            remedy=Remedy(
-                text="Switch on Above 4G Decoding and Resizable BAR in the firmware; some cards of the RTX 30 "
-                "series need a newer VBIOS first."
-            ),
+            severity="warning" if window.slows == "computing" else "note",
+            title=message("finding.rebar-off.title", name=whole_name(each)),
+            detail=message(f"finding.rebar-off.detail-{window.slows}", visible_bytes=window.visible_bytes),
+            evidence=each.evidence_of("window"),
+            remedy=Remedy(text=message("finding.rebar-off.remedy")),
         )
 
 
 def pcie_narrow(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A card has fewer lanes or an older link than it could have.
+    A card has fewer lanes or an older link than it supports.
 
-    The generation of the moment is not looked at: idle cards lower it to save power.
+    The generation of the moment does not count: idle cards lower it to save power.
     """
-    yield from _by_address.narrow_links(snapshot)
-    seen = snapshot.observed("nvidia.pcie")
     for each in _cards(snapshot):
-        link = seen.value.get(str(each.index)) if seen else None
+        link = each.link
         if link is None:
             continue
-        lanes, most = link.get("width"), link.get("max_width")
-        generation, newest = link.get("max_generation"), link.get("device_max_generation")
+        lanes, most = link.width, link.max_width
+        generation, newest = link.max_generation, link.device_max_generation
         narrow = bool(lanes and most and lanes < most)
         old = bool(generation and newest and generation < newest)
         if not narrow and not old:
             continue
-        said = [f"{lanes} of {most} lanes are connected"] if narrow else []
-        said += [f"the slot is generation {generation}, the card {newest}"] if old else []
-        few = narrow and lanes <= _FEW_LANES
+        causes = []
+        if narrow:
+            causes.append(message("finding.pcie-narrow.lanes", lanes=lanes, most=most))
+        if old:
+            cause = message("finding.pcie-narrow.generation", generation=generation, newest=newest)
+            causes.append(cause)
+        vm = snapshot.host.environment == "vm"
         yield Finding(
             id="pcie-narrow",
-            severity="warning" if few else "note",
-            title=f"{each.name} is connected by a {'narrow' if narrow else 'slower'} link",
-            detail=f"{' and '.join(said).capitalize()}.{_rate(generation, lanes)} Loading a model and layers on the "
-            "processor or on several cards wait for it; a model that is whole on this card runs at full speed.",
-            evidence=asked_nvml(
-                snapshot,
-                f"nvmlDeviceGetCurrPcieLinkWidth {each.index}",
-                f"nvmlDeviceGetMaxPcieLinkWidth {each.index}",
-                f"nvmlDeviceGetMaxPcieLinkGeneration {each.index}",
+            severity="warning" if narrow and (lanes or 0) <= _FEW_LANES else "note",
+            title=message(
+                "finding.pcie-narrow.title" if narrow else "finding.pcie-narrow.title-slow",
+                name=whole_name(each),
             ),
-            remedy=None if snapshot.host.environment == "vm" else _OTHER_SLOT,
+            detail=message("finding.pcie-narrow.detail", causes=tuple(causes), bytes_per_s=link.bytes_per_s),
+            evidence=each.evidence_of("link"),
+            remedy=None
+            if vm
+            else Remedy(text=message("finding.pcie-narrow.remedy"), commands=_COMMANDS.get(each.vendor, ())),
         )
 
 
 def _cards(snapshot: Snapshot) -> Iterator[Accelerator]:
     """
-    Yield whole devices that are cards of their own; each physical device once.
+    The physical devices that are cards and respond; a virtual machine's share of a card has no link of its own.
     """
-    seen = set()
-    for each in snapshot.accelerators:
-        if each.vendor != "nvidia" or each.integrated or not each.pools or each.index in seen:
-            continue
-        if each.partition is None or each.partition.kind == "mig":
-            seen.add(each.index)
+    for each in physical(snapshot):
+        share = each.partition is not None and each.partition.kind == "vgpu"
+        if each.state == "present" and not each.integrated and not share:
             yield each
 
 
-def _capability(each: Accelerator) -> tuple[int, ...]:
-    parts = (each.compute_capability or "").split(".")
-    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else (0,)
-
-
-def _rate(generation: int | None, lanes: int | None) -> str:
-    lane = _LANE_BYTES_PER_S.get(generation or 0)
-    return "" if lane is None or not lanes else f" That is {lane * lanes / 1e9:.1f} GB/s at most."
+def _is_small(visible_bytes: int, total_bytes: int) -> bool:
+    return visible_bytes < _NEEDED_SHARE * total_bytes and total_bytes > GIB
 
 
 RULES = (
-    Rule("rebar-off", "The processor sees a card's memory through a small window.", rebar_off),
-    Rule("pcie-narrow", "A card has fewer or slower lanes than it could have.", pcie_narrow),
+    Rule("rebar-off", rebar_off),
+    Rule("pcie-narrow", pcie_narrow),
 )

@@ -1,100 +1,83 @@
 """
-What slows a GPU down now: heat, and limits of its power.
+Causes that slow a GPU down now: heat, and limits of its power.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import physical, whole_name
+from llmprobe.words.message import message
 
-_HOT = ("temperature", "temperature-hardware")
-_WORTH_SAYING = 0.97
+_HOT = frozenset({"temperature", "temperature-hardware"})
+_WORTH_A_NOTE = 0.97
 
 
 def thermal_throttle(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device lowers its clocks because it is hot.
     """
-    seen = snapshot.observed("nvidia.slowed")
-    for index, name in _names(snapshot):
-        state = seen.value.get(index) if seen else None
-        if seen is None or state is None or not set(state.get("by", ())) & set(_HOT):
+    for each in physical(snapshot):
+        throttle = each.throttle
+        if throttle is None or not _HOT & set(throttle.reasons or ()):
             continue
-        celsius = state.get("celsius")
         yield Finding(
             id="thermal-throttle",
             severity="warning",
-            title=f"{name} is slowed down by heat",
-            detail=f"{f'It is at {celsius} °C, and t' if celsius is not None else 'T'}he driver holds its clocks down. "
-            "Speeds are lower than estimated here, and fall further under load.",
-            evidence=_of(seen.evidence, index),
+            title=message("finding.thermal-throttle.title", name=whole_name(each)),
+            detail=message("finding.thermal-throttle.detail", celsius=throttle.celsius),
+            evidence=each.evidence_of("throttle"),
             remedy=Remedy(
-                text="Clear dust and give it air; a lower power limit costs little speed when a model generates.",
-                commands=(
-                    "nvidia-smi -q -d TEMPERATURE,PERFORMANCE",
-                    f"sudo nvidia-smi -i {index} -pl WATTS",
-                ),
+                text=message("finding.thermal-throttle.remedy"),
+                commands=("nvidia-smi -q -d TEMPERATURE,PERFORMANCE", *_limit_power(each, "WATTS"))
+                if each.vendor == "nvidia"
+                else (),
             ),
         )
 
 
 def power_cap(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A device may take less power than it was made for, or its supply cannot give what it takes.
+    A device may draw less power than it was made for, or its supply cannot deliver the draw.
 
-    That it runs into its own usual limit under load is as it should be, and is not said.
+    A device that reaches its own usual limit under load is in order.
     """
-    slowed, power = snapshot.observed("nvidia.slowed"), snapshot.observed("nvidia.power")
-    for index, name in _names(snapshot):
-        state = slowed.value.get(index) if slowed else None
-        limits = power.value.get(index) if power else None
-        limit = (limits or {}).get("limit_milliwatts")
-        usual = (limits or {}).get("default_milliwatts")
-        if slowed is not None and state is not None and "power-brake" in state.get("by", ()):
+    for each in physical(snapshot):
+        power = each.power
+        limit, usual = (power.limit_watts, power.default_watts) if power is not None else (None, None)
+        if each.throttle is not None and "power-brake" in (each.throttle.reasons or ()):
             yield Finding(
                 id="power-cap",
                 severity="warning",
-                title=f"The power supply slows {name} down",
-                detail="The board signals that it gets too little power, and the driver holds the clocks down to a "
-                "half or less.",
-                evidence=_of(slowed.evidence, index),
-                remedy=Remedy(
-                    text="Connect every power plug of the card by a cable of its own, and look at the supply's size."
-                ),
+                title=message("finding.power-cap.title-brake", name=whole_name(each)),
+                detail=message("finding.power-cap.detail-brake"),
+                evidence=each.evidence_of("throttle"),
+                remedy=Remedy(text=message("finding.power-cap.remedy-brake")),
             )
-        elif power is not None and limit and usual and limit < _WORTH_SAYING * usual:
+        elif limit and usual and limit < _WORTH_A_NOTE * usual:
             yield Finding(
                 id="power-cap",
                 severity="note",
-                title=f"{name} is limited to {limit / 1000:.0f} of {usual / 1000:.0f} W",
-                detail="Prompts are read more slowly; text is generated at nearly full speed, because memory decides "
-                "that.",
-                evidence=_of(power.evidence, index),
+                title=message(
+                    "finding.power-cap.title", name=whole_name(each), limit_watts=limit, default_watts=usual
+                ),
+                detail=message("finding.power-cap.detail"),
+                evidence=each.evidence_of("power"),
                 remedy=Remedy(
-                    text="Where it was not set on purpose, set it back.",
-                    commands=(f"sudo nvidia-smi -i {index} -pl {usual // 1000}",),
+                    text=message("finding.power-cap.remedy"), commands=_limit_power(each, f"{int(usual)}")
                 ),
             )
 
 
-def _names(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+def _limit_power(each: Accelerator, watts: str) -> tuple[str, ...]:
     """
-    Yield index and name of each physical device once.
+    The command that sets the power limit of a device.
     """
-    seen = set()
-    for each in snapshot.accelerators:
-        if each.vendor == "nvidia" and each.index is not None and each.index not in seen:
-            seen.add(each.index)
-            parent = each.partition.parent_name if each.partition is not None else None
-            yield str(each.index), parent or each.name
-
-
-def _of(evidence: tuple[str, ...], index: str) -> tuple[str, ...]:
-    return tuple(name for name in evidence if name.split(" ")[1:2] == [index]) or evidence
+    return (f"sudo nvidia-smi -i {each.index} -pl {watts}",) if each.vendor == "nvidia" else ()
 
 
 RULES = (
-    Rule("thermal-throttle", "A GPU is slowed down by heat.", thermal_throttle),
-    Rule("power-cap", "A GPU gets less power than it was made for.", power_cap),
+    Rule("thermal-throttle", thermal_throttle),
+    Rule("power-cap", power_cap),
 )

@@ -1,85 +1,76 @@
 """
-GPUs that are here and cannot be used as they are, or not by everyone.
+GPUs that are not usable as they are, or not by every program.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
-from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.machine.rules import Rule, _by_address, asked_nvml
-from llmprobe.units import format_bytes
+from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import memory_of
+from llmprobe.words.message import message
 
-_HIDDEN = "hidden by CUDA_VISIBLE_DEVICES"
+_CUDA_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_OCCUPIED = "unusable.nvidia-occupied"
 
 
 def lost(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device has fallen off the bus; the others go on.
     """
-    seen = snapshot.observed("nvidia.lost")
-    if seen is None:
-        return
-    names = [
-        f"{each.name} ({each.pci or f'NVML index {each.index}'})"
-        for each in snapshot.accelerators
-        if each.vendor == "nvidia" and str(each.index) in seen.value
-    ]
-    yield Finding(
-        id="gpu-lost",
-        severity="error",
-        title="A GPU has fallen off the bus",
-        detail=f"The driver has lost {', '.join(names) or 'a device'} (Xid 79). Its memory is not counted; the "
-        "other devices are not concerned, though programs may number them differently now.",
-        evidence=seen.evidence,
-        remedy=Remedy(
-            text="Reboot; if it comes back, look at the power cables, the riser and the slot.",
-            commands=("sudo dmesg | grep -i xid", "sudo reboot"),
-            link="https://docs.nvidia.com/deploy/xid-errors/",
-        ),
-    )
+    for each in snapshot.accelerators:
+        if each.state != "lost":
+            continue
+        nvidia = each.vendor == "nvidia"
+        yield Finding(
+            id="gpu-lost",
+            severity="error",
+            title=message("finding.gpu-lost.title", name=each.name),
+            detail=message("finding.gpu-lost.detail", pci=each.pci, index=each.index),
+            evidence=each.evidence_of("state"),
+            remedy=Remedy(
+                text=message("finding.gpu-lost.remedy"),
+                commands=("sudo dmesg | grep -i xid" if nvidia else "sudo dmesg", "sudo reboot"),
+                link="https://docs.nvidia.com/deploy/xid-errors/" if nvidia else None,
+            ),
+        )
 
 
 def asleep(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A device sleeps and was not woken, so that its figures are the table's.
+    A device sleeps and was not woken, so that its figures are those of the table, or unknown.
     """
-    yield from _by_address.asleep(snapshot)
-    seen = snapshot.observed("nvidia.asleep")
-    if seen is None or any(
-        each.index is not None for each in snapshot.accelerators if each.vendor == "nvidia"
-    ):
-        return
-    yield Finding(
-        id="gpu-asleep",
-        severity="note",
-        title="A GPU is asleep and was not woken",
-        detail=f"The device at {', '.join(seen.value)} is powered down, as laptops do to save the battery. Its "
-        "memory is taken from a table, and what is free of it is not known.",
-        evidence=seen.evidence,
-        remedy=Remedy(text="Ask for its own figures, which wakes it.", commands=("llmprobe check --wake",)),
-    )
+    for each in snapshot.accelerators:
+        if each.state != "asleep":
+            continue
+        yield Finding(
+            id="gpu-asleep",
+            severity="note",
+            title=message("finding.gpu-asleep.title", name=each.name),
+            detail=message(
+                "finding.gpu-asleep.detail-table" if each.usable else "finding.gpu-asleep.detail-unknown",
+                pci=each.pci,
+            ),
+            evidence=each.evidence_of("state"),
+            remedy=Remedy(text=message("finding.gpu-asleep.remedy"), commands=("llmprobe check --wake",)),
+        )
 
 
 def unreachable(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    The driver counts a device and tells nothing of its memory, and it is not lost.
+    The driver lists a device and does not report its memory, and the device is not lost.
     """
-    lost_devices = snapshot.observed("nvidia.lost")
-    gone = lost_devices.value if lost_devices else []
     for each in snapshot.accelerators:
-        if each.vendor != "nvidia" or each.usable or each.pools or each.index is None:
+        if each.state != "unreachable":
             continue
-        if str(each.index) in gone or _in_mig_mode(each):
-            continue
+        commands = ("nvidia-smi", "sudo dmesg | grep -i nvrm") if each.vendor == "nvidia" else ("sudo dmesg",)
         yield Finding(
             id="gpu-unreachable",
             severity="error",
-            title=f"{each.name} cannot be reached",
-            detail=f"The driver lists the device, but {each.why_not}. It is not counted.",
-            evidence=each.evidence,
-            remedy=Remedy(
-                text="See what the driver says of it.", commands=("nvidia-smi", "sudo dmesg | grep -i nvrm")
-            ),
+            title=message("finding.gpu-unreachable.title", name=each.name),
+            detail=message("finding.gpu-unreachable.detail", why=each.why_not),
+            evidence=each.evidence_of("state"),
+            remedy=Remedy(text=message("finding.gpu-unreachable.remedy"), commands=commands),
         )
 
 
@@ -92,11 +83,13 @@ def prohibited(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="compute-prohibited",
                 severity="error",
-                title=f"No program may compute on {each.name}",
-                detail=f"Its compute mode is prohibited: CUDA refuses the device ({each.id}) to every program, and its "
-                "memory is not counted.",
-                evidence=asked_nvml(snapshot, f"nvmlDeviceGetComputeMode {each.index}"),
-                remedy=Remedy(text="Set it back.", commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",)),
+                title=message("finding.compute-prohibited.title", name=each.name),
+                detail=message("finding.compute-prohibited.detail", id=each.id),
+                evidence=each.evidence_of("compute_mode"),
+                remedy=Remedy(
+                    text=message("finding.compute-prohibited.remedy"),
+                    commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",),
+                ),
             )
 
 
@@ -106,15 +99,20 @@ def exclusive(snapshot: Snapshot) -> Iterator[Finding]:
     """
     for each in snapshot.accelerators:
         if each.compute_mode == "exclusive-process":
-            taken = "and one has it now" if not each.usable else "and none has it now"
+            occupied = each.why_not is not None and each.why_not.id == _OCCUPIED
             yield Finding(
                 id="exclusive-process",
-                severity="note" if each.usable else "error",
-                title=f"{each.name} serves one program at a time",
-                detail=f"Its compute mode is exclusive-process, {taken}. A second program gets an error.",
-                evidence=asked_nvml(snapshot, f"nvmlDeviceGetComputeMode {each.index}"),
+                severity="error" if occupied else "note",
+                title=message("finding.exclusive-process.title", name=each.name),
+                detail=message(
+                    "finding.exclusive-process.detail-occupied"
+                    if occupied
+                    else "finding.exclusive-process.detail-free"
+                ),
+                evidence=each.evidence_of("compute_mode"),
                 remedy=Remedy(
-                    text="Let programs share it.", commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",)
+                    text=message("finding.exclusive-process.remedy"),
+                    commands=(f"sudo nvidia-smi -i {each.index} -c DEFAULT",),
                 ),
             )
 
@@ -123,22 +121,28 @@ def mig_partitioned(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device is divided, and a program gets one instance of it.
     """
-    instances = [each for each in snapshot.accelerators if _is_instance(each)]
+    instances = [each for each in snapshot.accelerators if each.partition and each.partition.kind == "mig"]
     if not instances:
         return
-    listed = "; ".join(
-        f"{each.name}: {_size(snapshot, each)}, {each.uuid or 'UUID unknown'}" for each in instances
+    listed = tuple(
+        message(
+            "finding.mig-partitioned.instance",
+            name=each.name,
+            memory_bytes=memory_of(snapshot, each),
+            uuid=each.uuid,
+        )
+        for each in instances
     )
     yield Finding(
         id="mig-partitioned",
         severity="note",
-        title="A GPU is divided into MIG instances",
-        detail=f"A program gets one instance and its memory, never the whole device. Here: {listed}.",
+        title=message("finding.mig-partitioned.title"),
+        detail=message("finding.mig-partitioned.detail", instances=listed),
         evidence=tuple(name for each in instances for name in each.evidence),
         remedy=Remedy(
-            text="Choose the instance for a program by its UUID, or end the division to have the device whole.",
+            text=message("finding.mig-partitioned.remedy"),
             commands=(
-                f"export CUDA_VISIBLE_DEVICES={instances[0].uuid or 'MIG-UUID'}",
+                f"export {_CUDA_VARIABLE}={instances[0].uuid or 'MIG-UUID'}",
                 "sudo nvidia-smi -mig 0",
             ),
             link="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/",
@@ -151,15 +155,15 @@ def mig_no_instance(snapshot: Snapshot) -> Iterator[Finding]:
     A device is in MIG mode without an instance, so that nothing can run on it.
     """
     for each in snapshot.accelerators:
-        if each.vendor == "nvidia" and not each.usable and _in_mig_mode(each):
+        if each.state == "no-instance":
             yield Finding(
                 id="mig-no-instance",
                 severity="error",
-                title=f"{each.name} is in MIG mode and has no instance",
-                detail="In this mode programs run on instances only, and there is none: the device cannot be used.",
-                evidence=each.evidence,
+                title=message("finding.mig-no-instance.title", name=each.name),
+                detail=message("finding.mig-no-instance.detail"),
+                evidence=each.evidence_of("state"),
                 remedy=Remedy(
-                    text="Make an instance, or end the mode.",
+                    text=message("finding.mig-no-instance.remedy"),
                     commands=(
                         f"sudo nvidia-smi mig -i {each.index} -cgi 0 -C",
                         f"sudo nvidia-smi -i {each.index} -mig 0",
@@ -172,72 +176,62 @@ def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     """
     CUDA_VISIBLE_DEVICES leaves devices out, perhaps by an entry that names none.
     """
-    seen = snapshot.observed("nvidia.cuda_visible_devices")
-    hidden = [each for each in snapshot.accelerators if each.why_not == _HIDDEN]
-    if seen is None or not (hidden or seen.value["invalid"]):
+    seen = snapshot.nvidia.cuda_visible_devices if snapshot.nvidia is not None else None
+    hidden = [each for each in snapshot.accelerators if each.hidden_by == _CUDA_VARIABLE]
+    if seen is None or not (hidden or seen.value.invalid):
         return
-    invalid = seen.value["invalid"]
-    because = (
-        f" The entry {invalid!r} names no device or one twice, and CUDA stops reading there."
-        if invalid
-        else ""
+    devices = tuple(
+        message("finding.cuda-visible-hides.device", name=each.name, memory_bytes=memory_of(snapshot, each))
+        for each in hidden
     )
-    names = ", ".join(f"{each.name} ({_size(snapshot, each)})" for each in hidden) or "nothing"
     yield Finding(
         id="cuda-visible-hides",
         severity="warning",
-        title="CUDA_VISIBLE_DEVICES hides a GPU"
+        title=message("finding.cuda-visible-hides.title")
         if hidden
-        else "CUDA_VISIBLE_DEVICES has an entry that names no GPU",
-        detail=f"CUDA_VISIBLE_DEVICES={seen.value['value']} hides {names}.{because} Hidden memory is not counted.",
+        else message("finding.cuda-visible-hides.title-invalid"),
+        detail=message(
+            "finding.cuda-visible-hides.detail",
+            value=seen.value.value,
+            devices=devices,
+            invalid=seen.value.invalid,
+        ),
         evidence=seen.evidence,
         remedy=Remedy(
-            text="Unset it, or name devices by UUID.",
-            commands=("unset CUDA_VISIBLE_DEVICES", "nvidia-smi -L"),
+            text=message("finding.cuda-visible-hides.remedy"),
+            commands=(f"unset {_CUDA_VARIABLE}", "nvidia-smi -L"),
         ),
     )
 
 
 def order_uncertain(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Different models without a set order: CUDA's numbers may differ from those shown.
+    Unlike devices without a set order: CUDA's numbers may differ from those shown.
     """
-    seen = snapshot.observed("nvidia.order_uncertain")
+    seen = snapshot.nvidia.uncertain_order if snapshot.nvidia is not None else None
     if seen is None:
         return
     yield Finding(
         id="cuda-order-uncertain",
         severity="note",
-        title="CUDA may number these GPUs in another order",
-        detail=f"By default CUDA puts the fastest first, while the driver and this list go by the bus "
-        f"({', '.join(seen.value)}). A split by device could be turned around.",
+        title=message("finding.cuda-order-uncertain.title"),
+        detail=message("finding.cuda-order-uncertain.detail", names=seen.value),
         evidence=seen.evidence,
-        remedy=Remedy(text="Make CUDA go by the bus.", commands=("export CUDA_DEVICE_ORDER=PCI_BUS_ID",)),
+        remedy=Remedy(
+            text=message("finding.cuda-order-uncertain.remedy"),
+            commands=("export CUDA_DEVICE_ORDER=PCI_BUS_ID",),
+        ),
     )
 
 
-def _is_instance(each: Accelerator) -> bool:
-    return each.partition is not None and each.partition.kind == "mig"
-
-
-def _in_mig_mode(each: Accelerator) -> bool:
-    return any(name.startswith("nvml:nvmlDeviceGetMigMode") for name in each.evidence)
-
-
-def _size(snapshot: Snapshot, each: Accelerator) -> str:
-    pools = [snapshot.pool(pool) for pool in each.pools]
-    sizes = [pool.total_bytes for pool in pools if pool is not None and pool.total_bytes is not None]
-    return format_bytes(sum(sizes)) if sizes else "memory unknown"
-
-
 RULES = (
-    Rule("gpu-lost", "A GPU has fallen off the bus.", lost),
-    Rule("gpu-asleep", "A GPU is powered down and was not woken.", asleep),
-    Rule("gpu-unreachable", "The driver lists a GPU and tells nothing of its memory.", unreachable),
-    Rule("compute-prohibited", "No program may compute on a GPU.", prohibited),
-    Rule("exclusive-process", "A GPU serves one program at a time.", exclusive),
-    Rule("mig-partitioned", "A GPU is divided into MIG instances.", mig_partitioned),
-    Rule("mig-no-instance", "A GPU is in MIG mode and has no instance.", mig_no_instance),
-    Rule("cuda-visible-hides", "CUDA_VISIBLE_DEVICES hides a GPU.", visible_hides),
-    Rule("cuda-order-uncertain", "CUDA may number different GPUs in another order.", order_uncertain),
+    Rule("gpu-lost", lost),
+    Rule("gpu-asleep", asleep),
+    Rule("gpu-unreachable", unreachable),
+    Rule("compute-prohibited", prohibited),
+    Rule("exclusive-process", exclusive),
+    Rule("mig-partitioned", mig_partitioned),
+    Rule("mig-no-instance", mig_no_instance),
+    Rule("cuda-visible-hides", visible_hides),
+    Rule("cuda-order-uncertain", order_uncertain),
 )

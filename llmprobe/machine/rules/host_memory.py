@@ -1,5 +1,5 @@
 """
-The memory of the host: what is set aside of it, what waits for it, how it is laid out and how fast it is.
+The memory of the host: what is reserved of it, what waits for it, how it is laid out and how fast it is.
 """
 
 from collections.abc import Iterator
@@ -7,35 +7,41 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
-from llmprobe.units import GIB, format_bytes
+from llmprobe.units import GIB
+from llmprobe.words.message import message
 
 _X86 = ("x86_64", "amd64")
 _WAITING_PERCENT = 5.0
 _WORTH_SAYING = 1 * GIB
 _MISSING_SHARE = 0.12
-_PRESSURE_WARNING = 2
+_ZFS_LIMIT = 4 * GIB
 
 
 def memory_pressure(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Programs wait for memory at this moment.
     """
-    waits = snapshot.observed("memory.pressure")
-    level = snapshot.observed("apple.pressure_level")
-    if waits is not None and waits.value.get("some", 0.0) >= _WAITING_PERCENT:
-        how, evidence = f"for {waits.value['some']:g} % of the last ten seconds", waits.evidence
-    elif level is not None and level.value >= _PRESSURE_WARNING:
-        how, evidence = f"and macOS calls it {'critical' if level.value > 2 else 'high'}", level.evidence
+    pressure = snapshot.host.memory.pressure
+    if pressure is None:
+        return
+    percent = pressure.some_percent
+    if percent is not None and percent >= _WAITING_PERCENT:
+        detail = message("finding.memory-pressure.detail", percent=percent)
+    elif pressure.level in ("high", "critical"):
+        detail = (
+            message("finding.memory-pressure.detail-critical")
+            if pressure.level == "critical"
+            else message("finding.memory-pressure.detail-high")
+        )
     else:
         return
     yield Finding(
         id="memory-pressure",
         severity="warning",
-        title="Programs wait for memory",
-        detail=f"Some program waited {how}. What is free now is needed by what runs already, and a model makes all of "
-        "it slower.",
-        evidence=evidence,
-        remedy=Remedy(text="Close programs before loading a model."),
+        title=message("finding.memory-pressure.title"),
+        detail=detail,
+        evidence=pressure.evidence,
+        remedy=Remedy(text=message("finding.memory-pressure.remedy")),
     )
 
 
@@ -43,43 +49,40 @@ def strict_overcommit(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The kernel promises no more memory than it has, so that reserving much fails early.
     """
-    seen = snapshot.observed("memory.strict_overcommit")
-    if seen is None:
+    strict = snapshot.host.memory.strict_overcommit
+    if strict is None:
         return
-    limit, committed = seen.value["limit_bytes"], seen.value["committed_bytes"]
-    left = (
-        ""
-        if limit is None or committed is None
-        else f" {format_bytes(max(0, limit - committed))} can still be promised."
-    )
+    left = None
+    if strict.limit_bytes is not None and strict.committed_bytes is not None:
+        left = max(0, strict.limit_bytes - strict.committed_bytes)
     yield Finding(
         id="no-swap-overcommit2",
         severity="warning",
-        title="The kernel promises no more memory than there is",
-        detail=f"vm.overcommit_memory is 2.{left} Engines reserve more than they use: starting one can fail though "
-        "memory is free.",
-        evidence=seen.evidence,
-        remedy=Remedy(text="Use the usual setting.", commands=("sudo sysctl vm.overcommit_memory=0",)),
+        title=message("finding.no-swap-overcommit2.title"),
+        detail=message("finding.no-swap-overcommit2.detail", left_bytes=left),
+        evidence=strict.evidence,
+        remedy=Remedy(
+            text=message("finding.no-swap-overcommit2.remedy"),
+            commands=("sudo sysctl vm.overcommit_memory=0",),
+        ),
     )
 
 
 def huge_pages(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Memory is set aside as huge pages, which engines do not use.
+    Memory is reserved as huge pages, which engines do not use.
     """
-    seen = snapshot.observed("memory.huge_pages")
-    if seen is None or seen.value["total_bytes"] < _WORTH_SAYING:
+    pages = snapshot.host.memory.huge_pages
+    if pages is None or pages.total_bytes < _WORTH_SAYING:
         return
     yield Finding(
         id="hugepages-reserved",
         severity="note",
-        title=f"{format_bytes(seen.value['total_bytes'])} are set aside as huge pages",
-        detail=f"{format_bytes(seen.value['free_bytes'])} of them are not in use. Engines cannot take them, and they "
-        "count as used.",
-        evidence=seen.evidence,
+        title=message("finding.hugepages-reserved.title", total_bytes=pages.total_bytes),
+        detail=message("finding.hugepages-reserved.detail", free_bytes=pages.free_bytes),
+        evidence=pages.evidence,
         remedy=Remedy(
-            text="Give them back where no database or virtual machine needs them.",
-            commands=("sudo sysctl vm.nr_hugepages=0",),
+            text=message("finding.hugepages-reserved.remedy"), commands=("sudo sysctl vm.nr_hugepages=0",)
         ),
     )
 
@@ -88,19 +91,18 @@ def zfs_cache(snapshot: Snapshot) -> Iterator[Finding]:
     """
     ZFS caches files in memory that the kernel counts as used.
     """
-    seen = snapshot.observed("memory.zfs_cache_bytes")
-    if seen is None or seen.value < _WORTH_SAYING:
+    cache = snapshot.host.memory.zfs_cache
+    if cache is None or cache.reclaimable_bytes < _WORTH_SAYING:
         return
     yield Finding(
         id="zfs-arc",
         severity="note",
-        title=f"ZFS can give back {format_bytes(seen.value)} of its cache",
-        detail="Other tools show it as used. It is counted as free here; ZFS gives it back when it is needed, though "
-        "not at once, so that a model that needs it may load slowly.",
-        evidence=seen.evidence,
+        title=message("finding.zfs-arc.title", reclaimable_bytes=cache.reclaimable_bytes),
+        detail=message("finding.zfs-arc.detail"),
+        evidence=cache.evidence,
         remedy=Remedy(
-            text="Limit the cache to keep the memory free from the start.",
-            commands=(f"echo {4 * GIB} | sudo tee /sys/module/zfs/parameters/zfs_arc_max",),
+            text=message("finding.zfs-arc.remedy", limit_bytes=_ZFS_LIMIT),
+            commands=(f"echo {_ZFS_LIMIT} | sudo tee /sys/module/zfs/parameters/zfs_arc_max",),
         ),
     )
 
@@ -109,18 +111,16 @@ def address_space(snapshot: Snapshot) -> Iterator[Finding]:
     """
     This shell limits how much a program may map.
     """
-    seen = snapshot.observed("memory.limits")
-    limit = seen.value.get("address_space_bytes") if seen else None
-    if seen is None or limit is None:
+    limits = snapshot.host.memory.process_limits
+    if limits is None or limits.address_space_bytes is None:
         return
     yield Finding(
         id="address-space-limit",
         severity="warning",
-        title=f"A program may map {format_bytes(limit)} here",
-        detail="A model's file is mapped whole, and CUDA maps far more than it uses: engines fail to start, or to load "
-        "a model that would fit.",
-        evidence=seen.evidence,
-        remedy=Remedy(text="Lift the limit of this shell.", commands=("ulimit -v unlimited",)),
+        title=message("finding.address-space-limit.title", limit_bytes=limits.address_space_bytes),
+        detail=message("finding.address-space-limit.detail"),
+        evidence=limits.evidence,
+        remedy=Remedy(text=message("finding.address-space-limit.remedy"), commands=("ulimit -v unlimited",)),
     )
 
 
@@ -128,20 +128,18 @@ def numa(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Memory belongs to several groups of processors, and the way to another group's is slower.
     """
-    seen = snapshot.observed("numa.nodes")
-    nodes = [each for each in seen.value if each["processors"]] if seen else []
-    if seen is None or len(nodes) < 2:
+    seen = snapshot.host.memory.numa
+    nodes = sum(node.has_processors for node in seen.nodes) if seen is not None else 0
+    if seen is None or nodes < 2:
         return
     yield Finding(
         id="numa-multi",
         severity="note",
-        title=f"Memory is divided into {len(nodes)} nodes",
-        detail="A program that runs on one node and reads the memory of another gets a part of the bandwidth only. "
-        "What runs on the processor can be half as fast or less.",
+        title=message("finding.numa-multi.title", nodes=nodes),
+        detail=message("finding.numa-multi.detail"),
         evidence=seen.evidence,
         remedy=Remedy(
-            text="Let llama.cpp spread its threads and memory over the nodes.",
-            commands=("llama-server --numa distribute …",),
+            text=message("finding.numa-multi.remedy"), commands=("llama-server --numa distribute …",)
         ),
     )
 
@@ -150,19 +148,19 @@ def memory_only_nodes(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Some memory has no processors near it: a GPU's own, or an extension.
     """
-    seen = snapshot.observed("numa.nodes")
-    nodes = [each for each in seen.value if not each["processors"]] if seen else []
-    size = sum(each["total_bytes"] or 0 for each in nodes)
-    if seen is None or not size or not any(each["processors"] for each in seen.value):
+    seen = snapshot.host.memory.numa
+    if seen is None or not any(node.has_processors for node in seen.nodes):
         return
-    x86 = snapshot.host.machine.lower() in _X86
+    size = sum(node.total_bytes or 0 for node in seen.nodes if not node.has_processors)
+    if not size:
+        return
     yield Finding(
         id="numa-memory-only",
         severity="note",
-        title=f"{format_bytes(size)} of memory have no processors near them",
-        detail="It is an extension of memory (CXL or on the package), which is slower or faster than the rest."
-        if x86
-        else "It is the memory of GPUs, which the kernel counts as its own. Here it is counted with the GPUs only.",
+        title=message("finding.numa-memory-only.title", size_bytes=size),
+        detail=message("finding.numa-memory-only.detail-extension")
+        if snapshot.host.machine.lower() in _X86
+        else message("finding.numa-memory-only.detail-gpu"),
         evidence=seen.evidence,
     )
 
@@ -171,19 +169,16 @@ def single_channel(snapshot: Snapshot) -> Iterator[Finding]:
     """
     One memory module is read at half the speed of two.
     """
-    seen = snapshot.observed("host.modules")
-    if seen is None or seen.value["channels"] != 1 or not (seen.value["type"] or "").startswith("DDR"):
+    modules = snapshot.host.memory.modules
+    if modules is None or modules.channels != 1 or not (modules.kind or "").startswith("DDR"):
         return
     yield Finding(
         id="single-channel-ram",
         severity="warning",
-        title="Memory runs on one channel",
-        detail="What runs on the processor is as fast as memory can be read: with a second module in the other channel "
-        "it would be almost twice as fast.",
-        evidence=seen.evidence,
-        remedy=Remedy(
-            text="Put in a second module of the same kind, in the slot that the board's manual names."
-        ),
+        title=message("finding.single-channel-ram.title"),
+        detail=message("finding.single-channel-ram.detail"),
+        evidence=modules.evidence,
+        remedy=Remedy(text=message("finding.single-channel-ram.remedy")),
     )
 
 
@@ -191,10 +186,10 @@ def less_than_installed(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The system has less memory than its modules hold.
     """
-    seen = snapshot.observed("host.modules")
+    modules = snapshot.host.memory.modules
     ram = snapshot.pool("ram")
-    installed = seen.value["installed_bytes"] if seen else None
-    if seen is None or installed is None or ram is None or ram.total_bytes is None:
+    installed = modules.installed_bytes if modules is not None else None
+    if modules is None or installed is None or ram is None or ram.total_bytes is None:
         return
     missing = installed - ram.total_bytes
     if snapshot.host.environment == "vm" or missing < max(_WORTH_SAYING, _MISSING_SHARE * installed):
@@ -202,11 +197,11 @@ def less_than_installed(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         id="ram-vs-installed",
         severity="note",
-        title=f"{format_bytes(missing)} of {format_bytes(installed)} installed are not given to the system",
-        detail="The firmware sets memory aside for graphics, a kernel parameter leaves it out, or a module is faulty.",
-        evidence=(*seen.evidence, *ram.evidence),
+        title=message("finding.ram-vs-installed.title", missing_bytes=missing, installed_bytes=installed),
+        detail=message("finding.ram-vs-installed.detail"),
+        evidence=(*modules.evidence, *ram.evidence),
         remedy=Remedy(
-            text="Look at the size of the frame buffer in the firmware, and for mem= or memmap= in the parameters.",
+            text=message("finding.ram-vs-installed.remedy"),
             commands=("cat /proc/cmdline", "sudo dmidecode -t memory"),
         ),
     )
@@ -222,11 +217,11 @@ def wsl_cap(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         id="wsl-ram-cap",
         severity="note",
-        title=f"WSL was given {format_bytes(ram.total_bytes)} of the memory of Windows",
-        detail="Without a setting it gets half. What Windows has beyond it cannot be seen or used from here.",
+        title=message("finding.wsl-ram-cap.title", total_bytes=ram.total_bytes),
+        detail=message("finding.wsl-ram-cap.detail"),
         evidence=ram.evidence,
         remedy=Remedy(
-            text="Set memory= below [wsl2] in %UserProfile%\\.wslconfig, then restart WSL from Windows.",
+            text=message("finding.wsl-ram-cap.remedy"),
             commands=("wsl --shutdown",),
             link="https://learn.microsoft.com/windows/wsl/wsl-config",
         ),
@@ -234,14 +229,14 @@ def wsl_cap(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule("memory-pressure", "Programs wait for memory at this moment.", memory_pressure),
-    Rule("no-swap-overcommit2", "The kernel promises no more memory than there is.", strict_overcommit),
-    Rule("hugepages-reserved", "Memory is set aside as huge pages.", huge_pages),
-    Rule("zfs-arc", "ZFS caches files in memory that counts as used elsewhere.", zfs_cache),
-    Rule("address-space-limit", "This shell limits how much a program may map.", address_space),
-    Rule("numa-multi", "Memory is divided among groups of processors.", numa),
-    Rule("numa-memory-only", "Some memory has no processors near it.", memory_only_nodes),
-    Rule("single-channel-ram", "Memory runs on one channel.", single_channel),
-    Rule("ram-vs-installed", "The system has less memory than is installed.", less_than_installed),
-    Rule("wsl-ram-cap", "WSL has a part of the memory of Windows.", wsl_cap),
+    Rule("memory-pressure", memory_pressure),
+    Rule("no-swap-overcommit2", strict_overcommit),
+    Rule("hugepages-reserved", huge_pages),
+    Rule("zfs-arc", zfs_cache),
+    Rule("address-space-limit", address_space),
+    Rule("numa-multi", numa),
+    Rule("numa-memory-only", memory_only_nodes),
+    Rule("single-channel-ram", single_channel),
+    Rule("ram-vs-installed", less_than_installed),
+    Rule("wsl-ram-cap", wsl_cap),
 )

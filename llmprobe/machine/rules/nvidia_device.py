@@ -1,5 +1,5 @@
 """
-What an NVIDIA device or its driver is, where that decides what can run on it.
+Properties of an NVIDIA device or its driver that decide what can run on it.
 """
 
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.driver_commands import driver_commands
-from llmprobe.machine.rules import Rule, asked_nvml
+from llmprobe.machine.rules import Rule
+from llmprobe.words.message import message
 
 _CUDA_12 = 525
 _CUDA_12_4 = 550
@@ -19,38 +20,36 @@ _NO_CUDA_13_BELOW = (7, 5)
 
 def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A driver is older than what programs of today are built for.
+    A driver is older than the one that current programs are built for.
 
     CUDA 12 needs 525, its release 12.4 came with 550 (docs.nvidia.com/cuda/cuda-toolkit-release-notes). Ollama
     leaves devices before Volta out below 570 (ollama, discover/cuda_compat.go).
     """
-    told = set()
+    reported = set()
     for each in snapshot.accelerators:
         driver = _major(each.driver)
-        if each.vendor != "nvidia" or driver is None or each.integrated or each.index is None:
+        if each.vendor != "nvidia" or driver is None or each.integrated:
             continue
         capability = _capability(each)
         old_device = capability is not None and capability < _JIT_BELOW
         wanted = _CUDA_12_8 if old_device else _CUDA_12_4
-        if driver >= wanted or (driver, wanted) in told:
+        if driver >= wanted or (driver, wanted) in reported:
             continue
-        told.add((driver, wanted))
+        reported.add((driver, wanted))
         if driver < _CUDA_12:
-            cost = "Programs built with CUDA 12 or 13, which current engines are, do not start on the GPU."
+            cost = message("finding.driver-too-old.no-cuda-12")
         elif old_device:
-            cost = (
-                f"Ollama leaves {each.name} out with it, and other engines may fail to translate code for it."
-            )
+            cost = message("finding.driver-too-old.old-device", name=each.name)
         else:
-            cost = "Programs built with a newer CUDA can fail when they have to translate code for the GPU."
+            cost = message("finding.driver-too-old.no-translation")
         yield Finding(
             id="driver-too-old",
             severity="warning" if driver < _CUDA_12 or old_device else "note",
-            title=f"The NVIDIA driver {each.driver} is old",
-            detail=f"{cost} Version {wanted} or newer has no such trouble.",
-            evidence=asked_nvml(snapshot, "nvmlSystemGetDriverVersion"),
+            title=message("finding.driver-too-old.title", version=each.driver),
+            detail=message("finding.driver-too-old.detail", cost=cost, wanted=wanted),
+            evidence=each.evidence_of("driver"),
             remedy=Remedy(
-                text=f"Install a driver of version {wanted} or newer, then reboot.",
+                text=message("finding.driver-too-old.remedy", wanted=wanted),
                 commands=driver_commands(snapshot),
                 link="https://www.nvidia.com/en-us/drivers/",
             ),
@@ -59,7 +58,7 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
 
 def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A device is older than what programs of today are built for.
+    A device is older than those that current programs are built for.
     """
     for each in snapshot.accelerators:
         capability = _capability(each)
@@ -69,14 +68,17 @@ def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-too-old",
             severity="warning" if none else "note",
-            title=f"{each.name} is older than some engines support",
-            detail="No CUDA 12 build has code for its compute capability "
-            f"{each.compute_capability}; an engine would need a build with CUDA 11 or Vulkan."
-            if none
-            else f"Builds with CUDA 13 have no code for its compute capability {each.compute_capability}: take those "
-            "with CUDA 12.",
+            title=message("finding.gpu-too-old.title", name=each.name),
+            detail=message(
+                "finding.gpu-too-old.detail-no-cuda-12" if none else "finding.gpu-too-old.detail-no-cuda-13",
+                compute_capability=each.compute_capability,
+            ),
             evidence=each.evidence,
-            remedy=Remedy(text="Choose the engine's build for CUDA 12, or for Vulkan."),
+            remedy=Remedy(
+                text=message("finding.gpu-too-old.remedy-no-cuda-12")
+                if none
+                else message("finding.gpu-too-old.remedy-no-cuda-13")
+            ),
         )
 
 
@@ -84,67 +86,69 @@ def vgpu(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A virtual machine has a share of a GPU.
     """
-    licensed = snapshot.observed("nvidia.licensed")
+    known = {each.index: each for each in snapshot.nvidia.devices} if snapshot.nvidia is not None else {}
     for each in snapshot.accelerators:
         if each.partition is None or each.partition.kind != "vgpu":
             continue
-        state = licensed.value.get(str(each.index)) if licensed else None
-        without = state is False
+        device = known.get(each.index) if each.index is not None else None
+        unlicensed = device is not None and device.licensed is False
         yield Finding(
             id="vgpu",
-            severity="warning" if without else "note",
-            title=f"{each.name} is a share of a GPU{' without a licence' if without else ''}",
-            detail=f"The profile {each.partition.profile} gives this machine a fixed memory; computing time is shared "
-            "with other machines, so that speeds vary."
-            + (" Without a licence the driver slows it down after some minutes." if without else ""),
-            evidence=(*each.evidence, *(licensed.evidence if licensed else ())),
+            severity="warning" if unlicensed else "note",
+            title=message("finding.vgpu.title-unlicensed", name=each.name)
+            if unlicensed
+            else message("finding.vgpu.title", name=each.name),
+            detail=message(
+                "finding.vgpu.detail-unlicensed" if unlicensed else "finding.vgpu.detail",
+                profile=each.partition.profile,
+            ),
+            evidence=tuple(dict.fromkeys((*each.evidence, *(device.evidence if device is not None else ())))),
             remedy=Remedy(
-                text="Give the machine a licence of NVIDIA vGPU.",
+                text=message("finding.vgpu.remedy"),
                 commands=("nvidia-smi -q | grep -i licen",),
                 link="https://docs.nvidia.com/vgpu/latest/grid-licensing-user-guide/",
             )
-            if without
+            if unlicensed
             else None,
         )
 
 
 def sysmem_fallback(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    On Windows the driver moves what does not fit to RAM instead of refusing it.
+    On Windows the driver moves memory that does not fit to RAM instead of refusing it.
     """
-    seen = snapshot.observed("nvidia.driver_model")
-    if seen is None or "wddm" not in seen.value.values():
+    concerned = [each for each in snapshot.accelerators if each.driver_model == "wddm"]
+    if not concerned:
         return
+    evidence = (name for each in concerned for name in each.evidence_of("driver_model"))
     yield Finding(
         id="nvidia-sysmem-fallback",
         severity="note",
-        title="What does not fit into the GPU goes to RAM unseen",
-        detail="Windows' driver lends RAM to programs that ask for more memory than the GPU has. A model that is too "
-        "large loads then, and runs many times slower. Which program holds how much is not told either.",
-        evidence=seen.evidence,
+        title=message("finding.nvidia-sysmem-fallback.title"),
+        detail=message("finding.nvidia-sysmem-fallback.detail"),
+        evidence=tuple(dict.fromkeys(evidence)),
         remedy=Remedy(
-            text="NVIDIA Control Panel, Manage 3D settings, CUDA - Sysmem Fallback Policy: Prefer No Sysmem Fallback.",
+            text=message("finding.nvidia-sysmem-fallback.remedy"),
             link="https://nvidia.custhelp.com/app/answers/detail/a_id/5490",
         ),
     )
 
 
-def told_by_command(snapshot: Snapshot) -> Iterator[Finding]:
+def by_command(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    NVML could not be loaded, and the figures are what nvidia-smi prints.
+    NVML could not be loaded, and the figures are those that nvidia-smi prints.
     """
-    seen, init = snapshot.observed("nvidia.smi"), snapshot.observed("nvidia.init")
-    if seen is None or init is None:
+    system = snapshot.nvidia
+    if system is None or system.by_command is None or system.start is None:
         return
     yield Finding(
         id="nvidia-smi-only",
         severity="note",
-        title="NVIDIA's library could not be loaded, nvidia-smi works",
-        detail=f"The figures are those of nvidia-smi, rounded to MiB, because {init.value['why']}. Engines that look "
-        "for the library in the same way do not find the GPU.",
-        evidence=(*init.evidence, *seen.evidence),
+        title=message("finding.nvidia-smi-only.title"),
+        detail=message("finding.nvidia-smi-only.detail", why=system.start.value.why),
+        evidence=(*system.start.evidence, *system.by_command.evidence),
         remedy=Remedy(
-            text="Let the linker find libnvidia-ml.so.1 (under WSL it is in /usr/lib/wsl/lib).",
+            text=message("finding.nvidia-smi-only.remedy"),
             commands=("ldconfig -p | grep libnvidia-ml", "export LD_LIBRARY_PATH=/usr/lib/wsl/lib"),
         ),
     )
@@ -161,9 +165,9 @@ def _capability(each: Accelerator) -> tuple[int, int] | None:
 
 
 RULES = (
-    Rule("driver-too-old", "NVIDIA's driver is older than what engines are built for.", driver_too_old),
-    Rule("gpu-too-old", "A GPU is older than what engines are built for.", gpu_too_old),
-    Rule("vgpu", "A virtual machine has a share of a GPU.", vgpu),
-    Rule("nvidia-sysmem-fallback", "Windows' driver moves to RAM what does not fit.", sysmem_fallback),
-    Rule("nvidia-smi-only", "NVIDIA's library could not be loaded, and nvidia-smi works.", told_by_command),
+    Rule("driver-too-old", driver_too_old),
+    Rule("gpu-too-old", gpu_too_old),
+    Rule("vgpu", vgpu),
+    Rule("nvidia-sysmem-fallback", sysmem_fallback),
+    Rule("nvidia-smi-only", by_command),
 )

@@ -1,52 +1,31 @@
 """
-Why NVML could not be started although an NVIDIA device is there.
+Reasons why NVML could not be started although an NVIDIA device is there.
 """
 
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.nvidia import LibraryStart, NvidiaSystem
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.driver_commands import driver_commands
-from llmprobe.machine.rules import Rule, _by_address
+from llmprobe.machine.rules import Rule
+from llmprobe.words.message import message
 
 _LIBRARY_NOT_FOUND = 12
 _DRIVER_NOT_LOADED = 9
 _VERSION_MISMATCH = 18
 _UNKNOWN = 999
-_COST = "Models run on the processor only, several times slower, and its memory is lost to them."
-
-
-def no_library(snapshot: Snapshot) -> Iterator[Finding]:
-    """
-    A device is on the bus and the driver's library is not installed.
-    """
-    init = snapshot.observed("nvidia.init")
-    pci = snapshot.observed("nvidia.pci")
-    if init is None or pci is None or init.value["code"] != _LIBRARY_NOT_FOUND or _container(snapshot):
-        return
-    if snapshot.observed("nvidia.smi") is not None:
-        return
-    yield Finding(
-        id="nvidia-no-library",
-        severity="error",
-        title="An NVIDIA GPU is here, its driver is not installed",
-        detail=f"The library libnvidia-ml, a part of NVIDIA's driver, was not found. {_COST}",
-        evidence=(*init.evidence, *pci.evidence),
-        remedy=Remedy(
-            text="Install NVIDIA's driver, then reboot.",
-            commands=driver_commands(snapshot),
-            link="https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/",
-        ),
-    )
+_CONTROL_FILE = "nvidiactl"
 
 
 def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    The driver has not answered in time: it still sets the devices up, or it hangs.
+    The driver did not answer in time: it is still initializing the devices, or it hangs.
     """
-    init = snapshot.observed("nvidia.init")
-    waited = init is not None and init.value["status"] == "timeout"
-    if not waited and not any(
+    start = _system(snapshot).start
+    waiting = start.evidence if start is not None and start.value.status == "timeout" else ()
+    if not waiting and not any(
         each.name == "nvidia" and each.status == "timeout" for each in snapshot.sources
     ):
         return
@@ -54,14 +33,35 @@ def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         id="nvidia-slow",
         severity="warning",
-        title="NVIDIA's driver did not answer in time",
-        detail="Where nothing keeps it loaded it sets every GPU up anew, about a second each; or it hangs. The memory "
-        "of the GPUs is not counted until it answers.",
-        evidence=init.evidence if init is not None and waited else ("source:nvidia",),
+        title=message("finding.nvidia-slow.title"),
+        detail=message("finding.nvidia-slow.detail"),
+        evidence=waiting or ("source:nvidia",),
         remedy=Remedy(
-            text="Give it more time; where that helps, let it stay loaded (persistence mode).",
+            text=message("finding.nvidia-slow.remedy"),
             commands=("llmprobe --timeout 30 check", *stay),
             link="https://docs.nvidia.com/deploy/driver-persistence/",
+        ),
+    )
+
+
+def no_library(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A device is on the bus and the driver's library is not installed.
+    """
+    system = _system(snapshot)
+    start = _failed(system, _LIBRARY_NOT_FOUND)
+    if start is None or system.on_bus is None or system.by_command is not None or _container(snapshot):
+        return
+    yield Finding(
+        id="nvidia-no-library",
+        severity="error",
+        title=message("finding.nvidia-no-library.title"),
+        detail=message("finding.nvidia-no-library.detail"),
+        evidence=(*start.evidence, *system.on_bus.evidence),
+        remedy=Remedy(
+            text=message("finding.nvidia-no-library.remedy"),
+            commands=driver_commands(snapshot),
+            link="https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/",
         ),
     )
 
@@ -70,22 +70,20 @@ def module_not_loaded(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The library is there and the kernel module is not loaded, or another driver has the device.
     """
-    init = snapshot.observed("nvidia.init")
-    if init is None or init.value["code"] != _DRIVER_NOT_LOADED or snapshot.host.environment == "wsl":
+    system = _system(snapshot)
+    start = _failed(system, _DRIVER_NOT_LOADED)
+    if start is None or snapshot.host.environment == "wsl":
         return
-    bound = snapshot.observed("nvidia.kernel_driver")
-    drivers = sorted(set(bound.value.values())) if bound else []
-    other = [driver for driver in drivers if driver != "nvidia"]
-    because = f"The device is bound to {', '.join(other)}. " if other else ""
+    bound = system.kernel_drivers
+    others = sorted(set(bound.value.values()) - {"nvidia"}) if bound is not None else []
     yield Finding(
         id="nvidia-module-not-loaded",
         severity="error",
-        title="The NVIDIA kernel module is not loaded",
-        detail=f"{because}NVIDIA's driver is installed and cannot reach the device. {_COST} The usual causes are "
-        "Secure Boot with an unsigned module, a new kernel without a rebuilt module, or nouveau.",
-        evidence=(*init.evidence, *(bound.evidence if bound else ())),
+        title=message("finding.nvidia-module-not-loaded.title"),
+        detail=message("finding.nvidia-module-not-loaded.detail", drivers=tuple(others)),
+        evidence=(*start.evidence, *(bound.evidence if bound is not None else ())),
         remedy=Remedy(
-            text="Load the module; if that fails, see why it was not built or not allowed.",
+            text=message("finding.nvidia-module-not-loaded.remedy"),
             commands=(
                 "sudo modprobe nvidia",
                 "dkms status",
@@ -100,19 +98,20 @@ def version_mismatch(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The library was updated while the old kernel module is still loaded.
     """
-    init = snapshot.observed("nvidia.init")
-    if init is None or init.value["code"] != _VERSION_MISMATCH:
+    system = _system(snapshot)
+    start = _failed(system, _VERSION_MISMATCH)
+    if start is None:
         return
-    loaded = snapshot.observed("nvidia.module_version") or snapshot.observed("nvidia.loaded_module")
-    version = f" The loaded module is {loaded.value}." if loaded else ""
+    loaded = system.module_version or system.installed_module
     yield Finding(
         id="nvidia-version-mismatch",
         severity="error",
-        title="NVIDIA's library and kernel module have different versions",
-        detail=f"The driver was updated and the old module is still loaded.{version} CUDA fails until it is "
-        f"replaced. {_COST}",
-        evidence=(*init.evidence, *(loaded.evidence if loaded else ())),
-        remedy=Remedy(text="Reboot, which loads the new module.", commands=("sudo reboot",)),
+        title=message("finding.nvidia-version-mismatch.title"),
+        detail=message(
+            "finding.nvidia-version-mismatch.detail", version=loaded.value if loaded is not None else None
+        ),
+        evidence=(*start.evidence, *(loaded.evidence if loaded is not None else ())),
+        remedy=Remedy(text=message("finding.nvidia-version-mismatch.remedy"), commands=("sudo reboot",)),
     )
 
 
@@ -120,25 +119,21 @@ def container_no_devices(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A container on a machine with an NVIDIA device was started without it.
     """
-    pci = snapshot.observed("nvidia.pci")
-    init = snapshot.observed("nvidia.init") or snapshot.observed("nvidia.count")
-    visible = snapshot.observed("nvidia.visible_devices")
-    nodes = snapshot.observed("nvidia.nodes")
-    if not _container(snapshot) or pci is None or init is None or snapshot.observed("nvidia.smi") is not None:
+    system = _system(snapshot)
+    none_there = _without_device(system)
+    if not _container(snapshot) or system.on_bus is None or system.by_command is not None or not none_there:
         return
-    if init.name == "nvidia.init" and init.value["code"] == _VERSION_MISMATCH:
-        return
-    if init.name == "nvidia.init" and nodes is not None and "nvidiactl" in nodes.value:
-        return
-    given = f" NVIDIA_VISIBLE_DEVICES is {visible.value!r}." if visible else ""
+    given = system.given_to_container
     yield Finding(
         id="nvidia-container-no-devices",
         severity="error",
-        title="This container was started without the machine's NVIDIA GPU",
-        detail=f"The device is on the bus and no device file for it is in the container.{given} {_COST}",
-        evidence=(*init.evidence, *pci.evidence, *(visible.evidence if visible else ())),
+        title=message("finding.nvidia-container-no-devices.title"),
+        detail=message(
+            "finding.nvidia-container-no-devices.detail", given=given.value if given is not None else None
+        ),
+        evidence=(*none_there, *system.on_bus.evidence, *(given.evidence if given is not None else ())),
         remedy=Remedy(
-            text="Install the NVIDIA container toolkit on the host and start the container with the GPUs.",
+            text=message("finding.nvidia-container-no-devices.remedy"),
             commands=("docker run --gpus all …",),
             link="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html",
         ),
@@ -149,58 +144,54 @@ def container_lost(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A running container lost its device, as happens when systemd reloads on the host.
     """
-    init = snapshot.observed("nvidia.init")
-    if init is None or init.value["code"] != _UNKNOWN or not _container(snapshot):
+    start = _failed(_system(snapshot), _UNKNOWN)
+    if start is None or not _container(snapshot):
         return
     yield Finding(
         id="nvidia-container-lost",
         severity="error",
-        title="This container lost its access to the GPU",
-        detail=f"The driver answers with an unknown error, as it does after `systemctl daemon-reload` on the host "
-        f"takes the device away from running containers. {_COST}",
-        evidence=init.evidence,
+        title=message("finding.nvidia-container-lost.title"),
+        detail=message("finding.nvidia-container-lost.detail"),
+        evidence=start.evidence,
         remedy=Remedy(
-            text="Restart the container; give the devices by CDI to keep it from happening again.",
+            text=message("finding.nvidia-container-lost.remedy"),
             commands=("docker restart CONTAINER",),
             link="https://github.com/NVIDIA/nvidia-docker/issues/1671",
         ),
     )
 
 
-def vfio(snapshot: Snapshot) -> Iterator[Finding]:
+def lent(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device is reserved for virtual machines.
     """
-    yield from _by_address.lent(snapshot)
-    bound = snapshot.observed("nvidia.kernel_driver")
-    if bound is None or "vfio-pci" not in bound.value.values():
-        return
-    addresses = ", ".join(sorted(address for address, driver in bound.value.items() if driver == "vfio-pci"))
-    yield Finding(
-        id="gpu-vfio",
-        severity="warning",
-        title="An NVIDIA GPU is reserved for virtual machines",
-        detail=f"The device at {addresses} is bound to vfio-pci, so that no program of this system can use it.",
-        evidence=bound.evidence,
-        remedy=Remedy(text="Run the model in the virtual machine, or bind the device to the nvidia driver."),
-    )
+    for each in snapshot.accelerators:
+        if each.state != "lent":
+            continue
+        yield Finding(
+            id="gpu-vfio",
+            severity="warning",
+            title=message("finding.gpu-vfio.title", name=each.name),
+            detail=message("finding.gpu-vfio.detail", pci=each.pci),
+            evidence=each.evidence_of("state"),
+            remedy=Remedy(text=message("finding.gpu-vfio.remedy")),
+        )
 
 
 def wsl_no_passthrough(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Windows does not lend its GPU to this Linux.
+    Windows gives this Linux no access to its GPU.
     """
-    dxg = snapshot.observed("host.wsl_dxg")
-    if dxg is None or dxg.value:
+    if snapshot.host.wsl_gpu is not False:
         return
     yield Finding(
         id="wsl-no-passthrough",
         severity="warning",
-        title="WSL sees no GPU",
-        detail="There is no /dev/dxg: Windows lends no GPU to this Linux, and models run on the processor only.",
-        evidence=dxg.evidence,
+        title=message("finding.wsl-no-passthrough.title"),
+        detail=message("finding.wsl-no-passthrough.detail"),
+        evidence=("list:/dev",),
         remedy=Remedy(
-            text="Update WSL and the Windows driver of the GPU; WSL 1 cannot do it at all.",
+            text=message("finding.wsl-no-passthrough.remedy"),
             commands=("wsl --update", "wsl --set-version DISTRIBUTION 2"),
             link="https://docs.nvidia.com/cuda/wsl-user-guide/",
         ),
@@ -209,39 +200,61 @@ def wsl_no_passthrough(snapshot: Snapshot) -> Iterator[Finding]:
 
 def wsl_driver_shadow(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    Under WSL a Linux driver was installed, and its library is found before the one that Windows lends.
+    Under WSL a Linux driver was installed, and its library is found before the one that Windows provides.
     """
-    init = snapshot.observed("nvidia.init")
-    if init is None or init.value["code"] != _DRIVER_NOT_LOADED or snapshot.host.environment != "wsl":
+    start = _failed(_system(snapshot), _DRIVER_NOT_LOADED)
+    if start is None or snapshot.host.environment != "wsl":
         return
     yield Finding(
         id="wsl-driver-shadow",
         severity="error",
-        title="A Linux driver hides the one that Windows lends to WSL",
-        detail=f"The library libnvidia-ml of a Linux driver was loaded, which cannot work under WSL. {_COST}",
-        evidence=init.evidence,
+        title=message("finding.wsl-driver-shadow.title"),
+        detail=message("finding.wsl-driver-shadow.detail"),
+        evidence=start.evidence,
         remedy=Remedy(
-            text="Remove NVIDIA's Linux driver; the library in /usr/lib/wsl/lib is enough.",
+            text=message("finding.wsl-driver-shadow.remedy"),
             commands=("ldconfig -p | grep libnvidia-ml", "sudo apt remove 'libnvidia-*' 'nvidia-driver-*'"),
             link="https://docs.nvidia.com/cuda/wsl-user-guide/",
         ),
     )
 
 
+def _system(snapshot: Snapshot) -> NvidiaSystem:
+    return snapshot.nvidia or NvidiaSystem()
+
+
+def _failed(system: NvidiaSystem, code: int) -> Seen[LibraryStart] | None:
+    """
+    The start of the library where it failed with a return code.
+    """
+    start = system.start
+    return start if start is not None and start.value.code == code else None
+
+
+def _without_device(system: NvidiaSystem) -> tuple[str, ...]:
+    """
+    The evidence that the driver has no device here: NVML counts none, or does not start without its device files.
+    """
+    start, files = system.start, system.device_files
+    if start is None:
+        return system.listed.evidence if system.listed is not None else ()
+    if start.value.code == _VERSION_MISMATCH or (files is not None and _CONTROL_FILE in files.value):
+        return ()
+    return start.evidence
+
+
 def _container(snapshot: Snapshot) -> bool:
-    return snapshot.observed("host.container") is not None
+    return bool(snapshot.host.in_container)
 
 
 RULES = (
-    Rule("nvidia-slow", "NVIDIA's driver did not answer in time.", slow_start),
-    Rule("nvidia-no-library", "An NVIDIA GPU is on the bus and the driver is not installed.", no_library),
-    Rule("nvidia-module-not-loaded", "NVIDIA's kernel module is not loaded.", module_not_loaded),
-    Rule(
-        "nvidia-version-mismatch", "NVIDIA's library and kernel module differ in version.", version_mismatch
-    ),
-    Rule("nvidia-container-no-devices", "A container was started without the GPU.", container_no_devices),
-    Rule("nvidia-container-lost", "A running container lost its access to the GPU.", container_lost),
-    Rule("gpu-vfio", "A GPU is reserved for virtual machines.", vfio),
-    Rule("wsl-no-passthrough", "WSL is lent no GPU by Windows.", wsl_no_passthrough),
-    Rule("wsl-driver-shadow", "A Linux driver hides the one that Windows lends to WSL.", wsl_driver_shadow),
+    Rule("nvidia-slow", slow_start),
+    Rule("nvidia-no-library", no_library),
+    Rule("nvidia-module-not-loaded", module_not_loaded),
+    Rule("nvidia-version-mismatch", version_mismatch),
+    Rule("nvidia-container-no-devices", container_no_devices),
+    Rule("nvidia-container-lost", container_lost),
+    Rule("gpu-vfio", lent),
+    Rule("wsl-no-passthrough", wsl_no_passthrough),
+    Rule("wsl-driver-shadow", wsl_driver_shadow),
 )

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer, Status
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Power, Snapshot, Throttle, Window
 from llmprobe.machine.probes.amd.access import parse_override, parse_visible
 from llmprobe.machine.probes.amd.topology import Node, bandwidth, gfx_name, pci_address
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import Message, message
 from tests.machine.fake import GIB, MIB, FakeSource, card, nvidia_machine, plain_host
 
 MAY = {"exit": 0, "stdout": "", "stderr": ""}
@@ -304,11 +305,11 @@ def test_an_unsupported_instruction_set_is_run_by_vulkan(override: str | None, b
 @pytest.mark.parametrize(
     ("driver", "why_not"),
     [
-        ("vfio-pci", "it is bound to vfio-pci, for a virtual machine"),
-        ("radeon", "its kernel driver is radeon, not amdgpu"),
+        ("vfio-pci", message("unusable.lent-to-vm")),
+        ("radeon", message("unusable.other-driver", driver="radeon", needed="amdgpu")),
     ],
 )
-def test_a_card_of_another_driver_is_named(driver: str, why_not: str) -> None:
+def test_a_card_of_another_driver_is_named(driver: str, why_not: Message) -> None:
     """It is there, and it is said why it can't be used."""
     (device,) = seen(machine(radeon(driver=driver))).accelerators
 
@@ -413,3 +414,93 @@ def test_an_mi300a_has_the_hosts_memory_once() -> None:
         ("ram", "unified", 125 * GIB)
     ]
     assert (snapshot.accelerators[0].usable, snapshot.pools[0].budget_bytes) == (True, 118 * GIB)
+
+
+def test_a_card_of_the_topology_is_no_integrated_gpu_by_its_sizes() -> None:
+    """The compute driver says which nodes are with a processor; sizes are asked only where it says nothing."""
+    small: dict[str, Any] = {
+        "device": "0x699f",
+        "revision": "0xc7",
+        "vram": 2 * GIB,
+        "maker": "unknown",
+        "gfx": 80003,
+    }
+    listed, unlisted = (seen(machine(radeon(**small, node=node))).accelerators[0] for node in (1, 0))
+
+    assert (listed.integrated, unlisted.integrated) == (False, True)
+
+
+def test_a_card_reports_its_surroundings() -> None:
+    """Window, link, power and temperature are fields as of any other card, each with its answers."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    answers = machine(radeon()) | {
+        f"read:{path}/mem_info_vis_vram_total": str(256 * MIB),
+        f"read:{path}/current_link_speed": "16.0 GT/s PCIe",
+        f"read:{path}/max_link_speed": "16.0 GT/s PCIe",
+        f"list:{path}/hwmon": ["hwmon1"],
+        f"read:{path}/hwmon/hwmon1/power1_cap": "250000000",
+        f"read:{path}/hwmon/hwmon1/power1_cap_default": "327000000",
+        f"read:{path}/hwmon/hwmon1/temp1_input": "55000",
+    }
+    (card,) = seen(answers).accelerators
+
+    assert card.window == Window(visible_bytes=256 * MIB)
+    assert card.link is not None
+    assert (card.link.width, card.link.bytes_per_s) == (16, 16 * 1_969_200_000)
+    assert card.power == Power(limit_watts=250, default_watts=327)
+    assert card.throttle == Throttle(celsius=55)
+    assert card.evidence_of("link")[0] == f"read:{path}/current_link_width"
+    assert f"read:{path}/mem_info_vis_vram_total" in card.evidence_of("window")
+
+
+def test_integrated_graphics_have_no_slot() -> None:
+    """No window, no link: they are in the processor."""
+    (apu,) = seen(machine(strix_halo(), ram=31, available=28)).accelerators
+
+    assert (apu.window, apu.link, apu.power) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "why"),
+    [
+        ({}, "present", None),
+        ({"read:PATH/power/runtime_status": "suspended"}, "asleep", "unusable.amd-asleep"),
+        ({"link:PATH/driver": "../drivers/vfio-pci"}, "lent", "unusable.lent-to-vm"),
+        ({"link:PATH/driver": Answer(status="missing")}, "present", "unusable.no-driver"),
+        ({"env:HIP_VISIBLE_DEVICES": "-1"}, "present", "unusable.hidden-from-rocm"),
+    ],
+)
+def test_the_state_of_a_card_is_a_word(changes: dict[str, Any], state: str, why: str | None) -> None:
+    """And the reason why it can't be used an id."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    named = {name.replace("PATH", path): value for name, value in changes.items()}
+    (card,) = seen(machine(radeon()) | named).accelerators
+
+    assert (card.state, card.why_not.id if card.why_not is not None else None) == (state, why)
+
+
+def test_the_variable_that_hides_a_card_is_named_with_its_value() -> None:
+    """Of two, the one that leaves it out last; its value is for the finding."""
+    answers = machine(radeon(), radeon("0000:83:00.0", node=2)) | {
+        "env:ROCR_VISIBLE_DEVICES": "0,1",
+        "env:HIP_VISIBLE_DEVICES": "1",
+    }
+    snapshot = seen(answers)
+    finding = next(each for each in snapshot.findings if each.id == "rocm-visible-hides")
+
+    assert [each.hidden_by for each in snapshot.accelerators] == ["HIP_VISIBLE_DEVICES", None]
+    assert finding.detail.values == {"variable": "HIP_VISIBLE_DEVICES", "value": "1"}
+    assert finding.title.values["devices"] == ("AMD Radeon RX 7900 XTX",)
+
+
+def test_a_sleeping_card_without_a_driver_is_not_woken_by_asking() -> None:
+    """What keeps it from being used is the driver, so it is not called asleep."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    answers = machine(radeon()) | {
+        f"read:{path}/power/runtime_status": "suspended",
+        f"link:{path}/driver": "../drivers/radeon",
+    }
+    snapshot = seen(answers)
+
+    assert snapshot.accelerators[0].state == "present"
+    assert {"gpu-asleep", "gpu-not-usable"} & {each.id for each in snapshot.findings} == {"gpu-not-usable"}

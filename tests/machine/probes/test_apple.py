@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
+from llmprobe.facts.vendors import WorkingSet
 from llmprobe.machine.probes import apple
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MAC, MIB, FakeSource
 
 
@@ -59,10 +61,11 @@ def test_metal_knows_better_than_the_rule_and_the_setting(wired: int) -> None:
     """
     source = mac("Apple M5 Max", 128, 40, **{"metal:": METAL, "sysctl:iogpu.wired_limit_mb": wired})
     probed = apple.probe(source)
-    seen = {each.name: (each.value, each.evidence) for each in probed.observations}
-
     assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(115448725504, "measured")]
-    assert seen["apple.working_set_bytes"] == (115448725504, ("sysctl:hw.memsize", "metal:"))
+    assert probed.apple is not None
+    assert probed.apple.working_set == WorkingSet(
+        bytes=115448725504, wired_limit_mb=wired, evidence=("sysctl:hw.memsize", "metal:")
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,10 @@ def test_the_setting_that_metal_counts_in_is_named() -> None:
     """
     The detail says the figure, its origin and what set it.
     """
-    assert apple.metal_cap(128 * GIB, 112 * GIB, 114688).detail == (
+    detail = apple.metal_cap(128 * GIB, 112 * GIB, 114688).detail
+
+    assert detail == message("limit.metal-working-set", working_set_bytes=112 * GIB, wired_limit_mb=114688)
+    assert str(detail) == (
         "Metal's recommendedMaxWorkingSetSize is 112.0 GiB (iogpu.wired_limit_mb is 114688)"
     )
 

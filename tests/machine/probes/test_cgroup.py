@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from llmprobe.facts.host import CpuQuota, CpuSet, GroupMemory
 from llmprobe.machine.probes import cgroup
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, FakeSource, plain_host
 
 V2 = {
@@ -91,7 +93,7 @@ def test_version_1_beside_an_empty_version_2() -> None:
     }
     probed = cgroup.probe(FakeSource(answers))
     assert probed.caps[0][1].bytes == 6 * GIB
-    assert probed.cpu["usable_threads"] == 2
+    assert probed.cpu.usable_threads == 2
 
 
 @pytest.mark.parametrize("text", ["max", "9223372036854771712", "", "-1"])
@@ -120,7 +122,7 @@ def test_a_quota_is_rounded_down_and_is_at_least_one_thread() -> None:
     """
     for quota, threads in (("150000 100000", 1), ("50000 100000", 1), ("400000 100000", 4)):
         probed = cgroup.probe(FakeSource({**V2, "read:/sys/fs/cgroup/cpu.max": quota}))
-        assert probed.cpu["usable_threads"] == threads
+        assert probed.cpu.usable_threads == threads
 
 
 def test_a_cpuset_counts() -> None:
@@ -128,7 +130,7 @@ def test_a_cpuset_counts() -> None:
     The processors of the set are the threads that may run.
     """
     probed = cgroup.probe(FakeSource({**V2, "read:/sys/fs/cgroup/cpuset.cpus.effective": "0-3,8\n"}))
-    assert probed.cpu["usable_threads"] == 5
+    assert probed.cpu.usable_threads == 5
 
 
 def test_no_groups_at_all_is_absent() -> None:
@@ -246,12 +248,59 @@ def test_a_group_that_is_slowed_down_is_limited() -> None:
         "read:/sys/fs/cgroup/memory.swap.max": str(2 * GIB),
         "read:/sys/fs/cgroup/memory.swap.current": str(GIB),
     }
-    (seen,) = cgroup.probe(FakeSource(answers)).observations
+    group = cgroup.probe(FakeSource(answers)).host.control_group
 
-    assert seen.value == {
-        "limit_bytes": 6 * GIB,
-        "used_bytes": GIB,
-        "left_bytes": 5 * GIB,
-        "high": True,
-        "swap_bytes": GIB,
+    assert group is not None
+    assert group.memory == GroupMemory(
+        limit_bytes=6 * GIB,
+        used_bytes=GIB,
+        left_bytes=5 * GIB,
+        slows_down=True,
+        swap_bytes=GIB,
+        evidence=tuple(
+            f"read:/sys/fs/cgroup/memory.{name}"
+            for name in ("max", "high", "current", "stat", "swap.max", "swap.current")
+        ),
+    )
+
+
+def test_a_path_with_two_dots_is_not_walked() -> None:
+    """
+    The groups of another part of the tree are not this process's, also where such a folder can be read.
+    """
+    answers = {
+        **V2,
+        "read:/proc/self/cgroup": "0::/../other\n",
+        "read:/sys/fs/cgroup/../other/memory.max": str(1 * GIB),
+        "read:/sys/fs/cgroup/../memory.max": str(2 * GIB),
+        "read:/sys/fs/cgroup/memory.max": str(4 * GIB),
+        "read:/sys/fs/cgroup/memory.current": "0",
     }
+    source = FakeSource(answers)
+
+    assert cgroup.probe(source).caps[0][1].bytes == 4 * GIB
+    assert [name for name in source.asked if ".." in name] == []
+
+
+def test_what_a_quota_and_a_set_rest_on() -> None:
+    """
+    Each has the file that it is from, and the tighter one counts.
+    """
+    probed = cgroup.probe(
+        FakeSource(
+            {
+                **V2,
+                "read:/sys/fs/cgroup/cpu.max": "250000 100000",
+                "read:/sys/fs/cgroup/cpuset.cpus.effective": "0-3",
+            }
+        )
+    )
+    group = probed.host.control_group
+
+    assert group is not None
+    assert group.cpu_quota == CpuQuota(processors=2.5, evidence=("read:/sys/fs/cgroup/cpu.max",))
+    assert group.cpu_set == CpuSet(processors=4, evidence=("read:/sys/fs/cgroup/cpuset.cpus.effective",))
+    assert (probed.cpu.usable_threads, probed.cpu.limits) == (
+        2,
+        (message("limit.cpu-quota", processors=2.5),),
+    )

@@ -2,7 +2,10 @@
 The processor.
 """
 
+import msgspec
+
 from llmprobe.facts.answer import Platform
+from llmprobe.facts.machine import Cpu
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.probes import cpu
 from tests.machine.fake import LINUX_ARM, MAC, MISSING, FakeSource, plain_host
@@ -13,8 +16,8 @@ def test_what_a_processor_is() -> None:
     Name and cores are given, and of the flags only those that matter to arithmetic.
     """
     facts = cpu.probe(FakeSource(plain_host())).cpu
-    assert (facts["name"], facts["physical_cores"], facts["logical_cores"]) == ("A Processor", 8, 16)
-    assert facts["instruction_sets"] == ("avx2",)
+    assert (facts.name, facts.physical_cores, facts.logical_cores) == ("A Processor", 8, 16)
+    assert facts.instruction_sets == ("avx2",)
 
 
 def test_threads_are_those_that_the_process_may_run_on() -> None:
@@ -22,7 +25,7 @@ def test_threads_are_those_that_the_process_may_run_on() -> None:
     Affinity lowers the threads, and the processor keeps its own number.
     """
     facts = cpu.probe(FakeSource({**plain_host(), "psutil:cpu_affinity": [0, 1]})).cpu
-    assert (facts["usable_threads"], facts["logical_cores"], len(facts["limits"])) == (2, 16, 1)
+    assert (facts.usable_threads, facts.logical_cores, len(facts.limits)) == (2, 16, 1)
 
 
 def test_the_kernels_list_fills_what_is_missing() -> None:
@@ -34,8 +37,8 @@ def test_the_kernels_list_fills_what_is_missing() -> None:
         for number in range(4)
     )
     facts = cpu.probe(FakeSource({"read:/proc/cpuinfo": text}, LINUX_ARM)).cpu
-    assert (facts["name"], facts["logical_cores"], facts["physical_cores"]) == ("ARMv8", 4, 4)
-    assert facts["instruction_sets"] == ("asimd", "asimddp")
+    assert (facts.name, facts.logical_cores, facts.physical_cores) == ("ARMv8", 4, 4)
+    assert facts.instruction_sets == ("asimd", "asimddp")
 
 
 def test_the_kernels_list_is_not_asked_for_what_is_known() -> None:
@@ -58,10 +61,10 @@ def test_cores_of_two_kinds() -> None:
         "read:/sys/devices/cpu_atom/cpus": "16-23\n",
     }
     facts = cpu.probe(FakeSource(answers)).cpu
-    assert (facts["performance_cores"], facts["efficiency_cores"]) == (8, 8)
+    assert (facts.performance_cores, facts.efficiency_cores) == (8, 8)
     mac = {"sysctl:hw.perflevel0.physicalcpu": 12, "sysctl:hw.perflevel1.physicalcpu": 4}
     facts = cpu.probe(FakeSource(mac, MAC)).cpu
-    assert (facts["performance_cores"], facts["efficiency_cores"]) == (12, 4)
+    assert (facts.performance_cores, facts.efficiency_cores) == (12, 4)
 
 
 def test_unknown_is_left_out() -> None:
@@ -69,7 +72,8 @@ def test_unknown_is_left_out() -> None:
     A machine that says nothing has no processor facts, and no zeroes.
     """
     facts = cpu.probe(FakeSource({"psutil:cpu_count": MISSING})).cpu
-    assert {name for name, value in facts.items() if value} == {"evidence"}
+    assert msgspec.structs.replace(facts, evidence=()) == Cpu()
+    assert facts.evidence != ()
 
 
 def test_a_list_of_processors() -> None:
@@ -100,7 +104,7 @@ def test_cores_behind_the_threads_that_may_be_used() -> None:
     answers = plain_host() | siblings(16) | {"psutil:cpu_affinity": [0, 1, 2, 3, 4, 5]}
     fields = cpu.probe(FakeSource(answers)).cpu
 
-    assert (fields["usable_threads"], fields["usable_cores"]) == (6, 3)
+    assert (fields.usable_threads, fields.usable_cores) == (6, 3)
 
 
 def test_of_a_hybrid_the_performance_cores_compute() -> None:
@@ -117,7 +121,7 @@ def test_of_a_hybrid_the_performance_cores_compute() -> None:
     whole = cpu.probe(FakeSource(answers)).cpu
     part = cpu.probe(FakeSource(answers | siblings(32) | {"psutil:cpu_affinity": [0, 1, 20, 21]})).cpu
 
-    assert (whole["usable_cores"], part["usable_cores"]) == (8, 1)
+    assert (whole.usable_cores, part.usable_cores) == (8, 1)
 
 
 def test_cores_of_an_arm_processor_differ_by_capacity() -> None:
@@ -137,7 +141,7 @@ def test_cores_of_an_arm_processor_differ_by_capacity() -> None:
     }
     fields = cpu.probe(FakeSource(answers, LINUX_ARM)).cpu
 
-    assert (fields["performance_cores"], fields["efficiency_cores"], fields["usable_cores"]) == (10, 10, 10)
+    assert (fields.performance_cores, fields.efficiency_cores, fields.usable_cores) == (10, 10, 10)
 
 
 def test_instruction_sets_of_macs_have_the_names_that_linux_gives_them() -> None:
@@ -151,5 +155,5 @@ def test_instruction_sets_of_macs_have_the_names_that_linux_gives_them() -> None
     }
     intel = Platform(system="darwin", machine="x86_64")
 
-    assert cpu.probe(FakeSource(m4, MAC)).cpu["instruction_sets"] == ("asimd", "asimddp", "i8mm")
-    assert cpu.probe(FakeSource({"sysctl:hw.optional.avx2_0": 1}, intel)).cpu["instruction_sets"] == ("avx2",)
+    assert cpu.probe(FakeSource(m4, MAC)).cpu.instruction_sets == ("asimd", "asimddp", "i8mm")
+    assert cpu.probe(FakeSource({"sysctl:hw.optional.avx2_0": 1}, intel)).cpu.instruction_sets == ("avx2",)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmprobe.facts.host import MemoryModules
 from llmprobe.machine.probes import host
 from tests.machine.fake import MAC, FakeSource
 
@@ -44,7 +45,7 @@ def test_what_kind_of_system(answers: dict[str, Any], environment: str) -> None:
     """
     Container, WSL, virtual machine or none of them.
     """
-    assert host.probe(FakeSource(answers)).host["environment"] == environment
+    assert host.probe(FakeSource(answers)).host.environment == environment
 
 
 def test_bandwidth_of_memory_counts_channels_not_modules() -> None:
@@ -52,24 +53,40 @@ def test_bandwidth_of_memory_counts_channels_not_modules() -> None:
     Two modules on one channel give no more than one: two channels of 44.8 GB/s.
     """
     found = host.probe(FakeSource({"read:/run/udev/data/+dmi:id": UDEV})).host
-    assert (found["ram_bandwidth_bytes_per_s"], found["ram_bandwidth_basis"]) == (89_600_000_000, "derived")
+    assert (found.ram_bandwidth_bytes_per_s, found.ram_bandwidth_basis) == (89_600_000_000, "derived")
 
 
 def test_bandwidth_of_memory_is_unknown_where_nobody_says_it() -> None:
     """
     Nothing is guessed.
     """
-    assert "ram_bandwidth_bytes_per_s" not in host.probe(FakeSource({})).host
+    assert host.probe(FakeSource({})).host.ram_bandwidth_bytes_per_s is None
     assert host.ram_bandwidth(({"SIZE": "1", "LOCATOR": "DIMM0"},)) is None
 
 
-def test_wsl_without_a_gpu_is_observed() -> None:
+@pytest.mark.parametrize(
+    ("kernel", "nodes", "expected"),
+    [("5.15-microsoft", ["null"], False), ("5.15-microsoft", ["dxg"], True), ("6.8.0", ["dxg"], None)],
+)
+def test_whether_windows_lends_a_gpu_is_a_device_file(
+    kernel: str, nodes: list[str], expected: bool | None
+) -> None:
     """
-    Whether Windows lends its GPU is a node in /dev.
+    /dev/dxg, and only WSL can have it.
     """
-    kernel = {"read:/proc/sys/kernel/osrelease": "5.15-microsoft", "list:/dev": ["null"]}
-    seen = {each.name: each.value for each in host.probe(FakeSource(kernel)).observations}
-    assert seen["host.wsl_dxg"] is False
+    source = FakeSource({"read:/proc/sys/kernel/osrelease": kernel, "list:/dev": nodes})
+
+    assert host.probe(source).host.wsl_gpu is expected
+
+
+def test_a_container_in_wsl_is_both() -> None:
+    """
+    The environment is WSL, whose driver counts, and it is known that it is a container.
+    """
+    answers = {"read:/proc/sys/kernel/osrelease": "5.15-microsoft", "list:/": [".dockerenv"]}
+    found = host.probe(FakeSource(answers)).host
+
+    assert (found.environment, found.in_container) == ("wsl", True)
 
 
 def test_a_mac() -> None:
@@ -77,7 +94,7 @@ def test_a_mac() -> None:
     The model is the product.
     """
     found = host.probe(FakeSource({"sysctl:hw.model": "Mac15,9", "sysctl:kern.hv_vmm_present": 0}, MAC)).host
-    assert found == {"product": "Mac15,9", "environment": "bare"}
+    assert (found.product, found.environment) == ("Mac15,9", "bare")
 
 
 def test_modules_are_summed() -> None:
@@ -89,7 +106,12 @@ def test_modules_are_summed() -> None:
         f"E:MEMORY_DEVICE_{place}_LOCATOR=ChannelA-DIMM{place}\n"
         for place in (0, 1)
     )
-    observations = host.probe(FakeSource({"read:/run/udev/data/+dmi:id": text})).observations
-    (seen,) = [each.value for each in observations if each.name == "host.modules"]
+    found = host.probe(FakeSource({"read:/run/udev/data/+dmi:id": text})).host
 
-    assert seen == {"count": 2, "type": "DDR5", "channels": 1, "installed_bytes": 34359738368}
+    assert found.memory.modules == MemoryModules(
+        count=2,
+        kind="DDR5",
+        channels=1,
+        installed_bytes=34359738368,
+        evidence=("read:/run/udev/data/+dmi:id",),
+    )

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Power, Snapshot, Throttle, Window
 from llmprobe.machine.probes.intel import parse_bar, parse_size
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB, FakeSource, plain_host
 
 MAY = {"exit": 0, "stdout": "", "stderr": ""}
@@ -122,3 +123,73 @@ def test_bug_50_a_card_gives_one_program_less_than_it_has() -> None:
     assert [(limit.by, limit.basis) for limit in pool.limits] == [("driver-reserve", "assumed")]
     assert pool.budget_bytes is not None
     assert pool.budget_bytes <= 11605 * MIB
+
+
+def test_one_unreadable_tile_is_not_half_of_a_cards_memory() -> None:
+    """The size is then the table's, not that of the tiles that could be read."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    snapshot = seen(battlemage() | {f"list:{path}": ["tile0", "tile1"]})
+    pool = snapshot.pool("vram0")
+
+    assert pool is not None
+    assert pool.basis == "declared"
+
+
+def test_a_card_reports_link_window_power_and_why_it_is_slow() -> None:
+    """The same fields as any other vendor's card, each with its answers."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    throttle = f"{path}/tile0/gt0/freq0/throttle"
+    hot = battlemage(current_link_speed="16.0 GT/s PCIe", max_link_speed="16.0 GT/s PCIe") | {
+        f"list:{path}/hwmon": ["hwmon2"],
+        f"read:{path}/hwmon/hwmon2/power1_cap": "190000000",
+        f"read:{path}/hwmon/hwmon2/temp1_input": "96000",
+        f"read:{throttle}/status": "1\n",
+        f"read:{throttle}/reason_thermal": "1\n",
+        f"read:{throttle}/reason_prochot": "0\n",
+    }
+    (card,) = seen(hot).accelerators
+
+    assert card.link is not None
+    assert (card.link.width, card.link.bytes_per_s) == (8, 8 * 1_969_200_000)
+    assert card.window == Window(visible_bytes=16 * GIB, slows="computing")
+    assert card.power == Power(limit_watts=190)
+    assert card.throttle == Throttle(reasons=("temperature",), celsius=96)
+    assert card.evidence_of("throttle") == (
+        f"read:{path}/hwmon/hwmon2/temp1_input",
+        f"read:{throttle}/status",
+    )
+
+
+@pytest.mark.parametrize(("status", "expected"), [("0\n", ()), (None, None)])
+def test_a_card_at_full_speed_has_no_reasons(status: str | None, expected: tuple[str, ...] | None) -> None:
+    """None of them is an answer, and unknown is another."""
+    name = "tile0/gt0/freq0/throttle/status"
+    files = {} if status is None else {name: status}
+    (card,) = seen(battlemage(**files)).accelerators
+
+    assert (card.throttle.reasons if card.throttle is not None else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "why", "state"),
+    [
+        ({"driver": None}, "unusable.no-driver", "present"),
+        ({"driver": "vfio-pci"}, "unusable.lent-to-vm", "lent"),
+        ({"driver": "xe"}, "unusable.size-unknown", "present"),
+    ],
+)
+def test_why_a_card_is_not_usable(changes: dict[str, Any], why: str, state: str) -> None:
+    """The reason is an id, and its state a word."""
+    (card,) = seen(gpu("0000:03:00.0", "0x56a0", **changes)).accelerators
+
+    assert card.why_not is not None
+    assert (card.usable, card.why_not.id, card.state) == (False, why, state)
+
+
+def test_a_closed_device_file_is_the_reason() -> None:
+    """Whatever the size, a user without the right cannot use the card."""
+    (card,) = seen(
+        battlemage() | {"run:test -w /dev/dri/renderD128": {"exit": 1, "stdout": "", "stderr": ""}}
+    ).accelerators
+
+    assert card.why_not == message("unusable.render-node-closed")

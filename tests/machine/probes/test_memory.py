@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmprobe.facts.host import HostMemory, ProcessLimits, Swap
 from llmprobe.machine.host_ram import available_of, parse_meminfo
 from llmprobe.machine.probes import memory
 from tests.machine.fake import GIB, LINUX, LINUX_ARM, MAC, MIB, MISSING, FakeSource, plain_host
@@ -77,14 +78,17 @@ def test_compressed_swap_is_told_apart() -> None:
         "psutil:swap_memory": {"total": 12288 * 1024, "used": 3072 * 1024},
         "read:/proc/swaps": swaps,
     }
-    seen = memory.probe(FakeSource(answers)).observations[0]
-    assert seen.value["compressed_used_bytes"] == 1024 * 1024
+    assert memory.probe(FakeSource(answers)).host.memory.swap == Swap(
+        total_bytes=12288 * 1024,
+        used_bytes=3072 * 1024,
+        compressed_used_bytes=1024 * 1024,
+        evidence=("psutil:swap_memory", "read:/proc/swaps"),
+    )
 
 
-def observed(name: str, **answers: Any) -> Any:
+def seen(**answers: Any) -> HostMemory:
     source = FakeSource(plain_host() | {f"read:{path}": text for path, text in answers.items()})
-    seen = {each.name: each.value for each in memory.probe(source).observations}
-    return seen.get(name)
+    return memory.probe(source).host.memory
 
 
 def test_the_cache_of_zfs_is_free_but_for_its_least() -> None:
@@ -141,9 +145,9 @@ def test_waiting_for_memory(text: str, expected: float | None) -> None:
     """
     The share of the last ten seconds, where there is any.
     """
-    seen = observed("memory.pressure", **{"/proc/pressure/memory": text})
+    pressure = seen(**{"/proc/pressure/memory": text}).pressure
 
-    assert (seen or {}).get("some") == expected
+    assert (pressure.some_percent if pressure is not None else None) == expected
 
 
 def test_limits_of_the_shell() -> None:
@@ -155,7 +159,9 @@ def test_limits_of_the_shell() -> None:
         "Max locked memory         8388608              8388608              bytes     \n"
         "Max address space         unlimited            unlimited            bytes     \n"
     )
-    assert observed("memory.limits", **{"/proc/self/limits": text}) == {"locked_bytes": 8388608}
+    assert seen(**{"/proc/self/limits": text}).process_limits == ProcessLimits(
+        address_space_bytes=None, locked_bytes=8388608, evidence=("read:/proc/self/limits",)
+    )
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("2", 100 * 1024), ("0", None), ("1", None)])
@@ -166,4 +172,6 @@ def test_strict_overcommit(mode: str, expected: int | None) -> None:
     meminfo = f"MemTotal: {64 * MIB} kB\nMemAvailable: {GIB} kB\nCommitLimit: 100 kB\nCommitted_AS: 50 kB\n"
     answers = {"/proc/sys/vm/overcommit_memory": f"{mode}\n", "/proc/meminfo": meminfo}
 
-    assert (observed("memory.strict_overcommit", **answers) or {}).get("limit_bytes") == expected
+    strict = seen(**answers).strict_overcommit
+
+    assert (strict.limit_bytes if strict is not None else None) == expected

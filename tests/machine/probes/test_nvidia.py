@@ -8,6 +8,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.machine.probes import nvidia
+from llmprobe.words.message import message
 from tests.machine.fake import (
     FUNCTION_NOT_FOUND,
     LINUX_ARM,
@@ -141,10 +142,11 @@ def test_a_lost_card_does_not_hide_the_other(question: str) -> None:
     healthy = nvidia.probe(FakeSource(nvidia_machine(card(0), card(1, bus=2))))
     broken = nvidia.probe(FakeSource(nvidia_machine(card(0), card(1, bus=2), **{f"nvml:{question} 0": LOST})))
     assert [device.usable for device in broken.accelerators] == [False, True]
-    assert "fallen off the bus" in (broken.accelerators[0].why_not or "")
+    assert broken.accelerators[0].why_not == message("unusable.nvml-lost")
     assert broken.accelerators[1] == healthy.accelerators[1]
     assert broken.pools[-1] == healthy.pools[1]
-    assert "nvidia.lost" in {seen.name for seen in broken.observations}
+    assert [device.state for device in broken.accelerators] == ["lost", "present"]
+    assert broken.accelerators[0].evidence_of("state") == (f"nvml:{question} 0",)
 
 
 def test_a_lost_card_is_asked_nothing_more() -> None:
@@ -287,7 +289,8 @@ def test_mig_mode_without_an_instance() -> None:
     The device is listed as not usable and has no pool.
     """
     probed = nvidia.probe(FakeSource(mig_machine({})))
-    assert [device.usable for device in probed.accelerators] == [False]
+    assert [(device.usable, device.state) for device in probed.accelerators] == [(False, "no-instance")]
+    assert probed.accelerators[0].why_not == message("unusable.nvidia-no-instance")
     assert probed.pools == ()
 
 
@@ -327,7 +330,10 @@ def test_hidden_devices_come_last_and_give_nothing() -> None:
     answers = nvidia_machine(card(0), card(1, bus=2), **{"env:CUDA_VISIBLE_DEVICES": "1"})
     probed = nvidia.probe(FakeSource(answers))
     assert [(device.index, device.usable) for device in probed.accelerators] == [(1, True), (0, False)]
-    assert probed.accelerators[1].why_not == "hidden by CUDA_VISIBLE_DEVICES"
+    assert [device.hidden_by for device in probed.accelerators] == [None, "CUDA_VISIBLE_DEVICES"]
+    assert probed.accelerators[1].why_not == message(
+        "unusable.nvidia-hidden", variable="CUDA_VISIBLE_DEVICES"
+    )
     assert probed.pools[1].budget_bytes == 0
 
 
@@ -403,7 +409,8 @@ def test_devices_that_the_driver_does_not_list() -> None:
         ("0000:01:00.0", True),
         ("0000:02:00.0", False),
     ]
-    assert "virtual machine" in (devices[1].why_not or "")
+    assert (devices[1].why_not, devices[1].state) == (message("unusable.nvidia-lent"), "lent")
+    assert devices[1].evidence_of("state") == ("link:/sys/bus/pci/devices/0000:02:00.0/driver",)
 
 
 def test_a_vgpu_profile_is_a_part() -> None:

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Probed, Snapshot
-from llmprobe.machine import merge, rules
+from llmprobe.facts.machine import Probed
+from llmprobe.facts.seen import Seen
+from llmprobe.machine import merge
 from llmprobe.machine.gpu_table import lookup
-from llmprobe.machine.probes import host, memory, nvidia
+from llmprobe.machine.probes import memory, nvidia
+from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import (
     FUNCTION_NOT_FOUND,
     GIB,
@@ -141,9 +144,10 @@ def test_bug_13_the_release_of_a_jetson_is_told() -> None:
     """
     Errors of CUDA on a Jetson go by its system's release (ollama issue 18067).
     """
-    seen = {each.name: each.value for each in probed(dict(ORIN), platform=LINUX_ARM).observations}
+    system = probed(dict(ORIN), platform=LINUX_ARM).nvidia
 
-    assert seen["nvidia.l4t"] == "36.4.3"
+    assert system is not None
+    assert system.l4t == Seen(value="36.4.3", evidence=("read:/etc/nv_tegra_release",))
 
 
 def test_bug_14_what_the_driver_reserves_is_not_held_by_programs() -> None:
@@ -279,7 +283,7 @@ def test_bug_25_every_instance_is_listed() -> None:
     devices = probed(answers).accelerators
 
     assert [(device.uuid, device.usable) for device in devices] == [("MIG-0", True), ("MIG-1", False)]
-    assert "CUDA_VISIBLE_DEVICES=MIG-1" in (devices[1].why_not or "")
+    assert devices[1].why_not == message("unusable.nvidia-instance-not-chosen", uuid="MIG-1")
 
 
 QUESTIONS = [name.removesuffix(" 0") for name in card(0) if name.endswith(" 0")]
@@ -321,7 +325,7 @@ def test_bug_28_a_kernel_without_that_file_tells_it_by_the_power_state() -> None
     answers["read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status"] = MISSING
     answers["read:/sys/bus/pci/devices/0000:01:00.0/power_state"] = "D3cold\n"
 
-    assert "nvidia.asleep" in {each.name for each in probed(answers).observations}
+    assert [device.state for device in probed(answers).accelerators] == ["asleep"]
 
 
 def test_bug_31_a_name_that_no_table_has_gets_no_guess() -> None:
@@ -367,21 +371,11 @@ def test_bug_52_a_device_on_the_bus_is_never_no_gpu() -> None:
     found = probed(nvidia_machine(card(), **{"nvml:nvmlInit": Answer(status="missing", code=12)}))
 
     assert [(device.pci, device.usable) for device in found.accelerators] == [("0000:01:00.0", False)]
-    assert "library was not found" in (found.accelerators[0].why_not or "")
+    assert found.accelerators[0].why_not == message("unusable.nvml-no-library")
 
 
 def diagnosed(answers: dict[str, Any], **options: Any) -> set[str]:
-    source = FakeSource(plain_host() | answers, **options)
-    found = [host.probe(source), memory.probe(source), nvidia.probe(source)]
-    accelerators, pools = merge.devices(found)
-    snapshot = Snapshot(
-        this_machine=False,
-        host=merge.host(source.platform, found),
-        pools=pools,
-        accelerators=accelerators,
-        observations=tuple(seen for each in found for seen in each.observations),
-    )
-    return {finding.id for finding in rules.check(snapshot)}
+    return {finding.id for finding in collect(FakeSource(plain_host() | answers, **options)).findings}
 
 
 NARROW = {

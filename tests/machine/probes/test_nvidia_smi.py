@@ -4,12 +4,15 @@ NVIDIA devices as ``nvidia-smi -q -x`` tells of them, where the library cannot b
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Probed
+from llmprobe.facts.machine import Link, Power, Probed, Throttle
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.probes import nvidia
 from llmprobe.machine.probes.nvidia.smi import parse_smi_xml
+from llmprobe.words.message import message
 from tests.machine.fake import LINUX_ARM, MIB, FakeSource, card, nvidia_machine, smi_xml
 
 COMMAND = "run:nvidia-smi -q -x"
@@ -30,7 +33,9 @@ LINK = """
     </clocks_event_reasons>
     <temperature><gpu_temp>88 C</gpu_temp></temperature>
     <gpu_power_readings><current_power_limit>300.00 W</current_power_limit>
-        <default_power_limit>450.00 W</default_power_limit></gpu_power_readings>
+        <default_power_limit>450.00 W</default_power_limit><min_power_limit>150.00 W</min_power_limit>
+        <max_power_limit>600.00 W</max_power_limit><average_power_draw>21.50 W</average_power_draw>
+        <instant_power_draw>25.00 W</instant_power_draw></gpu_power_readings>
     <max_clocks><mem_clock>10501 MHz</mem_clock></max_clocks>
 """
 PROCESSES = """<processes>
@@ -49,6 +54,27 @@ def told(text: str, init: Answer = NO_LIBRARY, changes: dict[str, Any] | None = 
     return nvidia.probe(FakeSource(answers | {COMMAND: {"exit": 0, "stdout": text, "stderr": ""}}))
 
 
+def cited(found: Probed) -> set[str]:
+    """
+    Everything that is cited as evidence anywhere in the facts.
+    """
+    names: set[str] = set()
+
+    def collect(value: Any, key: str = "") -> None:
+        if isinstance(value, dict):
+            for name, item in value.items():
+                collect(item, "evidence" if key == "cited" else name)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                collect(item, key)
+        elif key == "evidence":
+            names.add(value)
+
+    for record in (found.nvidia, *found.accelerators, *found.pools):
+        collect(msgspec.to_builtins(record, enc_hook=repr))
+    return names
+
+
 def test_the_command_stands_in_for_the_library() -> None:
     """
     Name, identity, driver and memory are the command's, and every fact stands on it.
@@ -64,9 +90,7 @@ def test_the_command_stands_in_for_the_library() -> None:
     )
     assert (pool.total_bytes, pool.free_bytes) == (24564 * MIB, 24113 * MIB)
     assert {*device.evidence, *pool.evidence} == {COMMAND}
-    assert not [
-        seen for seen in found.observations if any(name.startswith("nvml:nvmlD") for name in seen.evidence)
-    ]
+    assert [name for name in cited(found) if name.startswith("nvml:") and name != "nvml:nvmlInit"] == []
 
 
 def test_what_the_command_does_not_say_is_from_the_table() -> None:
@@ -82,20 +106,127 @@ def test_details_are_read_too() -> None:
     """
     Link, power, temperature and modes have the shape that NVML gives them.
     """
-    seen = {each.name: each.value for each in told(smi_xml(more=LINK)).observations}
+    found = told(smi_xml(more=LINK))
+    device = found.accelerators[0]
 
-    assert seen["nvidia.pcie"]["0"] == {
-        "generation": 1,
-        "max_generation": 3,
-        "device_max_generation": 4,
-        "width": 8,
-        "max_width": 16,
-        "performance_state": 8,
-    }
-    assert seen["nvidia.power"]["0"] == {"limit_milliwatts": 300000, "default_milliwatts": 450000}
-    assert seen["nvidia.slowed"]["0"] == {"by": ["temperature"], "celsius": 88}
-    assert (seen["nvidia.addressing"], seen["nvidia.virtualization"]) == ({"0": "hmm"}, {"0": "passthrough"})
-    assert "nvidia.ecc" not in seen
+    assert device.link == Link(
+        generation=1,
+        max_generation=3,
+        device_max_generation=4,
+        width=8,
+        max_width=16,
+        bytes_per_s=8 * 984_600_000,
+    )
+    assert device.power == Power(limit_watts=300, default_watts=450, max_watts=600, draw_watts=21.5)
+    assert device.throttle == Throttle(reasons=("temperature",), celsius=88)
+    assert found.nvidia is not None
+    assert [
+        (each.addressing, each.virtualization, each.performance_state) for each in found.nvidia.devices
+    ] == [("hmm", "passthrough", 8)]
+    assert device.ecc is None
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("sw_power_cap", "power-limit"),
+        ("hw_slowdown", "hardware"),
+        ("sw_thermal_slowdown", "temperature"),
+        ("hw_thermal_slowdown", "temperature-hardware"),
+        ("hw_power_brake_slowdown", "power-brake"),
+    ],
+)
+@pytest.mark.parametrize("home", ["clocks_event_reason", "clocks_throttle_reason"])
+def test_each_reason_of_slower_clocks_has_its_word(home: str, word: str, reason: Any) -> None:
+    """
+    Drivers before 535 call them reasons of throttling.
+    """
+    listed = (
+        f"<{home}s><{home}_{word}>Active</{home}_{word}><{home}_gpu_idle>Active</{home}_gpu_idle></{home}s>"
+    )
+    silent = listed.replace("Active", "Not Active")
+
+    assert told(smi_xml(more=listed)).accelerators[0].throttle == Throttle(reasons=(reason,))
+    assert told(smi_xml(more=silent)).accelerators[0].throttle == Throttle(reasons=())
+
+
+@pytest.mark.parametrize("home", ["gpu_power_readings", "power_readings"])
+@pytest.mark.parametrize("limit", ["current_power_limit", "enforced_power_limit", "power_limit"])
+@pytest.mark.parametrize("draw", ["average_power_draw", "power_draw", "instant_power_draw"])
+def test_power_is_read_under_every_name_it_had(home: str, limit: str, draw: str) -> None:
+    """
+    Drivers have renamed the figures; none has all names.
+    """
+    text = f"<{home}><{limit}>250.25 W</{limit}><{draw}>30.50 W</{draw}></{home}>"
+
+    assert told(smi_xml(more=text)).accelerators[0].power == Power(limit_watts=250.25, draw_watts=30.5)
+
+
+@pytest.mark.parametrize(
+    ("element", "text", "field", "value"),
+    [
+        ("compute_mode", "Exclusive_Process", "compute_mode", "exclusive-process"),
+        ("compute_mode", "Exclusive_Thread", "compute_mode", "exclusive-thread"),
+        ("compute_mode", "Prohibited", "compute_mode", "prohibited"),
+        ("display_active", "Enabled", "display_active", True),
+        ("display_active", "Disabled", "display_active", False),
+    ],
+)
+def test_modes_are_words(element: str, text: str, field: str, value: Any) -> None:
+    """
+    The command prints words where NVML has numbers.
+    """
+    old = {"compute_mode": "Default", "display_active": "Disabled"}[element]
+    printed = smi_xml().replace(f"<{element}>{old}</{element}>", f"<{element}>{text}</{element}>")
+
+    assert getattr(told(printed).accelerators[0], field) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("None", None),
+        ("Pass-Through", "passthrough"),
+        ("VGPU", "vgpu-guest"),
+        ("Host VGPU", "vgpu-host"),
+        ("Host VSGA", "vsga-host"),
+    ],
+)
+def test_virtualization_is_a_word(text: str, word: str | None) -> None:
+    """
+    As nvidia-smi writes them.
+    """
+    mode = f"<gpu_virtualization_mode><virtualization_mode>{text}</virtualization_mode></gpu_virtualization_mode>"
+    found = told(smi_xml(more=mode)).nvidia
+
+    assert found is not None
+    assert found.devices[0].virtualization == word
+
+
+@pytest.mark.parametrize(
+    ("current", "ecc"), [("Enabled", True), ("Disabled", False), ("N/A", None), ("Not Supported", None)]
+)
+def test_error_correction_is_a_word(current: str, ecc: bool | None) -> None:
+    """
+    What the device does not have is unknown.
+    """
+    text = f"<ecc_mode><current_ecc>{current}</current_ecc></ecc_mode>"
+
+    assert told(smi_xml(more=text)).accelerators[0].ecc is ecc
+
+
+@pytest.mark.parametrize(
+    ("text", "version"), [("13.0", "13.0"), ("12.4", "12.4"), ("12", "12.0"), ("N/A", None)]
+)
+def test_the_version_of_cuda_is_read(text: str, version: str | None) -> None:
+    """
+    It is the driver's newest, and cites the command.
+    """
+    found = told(smi_xml().replace("<cuda_version>13.0", f"<cuda_version>{text}")).nvidia
+
+    assert found is not None
+    expected = None if version is None else Seen(value=version, evidence=(COMMAND,))
+    assert found.cuda_version == expected
 
 
 def test_processes_are_read_too() -> None:
@@ -163,6 +294,17 @@ def test_another_module_as_binding_leads_to_the_command() -> None:
     assert told(smi_xml(), shadowed).pools[0].total_bytes == 24564 * MIB
 
 
+@pytest.mark.parametrize("status", ["timeout", "denied", "not_recorded"])
+def test_a_library_that_does_not_answer_is_not_replaced(status: Any) -> None:
+    """
+    The command would wait for the same driver.
+    """
+    source = FakeSource(nvidia_machine(card(), **{"nvml:nvmlInit": Answer(status=status)}))
+    nvidia.probe(source)
+
+    assert COMMAND not in source.asked
+
+
 @pytest.mark.parametrize("code", [9, 18, 999])
 def test_a_driver_that_does_not_work_is_not_asked_by_command(code: int) -> None:
     """
@@ -218,7 +360,7 @@ def test_a_command_that_fails_leaves_the_reason_of_the_library(answer: Any) -> N
     found = nvidia.probe(FakeSource(nvidia_machine(card(), **{"nvml:nvmlInit": NO_LIBRARY, COMMAND: answer})))
 
     assert [device.usable for device in found.accelerators] == [False]
-    assert "library was not found" in (found.accelerators[0].why_not or "")
+    assert found.accelerators[0].why_not == message("unusable.nvml-no-library")
 
 
 def test_sizes_in_another_unit_are_unknown() -> None:

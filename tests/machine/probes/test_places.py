@@ -21,12 +21,8 @@ MOUNTS = (
 
 
 def places(answers: dict[str, Any], platform: Any = LINUX) -> list[tuple[str, str | None, tuple[str, ...]]]:
-    seen = disk.probe(FakeSource(answers, platform)).observations
-    return [
-        (each["directory"], each["file_system"], tuple(each["engines"]))
-        for observation in seen
-        for each in observation.value
-    ]
+    disks = disk.probe(FakeSource(answers, platform)).disks
+    return [(each.directory, each.file_system, each.engines) for each in disks]
 
 
 def test_models_are_on_the_file_system_that_holds_their_folder() -> None:
@@ -57,7 +53,7 @@ def test_a_disk_that_does_not_answer_has_unknown_room() -> None:
     }
     probed = disk.probe(FakeSource(answers))
 
-    assert (probed.status, probed.observations[0].value[0]["free_bytes"]) == ("partial", None)
+    assert (probed.status, probed.disks[0].free_bytes) == ("partial", None)
 
 
 @pytest.mark.parametrize(("platform", "home"), [(MAC, "HOME"), (WINDOWS, "USERPROFILE")])
@@ -87,16 +83,17 @@ def test_one_node_is_nothing_to_tell() -> None:
     """
     source = FakeSource({"read:/sys/devices/system/node/has_memory": "0\n"})
 
-    assert (numa.probe(source).observations, len(source.asked)) == ((), 1)
+    assert (numa.probe(source).host.memory.numa, len(source.asked)) == (None, 1)
 
 
 def test_nodes_are_told_with_what_they_have() -> None:
     """
     Which have processors is the kernel's word.
     """
-    (seen,) = numa.probe(FakeSource(nodes("0-1", "0"))).observations
+    seen = numa.probe(FakeSource(nodes("0-1", "0"))).host.memory.numa
 
-    assert [(each["processors"], each["total_bytes"]) for each in seen.value] == [
+    assert seen is not None
+    assert [(each.has_processors, each.total_bytes) for each in seen.nodes] == [
         (True, 32 * GIB),
         (False, 32 * GIB),
     ]

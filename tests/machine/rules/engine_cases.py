@@ -9,7 +9,11 @@ import msgspec
 
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk, Snapshot
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, FakeSource, card, nvidia_machine, plain_host
+
+HALF = message("source.deadline", seconds=1.0)
+"""Any message: the sentences of engines are their own."""
 
 ASKED = ("get:http://127.0.0.1:11434/api/ps",)
 
@@ -36,15 +40,13 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "model-on-cpu": lambda: machine(holding(6 * GIB, 0)),
     "llama-cpp-old-build": lambda: machine(engine("llama.cpp", version="b9000")),
     "model-half-there": lambda: machine(
-        engine(models=(ModelOnDisk(name="qwen3:8b", kept_by="Ollama", problem="it is only half downloaded"),))
+        engine(models=(ModelOnDisk(name="qwen3:8b", kept_by="Ollama", problem=HALF),))
     ),
     "ollama-cache-type": lambda: machine(
         engine(settings={"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "0"})
     ),
     "ollama-parallel": lambda: machine(engine(settings={"OLLAMA_NUM_PARALLEL": "4"})),
-    "engine-silent": lambda: machine(
-        engine(running=None, detail="somebody holds its port and does not answer")
-    ),
+    "engine-silent": lambda: machine(engine(running=None, silent=True)),
 }
 
 IN_ORDER: dict[str, Callable[[], Snapshot]] = {
@@ -65,4 +67,5 @@ IN_ORDER: dict[str, Callable[[], Snapshot]] = {
         engine(running=False, version="0.17.2"), engine("lmstudio", running=False)
     ),
     "no GPU": lambda: machine(engine(running=None), gpu=False),
+    "on another machine": lambda: machine(engine(running=None, silent=False, detail=HALF)),
 }

@@ -6,6 +6,7 @@ import pytest
 
 from llmprobe.facts.machine import LoadedModel
 from llmprobe.machine.rules.engines import RULES
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB
 from tests.machine.rules.engine_cases import IN_ORDER, engine, holding, machine
 
@@ -58,7 +59,9 @@ def test_what_is_not_known_is_no_zero() -> None:
     )
 
     assert (found.id, found.severity) == ("model-loaded", "note")
-    assert "GiB" not in found.title
+    assert found.title == message(
+        "finding.model-loaded.title", engine="llama.cpp", model="tiny.gguf", held_bytes=None
+    )
 
 
 @pytest.mark.parametrize(

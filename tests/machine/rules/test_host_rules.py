@@ -9,6 +9,7 @@ import pytest
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MAC, FakeSource, plain_host
 from tests.machine.probes.test_amd import MAY_NOT, machine, radeon, strix_halo
 from tests.machine.probes.test_intel import SMALL_BAR, UNRESIZED, battlemage
@@ -34,10 +35,12 @@ def test_an_arc_card_without_a_resized_window_is_warned_of() -> None:
 
 def test_an_amd_card_on_few_lanes_is_warned_of() -> None:
     """One of sixteen lanes makes loading slow."""
-    narrow = found(linux(machine(radeon()), {f"read:{PATH}/current_link_width": "1"}), "pcie-narrow")
+    snapshot = linux(machine(radeon()), {f"read:{PATH}/current_link_width": "1"})
+    narrow, link = found(snapshot, "pcie-narrow"), snapshot.accelerators[0].link
 
     assert narrow is not None
-    assert (narrow.severity, narrow.detail[:28]) == ("warning", "1 of 16 lanes are connected.")
+    assert link is not None
+    assert (narrow.severity, link.width, link.max_width) == ("warning", 1, 16)
 
 
 def test_a_sleeping_amd_card_is_told_of_once() -> None:
@@ -111,7 +114,7 @@ def test_a_mac_under_pressure_is_told_so() -> None:
     finding = found(collect(FakeSource(answers, MAC)), "memory-pressure")
 
     assert finding is not None
-    assert "critical" in finding.detail
+    assert finding.detail == message("finding.memory-pressure.detail-critical")
 
 
 @pytest.mark.parametrize("finding", sorted(CASES))
@@ -124,3 +127,36 @@ def test_nothing_is_found_on_a_plain_host(finding: str) -> None:
 def test_nothing_is_found_on_a_sound_amd_machine(finding: str) -> None:
     """Nor has one with a card that everything works with."""
     assert found(linux(machine(radeon())), finding) is None
+
+
+@pytest.mark.parametrize(("gib", "commands"), [(64, 1), (18, 1), (16, 0), (8, 0)])
+def test_a_wired_limit_below_half_of_memory_is_not_advised(gib: int, commands: int) -> None:
+    """Of 16 GiB 8 are left to macOS, and what remains is less than macOS gives by itself."""
+    answers: dict[str, Any] = {
+        "psutil:virtual_memory": {"total": gib * GIB, "available": gib * GIB - GIB // 2},
+        "sysctl:hw.optional.arm64": 1,
+        "sysctl:hw.memsize": gib * GIB,
+        "sysctl:machdep.cpu.brand_string": "Apple M3",
+    }
+    finding = found(collect(FakeSource(answers, MAC)), "mac-wired-limit")
+
+    assert finding is not None
+    assert finding.remedy is not None
+    assert len(finding.remedy.commands) == commands
+
+
+@pytest.mark.parametrize(("level", "warned"), [(1, False), (2, True), (4, True)])
+def test_pressure_of_a_mac_is_a_word(level: int, warned: bool) -> None:
+    """1 is normal, 2 is high, 4 is critical."""
+    answers: dict[str, Any] = plain_host() | {
+        "sysctl:hw.optional.arm64": 1,
+        "sysctl:hw.memsize": 64 * GIB,
+        "sysctl:machdep.cpu.brand_string": "Apple M3 Max",
+        "sysctl:kern.memorystatus_vm_pressure_level": level,
+    }
+    snapshot = collect(FakeSource(answers, MAC))
+    pressure = snapshot.host.memory.pressure
+
+    assert pressure is not None
+    assert pressure.level == {1: "normal", 2: "high", 4: "critical"}[level]
+    assert (found(snapshot, "memory-pressure") is not None) is warned

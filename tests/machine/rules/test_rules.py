@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Host, Snapshot
+from llmprobe.facts.answer import Answer, Status
+from llmprobe.facts.machine import Host, Snapshot, SourceReport
 from llmprobe.machine import rules
+from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.snapshot import collect
+from llmprobe.words.message import message
 from tests.machine.fake import (
     GIB,
     LINUX_ARM,
@@ -49,7 +51,7 @@ def nvidia_with(*cards: dict[str, Any], **changes: Any) -> Snapshot:
 
 
 def ids(snapshot: Snapshot) -> set[str]:
-    return {finding.id for finding in rules.check(snapshot)}
+    return {finding.id for finding in rules.diagnosed(snapshot).findings}
 
 
 def init_fails(code: int, **more: Any) -> Snapshot:
@@ -174,6 +176,8 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "table-estimate": lambda: nvidia_with(card(bits=0)),
     "no-gpu": lambda: linux(INTEL),
     "probe-failed": lambda: linux({"psutil:swap_memory": Answer(status="timeout")}),
+    "memory-assumed": lambda: hypothetical(["RTX 3060"], 64 * GIB),
+    "gpu-not-looked-for": lambda: linux({"list:/sys/bus/pci/devices": Answer(status="timeout")}),
     "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
 }
 
@@ -194,7 +198,7 @@ def test_a_rule_fires_where_its_matter_is(rule_id: str) -> None:
     """
     With its evidence, which are questions that were asked, and words for a person.
     """
-    found = [finding for finding in rules.check(CASES[rule_id]()) if finding.id == rule_id]
+    found = [finding for finding in rules.diagnosed(CASES[rule_id]()).findings if finding.id == rule_id]
     assert found
     assert all(finding.evidence and finding.title and finding.detail for finding in found)
 
@@ -215,19 +219,55 @@ def test_a_machine_with_a_gpu_is_not_without_one() -> None:
     assert "no-gpu" not in ids(init_fails(9))
 
 
-def test_a_failed_source_is_no_missing_gpu() -> None:
+@pytest.mark.parametrize("status", ["timeout", "denied", "failed", "not_recorded"])
+def test_a_source_that_did_not_answer_is_no_missing_gpu(status: Status) -> None:
     """
-    Where the bus could not be listed nobody knows whether there is a GPU.
+    Where the bus could not be listed it is unknown whether there is a GPU, and the finding names the sources.
     """
-    snapshot = linux({"list:/sys/bus/pci/devices": Answer(status="failed")})
-    assert ids(snapshot) & {"no-gpu", "probe-failed"} == {"probe-failed"}
+    snapshot = linux({"list:/sys/bus/pci/devices": Answer(status=status)})
+    finding = next(each for each in snapshot.findings if each.id == "gpu-not-looked-for")
+
+    assert "no-gpu" not in ids(snapshot)
+    assert set(finding.evidence) >= {"source:amd", "source:intel", "source:pci"}
+    assert (finding.remedy is not None) is (status == "timeout")
+
+
+def test_a_probe_that_crashed_is_no_missing_gpu() -> None:
+    """
+    Nobody looked for the devices of its vendor.
+    """
+    bare = Snapshot(
+        this_machine=True,
+        host=Host(system="linux", machine="x86_64"),
+        sources=(
+            SourceReport(name="nvidia", status="absent"),
+            SourceReport(name="amd", status="crashed"),
+            SourceReport(name="disk", status="timeout"),
+        ),
+    )
+    finding = next(each for each in rules.diagnosed(bare).findings if each.id == "gpu-not-looked-for")
+
+    assert "no-gpu" not in ids(bare)
+    assert finding.evidence == ("source:amd",)
+
+
+def test_a_gpu_that_is_known_is_looked_for_no_further() -> None:
+    """
+    With a usable card, a silent source of another vendor is no warning about GPUs.
+    """
+    snapshot = nvidia_with(card(), **{"list:/sys/class/kfd/kfd/topology/nodes": Answer(status="timeout")})
+    silent = msgspec.structs.replace(
+        snapshot, sources=(*snapshot.sources, SourceReport(name="asahi", status="timeout"))
+    )
+
+    assert ids(silent) & {"no-gpu", "gpu-not-looked-for"} == set()
 
 
 def test_errors_come_first() -> None:
     """
     Findings are sorted by severity.
     """
-    severities = [finding.severity for finding in rules.check(init_fails(18, **INTEL))]
+    severities = [finding.severity for finding in init_fails(18, **INTEL).findings]
     assert severities == sorted(severities, key=["error", "warning", "note"].index)
     assert severities[0] == "error"
 
@@ -253,8 +293,12 @@ def test_who_holds_memory_is_named() -> None:
     By process, with what it holds.
     """
     busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": "ollama\n"})
-    finding = next(each for each in rules.check(busy) if each.id == "vram-held")
-    assert "ollama (process 5) 7.81 GiB" in finding.detail
+    finding = next(each for each in busy.findings if each.id == "vram-held")
+    process = message("finding.vram-held.process", name="ollama", pid=5, used_bytes=8000 * MIB)
+    assert finding.detail.values["holders"] == message(
+        "finding.vram-held.by", processes=(process,), more=None
+    )
+    assert "Used by ollama (process 5) 7.81 GiB." in str(finding.detail)
     assert finding.remedy is not None
     assert "ollama stop MODEL" in finding.remedy.commands
 
@@ -284,7 +328,7 @@ def test_who_holds_memory_is_told_how_to_let_go(program: str, command: str) -> N
     Each engine is unloaded in its own way.
     """
     busy = nvidia_with(card(used_mib=9000), **BUSY, **{"read:/proc/5/comm": program})
-    remedy = next(each.remedy for each in rules.check(busy) if each.id == "vram-held")
+    remedy = next(each.remedy for each in busy.findings if each.id == "vram-held")
 
     assert remedy is not None
     assert remedy.commands == (command,)
@@ -299,7 +343,7 @@ def test_the_driver_is_installed_as_the_system_does(system: str, command: str) -
     The command is that of the system's own packages.
     """
     missing = init_fails(12, **{"read:/etc/os-release": f'PRETTY_NAME="{system}"\n'})
-    remedy = next(each.remedy for each in rules.check(missing) if each.id == "nvidia-no-library")
+    remedy = next(each.remedy for each in missing.findings if each.id == "nvidia-no-library")
 
     assert remedy is not None
     assert remedy.commands == (command,)

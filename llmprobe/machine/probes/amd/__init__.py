@@ -2,7 +2,7 @@
 AMD GPUs on Linux, from sysfs alone: cards with their own memory, and graphics in a processor that share RAM.
 
 Reading the memory of a card that sleeps wakes it, so that its state is looked at first. Which device is
-integrated is told by evidence, never by its name: the vendor of its memory, its PCI number, its instruction
+integrated is decided by evidence, never by its name: the vendor of its memory, its PCI number, its instruction
 set, its sizes. https://docs.kernel.org/gpu/amdgpu/driver-misc.html
 
 Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD device):
@@ -31,15 +31,16 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     read:<pci>/mem_info_gtt_total
     read:<pci>/mem_info_gtt_used
     read:<pci>/mem_info_vram_vendor
-    read:<pci>/current_link_width
-    read:<pci>/max_link_width
     list:/sys/class/kfd/kfd/proc                       of cards in the topology, and so the next two
     read:/sys/class/kfd/kfd/proc/<pid>/vram_<gpu_id>   of each process
     read:/proc/<pid>/comm                              of each that holds memory
+    link:<pci>                                         of cards, and what pci_link asks
+    list:<pci>/hwmon                                   of cards, and what hwmon asks
 """
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed, Sharing
+from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, Sharing
+from llmprobe.facts.vendors import Amd
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.pci_bus import display_devices
@@ -56,7 +57,7 @@ VENDOR = "0x1002"
 
 def probe(source: Source) -> Probed:
     """
-    Return the AMD GPUs; integrated ones name the pool ``ram`` and how they share it.
+    The AMD GPUs; integrated ones name the pool ``ram`` and how they share it.
     """
     ask = Asker(source)
     devices = [device for device in display_devices(ask) if device.vendor == VENDOR]
@@ -82,23 +83,10 @@ def probe(source: Source) -> Probed:
         accelerators=tuple(accelerators),
         pools=tuple(pools),
         sharing=tuple(sharing),
-        observations=(*access.observations, *_observations(seen)),
+        amd=Amd(
+            kfd=access.kfd,
+            hiding=access.hiding,
+            carve_outs=tuple(each.carve_out for each in seen if each.carve_out is not None),
+            without_rocm=tuple(each.without_rocm for each in seen if each.without_rocm is not None),
+        ),
     )
-
-
-def _observations(seen: list[Device]) -> tuple[Observation, ...]:
-    """
-    Return by PCI address what rules need of the devices beside their records.
-    """
-    found = []
-    for name in ("asleep", "visible_bytes", "link", "carve_out", "gfx_unsupported"):
-        values = {
-            each.accelerator.pci: (each.facts[name], each.evidence[name])
-            for each in seen
-            if name in each.facts
-        }
-        if values:
-            evidence = tuple(dict.fromkeys(cited for _, given in values.values() for cited in given))
-            value = {address: fact for address, (fact, _) in values.items()}
-            found.append(Observation(name=f"amd.{name}", value=value, evidence=evidence))
-    return tuple(found)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Observation
+from llmprobe.facts.vendors import HidingVariable, KfdAccess
 from llmprobe.machine.asking import Asker, as_text, fields_of, items_of
 
 KFD = "/dev/kfd"
@@ -21,50 +21,44 @@ _VERSION = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{1,2})")
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """
-    ``kfd`` is ``open``, ``closed`` (no right to it), ``absent``, or None where that could not be asked.
+    ``kfd`` is None where /dev/kfd could not be asked for.
 
     ``shown`` are the numbers of the devices that environment variables leave, in their order; None for all.
+    ``hiding`` is the variable that decides that, the last one where there are two.
     """
 
-    kfd: Literal["open", "closed", "absent"] | None
+    kfd: KfdAccess | None
     override: str | None = None
     shown: tuple[int, ...] | None = None
-    hidden_by: str | None = None
-    observations: tuple[Observation, ...] = ()
+    hiding: HidingVariable | None = None
 
 
 def ask_access(ask: Asker) -> Access:
     """
-    Return what this user and this environment may use.
+    The access of this user and this environment.
     """
-    seen: list[Observation] = []
-    nodes = ask.list("/dev")
-    kfd: Literal["open", "closed", "absent"] | None = None
-    if nodes.ok:
-        kfd = "absent"
-        if "kfd" in items_of(nodes):
-            writable = may_write(ask, KFD)
-            kfd = None if writable is None else "open" if writable else "closed"
-        evidence = ask.answered("list:/dev", f"run:test -w {KFD}")
-        if kfd is not None:
-            seen.append(Observation(name="amd.kfd", value=kfd, evidence=evidence))
+    kfd = _kfd(ask)
     override = as_text(ask.env(OVERRIDE))
-    shown, hidden_by = _shown(ask)
-    if hidden_by is not None:
-        value = as_text(ask.env(hidden_by))
-        seen.append(Observation(name="amd.hidden_by", value=value, evidence=(f"env:{hidden_by}",)))
-    return Access(
-        kfd=kfd,
-        override=parse_override(override or ""),
-        shown=shown,
-        hidden_by=hidden_by,
-        observations=tuple(seen),
-    )
+    shown, hiding = _shown(ask)
+    return Access(kfd=kfd, override=parse_override(override or ""), shown=shown, hiding=hiding)
+
+
+def _kfd(ask: Asker) -> KfdAccess | None:
+    nodes = ask.list("/dev")
+    if not nodes.ok:
+        return None
+    state: Literal["open", "closed", "absent"] = "absent"
+    if "kfd" in items_of(nodes):
+        writable = may_write(ask, KFD)
+        if writable is None:
+            return None
+        state = "open" if writable else "closed"
+    return KfdAccess(state=state, evidence=ask.answered("list:/dev", f"run:test -w {KFD}"))
 
 
 def may_write(ask: Asker, node: str) -> bool | None:
     """
-    Return whether this user may write to a device's node; None where that could not be asked.
+    Whether this user may write to a device's node; None where that could not be asked.
     """
     status = fields_of(ask.run("test", "-w", node)).get("exit")
     return None if status not in (0, 1) else status == 0
@@ -72,7 +66,7 @@ def may_write(ask: Asker, node: str) -> bool | None:
 
 def parse_visible(text: str) -> tuple[int, ...] | None:
     """
-    Return the numbers that a variable names, none for an empty one or -1; None where it names UUIDs.
+    The numbers that a variable names, none for an empty one or -1; None where it names UUIDs.
     """
     if text.strip() in ("", "-1"):
         return ()
@@ -83,7 +77,7 @@ def parse_visible(text: str) -> tuple[int, ...] | None:
 
 def parse_override(text: str) -> str | None:
     """
-    Return the instruction set that HSA_OVERRIDE_GFX_VERSION makes of any: ``11.0.0`` is gfx1100.
+    The instruction set that HSA_OVERRIDE_GFX_VERSION makes of any: ``11.0.0`` is gfx1100.
     """
     match = _VERSION.fullmatch(text.strip())
     if match is None:
@@ -92,17 +86,17 @@ def parse_override(text: str) -> str | None:
     return f"gfx{major}{minor:x}{step:x}"
 
 
-def _shown(ask: Asker) -> tuple[tuple[int, ...] | None, str | None]:
+def _shown(ask: Asker) -> tuple[tuple[int, ...] | None, HidingVariable | None]:
     """
-    Return what ROCm's variable leaves, and of that what HIP's leaves; the numbers of the second count the first's.
+    The devices that ROCm's variable leaves, and of those the ones that HIP's leaves: its numbers count the first's.
     """
     shown: tuple[int, ...] | None = None
-    hidden_by = None
+    hiding = None
     for name in (ROCR, HIP):
         text = as_text(ask.env(name))
         numbers = None if text is None else parse_visible(text)
-        if numbers is None:
+        if text is None or numbers is None:
             continue
-        hidden_by = name
+        hiding = HidingVariable(variable=name, value=text, evidence=(f"env:{name}",))
         shown = numbers if shown is None else tuple(shown[each] for each in numbers if each < len(shown))
-    return shown, hidden_by
+    return shown, hiding

@@ -2,14 +2,17 @@
 One AMD device: what it is called, whether it is integrated, whether and how it can be used.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.machine import Accelerator, MemoryPool, Throttle, Window
+from llmprobe.facts.vendors import CarveOut, HidingVariable, WithoutRocm
 from llmprobe.machine import gpu_table
-from llmprobe.machine.asking import Asker, as_int, as_text, items_of
+from llmprobe.machine.asking import Asker, as_text, items_of
+from llmprobe.machine.hwmon import ask_sensors
 from llmprobe.machine.pci_bus import PciDevice
+from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
 from llmprobe.machine.probes.amd.access import Access, may_write
 from llmprobe.machine.probes.amd.memory import (
@@ -21,6 +24,7 @@ from llmprobe.machine.probes.amd.memory import (
     pool_of,
 )
 from llmprobe.machine.probes.amd.topology import Node, bandwidth
+from llmprobe.words.message import Message, message
 
 _INTEGRATED_GFX = frozenset(
     {
@@ -86,32 +90,32 @@ _ROCM = frozenset(
     }
 )
 """What the libraries of ROCm 6 and 7 have kernels for, rocBLAS above all."""
-_ASLEEP = "it is asleep, and asking for its memory would wake it"
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A device with its pool where it has one of its own, its figures, and by name what rules want to know.
+    A device with its pool where it has one of its own, its figures, and what AMD alone has.
     """
 
     accelerator: Accelerator
     pool: MemoryPool | None
     memory: Memory
-    facts: dict[str, Any]
-    evidence: dict[str, tuple[str, ...]]
+    carve_out: CarveOut | None = None
+    without_rocm: WithoutRocm | None = None
 
 
 def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access, number: int) -> Device:
     """
-    Return one device; ``number`` is its place among the AMD devices.
+    One device; ``number`` is its place among the AMD devices.
     """
     path = device.path
     driver = _driver(ask, path, node)
     revision = (ask.text(f"{path}/revision") or "").strip()
-    asleep = (ask.text(f"{path}/power/runtime_status") or "").strip() == "suspended"
-    awake = driver == "amdgpu" and (not asleep or as_text(ask.env("LLMPROBE_WAKE")) is not None)
+    suspended = (ask.text(f"{path}/power/runtime_status") or "").strip() == "suspended"
+    awake = driver == "amdgpu" and (not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None)
+    asleep = suspended and not awake
     name = marketing_name("amd", device.device, revision)
-    memory, writable, width = Memory(), None, None
+    memory, writable = Memory(), None
     vendor = ""
     if awake:
         product = (ask.text(f"{path}/product_name") or "").strip()
@@ -121,25 +125,29 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
         if device.device in _WITHOUT_OWN_MEMORY:
             memory = Memory(evidence=memory.evidence)
         vendor = (ask.text(f"{path}/{VENDOR_FILE}") or "").strip().lower()
-        width = (
-            as_int(ask.text(f"{path}/current_link_width")),
-            as_int(ask.text(f"{path}/max_link_width")),
-        )
     gfx = access.override or (node.gfx if node else None)
     integrated = is_integrated(device, node, memory, vendor)
     holders = ask_holders(ask, node.gpu_id, memory.vram_total) if node and awake and not integrated else ()
     pool = None if integrated else pool_of(f"vram{number}", memory, holders)
     backend = _backend(access, gfx)
+    shown = backend != "rocm" or access.shown is None or number in access.shown
+    hiding = None if shown else access.hiding
     why_not = (
         _why_no_driver(driver)
         if driver != "amdgpu"
-        else _ASLEEP
+        else message("unusable.amd-asleep")
         if not awake
-        else _why_not(access, backend, writable, number)
-        or (_why_small(device, node) if integrated else None)
-        or (None if integrated or pool else "its driver does not tell how much memory it has")
+        else message("unusable.hidden-from-rocm", variable=hiding.variable)
+        if hiding is not None
+        else message("unusable.no-amd-device-file")
+        if backend == "vulkan" and writable is False
+        else message("unusable.few-compute-units")
+        if integrated and _is_small(device, node)
+        else None
+        if integrated or pool
+        else message("unusable.size-unknown")
     )
-    if asleep and not awake and not integrated:
+    if asleep and not integrated:
         pool = _from_table(f"vram{number}", name, path)
     rate, basis, how = _rate(node, name, memory, integrated=integrated)
     evidence = (f"read:{path}/vendor", *memory.evidence, *(node.evidence if node else ()))
@@ -148,7 +156,7 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
         vendor="amd",
         name=name or f"AMD GPU ({device.device or 'unknown device'})",
         # One that is asleep is listed by its backend all the same, and woken by what uses all devices.
-        backend=backend if why_not in (None, _ASLEEP) else None,
+        backend=backend if why_not is None or (driver == "amdgpu" and not awake) else None,
         pools=("ram",) if integrated else (pool.id,) if pool else (),
         usable=why_not is None,
         why_not=why_not,
@@ -160,15 +168,25 @@ def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access,
         bandwidth_basis=basis,
         bandwidth_how=how,
         cores=node.compute_units if node else None,
+        state="lent" if driver == "vfio-pci" else "asleep" if driver == "amdgpu" and not awake else "present",
+        hidden_by=hiding.variable if hiding is not None else None,
+        cited=_cited(path, driver, hiding, asleep=asleep),
         evidence=evidence,
     )
-    facts, cited = _facts(path, memory, node, asleep=asleep and not awake, width=width, integrated=integrated)
-    return Device(accelerator=accelerator, pool=pool, memory=memory, facts=facts, evidence=cited)
+    if awake and not integrated:
+        accelerator = _with_surroundings(ask, device, accelerator, memory)
+    return Device(
+        accelerator=accelerator,
+        pool=pool,
+        memory=memory,
+        carve_out=_carve_out(device, memory) if integrated else None,
+        without_rocm=_without_rocm(device, node),
+    )
 
 
 def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_vendor: str) -> bool:
     """
-    Tell whether a device shares RAM, by the strongest evidence there is; unknown counts as a card of its own.
+    Whether a device shares RAM, by the strongest evidence there is; unknown counts as a card of its own.
 
     A name says nothing: "AMD Radeon Graphics" is also what an MI50 is called.
     """
@@ -183,7 +201,7 @@ def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_ven
 
 def _driver(ask: Asker, path: str, node: Node | None) -> str | None:
     """
-    Return the kernel driver of a device; a device of the topology has amdgpu, also where the link is not readable.
+    The kernel driver of a device; a device of the topology has amdgpu, also where the link is not readable.
     """
     answer = ask.link(f"{path}/driver")
     link = as_text(answer)
@@ -199,34 +217,83 @@ def _render_access(ask: Asker, path: str) -> bool | None:
 
 def _backend(access: Access, gfx: str | None) -> Literal["rocm", "vulkan"]:
     """
-    Return what to run on it: ROCm where its driver may be used and its libraries know the GPU, else Vulkan.
+    The backend to run on it: ROCm where its driver may be used and its libraries know the GPU, else Vulkan.
     """
-    if access.kfd in ("closed", "absent") or gfx is None or gfx not in _ROCM:
+    closed = access.kfd is not None and access.kfd.state != "open"
+    if closed or gfx is None or gfx not in _ROCM:
         return "vulkan"
     return "rocm"
 
 
-def _why_not(access: Access, backend: str, writable: bool | None, number: int) -> str | None:
-    if access.shown is not None and backend == "rocm" and number not in access.shown:
-        return f"hidden by {access.hidden_by}"
-    if backend == "vulkan" and writable is False:
-        return "this user may open neither /dev/kfd nor the device's node in /dev/dri"
-    return None
-
-
-def _why_no_driver(driver: str | None) -> str:
+def _why_no_driver(driver: str | None) -> Message:
     if driver == "vfio-pci":
-        return "it is bound to vfio-pci, for a virtual machine"
+        return message("unusable.lent-to-vm")
     if driver is None:
-        return "no kernel driver is bound to it"
-    return f"its kernel driver is {driver}, not amdgpu"
+        return message("unusable.no-driver")
+    return message("unusable.other-driver", driver=driver, needed="amdgpu")
 
 
-def _why_small(device: PciDevice, node: Node | None) -> str | None:
+def _is_small(device: PciDevice, node: Node | None) -> bool:
+    """
+    Whether integrated graphics have so few units that the processor is faster.
+    """
     units = node.compute_units if node else None
-    if (units is not None and units <= _TOO_FEW_UNITS) or (units is None and device.device in _TOO_SMALL_PCI):
-        return "it has two compute units only: the processor is faster"
-    return None
+    return units <= _TOO_FEW_UNITS if units is not None else device.device in _TOO_SMALL_PCI
+
+
+def _cited(
+    path: str, driver: str | None, hiding: HidingVariable | None, *, asleep: bool
+) -> dict[str, tuple[str, ...]]:
+    cited: dict[str, tuple[str, ...]] = {}
+    if driver == "vfio-pci":
+        cited["state"] = (f"link:{path}/driver",)
+    elif asleep:
+        cited["state"] = (f"read:{path}/power/runtime_status",)
+    if hiding is not None:
+        cited["hidden_by"] = hiding.evidence
+    return cited
+
+
+def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator, memory: Memory) -> Accelerator:
+    """
+    The card with its window, its link and its sensors.
+    """
+    window = None
+    if memory.vram_visible is not None and memory.vram_total is not None:
+        window = Window(visible_bytes=memory.vram_visible)
+    link, of_link = ask_link(ask, device)
+    sensors = ask_sensors(ask, device.path)
+    cited = {
+        "window": memory.evidence if window is not None else (),
+        "link": of_link,
+        "power": sensors.power_evidence,
+        "throttle": sensors.celsius_evidence,
+    }
+    return msgspec.structs.replace(
+        card,
+        window=window,
+        link=link,
+        power=sensors.power,
+        throttle=Throttle(celsius=sensors.celsius) if sensors.celsius is not None else None,
+        cited={**card.cited, **{name: evidence for name, evidence in cited.items() if evidence}},
+    )
+
+
+def _carve_out(device: PciDevice, memory: Memory) -> CarveOut | None:
+    if memory.vram_total is None:
+        return None
+    return CarveOut(
+        pci=device.address,
+        bytes=memory.vram_total,
+        gtt_bytes=memory.gtt_total,
+        evidence=memory.evidence,
+    )
+
+
+def _without_rocm(device: PciDevice, node: Node | None) -> WithoutRocm | None:
+    if node is None or node.gfx is None or node.gfx in _ROCM:
+        return None
+    return WithoutRocm(pci=device.address, gfx=node.gfx, evidence=node.evidence)
 
 
 def _from_table(pool_id: str, name: str | None, path: str) -> MemoryPool | None:
@@ -246,42 +313,14 @@ def _from_table(pool_id: str, name: str | None, path: str) -> MemoryPool | None:
 
 def _rate(
     node: Node | None, name: str | None, memory: Memory, *, integrated: bool
-) -> tuple[int | None, Literal["derived", "declared"] | None, str | None]:
+) -> tuple[int | None, Literal["derived", "declared"] | None, Message | None]:
     if node is not None and not integrated:
         rate = bandwidth(node)
         if rate is not None:
-            return (
-                rate,
-                "derived",
-                f"{node.width_bits} bit memory at {node.clock_mhz} MHz, as the driver says",
-            )
+            how = message("bandwidth.driver", width_bits=node.width_bits, clock_mhz=node.clock_mhz)
+            return rate, "derived", how
     row = gpu_table.lookup(name, memory.vram_total) if name and not integrated else None
     if row is None or row.bandwidth_bytes_per_s is None:
         return None, None, None
-    return row.bandwidth_bytes_per_s, "declared", f"table: {row.name} ({row.source})"
-
-
-def _facts(
-    path: str,
-    memory: Memory,
-    node: Node | None,
-    *,
-    asleep: bool,
-    width: tuple[int | None, int | None] | None,
-    integrated: bool,
-) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
-    facts: dict[str, Any] = {}
-    cited: dict[str, tuple[str, ...]] = {}
-    if asleep:
-        facts["asleep"], cited["asleep"] = True, (f"read:{path}/power/runtime_status",)
-    if not integrated and memory.vram_visible is not None and memory.vram_total is not None:
-        facts["visible_bytes"], cited["visible_bytes"] = memory.vram_visible, memory.evidence
-    if not integrated and width is not None and None not in width:
-        facts["link"] = {"width": width[0], "max_width": width[1]}
-        cited["link"] = (f"read:{path}/current_link_width", f"read:{path}/max_link_width")
-    if integrated and memory.vram_total is not None:
-        facts["carve_out"] = {"bytes": memory.vram_total, "gtt_bytes": memory.gtt_total}
-        cited["carve_out"] = memory.evidence
-    if node is not None and node.gfx is not None and node.gfx not in _ROCM:
-        facts["gfx_unsupported"], cited["gfx_unsupported"] = node.gfx, node.evidence
-    return facts, cited
+    how = message("bandwidth.table", name=row.name, cores=None, source=row.source)
+    return row.bandwidth_bytes_per_s, "declared", how

@@ -12,7 +12,8 @@ import msgspec
 from llmprobe.facts.machine import Holder, Limit, MemoryPool, Sharing
 from llmprobe.machine.asking import Asker, as_int, items_of
 from llmprobe.machine.host_ram import HostRam
-from llmprobe.units import GIB, format_bytes
+from llmprobe.units import GIB
+from llmprobe.words.message import message
 
 PROCESSES = "/sys/class/kfd/kfd/proc"
 VENDOR_FILE = "mem_info_vram_vendor"
@@ -49,7 +50,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask_memory(ask: Asker, path: str) -> Memory:
     """
-    Return what the driver counts. It wakes a device that sleeps: not to be asked of one.
+    The driver's counts. It wakes a device that sleeps: not to be asked of one.
     """
     numbers = [as_int(ask.text(f"{path}/{name}")) for name in _FILES]
     total, used, visible, gtt_total, gtt_used = numbers
@@ -67,7 +68,7 @@ def ask_memory(ask: Asker, path: str) -> Memory:
 
 def ask_holders(ask: Asker, gpu_id: int | None, vram_total: int | None) -> tuple[Holder, ...]:
     """
-    Return the programs that compute on a GPU with what they hold of its memory, the largest first.
+    The programs that compute on a GPU with the memory that they hold, the largest first.
 
     Programs that only draw are not among them. More than there is is not believed.
     """
@@ -84,7 +85,7 @@ def ask_holders(ask: Asker, gpu_id: int | None, vram_total: int | None) -> tuple
 
 def looks_integrated(memory: Memory) -> bool:
     """
-    Tell whether the sizes speak for a small carve-out beside a large share of RAM.
+    Whether the sizes are those of a small carve-out beside a large share of RAM.
     """
     vram, gtt = memory.vram_total, memory.gtt_total
     if vram is None or gtt is None:
@@ -94,7 +95,7 @@ def looks_integrated(memory: Memory) -> bool:
 
 def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> MemoryPool | None:
     """
-    Return the pool of a card, or None where its size is unknown.
+    The pool of a card, or None where its size is unknown.
     """
     if memory.vram_total is None:
         return None
@@ -102,10 +103,9 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> M
     in_use = memory.vram_used or 0
     held = min(in_use, sum(holder.used_bytes or 0 for holder in holders))
     if held:
-        limits.append(Limit(by="processes", bytes=held, detail="held by programs that compute"))
+        limits.append(Limit(by="processes", bytes=held, detail=message("limit.amd-programs")))
     if in_use > held:
-        detail = "in use by the display, the driver and programs; sysfs does not say by which"
-        limits.append(Limit(by="in-use", bytes=in_use - held, detail=detail))
+        limits.append(Limit(by="in-use", bytes=in_use - held, detail=message("limit.amd-in-use")))
     return MemoryPool(
         id=pool_id,
         kind="vram",
@@ -120,16 +120,14 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> M
 
 def sharing_of(accelerator: str, memory: Memory, ram: HostRam) -> Sharing:
     """
-    Return what integrated graphics add to RAM and what they may take: never more than there is.
+    The memory that integrated graphics add to RAM and the most that they may use: never more than exists.
     """
     carve_out, used = memory.vram_total or 0, memory.vram_used
     free = 0 if used is None else carve_out - used
     mapped = _mappable(memory, ram)
     cap = None
     if mapped is not None:
-        detail = (
-            f"{format_bytes(carve_out)} are set aside for the GPU, and of RAM it may map {_gtt(memory)} (GTT)"
-        )
+        detail = message("limit.gtt", carve_out_bytes=carve_out, gtt_bytes=memory.gtt_total)
         cap = Limit(by="working-set", bytes=free + mapped, detail=detail)
     return Sharing(
         accelerator=accelerator, carve_out_bytes=carve_out, carve_out_used_bytes=carve_out - free, cap=cap
@@ -138,7 +136,7 @@ def sharing_of(accelerator: str, memory: Memory, ram: HostRam) -> Sharing:
 
 def _mappable(memory: Memory, ram: HostRam) -> int | None:
     """
-    Return how much of RAM the GPU may map now: what GTT leaves, and what RAM has.
+    The RAM that the GPU may map now: what GTT leaves, at most what RAM has.
 
     Without GTT's figures it is what RAM has; a GTT larger than RAM is a limit that nothing reaches.
     """
@@ -147,7 +145,3 @@ def _mappable(memory: Memory, ram: HostRam) -> int | None:
     if memory.gtt_total is None:
         return ram.available_bytes
     return min(max(0, memory.gtt_total - (memory.gtt_used or 0)), ram.available_bytes)
-
-
-def _gtt(memory: Memory) -> str:
-    return "all" if memory.gtt_total is None else format_bytes(memory.gtt_total)

@@ -40,7 +40,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask_topology(ask: Asker) -> dict[str, Node]:
     """
-    Return the GPUs of the topology by PCI address; of a divided GPU the first part.
+    The GPUs of the topology by PCI address; of a divided GPU the first part.
     """
     found: dict[str, Node] = {}
     for number in items_of(ask.list(NODES)):
@@ -65,7 +65,7 @@ def ask_topology(ask: Asker) -> dict[str, Node]:
 
 def parse_properties(text: str) -> dict[str, int]:
     """
-    Return the numbers of a topology file by name: lines of ``name number``.
+    The numbers of a topology file by name: lines of ``name number``.
     """
     fields = {}
     for line in text.splitlines():
@@ -78,7 +78,7 @@ def parse_properties(text: str) -> dict[str, int]:
 
 def pci_address(properties: dict[str, int]) -> str | None:
     """
-    Return the address that ``domain`` and ``location_id`` (bus, device and function) stand for.
+    The address that ``domain`` and ``location_id`` (bus, device and function) encode.
     """
     location = properties.get("location_id")
     if not location:
@@ -89,7 +89,7 @@ def pci_address(properties: dict[str, int]) -> str | None:
 
 def gfx_name(version: int | None) -> str | None:
     """
-    Return the compiler's name of an instruction set: 110501 is gfx1151 and 90010 is gfx90a.
+    The compiler's name of an instruction set: 110501 is gfx1151 and 90010 is gfx90a.
     """
     if not version:
         return None
@@ -98,7 +98,7 @@ def gfx_name(version: int | None) -> str | None:
 
 def bandwidth(node: Node) -> int | None:
     """
-    Return the peak bandwidth of a card's memory in bytes/s, where the kind of memory is known by the GPU.
+    The peak bandwidth of a card's memory in bytes/s, where the kind of memory is known by the GPU.
 
     The driver's clock is that of commands: GDDR6 moves 16 bits a line for each, HBM2 2 and HBM3 4. So 256 bits at
     1218 MHz are 624 GB/s (RX 7800 XT), and 8192 at 1300 are 5.3 TB/s (MI300X), as their makers say.

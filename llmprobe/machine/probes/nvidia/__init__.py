@@ -1,5 +1,5 @@
 """
-NVIDIA devices: discrete cards, MIG instances, vGPUs, and those that share the host's memory (GB10, Jetson).
+NVIDIA devices: discrete cards, MIG instances, vGPUs, and devices that share the host's memory (GB10, Jetson).
 
 NVML is asked only where sysfs, /dev, a Tegra device tree or Windows say that an NVIDIA device may be here,
 and not while one of them sleeps, because loading it wakes them (LLMPROBE_WAKE=1 allows it). One device's
@@ -27,7 +27,7 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     run:nvidia-smi -q -x                               where the library cannot be loaded; its answers for NVML's then
     read:/sys/module/nvidia/version                    where it failed
     env:NVIDIA_VISIBLE_DEVICES                         where it failed, or lists no device
-    read:/proc/driver/nvidia/gpus/<address>/information            of devices that NVML can't tell of
+    read:/proc/driver/nvidia/gpus/<address>/information            of devices that NVML does not report on
     nvml:nvmlSystemGetDriverVersion
     nvml:nvmlSystemGetCudaDriverVersion_v2
     nvml:nvmlDeviceGetCount_v2
@@ -69,90 +69,103 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     env:NVIDIA_VISIBLE_DEVICES                         where the bus has more devices than NVML lists
 
     of each device that is not lost, for the rules:
-    nvml:nvmlDeviceGetBrand i, nvmlDeviceGetMinorNumber i
-    nvml:nvmlDeviceGetBAR1MemoryInfo i                 object with bar1Total
-    nvml:nvmlDeviceGetEccMode i                        [current, pending]
     nvml:nvmlDeviceGetAddressingMode i
-    nvml:nvmlDeviceGetNumaNodeId i                     the node that its memory is (GH200)
-    nvml:nvmlDeviceGetCurrPcieLinkGeneration i, nvmlDeviceGetMaxPcieLinkGeneration i,
-    nvml:nvmlDeviceGetGpuMaxPcieLinkGeneration i, nvmlDeviceGetCurrPcieLinkWidth i,
-    nvml:nvmlDeviceGetMaxPcieLinkWidth i, nvmlDeviceGetPerformanceState i
-    nvml:nvmlDeviceGetEnforcedPowerLimit i, nvmlDeviceGetPowerManagementDefaultLimit i
-    nvml:nvmlDeviceGetCurrentClocksEventReasons i      (…ThrottleReasons where not found)
-    nvml:nvmlDeviceGetTemperature i 0
     nvml:nvmlDeviceGetVirtualizationMode i
+    nvml:nvmlDeviceGetNumaNodeId i                     the node that its memory is (GH200)
+    nvml:nvmlDeviceGetConfComputeMemSizeInfo i         object with protectedMemSizeKib
+    nvml:nvmlDeviceGetBrand i, nvmlDeviceGetMinorNumber i, nvmlDeviceGetPerformanceState i
     nvml:nvmlDeviceGetGridLicensableFeatures_v4 i      of a vGPU
     nvml:nvmlDeviceGetPersistenceMode i                on Linux
+    nvml:nvmlDeviceGetBAR1MemoryInfo i                 object with bar1Total
+    nvml:nvmlDeviceGetEccMode i                        [current, pending]
+    nvml:nvmlDeviceGetCurrPcieLinkGeneration i, nvmlDeviceGetMaxPcieLinkGeneration i,
+    nvml:nvmlDeviceGetGpuMaxPcieLinkGeneration i, nvmlDeviceGetCurrPcieLinkWidth i,
+    nvml:nvmlDeviceGetMaxPcieLinkWidth i
+    nvml:nvmlDeviceGetEnforcedPowerLimit i, nvmlDeviceGetPowerManagementDefaultLimit i
+    nvml:nvmlDeviceGetPowerManagementLimitConstraints i            [least, most]
+    nvml:nvmlDeviceGetPowerUsage i
+    nvml:nvmlDeviceGetCurrentClocksEventReasons i      (…ThrottleReasons where not found)
+    nvml:nvmlDeviceGetTemperature i 0
     nvml:nvmlDeviceGetDriverModel_v2 i                 on Windows
-    nvml:nvmlDeviceGetConfComputeMemSizeInfo i         object with protectedMemSizeKib
 """
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from llmprobe.facts.answer import Answer, Source
-from llmprobe.facts.machine import Accelerator, MemoryPool, Observation, Probed
+from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, SystemFacts
+from llmprobe.facts.nvidia import LibraryStart, NvidiaDevice, NvidiaSystem
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import ProbedStatus, as_int, as_text
 from llmprobe.machine.probes.nvidia import smi
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.details import observe
+from llmprobe.machine.probes.nvidia.details import with_details
 from llmprobe.machine.probes.nvidia.device import Found, ask_identity, describe
-from llmprobe.machine.probes.nvidia.errors import DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, words
+from llmprobe.machine.probes.nvidia.errors import DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, reason
 from llmprobe.machine.probes.nvidia.mig import ask_instances, mig_enabled
 from llmprobe.machine.probes.nvidia.numbering import number
-from llmprobe.machine.probes.nvidia.presence import Presence, look, observations
+from llmprobe.machine.probes.nvidia.presence import Presence, look, system_of
 from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreached, with_addresses
+from llmprobe.words.message import Message, message
 
 NAME = "nvidia"
 PLATFORMS = frozenset({"linux", "win32"})
 
-Record = TypeVar("Record", Accelerator, MemoryPool, Observation)
+_COUNT = "nvmlDeviceGetCount_v2"
+_CUDA = "nvmlSystemGetCudaDriverVersion_v2"
+_GIVEN = "NVIDIA_VISIBLE_DEVICES"
+_MODULE = "/sys/module/nvidia/version"
+
+Record = TypeVar("Record", Accelerator, MemoryPool, NvidiaDevice)
+T = TypeVar("T")
 
 
 def probe(source: Source) -> Probed:
     """
-    Return every NVIDIA device with its memory, those that cannot be used with the reason.
+    Every NVIDIA device with its memory; a device that is not usable has the reason.
     """
     ask = Careful(source)
     presence = look(ask)
     if not presence.likely:
         return ask.probed(found=False)
-    seen = observations(presence, ask)
+    system = system_of(presence, ask)
     if presence.elsewhere:
-        return _report(ask, from_pci(ask, presence, "it is lent to a virtual machine (vfio-pci)"), seen)
+        return _report(ask, presence, from_pci(ask, presence, message("unusable.nvidia-lent")), system)
     if presence.asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
-        return _report(ask, from_pci(ask, presence, None), seen)
+        return _report(ask, presence, from_pci(ask, presence, None), system)
     init = ask.nvml("nvmlInit")
     if init.ok:
-        return _with_nvml(ask, presence, seen)
-    said = _said_by_command(ask, presence, init)
-    seen = (*seen, *_init(ask, init))
-    return (
-        _without_nvml(ask, presence, init, seen) if said is None else _with_command(ask, presence, seen, said)
-    )
+        return _with_nvml(ask, presence, system)
+    printed = _printed(ask, presence, init)
+    system = _with_start(ask, init, system)
+    if printed is None:
+        return _without_nvml(ask, presence, init, system)
+    return _with_command(ask, presence, system, printed)
 
 
-def _with_nvml(ask: Careful, presence: Presence, seen: tuple[Observation, ...]) -> Probed:
+def _with_nvml(ask: Careful, presence: Presence, system: NvidiaSystem) -> Probed:
     driver = as_text(ask.nvml("nvmlSystemGetDriverVersion"))
-    seen = (*seen, *_cuda_version(ask))
-    listed = ask.nvml("nvmlDeviceGetCount_v2")
+    system = msgspec.structs.replace(system, cuda_version=_cuda_version(ask))
+    listed = ask.nvml(_COUNT)
     count = as_int(listed.value)
     if not count:
-        none = Observation(name="nvidia.count", value=count, evidence=("nvml:nvmlDeviceGetCount_v2",))
-        return _without_nvml(ask, presence, listed, (*seen, none, *_given_to_container(ask)))
+        counted = Seen(value=count, evidence=(f"nvml:{_COUNT}",))
+        system = msgspec.structs.replace(system, listed=counted, given_to_container=_given_to_container(ask))
+        return _without_nvml(ask, presence, listed, system)
     found: list[Found] = []
     for index in range(count):
         found.extend(_device(ask, index, presence, driver))
     found = with_addresses(ask, found, presence)
     found.extend(_unlisted(ask, found, presence))
-    details = observe(ask, found)
-    return _report(ask, [_if_there(ask, each) for each in found], (*seen, *details))
+    found, own = with_details(ask, found)
+    system = msgspec.structs.replace(system, devices=own)
+    return _report(ask, presence, [_if_there(ask, each) for each in found], system)
 
 
-def _said_by_command(ask: Careful, presence: Presence, init: Answer) -> smi.Answers | None:
+def _printed(ask: Careful, presence: Presence, init: Answer) -> smi.Answers | None:
     """
-    Return what nvidia-smi says where the library is not to be had, or under WSL is the wrong one.
+    The answers of nvidia-smi where the library cannot be loaded, or under WSL is the wrong one.
     """
     unloaded = init.code == LIBRARY_NOT_FOUND or (init.code is None and init.status == "failed")
     if not unloaded and not (presence.wsl and init.code == DRIVER_NOT_LOADED):
@@ -162,38 +175,60 @@ def _said_by_command(ask: Careful, presence: Presence, init: Answer) -> smi.Answ
     return smi.parse_smi_xml(output) if isinstance(output, str) else None
 
 
-def _with_command(
-    ask: Careful, presence: Presence, seen: tuple[Observation, ...], said: smi.Answers
-) -> Probed:
+def _with_command(ask: Careful, presence: Presence, system: NvidiaSystem, printed: smi.Answers) -> Probed:
     """
-    Return the devices as nvidia-smi tells of them, which is what every fact then stands on.
+    The devices as nvidia-smi describes them, which is then the evidence of every fact.
     """
-    told = _with_nvml(Careful(smi.Smi(ask, said)), presence, ())
-    by_command = Observation(name="nvidia.smi", value=True, evidence=(smi.EVIDENCE,))
+    found = _with_nvml(Careful(smi.Smi(ask, printed)), presence, NvidiaSystem())
+    inner = found.nvidia or NvidiaSystem()
+    system = msgspec.structs.replace(
+        system,
+        by_command=Seen(value=True, evidence=(smi.EVIDENCE,)),
+        cuda_version=_seen_of_command(inner.cuda_version),
+        listed=_seen_of_command(inner.listed),
+        cuda_visible_devices=inner.cuda_visible_devices,
+        uncertain_order=inner.uncertain_order,
+        devices=tuple(_of_command(each) for each in inner.devices),
+    )
     return ask.probed(
         found=True,
-        status=None if told.status == "ok" else "partial",
-        host=told.host,
-        accelerators=tuple(_of_command(each) for each in told.accelerators),
-        pools=tuple(_of_command(each) for each in told.pools),
-        observations=(*seen, by_command, *(_of_command(each) for each in told.observations)),
+        status=None if found.status == "ok" else "partial",
+        host=found.host,
+        accelerators=tuple(_accelerator_of_command(each) for each in found.accelerators),
+        pools=tuple(_of_command(each) for each in found.pools),
+        nvidia=system,
     )
 
 
+def _accelerator_of_command(accelerator: Accelerator) -> Accelerator:
+    cited = {field: _renamed(names) for field, names in accelerator.cited.items()}
+    return _of_command(msgspec.structs.replace(accelerator, cited=cited))
+
+
 def _of_command(record: Record) -> Record:
-    names = (smi.EVIDENCE if name.startswith("nvml:") else name for name in record.evidence)
-    return msgspec.structs.replace(record, evidence=tuple(dict.fromkeys(names)))
+    return msgspec.structs.replace(record, evidence=_renamed(record.evidence))
+
+
+def _seen_of_command(seen: Seen[T] | None) -> Seen[T] | None:
+    return seen and Seen(value=seen.value, evidence=_renamed(seen.evidence))
+
+
+def _renamed(names: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Evidence in which the command stands for the questions to NVML that its output answered.
+    """
+    return tuple(dict.fromkeys(smi.EVIDENCE if name.startswith("nvml:") else name for name in names))
 
 
 def _device(ask: Careful, index: int, presence: Presence, driver: str | None) -> list[Found]:
     handle = str(index)
     reached = ask.nvml("nvmlDeviceGetHandleByIndex_v2", handle)
     if not reached.ok:
-        return [unreached(index, words(reached), driver)]
+        return [unreached(index, reached, driver)]
     who = ask_identity(ask, handle)
-    gone = ask.lost(handle)
-    if gone is not None:
-        return [unreached(index, words(gone), driver, who)]
+    loss = ask.lost(handle)
+    if loss is not None:
+        return [unreached(index, loss.answer, driver, who)]
     if mig_enabled(ask, handle):
         return ask_instances(ask, handle, who, driver=driver)
     return [describe(ask, handle, who, driver=driver, tegra=presence.tegra)]
@@ -201,108 +236,123 @@ def _device(ask: Careful, index: int, presence: Presence, driver: str | None) ->
 
 def _if_there(ask: Careful, found: Found) -> Found:
     """
-    Return a device as one that cannot be used where it got lost on the way, after its memory was told.
+    A device; not usable where it got lost on the way, with the question that showed it.
     """
     accelerator = found.accelerator
-    gone = ask.lost(str(found.slot)) if accelerator.index is not None else None
-    if gone is None or not accelerator.usable:
+    loss = ask.lost(str(found.slot)) if accelerator.index is not None else None
+    if loss is None:
         return found
-    lost = msgspec.structs.replace(accelerator, usable=False, why_not=words(gone))
+    cited = {**accelerator.cited, "state": (loss.question,)}
+    lost = msgspec.structs.replace(
+        accelerator, usable=False, why_not=reason(loss.answer), state="lost", cited=cited
+    )
     return msgspec.structs.replace(found, accelerator=lost, reachable=False)
 
 
 def _unlisted(ask: Careful, found: list[Found], presence: Presence) -> list[Found]:
     """
-    Return the devices on the PCI bus that NVML does not list, where all that it lists can be told apart.
+    The devices on the PCI bus that NVML does not list: all of them where every listed device has an address, else
+    those that are lent.
     """
     known = {each.accelerator.pci for each in found}
-    missing = tuple(device for device in presence.devices if device.address not in known)
-    if None in known or not missing:
+    missing = tuple(
+        device
+        for device in presence.devices
+        if device.address not in known and (None not in known or presence.lent(device.address))
+    )
+    if not missing:
         return []
-    given = as_text(ask.env("NVIDIA_VISIBLE_DEVICES"))
-    why_not = "the driver does not list it"
+    given = as_text(ask.env(_GIVEN))
+    why_not = message("unusable.nvidia-unlisted")
     if given not in (None, "all"):
-        why_not = f"this container was not given it (NVIDIA_VISIBLE_DEVICES={given})"
+        why_not = message("unusable.nvidia-not-given", devices=given)
     return from_pci(ask, presence, why_not, devices=missing)
 
 
-def _without_nvml(ask: Careful, presence: Presence, why: Answer, seen: tuple[Observation, ...]) -> Probed:
+def _without_nvml(ask: Careful, presence: Presence, why: Answer, system: NvidiaSystem) -> Probed:
     """
-    Return what can be said of devices that NVML tells nothing about.
+    The devices as the kernel describes them, where NVML does not report on any.
     """
     if presence.tegra is not None:
-        return _report(ask, from_tree(presence.tegra), seen)
-    found = from_pci(ask, presence, "the driver lists no device" if why.ok else words(why))
+        return _report(ask, presence, from_tree(presence.tegra), system)
+    found = from_pci(ask, presence, message("unusable.nvidia-none-listed") if why.ok else reason(why))
+    detail = None if why.ok else message("source.nvml", why=reason(why))
     if found:
-        missing = f"NVML: {words(why)}" if why.status == "missing" else None
         status: ProbedStatus = "ok" if why.ok else "timeout" if why.status == "timeout" else "failed"
-        return _report(ask, found, seen, status=status, detail=missing)
+        missing = detail if why.status == "missing" else None
+        return _report(ask, presence, found, system, status=status, detail=missing)
     if why.ok or why.code == LIBRARY_NOT_FOUND:
-        return ask.probed(found=False, observations=seen)
-    return ask.probed(found=False, status="failed", detail=f"NVML: {words(why)}", observations=seen)
+        return ask.probed(found=False, nvidia=system)
+    return ask.probed(found=False, status="failed", detail=detail, nvidia=system)
 
 
-def _init(ask: Careful, init: Answer) -> tuple[Observation, ...]:
+def _with_start(ask: Careful, init: Answer, system: NvidiaSystem) -> NvidiaSystem:
     """
-    Return why NVML could not be started, and what tells the causes apart.
+    The system with the reason why NVML did not start, and the facts that distinguish the causes.
     """
-    value = {"status": init.status, "code": init.code, "why": words(init)}
-    seen = [Observation(name="nvidia.init", value=value, evidence=("nvml:nvmlInit",))]
-    installed = ask.text("/sys/module/nvidia/version")
-    if installed is not None:
-        evidence = ("read:/sys/module/nvidia/version",)
-        seen.append(Observation(name="nvidia.loaded_module", value=installed.strip(), evidence=evidence))
-    return (*seen, *_given_to_container(ask))
+    start = LibraryStart(status=init.status, code=init.code, why=reason(init))
+    installed = ask.text(_MODULE)
+    return msgspec.structs.replace(
+        system,
+        start=Seen(value=start, evidence=("nvml:nvmlInit",)),
+        installed_module=None
+        if installed is None
+        else Seen(value=installed.strip(), evidence=(f"read:{_MODULE}",)),
+        given_to_container=_given_to_container(ask),
+    )
 
 
-def _given_to_container(ask: Careful) -> tuple[Observation, ...]:
-    answer = ask.env("NVIDIA_VISIBLE_DEVICES")
-    if not answer.ok:
-        return ()
-    evidence = ("env:NVIDIA_VISIBLE_DEVICES",)
-    return (Observation(name="nvidia.visible_devices", value=answer.value, evidence=evidence),)
+def _given_to_container(ask: Careful) -> Seen[str] | None:
+    given = as_text(ask.env(_GIVEN))
+    return None if given is None else Seen(value=given, evidence=(f"env:{_GIVEN}",))
 
 
-def _cuda_version(ask: Careful) -> tuple[Observation, ...]:
-    version = as_int(ask.nvml("nvmlSystemGetCudaDriverVersion_v2").value)
+def _cuda_version(ask: Careful) -> Seen[str] | None:
+    version = as_int(ask.nvml(_CUDA).value)
     if not version:
-        return ()
-    evidence = ("nvml:nvmlSystemGetCudaDriverVersion_v2",)
-    text = f"{version // 1000}.{version % 1000 // 10}"
-    return (Observation(name="nvidia.cuda_version", value=text, evidence=evidence),)
+        return None
+    return Seen(value=f"{version // 1000}.{version % 1000 // 10}", evidence=(f"nvml:{_CUDA}",))
 
 
 def _report(
     ask: Careful,
+    presence: Presence,
     found: list[Found],
-    seen: tuple[Observation, ...],
+    system: NvidiaSystem,
     status: ProbedStatus | None = None,
-    detail: str | None = None,
+    detail: Message | None = None,
 ) -> Probed:
     devices = number(ask, found)
-    if ask.gone:
-        evidence = tuple(f"nvml:nvmlDeviceGetHandleByIndex_v2 {handle}" for handle in ask.gone)
-        seen = (*seen, Observation(name="nvidia.lost", value=list(ask.gone), evidence=evidence))
     return ask.probed(
         found=bool(devices.accelerators),
         status=status,
         detail=detail,
         host=_shared_memory(devices.accelerators),
-        accelerators=devices.accelerators,
+        accelerators=tuple(_near(each, presence) for each in devices.accelerators),
         pools=devices.pools,
-        observations=(*seen, *devices.observations),
+        nvidia=msgspec.structs.replace(
+            system, cuda_visible_devices=devices.visible, uncertain_order=devices.uncertain_order
+        ),
     )
 
 
-def _shared_memory(accelerators: tuple[Accelerator, ...]) -> dict[str, Any]:
+def _near(accelerator: Accelerator, presence: Presence) -> Accelerator:
     """
-    Return the bandwidth of the host's memory where a device shares it: both have the same.
+    A device with the NUMA node that it is nearest to.
+    """
+    node = presence.nodes_near.get(accelerator.pci or "")
+    return accelerator if node is None else msgspec.structs.replace(accelerator, numa_node=node)
+
+
+def _shared_memory(accelerators: tuple[Accelerator, ...]) -> SystemFacts:
+    """
+    The bandwidth of the host's memory where a device shares it: both have the same.
     """
     for each in accelerators:
         if each.integrated and each.bandwidth_bytes_per_s is not None:
-            return {
-                "ram_bandwidth_bytes_per_s": each.bandwidth_bytes_per_s,
-                "ram_bandwidth_basis": each.bandwidth_basis,
-                "ram_bandwidth_how": each.bandwidth_how,
-            }
-    return {}
+            return SystemFacts(
+                ram_bandwidth_bytes_per_s=each.bandwidth_bytes_per_s,
+                ram_bandwidth_basis=each.bandwidth_basis,
+                ram_bandwidth_how=each.bandwidth_how,
+            )
+    return SystemFacts()

@@ -1,19 +1,22 @@
 """
-What NVML says of a device beside who it is and what memory it has: its link, power, modes, and what slows it.
+Properties of a device that NVML reports beside its identity and its memory: link, window, power, clocks, modes.
 
-Nothing here decides whether a device can be used; rules need it. Each answer may be missing, and then it is left
-out. Facts are kept by the device's own index as text, which no numbering changes.
+None of them decides whether a device can be used; rules need them. Each answer may be missing.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Observation
-from llmprobe.machine.asking import as_int, fields_of, items_of
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.asking import question_name
+from llmprobe.facts.machine import Power, Throttle, ThrottleReason, Window
+from llmprobe.facts.nvidia import NvidiaDevice
+from llmprobe.machine.asking import as_int
+from llmprobe.machine.pcie import pcie_link
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.device import ADDRESSING, Found, ask_addressing
+from llmprobe.machine.probes.nvidia.device import ADDRESSING, Found, addressing_of, version_of
 
 KIB = 1024
 _BRANDS = {
@@ -29,192 +32,211 @@ _BRANDS = {
     15: "GeForce RTX",
     16: "Titan RTX",
 }
-_VIRTUALIZATION = {0: "none", 1: "passthrough", 2: "vgpu-guest", 3: "vgpu-host", 4: "vsga-host"}
-_DRIVER_MODELS = {0: "wddm", 1: "tcc", 2: "mcdm"}
-_SLOWED_BY = {
+_VIRTUALIZATION: dict[int, Literal["passthrough", "vgpu-guest", "vgpu-host", "vsga-host"]] = {
+    1: "passthrough",
+    2: "vgpu-guest",
+    3: "vgpu-host",
+    4: "vsga-host",
+}
+_DRIVER_MODELS: dict[int, Literal["wddm", "tcc", "mcdm"]] = {0: "wddm", 1: "tcc", 2: "mcdm"}
+_REASONS: dict[int, ThrottleReason] = {
     0x4: "power-limit",
     0x8: "hardware",
     0x20: "temperature",
     0x40: "temperature-hardware",
     0x80: "power-brake",
 }
-_NO_NODE = 0xFFFFFFFF
+_LINK = {
+    "generation": "nvmlDeviceGetCurrPcieLinkGeneration",
+    "max_generation": "nvmlDeviceGetMaxPcieLinkGeneration",
+    "device_max_generation": "nvmlDeviceGetGpuMaxPcieLinkGeneration",
+    "width": "nvmlDeviceGetCurrPcieLinkWidth",
+    "max_width": "nvmlDeviceGetMaxPcieLinkWidth",
+}
+_LIMIT = "nvmlDeviceGetEnforcedPowerLimit"
+_DEFAULT_LIMIT = "nvmlDeviceGetPowerManagementDefaultLimit"
+_LIMITS = "nvmlDeviceGetPowerManagementLimitConstraints"
+_DRAW = "nvmlDeviceGetPowerUsage"
+_THROTTLE = ("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
+_DRIVER_MODEL = ("nvmlDeviceGetDriverModel_v2", "nvmlDeviceGetDriverModel")
+_MISSING_NODE = 0xFFFFFFFF
+_FIRST_RESIZABLE = (8, 0)
+"""Cards before Ampere have a small window whatever the firmware allows."""
 
 
-class _Topic(msgspec.Struct, frozen=True):
+class _Questions:
     """
-    One observation: its name, who asks for its value of one device, and the questions that may be its evidence.
+    The questions about one device, and the names of those since the last ``cite``.
     """
 
-    name: str
-    ask: Callable[[Careful, str], Any]
-    functions: tuple[str, ...]
-    system: str | None = None
+    def __init__(self, ask: Careful, handle: str) -> None:
+        self.ask = ask
+        self.handle = handle
+        self._names: list[str] = []
+
+    def value(self, function: str, *args: int) -> Any:
+        """
+        The value of an answer, None where it is not ok.
+        """
+        return self._answer(function, *args).value
+
+    def number(self, function: str, *args: int) -> int | None:
+        """
+        The whole number that an answer is, None for anything else.
+        """
+        return as_int(self.value(function, *args))
+
+    def newest(self, functions: tuple[str, str]) -> Any:
+        """
+        The value of the newer of two functions, or of the older where this driver lacks the newer.
+        """
+        answer = self._answer(functions[0])
+        return self.value(functions[1]) if answer.status == "missing" else answer.value
+
+    def cite(self) -> tuple[str, ...]:
+        """
+        The names of the questions that were asked since the last call.
+        """
+        names, self._names = self._names, []
+        return self.ask.answered(*names)
+
+    def _answer(self, function: str, *args: int) -> Answer:
+        self._names.append(question_name("nvml", (function, self.handle, *map(str, args))))
+        answer = self.ask.nvml(function, self.handle, *args)
+        return answer if answer.ok else Answer(status=answer.status)
 
 
-def observe(ask: Careful, found: list[Found]) -> tuple[Observation, ...]:
+def with_details(ask: Careful, found: list[Found]) -> tuple[list[Found], tuple[NvidiaDevice, ...]]:
     """
-    Return what the devices that can be reached say, topic by topic; a device that gets lost is asked no more.
+    The devices with their properties, and beside them those that only NVIDIA's devices have.
+
+    Devices out of reach are not asked. The instances of a divided device have the properties of the whole.
     """
-    handles = sorted({each.slot for each in found if each.reachable and each.accelerator.index is not None})
-    values: dict[str, dict[str, Any]] = {topic.name: {} for topic in _TOPICS}
-    for handle in map(str, handles):
-        for topic in _TOPICS:
-            if topic.system in (None, ask.platform.system) and ask.lost(handle) is None:
-                value = topic.ask(ask, handle)
-                if value is not None and value != {}:
-                    values[topic.name][handle] = value
-    seen = []
-    for topic in _TOPICS:
-        by_index = values[topic.name]
-        if by_index:
-            names = [f"nvml:{function} {handle}" for handle in by_index for function in topic.functions]
-            names += [f"nvml:{function} {handle} 0" for handle in by_index for function in topic.functions]
-            seen.append(Observation(name=topic.name, value=by_index, evidence=ask.answered(*names)))
-    return tuple(seen)
+    shared: dict[int, dict[str, Any]] = {}
+    own: list[NvidiaDevice] = []
+    slots = {each.slot: each for each in found if each.reachable and each.accelerator.index is not None}
+    for slot, each in sorted(slots.items()):
+        if ask.lost(str(slot)) is None:
+            questions = _Questions(ask, str(slot))
+            own.append(_own(questions, slot))
+            shared[slot] = _shared(questions, each.accelerator.compute_capability)
+    return [_with(each, shared.get(each.slot)) for each in found], tuple(own)
 
 
-def _addressing(ask: Careful, handle: str) -> str | None:
-    mode = ask_addressing(ask, handle)
-    return None if mode is None else ADDRESSING.get(mode)
+def _with(found: Found, fields: dict[str, Any] | None) -> Found:
+    if not fields or found.accelerator.index is None:
+        return found
+    cited = {**found.accelerator.cited, **fields["cited"]}
+    accelerator = msgspec.structs.replace(found.accelerator, **{**fields, "cited": cited})
+    return msgspec.structs.replace(found, accelerator=accelerator)
 
 
-def _board(ask: Careful, handle: str) -> dict[str, Any]:
-    brand = _word(_BRANDS, ask.nvml("nvmlDeviceGetBrand", handle).value)
-    minor = as_int(ask.nvml("nvmlDeviceGetMinorNumber", handle).value)
-    return _known({"brand": brand, "minor": minor})
+def _shared(questions: _Questions, compute_capability: str | None) -> dict[str, Any]:
+    """
+    The properties that devices of other vendors have too: fields of an accelerator, with the answers behind each.
+    """
+    values: dict[str, Any] = {}
+    cited: dict[str, tuple[str, ...]] = {}
+    for field, value in _fields(questions, compute_capability):
+        evidence = questions.cite()
+        if value is not None:
+            values[field], cited[field] = value, evidence
+    return {**values, "cited": cited}
 
 
-def _ecc(ask: Careful, handle: str) -> bool | None:
-    modes = items_of(ask.nvml("nvmlDeviceGetEccMode", handle))
-    return bool(modes[0]) if modes else None
+def _fields(questions: _Questions, compute_capability: str | None) -> Iterator[tuple[str, Any]]:
+    yield "window", _window(questions, compute_capability)
+    yield "ecc", _first_flag(questions.value("nvmlDeviceGetEccMode"))
+    yield "link", pcie_link(**{name: questions.number(function) for name, function in _LINK.items()})
+    yield "power", _power(questions)
+    yield "throttle", _throttle(questions)
+    if questions.ask.platform.system == "win32":
+        yield "driver_model", _driver_model(questions)
 
 
-def _bar1(ask: Careful, handle: str) -> int | None:
-    return as_int(fields_of(ask.nvml("nvmlDeviceGetBAR1MemoryInfo", handle)).get("bar1Total"))
-
-
-def _pcie(ask: Careful, handle: str) -> dict[str, Any]:
-    questions = {
-        "generation": "nvmlDeviceGetCurrPcieLinkGeneration",
-        "max_generation": "nvmlDeviceGetMaxPcieLinkGeneration",
-        "device_max_generation": "nvmlDeviceGetGpuMaxPcieLinkGeneration",
-        "width": "nvmlDeviceGetCurrPcieLinkWidth",
-        "max_width": "nvmlDeviceGetMaxPcieLinkWidth",
-        "performance_state": "nvmlDeviceGetPerformanceState",
-    }
-    return _known({name: as_int(ask.nvml(function, handle).value) for name, function in questions.items()})
-
-
-def _power(ask: Careful, handle: str) -> dict[str, Any]:
-    return _known(
-        {
-            "limit_milliwatts": as_int(ask.nvml("nvmlDeviceGetEnforcedPowerLimit", handle).value),
-            "default_milliwatts": as_int(ask.nvml("nvmlDeviceGetPowerManagementDefaultLimit", handle).value),
-        }
+def _own(questions: _Questions, index: int) -> NvidiaDevice:
+    """
+    The properties that only NVIDIA's devices have.
+    """
+    number = questions.number
+    mode = addressing_of(questions.value("nvmlDeviceGetAddressingMode"))
+    virtualization = _VIRTUALIZATION.get(number("nvmlDeviceGetVirtualizationMode") or 0)
+    node = number("nvmlDeviceGetNumaNodeId")
+    linux = questions.ask.platform.system == "linux"
+    protected = _field(questions.value("nvmlDeviceGetConfComputeMemSizeInfo"), "protectedMemSizeKib")
+    return NvidiaDevice(
+        index=index,
+        brand=_BRANDS.get(number("nvmlDeviceGetBrand") or 0),
+        minor=number("nvmlDeviceGetMinorNumber"),
+        addressing=None if mode is None else ADDRESSING.get(mode),
+        memory_node=None if node == _MISSING_NODE else node,
+        performance_state=number("nvmlDeviceGetPerformanceState"),
+        virtualization=virtualization,
+        licensed=_licensed(questions) if virtualization == "vgpu-guest" else None,
+        persistence=_flag(number("nvmlDeviceGetPersistenceMode")) if linux else None,
+        protected_bytes=protected * KIB if protected else None,
+        evidence=questions.cite(),
     )
 
 
-def _slowed(ask: Careful, handle: str) -> dict[str, Any]:
-    answer = ask.nvml("nvmlDeviceGetCurrentClocksEventReasons", handle)
-    if answer.status == "missing":
-        answer = ask.nvml("nvmlDeviceGetCurrentClocksThrottleReasons", handle)
-    mask = as_int(answer.value) if answer.ok else None
-    temperature = as_int(ask.nvml("nvmlDeviceGetTemperature", handle, 0).value)
-    by = None if mask is None else [word for bit, word in _SLOWED_BY.items() if mask & bit]
-    return _known({"by": by, "celsius": temperature})
-
-
-def _virtualization(ask: Careful, handle: str) -> str | None:
-    word = _word(_VIRTUALIZATION, ask.nvml("nvmlDeviceGetVirtualizationMode", handle).value)
-    return None if word == "none" else word
-
-
-def _licence(ask: Careful, handle: str) -> bool | None:
-    """
-    Return whether a vGPU guest has its licence. Other devices are not asked.
-    """
-    if _virtualization(ask, handle) != "vgpu-guest":
+def _window(questions: _Questions, compute_capability: str | None) -> Window | None:
+    size = _field(questions.value("nvmlDeviceGetBAR1MemoryInfo"), "bar1Total")
+    if size is None:
         return None
-    answer = fields_of(ask.nvml("nvmlDeviceGetGridLicensableFeatures_v4", handle))
-    features = answer.get("gridLicensableFeatures")
+    resizable = version_of(compute_capability) >= _FIRST_RESIZABLE
+    return Window(visible_bytes=size, resizable=resizable, slows="sharing")
+
+
+def _power(questions: _Questions) -> Power | None:
+    limit, usual = _watts(questions.number(_LIMIT)), _watts(questions.number(_DEFAULT_LIMIT))
+    limits = questions.value(_LIMITS)
+    most = _watts(as_int(limits[1])) if isinstance(limits, list) and len(limits) == 2 else None
+    draw = _watts(questions.number(_DRAW))
+    if all(value is None for value in (limit, usual, most, draw)):
+        return None
+    return Power(limit_watts=limit, default_watts=usual, max_watts=most, draw_watts=draw)
+
+
+def _throttle(questions: _Questions) -> Throttle | None:
+    mask = as_int(questions.newest(_THROTTLE))
+    celsius = questions.number("nvmlDeviceGetTemperature", 0)
+    if mask is None and celsius is None:
+        return None
+    reasons = None if mask is None else tuple(word for bit, word in _REASONS.items() if mask & bit)
+    return Throttle(reasons=reasons, celsius=celsius)
+
+
+def _driver_model(questions: _Questions) -> Literal["wddm", "tcc", "mcdm"] | None:
+    models = questions.newest(_DRIVER_MODEL)
+    number = as_int(models[0]) if isinstance(models, list) and models else None
+    return None if number is None else _DRIVER_MODELS.get(number)
+
+
+def _licensed(questions: _Questions) -> bool | None:
+    """
+    Whether a vGPU guest has a licence for any of its features.
+    """
+    answer = questions.value("nvmlDeviceGetGridLicensableFeatures_v4")
+    features = answer.get("gridLicensableFeatures") if isinstance(answer, dict) else None
     states = [each.get("featureState") for each in features or () if isinstance(each, dict)]
-    count = as_int(answer.get("licensableFeaturesCount")) or 0
+    count = _field(answer, "licensableFeaturesCount") or 0
     return any(states[:count]) if states[:count] else None
 
 
-def _persistence(ask: Careful, handle: str) -> bool | None:
-    mode = as_int(ask.nvml("nvmlDeviceGetPersistenceMode", handle).value)
-    return None if mode is None else bool(mode)
+def _first_flag(modes: Any) -> bool | None:
+    """
+    The mode now, of a pair of the mode now and after the next start.
+    """
+    return bool(modes[0]) if isinstance(modes, list) and modes else None
 
 
-def _driver_model(ask: Careful, handle: str) -> str | None:
-    answer = ask.nvml("nvmlDeviceGetDriverModel_v2", handle)
-    if answer.status == "missing":
-        answer = ask.nvml("nvmlDeviceGetDriverModel", handle)
-    models = items_of(answer)
-    return _word(_DRIVER_MODELS, models[0]) if models else None
+def _flag(number: int | None) -> bool | None:
+    return None if number is None else bool(number)
 
 
-def _numa_node(ask: Careful, handle: str) -> int | None:
-    node = as_int(ask.nvml("nvmlDeviceGetNumaNodeId", handle).value)
-    return None if node == _NO_NODE else node
+def _field(answer: Any, name: str) -> int | None:
+    return as_int(answer.get(name)) if isinstance(answer, dict) else None
 
 
-def _protected(ask: Careful, handle: str) -> int | None:
-    size = as_int(
-        fields_of(ask.nvml("nvmlDeviceGetConfComputeMemSizeInfo", handle)).get("protectedMemSizeKib")
-    )
-    return size * KIB if size else None
-
-
-def _known(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _word(words: dict[int, str], value: Any) -> str | None:
-    number = as_int(value)
-    return None if number is None else words.get(number)
-
-
-_TOPICS = (
-    _Topic("nvidia.board", _board, ("nvmlDeviceGetBrand", "nvmlDeviceGetMinorNumber")),
-    _Topic("nvidia.bar1_bytes", _bar1, ("nvmlDeviceGetBAR1MemoryInfo",)),
-    _Topic("nvidia.ecc", _ecc, ("nvmlDeviceGetEccMode",)),
-    _Topic("nvidia.addressing", _addressing, ("nvmlDeviceGetAddressingMode",)),
-    _Topic("nvidia.memory_node", _numa_node, ("nvmlDeviceGetNumaNodeId",)),
-    _Topic(
-        "nvidia.pcie",
-        _pcie,
-        (
-            "nvmlDeviceGetCurrPcieLinkWidth",
-            "nvmlDeviceGetMaxPcieLinkWidth",
-            "nvmlDeviceGetMaxPcieLinkGeneration",
-            "nvmlDeviceGetGpuMaxPcieLinkGeneration",
-        ),
-    ),
-    _Topic(
-        "nvidia.power",
-        _power,
-        ("nvmlDeviceGetEnforcedPowerLimit", "nvmlDeviceGetPowerManagementDefaultLimit"),
-    ),
-    _Topic(
-        "nvidia.slowed",
-        _slowed,
-        (
-            "nvmlDeviceGetCurrentClocksEventReasons",
-            "nvmlDeviceGetCurrentClocksThrottleReasons",
-            "nvmlDeviceGetTemperature",
-        ),
-    ),
-    _Topic("nvidia.virtualization", _virtualization, ("nvmlDeviceGetVirtualizationMode",)),
-    _Topic("nvidia.licensed", _licence, ("nvmlDeviceGetGridLicensableFeatures_v4",)),
-    _Topic("nvidia.persistence", _persistence, ("nvmlDeviceGetPersistenceMode",), "linux"),
-    _Topic(
-        "nvidia.driver_model",
-        _driver_model,
-        ("nvmlDeviceGetDriverModel_v2", "nvmlDeviceGetDriverModel"),
-        "win32",
-    ),
-    _Topic("nvidia.protected_bytes", _protected, ("nvmlDeviceGetConfComputeMemSizeInfo",)),
-)
+def _watts(milliwatts: int | None) -> float | None:
+    return None if milliwatts is None else milliwatts / 1000

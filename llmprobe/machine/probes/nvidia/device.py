@@ -3,23 +3,26 @@ One NVIDIA device as NVML describes it, whatever of it can be reached.
 """
 
 import re
+from typing import Any, Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, Basis, Limit, MemoryPool, Partition
+from llmprobe.facts.machine import Accelerator, Basis, DeviceState, Limit, MemoryPool, Partition
 from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
 from llmprobe.machine.gpu_table import Gpu, lookup
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.errors import words
+from llmprobe.machine.probes.nvidia.errors import reason
 from llmprobe.machine.probes.nvidia.memory import Memory, ask_memory, pool_of
 from llmprobe.machine.probes.nvidia.processes import ask_holders
+from llmprobe.words.message import Message, message
 
 UNNAMED = "NVIDIA GPU"
+DRIVER_EVIDENCE = ("nvml:nvmlSystemGetDriverVersion",)
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
 _VGPU_PROFILE = re.compile(r"[A-Z]+\d+\w*-\d+[QCAB]")
-ADDRESSING = {0: "none", 1: "hmm", 2: "ats"}
+ADDRESSING: dict[int, Literal["none", "hmm", "ats"]] = {0: "none", 1: "hmm", 2: "ats"}
 _ATS = 2
 _ARCHITECTURES = (
     ((10, 0), "Blackwell"),
@@ -50,7 +53,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
     A device or an instance of one, with its pool, before the devices have their final numbers.
 
-    ``slot`` is the index of the physical device and ``slot_uuid`` its UUID; ``reachable`` says that CUDA
+    ``slot`` is the index of the physical device and ``slot_uuid`` its UUID; ``reachable`` is True where CUDA
     would count it. ``instance`` are the numbers of a MIG instance: the GPU instance's and the compute instance's.
     """
 
@@ -64,7 +67,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Who a device is. Unknown is None, but for the name.
+    The identity of a device. Unknown is None, but for the name.
     """
 
     name: str = UNNAMED
@@ -74,9 +77,20 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str | None = None
 
 
+class Bandwidth(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The memory bandwidth of a device, how it is known, and the width of its memory bus.
+    """
+
+    bus_bits: int | None = None
+    bytes_per_s: int | None = None
+    basis: Basis | None = None
+    how: Message | None = None
+
+
 def pci_address(bus_id: str) -> str | None:
     """
-    Return NVML's ``00000000:01:00.0`` as sysfs writes it, ``0000:01:00.0``; None for anything else.
+    NVML's ``00000000:01:00.0`` as sysfs writes it, ``0000:01:00.0``; None for anything else.
     """
     domain, _, rest = bus_id.strip().lower().partition(":")
     try:
@@ -87,21 +101,24 @@ def pci_address(bus_id: str) -> str | None:
 
 def architecture_of(compute_capability: str | None) -> str | None:
     """
-    Return the architecture's name for a compute capability such as ``8.9``.
+    The architecture's name for a compute capability such as ``8.9``.
     """
-    if compute_capability is None:
-        return None
-    left, _, right = compute_capability.partition(".")
-    major, minor = as_int(left), as_int(right)
-    if major is None or minor is None:
-        return None
-    pair = (major, minor)
+    pair = version_of(compute_capability)
     return next((name for least, name in _ARCHITECTURES if pair >= least), None)
+
+
+def version_of(compute_capability: str | None) -> tuple[int, int]:
+    """
+    A compute capability as it is compared, ``(8, 9)``; an unknown one is below all others.
+    """
+    left, _, right = (compute_capability or "").partition(".")
+    major, minor = as_int(left), as_int(right)
+    return (0, 0) if major is None or minor is None else (major, minor)
 
 
 def ask_identity(ask: Careful, handle: str) -> Identity:
     """
-    Return what a reachable device says of itself.
+    The identity of a reachable device.
     """
     name = as_text(ask.nvml("nvmlDeviceGetName", handle))
     uuid = as_text(ask.nvml("nvmlDeviceGetUUID", handle))
@@ -120,7 +137,7 @@ def ask_identity(ask: Careful, handle: str) -> Identity:
 
 def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, tegra: str | None) -> Found:
     """
-    Return a whole device that is not divided.
+    A whole device that is not divided.
     """
     memory = ask_memory(ask, handle)
     row = lookup(tegra or who.name, memory.total_bytes) or lookup(who.name, memory.total_bytes)
@@ -133,9 +150,11 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
         () if memory.total_bytes is None and not unified else ask_holders(ask, handle, memory.total_bytes)
     )
     capability = who.compute_capability or (row.compute_capability if row else None)
-    bandwidth, basis, how = ask_bandwidth(ask, handle, row)
+    bandwidth = ask_bandwidth(ask, handle, row)
     pool = None if unified or memory.total_bytes is None else pool_of("vram", memory, holders)
     why_not = _why_not(ask, handle, memory, unified=unified, mode=mode, occupied=bool(holders))
+    known = unified or memory.total_bytes is not None
+    state: DeviceState = "lost" if ask.lost(handle) else "present" if known else "unreachable"
     accelerator = Accelerator(
         id="gpu",
         vendor="nvidia",
@@ -151,12 +170,19 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
         driver=driver,
         compute_capability=capability,
         architecture=who.architecture or architecture_of(capability) or (row.architecture if row else None),
-        bandwidth_bytes_per_s=bandwidth,
-        bandwidth_basis=basis,
-        bandwidth_how=how,
+        bandwidth_bytes_per_s=bandwidth.bytes_per_s,
+        bandwidth_basis=bandwidth.basis,
+        bandwidth_how=bandwidth.how,
+        memory_bus_bits=bandwidth.bus_bits,
         partition=Partition(kind="vgpu", profile=profile) if profile else None,
         compute_mode=mode,
         display_active=None if display is None else bool(display),
+        state=state,
+        cited={
+            "compute_mode": ask.answered(f"nvml:nvmlDeviceGetComputeMode {handle}"),
+            "display_active": ask.answered(f"nvml:nvmlDeviceGetDisplayActive {handle}"),
+            "driver": DRIVER_EVIDENCE,
+        },
         evidence=ask.answered(f"nvml:nvmlDeviceGetName {handle}", *memory.evidence),
     )
     return Found(
@@ -168,23 +194,32 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
     )
 
 
-def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> tuple[int | None, Basis | None, str | None]:
+def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> Bandwidth:
     """
-    Return memory bandwidth in bytes/s from bus width and highest memory clock (two transfers a cycle), else
-    the table's.
+    Memory bandwidth from bus width and highest memory clock (two transfers a cycle), else the table's.
     """
     bits = _number(ask, "nvmlDeviceGetMemoryBusWidth", handle)
     megahertz = as_int(ask.nvml("nvmlDeviceGetMaxClockInfo", handle, _MEMORY_CLOCK).value)
     if bits and megahertz:
-        return bits * megahertz * 2_000_000 // 8, "derived", f"{bits} bit x {megahertz} MHz x 2"
+        how = message("bandwidth.nvidia-bus", bits=bits, megahertz=megahertz)
+        rate = bits * megahertz * 2_000_000 // 8
+        return Bandwidth(bus_bits=bits, bytes_per_s=rate, basis="derived", how=how)
     if row is not None and row.bandwidth_bytes_per_s is not None:
-        return row.bandwidth_bytes_per_s, "declared", f"table: {row.name} ({row.source})"
-    return None, None, None
+        rate = row.bandwidth_bytes_per_s
+        return Bandwidth(bus_bits=bits, bytes_per_s=rate, basis="declared", how=from_table(row))
+    return Bandwidth(bus_bits=bits)
 
 
-def hide(pool: MemoryPool, why: str) -> MemoryPool:
+def from_table(row: Gpu) -> Message:
     """
-    Return the pool of a device that no program may use: nothing of it is left to a model.
+    The origin of a figure from the shipped table.
+    """
+    return message("bandwidth.table", name=row.name, cores=None, source=row.source)
+
+
+def hide(pool: MemoryPool, why: Message | None) -> MemoryPool:
+    """
+    The pool of a device that no program may use, with nothing left for a model.
     """
     left = pool.budget_bytes or 0
     limits = (*pool.limits, Limit(by="hidden", bytes=left, detail=why)) if left else pool.limits
@@ -193,7 +228,7 @@ def hide(pool: MemoryPool, why: str) -> MemoryPool:
 
 def _is_unified(ask: Careful, handle: str, memory: Memory, row: Gpu | None, tegra: str | None) -> bool:
     """
-    Return whether the device allocates from the host's memory: only ever on positive evidence.
+    Whether the device allocates from the host's memory: only ever on positive evidence.
 
     The board is a Tegra, the table knows the device as one without memory of its own, or NVML supports no
     memory figure while the device translates addresses with the CPU's own tables (ATS) on an ARM system.
@@ -202,45 +237,48 @@ def _is_unified(ask: Careful, handle: str, memory: Memory, row: Gpu | None, tegr
         return True
     if not memory.unsupported or ask.platform.machine != "aarch64":
         return False
-    return ask_addressing(ask, handle) == _ATS
+    return addressing_of(ask.nvml("nvmlDeviceGetAddressingMode", handle).value) == _ATS
 
 
-def ask_addressing(ask: Careful, handle: str) -> int | None:
+def addressing_of(answer: Any) -> int | None:
     """
-    Return how the device finds the processor's memory, a key of ``ADDRESSING``.
+    How the device finds the processor's memory, a key of ``ADDRESSING``; bindings give the number or its struct.
 
-    ATS (coherent) alone does not say that a device has no memory of its own: GH200 has both.
+    ATS (coherent) alone does not mean that a device has no memory of its own: GH200 has both.
     """
-    answer = ask.nvml("nvmlDeviceGetAddressingMode", handle)
-    return as_int(fields_of(answer).get("value")) if fields_of(answer) else as_int(answer.value)
+    return as_int(answer.get("value") if isinstance(answer, dict) else answer)
 
 
 def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:
     """
-    Return the vGPU profile that a guest's device is, ``A40-24Q`` of ``NVIDIA A40-24Q``.
+    The vGPU profile of a guest's device, ``A40-24Q`` of ``NVIDIA A40-24Q``.
 
-    The name alone tells it where the driver does not say how the device is virtualized.
+    The name alone decides where the driver does not report how the device is virtualized.
     """
     mode = _number(ask, "nvmlDeviceGetVirtualizationMode", handle)
-    last = name.rsplit(" ", 1)[-1]
+    last = name.rpartition(" ")[2]
     named = _VGPU_PROFILE.fullmatch(last) is not None
     return last if mode == _VGPU_GUEST or (mode is None and named) else None
 
 
 def _why_not(
     ask: Careful, handle: str, memory: Memory, *, unified: bool, mode: str | None, occupied: bool
-) -> str | None:
+) -> Message | None:
     gone = ask.lost(handle)
     if gone is not None:
-        return words(gone)
+        return reason(gone.answer)
     if mode == "prohibited":
-        return "its compute mode is prohibited: no program may compute on it"
+        return message("unusable.nvidia-prohibited")
     if mode == "exclusive-process" and occupied:
-        return "its compute mode gives it to one program at a time, and one has it"
-    if unified or memory.total_bytes is not None:
-        return None
-    reason = words(memory.trouble) if memory.trouble else "the driver gives no figure"
-    return f"how much memory it has could not be read: {reason}"
+        return message("unusable.nvidia-occupied")
+    return None if unified or memory.total_bytes is not None else without_memory(memory)
+
+
+def without_memory(memory: Memory) -> Message:
+    """
+    The reason why a device whose memory could not be read is not used.
+    """
+    return message("unusable.nvidia-memory-unknown", why=reason(memory.trouble) if memory.trouble else None)
 
 
 def _number(ask: Careful, function: str, handle: str) -> int | None:

@@ -1,6 +1,6 @@
 """
-The memory of one NVML device or MIG instance: how much, how much is free, what the driver keeps, who
-holds the rest.
+The memory of one NVML device or MIG instance: its size, its free part, the driver's reserve, and the holders of the
+rest.
 
 NVML's version 1 counts what the driver reserves as used, version 2 names it
 (https://docs.nvidia.com/deploy/nvml-api/structnvmlMemory__v2__t.html). Free is NVML's own figure, never
@@ -13,7 +13,8 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Holder, Limit, MemoryPool
 from llmprobe.machine.asking import as_int, fields_of
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, NOT_SUPPORTED
+from llmprobe.machine.probes.nvidia.errors import NOT_SUPPORTED
+from llmprobe.words.message import Message, message
 
 V2 = "nvmlDeviceGetMemoryInfo_v2"
 V1 = "nvmlDeviceGetMemoryInfo"
@@ -21,7 +22,7 @@ V1 = "nvmlDeviceGetMemoryInfo"
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What NVML says of a device's memory. ``unsupported`` holds where it says that there is none to report on.
+    NVML's figures for a device's memory. ``unsupported`` is True where NVML reports that the device has none.
     """
 
     total_bytes: int | None = None
@@ -34,12 +35,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask_memory(ask: Careful, handle: str) -> Memory:
     """
-    Return the memory of a device: version 2, and version 1 where that is not there or fails (WSL answers
-    999).
+    The memory of a device: version 2, and version 1 where that is missing or fails (WSL answers 999).
     """
     answer = ask.nvml(V2, handle)
     evidence: tuple[str, ...] = (f"nvml:{V2} {handle}",)
-    if not answer.ok and answer.code != GPU_IS_LOST:
+    if not answer.ok:
         second = ask.nvml(V1, handle)
         if second.ok or second.code is not None:
             answer = second
@@ -59,7 +59,7 @@ def ask_memory(ask: Careful, handle: str) -> Memory:
 
 def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> MemoryPool:
     """
-    Return the pool of a device whose memory is known, with every difference between total and budget named.
+    The pool of a device whose memory is known, with every difference between total and budget named.
     """
     total, free = memory.total_bytes, memory.free_bytes
     assert total is not None
@@ -69,11 +69,9 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> Memory
     named = min(in_use, sum(holder.used_bytes or 0 for holder in holders))
     limits = []
     if reserved:
-        limits.append(
-            Limit(by="driver-reserve", bytes=reserved, detail="kept by the driver and the firmware")
-        )
+        limits.append(Limit(by="driver-reserve", bytes=reserved, detail=message("limit.nvidia-reserve")))
     if named:
-        limits.append(Limit(by="processes", bytes=named, detail="held by running programs"))
+        limits.append(Limit(by="processes", bytes=named, detail=message("limit.nvidia-processes")))
     if in_use > named:
         limits.append(Limit(by="in-use", bytes=in_use - named, detail=_rest(memory, holders)))
     return MemoryPool(
@@ -88,9 +86,9 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> Memory
     )
 
 
-def _rest(memory: Memory, holders: tuple[Holder, ...]) -> str:
+def _rest(memory: Memory, holders: tuple[Holder, ...]) -> Message:
     if memory.reserved_bytes is None:
-        return "in use, with what the driver reserves (this driver does not tell them apart)"
+        return message("limit.nvidia-in-use-and-reserve")
     if any(holder.used_bytes is None for holder in holders):
-        return "in use by programs; this system does not say how much each holds"
-    return "in use by the display, contexts and programs that are not listed"
+        return message("limit.nvidia-in-use-by-programs")
+    return message("limit.nvidia-in-use-unlisted")

@@ -6,14 +6,22 @@ https://docs.nvidia.com/datacenter/tesla/mig-user-guide/. An instance has the ha
 
 import re
 
-from llmprobe.facts.machine import Accelerator, Basis, Partition
+from llmprobe.facts.machine import Accelerator, Partition
 from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
 from llmprobe.machine.gpu_table import Gpu, lookup
 from llmprobe.machine.probes.nvidia.asking import Careful
-from llmprobe.machine.probes.nvidia.device import Found, Identity, ask_bandwidth
-from llmprobe.machine.probes.nvidia.errors import NO_PERMISSION, words
+from llmprobe.machine.probes.nvidia.device import (
+    DRIVER_EVIDENCE,
+    Bandwidth,
+    Found,
+    Identity,
+    ask_bandwidth,
+    without_memory,
+)
+from llmprobe.machine.probes.nvidia.errors import NO_PERMISSION
 from llmprobe.machine.probes.nvidia.memory import V2, ask_memory, pool_of
 from llmprobe.machine.probes.nvidia.processes import ask_holders
+from llmprobe.words.message import message
 
 _PROFILE = re.compile(r"MIG (\S+)$")
 _MOST_INSTANCES = 7
@@ -22,10 +30,10 @@ _SLICES = 8
 
 def mig_enabled(ask: Careful, handle: str) -> bool:
     """
-    Return whether the device is divided now; a mode that only waits for a reset does not count.
+    Whether the device is divided now; a mode that only waits for a reset does not count.
 
     In a container that was given an instance the mode may be refused, as the parent's memory then is: an instance
-    that answers tells it too.
+    that answers shows it too.
     """
     answer = ask.nvml("nvmlDeviceGetMigMode", handle)
     if answer.code != NO_PERMISSION:
@@ -40,16 +48,16 @@ def mig_enabled(ask: Careful, handle: str) -> bool:
 
 def ask_instances(ask: Careful, handle: str, who: Identity, *, driver: str | None) -> list[Found]:
     """
-    Return the instances of a device, or the device itself as one that cannot be used where it has none.
+    The instances of a device, or the device itself as one that is not usable where it has none.
     """
     most = as_int(ask.nvml("nvmlDeviceGetMaxMigDeviceCount", handle).value)
     row = lookup(who.name)
-    whole_bandwidth, _, how = ask_bandwidth(ask, handle, row)
+    whole = ask_bandwidth(ask, handle, row)
     instances = []
     for position in range(_MOST_INSTANCES if most is None else most):
         inner = f"{handle}/{position}"
         if ask.nvml("nvmlDeviceGetMigDeviceHandleByIndex", inner).ok and ask.lost(handle) is None:
-            instances.append(_instance(ask, inner, who, driver, row, whole_bandwidth, how))
+            instances.append(_instance(ask, inner, who, driver, row, whole))
     if instances:
         return instances
     accelerator = Accelerator(
@@ -58,13 +66,15 @@ def ask_instances(ask: Careful, handle: str, who: Identity, *, driver: str | Non
         name=who.name,
         backend="cuda",
         usable=False,
-        why_not="it is in MIG mode and has no instance that this system can use",
+        why_not=message("unusable.nvidia-no-instance"),
+        state="no-instance",
         index=int(handle),
         uuid=who.uuid,
         pci=who.pci,
         driver=driver,
         compute_capability=who.compute_capability,
         architecture=who.architecture,
+        cited={"driver": DRIVER_EVIDENCE},
         evidence=(f"nvml:nvmlDeviceGetMigMode {handle}",),
     )
     return [Found(slot=int(handle), slot_uuid=who.uuid, accelerator=accelerator)]
@@ -76,8 +86,7 @@ def _instance(
     parent: Identity,
     driver: str | None,
     row: Gpu | None,
-    whole_bandwidth: int | None,
-    how: str | None,
+    whole: Bandwidth,
 ) -> Found:
     name = as_text(ask.nvml("nvmlDeviceGetName", inner))
     uuid = as_text(ask.nvml("nvmlDeviceGetUUID", inner))
@@ -89,8 +98,7 @@ def _instance(
     match = _PROFILE.search(name or "")
     profile = match.group(1) if match else _profile(attributes)
     pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None
-    bandwidth, basis, share = _share(whole_bandwidth, how, memory.total_bytes, row)
-    trouble = memory.trouble
+    share = _share(whole, memory.total_bytes, row)
     accelerator = Accelerator(
         id="gpu",
         vendor="nvidia",
@@ -98,18 +106,18 @@ def _instance(
         backend="cuda",
         pools=("vram",) if pool else (),
         usable=pool is not None,
-        why_not=None
-        if pool
-        else f"its memory could not be read: {words(trouble) if trouble else 'the driver gives no figure'}",
+        why_not=None if pool else without_memory(memory),
+        state="present" if pool else "unreachable",
         index=int(inner.split("/")[0]),
         uuid=uuid,
         pci=parent.pci,
         driver=driver,
         compute_capability=parent.compute_capability,
         architecture=parent.architecture,
-        bandwidth_bytes_per_s=bandwidth,
-        bandwidth_basis=basis,
-        bandwidth_how=share,
+        bandwidth_bytes_per_s=share.bytes_per_s,
+        bandwidth_basis=share.basis,
+        bandwidth_how=share.how,
+        memory_bus_bits=share.bus_bits,
         partition=Partition(
             kind="mig",
             profile=profile,
@@ -117,6 +125,7 @@ def _instance(
             parent_uuid=parent.uuid,
             instance_id=instance_id,
         ),
+        cited={"driver": DRIVER_EVIDENCE},
         evidence=ask.answered(f"nvml:nvmlDeviceGetName {inner}", *memory.evidence),
     )
     both = None if instance_id is None or compute_id is None else (instance_id, compute_id)
@@ -131,21 +140,20 @@ def _instance(
 
 def _profile(attributes: dict[str, object]) -> str | None:
     """
-    Return the profile's name from its attributes: ``3g.40gb`` has three compute slices and about 40 GB.
+    The profile's name from its attributes: ``3g.40gb`` has three compute slices and about 40 GB.
     """
     slices = as_int(attributes.get("gpuInstanceSliceCount"))
     megabytes = as_int(attributes.get("memorySizeMB"))
     return f"{slices}g.{round(megabytes / 1024)}gb" if slices and megabytes else None
 
 
-def _share(
-    whole: int | None, how: str | None, total_bytes: int | None, row: Gpu | None
-) -> tuple[int | None, Basis | None, str | None]:
+def _share(whole: Bandwidth, total_bytes: int | None, row: Gpu | None) -> Bandwidth:
     """
-    Return the bandwidth of an instance: the eighths of the memory that it has are also eighths of the
-    channels.
+    The bandwidth of an instance: its eighths of the memory are also eighths of the channels.
     """
-    if whole is None or total_bytes is None or row is None or row.memory_bytes is None:
-        return None, None, None
+    if whole.bytes_per_s is None or total_bytes is None or row is None or row.memory_bytes is None:
+        return Bandwidth(bus_bits=whole.bus_bits)
     slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
-    return whole * slices // _SLICES, "assumed", f"{slices} of {_SLICES} memory slices of {how}"
+    how = message("bandwidth.nvidia-slices", slices=slices, of=_SLICES, how=whole.how)
+    rate = whole.bytes_per_s * slices // _SLICES
+    return Bandwidth(bus_bits=whole.bus_bits, bytes_per_s=rate, basis="assumed", how=how)

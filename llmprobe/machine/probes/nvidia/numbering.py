@@ -1,5 +1,5 @@
 """
-Which of the devices a CUDA program would see and in which order, and the ids that follow from it.
+The devices that a CUDA program would see, their order, and the ids that follow from it.
 
 A device that cannot be used keeps its place, so that the trouble of one does not rename the others. Devices
 that CUDA_VISIBLE_DEVICES hides come last.
@@ -7,42 +7,43 @@ that CUDA_VISIBLE_DEVICES hides come last.
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, MemoryPool, Observation
+from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.nvidia import VisibleDevices
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import Asker, as_text
 from llmprobe.machine.probes.nvidia.device import Found, hide
 from llmprobe.machine.probes.nvidia.visible import Visible, parse_cuda_visible_devices
+from llmprobe.words.message import Message, message
 
-HIDDEN = "hidden by CUDA_VISIBLE_DEVICES"
-_VARIABLE = "env:CUDA_VISIBLE_DEVICES"
-_ORDER = "env:CUDA_DEVICE_ORDER"
+_VARIABLE = "CUDA_VISIBLE_DEVICES"
+_ORDER = "CUDA_DEVICE_ORDER"
 
 
 class Numbered(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The devices with their ids, their pools, and what rules need beside them.
+    The devices with their ids, their pools, the variable that chose them, and the names whose order is uncertain.
     """
 
     accelerators: tuple[Accelerator, ...] = ()
     pools: tuple[MemoryPool, ...] = ()
-    observations: tuple[Observation, ...] = ()
+    visible: Seen[VisibleDevices] | None = None
+    uncertain_order: Seen[tuple[str, ...]] | None = None
 
 
 def number(ask: Asker, found: list[Found]) -> Numbered:
     """
-    Return the devices numbered as CUDA would number them.
+    The devices, numbered as CUDA would number them.
     """
     if not found:
         return Numbered()
-    answer = ask.env("CUDA_VISIBLE_DEVICES")
-    text = as_text(answer)
-    seen: list[Observation] = []
+    text = as_text(ask.env(_VARIABLE))
+    chosen = None
     if text is None:
         ordered = _one_instance(found)
     else:
         ordered, visible = _by_variable(found, text)
-        value = {"value": text, "invalid": visible.invalid}
-        seen.append(Observation(name="nvidia.cuda_visible_devices", value=value, evidence=(_VARIABLE,)))
-    seen.extend(_order(ask, found, text))
+        value = VisibleDevices(value=text, invalid=visible.invalid)
+        chosen = Seen(value=value, evidence=(f"env:{_VARIABLE}",))
     accelerators, pools = [], []
     for place, each in enumerate(ordered):
         pool_id = f"vram{place}"
@@ -51,14 +52,18 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         accelerators.append(accelerator)
         if each.pool is not None:
             pool = msgspec.structs.replace(each.pool, id=pool_id)
-            pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not or "not usable"))
-    return Numbered(accelerators=tuple(accelerators), pools=tuple(pools), observations=tuple(seen))
+            pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not))
+    return Numbered(
+        accelerators=tuple(accelerators),
+        pools=tuple(pools),
+        visible=chosen,
+        uncertain_order=_uncertain_order(ask, found, text),
+    )
 
 
 def _one_instance(found: list[Found]) -> list[Found]:
     """
-    Leave usable what CUDA shows when nothing is chosen: the undivided devices, or else the first MIG
-    instance.
+    The devices, usable where CUDA shows them when nothing is chosen: undivided ones, or else the first MIG instance.
     """
     whole = any(each.accelerator.usable and each.accelerator.partition is None for each in found)
     taken = whole
@@ -68,12 +73,8 @@ def _one_instance(found: list[Found]) -> list[Found]:
         if partition is None or partition.kind != "mig" or not each.accelerator.usable:
             left.append(each)
         elif taken:
-            uuid = each.accelerator.uuid or "its UUID"
-            left.append(
-                _unusable(
-                    each, f"CUDA shows a program one MIG instance: choose it by CUDA_VISIBLE_DEVICES={uuid}"
-                )
-            )
+            why_not = message("unusable.nvidia-instance-not-chosen", uuid=each.accelerator.uuid)
+            left.append(_unusable(each, why_not))
         else:
             taken = True
             left.append(each)
@@ -99,7 +100,8 @@ def _by_variable(found: list[Found], text: str) -> tuple[list[Found], Visible]:
     if first_instance is not None:
         chosen = [first_instance]
     rest = [each for each in found if not any(each is one for one in chosen)]
-    hidden = [_unusable(each, HIDDEN) if each.accelerator.usable else each for each in rest]
+    why_not = message("unusable.nvidia-hidden", variable=_VARIABLE)
+    hidden = [_unusable(each, why_not, _VARIABLE) if each.accelerator.usable else each for each in rest]
     return [*chosen, *hidden], visible
 
 
@@ -109,7 +111,7 @@ def _names(uuid: str | None) -> tuple[str, ...]:
 
 def _instance_names(each: Found) -> tuple[str, ...]:
     """
-    Return both names of a MIG instance: its UUID, and its place in the parent as drivers before 470 had it.
+    Both names of a MIG instance: its UUID, and its place in the parent as drivers before 470 had it.
     """
     if each.instance is None or each.slot_uuid is None:
         return _names(each.accelerator.uuid)
@@ -117,19 +119,15 @@ def _instance_names(each: Found) -> tuple[str, ...]:
     return (*_names(each.accelerator.uuid), legacy)
 
 
-def _order(ask: Asker, found: list[Found], text: str | None) -> tuple[Observation, ...]:
+def _uncertain_order(ask: Asker, found: list[Found], text: str | None) -> Seen[tuple[str, ...]] | None:
     """
-    Say so where CUDA's own order (the fastest first) need not be the order on the bus, which NVML follows.
+    The names of the devices where CUDA's own order (the fastest first) may differ from the bus, which NVML follows.
     """
     names = {each.accelerator.name for each in found if each.reachable and not _is_instance(each)}
-    if len(names) < 2:
-        return ()
-    if as_text(ask.env("CUDA_DEVICE_ORDER")) == "PCI_BUS_ID":
-        return ()
     by_uuid = text is not None and text.strip().startswith(("GPU-", "MIG-"))
-    if by_uuid:
-        return ()
-    return (Observation(name="nvidia.order_uncertain", value=sorted(names), evidence=(_ORDER,)),)
+    if len(names) < 2 or as_text(ask.env(_ORDER)) == "PCI_BUS_ID" or by_uuid:
+        return None
+    return Seen(value=tuple(sorted(names)), evidence=(f"env:{_ORDER}",))
 
 
 def _is_instance(found: Found) -> bool:
@@ -137,7 +135,8 @@ def _is_instance(found: Found) -> bool:
     return partition is not None and partition.kind == "mig"
 
 
-def _unusable(found: Found, why_not: str) -> Found:
-    return msgspec.structs.replace(
-        found, accelerator=msgspec.structs.replace(found.accelerator, usable=False, why_not=why_not)
+def _unusable(found: Found, why_not: Message, hidden_by: str | None = None) -> Found:
+    accelerator = msgspec.structs.replace(
+        found.accelerator, usable=False, why_not=why_not, hidden_by=hidden_by
     )
+    return msgspec.structs.replace(found, accelerator=accelerator)

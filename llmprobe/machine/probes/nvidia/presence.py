@@ -1,21 +1,27 @@
 """
-Whether an NVIDIA device may be here at all, found out without loading NVML and without waking a sleeping
-device.
+Whether an NVIDIA device may be here at all, found out without loading NVML and without waking a sleeping device.
 """
 
 import re
+from typing import TypeVar
 
 import msgspec
 
-from llmprobe.facts.machine import Observation
+from llmprobe.facts.nvidia import NvidiaSystem
+from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import Asker, as_int, items_of
 from llmprobe.machine.pci_bus import PCI, PciDevice, display_devices
 
 VENDOR = "0x10de"
+LENT = "vfio-pci"
+"""The kernel driver of a device that a virtual machine uses."""
+
 PROC_VERSION = "/proc/driver/nvidia/version"
 TEGRA_RELEASE = "/etc/nv_tegra_release"
 TREE_COMPATIBLE = "/proc/device-tree/compatible"
 TREE_MODEL = "/proc/device-tree/model"
+T = TypeVar("T")
+
 _POWER_FILES = ("power/runtime_status", "power_state")
 _L4T = re.compile(r"# R(\d{1,4}) \(release\), REVISION: (\d{1,4}(?:\.\d{1,4})*)")
 _MODULE_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\.\d+)+)")
@@ -23,7 +29,7 @@ _MODULE_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What speaks for an NVIDIA device before NVML is asked.
+    The signs of an NVIDIA device, before NVML is asked.
 
     ``asleep`` holds the addresses of devices that the kernel has powered down, ``drivers`` the kernel
     driver bound to each address (``nvidia``, ``nouveau``, ``vfio-pci``), ``nodes_near`` its NUMA node.
@@ -52,13 +58,16 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def elsewhere(self) -> bool:
         """True where every device is lent to a virtual machine."""
-        drivers = [self.drivers.get(device.address) for device in self.devices]
-        return bool(drivers) and all(driver == "vfio-pci" for driver in drivers)
+        return bool(self.devices) and all(self.lent(device.address) for device in self.devices)
+
+    def lent(self, address: str | None) -> bool:
+        """True where the device at an address is lent to a virtual machine."""
+        return address is not None and self.drivers.get(address) == LENT
 
 
 def look(ask: Asker) -> Presence:
     """
-    Return what speaks for an NVIDIA device.
+    The signs of an NVIDIA device.
     """
     if ask.platform.system == "win32":
         return Presence(windows=True)
@@ -88,43 +97,36 @@ def look(ask: Asker) -> Presence:
     )
 
 
-def observations(presence: Presence, ask: Asker) -> tuple[Observation, ...]:
+def system_of(presence: Presence, ask: Asker) -> NvidiaSystem:
     """
-    Return what rules need of it, with the answers it stands on.
+    The facts of the system that its presence shows, with the answers they rest on.
     """
-    seen = []
-    if presence.devices:
-        evidence = tuple(f"read:{device.path}/vendor" for device in presence.devices)
-        addresses = [device.address for device in presence.devices]
-        seen.append(Observation(name="nvidia.pci", value=addresses, evidence=evidence))
-        links = ask.answered(*(f"link:{device.path}/driver" for device in presence.devices))
-        seen.append(Observation(name="nvidia.kernel_driver", value=presence.drivers, evidence=links))
-    if presence.nodes_near:
-        evidence = tuple(f"read:{PCI}/{each}/numa_node" for each in presence.nodes_near)
-        seen.append(Observation(name="nvidia.near_node", value=presence.nodes_near, evidence=evidence))
-    if presence.asleep:
-        names = [f"read:{PCI}/{each}/{file}" for each in presence.asleep for file in _POWER_FILES]
-        evidence = ask.answered(*names)
-        seen.append(Observation(name="nvidia.asleep", value=list(presence.asleep), evidence=evidence))
-    if presence.module_version:
-        evidence = (f"read:{PROC_VERSION}",)
-        seen.append(
-            Observation(name="nvidia.module_version", value=presence.module_version, evidence=evidence)
-        )
-    if presence.nodes:
-        seen.append(Observation(name="nvidia.nodes", value=list(presence.nodes), evidence=("list:/dev",)))
-    if presence.tegra:
-        evidence = ask.answered(f"read:{TREE_COMPATIBLE}", f"read:{TREE_MODEL}", f"read:{TEGRA_RELEASE}")
-        seen.append(Observation(name="nvidia.tegra", value=presence.tegra, evidence=evidence))
-    if presence.l4t:
-        evidence = (f"read:{TEGRA_RELEASE}",)
-        seen.append(Observation(name="nvidia.l4t", value=presence.l4t, evidence=evidence))
-    return tuple(seen)
+    paths = [device.path for device in presence.devices]
+    tree = ask.answered(f"read:{TREE_COMPATIBLE}", f"read:{TREE_MODEL}", f"read:{TEGRA_RELEASE}")
+    return NvidiaSystem(
+        on_bus=_seen(
+            tuple(device.address for device in presence.devices),
+            tuple(f"read:{path}/vendor" for path in paths),
+        ),
+        kernel_drivers=_seen(presence.drivers, ask.answered(*(f"link:{path}/driver" for path in paths))),
+        asleep=_seen(presence.asleep, power_questions(ask, *presence.asleep)),
+        module_version=_seen(presence.module_version, (f"read:{PROC_VERSION}",)),
+        device_files=_seen(presence.nodes, ("list:/dev",)),
+        board=_seen(presence.tegra, tree),
+        l4t=_seen(presence.l4t, (f"read:{TEGRA_RELEASE}",)),
+    )
+
+
+def power_questions(ask: Asker, *addresses: str) -> tuple[str, ...]:
+    """
+    The questions that were asked about the power state of these devices.
+    """
+    return ask.answered(*(f"read:{PCI}/{address}/{file}" for address in addresses for file in _POWER_FILES))
 
 
 def parse_driver_version(text: str) -> str | None:
     """
-    Return the version of the loaded kernel module from /proc/driver/nvidia/version.
+    The version of the loaded kernel module from /proc/driver/nvidia/version.
 
     Both forms, proprietary and open: ``NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.14  …`` and
     ``… NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  …``.
@@ -136,8 +138,7 @@ def parse_driver_version(text: str) -> str | None:
 
 def parse_gpu_information(text: str) -> dict[str, str]:
     """
-    Return the fields of /proc/driver/nvidia/gpus/<address>/information: ``Model``, ``GPU UUID``, ``Bus
-    Location``.
+    The fields of /proc/driver/nvidia/gpus/<address>/information: ``Model``, ``GPU UUID``, ``Bus Location``.
 
     https://download.nvidia.com/XFree86/Linux-x86_64/580.95.05/README/procinterface.html
     """
@@ -151,7 +152,7 @@ def parse_gpu_information(text: str) -> dict[str, str]:
 
 def parse_tegra_release(text: str) -> str | None:
     """
-    Return the release of Jetson Linux, ``36.4.3``, from /etc/nv_tegra_release.
+    The release of Jetson Linux, ``36.4.3``, from /etc/nv_tegra_release.
 
     Its first line is ``# R36 (release), REVISION: 4.3, GCID: …``.
     """
@@ -159,9 +160,13 @@ def parse_tegra_release(text: str) -> str | None:
     return f"{match[1]}.{match[2]}" if match else None
 
 
+def _seen(value: T | None, evidence: tuple[str, ...]) -> Seen[T] | None:
+    return Seen(value=value, evidence=evidence) if value else None
+
+
 def _sleeps(ask: Asker, device: PciDevice) -> bool:
     """
-    Return whether the kernel has powered a device down; not every kernel keeps both files.
+    Whether the kernel has powered a device down; not every kernel has both files.
     """
     status = (ask.text(f"{device.path}/{_POWER_FILES[0]}") or "").strip()
     if status == "active":
@@ -172,7 +177,7 @@ def _sleeps(ask: Asker, device: PciDevice) -> bool:
 
 def _tegra(ask: Asker) -> str | None:
     """
-    Return the board's name where the device tree or NVIDIA's release file says that this is a Tegra.
+    The board's name where the device tree says that this is a Tegra.
     """
     compatible = ask.text(TREE_COMPATIBLE)
     if compatible is None or "nvidia,tegra" not in compatible:

@@ -21,12 +21,10 @@ _HIGHEST_PID = 4194304
 
 def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holder, ...]:
     """
-    Return the processes that hold memory of a device, each once, the largest first.
+    The processes that hold memory of a device, each once, the largest first.
 
-    More than the device has is not believed: it is how "not available" looks to those who take it for a
-    number.
-
-    A process may be listed for computing and for graphics.
+    A size above the device's is unknown: it is "not available" read as a number. A process may be listed for
+    computing and for graphics.
     """
     seen: dict[int, tuple[int | None, bool]] = {}
     for functions, graphics in ((COMPUTE, False), (GRAPHICS, True)):
@@ -52,7 +50,7 @@ def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holde
 
 def parse_comm(text: str) -> str | None:
     """
-    Return the program's name from /proc/<pid>/comm, at most 15 characters.
+    The program's name from /proc/<pid>/comm, at most 15 characters.
 
     https://docs.kernel.org/filesystems/proc.html#proc-pid-comm
     """
@@ -69,7 +67,7 @@ def _processes(ask: Asker, handle: str, functions: tuple[str, str]) -> list[dict
 
 def _are_of_the_host(ask: Asker) -> bool:
     """
-    Return whether the numbers of processes mean the same here as they do to the driver.
+    Whether process numbers mean the same here as they do to the driver.
     """
     if ask.platform.system != "linux":
         return False

@@ -1,5 +1,5 @@
 """
-What ``nvidia-smi -q -x`` says, given as the answers that NVML would give: for where the library cannot be loaded.
+The output of ``nvidia-smi -q -x`` as the answers that NVML would give: for where the library cannot be loaded.
 
 The command has NVML linked in by its own path, so that it works where a Python in a container, a snap or an odd
 environment does not find the library. Its sizes are rounded to MiB, it has no bus width and no compute capability,
@@ -22,7 +22,7 @@ EVIDENCE = f"run:{' '.join(COMMAND)}"
 _MEMORY_CLOCK = 2
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d+)?")
 _LOST = re.compile(r"GPU is lost", re.IGNORECASE)
-_UNSUPPORTED = Answer(status="missing", code=3, detail="nvidia-smi does not say")
+_UNSUPPORTED = Answer(status="missing", code=3, detail="not in the output of nvidia-smi")
 _GONE = Answer(status="failed", code=15, detail="GPU is lost")
 _COMPUTE_MODES = {"default": 0, "exclusive_thread": 1, "prohibited": 2, "exclusive_process": 3}
 _ENABLED = {"disabled": 0, "enabled": 1}
@@ -64,7 +64,7 @@ class Smi(Asking):
 
 def parse_smi_xml(text: str) -> Answers | None:
     """
-    Return the answers by question (function, handle, further arguments), None where the text is no such XML.
+    The answers by question (function, handle, further arguments), None where the text is no such XML.
     """
     from xml.etree import ElementTree
 
@@ -138,17 +138,15 @@ def _link(answers: Answers, handle: str, device: "Element") -> None:
 
 
 def _power(answers: Answers, handle: str, device: "Element") -> None:
-    for home in ("gpu_power_readings", "power_readings"):
-        for function, names in (
-            (
-                "nvmlDeviceGetEnforcedPowerLimit",
-                ("current_power_limit", "enforced_power_limit", "power_limit"),
-            ),
-            ("nvmlDeviceGetPowerManagementDefaultLimit", ("default_power_limit",)),
-        ):
-            watts = [_NUMBER.match(_text(device, f"{home}/{name}") or "") for name in names]
-            said = [float(each.group()) for each in watts if each is not None]
-            _put(answers, function, handle, round(said[0] * 1000) if said else None)
+    limit = _milliwatts(device, "current_power_limit", "enforced_power_limit", "power_limit")
+    _put(answers, "nvmlDeviceGetEnforcedPowerLimit", handle, limit)
+    usual = _milliwatts(device, "default_power_limit")
+    _put(answers, "nvmlDeviceGetPowerManagementDefaultLimit", handle, usual)
+    most = _milliwatts(device, "max_power_limit")
+    limits = None if most is None else [_milliwatts(device, "min_power_limit"), most]
+    _put(answers, "nvmlDeviceGetPowerManagementLimitConstraints", handle, limits)
+    draw = _milliwatts(device, "average_power_draw", "power_draw", "instant_power_draw")
+    _put(answers, "nvmlDeviceGetPowerUsage", handle, draw)
     for home in ("clocks_event_reasons", "clocks_throttle_reasons"):
         reasons = device.find(home)
         if reasons is not None:
@@ -191,7 +189,7 @@ def _put(answers: Answers, function: str, handle: str, value: Any, *more: str) -
 
 def _text(element: "Element", path: str) -> str | None:
     """
-    Return the text of a part, None where it is not there or says ``N/A``.
+    The text of a part, None where it is missing or ``N/A``.
     """
     text = (element.findtext(path) or "").strip()
     return text if text and "N/A" not in text and text != "Not Supported" else None
@@ -202,9 +200,21 @@ def _number(element: "Element", path: str) -> int | None:
     return int(float(match.group())) if match is not None else None
 
 
+def _milliwatts(device: "Element", *names: str) -> int | None:
+    """
+    The first figure that there is under these names, which drivers have changed; ``300.00 W`` in milliwatts.
+    """
+    for home in ("gpu_power_readings", "power_readings"):
+        for name in names:
+            match = _NUMBER.match(_text(device, f"{home}/{name}") or "")
+            if match is not None:
+                return round(float(match.group()) * 1000)
+    return None
+
+
 def _size(element: "Element", path: str) -> int | None:
     """
-    Return the bytes of ``24564 MiB``; any other unit is unknown.
+    The bytes of ``24564 MiB``; any other unit is unknown.
     """
     text = _text(element, path) or ""
     number = _number(element, path)

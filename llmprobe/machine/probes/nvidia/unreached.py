@@ -1,28 +1,38 @@
 """
-NVIDIA devices that NVML tells nothing about: lost, asleep, without a driver, or on a Jetson without the
-library.
+NVIDIA devices that NVML does not report on: lost, asleep, without a driver, or on a Jetson without the library.
 """
 
 from typing import Any
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, Limit, MemoryPool
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.machine import Accelerator, DeviceState, Limit, MemoryPool
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.gpu_table import Gpu, lookup, usual_reserve
 from llmprobe.machine.pci_bus import PciDevice
-from llmprobe.machine.probes.nvidia.device import UNNAMED, Found, Identity, architecture_of
+from llmprobe.machine.probes.nvidia.device import (
+    DRIVER_EVIDENCE,
+    UNNAMED,
+    Found,
+    Identity,
+    architecture_of,
+    from_table,
+)
+from llmprobe.machine.probes.nvidia.errors import GPU_IS_LOST, reason
 from llmprobe.machine.probes.nvidia.presence import (
     TREE_COMPATIBLE,
     TREE_MODEL,
     Presence,
     parse_gpu_information,
+    power_questions,
 )
+from llmprobe.words.message import Message, message
 
 
-def unreached(index: int, why_not: str, driver: str | None, who: Identity | None = None) -> Found:
+def unreached(index: int, why: Answer, driver: str | None, who: Identity | None = None) -> Found:
     """
-    Return a device that NVML counts and cannot tell of: it is listed, never dropped.
+    A device that NVML counts and does not report on: it is listed, never dropped.
     """
     known = who or Identity()
     accelerator = Accelerator(
@@ -31,13 +41,15 @@ def unreached(index: int, why_not: str, driver: str | None, who: Identity | None
         name=known.name,
         backend="cuda",
         usable=False,
-        why_not=why_not,
+        why_not=reason(why),
+        state="lost" if why.code == GPU_IS_LOST else "unreachable",
         index=index,
         uuid=known.uuid,
         pci=known.pci,
         driver=driver,
         compute_capability=known.compute_capability,
         architecture=known.architecture,
+        cited={"driver": DRIVER_EVIDENCE},
         evidence=(f"nvml:nvmlDeviceGetHandleByIndex_v2 {index}",),
     )
     return Found(slot=index, accelerator=accelerator, reachable=False)
@@ -45,13 +57,16 @@ def unreached(index: int, why_not: str, driver: str | None, who: Identity | None
 
 def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[Found]:
     """
-    Return the devices with addresses for those that NVML gave none: what is left on the bus, if it comes
-    out even.
+    The devices, with the addresses left on the bus for those that NVML gave none, if the two are equally many.
 
     NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches.
     """
     known = {each.accelerator.pci for each in found}
-    left = [device.address for device in presence.devices if device.address not in known]
+    left = [
+        device.address
+        for device in presence.devices
+        if device.address not in known and not presence.lent(device.address)
+    ]
     without = {each.slot for each in found if each.accelerator.pci is None}
     if len(left) != len(without):
         return found
@@ -62,43 +77,51 @@ def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[F
 def from_pci(
     ask: Asker,
     presence: Presence,
-    why_not: str | None,
+    why_not: Message | None,
     *,
     devices: tuple[PciDevice, ...] | None = None,
 ) -> list[Found]:
     """
-    Return the devices on the PCI bus by what the kernel says of them.
+    The devices on the PCI bus, as the kernel describes them.
 
-    With ``why_not`` None they are asleep and not to be woken: usable, with the memory that the table gives
-    their name.
+    With ``why_not`` None they are not asked because that would wake one: usable, with the memory that the table
+    has for their name.
     """
     chosen = presence.devices if devices is None else devices
     found = []
     for place, device in enumerate(chosen, start=len(presence.devices) - len(chosen)):
         facts = _information(ask, device.address)
         name = facts.get("Model") or f"NVIDIA GPU ({device.device or 'unknown device'})"
-        reason = why_not
-        if presence.drivers.get(device.address) == "vfio-pci":
-            reason = "it is lent to a virtual machine (vfio-pci)"
+        sleeps, lent = why_not is None and device.address in presence.asleep, presence.lent(device.address)
+        because = message("unusable.nvidia-lent") if lent else why_not
+        state: DeviceState = "lent" if lent else "asleep" if sleeps else "present"
         accelerator = Accelerator(
             id="gpu",
             vendor="nvidia",
             name=name,
-            backend="cuda",
+            backend=None if lent else "cuda",
             usable=False,
-            why_not=reason,
+            why_not=because,
+            state=state,
             uuid=facts.get("GPU UUID"),
             pci=device.address,
+            cited={} if state == "present" else {"state": _state_evidence(ask, device, state)},
             evidence=(f"read:{device.path}/vendor",),
         )
         each = Found(slot=place, accelerator=accelerator, reachable=False)
-        found.append(each if reason is not None else _asleep(each, lookup(name)))
+        found.append(each if because is not None else _not_woken(each, lookup(name)))
     return found
+
+
+def _state_evidence(ask: Asker, device: PciDevice, state: DeviceState) -> tuple[str, ...]:
+    if state == "asleep":
+        return power_questions(ask, device.address)
+    return ask.answered(f"link:{device.path}/driver")
 
 
 def from_tree(board: str) -> list[Found]:
     """
-    Return the device of a Jetson whose system has no NVML (JetPack 5): it computes in the host's memory.
+    The device of a Jetson whose system has no NVML (JetPack 5): it computes in the host's memory.
     """
     row = lookup(board)
     accelerator = Accelerator(
@@ -116,21 +139,20 @@ def from_tree(board: str) -> list[Found]:
 
 def _at(ask: Asker, found: Found, address: str) -> Found:
     accelerator = found.accelerator
-    changes: dict[str, Any] = {"pci": address}
-    if accelerator.name == UNNAMED or accelerator.uuid is None:
-        facts = _information(ask, address)
-        changes["uuid"] = accelerator.uuid or facts.get("GPU UUID")
-        if accelerator.name == UNNAMED:
-            changes["name"] = facts.get("Model") or UNNAMED
-    return msgspec.structs.replace(found, accelerator=msgspec.structs.replace(accelerator, **changes))
+    facts = _information(ask, address)
+    name = facts.get("Model", UNNAMED) if accelerator.name == UNNAMED else accelerator.name
+    uuid = accelerator.uuid or facts.get("GPU UUID")
+    known = msgspec.structs.replace(accelerator, pci=address, name=name, uuid=uuid)
+    return msgspec.structs.replace(found, accelerator=known)
 
 
-def _asleep(found: Found, row: Gpu | None) -> Found:
+def _not_woken(found: Found, row: Gpu | None) -> Found:
     if row is None or row.memory_bytes is None:
-        asleep = msgspec.structs.replace(
-            found.accelerator, why_not="it is asleep, and its memory is not known without waking it"
+        asleep = found.accelerator.state == "asleep"
+        why_not = message("unusable.nvidia-asleep" if asleep else "unusable.nvidia-not-asked")
+        return msgspec.structs.replace(
+            found, accelerator=msgspec.structs.replace(found.accelerator, why_not=why_not)
         )
-        return msgspec.structs.replace(found, accelerator=asleep)
     reserve = usual_reserve(row)
     pool = MemoryPool(
         id="vram",
@@ -140,7 +162,10 @@ def _asleep(found: Found, row: Gpu | None) -> Found:
         budget_bytes=row.memory_bytes - reserve,
         limits=(
             Limit(
-                by="driver-reserve", bytes=reserve, detail="what the driver usually keeps", basis="declared"
+                by="driver-reserve",
+                bytes=reserve,
+                detail=message("limit.nvidia-usual-reserve"),
+                basis="declared",
             ),
         ),
         basis="declared",
@@ -159,13 +184,13 @@ def _declared(row: Gpu | None) -> dict[str, Any]:
         "architecture": architecture_of(row.compute_capability),
         "bandwidth_bytes_per_s": bandwidth,
         "bandwidth_basis": "declared" if bandwidth else None,
-        "bandwidth_how": f"table: {row.name} ({row.source})" if bandwidth else None,
+        "bandwidth_how": from_table(row) if bandwidth else None,
     }
 
 
 def _information(ask: Asker, address: str | None) -> dict[str, str]:
     """
-    Return what the kernel module says of a device, which it does without NVML and without waking it.
+    The kernel module's description of a device, which needs no NVML and wakes nothing.
     """
     if address is None or ask.platform.system != "linux":
         return {}

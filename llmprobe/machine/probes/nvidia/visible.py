@@ -1,5 +1,5 @@
 """
-What CUDA_VISIBLE_DEVICES leaves of the devices, by CUDA's own rules.
+The devices that CUDA_VISIBLE_DEVICES leaves visible, by CUDA's own rules.
 
 https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables: the list is read from the
 left and ends at the first entry that names no device; a device named twice leaves none; numbers and UUIDs
@@ -26,10 +26,10 @@ class Visible(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse_cuda_visible_devices(text: str, names: Sequence[tuple[str, ...]], *, numbered: int) -> Visible:
     """
-    Return which of the devices (by position, each with the UUIDs it goes by) CUDA would show.
+    The devices that CUDA would show, by position; ``names`` are the UUIDs of each.
 
-    Empty text means none. Only the first ``numbered`` positions can be named by number, which is taken from
-    leading digits. A UUID may be shortened to any beginning that only one device has.
+    Empty text means none. Only the first ``numbered`` positions have a number, which is read from leading digits.
+    A UUID may be shortened to any beginning that only one device has.
     """
     chosen: list[int] = []
     by_number: bool | None = None

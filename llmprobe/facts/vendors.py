@@ -1,0 +1,84 @@
+"""
+What one vendor's probe alone reports. What several vendors have in common is a field of ``Accelerator``.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class WorkingSet(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How much of the host's memory macOS lets the GPU use; ``wired_limit_mb`` is the owner's setting, 0 for none.
+    """
+
+    bytes: int
+    wired_limit_mb: int | None = None
+    evidence: tuple[str, ...]
+
+
+class Apple(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A Mac with an Apple chip. ``translated`` is true where this Python runs under Rosetta.
+
+    ``gpu_in_use_bytes`` is what the GPU holds now; ``wired_bytes`` and ``compressed_bytes`` are the kernel's count
+    for the whole system.
+    """
+
+    working_set: WorkingSet | None = None
+    gpu_in_use_bytes: int | None = None
+    wired_bytes: int | None = None
+    compressed_bytes: int | None = None
+    translated: bool | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class KfdAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Whether this user may open /dev/kfd, ROCm's device: ``open``, ``closed`` (no right to it) or ``absent``.
+    """
+
+    state: Literal["open", "closed", "absent"]
+    evidence: tuple[str, ...]
+
+
+class CarveOut(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The memory that the firmware sets aside for the integrated GPU at ``pci``, and what it may map of RAM (GTT).
+    """
+
+    pci: str
+    bytes: int
+    gtt_bytes: int | None = None
+    evidence: tuple[str, ...]
+
+
+class WithoutRocm(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A GPU whose instruction set ROCm's libraries have no code for (``gfx1031``).
+    """
+
+    pci: str
+    gfx: str
+    evidence: tuple[str, ...]
+
+
+class HidingVariable(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A variable of the environment that hides GPUs from ROCm, with its value.
+    """
+
+    variable: str
+    value: str
+    evidence: tuple[str, ...]
+
+
+class Amd(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    AMD's driver and libraries on this machine. ``kfd`` is None where it could not be asked.
+    """
+
+    kfd: KfdAccess | None = None
+    hiding: HidingVariable | None = None
+    carve_outs: tuple[CarveOut, ...] = ()
+    without_rocm: tuple[WithoutRocm, ...] = ()

@@ -1,0 +1,44 @@
+"""
+The devices that a rule looks at, each physical device once.
+"""
+
+from collections.abc import Iterator
+
+from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+
+
+def physical(snapshot: Snapshot) -> Iterator[Accelerator]:
+    """
+    One accelerator of each physical device: of the instances of a divided one the first.
+    """
+    seen = set()
+    for each in snapshot.accelerators:
+        whole = (
+            (each.vendor, each.partition.parent_uuid or each.pci or each.index) if each.partition else each.id
+        )
+        if whole not in seen:
+            seen.add(whole)
+            yield each
+
+
+def whole_name(accelerator: Accelerator) -> str:
+    """
+    The name of the physical device that an accelerator is, or is an instance of.
+    """
+    parent = accelerator.partition.parent_name if accelerator.partition is not None else None
+    return parent or accelerator.name
+
+
+def pools_of(snapshot: Snapshot, accelerator: Accelerator) -> tuple[MemoryPool, ...]:
+    """
+    The pools that an accelerator allocates from.
+    """
+    return tuple(pool for pool in map(snapshot.pool, accelerator.pools) if pool is not None)
+
+
+def memory_of(snapshot: Snapshot, accelerator: Accelerator) -> int | None:
+    """
+    The size in bytes of all memory that an accelerator allocates from, None where it is unknown.
+    """
+    sizes = [pool.total_bytes for pool in pools_of(snapshot, accelerator) if pool.total_bytes is not None]
+    return sum(sizes) if sizes else None
