@@ -101,9 +101,8 @@ def machines() -> dict[str, Snapshot]:
     alike: dict[bytes, tuple[str, Snapshot]] = {}
     for path in sorted(FOLDER.glob("*/recording.json")):
         snapshot = llmprobe.probe(path)
-        pcie = snapshot.observed("nvidia.pcie")
-        same = (snapshot.host, snapshot.pools, snapshot.accelerators, pcie.value if pcie else None)
-        alike.setdefault(msgspec.json.encode(same), (path.parent.name, snapshot))
+        same = (snapshot.host, snapshot.pools, snapshot.accelerators)
+        alike.setdefault(msgspec.json.encode(same, enc_hook=repr), (path.parent.name, snapshot))
     return dict(alike.values())
 
 

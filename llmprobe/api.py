@@ -41,10 +41,10 @@ def probe(
 
     Raises:
         RecordingError: the recording cannot be read.
-        UsageError: a GPU is not known, or GPUs are given without RAM.
+        UsageError: a GPU is not known, or GPUs with memory of their own are given without RAM.
     """
     if ram_bytes is not None or gpus:
-        if replay is not None or ram_bytes is None:
+        if replay is not None:
             raise UsageError("a hypothetical machine has gpus and ram_bytes, and no recording")
         from llmprobe.machine.hypothetical import hypothetical
 

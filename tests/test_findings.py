@@ -13,6 +13,7 @@ from llmprobe.facts.asking import METHODS, question_name
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine import rules
+from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.rules import Rule
 from llmprobe.source.recording import Recording
 from llmprobe.source.replay import Replay
@@ -23,6 +24,7 @@ OLD = "an old recording"
 
 BROKEN = "a machine whose disk does not answer"
 SILENT = "a machine whose bus does not answer"
+NOBODYS = "a machine that nobody has yet"
 LEAST_SILENT = 3
 every_rule = pytest.mark.parametrize("rule", rules.all_rules(), ids=lambda rule: rule.id)
 FINDINGS = [
@@ -36,8 +38,8 @@ every_finding = pytest.mark.parametrize(("machine", "finding"), FINDINGS)
 @cache
 def seen() -> dict[str, Snapshot]:
     """
-    Every machine by name, and three that are made of one: recorded by an older program, and two where a part of the
-    system does not answer.
+    Every machine by name, and four that are made: one recorded by an older program, two where a part of the system does
+    not answer, and a hypothetical one.
     """
     desktop = recording_of("linux-4090-64g")
     older = msgspec.structs.replace(
@@ -63,6 +65,7 @@ def seen() -> dict[str, Snapshot]:
         OLD: looked_at(Replay(older)),
         BROKEN: looked_at(Replay(broken)),
         SILENT: looked_at(Replay(silent)),
+        NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30),
     }
     return {machine: replayed(machine) for machine in MACHINES} | made
 

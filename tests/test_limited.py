@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
+from llmprobe.facts.wire import encode
 from llmprobe.machine.probes.cgroup import parse_mountinfo, parse_self_cgroup
 from llmprobe.machine.snapshot import probe
 
@@ -80,12 +80,11 @@ def test_a_limit_made_for_the_test_is_seen_live_and_recorded(
     recording = tmp_path / "limited.json"
     live = json.loads(run(group, "check", "--json"))
     run(group, "record", "-o", str(recording))
-    replayed = msgspec.to_builtins(probe(str(recording)))
+    replayed = json.loads(encode(probe(str(recording))))
 
     for snapshot in (live, replayed):
         (ram,) = [pool for pool in snapshot["pools"] if pool["id"] == "ram"]
-        (seen,) = [each for each in snapshot["observations"] if each["name"] == "cgroup.memory"]
-        assert seen["value"]["limit_bytes"] == LIMIT_BYTES
+        assert snapshot["host"]["control_group"]["memory"]["limit_bytes"] == LIMIT_BYTES
         assert 0 < ram["budget_bytes"] <= LIMIT_BYTES
         assert ram["total_bytes"] > LIMIT_BYTES
         assert "container-ram" in {finding["id"] for finding in snapshot["findings"]}

@@ -254,7 +254,8 @@ def holds(fact: dict[str, Any], value: Any) -> bool:
         ({"path": "pools.0.total_bytes", "absent": True}, False),
         ({"path": "pools.vram0", "absent": True}, True),
         ({"path": "pools.ram.total_bytes", "not": 9}, True),
-        ({"path": "observations.cgroup.memory.value.limit", "value": 5}, True),
+        ({"path": "host.control_group.memory.limit", "value": 5}, True),
+        ({"path": "kernel.drivers.0000:01:00.0", "value": "nvidia"}, True),
         ({"path": "pools.ram.total_bytes"}, False),
     ],
 )
@@ -262,7 +263,8 @@ def test_facts_can_fail(fact: dict[str, Any], expected: bool) -> None:
     """A fact holds when it is so, and not otherwise."""
     machine = {
         "pools": [{"id": "ram", "total_bytes": 8, "free_bytes": None}],
-        "observations": [{"name": "cgroup.memory", "value": {"limit": 5}}],
+        "host": {"control_group": {"memory": {"limit": 5}}},
+        "kernel": {"drivers": {"0000:01:00.0": "nvidia"}},
     }
 
     assert holds(fact, found(machine, fact["path"])) is expected

@@ -2,7 +2,7 @@
 What a machine is: its processor, its memory pools, its accelerators, and how we know.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -249,18 +249,6 @@ class Host(SystemFacts, frozen=True, kw_only=True):
     cpu: Cpu = Cpu()
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    A small named fact that a probe saw and that rules need beside the records, with the answer it stands on.
-
-    ``name`` is dotted and begins with the probe's name: ``nvidia.module_version``.
-    """
-
-    name: str
-    value: Any
-    evidence: tuple[str, ...]
-
-
 class Sharing(msgspec.Struct, frozen=True, kw_only=True):
     """
     How an integrated accelerator shares the host's memory: what it adds to ``ram``, and the most that it may take.
@@ -314,7 +302,6 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     disagreements: tuple[Disagreement, ...] = ()
     apple: Apple | None = None
     amd: Amd | None = None
-    observations: tuple[Observation, ...] = ()
 
 
 class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -388,10 +375,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     sources: tuple[SourceReport, ...] = ()
     nvidia: NvidiaSystem | None = None
-    observations: tuple[Observation, ...] = ()
 
     def pool(self, pool_id: str) -> MemoryPool | None:
         return next((pool for pool in self.pools if pool.id == pool_id), None)
-
-    def observed(self, name: str) -> Observation | None:
-        return next((seen for seen in self.observations if seen.name == name), None)

@@ -23,15 +23,15 @@ _CLOSE = 0.08
 
 class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One row: a device as it is sold. ``memory_bytes`` is what the driver reports where that is known, else
-    nominal.
+    One row: a device as it is sold. ``memory_bytes`` is the size that the driver reports where that is known, else
+    the nominal one.
 
-    ``unified`` devices have no memory of their own. ``cores`` is Apple's GPU core count, ``ram_bytes``
-    unused there.
+    ``unified`` devices have no memory of their own. ``cores`` is Apple's GPU core count. ``usual`` is true for one row
+    of a name that was sold with several sizes: the one that most people have.
     """
 
     name: str
-    vendor: Literal["nvidia", "amd", "intel", "apple"]
+    vendor: Literal["nvidia", "amd", "intel", "apple", "other"]
     source: str
     confidence: str
     memory_bytes: int | None = None
@@ -39,13 +39,14 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     compute_capability: str | None = None
     architecture: str | None = None
     unified: bool = False
+    usual: bool = False
     cores: int | None = None
     aliases: tuple[str, ...] = ()
 
 
 def usual_reserve(row: Gpu) -> int:
     """
-    Return what the driver usually keeps of an idle device's memory, in bytes.
+    The usual reserve of the driver in an idle device's memory, in bytes.
 
     NVIDIA's reserve as NVML 2 names it on idle cards: 408 MiB of 8 GiB (RTX 2080 SUPER), 434 of 16 GiB (RTX
     4080 SUPER), 435 of 22.5 GiB (A10G), 869 of 80 GiB (A100): a constant and a share.
@@ -56,14 +57,14 @@ def usual_reserve(row: Gpu) -> int:
 @cache
 def rows() -> tuple[Gpu, ...]:
     """
-    Return every row of the table.
+    Every row of the table.
     """
     return msgspec.convert(table("gpus")["rows"], tuple[Gpu, ...])
 
 
 def simplified(name: str) -> str:
     """
-    Return a name as it is compared: lower case, without maker, brand, brackets and spaces.
+    A name as it is compared: lower case, without maker, brand, brackets and spaces.
     """
     text = name.lower().replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
     return "".join(_NOISE.sub(" ", text).split())
@@ -71,7 +72,7 @@ def simplified(name: str) -> str:
 
 def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
     """
-    Return the row of a device by the name that its driver gives it, or None: never a row of a similar name.
+    The row of a device by the name that its driver reports, or None: never a row of a similar name.
 
     A vGPU profile (``GRID P40-24Q``) is looked up by its board.
     """
@@ -88,7 +89,7 @@ def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
 
 def named(name: str) -> tuple[Gpu, ...]:
     """
-    Return all rows of one name, however they differ in memory.
+    All rows of one name, however they differ in memory.
     """
     return _index().get(simplified(name), ())
 

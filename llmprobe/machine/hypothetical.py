@@ -1,12 +1,10 @@
 """
 A machine that nobody has yet, from the names of its GPUs and the size of its memory.
 
-It is idle: nothing is in use but what the driver and the system usually keep. Every figure is from the
-table of devices (basis ``declared``), and everything says so.
+It is idle: only the usual reserve of the driver and the usual use of the system are taken off. Every figure is from the
+table of devices (basis ``declared``) or from the user, and everything says so.
 """
 
-import difflib
-import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,63 +13,46 @@ import msgspec
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, MemoryPool, Snapshot
 from llmprobe.machine import rules
-from llmprobe.machine.gpu_table import Gpu, named, rows, simplified, usual_reserve
+from llmprobe.machine.gpu_names import MOST_GPUS, Wanted, too_many_gpus, wanted_gpus
+from llmprobe.machine.gpu_table import Gpu, usual_reserve
 from llmprobe.machine.probes.apple import working_set_cap
-from llmprobe.units import GIB, format_bytes
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
-_COUNT = re.compile(r"\s*([0-9]{1,4})\s*[x×*]\s+(.*)|\s*([0-9]{1,4})x(.*)", re.IGNORECASE)
-_SIZE = re.compile(r"\b([0-9]{1,5})\s*(gb|gib|g)\b", re.IGNORECASE)
-_CORES = re.compile(r"\b([0-9]{1,4})[- ]?cores?\b", re.IGNORECASE)
-_BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal"]] = {
+_BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal", "vulkan"]] = {
     "nvidia": "cuda",
     "amd": "rocm",
     "intel": "sycl",
     "apple": "metal",
+    "other": "vulkan",
 }
-_BRANDS = ("", "RTX ", "GTX ", "RX ", "Arc ")
-"""What people leave out: ``4090``, ``7900 XTX``."""
-_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b)\s*", re.IGNORECASE)
 _CLOSE = 0.08
 _SYSTEM_BYTES = 2 * GIB
-_MOST_GPUS = 16
-"""As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
-
 _MOST_RAM = 64 * 1024 * GIB
+_GTT_SHARE = 0.5
+"""What Linux lets integrated graphics map of RAM by default (drivers/gpu/drm/ttm/ttm_device.c, ttm_global_init)."""
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    text: str
-    row: Gpu
-    size_gb: int | None
-
-
-def hypothetical(gpus: Sequence[str], ram_bytes: int) -> Snapshot:
+def hypothetical(gpus: Sequence[str], ram_bytes: int | None = None) -> Snapshot:
     """
-    Return an idle machine with these GPUs (``2x RTX 4090``, ``RTX 3060 12GB``, ``M3 Max 64GB``) and this
-    much memory.
+    An idle machine with these GPUs (``2x RTX 4090``, ``RTX 3060 12GB``, ``M3 Max 64GB``) and this much memory.
+
+    A chip that shares the memory of its host brings it with its name, so that ``ram_bytes`` may be left out.
 
     Raises:
-        UsageError: no GPU has that name or that memory, one name has several sizes, or Apple's are mixed
-        with others.
+        UsageError: no GPU has that name or that memory, the size of RAM is missing, impossible or contradicts the
+            name of a chip, or a chip that shares memory is combined with others.
     """
-    if ram_bytes <= 0:
+    wanted = [each for text in gpus for each in wanted_gpus(text)]
+    if len(wanted) > MOST_GPUS:
+        raise too_many_gpus(len(wanted))
+    shared = next((each for each in wanted if each.row.unified), None)
+    if shared is not None and len(wanted) > 1:
         raise UsageError(
-            "a machine without memory cannot run anything", hint="give --ram a size such as 64GiB"
+            message("error.shared-memory-alone", device=shared.row.name),
+            hint=message("hint.shared-memory-alone"),
         )
-    if ram_bytes > _MOST_RAM:
-        raise UsageError(f"no machine has {format_bytes(ram_bytes)} of RAM", hint="give --ram 64TiB or less")
-    wanted = [each for text in gpus for each in _wanted(text)]
-    if len(wanted) > _MOST_GPUS:
-        raise _too_many(len(wanted))
-    shared = [each for each in wanted if each.row.unified]
-    if shared and len(wanted) > 1:
-        raise UsageError(
-            f"{shared[0].row.name} shares the memory of its host and comes alone",
-            hint="name either one such chip, or cards with memory of their own",
-        )
-    if shared and shared[0].size_gb is not None:
-        ram_bytes = shared[0].size_gb * GIB
-    ram = _ram(ram_bytes, shared[0] if shared else None)
+    ram = _ram(_size_of_ram(shared, ram_bytes), shared)
     pools = [ram]
     accelerators = []
     for number, each in enumerate(wanted):
@@ -81,112 +62,57 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int) -> Snapshot:
     snapshot = Snapshot(
         this_machine=False,
         origin="hypothetical",
-        host=_host(shared[0].row if shared else None),
+        host=_host(shared.row if shared is not None else None),
         pools=tuple(pools),
         accelerators=tuple(accelerators),
     )
     return rules.diagnosed(snapshot)
 
 
-def parse_gpu(text: str) -> tuple[int, str, int | None]:
+def _size_of_ram(shared: Wanted | None, ram_bytes: int | None) -> int:
     """
-    Return how many, the name, and the size in GB where one is named: ``2x RTX 3060 12GB`` -> (2, "RTX
-    3060", 12).
+    The memory of the host: that of a chip's name, or the given one.
     """
-    count, name = 1, text.strip()
-    match = _COUNT.fullmatch(name)
-    if match:
-        count = int(match.group(1) or match.group(3))
-        name = (match.group(2) or match.group(4)).strip()
-    size = _SIZE.search(name)
-    if size is None:
-        return count, name, None
-    return count, " ".join(_SIZE.sub(" ", name).split()), int(size.group(1))
-
-
-def _wanted(text: str) -> list[_Wanted]:
-    count, name, size_gb = parse_gpu(text)
-    if not name or not count:
-        raise UsageError(f"{text!r} is no GPU", hint="write it as 'RTX 4090' or '2x RTX 3090'")
-    if count > _MOST_GPUS:
-        raise _too_many(count)
-    match = _COUNT.fullmatch(text)
-    whole = named((match.group(2) or match.group(4)) if match else text)
-    row = whole[0] if len(whole) == 1 else _row(name, size_gb)
-    return [_Wanted(text, row, size_gb)] * count
-
-
-def _row(name: str, size_gb: int | None) -> Gpu:
-    cores = _CORES.search(name)
-    plain = _CORES.sub(" ", name)
-    found = next((rows_of for brand in _BRANDS if (rows_of := named(f"{brand}{plain}"))), ())
-    if not found:
-        raise _unknown(name)
-    first = found[0]
-    if first.vendor == "apple":
-        wanted = int(cores.group(1)) if cores else first.cores
-        fitting = [row for row in found if row.cores == wanted]
-        if not fitting:
-            known = ", ".join(str(row.cores) for row in found)
-            raise UsageError(f"{first.name} is not made with {wanted} GPU cores", hint=f"it has {known}")
-        return fitting[0]
-    if first.unified:
-        return first
-    if size_gb is None:
-        if len({row.memory_bytes for row in found}) > 1:
-            sizes = ", ".join(f"'{_with_size(row)}'" for row in found)
-            raise UsageError(f"{name!r} is sold with different memory", hint=f"say which: {sizes}")
-        return first
-    fitting = [row for row in found if _fits(row, size_gb)]
-    if not fitting:
-        sizes = ", ".join(f"{_gb(row)}GB" for row in found)
-        raise UsageError(f"{first.name} is not sold with {size_gb}GB", hint=f"it has {sizes}")
-    return fitting[0]
-
-
-def _too_many(count: int) -> UsageError:
-    return UsageError(
-        f"llama.cpp cannot use {count} GPUs together", hint=f"give {_MOST_GPUS} or fewer in all (--gpu)"
-    )
-
-
-def _unknown(name: str) -> UsageError:
-    if len(_SEVERAL.split(name)) > 1:
-        return UsageError(
-            f"{name!r} is more than one GPU",
-            hint="give --gpu for each kind, such as --gpu 'RTX 3090' --gpu 'RTX 3060 12GB'",
+    of_chip = None
+    if shared is not None and shared.size_gb is not None:
+        of_chip = round(shared.size_gb * GIB)
+        if ram_bytes is not None and abs(ram_bytes / of_chip - 1) > _CLOSE:
+            raise UsageError(
+                message(
+                    "error.ram-contradicts",
+                    device=shared.row.name,
+                    device_bytes=of_chip,
+                    ram_bytes=ram_bytes,
+                ),
+                hint=message("hint.ram-contradicts"),
+            )
+    size = of_chip if of_chip is not None else ram_bytes
+    if size is None and shared is not None:
+        raise UsageError(
+            message("error.chip-without-size", device=shared.row.name),
+            hint=message("hint.chip-without-size", text=shared.text),
         )
-    names = {simplified(row.name): row.name for row in rows()}
-    close = difflib.get_close_matches(simplified(name), names, n=4, cutoff=0.4)
-    nearest = ", ".join(dict.fromkeys(names[each] for each in close))
-    hint = f"nearest: {nearest}" if nearest else "write it as its maker does, such as 'RTX 4090'"
-    return UsageError(f"no GPU named {name!r} is in the table", hint=hint)
+    if size is None:
+        raise UsageError(message("error.ram-missing"), hint=message("hint.ram-missing"))
+    if size <= 0:
+        raise UsageError(message("error.ram-zero"), hint=message("hint.ram-missing"))
+    if size > _MOST_RAM:
+        raise UsageError(
+            message("error.ram-too-large", ram_bytes=size),
+            hint=message("hint.ram-too-large", most_bytes=_MOST_RAM),
+        )
+    return size
 
 
-def _fits(row: Gpu, size_gb: int) -> bool:
-    return row.memory_bytes is not None and abs(row.memory_bytes / (size_gb * GIB) - 1) < _CLOSE
-
-
-def _with_size(row: Gpu) -> str:
+def _ram(total: int, shared: Wanted | None) -> MemoryPool:
     """
-    Return the name of a GPU with its memory, which some makers write into the name themselves.
-    """
-    return row.name if _SIZE.search(row.name) else f"{row.name} {_gb(row)}GB"
-
-
-def _gb(row: Gpu) -> int:
-    return round((row.memory_bytes or 0) / GIB)
-
-
-def _ram(total: int, shared: _Wanted | None) -> MemoryPool:
-    """
-    Return the memory of an idle host: the system keeps an eighth of it, and no more than 2 GiB.
+    The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB.
     """
     system = min(_SYSTEM_BYTES, total // 8)
-    limits = [Limit(by="os", bytes=system, detail="what an idle system usually uses", basis="assumed")]
+    limits = [Limit(by="os", bytes=system, detail=message("limit.idle-system"), basis="assumed")]
     budget = total - system
-    if shared is not None and shared.row.vendor == "apple":
-        cap = working_set_cap(total, None)
+    cap = _cap(total, shared.row) if shared is not None else None
+    if cap is not None:
         limits.append(msgspec.structs.replace(cap, bytes=max(0, budget - cap.bytes)))
         budget = min(budget, cap.bytes)
     return MemoryPool(
@@ -197,16 +123,28 @@ def _ram(total: int, shared: _Wanted | None) -> MemoryPool:
         budget_bytes=budget,
         limits=tuple(limits),
         basis="declared",
-        evidence=("option:--ram",),
+        evidence=("option:--ram",) if shared is None else (f"option:--gpu {shared.text}",),
     )
 
 
-def _vram(number: int, wanted: _Wanted) -> MemoryPool:
+def _cap(total: int, chip: Gpu) -> Limit | None:
+    """
+    The most that a chip's GPU may use of the memory that it shares, as the system comes; None for all of it.
+    """
+    if chip.vendor == "apple":
+        return working_set_cap(total, None)
+    if chip.vendor == "amd":
+        detail = message("limit.default-gtt", share=_GTT_SHARE)
+        return Limit(by="working-set", bytes=int(total * _GTT_SHARE), detail=detail, basis="assumed")
+    return None
+
+
+def _vram(number: int, wanted: Wanted) -> MemoryPool:
     row = wanted.row
     total = row.memory_bytes
     reserve = usual_reserve(row)
     left = None if total is None else total - reserve
-    detail = "what the driver usually keeps of an idle device"
+    detail = message("limit.idle-driver")
     return MemoryPool(
         id=f"vram{number}",
         kind="vram",
@@ -214,12 +152,12 @@ def _vram(number: int, wanted: _Wanted) -> MemoryPool:
         free_bytes=left,
         budget_bytes=left,
         limits=(Limit(by="driver-reserve", bytes=reserve, detail=detail, basis="declared"),),
-        basis="declared",
+        basis="assumed" if wanted.assumed else "declared",
         evidence=(f"option:--gpu {wanted.text}",),
     )
 
 
-def _accelerator(number: int, wanted: _Wanted) -> Accelerator:
+def _accelerator(number: int, wanted: Wanted) -> Accelerator:
     row = wanted.row
     basis: Basis | None = "declared" if row.bandwidth_bytes_per_s else None
     return Accelerator(
@@ -234,27 +172,32 @@ def _accelerator(number: int, wanted: _Wanted) -> Accelerator:
         architecture=row.architecture,
         bandwidth_bytes_per_s=row.bandwidth_bytes_per_s,
         bandwidth_basis=basis,
-        bandwidth_how=_how(row) if basis else None,
+        bandwidth_how=_how(wanted) if basis else None,
         cores=row.cores,
         evidence=(f"option:--gpu {wanted.text}",),
     )
 
 
-def _how(row: Gpu) -> str:
-    cores = f" with {row.cores} GPU cores" if row.cores else ""
-    return f"table: {row.name}{cores} ({row.source})"
+def _how(wanted: Wanted) -> Message:
+    if wanted.rate_given:
+        return message("bandwidth.given")
+    row = wanted.row
+    return message("bandwidth.table", name=row.name, cores=row.cores, source=row.source)
 
 
 def _host(shared: Gpu | None) -> Host:
     if shared is None:
         return Host(system="linux", machine="x86_64", product="hypothetical machine")
     apple = shared.vendor == "apple"
+    how = None
+    if shared.bandwidth_bytes_per_s:
+        how = message("bandwidth.table", name=shared.name, cores=shared.cores, source=shared.source)
     return Host(
         system="darwin" if apple else "linux",
-        machine="arm64" if apple else "aarch64",
+        machine="arm64" if apple else "x86_64" if shared.vendor in ("amd", "intel") else "aarch64",
         product=f"hypothetical machine with {shared.name}",
         cpu=Cpu(name=shared.name) if apple else Cpu(),
         ram_bandwidth_bytes_per_s=shared.bandwidth_bytes_per_s,
-        ram_bandwidth_basis="declared" if shared.bandwidth_bytes_per_s else None,
-        ram_bandwidth_how=f"table: {shared.name}" if shared.bandwidth_bytes_per_s else None,
+        ram_bandwidth_basis="declared" if how is not None else None,
+        ram_bandwidth_how=how,
     )

@@ -114,7 +114,6 @@ def collect(
         amd=next((probed.amd for probed in found if probed.amd is not None), None),
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
-        observations=tuple(observation for probed in found for observation in probed.observations),
     )
     return rules.diagnosed(snapshot)
 

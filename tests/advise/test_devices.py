@@ -22,7 +22,8 @@ MACHINE = machine((23.5,))
 
 
 def linked(value: Any) -> Snapshot:
-    gpu = msgspec.structs.replace(MACHINE.accelerators[0], link=pcie_link(**value))
+    link = None if value is None else pcie_link(**value)
+    gpu = msgspec.structs.replace(MACHINE.accelerators[0], index=0, link=link)
     return msgspec.structs.replace(MACHINE, accelerators=(gpu,))
 
 
@@ -33,6 +34,7 @@ def linked(value: Any) -> Snapshot:
         ({"width": 4, "max_generation": 3}, 3.9),
         ({"width": 16, "generation": 1}, None),
         ({}, None),
+        (None, None),
     ],
 )
 def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> None:

@@ -38,7 +38,7 @@ WRONG = [
     (("frobnicate",), "there is no command 'frobnicate'; the commands are"),
     (("check", "--replay", "x.json"), "--replay goes before the command"),
     (("--ram", "64", "check"), "--ram: '64' has no unit"),
-    (("--gpu", "RTX 4090", "check"), "--gpu needs --ram"),
+    (("--gpu", "RTX 4090", "check"), "needs the size of its RAM"),
     (("--replay", "x.json", "--gpu", "RTX 4090", "--ram", "64GiB", "check"), "name two different machines"),
     (("recommend",), "no model is named\nhint: such as llmprobe recommend --model llama3-70b"),
     (("estimate",), "no model is named\nhint: such as llmprobe estimate llama3-70b"),

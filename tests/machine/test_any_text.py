@@ -22,7 +22,6 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     as_int,
     parse_cpu_list,
     host_ram.parse_meminfo,
-    hypothetical.parse_gpu,
     memory.parse_swaps,
     cpu.parse_cpuinfo,
     cgroup.parse_self_cgroup,
@@ -90,6 +89,11 @@ def test_any_text(parser: Callable[[str], Any], text: str) -> None:
 
 @given(text=TEXT)
 @example(text=f"{LONG}GB")
+@example(text=f"{LONG}x RTX 4090 {LONG}GB")
+@example(text="x" * 5000)
+@example(text="2x" * 2000)
+@example(text="+" * 5000)
+@example(text="RTX 4090 + " * 400)
 @settings(max_examples=60, deadline=None)
 def test_any_name_of_a_gpu(text: str) -> None:
     """
@@ -97,3 +101,5 @@ def test_any_name_of_a_gpu(text: str) -> None:
     """
     with suppress(UsageError):
         assert hypothetical.hypothetical([text], 2**34).accelerators
+    with suppress(UsageError):
+        assert hypothetical.hypothetical([f"{text}:24GB"], 2**34).accelerators

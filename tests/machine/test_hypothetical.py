@@ -6,25 +6,126 @@ import pytest
 
 from llmprobe.errors import UsageError
 from llmprobe.machine.gpu_table import lookup, named, rows, usual_reserve
-from llmprobe.machine.hypothetical import hypothetical, parse_gpu
+from llmprobe.machine.hypothetical import hypothetical
+from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "names"),
     [
-        ("RTX 4090", (1, "RTX 4090", None)),
-        ("2x RTX 4090", (2, "RTX 4090", None)),
-        ("4 x RTX 3060 12GB", (4, "RTX 3060", 12)),
-        ("2xRTX 3090", (2, "RTX 3090", None)),
-        ("M3 Max 64 GB", (1, "M3 Max", 64)),
+        ("RTX 4090", ["NVIDIA GeForce RTX 4090"]),
+        ("2x RTX 4090", ["NVIDIA GeForce RTX 4090"] * 2),
+        ("2xRTX 3090", ["NVIDIA GeForce RTX 3090"] * 2),
+        ("2× RTX 3090", ["NVIDIA GeForce RTX 3090"] * 2),
+        ("3090x2", ["NVIDIA GeForce RTX 3090"] * 2),
+        ("RTX 3090 x2", ["NVIDIA GeForce RTX 3090"] * 2),
+        ("7900xtx", ["AMD Radeon RX 7900 XTX"]),
+        ("2x 7900xtx", ["AMD Radeon RX 7900 XTX"] * 2),
+        ("4 x RTX 3060 12GB", ["NVIDIA GeForce RTX 3060"] * 4),
+        ("2x 3090 + 3060 12GB", [*["NVIDIA GeForce RTX 3090"] * 2, "NVIDIA GeForce RTX 3060"]),
+        ("RTX 4090, RTX 3090 and 3080 10GB", [f"NVIDIA GeForce RTX {n}" for n in (4090, 3090, 3080)]),
+        ("R9700", ["AMD Radeon AI PRO R9700"]),
+        ("W7900", ["AMD Radeon PRO W7900"]),
+        ("V100-SXM2-16GB", ["Tesla V100-SXM2-16GB"]),
+        ("Tesla V100 16GB", ["Tesla V100-SXM2-16GB"]),
+        ("Tesla V100 32GB", ["Tesla V100-SXM2-32GB"]),
+        ("NVIDIA GeForce RTX 4090", ["NVIDIA GeForce RTX 4090"]),
     ],
 )
-def test_how_a_gpu_is_written(text: str, parts: tuple[int, str, int | None]) -> None:
+def test_gpus_as_people_write_them(text: str, names: list[str]) -> None:
     """
-    A number of them, the name, and the memory where one name has several.
+    A number of them before or behind, several kinds, without brand, in any case.
     """
-    assert parse_gpu(text) == parts
+    assert [each.name for each in hypothetical([text], 64 * GIB).accelerators] == names
+
+
+@pytest.mark.parametrize("text", ["Ryzen AI Max+ 395 128GB", "Strix Halo 128 GB", "AMD Radeon 8060S 128GB"])
+def test_a_chip_of_amd_shares_memory_and_may_map_half_of_it(text: str) -> None:
+    """
+    A ``+`` in its name is no second GPU; Linux lets it map half of memory as it comes.
+    """
+    snapshot = hypothetical([text])
+    (pool,) = snapshot.pools
+
+    assert (pool.kind, pool.total_bytes, pool.budget_bytes) == ("unified", 128 * GIB, 64 * GIB)
+    assert (snapshot.host.machine, snapshot.host.ram_bandwidth_bytes_per_s) == ("x86_64", 256_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "vendor", "bandwidth"),
+    [
+        ("my card:24GB", "my card", "other", None),
+        ("my card : 24 GB : 608 GB/s", "my card", "other", 608_000_000_000),
+        ("my card:24GB:1.6TB/s", "my card", "other", 1_600_000_000_000),
+        ("24GB", "GPU with 24 GB", "other", None),
+        ("RTX 9999:24GB", "RTX 9999", "nvidia", None),
+        ("RTX 4090:24GB", "NVIDIA GeForce RTX 4090", "nvidia", 1_008_000_000_000),
+        ("RTX 4090:24GB:900GB/s", "NVIDIA GeForce RTX 4090", "nvidia", 900_000_000_000),
+    ],
+)
+def test_an_unlisted_card_is_described(text: str, name: str, vendor: str, bandwidth: int | None) -> None:
+    """
+    By its memory, and its bandwidth where it is known; the table's figures hold for a name that it has.
+    """
+    snapshot = hypothetical([text], 64 * GIB)
+    (card,) = snapshot.accelerators
+
+    assert (card.name, card.vendor, card.bandwidth_bytes_per_s) == (name, vendor, bandwidth)
+    assert (card.usable, card.backend is not None) == (True, True)
+    assert snapshot.pools[1].total_bytes == 24 * GIB
+    assert {"gpu-unsupported-vendor", "no-gpu"} & {each.id for each in snapshot.findings} == set()
+
+
+def test_a_modified_card_keeps_its_other_figures() -> None:
+    """
+    An RTX 4090 with 48 GB is one in everything but its memory.
+    """
+    modified, sold = (hypothetical([text], 64 * GIB) for text in ("RTX 4090:48GB", "RTX 4090"))
+
+    assert modified.pools[1].total_bytes == 48 * GIB
+    assert modified.accelerators[0].compute_capability == sold.accelerators[0].compute_capability == "8.9"
+
+
+def test_of_several_sizes_the_usual_one_is_taken_and_said() -> None:
+    """
+    An RTX 3060 has 12 GB, and a finding says that 8 exist; a size that is named is not spoken of.
+    """
+    usual, named_one = (hypothetical([text], 64 * GIB) for text in ("RTX 3060", "RTX 3060 8GB"))
+    finding = next(each for each in usual.findings if each.id == "memory-assumed")
+
+    assert [snapshot.pools[1].total_bytes for snapshot in (usual, named_one)] == [12 * GIB, 8 * GIB]
+    assert (usual.pools[1].basis, finding.detail.values["sizes_gb"]) == ("assumed", (8, 12))
+    assert "memory-assumed" not in {each.id for each in named_one.findings}
+
+
+def test_every_name_with_several_sizes_has_one_usual_size() -> None:
+    """
+    Otherwise the first row of the table would decide.
+    """
+    sizes: dict[str, list[bool]] = {}
+    for row in rows():
+        if row.memory_bytes is not None:
+            sizes.setdefault(row.name, []).append(row.usual)
+
+    assert [name for name, usual in sizes.items() if usual.count(True) != (len(usual) > 1)] == []
+
+
+def test_a_mac_brings_its_memory() -> None:
+    """
+    ``--ram`` may be left out, or say the same, in either unit; another size is refused.
+    """
+    for ram in (None, 128 * GIB, 128 * 10**9):
+        assert hypothetical(["M4 Max 128GB"], ram).pools[0].total_bytes == 128 * GIB
+    with pytest.raises(UsageError) as refused:
+        hypothetical(["M4 Max 128GB"], 64 * GIB)
+    assert refused.value.message == message(
+        "error.ram-contradicts",
+        device="Apple M4 Max",
+        device_bytes=128 * GIB,
+        ram_bytes=64 * GIB,
+    )
+    assert hypothetical(["M4 Max"], 64 * GIB).pools[0].total_bytes == 64 * GIB
 
 
 def test_two_cards() -> None:
@@ -58,30 +159,61 @@ def test_a_mac(gpu: str, budget_mib: int) -> None:
     """
     One unified pool of the size that the name says, within the working set.
     """
-    snapshot = hypothetical([gpu], 8 * GIB)
+    snapshot = hypothetical([gpu])
     pool = snapshot.pools[0]
     assert (len(snapshot.pools), pool.kind, pool.budget_bytes) == (1, "unified", budget_mib * MIB)
 
 
 @pytest.mark.parametrize(
-    ("gpu", "hint"),
+    ("gpu", "error", "hint"),
     [
-        ("RTX 4091", "RTX 4090"),
-        ("RTX 3060", "RTX 3060 8GB"),
-        ("RTX 4090 12GB", "24GB"),
-        ("0x RTX 4090", "RTX 4090"),
-        ("A100", "'NVIDIA A100-SXM4-40GB'"),
-        ("RTX 4090 + RTX 3090", "--gpu for each kind"),
-        ("RTX 4090, RTX 3090", "--gpu for each kind"),
+        ("RTX 4091", "error.gpu-unknown", "RTX 4090"),
+        ("2x RTX 4091", "error.gpu-unknown", "'RTX 4091:24GB'"),
+        ("RTX 4090 0GB", "error.gpu-memory-range", "more than 0"),
+        ("RTX 4090 99999GB", "error.gpu-memory-range", "4096"),
+        ("0GB", "error.gpu-memory-range", "more than 0"),
+        ("RTX 4090 12GB", "error.gpu-memory", "24 GB; for a modified card write 'RTX 4090:12GB'"),
+        ("0x RTX 4090", "error.no-gpu-in-text", "RTX 4090"),
+        ("RTX 4090 x0", "error.no-gpu-in-text", "RTX 4090"),
+        ("", "error.no-gpu-in-text", "RTX 4090"),
+        ("+", "error.no-gpu-in-text", "RTX 4090"),
+        ("A100", "error.gpu-several", "NVIDIA A100-SXM4-40GB"),
+        ("V100", "error.gpu-several", "Tesla V100-SXM2-16GB"),
+        ("M3 Max 20 cores", "error.gpu-cores", "40"),
+        ("name:", "error.gpu-description", "name:24GB:608GB/s"),
+        (":24GB", "error.gpu-description", "name:24GB:608GB/s"),
+        ("name:24GB:fast", "error.gpu-description", "name:24GB:608GB/s"),
+        ("name:24GB:1GB/s:2", "error.gpu-description", "name:24GB:608GB/s"),
+        ("zzzzzzzzzz", "error.gpu-unknown", "'zzzzzzzzzz:24GB'"),
     ],
 )
-def test_what_is_not_sold(gpu: str, hint: str) -> None:
+def test_what_is_not_sold(gpu: str, error: str, hint: str) -> None:
     """
-    An unknown name, a name of several sizes, a size that there is not: refused with what there is.
+    An unknown name, a size that there is not, several products: refused with what there is.
     """
-    with pytest.raises(UsageError) as error:
+    with pytest.raises(UsageError) as refused:
         hypothetical([gpu], 64 * GIB)
-    assert hint in (error.value.hint or "")
+    assert refused.value.message.id == error
+    assert hint in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "ram", "error"),
+    [
+        (["RTX 4090"], None, "error.ram-missing"),
+        ([], None, "error.ram-missing"),
+        (["RTX 4090"], 0, "error.ram-zero"),
+        (["M4 Max"], None, "error.chip-without-size"),
+        (["M3 Max 64GB", "RTX 4090"], None, "error.shared-memory-alone"),
+    ],
+)
+def test_what_is_no_machine(gpus: list[str], ram: int | None, error: str) -> None:
+    """
+    RAM that nobody gave, or a chip with shared memory beside a card.
+    """
+    with pytest.raises(UsageError) as refused:
+        hypothetical(gpus, ram)
+    assert refused.value.message.id == error
 
 
 @pytest.mark.parametrize("gpus", [["17x RTX 4090"], ["9x RTX 4090", "8x RTX 3090"], ["9999x RTX 4090"]])
@@ -91,7 +223,7 @@ def test_more_gpus_than_an_engine_can_use(gpus: list[str]) -> None:
     """
     with pytest.raises(UsageError, match="cannot use") as error:
         hypothetical(gpus, 64 * GIB)
-    assert error.value.hint == "give 16 or fewer in all (--gpu)"
+    assert error.value.hint == message("hint.too-many-gpus", most=16)
     assert len(hypothetical(["8x RTX 4090", "8x RTX 3090"], 64 * GIB).accelerators) == 16
 
 
@@ -112,14 +244,6 @@ def test_names_as_people_type_them() -> None:
         for text in ("rtx4090", "4090", "NVIDIA GeForce RTX 4090")
     }
     assert names == {"NVIDIA GeForce RTX 4090"}
-
-
-def test_a_shared_memory_comes_alone() -> None:
-    """
-    A chip with unified memory and a card are no machine.
-    """
-    with pytest.raises(UsageError):
-        hypothetical(["M3 Max", "RTX 4090"], 64 * GIB)
 
 
 def test_a_laptop_gpu_is_not_the_desktop_one() -> None:

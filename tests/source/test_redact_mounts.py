@@ -45,7 +45,7 @@ def test_a_replay_finds_the_same_disks() -> None:
     """Each engine's folder is on the file system that it was on, with the same room."""
 
     def found(recording: Recording) -> list[tuple[object, ...]]:
-        (seen,) = disk.probe(Replay(recording)).observations
-        return [(each["file_system"], each["free_bytes"], each["engines"]) for each in seen.value]
+        disks = disk.probe(Replay(recording)).disks
+        return [(each.file_system, each.free_bytes, each.engines) for each in disks]
 
     assert found(redact(recorded())) == found(recorded())

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot, SourceReport
+from llmprobe.machine.gpu_table import named
 from llmprobe.machine.rules import Rule
+from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
@@ -23,6 +25,9 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
     figures: list[Message] = []
     evidence: list[str] = []
     for each in snapshot.accelerators:
+        if each.vendor == "other":
+            # No table has it: its user gave the figures.
+            continue
         rate = each.bandwidth_basis == "declared"
         pools = [pool for pool in map(snapshot.pool, each.pools) if pool is not None]
         size = any(pool.kind == "vram" and pool.basis == "declared" for pool in pools)
@@ -44,12 +49,36 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A GPU's name was sold with several sizes of memory, and the usual one is assumed.
+    """
+    for each in snapshot.accelerators:
+        pool = snapshot.pool(each.pools[0]) if each.pools else None
+        if pool is None or pool.kind != "vram" or pool.basis != "assumed":
+            continue
+        sizes = {round(row.memory_bytes / GIB) for row in named(each.name) if row.memory_bytes is not None}
+        yield Finding(
+            id="memory-assumed",
+            severity="note",
+            title=message("finding.memory-assumed.title", device=each.name, size_bytes=pool.total_bytes),
+            detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sorted(sizes))),
+            evidence=pool.evidence,
+            remedy=Remedy(
+                text=message("finding.memory-assumed.remedy"),
+                commands=tuple(
+                    f"llmprobe --gpu '{each.name} {size}GB' --ram 64GiB check" for size in sorted(sizes)
+                ),
+            ),
+        )
+
+
 def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A GPU is here whose vendor has no probe.
     """
     for each in snapshot.accelerators:
-        if each.vendor != "other":
+        if each.vendor != "other" or each.usable:
             continue
         yield Finding(
             id="gpu-unsupported-vendor",
@@ -171,6 +200,7 @@ def _not_looked_at(snapshot: Snapshot) -> tuple[SourceReport, ...]:
 
 RULES = (
     Rule("table-estimate", table_estimate),
+    Rule("memory-assumed", memory_assumed),
     Rule("gpu-unsupported-vendor", unsupported_vendor),
     Rule("no-gpu", no_gpu),
     Rule("gpu-not-looked-for", gpu_not_looked_for),
