@@ -72,7 +72,7 @@ def of_machine(snapshot: "Snapshot") -> Places:
         together = together[:1]
     budgets = survey(snapshot, Wishes()).pool_budgets()
     return Places(
-        devices=tuple(device_of(one, snapshot, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
+        devices=tuple(device_of(one, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
         processor=processor(snapshot.host.cpu),

@@ -17,7 +17,7 @@ MOST_DEVICES = 16
 _VISIBLE = {"rocm": "HIP_VISIBLE_DEVICES", "vulkan": "GGML_VK_VISIBLE_DEVICES"}
 
 
-def device_of(accelerator: Accelerator, snapshot: Snapshot, free_bytes: int | None) -> Device:
+def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
     """
     Return the device that a usable accelerator is.
     """

@@ -154,7 +154,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         pool = pools.get(accelerator.pools[0])
         budgets[accelerator.id] = _budget(pool, wishes)
         pool_of[accelerator.id] = accelerator.pools[0]
-        devices.append((accelerator, device_of(accelerator, snapshot, budgets[accelerator.id])))
+        devices.append((accelerator, device_of(accelerator, budgets[accelerator.id])))
         if budgets[accelerator.id] is None:
             notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
     shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")

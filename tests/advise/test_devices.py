@@ -22,7 +22,8 @@ MACHINE = machine((23.5,))
 
 
 def linked(value: Any) -> Snapshot:
-    gpu = msgspec.structs.replace(MACHINE.accelerators[0], link=pcie_link(**value))
+    link = None if value is None else pcie_link(**value)
+    gpu = msgspec.structs.replace(MACHINE.accelerators[0], index=0, link=link)
     return msgspec.structs.replace(MACHINE, accelerators=(gpu,))
 
 
@@ -33,6 +34,7 @@ def linked(value: Any) -> Snapshot:
         ({"width": 4, "max_generation": 3}, 3.9),
         ({"width": 16, "generation": 1}, None),
         ({}, None),
+        (None, None),
     ],
 )
 def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> None:
@@ -40,7 +42,7 @@ def test_a_link_is_lanes_by_generation(link: Any, gigabytes: float | None) -> No
     16 lanes of PCIe 4.0 carry 31.5 GB/s; what does not say both has no known speed.
     """
     snapshot = linked(link)
-    speed = device_of(snapshot.accelerators[0], snapshot, 5).link_bytes_per_s
+    speed = device_of(snapshot.accelerators[0], 5).link_bytes_per_s
 
     assert (speed and round(speed / 1e9, 1)) == gigabytes
 
@@ -50,7 +52,7 @@ def test_a_device_has_what_its_accelerator_says() -> None:
     Name, backend, memory and bandwidth come from the snapshot.
     """
     gpu = MACHINE.accelerators[0]
-    device = device_of(gpu, MACHINE, 5)
+    device = device_of(gpu, 5)
 
     assert (device.id, device.backend, device.free_bytes) == (gpu.id, "cuda", 5)
     assert device.bandwidth_bytes_per_s == gpu.bandwidth_bytes_per_s

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmprobe.facts.answer import Answer
+from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.machine import Accelerator, Link, Power, Throttle, Window
 from llmprobe.facts.nvidia import NvidiaDevice
 from llmprobe.machine.probes import nvidia
@@ -14,7 +14,17 @@ from llmprobe.machine.probes.nvidia.device import architecture_of, pci_address, 
 from llmprobe.machine.probes.nvidia.errors import reason
 from llmprobe.machine.probes.nvidia.presence import parse_gpu_information
 from llmprobe.words.message import message
-from tests.machine.fake import GIB, MIB, NOT_SUPPORTED, WINDOWS, FakeSource, card, nvidia_machine
+from tests.machine.fake import (
+    GIB,
+    LINUX,
+    LINUX_ARM,
+    MIB,
+    NOT_SUPPORTED,
+    WINDOWS,
+    FakeSource,
+    card,
+    nvidia_machine,
+)
 
 BAR1 = "nvml:nvmlDeviceGetBAR1MemoryInfo 0"
 LINK = {
@@ -316,6 +326,34 @@ def test_what_is_in_use_is_explained(reserved: int | None, used: int | None, wor
     )
 
     assert nvidia.probe(FakeSource(answers)).pools[0].limits[-1].detail == message(word)
+
+
+@pytest.mark.parametrize(
+    ("platform", "memory", "mode", "unified"),
+    [
+        (LINUX_ARM, NOT_SUPPORTED, 2, True),
+        (LINUX_ARM, {"total": 0, "free": 0}, 2, True),
+        (LINUX_ARM, NOT_SUPPORTED, 1, False),
+        (LINUX_ARM, Answer(status="failed", code=20), 2, False),
+        (LINUX_ARM, Answer(status="missing", code=13), 2, False),
+        (LINUX, NOT_SUPPORTED, 2, False),
+    ],
+)
+def test_an_unknown_device_shares_memory_on_positive_evidence_only(
+    platform: Platform, memory: Any, mode: int, unified: bool
+) -> None:
+    """On ARM, coherent, and with the driver's word that there is no memory of its own."""
+    answers = nvidia_machine(
+        card(name="NVIDIA N1X"),
+        **{
+            "nvml:nvmlDeviceGetMemoryInfo_v2 0": memory,
+            "nvml:nvmlDeviceGetMemoryInfo 0": memory,
+            "nvml:nvmlDeviceGetAddressingMode 0": mode,
+        },
+    )
+    device = of_all(answers, platform=platform)[0]
+
+    assert (device.integrated, device.usable) == (unified, unified)
 
 
 def test_memory_without_a_free_figure_is_unknown() -> None:

@@ -363,6 +363,22 @@ def test_a_command_that_fails_leaves_the_reason_of_the_library(answer: Any) -> N
     assert found.accelerators[0].why_not == message("unusable.nvml-no-library")
 
 
+@pytest.mark.parametrize(
+    ("element", "more"),
+    [
+        ('<gpu id="00000000:01:00.0">', ""),
+        ("<gpu>", "<pci><pci_bus_id>00000000:01:00.0</pci_bus_id></pci>"),
+    ],
+)
+def test_the_address_is_an_attribute_or_an_element(element: str, more: str) -> None:
+    """
+    Either is enough.
+    """
+    text = smi_xml(more=more).replace('<gpu id="00000000:01:00.0">', element)
+
+    assert told(text).accelerators[0].pci == "0000:01:00.0"
+
+
 def test_sizes_in_another_unit_are_unknown() -> None:
     """
     A figure whose unit is not the one that is documented is not believed.
