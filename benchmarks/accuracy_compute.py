@@ -18,8 +18,6 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.buffers import (
     ComputeBytes,
     ComputeRequest,
-    compute_buffers,
-    compute_buffers_in_full,
 )
 from llmprobe.estimation.placement import host_experts
 from llmprobe.model.archs._graphs import graph_of
@@ -109,10 +107,13 @@ def compare(
             continue
         if names and architecture not in names:
             continue
-        estimator = estimators.setdefault(case.model, Estimator(spec(case.model)))
+        if case.model not in estimators:
+            estimators[case.model] = Estimator(spec(case.model))
+        estimator = estimators[case.model]
         request = request_of(case, estimator)
         start = time.perf_counter()
-        answer = compute_buffers_in_full(request) if whole else compute_buffers(request)
+        engine = estimator.compute_engine
+        answer = engine.buffers_in_full(request) if whole else engine.buffers(request)
         yield case, answer, time.perf_counter() - start
 
 

@@ -16,6 +16,7 @@ from llmprobe.advise.explain.notes import context, freed, options
 from llmprobe.advise.explain.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.estimate import ModelInEstimate
 from llmprobe.facts.machine import Snapshot
@@ -64,7 +65,7 @@ def recommend(
         raise UsageError(f"{wishes.parallel} slots cannot be", hint="-np takes 1 or more")
     notes: list[str] = list(model.notes)
     ctx_size = context(model, wishes, notes)
-    estimator = Estimator(model)
+    estimator = estimator_of(model)
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
     notes.extend(site.notes)
     notes.extend(abilities.notes)

@@ -11,7 +11,7 @@ from itertools import accumulate
 import msgspec
 
 from llmprobe.estimation import document, terms
-from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeRequest, compute_buffers
+from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
 from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
@@ -55,7 +55,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Estimator:
     """
-    Everything about the memory of one model.
+    Everything about the memory of one model. Threads may share it: what it remembers is complete once it is seen.
 
     ``profile`` is the engine's program; None is llama-server with the settings as given. A ``rough`` one takes the
     most that compute buffers can be for their bounds, which costs no graph.
@@ -90,6 +90,7 @@ class Estimator:
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
+        self.compute_engine = ComputeEngine()
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
@@ -326,9 +327,8 @@ class Estimator:
         )
         found = self._compute.get(key)
         if found is None:
-            found = self._compute[key] = compute_buffers(
-                self._request(quant, run, placement, allocated=allocated)
-            )
+            asked = self._request(quant, run, placement, allocated=allocated)
+            found = self._compute[key] = self.compute_engine.buffers(asked)
         return found
 
     def _request(self, quant: str, run: Run, placement: Placement, *, allocated: bool) -> ComputeRequest:

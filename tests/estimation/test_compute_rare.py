@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmprobe.estimation.compute.buffers import ComputeRequest, compute_buffers_in_full
+from llmprobe.estimation.compute.buffers import ComputeEngine, ComputeRequest
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
 
@@ -125,7 +125,7 @@ def test_the_graph_is_the_one_that_llama_cpp_builds(name: str, flash: Any) -> No
     assert family is not None
     layers = hparams["block_count"] + 1
     encoder = "pooling_type" in extra
-    answer = compute_buffers_in_full(
+    answer = ComputeEngine().buffers_in_full(
         ComputeRequest(
             architecture=name,
             hparams=hparams,

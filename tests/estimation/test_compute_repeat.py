@@ -11,7 +11,6 @@ from benchmarks.accuracy_compute import request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes
-from llmprobe.estimation.compute.buffers import compute_buffers, compute_buffers_in_full
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import Copy, Plan
 from llmprobe.facts.settings import Device, Placement, Workload
@@ -107,7 +106,8 @@ def test_a_shortened_model_takes_what_the_whole_takes(
         layer_devices=("host",) * host_layers + ("gpu0",) * first + ("gpu1",) * (count - host_layers - first),
         host_experts=frozenset(range(experts)),
     )
-    assert compute_buffers(request).bytes == compute_buffers_in_full(request).bytes
+    engine = estimator.compute_engine
+    assert engine.buffers(request).bytes == engine.buffers_in_full(request).bytes
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from llmprobe.advise.explain.reasons import WORTH_SAYING, pace
 from llmprobe.advise.recommend import NO_LOSS
 from llmprobe.advise.search.case import Case
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.facts.engine import Abilities
@@ -53,7 +54,7 @@ def changes(
     """
     best, wishes = answer.choices[0], answer.wishes
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
-    estimator = Estimator(model)
+    estimator = estimator_of(model)
     return (
         *_more_memory(estimator, site, answer),
         *_reserved(site, snapshot, answer, again),
