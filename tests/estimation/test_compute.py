@@ -9,6 +9,7 @@ from benchmarks.accuracy_compute import compare, differences, request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
+from llmprobe.facts.settings import ResolvedSettings
 
 SAMPLE = 149
 GIB = 1 << 30
@@ -19,9 +20,12 @@ def _request(model: str, **changes: object) -> ComputeRequest:
     case = next(
         case
         for case in memory_cases(model)
-        if len(case.placement.devices) == 1 and case.placement.gpu_layers is None
+        if len(case.hardware.devices) == 1 and case.told.gpu_layers is None
     )
-    return msgspec.structs.replace(request_of(case, Estimator(spec(model))), **changes)
+    request = request_of(case, Estimator(spec(model)))
+    told = {name: changes.pop(name) for name in tuple(changes) if name in ResolvedSettings.__struct_fields__}
+    settings = msgspec.structs.replace(request.settings, **told)
+    return msgspec.structs.replace(request, settings=settings, **changes)
 
 
 def compute_buffers(request: ComputeRequest) -> ComputeBytes:

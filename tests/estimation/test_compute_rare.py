@@ -10,6 +10,7 @@ import pytest
 
 from llmprobe.estimation.compute.buffers import ComputeEngine, ComputeRequest
 from llmprobe.facts.model import Tensor
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model import archs
 
 _SIZES = {
@@ -131,10 +132,15 @@ def test_the_graph_is_the_one_that_llama_cpp_builds(name: str, flash: Any) -> No
             hparams=hparams,
             tensors=tuple(Tensor(t.name, t.shape, t.layer, "f32") for t in family.tensors(hparams)),
             layer_devices=("host",) * layers,
-            ctx_size=1024,
-            ctx_per_seq=1024,
-            batch_size=512 if encoder else 2048,
-            flash_attn=flash,
+            settings=ResolvedSettings(
+                engine="llama.cpp",
+                ctx_size=1024,
+                ctx_per_seq=1024,
+                batch_size=512 if encoder else 2048,
+                flash_attn=flash,
+                outputs_max=1,
+                gpu_layers=0,
+            ),
             embeddings=encoder,
         )
     )

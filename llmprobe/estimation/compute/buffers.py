@@ -40,10 +40,8 @@ _DECIDING = (
     "swa_full",
     "kv_offload",
     "op_offload",
-    "embeddings",
-    "old_masks",
 )
-"""What else decides whether attention stays with its layer."""
+"""Which settings decide, too, whether attention stays with its layer."""
 
 
 class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +140,8 @@ class ComputeEngine:
         if build is None:
             return _bound(request)
         if request.architecture in WITHOUT_FLASH:
-            request = msgspec.structs.replace(request, flash_attn="off")
+            off = msgspec.structs.replace(request.settings, flash_attn="off")
+            request = msgspec.structs.replace(request, settings=off)
         with self._lock:
             return _reserved(request, self._model(request, build), whole=whole)
 
@@ -176,7 +175,7 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
         bytes=sizes,
         basis="assumed",
         how="a bound from the widths of the model: its graph is not known",
-        flash_attn=request.flash_attn != "off",
+        flash_attn=request.settings.flash_attn != "off",
         low_bytes={name: size // 2 for name, size in sizes.items()},
         high_bytes={name: 2 * size + (64 << 20) for name, size in sizes.items()},
     )
@@ -216,7 +215,7 @@ def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, h
         kinds,
         left_out,
         model.copied_bytes,
-        op_offload=request.op_offload,
+        op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
     return played or _play(request, model, flash=flash, whole=True, held=held)
@@ -229,20 +228,26 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
     device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
     """
-    if request.flash_attn != "auto":
-        return request.flash_attn == "on"
+    if request.settings.flash_attn != "auto":
+        return request.settings.flash_attn == "on"
     parts = model.family.parts
-    if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
+    if not request.devices or (parts.layout.kv and ggml_type(request.settings.cache_type_v).quantized):
         return True
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
-    if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
+    if (
+        request.settings.kv_offload
+        and (writing or "host" not in request.layer_devices)
+        and not parts.state_of
+    ):
         return None
     known = model.family.at_home
     key = _neighbours(request, parts)
     if key is None or key not in known:
-        run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+        run, kinds, _ = run_of(
+            request, parts, flash=True, whole=False, held=True, tokens=request.settings.parallel
+        )
         played = model.family.reservations.play(
-            run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+            run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
         )
         assert played is not None
         if key is None:
@@ -266,5 +271,7 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         places[0],
         places[-1],
         len(request.devices),
-        *(getattr(request, name) for name in _DECIDING),
+        request.embeddings,
+        request.old_masks,
+        *(getattr(request.settings, name) for name in _DECIDING),
     )
