@@ -16,11 +16,13 @@ from llmprobe.advise.explain.notes import context, freed, options
 from llmprobe.advise.explain.reasons import WORTH_SAYING, loss, reasons, weighed
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
-from llmprobe.facts.estimate import ModelInEstimate
+from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected, Wishes
+from llmprobe.facts.settings import told
 from llmprobe.model.quants import file_type
 from llmprobe.site.site import Site, survey
 
@@ -64,7 +66,7 @@ def recommend(
         raise UsageError(f"{wishes.parallel} slots cannot be", hint="-np takes 1 or more")
     notes: list[str] = list(model.notes)
     ctx_size = context(model, wishes, notes)
-    estimator = Estimator(model)
+    estimator = estimator_of(model)
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
     notes.extend(site.notes)
     notes.extend(abilities.notes)
@@ -182,9 +184,9 @@ def _order(candidate: Candidate, wishes: Wishes) -> tuple[float, float, int, str
     """
     Return what candidates are sorted by, the best lowest: the context where that counts most, then the utility.
     """
-    context = candidate.workload.ctx_size if wishes.priority == "context" else 0
+    context = candidate.settings.ctx_size if wishes.priority == "context" else 0
     # Of equals the one on fewer devices: a card that is left alone stays free for something else.
-    devices = len(candidate.placed.placement.devices)
+    devices = len(candidate.devices)
     return -context, -round(candidate.utility, 4), devices, candidate.quant
 
 
@@ -196,7 +198,7 @@ def _dominates(better: Candidate, worse: Candidate) -> bool:
         (-loss(better), -loss(worse)),
         (better.ranking_speed, worse.ranking_speed),
         (better.ranking_prompt_speed, worse.ranking_prompt_speed),
-        (better.workload.ctx_size, worse.workload.ctx_size),
+        (better.settings.ctx_size, worse.settings.ctx_size),
     )
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
@@ -226,8 +228,8 @@ def _shown(ranked: list[Candidate], wishes: Wishes) -> list[tuple[str, Candidate
     quick = max(ranked, key=lambda one: _worth(one, "speed"))
     if quick.ranking_speed > best.ranking_speed * WORTH_SAYING:
         add("faster", quick)
-    longest = max(ranked, key=lambda one: one.workload.ctx_size)
-    if longest.workload.ctx_size > best.workload.ctx_size:
+    longest = max(ranked, key=lambda one: one.settings.ctx_size)
+    if longest.settings.ctx_size > best.settings.ctx_size:
         add("longest context", longest)
     for candidate in ranked:
         better = loss(candidate) < loss(best) and loss(best) > NO_LOSS
@@ -244,7 +246,7 @@ def _worth(candidate: Candidate, priority: str) -> float:
         candidate.quality.value,
         candidate.quant,
         priority,
-        kv_offload=candidate.placed.placement.kv_offload,
+        kv_offload=candidate.settings.kv_offload,
     )
 
 
@@ -277,12 +279,11 @@ def _choice(
     commands: Mapping[str, Command],
     model: ModelSpec,
 ) -> Choice:
-    placement, workload = candidate.placed.placement, candidate.workload
-    backend = placement.devices[0].backend if placement.devices else None
+    backend = candidate.devices[0].backend if candidate.devices else None
     estimate = estimator.estimate(
         candidate.quant,
-        workload,
-        placement,
+        candidate.settings,
+        candidate.placed.hardware,
         budgets=site.pool_budgets(),
         this_machine=False,
         speed=candidate.speed,
@@ -290,28 +291,17 @@ def _choice(
     choice = Choice(
         label=label,
         quant=candidate.quant,
-        ctx_size=estimate.settings.ctx_size,
-        parallel=workload.parallel,
-        cache_type_k=workload.cache_type_k,
-        cache_type_v=workload.cache_type_v,
-        flash_attn=estimate.settings.flash_attn,
-        gpu_layers=candidate.on_gpu,
+        **told(estimate.settings),
         total_layers=estimator.total_layers,
-        n_cpu_moe=placement.n_cpu_moe,
-        cpu_moe_layers=placement.cpu_moe_layers,
-        kv_offload=placement.kv_offload,
-        tensor_split=placement.tensor_split,
         devices=estimate.devices,
         fits=True,
         speed=candidate.speed,
         quality=candidate.quality,
         reasons=reasons(estimator, site, wishes, candidate, ranked[0], ranked),
         commands={},
-        batch_size=estimate.settings.batch_size,
-        ubatch_size=estimate.settings.ubatch_size,
-        use_devices=site.named(placement.devices),
-        device_numbers=site.numbers(placement.devices),
-        environment=site.environment(placement.devices),
+        use_devices=site.named(candidate.devices),
+        device_numbers=site.numbers(candidate.devices),
+        environment=site.environment(candidate.devices),
         download_bytes=None
         if model.path and candidate.quant == model.quant
         else estimator.tensor_bytes(candidate.quant),
@@ -328,13 +318,4 @@ def _model(
 ) -> ModelInEstimate:
     quant = choices[0].quant if choices else next(iter(misfits), "")
     model = estimator.model
-    return ModelInEstimate(
-        id=model.id,
-        name=model.name,
-        architecture=model.architecture,
-        quant=quant,
-        parameters=model.parameters,
-        file_parameters=model.file_parameters,
-        tensor_bytes=estimator.tensor_bytes(quant) if quant else 0,
-        max_context=model.max_context,
-    )
+    return model_in_estimate(model, quant, estimator.tensor_bytes(quant) if quant else 0)

@@ -2,7 +2,7 @@
 The answer "no" where an engine cannot load a model at all, whatever the machine.
 """
 
-from llmprobe.facts.estimate import ModelInEstimate
+from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
@@ -17,16 +17,7 @@ def refusal(
     """
     return Recommendation(
         this_machine=snapshot.this_machine,
-        model=ModelInEstimate(
-            id=model.id,
-            name=model.name,
-            architecture=model.architecture,
-            quant=model.quant or "",
-            parameters=model.parameters,
-            file_parameters=model.file_parameters,
-            tensor_bytes=0,
-            max_context=model.max_context,
-        ),
+        model=model_in_estimate(model, model.quant or "", 0),
         machine=MachineInShort(
             origin=snapshot.origin,
             cpu=snapshot.host.cpu.name,

@@ -8,8 +8,8 @@ ggml-vulkan.h (most devices); https://docs.nvidia.com/cuda/cuda-programming-guid
 
 from collections.abc import Sequence
 
+from llmprobe.facts.devices import Device
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.facts.settings import Device
 
 MOST_DEVICES = 16
 """A build of llama.cpp ends where its backend lists more."""

@@ -780,6 +780,19 @@ SENTENCES: dict[str, str] = {
     "engine.vllm-buffers": "the buffers of vLLM itself are not modelled: it allocates {share:.0%} of the memory of each "
     "GPU and fills what the weights leave with cache; where less is free, lower --gpu-memory-utilization",
     # site and estimation: terms, notes, warnings, refusals, speed
+    # site and estimation: settings that are refused
+    "error.setting-unknown": "there is no setting {setting}",
+    "error.setting-not-a-choice": "{setting} must be one of a few words, not {given}",
+    "error.setting-not-a-count": "{setting} must be a whole number, not {given}",
+    "error.setting-not-a-switch": "{setting} must be True or False, not {given}",
+    "error.setting-out-of-range": "{setting} must be {least}[ to {most}][!{most} or more], not {given}",
+    "error.tensor-split-not-numbers": "the tensor split must be numbers of 0 or more, not {given}",
+    "error.tensor-split-too-long": "the tensor split names {given} {given:device|devices}, the machine has {devices}",
+    "hint.one-of": "use {names:or}",
+    "hint.whole-number": "give a number without a unit, such as 8192",
+    "hint.tensor-split": "give one proportion for each GPU",
+    # site and estimation: notes
+    "note.no-experts-to-keep": "{option} changes nothing: {model} has no experts",
     # advise: reasons
     # advise: notes, changes, rejections, nearest, balance, quality
     # output: pages

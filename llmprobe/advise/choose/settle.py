@@ -23,19 +23,18 @@ def settled(
         case = Case(
             estimator=estimator,
             quant=one.quant,
-            workload=one.workload,
-            devices=one.placed.placement.devices,
+            settings=one.settings,
+            devices=one.devices,
             site=site,
-            kv_offload=one.placed.placement.kv_offload,
         )
         exact = refine(case, one.placed)
         if isinstance(exact, Placed) and not _flash_attn(case, exact):
             case = msgspec.structs.replace(
-                case, workload=msgspec.structs.replace(case.workload, flash_attn="off")
+                case, settings=msgspec.structs.replace(case.settings, flash_attn="off")
             )
             exact = _placed(case)
         if isinstance(exact, Placed):
-            result.append((label, weigh(estimator, site, wishes, one.quant, case.workload, exact)))
+            result.append((label, weigh(estimator, site, wishes, one.quant, exact)))
     return result
 
 
@@ -44,8 +43,8 @@ def _flash_attn(case: Case, placed: Placed) -> bool:
     Tell what ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
     takes other buffers than if it is told so at once, as the printed command does.
     """
-    parts = case.estimator.parts(case.quant, case.workload, placed.placement)
-    return case.workload.flash_attn != "auto" or parts.compute.flash_attn
+    parts = case.estimator.parts(case.quant, placed.settings, placed.hardware)
+    return case.settings.flash_attn != "auto" or parts.compute.flash_attn
 
 
 def _placed(case: Case) -> Placed | Misfit:

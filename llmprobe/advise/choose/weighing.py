@@ -16,9 +16,10 @@ from llmprobe.estimation.speed.generation import (
     ranking_prompt_speed,
     speed_at,
 )
+from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Speed
 from llmprobe.facts.recommendation import Quality, Wishes
-from llmprobe.facts.settings import Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
 
 
@@ -29,7 +30,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     quant: str
-    workload: Workload
     placed: Placed
     speed: Speed
     ranking_speed: float
@@ -38,14 +38,21 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     utility: float
 
     @property
+    def settings(self) -> Settings:
+        return self.placed.settings
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        return self.placed.hardware.devices
+
+    @property
     def on_gpu(self) -> int:
-        return self.placed.placement.gpu_layers or 0
+        return self.settings.gpu_layers or 0
 
     @property
     def host_experts(self) -> int:
         """Of how many layers on devices, or after them, the experts are told to stay on the host."""
-        placement = self.placed.placement
-        return placement.n_cpu_moe + len(placement.cpu_moe_layers)
+        return self.settings.n_cpu_moe + len(self.settings.cpu_moe_layers)
 
     def is_whole(self, estimator: Estimator) -> bool:
         """
@@ -54,15 +61,14 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return self.on_gpu == estimator.total_layers and not self.host_experts
 
 
-def weigh(
-    estimator: Estimator, site: Site, wishes: Wishes, quant: str, workload: Workload, placed: Placed
-) -> Candidate:
+def weigh(estimator: Estimator, site: Site, wishes: Wishes, quant: str, placed: Placed) -> Candidate:
     """
     Return a placed configuration with its speed, its loss and what it is worth.
     """
-    read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    settings, hardware = placed.settings, placed.hardware
+    read = estimator.shares(quant, settings, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
     # No larger than the context, whatever is asked for.
-    ubatch_size = estimator.run(workload).ubatch_size
+    ubatch_size = estimator.setup(settings, hardware).settings.ubatch_size
 
     def speed_of(shares: tuple[Share, ...]) -> Speed:
         return generation_speed(
@@ -71,15 +77,15 @@ def weigh(
             quant=quant,
             processor=site.processor,
             ubatch_size=ubatch_size,
-            op_offload=placed.placement.op_offload,
+            op_offload=settings.op_offload,
         )
 
     speed = speed_of(read) if estimator.generates else NO_GENERATION
     loss = quality(
         quant,
         estimator.model.parameters,
-        cache_type_k=workload.cache_type_k,
-        cache_type_v=workload.cache_type_v,
+        cache_type_k=settings.cache_type_k,
+        cache_type_v=settings.cache_type_v,
         native=quant == estimator.model.published_quant,
         model=estimator.model.id,
         architecture=estimator.model.architecture,
@@ -95,13 +101,12 @@ def weigh(
         assumed,
         moe=estimator.is_moe,
         ubatch_size=ubatch_size,
-        op_offload=placed.placement.op_offload,
+        op_offload=settings.op_offload,
         processor=site.processor,
         filled=FILLED,
     )
     return Candidate(
         quant=quant,
-        workload=workload,
         placed=placed,
         speed=speed,
         ranking_speed=tokens_per_s,
@@ -113,7 +118,7 @@ def weigh(
             loss.value,
             quant,
             wishes.priority,
-            kv_offload=placed.placement.kv_offload,
+            kv_offload=settings.kv_offload,
         ),
     )
 

@@ -16,6 +16,7 @@ from llmprobe.advise.explain.reasons import WORTH_SAYING, pace
 from llmprobe.advise.recommend import NO_LOSS
 from llmprobe.advise.search.case import Case
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.facts.engine import Abilities
@@ -23,7 +24,7 @@ from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.machine import Holder, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Quality, Recommendation, Wishes
-from llmprobe.facts.settings import Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site, survey
 from llmprobe.units import GIB, MIB, format_bytes
 
@@ -53,7 +54,7 @@ def changes(
     """
     best, wishes = answer.choices[0], answer.wishes
     site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
-    estimator = Estimator(model)
+    estimator = estimator_of(model)
     return (
         *_more_memory(estimator, site, answer),
         *_reserved(site, snapshot, answer, again),
@@ -89,21 +90,21 @@ def _whole(estimator: Estimator, site: Site, best: Choice, quant: str) -> Iterat
     devices = site.device_sets[0]
     if best.use_devices is not None:
         devices = tuple(device for device in devices if device.id in best.use_devices)
-    workload = Workload(
+    settings = Settings(
         ctx_size=best.ctx_size,
         parallel=best.parallel,
         cache_type_k=best.cache_type_k,
         cache_type_v=best.cache_type_v,
     )
-    case = Case(estimator=estimator, quant=quant, workload=workload, devices=devices, site=site)
-    placement = case.placement(None)
-    totals = case.totals(placement)
+    case = Case(estimator=estimator, quant=quant, settings=settings, devices=devices, site=site)
+    whole = case.placed(None)
+    totals = case.totals(whole)
     wanted = sum(size for device, size in totals.items() if device != HOST)
     missing = wanted - sum(max(0, site.capacities[device.id] or 0) for device in devices)
     if missing <= 0 or site.unified:
         return
     speed = generation_speed(
-        estimator.shares(quant, workload, placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
+        estimator.shares(quant, whole, case.hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
         moe=estimator.is_moe,
         quant=quant,
         processor=site.processor,

@@ -100,7 +100,7 @@ def freed(
     )
     tried = _tried(estimator, idle, wishes, best)
     asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
-    found, _, _ = find(estimator, idle, asked, ctx_size if best is None else best.workload.ctx_size)
+    found, _, _ = find(estimator, idle, asked, ctx_size if best is None else best.settings.ctx_size)
     if not found:
         return ()
     better = max(found, key=lambda one: one.utility)

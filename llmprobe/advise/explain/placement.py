@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import Span, consecutive, host_experts, spans
-from llmprobe.facts.settings import Device
+from llmprobe.facts.devices import Device
 from llmprobe.site.site import Site
 from llmprobe.units import format_bytes, format_rate
 
@@ -19,16 +19,18 @@ def of_placement(estimator: Estimator, site: Site, candidate: Candidate) -> Iter
     """
     Yield why the layers and experts are where they are, and why devices are shared or left out.
     """
-    placement = candidate.placed.placement
-    if not placement.devices:
+    settings, hardware = candidate.settings, candidate.placed.hardware
+    if not hardware.devices:
         yield _on_the_processor(site, candidate)
         return
     yield _on_devices(estimator, site, candidate)
-    used = [part for part in spans(placement, estimator.n_layer) if part.device != "host"]
+    used = [part for part in spans(settings, hardware, estimator.n_layer) if part.device != "host"]
     if len(used) > 1:
         yield _split(estimator, site, candidate, used)
-    if placement.cpu_moe_layers:
-        runs = " and ".join(_run(run) for run in consecutive(host_experts(placement, estimator.n_layer)))
+    if settings.cpu_moe_layers:
+        runs = " and ".join(
+            _run(run) for run in consecutive(host_experts(settings, hardware, estimator.n_layer))
+        )
         yield (
             f"the layers whose experts stay in RAM, {runs}, are named (-ot): each GPU keeps the experts that it has"
             " room for, and --n-cpu-moe can only count from the first layer"
@@ -46,14 +48,14 @@ def _on_the_processor(site: Site, candidate: Candidate) -> str:
 
 
 def _on_devices(estimator: Estimator, site: Site, candidate: Candidate) -> str:
-    placement, total = candidate.placed.placement, estimator.total_layers
-    devices = tuple(device.id for device in placement.devices)
+    settings, hardware, total = candidate.settings, candidate.placed.hardware, estimator.total_layers
+    devices = tuple(device.id for device in hardware.devices)
     names = " and ".join(devices)
     kept = candidate.host_experts
     if candidate.on_gpu == total and not kept:
         return f"all {total} layers are on {names}: {_left(site, candidate, devices)}"
     if candidate.on_gpu == total:
-        which = "the first " if placement.n_cpu_moe else ""
+        which = "the first " if settings.n_cpu_moe else ""
         said = f"all {total} layers are on {names}, but the experts of {which}{kept} of {estimator.n_layer} are in RAM"
     else:
         said = (
@@ -61,9 +63,9 @@ def _on_devices(estimator: Estimator, site: Site, candidate: Candidate) -> str:
         )
         if kept:
             first = total - candidate.on_gpu
-            own = sum(layer >= first for layer in host_experts(placement, estimator.n_layer))
+            own = sum(layer >= first for layer in host_experts(settings, hardware, estimator.n_layer))
             said += f", as do the experts of {own} of those on {names}"
-    return f"{said}: {_left(site, candidate, devices)}{_step(estimator, candidate, placement.devices[0])}"
+    return f"{said}: {_left(site, candidate, devices)}{_step(estimator, candidate, hardware.devices[0])}"
 
 
 def _left(site: Site, candidate: Candidate, devices: tuple[str, ...]) -> str:
@@ -85,7 +87,7 @@ def _step(estimator: Estimator, candidate: Candidate, device: Device) -> str:
     Return what the next layer, or the experts of one more, would take on a device.
     """
     shares = estimator.table(candidate.quant).shares(device.backend)
-    kept = sorted(host_experts(candidate.placed.placement, estimator.n_layer))
+    kept = sorted(host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer))
     if kept:
         last = kept[-1]
         return f", and the experts of one more layer take {format_bytes(shares.experts.of(last, last + 1))}"
@@ -100,7 +102,7 @@ def _split(estimator: Estimator, site: Site, candidate: Candidate, used: list[Sp
     """
     Say how layers are shared between devices, and that the faster are filled first.
     """
-    kept = host_experts(candidate.placed.placement, estimator.n_layer)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     parts = []
     for part in used:
         own = min(part.stop, estimator.n_layer) - part.start
@@ -108,7 +110,7 @@ def _split(estimator: Estimator, site: Site, candidate: Candidate, used: list[Sp
         experts = f" with the experts of {own - left}" if kept else ""
         parts.append(f"{part.stop - part.start} on {part.device}{experts}")
     said = f"the layers are shared {' and '.join(parts)}"
-    devices = {device.id: device for device in candidate.placed.placement.devices}
+    devices = {device.id: device for device in candidate.devices}
     rates = {part.device: devices[part.device].bandwidth_bytes_per_s for part in used}
     if any(rate is None for rate in rates.values()):
         return said
@@ -125,7 +127,7 @@ def _left_out(estimator: Estimator, site: Site, candidate: Candidate) -> Iterato
     """
     Say why devices that could be used as well are not.
     """
-    used = candidate.placed.placement.devices
+    used = candidate.devices
     names = " and ".join(device.id for device in used)
     there = {device.id: device for devices in site.device_sets for device in devices}
     for device in there.values():

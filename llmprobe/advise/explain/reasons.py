@@ -71,7 +71,7 @@ def weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
             tokens_per_s=one.ranking_speed,
             prompt_tokens_per_s=one.ranking_prompt_speed,
             divergence=one.quality.value,
-            kv_offload=one.placed.placement.kv_offload,
+            kv_offload=one.settings.kv_offload,
             speed_known=one.speed.generation_tokens_per_s is not None,
             prompts_known=one.speed.prompt_tokens_per_s is not None,
         )
@@ -120,20 +120,20 @@ def _of_cache(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
     Say why the cache has its type, and why it lies in RAM.
     """
     said = []
-    workload = candidate.workload
-    kinds = (workload.cache_type_k, workload.cache_type_v)
+    settings = candidate.settings
+    kinds = (settings.cache_type_k, settings.cache_type_v)
     name = kinds[0] if kinds[0] == kinds[1] else f"{kinds[0]} for K and {kinds[1]} for V"
     if wishes.cache_type_k or wishes.cache_type_v:
         said.append(f"the cache is {name}, as asked (-ctk, -ctv)")
     elif kinds != ("f16", "f16"):
         kept = _otherwise(estimator, site, wishes, candidate, cache_type_k="f16", cache_type_v="f16")
-        why = f"with f16 it would not fit at {workload.ctx_size} tokens"
+        why = f"with f16 it would not fit at {settings.ctx_size} tokens"
         if kept is not None:
             parts = _differences(candidate, kept, cache=False)
             why = f"f16 fits too{', with ' if parts else ''}{', '.join(parts)}"
         said.append(f"the cache is {name}: {why}")
-    if not candidate.placed.placement.kv_offload:
-        size = sum(size for _, size in estimator.caches(workload, candidate.placed.placement)[HOST])
+    if not settings.kv_offload:
+        size = sum(size for _, size in estimator.caches(settings, candidate.placed.hardware)[HOST])
         words = (
             f"the cache, {format_bytes(size)}, stays in RAM (-nkvo), which leaves that much more of the GPU to"
             " weights; the processor then computes all attention, slower the longer the text"
@@ -149,7 +149,7 @@ def _of_batch(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
     """
     Say why the micro-batch is not the engine's own.
     """
-    size, usual = candidate.workload.ubatch_size, UBATCH_SIZES[0]
+    size, usual = candidate.settings.ubatch_size, UBATCH_SIZES[0]
     if not estimator.generates:
         return [f"the micro-batch is {size} (-ub), as a text is turned into a vector all at once"]
     if size < usual:
@@ -161,15 +161,17 @@ def _of_batch(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candi
     if size == usual:
         return []
     placed = candidate.placed
-    workload = msgspec.structs.replace(candidate.workload, ubatch_size=usual)
-    smaller = estimator.totals(candidate.quant, workload, placed.placement)
-    larger = estimator.totals(candidate.quant, candidate.workload, placed.placement)
+    settings = msgspec.structs.replace(candidate.settings, ubatch_size=usual)
+    smaller = estimator.totals(candidate.quant, settings, placed.hardware)
+    larger = estimator.totals(candidate.quant, candidate.settings, placed.hardware)
     cost = " and ".join(
         f"{format_bytes(larger[one.id] - smaller[one.id])} on {one.id}"
-        for one in placed.placement.devices
+        for one in candidate.devices
         if larger.get(one.id, 0) > smaller.get(one.id, 0)
     )
-    before = weigh(estimator, site, wishes, candidate.quant, workload, placed)
+    before = weigh(
+        estimator, site, wishes, candidate.quant, msgspec.structs.replace(placed, settings=settings)
+    )
     gain = "faster"
     mine, theirs = candidate.speed.prompt_tokens_per_s, before.speed.prompt_tokens_per_s
     if mine and theirs:
@@ -184,21 +186,19 @@ def _otherwise(
     estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate, **changes: object
 ) -> Candidate | None:
     """
-    Return the same quantization placed anew for a workload with changes, None where it does not fit.
+    Return the same quantization placed anew for settings with changes, None where it does not fit.
     """
-    workload = msgspec.structs.replace(candidate.workload, **changes)
     case = Case(
         estimator=estimator,
         quant=candidate.quant,
-        workload=workload,
-        devices=candidate.placed.placement.devices,
+        settings=msgspec.structs.replace(candidate.settings, **changes),
+        devices=candidate.devices,
         site=site,
-        kv_offload=candidate.placed.placement.kv_offload,
     )
     placed = place(case)
     if not isinstance(placed, Placed):
         return None
-    return weigh(estimator, site, wishes, candidate.quant, workload, placed)
+    return weigh(estimator, site, wishes, candidate.quant, placed)
 
 
 def _with(words: str, candidate: Candidate, other: Candidate) -> str:
@@ -226,13 +226,13 @@ def _differences(candidate: Candidate, other: Candidate, *, cache: bool = True) 
     elif candidate.ranking_speed and other.ranking_speed:
         ratio = other.ranking_speed / candidate.ranking_speed
         parts.append(f"about {ratio:.2g} times as fast by assumed bandwidths")
-    mine_k, theirs_k = candidate.workload.cache_type_k, other.workload.cache_type_k
+    mine_k, theirs_k = candidate.settings.cache_type_k, other.settings.cache_type_k
     if cache and mine_k != theirs_k:
         parts.append(f"a cache of {theirs_k} instead of {mine_k}")
-    if other.placed.placement.kv_offload != candidate.placed.placement.kv_offload:
+    if other.settings.kv_offload != candidate.settings.kv_offload:
         parts.append(
-            "with the cache in RAM" if candidate.placed.placement.kv_offload else "with the cache on the GPU"
+            "with the cache in RAM" if candidate.settings.kv_offload else "with the cache on the GPU"
         )
-    if other.workload.ctx_size != candidate.workload.ctx_size:
-        parts.append(f"{other.workload.ctx_size} instead of {candidate.workload.ctx_size} tokens of context")
+    if other.settings.ctx_size != candidate.settings.ctx_size:
+        parts.append(f"{other.settings.ctx_size} instead of {candidate.settings.ctx_size} tokens of context")
     return parts
