@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from llmprobe.errors import UsageError
-from llmprobe.units import parse_size
+from llmprobe.units import parse_memory
 
 LIMIT = 2**31
 """llama.cpp keeps these numbers in 32 bits with a sign."""
@@ -39,7 +39,7 @@ def size(_context: click.Context, option: click.Parameter, value: str | None) ->
     if value is None:
         return None
     try:
-        return parse_size(value)
+        return parse_memory(value)
     except UsageError as error:
         raise UsageError(f"{_name(option)}: {error.message}", hint=error.hint) from None
 

@@ -11,6 +11,12 @@ SENTENCES: dict[str, str] = {
     "list.and": " and ",
     "list.or": " or ",
     # errors: units, settings and names that any room refuses
+    "error.size-malformed": "'{given}' is not a size",
+    "error.size-without-unit": "'{given}' has no unit",
+    "error.size-unit-unknown": "'{given}' has the unknown unit {unit}",
+    "hint.size": "write a number and a unit, such as 24GiB or 512MiB",
+    "hint.size-unit": "write {number}GiB or {number}MiB",
+    "hint.size-units": "the units are MB, GB, TB, MiB, GiB and TiB",
     # errors: source, recordings and the network
     # errors: models, files and configurations
     # machine: why a device is not usable, limits, sources, hosts

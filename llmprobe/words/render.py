@@ -7,12 +7,14 @@ A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a fo
     count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
+    shell  a command to be copied               family.  the sentence of the id "family." + value
     layer|layers   the first for exactly one (or one item), the second for every other number
 
 and any format specification of Python (``.1f``). ``[text {name} text]`` is left out where a value in it is None, False
 or an empty list; ``[!{name} text]`` is kept only then, without the value. A bracket itself has a backslash before it.
 Text in values comes from files, processes and servers: what commands a terminal or turns the direction of a line is
-shown as an escape.
+shown as an escape. A short code that documents keep (``error``, ``cgroup``) has its words in a family of ids; one that
+no catalogue knows is shown as it is.
 """
 
 import os
@@ -23,6 +25,7 @@ from importlib import import_module
 
 import msgspec
 
+from llmprobe.harmless import harmless, harmless_command
 from llmprobe.units import format_bytes, format_count, format_rate
 from llmprobe.words.message import Message, Value
 
@@ -85,6 +88,13 @@ class Words:
         """
         return self.text(Message(id, values))
 
+    def of_family(self, family: str, code: Value) -> str:
+        """
+        The words for a short code of a family (``severity.``), the code itself where there are none.
+        """
+        sentence = self._sentences.get(f"{family}{code}")
+        return self._plain(code) if sentence is None else sentence
+
     def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
         said: list[str] = []
         for part in template:
@@ -106,6 +116,10 @@ class Words:
         if spec in ("list", "and", "or", "each") or isinstance(value, tuple):
             items = value if isinstance(value, tuple) else (value,)
             return self._joined([self._plain(item) for item in items], spec or "list")
+        if spec == "shell":
+            return harmless_command(str(value))
+        if spec.endswith("."):
+            return self.of_family(spec, value)
         form = _FORMS.get(spec)
         if form is not None and isinstance(value, (int, float)):
             return form(value)
@@ -175,23 +189,6 @@ def english(said: Message) -> str:
     The English sentence of a message.
     """
     return words(DEFAULT_LANGUAGE).text(said)
-
-
-def harmless(text: str) -> str:
-    """
-    Text in which nothing commands a terminal: control characters, line ends and marks of direction become escapes.
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
-
-
-def _escaped(sign: str) -> str:
-    number = ord(sign)
-    if 0xDC80 <= number <= 0xDCFF:
-        # A byte of a file name that is not UTF-8.
-        return f"\\x{number - 0xDC00:02x}"
-    return sign.encode("unicode_escape").decode("ascii")
 
 
 def placeholders(sentence: str) -> frozenset[str]:
