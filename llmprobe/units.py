@@ -110,4 +110,5 @@ def _times(number: str, factor: int) -> int:
     A decimal number times a whole one, rounded down; exact, however large.
     """
     whole, _, part = number.partition(".")
-    return int(whole + part) * factor // 10 ** len(part)
+    scale: int = 10 ** len(part)
+    return int(whole + part) * factor // scale
