@@ -2,7 +2,11 @@
 Text of files, processes and servers in which nothing commands a terminal or forges a line. The only place for it.
 """
 
+import re
 from collections.abc import Iterator
+
+_HERE_DOCUMENT = re.compile(r"<<'(\w+)'\n(.*?)\n\1(?=\n|\Z)", re.DOTALL)
+"""What is between ``<<'END'`` and ``END``. A quoted word cannot contain the beginning: its quotes are quoted."""
 
 
 def harmless(text: str) -> str:
@@ -18,9 +22,20 @@ def harmless_command(command: str) -> str:
     """
     The same command for a shell, its unprintable characters as ``$'\\x1b'``; line ends between commands stay.
 
-    bash, zsh and ksh read it back into the same bytes. Text in quotes stays quoted, and comments become harmless text.
+    bash, zsh and ksh read it back into the same bytes. Here-documents and comments are text with escapes.
     """
-    return command if command.isprintable() else "".join(_quoted(command))
+    if command.isprintable():
+        return command
+    parts: list[str] = []
+    at = 0
+    for found in _HERE_DOCUMENT.finditer(command):
+        parts += (*_quoted(command[at : found.start(2)]), _lines(found[2]))
+        at = found.end(2)
+    return "".join((*parts, *_quoted(command[at:])))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(harmless(line) for line in text.split("\n"))
 
 
 def _escaped(sign: str) -> str:

@@ -4,7 +4,8 @@ Messages into sentences of one language.
 A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a form:
 
     bytes  a size: 1.23 GiB                     rate    a bandwidth: 1008 GB/s
-    count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38
+    count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38, 1200
+    gib    a size without its unit: 1.23        beside  a size in 10 columns, for a list
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
     shell  a command to be copied               family.  the sentence of the id "family." + value
@@ -26,7 +27,7 @@ from importlib import import_module
 import msgspec
 
 from llmprobe.harmless import harmless, harmless_command
-from llmprobe.units import format_bytes, format_count, format_rate
+from llmprobe.units import GIB, format_bytes, format_count, format_rate
 from llmprobe.words.message import Message, Value
 
 DEFAULT_LANGUAGE = "en"
@@ -80,7 +81,16 @@ class Words:
         Raises:
             KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
         """
+        raw: object = said
+        if isinstance(raw, str):
+            return until_every_room_makes_messages(raw)
         return self._filled(_parsed(self._sentences[said.id]), said.values)
+
+    def sentence(self, id: str) -> str:  # noqa: A002 - as of a message
+        """
+        The sentence of an id that takes no values.
+        """
+        return self.text(Message(id))
 
     def say(self, id: str, /, **values: Value) -> str:  # noqa: A002 - as of a message
         """
@@ -92,7 +102,7 @@ class Words:
         """
         The words for a short code of a family (``severity.``), the code itself where there are none.
         """
-        sentence = self._sentences.get(f"{family}{code}")
+        sentence = self._sentences.get(f"{family}{code}".lower().replace(" ", "-"))
         return self._plain(code) if sentence is None else sentence
 
     def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
@@ -191,6 +201,10 @@ def english(said: Message) -> str:
     return words(DEFAULT_LANGUAGE).text(said)
 
 
+def until_every_room_makes_messages(said: str) -> str:
+    return "\n".join(harmless(line) for line in said.split("\n"))
+
+
 def placeholders(sentence: str) -> frozenset[str]:
     """
     The names of the values that a sentence takes.
@@ -201,7 +215,16 @@ def placeholders(sentence: str) -> frozenset[str]:
 def _pace(tokens_per_s: float) -> str:
     if tokens_per_s < 1:
         return f"{tokens_per_s:.2f}"
+    if tokens_per_s >= 1000:
+        return f"{round(tokens_per_s, -2):.0f}"
     return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
+
+
+def _gib(count: int | float) -> str:
+    value = count / GIB
+    if count == 0 or value >= 1000:
+        return f"{value:.0f}"
+    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
 _FORMS: dict[str, Callable[[int | float], str]] = {
@@ -209,6 +232,8 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "rate": format_rate,
     "count": lambda value: format_count(int(value)),
     "pace": _pace,
+    "gib": _gib,
+    "beside": lambda value: format_bytes(int(value)).rjust(10),
 }
 
 
