@@ -120,6 +120,9 @@ SENTENCES: dict[str, str] = {
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
+    "page.usable-no-gpu": "No GPU is usable; [a model can use {parts:and}]"
+    "[!{parts}how much RAM a model can use is unknown]",
+    "page.usable-on-several": "{bytes:bytes} on {devices} GPUs",
     "page.usable-on": "{bytes:bytes} on {device}",
     "page.usable-in-ram": "{bytes:bytes} of RAM",
     "page.problems": "[{counts:and}, see below][!{counts}No problems found]",
@@ -227,7 +230,8 @@ SENTENCES: dict[str, str] = {
     "page.memory-of": "[{bytes:bytes}][!{bytes}unknown] {kind:memory-kind.}[, {budget_bytes:bytes} of it for this "
     "container]",
     "page.quantization": "Quantization",
-    "page.weights-and-label": ", {bytes:bytes} ({label:label.})",
+    "page.choice-title": "{label:label.}: {quant}",
+    "page.weights": ", {bytes:bytes}",
     "page.file": "File",
     "page.quality": "Quality",
     "page.gpu-layers": "GPU layers",
@@ -247,7 +251,7 @@ SENTENCES: dict[str, str] = {
     "page.cache-types": "K {type_k}, V {type_v}",
     "page.cache-in-ram": "{types} in RAM",
     "page.also-possible": "Also possible",
-    "page.experts-on-cpu": "experts on CPU",
+    "page.experts-on-cpu": "Experts on CPU",
     "page.layers-of": "{layers} of {total}",
     "page.experts-layers": "[{layers} {layers:layer|layers}][!{layers}none]",
     "page.choice": "{label:label.}: {quality}[; {full:pace} tokens/s when the context is full]",

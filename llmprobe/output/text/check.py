@@ -14,6 +14,8 @@ INDENT = 6
 HEADINGS = (message("page.total"), message("page.used"), message("page.free"), message("page.budget"))
 WIDE, NARROW = 10, 8
 """Columns of a figure of memory."""
+FEW_DEVICES = 2
+"""How many devices are named in the first line; of more the sum is given."""
 NAMED = 5
 """How many processes are named that hold memory of a pool; the others are counted."""
 
@@ -67,17 +69,22 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
     """
     What a model can use here, and how many findings stand against it.
     """
-    usable = [
-        message("page.usable-on", bytes=pool.budget_bytes, device=device.id)
-        for device in snapshot.accelerators
-        if device.usable
+    devices = [device for device in snapshot.accelerators if device.usable]
+    budgets = [
+        (device.id, pool.budget_bytes)
+        for device in devices
         for pool in map(snapshot.pool, device.pools)
         if pool is not None and pool.budget_bytes is not None
     ]
+    usable = [message("page.usable-on", bytes=budget, device=device) for device, budget in budgets]
+    if len(usable) > FEW_DEVICES:
+        total = sum(budget for _, budget in budgets)
+        usable = [message("page.usable-on-several", bytes=total, devices=len(usable))]
     ram = snapshot.pool("ram")
-    if ram is not None and ram.budget_bytes is not None and (ram.kind != "unified" or not usable):
+    if ram is not None and ram.budget_bytes is not None and (ram.kind != "unified" or not devices):
         usable.append(message("page.usable-in-ram", bytes=ram.budget_bytes))
-    page.line((message("page.usable", parts=tuple(usable)), ANSWER), hang=2)
+    answer = message("page.usable" if devices else "page.usable-no-gpu", parts=tuple(usable))
+    page.line((answer, ANSWER), hang=2)
     errors = sum(finding.severity == "error" for finding in snapshot.findings)
     warnings = sum(finding.severity == "warning" for finding in snapshot.findings)
     counts = (

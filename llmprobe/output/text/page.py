@@ -27,6 +27,8 @@ WARNING = "yellow"
 COMMAND = "cyan"
 GAP = 2
 """Columns between those of a table."""
+WIDEST_ROW = 90
+"""Beyond it a figure stands too far from its name to be read with it."""
 UNLIMITED = 1000
 """Wider than any table, so that its own width is seen."""
 
@@ -129,7 +131,7 @@ class Page:
         A label and right-aligned cells; a label that is too long has a line of its own.
         """
         figures = [self.text(content) for content in cells]
-        room = self.width - cell * len(figures)
+        room = min(self.width, WIDEST_ROW) - cell * len(figures)
         name = self.text(label)
         if name.cell_len >= room:
             self.line((label, style))

@@ -110,6 +110,7 @@ def shared_memory(machine: MachineInShort) -> MemoryPool | None:
 
 
 def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool) -> None:
+    page.heading(message("page.choice-title", label=best.label, quant=best.quant))
     page.blank()
 
     def pair(name: Content, *parts: Part) -> None:
@@ -119,7 +120,7 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     pair(
         message("page.quantization"),
         (best.quant, ANSWER),
-        message("page.weights-and-label", bytes=weights, label=best.label),
+        message("page.weights", bytes=weights),
     )
     if best.on_disk is not None:
         pair(message("page.file"), best.on_disk)
