@@ -60,8 +60,9 @@ def format_bytes(count: int, *, signed: bool = False) -> str:
     if size < KIB:
         return f"{sign}{size} B"
     for factor, unit in ((KIB, "KiB"), (MIB, "MiB"), (GIB, "GiB"), (TIB, "TiB")):
-        if size < factor * KIB or unit == "TiB":
-            value = size / factor
+        value = size / factor
+        # As it is written, so that nothing is 1024 of a unit.
+        if round(value) < KIB or unit == "TiB":
             if unit in ("KiB", "MiB"):
                 return f"{sign}{value:.0f} {unit}"
             return f"{sign}{value:.2f} {unit}" if value < 100 else f"{sign}{value:.1f} {unit}"

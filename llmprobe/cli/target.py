@@ -77,7 +77,7 @@ def _say_sources(snapshot: Snapshot) -> None:
     for source in snapshot.sources:
         say.aside(
             words.say(
-                "line.source",
+                "page.source-line",
                 name=source.name.ljust(16),
                 status=source.status,
                 duration_ms=source.duration_ms,

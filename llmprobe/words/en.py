@@ -272,7 +272,7 @@ SENTENCES: dict[str, str] = {
     "line.hint": "hint: {text}",
     "line.warning": "warning: {text}",
     "line.note": "note: {text}",
-    "line.source": "{name} {status:status.}[ {duration_ms:.1f} ms][: {detail}]",
+    "page.source-line": "{name} {status:status.}[ {duration_ms:.1f} ms][: {detail}]",
     "note.wake-needs-this-machine": "--wake has no effect here: only devices of this machine can be woken",
     "note.finding-absent": "{finding} does not apply here; it is about this: {about}",
     "note.wrote": "wrote {path}",

@@ -139,7 +139,12 @@ def test_every_wrong_usage_has_its_message(
     """
     monkeypatch.setattr(api, "load_model", lambda *_args, **_options: None)
     seen: list[LlmprobeError] = []
-    monkeypatch.setattr(ending, "_fail", lambda found, *_args, **_options: seen.append(found) or 2)
+
+    def remember(found: LlmprobeError, *_args: object, **_options: object) -> int:
+        seen.append(found)
+        return 2
+
+    monkeypatch.setattr(ending, "_fail", remember)
     main(arguments)
     (found,) = seen
     problem = found.message.values.get("problem")

@@ -57,3 +57,10 @@ def printed(
     screen = Screen(encoding=encoding, terminal=terminal)
     show(Page(console_for(screen), words))
     return screen.text()
+
+
+def page_of(monkeypatch: pytest.MonkeyPatch, show: Callable[[Page], Any], width: int = 100) -> list[str]:
+    """
+    The lines of a page in a file of this width.
+    """
+    return printed(monkeypatch, show, width=width).splitlines()
