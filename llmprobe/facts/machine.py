@@ -223,7 +223,7 @@ class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    kept_by: str
+    kept_by: Message
     path: str | None = None
     bytes: int | None = None
     quant: str | None = None

@@ -88,7 +88,7 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     license: str | None = None
     modality: str | None = None
     source: str | None = None
-    note: str | None = None
+    note: Message | None = None
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):

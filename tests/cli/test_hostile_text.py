@@ -140,7 +140,7 @@ def hostile_machine() -> Snapshot:
         endpoint=EVIL,
         detail=samples.said(EVIL),
         settings={EVIL: EVIL},
-        models=(ModelOnDisk(name=EVIL, kept_by=EVIL),),
+        models=(ModelOnDisk(name=EVIL, kept_by=samples.said(EVIL)),),
         loaded=(LoadedModel(name=EVIL, size_bytes=1, until=EVIL),),
     )
     finding = msgspec.structs.replace(
@@ -210,7 +210,7 @@ def test_a_document_with_a_name_that_is_not_utf8_is_json(
     A stray byte of a file's name, which JSON has no sign for, is shown as an escape in an otherwise whole document.
     """
     healthy = samples.rtx4090()
-    kept = ModelOnDisk(name="a\udcff", kept_by="b\udc80", path="/m/\udcff.gguf", bytes=3)
+    kept = ModelOnDisk(name="a\udcff", kept_by=samples.said("b\udc80"), path="/m/\udcff.gguf", bytes=3)
     engine = EngineOnMachine(name="ollama", models=(kept,), settings={"\udcff": "x"})
     odd = msgspec.structs.replace(healthy, engines=(engine,))
     monkeypatch.setattr(api, "probe", lambda *_args, **_options: odd)
