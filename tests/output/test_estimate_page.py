@@ -104,7 +104,7 @@ def test_speeds_of_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[start + 1 :] == [
         "  generation 2.6 (2.1 to 3.1)",
         "  generation at a full context 2.0 (1.0 to 3.0)",
-        "  Prompt 2500 (1.0 to 3.0)",
+        "  prompt 2500 (1.0 to 3.0)",
     ]
     unknown = estimated(monkeypatch, speed=replace(samples.estimate().speed, generation_tokens_per_s=None))
     assert unknown[unknown.index("Tokens/s") + 1 :][:2] == [
