@@ -1,61 +1,68 @@
 """
-Bytes and rates to text and back: the only place that knows GiB from GB.
+Bytes, rates and contexts to text and back: the only place that knows GiB from GB.
 
-Inside the program a size is an ``int`` of bytes whose name ends in ``_bytes``.
+Memory is sold in powers of two, disks and downloads in powers of ten. So of memory ``64GB``, ``64G`` and ``64GiB`` are
+all 64 x 2^30 bytes (``parse_memory``), and of a file ``64GB`` and ``64G`` are 64 x 10^9 (``parse_size``). A number
+without a unit is refused: nobody knows of what. Inside the program a size is an ``int`` of bytes whose name ends in
+``_bytes``.
 """
 
 import re
 
 from llmprobe.errors import UsageError
+from llmprobe.words.message import message
 
 KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
+TIB = 1024**4
 
-_UNITS = {
-    "b": 1,
-    "kib": KIB,
-    "mib": MIB,
-    "gib": GIB,
-    "tib": 1024**4,
-    "kb": 1000,
-    "mb": 1000**2,
-    "gb": 1000**3,
-    "tb": 1000**4,
-}
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
+_SIZE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*")
+_UNIT = re.compile(r"b|([kmgt])(b|ib)?", re.IGNORECASE)
+_TOKENS = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([km])\s*", re.IGNORECASE)
+
+
+def parse_memory(text: str) -> int:
+    """
+    The bytes of an amount of memory as people type it: ``64GB``, ``64G``, ``64g`` and ``64GiB`` are the same.
+
+    Raises:
+        UsageError: there is no unit (64 what?), the unit is unknown, or it is no number.
+    """
+    return _bytes(text, base=1024)
 
 
 def parse_size(text: str) -> int:
     """
-    Return the bytes of a size as people type it: ``24GiB``, ``64 GB``, ``512MiB``.
+    The bytes of a file or a disk: ``20GB`` and ``20G`` are decimal, ``20GiB`` is not.
 
     Raises:
-        UsageError: there is no unit (24 what?), the unit is unknown, or it is no number.
+        UsageError: as of ``parse_memory``.
     """
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{text!r} is not a size", hint="write a number and a unit, such as 24GiB or 512MiB")
-    number, unit = match.groups()
-    if not unit:
-        raise UsageError(f"{text!r} has no unit", hint=f"write {number}GiB, {number}GB or {number}MiB")
-    factor = _UNITS.get(unit.lower())
-    if factor is None:
-        raise UsageError(f"{text!r} has an unknown unit {unit!r}", hint="use MiB, GiB, TiB, MB, GB or TB")
-    return int(float(number) * factor)
+    return _bytes(text, base=1000)
+
+
+def parse_tokens(text: str) -> int | None:
+    """
+    The tokens of a context in thousands of 1024: ``8k`` is 8192, ``1.5k`` 1536, ``1m`` 1048576; None of anything else.
+    """
+    match = _TOKENS.fullmatch(text)
+    return None if match is None else _times(match[1], 1024 ** _POWERS[match[2].lower()])
 
 
 def format_bytes(count: int, *, signed: bool = False) -> str:
     """
-    Return a size for people in binary units with three significant digits or more: ``1.23 GiB``, ``512 MiB``.
+    A size for people in binary units with three significant digits or more: ``1.23 GiB``, ``512 MiB``.
     """
     sign = "-" if count < 0 else "+" if signed else ""
     size = abs(count)
     if size < KIB:
         return f"{sign}{size} B"
-    for factor, unit in ((KIB, "KiB"), (MIB, "MiB"), (GIB, "GiB"), (1024**4, "TiB")):
-        if size < factor * KIB or unit == "TiB":
-            value = size / factor
+    for factor, unit in ((KIB, "KiB"), (MIB, "MiB"), (GIB, "GiB"), (TIB, "TiB")):
+        value = size / factor
+        # As it is written, so that nothing is 1024 of a unit.
+        if round(value) < KIB or unit == "TiB":
             if unit in ("KiB", "MiB"):
                 return f"{sign}{value:.0f} {unit}"
             return f"{sign}{value:.2f} {unit}" if value < 100 else f"{sign}{value:.1f} {unit}"
@@ -64,16 +71,45 @@ def format_bytes(count: int, *, signed: bool = False) -> str:
 
 def format_rate(bytes_per_s: float) -> str:
     """
-    Return a memory bandwidth in the decimal units that datasheets use: ``1008 GB/s``.
+    A memory bandwidth in the decimal units that datasheets use: ``1008 GB/s``.
     """
     return f"{bytes_per_s / 1e9:.0f} GB/s"
 
 
 def format_count(count: int) -> str:
     """
-    Return a parameter count the way models are named: ``70.6B``, ``494M``.
+    A parameter count the way models are named: ``70.6B``, ``494M``.
     """
     if count >= 1_000_000_000:
         value = count / 1e9
         return f"{value:.1f}B" if value < 100 else f"{value:.0f}B"
     return f"{count / 1e6:.0f}M"
+
+
+def _bytes(text: str, base: int) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise UsageError(message("error.size-malformed", given=text), hint=message("hint.size"))
+    number, unit = match.groups()
+    if not unit:
+        raise UsageError(
+            message("error.size-without-unit", given=text), hint=message("hint.size-unit", number=number)
+        )
+    known = _UNIT.fullmatch(unit)
+    if known is None:
+        raise UsageError(
+            message("error.size-unit-unknown", given=text, unit=unit), hint=message("hint.size-units")
+        )
+    letter, rest = known.groups()
+    if letter is None:
+        return _times(number, 1)
+    return _times(number, (1024 if (rest or "").lower() == "ib" else base) ** _POWERS[letter.lower()])
+
+
+def _times(number: str, factor: int) -> int:
+    """
+    A decimal number times a whole one, rounded down; exact, however large.
+    """
+    whole, _, part = number.partition(".")
+    scale: int = 10 ** len(part)
+    return int(whole + part) * factor // scale

@@ -26,6 +26,8 @@ LIVE = frozenset(
         "tests/source/test_remote_file.py",
         "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
+        "tests/cli/test_pipes.py",
+        "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
         "tests/test_limited.py",
         "tests/test_real_library.py",
         "tests/test_startup.py",

@@ -37,7 +37,9 @@ def run(command: str) -> str:
     """
     from llmprobe.cli.group import cli
 
-    result = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1"}).invoke(cli, shlex.split(command))
+    result = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1", "LC_ALL": "C"}).invoke(
+        cli, shlex.split(command)
+    )
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())

@@ -97,8 +97,8 @@ def test_what_llama_cpp_cannot_load_is_no_with_the_engine_that_can(
     document = answered(capsys, "recommendation", *arguments, code=3)
 
     assert document["choices"] == []
-    assert "does not load the architecture" in document["rejected"][0]["why"]
-    assert document["nearest"] == ["ollama does: --engine ollama"]
+    assert document["rejected"][0]["why"]["id"] == "rejected.engine-lacks-architecture"
+    assert [one["values"] for one in document["nearest"]] == [{"engine": "ollama"}]
 
 
 def test_ollama_runs_what_llama_cpp_cannot_load(capsys: pytest.CaptureFixture[str]) -> None:
@@ -351,10 +351,27 @@ def test_wake_reaches_the_machine(mocker: MockerFixture) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"), BROKEN, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_with_json_an_error_is_a_document(
+    arguments: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Its exit code, whether it was about this machine, its message and its hint, valid by its schema.
+    """
+    machine = () if arguments[0].startswith("--") or "--devices" in arguments else replayed(DESKTOP)
+    document = answered(capsys, "error", *machine, *arguments, "--json", code=code)
+
+    assert document["code"] == code
+    assert document["this_machine"] is ("--devices" in arguments)
+    assert document["message"]["text"]
+
+
 def test_a_recording_cannot_be_woken(capsys: pytest.CaptureFixture[str]) -> None:
     """
     ``--wake`` of a recorded machine is said to change nothing.
     """
     main([*replayed(DESKTOP), "check", "--wake", "--json"])
 
-    assert "--wake changes nothing here" in capsys.readouterr().err
+    assert "--wake has no effect here" in capsys.readouterr().err

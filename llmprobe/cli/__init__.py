@@ -4,20 +4,40 @@ The command line: options in, documents out, exit codes. What is answered is dec
 A command's module is imported when the command is used, and what it needs when it runs.
 """
 
+import signal
 from collections.abc import Sequence
+from types import FrameType
 
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run ``llmprobe`` with these arguments (those of the process by default) and return the exit code.
+    Run ``llmprobe`` with these arguments (those of the process by default), to its exit code.
 
-    Ctrl-C ends it quietly at any moment, also while modules are still being imported.
+    Ctrl-C ends it quietly at any moment, also while modules are still being imported. Without arguments the process
+    is ours: an interrupt that some import turned into an error of its own is one all the same, and one that comes
+    while Python ends kills it at once.
     """
+    interrupts: list[int] = []
+    owns_process = arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
     try:
+        if owns_process:
+            signal.signal(signal.SIGINT, interrupted)
         from llmprobe.cli.ending import run
 
         return run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BaseException:
+        if interrupts:
+            return INTERRUPTED
+        raise
+    finally:
+        if owns_process:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)

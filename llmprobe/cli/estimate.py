@@ -7,73 +7,61 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
+from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.language import spoken
 from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, split
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.site.assumed import Backend
+from llmprobe.words.message import message
 
-BACKENDS = ("cuda", "rocm", "vulkan", "metal", "sycl", "cpu")
+BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 
 
-@click.command("estimate", short_help="What one configuration takes, term by term.")
+@click.command(
+    "estimate",
+    cls=Command,
+    help="help.estimate",
+    short_help="help.short.estimate",
+    examples=(
+        "llmprobe estimate llama3-70b --quant Q4_K_M -c 8k -ngl 43",
+        "llmprobe estimate gemma-3-27b -c 128k --explain",
+        "llmprobe estimate ./model.gguf --devices 2 --backend cuda --json",
+    ),
+)
 @click.argument("model")
-@click.option(
-    "--quant", metavar="Q", help="The quantization; a GGUF file has its own (Q4_K_M when not said)."
-)
-@click.option(
-    "-c",
-    "--ctx-size",
-    callback=context,
-    default="0",
-    metavar="N",
-    help="The context in tokens over all slots; 0 is what the model was trained for.",
-)
-@click.option("-ngl", "--gpu-layers", callback=layers, metavar="N|all", help="Layers on the GPUs.")
-@click.option(
-    "--n-cpu-moe",
-    callback=at_least(0),
-    default=None,
-    metavar="N",
-    help="Experts of the first N layers on the CPU.",
-)
-@click.option("--cpu-moe", is_flag=True, help="All experts on the CPU.")
-@click.option(
+@option("--quant", metavar="Q", help="help.estimate.quant")
+@option("-c", "--ctx-size", callback=context, default="0", metavar="N", help="help.estimate.ctx-size")
+@option("-ngl", "--gpu-layers", callback=layers, metavar="N|all", help="help.estimate.gpu-layers")
+@option("--n-cpu-moe", callback=at_least(0), default=None, metavar="N", help="help.estimate.n-cpu-moe")
+@option("--cpu-moe", is_flag=True, help="help.estimate.cpu-moe")
+@option(
     "-ot",
     "--override-tensor",
     multiple=True,
     metavar="PATTERN=CPU",
-    help="Experts of the layers that match on the CPU, as recommend prints it; other tensors are refused.",
+    help="help.estimate.override-tensor",
 )
-@click.option("-ctk", "--cache-type-k", type=CACHE_TYPES, default="f16", help="Type of the K cache.")
-@click.option("-ctv", "--cache-type-v", type=CACHE_TYPES, default="f16", help="Type of the V cache.")
-@click.option(
-    "-fa", "--flash-attn", type=click.Choice(("on", "off", "auto")), default=None, help="Flash attention."
+@option("-ctk", "--cache-type-k", type=CACHE_TYPES, default="f16", help="help.estimate.cache-type-k")
+@option("-ctv", "--cache-type-v", type=CACHE_TYPES, default="f16", help="help.estimate.cache-type-v")
+@option("-fa", "--flash-attn", type=Choice(("on", "off", "auto")), help="help.estimate.flash-attn")
+@option("-b", "--batch-size", callback=at_least(1), metavar="N", help="help.estimate.batch-size")
+@option("-ub", "--ubatch-size", callback=at_least(1), metavar="N", help="help.estimate.ubatch-size")
+@option("-np", "--parallel", callback=at_least(1), metavar="N", help="help.estimate.parallel")
+@option("--kv-unified/--no-kv-unified", default=None, help="help.estimate.kv-unified")
+@option(
+    "-sm", "--split-mode", type=Choice(("none", "layer")), default="layer", help="help.estimate.split-mode"
 )
-@click.option("-b", "--batch-size", callback=at_least(1), metavar="N", help="Logical batch.")
-@click.option("-ub", "--ubatch-size", callback=at_least(1), metavar="N", help="Physical batch.")
-@click.option("-np", "--parallel", callback=at_least(1), metavar="N", help="Slots.")
-@click.option("--kv-unified/--no-kv-unified", default=None, help="One cache that all slots share.")
-@click.option(
-    "-sm", "--split-mode", type=click.Choice(("none", "layer")), default="layer", help="How GPUs share."
-)
-@click.option("-ts", "--tensor-split", callback=split, metavar="A,B,...", help="Proportion for each GPU.")
-@click.option("-nkvo", "--no-kv-offload", is_flag=True, help="Keep the cache in RAM.")
-@click.option(
-    "--no-op-offload", is_flag=True, help="Do not send large operations on host weights to the GPU."
-)
-@click.option("--swa-full", is_flag=True, help="A full cache for layers with a sliding window.")
-@click.option("--no-repack", is_flag=True, help="Do not repack weights for the CPU.")
-@click.option("--outputs-max", callback=at_least(0), metavar="N", help="Rows of logits to reserve.")
-@click.option(
-    "--engine",
-    metavar="PROGRAM",
-    help="Whose defaults count: llama-server (also a build of it, llama-server@b9000), llama-bench, ollama, lmstudio.",
-)
-@click.option("--devices", callback=at_least(0), metavar="N", help="Assume N equal GPUs; probe nothing.")
-@click.option(
-    "--backend", type=click.Choice(BACKENDS), default=None, help="Assume this backend; probe nothing."
-)
-@click.option("--explain", is_flag=True, help="Add the rule of thumb, and why the exact figure differs.")
+@option("-ts", "--tensor-split", callback=split, metavar="A,B,...", help="help.estimate.tensor-split")
+@option("-nkvo", "--no-kv-offload", is_flag=True, help="help.estimate.no-kv-offload")
+@option("--no-op-offload", is_flag=True, help="help.estimate.no-op-offload")
+@option("--swa-full", is_flag=True, help="help.estimate.swa-full")
+@option("--no-repack", is_flag=True, help="help.estimate.no-repack")
+@option("--outputs-max", callback=at_least(0), metavar="N", help="help.estimate.outputs-max")
+@option("--engine", metavar="PROGRAM", help="help.estimate.engine")
+@option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
+@option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
+@option("--explain", is_flag=True, help="help.estimate.explain")
 @json_option
 @click.pass_obj
 def command(
@@ -87,23 +75,13 @@ def command(
     **options: Any,
 ) -> int:
     """
-    Estimate what MODEL takes in one configuration. Settings have llama.cpp's names.
-
-    The answer says whether it fits; that it does not is an answer too, with exit code 0.
-
-    \b
-    Examples:
-      llmprobe estimate llama3-70b --quant Q4_K_M -c 8192 -ngl 43
-      llmprobe estimate gemma-3-27b -c 131072 --explain
-      llmprobe estimate ./model.gguf --devices 2 --backend cuda --json
+    Estimate one configuration; that it does not fit is an answer too.
     """
     from llmprobe import api
 
     assumed = devices is not None or backend is not None
     if assumed and not target.is_live:
-        raise UsageError(
-            "--devices and --backend assume devices, and so do --replay and --gpu", hint="give one of them"
-        )
+        raise UsageError(message("error.two-kinds-of-devices"), hint=message("hint.one-of-them"))
     snapshot = None if assumed else target.snapshot()
     spec = api.load_model(model, quant=options["quant"], snapshot=snapshot)
     answer = api.estimate(
@@ -118,10 +96,10 @@ def command(
     if as_json:
         say.document(answer)
     else:
-        from llmprobe.output.text import pages as human
+        from llmprobe.output.text import pages
 
         origin = "assumed" if snapshot is None else snapshot.origin
-        human.show_estimate(answer, origin=origin, explain=explain)
+        pages.show_estimate(answer, spoken(), origin=origin, explain=explain)
     return 0
 
 
@@ -136,7 +114,7 @@ def _settings(
     **others: Any,
 ) -> dict[str, Any]:
     if cpu_moe and n_cpu_moe is not None:
-        raise UsageError("--cpu-moe already is every layer's experts", hint="give --cpu-moe or --n-cpu-moe N")
+        raise UsageError(message("error.all-experts-and-some"), hint=message("hint.one-of-them"))
     return {
         "gpu_layers": None if gpu_layers == ALL else gpu_layers,
         "n_cpu_moe": n_cpu_moe or 0,

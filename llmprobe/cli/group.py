@@ -8,17 +8,25 @@ from typing import Any
 import click
 
 from llmprobe._version import __version__
-from llmprobe.cli.options import size, time_limit
+from llmprobe.cli import language
+from llmprobe.cli.command import Helped, option
+from llmprobe.cli.options import memory, time_limit
 from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
+from llmprobe.words.message import message
 
 COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record")
-GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--timeout", "-v", "--verbose")
+GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--lang", "--timeout", "-v", "--verbose")
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Helped, click.Group):
     """
     A group whose command ``name`` is ``llmprobe.cli.<name>.command``, imported on first use.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        language.use(ctx, args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         return list(COMMANDS)
@@ -31,10 +39,10 @@ class LazyGroup(click.Group):
 
     def options_of_commands(self) -> frozenset[str]:
         """
-        Return every option that some command has.
+        Every option that some command has.
         """
         commands = (import_module(f"llmprobe.cli.{name}").command for name in COMMANDS)
-        return frozenset(option for one in commands for param in one.params for option in param.opts)
+        return frozenset(name for one in commands for param in one.params for name in param.opts)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -43,47 +51,62 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
-            guess = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"there is no command {args[0]!r}; {guess}", ctx)
+            raise UsageError(
+                message("error.command-unknown", given=args[0]),
+                hint=message("hint.did-you-mean", names=(near[0],))
+                if near
+                else message("hint.commands", known=COMMANDS),
+            )
         return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        said = language.spoken(ctx)
+        formatter.write_paragraph()
+        formatter.write(f"{said.sentence('help.commands')}\n")
+        with formatter.indentation():
+            # Known without importing the commands.
+            formatter.write_dl([(name, said.say(f"help.short.{name}")) for name in COMMANDS])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write_text(language.spoken(ctx).sentence("help.exit-codes"))
+
+
+def version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    """
+    Print the version, and nothing else.
+    """
+    if value and not ctx.resilient_parsing:
+        click.echo(f"llmprobe {__version__}")
+        ctx.exit()
 
 
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
+    help="help.llmprobe",
+    examples=(
+        "llmprobe check",
+        "llmprobe recommend --model llama3-70b",
+        "llmprobe estimate llama3-70b --quant Q4_K_M -c 8192 -ngl 43",
+        'llmprobe --gpu "2x RTX 4090" --ram 64GB recommend --model qwen3-30b-a3b',
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 answered, 1 could not answer, 2 usage, 3 answered no.",
 )
-@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
-@click.option("--replay", metavar="FILE", help="Answer for the machine in this recording, not for this one.")
-@click.option(
-    "--gpu",
-    "gpus",
-    metavar="SPEC",
-    multiple=True,
-    help='Answer for a hypothetical machine with this GPU, such as "2x RTX 4090"; may be repeated.',
+@option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=version, help="help.version"
 )
-@click.option(
-    "--ram", callback=size, metavar="SIZE", help="The RAM of the hypothetical machine, such as 64GiB."
-)
-@click.option(
-    "--timeout",
-    callback=time_limit,
-    metavar="SECONDS",
-    help="How long this machine may take to answer (2.5); a driver that starts slowly needs more.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Say on stderr what was asked and how long it took.")
+@option("--replay", metavar="FILE", help="help.replay")
+@option("--gpu", "gpus", metavar="SPEC", multiple=True, help="help.gpu")
+@option("--ram", callback=memory, metavar="SIZE", help="help.ram")
+@option(language.OPTION, metavar="CODE", callback=language.known, expose_value=False, help="help.lang")
+@option("--timeout", callback=time_limit, metavar="SECONDS", help="help.timeout")
+@option("-v", "--verbose", is_flag=True, help="help.verbose")
 @click.pass_context
 def cli(ctx: click.Context, /, **options: Any) -> None:
     """
-    Say which quantization of a model to run on this machine, and how many layers to put on the GPU.
-
-    \b
-    Examples:
-      llmprobe check
-      llmprobe recommend --model llama3-70b
-      llmprobe estimate llama3-70b --quant Q4_K_M -c 8192 -ngl 43
-      llmprobe --gpu "2x RTX 4090" --ram 64GiB recommend --model qwen3-30b-a3b
+    The program. What it does is in the catalogue.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

@@ -3,45 +3,39 @@
 """
 
 import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from llmprobe.cli import say
+from llmprobe.cli.command import Command, option
 from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError, UsageError
+from llmprobe.words.message import message
 
 STANDARD_OUTPUT = "-"
 
 
-@click.command("record", short_help="This machine as one file.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    help="Where to write (llmprobe-<date>.json when not said); - is standard output.",
+@click.command(
+    "record",
+    cls=Command,
+    help="help.record",
+    short_help="help.short.record",
+    examples=("llmprobe record --show", "llmprobe record -o box.json", "llmprobe --replay box.json check"),
 )
-@click.option("--show", is_flag=True, help="Print what would be written, and write nothing.")
+@option("-o", "--output", metavar="FILE", help="help.record.output")
+@option("--show", is_flag=True, help="help.record.show")
 @click.pass_obj
 def command(target: Target, /, output: str | None, show: bool) -> int:
     """
-    Record what this machine answers, with names, serials and addresses replaced.
-
-    An existing file is never overwritten.
-
-    \b
-    Examples:
-      llmprobe record --show
-      llmprobe record -o box.json
-      llmprobe --replay box.json check
+    Write what this machine answers, redacted, into a new file.
     """
     if not target.is_live:
-        raise UsageError(
-            "record records the machine that it runs on", hint="leave --replay, --gpu and --ram out"
-        )
+        raise UsageError(message("error.record-needs-this-machine"), hint=message("hint.no-other-machine"))
     if show and output is not None:
-        raise UsageError("--show writes nothing, so -o has no use", hint="give one of them")
+        raise UsageError(message("error.show-writes-nothing"), hint=message("hint.one-of-them"))
     path = None if show or output == STANDARD_OUTPUT else _new_file(output)
     from llmprobe import api
 
@@ -50,38 +44,40 @@ def command(target: Target, /, output: str | None, show: bool) -> int:
         say.text(text)
         return 0
     _write_new(path, text)
-    click.echo(str(path))
-    say.warn(
-        [f"read {path} before you give it to anyone; llmprobe --replay {path} check shows what it says"],
-        "hint",
-    )
+    say.path(str(path))
+    command = f"llmprobe --replay {shlex.quote(str(path))} check"
+    say.warn([message("hint.read-the-recording", path=str(path), command=command)], "hint")
     return 0
 
 
 def _new_file(output: str | None) -> Path:
     """
-    Return a path that can be written and that nothing is at yet; asked before the machine is, which takes longer.
+    A path that can be written and that nothing is at yet; asked before the machine is, which takes longer.
     """
     if output is None:
         stem = f"llmprobe-{datetime.now(UTC).astimezone():%Y-%m-%d}"
         names = (f"{stem}.json" if n == 1 else f"{stem}-{n}.json" for n in range(1, 1000))
         return next(path for path in map(Path, names) if not path.exists())
     if not output:
-        raise UsageError("--output: '' is no name of a file", hint="such as -o box.json")
+        raise UsageError(
+            message("error.file-without-name", option="--output"),
+            hint=message("hint.such-as", example="-o box.json"),
+        )
     path = Path(output)
     try:
-        there, around = path.exists(), path.parent.is_dir()
-    except OSError as error:
+        exists, around = path.exists(), path.parent.is_dir()
+    except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     if path.is_dir():
-        raise LlmprobeError(f"{output} is a folder", hint=f"name a file in it, such as {path / 'box.json'}")
-    if there:
         raise LlmprobeError(
-            f"{output} exists and is not overwritten", hint="choose another name, or remove it first"
+            message("error.is-a-folder", path=output),
+            hint=message("hint.such-as", example=f"-o {shlex.quote(str(path / 'box.json'))}"),
         )
+    if exists:
+        raise _exists(path)
     if not around:
         raise LlmprobeError(
-            f"the folder {path.parent} does not exist", hint="make it first, or choose another"
+            message("error.folder-missing", path=str(path.parent)), hint=message("hint.make-folder")
         )
     return path
 
@@ -102,10 +98,16 @@ def _write_new(path: Path, text: str) -> None:
         raise _unwritable(path, error) from None
 
 
-def _unwritable(path: Path, error: OSError) -> LlmprobeError:
+def _unwritable(path: Path, error: OSError | ValueError) -> LlmprobeError:
     if isinstance(error, FileExistsError):
-        return LlmprobeError(
-            f"{path} exists and is not overwritten", hint="choose another name, or remove it first"
-        )
-    reason = (error.strerror or type(error).__name__).lower()
-    return LlmprobeError(f"cannot write {path}: {reason}", hint="choose another place with -o")
+        return _exists(path)
+    why = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+    return LlmprobeError(
+        message("error.unwritable", path=str(path), why=why), hint=message("hint.elsewhere", option="-o")
+    )
+
+
+def _exists(path: Path) -> LlmprobeError:
+    return LlmprobeError(
+        message("error.not-overwritten", path=str(path)), hint=message("hint.choose-another-name")
+    )

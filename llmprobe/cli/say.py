@@ -1,39 +1,71 @@
 """
-The two streams: one document on stdout, hints and warnings on stderr.
+The two streams: the answer on stdout, hints and warnings on stderr, in the language of the run.
 """
 
 import sys
 from collections.abc import Iterable
+from typing import Literal
 
 import click
 import msgspec
 
+from llmprobe.cli.language import spoken
+from llmprobe.harmless import harmless
+from llmprobe.words.message import Message
+from llmprobe.words.render import Words
 
-def document(record: msgspec.Struct) -> None:
+Kind = Literal["error", "hint", "warning", "note"]
+
+
+def document(record: msgspec.Struct, *, in_one_line: bool = False) -> None:
     """
     Write one JSON document, UTF-8 whatever the locale says, because that is what JSON is.
     """
     from llmprobe.output.documents import to_json
 
-    text(to_json(record))
+    text(to_json(record, spoken(), in_one_line=in_one_line))
 
 
 def text(content: str) -> None:
     """
-    Write text on stdout as UTF-8.
+    Write text on stdout as UTF-8; a byte of a file's name that is not UTF-8 stays that byte.
     """
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:
         sys.stdout.write(content)
     else:
         sys.stdout.flush()
-        buffer.write(content.encode())
+        buffer.write(content.encode("utf-8", "surrogateescape"))
         buffer.flush()
 
 
-def warn(messages: Iterable[str], kind: str = "warning") -> None:
+def path(name: str) -> None:
+    """
+    Write the path of a file on stdout: byte for byte for a program, harmless for a terminal.
+    """
+    text((harmless(name) if sys.stdout.isatty() else name) + "\n")
+
+
+def warn(messages: Iterable[Message], kind: Kind = "warning") -> None:
     """
     Write one line for each message on stderr.
     """
-    for message in messages:
-        click.echo(f"{kind}: {message}", err=True)
+    for one in messages:
+        line(kind, one, spoken())
+
+
+def line(kind: Kind, said: Message, words: Words) -> None:
+    """
+    Write a message on stderr behind what it is: ``error: ...``.
+    """
+    aside(words.say(f"line.{kind}", text=said))
+
+
+def aside(content: str) -> None:
+    """
+    Write a line on stderr. Where stderr is closed or full it is lost, which changes no answer.
+    """
+    try:
+        click.echo(content, err=True)
+    except OSError:
+        sys.stderr = None

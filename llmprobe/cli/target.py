@@ -4,11 +4,11 @@ Which machine a command answers for: this one, a recorded one, or one that nobod
 
 from typing import Self
 
-import click
 import msgspec
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
+from llmprobe.words.message import message
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,16 +33,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         verbose: bool,
     ) -> Self:
         """
-        Return the target that the options name.
+        The target that the options name.
 
         Raises:
             UsageError: they name two machines.
         """
         if replay is not None and (gpus or ram is not None):
-            raise UsageError(
-                "--replay and --gpu/--ram name two different machines",
-                hint="give either a recording or a hypothetical machine",
-            )
+            raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
         return cls(replay=replay, gpus=gpus, ram_bytes=ram, timeout_s=timeout, verbose=verbose)
 
     @property
@@ -51,7 +48,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """
-        Return the machine as it is now, as it was recorded, or as it would be. ``wake`` asks sleeping devices too.
+        The machine as it is now, as it was recorded, or as it would be. ``wake`` asks sleeping devices too.
 
         Models in ``model_folders`` count as kept on this machine.
         """
@@ -71,7 +68,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _say_sources(snapshot: Snapshot) -> None:
+    from llmprobe.cli import say
+    from llmprobe.cli.language import spoken
+
+    words = spoken()
     for source in snapshot.sources:
-        duration = "" if source.duration_ms is None else f" {source.duration_ms:.1f} ms"
-        detail = f": {source.detail}" if source.detail else ""
-        click.echo(f"{source.name:<16} {source.status}{duration}{detail}", err=True)
+        say.aside(
+            words.say(
+                "page.source-line",
+                name=source.name.ljust(16),
+                status=source.status,
+                duration_ms=source.duration_ms,
+                detail=source.detail,
+            )
+        )

@@ -93,11 +93,12 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The document of ``llmprobe models``.
+    The document of ``llmprobe models``. ``meant`` is the model that the other commands take the query for.
     """
 
     schema: Literal["llmprobe.models/1"] = "llmprobe.models/1"
     llmprobe_version: str = __version__
     this_machine: bool = True
     query: str | None = None
+    meant: str | None = None
     models: tuple[CatalogEntry, ...] = ()

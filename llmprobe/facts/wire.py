@@ -5,11 +5,13 @@ A document starts with its schema id. Fields may be added under the same number;
 only when something breaks. ``null`` is kept: unknown and absent are not the same.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
+from llmprobe.facts.error import ErrorDocument
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
@@ -18,27 +20,51 @@ from llmprobe.words.message import Message, Value
 
 T = TypeVar("T")
 
+_UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "snapshot": Snapshot,
     "models": ModelList,
     "estimate": Estimate,
     "recommendation": Recommendation,
+    "error": ErrorDocument,
 }
 
 
-def encode(document: msgspec.Struct, text: Callable[[Message], str] = str) -> str:
+def encode(
+    document: msgspec.Struct, text: Callable[[Message], str] = str, *, in_one_line: bool = False
+) -> str:
     """
-    One JSON document, indented, ending in a newline, the same on every run for the same record.
+    One JSON document, indented or in one line, ending in a newline, the same on every run for the same record.
 
-    A message is ``{"id", "text", "values"}``; ``text`` gives its sentence, in English where nothing else is said.
+    A message is ``{"id", "text", "values"}``; ``text`` gives its sentence, by default in English. A byte of a file's
+    name that is not UTF-8, which JSON has no sign for, becomes the text ``\\xff``. Signs that command a terminal or
+    turn the direction of a line are JSON's own escapes.
     """
 
-    def said(value: Any) -> Any:
+    def as_fields(value: Any) -> Any:
         if isinstance(value, Message):
             return {"id": value.id, "text": text(value), "values": value.values}
         raise NotImplementedError(f"{type(value).__name__} is not part of a document")
 
-    return msgspec.json.format(msgspec.json.encode(document, enc_hook=said), indent=2).decode() + "\n"
+    try:
+        encoded = msgspec.json.encode(document, enc_hook=as_fields)
+    except UnicodeEncodeError:
+        builtins = msgspec.to_builtins(document, enc_hook=as_fields)
+        encoded = msgspec.json.encode(_without_surrogates(builtins))
+    if not in_one_line:
+        encoded = msgspec.json.format(encoded, indent=2)
+    return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode()) + "\n"
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_without_surrogates(name): _without_surrogates(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_surrogates(one) for one in value]
+    return value
 
 
 def decode(text: str | bytes, kind: type[T]) -> T:

@@ -4,15 +4,18 @@ Messages into sentences of one language.
 A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a form:
 
     bytes  a size: 1.23 GiB                     rate    a bandwidth: 1008 GB/s
-    count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38
+    count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38, 1200
+    gib    a size without its unit: 1.23        beside  a size in 10 columns, for a list
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
+    shell  a command to be copied               family.  the sentence of the id "family." + value
     layer|layers   the first for exactly one (or one item), the second for every other number
 
 and any format specification of Python (``.1f``). ``[text {name} text]`` is left out where a value in it is None, False
 or an empty list; ``[!{name} text]`` is kept only then, without the value. A bracket itself has a backslash before it.
 Text in values comes from files, processes and servers: what commands a terminal or turns the direction of a line is
-shown as an escape.
+shown as an escape. A short code that documents keep (``error``, ``cgroup``) has its words in a family of ids; one that
+no catalogue knows is shown as it is.
 """
 
 import os
@@ -23,7 +26,8 @@ from importlib import import_module
 
 import msgspec
 
-from llmprobe.units import format_bytes, format_count, format_rate
+from llmprobe.harmless import harmless, harmless_command
+from llmprobe.units import GIB, format_bytes, format_count, format_rate
 from llmprobe.words.message import Message, Value
 
 DEFAULT_LANGUAGE = "en"
@@ -77,13 +81,29 @@ class Words:
         Raises:
             KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
         """
+        raw: object = said
+        if isinstance(raw, str):
+            return until_every_room_makes_messages(raw)
         return self._filled(_parsed(self._sentences[said.id]), said.values)
+
+    def sentence(self, id: str) -> str:  # noqa: A002 - as of a message
+        """
+        The sentence of an id that takes no values.
+        """
+        return self.text(Message(id))
 
     def say(self, id: str, /, **values: Value) -> str:  # noqa: A002 - as of a message
         """
         The sentence of an id and values.
         """
         return self.text(Message(id, values))
+
+    def of_family(self, family: str, code: Value) -> str:
+        """
+        The words for a short code of a family (``severity.``), the code itself where there are none.
+        """
+        sentence = self._sentences.get(f"{family}{code}".lower().replace(" ", "-"))
+        return self._plain(code) if sentence is None else sentence
 
     def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
         said: list[str] = []
@@ -106,6 +126,10 @@ class Words:
         if spec in ("list", "and", "or", "each") or isinstance(value, tuple):
             items = value if isinstance(value, tuple) else (value,)
             return self._joined([self._plain(item) for item in items], spec or "list")
+        if spec == "shell":
+            return harmless_command(str(value))
+        if spec.endswith("."):
+            return self.of_family(spec, value)
         form = _FORMS.get(spec)
         if form is not None and isinstance(value, (int, float)):
             return form(value)
@@ -177,21 +201,8 @@ def english(said: Message) -> str:
     return words(DEFAULT_LANGUAGE).text(said)
 
 
-def harmless(text: str) -> str:
-    """
-    Text in which nothing commands a terminal: control characters, line ends and marks of direction become escapes.
-    """
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
-
-
-def _escaped(sign: str) -> str:
-    number = ord(sign)
-    if 0xDC80 <= number <= 0xDCFF:
-        # A byte of a file name that is not UTF-8.
-        return f"\\x{number - 0xDC00:02x}"
-    return sign.encode("unicode_escape").decode("ascii")
+def until_every_room_makes_messages(said: str) -> str:
+    return harmless(said)
 
 
 def placeholders(sentence: str) -> frozenset[str]:
@@ -204,7 +215,16 @@ def placeholders(sentence: str) -> frozenset[str]:
 def _pace(tokens_per_s: float) -> str:
     if tokens_per_s < 1:
         return f"{tokens_per_s:.2f}"
+    if tokens_per_s >= 1000:
+        return f"{round(tokens_per_s, -2):.0f}"
     return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
+
+
+def _gib(count: int | float) -> str:
+    value = count / GIB
+    if count == 0 or value >= 1000:
+        return f"{value:.0f}"
+    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
 _FORMS: dict[str, Callable[[int | float], str]] = {
@@ -212,6 +232,8 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "rate": format_rate,
     "count": lambda value: format_count(int(value)),
     "pace": _pace,
+    "gib": _gib,
+    "beside": lambda value: format_bytes(int(value)).rjust(10),
 }
 
 

@@ -3,6 +3,7 @@ How a run ends: exit codes, and one sentence on stderr for whatever a user can d
 """
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import msgspec
 import pytest
 
 from llmprobe import api
-from llmprobe.cli import main
-from llmprobe.errors import LlmprobeError, ModelError
+from llmprobe.cli import ending, main
+from llmprobe.errors import LlmprobeError, ModelError, UsageError
+from llmprobe.facts import wire
 from llmprobe.facts.machine import Snapshot
+from llmprobe.words.message import Message, message
 from tests.output import samples
 
 
@@ -34,64 +37,120 @@ def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
 
 
 WRONG = [
-    (("recomend",), "there is no command 'recomend'; did you mean 'recommend'?"),
-    (("frobnicate",), "there is no command 'frobnicate'; the commands are"),
-    (("check", "--replay", "x.json"), "--replay goes before the command"),
-    (("--ram", "64", "check"), "--ram: '64' has no unit"),
-    (("--gpu", "RTX 4090", "check"), "needs the size of its RAM"),
-    (("--replay", "x.json", "--gpu", "RTX 4090", "--ram", "64GiB", "check"), "name two different machines"),
-    (("recommend",), "no model is named\nhint: such as llmprobe recommend --model llama3-70b"),
-    (("estimate",), "no model is named\nhint: such as llmprobe estimate llama3-70b"),
-    (("--json", "check"), "--json goes after the command\nhint: llmprobe COMMAND --json"),
-    (("recommend", "--modle", "x"), "there is no option '--modle'\nhint: did you mean --model?"),
-    (("check", "--explain"), "option '--explain' requires an argument\nhint: see llmprobe check --help"),
-    (("check", "--explain", ""), "there is no finding ''"),
-    (("recommend", "-m", "x", "-c", "٣"), "--ctx-size: '٣' is not a number of tokens"),
-    (("recommend", "-m", "x", "-c", "8_000"), "--ctx-size: '8_000' is not a number of tokens"),
-    (("recommend", "-m", "x", "--min-speed", "٣"), "--min-speed: '٣' is not a number of tokens per second"),
-    (("recommend", "-m", "x", "--reserve", "６４GiB"), "--reserve: '６４GiB' is not a size"),
-    (("recommend", "-m", "x", "--write", ""), "--write: '' is no name of a folder"),
-    (("estimate", "x", "-c", "max"), "such as -c 8192; max is for recommend"),
-    (("estimate", "x", "-ts", "1,٣"), "--tensor-split: '1,٣' is not a split"),
-    (("--timeout", "٣", "check"), "--timeout: '٣' is not a number of seconds"),
-    (("--timeout", "601", "check"), "--timeout: 601 seconds cannot be\nhint: more than 0 and up to 600"),
-    (("watch", "--interval", "٣"), "--interval: '٣' is not a number of seconds"),
-    (("recommend", "-m", "x", "-c", "-5"), "--ctx-size: a context of -5 tokens cannot be"),
-    (("recommend", "-m", "x", "-c", "99999999999"), "--ctx-size: a context of 99999999999 tokens cannot be"),
-    (("recommend", "-m", "x", "-c", "8k"), "--ctx-size: '8k' is not a number of tokens"),
-    (("recommend", "-m", "x", "-np", "0"), "--parallel: '0' is not a whole number from 1 up"),
-    (("recommend", "-m", "x", "--reserve", "1"), "--reserve: '1' has no unit"),
+    (("recomend",), "error.command-unknown", "hint.did-you-mean"),
+    (("frobnicate",), "error.command-unknown", "hint.commands"),
+    (("check", "--replay", "x.json"), "error.option-after-command", "hint.before-command"),
+    (("check", "--lang", "en"), "error.option-after-command", "hint.before-command"),
+    (("--lang", "zz", "check"), "error.language-unknown", "hint.languages"),
+    (("--ram", "64", "check"), "error.size-without-unit", "hint.size-unit"),
     (
-        ("recommend", "-m", "x", "--min-speed", "nan"),
-        "--min-speed: 'nan' is not a number of tokens per second",
+        ("--replay", "x", "--gpu", "RTX 4090", "--ram", "64G", "check"),
+        "error.two-machines",
+        "hint.one-machine",
     ),
-    (("estimate", "x", "-c", "-5"), "--ctx-size: a context of -5 tokens cannot be"),
-    (("estimate", "x", "-ngl", "some"), "--gpu-layers: 'some' is not a number of layers"),
-    (("estimate", "x", "-ts", "0,0"), "--tensor-split: '0,0' is not a split"),
-    (("estimate", "x", "-ctk", "q9"), "invalid value for '-ctk'"),
-    (("estimate", "x", "--cpu-moe", "--n-cpu-moe", "3", "--devices", "1"), "--cpu-moe already is"),
-    (("check", "--explain", "no-such-finding"), "there is no finding 'no-such-finding'"),
-    (("record", "--show", "-o", "x.json"), "--show writes nothing"),
-    (("--gpu", "RTX 4090", "--ram", "64GiB", "record"), "record records the machine that it runs on"),
+    (("--replay", "x", "--ram", "64G", "check"), "error.two-machines", "hint.one-machine"),
+    (("recommend",), "error.model-missing", "hint.model"),
+    (("estimate",), "error.model-missing", "hint.model"),
+    (("--json", "check"), "error.option-before-command", "hint.after-command"),
+    (("recommend", "--modle", "x"), "error.option-unknown", "hint.did-you-mean"),
+    (("check", "--zzz"), "error.option-unknown", "hint.help"),
+    (("--zzz", "check"), "error.option-unknown", "hint.help"),
+    (("check", "--explain"), "error.option-needs-value", "hint.help"),
+    (("--ram",), "error.option-needs-value", "hint.help"),
+    (("check", "--wake=3"), "error.option-takes-no-value", "hint.help"),
+    (("--verbose=3", "check"), "error.option-takes-no-value", "hint.help"),
+    (("check", "a", "b"), "error.extra-arguments", "hint.help"),
+    (("check", "--explain", ""), "error.finding-unknown", "hint.findings-here"),
+    (("recommend", "-m", "x", "-c", "٣"), "error.option-context", "hint.context"),
+    (("recommend", "-m", "x", "-c", "8_000"), "error.option-context", "hint.context"),
+    (("recommend", "-m", "x", "-c", "8kb"), "error.option-context", "hint.context"),
+    (("recommend", "-m", "x", "--min-speed", "٣"), "error.option-rate", "hint.such-as"),
+    (("recommend", "-m", "x", "--min-speed", "nan"), "error.option-rate", "hint.such-as"),
+    (("recommend", "-m", "x", "--reserve", "６４GiB"), "error.size-malformed", "hint.size"),
+    (("recommend", "-m", "x", "--reserve", "1"), "error.size-without-unit", "hint.size-unit"),
+    (("recommend", "-m", "x", "--write", ""), "error.file-without-name", "hint.such-as"),
+    (("recommend", "-m", "x", "--priority", "fast"), "error.option-choice", "hint.help"),
+    (("estimate", "x", "-c", "max"), "error.option-context", "hint.context-max"),
+    (("estimate", "x", "-ts", "1,٣"), "error.option-split", "hint.split"),
+    (("estimate", "x", "-ts", "0,0"), "error.option-split", "hint.split"),
+    (("--timeout", "٣", "check"), "error.option-seconds", "hint.such-as"),
+    (("--timeout", "601", "check"), "error.option-seconds-range", "hint.such-as"),
+    (("--timeout", "0", "check"), "error.option-seconds-range", "hint.such-as"),
+    (("watch", "--interval", "٣"), "error.option-seconds", "hint.such-as"),
+    (("recommend", "-m", "x", "-c", "-5"), "error.option-context-range", "hint.context"),
+    (("recommend", "-m", "x", "-c", "99999999999"), "error.option-context-range", "hint.context"),
+    (("recommend", "-m", "x", "-c", "2097152k"), "error.option-context-range", "hint.context"),
+    (("recommend", "-m", "x", "-np", "0"), "error.option-number", None),
+    (("estimate", "x", "-c", "-5"), "error.option-context-range", "hint.context"),
+    (("estimate", "x", "-ngl", "some"), "error.option-layers", "hint.layers"),
+    (("estimate", "x", "-ngl", "2147483648"), "error.option-layers", "hint.layers"),
+    (("estimate", "x", "-ctk", "q9"), "error.option-choice", "hint.help"),
+    (
+        ("estimate", "x", "--cpu-moe", "--n-cpu-moe", "3", "--devices", "1"),
+        "error.all-experts-and-some",
+        "hint.one-of-them",
+    ),
+    (
+        ("--gpu", "x", "--ram", "9G", "estimate", "x", "--devices", "1"),
+        "error.two-kinds-of-devices",
+        "hint.one-of-them",
+    ),
+    (("check", "--explain", "no-such-finding"), "error.finding-unknown", "hint.findings-here"),
+    (("check", "--explain", "GPU"), "error.finding-unknown", "hint.findings-near"),
+    (("record", "--show", "-o", "x.json"), "error.show-writes-nothing", "hint.one-of-them"),
+    (("record", "-o", ""), "error.file-without-name", "hint.such-as"),
+    (
+        ("--gpu", "RTX 4090", "--ram", "64GiB", "record"),
+        "error.record-needs-this-machine",
+        "hint.no-other-machine",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), WRONG)
+@pytest.mark.parametrize(("arguments", "_error", "hint"), WRONG)
 def test_wrong_usage_is_one_sentence(
     arguments: tuple[str, ...],
-    sentence: str,
+    _error: str,
+    hint: str | None,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
-    Exit code 2, nothing on stdout, and on stderr one error with at most one hint.
+    Exit code 2, one error with at most one hint on stderr, and on stdout only the document of it with --json.
     """
     monkeypatch.setattr(api, "load_model", lambda *_args, **_options: None)
     code, out, err = ended(capsys, *arguments)
 
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert [line.split(":")[0] for line in err.splitlines()] in (["error"], ["error", "hint"])
+    assert code == 2
+    assert [line.split(":")[0] for line in err.splitlines()] == ["error", *(["hint"] if hint else [])]
+    assert bool(out) == ("--json" in arguments)
+
+
+@pytest.mark.parametrize(("arguments", "error", "hint"), WRONG)
+def test_every_wrong_usage_has_its_message(
+    arguments: tuple[str, ...],
+    error: str,
+    hint: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The message is that of the mistake, in whichever place of the line it is.
+    """
+    monkeypatch.setattr(api, "load_model", lambda *_args, **_options: None)
+    seen: list[LlmprobeError] = []
+
+    def remember(found: LlmprobeError, *_args: object, **_options: object) -> int:
+        seen.append(found)
+        return 2
+
+    monkeypatch.setattr(ending, "_fail", remember)
+    main(arguments)
+    (found,) = seen
+    problem = found.message.values.get("problem")
+
+    assert isinstance(found, UsageError)
+    assert (problem if isinstance(problem, Message) else found.message).id == error
+    assert (None if found.hint is None else found.hint.id) == hint
 
 
 def test_an_error_keeps_its_exit_code_and_hint(
@@ -102,7 +161,9 @@ def test_an_error_keeps_its_exit_code_and_hint(
     """
 
     def unknown(*_args: object, **_options: object) -> None:
-        raise ModelError("no model is called 'lama'", hint="did you mean llama-3-8b?")
+        raise ModelError(
+            samples.said("no model is called 'lama'"), hint=samples.said("did you mean llama-3-8b?")
+        )
 
     monkeypatch.setattr(api, "load_model", unknown)
 
@@ -150,7 +211,7 @@ def test_check_answers_with_one_document(capsys: pytest.CaptureFixture[str]) -> 
     code, out, err = ended(capsys, "check", "--json")
 
     assert (code, err) == (0, "")
-    assert msgspec.json.decode(out, type=Snapshot) == samples.rtx4090()
+    assert wire.decode(out, Snapshot) == samples.rtx4090()
 
 
 def test_check_says_no_when_a_finding_is_an_error(
@@ -183,10 +244,11 @@ def test_a_finding_that_is_not_known_has_few_neighbours(capsys: pytest.CaptureFi
     """
     What many ids contain names a handful, whatever its case.
     """
-    hint = ended(capsys, "check", "--explain", "GPU")[2].splitlines()[1]
+    out = ended(capsys, "check", "--explain", "GPU", "--json")[1]
+    known = json.loads(out)["hint"]["values"]["known"]
 
-    assert hint.startswith("hint: such as ")
-    assert hint.count(",") == 4
+    assert len(known) == 5
+    assert [name for name in known if "gpu" not in name] == []
 
 
 def test_a_finding_like_no_other_is_answered_with_those_of_the_machine(
@@ -200,8 +262,20 @@ def test_a_finding_like_no_other_is_answered_with_those_of_the_machine(
         monkeypatch.setattr(api, "probe", lambda *_args, machine=machine, **_options: machine)
         hints.append(ended(capsys, "check", "--explain", "zzz")[2].splitlines()[1])
 
-    assert "nvidia-driver-mismatch" in hints[0]
-    assert hints[1] == "hint: nothing is found here; llmprobe check names what is"
+    assert hints == [
+        "hint: findings of this machine: nvidia-driver-mismatch",
+        "hint: this machine has no findings",
+    ]
+
+
+def test_a_finding_that_does_not_apply_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    An id that exists and is not found here is no error: a note has what it is about, and the page is empty.
+    """
+    code, out, err = ended(capsys, "check", "--explain", "gpu-lost")
+
+    assert (code, out) == (0, "")
+    assert err.startswith("note: gpu-lost does not apply here; it is about this: ")
 
 
 def test_verbose_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +289,7 @@ def test_verbose_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[:2] for line in err.splitlines()] == [
         ["nvidia", "ok"],
         ["linux_memory", "ok"],
-        ["apple", "absent"],
+        ["apple", "not"],
     ]
 
 
@@ -250,7 +324,7 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "recommend", remember)
     line = (
         "recommend --model m -c max -np 2 --quant Q4_K_M --quant Q6_K --cache-type-k q8_0 --cache-type-v Q8_0 "
-        "--priority speed --engine ollama --reserve 1GiB --assume-idle --min-speed 3 --min-quality Q3_K_M "
+        "--priority speed --engine ollama --reserve 1GB --assume-idle --min-speed 3 --min-quality Q3_K_M "
         "--top 2 --explain --json"
     )
     main(line.split())
@@ -286,7 +360,7 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(api, "estimate", remember)
     line = (
-        "estimate m --quant Q4_K_M -c 8192 -ngl all --n-cpu-moe 3 -ctk q8_0 -ctv q8_0 -fa on -b 1024 -ub 256 "
+        "estimate m --quant Q4_K_M -c 8k -ngl all --n-cpu-moe 3 -ctk q8_0 -ctv q8_0 -fa on -b 1024 -ub 256 "
         "-np 2 --kv-unified -sm none -ts 3,1 -nkvo -ot a=CPU -ot b=CPU --no-op-offload --swa-full --no-repack "
         "--outputs-max 4 --engine llama-bench --devices 2 --backend rocm --explain --json"
     )
@@ -321,17 +395,40 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
     }
 
 
-def test_models_that_do_not_exist_are_an_answer(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_does_not_exist_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """
-    An empty list is answered with 0; for a person stderr says that there is none.
+    A name that means nothing ends with 1 and the same sentence and hint as with recommend.
     """
-    monkeypatch.setattr(api, "models", lambda _text: ())
-    code, out, err = ended(capsys, "models", "no", "such")
+    answers = [ended(capsys, *words) for words in (("models", "lamma"), ("recommend", "-m", "lamma"))]
 
-    assert (code, out) == (0, "")
-    assert "'no such'" in err
+    assert answers[0] == answers[1]
+    assert answers[0][:2] == (1, "")
+    assert "llama-3-8b-instruct" in answers[0][2].splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["llama3", "qwen3:30b", "jamba", "Meta-Llama-3-70B-Instruct", "deepseek coder"]
+)
+def test_models_understands_a_name_as_recommend_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The first model of the list is the one that every other command takes.
+    """
+    meant = api.load_model(name).id
+    document = json.loads(ended(capsys, "models", name, "--json")[1])
+
+    assert (document["meant"], document["models"][0]["id"]) == (meant, meant)
+    assert len({model["id"] for model in document["models"]}) == len(document["models"])
+
+
+def test_a_part_of_a_name_lists_without_meaning_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    What is in names and is none is answered with the list alone.
+    """
+    code, out, _ = ended(capsys, "models", "lla", "--json")
+    document = json.loads(out)
+
+    assert (code, document["meant"]) == (0, None)
+    assert "llama-3-8b-instruct" in [model["id"] for model in document["models"]]
 
 
 @pytest.fixture
@@ -417,10 +514,10 @@ def test_a_recording_is_not_written_over_a_folder(
     code, out, err = ended(capsys, "record", "-o", str(tmp_path))
 
     assert (code, out) == (1, "")
-    assert err == f"error: {tmp_path} is a folder\nhint: name a file in it, such as {tmp_path / 'box.json'}\n"
+    assert err == f"error: {tmp_path} is a folder\nhint: such as -o {tmp_path / 'box.json'}\n"
 
 
-@pytest.mark.parametrize("command", ["", "check", "recommend", "estimate", "models", "record"])
+@pytest.mark.parametrize("command", ["", "check", "recommend", "estimate", "models", "watch", "record"])
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_has_help_with_examples(
     command: str, option: str, capsys: pytest.CaptureFixture[str]
@@ -462,7 +559,7 @@ def test_llmprobe_error_is_what_users_read() -> None:
     """
     The base of our errors carries exit code 1.
     """
-    assert LlmprobeError("x").exit_code == 1
+    assert LlmprobeError(message("error.stdout-closed")).exit_code == 1
 
 
 def test_a_recording_is_not_written_where_nothing_can_be_looked_at(

@@ -88,7 +88,7 @@ def test_half_a_set_is_taken_back(tmp_path: Path) -> None:
     """
     folder = tmp_path / "out"
 
-    with pytest.raises(LlmprobeError, match="cannot write into"):
+    with pytest.raises(LlmprobeError, match="cannot be written"):
         writing.write(str(folder), {"first": "1", "no/such/place": "2"})
     assert not folder.exists()
 
@@ -111,7 +111,7 @@ def test_a_place_that_cannot_be_looked_at_is_refused() -> None:
     """
     A name that is too long, or a closed folder, is said in one sentence before anything takes time.
     """
-    with pytest.raises(LlmprobeError, match="cannot write into"):
+    with pytest.raises(LlmprobeError, match="cannot be written"):
         writing.check("a" * 5000)
 
 

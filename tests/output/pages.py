@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from llmprobe.output.text.console import Page, console_for
+from llmprobe.output.text.console import console_for
+from llmprobe.output.text.page import Page
+from llmprobe.words import en
+from llmprobe.words.render import Words
+
+ENGLISH = Words("en", {**en.SENTENCES, "test.command": "{text}\n{command:shell}"})
+"""English, with a sentence that is followed by a command as those of some notes are."""
 
 
 class Screen(io.TextIOWrapper):
@@ -37,9 +43,10 @@ def printed(
     encoding: str = "utf-8",
     terminal: bool = False,
     env: dict[str, str] | None = None,
+    words: Words = ENGLISH,
 ) -> str:
     """
-    Return what ``show`` prints on a page of this kind.
+    What ``show`` prints on a page of this kind.
     """
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
         monkeypatch.delenv(name, raising=False)
@@ -48,5 +55,12 @@ def printed(
     for name, value in (env or {}).items():
         monkeypatch.setenv(name, value)
     screen = Screen(encoding=encoding, terminal=terminal)
-    show(Page(console_for(screen)))
+    show(Page(console_for(screen), words))
     return screen.text()
+
+
+def page_of(monkeypatch: pytest.MonkeyPatch, show: Callable[[Page], Any], width: int = 100) -> list[str]:
+    """
+    The lines of a page in a file of this width.
+    """
+    return printed(monkeypatch, show, width=width).splitlines()

@@ -2,6 +2,7 @@
 Documents built by hand, with figures as they are on real machines, for tests of what is printed.
 """
 
+from llmprobe.facts.error import ErrorDocument
 from llmprobe.facts.estimate import (
     DeviceEstimate,
     Estimate,
@@ -29,6 +30,19 @@ from llmprobe.facts.model import CatalogEntry, ModelList
 from llmprobe.facts.recommendation import Choice, MachineInShort, Quality, Recommendation, Rejected, Wishes
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
+
+
+def said(text: str) -> Message:
+    """
+    A message whose sentence is this text, as one of another room would be.
+    """
+    return message("figure.plain", value=text)
+
+
+def everything(*texts: str) -> tuple[Message, ...]:
+    return tuple(said(text) for text in texts)
+
 
 RYZEN = Cpu(
     name="AMD Ryzen 9 7950X 16-Core Processor",
@@ -73,7 +87,7 @@ VRAM_4090 = MemoryPool(
     budget_bytes=24_782_045_184,
     limits=(
         Limit(by="driver-reserve", bytes=452_984_832),
-        Limit(by="display", bytes=522_190_848, detail="held by the desktop on this GPU"),
+        Limit(by="display", bytes=522_190_848, detail=said("held by the desktop on this GPU")),
     ),
     held_by=(
         Holder(pid=1812, name="Xorg", used_bytes=271_581_184, graphics=True),
@@ -104,8 +118,8 @@ def rtx4090() -> Snapshot:
             Finding(
                 id="display-on-gpu",
                 severity="note",
-                title="The desktop is drawn by gpu0 and takes 498 MiB of it",
-                detail="Another output would free them.",
+                title=said("The desktop is drawn by gpu0 and takes 498 MiB of it"),
+                detail=said("Another output would free them."),
                 evidence=("nvml:nvmlDeviceGetDisplayActive 0",),
             ),
         ),
@@ -178,7 +192,9 @@ def container() -> Snapshot:
             release="6.8.0",
             environment="container",
             cpu=Cpu(
-                name="Intel Xeon", usable_threads=2, limits=("the quota of the container is 2 processors",)
+                name="Intel Xeon",
+                usable_threads=2,
+                limits=(said("the quota of the container is 2 processors"),),
             ),
         ),
         pools=(
@@ -193,7 +209,7 @@ def container() -> Snapshot:
                     Limit(
                         by="cgroup",
                         bytes=53 * GIB,
-                        detail="this container may hold 8.00 GiB and holds 1.00 GiB",
+                        detail=said("this container may hold 8.00 GiB and holds 1.00 GiB"),
                     ),
                 ),
             ),
@@ -205,7 +221,7 @@ def container() -> Snapshot:
                 name="NVIDIA A100-SXM4-80GB",
                 backend="cuda",
                 usable=False,
-                why_not="its driver does not answer",
+                why_not=said("its driver does not answer"),
                 evidence=("read:/sys/bus/pci/devices/0000:3b:00.0/vendor",),
                 pci="0000:3b:00.0",
                 partition=Partition(kind="mig", profile="3g.40gb", parent_name="NVIDIA A100-SXM4-80GB"),
@@ -215,14 +231,14 @@ def container() -> Snapshot:
             Finding(
                 id="nvidia-driver-mismatch",
                 severity="error",
-                title="The NVIDIA library and the loaded kernel module have different versions",
-                detail=(
+                title=said("The NVIDIA library and the loaded kernel module have different versions"),
+                detail=said(
                     "The library is 560.35.03, the module that runs is 555.42.02. "
                     "No program can use the GPU until they are the same."
                 ),
                 evidence=("nvml:nvmlInit", "read:/proc/driver/nvidia/version"),
                 remedy=Remedy(
-                    text="Restart the machine, or load the new module:",
+                    text=said("Restart the machine, or load the new module:"),
                     commands=(
                         "sudo rmmod nvidia_uvm nvidia_drm nvidia_modeset nvidia && sudo modprobe nvidia",
                     ),
@@ -234,7 +250,7 @@ def container() -> Snapshot:
                 name="nvidia",
                 status="failed",
                 duration_ms=12.0,
-                detail="nvmlInit: NVML_ERROR_LIB_RM_VERSION_MISMATCH (18)",
+                detail=said("nvmlInit: NVML_ERROR_LIB_RM_VERSION_MISMATCH (18)"),
             ),
         ),
     )
@@ -284,34 +300,40 @@ HOST_4090 = DeviceEstimate(
             name="layers 0 to 37",
             kind="weights",
             bytes=19_554_500_608,
-            how="38 layers of 80, types by the quantizer's rules for Q4_K_M",
+            how=said("38 layers of 80, types by the quantizer's rules for Q4_K_M"),
             basis="derived",
         ),
         Term(
             name="token embedding",
             kind="weights",
             bytes=591_396_864,
-            how="128256 rows of 8192 as q4_K; stays on the host whatever is offloaded",
+            how=said("128256 rows of 8192 as q4_K; stays on the host whatever is offloaded"),
             basis="derived",
         ),
         Term(
             name="KV cache",
             kind="cache",
             bytes=1_275_068_416,
-            how="38 layers x 8192 cells x (1024 K + 1024 V) x 2 bytes",
+            how=said("38 layers x 8192 cells x (1024 K + 1024 V) x 2 bytes"),
             basis="derived",
         ),
         Term(
-            name="compute buffer", kind="compute", bytes=50_331_648, how="graph allocation", basis="derived"
+            name="compute buffer",
+            kind="compute",
+            bytes=50_331_648,
+            how=said("graph allocation"),
+            basis="derived",
         ),
-        Term(name="logits", kind="output", bytes=513_024, how="1 row x 128256 x 4 bytes", basis="derived"),
+        Term(
+            name="logits", kind="output", bytes=513_024, how=said("1 row x 128256 x 4 bytes"), basis="derived"
+        ),
         Term(
             name="runtime",
             kind="overhead",
             bytes=300 * MIB,
             low_bytes=150 * MIB,
             high_bytes=600 * MIB,
-            how="program, tokenizer, CUDA host side",
+            how=said("program, tokenizer, CUDA host side"),
             basis="assumed",
         ),
     ),
@@ -331,24 +353,28 @@ GPU_4090 = DeviceEstimate(
             name="layers 38 to 79 and the output",
             kind="weights",
             bytes=22_365_306_880,
-            how="43 of 81 layers as llama.cpp counts them",
+            how=said("43 of 81 layers as llama.cpp counts them"),
             basis="derived",
         ),
         Term(
             name="KV cache",
             kind="cache",
             bytes=1_409_286_144,
-            how="42 layers x 8192 cells x (1024 K + 1024 V) x 2 bytes",
+            how=said("42 layers x 8192 cells x (1024 K + 1024 V) x 2 bytes"),
             basis="derived",
         ),
         Term(
-            name="compute buffer", kind="compute", bytes=348_127_232, how="graph allocation", basis="derived"
+            name="compute buffer",
+            kind="compute",
+            bytes=348_127_232,
+            how=said("graph allocation"),
+            basis="derived",
         ),
         Term(
             name="CUDA context",
             kind="overhead",
             bytes=456 * MIB,
-            how="measured on this generation",
+            how=said("measured on this generation"),
             basis="measured",
         ),
     ),
@@ -356,7 +382,7 @@ GPU_4090 = DeviceEstimate(
 SLOW = Speed(
     generation_tokens_per_s=Range(low=2.1, likely=2.6, high=3.1),
     prompt_tokens_per_s=None,
-    reason="22.37 GB per token from gpu0 at 1008 GB/s, 20.15 GB from RAM at 62 GB/s",
+    reason=said("22.37 GB per token from gpu0 at 1008 GB/s, 20.15 GB from RAM at 62 GB/s"),
 )
 
 
@@ -401,7 +427,7 @@ def estimate(*, fits: bool | None = True) -> Estimate:
             with_overhead_high_bytes=211_661_119_488,
             four_bit_bytes=42_332_223_897,
             exact_bytes=HOST_4090.total_bytes + GPU_4090.total_bytes,
-            why=(
+            why=everything(
                 "Q4_K_M mixes types: 4.82 bits for each weight on average, not 4 and not 4.8 everywhere",
                 "the cache of 8192 tokens takes 2.50 GiB, which no multiple of the parameters knows",
             ),
@@ -411,7 +437,7 @@ def estimate(*, fits: bool | None = True) -> Estimate:
 
 def _choice(quant: str, layers: int, speed: float, words: str, reasons: tuple[str, ...]) -> Choice:
     return Choice(
-        label=f"{quant}, {layers} of 81 layers on the GPU, context 8192",
+        label="recommended" if quant == "Q4_K_M" else "alternative",
         quant=quant,
         ctx_size=8192,
         parallel=1,
@@ -427,12 +453,15 @@ def _choice(quant: str, layers: int, speed: float, words: str, reasons: tuple[st
         speed=Speed(
             generation_tokens_per_s=Range(low=speed * 0.8, likely=speed, high=speed * 1.2),
             prompt_tokens_per_s=None,
-            reason="from bandwidths",
+            reason=said("from bandwidths"),
         ),
         quality=Quality(
-            value=0.028, metric="KL divergence in nats per token", basis="measured on Llama 3 8B", words=words
+            value=0.028,
+            metric="KL divergence in nats per token",
+            basis=said("measured on Llama 3 8B"),
+            words=said(words),
         ),
-        reasons=reasons,
+        reasons=everything(*reasons),
         commands={
             "llama.cpp": (
                 "llama-server -hf bartowski/Meta-Llama-3-70B-Instruct-GGUF:Q4_K_M -c 8192 -np 1 "
@@ -473,15 +502,15 @@ def recommendation() -> Recommendation:
             ),
         ),
         rejected=(
-            Rejected(what="Q8_0", why="needs more RAM than there is", missing_bytes=3_435_973_836),
-            Rejected(what="F16", why="needs more RAM than there is", missing_bytes=77_309_411_328),
+            Rejected(what="Q8_0", why=said("needs more RAM than there is"), missing_bytes=3_435_973_836),
+            Rejected(what="F16", why=said("needs more RAM than there is"), missing_bytes=77_309_411_328),
         ),
-        balance=("Q4_K_M is worth 1.01: +1.43 for 2.7 tokens/s, -0.13 for a loss of 0.0231",),
-        changes=(
+        balance=everything("Q4_K_M is worth 1.01: +1.43 for 2.7 tokens/s, -0.13 for a loss of 0.0231"),
+        changes=everything(
             "19.23 GiB more on gpu0: all of Q4_K_M there, about 19.1 instead of 2.6 tokens/s",
             "--priority quality: Q5_K_M (practically lossless), 36 instead of 43 layers on the GPU",
         ),
-        notes=("512 MiB are kept free on every GPU and in RAM",),
+        notes=everything("512 MiB are kept free on every GPU and in RAM"),
     )
 
 
@@ -499,9 +528,22 @@ def refusal() -> Recommendation:
         wishes=Wishes(ctx_size=8192, quants=("Q4_K_M",)),
         choices=(),
         rejected=(
-            Rejected(what="Q4_K_M", why="RAM and GPU together are too small", missing_bytes=18_253_611_008),
+            Rejected(
+                what="Q4_K_M", why=said("RAM and GPU together are too small"), missing_bytes=18_253_611_008
+            ),
         ),
-        nearest=("IQ2_XXS at a context of 4096 misses least: 1.20 GiB", "llama-3-8b-instruct fits in Q8_0"),
+        nearest=everything(
+            "IQ2_XXS at a context of 4096 misses least: 1.20 GiB", "llama-3-8b-instruct fits in Q8_0"
+        ),
+    )
+
+
+def error() -> ErrorDocument:
+    """
+    A name that no model has.
+    """
+    return ErrorDocument(
+        this_machine=True, code=1, message=said("no model is known as lama"), hint=said("did you mean llama?")
     )
 
 

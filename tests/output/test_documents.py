@@ -25,6 +25,7 @@ DOCUMENTS = [
     ("recommendation", samples.recommendation()),
     ("recommendation", samples.refusal()),
     ("models", samples.models()),
+    ("error", samples.error()),
 ]
 
 

@@ -1,43 +1,64 @@
 """
-The words for figures.
+Figures on pages, bars, and commands on several lines.
 """
 
 import pytest
 
 from llmprobe.facts.estimate import Range
-from llmprobe.output.text import figures as words
-from llmprobe.output.text import shell
-from llmprobe.output.text.console import bar
+from llmprobe.output.text import figures, shell
+from llmprobe.output.text.page import bar
 from llmprobe.units import GIB
+from llmprobe.words.render import words
+
+ENGLISH = words()
 
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(None, "?"), (0, "0"), (1, "<0.01"), (GIB, "1.00"), (24 * GIB, "24.00"), (2048 * GIB, "2048")],
+    [
+        (None, "?"),
+        (0, "0"),
+        (1, "<0.01"),
+        (GIB, "1.00"),
+        (24 * GIB, "24.00"),
+        (999 * GIB, "999.00"),
+        (2048 * GIB, "2048"),
+    ],
 )
 def test_gib_keeps_unknown_zero_and_tiny_apart(count: int | None, text: str) -> None:
     """
     Unknown, zero and nearly nothing are three different figures.
     """
-    assert words.in_gib(count) == text
+    assert ENGLISH.text(figures.in_gib(count)) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.314, "0.31"), (2.64, "2.6"), (9.96, "10"), (38.4, "38"), (1250, "1200")]
+    ("value", "text"),
+    [
+        (0.314, "0.31"),
+        (0.996, "1.00"),
+        (2.64, "2.6"),
+        (9.96, "10"),
+        (38.4, "38"),
+        (999, "999"),
+        (1250, "1200"),
+    ],
 )
 def test_rates_have_the_digits_that_mean_something(value: float, text: str) -> None:
     """
     Two significant digits for what is slow, whole numbers for what is fast.
     """
-    assert words.number(value) == text
+    assert ENGLISH.say("figure.rate-short", likely=value) == text
 
 
-def test_an_unknown_rate_is_said() -> None:
+def test_an_unknown_figure_is_not_zero() -> None:
     """
-    No figure is not zero tokens per second.
+    No figure is neither zero tokens per second, nor zero bytes, nor an empty share.
     """
-    assert words.rate(None) == "unknown"
-    assert words.rate(Range(low=2, likely=2.64, high=3.1)) == "2.6 (2.0 to 3.1)"
+    assert ENGLISH.text(figures.rate(None)) == "unknown"
+    assert ENGLISH.text(figures.rate(Range(low=2, likely=2.64, high=3.1))) == "2.6 (2.0 to 3.1)"
+    assert ENGLISH.text(figures.size(None)) == "?"
+    assert [ENGLISH.text(figures.percent(1, whole)) for whole in (None, 0, 4)] == ["?", "?", "25%"]
 
 
 def test_a_bar_is_as_wide_as_asked() -> None:

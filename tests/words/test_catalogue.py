@@ -3,6 +3,7 @@ The catalogues say everything that code can say, and nothing else: found by read
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ MAKERS = frozenset({"message", "say"})
 
 OF_EVERY_LANGUAGE = frozenset({"list.comma", "list.semicolon", "list.and", "list.or"})
 """What the sentences themselves are put together with."""
+
+
+FAMILY = re.compile(r"\{\w+:([a-z-]+\.)\}")
 
 
 class Use(NamedTuple):
@@ -102,11 +106,32 @@ def test_every_message_has_its_sentence_and_all_its_values() -> None:
     assert wrong == []
 
 
+def of_families() -> frozenset[str]:
+    """
+    Every id of a family whose code some sentence has among its values: ``{severity:severity.}``.
+    """
+    return frozenset(one for one in en.SENTENCES if one.startswith(tuple(families())))
+
+
+def families() -> set[str]:
+    return {name for sentence in en.SENTENCES.values() for name in FAMILY.findall(sentence)}
+
+
 def test_no_sentence_is_unused() -> None:
     """A sentence that no code can say is removed."""
-    used = {use.id for use in made()} | mentioned() | OF_EVERY_LANGUAGE
+    used = {use.id for use in made()} | mentioned() | of_families() | OF_EVERY_LANGUAGE
 
     assert sorted(set(en.SENTENCES) - used) == []
+
+
+def test_every_family_has_words() -> None:
+    """A sentence that asks for the words of a code finds some."""
+    assert {name for name in families() if not any(one.startswith(name) for one in en.SENTENCES)} == set()
+
+
+def test_words_for_codes_take_no_values() -> None:
+    """A code has nothing to fill its words with."""
+    assert [one for one in of_families() if placeholders(en.SENTENCES[one])] == []
 
 
 @pytest.mark.parametrize("language", languages())

@@ -4,11 +4,11 @@ Templates become sentences: forms of values, optional parts, lists, and text tha
 
 import pytest
 
+from llmprobe.harmless import harmless
 from llmprobe.words.message import Message, Value, message
 from llmprobe.words.render import (
     UnknownLanguageError,
     Words,
-    harmless,
     languages,
     placeholders,
     wanted,

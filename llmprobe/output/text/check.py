@@ -1,19 +1,23 @@
 """
-A machine for a person to read: processor, memory and what takes it, accelerators, findings.
+A machine for a person to read: what a model can use of it, its parts, and its findings.
 """
 
 from collections.abc import Iterable
 
-from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Accelerator, Cpu, MemoryPool, Snapshot
-from llmprobe.output.text import engines as human_engines
-from llmprobe.output.text.console import Page, bar
-from llmprobe.output.text.figures import LIMITS, ORIGINS, in_gib, plural, size
-from llmprobe.units import format_rate
+from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Snapshot
+from llmprobe.output.text import engines, findings
+from llmprobe.output.text.figures import in_gib
+from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, bar
+from llmprobe.words.message import Message, message
 
 INDENT = 6
+HEADINGS = (message("page.total"), message("page.used"), message("page.free"), message("page.budget"))
 WIDE, NARROW = 10, 8
 """Columns of a figure of memory."""
+FEW_DEVICES = 2
+"""How many devices are named in the first line; of more the sum is given."""
+NAMED = 5
+"""How many processes are named that hold memory of a pool; the others are counted."""
 
 MATTERS = (
     "avx",
@@ -43,83 +47,88 @@ MATTERS = (
 """
 Instruction sets that llama.cpp has kernels for, so that the others do not fill a screen.
 """
-SYSTEMS = {"linux": "Linux", "darwin": "macOS with Darwin", "win32": "Windows"}
-BACKENDS = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "sycl": "SYCL"}
-SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 
 def show(page: Page, snapshot: Snapshot) -> None:
     """
     Print a snapshot.
     """
-    page.line((ORIGINS[snapshot.origin], "bold"))
+    page.line(message("page.origin", origin=snapshot.origin))
+    _verdict(page, snapshot)
     page.blank()
     _host(page, snapshot)
     _cpu(page, snapshot.host.cpu)
     _memory(page, snapshot)
     if snapshot.engines:
-        human_engines.show(page, snapshot.engines)
-    show_findings(page, snapshot.findings)
+        engines.show(page, snapshot.engines)
+    findings.show(page, snapshot.findings)
     _silent_sources(page, snapshot)
 
 
-def show_findings(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) -> None:
+def _verdict(page: Page, snapshot: Snapshot) -> None:
     """
-    Print errors and warnings with what mends them, and notes in one line each unless ``in_full``.
+    What a model can use here, and how many findings stand against it.
     """
-    long = [finding for finding in findings if in_full or finding.severity != "note"]
-    short = [finding for finding in findings if finding not in long]
-    for number, finding in enumerate(sorted(long, key=lambda found: tuple(SEVERITIES).index(found.severity))):
-        # By itself an explanation begins at the top.
-        if number or not in_full:
-            page.blank()
-        page.line((finding.severity, SEVERITIES[finding.severity]), "  ", (finding.title, "bold"), hang=2)
-        page.line(finding.detail, indent=2)
-        if finding.remedy is not None:
-            page.line(finding.remedy.text, indent=2)
-            for command in finding.remedy.commands:
-                page.verbatim(command, indent=4, style="cyan")
-            if finding.remedy.link is not None:
-                page.verbatim(finding.remedy.link, indent=4, style="dim")
-        evidence = ", ".join(finding.evidence)
-        page.line((f"{finding.id}; seen in {evidence}" if in_full else finding.id, "dim"), indent=2, hang=2)
-    if short:
-        page.heading("Notes")
-        for finding in short:
-            page.item("- ", finding.title, (f"  {finding.id}", "dim"))
+    devices = [device for device in snapshot.accelerators if device.usable]
+    budgets = [
+        (device.id, pool.budget_bytes)
+        for device in devices
+        for pool in map(snapshot.pool, device.pools)
+        if pool is not None and pool.budget_bytes is not None
+    ]
+    usable = [message("page.usable-on", bytes=budget, device=device) for device, budget in budgets]
+    if len(usable) > FEW_DEVICES:
+        total = sum(budget for _, budget in budgets)
+        usable = [message("page.usable-on-several", bytes=total, devices=len(usable))]
+    ram = snapshot.pool("ram")
+    if ram is not None and ram.budget_bytes is not None and (ram.kind != "unified" or not devices):
+        usable.append(message("page.usable-in-ram", bytes=ram.budget_bytes))
+    answer = message("page.usable" if devices else "page.usable-no-gpu", parts=tuple(usable))
+    page.line((answer, ANSWER), hang=2)
+    errors = sum(finding.severity == "error" for finding in snapshot.findings)
+    warnings = sum(finding.severity == "warning" for finding in snapshot.findings)
+    counts = (
+        *((message("page.error-count", count=errors),) if errors else ()),
+        *((message("page.warning-count", count=warnings),) if warnings else ()),
+    )
+    style = BAD if errors else WARNING if warnings else GOOD
+    page.line((message("page.problems", counts=counts), style))
 
 
 def _host(page: Page, snapshot: Snapshot) -> None:
     host = snapshot.host
-    where = {"bare": None, "vm": "in a virtual machine", "container": "in a container", "wsl": "under WSL"}
-    facts = (
+    facts: list[Content | None] = [
         host.product if snapshot.origin != "hypothetical" else None,
-        " ".join(filter(None, (SYSTEMS.get(host.system, host.system), host.release, host.machine))),
-        where.get(host.environment or "bare", host.environment),
-    )
-    page.joined(filter(None, facts), indent=INDENT, label="Host")
+        message("page.system", system=host.system, release=host.release, machine=host.machine),
+        None
+        if host.environment in (None, "bare")
+        else message("page.environment", environment=host.environment),
+    ]
+    page.joined((fact for fact in facts if fact), indent=INDENT, label=message("page.host"))
 
 
 def _cpu(page: Page, cpu: Cpu) -> None:
     if cpu == Cpu():
         return
-    page.pair("CPU", (cpu.name or "unknown processor", "bold"), at=INDENT)
-    facts = []
+    page.pair(message("page.cpu"), cpu.name or message("page.cpu-unknown"), at=INDENT)
+    facts: list[Content] = []
     if cpu.physical_cores is not None:
-        kinds = [
-            f"{count} {kind}"
-            for count, kind in ((cpu.performance_cores, "performance"), (cpu.efficiency_cores, "efficiency"))
-            if count
-        ]
-        split = f" ({' + '.join(kinds)})" if len(kinds) == 2 else ""
-        facts.append(plural(cpu.physical_cores, "core") + split)
+        both = cpu.performance_cores and cpu.efficiency_cores
+        facts.append(
+            message(
+                "page.cores",
+                cores=cpu.physical_cores,
+                performance=cpu.performance_cores if both else None,
+                efficiency=cpu.efficiency_cores if both else None,
+            )
+        )
     if cpu.usable_threads is not None:
-        facts.append(plural(cpu.usable_threads, "usable thread"))
+        facts.append(message("page.usable-threads", threads=cpu.usable_threads))
     here = set(cpu.instruction_sets)
-    facts.append(" ".join(name for name in MATTERS if name in here))
-    page.joined(filter(None, facts), indent=INDENT)
+    sets = " ".join(name for name in MATTERS if name in here)
+    page.joined((*facts, sets) if sets else facts, indent=INDENT, style=QUIET)
     for limit in cpu.limits:
-        page.pair("", (limit, "dim"), at=INDENT)
+        page.pair("", limit, at=INDENT)
 
 
 def _memory(page: Page, snapshot: Snapshot) -> None:
@@ -127,107 +136,129 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
     labels = {pool.id: label_of(pool, snapshot) for pool in pools}
     cell = cell_for(page, labels.values())
     page.blank()
-    page.row("Memory in GiB", ("total", "used", "free", "budget"), cell=cell, style="bold")
+    heading(page, cell)
     shown: set[str] = set()
     for pool in pools:
         sharers = [device for device in snapshot.accelerators if pool.id in device.pools]
         owners = [] if pool.id == "ram" else sharers
         shown.update(device.id for device in owners)
-        used = (
-            None
-            if pool.total_bytes is None or pool.free_bytes is None
-            else pool.total_bytes - pool.free_bytes
-        )
-        page.row(
-            labels[pool.id],
-            map(in_gib, (pool.total_bytes, used, pool.free_bytes, pool.budget_bytes)),
-            cell=cell,
-        )
+        figures(page, pool, labels[pool.id], cell)
         for device in owners:
             _device_facts(page, device)
-        said = {device.why_not for device in owners if device.why_not}
-        _difference(page, pool, [device.id for device in sharers if pool.id == "ram"], said)
+        reasons = {device.why_not for device in owners if device.why_not}
+        _difference(page, pool, tuple(device.id for device in sharers if pool.id == "ram"), reasons)
     for device in snapshot.accelerators:
         if device.id not in shown:
             page.line(f"{device.id:<{INDENT}}{device.name}", hang=INDENT)
             _device_facts(page, device)
 
 
-def cell_for(page: Page, labels: Iterable[str]) -> int:
+def cell_for(page: Page, labels: Iterable[Content]) -> int:
     """
-    Return how wide the columns of memory are: narrow where a name would not stand beside its figures else.
+    How wide the columns of memory are: narrow where a name would not stand beside its figures else.
     """
-    wide = page.width >= 72 and max(map(len, labels), default=0) < page.width - 4 * WIDE
-    return WIDE if wide else NARROW
+    longest = max((page.text(label).cell_len for label in labels), default=0)
+    wide = page.cell_for(HEADINGS, WIDE)
+    fits = page.width >= 72 and longest < page.width - len(HEADINGS) * wide
+    return wide if fits else page.cell_for(HEADINGS, NARROW)
 
 
-def label_of(pool: MemoryPool, snapshot: Snapshot) -> str:
+def heading(page: Page, cell: int) -> None:
     """
-    Return what a memory is called: RAM, or the devices whose own it is.
+    Print the heading of the memory.
+    """
+    page.row(message("page.memory"), HEADINGS, cell=cell, style=ANSWER)
+
+
+def figures(page: Page, pool: MemoryPool, label: Content, cell: int) -> None:
+    """
+    Print one memory with its figures.
+    """
+    cells = map(in_gib, (pool.total_bytes, used(pool), pool.free_bytes, pool.budget_bytes))
+    page.row(label, cells, cell=cell)
+
+
+def used(pool: MemoryPool) -> int | None:
+    """
+    What is not free of a memory, None where either is unknown.
+    """
+    if pool.total_bytes is None or pool.free_bytes is None:
+        return None
+    return pool.total_bytes - pool.free_bytes
+
+
+def label_of(pool: MemoryPool, snapshot: Snapshot) -> Content:
+    """
+    What a memory is called: RAM, or the devices whose own it is.
     """
     if pool.id == "ram":
-        return "RAM, shared with the GPU" if pool.kind == "unified" else "RAM"
+        return message("page.ram-shared") if pool.kind == "unified" else message("page.ram")
     owners = [device for device in snapshot.accelerators if pool.id in device.pools]
     return ", ".join(f"{device.id:<{INDENT}}{device.name}" for device in owners) or pool.id
 
 
 def _device_facts(page: Page, device: Accelerator) -> None:
-    rate = device.bandwidth_bytes_per_s
-    facts = [
-        BACKENDS.get(device.backend or ""),
-        f"compute capability {device.compute_capability}" if device.compute_capability else None,
-        plural(device.cores, "core") if device.cores and device.vendor == "apple" else None,
-        format_rate(rate) if rate else None,
-        f"driver {device.driver}" if device.driver else None,
-        device.pci,
-        _partition(device),
-    ]
-    page.joined(filter(None, facts), indent=INDENT, style="dim")
+    facts: list[Content] = []
+    if device.backend is not None:
+        facts.append(message("page.backend", backend=device.backend))
+    if device.compute_capability:
+        facts.append(message("page.compute-capability", version=device.compute_capability))
+    if device.cores and device.vendor == "apple":
+        facts.append(message("page.gpu-cores", cores=device.cores))
+    if device.bandwidth_bytes_per_s:
+        facts.append(message("page.bandwidth", bytes_per_s=device.bandwidth_bytes_per_s))
+    if device.driver:
+        facts.append(message("page.driver", version=device.driver))
+    if device.pci:
+        facts.append(device.pci)
+    if device.partition is not None:
+        part = device.partition
+        facts.append(message("page.partition", kind=part.kind, profile=part.profile, parent=part.parent_name))
+    page.joined(facts, indent=INDENT, style=QUIET)
     if not device.usable:
-        page.line(("not usable: ", "bold red"), device.why_not or "unknown why", indent=INDENT)
+        page.line((message("page.not-usable", why=device.why_not), BAD), indent=INDENT)
 
 
-def _partition(device: Accelerator) -> str | None:
-    if device.partition is None:
-        return None
-    part = device.partition
-    name = " ".join(filter(None, (part.kind.upper() if part.kind == "mig" else "vGPU", part.profile)))
-    return f"{name} of {part.parent_name}" if part.parent_name else name
-
-
-def _difference(page: Page, pool: MemoryPool, sharers: list[str], said: set[str]) -> None:
+def _difference(page: Page, pool: MemoryPool, sharers: tuple[str, ...], reasons: set[Message]) -> None:
+    """
+    Print what makes the budget less than the total, and who holds memory.
+    """
     if sharers:
-        page.line((f"{', '.join(sharers)} and the processor take from the same memory", "dim"), indent=INDENT)
+        page.line((message("page.shared-with-cpu", devices=sharers), QUIET), indent=INDENT)
     if page.bars and pool.total_bytes and pool.free_bytes is not None and pool.budget_bytes is not None:
         total = pool.total_bytes
-        used = (total - pool.free_bytes) / total
+        in_use = (total - pool.free_bytes) / total
         kept = max(pool.free_bytes - pool.budget_bytes, 0) / total
         budget = min(pool.budget_bytes, pool.free_bytes) / total
-        parts = ((used, "█", "bright_black"), (kept, "▒", "yellow"), (budget, "░", "green"))
+        parts = ((in_use, "█", "bright_black"), (kept, "▒", WARNING), (budget, "░", "green"))
         page.line(*bar(page.width - INDENT, parts), indent=INDENT)
     for limit in pool.limits:
-        if limit.bytes and limit.detail not in said:
-            why = limit.detail or LIMITS.get(limit.by, limit.by)
-            page.item(f"{size(limit.bytes):>10}  ", why, indent=INDENT)
+        if limit.bytes and limit.detail not in reasons:
+            page.item(
+                (message("figure.beside", bytes=limit.bytes), QUIET), (_why(limit), QUIET), indent=INDENT
+            )
     held = sorted(pool.held_by, key=lambda holder: -(holder.used_bytes or 0))
     if held:
-        names = [
-            " ".join(filter(None, (holder.name or f"process {holder.pid}", _held(holder.used_bytes))))
-            for holder in held[:5]
-        ]
-        more = f", and {len(held) - 5} more" if len(held) > 5 else ""
-        page.line(("held by " + ", ".join(names) + more, "dim"), indent=INDENT)
+        names = tuple(
+            message("page.holder", name=holder.name, bytes=holder.used_bytes)
+            if holder.name
+            else message("page.process", pid=holder.pid, bytes=holder.used_bytes)
+            for holder in held[:NAMED]
+        )
+        more = len(held) - NAMED if len(held) > NAMED else None
+        page.line((message("page.held-by", names=names, more=more), QUIET), indent=INDENT, hang=2)
 
 
-def _held(used_bytes: int | None) -> str | None:
-    return None if used_bytes is None else size(used_bytes)
+def _why(limit: Limit) -> Message:
+    return message("page.limit", by=limit.by) if limit.detail is None else limit.detail
 
 
 def _silent_sources(page: Page, snapshot: Snapshot) -> None:
     silent = [source for source in snapshot.sources if source.status not in ("ok", "absent")]
     if not silent:
         return
-    page.heading("Did not answer in full")
+    page.heading(message("page.silent"))
     for source in silent:
-        detail = f": {source.detail}" if source.detail else ""
-        page.item("- ", f"{source.name} ({source.status}){detail}")
+        page.item(
+            "- ", message("page.silent-source", name=source.name, status=source.status, detail=source.detail)
+        )

@@ -3,59 +3,67 @@ The engines on a machine for a person to read: what runs, what is loaded, what l
 """
 
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
-from llmprobe.output.text.console import Page
-from llmprobe.output.text.figures import plural, size
+from llmprobe.output.text.figures import listed, size
+from llmprobe.output.text.page import ANSWER, QUIET, Page
+from llmprobe.words.message import Message, message
 
 NAMED = 6
-NAME = 12
+"""How many models of an engine are named; the others are counted."""
+AT = 14
+"""The column where what is known of an engine begins."""
 
 
 def show(page: Page, engines: tuple[EngineOnMachine, ...]) -> None:
     """
     Print the engines, each with its state, its loaded models and the names of those on disk.
     """
-    page.heading("Engines")
+    page.heading(message("page.engines"))
     for engine in engines:
-        page.pair(engine.name, ", ".join(_state(engine)), at=NAME + 2, indent=2)
-        for model in engine.loaded:
-            page.pair("", ("loaded: ", "dim"), (model.name, "bold"), f" {loaded_words(model)}", at=NAME + 2)
-        whole = [model for model in engine.models if model.problem is None]
-        if whole:
-            named = ", ".join(model.name for model in whole[:NAMED])
-            more = f" and {len(whole) - NAMED} more" if len(whole) > NAMED else ""
-            page.pair("", (f"{plural(len(whole), 'model')} on disk: {named}{more}", "dim"), at=NAME + 2)
+        page.pair(engine.name, listed(_state(engine)), at=AT, indent=2)
+        for model in engine.loaded[:NAMED]:
+            page.pair("", message("page.loaded"), " ", (model.name, ANSWER), " ", known_of(model), at=AT)
+        if len(engine.loaded) > NAMED:
+            page.pair("", (message("page.more", count=len(engine.loaded) - NAMED), QUIET), at=AT)
+        names = tuple(model.name for model in engine.models if model.problem is None)
+        if names:
+            on_disk = message(
+                "page.models-on-disk",
+                count=len(names),
+                names=names[:NAMED],
+                more=len(names) - NAMED if len(names) > NAMED else None,
+            )
+            page.pair("", (on_disk, QUIET), at=AT)
         settings = " ".join(f"{name}={value}" for name, value in sorted(engine.settings.items()))
         if settings:
-            page.pair("", (settings, "dim"), at=NAME + 2)
+            page.pair("", (settings, QUIET), at=AT)
 
 
-def loaded_words(model: LoadedModel) -> str:
+def known_of(model: LoadedModel) -> Message:
     """
-    Return what is known of a loaded model: its size, how much of it is on the GPU, its context, until when.
+    What is known of a loaded model: its size, how much of it is on the GPU, its context, until when.
     """
-    said = []
+    known = []
     if model.size_bytes is not None:
-        said.append(size(model.size_bytes))
+        known.append(size(model.size_bytes))
     if model.vram_bytes is not None:
-        whole = model.size_bytes is not None and model.vram_bytes >= model.size_bytes
-        said.append("all of it on the GPU" if whole else f"{size(model.vram_bytes)} of it on the GPU")
+        is_all = model.size_bytes is not None and model.vram_bytes >= model.size_bytes
+        known.append(message("page.on-gpu", bytes=None if is_all else model.vram_bytes))
     if model.ctx_size is not None:
-        said.append(
-            f"context {model.ctx_size}" + (f", {model.parallel} slots" if (model.parallel or 1) > 1 else "")
-        )
+        slots = model.parallel if (model.parallel or 1) > 1 else None
+        known.append(message("page.loaded-context", ctx_size=model.ctx_size, slots=slots))
     if model.until is not None:
-        said.append(f"kept until {model.until[11:19] or model.until}")
-    return ", ".join(said)
+        known.append(message("page.loaded-until", time=model.until[11:19] or model.until))
+    return listed(known)
 
 
-def _state(engine: EngineOnMachine) -> list[str]:
-    said = [engine.version] if engine.version else []
+def _state(engine: EngineOnMachine) -> list[Message]:
+    state = [] if engine.version is None else [message("page.engine-version", version=engine.version)]
     if engine.running:
-        said.append(f"running at {engine.endpoint}" if engine.endpoint else "running")
+        state.append(message("page.engine-running", endpoint=engine.endpoint))
     elif engine.running is False:
-        said.append("not running")
+        state.append(message("page.engine-stopped"))
     elif engine.installed:
-        said.append("installed")
-    if engine.detail:
-        said.append(engine.detail)
-    return said
+        state.append(message("page.engine-installed"))
+    if engine.detail is not None:
+        state.append(engine.detail)
+    return state

@@ -1,124 +1,158 @@
 """
-One configuration for a person to read: what each device holds, term by term, and what the rule of thumb says.
+One configuration for a person to read: whether it fits, what each device holds, term by term, and the rule of thumb.
 """
 
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, RuleOfThumb
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, RuleOfThumb, Speed, Term
 from llmprobe.facts.settings import ResolvedSettings
-from llmprobe.output.text.console import Page
-from llmprobe.output.text.figures import ORIGINS, in_gib, plural, rate, size
-from llmprobe.units import format_count
+from llmprobe.output.text.figures import in_gib, rate
+from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
+from llmprobe.words.message import Message, message
 
 COLUMNS = ("weights", "cache", "compute", "output", "overhead", "total", "budget")
-WIDE_CELL = 10
-SHORT = ("model", "cache", "graph", "out", "extra", "total", "budget")
-"""The same columns where the page is too narrow for their names."""
 LONG = 200
-"""Letters from which on what is said of a figure is not said again for the next device."""
+"""Letters from which on how a figure came about is not repeated for the next device."""
+SPEED_AT = 10
 
 
 def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
     """
-    Print an estimate for a machine of this origin; ``explain`` adds the rule of thumb beside the exact figure.
+    Print an estimate for a machine of this origin; ``explain`` adds how the speed and the rule of thumb come about.
     """
     model = estimate.model
-    page.line(
-        (f"{model.name} {model.quant}", "bold"), f", {format_count(model.parameters)} parameters", hang=2
-    )
-    page.line(f"on {ORIGINS[origin]}")
+    title = message("page.estimate-of", model=model.name, quant=model.quant, parameters=model.parameters)
+    page.line((title, ANSWER), hang=2)
+    page.line(message("page.on-machine", origin=origin))
     page.blank()
-    page.joined(_settings(estimate.settings, estimate), indent=0)
     page.line(*_verdict(estimate), hang=2)
+    page.joined(_settings(estimate.settings, estimate), indent=0, style=QUIET)
     _table(page, estimate.devices)
-    said: dict[str, str] = {}
+    shown: dict[Message, str] = {}
     for device in estimate.devices:
-        show_terms(page, device, said)
+        show_terms(page, device, shown)
     page.blank()
-    speed = estimate.speed.generation_tokens_per_s
-    page.item("Tokens/s  ", (rate(speed), "bold"), (f", {estimate.speed.reason}", "dim"), indent=0)
+    _speed(page, estimate.speed, explain=explain)
     if explain and estimate.rule_of_thumb is not None:
         _rule_of_thumb(page, estimate.rule_of_thumb)
     if estimate.notes:
-        page.heading("Good to know")
+        page.heading(message("page.good-to-know"))
         page.bullets(estimate.notes)
 
 
-def show_terms(page: Page, device: DeviceEstimate, said: dict[str, str]) -> None:
+def show_terms(page: Page, device: DeviceEstimate, shown: dict[Message, str]) -> None:
     """
     Print the terms of one device, largest first: bytes, name, how the figure came about, how it is known.
 
-    ``said`` has, by what was said of figures before, on which device; what is long is said once.
+    ``shown`` has, by how figures came about, the device that it was printed for; what is long is printed once.
     """
     terms = [term for term in device.terms if term.bytes]
     if not terms:
         return
     page.blank()
-    page.line((device.id, "bold"), (f"  {device.name}" if device.name else "", "dim"))
+    page.line((device.id, ANSWER), (f"  {device.name}" if device.name else "", QUIET))
     for term in sorted(terms, key=lambda term: -term.bytes):
-        bounds = ""
-        if term.low_bytes is not None and term.high_bytes is not None:
-            bounds = f" ({size(term.low_bytes)} to {size(term.high_bytes)})"
-        told = term.how
-        if len(told) > LONG:
-            on = said.setdefault(told, device.id)
-            told = told if on == device.id else f"as on {on}"
-        how = f": {told} ({term.basis})" if told else f" ({term.basis})"
-        page.item(f"{size(term.bytes):>10}  ", term.name + bounds, (how, "dim"))
+        page.item(
+            message("figure.beside", bytes=term.bytes),
+            _name(term),
+            (message("page.term-how", how=_how(page, term, device.id, shown), basis=term.basis), QUIET),
+        )
 
 
-def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[str]:
+def _name(term: Term) -> Message:
+    if term.low_bytes is None or term.high_bytes is None:
+        return message("page.term", name=term.name)
+    return message("page.term-range", name=term.name, low_bytes=term.low_bytes, high_bytes=term.high_bytes)
+
+
+def _how(page: Page, term: Term, device: str, shown: dict[Message, str]) -> Message:
+    if len(page.plain(term.how)) <= LONG:
+        return term.how
+    before = shown.setdefault(term.how, device)
+    return term.how if before == device else message("page.as-on", device=before)
+
+
+def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[Message]:
     layers = estimate.layers
-    said = [
-        f"context {settings.ctx_size}"
-        + (f" over {plural(settings.parallel, 'slot')}" if settings.parallel > 1 else ""),
-        f"cache {settings.cache_type_k}"
-        + (f"/{settings.cache_type_v}" if settings.cache_type_v != settings.cache_type_k else ""),
-        f"{layers.offloaded} of {layers.total} layers on the GPU" if settings.devices else "on the processor",
+    same = settings.cache_type_k == settings.cache_type_v
+    facts = [
+        message(
+            "page.set-context",
+            ctx_size=settings.ctx_size,
+            slots=settings.parallel if settings.parallel > 1 else None,
+        ),
+        message(
+            "page.set-cache", type_k=settings.cache_type_k, type_v=None if same else settings.cache_type_v
+        ),
+        message("page.set-layers", layers=layers.offloaded, total=layers.total)
+        if settings.devices
+        else message("page.set-no-gpu"),
     ]
     if settings.n_cpu_moe:
         repeating = max(1, layers.total - 1)
-        said.append(f"experts of {plural(min(settings.n_cpu_moe, repeating), 'layer')} on the CPU")
-    said.append(f"flash attention {settings.flash_attn}")
-    said.append(f"micro-batch {settings.ubatch_size}")
-    said.append(settings.engine)
-    return said
+        facts.append(message("page.set-experts", layers=min(settings.n_cpu_moe, repeating)))
+    facts.append(message("page.set-flash-attention", flash_attn=settings.flash_attn))
+    facts.append(message("page.set-ubatch", ubatch_size=settings.ubatch_size))
+    facts.append(message("page.set-engine", engine=settings.engine))
+    return facts
 
 
-def _verdict(estimate: Estimate) -> tuple[str | tuple[str, str], ...]:
+def _verdict(estimate: Estimate) -> tuple[Part, ...]:
     if estimate.fits is None:
-        return (("Unknown whether it fits", "bold yellow"), ": no budget is known for some of the devices")
+        return ((message("page.fits-unknown", total_bytes=estimate.total_bytes), WARNING),)
+    speed = estimate.speed.generation_tokens_per_s
     if estimate.fits:
-        return (("It fits", "bold green"),)
-    missing = "" if estimate.missing_bytes is None else f": {size(estimate.missing_bytes)} are missing"
-    return (("It does not fit", "bold red"), missing)
+        fits = message(
+            "page.fits",
+            total_bytes=estimate.total_bytes,
+            tokens_per_s=None if speed is None else speed.likely,
+        )
+        return ((fits, GOOD),)
+    return ((message("page.fits-not", missing_bytes=estimate.missing_bytes), BAD),)
 
 
 def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
-    cell = WIDE_CELL if page.width >= 80 else 8 if page.width >= 64 else 7
-    names = COLUMNS if cell == WIDE_CELL else SHORT
-    page.blank()
-    page.row("GiB", names, cell=cell, style="bold")
+    rows: list[list[Part]] = []
     for device in devices:
-        figures = [in_gib(getattr(device, f"{name}_bytes")) for name in COLUMNS]
         over = device.budget_bytes is not None and device.total_bytes > device.budget_bytes
-        page.row(device.id, figures, cell=cell, style="red" if over else "")
+        figures: list[Content] = [in_gib(getattr(device, f"{name}_bytes")) for name in COLUMNS]
+        rows.append([(cell, "red" if over else "") for cell in [device.id, *figures]])
     if len(devices) > 1:
-        sums = [in_gib(sum(getattr(device, f"{name}_bytes") for device in devices)) for name in COLUMNS[:-1]]
-        page.row("all", [*sums, ""], cell=cell, style="dim")
+        sums: list[Content] = [
+            in_gib(sum(getattr(device, f"{name}_bytes") for device in devices)) for name in COLUMNS[:-1]
+        ]
+        rows.append([(cell, QUIET) for cell in [message("page.all-devices"), *sums, ""]])
+    long = [message("page.gib"), *(message("page.column", name=name) for name in COLUMNS)]
+    short = [message("page.gib"), *(message("page.column-short", name=name) for name in COLUMNS)]
+    page.blank()
+    if not page.table(long, rows) and not page.table(short, rows):
+        for row in rows:
+            page.line(row[0])
+            for name, cell in zip(long[1:], row[1:], strict=True):
+                page.pair(name, cell, at=SPEED_AT + 2, indent=2)
+
+
+def _speed(page: Page, speed: Speed, *, explain: bool) -> None:
+    figures = [
+        (message("page.generation"), speed.generation_tokens_per_s),
+        (message("page.generation-full"), speed.generation_at_full_context_tokens_per_s),
+        (message("page.prompt-processing"), speed.prompt_tokens_per_s),
+    ]
+    page.line((message("page.tokens-per-s"), ANSWER))
+    for name, figure in figures:
+        if figure is not None or name == figures[0][0]:
+            page.line(message("page.named-figure", name=name, figure=rate(figure)), indent=2)
+    if explain or speed.generation_tokens_per_s is None:
+        page.line((speed.reason, QUIET), indent=2)
 
 
 def _rule_of_thumb(page: Page, rule: RuleOfThumb) -> None:
-    page.heading("The rule of thumb beside the exact figure, in GiB")
-    page.blank()
-    rows = (
-        ("parameters x 2 bytes", in_gib(rule.f16_bytes)),
-        (
-            "the same + 20 to 50 %",
-            f"{in_gib(rule.with_overhead_low_bytes)} to {in_gib(rule.with_overhead_high_bytes)}",
-        ),
-        ("4 bits: parameters x 0.6 bytes", in_gib(rule.four_bit_bytes)),
-        ("exact, as set above", in_gib(rule.exact_bytes)),
-    )
-    for name, figure in rows:
-        page.line(f"{name:<32}{figure:>18}", indent=2)
-    page.line("Why they differ:", indent=2)
+    page.heading(message("page.rule-of-thumb"))
+    low, high = rule.with_overhead_low_bytes, rule.with_overhead_high_bytes
+    rows: list[list[Part]] = [
+        [message("page.rule-f16"), in_gib(rule.f16_bytes)],
+        [message("page.rule-overhead"), message("figure.gib-range", low_bytes=low, high_bytes=high)],
+        [message("page.rule-four-bit"), in_gib(rule.four_bit_bytes)],
+        [message("page.rule-exact"), in_gib(rule.exact_bytes)],
+    ]
+    page.table([message("page.rule"), message("page.gib")], rows)
+    page.line(message("page.rule-why"), indent=2)
     page.bullets(rule.why, indent=4)

@@ -1,5 +1,5 @@
 """
-Answers for people, on stdout. Imported only when a person reads, because it imports rich.
+Answers for people, on stdout, in the language of the run. Imported only when a person reads, because it imports rich.
 """
 
 import sys
@@ -10,62 +10,60 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.recommendation import Recommendation
-from llmprobe.output.text import check as human_check
-from llmprobe.output.text import estimate as human_estimate
-from llmprobe.output.text import models as human_models
-from llmprobe.output.text import recommend as human_recommend
-from llmprobe.output.text import watch as human_watch
-from llmprobe.output.text.console import Page, console_for
+from llmprobe.output.text import check, estimate, findings, models, recommend, watch
+from llmprobe.output.text.console import console_for
+from llmprobe.output.text.page import Page
+from llmprobe.words.message import message
+from llmprobe.words.render import Words
 
 
-def show_snapshot(snapshot: Snapshot) -> None:
-    human_check.show(_page(), snapshot)
+def show_snapshot(snapshot: Snapshot, words: Words) -> None:
+    check.show(_page(words), snapshot)
 
 
-def show_finding(findings: tuple[Finding, ...]) -> None:
-    human_check.show_findings(_page(), findings, in_full=True)
+def show_findings(found: tuple[Finding, ...], words: Words) -> None:
+    findings.show(_page(words), found, in_full=True)
 
 
-def show_recommendation(recommendation: Recommendation, *, explain: bool = False) -> None:
-    human_recommend.show(_page(), recommendation, explain=explain)
+def show_recommendation(recommendation: Recommendation, words: Words, *, explain: bool = False) -> None:
+    recommend.show(_page(words), recommendation, explain=explain)
 
 
-def show_estimate(estimate: Estimate, *, origin: str, explain: bool = False) -> None:
-    human_estimate.show(_page(), estimate, origin=origin, explain=explain)
+def show_estimate(answer: Estimate, words: Words, *, origin: str, explain: bool = False) -> None:
+    estimate.show(_page(words), answer, origin=origin, explain=explain)
 
 
-def show_models(models: ModelList) -> None:
-    human_models.show(_page(), models)
+def show_models(found: ModelList, words: Words) -> None:
+    models.show(_page(words), found)
 
 
-def show_watch(looks: Iterable[Snapshot], *, interval: float | None) -> None:
+def show_watch(looks: Iterable[Snapshot], words: Words, *, interval: float | None) -> None:
     """
     Show each look in place of the one before it where a person watches a terminal, and below it elsewhere.
 
-    ``interval`` is said with it; None where there is only one look.
+    ``interval`` stands beside it; None where there is only one look.
     """
-    from datetime import datetime
-
-    page = _page()
-    heading = "" if interval is None else f"every {interval:g} s, Ctrl-C ends it"
+    page = _page(words)
     if not page.bars or interval is None:
         for number, look in enumerate(looks):
             if number:
                 page.blank()
-            human_watch.show(page, look, heading="")
+            watch.show(page, look)
         return
+    from datetime import datetime
+
     from rich.live import Live
     from rich.text import Text
 
     with Live(console=page.console, auto_refresh=False, vertical_overflow="ellipsis") as live:
         for look in looks:
             # A terminal that was resized is drawn in its new width.
-            page = _page()
+            page = _page(words)
             with page.console.capture() as drawn:
-                now = datetime.now().astimezone()
-                human_watch.show(page, look, heading=f"{now:%H:%M:%S}, {heading}")
+                time = f"{datetime.now().astimezone():%H:%M:%S}"
+                watch.show(page, look, now=message("page.watch-now", time=time, interval=interval))
             live.update(Text.from_ansi(drawn.get()), refresh=True)
 
 
-def _page() -> Page:
-    return Page(console_for(sys.stdout))
+def _page(words: Words) -> Page:
+    return Page(console_for(sys.stdout), words)

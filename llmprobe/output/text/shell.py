@@ -2,15 +2,18 @@
 A long command on several lines that can still be copied into a shell.
 """
 
+from llmprobe.harmless import harmless_command
+
 
 def lines(command: str, width: int | None) -> list[str]:
     """
-    Return the command broken before options, each line but the last ending in a backslash; None does not break.
+    A harmless command broken before options, each line but the last ending in a backslash; None does not break.
 
     Only a command without quotes and line ends is broken: inside them a backslash would mean something else.
     """
+    command = harmless_command(command)
     if width is None or len(command) <= width or any(sign in command for sign in "'\"\n\\"):
-        return command.splitlines()
+        return command.split("\n")
     rows: list[str] = []
     row = ""
     for group in _options(command.split(" ")):
@@ -24,7 +27,7 @@ def lines(command: str, width: int | None) -> list[str]:
 
 def _options(words: list[str]) -> list[str]:
     """
-    Return the words with each option's value kept beside it.
+    The words with each option's value kept beside it.
     """
     groups: list[str] = []
     for word in words:

@@ -1,0 +1,104 @@
+"""
+Commands and options whose texts are ids: resolved when help is shown, in the language of that run.
+"""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from llmprobe.cli.language import spoken
+from llmprobe.errors import UsageError
+from llmprobe.words.message import message
+
+
+class Option(click.Option):
+    """
+    An option whose ``help`` is an id.
+    """
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        if record is None or self.help is None:
+            return record
+        text = spoken(ctx).sentence(self.help)
+        return record[0], spoken(ctx).say("help.required", text=text) if self.required else text
+
+
+option = partial(click.option, cls=Option)
+"""``click.option`` with the id of its text as ``help``."""
+
+
+class Helped(click.Command):
+    """
+    A command or group whose ``help`` and ``short_help`` are ids, with examples, which are commands.
+    """
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.examples = examples
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.help = spoken(ctx).sentence("help.help")
+        return found
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - as click calls it
+        return spoken().sentence(self.short_help or "")
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, f"{spoken(ctx).sentence('help.usage')} ")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        said = spoken(ctx)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(said.sentence(self.help or ""))
+            formatter.write_paragraph()
+            formatter.write(f"  {said.sentence('help.examples')}\n")
+            for example in self.examples:
+                formatter.write(f"    {example}\n")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
+        formatter.write_paragraph()
+        formatter.write(f"{spoken(ctx).sentence('help.options')}\n")
+        with formatter.indentation():
+            formatter.write_dl([record for record in records if record is not None])
+
+
+class Command(Helped):
+    """
+    A command that answers; words that it has no use for are refused in our own words.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise UsageError(
+                message("error.extra-arguments", given=tuple(rest)),
+                hint=message("hint.help", command=ctx.command_path),
+            )
+        return rest
+
+
+class Choice(click.Choice[str]):
+    """
+    One of a few words, in capitals or not.
+    """
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        found = next((word for word in self.choices if word == str(value).lower()), None)
+        if found is None:
+            name = "" if param is None else max(param.opts, key=len)
+            raise UsageError(
+                message("error.option-choice", option=name, given=str(value), known=tuple(self.choices)),
+                hint=None if ctx is None else message("hint.help", command=ctx.command_path),
+            )
+        return found

@@ -1,0 +1,82 @@
+"""
+Text of files, processes and servers in which nothing commands a terminal or forges a line. The only place for it.
+"""
+
+import re
+from collections.abc import Iterator
+
+_HERE_DOCUMENT = re.compile(r"<<'(\w+)'\n(.*?)\n\1(?=\n|\Z)", re.DOTALL)
+"""What is between ``<<'END'`` and ``END``. A quoted word cannot contain the beginning: its quotes are quoted."""
+
+
+def harmless(text: str) -> str:
+    """
+    Text in which control characters, line ends and marks of direction are escapes: ``\\x1b``, ``\\n``, ``\\u202e``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
+
+
+def harmless_command(command: str) -> str:
+    """
+    The same command for a shell, its unprintable characters as ``$'\\x1b'``; line ends between commands stay.
+
+    bash, zsh and ksh read it back into the same bytes. Here-documents and comments are text with escapes.
+    """
+    if command.isprintable():
+        return command
+    parts: list[str] = []
+    at = 0
+    for found in _HERE_DOCUMENT.finditer(command):
+        parts += (*_quoted(command[at : found.start(2)]), _lines(found[2]))
+        at = found.end(2)
+    return "".join((*parts, *_quoted(command[at:])))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(harmless(line) for line in text.split("\n"))
+
+
+def _escaped(sign: str) -> str:
+    number = ord(sign)
+    if 0xDC80 <= number <= 0xDCFF:
+        # A byte of a file name that is not UTF-8.
+        return f"\\x{number - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode("ascii")
+
+
+def _quoted(command: str) -> Iterator[str]:
+    """
+    The signs of a command, each that cannot be printed taken out of the quotes around it.
+    """
+    quote, escaped, comment, before = "", False, False, "\n"
+    for sign in command:
+        if comment:
+            comment = sign != "\n"
+            yield _escaped(sign) if comment and not sign.isprintable() else sign
+        elif sign == "\n" and not quote:
+            yield sign
+        elif not sign.isprintable():
+            yield f"{quote}$'{_bytes(sign)}'{quote}"
+        else:
+            yield sign
+        if comment:
+            pass
+        elif escaped:
+            escaped = False
+        elif sign == "\\" and quote != "'":
+            escaped = True
+        elif sign == quote:
+            quote = ""
+        elif not quote and sign in "'\"":
+            quote = sign
+        elif not quote and sign == "#" and before.isspace():
+            comment = True
+        before = sign
+
+
+def _bytes(sign: str) -> str:
+    if sign == "\n":
+        return "\\n"
+    return "".join(f"\\x{byte:02x}" for byte in sign.encode("utf-8", "surrogateescape"))

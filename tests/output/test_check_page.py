@@ -1,0 +1,334 @@
+"""
+The pages of a machine by their words: what is shown of each record, when, and how much of a long list.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmprobe.facts.machine import (
+    Accelerator,
+    EngineOnMachine,
+    Holder,
+    Limit,
+    LoadedModel,
+    ModelOnDisk,
+    Partition,
+    Snapshot,
+)
+from llmprobe.output.text import check, engines, findings, watch
+from llmprobe.output.text.engines import known_of
+from llmprobe.units import GIB, MIB
+from llmprobe.words.render import words
+from tests.output import samples
+from tests.output.pages import page_of
+from tests.output.samples import said
+
+replace = msgspec.structs.replace
+
+
+def checked(monkeypatch: pytest.MonkeyPatch, snapshot: Snapshot, width: int = 100) -> list[str]:
+    return page_of(monkeypatch, lambda page: check.show(page, snapshot), width)
+
+
+def with_device(**changed: Any) -> Snapshot:
+    healthy = samples.rtx4090()
+    return replace(healthy, accelerators=(replace(healthy.accelerators[0], **changed),))
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (LoadedModel(name="m"), ""),
+        (LoadedModel(name="m", size_bytes=GIB), "1.00 GiB"),
+        (LoadedModel(name="m", size_bytes=GIB, vram_bytes=GIB), "1.00 GiB, all of it on the GPU"),
+        (LoadedModel(name="m", size_bytes=GIB, vram_bytes=GIB - 1), "1.00 GiB, 1.00 GiB of it on the GPU"),
+        (LoadedModel(name="m", vram_bytes=MIB), "1 MiB of it on the GPU"),
+        (LoadedModel(name="m", size_bytes=GIB, vram_bytes=0), "1.00 GiB, 0 B of it on the GPU"),
+        (LoadedModel(name="m", ctx_size=8192, parallel=1), "context 8192"),
+        (LoadedModel(name="m", ctx_size=8192, parallel=2), "context 8192, 2 slots"),
+        (LoadedModel(name="m", until="2026-01-02T03:04:05Z"), "kept until 03:04:05"),
+        (LoadedModel(name="m", until="soon"), "kept until soon"),
+    ],
+)
+def test_what_is_known_of_a_loaded_model(model: LoadedModel, text: str) -> None:
+    """Only what is known, and all of it."""
+    assert words().text(known_of(model)) == text
+
+
+@pytest.mark.parametrize(
+    ("engine", "line"),
+    [
+        (EngineOnMachine(name="ollama"), "  ollama"),
+        (EngineOnMachine(name="ollama", installed=True), "  ollama      installed"),
+        (EngineOnMachine(name="ollama", installed=True, running=False), "  ollama      not running"),
+        (EngineOnMachine(name="ollama", version="1", running=True), "  ollama      1, running"),
+        (EngineOnMachine(name="ollama", running=True, endpoint="x:1"), "  ollama      running at x:1"),
+        (EngineOnMachine(name="ollama", detail=said("it hangs")), "  ollama      it hangs"),
+    ],
+)
+def test_the_state_of_an_engine(engine: EngineOnMachine, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version, whether it runs and where, and what else is known."""
+    assert page_of(monkeypatch, lambda page: engines.show(page, (engine,)))[2:] == [line]
+
+
+@pytest.mark.parametrize(("count", "more"), [(6, None), (7, "and 1 more"), (2000, "and 1994 more")])
+def test_lists_of_models_are_bounded(count: int, more: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few models that are loaded are named, and the others counted, on both pages that have them."""
+    loaded = tuple(LoadedModel(name=f"m{number}", size_bytes=1) for number in range(count))
+    on_disk = tuple(ModelOnDisk(name=f"d{number}", kept_by=said("x")) for number in range(count))
+    engine = EngineOnMachine(name="ollama", running=True, loaded=loaded, models=on_disk)
+    machine = replace(samples.rtx4090(), engines=(engine,))
+    shown = (
+        page_of(monkeypatch, lambda page: engines.show(page, (engine,))),
+        page_of(monkeypatch, lambda page: watch.show(page, machine)),
+    )
+
+    assert [len([line for line in lines if " m" in line and "1 B" in line]) for lines in shown] == [6, 6]
+    assert [[line.strip() for line in lines if line.strip().startswith("and ")] for lines in shown] == [
+        [more] if more else []
+    ] * 2
+    rest = "" if more is None else f" {more}"
+    assert f"{count} models on disk: d0, d1, d2, d3, d4, d5{rest}" in [line.strip() for line in shown[0]]
+
+
+def test_a_model_that_cannot_be_used_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a download is no model on disk; settings of the engine are shown in order."""
+    half = ModelOnDisk(name="half", kept_by=said("x"), problem=said("half downloaded"))
+    good = ModelOnDisk(name="good", kept_by=said("x"))
+    engine = EngineOnMachine(name="ollama", models=(half, good), settings={"B": "2", "A": "1"})
+
+    assert page_of(monkeypatch, lambda page: engines.show(page, (engine,)))[3:] == [
+        "              1 model on disk: good",
+        "              A=1 B=2",
+    ]
+
+
+def test_watch_counts_processes_beyond_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest come first; one without a name has its number, and unknown is no zero."""
+    held = tuple(Holder(pid=number, name=f"p{number}", used_bytes=number * MIB) for number in range(1, 8))
+    pool = replace(samples.VRAM_4090, held_by=(*held, Holder(pid=99)))
+    machine = replace(samples.rtx4090(), pools=(pool,))
+    lines = page_of(monkeypatch, lambda page: watch.show(page, machine))
+    start = next(number for number, line in enumerate(lines) if "p7" in line)
+
+    assert lines[start : start + 7] == [
+        "           7 MiB  p7  pid 7",
+        "           6 MiB  p6  pid 6",
+        "           5 MiB  p5  pid 5",
+        "           4 MiB  p4  pid 4",
+        "           3 MiB  p3  pid 3",
+        "           2 MiB  p2  pid 2",
+        "      and 2 more",
+    ]
+
+
+def test_watch_shows_a_nameless_process_and_an_idle_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known of a process is a question mark; an engine without models says so; errors are named."""
+    pool = replace(samples.VRAM_4090, held_by=(Holder(pid=99),))
+    machine = replace(
+        samples.container(),
+        pools=(pool,),
+        engines=(EngineOnMachine(name="ollama", running=True), EngineOnMachine(name="vllm")),
+    )
+    lines = page_of(monkeypatch, lambda page: watch.show(page, machine, now=said("at noon")))
+
+    assert lines[0] == "this machine  at noon"
+    assert "               ?  pid 99" in lines
+    assert lines[lines.index("Loaded models") + 1] == "  nothing loaded by ollama"
+    assert "gpu0  NVIDIA A100-SXM4-80GB  not usable: its driver does not answer" in lines
+    assert lines[-2:] == [
+        "Errors (details: llmprobe check)",
+        "  - The NVIDIA library and the loaded kernel module have different versions",
+    ]
+
+
+def test_check_names_few_holders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five processes are named, largest first, the others counted."""
+    held = tuple(Holder(pid=number, name=f"p{number}", used_bytes=number * MIB) for number in range(1, 7))
+    lines = checked(
+        monkeypatch, replace(samples.rtx4090(), pools=(replace(samples.VRAM_4090, held_by=held),))
+    )
+
+    assert "      used by p6 6 MiB, p5 5 MiB, p4 4 MiB, p3 3 MiB, p2 2 MiB, and 1 more" in lines
+    lines = checked(
+        monkeypatch, replace(samples.rtx4090(), pools=(replace(samples.VRAM_4090, held_by=held[:5]),))
+    )
+    assert "      used by p5 5 MiB, p4 4 MiB, p3 3 MiB, p2 2 MiB, p1 1 MiB" in lines
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "first", "second"),
+    [
+        (samples.rtx4090(), "A model can use 23.08 GiB on gpu0 and 52.59 GiB of RAM", "No problems found"),
+        (samples.m3max(), "A model can use 48.00 GiB on gpu0", "No problems found"),
+        (samples.container(), "No GPU is usable; a model can use 7.00 GiB of RAM", "1 error, see below"),
+        (
+            samples.eight_gpus(),
+            "A model can use 184.6 GiB on 8 GPUs and 52.59 GiB of RAM",
+            "No problems found",
+        ),
+        (
+            replace(samples.rtx4090(), pools=()),
+            "How much memory a model can use is unknown",
+            "No problems found",
+        ),
+        (
+            replace(samples.rtx4090(), pools=(), accelerators=()),
+            "No GPU is usable; how much RAM a model can use is unknown",
+            "No problems found",
+        ),
+    ],
+)
+def test_the_first_lines_are_the_answer(
+    snapshot: Snapshot, first: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much a model can use, and whether anything is wrong, before any detail."""
+    assert checked(monkeypatch, snapshot)[1:3] == [first, second]
+
+
+def test_unified_memory_without_a_usable_gpu_is_ram(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the accelerator cannot be used, its memory still is the processor's."""
+    mac = samples.m3max()
+    mac = replace(mac, accelerators=(replace(mac.accelerators[0], usable=False),))
+
+    assert checked(monkeypatch, mac)[1] == "No GPU is usable; a model can use 48.00 GiB of RAM"
+
+
+def test_warnings_are_counted_beside_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors come first, in the count and on the page; notes are not counted."""
+    error = samples.container().findings[0]
+    mixed = (samples.rtx4090().findings[0], replace(error, severity="warning", id="w"), error)
+    lines = checked(monkeypatch, replace(samples.rtx4090(), findings=mixed))
+
+    assert lines[2] == "1 error and 1 warning, see below"
+    order = [line.split()[0] for line in lines if line.startswith(("error  ", "warning  "))]
+    assert order == ["error", "warning"]
+    two = checked(monkeypatch, replace(samples.rtx4090(), findings=(error, error)))
+    assert two[2] == "2 errors, see below"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"usable": False}, "      not usable: unknown reason"),
+        ({"usable": False, "why_not": said("it is hidden")}, "      not usable: it is hidden"),
+        (
+            {"partition": Partition(kind="mig", profile="3g.40gb", parent_name="H100")},
+            "      CUDA · compute capability 8.9 · 1008 GB/s · driver 560.35.03 · 0000:01:00.0 · MIG 3g.40gb of H100",
+        ),
+        (
+            {"partition": Partition(kind="vgpu"), "driver": None, "pci": None, "bandwidth_bytes_per_s": None},
+            "      CUDA · compute capability 8.9 · vGPU",
+        ),
+        (
+            {"backend": None, "compute_capability": None, "cores": 9},
+            "      1008 GB/s · driver 560.35.03 · 0000:01:00.0",
+        ),
+        (
+            {"backend": "rocm", "compute_capability": None, "vendor": "apple", "cores": 1, "driver": None},
+            "      ROCm · 1 core · 1008 GB/s · 0000:01:00.0",
+        ),
+    ],
+)
+def test_what_is_known_of_a_device(
+    changed: dict[str, Any], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fact that is known, by its name in the trade, and why it is not used."""
+    assert line in checked(monkeypatch, with_device(**changed), 110)
+
+
+def test_a_device_without_memory_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that no pool belongs to has its line below those that have one."""
+    healthy = samples.rtx4090()
+    extra = Accelerator(id="gpu1", vendor="other", name="Old card", usable=False, why_not=said("it is old"))
+    lines = checked(monkeypatch, replace(healthy, accelerators=(*healthy.accelerators, extra)))
+
+    assert lines[lines.index("gpu1  Old card") + 1] == "      not usable: it is old"
+
+
+def test_a_limit_of_nothing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one whose reason is what the device is not usable for; others have the words of their code."""
+    why = said("its driver hangs")
+    limits = (
+        Limit(by="display", bytes=0, detail=said("nothing")),
+        Limit(by="hidden", bytes=5, detail=why),
+        Limit(by="cgroup", bytes=5),
+        Limit(by="new-code", bytes=7),
+    )
+    machine = replace(
+        with_device(usable=False, why_not=why), pools=(replace(samples.VRAM_4090, limits=limits),)
+    )
+    lines = checked(monkeypatch, machine)
+
+    assert "nothing" not in "\n".join(lines)
+    assert "\n".join(lines).count("its driver hangs") == 1
+    assert "             5 B  above the limit of this container" in lines
+    assert "             7 B  new-code" in lines
+
+
+@pytest.mark.parametrize(
+    ("environment", "words_"),
+    [
+        ("container", "in a container"),
+        ("vm", "in a virtual machine"),
+        ("wsl", "under WSL"),
+        ("bare", None),
+        (None, None),
+    ],
+)
+def test_the_host_is_described(
+    environment: str | None, words_: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Product, system and what is around it; bare metal is the normal case."""
+    healthy = samples.rtx4090()
+    host = replace(healthy.host, environment=environment, product="Box")
+    line = next(line for line in checked(monkeypatch, replace(healthy, host=host)) if line.startswith("Host"))
+    parts = ["Host  Box", "Linux 6.8.0-45-generic x86_64", *([words_] if words_ else [])]
+
+    assert line == " · ".join(parts)
+    hypothetical = replace(healthy, host=host, origin="hypothetical")
+    assert "Box" not in "\n".join(checked(monkeypatch, hypothetical))
+
+
+def test_the_processor_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kinds of cores only where there are two, threads in the singular, and limits below."""
+    mac = checked(monkeypatch, samples.m3max())
+    box = checked(monkeypatch, samples.container())
+    one = replace(
+        samples.RYZEN, physical_cores=1, usable_threads=1, performance_cores=1, instruction_sets=("aes",)
+    )
+    healthy = samples.rtx4090()
+    small = checked(monkeypatch, replace(healthy, host=replace(healthy.host, cpu=replace(one, name=None))))
+
+    assert (
+        "      16 cores (12 performance + 4 efficiency) · 16 usable threads · asimd asimddp bf16 i8mm"
+        not in mac
+    )
+    assert (
+        "      16 cores (12 performance + 4 efficiency) · 16 usable threads · asimd asimddp i8mm bf16" in mac
+    )
+    assert box[box.index("CPU   Intel Xeon") + 1 :][:2] == [
+        "      2 usable threads",
+        "      the quota of the container is 2 processors",
+    ]
+    assert small[small.index("CPU   unknown processor") + 1] == "      1 core · 1 usable thread"
+
+
+def test_a_finding_in_full_has_its_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself it begins at the top; a second one after a blank line; notes are in full too."""
+    note = samples.rtx4090().findings[0]
+    lines = page_of(monkeypatch, lambda page: findings.show(page, (note, note), in_full=True))
+
+    assert lines[:4] == [
+        "note  The desktop is drawn by gpu0 and takes 498 MiB of it",
+        "  Another output would free them.",
+        "  display-on-gpu; seen in nvml:nvmlDeviceGetDisplayActive 0",
+        "",
+    ]
+    short = page_of(monkeypatch, lambda page: findings.show(page, (note,)))
+    assert short[1:] == [
+        "Notes",
+        "  - The desktop is drawn by gpu0 and takes 498 MiB of it  display-on-gpu",
+    ]
