@@ -602,7 +602,7 @@ SENTENCES: dict[str, str] = {
     "finding.container-ram.remedy": "Raise the limit.",
     "rule.cpu-quota": "Fewer threads may run than the processor has.",
     "finding.cpu-quota.title": "{usable} of {threads} threads may be used here",
-    "finding.cpu-quota.detail": "[The limit is a {limits:each}. ]An engine that starts a thread per processor of "
+    "finding.cpu-quota.detail": "[Limits: {limits:each}. ]An engine that starts a thread per processor of "
     "the host is slowed down many times by waiting for its own threads.",
     "finding.cpu-quota.remedy": "Set the number of threads of the engine.",
     "rule.no-avx2": "The processor has no AVX2.",

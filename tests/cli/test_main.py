@@ -19,6 +19,9 @@ from llmprobe.words.message import Message, message
 from tests.output import samples
 
 
+PROBE = api.probe
+
+
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """
@@ -202,6 +205,23 @@ def test_an_interrupt_ends_with_130(
     code, out, err = ended(capsys, "check", "--json")
 
     assert (code, out, err.strip()) == (130, "", "")
+
+
+def test_a_hypothetical_machine_without_ram_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A card needs --ram beside it; a chip that shares memory brings its own.
+    """
+    monkeypatch.setattr(api, "probe", PROBE)
+    code, out, err = ended(capsys, "--gpu", "RTX 4090", "check")
+
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "error: a hypothetical machine needs the size of its RAM",
+        "hint: give --ram a size such as 64GiB",
+    ]
+    assert ended(capsys, "--gpu", "M4 Max 128GB", "check", "--json")[0] == 0
 
 
 def test_check_answers_with_one_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -124,6 +124,24 @@ def test_a_probe_that_hangs_is_left(with_probes: Callable[..., None]) -> None:
     assert seen.pools == ()
 
 
+def test_a_probe_of_gpus_that_hangs_is_no_missing_gpu(with_probes: Callable[..., None]) -> None:
+    """After its deadline nobody knows whether there is a GPU, and the finding names who did not answer."""
+    forever = threading.Event()
+
+    def hang(source: Source) -> Probed:
+        forever.wait(10)
+        return Probed()
+
+    with_probes(
+        Probe("nvidia", EVERYWHERE, hang), Probe("amd", EVERYWHERE, lambda source: Probed(status="absent"))
+    )
+    findings = {each.id: each for each in collect(Live(), deadline_s=0.05).findings}
+    forever.set()
+
+    assert {"no-gpu", "gpu-not-looked-for"} & set(findings) == {"gpu-not-looked-for"}
+    assert findings["gpu-not-looked-for"].evidence == ("source:nvidia",)
+
+
 def test_an_engine_that_cannot_be_asked_says_so(with_probes: Callable[..., None]) -> None:
     """What an engine's folders and servers refuse is told as it is of a probe; another program on its port is not."""
 

@@ -174,7 +174,7 @@ def _ancestors(mount: Mount, group: str) -> Iterator[str]:
     is it.
     """
     path = group
-    if mount.root not in ("", "/") and (path == mount.root or path.startswith(f"{mount.root}/")):
+    if path == mount.root or path.startswith(f"{mount.root}/"):
         path = path[len(mount.root) :]
     names = [name for name in path.split("/") if name]
     if ".." in names:

@@ -18,8 +18,10 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     run:test -w /dev/dri/<renderD…>
     read:<pci>/resource
     link:<pci>                                         and what pci_link asks
-    list:<pci>/hwmon                                   and what hwmon asks
-    read:<pci>/tile0/gt0/freq0/throttle/status         where the driver is xe
+    read:<pci>/power/runtime_status
+    env:LLMPROBE_WAKE                                  where that is ``suspended``
+    list:<pci>/hwmon                                   of a card that is awake, and what hwmon asks
+    read:<pci>/tile0/gt0/freq0/throttle/status         of the same, where the driver is xe
     read:<pci>/tile0/gt0/freq0/throttle/reason_<r>     of each reason, where it is slowed down
 """
 
@@ -31,7 +33,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Throttle, ThrottleReason, Window
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
-from llmprobe.machine.hwmon import ask_sensors
+from llmprobe.machine.hwmon import Sensors, ask_sensors
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
@@ -164,16 +166,20 @@ def _why_not(driver: str | None, writable: bool | None, pool: MemoryPool | None)
 def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Accelerator:
     """
     The card with its window, its link, its sensors and the reasons for a lower clock.
+
+    Sensors and reasons are read by the driver from the device, which wakes it: not to be asked of one that sleeps.
     """
     cited: dict[str, tuple[str, ...]] = {"state": (f"link:{device.path}/driver",)}
     window = parse_bar(ask.text(f"{device.path}/resource") or "", _LMEM_BAR)
     if window is not None:
         cited["window"] = (f"read:{device.path}/resource",)
     link, cited["link"] = ask_link(ask, device)
-    sensors = ask_sensors(ask, device.path)
+    suspended = (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
+    awake = not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None
+    sensors = ask_sensors(ask, device.path) if awake else Sensors()
     cited["power"], cited["throttle"] = sensors.power_evidence, sensors.celsius_evidence
     reasons = None
-    if card.driver == "xe":
+    if card.driver == "xe" and awake:
         reasons = _reasons(ask, device)
         cited["throttle"] += (
             ask.answered(f"read:{device.path}/{_THROTTLE}/status") if reasons is not None else ()

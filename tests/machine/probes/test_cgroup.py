@@ -304,3 +304,30 @@ def test_what_a_quota_and_a_set_rest_on() -> None:
         2,
         (message("limit.cpu-quota", processors=2.5),),
     )
+
+
+@pytest.mark.parametrize(
+    ("root", "group", "directory"),
+    [
+        ("/docker/abc", "/docker/abc", ""),
+        ("/docker/abc", "/docker/abc/inner", "/inner"),
+        ("/docker/ab", "/docker/abc", "/docker/abc"),
+        ("/docker/abc", "/system.slice/ollama.service", "/system.slice/ollama.service"),
+        ("/", "/user.slice", "/user.slice"),
+        ("/", "/", ""),
+    ],
+)
+def test_a_group_is_found_below_the_root_of_its_mount(root: str, group: str, directory: str) -> None:
+    """
+    The root of the mount is taken off the path only where the path leads through it.
+    """
+    source = FakeSource(
+        {
+            "read:/proc/self/cgroup": f"0::{group}\n",
+            "read:/proc/self/mountinfo": f"30 20 0:26 {root} /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+        }
+    )
+    cgroup.probe(source)
+    asked = [name for name in source.asked if name.endswith("/memory.max")]
+
+    assert asked[0] == f"read:/sys/fs/cgroup{directory}/memory.max"

@@ -193,3 +193,19 @@ def test_a_closed_device_file_is_the_reason() -> None:
     ).accelerators
 
     assert card.why_not == message("unusable.render-node-closed")
+
+
+@pytest.mark.parametrize(("wake", "asked"), [({}, False), ({"env:LLMPROBE_WAKE": "1"}, True)])
+def test_a_sleeping_card_is_not_woken_for_its_sensors(wake: dict[str, Any], asked: bool) -> None:
+    """Its driver would wake it to read them."""
+    path = "/sys/bus/pci/devices/0000:03:00.0"
+    source = FakeSource(
+        plain_host()
+        | battlemage(**{"power/runtime_status": "suspended\n"})
+        | {"list:/sys/bus/pci/devices": ["0000:03:00.0"]}
+        | wake
+    )
+    collect(source)
+
+    assert (f"list:{path}/hwmon" in source.asked) is asked
+    assert (f"read:{path}/tile0/gt0/freq0/throttle/status" in source.asked) is asked
