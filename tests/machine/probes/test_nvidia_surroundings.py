@@ -379,13 +379,17 @@ def test_a_lent_device_is_listed_beside_one_without_address(on_bus: list[str]) -
     answers["list:/sys/bus/pci/devices"] = [f"0000:{place}:00.0" for place in on_bus]
     answers["nvml:nvmlDeviceGetPciInfo_v3 0"] = MISSING
     answers["nvml:nvmlDeviceGetPciInfo_v3 1"] = {"busId": "00000000:03:00.0"}
+    answers["nvml:nvmlDeviceGetBAR1MemoryInfo 2"] = MISSING
     answers["link:/sys/bus/pci/devices/0000:02:00.0/driver"] = "../../bus/pci/drivers/vfio-pci"
 
-    assert [(each.pci, each.state, each.backend) for each in probed(answers).accelerators] == [
+    found = probed(answers).accelerators
+
+    assert [(each.pci, each.state, each.backend) for each in found] == [
         (None, "present", "cuda"),
         ("0000:03:00.0", "present", "cuda"),
         ("0000:02:00.0", "lent", None),
     ]
+    assert [each.window is not None for each in found] == [True, True, False]
 
 
 def test_the_bandwidth_of_a_chip_that_the_table_does_not_know() -> None:

@@ -185,11 +185,9 @@ def _declared(row: Gpu | None) -> dict[str, Any]:
     }
 
 
-def _information(ask: Asker, address: str | None) -> dict[str, str]:
+def _information(ask: Asker, address: str) -> dict[str, str]:
     """
     The kernel module's description of a device, which needs no NVML and wakes nothing.
     """
-    if address is None or ask.platform.system != "linux":
-        return {}
     text = ask.text(f"/proc/driver/nvidia/gpus/{address}/information")
     return parse_gpu_information(text) if text else {}
