@@ -369,35 +369,27 @@ def test_a_lost_device_has_the_kernels_name_for_it() -> None:
     assert [(each.name, each.pci) for each in probed(more).accelerators][1] == ("NVIDIA GPU", None)
 
 
-def test_a_lent_device_has_no_part_in_the_addresses_that_are_left() -> None:
+@pytest.mark.parametrize("on_bus", [["01", "02", "03"], ["02", "03"]])
+def test_a_lent_device_is_listed_beside_one_without_address(on_bus: list[str]) -> None:
     """
-    NVML does not count it, so that the other one left is the one without an address. CUDA does not list it.
+    NVML cannot list it, and its address is not the other's, even where it is the only one left. Nor does CUDA list it.
     """
-    answers = nvidia_machine(card(0), card(1, bus=2), card(2, bus=3), **{"nvml:nvmlDeviceGetCount_v2": 2})
+    answers = nvidia_machine(card(0), card(1, bus=2), card(2, bus=3))
+    answers["nvml:nvmlDeviceGetCount_v2"] = 2
+    answers["list:/sys/bus/pci/devices"] = [f"0000:{place}:00.0" for place in on_bus]
     answers["nvml:nvmlDeviceGetPciInfo_v3 0"] = MISSING
-    answers["link:/sys/bus/pci/devices/0000:03:00.0/driver"] = "../../bus/pci/drivers/vfio-pci"
-
-    assert [(each.pci, each.state, each.backend) for each in probed(answers).accelerators] == [
-        ("0000:01:00.0", "present", "cuda"),
-        ("0000:02:00.0", "present", "cuda"),
-        ("0000:03:00.0", "lent", None),
-    ]
-
-
-def test_a_lent_device_is_listed_beside_one_without_address() -> None:
-    """
-    NVML cannot list it, whichever address the other has.
-    """
-    answers = nvidia_machine(card(0), card(1, bus=2), **{"nvml:nvmlDeviceGetCount_v2": 1})
-    answers |= nvidia_pci("0000:03:00.0")
-    answers["list:/sys/bus/pci/devices"] = ["0000:01:00.0", "0000:02:00.0", "0000:03:00.0"]
-    answers["nvml:nvmlDeviceGetPciInfo_v3 0"] = MISSING
+    answers["nvml:nvmlDeviceGetPciInfo_v3 1"] = {"busId": "00000000:03:00.0"}
+    answers["nvml:nvmlDeviceGetBAR1MemoryInfo 2"] = MISSING
     answers["link:/sys/bus/pci/devices/0000:02:00.0/driver"] = "../../bus/pci/drivers/vfio-pci"
 
-    assert [(each.pci, each.state, each.usable) for each in probed(answers).accelerators] == [
-        (None, "present", True),
-        ("0000:02:00.0", "lent", False),
+    found = probed(answers).accelerators
+
+    assert [(each.pci, each.state, each.backend) for each in found] == [
+        (None, "present", "cuda"),
+        ("0000:03:00.0", "present", "cuda"),
+        ("0000:02:00.0", "lent", None),
     ]
+    assert [each.window is not None for each in found] == [True, True, False]
 
 
 def test_the_bandwidth_of_a_chip_that_the_table_does_not_know() -> None:

@@ -11,6 +11,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import (
     Accelerator,
+    Limit,
     MemoryPool,
     Partition,
     Power,
@@ -321,6 +322,22 @@ def test_heat_is_told_from_other_causes(reasons: Any, hot: bool) -> None:
 def test_error_correction_costs_memory_without_stacks_only(bits: int | None, costs: bool) -> None:
     """HBM, whose bus has 1024 bits a stack, has bits of its own for it."""
     assert (finding(seen(ecc=True, memory_bus_bits=bits), "ecc-on") is not None) is costs
+
+
+@pytest.mark.parametrize(
+    ("by", "basis", "reported"),
+    [
+        ("driver-reserve", "measured", True),
+        ("driver-reserve", "assumed", False),
+        ("in-use", "measured", False),
+    ],
+)
+def test_a_large_reserve_is_one_that_was_measured(by: str, basis: Any, reported: bool) -> None:
+    """A usual share that is only assumed of the driver is no finding, nor is what programs use."""
+    limits = (Limit(by=by, bytes=2 * GIB, basis=basis),)
+    snapshot = with_cards(card(), pool={"limits": limits, "budget_bytes": 14 * GIB})
+
+    assert (finding(snapshot, "vram-reserved") is not None) is reported
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ Findings about NVIDIA's devices and driver: their causes, their severity and wha
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.finding import Finding
+from llmprobe.facts.host import HostMemory, Swap
 from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.rules.memory_in_use import swap_in_use
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
 from tests.machine.fake import (
@@ -211,6 +214,17 @@ def test_a_variable_that_hides_nothing_is_no_finding() -> None:
     """All cards are listed, or the variable is not set."""
     assert finding(linux(**{"env:CUDA_VISIBLE_DEVICES": "0"}), "cuda-visible-hides") is None
     assert finding(linux(), "cuda-visible-hides") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertain"), [("0,1", True), ("GPU-00000000,GPU-00000001", False), (" GPU-00000001", False)]
+)
+def test_cards_chosen_by_uuid_have_a_certain_order(value: str, uncertain: bool) -> None:
+    """Numbers are CUDA's own, UUIDs are not."""
+    unlike = (card(0), card(1, name="NVIDIA GeForce RTX 3090", bus=2))
+    found = finding(linux(*unlike, **{"env:CUDA_VISIBLE_DEVICES": value}), "cuda-order-uncertain")
+
+    assert (found is not None) is uncertain
 
 
 def test_unlike_cards_are_named_where_their_order_is_uncertain() -> None:
@@ -543,6 +557,37 @@ def test_wsl_with_a_gpu_is_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("used", "compressed", "severity"),
+    [
+        (256 * MIB - 1, None, None),
+        (256 * MIB, None, "note"),
+        (256 * MIB, 1, None),
+        (256 * MIB + 1, 1, "note"),
+        (64 * GIB // 10, None, "note"),
+        (64 * GIB // 10 + 1, None, "warning"),
+    ],
+)
+def test_swap_matters_by_what_is_on_disk(used: int, compressed: int | None, severity: str | None) -> None:
+    """From 256 MiB on, and above a tenth of memory as a warning; what zram holds is in memory."""
+    snapshot = linux()
+    memory = HostMemory(
+        swap=Swap(
+            total_bytes=8 * GIB,
+            used_bytes=used,
+            compressed_used_bytes=compressed,
+            evidence=("psutil:swap_memory",),
+        )
+    )
+    host = msgspec.structs.replace(snapshot.host, memory=memory)
+    found = list(swap_in_use(msgspec.structs.replace(snapshot, host=host)))
+    windows = msgspec.structs.replace(snapshot, host=msgspec.structs.replace(host, system="win32"))
+
+    assert [each.severity for each in found] == ([] if severity is None else [severity])
+    assert [each.title.values for each in found] == [{"used_bytes": used - (compressed or 0)}] * len(found)
+    assert list(swap_in_use(windows)) == []
+
+
+@pytest.mark.parametrize(
     ("used", "severity"), [(736, None), (738, "note"), (2456, "note"), (2457, "warning")]
 )
 def test_memory_in_use_matters_by_its_share(used: int, severity: str | None) -> None:
@@ -554,6 +599,14 @@ def test_memory_in_use_matters_by_its_share(used: int, severity: str | None) -> 
         assert found.title.values["used_bytes"] == used * MIB
         assert found.detail.values["budget_bytes"] == (24564 - 450 - used) * MIB
         assert found.detail.values["total_bytes"] == 24564 * MIB
+
+
+@pytest.mark.parametrize(("used", "severity"), [(600, "note"), (2000, "warning")])
+def test_the_share_itself_counts(used: int, severity: str) -> None:
+    """Exactly 3 % and exactly 10 % of 20,000 MiB."""
+    found = only(linux(card(total_mib=20000, reserved_mib=0, used_mib=used)), "vram-held")
+
+    assert found.severity == severity
 
 
 def test_memory_of_a_card_that_is_not_used_is_nobodys_matter() -> None:

@@ -46,7 +46,7 @@ def ask_memory(ask: Careful, handle: str) -> Memory:
         evidence = (*evidence, f"nvml:{V1} {handle}")
     fields = fields_of(answer)
     total, free = as_int(fields.get("total")), as_int(fields.get("free"))
-    unsupported = (answer.status == "missing" and answer.code == NOT_SUPPORTED) or (answer.ok and total == 0)
+    unsupported = answer.code == NOT_SUPPORTED or (answer.ok and total == 0)
     if not total or free is None:
         return Memory(unsupported=unsupported, trouble=None if answer.ok else answer, evidence=evidence)
     return Memory(

@@ -59,16 +59,13 @@ def with_addresses(ask: Asker, found: list[Found], presence: Presence) -> list[F
     """
     The devices, with the addresses left on the bus for those that NVML gave none, if the two are equally many.
 
-    NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches.
+    NVML counts in the order of the bus, and the kernel module names a device that NVML no longer reaches. NVML does
+    not count a lent device, so that with one left the numbers are equal by chance.
     """
     known = {each.accelerator.pci for each in found}
-    left = [
-        device.address
-        for device in presence.devices
-        if device.address not in known and not presence.lent(device.address)
-    ]
+    left = [device.address for device in presence.devices if device.address not in known]
     without = {each.slot for each in found if each.accelerator.pci is None}
-    if len(left) != len(without):
+    if len(left) != len(without) or any(presence.lent(address) for address in left):
         return found
     addresses = dict(zip(sorted(without), left, strict=True))
     return [_at(ask, each, addresses[each.slot]) if each.slot in addresses else each for each in found]
@@ -188,11 +185,9 @@ def _declared(row: Gpu | None) -> dict[str, Any]:
     }
 
 
-def _information(ask: Asker, address: str | None) -> dict[str, str]:
+def _information(ask: Asker, address: str) -> dict[str, str]:
     """
     The kernel module's description of a device, which needs no NVML and wakes nothing.
     """
-    if address is None or ask.platform.system != "linux":
-        return {}
     text = ask.text(f"/proc/driver/nvidia/gpus/{address}/information")
     return parse_gpu_information(text) if text else {}
