@@ -36,17 +36,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         The target that the options name.
 
         Raises:
-            UsageError: they name two machines, or half of one.
+            UsageError: they name two machines.
         """
         if replay is not None and (gpus or ram is not None):
             raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
-        if gpus and ram is None:
-            raise UsageError(message("error.gpu-without-ram"), hint=message("hint.ram"))
         return cls(replay=replay, gpus=gpus, ram_bytes=ram, timeout_s=timeout, verbose=verbose)
 
     @property
     def is_live(self) -> bool:
-        return self.replay is None and self.ram_bytes is None
+        return self.replay is None and self.ram_bytes is None and not self.gpus
 
     def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """
