@@ -38,7 +38,7 @@ def ranking_prompt_speed(
     filled: float = 0.5,
 ) -> float:
     """
-    Return prompt tokens per second with a part of the context in use: above 0, infinite where nothing is done.
+    Prompt tokens per second with a part of the context in use: above 0, infinite where nothing is done.
     """
     cores = processor or Processor()
     parts = prompt_parts(
@@ -57,7 +57,7 @@ def ranking_prompt_speed(
 
 def _assumed(share: Share) -> Share:
     """
-    Return a share in which all that a prompt's time needs is known or assumed.
+    A share in which all that a prompt's time needs is known or assumed.
     """
     parameters = round(share.active_bytes * 8 / BITS_PER_WEIGHT)
     known = msgspec.structs.replace(
