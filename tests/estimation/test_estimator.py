@@ -98,6 +98,20 @@ def test_devices_of_one_pool_must_fit_it_together() -> None:
     assert (found.fits, found.missing_bytes) == (False, 1)
 
 
+def test_what_a_device_and_its_pool_lack_is_counted_once() -> None:
+    """
+    Where both are too small, what the larger of the two shortfalls needs makes up for the other.
+    """
+    shared = Hardware(devices=(Device(id="gpu0", backend="metal", pool="ram"),))
+    settings = Settings(ctx_size=8192)
+    host, gpu = LLAMA.devices("Q4_K_M", settings, shared)
+    both = host.total_bytes + gpu.total_bytes
+    pool = LLAMA.estimate("Q4_K_M", settings, shared, {"ram": both - 9, "gpu0": gpu.total_bytes - 4})
+    own = LLAMA.estimate("Q4_K_M", settings, shared, {"ram": both - 4, "gpu0": gpu.total_bytes - 9})
+
+    assert (pool.missing_bytes, own.missing_bytes) == (9, 9)
+
+
 def test_a_device_may_have_less_than_its_pool() -> None:
     """
     The working set of an accelerator limits it within memory that is large enough for both.

@@ -16,6 +16,7 @@ from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
+from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH, RAM_BANDWIDTH
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
@@ -23,14 +24,11 @@ from llmprobe.site.site import Site
 FILLED = 0.5
 """How full the context is taken to be on the average: a conversation begins with none and ends with all of it."""
 
-RANKING_RAM_BANDWIDTH = 50_000_000_000
-"""
-Bytes per second, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach it.
-Only the order of choices rests on it where the RAM's bandwidth is unknown; it is never printed as a speed.
-"""
+RANKING_RAM_BANDWIDTH = RAM_BANDWIDTH
+"""Only the order of choices is based on it where the RAM's bandwidth is unknown; it is never printed as a speed."""
 
-RANKING_DEVICE_BANDWIDTH = 300_000_000_000
-"""The same for a device whose bandwidth is unknown: that of a small graphics card."""
+RANKING_DEVICE_BANDWIDTH = DEVICE_BANDWIDTH
+"""The same for a device whose bandwidth is unknown."""
 
 Number = TypeVar("Number", int, float)
 
