@@ -16,7 +16,7 @@ def settled(
     estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
 ) -> list[tuple[str, Candidate]]:
     """
-    Return what is shown placed by exact figures; one that then fits nowhere is left out.
+    What is shown placed by exact figures; one that then fits nowhere is left out.
     """
     result = []
     for label, one in shown:
@@ -40,7 +40,7 @@ def settled(
 
 def _flash_attn(case: Case, placed: Placed) -> bool:
     """
-    Tell what ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
+    What ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
     takes other buffers than if it is told so at once, as the printed command does.
     """
     parts = case.estimator.parts(case.quant, placed.settings, placed.hardware)

@@ -4,6 +4,7 @@ A machine for a person to read: what a model can use of it, its parts, and its f
 
 from collections.abc import Iterable
 
+from llmprobe.facts.backends import label
 from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Snapshot
 from llmprobe.output.text import engines, findings
 from llmprobe.output.text.figures import in_gib
@@ -200,7 +201,7 @@ def label_of(pool: MemoryPool, snapshot: Snapshot) -> Content:
 def _device_facts(page: Page, device: Accelerator) -> None:
     facts: list[Content] = []
     if device.backend is not None:
-        facts.append(message("page.backend", backend=device.backend))
+        facts.append(message("page.backend", backend=label(device.backend)))
     if device.compute_capability:
         facts.append(message("page.compute-capability", version=device.compute_capability))
     if device.cores and device.vendor == "apple":
