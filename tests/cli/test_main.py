@@ -18,7 +18,6 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import Message, message
 from tests.output import samples
 
-
 PROBE = api.probe
 
 
