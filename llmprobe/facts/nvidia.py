@@ -1,5 +1,5 @@
 """
-Facts that only NVIDIA's driver has: how its library started, what the kernel knows, what CUDA is told to show.
+Facts that only NVIDIA's driver has: the start of its library, the kernel's view, the devices that CUDA shows.
 """
 
 from typing import Literal

@@ -353,7 +353,7 @@ SENTENCES: dict[str, str] = {
     # GPUs: memory in use
     "rule.vram-held": "Running programs use memory of a GPU.",
     "finding.vram-held.title": "{used_bytes:bytes} of {name} is in use",
-    "finding.vram-held.detail": "{budget_bytes:bytes} of {total_bytes:bytes} is available to a model now. "
+    "finding.vram-held.detail": "[{budget_bytes:bytes} of {total_bytes:bytes} is available to a model now. ]"
     "{holders}",
     "finding.vram-held.by": "Used by {processes}[ and {more} more].",
     "finding.vram-held.process": "[{name}][!{name}a program] (process {pid}) {used_bytes:bytes}",

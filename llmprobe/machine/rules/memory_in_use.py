@@ -50,7 +50,7 @@ def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
             title=message("finding.vram-held.title", name=accelerator.name, used_bytes=held),
             detail=message(
                 "finding.vram-held.detail",
-                budget_bytes=pool.budget_bytes or 0,
+                budget_bytes=pool.budget_bytes,
                 total_bytes=total,
                 holders=_holders(pool),
             ),

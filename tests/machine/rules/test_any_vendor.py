@@ -325,6 +325,29 @@ def test_error_correction_costs_memory_without_stacks_only(bits: int | None, cos
 
 
 @pytest.mark.parametrize(
+    ("budget", "begins"),
+    [
+        (14 * GIB, "14.00 GiB of 16.00 GiB is available to a model now. No program"),
+        (0, "0 B of 16.00 GiB is available"),
+        (None, "No program is listed as using it."),
+    ],
+)
+def test_memory_that_is_available_is_a_figure_or_unknown(budget: int | None, begins: str) -> None:
+    """Nothing is 0 bytes, and unknown is left out."""
+    from llmprobe.machine.rules.memory_in_use import vram_held
+
+    snapshot = with_cards(card(), pool={"limits": (Limit(by="in-use", bytes=2 * GIB),)})
+    pools = tuple(
+        msgspec.structs.replace(pool, budget_bytes=budget) if pool.kind == "vram" else pool
+        for pool in snapshot.pools
+    )
+    (found,) = vram_held(msgspec.structs.replace(snapshot, pools=pools))
+
+    assert found.detail.values["budget_bytes"] == budget
+    assert str(found.detail).startswith(begins)
+
+
+@pytest.mark.parametrize(
     ("by", "basis", "reported"),
     [
         ("driver-reserve", "measured", True),

@@ -180,7 +180,8 @@ def _with_command(ask: Careful, presence: Presence, system: NvidiaSystem, printe
     The devices as nvidia-smi describes them, which is then the evidence of every fact.
     """
     found = _with_nvml(Careful(smi.Smi(ask, printed)), presence, NvidiaSystem())
-    inner = found.nvidia or NvidiaSystem()
+    inner = found.nvidia
+    assert inner is not None
     system = msgspec.structs.replace(
         system,
         by_command=Seen(value=True, evidence=(smi.EVIDENCE,)),

@@ -4,19 +4,20 @@ Properties of a device that NVML reports beside its identity and its memory: lin
 None of them decides whether a device can be used; rules need them. Each answer may be missing.
 """
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.asking import question_name
-from llmprobe.facts.machine import Power, Throttle, ThrottleReason, Window
+from llmprobe.facts.machine import Link, Power, Throttle, ThrottleReason, Window
 from llmprobe.facts.nvidia import NvidiaDevice
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.pcie import pcie_link
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.device import ADDRESSING, Found, addressing_of, version_of
+
+T = TypeVar("T")
 
 KIB = 1024
 _BRANDS = {
@@ -106,52 +107,74 @@ class _Questions:
         return answer if answer.ok else Answer(status=answer.status)
 
 
+class _Details(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The properties of a physical device that devices of other vendors have too, and the answers behind each.
+    """
+
+    window: Window | None
+    ecc: bool | None
+    link: Link | None
+    power: Power | None
+    throttle: Throttle | None
+    driver_model: Literal["wddm", "tcc", "mcdm"] | None
+    cited: dict[str, tuple[str, ...]]
+
+
 def with_details(ask: Careful, found: list[Found]) -> tuple[list[Found], tuple[NvidiaDevice, ...]]:
     """
     The devices with their properties, and beside them those that only NVIDIA's devices have.
 
     Devices out of reach are not asked. The instances of a divided device have the properties of the whole.
     """
-    shared: dict[int, dict[str, Any]] = {}
+    details: dict[int, _Details] = {}
     own: list[NvidiaDevice] = []
     slots = {each.slot: each for each in found if each.reachable and each.accelerator.index is not None}
     for slot, each in sorted(slots.items()):
         if ask.lost(str(slot)) is None:
             questions = _Questions(ask, str(slot))
             own.append(_own(questions, slot))
-            shared[slot] = _shared(questions, each.accelerator.compute_capability)
-    return [_with(each, shared.get(each.slot)) for each in found], tuple(own)
+            details[slot] = _details(questions, each.accelerator.compute_capability)
+    return [_with(each, details.get(each.slot)) for each in found], tuple(own)
 
 
-def _with(found: Found, fields: dict[str, Any] | None) -> Found:
-    if not fields or found.accelerator.index is None:
+def _with(found: Found, details: _Details | None) -> Found:
+    if details is None or found.accelerator.index is None:
         return found
-    cited = {**found.accelerator.cited, **fields["cited"]}
-    accelerator = msgspec.structs.replace(found.accelerator, **{**fields, "cited": cited})
+    accelerator = msgspec.structs.replace(
+        found.accelerator,
+        window=details.window,
+        ecc=details.ecc,
+        link=details.link,
+        power=details.power,
+        throttle=details.throttle,
+        driver_model=details.driver_model,
+        cited={**found.accelerator.cited, **details.cited},
+    )
     return msgspec.structs.replace(found, accelerator=accelerator)
 
 
-def _shared(questions: _Questions, compute_capability: str | None) -> dict[str, Any]:
-    """
-    The properties that devices of other vendors have too: fields of an accelerator, with the answers behind each.
-    """
-    values: dict[str, Any] = {}
+def _details(questions: _Questions, compute_capability: str | None) -> _Details:
     cited: dict[str, tuple[str, ...]] = {}
-    for field, value in _fields(questions, compute_capability):
+
+    def known(field: str, value: T | None) -> T | None:
         evidence = questions.cite()
         if value is not None:
-            values[field], cited[field] = value, evidence
-    return {**values, "cited": cited}
+            cited[field] = evidence
+        return value
 
-
-def _fields(questions: _Questions, compute_capability: str | None) -> Iterator[tuple[str, Any]]:
-    yield "window", _window(questions, compute_capability)
-    yield "ecc", _first_flag(questions.value("nvmlDeviceGetEccMode"))
-    yield "link", pcie_link(**{name: questions.number(function) for name, function in _LINK.items()})
-    yield "power", _power(questions)
-    yield "throttle", _throttle(questions)
-    if questions.ask.platform.system == "win32":
-        yield "driver_model", _driver_model(questions)
+    windows = questions.ask.platform.system == "win32"
+    return _Details(
+        window=known("window", _window(questions, compute_capability)),
+        ecc=known("ecc", _first_flag(questions.value("nvmlDeviceGetEccMode"))),
+        link=known(
+            "link", pcie_link(**{name: questions.number(function) for name, function in _LINK.items()})
+        ),
+        power=known("power", _power(questions)),
+        throttle=known("throttle", _throttle(questions)),
+        driver_model=known("driver_model", _driver_model(questions)) if windows else None,
+        cited=cited,
+    )
 
 
 def _own(questions: _Questions, index: int) -> NvidiaDevice:
