@@ -15,7 +15,6 @@ from llmprobe.errors import LlmprobeError, ModelError
 from llmprobe.facts.machine import Snapshot
 from tests.output import samples
 
-
 PROBE = api.probe
 
 
