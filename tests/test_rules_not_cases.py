@@ -13,7 +13,7 @@ from benchmarks.truth.models import models
 from llmprobe.model import archs, catalog
 
 PACKAGE = Path(llmprobe.__file__).parent
-FILES = sorted([*(PACKAGE / "estimate").glob("*.py"), *(PACKAGE / "model" / "archs").rglob("*.py")])
+FILES = sorted([*(PACKAGE / "estimation").rglob("*.py"), *(PACKAGE / "model" / "archs").rglob("*.py")])
 # A few models are called like their architecture, which a family's file must name.
 NAMES = {name.lower() for name in {*catalog.by_id(), *models()}} - archs.supported()
 

@@ -16,7 +16,6 @@ MOST_DEVICES = 16
 """A build of llama.cpp ends where its backend lists more."""
 
 
-
 def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
     """
     The device that a usable accelerator is.

@@ -27,15 +27,17 @@ def probe(
 
     Raises:
         RecordingError: the recording cannot be read.
-        UsageError: a GPU is unknown, GPUs are given without RAM, or a number is out of range.
+        UsageError: a GPU is unknown, GPUs with memory of their own are given without RAM, a recording is given as
+                well, or a number is out of range.
     """
     check_timeout(timeout_s)
     if ram_bytes is not None or gpus:
-        if replay is not None or ram_bytes is None:
-            raise UsageError(message("error.hypothetical-needs-ram"), hint=message("hint.gpus-and-ram"))
+        if replay is not None:
+            raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
         from llmprobe.machine.hypothetical import hypothetical
 
-        count("ram_bytes", ram_bytes, least=1)
+        if ram_bytes is not None:
+            count("ram_bytes", ram_bytes, least=1)
         return hypothetical((gpus,) if isinstance(gpus, str) else tuple(gpus), ram_bytes)
     return snapshot.probe(replay, wake=wake, timeout_s=timeout_s, observers=engines.observers(model_folders))
 
