@@ -1,8 +1,8 @@
 """
 Models from Hugging Face configurations.
 
-``hf_configs.json`` has, by catalog id, what config.json says of the language model: the keys that decide about tensors,
-as published with each model.
+``fixtures/configs.json`` has, by catalog id, what config.json says of the language model: the keys that decide about
+tensors, as published with each model.
 """
 
 import json
@@ -39,7 +39,7 @@ LLAMA: dict[str, Any] = {
 @cache
 def configs() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(
-        Path(__file__).with_name("hf_configs.json").read_text(encoding="utf-8")
+        (Path(__file__).parents[3] / "fixtures" / "configs.json").read_text(encoding="utf-8")
     )
     return found
 
@@ -262,7 +262,7 @@ def test_experts_in_mxfp4_stay_so() -> None:
         ({"hidden_size": -64}, "no number"),
         ({"num_attention_heads": 0}, "num_attention_heads"),
         ({"intermediate_size": None}, "sizes that no model"),
-        ({"intermediate_size": "wide"}, "where a number belongs"),
+        ({"intermediate_size": "wide"}, "says 'wide' for feed_forward_length"),
         ({"vocab_size": None}, "vocab_size"),
     ],
 )
@@ -309,3 +309,14 @@ def test_any_value_ends_in_an_answer(name: str, data: st.DataObject) -> None:
         hf_config.spec(json.dumps(values | {key: odd}).encode(), "x")
     except ModelError:
         return
+
+
+def test_experts_of_layers_for_further_tokens_are_no_part_of_the_active_ones() -> None:
+    """
+    GLM 4.5 Air keeps a layer that predicts one token more, with 128 experts: 13,424,129,664 parameters are active.
+    """
+    spec = hf_config.spec(json.dumps(configs()["glm-4.5-air-106b-a12b"]).encode(), "x")
+
+    assert (
+        spec.active_parameters == catalog.by_id()["glm-4.5-air-106b-a12b"].active_parameters == 13_424_129_664
+    )

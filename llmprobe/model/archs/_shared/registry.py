@@ -10,6 +10,9 @@ from pathlib import Path
 
 from llmprobe.model.archs._shared.family import Family, families_of
 
+_LONGEST = 64
+"""Letters of an architecture's name: a file could say anything."""
+
 
 class Registry:
     """
@@ -50,7 +53,7 @@ class Registry:
                 yield from self._families(module)
 
     def _is_file(self, module: str) -> bool:
-        named = module.isidentifier() and not module.startswith("_")
+        named = len(module) <= _LONGEST and module.isidentifier() and not module.startswith("_")
         return named and any((folder / f"{module}.py").is_file() for folder in self._folders)
 
     def _families(self, module: str) -> tuple[Family, ...]:

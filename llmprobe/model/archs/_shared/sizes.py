@@ -6,6 +6,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.shown import shown
 
 MAX_LAYERS = 512
 """llama.cpp loads no more (b11549, src/llama-hparams.h); a broken file must not make us count to its number."""
@@ -102,4 +103,4 @@ def _whole(value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(f"the model's metadata has {value!r} where a number belongs") from error
+        raise ModelError(f"the model's metadata has {shown(value)} where a number belongs") from error
