@@ -80,7 +80,7 @@ ROWS = (
     ),
     Row(
         name="exaone4",
-        hf_classes=("Exaone4ForCausalLM",),
+        hf_classes=("Exaone4ForCausalLM", "Exaone4_5_ForConditionalGeneration"),
         layer=(
             Qkv(),
             AttentionOutput(),

@@ -141,6 +141,31 @@ def test_all_heads_of_starcoder_share_one_of_k_and_v() -> None:
     assert round(spec.parameters / 1e9, 1) == 15.5
 
 
+def test_layers_of_decilm_have_what_each_is_said_to_have() -> None:
+    """
+    Of the 80 layers of Llama 3.3 Nemotron Super 31 have no attention, and widths differ: 49,867,145,216 parameters.
+    """
+    kinds = [(8, 5.25)] * 48 + [(8, 2.625)] + [(None, 1.3125)] * 10 + [(None, 1.0)] * 8
+    kinds += [(None, 0.5)] * 6 + [(None, 2.625)] * 5 + [(None, 3.28125), (None, 5.25)]
+    values = {
+        "architectures": ["DeciLMForCausalLM"],
+        "hidden_size": 8192,
+        "intermediate_size": None,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": None,
+        "vocab_size": 128256,
+        "block_configs": [
+            {"attention": {"n_heads_in_group": group, "no_op": group is None}, "ffn": {"ffn_mult": factor}}
+            for group, factor in kinds
+        ],
+    }
+    spec = hf_config.spec(json.dumps(values).encode(), "x")
+
+    assert spec.parameters == 49_867_145_216
+    assert sum(len(cache.layers) for cache in archs.caches(spec.architecture, spec.hparams).kv) == 49
+
+
 def test_a_configuration_is_a_model() -> None:
     """
     It has the name that it is given, counts, a context, and no file type.
