@@ -83,7 +83,7 @@ def _replace(values: dict[str, Any], chance: random.Random) -> None:
 def _scale(values: dict[str, Any], chance: random.Random) -> None:
     place, key = _somewhere(values, chance)
     value = place[key]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
         place[key] = value * chance.choice((-1, 2, 3, 10, 1000, 10**6, 10**9, 0.5, 1.5))
 
 

@@ -74,7 +74,12 @@ _MOST = {
         _COUNT,
     ),
 }
-"""The largest value of each size; a list has one per layer."""
+"""The largest value of each size."""
+
+_PER_LAYER = frozenset(
+    ("attention.head_count", "attention.head_count_kv", "expert_feed_forward_length", "feed_forward_length")
+)
+"""Sizes that may be lists with one per layer."""
 
 
 def check_sizes(hparams: Hparams, source: str) -> None:
@@ -86,7 +91,9 @@ def check_sizes(hparams: Hparams, source: str) -> None:
     """
     for key, most in _MOST.items():
         value = hparams.get(key)
-        for part in value if isinstance(value, list | tuple) else () if value is None else (value,):
+        if value is None:
+            continue
+        for part in value if key in _PER_LAYER and isinstance(value, list | tuple) else (value,):
             if not _is_whole(part) or not 0 <= part <= most:
                 raise ModelError(f"{source} says {shown(part)} for {key}, which is 0 to {most} in any model")
     _check_experts(hparams, source)
@@ -106,7 +113,7 @@ def check_parameters(tensors: Iterable[Tensor], source: str) -> None:
     for tensor in tensors:
         if any(extent < 1 for extent in tensor.shape):
             raise ModelError(
-                f"{source} gives {tensor.name} no size: it has sizes that no model can have, or lacks some"
+                f"{source} has sizes that no model can have, or lacks some: {tensor.name} would be empty"
             )
         count += tensor.elements
     if count > MOST_PARAMETERS:
