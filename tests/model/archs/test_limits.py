@@ -47,6 +47,13 @@ def test_some_sizes_have_one_value_per_layer() -> None:
             check_sizes(PLAIN | {"feed_forward_length": value}, "it")
 
 
+def test_what_is_not_said_is_not_refused() -> None:
+    """
+    Whether a size is missing is asked where it is needed.
+    """
+    check_sizes({}, "it")
+
+
 @pytest.mark.parametrize(
     ("more", "what"),
     [
