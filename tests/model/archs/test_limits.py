@@ -31,7 +31,8 @@ def test_a_size_is_taken_up_to_its_bound(key: str, most: int) -> None:
     """
     check_sizes(PLAIN | {key: most}, "it")
 
-    for value in (most + 1, -1, 1.0, True, "1", {}):
+    others: tuple[Any, ...] = (most + 1, -1, 1.0, True, "1", {})
+    for value in others:
         with pytest.raises(ModelError, match=f"for {key}, which is 0 to {most} in any model"):
             check_sizes(PLAIN | {key: value}, "it")
 

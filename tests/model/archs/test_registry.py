@@ -233,6 +233,7 @@ def test_only_these_families_have_no_graph() -> None:
         ("named", "../loading", []),
         ("named", "x" * 5000, []),
         ("of_class", "x" * 5000, []),
+        ("of_class", "\ud800", []),
     ],
 )
 def test_a_model_imports_its_own_family_only(

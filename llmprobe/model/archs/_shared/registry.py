@@ -47,7 +47,7 @@ class Registry:
         own = text.replace("-", "_")
         if self._is_file(own):
             yield from self._families(own)
-        quoted = f'"{text}"'.encode()
+        quoted = f'"{text}"'.encode(errors="backslashreplace")
         for module in self._modules():
             if module != own and quoted in self._text(module):
                 yield from self._families(module)
