@@ -26,7 +26,7 @@ Some things that decide about tensors have no key in GGUF. Where a model does no
 * ``rope.scaling.type``: ``llama3`` or ``longrope`` where the frequency factors are kept as tensors.
 * ``vocab_size``: the rows of the embedding.
 * ``attention_bias``, ``use_qkv_bias``, ``mlp_bias``: whether these matrices carry biases, in families where some do.
-* ``use_qk_norm``, ``qk_layernorm``: whether queries and keys are normed, likewise.
+* ``use_qk_norm``, ``qk_layernorm``: whether queries and keys are normalized, likewise.
 * ``attention_k_eq_v``: true where full layers take keys for values and hold no matrix for them (Gemma 4).
 * ``kv_weights_in_shared_layers``: true where layers that share a cache hold keys and values all the same (Gemma 4).
 * ``num_ln_in_parallel_attn``: 2 where attention and feed-forward part have a norm each (Falcon).
@@ -89,7 +89,7 @@ def graph_of(architecture: str) -> "Build | None":
 
 def variant_of(architecture: str) -> "Variant | None":
     """
-    Return what tells two layers apart that have the same tensors and caches, None where nothing does.
+    Return the function that tells apart layers with the same tensors and caches, None where no layers need it.
     """
     family = get(architecture)
     return None if family is None else family.layer_variant
@@ -111,7 +111,7 @@ def supported() -> frozenset[str]:
 
 def caches(architecture: str, hparams: Hparams) -> CacheLayout:
     """
-    Return what a model keeps, by its family's rules, or where it has none by what the metadata says alone.
+    Return a model's caches: by its family's rules, or without a family by the metadata alone.
     """
     family = get(architecture)
     if family is not None:

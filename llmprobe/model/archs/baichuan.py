@@ -16,7 +16,7 @@ ROTARY_LAYERS, BIASED_LAYERS = 32, 40
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model: Llama's layer, with experts or without.
+    Return every tensor of the model: Llama's layer.
     """
     return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
 

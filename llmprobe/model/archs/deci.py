@@ -2,18 +2,23 @@
 Nemotron Super and Ultra, DeciLM: Llama with attention or feed-forward parts left out of some layers.
 """
 
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import attention_layers
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("deci",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {"DeciLMForCausalLM": "deci"}
+
+ROUNDED_TO = 256
+"""Inner widths are multiples of this."""
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -78,4 +83,23 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     return ops.like("add", g.ffn(il, g.norm(between, "ffn_norm", il)), between)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read what each layer has: heads in groups, or one matrix for them, or none; a width as a multiple of the model's.
+    """
+    blocks = config.listed("block_configs")
+    if blocks is None:
+        raise ModelError("config.json does not say what each layer has (block_configs)")
+    attention = [block["attention"] for block in blocks]
+    factors = [block["ffn"].get("ffn_mult") or 0 for block in blocks]
+    grouped = [part.get("n_heads_in_group") for part in attention]
+    return {
+        "attention.head_count": [
+            config.heads if group or part.get("replace_with_linear") else 0
+            for group, part in zip(grouped, attention, strict=True)
+        ],
+        "attention.head_count_kv": [config.heads // group if group else 0 for group in grouped],
+        "feed_forward_length": [
+            -(-int(2 * factor * config.width / 3) // ROUNDED_TO) * ROUNDED_TO for factor in factors
+        ],
+    }

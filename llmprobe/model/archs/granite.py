@@ -8,7 +8,7 @@ from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
 from llmprobe.model.archs._shared.config import Config
-from llmprobe.model.archs._shared.rows import LLAMA, Output, RopeFactors, listed
+from llmprobe.model.archs._shared.rows import ROUTED_LLAMA, Output, RopeFactors, listed
 
 ARCHITECTURES = (
     "granite",
@@ -27,7 +27,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
     Return every tensor of the model: Llama's layer, with experts or without.
     """
-    return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
+    return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
 
 
 def caches(hparams: Hparams) -> CacheLayout:

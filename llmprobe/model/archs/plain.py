@@ -27,6 +27,7 @@ from llmprobe.model.archs._shared.rows import (
 )
 from llmprobe.model.archs._shared.windows import windowed_cache
 
+_ATTENTION = (Norm("attn_norm"), Qkv(), AttentionOutput())
 _LLAMA_END = (Output(), RopeFactors())
 _CLASSIC = (
     Norm("attn_norm", bias=True),
@@ -50,10 +51,7 @@ ROWS = (
     Row(
         name="apertus",
         hf_classes=("ApertusForCausalLM",),
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput()),
-            *(Norm("ffn_norm"), Dense(order="down up"), HeadNorms()),
-        ),
+        layer=(*_ATTENTION, Norm("ffn_norm"), Dense(order="down up"), HeadNorms()),
         after=_LLAMA_END,
         graph=Decoder(
             layer=Layer(heads=Heads(factors=True, norms="before"), ffn=FeedForward(activation="xielu"))
@@ -62,10 +60,7 @@ ROWS = (
     Row(
         name="arcee",
         hf_classes=("ArceeForCausalLM",),
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput()),
-            *(Norm("ffn_norm"), Dense(order="down up")),
-        ),
+        layer=(*_ATTENTION, Norm("ffn_norm"), Dense(order="down up")),
         after=_LLAMA_END,
         graph=Decoder(layer=Layer(heads=Heads(factors=True), ffn=FeedForward(activation="relu_sqr"))),
     ),
@@ -85,10 +80,14 @@ ROWS = (
     ),
     Row(
         name="exaone4",
-        hf_classes=("Exaone4ForCausalLM",),
+        hf_classes=("Exaone4ForCausalLM", "Exaone4_5_ForConditionalGeneration"),
         layer=(
-            *(Qkv(), AttentionOutput(), Norm("post_attention_norm")),
-            *(HeadNorms(), Dense(), Norm("post_ffw_norm")),
+            Qkv(),
+            AttentionOutput(),
+            Norm("post_attention_norm"),
+            HeadNorms(),
+            Dense(),
+            Norm("post_ffw_norm"),
         ),
         after=_LLAMA_END,
         graph=Decoder(layer=_NORMED_AFTER),
@@ -96,11 +95,7 @@ ROWS = (
         from_config=rules.window,
     ),
     Row(
-        name="internlm2",
-        hf_classes=("InternLM2ForCausalLM",),
-        layer=LLAMA,
-        after=_LLAMA_END,
-        graph=Decoder(),
+        name="internlm2", hf_classes=("InternLM2ForCausalLM",), layer=LLAMA, after=_LLAMA_END, graph=Decoder()
     ),
     Row(name="llama-embed", layer=LLAMA, after=_LLAMA_END, graph=None),
     Row(
@@ -114,8 +109,12 @@ ROWS = (
         name="olmo2",
         hf_classes=("Olmo2ForCausalLM", "Olmo3ForCausalLM"),
         layer=(
-            *(Qkv(), AttentionOutput(), HeadNorms(whole=True), Norm("post_attention_norm")),
-            *(Dense(order="gate up down"), Norm("post_ffw_norm")),
+            Qkv(),
+            AttentionOutput(),
+            HeadNorms(whole=True),
+            Norm("post_attention_norm"),
+            Dense(order="gate up down"),
+            Norm("post_ffw_norm"),
         ),
         graph=Decoder(
             layer=Layer(
@@ -131,10 +130,7 @@ ROWS = (
     ),
     Row(
         name="orion",
-        layer=(
-            *(Norm("attn_norm", bias=True), Qkv(), AttentionOutput()),
-            *(Norm("ffn_norm", bias=True), Dense()),
-        ),
+        layer=(Norm("attn_norm", bias=True), Qkv(), AttentionOutput(), Norm("ffn_norm", bias=True), Dense()),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm"),
     ),
@@ -142,8 +138,11 @@ ROWS = (
         name="phi3",
         hf_classes=("Phi3ForCausalLM", "Phi4ForCausalLMV"),
         layer=(
-            *(Norm("attn_norm"), Qkv(fused=True), AttentionOutput()),
-            *(Norm("ffn_norm"), Dense(order="down up", merged=True)),
+            Norm("attn_norm"),
+            Qkv(fused=True),
+            AttentionOutput(),
+            Norm("ffn_norm"),
+            Dense(order="down up", merged=True),
         ),
         after=_LLAMA_END,
         # llama.cpp keeps the whole context for every layer, sliding window or not.
@@ -157,14 +156,17 @@ ROWS = (
     ),
     Row(
         name="plamo",
-        layer=(Norm("attn_norm"), Qkv(), AttentionOutput(), Dense()),
+        layer=(*_ATTENTION, Dense()),
         graph=Decoder(layer=Parallel(order=("ffn", "attention", "input"))),
     ),
     Row(
         name="qwen",
         layer=(
-            *(Norm("attn_norm"), Qkv(fused=True, bias=True), AttentionOutput()),
-            *(Norm("ffn_norm"), Dense(halved=True)),
+            Norm("attn_norm"),
+            Qkv(fused=True, bias=True),
+            AttentionOutput(),
+            Norm("ffn_norm"),
+            Dense(halved=True),
         ),
         graph=Decoder(),
     ),
@@ -179,8 +181,11 @@ ROWS = (
         hf_classes=("SeedOssForCausalLM",),
         # The norm after the attention is the one before the feed-forward part.
         layer=(
-            *(Qkv(bias=True), AttentionOutput(), Norm("attn_norm")),
-            *(Norm("post_attention_norm"), Dense(order="gate up down")),
+            Qkv(bias=True),
+            AttentionOutput(),
+            Norm("attn_norm"),
+            Norm("post_attention_norm"),
+            Dense(order="gate up down"),
         ),
         graph=Decoder(layer=Layer(ffn_norm="post_attention_norm")),
     ),
@@ -201,8 +206,11 @@ ROWS = (
     Row(
         name="codeshell",
         layer=(
-            *(Norm("attn_norm", bias=True), Qkv(bias=True), AttentionOutput(bias=True)),
-            *(Norm("ffn_norm", bias=True), Dense(order="down up", bias=True)),
+            Norm("attn_norm", bias=True),
+            Qkv(bias=True),
+            AttentionOutput(bias=True),
+            Norm("ffn_norm", bias=True),
+            Dense(order="down up", bias=True),
         ),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm", layer=Layer(ffn=_GELU)),
@@ -217,8 +225,11 @@ ROWS = (
         name="nemotron",
         hf_classes=("NemotronForCausalLM",),
         layer=(
-            *(Norm("attn_norm", bias=True), Qkv(), AttentionOutput()),
-            *(Norm("ffn_norm", bias=True), Dense(order="down up")),
+            Norm("attn_norm", bias=True),
+            Qkv(),
+            AttentionOutput(),
+            Norm("ffn_norm", bias=True),
+            Dense(order="down up"),
         ),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm", layer=Layer(ffn=FeedForward(activation="relu_sqr"))),
@@ -227,7 +238,9 @@ ROWS = (
         name="phi2",
         hf_classes=("PhiForCausalLM",),
         layer=(
-            *(Norm("attn_norm", bias=True), Qkv(bias=True), AttentionOutput(bias=True)),
+            Norm("attn_norm", bias=True),
+            Qkv(bias=True),
+            AttentionOutput(bias=True),
             Dense(order="down up", bias=True),
         ),
         after=(Output(bias=True, matrix_bias=True),),
@@ -240,7 +253,7 @@ ROWS = (
     # Mixtures of experts on ordinary attention.
     Row(
         name="bailingmoe",
-        layer=(Norm("attn_norm"), Qkv(), AttentionOutput(), Norm("ffn_norm"), Routed()),
+        layer=(*_ATTENTION, Norm("ffn_norm"), Routed()),
         graph=Decoder(
             layer=Layer(
                 heads=Heads(factors=True), ffn=FeedForward(mixture=Mixture(norm=None), shared="plain")
@@ -250,7 +263,7 @@ ROWS = (
     Row(
         name="deepseek",
         hf_classes=("DeepseekForCausalLM",),
-        layer=(Norm("attn_norm"), Qkv(), AttentionOutput(), Norm("ffn_norm"), Routed(dense=True)),
+        layer=(*_ATTENTION, Norm("ffn_norm"), Routed(dense=True)),
         graph=Decoder(
             layer=Layer(
                 heads=Heads(factors=True), ffn=FeedForward(mixture=Mixture(norm=False), shared="plain")
@@ -259,10 +272,7 @@ ROWS = (
     ),
     Row(
         name="dots1",
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput(), HeadNorms(key_first=True)),
-            *(Norm("ffn_norm"), Routed(dense=True, biased=True)),
-        ),
+        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Routed(dense=True, biased=True)),
         graph=Decoder(
             layer=Layer(
                 heads=Heads(norms="before"),
@@ -273,10 +283,7 @@ ROWS = (
     Row(
         name="mellum",
         hf_classes=("MellumForCausalLM",),
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput(), HeadNorms(key_first=True)),
-            *(Norm("ffn_norm"), Experts()),
-        ),
+        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture()))),
         caches=partial(windowed_cache, period=4),
         from_config=rules.window,
@@ -284,18 +291,18 @@ ROWS = (
     Row(
         name="olmoe",
         hf_classes=("OlmoeForCausalLM",),
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput(), HeadNorms(whole=True)),
-            *(Norm("ffn_norm"), Experts()),
-        ),
+        layer=(*_ATTENTION, HeadNorms(whole=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="whole"), ffn=FeedForward(mixture=Mixture(norm=False)))),
     ),
     Row(
         name="phimoe",
         hf_classes=("PhiMoEForCausalLM", "PhimoeForCausalLM"),
         layer=(
-            *(Norm("attn_norm", bias=True), Qkv(bias=True), AttentionOutput(bias=True)),
-            *(Norm("ffn_norm", bias=True), Experts()),
+            Norm("attn_norm", bias=True),
+            Qkv(bias=True),
+            AttentionOutput(bias=True),
+            Norm("ffn_norm", bias=True),
+            Experts(),
         ),
         after=(Output(bias=True, matrix_bias=True), RopeFactors()),
         graph=Decoder(
@@ -317,25 +324,19 @@ ROWS = (
     Row(
         name="llada",
         hf_classes=("LLaDAModelLM",),
-        layer=(Norm("attn_norm"), Qkv(), AttentionOutput(), Norm("ffn_norm"), Dense()),
+        layer=(*_ATTENTION, Norm("ffn_norm"), Dense()),
         graph=Decoder(),
         caches=no_cache,
     ),
     Row(
         name="llada-moe",
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput(), HeadNorms(key_first=True)),
-            *(Norm("ffn_norm"), Experts()),
-        ),
+        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture(norm=False)))),
         caches=no_cache,
     ),
     Row(
         name="rnd1",
-        layer=(
-            *(Norm("attn_norm"), Qkv(), AttentionOutput(), HeadNorms(key_first=True)),
-            *(Norm("ffn_norm"), Experts()),
-        ),
+        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture()))),
         caches=no_cache,
     ),

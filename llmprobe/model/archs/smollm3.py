@@ -21,7 +21,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model: Llama's layer, with experts or without.
+    Return every tensor of the model: Llama's layer.
     """
     return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
 

@@ -110,8 +110,10 @@ def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
     Return the elements that take part in one token: of the experts only those that are used.
     """
     used, count = _number(hparams, "expert_used_count"), _number(hparams, "expert_count")
-    experts = sum(tensor.elements for tensor in tensors if "_exps." in tensor.name) if count else 0
-    every = sum(tensor.elements for tensor in tensors) - next_n_elements(tensors, hparams)
+    first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
+    trunk = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < first]
+    experts = sum(tensor.elements for tensor in trunk if "_exps." in tensor.name) if count else 0
+    every = sum(tensor.elements for tensor in trunk)
     return every - experts + experts * used // max(count, 1)
 
 

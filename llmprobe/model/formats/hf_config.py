@@ -12,6 +12,8 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.limits import check_parameters, check_sizes
+from llmprobe.model.archs._shared.shown import shown
 from llmprobe.model.formats import gguf_model
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
 from llmprobe.model.formats.safetensors import Weights
@@ -50,7 +52,7 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
     if architecture is None or family is None:
         kind = class_of(values)
         raise ModelError(
-            f"the class {kind} of config.json is not one whose tensors are known"
+            f"the class {shown(kind)} of config.json is not one whose tensors are known"
             if kind
             else "config.json does not say which class the model is of (architectures)",
             hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
@@ -114,15 +116,32 @@ def architecture_of(values: dict[str, Any]) -> str | None:
 def _decoded(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError):
+        return _leniently_decoded(content)
+
+
+def _leniently_decoded(content: bytes) -> dict[str, Any]:
+    """
+    Return a configuration that Python wrote and strict JSON does not allow: with ``Infinity`` or ``NaN`` for a number.
+    """
+    import json
+
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise ModelError("config.json is not a JSON object", hint="download it again") from error
+    if not isinstance(values, dict):
+        raise ModelError("config.json is not a JSON object", hint="download it again")
+    return values
 
 
 def _hparams(config: Config) -> Hparams:
     try:
-        return hparams_of(config)
+        hparams = hparams_of(config)
+        check_sizes(hparams, "config.json")
     except _ODD as error:
         raise ModelError("config.json has values that no model can have") from error
+    return hparams
 
 
 def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
@@ -131,8 +150,7 @@ def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
         family.caches(hparams)
     except _ODD as error:
         raise ModelError("config.json has values that no model can have") from error
-    if any(extent < 1 for tensor in tensors for extent in tensor.shape):
-        raise ModelError("config.json has sizes that no model can have, or lacks some")
+    check_parameters(tensors, "config.json")
     return tensors
 
 

@@ -230,7 +230,10 @@ def test_only_these_families_have_no_graph() -> None:
         ("of_class", "MiniCPMForCausalLM", ["granite"]),
         ("named", "no-such-architecture", []),
         ("named", "_shared", []),
-        ("named", "..loading", []),
+        ("named", "../loading", []),
+        ("named", "x" * 5000, []),
+        ("of_class", "x" * 5000, []),
+        ("of_class", "\ud800", []),
     ],
 )
 def test_a_model_imports_its_own_family_only(

@@ -1,8 +1,8 @@
 """
 Models from Hugging Face configurations.
 
-``hf_configs.json`` has, by catalog id, what config.json says of the language model: the keys that decide about tensors,
-as published with each model.
+``fixtures/configs.json`` has, by catalog id, what config.json says of the language model: the keys that decide about
+tensors, as published with each model.
 """
 
 import json
@@ -39,7 +39,7 @@ LLAMA: dict[str, Any] = {
 @cache
 def configs() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(
-        Path(__file__).with_name("hf_configs.json").read_text(encoding="utf-8")
+        (Path(__file__).parents[3] / "fixtures" / "configs.json").read_text(encoding="utf-8")
     )
     return found
 
@@ -139,6 +139,31 @@ def test_all_heads_of_starcoder_share_one_of_k_and_v() -> None:
 
     assert {(layer.k, layer.v) for layer in cache.layers} == {(128, 128)}
     assert round(spec.parameters / 1e9, 1) == 15.5
+
+
+def test_layers_of_decilm_have_what_each_is_said_to_have() -> None:
+    """
+    Of the 80 layers of Llama 3.3 Nemotron Super 31 have no attention, and widths differ: 49,867,145,216 parameters.
+    """
+    kinds = [(8, 5.25)] * 48 + [(8, 2.625)] + [(None, 1.3125)] * 10 + [(None, 1.0)] * 8
+    kinds += [(None, 0.5)] * 6 + [(None, 2.625)] * 5 + [(None, 3.28125), (None, 5.25)]
+    values = {
+        "architectures": ["DeciLMForCausalLM"],
+        "hidden_size": 8192,
+        "intermediate_size": None,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": None,
+        "vocab_size": 128256,
+        "block_configs": [
+            {"attention": {"n_heads_in_group": group, "no_op": group is None}, "ffn": {"ffn_mult": factor}}
+            for group, factor in kinds
+        ],
+    }
+    spec = hf_config.spec(json.dumps(values).encode(), "x")
+
+    assert spec.parameters == 49_867_145_216
+    assert sum(len(cache.layers) for cache in archs.caches(spec.architecture, spec.hparams).kv) == 49
 
 
 def test_a_configuration_is_a_model() -> None:
@@ -262,7 +287,7 @@ def test_experts_in_mxfp4_stay_so() -> None:
         ({"hidden_size": -64}, "no number"),
         ({"num_attention_heads": 0}, "num_attention_heads"),
         ({"intermediate_size": None}, "sizes that no model"),
-        ({"intermediate_size": "wide"}, "where a number belongs"),
+        ({"intermediate_size": "wide"}, "says 'wide' for feed_forward_length"),
         ({"vocab_size": None}, "vocab_size"),
     ],
 )
@@ -309,3 +334,14 @@ def test_any_value_ends_in_an_answer(name: str, data: st.DataObject) -> None:
         hf_config.spec(json.dumps(values | {key: odd}).encode(), "x")
     except ModelError:
         return
+
+
+def test_experts_of_layers_for_further_tokens_are_no_part_of_the_active_ones() -> None:
+    """
+    GLM 4.5 Air keeps a layer that predicts one token more, with 128 experts: 13,424,129,664 parameters are active.
+    """
+    spec = hf_config.spec(json.dumps(configs()["glm-4.5-air-106b-a12b"]).encode(), "x")
+
+    assert (
+        spec.active_parameters == catalog.by_id()["glm-4.5-air-106b-a12b"].active_parameters == 13_424_129_664
+    )

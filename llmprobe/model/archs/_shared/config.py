@@ -5,9 +5,11 @@ The values of a Hugging Face ``config.json``, by the names that different models
 from typing import Any
 
 from llmprobe.errors import ModelError
+from llmprobe.model.archs._shared.shown import shown
 
 _MOST = 1 << 31
 _MOST_LAYERS = 4096
+_LARGEST_REAL = 1e30
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -32,7 +34,10 @@ class Config:
 
     def get(self, *names: str) -> Any:
         """Return the first of these values that is there, None where none is."""
-        return next((self.values[name] for name in names if self.values.get(name) is not None), None)
+        return self.values.get(self._name(names))
+
+    def _name(self, names: tuple[str, ...]) -> str:
+        return next((name for name in names if self.values.get(name) is not None), names[0])
 
     def number(self, *names: str, default: int = 0) -> int:
         """Return a whole number."""
@@ -40,7 +45,9 @@ class Config:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
-            raise ModelError(f"config.json says {value!r} for {names[0]}, which is no number of anything")
+            raise ModelError(
+                f"config.json says {shown(value)} for {self._name(names)}, which is no number of anything"
+            )
         return value
 
     def need(self, *names: str) -> int:
@@ -53,7 +60,11 @@ class Config:
     def real(self, *names: str) -> float | None:
         """Return a number with a fraction, None where there is none."""
         value = self.get(*names)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        if not abs(value) < _LARGEST_REAL:
+            raise ModelError(f"config.json says {shown(value)} for {self._name(names)}, which no model has")
+        return float(value)
 
     def flag(self, *names: str, default: bool = False) -> bool:
         """Return whether something is so."""

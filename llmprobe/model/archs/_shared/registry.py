@@ -10,6 +10,9 @@ from pathlib import Path
 
 from llmprobe.model.archs._shared.family import Family, families_of
 
+_LONGEST = 64
+"""Letters of an architecture's name: a file could say anything."""
+
 
 class Registry:
     """
@@ -18,8 +21,9 @@ class Registry:
 
     def __init__(self, package: str, folders: Sequence[str]) -> None:
         self._package = package
-        self._folders = tuple(folders)
+        self._folders = tuple(map(Path, folders))
         self._files: dict[str, Path] = {}
+        self._texts: dict[str, bytes] = {}
         self._named: dict[str, Family | None] = {}
 
     def named(self, architecture: str) -> Family | None:
@@ -40,23 +44,33 @@ class Registry:
         return tuple(family for module in self._modules() for family in self._families(module))
 
     def _candidates(self, text: str) -> Iterator[Family]:
-        modules, own = self._modules(), text.replace("-", "_")
-        if own in modules:
+        own = text.replace("-", "_")
+        if self._is_file(own):
             yield from self._families(own)
-        quoted = f'"{text}"'.encode()
-        for module, path in modules.items():
-            if module != own and quoted in path.read_bytes():
+        quoted = f'"{text}"'.encode(errors="backslashreplace")
+        for module in self._modules():
+            if module != own and quoted in self._text(module):
                 yield from self._families(module)
+
+    def _is_file(self, module: str) -> bool:
+        named = len(module) <= _LONGEST and module.isidentifier() and not module.startswith("_")
+        return named and any((folder / f"{module}.py").is_file() for folder in self._folders)
 
     def _families(self, module: str) -> tuple[Family, ...]:
         return families_of(import_module(f"{self._package}.{module}"))
 
+    def _text(self, module: str) -> bytes:
+        if module not in self._texts:
+            self._texts[module] = self._modules()[module].read_bytes()
+        return self._texts[module]
+
     def _modules(self) -> dict[str, Path]:
         if not self._files:
-            self._files = {
+            paths = {
                 path.stem: path
                 for folder in self._folders
-                for path in sorted(Path(folder).glob("*.py"))
-                if not path.stem.startswith("_")
+                for path in folder.iterdir()
+                if path.suffix == ".py" and not path.stem.startswith("_")
             }
+            self._files = {name: paths[name] for name in sorted(paths)}
         return self._files

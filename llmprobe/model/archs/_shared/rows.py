@@ -223,11 +223,13 @@ def _has(bias: Bias, inventory: Inventory) -> bool:
     return bool(inventory.sizes.hparams.get(bias)) if isinstance(bias, str) else bias
 
 
-LLAMA = (
+_ATTENTION = (
     Norm("attn_norm"),
     Qkv(bias="attention_bias"),
     AttentionOutput(bias="attention_bias"),
     Norm("ffn_norm"),
-    DenseOrRouted(),
 )
-"""Llama's layer as families with a name of their own have it, with experts or without."""
+LLAMA = (*_ATTENTION, Dense(bias="mlp_bias"))
+"""Llama's layer as families with a name of their own have it."""
+ROUTED_LLAMA = (*_ATTENTION, DenseOrRouted())
+"""The same, with experts where the metadata counts some."""

@@ -1,0 +1,135 @@
+"""
+Sizes that no model has: what is beyond them is damage or malice, and is refused before anything is counted with it.
+
+The bounds are far above every published model (October 2026), whose widest feed-forward part has 53,248 values and
+whose vocabularies have 262,208 words.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._shared.shown import shown
+from llmprobe.model.archs._shared.sizes import MAX_LAYERS
+from llmprobe.units import format_count
+
+MOST_PARAMETERS = 10**14
+_WIDTH, _COUNT, _WORDS, _TOKENS = 1 << 20, 1 << 16, 1 << 24, 1 << 31
+
+_MOST = {
+    "block_count": MAX_LAYERS,
+    "context_length": _TOKENS,
+    "attention.sliding_window": _TOKENS,
+    "vocab_size": _WORDS,
+    "tokenizer.ggml.token_type_count": _WORDS,
+    **dict.fromkeys(
+        (
+            "embedding_length",
+            "embedding_length_per_layer_input",
+            "feed_forward_length",
+            "expert_feed_forward_length",
+            "expert_shared_feed_forward_length",
+            "moe_latent_size",
+            "attention.key_length",
+            "attention.value_length",
+            "attention.key_length_mla",
+            "attention.value_length_mla",
+            "attention.key_length_swa",
+            "attention.value_length_swa",
+            "attention.q_lora_rank",
+            "attention.kv_lora_rank",
+            "attention.indexer.key_length",
+            "attention.indexer.top_k",
+            "rope.dimension_count",
+            "ssm.inner_size",
+            "ssm.state_size",
+            "ssm.time_step_rank",
+            "kda.head_dim",
+        ),
+        _WIDTH,
+    ),
+    **dict.fromkeys(
+        (
+            "attention.head_count",
+            "attention.head_count_kv",
+            "attention.indexer.head_count",
+            "attention.shared_kv_layers",
+            "expert_count",
+            "expert_used_count",
+            "expert_shared_count",
+            "expert_group_count",
+            "expert_group_used_count",
+            "leading_dense_block_count",
+            "nextn_predict_layers",
+            "full_attention_interval",
+            "interleave_moe_layer_step",
+            "moe_every_n_layers",
+            "n_deepstack_layers",
+            "altup.num_inputs",
+            "ssm.conv_kernel",
+            "ssm.group_count",
+            "shortconv.l_cache",
+        ),
+        _COUNT,
+    ),
+}
+"""The largest value of each size."""
+
+_PER_LAYER = frozenset(
+    ("attention.head_count", "attention.head_count_kv", "expert_feed_forward_length", "feed_forward_length")
+)
+"""Sizes that may be lists with one per layer."""
+
+
+def check_sizes(hparams: Hparams, source: str) -> None:
+    """
+    Refuse metadata with a size that no model has. ``source`` is what says it.
+
+    Raises:
+        ModelError: a size is no whole number or out of its bounds, or sizes contradict each other.
+    """
+    for key, most in _MOST.items():
+        value = hparams.get(key)
+        if value is None:
+            continue
+        for part in value if key in _PER_LAYER and isinstance(value, list | tuple) else (value,):
+            if not _is_whole(part) or not 0 <= part <= most:
+                raise ModelError(f"{source} says {shown(part)} for {key}, which is 0 to {most} in any model")
+    _check_experts(hparams, source)
+    layers, further = hparams.get("block_count") or 0, hparams.get("nextn_predict_layers") or 0
+    if further >= max(layers, 1):
+        raise ModelError(f"{source} says that all {layers} layers predict further tokens")
+
+
+def check_parameters(tensors: Iterable[Tensor], source: str) -> None:
+    """
+    Refuse a list of tensors that no model has.
+
+    Raises:
+        ModelError: a tensor is empty, or there are more parameters than in any model.
+    """
+    count = 0
+    for tensor in tensors:
+        if any(extent < 1 for extent in tensor.shape):
+            raise ModelError(
+                f"{source} has sizes that no model can have, or lacks some: {tensor.name} would be empty"
+            )
+        count += tensor.elements
+    if count > MOST_PARAMETERS:
+        raise ModelError(f"{source} describes {format_count(count)} parameters, more than any model has")
+
+
+def _check_experts(hparams: Hparams, source: str) -> None:
+    count, used = hparams.get("expert_count") or 0, hparams.get("expert_used_count") or 0
+    if count and not used:
+        raise ModelError(f"{source} does not say how many of its {count} experts each token uses")
+    if used > count:
+        raise ModelError(f"{source} says that each token uses {used} of {count} experts")
+    groups = hparams.get("expert_group_count") or 0
+    if groups > 1 and (count % groups or not 0 < (hparams.get("expert_group_used_count") or 0) <= groups):
+        raise ModelError(f"{source} says {groups} groups of {count} experts, which does not divide")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
