@@ -7,10 +7,10 @@ Each printed command is read back, estimated anew, and compared with what is fre
 from collections.abc import Callable, Mapping
 
 import msgspec
-from llmprobe.engines._words import quant_in_name
 
 from benchmarks import budgets_words
 from benchmarks.budgets_words import Configuration, UnreadableError
+from llmprobe.engines._shared.model_files import quant_in_name
 from llmprobe.estimation import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec

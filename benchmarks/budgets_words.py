@@ -236,7 +236,7 @@ def _devices(
 
 def _is_seen(one: Accelerator, backend: str | None) -> bool:
     """Tell whether a build for a backend lists a device: ROCm all AMD cards with its driver, Vulkan everything."""
-    if one.backend is None or (one.why_not is not None and "hidden by" in one.why_not):
+    if one.backend is None or one.hidden_by is not None:
         return False
     return one.backend == backend or backend == "vulkan" or (backend == "rocm" and one.vendor == "amd")
 

@@ -24,9 +24,10 @@ from types import FrameType
 from typing import Any
 
 from llmprobe.errors import LlmprobeError
-from llmprobe.estimate import Estimator
+from llmprobe.estimation import Estimator
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.plan import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.model.formats import hf_config
 
 CONFIGS = Path(__file__).parent.parent / "fixtures" / "configs.json"
@@ -156,7 +157,7 @@ def answer(content: bytes) -> Answer:
     try:
         spec = hf_config.spec(content, "fuzzed")
         estimate = Estimator(spec).estimate(
-            "Q4_K_M", Workload(ctx_size=4096), Placement(devices=(Device(id="gpu0", free_bytes=24 << 30),))
+            "Q4_K_M", Settings(ctx_size=4096), Hardware(devices=(Device(id="gpu0", free_bytes=24 << 30),))
         )
     except LlmprobeError as error:
         return "refused" if _is_a_sentence(str(error)) else f"no sentence: {error!s:.80}"

@@ -12,6 +12,7 @@ from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import assign, tensor_bytes
+from llmprobe.words.message import message
 
 SMALL = (
     Tensor("token_embd.weight", (64, 32), None, "q8_0"),
@@ -305,7 +306,7 @@ def test_files_that_are_missing_leave_their_index(tmp_path: Path) -> None:
     folder = published(tmp_path / "m", shards=2)
     (folder / "model-00002-of-00002.safetensors").unlink()
 
-    assert "could not be checked" in load(str(folder)).notes[-1]
+    assert load(str(folder)).notes[-1] == message("model.files-not-checkable")
 
 
 def test_a_text_file_is_no_model(tmp_path: Path) -> None:

@@ -24,7 +24,12 @@ from tests.web_server import Exchange, WebServer, serving
 
 pytestmark = pytest.mark.live
 
-SIZES = {"general.architecture": "llama", "llama.block_count": 2, "llama.embedding_length": 64}
+SIZES = {
+    "general.architecture": "llama",
+    "llama.block_count": 2,
+    "llama.embedding_length": 64,
+    "llama.attention.head_count": 4,
+}
 TENSORS = (
     Tensor("token_embd.weight", (64, 32), None, "q8_0"),
     Tensor("blk.0.attn_q.weight", (64, 64), 0, "q4_0"),
@@ -328,7 +333,7 @@ def test_a_repository_without_gguf_is_its_configuration(site: Site, hub: types.M
     assert (spec.id, spec.repo, spec.source, spec.parameters) == ("repo", "owner/repo", "config", PARAMETERS)
     assert spec.notes == (
         message("model.from-config-of-repo", repo="owner/repo"),
-        "the model is published in float16",
+        message("model.published-in", type="float16"),
     )
 
 

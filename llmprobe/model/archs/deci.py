@@ -13,6 +13,7 @@ from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import attention_layers
 from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("deci",)
 HF_CLASSES: dict[str, str] = {"DeciLMForCausalLM": "deci"}
@@ -89,7 +90,7 @@ def from_config(config: Config, _common: Hparams) -> Hparams:
     """
     blocks = config.listed("block_configs")
     if blocks is None:
-        raise ModelError("config.json does not say what each layer has (block_configs)")
+        raise ModelError(message("config.lacks", keys=("block_configs",)))
     attention = [block["attention"] for block in blocks]
     factors = [block["ffn"].get("ffn_mult") or 0 for block in blocks]
     grouped = [part.get("n_heads_in_group") for part in attention]

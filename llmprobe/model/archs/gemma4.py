@@ -18,6 +18,7 @@ from llmprobe.model.archs._shared.parts import expert_width
 from llmprobe.model.archs._shared.per_layer import layer_embedding, model_embeddings, own_cache_only
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("gemma4",)
 HF_CLASSES: dict[str, str] = {
@@ -135,9 +136,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     slides = config.slides
     full, sliding = config.number("global_head_dim"), config.need("head_dim")
     if slides is None or not full:
-        raise ModelError(
-            "config.json does not say layer_types and global_head_dim, without which Gemma 4 can't be"
-        )
+        raise ModelError(message("config.lacks", keys=("layer_types", "global_head_dim")))
     heads, own = (
         config.number("num_key_value_heads", default=config.heads),
         config.number("num_global_key_value_heads"),

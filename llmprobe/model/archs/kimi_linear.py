@@ -17,6 +17,7 @@ from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, router_bias, shared_expert
 from llmprobe.model.archs._shared.recurrent import attention_layers, uniform_state
 from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("kimi-linear",)
 HF_CLASSES: dict[str, str] = {
@@ -102,7 +103,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     linear = config.part("linear_attn_config")
     full = linear.get("full_attn_layers")
     if not isinstance(full, list):
-        raise ModelError("config.json does not say which layers have full attention (linear_attn_config)")
+        raise ModelError(message("config.lacks", keys=("linear_attn_config",)))
     return rules.latent(config, common) | {
         "attention.head_count_kv": [int(layer + 1 in full) for layer in range(config.layers)],
         "kda.head_dim": linear.get("head_dim"),

@@ -14,6 +14,7 @@ from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, next_token, router, router_bias
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("mimo2",)
 HF_CLASSES: dict[str, str] = {
@@ -86,7 +87,7 @@ def from_config(config: Config, _common: Hparams) -> Hparams:
     """
     pattern = config.listed("hybrid_layer_pattern")
     if pattern is None:
-        raise ModelError("config.json does not say which layers slide (hybrid_layer_pattern)")
+        raise ModelError(message("config.lacks", keys=("hybrid_layer_pattern",)))
     full, sliding = config.need("num_key_value_heads"), config.need("swa_num_key_value_heads")
     sparse = config.listed("moe_layer_freq") or []
     return {

@@ -17,6 +17,7 @@ from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert
 from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cache, mamba2, ssm_state
 from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("nemotron_h", "nemotron_h_moe")
 HF_CLASSES: dict[str, str] = {
@@ -124,7 +125,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     letters = {"mamba": "M", "attention": "*", "moe": "E", "mlp": "-"}
     kinds = [letters.get(kind, kind) for kind in pattern] if isinstance(pattern, list | str) else []
     if len(kinds) != config.layers or not set(kinds) <= {"M", "*", "E", "-"}:
-        raise ModelError("config.json does not say what kind each layer is (hybrid_override_pattern)")
+        raise ModelError(message("config.lacks", keys=("hybrid_override_pattern",)))
     experts = bool(common.get("expert_count"))
     width = config.need("moe_intermediate_size") if experts else config.need("intermediate_size")
     heads, head = config.need("mamba_num_heads"), config.need("mamba_head_dim")

@@ -24,6 +24,7 @@ from llmprobe.model.archs._shared.parts import (
 )
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("step35",)
 HF_CLASSES: dict[str, str] = {
@@ -100,7 +101,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     other = config.part("attention_other_setting")
     slides = config.slides
     if slides is None:
-        raise ModelError("config.json does not say which layers slide (layer_types)")
+        raise ModelError(message("config.lacks", keys=("layer_types",)))
     groups = config.need("num_attention_groups")
     layers = str(config.get("moe_layers_enum") or "").split(",")
     first = min((int(layer) for layer in layers if layer.strip().isdecimal()), default=0)

@@ -70,7 +70,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
         hparams = _hparams(headers[0], str(architecture), tensors)
         family = archs.get(str(architecture))
         if family is not None:
-            plausible.check_tensors(tensors, family.tensors(hparams), hparams)
+            plausible.check_tensors(tensors, family.tensors(hparams))
         plausible.check_caches(archs.caches(str(architecture), hparams))
     except ModelError as error:
         raise ModelError(message("error.in-file", file=name, reason=error.message), hint=error.hint) from None

@@ -13,11 +13,10 @@ from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.limits import check_parameters, check_sizes
-from llmprobe.model.archs._shared.shown import shown
 from llmprobe.model.formats import gguf_model
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
 from llmprobe.model.formats.safetensors import Weights
-from llmprobe.units import format_count
+from llmprobe.words.message import Message, message
 
 LARGEST = 4 << 20
 _SAME = 0.001
@@ -52,13 +51,16 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
     if architecture is None or family is None:
         kind = class_of(values)
         raise ModelError(
-            f"the class {shown(kind)} of config.json is not one whose tensors are known"
+            message("config.class-unknown", name=kind[:60])
             if kind
-            else "config.json does not say which class the model is of (architectures)",
-            hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
+            else message("config.lacks-in-file", keys=("architectures",)),
+            hint=message("hint.gguf-of-model"),
         )
-    config = Config(values, architecture)
-    hparams = _hparams(config)
+    try:
+        config = Config(values, architecture)
+        hparams = _hparams(config)
+    except ModelError as error:
+        raise _in_file(error) from None
     if weights is not None:
         hparams["tie_word_embeddings"] = weights.tied
         hparams["vocab_size"] = weights.vocabulary(config.width) or hparams.get("vocab_size")
@@ -129,28 +131,36 @@ def _leniently_decoded(content: bytes) -> dict[str, Any]:
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ModelError("config.json is not a JSON object", hint="download it again") from error
+        raise ModelError(message("config.not-json"), hint=message("hint.download-again")) from error
     if not isinstance(values, dict):
-        raise ModelError("config.json is not a JSON object", hint="download it again")
+        raise ModelError(message("config.not-json"), hint=message("hint.download-again"))
     return values
 
 
 def _hparams(config: Config) -> Hparams:
     try:
         hparams = hparams_of(config)
-        check_sizes(hparams, "config.json")
+        check_sizes(hparams)
     except _ODD as error:
-        raise ModelError("config.json has values that no model can have") from error
+        raise ModelError(message("config.odd-values"), hint=message("hint.download-again")) from error
     return hparams
+
+
+def _in_file(error: ModelError) -> ModelError:
+    return ModelError(message("error.in-file", file="config.json", reason=error.message), hint=error.hint)
 
 
 def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
     try:
         tensors = family.tensors(hparams)
         family.caches(hparams)
+        check_parameters(tensors)
+    except ModelError as error:
+        raise _in_file(error) from None
     except _ODD as error:
-        raise ModelError("config.json has values that no model can have") from error
-    check_parameters(tensors, "config.json")
+        raise _in_file(
+            ModelError(message("config.odd-values"), hint=message("hint.download-again"))
+        ) from error
     return tensors
 
 
@@ -160,48 +170,45 @@ def _method(values: dict[str, Any]) -> str | None:
     return method if isinstance(method, str) else None
 
 
-def _notes(config: Config, hparams: Hparams) -> list[str]:
+def _notes(config: Config, hparams: Hparams) -> list[Message]:
     values = config.values
     notes = []
     method, kind = _method(values), values.get("torch_dtype") or values.get("dtype")
     if method is not None:
-        notes.append(f"the model is published in {method}; its GGUF files are made from that")
+        notes.append(message("model.published-quantized", method=method))
     elif isinstance(kind, str):
-        notes.append(f"the model is published in {kind.removeprefix('torch.')}")
+        notes.append(message("model.published-in", type=kind.removeprefix("torch.")))
     further = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
     if further and not hparams.get("nextn_predict_layers"):
-        notes.append(
-            f"layers that predict further tokens ({further}) are left out; a GGUF that keeps them is larger"
-        )
+        notes.append(message("model.next-n-left-out", layers=further))
     if any(isinstance(values.get(part), dict) for part in ("vision_config", "audio_config")):
-        notes.append("what reads images or sound is left out: in GGUF it is a file of its own (mmproj)")
+        notes.append(message("model.projector-left-out"))
     return notes
 
 
 def _checked(
     tensors: tuple[Tensor, ...], hparams: Hparams, config: Config, weights: Weights | None
-) -> list[str]:
+) -> list[Message]:
     """
-    Return what is to be said after comparing the list of tensors with the files that there are.
+    What follows from comparing the list of tensors with the files that are there.
     """
     if weights is None:
-        return ["there were no files to check the list of tensors against"]
+        return [message("model.no-files-to-check")]
     found = weights.parameters(hparams["block_count"])
     if found is None:
         found = _from_bytes(config, weights)
     if found is None:
-        return ["the list of tensors could not be checked against the files, which pack or hide their sizes"]
+        return [message("model.files-not-checkable")]
     listed = sum(tensor.elements for tensor in tensors if not tensor.name.startswith("rope_"))
     off = abs(found - listed) / listed
     if off <= _SAME:
         return []
-    said = f"its files hold {format_count(found)} parameters, what config.json describes has {format_count(listed)}"
     if off > _FAR:
         raise ModelError(
-            f"{said}: they are of different models, or of one that is not known",
-            hint="a GGUF file of the model lists its tensors itself: give the path or address of one",
+            message("error.files-of-another-model", found=found, listed=listed),
+            hint=message("hint.gguf-of-model"),
         )
-    return [f"{said}: the figures may be off by {off:.1%}"]
+    return [message("model.files-differ", found=found, listed=listed, off=off)]
 
 
 def _from_bytes(config: Config, weights: Weights) -> int | None:

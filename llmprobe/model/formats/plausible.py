@@ -13,6 +13,7 @@ from typing import Any
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import CacheLayout
+from llmprobe.model.archs._shared.limits import check_sizes
 from llmprobe.words.message import Message, message
 
 MOST = 1 << 31
@@ -23,16 +24,6 @@ LONGEST_LIST = 65_536
 _SIZE = re.compile(
     r"(count|length|size|kernel|rank|groups|window|top_k|interval|dimension_sections|layers|step)$"
 )
-_LARGEST: tuple[tuple[re.Pattern[str], int], ...] = (
-    (re.compile(r"(head_count|head_count_kv|head_count_swa)$"), 1 << 16),
-    (re.compile(r"(key_length|value_length|_lora_rank|dimension_count)(_swa|_mla)?$"), 1 << 16),
-    (re.compile(r"^ssm\.conv_kernel$|^shortconv\.l_cache$"), 1 << 10),
-    (re.compile(r"^(ssm|wkv)\."), 1 << 20),
-    (re.compile(r"^expert_(used_)?count$"), 1 << 16),
-    (re.compile(r"(embedding_length|feed_forward_length)"), 1 << 24),
-)
-"""The largest value of sizes that are multiplied with each other, by what a key ends in or begins with."""
-
 MOST_PER_TOKEN = 1 << 28
 """Values that one token may keep, in all layers."""
 
@@ -49,14 +40,7 @@ def check(hparams: Hparams) -> None:
     """
     for key, value in hparams.items():
         _check_value(key, value)
-    layers = hparams.get("block_count")
-    for key in ("nextn_predict_layers", "attention.shared_kv_layers"):
-        some = hparams.get(key)
-        if isinstance(some, int) and isinstance(layers, int) and some >= max(layers, 1):
-            raise _refused(message("hparam.all-layers", key=key, value=some, layers=layers))
-    used, count = hparams.get("expert_used_count"), hparams.get("expert_count")
-    if isinstance(used, int) and isinstance(count, int) and used > count:
-        raise _refused(message("hparam.more-experts-used", used=used, count=count))
+    check_sizes(hparams)
 
 
 def check_caches(layout: CacheLayout) -> None:
@@ -73,7 +57,7 @@ def check_caches(layout: CacheLayout) -> None:
             raise _refused(message("hparam.cache-too-large", values=values, most=most))
 
 
-def check_tensors(tensors: Sequence[Tensor], expected: Sequence[Tensor], hparams: Hparams) -> None:
+def check_tensors(tensors: Sequence[Tensor], expected: Sequence[Tensor]) -> None:
     """
     Refuse tensors that contradict the metadata: ``expected`` are those that the metadata describe.
 
@@ -90,8 +74,6 @@ def check_tensors(tensors: Sequence[Tensor], expected: Sequence[Tensor], hparams
             raise _refused(
                 message("error.tensor-shape", tensor=tensor.name, shape=tensor.shape, expected=shape)
             )
-    if any("_exps." in tensor.name for tensor in tensors) and not hparams.get("expert_used_count"):
-        raise _refused(message("hparam.missing", key="expert_used_count"))
 
 
 def _check_value(key: str, value: Any) -> None:
@@ -104,9 +86,8 @@ def _check_value(key: str, value: Any) -> None:
         if _SIZE.search(key) and not key.endswith("window_pattern"):
             raise _refused(message("hparam.not-a-size", key=key, value=value))
     elif isinstance(value, int):
-        most = next((largest for pattern, largest in _LARGEST if pattern.search(key)), MOST - 1)
-        if not 0 <= value <= most:
-            raise _refused(message("hparam.out-of-range", key=key, value=value, most=most))
+        if not 0 <= value < MOST:
+            raise _refused(message("hparam.out-of-range", key=key, value=value, most=MOST - 1))
     elif isinstance(value, float):
         if not math.isfinite(value) or _SIZE.search(key):
             raise _refused(message("hparam.not-a-number", key=key, value=str(value)))

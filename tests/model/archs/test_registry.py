@@ -15,8 +15,9 @@ from pytest_mock import MockerFixture
 
 from benchmarks.gguf_writer import header
 from llmprobe.estimation import Estimator
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, Family
 from llmprobe.model.archs._shared import rules
@@ -105,7 +106,7 @@ def estimated(spec: ModelSpec) -> tuple[int, set[str]]:
     Return the bytes of a model's cache on the one device, and what the figures of the compute buffers stand on.
     """
     device = Device(id="gpu0", free_bytes=1 << 30)
-    estimate = Estimator(spec).estimate("F16", Workload(ctx_size=512), Placement(devices=(device,)))
+    estimate = Estimator(spec).estimate("F16", Settings(ctx_size=512), Hardware(devices=(device,)))
     terms = [term for device in estimate.devices for term in device.terms]
     cache = sum(term.bytes for term in terms if "cache" in term.name)
     return cache, {term.basis for term in terms if "compute" in term.name}

@@ -22,6 +22,7 @@ from llmprobe.model.formats import hf_config
 from llmprobe.model.formats.hf_config import architecture_of
 from llmprobe.model.formats.hf_hparams import hparams
 from llmprobe.model.formats.safetensors import Stored, Weights
+from llmprobe.words.message import message
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -174,14 +175,14 @@ def test_a_configuration_is_a_model() -> None:
 
     assert (spec.id, spec.source, spec.architecture, spec.quant) == ("small", "config", "llama", None)
     assert (spec.parameters, spec.max_context) == (files().parameters(2), 512)
-    assert spec.notes == ("the model is published in bfloat16",)
+    assert spec.notes == (message("model.published-in", type="bfloat16"),)
 
 
 def test_without_files_it_is_said_that_nothing_was_checked() -> None:
     """
     A configuration alone is believed, and that is said.
     """
-    assert "no files to check" in hf_config.spec(content(), "small").notes[-1]
+    assert hf_config.spec(content(), "small").notes[-1] == message("model.no-files-to-check")
 
 
 @pytest.mark.parametrize("said", [True, False])
@@ -213,7 +214,7 @@ def test_further_layers_of_the_files_are_not_counted() -> None:
     spec = hf_config.spec(content(num_nextn_predict_layers=1), "small", weights=files(layers=3))
 
     assert spec.parameters == files().parameters(2)
-    assert "left out" in spec.notes[-1]
+    assert spec.notes[-1] == message("model.next-n-left-out", layers=1)
 
 
 def test_other_files_than_the_configuration_are_refused() -> None:
@@ -230,7 +231,8 @@ def test_a_small_difference_is_said() -> None:
     """
     spec = hf_config.spec(content(intermediate_size=130), "small", weights=files())
 
-    assert "may be off by 0." in spec.notes[-1]
+    assert spec.notes[-1].id == "model.files-differ"
+    assert 0 < float(str(spec.notes[-1].values["off"])) < 0.01
 
 
 def test_packed_weights_can_not_be_checked() -> None:
@@ -241,8 +243,10 @@ def test_packed_weights_can_not_be_checked() -> None:
         content(quantization_config={"quant_method": "gptq"}), "small", weights=files(dtype="I32")
     )
 
-    assert spec.notes[0] == "the model is published in gptq; its GGUF files are made from that"
-    assert "could not be checked" in spec.notes[-1]
+    assert spec.notes == (
+        message("model.published-quantized", method="gptq"),
+        message("model.files-not-checkable"),
+    )
 
 
 def test_an_index_alone_is_compared_by_its_bytes() -> None:
@@ -269,9 +273,9 @@ def test_experts_in_mxfp4_stay_so() -> None:
     ("more", "what"),
     [
         ({"architectures": ["BrandNewForCausalLM"]}, "BrandNewForCausalLM"),
-        ({"architectures": []}, "does not say which class"),
-        ({"architectures": "LlamaForCausalLM"}, "does not say which class"),
-        ({"architectures": [7]}, "does not say which class"),
+        ({"architectures": []}, "architectures is missing"),
+        ({"architectures": "LlamaForCausalLM"}, "architectures is missing"),
+        ({"architectures": [7]}, "architectures is missing"),
         (
             {
                 "architectures": ["KimiK3ForConditionalGeneration"],
@@ -281,13 +285,13 @@ def test_experts_in_mxfp4_stay_so() -> None:
         ),
         ({"architectures": ["MambaForCausalLM"]}, "padded"),
         ({"num_hidden_layers": None}, "num_hidden_layers"),
-        ({"num_hidden_layers": 10**6}, "can't be"),
-        ({"num_hidden_layers": "2"}, "no number"),
+        ({"num_hidden_layers": 10**6}, "layers are given; at most"),
+        ({"num_hidden_layers": "2"}, "a whole number belongs there"),
         ({"hidden_size": None}, "hidden_size"),
-        ({"hidden_size": -64}, "no number"),
+        ({"hidden_size": -64}, "a whole number belongs there"),
         ({"num_attention_heads": 0}, "num_attention_heads"),
-        ({"intermediate_size": None}, "sizes that no model"),
-        ({"intermediate_size": "wide"}, "says 'wide' for feed_forward_length"),
+        ({"intermediate_size": None}, "the sizes are impossible"),
+        ({"intermediate_size": "wide"}, "feed_forward_length is 'wide'"),
         ({"vocab_size": None}, "vocab_size"),
     ],
 )

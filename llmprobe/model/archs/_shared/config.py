@@ -5,7 +5,7 @@ The values of a Hugging Face ``config.json``, by the names that different models
 from typing import Any
 
 from llmprobe.errors import ModelError
-from llmprobe.model.archs._shared.shown import shown
+from llmprobe.words.message import message
 
 _MOST = 1 << 31
 _MOST_LAYERS = 4096
@@ -27,7 +27,7 @@ class Config:
         kinds = self.values.get("layers_block_type") or self.values.get("hybrid_override_pattern")
         self.layers = len(kinds) if isinstance(kinds, list | str) and kinds else self._said_layers()
         if self.layers > _MOST_LAYERS:
-            raise ModelError(f"config.json says {self.layers} layers, which can't be")
+            raise ModelError(message("config.layers", layers=self.layers, most=_MOST_LAYERS))
 
     def _said_layers(self) -> int:
         return self.need("num_hidden_layers", "n_layers", "n_layer", "num_layers")
@@ -45,16 +45,14 @@ class Config:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
-            raise ModelError(
-                f"config.json says {shown(value)} for {self._name(names)}, which is no number of anything"
-            )
+            raise ModelError(message("config.not-a-count", key=self._name(names), value=str(value)[:60]))
         return value
 
     def need(self, *names: str) -> int:
         """Return a whole number over 0 that has to be there."""
         found = self.number(*names)
         if not found:
-            raise ModelError(f"config.json does not say {names[0]}")
+            raise ModelError(message("config.lacks", keys=names[:1]))
         return found
 
     def real(self, *names: str) -> float | None:
@@ -63,7 +61,7 @@ class Config:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         if not abs(value) < _LARGEST_REAL:
-            raise ModelError(f"config.json says {shown(value)} for {self._name(names)}, which no model has")
+            raise ModelError(message("config.implausible", key=self._name(names), value=str(value)[:60]))
         return float(value)
 
     def flag(self, *names: str, default: bool = False) -> bool:
@@ -77,7 +75,9 @@ class Config:
         if not isinstance(value, list):
             return None
         if len(value) < self.layers:
-            raise ModelError(f"config.json says {len(value)} values for {name}, and {self.layers} layers")
+            raise ModelError(
+                message("config.list-too-short", key=name, entries=len(value), layers=self.layers)
+            )
         return value[: self.layers]
 
     def part(self, name: str) -> dict[str, Any]:

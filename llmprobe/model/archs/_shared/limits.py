@@ -10,9 +10,8 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._shared.shown import shown
 from llmprobe.model.archs._shared.sizes import MAX_LAYERS
-from llmprobe.units import format_count
+from llmprobe.words.message import Message, message
 
 MOST_PARAMETERS = 10**14
 _WIDTH, _COUNT, _WORDS, _TOKENS = 1 << 20, 1 << 16, 1 << 24, 1 << 31
@@ -76,15 +75,10 @@ _MOST = {
 }
 """The largest value of each size."""
 
-_PER_LAYER = frozenset(
-    ("attention.head_count", "attention.head_count_kv", "expert_feed_forward_length", "feed_forward_length")
-)
-"""Sizes that may be lists with one per layer."""
 
-
-def check_sizes(hparams: Hparams, source: str) -> None:
+def check_sizes(hparams: Hparams) -> None:
     """
-    Refuse metadata with a size that no model has. ``source`` is what says it.
+    Refuse metadata with a size that no model has. A size may be a list with one per layer.
 
     Raises:
         ModelError: a size is no whole number or out of its bounds, or sizes contradict each other.
@@ -93,16 +87,20 @@ def check_sizes(hparams: Hparams, source: str) -> None:
         value = hparams.get(key)
         if value is None:
             continue
-        for part in value if key in _PER_LAYER and isinstance(value, list | tuple) else (value,):
-            if not _is_whole(part) or not 0 <= part <= most:
-                raise ModelError(f"{source} says {shown(part)} for {key}, which is 0 to {most} in any model")
-    _check_experts(hparams, source)
-    layers, further = hparams.get("block_count") or 0, hparams.get("nextn_predict_layers") or 0
-    if further >= max(layers, 1):
-        raise ModelError(f"{source} says that all {layers} layers predict further tokens")
+        for part in value if isinstance(value, list | tuple) else (value,):
+            if not _is_whole(part):
+                raise _refused(message("hparam.not-a-size", key=key, value=str(short(part))))
+            if not 0 <= part <= most:
+                raise _refused(message("hparam.out-of-range", key=key, value=short(part), most=most))
+    _check_experts(hparams)
+    layers = hparams.get("block_count") or 0
+    for key in ("nextn_predict_layers", "attention.shared_kv_layers"):
+        some = hparams.get(key) or 0
+        if some >= max(layers, 1):
+            raise _refused(message("hparam.all-layers", key=key, value=some, layers=layers))
 
 
-def check_parameters(tensors: Iterable[Tensor], source: str) -> None:
+def check_parameters(tensors: Iterable[Tensor]) -> None:
     """
     Refuse a list of tensors that no model has.
 
@@ -112,23 +110,34 @@ def check_parameters(tensors: Iterable[Tensor], source: str) -> None:
     count = 0
     for tensor in tensors:
         if any(extent < 1 for extent in tensor.shape):
-            raise ModelError(
-                f"{source} has sizes that no model can have, or lacks some: {tensor.name} would be empty"
-            )
+            raise _refused(message("hparam.empty-tensor", tensor=tensor.name))
         count += tensor.elements
     if count > MOST_PARAMETERS:
-        raise ModelError(f"{source} describes {format_count(count)} parameters, more than any model has")
+        raise _refused(message("hparam.too-many-parameters", parameters=count, most=MOST_PARAMETERS))
 
 
-def _check_experts(hparams: Hparams, source: str) -> None:
+def _check_experts(hparams: Hparams) -> None:
     count, used = hparams.get("expert_count") or 0, hparams.get("expert_used_count") or 0
     if count and not used:
-        raise ModelError(f"{source} does not say how many of its {count} experts each token uses")
+        raise _refused(message("hparam.experts-used-missing", count=count))
     if used > count:
-        raise ModelError(f"{source} says that each token uses {used} of {count} experts")
+        raise _refused(message("hparam.more-experts-used", used=used, count=count))
     groups = hparams.get("expert_group_count") or 0
     if groups > 1 and (count % groups or not 0 < (hparams.get("expert_group_used_count") or 0) <= groups):
-        raise ModelError(f"{source} says {groups} groups of {count} experts, which does not divide")
+        raise _refused(message("hparam.expert-groups", groups=groups, count=count))
+
+
+def _refused(what: Message) -> ModelError:
+    return ModelError(what, hint=message("hint.damaged-download-again"))
+
+
+def short(value: Any) -> int | str:
+    """
+    A value of a file as a message carries it: a whole number that 64 bits hold, or text no longer than a line.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return value
+    return str(value)[:60]
 
 
 def _is_whole(value: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._shared.config import Config
+from llmprobe.words.message import message
 
 Rule = Callable[[Config, Hparams], Hparams]
 """Takes a configuration and what is common in it, and returns what a family adds or says otherwise."""
@@ -103,7 +104,7 @@ def attention_layers(config: Config) -> list[bool]:
     told = config.get("attn_layer_indices", "full_attn_idxs")
     if isinstance(told, list):
         return [layer in told for layer in range(config.layers)]
-    raise ModelError("config.json does not say which layers have attention")
+    raise ModelError(message("config.lacks", keys=("layer_types", "attn_layer_period", "full_attn_idxs")))
 
 
 def bert(config: Config, common: Hparams) -> Hparams:
@@ -162,10 +163,7 @@ def mamba(_config: Config, _common: Hparams) -> Hparams:
     Raises:
         ModelError: always.
     """
-    raise ModelError(
-        "the configuration of a Mamba model leaves out how its vocabulary is padded",
-        hint="give a GGUF file of the model",
-    )
+    raise ModelError(message("config.mamba-vocabulary"), hint=message("hint.gguf-of-model"))
 
 
 def bloom(config: Config, common: Hparams) -> Hparams:
