@@ -54,11 +54,11 @@ def warn(messages: Iterable[Message], kind: Kind = "warning") -> None:
         line(kind, one, spoken())
 
 
-def line(kind: Kind, said: Message, words: Words) -> None:
+def line(kind: Kind, sentence: Message, words: Words) -> None:
     """
     Write a message on stderr behind what it is: ``error: ...``.
     """
-    aside(words.say(f"line.{kind}", text=said))
+    aside(words.say(f"line.{kind}", text=sentence))
 
 
 def aside(content: str) -> None:

@@ -108,8 +108,8 @@ def _schema(kind: type) -> dict[str, Any]:
     if kind is Message:
         return {
             "type": "object",
-            "description": "What is said: the stable id of its sentence, the sentence in the language that was asked "
-            "for, and the values in it for programs.",
+            "description": "A message: the stable id of its sentence, the sentence in the requested language, and "
+            "its values for programs.",
             "properties": {
                 "id": {"type": "string"},
                 "text": {"type": "string"},

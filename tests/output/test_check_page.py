@@ -230,6 +230,16 @@ def test_warnings_are_counted_beside_errors(monkeypatch: pytest.MonkeyPatch) -> 
             {"backend": "rocm", "compute_capability": None, "vendor": "apple", "cores": 1, "driver": None},
             "      ROCm · 1 core · 1008 GB/s · 0000:01:00.0",
         ),
+        (
+            {
+                "backend": "metal",
+                "compute_capability": None,
+                "vendor": "apple",
+                "cores": None,
+                "driver": None,
+            },
+            "      Metal · 1008 GB/s · 0000:01:00.0",
+        ),
     ],
 )
 def test_what_is_known_of_a_device(
