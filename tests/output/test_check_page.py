@@ -402,3 +402,21 @@ def test_watch_has_a_bar_of_what_is_used(full: float, bar: str, monkeypatch: pyt
     )
 
     assert bar in [line.strip() for line in text.splitlines()]
+
+
+def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title goes on below its beginning, a detail at its own column, the id and its evidence likewise."""
+    finding = replace(
+        samples.container().findings[0], title=said("t " * 30), detail=said("d " * 30), remedy=None
+    )
+    lines = page_of(monkeypatch, lambda page: findings.show(page, (finding,), in_full=True), 40)
+
+    assert lines == [
+        "error  " + ("t " * 16).rstrip(),
+        "  " + ("t " * 14).rstrip(),
+        "  " + ("d " * 19).rstrip(),
+        "  " + ("d " * 11).rstrip(),
+        "  nvidia-driver-mismatch; seen in",
+        "    nvml:nvmlInit,",
+        "    read:/proc/driver/nvidia/version",
+    ]
