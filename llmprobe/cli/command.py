@@ -52,12 +52,12 @@ class Helped(click.Command):
         formatter.write_usage(ctx.command_path, pieces, f"{spoken(ctx).sentence('help.usage')} ")
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        said = spoken(ctx)
+        words = spoken(ctx)
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(said.sentence(self.help or ""))
+            formatter.write_text(words.sentence(self.help or ""))
             formatter.write_paragraph()
-            formatter.write(f"  {said.sentence('help.examples')}\n")
+            formatter.write(f"  {words.sentence('help.examples')}\n")
             for example in self.examples:
                 formatter.write(f"    {example}\n")
 

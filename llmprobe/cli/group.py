@@ -61,12 +61,12 @@ class LazyGroup(Helped, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_options(ctx, formatter)
-        said = language.spoken(ctx)
+        words = language.spoken(ctx)
         formatter.write_paragraph()
-        formatter.write(f"{said.sentence('help.commands')}\n")
+        formatter.write(f"{words.sentence('help.commands')}\n")
         with formatter.indentation():
             # Known without importing the commands.
-            formatter.write_dl([(name, said.say(f"help.short.{name}")) for name in COMMANDS])
+            formatter.write_dl([(name, words.say(f"help.short.{name}")) for name in COMMANDS])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()

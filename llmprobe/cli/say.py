@@ -28,22 +28,26 @@ def document(record: msgspec.Struct, *, in_one_line: bool = False) -> None:
 
 def text(content: str) -> None:
     """
-    Write text on stdout as UTF-8; a byte of a file's name that is not UTF-8 stays that byte.
+    Write text on stdout as UTF-8; half a sign, which UTF-8 lacks, is written as JSON's escape of it.
     """
-    buffer = getattr(sys.stdout, "buffer", None)
-    if buffer is None:
-        sys.stdout.write(content)
-    else:
-        sys.stdout.flush()
-        buffer.write(content.encode("utf-8", "surrogateescape"))
-        buffer.flush()
+    _write(content, "backslashreplace")
 
 
 def path(name: str) -> None:
     """
     Write the path of a file on stdout: byte for byte for a program, harmless for a terminal.
     """
-    text((harmless(name) if sys.stdout.isatty() else name) + "\n")
+    _write((harmless(name) if sys.stdout.isatty() else name) + "\n", "surrogateescape")
+
+
+def _write(content: str, errors: str) -> None:
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(content)
+    else:
+        sys.stdout.flush()
+        buffer.write(content.encode("utf-8", errors))
+        buffer.flush()
 
 
 def warn(messages: Iterable[Message], kind: Kind = "warning") -> None:
@@ -54,11 +58,11 @@ def warn(messages: Iterable[Message], kind: Kind = "warning") -> None:
         line(kind, one, spoken())
 
 
-def line(kind: Kind, said: Message, words: Words) -> None:
+def line(kind: Kind, sentence: Message, words: Words) -> None:
     """
     Write a message on stderr behind what it is: ``error: ...``.
     """
-    aside(words.say(f"line.{kind}", text=said))
+    aside(words.say(f"line.{kind}", text=sentence))
 
 
 def aside(content: str) -> None:

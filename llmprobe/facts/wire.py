@@ -16,10 +16,12 @@ from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.recommendation import Recommendation
+from llmprobe.harmless import harmless
 from llmprobe.words.message import Message, Value
 
 T = TypeVar("T")
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
@@ -59,7 +61,7 @@ def encode(
 
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        return _SURROGATE.sub(lambda found: harmless(found[0]), value)
     if isinstance(value, dict):
         return {_without_surrogates(name): _without_surrogates(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -108,8 +110,8 @@ def _schema(kind: type) -> dict[str, Any]:
     if kind is Message:
         return {
             "type": "object",
-            "description": "What is said: the stable id of its sentence, the sentence in the language that was asked "
-            "for, and the values in it for programs.",
+            "description": "A message: the stable id of its sentence, the sentence in the requested language, and "
+            "its values for programs.",
             "properties": {
                 "id": {"type": "string"},
                 "text": {"type": "string"},

@@ -1,5 +1,5 @@
 """
-Every sentence in English, by id. How a template is written is said in ``render``.
+Every sentence in English, by id. The language of the templates is described in ``render``.
 
 A language is one file like this one. Sections follow the rooms that make the messages.
 """

@@ -1,5 +1,5 @@
 """
-A message: what is said, as an id and values. Nothing here knows a sentence.
+A message: an id and values. Nothing here knows a sentence.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Value = Union[str, int, float, bool, None, "Message", tuple["Value", ...]]
 
 class Message:
     """
-    One thing to say: the id of its sentence and the values that fill it. Immutable, equal by content.
+    The id of a sentence and the values that fill it. Immutable, equal by content.
 
     Values keep their type (sizes are integers of bytes), so that programs read them and each language formats them.
     ``str()`` gives the English sentence.

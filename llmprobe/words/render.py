@@ -38,7 +38,7 @@ _NAME = re.compile(r"[a-z]{2,8}")
 
 class _Slot(msgspec.Struct, frozen=True):
     """
-    The place of a value, and the form that it takes.
+    The place of a value, and its form.
     """
 
     name: str
@@ -47,7 +47,7 @@ class _Slot(msgspec.Struct, frozen=True):
 
 class _Optional(msgspec.Struct, frozen=True):
     """
-    A part that is kept where all of its values are there, or, ``inverse``, where one is missing.
+    A part that is kept where none of its values is missing, or, ``inverse``, where one is.
     """
 
     parts: "tuple[_Part, ...]"
@@ -74,17 +74,17 @@ class Words:
         self.language = language
         self._sentences = sentences
 
-    def text(self, said: Message) -> str:
+    def text(self, message: Message) -> str:
         """
         The sentence of a message, its values filled in.
 
         Raises:
             KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
         """
-        raw: object = said
+        raw: object = message
         if isinstance(raw, str):
             return until_every_room_makes_messages(raw)
-        return self._filled(_parsed(self._sentences[said.id]), said.values)
+        return self._filled(_parsed(self._sentences[message.id]), message.values)
 
     def sentence(self, id: str) -> str:  # noqa: A002 - as of a message
         """
@@ -106,18 +106,18 @@ class Words:
         return self._plain(code) if sentence is None else sentence
 
     def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
-        said: list[str] = []
+        pieces: list[str] = []
         for part in template:
             if isinstance(part, str):
-                said.append(part)
+                pieces.append(part)
             elif isinstance(part, _Slot):
-                said.append(self._value(values[part.name], part.spec))
+                pieces.append(self._value(values[part.name], part.spec))
             elif any(_is_missing(values[name]) for name in _own_names(part.parts)) is part.inverse:
                 kept = part.parts
                 if part.inverse:
                     kept = tuple(one for one in kept if isinstance(one, str))
-                said.append(self._filled(kept, values))
-        return "".join(said)
+                pieces.append(self._filled(kept, values))
+        return "".join(pieces)
 
     def _value(self, value: Value, spec: str) -> str:
         if "|" in spec:
@@ -194,20 +194,20 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name not in ("__init__", "message", "render")))
 
 
-def english(said: Message) -> str:
+def english(message: Message) -> str:
     """
     The English sentence of a message.
     """
-    return words(DEFAULT_LANGUAGE).text(said)
+    return words(DEFAULT_LANGUAGE).text(message)
 
 
-def until_every_room_makes_messages(said: str) -> str:
-    return harmless(said)
+def until_every_room_makes_messages(text: str) -> str:
+    return harmless(text)
 
 
 def placeholders(sentence: str) -> frozenset[str]:
     """
-    The names of the values that a sentence takes.
+    The names of the values of a sentence.
     """
     return frozenset(_names(_parsed(sentence)))
 

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe import api
-from llmprobe.cli import main
+from llmprobe.cli import main, say
 from llmprobe.facts.machine import EngineOnMachine, Holder, LoadedModel, ModelOnDisk, Snapshot, SourceReport
 from tests.machine_fixtures import FOLDER
 from tests.output import samples
@@ -210,7 +210,9 @@ def test_a_document_with_a_name_that_is_not_utf8_is_json(
     A stray byte of a file's name, which JSON has no sign for, is shown as an escape in an otherwise whole document.
     """
     healthy = samples.rtx4090()
-    kept = ModelOnDisk(name="a\udcff", kept_by=samples.said("b\udc80"), path="/m/\udcff.gguf", bytes=3)
+    kept = ModelOnDisk(
+        name="a\udcff", kept_by=samples.said("b\udc80"), path="/m/\udcff.gguf", quant="\ud800", bytes=3
+    )
     engine = EngineOnMachine(name="ollama", models=(kept,), settings={"\udcff": "x"})
     odd = msgspec.structs.replace(healthy, engines=(engine,))
     monkeypatch.setattr(api, "probe", lambda *_args, **_options: odd)
@@ -219,6 +221,7 @@ def test_a_document_with_a_name_that_is_not_utf8_is_json(
     document = json.loads(capsys.readouterr().out)
     assert document["engines"][0]["models"][0]["name"] == "a\\xff"
     assert document["engines"][0]["models"][0]["path"] == "/m/\\xff.gguf"
+    assert document["engines"][0]["models"][0]["quant"] == "\\ud800"
     assert document["engines"][0]["settings"] == {"\\xff": "x"}
     assert document["pools"] == json.loads(msgspec.json.encode(healthy.pools, enc_hook=fields))
 
@@ -231,3 +234,33 @@ def fields(message: object) -> object:
 
     assert isinstance(message, Message)
     return {"id": message.id, "text": str(message), "values": message.values}
+
+
+def test_half_a_sign_in_a_recording_is_its_escape(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What UTF-8 cannot have is written as JSON writes it, and read back as it was.
+    """
+    monkeypatch.setattr(api, "record", lambda **_options: '{"a": "\ud800 \udcff é"}')
+
+    assert main(["record", "--show"]) == 0
+    assert json.loads(capsysbinary.readouterr().out) == {"a": "\ud800 \udcff é"}
+
+
+@pytest.mark.parametrize(
+    ("terminal", "printed"), [(False, b"x\x1b\xff.json\n"), (True, b"x\\x1b\\xff.json\n")]
+)
+def test_a_path_on_a_terminal_is_harmless(
+    terminal: bool,
+    printed: bytes,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A program gets the bytes of the path, a person what they would do.
+    """
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    say.path("x\x1b\udcff.json")
+
+    assert capsysbinary.readouterr().out == printed

@@ -230,6 +230,16 @@ def test_warnings_are_counted_beside_errors(monkeypatch: pytest.MonkeyPatch) -> 
             {"backend": "rocm", "compute_capability": None, "vendor": "apple", "cores": 1, "driver": None},
             "      ROCm · 1 core · 1008 GB/s · 0000:01:00.0",
         ),
+        (
+            {
+                "backend": "metal",
+                "compute_capability": None,
+                "vendor": "apple",
+                "cores": None,
+                "driver": None,
+            },
+            "      Metal · 1008 GB/s · 0000:01:00.0",
+        ),
     ],
 )
 def test_what_is_known_of_a_device(
@@ -331,4 +341,82 @@ def test_a_finding_in_full_has_its_evidence(monkeypatch: pytest.MonkeyPatch) -> 
     assert short[1:] == [
         "Notes",
         "  - The desktop is drawn by gpu0 and takes 498 MiB of it  display-on-gpu",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "row"),
+    [
+        (71, "RAM" + " " * 39 + "62.71    9.11   53.59   52.59"),
+        (72, "RAM" + " " * 34 + "62.71      9.11     53.59     52.59"),
+    ],
+)
+def test_columns_of_memory_are_narrow_on_a_narrow_page(
+    width: int, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten columns for a figure where a page has room for them, eight elsewhere."""
+    machine = replace(samples.rtx4090(), pools=samples.rtx4090().pools[:1], accelerators=())
+
+    assert next(line for line in checked(monkeypatch, machine, width) if line.startswith("RAM")) == row
+
+
+@pytest.mark.parametrize(
+    ("changed", "bar"),
+    [
+        ({}, "█" * 10 + "▒" + "░" * 55),
+        ({"budget_bytes": None}, None),
+        ({"free_bytes": None}, None),
+        ({"total_bytes": None}, None),
+        ({"budget_bytes": 99 * GIB}, "█" * 10 + "░" * 56),
+        ({"free_bytes": 0, "budget_bytes": 0}, "█" * 66),
+    ],
+)
+def test_a_bar_shows_what_is_used_kept_and_left(
+    changed: dict[str, Any], bar: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts are of the whole memory; where one of them is unknown there is no bar."""
+    from tests.output.pages import printed
+
+    pool = replace(samples.DESKTOP_RAM, **changed)
+    machine = replace(samples.rtx4090(), pools=(pool,), accelerators=())
+    text = printed(
+        monkeypatch,
+        lambda page: check.show(page, machine),
+        width=72,
+        terminal=True,
+        env={"NO_COLOR": "1"},
+    )
+
+    assert [line.strip() for line in text.splitlines() if "█" in line] == ([bar] if bar else [])
+
+
+@pytest.mark.parametrize(("full", "bar"), [(0, "░" * 66), (1, "█" * 66), (0.5, "█" * 33 + "░" * 33)])
+def test_watch_has_a_bar_of_what_is_used(full: float, bar: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the whole memory, from none of it to all."""
+    from tests.output.pages import printed
+
+    pool = replace(samples.DESKTOP_RAM, total_bytes=8 * GIB, free_bytes=round(8 * GIB * (1 - full)))
+    machine = replace(samples.rtx4090(), pools=(pool,), accelerators=())
+    text = printed(
+        monkeypatch, lambda page: watch.show(page, machine), width=72, terminal=True, env={"NO_COLOR": "1"}
+    )
+
+    assert bar in [line.strip() for line in text.splitlines()]
+
+
+def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title goes on below its beginning, a detail at its own column, the id and its evidence likewise."""
+    finding = replace(
+        samples.container().findings[0], title=said("t " * 30), detail=said("d " * 30), remedy=None
+    )
+    lines = page_of(monkeypatch, lambda page: findings.show(page, (finding,), in_full=True), 40)
+
+    assert lines == [
+        "error  " + ("t " * 16).rstrip(),
+        "  " + ("t " * 14).rstrip(),
+        "  " + ("d " * 19).rstrip(),
+        "  " + ("d " * 11).rstrip(),
+        "  nvidia-driver-mismatch; seen in",
+        "    nvml:nvmlInit,",
+        "    read:/proc/driver/nvidia/version",
     ]

@@ -244,3 +244,26 @@ def test_warnings_come_before_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[lines.index("Smaller models") + 1] == "  - Llama 8B"
     refused = page_of(monkeypatch, lambda page: recommend.show(page, samples.refusal(), explain=False))
     assert "What would fit" in refused
+
+
+@pytest.mark.parametrize(
+    ("total", "cells"), [(50, "█" * 27 + "░" * 28), (100, "█" * 53), (150, "█" * 53), (0, "░" * 60)]
+)
+def test_a_bar_shows_how_full_a_device_gets(total: int, cells: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cells stand between the name and the figures; more than full is full."""
+    from tests.output.pages import printed
+
+    device = replace(samples.HOST_4090, total_bytes=total * GIB, budget_bytes=100 * GIB)
+    answer = samples.recommendation()
+    answer = replace(answer, choices=(replace(answer.choices[0], devices=(device,)),))
+    text = printed(
+        monkeypatch,
+        lambda page: recommend.show(page, answer, explain=False),
+        width=90,
+        terminal=True,
+        env={"NO_COLOR": "1"},
+    )
+    line = next(line for line in text.splitlines() if line.endswith("%"))
+
+    assert line.split()[:2] == ["RAM", cells]
+    assert len(line) == 90

@@ -93,3 +93,28 @@ def test_quoted_commands_are_not_broken(command: str) -> None:
     Inside quotes a backslash would mean something else, so such a command stays on one line.
     """
     assert shell.lines(command, 10) == [command]
+
+
+@pytest.mark.parametrize(
+    ("width", "rows"),
+    [
+        (None, ["run -s -1 -c 8 --on x y"]),
+        (23, ["run -s -1 -c 8 --on x y"]),
+        (22, ["run -s -1 -c 8 \\", "  --on x y"]),
+        (16, ["run -s -1 -c 8 \\", "  --on x y"]),
+        (15, ["run -s -1 \\", "  -c 8 --on x \\", "  y"]),
+        (5, ["run \\", "  -s -1 \\", "  -c 8 \\", "  --on x \\", "  y"]),
+    ],
+)
+def test_a_command_is_broken_only_where_it_must_be(width: int | None, rows: list[str]) -> None:
+    """
+    A negative number is a value; a line has room for the backslash; a word of its own stands alone.
+    """
+    assert shell.lines("run -s -1 -c 8 --on x y", width) == rows
+
+
+def test_a_line_end_within_a_word_is_no_line() -> None:
+    """
+    Lines of a command are lines; a path with a line end is one word of one line.
+    """
+    assert shell.lines("one\nrun 'a\nb'", 80) == ["one", "run 'a'$'\\n''b'"]

@@ -19,7 +19,9 @@ LISTS = {"list.comma": ", ", "list.semicolon": "; ", "list.and": " and ", "list.
 
 
 def said(template: str, **values: Value) -> str:
-    return Words("xx", {"x": template, "inner": "<{what}>", **LISTS}).text(Message("x", values))
+    return Words("xx", {"x": template, "inner": "<{what}>", "kind.big-cat": "large animal", **LISTS}).text(
+        Message("x", values)
+    )
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,18 @@ def said(template: str, **values: Value) -> str:
         ("{speed:pace}", {"speed": 0.314}, "0.31"),
         ("{speed:pace}", {"speed": 4.23}, "4.2"),
         ("{speed:pace}", {"speed": 38.4}, "38"),
+        ("{speed:pace}", {"speed": 9.96}, "10"),
+        ("{speed:pace}", {"speed": 999.4}, "999"),
+        ("{speed:pace}", {"speed": 1251.0}, "1300"),
+        ("{size:gib}", {"size": 0}, "0"),
+        ("{size:gib}", {"size": 1}, "<0.01"),
+        ("{size:gib}", {"size": 3 << 29}, "1.50"),
+        ("{size:gib}", {"size": 2000 << 30}, "2000"),
+        ("{size:beside}", {"size": 3 << 29}, "  1.50 GiB"),
+        ("run {command:shell}", {"command": "x 'a\x1bb'"}, "run x 'a'$'\\x1b''b'"),
+        ("{code:kind.}", {"code": "Big Cat"}, "large animal"),
+        ("{code:kind.}", {"code": "dog\x1b"}, "dog\\x1b"),
+        ("{code:kind.}", {"code": None}, "None"),
         ("{share:.1f}", {"share": 0.25}, "0.2"),
         ("{number}", {"number": 2.0}, "2"),
         ("{items}", {"items": ("a", "b")}, "a, b"),
