@@ -214,3 +214,14 @@ def test_processors_of_today_are_predicted_from_their_cores() -> None:
     assert len(ratios) == row["rows"] >= FEWEST_ROWS
     assert sum(0.6 < ratio < 1.4 for ratio in ratios) > len(ratios) / 2
     assert sum(row["low"] <= ratio <= row["high"] for ratio in ratios) >= 0.8 * len(ratios)
+
+
+def test_prompt_speeds_are_rounded_to_a_tenth() -> None:
+    """
+    Of tokens per second, bounds included.
+    """
+    found = speed(HOST, GPU)
+
+    assert [found.low, found.likely, found.high] == [
+        round(one, 1) for one in (found.low, found.likely, found.high)
+    ]
