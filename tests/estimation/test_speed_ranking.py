@@ -127,3 +127,13 @@ def test_an_unknown_processor_has_four_cores() -> None:
     The same for every choice, so that the order stands on what is known.
     """
     assert rank(HOST, processor=None) == rank(HOST, processor=Processor(threads=4))
+
+
+@pytest.mark.parametrize("field", ["link_bytes_per_s", "resident_bytes", "parameters"])
+def test_what_is_known_is_not_assumed(field: str) -> None:
+    """
+    Half or twice of a known figure changes the rank.
+    """
+    known = getattr(GPU, field)
+
+    assert rank(HOST, msgspec.structs.replace(GPU, **{field: known // 2})) != rank(HOST, GPU)
