@@ -4,7 +4,7 @@ The graph allocator gives places away again, tightest gap first, and writes over
 
 from collections.abc import Sequence
 
-from llmprobe.estimation.compute.allocator import Space, lifetimes, play
+from llmprobe.estimation.compute.allocator import Space, lifetimes, simulate
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, Node
 
@@ -25,7 +25,7 @@ def allocate(nodes: Sequence[Node], homes: Sequence[int], aligns: tuple[int, ...
     steps = list(zip(nodes, homes, strict=True))
     found = lifetimes(steps, [], aligns, lambda node, _: node.nbytes, number)
     spaces = [Space() for _ in aligns]
-    play(found.events, [0] * found.blocks, spaces, sizes, ())
+    simulate(found.events, [0] * found.blocks, spaces, sizes, ())
     return [space.peak for space in spaces]
 
 
@@ -45,10 +45,10 @@ def test_the_tightest_gap_is_taken() -> None:
     Of gaps of 512 and 256 bytes a block of 256 takes the second.
     """
     space = Space()
-    blocks = [space.take(size) for size in (512, 128, 256, 128)]
-    space.give(blocks[0], 512)
-    space.give(blocks[2], 256)
-    assert space.take(256) == blocks[2]
+    blocks = [space.allocate(size) for size in (512, 128, 256, 128)]
+    space.free(blocks[0], 512)
+    space.free(blocks[2], 256)
+    assert space.allocate(256) == blocks[2]
 
 
 def test_of_two_equal_gaps_the_later_is_taken() -> None:
@@ -56,10 +56,10 @@ def test_of_two_equal_gaps_the_later_is_taken() -> None:
     The search keeps the last gap that is as tight.
     """
     space = Space()
-    blocks = [space.take(size) for size in (256, 128, 256, 128)]
-    space.give(blocks[0], 256)
-    space.give(blocks[2], 256)
-    assert space.take(256) == blocks[2]
+    blocks = [space.allocate(size) for size in (256, 128, 256, 128)]
+    space.free(blocks[0], 256)
+    space.free(blocks[2], 256)
+    assert space.allocate(256) == blocks[2]
 
 
 def test_gaps_are_joined() -> None:
@@ -67,10 +67,10 @@ def test_gaps_are_joined() -> None:
     Three neighbours given back in any order are one gap.
     """
     space = Space()
-    blocks = [space.take(128) for _ in range(4)]
+    blocks = [space.allocate(128) for _ in range(4)]
     for at in (0, 2, 1):
-        space.give(blocks[at], 128)
-    assert (space.take(384), space.peak) == (0, 512)
+        space.free(blocks[at], 128)
+    assert (space.allocate(384), space.peak) == (0, 512)
 
 
 def test_the_end_is_given_back_too() -> None:
@@ -78,8 +78,8 @@ def test_the_end_is_given_back_too() -> None:
     A block at the end that is given back leaves no gap: the next one starts there, and the peak stays.
     """
     space = Space()
-    space.give(space.take(1024), 1024)
-    assert (space.take(2048), space.peak) == (0, 2048)
+    space.free(space.allocate(1024), 1024)
+    assert (space.allocate(2048), space.peak) == (0, 2048)
 
 
 def test_an_operation_writes_over_an_input_that_nothing_else_needs() -> None:

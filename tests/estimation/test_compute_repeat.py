@@ -1,5 +1,5 @@
 """
-Layers that are left out are played as often as they are left out, if the built ones show that they repeat.
+Layers that are left out are reservation as often as they are left out, if the built ones show that they repeat.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import pytest
 from benchmarks.accuracy_compute import request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
-from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes
+from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event, Lifetimes
 from llmprobe.estimation.compute.layers import Repeat
-from llmprobe.estimation.compute.repeat import Copy, Plan
+from llmprobe.estimation.compute.repeat import AllocationPlan, Copy
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
@@ -28,15 +28,15 @@ def _chain(layers: int, *, leaks: bool = False) -> Lifetimes:
     """
     Layers each of which takes its result, gives back that of the one before, and copies a weight in between.
     """
-    events: list[Event] = [(0, 0, 0, TAKE)]
+    events: list[Event] = [(0, 0, 0, ALLOCATE)]
     marks = []
     last = 0
     for layer in range(layers):
         marks.append(len(events))
         mine, weight = last + 1, last + 2
-        events += [(0, mine, 0, TAKE), (0, weight, ~layer, TAKE), (0, weight, ~layer, GIVE)]
+        events += [(0, mine, 0, ALLOCATE), (0, weight, ~layer, ALLOCATE), (0, weight, ~layer, FREE)]
         if not leaks:
-            events.append((0, mine - 2 if layer else 0, 0, GIVE))
+            events.append((0, mine - 2 if layer else 0, 0, FREE))
         last = weight
     marks.append(len(events))
     return Lifetimes(events, last + 1, marks)
@@ -48,7 +48,7 @@ def _copies(layers: int) -> tuple[Copy, ...]:
 
 def _peak(found: Lifetimes, built: int, repeats: tuple[Repeat, ...], weights: Sequence[int]) -> int | None:
     layers = (0, 1, *range(len(weights) - built + 2, len(weights))) if repeats else range(len(weights))
-    plan = Plan(found, built, _copies(built), frozenset())
+    plan = AllocationPlan(found, built, _copies(built), frozenset())
     peaks = plan.peaks(repeats, layers, EACH, lambda name, host: weights, 1)
     return None if peaks is None else peaks[0]
 
@@ -77,7 +77,7 @@ def test_layers_whose_copies_are_kept_are_not_repeated() -> None:
     """
     Copies that are kept are placed before everything else, so that each layer's counts.
     """
-    plan = Plan(_chain(4), 4, _copies(4), frozenset({1, 2}))
+    plan = AllocationPlan(_chain(4), 4, _copies(4), frozenset({1, 2}))
     assert plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), EACH, lambda name, host: [0] * 10, 1) is None
 
 

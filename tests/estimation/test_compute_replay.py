@@ -1,5 +1,5 @@
 """
-A graph that is played again for other sizes answers as one that is built for them.
+A graph that is reservation again for other sizes answers as one that is built for them.
 """
 
 import operator
@@ -59,7 +59,7 @@ def test_a_tape_gives_what_was_computed_from_other_inputs() -> None:
     tape = Tape((3, 5))
     a, b = tape.symbols()
     at = tape.number(a * b - (-a // 2))
-    values = tape.play((7, 9))
+    values = tape.replay((7, 9))
     assert values is not None
     assert values[at] == 7 * 9 + 4
 
@@ -71,8 +71,8 @@ def test_a_tape_refuses_inputs_that_compare_otherwise() -> None:
     tape = Tape((3,))
     (a,) = tape.symbols()
     assert a < 10
-    assert tape.play((9,)) is not None
-    assert tape.play((12,)) is None
+    assert tape.replay((9,)) is not None
+    assert tape.replay((12,)) is None
 
 
 def test_a_number_on_a_tape_counts_only_for_itself() -> None:
@@ -82,4 +82,4 @@ def test_a_number_on_a_tape_counts_only_for_itself() -> None:
     tape = Tape((3,))
     (a,) = tape.symbols()
     assert operator.index(a) == 3
-    assert tape.play((4,)) is None
+    assert tape.replay((4,)) is None

@@ -11,7 +11,7 @@ from benchmarks.fit_speed_prompts import of_processor_prompts, predicted_prompt_
 from benchmarks.speed_rows import rows
 from llmprobe.data import table
 from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share
-from llmprobe.estimation.speed.prompt import processor_operations_per_s, prompt_speed
+from llmprobe.estimation.speed.prompt import processor_operations_per_s, prompt_parts, prompt_speed
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
 from llmprobe.words.message import Message, message
@@ -214,3 +214,40 @@ def test_processors_of_today_are_predicted_from_their_cores() -> None:
     assert len(ratios) == row["rows"] >= FEWEST_ROWS
     assert sum(0.6 < ratio < 1.4 for ratio in ratios) > len(ratios) / 2
     assert sum(row["low"] <= ratio <= row["high"] for ratio in ratios) >= 0.8 * len(ratios)
+
+
+def test_prompt_speeds_are_rounded_to_a_tenth() -> None:
+    """
+    Of tokens per second, bounds included.
+    """
+    found = speed(HOST, GPU)
+
+    assert [found.low, found.likely, found.high] == [
+        round(one, 1) for one in (found.low, found.likely, found.high)
+    ]
+
+
+def test_what_is_not_offloaded_costs_the_device_nothing() -> None:
+    """
+    Where the processor multiplies the weights in RAM, the device's part is that of the device alone; where they are
+    sent to the device, it is longer by their operations.
+    """
+    host, gpu = msgspec.structs.replace(HALF, attention_operations=0), GPU
+
+    def device_part(*shares: Share, offloaded: bool) -> float:
+        first, *_ = prompt_parts(
+            table("speed"),
+            shares,
+            moe=False,
+            quant="Q4_K_M",
+            cores=CORES,
+            ubatch_size=512,
+            offloaded=offloaded,
+            filled=0.0,
+        )
+        return first.likely
+
+    alone = device_part(gpu, offloaded=False)
+
+    assert device_part(host, gpu, offloaded=False) == alone
+    assert device_part(host, gpu, offloaded=True) > alone

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from llmprobe.estimation.speed.parts import Share
-from llmprobe.estimation.speed.ranking import ranking_prompt_speed
+from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH, LINK, ranking_prompt_speed
 from llmprobe.facts.processor import Processor
 
 GB = 1_000_000_000
@@ -97,3 +97,43 @@ def test_a_cache_in_ram_costs_the_processor_its_attention() -> None:
     )
 
     assert in_ram < on_device / 2
+
+
+def test_parameters_that_are_unknown_follow_from_the_bytes() -> None:
+    """
+    At five bits per weight: what is given by bytes alone ranks as what has its parameters.
+    """
+    counted = msgspec.structs.replace(GPU, parameters=round(GPU.active_bytes * 8 / 5))
+
+    assert rank(msgspec.structs.replace(GPU, parameters=None)) == rank(counted)
+
+
+@pytest.mark.parametrize(
+    ("field", "assumed"),
+    [("bandwidth_bytes_per_s", DEVICE_BANDWIDTH), ("link_bytes_per_s", LINK), ("resident_bytes", 3 * GB)],
+)
+def test_each_unknown_has_its_own_assumption(field: str, assumed: int) -> None:
+    """
+    What is unknown of a device ranks as the stated figure, and no other fact is touched.
+    """
+    unknown = msgspec.structs.replace(GPU, **{field: None})
+    stated = msgspec.structs.replace(GPU, **{field: assumed})
+
+    assert rank(HOST, unknown) == rank(HOST, stated)
+
+
+def test_an_unknown_processor_has_four_cores() -> None:
+    """
+    The same for every choice, so that the order stands on what is known.
+    """
+    assert rank(HOST, processor=None) == rank(HOST, processor=Processor(threads=4))
+
+
+@pytest.mark.parametrize("field", ["link_bytes_per_s", "resident_bytes", "parameters"])
+def test_what_is_known_is_not_assumed(field: str) -> None:
+    """
+    Half or twice of a known figure changes the rank.
+    """
+    known = getattr(GPU, field)
+
+    assert rank(HOST, msgspec.structs.replace(GPU, **{field: known // 2})) != rank(HOST, GPU)

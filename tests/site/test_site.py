@@ -2,9 +2,12 @@
 What a machine offers: budgets less the reserve, memory that is shared counted once, and the sets of devices.
 """
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Limit
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.site.assumed import assumed, of_machine
@@ -210,3 +213,97 @@ def test_integrated_graphics_beside_a_card_are_left_alone() -> None:
     assert left_over((card, other), used)
     assert not left_over((card, graphics), used)
     assert left_over((graphics,), ())
+
+
+@pytest.mark.parametrize("missing", [{"usable": False}, {"backend": None}, {"pools": ()}])
+@pytest.mark.parametrize("offered", [survey, lambda made, _: of_machine(made)])
+def test_a_device_that_cannot_be_used_is_not_offered(missing: dict[str, Any], offered: Any) -> None:
+    """
+    One that is not usable, has no backend or no memory is in no set and has no budget.
+    """
+    made = machine((8, 16))
+    first, other = made.accelerators
+    site = offered(
+        msgspec.structs.replace(made, accelerators=(msgspec.structs.replace(first, **missing), other)), WISHES
+    )
+
+    assert "gpu0" not in site.budgets
+    assert [one.id for one in getattr(site, "devices", None) or site.device_sets[0]] == ["gpu1"]
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"), [("linux", {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}), ("win32", {})]
+)
+def test_windows_gets_no_variables_before_a_command(system: str, expected: dict[str, str]) -> None:
+    """
+    Two unlike cards need the order of the bus; the shell of Windows has no way to write it.
+    """
+    made = machine((8, 16))
+    first, other = made.accelerators
+    unlike = msgspec.structs.replace(
+        made,
+        host=msgspec.structs.replace(made.host, system=system),
+        accelerators=(msgspec.structs.replace(first, name="another"), other),
+    )
+    site = survey(unlike, WISHES)
+
+    assert site.environment(site.device_sets[0]) == expected
+
+
+def test_instances_of_a_divided_gpu_are_named_by_uuid_and_used_alone() -> None:
+    """
+    CUDA gives a process one of them, so that the engine sees no others and needs no --device.
+    """
+    site = survey(machine((10, 20), mig=True), WISHES)
+    alone = [devices for devices in site.device_sets if devices]
+
+    assert max(map(len, alone)) == 1
+    assert site.environment(alone[0]) == {"CUDA_VISIBLE_DEVICES": f"MIG-{alone[0][0].id[-1]}"}
+    assert site.named(alone[0]) is None
+    assert site.numbers(alone[0]) == (int(alone[0][0].id[-1]),)
+
+
+def test_one_of_two_cards_is_named() -> None:
+    """
+    Both are used by themselves, one has to be named.
+    """
+    site = survey(machine((8, 16)), WISHES)
+    both = site.device_sets[0]
+
+    assert site.named(both) is None
+    assert site.named(both[1:]) == ("gpu1",)
+
+
+@pytest.mark.parametrize(("aside", "host"), [(None, 60), (20, 20)])
+@pytest.mark.parametrize("idle", [False, True])
+def test_the_host_has_what_is_not_set_aside(aside: int | None, host: int, idle: bool) -> None:
+    """
+    Of shared memory all that is free, or less where the firmware keeps a part for the GPU.
+    """
+    made = unified(60, 48)
+    (ram,) = made.pools
+    kept = msgspec.structs.replace(ram, limits=HELD, host_budget_bytes=None if aside is None else aside * GIB)
+    site = survey(
+        msgspec.structs.replace(made, pools=(kept,)), msgspec.structs.replace(WISHES, assume_idle=idle)
+    )
+
+    assert site.budgets["host"] == (host + 3 * idle) * GIB
+
+
+@pytest.mark.parametrize("count", [True, "two", 1.5, -1, MOST_DEVICES + 1])
+def test_assumed_devices_are_a_whole_number_up_to_the_most(count: Any) -> None:
+    """
+    Anything else is an error of usage.
+    """
+    with pytest.raises(UsageError):
+        assumed(count, None)
+
+
+def test_the_processor_has_no_devices() -> None:
+    """
+    Naming the backend cpu with some is a contradiction.
+    """
+    with pytest.raises(UsageError) as raised:
+        assumed(2, "cpu")
+
+    assert raised.value.message == message("error.cpu-without-devices", devices=2)

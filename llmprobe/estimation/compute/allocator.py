@@ -37,10 +37,10 @@ IN_PLACE = frozenset(
 
 _ENDLESS = 1 << 62
 
-TAKE, GIVE = -2, -1
+ALLOCATE, FREE = -2, -1
 Event = tuple[int, int, int, int]
 """
-A buffer, a block, where its size is kept, and what happens: ``TAKE``, ``GIVE``, or that only the end is given back,
+A buffer, a block, where its size is kept, and what happens: ``ALLOCATE``, ``FREE``, or that only the end is given back,
 and where the size is kept that stays. A size kept at a negative place is that of a copied weight.
 """
 Count = Callable[[int], int]
@@ -70,8 +70,8 @@ class Space:
         self.sizes = [_ENDLESS]
         self.peak = 0
 
-    def take(self, size: int) -> int:
-        """Return the address of a new block: the tightest gap, the later of two equal ones, else the end."""
+    def allocate(self, size: int) -> int:
+        """The address of a new block: the tightest gap, the later of two equal ones, else the end."""
         starts, sizes = self.starts, self.sizes
         best = last = len(sizes) - 1
         tightest = _ENDLESS
@@ -90,7 +90,7 @@ class Space:
             self.peak = end
         return start
 
-    def give(self, start: int, size: int) -> None:
+    def free(self, start: int, size: int) -> None:
         """
         Take a block back and join it with the neighbour that is met first, and that one with the next.
 
@@ -117,7 +117,7 @@ class Space:
         sizes.insert(i, size)
 
 
-def play(
+def simulate(
     events: Sequence[Event],
     places: list[int],
     spaces: Sequence[Space],
@@ -128,15 +128,15 @@ def play(
     Take blocks of these sizes and give them back. ``places`` says where each block lies; ``copied`` are the bytes of
     copied weights.
     """
-    take, give = [space.take for space in spaces], [space.give for space in spaces]
+    allocate, free = [space.allocate for space in spaces], [space.free for space in spaces]
     for buffer, block, at, what in events:
         size = sizes[at] if at >= 0 else copied[~at]
-        if what == TAKE:
-            places[block] = take[buffer](size)
-        elif what == GIVE:
-            give[buffer](places[block], size)
+        if what == ALLOCATE:
+            places[block] = allocate[buffer](size)
+        elif what == FREE:
+            free[buffer](places[block], size)
         else:
-            give[buffer](places[block] + sizes[what], size)
+            free[buffer](places[block] + sizes[what], size)
 
 
 def lifetimes(
@@ -149,7 +149,7 @@ def lifetimes(
     marks: Sequence[int] = (),
 ) -> Lifetimes:
     """
-    Return which blocks a graph takes and gives back, in order.
+    Which blocks a graph takes and gives back, in order.
 
     ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
     without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
@@ -189,7 +189,7 @@ def lifetimes(
             node.size_at = number(node.size)
         node.block = blocks
         blocks += 1
-        events.append((buffer, node.block, node.size_at, TAKE))
+        events.append((buffer, node.block, node.size_at, ALLOCATE))
 
     for node, buffer in leafs:
         if not node.owned and node.buffer < 0 and node.root is None:
@@ -225,7 +225,7 @@ def lifetimes(
                 if owner.views or owner.children:
                     continue
             if owner.owned and not owner.output:
-                events.append((owner.place, owner.block, owner.size_at, GIVE))
+                events.append((owner.place, owner.block, owner.size_at, FREE))
                 owner.owned = False
     counts += [len(events)] * (len(marks) - len(counts))
     return Lifetimes(events, blocks, counts)

@@ -1,8 +1,8 @@
 """
 Compute buffers: what llama.cpp's graph allocator reserves per device for the worst batch.
 
-The graph of the model is built, its nodes are given to devices, and their lifetimes are played through as the
-allocator does (``compute_replay``). The answer is one figure per device and one for the host.
+The graph of the model is built, its nodes are given to devices, and their lifetimes are simulated as by
+its allocator (``replay``). The answer is one figure per device and one for the host.
 """
 
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ import msgspec
 from llmprobe.estimation.compute import upper_bound as compute_bound
 from llmprobe.estimation.compute.cuda import copied_bytes
 from llmprobe.estimation.compute.layers import layer_kinds
-from llmprobe.estimation.compute.replay import Played, Reservations
+from llmprobe.estimation.compute.replay import GraphCache, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
 from llmprobe.facts.backends import BACKENDS
@@ -74,11 +74,11 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("at_home", "parts", "reservations")
+    __slots__ = ("at_home", "graphs", "parts")
 
-    def __init__(self, parts: Parts, reservations: Reservations) -> None:
+    def __init__(self, parts: Parts, graphs: GraphCache) -> None:
         self.parts = parts
-        self.reservations = reservations
+        self.graphs = graphs
         self.at_home: dict[Hashable, bool] = {}
 
 
@@ -167,7 +167,7 @@ class ComputeEngine:
                 module.caches(request.hparams),
                 variant_of(request.architecture),
             )
-            family = self._families[told] = _Family(parts, Reservations(parts, build))
+            family = self._families[told] = _Family(parts, GraphCache(parts, build))
         return family
 
 
@@ -185,34 +185,36 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
 
 def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> ComputeBytes:
     flash = _flash(request, model)
-    played = _play(request, model, flash=flash is not False, whole=whole)
-    if flash is None and not played.kernels:
+    reservation = _reserve(request, model, flash=flash is not False, whole=whole)
+    if flash is None and not reservation.kernels:
         flash = False
-        played = _play(request, model, flash=False, whole=whole)
+        reservation = _reserve(request, model, flash=False, whole=whole)
     names = (*request.devices, "host")
     exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
     if request.allocated and pipelined(request):
-        really = _play(request, model, flash=flash is not False, whole=whole, held=True)
+        really = _reserve(request, model, flash=flash is not False, whole=whole, held=True)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
-        bytes=dict(zip(names, played.sizes, strict=True)),
+        bytes=dict(zip(names, reservation.sizes, strict=True)),
         basis="derived" if exact else "assumed",
         how=message("term.compute-as-llama-cpp" if exact else "term.compute-by-cuda-rules"),
         flash_attn=flash is not False,
-        by_quant=played.copied,
+        by_quant=reservation.copied,
         allocated_bytes=allocated,
-        nodes=played.nodes if whole else None,
-        splits=played.splits if whole else None,
+        nodes=reservation.nodes if whole else None,
+        splits=reservation.splits if whole else None,
     )
 
 
-def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False) -> Played:
+def _reserve(
+    request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False
+) -> Reservation:
     """
     The reservation of the prompt's graph.
     """
     run, kinds, left_out = run_of(request, model.family.parts, flash=flash, whole=whole, held=held)
-    played = model.family.reservations.play(
+    reservation = model.family.graphs.reserve(
         run,
         kinds,
         left_out,
@@ -220,7 +222,7 @@ def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, h
         op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
-    return played or _play(request, model, flash=flash, whole=True, held=held)
+    return reservation or _reserve(request, model, flash=flash, whole=True, held=held)
 
 
 def _flash(request: ComputeRequest, model: _Model) -> bool | None:
@@ -248,13 +250,13 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
         run, kinds, _ = run_of(
             request, parts, flash=True, whole=False, held=True, tokens=request.settings.parallel
         )
-        played = model.family.reservations.play(
+        reservation = model.family.graphs.reserve(
             run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
         )
-        assert played is not None
+        assert reservation is not None
         if key is None:
-            return played.at_home
-        known[key] = played.at_home
+            return reservation.at_home
+        known[key] = reservation.at_home
     return known[key]
 
 

@@ -34,7 +34,7 @@ class CudaRules:
         self.n_devices = n_devices
 
     def supports(self, node: Node, device: int) -> bool:
-        """Say whether a device computes this node."""
+        """Whether a device computes this node."""
         for source in node.src:
             if 0 <= source.buffer < self.n_devices and source.buffer != device:
                 return False
@@ -42,7 +42,7 @@ class CudaRules:
         return check is None or check(node)
 
     def wants(self, node: Node) -> bool:
-        """Say whether the batch is large enough to copy weights for it."""
+        """Whether the batch is large enough to copy weights for it."""
         op, ne = node.op, node.ne
         if op == "get_rows":
             return False
@@ -53,7 +53,7 @@ class CudaRules:
         return ne[1] * ne[2] * ne[3] >= OFFLOAD_MIN_BATCH
 
     def alloc_size(self, node: Node) -> int:
-        """Return the bytes of a node: with f16 copies of a quantized cache, or padding at the end of a matrix."""
+        """The bytes of a node: with f16 copies of a quantized cache, or padding at the end of a matrix."""
         size = _attention_size(node) if node.op == "flash_attn_ext" else node.nbytes
         return size + _padding(node.kind, node.ne[0]) if node.kind.block > 1 else size
 
@@ -63,7 +63,7 @@ class CudaRules:
 @cache
 def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
     """
-    Return the bytes that a copy of a weight of a type takes on a device, or on the host.
+    The bytes that a copy of a weight of a type takes on a device, or on the host.
     """
     kind = ggml_type(name)
     ne = four(shape)
@@ -75,7 +75,7 @@ def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
 
 def _padding(kind: GgmlType, row: int) -> int:
     """
-    Return what the backend adds at the end of a quantized matrix.
+    What the backend adds at the end of a quantized matrix.
     """
     rest = row % ROW_PADDING
     return row_size(kind, ROW_PADDING - rest) if kind.block > 1 and rest else 0
@@ -83,7 +83,7 @@ def _padding(kind: GgmlType, row: int) -> int:
 
 def attention_kernel(node: Node) -> str:
     """
-    Return which kernel computes an attention: ``mma``, ``vector``, or nothing where there is none.
+    Which kernel computes an attention: ``mma``, ``vector``, or nothing where there is none.
     """
     q, k, v, mask = node.src[:4]
     ratio = q.ne[2] // k.ne[2]

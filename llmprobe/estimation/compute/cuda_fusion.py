@@ -41,7 +41,7 @@ def optimize(nodes: list[Node], start: int, end: int, keep: Keep) -> None:
 
 def _fusable(nodes: Sequence[Node], ops: Sequence[str], outputs: Sequence[Node]) -> bool:
     """
-    Say whether these nodes have these operations, and none but the outputs is used by another node.
+    Whether these nodes have these operations, and none but the outputs is used by another node.
     """
     for i, node in enumerate(nodes):
         if node.op != ops[i] or not node.live:
@@ -220,7 +220,7 @@ def _join_shared_experts(nodes: list[Node], start: int, end: int, keep: Keep) ->
 
 def _same_experts(nodes: list[Node], i: int, j: int) -> bool:
     """
-    Say whether the shared expert has the routed experts' shape, types and activation.
+    Whether the shared expert has the routed experts' shape, types and activation.
     """
     window = [*nodes[i : i + 3], *nodes[j : j + 3]]
     ops = ("mul_mat_id", "mul_mat_id", "glu", "mul_mat", "mul_mat", "glu")

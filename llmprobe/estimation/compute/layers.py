@@ -30,7 +30,7 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
 
 def layer_kinds(parts: Parts, places: tuple[int, ...], *, host_experts: frozenset[int]) -> list[Hashable]:
     """
-    Return for each layer what tells its part of the graph from another's.
+    For each layer what tells its part of the graph from another's.
     """
     return [
         (place, layer in host_experts, parts.kind[layer])
@@ -40,7 +40,7 @@ def layer_kinds(parts: Parts, places: tuple[int, ...], *, host_experts: frozense
 
 def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:
     """
-    Return the positions to build, and what is left out.
+    The positions to build, and what is left out.
 
     Of a group that is repeated in a row the first two are left and the last; and the one before where nothing of the
     group follows: the last layer before others may keep or copy something for them. The very last drops the tokens
@@ -74,7 +74,7 @@ def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat,
 
 def _end(line: Sequence[int], position: int, length: int) -> int:
     """
-    Return where a group stops to follow itself.
+    Where a group stops to follow itself.
     """
     end = position + length
     while end < len(line) and line[end] == line[end - length]:

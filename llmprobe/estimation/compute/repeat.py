@@ -2,7 +2,7 @@
 The allocations of a whole model from those of a few of its layers.
 
 Layers that repeat ask the allocator for the same again, each in terms of what the one before it left. So what the
-second of them takes and gives back is played as often as layers were left out, each time with the sizes of that
+second of them takes and gives back is repeated as often as layers were left out, each time with the sizes of that
 layer's weights where they are copied to a device: quantizations change types from layer to layer.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes, Space, play
+from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event, Lifetimes, Space, simulate
 from llmprobe.estimation.compute.layers import Repeat
 
 Copy = tuple[int, str, bool]
@@ -19,9 +19,9 @@ CopiedBytes = Callable[[str, bool], Sequence[int]]
 """The bytes of a weight on a device, or on the host: by layer, and last of what belongs to none."""
 
 
-class _Again(msgspec.Struct, frozen=True, gc=False):
+class _Repetition(msgspec.Struct, frozen=True, gc=False):
     """
-    What is played again after ``stop`` events: events, how many blocks they take, which blocks of the layers before
+    What is repeated after ``stop`` events: events, how many blocks they take, which blocks of the layers before
     they give back, and of which copied weights the layers change: their numbers, which of the built layers they
     belong to, and by how many layers they are behind at first.
     """
@@ -33,7 +33,7 @@ class _Again(msgspec.Struct, frozen=True, gc=False):
     changing: tuple[tuple[int, int, int], ...]
 
 
-class Plan:
+class AllocationPlan:
     """
     The allocations of ``built`` layers. ``copies`` are the weights that are copied for them, ``kept_in`` the layers
     for which something is copied and kept.
@@ -46,7 +46,7 @@ class Plan:
         self._built = built
         self._copies = copies
         self._kept_in = kept_in
-        self._again: dict[Repeat, _Again | None] = {}
+        self._again: dict[Repeat, _Repetition | None] = {}
 
     def peaks(
         self,
@@ -57,11 +57,11 @@ class Plan:
         buffers: int,
     ) -> tuple[int, ...] | None:
         """
-        Return the bytes that each buffer needs, None where the layers that were left out cannot be told from these.
+        The bytes that each buffer needs, None where the layers that were left out cannot be told from these.
 
         ``layers`` are those that the built ones stand for.
         """
-        again = [self._played_again(repeat) for repeat in repeats]
+        again = [self._repetition_of(repeat) for repeat in repeats]
         if None in again:
             return None
         found = self._found
@@ -86,20 +86,20 @@ class Plan:
             ) or [()] * (repeat.left_out + 1)
             for (number, _, _), size in zip(one.changing, own[0], strict=True):
                 copied[number] = size
-            play(found.events[done : one.stop], places, spaces, sizes, copied)
-            _play_again(one, own, places, spaces, sizes, copied)
+            simulate(found.events[done : one.stop], places, spaces, sizes, copied)
+            _repeat(one, own, places, spaces, sizes, copied)
             done = one.stop
-        play(found.events[done:], places, spaces, sizes, copied)
+        simulate(found.events[done:], places, spaces, sizes, copied)
         return tuple(space.peak for space in spaces)
 
-    def _played_again(self, repeat: Repeat) -> _Again | None:
+    def _repetition_of(self, repeat: Repeat) -> _Repetition | None:
         if repeat not in self._again:
             self._again[repeat] = self._compared(repeat, 1) or self._compared(repeat, 2)
         return self._again[repeat]
 
-    def _compared(self, repeat: Repeat, which: int) -> _Again | None:
+    def _compared(self, repeat: Repeat, which: int) -> _Repetition | None:
         """
-        Return what the second or third group does if the group after it does the same, and it leaves as much as it
+        What the second or third group does if the group after it does the same, and it leaves as much as it
         found.
 
         What lived for longer may be given back by the last group, which is the last that needs it.
@@ -114,12 +114,12 @@ class Plan:
             return None
         start, stop, end = marks[at], marks[at + length], marks[at + 2 * length]
         events, others = self._found.events[start:stop], self._found.events[stop:end]
-        firsts = [event[1] for event in events if event[3] == TAKE]
+        firsts = [event[1] for event in events if event[3] == ALLOCATE]
         taken = len(firsts)
-        if not taken or sum(event[3] == GIVE for event in events) != taken:
+        if not taken or sum(event[3] == FREE for event in events) != taken:
             return None
         first = firsts[0]
-        others = [event for event in others if event[1] >= first or event[3] != GIVE]
+        others = [event for event in others if event[1] >= first or event[3] != FREE]
         if len(others) != len(events):
             return None
         for one, other in zip(events, others, strict=True):
@@ -128,7 +128,7 @@ class Plan:
             if one[1] < first - taken or not self._same_size(one[2], other[2], length):
                 return None
         behind = repeat.first + 2 * length
-        return _Again(
+        return _Repetition(
             stop,
             events,
             taken,
@@ -142,7 +142,7 @@ class Plan:
 
     def _same_size(self, one: int, other: int, length: int) -> bool:
         """
-        Say whether two sizes are kept at the same place, or are those of the same weight one group apart.
+        Whether two sizes are kept at the same place, or are those of the same weight one group apart.
         """
         if one >= 0 or other >= 0:
             return one == other
@@ -150,8 +150,8 @@ class Plan:
         return self._copies[~other] == (layer if layer < 0 else layer + length, name, host)
 
 
-def _play_again(
-    one: _Again,
+def _repeat(
+    one: _Repetition,
     own: Sequence[tuple[int, ...]],
     places: list[int],
     spaces: Sequence[Space],
@@ -179,7 +179,7 @@ def _play_again(
                 places[block] = places[block + one.taken]
             for (number, _, _), size in zip(one.changing, mine, strict=True):
                 copied[number] = size
-            play(one.events, places, spaces, sizes, copied)
+            simulate(one.events, places, spaces, sizes, copied)
             after = current = known[state, mine] = left()
         state = after
     _restore(state, one, places, spaces)
@@ -188,7 +188,7 @@ def _play_again(
 
 
 def _restore(
-    state: tuple[tuple[int, ...], ...], one: _Again, places: list[int], spaces: Sequence[Space]
+    state: tuple[tuple[int, ...], ...], one: _Repetition, places: list[int], spaces: Sequence[Space]
 ) -> None:
     for block, place in zip(one.before, state[0], strict=True):
         places[block + one.taken] = place

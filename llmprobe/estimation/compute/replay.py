@@ -1,8 +1,8 @@
 """
-Reservations of one model that share a graph: built once, and played again for other sizes.
+The graphs of one model: each built once, and its sizes replayed for other batches and contexts.
 
 What changes from request to request is mostly the batch, the outputs and the cells. A reservation writes a tape (see
-``compute_trace``), which answers those after it that differ in nothing else.
+``tape``), which answers those after it that differ in nothing else.
 """
 
 from bisect import bisect_right
@@ -14,7 +14,7 @@ import msgspec
 from llmprobe.estimation.compute.allocator import Count
 from llmprobe.estimation.compute.cuda import CudaRules, attention_kernel
 from llmprobe.estimation.compute.layers import Repeat
-from llmprobe.estimation.compute.repeat import CopiedBytes, Copy, Plan
+from llmprobe.estimation.compute.repeat import AllocationPlan, CopiedBytes, Copy
 from llmprobe.estimation.compute.scheduler import reserve_places, schedule
 from llmprobe.estimation.compute.tape import Tape
 from llmprobe.model.archs._building.builder import Build, Builder
@@ -25,7 +25,7 @@ _GRAPHS_PER_KIND = 6
 _KINDS = 128
 
 
-class Played(msgspec.Struct, frozen=True, gc=False):
+class Reservation(msgspec.Struct, frozen=True, gc=False):
     """
     A reservation: bytes per backend (devices in order, the host last), and the counts of nodes and splits.
 
@@ -47,20 +47,20 @@ class _Graph(msgspec.Struct, frozen=True, gc=False):
     """
 
     tape: Tape
-    plan: Plan | None
-    played: Played
+    plan: AllocationPlan | None
+    reservation: Reservation
     known: dict[tuple[int, ...], list[int] | None]
 
     def sizes(self, inputs: tuple[int, ...]) -> list[int] | None:
-        """Return the sizes of its blocks for these inputs, None where it is another graph for them."""
+        """The sizes of its blocks for these inputs, None where it is another graph for them."""
         if inputs not in self.known:
-            self.known[inputs] = self.tape.play(inputs)
+            self.known[inputs] = self.tape.replay(inputs)
         return self.known[inputs]
 
 
-class Reservations:
+class GraphCache:
     """
-    The reservations of one model, by what their graphs depend on beside sizes.
+    The graphs of one model, by what their graphs depend on beside sizes.
     """
 
     def __init__(self, parts: Parts, build: Build) -> None:
@@ -68,7 +68,7 @@ class Reservations:
         self._build = build
         self._graphs: OrderedDict[Hashable, list[_Graph]] = OrderedDict()
 
-    def play(
+    def reserve(
         self,
         run: Run,
         kinds: Hashable,
@@ -78,9 +78,9 @@ class Reservations:
         op_offload: bool,
         copies: int,
         places: bool = False,
-    ) -> Played | None:
+    ) -> Reservation | None:
         """
-        Return a reservation, None where the layers that are left out cannot be told from those that are built.
+        A reservation, None where the layers that are left out cannot be told from those that are built.
 
         ``kinds`` tells the layers that are built. ``places`` allocates nothing.
         """
@@ -112,9 +112,9 @@ class Reservations:
             graphs.insert(0, graph)
             del graphs[_GRAPHS_PER_KIND:]
         if graph.plan is None:
-            return graph.played
+            return graph.reservation
         peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, run.host + 1)
-        return None if peaks is None else msgspec.structs.replace(graph.played, sizes=peaks)
+        return None if peaks is None else msgspec.structs.replace(graph.reservation, sizes=peaks)
 
     def _anew(
         self, run: Run, inputs: tuple[int, ...], *, op_offload: bool, copies: int, places: bool
@@ -127,13 +127,13 @@ class Reservations:
         run = msgspec.structs.replace(
             run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
         )
-        plan, played = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
+        plan, reservation = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
         tape.close()
-        return _Graph(tape, plan, played, {inputs: tape.values})
+        return _Graph(tape, plan, reservation, {inputs: tape.values})
 
     def _plan(
         self, run: Run, number: Count, *, op_offload: bool, copies: int, places: bool
-    ) -> tuple[Plan | None, Played]:
+    ) -> tuple[AllocationPlan | None, Reservation]:
         builder = Builder(self._parts, run)
         self._build(builder)
         rules = CudaRules(run.host)
@@ -161,9 +161,9 @@ class Reservations:
             )
             assert not planned.fixed
             kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
-            plan = Plan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
+            plan = AllocationPlan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
             splits = planned.splits
-        played = Played(
+        reservation = Reservation(
             sizes=(),
             splits=splits,
             nodes=len(builder.graph.nodes),
@@ -171,4 +171,4 @@ class Reservations:
             at_home=all(node.backend == home for node, home in builder.fused),
             copied=bool(weights),
         )
-        return plan, played
+        return plan, reservation

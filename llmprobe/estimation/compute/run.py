@@ -48,7 +48,7 @@ def run_of(
     request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
-    Return what the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
+    What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
@@ -108,7 +108,7 @@ def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:
 
 def pipelined(request: ComputeRequest) -> bool:
     """
-    Say whether several devices work on different batches at once, each with copies of its inputs.
+    Whether several devices work on different batches at once, each with copies of its inputs.
     """
     return (
         len(request.devices) > 1

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, play
+from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, simulate
 from llmprobe.estimation.compute.cuda import DEVICE_ALIGN, HOST_ALIGN
 from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
@@ -27,13 +27,13 @@ class Rules(Protocol):
     """
 
     def supports(self, node: Node, device: int) -> bool:
-        """Say whether a device computes this node."""
+        """Whether a device computes this node."""
 
     def wants(self, node: Node) -> bool:
-        """Say whether a node is worth copying its weights to the device."""
+        """Whether a node is worth copying its weights to the device."""
 
     def alloc_size(self, node: Node) -> int:
-        """Return the bytes that a node takes on the device."""
+        """The bytes that a node takes on the device."""
 
     def optimize(self, nodes: list[Node], start: int, end: int, keep: Keep) -> None:
         """Reorder the nodes of a split, and say what is to be kept until when."""
@@ -74,7 +74,7 @@ class _Split:
 
 def host_supports(node: Node) -> bool:
     """
-    Say whether the CPU computes a node; source: ggml/src/ggml-cpu/ggml-cpu.cpp.
+    Whether the CPU computes a node; source: ggml/src/ggml-cpu/ggml-cpu.cpp.
     """
     if node.op == "mul_mat":
         kind = node.src[1].kind.name
@@ -84,7 +84,7 @@ def host_supports(node: Node) -> bool:
 
 def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, copies: int) -> Reserved:
     """
-    Return what a graph needs per backend. ``copies`` is 4 with pipelining, else 1.
+    What a graph needs per backend. ``copies`` is 4 with pipelining, else 1.
     """
     sizes: list[int] = []
 
@@ -94,7 +94,7 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
 
     planned = schedule(graph, n_devices, rules, number, op_offload=op_offload, copies=copies)
     spaces = [Space() for _ in range(n_devices + 1)]
-    play(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
+    simulate(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
     return Reserved(tuple(space.peak for space in spaces), planned.splits)
 
 
@@ -110,7 +110,7 @@ def schedule(
     starts: Sequence[int] = (),
 ) -> Schedule:
     """
-    Return which blocks of memory a graph takes and gives back.
+    Which blocks of memory a graph takes and gives back.
 
     ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
     before each layer.
@@ -237,7 +237,7 @@ def _with_weight(
     node: Node, home: int, host: int, supports: Callable[[Node, int], bool], rules: Rules, *, op_offload: bool
 ) -> int:
     """
-    Return the backend that computes with a weight which lies at home.
+    The backend that computes with a weight which lies at home.
     """
     if not supports(node, home):
         return -1
@@ -250,7 +250,7 @@ def _with_weight(
 
 def _lies_on(node: Node, backend: int) -> bool:
     """
-    Say whether a backend can read a tensor where it is.
+    Whether a backend can read a tensor where it is.
     """
     root = node.root
     home = root.buffer if root is not None else node.buffer
@@ -318,7 +318,7 @@ def _leaf_order(
     copies: int,
 ) -> list[tuple[Node, int]]:
     """
-    Return what is allocated before everything else: with pipelining all copies of the inputs, then the leafs.
+    What is allocated before everything else: with pipelining all copies of the inputs, then the leafs.
     """
     order: list[tuple[Node, int]] = []
     if copies > 1:

@@ -2,7 +2,7 @@
 Numbers that remember how they were computed, so that the same computation can be repeated for other numbers.
 
 A graph is built and allocated once with such numbers in place of the batch, the outputs and the cells. Every sum and
-product is kept on a tape, and every comparison with its result. For other sizes the tape is played: where all
+product is kept on a tape, and every comparison with its result. For other sizes the tape is replayed: where all
 comparisons come out as before, the graph has the same nodes in the same places, and only sizes differ.
 """
 
@@ -29,11 +29,11 @@ class Tape:
         self._known: dict[tuple[Operation, int, int], Symbol] = {}
 
     def symbols(self) -> tuple[int, ...]:
-        """Return the inputs as numbers that write on this tape."""
+        """The inputs as numbers that write on this tape."""
         return tuple(cast("int", Symbol(self, i, self.values[i])) for i in range(self.inputs))
 
     def number(self, value: "int | Symbol") -> int:
-        """Return where a value stands: a result, or a constant, which is added if it is new."""
+        """Where a value stands: a result, or a constant, which is added if it is new."""
         if type(value) is Symbol:
             return value.number
         found = self._numbers.get(cast("int", value))
@@ -43,7 +43,7 @@ class Tape:
         return found
 
     def compute(self, operation: Operation, a: "int | Symbol", b: "int | Symbol") -> "Symbol":
-        """Return the result of an operation, which is put on the tape if it is new."""
+        """The result of an operation, which is put on the tape if it is new."""
         key = (operation, self.number(a), self.number(b))
         found = self._known.get(key)
         if found is None:
@@ -55,7 +55,7 @@ class Tape:
         return found
 
     def compare(self, operation: Operation, a: "int | Symbol", b: "int | Symbol") -> bool:
-        """Return the result of a comparison, on which what follows depends."""
+        """The result of a comparison, on which what follows depends."""
         key = (operation, self.number(a), self.number(b))
         found = self.guards.get(key)
         if found is None:
@@ -66,9 +66,9 @@ class Tape:
         """Forget what only serves to write."""
         self._numbers, self._known = {}, {}
 
-    def play(self, inputs: Sequence[int]) -> list[int] | None:
+    def replay(self, inputs: Sequence[int]) -> list[int] | None:
         """
-        Return all values for other inputs, None where a comparison comes out otherwise.
+        All values for other inputs, None where a comparison comes out otherwise.
         """
         values = self.values.copy()
         values[: self.inputs] = inputs
@@ -82,7 +82,7 @@ class Tape:
 
 def rounded_up(size: int, multiple: int) -> int:
     """
-    Return the next multiple; on a tape that is one step.
+    The next multiple; on a tape that is one step.
     """
     if type(size) is int:
         return -(-size // multiple) * multiple
@@ -105,7 +105,7 @@ class Symbol:
         self.known: dict[tuple[Operation, int], Symbol] = {}
 
     def with_step(self, operation: Operation, other: "int | Symbol") -> "Symbol":
-        """Return the result of an operation with another number."""
+        """The result of an operation with another number."""
         if type(other) is not int:
             return self.tape.compute(operation, self, other)
         found = self.known.get((operation, other))
