@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.recommendation import Recommendation, Wishes
+    from llmprobe.facts.recommendation import Recommendation
 
 Switch = Literal["auto", "on", "off"]
 
@@ -307,23 +307,15 @@ def recommend(
     if refused is not None:
         return refused
     here = on_this_disk(model, machine)
-    abilities = engines.abilities(engine)
-    answer = advise(
+    return advise(
         here,
         machine,
         wishes,
         engines.commands(engine),
         relatives=lambda: relatives.smaller(model),
-        abilities=abilities,
+        abilities=engines.abilities(engine),
+        explain=explain,
     )
-    if not explain or not answer.choices:
-        return answer
-    from llmprobe.advise.explain.changes import changes
-
-    def again(other: "Snapshot", changed: "Wishes") -> "Recommendation":
-        return advise(here, other, changed, {}, abilities=abilities)
-
-    return msgspec.structs.replace(answer, changes=changes(here, machine, answer, again, abilities))
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:

@@ -1,5 +1,5 @@
 """
-What is recommended: the document of ``llmprobe recommend`` and its parts.
+The recommendation: the document of ``llmprobe recommend`` and its parts.
 """
 
 from typing import Literal
@@ -12,10 +12,18 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, MemoryPool
 from llmprobe.words.message import Message
 
+Label = Literal[
+    "recommended", "last-resort", "on-disk", "best-quality", "faster", "longest-context", "alternative"
+]
+"""
+The place of a choice among those that are shown. ``last-resort`` is the best that fits, and hardly usable; ``on-disk``
+needs no download; the others are named by what they are better at than the first.
+"""
+
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What a quantization loses. ``value`` is in units of ``metric``; ``basis`` says where it was measured.
+    The loss of a quantization: ``value`` in units of ``metric``, its level in ``words``, and its ``basis``.
     """
 
     value: float | None
@@ -26,7 +34,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What the user wants. ``ctx_size`` None takes a default that is said; it is never changed silently.
+    The user's wishes. ``ctx_size`` None is a default that a note names; it is never changed silently.
     """
 
     ctx_size: int | None = None
@@ -51,9 +59,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
     their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
     it sees them alone or in this order. ``on_disk`` is the file that is this choice already.
+
+    ``verdict`` is the choice in one line, ``reasons`` are for every reader, ``details`` for ``--explain``.
     """
 
-    label: str
+    label: Label
     quant: str
     ctx_size: int
     parallel: int
@@ -70,6 +80,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     quality: Quality
     reasons: tuple[Message, ...]
     commands: dict[str, str]
+    verdict: Message | None = None
+    details: tuple[Message, ...] = ()
     batch_size: int = 2048
     ubatch_size: int = 512
     cpu_moe_layers: tuple[int, ...] = ()
@@ -83,7 +95,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What was not chosen: why, and by how much it misses where it misses memory.
+    A quantization that was not chosen, and why; ``missing_bytes`` is its shortfall where it is short of memory.
     """
 
     what: str
@@ -104,8 +116,11 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then says what would fit.
-    ``balance`` says how choices were weighed; ``changes``, where asked for, what would change the first.
+    The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then names what would fit.
+
+    ``verdict`` is the answer in one line. ``balance`` is how choices were scored; ``changes``, with ``--explain``, is
+    what would change the first one. ``findings`` are those of the machine that are worse than a note, or whose remedy
+    makes more memory usable.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
@@ -115,9 +130,11 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     machine: MachineInShort
     wishes: Wishes
     choices: tuple[Choice, ...]
+    verdict: Message | None = None
     rejected: tuple[Rejected, ...] = ()
     nearest: tuple[Message, ...] = ()
     balance: tuple[Message, ...] = ()
     changes: tuple[Message, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()

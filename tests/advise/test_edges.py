@@ -8,7 +8,9 @@ from llmprobe.advise.recommend import recommend
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
+from tests.advise.messages import the
 
 TINY = model("llama", LLAMA_8B | {"block_count": 4})
 
@@ -27,7 +29,10 @@ def test_unknown_memory_is_said_to_be_unknown() -> None:
 
     assert answer.choices == ()
     assert {one.missing_bytes for one in answer.rejected} == {None}
-    assert all("unknown" in one.why for one in answer.rejected)
+    assert {one.why for one in answer.rejected} == {
+        message("rejected.free-unknown", where=(message("pool.ram"),))
+    }
+    assert answer.verdict == message("verdict.memory-unknown")
 
 
 def test_a_small_model_takes_one_card_of_many() -> None:
@@ -72,7 +77,8 @@ def test_a_model_of_vectors_has_no_speed_of_generation() -> None:
     best = recommend(encoder, machine((20,)), Wishes(ctx_size=2048), {}).choices[0]
 
     assert best.speed.generation_tokens_per_s is None
-    assert "vectors" in best.speed.reason
+    assert "vectors" in str(best.speed.reason)
+    assert best.verdict == message("verdict.vectors", where=message("where.gpu"))
 
 
 def test_a_model_of_vectors_takes_a_whole_text_at_once() -> None:
@@ -85,7 +91,7 @@ def test_a_model_of_vectors_takes_a_whole_text_at_once() -> None:
     best = recommend(encoder, machine((20,)), Wishes(ctx_size=8192, parallel=2), {}).choices[0]
 
     assert (best.ubatch_size, best.batch_size) == (4096, 4096)
-    assert any("turned into a vector all at once" in reason for reason in best.reasons)
+    assert the(best.details, "reason.ubatch-embedding").values["ubatch_size"] == 4096
 
 
 def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:

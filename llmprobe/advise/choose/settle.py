@@ -4,30 +4,20 @@ What will be shown, placed by exact figures and with every setting said.
 
 import msgspec
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place, refine
-from llmprobe.estimation.estimator import Estimator
-from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.site import Site
+from llmprobe.facts.recommendation import Label
 
 
-def settled(
-    estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
-) -> list[tuple[str, Candidate]]:
+def settled(problem: Problem, shown: list[tuple[Label, Candidate]]) -> list[tuple[Label, Candidate]]:
     """
-    Return what is shown placed by exact figures; one that then fits nowhere is left out.
+    The shown candidates placed by exact figures; one that then fits nowhere is left out.
     """
-    result = []
+    result: list[tuple[Label, Candidate]] = []
     for label, one in shown:
-        case = Case(
-            estimator=estimator,
-            quant=one.quant,
-            workload=one.workload,
-            devices=one.placed.placement.devices,
-            site=site,
-            kv_offload=one.placed.placement.kv_offload,
-        )
+        case = problem.case(one.quant, one.workload, one.devices, kv_offload=one.kv_offload)
         exact = refine(case, one.placed)
         if isinstance(exact, Placed) and not _flash_attn(case, exact):
             case = msgspec.structs.replace(
@@ -35,7 +25,7 @@ def settled(
             )
             exact = _placed(case)
         if isinstance(exact, Placed):
-            result.append((label, weigh(estimator, site, wishes, one.quant, case.workload, exact)))
+            result.append((label, weigh(problem, one.quant, case.workload, exact)))
     return result
 
 
