@@ -68,7 +68,7 @@ SENTENCES: dict[str, str] = {
     "({used_backend})",
     "reason.left-out-not-needed": "{device}[ ({bytes_per_s:rate})] is not used: everything fits on {used:and}, and "
     "another GPU would make it no faster",
-    "reason.left-out-no-gain": "{device}[ ({bytes_per_s:rate})] is not used: with it the answer would be no better",
+    "reason.left-out-no-gain": "{device}[ ({bytes_per_s:rate})] is not used: it would make the answer hardly better",
     "reason.experts-resident": "all {expert_count} experts of a layer must be in memory, though each token uses "
     "{expert_used_count}",
     # advise: why the cache and the micro-batch are what they are

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from llmprobe.advise.choose.balance import HARDLY
 from llmprobe.advise.choose.candidates import varied
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.quality import quality
@@ -24,6 +25,7 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
     The candidates that meet the wishes and are not dominated, best first, and the quantizations that are excluded.
     """
     kept, excluded = _constrained(problem, candidates)
+    kept = spared(kept)
     # A quantization that is excluded on some devices may be a choice on others.
     quants = {one.quant for one in kept}
     rejected = [one for one in excluded if one.what not in quants]
@@ -33,6 +35,32 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
         if is_on_disk(problem.estimator.model, one.quant) or not any(_dominates(other, one) for other in kept)
     ]
     return _varied(problem, _sorted(undominated, problem.wishes)), rejected
+
+
+def spared(candidates: list[Candidate]) -> list[Candidate]:
+    """
+    The candidates without those that use more devices than help: each one more must make generation or prompts faster
+    by ``HARDLY`` of a doubling, the least that speeds are known to.
+
+    Equal cards run one after the other, so that a model that fits one is no faster on several.
+    """
+    return [one for one in candidates if not any(_spares(other, one) for other in candidates)]
+
+
+def _spares(fewer: Candidate, more: Candidate) -> bool:
+    """
+    Whether one is as good on fewer devices, of which there are some.
+    """
+    added = len(more.devices) - len(fewer.devices)
+    if not fewer.devices or added <= 0 or fewer.quant != more.quant:
+        return False
+    if fewer.divergence > more.divergence or fewer.ctx_size < more.ctx_size:
+        return False
+    gain = 2 ** (HARDLY * added)
+    return (
+        more.ranking_speed < gain * fewer.ranking_speed
+        and more.ranking_prompt_speed < gain * fewer.ranking_prompt_speed
+    )
 
 
 def _constrained(

@@ -101,20 +101,23 @@ def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> C
         model=estimator.model.id,
         architecture=estimator.model.architecture,
     )
+    # Rounding must not make one placement better than another.
     assumed, tokens_per_s = _assumed(read), 0.0
     if estimator.generates:
         half_full = speed_at(
             assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
         )
-        # Rounding must not make one placement better than another.
         tokens_per_s = round(half_full or 0.0, 2)
-    prompts = ranking_prompt_speed(
-        assumed,
-        moe=estimator.is_moe,
-        ubatch_size=ubatch_size,
-        op_offload=placed.placement.op_offload,
-        processor=site.processor,
-        filled=FILLED,
+    prompts = round(
+        ranking_prompt_speed(
+            assumed,
+            moe=estimator.is_moe,
+            ubatch_size=ubatch_size,
+            op_offload=placed.placement.op_offload,
+            processor=site.processor,
+            filled=FILLED,
+        ),
+        2,
     )
     return Candidate(
         quant=quant,

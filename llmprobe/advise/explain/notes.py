@@ -9,6 +9,7 @@ import msgspec
 from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.context import requested
 from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.ranking import spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import verdict
 from llmprobe.advise.explain.differences import pace
@@ -118,7 +119,7 @@ def freed(problem: Problem, best: Candidate | None, snapshot: Snapshot) -> Itera
     found, _, _ = find(again.changed(quants=_tried(again, best)))
     if not found:
         return
-    better = max(found, key=lambda one: one.utility)
+    better = max(spared(found), key=lambda one: one.utility)
     if best is not None and not _is_clearly_better(better, best):
         return
     speed = better.speed.generation_tokens_per_s
