@@ -20,6 +20,7 @@ from llmprobe.advise.explain.changes import changes
 from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
 from llmprobe.advise.search.case import Misfit
+from llmprobe.engines import loads_without_family
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.engine import Abilities
@@ -82,6 +83,8 @@ class Advice:
             UsageError: the context is negative, or there is less than one slot.
         """
         problem = self.problem(snapshot, wishes)
+        if self._is_unknown and not loads_without_family(self._model.architecture):
+            return self._not_loaded(problem, snapshot)
         candidates, rejected, misfits = find(problem)
         wanted, excluded = ranked(problem, candidates)
         rejected += excluded
@@ -92,13 +95,8 @@ class Advice:
         freed = tuple(notes.freed(problem, order[0] if chosen else None, snapshot))
         answer = Recommendation(
             this_machine=snapshot.this_machine,
-            model=self._in_short(choices, misfits),
-            machine=MachineInShort(
-                origin=snapshot.origin,
-                cpu=snapshot.host.cpu.name,
-                pools=snapshot.pools,
-                accelerators=snapshot.accelerators,
-            ),
+            model=self._in_short(choices[0].quant if choices else next(iter(misfits), "")),
+            machine=_machine(snapshot),
             wishes=msgspec.structs.replace(wishes, ctx_size=problem.ctx_size),
             choices=choices,
             verdict=choices[0].verdict if choices else verdict.of_no(problem, rejected, misfits),
@@ -107,13 +105,33 @@ class Advice:
             balance=weighed(problem, [one for _, one in chosen]),
             findings=notes.findings(snapshot),
             notes=(*freed, *self._notes(problem, chosen, candidates, snapshot)),
-            warnings=self._warnings(),
+            warnings=self._warnings,
         )
         if not explain or not choices:
             return answer
         again = Advice(self._model, {}, abilities=self._abilities).answer
         found = changes(problem, snapshot, answer, again, freed_is_noted=bool(freed))
         return msgspec.structs.replace(answer, changes=found)
+
+    def _not_loaded(self, problem: Problem, snapshot: Snapshot) -> Recommendation:
+        """
+        The answer "no" for an architecture that the engine does not load.
+        """
+        wishes, architecture = problem.wishes, self._model.architecture
+        why = message("rejected.not-loaded", engine=wishes.engine, architecture=architecture)
+        return Recommendation(
+            this_machine=snapshot.this_machine,
+            model=self._in_short(self._model.quant or ""),
+            machine=_machine(snapshot),
+            wishes=msgspec.structs.replace(wishes, ctx_size=problem.ctx_size),
+            choices=(),
+            verdict=message("verdict.not-loaded", engine=wishes.engine, architecture=architecture),
+            rejected=(Rejected(what=self._model.name, why=why),),
+            nearest=(message("nearest.estimate", engine=wishes.engine),),
+            findings=notes.findings(snapshot),
+            notes=tuple(self._model.notes),
+            warnings=self._warnings,
+        )
 
     def _nearest(
         self, problem: Problem, wanted: list[Candidate], misfits: Mapping[str, Misfit]
@@ -138,11 +156,15 @@ class Advice:
             yield experts_resident(problem)
         yield from notes.of_speed(problem, snapshot, [one for _, one in chosen])
 
+    @property
+    def _is_unknown(self) -> bool:
+        return archs.get(self._model.architecture) is None
+
+    @property
     def _warnings(self) -> tuple[Message, ...]:
-        architecture = self._model.architecture
-        if archs.get(architecture) is not None:
+        if not self._is_unknown:
             return ()
-        return (message("warning.architecture-unknown", architecture=architecture),)
+        return (message("warning.architecture-unknown", architecture=self._model.architecture),)
 
     def _choice(self, problem: Problem, label: Label, candidate: Candidate, order: list[Candidate]) -> Choice:
         placement, workload, site = candidate.placed.placement, candidate.workload, problem.site
@@ -191,8 +213,7 @@ class Advice:
         printed = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         return msgspec.structs.replace(choice, commands=printed)
 
-    def _in_short(self, choices: tuple[Choice, ...], misfits: Mapping[str, object]) -> ModelInEstimate:
-        quant = choices[0].quant if choices else next(iter(misfits), "")
+    def _in_short(self, quant: str) -> ModelInEstimate:
         model = self._model
         return ModelInEstimate(
             id=model.id,
@@ -204,6 +225,15 @@ class Advice:
             tensor_bytes=self._estimator.tensor_bytes(quant) if quant else 0,
             max_context=model.max_context,
         )
+
+
+def _machine(snapshot: Snapshot) -> MachineInShort:
+    return MachineInShort(
+        origin=snapshot.origin,
+        cpu=snapshot.host.cpu.name,
+        pools=snapshot.pools,
+        accelerators=snapshot.accelerators,
+    )
 
 
 def recommend(

@@ -101,6 +101,7 @@ def command(
     snapshot = target.snapshot(model_folders=_folders(target, model_folders))
     spec = api.load_model(model, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
+    say.warn(recommendation.warnings)
     if write is not None and recommendation.choices:
         written = writing.write(write, api.files(recommendation, spec))
         say.warn((f"wrote {path}" for path in written), "note")

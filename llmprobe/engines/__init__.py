@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from types import ModuleType
 
-from llmprobe.engines._architectures import answer_of_no
+from llmprobe.engines._architectures import WITHOUT_FAMILY, answer_of_no
 from llmprobe.engines._disk import models_below
 from llmprobe.engines._words import is_local
 from llmprobe.errors import UsageError
@@ -124,6 +124,13 @@ def not_loaded(name: str, architecture: str) -> tuple[str, tuple[str, ...]] | No
     able = [other for other, one in all_engines().items() if architecture in getattr(one, "LOADED", ())]
     why = f"{name} does not load the architecture {architecture}"
     return why, tuple(f"{other} does: --engine {other}" for other in able)
+
+
+def loads_without_family(architecture: str) -> bool:
+    """
+    Whether engines load an architecture whose tensors are not known here: all of them go by llama.cpp's list.
+    """
+    return architecture in WITHOUT_FAMILY
 
 
 def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], ...]:

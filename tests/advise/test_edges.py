@@ -3,10 +3,15 @@ Answers at the edges: memory that is unknown, more cards than are needed, reserv
 """
 
 import msgspec
+import pytest
 
+from llmprobe import api
 from llmprobe.advise.recommend import recommend
+from llmprobe.engines._architectures import WITHOUT_FAMILY
 from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.model import archs
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
@@ -102,3 +107,50 @@ def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:
 
     assert {choice.gpu_layers for choice in answer.choices} == {81}
     assert "Q6_K" in {one.what for one in answer.rejected}
+
+
+def of_architecture(name: str) -> ModelSpec:
+    """
+    A model whose file names this architecture.
+    """
+    return msgspec.structs.replace(TINY, architecture=name, quant="Q4_K_M", path="some.gguf")
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio", "vllm"])
+def test_an_architecture_that_nobody_loads_gets_no_command(engine: str) -> None:
+    """
+    The answer is "no", with a warning that it is not known here, and what shows its memory all the same.
+    """
+    answer = api.recommend(of_architecture("bogus"), machine((20,)), engine=engine)
+
+    assert answer.choices == ()
+    assert answer.verdict == message("verdict.not-loaded", engine=engine, architecture="bogus")
+    assert [one.why for one in answer.rejected] == [
+        message("rejected.not-loaded", engine=engine, architecture="bogus")
+    ]
+    assert answer.nearest == (message("nearest.estimate", engine=engine),)
+    assert answer.warnings == (message("warning.architecture-unknown", architecture="bogus"),)
+
+
+def test_an_architecture_that_only_engines_know_is_warned_of() -> None:
+    """
+    Where llama.cpp loads it and its tensors are not known here, there is a command and a warning.
+    """
+    answer = api.recommend(of_architecture("grovemoe"), machine((20,)), ctx_size=2048)
+
+    assert answer.choices[0].commands["llama.cpp"].startswith("llama-server ")
+    assert answer.warnings == (message("warning.architecture-unknown", architecture="grovemoe"),)
+
+
+def test_a_known_architecture_is_not_warned_of() -> None:
+    """
+    A warning is only for what is not known.
+    """
+    assert recommend(TINY, machine((20,)), Wishes(ctx_size=2048), {}).warnings == ()
+
+
+def test_what_engines_load_is_not_listed_twice() -> None:
+    """
+    An architecture that has a family is not among those without one.
+    """
+    assert WITHOUT_FAMILY & archs.supported() == frozenset()
