@@ -32,6 +32,7 @@ from llmprobe.facts.recommendation import (
     Label,
     MachineInShort,
     Recommendation,
+    Rejected,
     Wishes,
 )
 from llmprobe.model import archs
