@@ -18,10 +18,9 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.buffers import (
     ComputeBytes,
     ComputeRequest,
-    compute_buffers,
-    compute_buffers_in_full,
 )
 from llmprobe.estimation.placement import host_experts
+from llmprobe.facts.settings import ResolvedSettings, told
 from llmprobe.model.archs._graphs import graph_of
 
 NEAR_SHARE = 0.01
@@ -43,34 +42,30 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
     """
     Return what is asked for a measured load.
     """
-    model, load, placement = spec(case.model), case.workload, case.placement
+    model, load = spec(case.model), case.told
     n_ctx = _padded(load.ctx_size or int(model.hparams["context_length"]))
     share = n_ctx if load.kv_unified else _padded(n_ctx // load.parallel)
-    used = placement.devices[:1] if placement.split_mode == "none" else placement.devices
+    opened = case.hardware.devices
+    used = opened[:1] if load.split_mode == "none" else opened
     devices = tuple(device.id for device in used)
     n_layer = int(model.hparams["block_count"])
     return ComputeRequest(
         architecture=model.architecture,
         hparams=model.hparams,
         tensors=estimator.typed_tensors(case.quant),
-        layer_devices=_places(n_layer, devices, placement.gpu_layers, placement.tensor_split),
-        devices=devices,
-        ctx_size=n_ctx if load.kv_unified else share * load.parallel,
-        ctx_per_seq=share,
-        parallel=load.parallel,
-        batch_size=load.batch_size,
-        ubatch_size=load.ubatch_size,
-        outputs_max=load.parallel if load.outputs_max is None else load.outputs_max,
-        cache_type_k=load.cache_type_k,
-        cache_type_v=load.cache_type_v,
-        flash_attn=load.flash_attn,
-        kv_unified=load.kv_unified,
-        swa_full=load.swa_full,
-        host_experts=host_experts(placement, n_layer),
-        kv_offload=placement.kv_offload,
-        op_offload=placement.op_offload,
-        repack=placement.repack,
-        split_mode=placement.split_mode,
+        layer_devices=_places(n_layer, devices, load.gpu_layers, load.tensor_split),
+        settings=ResolvedSettings(
+            **told(load)
+            | {
+                "engine": "llama.cpp",
+                "devices": devices,
+                "ctx_size": n_ctx if load.kv_unified else share * load.parallel,
+                "ctx_per_seq": share,
+                "outputs_max": load.parallel if load.outputs_max is None else load.outputs_max,
+                "gpu_layers": n_layer + 1 if load.gpu_layers is None else load.gpu_layers,
+            }
+        ),
+        host_experts=host_experts(load, case.hardware, n_layer),
         embeddings=bool(case.settings.get("embeddings")),
     )
 
@@ -109,10 +104,13 @@ def compare(
             continue
         if names and architecture not in names:
             continue
-        estimator = estimators.setdefault(case.model, Estimator(spec(case.model)))
+        if case.model not in estimators:
+            estimators[case.model] = Estimator(spec(case.model))
+        estimator = estimators[case.model]
         request = request_of(case, estimator)
         start = time.perf_counter()
-        answer = compute_buffers_in_full(request) if whole else compute_buffers(request)
+        engine = estimator.compute_engine
+        answer = engine.buffers_in_full(request) if whole else engine.buffers(request)
         yield case, answer, time.perf_counter() - start
 
 

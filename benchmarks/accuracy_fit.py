@@ -21,7 +21,8 @@ from llmprobe.engines.llamacpp import PROFILES
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.placement import host_experts
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.devices import Device
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
 from llmprobe.units import GIB, MIB
 
@@ -63,16 +64,16 @@ def compared(case: Case) -> str:
         for at, gib in enumerate(case.gpu_gib)
     )
     site = _site(devices)
-    workload = Workload(ctx_size=case.ctx_size)
-    asked = Asked(estimator=estimator, quant=case.quant, workload=workload, devices=devices, site=site)
+    settings = Settings(ctx_size=case.ctx_size)
+    asked = Asked(estimator=estimator, quant=case.quant, settings=settings, devices=devices, site=site)
     found = place(asked)
     if isinstance(found, Placed):
         found = refine(asked, found)
     theirs = _score_of_theirs(estimator, case)
-    ours = (-1, -1) if isinstance(found, Misfit) else _score(estimator, found.placement)
+    ours = (-1, -1) if isinstance(found, Misfit) else _score(estimator, found)
     if ours >= theirs:
         return "equal" if ours == theirs else "more"
-    return "fewer" if _fits(estimator, case, devices, site, workload) else "theirs over"
+    return "fewer" if _fits(estimator, case, asked) else "theirs over"
 
 
 def _site(devices: tuple[Device, ...]) -> Site:
@@ -93,14 +94,14 @@ def _site(devices: tuple[Device, ...]) -> Site:
     )
 
 
-def _score(estimator: Estimator, placement: Placement) -> tuple[int, int]:
+def _score(estimator: Estimator, placed: Placed) -> tuple[int, int]:
     """
     Return the layers whose experts are on the GPUs, which are most of the bytes, and the layers that are.
     """
-    layers = placement.gpu_layers or 0
+    layers = placed.settings.gpu_layers or 0
     first = estimator.total_layers - layers
     with_experts = {t.layer for t in estimator.model.tensors if t.layer is not None and "_exps" in t.name}
-    kept = host_experts(placement, estimator.n_layer)
+    kept = host_experts(placed.settings, placed.hardware, estimator.n_layer)
     return sum(layer >= first and layer not in kept for layer in with_experts), layers
 
 
@@ -122,20 +123,14 @@ def _dense(estimator: Estimator) -> int:
     return estimator.total_layers - len(with_experts)
 
 
-def _fits(
-    estimator: Estimator, case: Case, devices: tuple[Device, ...], site: Site, workload: Workload
-) -> bool:
+def _fits(estimator: Estimator, case: Case, asked: Asked) -> bool:
     """
     Tell whether the fitter's own choice keeps its margin, where it can be written without overrides.
     """
     if case.overflowing:
         return True
-    placement = Placement(
-        devices=devices,
-        gpu_layers=None if case.gpu_layers < 0 else case.gpu_layers,
-        tensor_split=case.tensor_split,
-    )
-    return not site.shortfalls(estimator.totals(case.quant, workload, placement, exact=True))
+    theirs = asked.placed(None if case.gpu_layers < 0 else case.gpu_layers, tensor_split=case.tensor_split)
+    return not asked.site.shortfalls(estimator.totals(case.quant, theirs, asked.hardware, exact=True))
 
 
 def measure(step: int = 1) -> dict[str, Any]:

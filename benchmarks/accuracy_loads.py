@@ -84,7 +84,7 @@ def sample(step: int, start: int = 0) -> Iterator[MemoryCase]:
 
 
 def _compare(case: MemoryCase, estimator: Estimator, counts: Counts) -> None:
-    parts = estimator.parts(case.quant, case.workload, case.placement)
+    parts = estimator.parts(case.quant, case.told, case.hardware)
     counts.loads += 1
     counts.output_equal += parts.output == case.output
     for device, (weights, cache, compute) in case.bytes.items():
@@ -182,7 +182,7 @@ def measure_refusals() -> tuple[int, list[str]]:
     for case in refused_cases():
         count += 1
         try:
-            Estimator(spec(case.model)).caches(case.workload, case.placement)
+            Estimator(spec(case.model)).caches(case.told, case.hardware)
         except RefusedError:
             continue
         taken.append(f"{case.model}: {case.words}")

@@ -8,8 +8,9 @@ import msgspec
 
 from benchmarks.truth.models import TRUTH
 from llmprobe.estimation import Estimator
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Profile
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 from llmprobe.units import MIB
 
@@ -18,7 +19,6 @@ HALF_STEP = 0.5 * MIB
 """Half of the last digit of the tables that count in whole MiB."""
 
 _OLD = Profile(engine="llama.cpp", program="llama-server", outputs="ubatch", old_masks=True)
-_PLACED = ("gpu_layers", "n_cpu_moe", "repack")
 
 
 class Buffers(msgspec.Struct, frozen=True):
@@ -76,11 +76,9 @@ def measure() -> Counts:
 def _compare(row: Row, counts: Counts) -> None:
     settings = dict(row.settings)
     profile = _OLD if settings.pop("old", False) else None
-    placed = {name: settings.pop(name) for name in _PLACED if name in settings}
     estimator = Estimator(load(row.model), profile)
     devices = tuple(Device(id=name, backend=row.backend) for name in row.devices if name != "host")  # type: ignore[arg-type]
-    placement = Placement(devices=devices, **placed)
-    parts = estimator.parts(row.quant or "Q4_K_M", Workload(**settings), placement)
+    parts = estimator.parts(row.quant or "Q4_K_M", Settings(**settings), Hardware(devices=devices))
     fits = True
     shown = sum(device.weights or 0 for device in row.devices.values())
     if row.file_mib is not None:

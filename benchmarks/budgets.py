@@ -34,8 +34,7 @@ import llmprobe
 from benchmarks.budgets_check import check
 from llmprobe import api
 from llmprobe.estimation import Estimator
-from llmprobe.estimation import estimator as estimator_module
-from llmprobe.estimation.compute.buffers import compute_buffers_in_full
+from llmprobe.estimation.compute.buffers import ComputeEngine
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.units import format_bytes
@@ -167,7 +166,7 @@ def in_full() -> AbstractContextManager[object]:
     """
     Return a context in which compute buffers are found with every layer built, slower and without any short cut.
     """
-    return mock.patch.object(estimator_module, "compute_buffers", compute_buffers_in_full)
+    return mock.patch.object(ComputeEngine, "buffers", ComputeEngine.buffers_in_full)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _left(
     """
     Return what a configuration leaves of every room that it uses, by the devices that share it.
     """
-    devices = estimator.devices(quant, configuration.workload, configuration.placement)
+    devices = estimator.devices(quant, configuration.settings, configuration.hardware)
     totals = {device.id: device.total_bytes for device in devices}
     rooms = room(snapshot)
     used = {devices: size for devices, size in rooms.items() if totals.keys() & set(devices)}
@@ -132,7 +132,7 @@ def _differences(choice: Choice, configuration: Configuration, estimator: Estima
     file = configuration.file
     if choice.on_disk != file and quant_in_name(file) != choice.quant:
         faults.append(f"{file} is not {choice.quant}")
-    again = estimator.devices(choice.quant, configuration.workload, configuration.placement)
+    again = estimator.devices(choice.quant, configuration.settings, configuration.hardware)
     ids = [device.id for device in choice.devices]
     if [device.id for device in again] != ids:
         faults.append(f"it uses {[device.id for device in again]}, and {ids} are told")

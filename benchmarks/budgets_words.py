@@ -1,5 +1,5 @@
 """
-What a printed command makes an engine do: its words read back into devices, placement and workload.
+What a printed command makes an engine do: its words read back into settings and hardware.
 
 Nothing is taken from the search that printed it. A word that is not known here is refused, as it might change
 what is allocated. Sources: llama.cpp b11549, common/arg.cpp (words), src/llama.cpp (which devices are used),
@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 
 EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
 """The tensors that ``--n-cpu-moe`` keeps on the host."""
@@ -85,8 +86,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     file: str
-    workload: Workload
-    placement: Placement
+    settings: Settings
+    hardware: Hardware
 
 
 def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | None) -> Configuration:
@@ -113,7 +114,7 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
     layers = 1 + max((one.layer for one in model.tensors if one.layer is not None), default=-1)
     return Configuration(
         file=said["file"],
-        workload=Workload(
+        settings=Settings(
             ctx_size=int(said["ctx_size"]),
             parallel=int(said.get("parallel", 1)),
             batch_size=int(said.get("batch_size", 2048)),
@@ -123,9 +124,6 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
             flash_attn=_one_of(said.get("flash_attn", "auto"), ("auto", "on", "off")),
             kv_unified="kv_unified" in said,
             swa_full="swa_full" in said,
-        ),
-        placement=Placement(
-            devices=devices,
             gpu_layers=int(said["gpu_layers"]),
             n_cpu_moe=layers if "cpu_moe" in said else int(said.get("n_cpu_moe", 0)),
             cpu_moe_layers=_overridden(model, said.get("override", "")),
@@ -134,8 +132,8 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
             kv_offload="no_kv_offload" not in said,
             op_offload="no_op_offload" not in said,
             repack="no_repack" not in said,
-            cpu=_cpu(snapshot),
         ),
+        hardware=Hardware(devices=devices, cpu=_cpu(snapshot)),
     )
 
 
@@ -166,17 +164,16 @@ def ollama(text: str, snapshot: Snapshot, _model: ModelSpec, backend: str | None
     layers = int(said["num_gpu"])
     return Configuration(
         file=said["file"],
-        workload=Workload(
+        settings=Settings(
             ctx_size=int(said["num_ctx"]) * parallel,
             parallel=parallel,
             ubatch_size=int(said["num_batch"]),
             cache_type_k=kind,
             cache_type_v=kind,
-        ),
-        placement=Placement(
-            devices=_devices(snapshot, backend, None, environment) if layers else (),
             gpu_layers=layers,
-            cpu=_cpu(snapshot),
+        ),
+        hardware=Hardware(
+            devices=_devices(snapshot, backend, None, environment) if layers else (), cpu=_cpu(snapshot)
         ),
     )
 

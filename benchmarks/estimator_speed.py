@@ -15,8 +15,9 @@ from itertools import islice
 from time import process_time
 
 from llmprobe.estimation import Estimator
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.model.formats.gguf import read_header
 from llmprobe.model.loading import load
 
@@ -32,7 +33,7 @@ MODELS = (
 QUANTS = ("Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
 CONTEXTS = (4096, 8192, 16384, 32768, 65536)
 UBATCHES = (512, 1024)
-DEVICES = (Device(id="gpu0", free_bytes=24 << 30),)
+HARDWARE = Hardware(devices=(Device(id="gpu0", free_bytes=24 << 30),))
 ENTRIES = 250_000
 CONFIGURATIONS = 2000
 ESTIMATE_MS, SEARCH_S, HEADER_MS = 2.0, 0.5, 80.0
@@ -54,18 +55,17 @@ def estimates(model: ModelSpec) -> tuple[float, float, float]:
     """
     start = process_time()
     estimator = Estimator(model)
-    estimator.estimate("Q4_K_M", Workload(ctx_size=2048), Placement(devices=DEVICES))
+    estimator.estimate("Q4_K_M", Settings(ctx_size=2048), HARDWARE)
     first = process_time() - start
     new: list[float] = []
     again: list[float] = []
     for ubatch_size in UBATCHES:
         for ctx_size in CONTEXTS:
             for layers in (None, 0, estimator.total_layers // 2):
-                workload = Workload(ctx_size=ctx_size, ubatch_size=ubatch_size)
-                placement = Placement(devices=DEVICES, gpu_layers=layers)
+                settings = Settings(ctx_size=ctx_size, ubatch_size=ubatch_size, gpu_layers=layers)
                 for times in (new, again):
                     start = process_time()
-                    estimator.estimate("Q4_K_M", workload, placement)
+                    estimator.estimate("Q4_K_M", settings, HARDWARE)
                     times.append(process_time() - start)
     return first, statistics.median(new), statistics.median(again)
 
@@ -77,8 +77,7 @@ def search(model: ModelSpec) -> float:
     start = process_time()
     estimator = Estimator(model)
     for quant, ctx_size, layers in islice(_configurations(estimator.total_layers), CONFIGURATIONS):
-        placement = Placement(devices=DEVICES, gpu_layers=layers)
-        estimator.totals(quant, Workload(ctx_size=ctx_size), placement)
+        estimator.totals(quant, Settings(ctx_size=ctx_size, gpu_layers=layers), HARDWARE)
     return process_time() - start
 
 

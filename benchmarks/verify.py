@@ -166,8 +166,8 @@ def predict(command: str, model: ModelSpec, quant: str, snapshot: Snapshot) -> P
     Return what a printed command takes on a machine without GPUs, by what it says alone.
     """
     read = budgets_words.llama_cpp(command, snapshot, model, None)
-    (host,) = Estimator(model).devices(quant, read.workload, read.placement)
-    layers = {*range(read.placement.n_cpu_moe), *read.placement.cpu_moe_layers}
+    (host,) = Estimator(model).devices(quant, read.settings, read.hardware)
+    layers = {*range(read.settings.n_cpu_moe), *read.settings.cpu_moe_layers}
     kept = [one.name for one in model.tensors if one.layer in layers and EXPERTS.search(one.name)]
     return Predicted(command=command, host=host, kept=tuple(sorted(kept)))
 

@@ -12,14 +12,16 @@ import msgspec
 
 from llmprobe.errors import UsageError
 from llmprobe.site.assumed import Backend
+from llmprobe.words.message import message
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.recommendation import Recommendation
-
-Switch = Literal["auto", "on", "off"]
+    from llmprobe.facts.settings import SettingsOptions
 
 DEFAULT_QUANT = "Q4_K_M"
 
@@ -121,38 +123,21 @@ def estimate(
     model: "ModelSpec",
     *,
     quant: str | None = None,
-    ctx_size: int = 0,
-    gpu_layers: int | None = None,
-    n_cpu_moe: int = 0,
-    cpu_moe: bool = False,
-    override_tensor: Sequence[str] = (),
-    cache_type_k: str = "f16",
-    cache_type_v: str = "f16",
-    flash_attn: Switch | None = None,
-    batch_size: int | None = None,
-    ubatch_size: int | None = None,
-    parallel: int | None = None,
-    kv_unified: bool | None = None,
-    split_mode: Literal["none", "layer"] = "layer",
-    tensor_split: Sequence[float] = (),
-    kv_offload: bool = True,
-    op_offload: bool = True,
-    swa_full: bool = False,
-    repack: bool = True,
-    outputs_max: int | None = None,
     engine: str | None = None,
     snapshot: "Snapshot | None" = None,
     devices: int | None = None,
     backend: Backend | None = None,
     explain: bool = False,
+    **settings: "Unpack[SettingsOptions]",
 ) -> "Estimate":
     """
-    Return what one configuration takes, device by device. ``gpu_layers`` None is all of them.
+    The memory and the speed of one configuration, device by device.
 
-    ``override_tensor`` are patterns as of llama.cpp's ``-ot``, of which only those are estimated that keep all experts
-    of layers on the CPU.
+    ``settings`` are llama.cpp's, by name: ``ctx_size``, ``parallel``, ``gpu_layers`` (None or "all" is all of them),
+    ``n_cpu_moe``, ``cache_type_k``, ``flash_attn`` and the others of ``SettingsOptions``. Of ``override_tensor``, which
+    are patterns as of ``-ot``, only those are estimated that keep all experts of layers on the CPU.
 
-    ``engine`` is a program whose defaults count where nothing is said (``llama-server``, ``ollama``; a build of it
+    ``engine`` is a program whose defaults count where nothing is given (``llama-server``, ``ollama``; a build of it
     as ``llama-server@b9000``); where it is named, what it assumes is among the notes. None is llama-server with
     one slot.
 
@@ -160,67 +145,46 @@ def estimate(
     ones are assumed, nothing is probed, and whether it fits is unknown.
 
     Raises:
-        UsageError: a setting cannot be.
+        UsageError: a setting does not exist or is out of range.
         RefusedError: llama.cpp refuses these settings for this model.
     """
     from llmprobe import engines
     from llmprobe.defaults import defaults_for
-    from llmprobe.estimation import settings
+    from llmprobe.estimation import settings as in_force
     from llmprobe.estimation.kept import estimator_of
-    from llmprobe.estimation.overrides import expert_layers
+    from llmprobe.estimation.options import checked
     from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
-    from llmprobe.facts.settings import Placement, Workload
+    from llmprobe.facts.devices import Hardware
     from llmprobe.site import assumed as places
 
-    for name, count in (("gpu_layers", gpu_layers), ("n_cpu_moe", n_cpu_moe)):
-        if count is not None and count < 0:
-            raise UsageError(f"{name} cannot be {count}", hint="give 0 or more; None is all of them")
+    given = checked(settings)
     chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:
         site, machine = places.assumed(devices, backend), None
     else:
         machine = probe() if snapshot is None else snapshot
         site = places.of_machine(machine)
-    if len(tensor_split) > len(site.devices):
+    if len(given.get("tensor_split", ())) > len(site.devices):
         raise UsageError(
-            f"the tensor split names {len(tensor_split)} devices, and there are {len(site.devices)}",
-            hint="give one proportion for each GPU",
+            message(
+                "error.tensor-split-too-long",
+                given=len(given.get("tensor_split", ())),
+                devices=len(site.devices),
+            ),
+            hint=message("hint.tensor-split"),
         )
+    asked = given.get("ctx_size", 0)
     defaults = defaults_for(
-        model, chosen, site.devices, engine, machine, ctx_size=ctx_size, parallel=parallel
+        model, chosen, site.devices, engine, machine, ctx_size=asked, parallel=given.get("parallel")
     )
-    profile = defaults.profile
-    estimator = estimator_of(model, profile)
-    workload = Workload(
-        ctx_size=ctx_size or defaults.ctx_size,
-        parallel=defaults.parallel,
-        batch_size=profile.batch_size if batch_size is None else batch_size,
-        ubatch_size=profile.ubatch_size if ubatch_size is None else ubatch_size,
-        cache_type_k=cache_type_k,
-        cache_type_v=cache_type_v,
-        flash_attn=profile.flash_attn if flash_attn is None else flash_attn,
-        kv_unified=defaults.kv_unified if kv_unified is None else kv_unified,
-        swa_full=swa_full,
-        outputs_max=outputs_max,
-    )
-    placement = Placement(
-        devices=site.devices,
-        gpu_layers=gpu_layers if site.devices else 0,
-        n_cpu_moe=(estimator.n_layer if cpu_moe else n_cpu_moe) if estimator.is_moe else 0,
-        cpu_moe_layers=expert_layers(model, override_tensor),
-        split_mode=split_mode,
-        tensor_split=tuple(tensor_split),
-        kv_offload=kv_offload,
-        op_offload=op_offload,
-        repack=repack,
-        cpu=site.cpu,
-        mmap=profile.mmap,
-    )
-    read = estimator.shares(chosen, workload, placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    estimator = estimator_of(model, defaults.profile)
+    run = defaults.settings(given, model, estimator.n_layer if estimator.is_moe else 0)
+    hardware = Hardware(devices=site.devices, cpu=site.cpu)
+    read = estimator.shares(chosen, run, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
     answer = estimator.estimate(
         chosen,
-        workload,
-        placement,
+        run,
+        hardware,
         site.budgets,
         this_machine=site.this_machine,
         speed=generation_speed(
@@ -228,23 +192,21 @@ def estimate(
             moe=estimator.is_moe,
             quant=chosen,
             processor=site.processor,
-            ubatch_size=workload.ubatch_size,
-            op_offload=op_offload,
+            ubatch_size=run.ubatch_size,
+            op_offload=run.op_offload,
         )
         if estimator.generates
         else NO_GENERATION,
         explain=explain,
     )
-    said: tuple[str, ...] = ()
-    if ctx_size:
-        said = settings.rounding(ctx_size, workload.parallel, kv_unified=workload.kv_unified)
-    if (cpu_moe or n_cpu_moe) and not estimator.is_moe:
-        option = "--cpu-moe" if cpu_moe else "--n-cpu-moe"
-        said = (*said, f"{option} changes nothing: {model.name} has no experts")
-    refused = engines.not_loaded(profile.engine, model.architecture)
+    notes = in_force.rounding(asked, run.parallel, kv_unified=run.kv_unified) if asked else ()
+    if (given.get("cpu_moe") or given.get("n_cpu_moe")) and not estimator.is_moe:
+        option = "--cpu-moe" if given.get("cpu_moe") else "--n-cpu-moe"
+        notes = (*notes, message("note.no-experts-to-keep", option=option, model=model.name))
+    refused = engines.not_loaded(defaults.profile.engine, model.architecture)
     return msgspec.structs.replace(
         answer,
-        notes=(*model.notes, *defaults.assumed, *said, *answer.notes),
+        notes=(*model.notes, *defaults.assumed, *notes, *answer.notes),
         warnings=(*answer.warnings, *(() if refused is None else ("; ".join((refused[0], *refused[1])),))),
     )
 

@@ -9,10 +9,11 @@ import msgspec
 from llmprobe import engines
 
 if TYPE_CHECKING:
+    from llmprobe.facts.devices import Device
     from llmprobe.facts.engine import Occasion, Profile
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelSpec
-    from llmprobe.facts.settings import Device
+    from llmprobe.facts.settings import Settings, SettingsOptions
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,35 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     kv_unified: bool
     ctx_size: int
     assumed: tuple[str, ...]
+
+    def settings(self, given: "SettingsOptions", model: "ModelSpec", expert_layers: int) -> "Settings":
+        """
+        What the engine is told: what was given, and the program's own where nothing was.
+
+        ``expert_layers`` are the layers of a mixture of experts, 0 of any other model, which has none to keep.
+
+        Raises:
+            UsageError: a tensor override moves anything else than all experts of layers.
+        """
+        from llmprobe.estimation.overrides import expert_layers as overridden
+        from llmprobe.facts.settings import Settings
+
+        own = {
+            "batch_size": self.profile.batch_size,
+            "ubatch_size": self.profile.ubatch_size,
+            "flash_attn": self.profile.flash_attn,
+            "kv_unified": self.kv_unified,
+            "mmap": self.profile.mmap,
+        }
+        rest = {name: value for name, value in given.items() if name not in ("cpu_moe", "override_tensor")}
+        kept = expert_layers if given.get("cpu_moe") else given.get("n_cpu_moe", 0)
+        fixed = {
+            "ctx_size": given.get("ctx_size") or self.ctx_size,
+            "parallel": self.parallel,
+            "n_cpu_moe": kept if expert_layers else 0,
+            "cpu_moe_layers": overridden(model, given.get("override_tensor", ())),
+        }
+        return Settings(**(own | rest | fixed))
 
 
 def defaults_for(

@@ -12,6 +12,7 @@ import pytest
 import llmprobe
 from llmprobe.errors import UsageError
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 from tests.advise.machines import machine
 
 DESKTOP = Path(__file__).parent.parent / "fixtures" / "machines" / "linux-4090-64g" / "recording.json"
@@ -154,7 +155,7 @@ def test_a_setting_for_experts_that_there_are_not_is_said(settings: dict[str, An
     """
     found = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), devices=1, ctx_size=4096, **settings)
 
-    assert f"{name} changes nothing: Qwen3 8B has no experts" in found.notes
+    assert message("note.no-experts-to-keep", option=name, model="Qwen3 8B") in found.notes
 
 
 def test_a_setting_for_experts_that_there_are_is_not_spoken_of() -> None:

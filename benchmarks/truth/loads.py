@@ -1,5 +1,5 @@
 """
-The measured allocations of ``fixtures/truth/memory.json``, read back into workloads and placements.
+The measured allocations of ``fixtures/truth/memory.json``, read back into settings and hardware.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from benchmarks.truth.models import TRUTH, models
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 
 OTHER_LOADS = frozenset({"load_mtp", "mtp_ctx", "lazy_mode", "embeddings"})
 """Settings of loads that the estimator does not speak of: draft heads, tensors read late, pooled outputs."""
 
-_WORKLOAD = ("ctx_size", "parallel", "batch_size", "ubatch_size", "cache_type_k", "cache_type_v")
-_FLAGS = ("flash_attn", "kv_unified", "swa_full", "outputs_max")
+_UNKNOWN_TO_THE_TABLE = frozenset({"cpu_moe_layers", "tensor_split", "mmap"})
 
 
 class MemoryCase(msgspec.Struct, frozen=True):
@@ -26,8 +26,8 @@ class MemoryCase(msgspec.Struct, frozen=True):
 
     model: str
     quant: str
-    workload: Workload
-    placement: Placement
+    told: Settings
+    hardware: Hardware
     bytes: dict[str, tuple[int, int, int]]
     output: int
     settings: dict[str, Any]
@@ -40,8 +40,8 @@ class RefusedCase(msgspec.Struct, frozen=True):
 
     model: str
     quant: str
-    workload: Workload
-    placement: Placement
+    told: Settings
+    hardware: Hardware
     words: str
 
 
@@ -71,8 +71,8 @@ def memory_cases(*models: str, other_loads: bool = False) -> Iterator[MemoryCase
             yield MemoryCase(
                 model,
                 settings["quant"],
-                _workload(settings),
-                _placement(settings),
+                _told(settings),
+                _hardware(settings),
                 measured,
                 output,
                 settings,
@@ -86,7 +86,7 @@ def refused_cases() -> Iterator[RefusedCase]:
     content = _content()
     for model, index, words in content["refused"]:
         settings = content["defaults"] | content["settings"][index]
-        yield RefusedCase(model, settings["quant"], _workload(settings), _placement(settings), words)
+        yield RefusedCase(model, settings["quant"], _told(settings), _hardware(settings), words)
 
 
 @cache
@@ -113,18 +113,10 @@ def _content() -> dict[str, Any]:
     return content
 
 
-def _workload(settings: dict[str, Any]) -> Workload:
-    return Workload(**{name: settings[name] for name in (*_WORKLOAD, *_FLAGS)})
+def _told(settings: dict[str, Any]) -> Settings:
+    names = set(Settings.__struct_fields__) - _UNKNOWN_TO_THE_TABLE
+    return Settings(tensor_split=tuple(settings["tensor_split"]), **{name: settings[name] for name in names})
 
 
-def _placement(settings: dict[str, Any]) -> Placement:
-    return Placement(
-        devices=tuple(Device(id=f"gpu{number}") for number in range(settings["devices"])),
-        gpu_layers=settings["gpu_layers"],
-        n_cpu_moe=settings["n_cpu_moe"],
-        split_mode=settings["split_mode"],
-        tensor_split=tuple(settings["tensor_split"]),
-        kv_offload=settings["kv_offload"],
-        op_offload=settings["op_offload"],
-        repack=settings["repack"],
-    )
+def _hardware(settings: dict[str, Any]) -> Hardware:
+    return Hardware(devices=tuple(Device(id=f"gpu{number}") for number in range(settings["devices"])))

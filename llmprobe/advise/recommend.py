@@ -22,9 +22,9 @@ from llmprobe.advise.explain.reasons import details, experts_resident, reasons, 
 from llmprobe.advise.search.case import Misfit
 from llmprobe.engines import loads_without_family
 from llmprobe.errors import UsageError
-from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
-from llmprobe.facts.estimate import ModelInEstimate
+from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import (
@@ -35,6 +35,7 @@ from llmprobe.facts.recommendation import (
     Rejected,
     Wishes,
 )
+from llmprobe.facts.settings import told
 from llmprobe.model import archs
 from llmprobe.site.site import survey
 from llmprobe.words.message import Message, message
@@ -62,7 +63,7 @@ class Advice:
         self._commands = commands
         self._relatives = relatives
         self._abilities = abilities
-        self._estimator = Estimator(model)
+        self._estimator = estimator_of(model)
 
     def problem(self, snapshot: Snapshot, wishes: Wishes) -> Problem:
         """
@@ -168,12 +169,12 @@ class Advice:
         return (message("warning.architecture-unknown", architecture=self._model.architecture),)
 
     def _choice(self, problem: Problem, label: Label, candidate: Candidate, order: list[Candidate]) -> Choice:
-        placement, workload, site = candidate.placed.placement, candidate.workload, problem.site
+        site = problem.site
         backend = candidate.devices[0].backend if candidate.devices else None
         estimate = problem.estimator.estimate(
             candidate.quant,
-            workload,
-            placement,
+            candidate.settings,
+            candidate.placed.hardware,
             budgets=site.pool_budgets(),
             this_machine=False,
             speed=candidate.speed,
@@ -183,17 +184,8 @@ class Advice:
             label=label,
             verdict=verdict.of_choice(problem, candidate),
             quant=quant,
-            ctx_size=estimate.settings.ctx_size,
-            parallel=workload.parallel,
-            cache_type_k=workload.cache_type_k,
-            cache_type_v=workload.cache_type_v,
-            flash_attn=estimate.settings.flash_attn,
-            gpu_layers=candidate.on_gpu,
+            **told(estimate.settings),
             total_layers=problem.estimator.total_layers,
-            n_cpu_moe=placement.n_cpu_moe,
-            cpu_moe_layers=placement.cpu_moe_layers,
-            kv_offload=placement.kv_offload,
-            tensor_split=placement.tensor_split,
             devices=estimate.devices,
             fits=True,
             speed=candidate.speed,
@@ -201,8 +193,6 @@ class Advice:
             reasons=reasons(problem, candidate, order[0], order),
             details=details(problem, candidate, order[0]),
             commands={},
-            batch_size=estimate.settings.batch_size,
-            ubatch_size=estimate.settings.ubatch_size,
             use_devices=site.named(candidate.devices),
             device_numbers=site.numbers(candidate.devices),
             environment=site.environment(candidate.devices),
@@ -215,17 +205,7 @@ class Advice:
         return msgspec.structs.replace(choice, commands=printed)
 
     def _in_short(self, quant: str) -> ModelInEstimate:
-        model = self._model
-        return ModelInEstimate(
-            id=model.id,
-            name=model.name,
-            architecture=model.architecture,
-            quant=quant,
-            parameters=model.parameters,
-            file_parameters=model.file_parameters,
-            tensor_bytes=self._estimator.tensor_bytes(quant) if quant else 0,
-            max_context=model.max_context,
-        )
+        return model_in_estimate(self._model, quant, self._estimator.tensor_bytes(quant) if quant else 0)
 
 
 def _machine(snapshot: Snapshot) -> MachineInShort:

@@ -4,7 +4,7 @@ Architectures whose tensors are known here and that llama.cpp's loader refuses, 
 Source: llama.cpp b11549, src/llama-arch.cpp (LLM_ARCH_NAMES), which lacks them.
 """
 
-from llmprobe.facts.estimate import ModelInEstimate
+from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
@@ -42,16 +42,7 @@ def answer_of_no(
     """
     return Recommendation(
         this_machine=snapshot.this_machine,
-        model=ModelInEstimate(
-            id=model.id,
-            name=model.name,
-            architecture=model.architecture,
-            quant=model.quant or "",
-            parameters=model.parameters,
-            file_parameters=model.file_parameters,
-            tensor_bytes=0,
-            max_context=model.max_context,
-        ),
+        model=model_in_estimate(model, model.quant or "", 0),
         machine=MachineInShort(
             origin=snapshot.origin,
             cpu=snapshot.host.cpu.name,

@@ -1,5 +1,5 @@
 """
-The estimator of one model: any quantization, workload and placement to bytes per device, and why.
+The estimator of one model: any quantization and settings, on any devices, to bytes per device, and why.
 
 What a part depends on is what it is remembered by, so that a search over thousands of configurations is sums.
 """
@@ -11,33 +11,32 @@ from itertools import accumulate
 import msgspec
 
 from llmprobe.estimation import document, terms
-from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeRequest, compute_buffers
+from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
 from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.quantized import Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable
-from llmprobe.estimation.placement import (
-    HOST,
-    Span,
-    host_experts,
-    offloaded_layers,
-    spans,
-    used_devices,
-)
+from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
-from llmprobe.estimation.settings import Run, refuse, resolve
+from llmprobe.estimation.settings import NO_DEVICES, refuse
+from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
+from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, Term
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, Term, model_in_estimate
 from llmprobe.facts.model import ModelSpec, Tensor
-from llmprobe.facts.settings import Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import Sizes
 
 NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
+
+
+Caches = dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]
+"""The caches of each device and their bytes there."""
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,17 +44,16 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     All that one configuration takes, by device, before it is put into words.
     """
 
-    run: Run
-    spans: tuple[Span, ...]
+    setup: Setup
     weights: dict[str, DeviceWeights]
-    caches: dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]
+    caches: Caches
     compute: ComputeBytes
     output: int
 
 
 class Estimator:
     """
-    Everything about the memory of one model.
+    Everything about the memory of one model. Threads may share it: what it remembers is complete once it is seen.
 
     ``profile`` is the engine's program; None is llama-server with the settings as given. A ``rough`` one takes the
     most that compute buffers can be for their bounds, which costs no graph.
@@ -85,11 +83,13 @@ class Estimator:
         counts = Counter(tensor.layer for tensor in model.tensors)
         self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)
-        self._spans: dict[Placement, tuple[Span, ...]] = {}
-        self._runs: dict[Workload, Run] = {}
+        self._setups: dict[tuple[Settings, Hardware], Setup] = {}
+        self._allowed: set[tuple[str, str, str]] = set()
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
-        self._caches: dict[tuple[object, ...], dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]] = {}
+        self._cached: dict[tuple[object, ...], tuple[kv_cache.CachePart, ...]] = {}
+        self._caches: dict[tuple[object, ...], Caches] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
+        self.compute_engine = ComputeEngine()
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
@@ -112,245 +112,255 @@ class Estimator:
         """Return the bytes of the tensors that are loaded, of which the file may have more (next-n layers)."""
         return self.table(quant).loaded_bytes
 
+    def setup(self, settings: Settings, hardware: Hardware = NO_DEVICES) -> Setup:
+        """
+        A configuration in force.
+
+        Raises:
+            UsageError: a size is out of range, or a cache type does not exist.
+            RefusedError: the settings do not go together for this model.
+        """
+        found = self._setups.get((settings, hardware))
+        if found is None:
+            found = set_up(settings, hardware, self.model, self.n_layer, self.profile)
+            run = found.settings
+            kinds = (run.cache_type_k, run.cache_type_v, run.flash_attn)
+            if kinds not in self._allowed:
+                refuse(run, self.layout)
+                self._allowed.add(kinds)
+            self._setups[settings, hardware] = found
+        return found
+
     def totals(
-        self, quant: str, workload: Workload, placement: Placement, *, exact: bool = False
+        self, quant: str, settings: Settings, hardware: Hardware, *, exact: bool = False
     ) -> dict[str, int]:
         """
-        Return the bytes per device, overhead included: the host first, then each device in use.
+        The bytes per device, overhead included: the host first, then each device in use.
 
         Unless ``exact``, the compute buffers are the largest of a few placements of the same kind (everything on
-        the devices, some layers, some experts), found once for a whole search; see ``compute_bounds``.
+        the devices, some layers, some experts), found once for a whole search; see ``search_bounds``.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        result = self.without_compute(quant, workload, placement)
-        run = self.run(workload)
-        bounds = self._bounds.of
+        result = self.without_compute(quant, settings, hardware)
         compute = (
-            self._measured_bytes(quant, run, placement).bytes if exact else bounds(quant, run, placement)
+            self._measured_bytes(quant, settings, hardware).bytes
+            if exact
+            else self._bounds.of(quant, settings, hardware)
         )
         return {device: size + compute.get(device, 0) for device, size in result.items()}
 
-    def without_compute(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+    def without_compute(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        Return the bytes per device but for the compute buffers.
+        The bytes per device but for the compute buffers.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        weights, caches = self.weights(quant, placement), self.caches(workload, placement)
-        used = used_devices(placement)
+        setup = self.setup(settings, hardware)
+        weights, caches = self._weights_of(quant, setup), self._caches_of(setup)
         result = {
-            device: part.total + sum(size for _, size in caches[device]) for device, part in weights.items()
+            device: part.total + sum([size for _, size in caches[device]]) for device, part in weights.items()
         }
-        result[HOST] += self.output_bytes(workload) + overhead.host_overhead(len(used)).bytes
-        for device in used:
+        result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
+        for device in setup.devices:
             result[device.id] += overhead.device_overhead(device).bytes
         return result
 
-    def compute_bounds(self, quant: str, workload: Workload, placement: Placement) -> dict[str, int]:
+    def compute_bounds(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        Return the bounds of the compute buffers of all placements of a kind, by device (see ``compute_bounds``).
+        The bounds of the compute buffers of all placements of a kind, by device (see ``search_bounds``).
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return self._bounds.of(quant, self.run(workload), placement)
+        return self._bounds.of(quant, settings, hardware)
 
     def table(self, quant: str) -> WeightTable:
         """
-        Return the weights by layer and kind of buffer.
+        The weights by layer and kind of buffer.
         """
         return self._quantized.table(quant)
 
-    def layer_caches(self, workload: Workload, backend: str) -> tuple[kv_cache.CachePart, ...]:
+    def layer_caches(self, settings: Settings, backend: str) -> tuple[kv_cache.CachePart, ...]:
         """
-        Return the caches by layer in the buffers of a backend (``host`` for host memory).
+        The caches by layer in the buffers of a backend (``host`` for host memory).
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return kv_cache.cache_parts(self.layout, self.run(workload), self.n_layer, backend)
+        return self._cache_parts(self.setup(settings), backend)
 
-    def devices(self, quant: str, workload: Workload, placement: Placement) -> tuple[DeviceEstimate, ...]:
+    def devices(self, quant: str, settings: Settings, hardware: Hardware) -> tuple[DeviceEstimate, ...]:
         """
-        Return what each device holds, term by term: the host first, then each device in use.
+        What each device holds, term by term: the host first, then each device in use.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        parts = self.parts(quant, workload, placement)
-        used = used_devices(placement)
+        parts = self.parts(quant, settings, hardware)
+        used = parts.setup.devices
         result = [
             terms.device_estimate(
                 HOST,
                 None,
                 (
-                    *self._buffers(parts, placement, HOST),
-                    terms.output_term(parts.output, self.n_vocab, parts.run),
+                    *self._buffers(parts, HOST),
+                    terms.output_term(parts.output, self.n_vocab, parts.setup.settings),
                     overhead.host_overhead(len(used)),
                 ),
             )
         ]
         for device in used:
             items = (
-                *self._buffers(parts, placement, device.id),
+                *self._buffers(parts, device.id),
                 overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
             )
             result.append(terms.device_estimate(device.id, device.name, items))
         return tuple(result)
 
-    def _buffers(self, parts: Parts, placement: Placement, device: str) -> tuple[Term, ...]:
+    def _buffers(self, parts: Parts, device: str) -> tuple[Term, ...]:
         return (
-            *terms.weight_terms(parts.weights[device], device, parts.spans, placement, self.n_layer),
-            *terms.cache_terms(parts.caches[device], parts.run),
+            *terms.weight_terms(parts.weights[device], device, parts.setup, self.n_layer),
+            *terms.cache_terms(parts.caches[device], parts.setup.settings),
             *terms.compute_terms(parts.compute, device),
         )
 
     def shares(
-        self, quant: str, workload: Workload, placement: Placement, *, ram_bandwidth: int | None = None
+        self, quant: str, settings: Settings, hardware: Hardware, *, ram_bandwidth: int | None = None
     ) -> tuple[Share, ...]:
         """
-        Return the bytes that each device reads for one token, and the layers that it runs.
+        The bytes that each device reads for one token, and the layers that it runs.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
+        setup = self.setup(settings, hardware)
         return active_shares(
             self.table(quant),
-            self._split(placement),
-            used_devices(placement),
-            placement,
-            self.caches(workload, placement),
-            self.run(workload),
+            setup,
+            self._caches_of(setup),
             kernels=self.kernels,
-            attention=kv_cache.attention_operations(self.layout, self.run(workload), self._sizes),
+            attention=kv_cache.attention_operations(self.layout, setup.settings, self._sizes),
             used_experts=self.used_experts,
             active_parameters=self.model.active_parameters or self.model.parameters,
             ram_bandwidth=ram_bandwidth,
         )
 
-    def parts(self, quant: str, workload: Workload, placement: Placement) -> Parts:
+    def parts(self, quant: str, settings: Settings, hardware: Hardware) -> Parts:
         """
-        Return what a configuration takes, by part and device, without overhead.
+        What a configuration takes, by part and device, without overhead.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        run = self.run(workload)
+        setup = self.setup(settings, hardware)
         return Parts(
-            run=run,
-            spans=self._split(placement),
-            weights=self.weights(quant, placement),
-            caches=self.caches(workload, placement),
-            compute=self._compute_bytes(quant, run, placement),
-            output=self.output_bytes(workload),
+            setup=setup,
+            weights=self._weights_of(quant, setup),
+            caches=self._caches_of(setup),
+            compute=self._compute_of(quant, setup, allocated=True),
+            output=self._output_bytes(setup),
         )
 
-    def weights(self, quant: str, placement: Placement) -> dict[str, DeviceWeights]:
+    def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
         """
-        Return the weights by device.
+        The weights by device.
         """
-        split, backends = self._split(placement), _backends(placement)
-        kept = host_experts(placement, self.n_layer)
-        key = (quant, split, backends, kept, placement.repack, placement.cpu)
+        return self._weights_of(quant, self.setup(settings, hardware))
+
+    def caches(self, settings: Settings, hardware: Hardware) -> Caches:
+        """
+        The caches by device.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        return self._caches_of(self.setup(settings, hardware))
+
+    def output_bytes(self, settings: Settings) -> int:
+        """
+        The bytes of the buffer that the host keeps for logits, one row per sequence.
+        """
+        return self._output_bytes(self.setup(settings))
+
+    def _output_bytes(self, setup: Setup) -> int:
+        return 4 * self.n_vocab * setup.settings.parallel
+
+    def _weights_of(self, quant: str, setup: Setup) -> dict[str, DeviceWeights]:
+        repack = setup.settings.repack
+        key = (quant, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
         found = self._weights.get(key)
         if found is None:
             found = self._weights[key] = self.table(quant).place(
-                split,
-                dict(backends),
-                host_experts=kept,
-                repack=placement.repack,
-                cpu=placement.cpu,
+                setup.spans,
+                dict(setup.backends),
+                host_experts=setup.host_experts,
+                repack=repack,
+                cpu=setup.cpu,
             )
         return found
 
-    def caches(
-        self, workload: Workload, placement: Placement
-    ) -> dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]:
-        """
-        Return the caches by device.
-
-        Raises:
-            RefusedError: the settings do not go together for this model.
-        """
-        run, split, backends = self.run(workload), self._split(placement), _backends(placement)
-        key = (run, split, backends, placement.kv_offload)
+    def _caches_of(self, setup: Setup) -> Caches:
+        key = (setup.memory, setup.spans, setup.backends)
         found = self._caches.get(key)
         if found is None:
             found = self._caches[key] = kv_cache.place(
-                self.layout, run, self.n_layer, split, dict(backends), offload=placement.kv_offload
+                {
+                    device: self._cache_parts(setup, backend)
+                    for device, backend in ((HOST, HOST), *setup.backends)
+                },
+                self.n_layer,
+                setup.spans,
+                offload=setup.settings.kv_offload,
             )
         return found
 
-    def output_bytes(self, workload: Workload) -> int:
-        """
-        Return the bytes of the buffer that the host keeps for logits, one row per sequence.
-        """
-        return 4 * self.n_vocab * self.run(workload).parallel
-
-    def run(self, workload: Workload) -> Run:
-        """Return the settings in force, or refuse those that do not go together for this model."""
-        found = self._runs.get(workload)
+    def _cache_parts(self, setup: Setup, backend: str) -> tuple[kv_cache.CachePart, ...]:
+        key = (setup.memory, backend)
+        found = self._cached.get(key)
         if found is None:
-            found = resolve(workload, self.model, self.profile)
-            refuse(found, self.layout)
-            self._runs[workload] = found
+            found = kv_cache.cache_parts(self.layout, setup.settings, self.n_layer, backend)
+            self._cached[key] = found
         return found
 
-    def _split(self, placement: Placement) -> tuple[Span, ...]:
-        found = self._spans.get(placement)
-        if found is None:
-            found = self._spans[placement] = spans(placement, self.n_layer)
-        return found
+    def _measured_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> ComputeBytes:
+        return self._compute_of(quant, self.setup(settings, hardware), allocated=False)
 
-    def _measured_bytes(self, quant: str, run: Run, placement: Placement) -> ComputeBytes:
-        return self._compute_bytes(quant, run, placement, allocated=False)
-
-    def _compute_bytes(
-        self, quant: str, run: Run, placement: Placement, *, allocated: bool = True
-    ) -> ComputeBytes:
-        split, backends = self._split(placement), _backends(placement)
-        kept = host_experts(placement, self.n_layer)
+    def _compute_of(self, quant: str, setup: Setup, *, allocated: bool) -> ComputeBytes:
         key = (
             quant,
-            run,
-            split,
-            backends,
-            kept,
-            placement.kv_offload,
-            placement.op_offload,
-            placement.repack,
+            setup.memory,
+            setup.batch,
+            setup.spans,
+            setup.backends,
+            setup.host_experts,
             allocated,
         )
         found = self._compute.get(key)
         if found is None:
-            found = self._compute[key] = compute_buffers(
-                self._request(quant, run, placement, allocated=allocated)
-            )
+            asked = self._request(quant, setup, allocated=allocated)
+            found = self._compute[key] = self.compute_engine.buffers(asked)
         return found
 
-    def _request(self, quant: str, run: Run, placement: Placement, *, allocated: bool) -> ComputeRequest:
+    def _request(self, quant: str, setup: Setup, *, allocated: bool) -> ComputeRequest:
         return request(
             self.model,
             self.typed_tensors(quant),
-            run,
-            placement,
-            self._split(placement),
-            n_layer=self.n_layer,
+            setup,
             allocated=allocated,
             old_masks=self.profile is not None and self.profile.old_masks,
         )
 
-    def _rough_bytes(self, quant: str, run: Run, placement: Placement) -> dict[str, int]:
-        return at_most(self._request(quant, run, placement, allocated=False))
+    def _rough_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
+        return at_most(self._request(quant, self.setup(settings, hardware), allocated=False))
 
     def estimate(
         self,
         quant: str,
-        workload: Workload,
-        placement: Placement,
+        settings: Settings,
+        hardware: Hardware,
         budgets: Mapping[str, int | None] | None = None,
         *,
         this_machine: bool = True,
@@ -366,29 +376,26 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        devices = self.devices(quant, workload, placement)
-        fits, missing, devices = terms.compare(devices, placement, budgets or {})
-        parts = self.parts(quant, workload, placement)
+        devices = self.devices(quant, settings, hardware)
+        parts = self.parts(quant, settings, hardware)
+        setup = parts.setup
+        fits, missing, devices = terms.compare(devices, setup.devices, budgets or {})
         tensor_total = self.tensor_bytes(quant)
         thumb = None
         if explain:
-            thumb = rule_of_thumb(self.model, quant, tensor_total, devices, parts.run.ctx_size)
+            thumb = rule_of_thumb(self.model, quant, tensor_total, devices, setup.settings.ctx_size)
         return Estimate(
             this_machine=this_machine,
-            model=document.model_in_estimate(self.model, quant, tensor_total),
+            model=model_in_estimate(self.model, quant, tensor_total),
             fits=fits,
-            settings=document.settings(
-                parts.run, placement, self.n_layer, self.profile, flash_attn=parts.compute.flash_attn
+            settings=msgspec.structs.replace(
+                setup.settings, flash_attn="on" if parts.compute.flash_attn else "off"
             ),
-            layers=Layers(offloaded=offloaded_layers(placement, self.n_layer), total=self.total_layers),
+            layers=Layers(offloaded=setup.settings.gpu_layers, total=self.total_layers),
             devices=devices,
             speed=speed or NO_SPEED,
             missing_bytes=missing,
             rule_of_thumb=thumb,
-            notes=terms.notes(placement, parallel=parts.run.parallel, kv_unified=parts.run.kv_unified),
-            warnings=document.warnings(self.model, parts.run),
+            notes=terms.notes(setup),
+            warnings=document.warnings(self.model, setup.settings),
         )
-
-
-def _backends(placement: Placement) -> tuple[tuple[str, str], ...]:
-    return tuple((device.id, device.backend) for device in used_devices(placement))

@@ -11,7 +11,8 @@ from itertools import accumulate
 
 import msgspec
 
-from llmprobe.facts.settings import Device, Placement
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
 
 HOST = "host"
 
@@ -26,35 +27,35 @@ class Span(msgspec.Struct, frozen=True):
     stop: int
 
 
-def used_devices(placement: Placement) -> tuple[Device, ...]:
+def used_devices(settings: Settings, hardware: Hardware) -> tuple[Device, ...]:
     """
-    Return the devices that the engine opens: all of them, or the first one without a split.
+    The devices that the engine opens: all of them, or the first one without a split.
     """
-    return placement.devices[:1] if placement.split_mode == "none" else placement.devices
+    return hardware.devices[:1] if settings.split_mode == "none" else hardware.devices
 
 
-def offloaded_layers(placement: Placement, n_layer: int) -> int:
+def offloaded_layers(settings: Settings, hardware: Hardware, n_layer: int) -> int:
     """
-    Return how many of the ``n_layer`` + 1 layers go to devices.
+    How many of the ``n_layer`` + 1 layers go to devices.
     """
-    if not placement.devices:
+    if not hardware.devices:
         return 0
-    if placement.gpu_layers is None:
+    if settings.gpu_layers is None:
         return n_layer + 1
-    return min(max(placement.gpu_layers, 0), n_layer + 1)
+    return min(max(settings.gpu_layers, 0), n_layer + 1)
 
 
-def spans(placement: Placement, n_layer: int) -> tuple[Span, ...]:
+def spans(settings: Settings, hardware: Hardware, n_layer: int) -> tuple[Span, ...]:
     """
-    Return the layers of each device in order, the host's first; devices without layers are left out.
+    The layers of each device in order, the host's first; devices without layers are left out.
     """
-    devices = used_devices(placement)
-    offloaded = offloaded_layers(placement, n_layer)
+    devices = used_devices(settings, hardware)
+    offloaded = offloaded_layers(settings, hardware, n_layer)
     first = n_layer + 1 - offloaded
     result = [Span(HOST, 0, first)] if first else []
     if not offloaded:
         return tuple(result)
-    points = _split_points(placement, devices)
+    points = _split_points(settings, devices)
     owners = [
         min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1) for index in range(offloaded)
     ]
@@ -66,19 +67,19 @@ def spans(placement: Placement, n_layer: int) -> tuple[Span, ...]:
     return tuple(result)
 
 
-def host_experts(placement: Placement, n_layer: int) -> frozenset[int]:
+def host_experts(settings: Settings, hardware: Hardware, n_layer: int) -> frozenset[int]:
     """
-    Return the layers whose experts are told to stay on the host, wherever the layers are.
+    The layers whose experts are told to stay on the host, wherever the layers are.
     """
-    if not placement.devices:
+    if not hardware.devices:
         return frozenset()
-    first = range(min(placement.n_cpu_moe, n_layer))
-    return frozenset((*first, *(layer for layer in placement.cpu_moe_layers if layer < n_layer)))
+    first = range(min(settings.n_cpu_moe, n_layer))
+    return frozenset((*first, *(layer for layer in settings.cpu_moe_layers if layer < n_layer)))
 
 
 def consecutive(layers: Iterable[int]) -> tuple[range, ...]:
     """
-    Return layers as runs of neighbours, in order.
+    Layers as runs of neighbours, in order.
     """
     runs: list[range] = []
     for layer in sorted(layers):
@@ -91,13 +92,13 @@ def consecutive(layers: Iterable[int]) -> tuple[range, ...]:
 
 def layer_devices(parts: tuple[Span, ...]) -> tuple[str, ...]:
     """
-    Return the device of every layer and then of the output layer.
+    The device of every layer and then of the output layer.
     """
     return tuple(part.device for part in parts for _ in range(part.start, part.stop))
 
 
-def _split_points(placement: Placement, devices: tuple[Device, ...]) -> list[float]:
-    shares: list[float] = list(placement.tensor_split[: len(devices)])
+def _split_points(settings: Settings, devices: tuple[Device, ...]) -> list[float]:
+    shares: list[float] = list(settings.tensor_split[: len(devices)])
     shares += [0.0] * (len(devices) - len(shares))
     if not any(shares):
         # By free memory, as the engine does; where one device does not say what is free, in equal parts.

@@ -4,53 +4,24 @@ The settings in force: defaults filled in, sizes rounded as llama.cpp rounds the
 Source: llama.cpp b11549, src/llama-context.cpp.
 """
 
-from typing import Literal
-
-import msgspec
-
-from llmprobe.errors import RefusedError, UsageError
+from llmprobe.errors import RefusedError
+from llmprobe.estimation.options import check_counts
+from llmprobe.estimation.placement import offloaded_layers, used_devices
+from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
+from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import Workload
+from llmprobe.facts.settings import ResolvedSettings, Settings
 from llmprobe.model.archs import CacheLayout
 from llmprobe.model.quants import GgmlType, ggml_type
 
 CELL_PAD = 256
 """A cache has whole multiples of this many cells."""
 
-LARGEST_CONTEXT = 2**31
-
-MOST_SLOTS = 256
-"""As llama.cpp b11549 has it (src/llama-cparams.h, LLAMA_MAX_SEQ)."""
-
+NO_DEVICES = Hardware()
 
 WITHOUT_FLASH = frozenset({"grok"})
 """Architectures for which flash attention is switched off before anything is allocated, whatever is asked for."""
-
-
-class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    A workload after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
-
-    ``outputs_max`` 0 is the whole batch. ``flash_attn`` stays ``auto`` where the graph decides.
-    """
-
-    ctx_size: int
-    ctx_per_seq: int
-    parallel: int
-    batch_size: int
-    ubatch_size: int
-    cache_type_k: str
-    cache_type_v: str
-    flash_attn: Literal["auto", "on", "off"]
-    kv_unified: bool
-    swa_full: bool
-    outputs_max: int
-
-    @property
-    def streams(self) -> int:
-        """How many separate caches there are: one per sequence, or one for all."""
-        return 1 if self.kv_unified else self.parallel
 
 
 def pad(count: int, multiple: int) -> int:
@@ -85,67 +56,61 @@ def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[st
     return (f"a context of {ctx_size} tokens is in force where {asked} were asked for: {why}",)
 
 
-def resolve(workload: Workload, model: ModelSpec, profile: Profile | None = None) -> Run:
+def resolve(
+    settings: Settings, model: ModelSpec, profile: Profile | None = None, hardware: Hardware = NO_DEVICES
+) -> ResolvedSettings:
     """
-    Return what llama.cpp makes of the settings for a model.
+    What llama.cpp makes of the settings for a model on this hardware.
 
     Raises:
         UsageError: a size is negative or beyond what llama.cpp can hold, or a cache type does not exist.
         RefusedError: the model names no context it was trained for, and none was asked for.
     """
-    if not 0 <= workload.ctx_size < LARGEST_CONTEXT:
-        raise UsageError(f"a context of {workload.ctx_size} tokens cannot be", hint="give 0 to 2147483647")
-    for name, count in (
-        ("parallel", workload.parallel),
-        ("batch-size", workload.batch_size),
-        ("ubatch-size", workload.ubatch_size),
-    ):
-        if count < 1:
-            raise UsageError(f"--{name} {count} cannot be", hint="give 1 or more")
-    if workload.parallel > MOST_SLOTS:
-        raise UsageError(
-            f"llama.cpp cannot serve {workload.parallel} slots at once", hint=f"give -np {MOST_SLOTS} or less"
-        )
-    wished = workload.ctx_size or trained_context(model) or 0
+    check_counts(settings)
+    wished = settings.ctx_size or trained_context(model) or 0
     if not wished:
         raise RefusedError("the model does not say for which context it was trained", hint="give one with -c")
-    batch = workload.batch_size
+    batch = settings.batch_size
     if model.hparams.get("attention.causal", True):
         batch = min(wished, batch)
-    ctx_size, ctx_per_seq = slot_sizes(wished, workload.parallel, kv_unified=workload.kv_unified)
-    outputs = workload.outputs_max
+    ctx_size, ctx_per_seq = slot_sizes(wished, settings.parallel, kv_unified=settings.kv_unified)
+    outputs = settings.outputs_max
     if outputs is None:
-        outputs = 0 if profile is not None and profile.outputs == "ubatch" else workload.parallel
-    cache_type_v = ggml_type(workload.cache_type_v)
-    flash_attn = workload.flash_attn
+        outputs = 0 if profile is not None and profile.outputs == "ubatch" else settings.parallel
+    cache_type_v = ggml_type(settings.cache_type_v)
+    flash_attn = settings.flash_attn
     if model.architecture in WITHOUT_FLASH:
         flash_attn = "off"
     elif flash_attn == "auto" and cache_type_v.quantized:
         # A quantized V cache turns it on instead of leaving it to the graph.
         flash_attn = "on"
-    return Run(
+    return ResolvedSettings(
+        engine=profile.engine if profile is not None else "llama.cpp",
         ctx_size=ctx_size,
         ctx_per_seq=ctx_per_seq,
-        parallel=workload.parallel,
+        parallel=settings.parallel,
         batch_size=batch,
-        ubatch_size=min(batch, workload.ubatch_size),
-        cache_type_k=ggml_type(workload.cache_type_k).name,
+        ubatch_size=min(batch, settings.ubatch_size),
+        cache_type_k=ggml_type(settings.cache_type_k).name,
         cache_type_v=cache_type_v.name,
         flash_attn=flash_attn,
-        kv_unified=workload.kv_unified,
-        swa_full=workload.swa_full,
+        kv_unified=settings.kv_unified,
+        swa_full=settings.swa_full,
         outputs_max=outputs,
+        gpu_layers=offloaded_layers(settings, hardware, int(model.hparams["block_count"])),
+        n_cpu_moe=settings.n_cpu_moe,
+        cpu_moe_layers=settings.cpu_moe_layers,
+        split_mode=settings.split_mode,
+        tensor_split=settings.tensor_split,
+        kv_offload=settings.kv_offload,
+        op_offload=settings.op_offload,
+        repack=settings.repack,
+        mmap=settings.mmap,
+        devices=tuple([device.id for device in used_devices(settings, hardware)]),
     )
 
 
-def trained_context(model: ModelSpec) -> int | None:
-    """
-    Return the tokens of context that the model was trained for, None where it does not say.
-    """
-    return model.max_context or model.hparams.get("context_length")
-
-
-def refuse(run: Run, layout: CacheLayout) -> None:
+def refuse(run: ResolvedSettings, layout: CacheLayout) -> None:
     """
     Refuse what llama.cpp refuses.
 

@@ -9,21 +9,20 @@ import msgspec
 from llmprobe.estimation.compute.buffers import ComputeBytes
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import DeviceWeights
-from llmprobe.estimation.placement import HOST, Span, consecutive, host_experts, used_devices
-from llmprobe.estimation.settings import Run
+from llmprobe.estimation.placement import HOST, Span, consecutive
+from llmprobe.estimation.setup import Setup
+from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import DeviceEstimate, Kind, Term
-from llmprobe.facts.settings import Placement
+from llmprobe.facts.settings import ResolvedSettings
 
 
-def weight_terms(
-    weights: DeviceWeights, device: str, parts: Sequence[Span], placement: Placement, n_layer: int
-) -> tuple[Term, ...]:
+def weight_terms(weights: DeviceWeights, device: str, setup: Setup, n_layer: int) -> tuple[Term, ...]:
     """
     Return the weights of a device as terms, those that are there.
     """
-    own = next((part for part in parts if part.device == device), Span(device, 0, 0))
+    own = next((part for part in setup.spans if part.device == device), Span(device, 0, 0))
     stop = min(own.stop, n_layer)
-    held, kept = frozenset(range(own.start, stop)), host_experts(placement, n_layer)
+    held, kept = frozenset(range(own.start, stop)), setup.host_experts
     layers = _range(held)
     experts = _range(held | kept if device == HOST else held - kept)
     rows = (
@@ -49,7 +48,7 @@ def _range(layers: Iterable[int]) -> str:
     return f" of layer{'s' * (sum(map(len, runs)) > 1)} {' and '.join(said)}" if said else ""
 
 
-def cache_terms(caches: Sequence[tuple[CachePart, int]], run: Run) -> tuple[Term, ...]:
+def cache_terms(caches: Sequence[tuple[CachePart, int]], run: ResolvedSettings) -> tuple[Term, ...]:
     """
     Return the caches of a device as terms, those that are there.
     """
@@ -60,7 +59,7 @@ def cache_terms(caches: Sequence[tuple[CachePart, int]], run: Run) -> tuple[Term
     )
 
 
-def _cache_words(part: CachePart, run: Run) -> str:
+def _cache_words(part: CachePart, run: ResolvedSettings) -> str:
     if part.name == "recurrent state":
         return f"{run.parallel} sequence(s), {part.layers} layers in all, f32, whatever the context"
     streams = "" if run.streams == 1 else f" x {run.streams} sequences"
@@ -88,7 +87,7 @@ def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
     )
 
 
-def output_term(size: int, n_vocab: int, run: Run) -> Term:
+def output_term(size: int, n_vocab: int, run: ResolvedSettings) -> Term:
     """
     Return the buffer of the logits, which is the host's.
     """
@@ -117,14 +116,14 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
 
 
 def compare(
-    devices: tuple[DeviceEstimate, ...], placement: Placement, budgets: Mapping[str, int | None]
+    devices: tuple[DeviceEstimate, ...], used: Sequence[Device], budgets: Mapping[str, int | None]
 ) -> tuple[bool | None, int | None, tuple[DeviceEstimate, ...]]:
     """
     Return whether the devices fit their budgets, what is missing in all, and the devices with their budgets.
 
     Devices that share a pool must fit it together; one may have a budget of its own within it.
     """
-    pools = {HOST: "ram"} | {device.id: pool_of(device.id, device.pool) for device in used_devices(placement)}
+    pools = {HOST: "ram"} | {device.id: pool_of(device.id, device.pool) for device in used}
     needs: dict[str, int] = {}
     limited = []
     short_devices = 0
@@ -155,22 +154,24 @@ def pool_of(device: str, pool: str | None) -> str:
     return pool or device.replace("gpu", "vram")
 
 
-def notes(placement: Placement, *, parallel: int = 1, kv_unified: bool = False) -> tuple[str, ...]:
+def notes(setup: Setup) -> tuple[str, ...]:
     """
     Return what a reader of the engine's own log must know to find these figures there.
     """
+    settings = setup.settings
     result = []
-    if parallel > 1 and not kv_unified:
+    if settings.parallel > 1 and not settings.kv_unified:
         result.append(
-            f"Each of the {parallel} slots has a cache of its own, as llama-server does when -np is given. The 4 slots "
-            "that it takes by itself share one (--kv-unified), which is smaller where layers have a sliding window."
+            f"Each of the {settings.parallel} slots has a cache of its own, as llama-server does when -np is given. "
+            "The 4 slots that it takes by itself share one (--kv-unified), which is smaller where layers have a "
+            "sliding window."
         )
-    if placement.mmap:
+    if settings.mmap:
         result.append(
             "With mmap the engine's log shows the host's weights as the span of the file between the first "
             "and the last tensor on the host; what is needed are the bytes given here."
         )
-    backends = {device.backend for device in used_devices(placement)} - {"cuda"}
+    backends = {device.backend for device in setup.devices} - {"cuda"}
     if backends:
         result.append(
             "The buffers were checked against llama.cpp on CUDA; "

@@ -8,6 +8,8 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.machine import Basis
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.words.message import Message
 
 Kind = Literal["weights", "cache", "compute", "output", "overhead"]
@@ -45,35 +47,6 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     budget_bytes: int | None = None
     name: str | None = None
     terms: tuple[Term, ...] = ()
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    Every setting in force after defaults and rounding.
-    """
-
-    engine: str
-    ctx_size: int
-    ctx_per_seq: int
-    parallel: int
-    batch_size: int
-    ubatch_size: int
-    cache_type_k: str
-    cache_type_v: str
-    flash_attn: str
-    kv_unified: bool
-    swa_full: bool
-    outputs_max: int
-    gpu_layers: int
-    n_cpu_moe: int
-    split_mode: str
-    tensor_split: tuple[float, ...]
-    kv_offload: bool
-    op_offload: bool
-    repack: bool
-    mmap: bool
-    devices: tuple[str, ...] = ()
-    cpu_moe_layers: tuple[int, ...] = ()
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +96,29 @@ class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
     max_context: int | None = None
 
 
+def model_in_estimate(model: ModelSpec, quant: str, tensor_bytes: int) -> ModelInEstimate:
+    """
+    The model as every document names it.
+    """
+    return ModelInEstimate(
+        id=model.id,
+        name=model.name,
+        architecture=model.architecture,
+        quant=quant,
+        parameters=model.parameters,
+        file_parameters=model.file_parameters,
+        tensor_bytes=tensor_bytes,
+        max_context=trained_context(model),
+    )
+
+
+def trained_context(model: ModelSpec) -> int | None:
+    """
+    The tokens of context that the model was trained for, None where it does not say.
+    """
+    return model.max_context or model.hparams.get("context_length")
+
+
 class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the usual multiplication says, beside the exact figure, and why they differ.
@@ -146,7 +142,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     this_machine: bool
     model: ModelInEstimate
     fits: bool | None
-    settings: Settings
+    settings: ResolvedSettings
     layers: Layers
     devices: tuple[DeviceEstimate, ...]
     speed: Speed

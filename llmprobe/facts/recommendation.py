@@ -10,6 +10,7 @@ from llmprobe._version import __version__
 from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, Speed
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.settings import Settings
 from llmprobe.words.message import Message
 
 Label = Literal[
@@ -52,9 +53,9 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     top: int = 4
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class Choice(Settings, frozen=True, kw_only=True):
     """
-    One way to run the model here. ``tensor_split`` is empty where one device or none is used.
+    One way to run the model here: what the engine is told, and what comes of it.
 
     ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
     their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
@@ -65,15 +66,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     label: Label
     quant: str
-    ctx_size: int
-    parallel: int
-    cache_type_k: str
-    cache_type_v: str
-    flash_attn: str
     gpu_layers: int
     total_layers: int
-    n_cpu_moe: int
-    tensor_split: tuple[float, ...]
     devices: tuple[DeviceEstimate, ...]
     fits: bool
     speed: Speed
@@ -82,13 +76,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     commands: dict[str, str]
     verdict: Message | None = None
     details: tuple[Message, ...] = ()
-    batch_size: int = 2048
-    ubatch_size: int = 512
-    cpu_moe_layers: tuple[int, ...] = ()
-    kv_offload: bool = True
     use_devices: tuple[str, ...] | None = None
     device_numbers: tuple[int, ...] = ()
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
     download_bytes: int | None = None
     on_disk: str | None = None
 

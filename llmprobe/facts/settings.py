@@ -1,19 +1,26 @@
 """
-How a model is run: what the engine is told, in llama.cpp's names, and on which devices.
+How a model is run: what the engine is told, in llama.cpp's names, and what is in force then.
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
+Switch = Literal["auto", "on", "off"]
+SplitMode = Literal["none", "layer"]
 
-class Workload(msgspec.Struct, frozen=True, kw_only=True):
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is asked of the engine. The defaults are llama-server's with one slot.
+    What the engine is told. The defaults are llama-server's with one slot.
 
     ``ctx_size`` is the total over all slots (``-c``); 0 means what the model was trained for.
     ``outputs_max`` is how many rows of logits are reserved: None is one per slot (llama-server since mid-2026),
     0 the whole micro-batch (llama-bench and others).
+    ``gpu_layers`` None is all layers and the output; 0 with devices still offloads operations.
+    ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
+    (``--override-tensor``).
     """
 
     ctx_size: int = 0
@@ -22,47 +29,72 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     ubatch_size: int = 512
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"
-    flash_attn: Literal["auto", "on", "off"] = "auto"
+    flash_attn: Switch = "auto"
     kv_unified: bool = False
     swa_full: bool = False
     outputs_max: int | None = None
-
-
-class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
-
-    ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
-    weights can be sent to it from RAM (PCIe, one way).
-    """
-
-    id: str
-    backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] = "cuda"
-    name: str | None = None
-    pool: str | None = None
-    free_bytes: int | None = None
-    compute_capability: str | None = None
-    bandwidth_bytes_per_s: int | None = None
-    link_bytes_per_s: int | None = None
-    cores: int | None = None
-
-
-class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    Where the parts go. ``gpu_layers`` None is all of them (layers + output); 0 with devices still offloads operations.
-
-    ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
-    (``--override-tensor``). ``cpu`` is the kind of its processor, which decides what is repacked.
-    """
-
-    devices: tuple[Device, ...] = ()
     gpu_layers: int | None = None
     n_cpu_moe: int = 0
     cpu_moe_layers: tuple[int, ...] = ()
-    split_mode: Literal["none", "layer"] = "layer"
+    split_mode: SplitMode = "layer"
     tensor_split: tuple[float, ...] = ()
     kv_offload: bool = True
     op_offload: bool = True
     repack: bool = True
-    cpu: Literal["x86", "arm"] = "x86"
     mmap: bool = True
+
+
+class ResolvedSettings(Settings, frozen=True, kw_only=True):
+    """
+    Every setting in force after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
+
+    ``outputs_max`` 0 is the whole batch. ``flash_attn`` is ``auto`` only until the graph has decided. ``devices``
+    are those that the engine opens.
+    """
+
+    engine: str
+    ctx_per_seq: int
+    outputs_max: int
+    gpu_layers: int
+    devices: tuple[str, ...] = ()
+
+    @property
+    def streams(self) -> int:
+        """How many separate caches there are: one per sequence, or one for all."""
+        return 1 if self.kv_unified else self.parallel
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """
+    What the engine is told, by the names of ``Settings``: without what a record of a further kind adds.
+    """
+    return {name: getattr(settings, name) for name in Settings.__struct_fields__}
+
+
+class SettingsOptions(TypedDict, total=False):
+    """
+    The settings as a program gives them by keyword. What is left out or None defaults to the engine's own.
+
+    ``cpu_moe`` keeps the experts of every layer on the host. ``override_tensor`` are patterns of llama.cpp's ``-ot``
+    that keep all experts of layers on the CPU.
+    """
+
+    ctx_size: int
+    parallel: int | None
+    batch_size: int | None
+    ubatch_size: int | None
+    cache_type_k: str
+    cache_type_v: str
+    flash_attn: Switch | None
+    kv_unified: bool | None
+    swa_full: bool
+    outputs_max: int | None
+    gpu_layers: int | Literal["all"] | None
+    n_cpu_moe: int
+    cpu_moe: bool
+    override_tensor: Sequence[str]
+    split_mode: SplitMode
+    tensor_split: Sequence[float]
+    kv_offload: bool
+    op_offload: bool
+    repack: bool

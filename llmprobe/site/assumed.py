@@ -11,9 +11,9 @@ import msgspec
 from llmprobe.errors import UsageError
 
 if TYPE_CHECKING:
+    from llmprobe.facts.devices import Device
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.processor import Processor
-    from llmprobe.facts.settings import Device
 
 Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
 
@@ -35,7 +35,7 @@ def assumed(count: int | None, backend: Backend | None) -> Places:
     """
     Return so many equal devices (one where only a backend is named) of which nothing else is known.
     """
-    from llmprobe.facts.settings import Device
+    from llmprobe.facts.devices import Device
     from llmprobe.site.devices import MOST_DEVICES
 
     if backend is not None and backend not in get_args(Backend):

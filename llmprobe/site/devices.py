@@ -9,8 +9,8 @@ ggml-vulkan.h (most devices); https://docs.nvidia.com/cuda/cuda-programming-guid
 from collections.abc import Sequence
 from typing import Any
 
+from llmprobe.facts.devices import Device
 from llmprobe.facts.machine import Accelerator, Snapshot
-from llmprobe.facts.settings import Device
 
 LANE_BYTES_PER_S = {
     1: 250_000_000,

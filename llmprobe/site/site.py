@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.processor import Processor, cpu_kind, processor
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.facts.settings import Device
 from llmprobe.site.devices import (
     MOST_DEVICES,
     device_of,

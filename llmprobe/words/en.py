@@ -18,6 +18,19 @@ SENTENCES: dict[str, str] = {
     # machine: findings of everything else
     # engines
     # site and estimation: terms, notes, warnings, refusals, speed
+    # site and estimation: settings that are refused
+    "error.setting-unknown": "there is no setting {setting}",
+    "error.setting-not-a-choice": "{setting} must be one of a few words, not {given}",
+    "error.setting-not-a-count": "{setting} must be a whole number, not {given}",
+    "error.setting-not-a-switch": "{setting} must be True or False, not {given}",
+    "error.setting-out-of-range": "{setting} must be {least}[ to {most}][!{most} or more], not {given}",
+    "error.tensor-split-not-numbers": "the tensor split must be numbers of 0 or more, not {given}",
+    "error.tensor-split-too-long": "the tensor split names {given} {given:device|devices}, the machine has {devices}",
+    "hint.one-of": "use {names:or}",
+    "hint.whole-number": "give a number without a unit, such as 8192",
+    "hint.tensor-split": "give one proportion for each GPU",
+    # site and estimation: notes
+    "note.no-experts-to-keep": "{option} changes nothing: {model} has no experts",
     # advise: reasons
     # advise: the verdict
     "verdict.good": "Runs well here: {where}, about {tokens_per_s:pace} tokens/s",

@@ -142,7 +142,7 @@ def test_experts_kept_by_name_are_read_back() -> None:
     pattern = r"blk\.(3|40)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
     read = llama_cpp(f"{WORDS} -ot '{pattern}'", machine((24,)), SPARSE, "cuda")
 
-    assert read.placement.cpu_moe_layers == (3, 40)
+    assert read.settings.cpu_moe_layers == (3, 40)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_device_that_is_not_to_be_used_is_noticed() -> None:
         llama_cpp(WORDS, other, SPARSE, "cuda")
     named = llama_cpp(f"CUDA_VISIBLE_DEVICES=GPU-0 {WORDS} --device CUDA0", other, SPARSE, "cuda")
 
-    assert [one.id for one in named.placement.devices] == ["gpu0"]
+    assert [one.id for one in named.hardware.devices] == ["gpu0"]
 
 
 def test_integrated_graphics_are_left_alone_beside_a_card() -> None:
@@ -191,8 +191,8 @@ def test_integrated_graphics_are_left_alone_beside_a_card() -> None:
     unnamed = llama_cpp(WORDS, mixed, SPARSE, "cuda")
     named = llama_cpp(f"{WORDS} --device CUDA0,CUDA1", mixed, SPARSE, "cuda")
 
-    assert [one.id for one in unnamed.placement.devices] == ["gpu0"]
-    assert [one.id for one in named.placement.devices] == ["gpu0", "gpu1"]
+    assert [one.id for one in unnamed.hardware.devices] == ["gpu0"]
+    assert [one.id for one in named.hardware.devices] == ["gpu0", "gpu1"]
 
 
 def faults_of(group: list[Question]) -> list[str]:

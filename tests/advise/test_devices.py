@@ -97,7 +97,7 @@ def test_a_card_that_is_not_to_be_used_is_kept_from_the_engine(name: str, words:
     (used,) = (one for one in snapshot.accelerators if one.usable)
 
     assert words in line
-    assert [one.id for one in llama_cpp(line, snapshot, spec, used.backend).placement.devices] == [used.id]
+    assert [one.id for one in llama_cpp(line, snapshot, spec, used.backend).hardware.devices] == [used.id]
 
 
 def test_one_card_that_is_all_needs_no_words() -> None:

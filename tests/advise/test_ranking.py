@@ -12,6 +12,7 @@ from llmprobe.advise.choose.candidates import find
 from llmprobe.advise.choose.ranking import ranked, spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.recommend import Advice
+from llmprobe.facts.devices import Hardware
 from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -44,19 +45,15 @@ def candidate(
     """
     quality = Quality(value=loss, metric="test", basis=message("test"), words=message("test"))
     base = on_devices(devices) if devices else on_devices(1)
-    placed = base.placed
-    if not devices:
-        placed = msgspec.structs.replace(
-            placed, placement=msgspec.structs.replace(placed.placement, devices=(), gpu_layers=0)
-        )
+    hardware = base.placed.hardware if devices else Hardware()
+    settings = msgspec.structs.replace(base.settings, ctx_size=ctx_size)
     return msgspec.structs.replace(
         base,
         quant=quant,
-        placed=placed,
+        placed=msgspec.structs.replace(base.placed, settings=settings, hardware=hardware),
         ranking_speed=speed,
         ranking_prompt_speed=prompts,
         quality=quality,
-        workload=msgspec.structs.replace(base.workload, ctx_size=ctx_size),
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from benchmarks.accuracy_compute import compare, differences, request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
-from llmprobe.estimation.compute.buffers import ComputeRequest, compute_buffers, compute_buffers_in_full
+from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
+from llmprobe.facts.settings import ResolvedSettings
 
 SAMPLE = 149
 GIB = 1 << 30
@@ -19,9 +20,17 @@ def _request(model: str, **changes: object) -> ComputeRequest:
     case = next(
         case
         for case in memory_cases(model)
-        if len(case.placement.devices) == 1 and case.placement.gpu_layers is None
+        if len(case.hardware.devices) == 1 and case.told.gpu_layers is None
     )
-    return msgspec.structs.replace(request_of(case, Estimator(spec(model))), **changes)
+    request = request_of(case, Estimator(spec(model)))
+    told = {name: changes.pop(name) for name in tuple(changes) if name in ResolvedSettings.__struct_fields__}
+    settings = msgspec.structs.replace(request.settings, **told)
+    return msgspec.structs.replace(request, settings=settings, **changes)
+
+
+def compute_buffers(request: ComputeRequest) -> ComputeBytes:
+    """The answer of a new engine."""
+    return ComputeEngine().buffers(request)
 
 
 def _two_devices(model: str, **changes: object) -> ComputeRequest:
@@ -52,7 +61,7 @@ def test_a_few_layers_stand_for_all(model: str, host_layers: int) -> None:
     base = _request(model)
     places = ("host",) * host_layers + base.layer_devices[host_layers:]
     request = msgspec.structs.replace(base, layer_devices=places)
-    assert compute_buffers(request).bytes == compute_buffers_in_full(request).bytes
+    assert compute_buffers(request).bytes == ComputeEngine().buffers_in_full(request).bytes
 
 
 @pytest.mark.parametrize("model", ["llama3.1-8b", "qwen3-30b-a3b"])
@@ -91,14 +100,6 @@ def test_layers_that_read_the_cache_of_others_turn_flash_attention_off() -> None
         for count in (1, 4)
     )
     assert (one, four) == (True, False)
-
-
-def test_an_answer_is_remembered() -> None:
-    """
-    The same question twice is answered by the same object.
-    """
-    request = _request("llama3.1-8b")
-    assert compute_buffers(request) is compute_buffers(msgspec.structs.replace(request))
 
 
 def test_an_unknown_graph_is_an_assumption_with_a_range() -> None:

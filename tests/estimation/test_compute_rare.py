@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from llmprobe.estimation.compute.buffers import ComputeRequest, compute_buffers_in_full
+from llmprobe.estimation.compute.buffers import ComputeEngine, ComputeRequest
 from llmprobe.facts.model import Tensor
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model import archs
 
 _SIZES = {
@@ -125,16 +126,21 @@ def test_the_graph_is_the_one_that_llama_cpp_builds(name: str, flash: Any) -> No
     assert family is not None
     layers = hparams["block_count"] + 1
     encoder = "pooling_type" in extra
-    answer = compute_buffers_in_full(
+    answer = ComputeEngine().buffers_in_full(
         ComputeRequest(
             architecture=name,
             hparams=hparams,
             tensors=tuple(Tensor(t.name, t.shape, t.layer, "f32") for t in family.tensors(hparams)),
             layer_devices=("host",) * layers,
-            ctx_size=1024,
-            ctx_per_seq=1024,
-            batch_size=512 if encoder else 2048,
-            flash_attn=flash,
+            settings=ResolvedSettings(
+                engine="llama.cpp",
+                ctx_size=1024,
+                ctx_per_seq=1024,
+                batch_size=512 if encoder else 2048,
+                flash_attn=flash,
+                outputs_max=1,
+                gpu_layers=0,
+            ),
             embeddings=encoder,
         )
     )

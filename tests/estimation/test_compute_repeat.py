@@ -11,10 +11,10 @@ from benchmarks.accuracy_compute import request_of
 from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.allocator import GIVE, TAKE, Event, Lifetimes
-from llmprobe.estimation.compute.buffers import compute_buffers, compute_buffers_in_full
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import Copy, Plan
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 
 DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
@@ -95,7 +95,7 @@ def test_a_shortened_model_takes_what_the_whole_takes(
     case = next(
         case
         for case in memory_cases(model)
-        if len(case.placement.devices) == 1 and case.placement.gpu_layers is None
+        if len(case.hardware.devices) == 1 and case.told.gpu_layers is None
     )
     base = request_of(case, estimator)
     count = len(base.layer_devices)
@@ -103,35 +103,36 @@ def test_a_shortened_model_takes_what_the_whole_takes(
     request = msgspec.structs.replace(
         base,
         tensors=estimator.typed_tensors(quant),
-        devices=("gpu0", "gpu1"),
+        settings=msgspec.structs.replace(base.settings, devices=("gpu0", "gpu1")),
         layer_devices=("host",) * host_layers + ("gpu0",) * first + ("gpu1",) * (count - host_layers - first),
         host_experts=frozenset(range(experts)),
     )
-    assert compute_buffers(request).bytes == compute_buffers_in_full(request).bytes
+    engine = estimator.compute_engine
+    assert engine.buffers(request).bytes == engine.buffers_in_full(request).bytes
 
 
 @pytest.mark.parametrize(
     "name", ["qwen3-30b-a3b", "glm-4.5-air", "llama-3.1-8b-instruct", "granite-4.0-h-tiny"]
 )
 @pytest.mark.parametrize(
-    "placement",
+    ("count", "settings"),
     [
-        Placement(devices=DEVICES[:1], gpu_layers=11),
-        Placement(devices=DEVICES, gpu_layers=27, n_cpu_moe=20),
-        Placement(devices=DEVICES, gpu_layers=20, kv_offload=False),
+        (1, Settings(ctx_size=8192, gpu_layers=11)),
+        (2, Settings(ctx_size=8192, gpu_layers=27, n_cpu_moe=20)),
+        (2, Settings(ctx_size=8192, gpu_layers=20, kv_offload=False)),
     ],
 )
-def test_a_graph_answers_for_all_quantizations(name: str, placement: Placement) -> None:
+def test_a_graph_answers_for_all_quantizations(name: str, count: int, settings: Settings) -> None:
     """
     One estimator is asked for all quantizations, and a new one for each.
     """
-    model, workload = load(name), Workload(ctx_size=8192)
+    model, hardware = load(name), Hardware(devices=DEVICES[:count])
     estimator = Estimator(model)
-    shared = [estimator.parts(quant, workload, placement).compute for quant in QUANTS]
+    shared = [estimator.parts(quant, settings, hardware).compute for quant in QUANTS]
     anew = []
     for quant in QUANTS:
         copied = msgspec.structs.replace(model, hparams=dict(model.hparams))
-        anew.append(Estimator(copied).parts(quant, workload, placement).compute)
+        anew.append(Estimator(copied).parts(quant, settings, hardware).compute)
     assert shared == anew
     assert len({answer.bytes["gpu0"] for answer in shared}) > 1
 
@@ -147,15 +148,15 @@ def test_a_bound_covers_all_placements_of_its_kind(
     """
     However many layers or experts stay on the host, no device needs more than a few MiB beyond its bound.
     """
-    estimator, workload = Estimator(load(name)), Workload(ctx_size=8192)
+    estimator, hardware = Estimator(load(name)), Hardware(devices=devices)
     placements = [
-        Placement(devices=devices, gpu_layers=layers, n_cpu_moe=experts)
+        Settings(ctx_size=8192, gpu_layers=layers, n_cpu_moe=experts)
         for layers in (None, 0, 1, 2, 7, 16, 23)
         for experts in (0, 1, 9, 24)
     ]
     lacking = 0
-    for placement in placements:
-        bound = estimator.totals(quant, workload, placement)
-        exact = estimator.totals(quant, workload, placement, exact=True)
+    for settings in placements:
+        bound = estimator.totals(quant, settings, hardware)
+        exact = estimator.totals(quant, settings, hardware, exact=True)
         lacking = max(lacking, *(exact[device] - bound[device] for device in exact))
     assert lacking <= NEAR

@@ -4,16 +4,18 @@ A graph that is played again for other sizes answers as one that is built for th
 
 import operator
 
+import msgspec
 import pytest
 
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.tape import Tape
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 
 DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
-WORKLOADS = tuple(
-    Workload(ctx_size=ctx_size, ubatch_size=ubatch_size, parallel=parallel)
+SETTINGS = tuple(
+    Settings(ctx_size=ctx_size, ubatch_size=ubatch_size, parallel=parallel)
     for ctx_size, ubatch_size, parallel in (
         (4096, 512, 1),
         (8192, 512, 1),
@@ -39,13 +41,14 @@ WORKLOADS = tuple(
 @pytest.mark.parametrize("layers", [None, 7])
 def test_another_size_is_answered_as_by_a_new_graph(name: str, layers: int | None) -> None:
     """
-    One estimator is asked for all workloads, and a new one for each.
+    One estimator is asked for all settingss, and a new one for each.
     """
     model = load(name)
-    placement = Placement(devices=DEVICES, gpu_layers=layers)
+    hardware = Hardware(devices=DEVICES)
+    asked = [msgspec.structs.replace(settings, gpu_layers=layers) for settings in SETTINGS]
     estimator = Estimator(model)
-    replayed = [estimator.parts("Q4_K_M", workload, placement).compute for workload in WORKLOADS]
-    anew = [Estimator(model).parts("Q4_K_M", workload, placement).compute for workload in WORKLOADS]
+    replayed = [estimator.parts("Q4_K_M", settings, hardware).compute for settings in asked]
+    anew = [Estimator(model).parts("Q4_K_M", settings, hardware).compute for settings in asked]
     assert replayed == anew
 
 

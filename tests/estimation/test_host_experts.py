@@ -11,7 +11,8 @@ from benchmarks.truth.loads import spec
 from llmprobe.engines.llamacpp import PROFILES
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.memory.overhead import device_overhead
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
 from llmprobe.units import MIB
 
 ROWS = [
@@ -39,11 +40,11 @@ def test_experts_of_any_layers_can_stay_on_the_host(
     With the experts of these layers on the host each device holds what llama.cpp says, to the MiB.
     """
     devices = tuple(Device(id=f"gpu{at}", compute_capability="8.9") for at in range(len(used_mib)))
-    placement = Placement(
-        devices=devices, gpu_layers=gpu_layers, cpu_moe_layers=tuple(layers), tensor_split=split
+    settings = Settings(
+        ctx_size=ctx_size, gpu_layers=gpu_layers, cpu_moe_layers=tuple(layers), tensor_split=split
     )
     estimator = Estimator(spec(model), PROFILES["llama-bench"])
-    totals = estimator.totals("Q4_K_M", Workload(ctx_size=ctx_size), placement, exact=True)
+    totals = estimator.totals("Q4_K_M", settings, Hardware(devices=devices), exact=True)
     found = tuple((totals[one.id] - device_overhead(one).bytes) // MIB for one in devices)
 
     assert found == used_mib

@@ -6,7 +6,7 @@ import pytest
 
 from llmprobe.data import table
 from llmprobe.estimation.memory.overhead import device_overhead, host_overhead
-from llmprobe.facts.settings import Device
+from llmprobe.facts.devices import Device
 from llmprobe.units import MIB
 
 

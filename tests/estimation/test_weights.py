@@ -6,8 +6,9 @@ from typing import Any
 
 from llmprobe.estimation.memory.weights import WeightTable, stored_bytes
 from llmprobe.estimation.placement import host_experts, spans
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import Tensor
-from llmprobe.facts.settings import Device, Placement
+from llmprobe.facts.settings import Settings
 
 GPU = (Device(id="gpu0"),)
 HPARAMS = {"block_count": 2}
@@ -25,15 +26,22 @@ EXPERT_BYTES = 512 * 512 * 4 * 34 // 32
 
 
 def placed(
-    tensors: tuple[Tensor, ...], placement: Placement, hparams: dict[str, Any] = HPARAMS, **storage: Any
+    tensors: tuple[Tensor, ...],
+    settings: Settings,
+    hardware: Hardware,
+    hparams: dict[str, Any] = HPARAMS,
+    **storage: Any,
 ) -> dict[str, tuple[int, int, int, int]]:
     """
     Return embedding, layers, experts and output by device.
     """
     table = WeightTable(tensors, hparams, **storage)
-    backends = {device.id: device.backend for device in placement.devices}
+    backends = {device.id: device.backend for device in hardware.devices}
     weights = table.place(
-        spans(placement, 2), dict(backends), host_experts=host_experts(placement, 2), repack=placement.repack
+        spans(settings, hardware, 2),
+        dict(backends),
+        host_experts=host_experts(settings, hardware, 2),
+        repack=settings.repack,
     )
     return {name: (part.embedding, part.layers, part.experts, part.output) for name, part in weights.items()}
 
@@ -42,7 +50,7 @@ def test_the_embedding_stays_on_the_host() -> None:
     """
     With everything offloaded the host still holds the token embedding.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM, OUTPUT), Placement(devices=GPU))
+    found = placed((EMBEDDING, *LAYERS, NORM, OUTPUT), Settings(), Hardware(devices=GPU))
     assert found["host"] == (EMBEDDING_BYTES, 0, 0, 0)
 
 
@@ -50,7 +58,7 @@ def test_the_output_matrix_goes_first() -> None:
     """
     One offloaded layer is norm and matrix of the output.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM, OUTPUT), Placement(devices=GPU, gpu_layers=1))
+    found = placed((EMBEDDING, *LAYERS, NORM, OUTPUT), Settings(gpu_layers=1), Hardware(devices=GPU))
     assert found["gpu0"] == (0, 0, 0, OUTPUT_BYTES + 2048)
 
 
@@ -58,7 +66,7 @@ def test_a_tied_embedding_is_stored_twice_once_the_output_is_offloaded() -> None
     """
     The device gets a copy as its output matrix.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM), Placement(devices=GPU))
+    found = placed((EMBEDDING, *LAYERS, NORM), Settings(), Hardware(devices=GPU))
     assert (found["host"][0], found["gpu0"][3]) == (EMBEDDING_BYTES, EMBEDDING_BYTES + 2048)
 
 
@@ -66,7 +74,7 @@ def test_a_tied_embedding_is_stored_once_where_the_output_is_the_hosts() -> None
     """
     Without offloaded layers the same bytes serve for both.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM), Placement(devices=GPU, gpu_layers=0))
+    found = placed((EMBEDDING, *LAYERS, NORM), Settings(gpu_layers=0), Hardware(devices=GPU))
     assert found["host"] == (EMBEDDING_BYTES, 2 * LAYER_BYTES, 0, 2048)
 
 
@@ -74,7 +82,7 @@ def test_a_tied_embedding_that_is_reordered_is_stored_twice() -> None:
     """
     A processor alone keeps q4_K matrices in another order, but not the embedding's rows.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM), Placement())
+    found = placed((EMBEDDING, *LAYERS, NORM), Settings(), Hardware())
     assert found["host"] == (EMBEDDING_BYTES, 2 * LAYER_BYTES, 0, EMBEDDING_BYTES + 2048)
 
 
@@ -82,7 +90,7 @@ def test_without_repacking_nothing_is_reordered() -> None:
     """
     ``--no-repack`` saves the second copy.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM), Placement(repack=False))
+    found = placed((EMBEDDING, *LAYERS, NORM), Settings(repack=False), Hardware())
     assert found["host"][3] == 2048
 
 
@@ -90,14 +98,14 @@ def test_an_encoder_has_no_output_matrix() -> None:
     """
     Its embedding is never loaded as one.
     """
-    assert placed((EMBEDDING, *LAYERS), Placement(devices=GPU), encoder=True)["gpu0"][3] == 0
+    assert placed((EMBEDDING, *LAYERS), Settings(), Hardware(devices=GPU), encoder=True)["gpu0"][3] == 0
 
 
 def test_experts_of_the_first_layers_stay_on_the_host() -> None:
     """
     ``--n-cpu-moe 1`` moves the experts of layer 0, and nothing else of it.
     """
-    found = placed((EMBEDDING, *LAYERS, *EXPERTS, NORM, OUTPUT), Placement(devices=GPU, n_cpu_moe=1))
+    found = placed((EMBEDDING, *LAYERS, *EXPERTS, NORM, OUTPUT), Settings(n_cpu_moe=1), Hardware(devices=GPU))
     assert (found["host"][1:3], found["gpu0"][1:3]) == ((0, EXPERT_BYTES), (2 * LAYER_BYTES, EXPERT_BYTES))
 
 
@@ -115,7 +123,7 @@ def test_a_type_that_no_gpu_multiplies_stays_on_the_host() -> None:
     Ternary matrices are the host's wherever their layer is.
     """
     ternary = tuple(Tensor(tensor.name, tensor.shape, tensor.layer, "tq1_0") for tensor in LAYERS)
-    found = placed((EMBEDDING, *ternary, NORM, OUTPUT), Placement(devices=GPU))
+    found = placed((EMBEDDING, *ternary, NORM, OUTPUT), Settings(), Hardware(devices=GPU))
     assert (found["host"][1], found["gpu0"][1]) == (2 * 512 * 2 * 54, 0)
 
 
@@ -123,7 +131,9 @@ def test_layers_that_predict_further_tokens_are_not_loaded() -> None:
     """
     A next-n layer is in the file, not in memory.
     """
-    found = placed((EMBEDDING, *LAYERS, NORM, OUTPUT), Placement(), {**HPARAMS, "nextn_predict_layers": 1})
+    found = placed(
+        (EMBEDDING, *LAYERS, NORM, OUTPUT), Settings(), Hardware(), {**HPARAMS, "nextn_predict_layers": 1}
+    )
     assert found["host"][1] == LAYER_BYTES
 
 
@@ -132,7 +142,7 @@ def test_rotary_factors_are_on_every_device_with_layers_that_use_them() -> None:
     Host and device both hold them under a partial offload.
     """
     tensors = (EMBEDDING, *LAYERS, NORM, OUTPUT, ROPE)
-    found = placed(tensors, Placement(devices=GPU, gpu_layers=2))
+    found = placed(tensors, Settings(gpu_layers=2), Hardware(devices=GPU))
     assert (found["host"][1], found["gpu0"][1]) == (LAYER_BYTES + 256, LAYER_BYTES + 256)
 
 
@@ -141,7 +151,7 @@ def test_layers_that_use_no_rotary_factors_need_none() -> None:
     Only the device of layer 1 holds them.
     """
     tensors = (EMBEDDING, *LAYERS, NORM, OUTPUT, ROPE)
-    found = placed(tensors, Placement(devices=GPU, gpu_layers=2), rope_layers=(1,))
+    found = placed(tensors, Settings(gpu_layers=2), Hardware(devices=GPU), rope_layers=(1,))
     assert (found["host"][1], found["gpu0"][1]) == (LAYER_BYTES, LAYER_BYTES + 256)
 
 

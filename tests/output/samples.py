@@ -9,7 +9,6 @@ from llmprobe.facts.estimate import (
     ModelInEstimate,
     Range,
     RuleOfThumb,
-    Settings,
     Speed,
     Term,
 )
@@ -28,6 +27,7 @@ from llmprobe.facts.machine import (
 )
 from llmprobe.facts.model import CatalogEntry, ModelList
 from llmprobe.facts.recommendation import Choice, MachineInShort, Quality, Recommendation, Rejected, Wishes
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.units import GIB, MIB
 
 RYZEN = Cpu(
@@ -368,7 +368,7 @@ def estimate(*, fits: bool | None = True) -> Estimate:
         this_machine=True,
         model=LLAMA3_70B,
         fits=fits,
-        settings=Settings(
+        settings=ResolvedSettings(
             engine="llama-server",
             ctx_size=8192,
             ctx_per_seq=8192,

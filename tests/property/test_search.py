@@ -12,20 +12,23 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import weigh
 from llmprobe.advise.search.case import Case, Placed
 from llmprobe.advise.search.place import place, refine
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site, survey
 from tests.advise.machines import LLAMA_8B, QWEN3_30B, machine, model
 
 DENSE = Estimator(model("llama", LLAMA_8B | {"block_count": 6}))
 MOE = Estimator(model("qwen3moe", QWEN3_30B | {"block_count": 5}))
-WORKLOAD = Workload(ctx_size=2048)
-LONG = Workload(ctx_size=65536)
+SHORT = Settings(ctx_size=2048)
+LONG = Settings(ctx_size=65536)
+AWAY = Settings(ctx_size=65536, kv_offload=False)
 WISHES = Wishes(ctx_size=2048, reserve_bytes=0)
 QUANT = "Q4_K_M"
 WITHIN = 0.995
@@ -34,8 +37,9 @@ WITHIN = 0.995
 FAST, SLOW = 1_008_000_000_000, 192_000_000_000
 
 
-def speed(estimator: Estimator, site: Site, workload: Workload, placed: Placed) -> float:
-    return weigh(estimator, site, WISHES, QUANT, workload, placed).ranking_speed
+def speed(estimator: Estimator, site: Site, placed: Placed) -> float:
+    problem = Problem(estimator, site, WISHES, placed.settings.ctx_size)
+    return weigh(problem, QUANT, placed).ranking_speed
 
 
 def splits(layers: int, devices: int) -> Iterator[tuple[int, ...]]:
@@ -50,7 +54,7 @@ def splits(layers: int, devices: int) -> Iterator[tuple[int, ...]]:
             yield (first, *others)
 
 
-def placements(estimator: Estimator, devices: tuple[Device, ...], *, kv_offload: bool) -> Iterator[Placement]:
+def placements(estimator: Estimator, devices: tuple[Device, ...], told: Settings) -> Iterator[Settings]:
     """
     Yield all placements on these devices: layers, split, and how many layers of each device leave their experts to
     the host.
@@ -64,18 +68,17 @@ def placements(estimator: Estimator, devices: tuple[Device, ...], *, kv_offload:
                 for count, number in zip(counts, kept, strict=True):
                     others += range(start, min(start + number, estimator.n_layer))
                     start += count
-                yield Placement(
-                    devices=devices,
+                yield msgspec.structs.replace(
+                    told,
                     gpu_layers=layers,
                     cpu_moe_layers=tuple(others),
                     tensor_split=tuple(map(float, counts)) if len(devices) > 1 else (),
-                    kv_offload=kv_offload,
                 )
 
 
 @cache
 def all_of(
-    estimator: Estimator, bandwidths: tuple[int, ...], workload: Workload, kv_offload: bool
+    estimator: Estimator, bandwidths: tuple[int, ...], told: Settings
 ) -> list[tuple[dict[str, int], float]]:
     """
     Return what every placement takes and how fast it is, the fastest first.
@@ -85,10 +88,11 @@ def all_of(
     found = []
     for number in range(1, len(every) + 1):
         for devices in combinations(every, number):
-            for placement in placements(estimator, devices, kv_offload=kv_offload):
-                totals = estimator.totals(QUANT, workload, placement, exact=True)
-                placed = Placed(placement=placement, totals=totals)
-                found.append((totals, speed(estimator, site, workload, placed)))
+            hardware = Hardware(devices=devices)
+            for one in placements(estimator, devices, told):
+                totals = estimator.totals(QUANT, one, hardware, exact=True)
+                placed = Placed(settings=one, hardware=hardware, totals=totals)
+                found.append((totals, speed(estimator, site, placed)))
     return sorted(found, key=lambda one: -one[1])
 
 
@@ -111,9 +115,7 @@ def compare(
     vram_gib: tuple[float, ...],
     bandwidths: tuple[int, ...],
     ram_gib: float,
-    workload: Workload = WORKLOAD,
-    *,
-    kv_offload: bool = True,
+    told: Settings = SHORT,
 ) -> tuple[float, float]:
     """
     Return the speed of what is found and the best of all that fit; 0 is nothing.
@@ -124,18 +126,17 @@ def compare(
         case = Case(
             estimator=estimator,
             quant=QUANT,
-            workload=workload,
+            settings=told,
             devices=devices,
             site=site,
-            kv_offload=kv_offload,
         )
         found = place(case)
         if isinstance(found, Placed):
             found = refine(case, found)
         if isinstance(found, Placed):
-            assert not site.shortfalls(estimator.totals(QUANT, workload, found.placement, exact=True))
-            reached = max(reached, speed(estimator, site, workload, found))
-    every = all_of(estimator, bandwidths, workload, kv_offload)
+            assert not site.shortfalls(estimator.totals(QUANT, found.settings, found.hardware, exact=True))
+            reached = max(reached, speed(estimator, site, found))
+    every = all_of(estimator, bandwidths, told)
     return reached, next((speed for totals, speed in every if not site.shortfalls(totals)), 0.0)
 
 
@@ -205,6 +206,6 @@ def test_no_placement_with_the_cache_on_the_host_is_faster(vram: float) -> None:
     With the cache kept in RAM the search finds the fastest placement too.
     """
     for estimator in (DENSE, MOE):
-        found, best = compare(estimator, (vram,), (FAST,), 16, LONG, kv_offload=False)
+        found, best = compare(estimator, (vram,), (FAST,), 16, AWAY)
 
         assert found >= WITHIN * best

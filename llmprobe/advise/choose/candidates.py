@@ -18,9 +18,10 @@ from llmprobe.advise.search.ledger import RANKING_RAM_BANDWIDTH
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.recommendation import Rejected, Wishes
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
 from llmprobe.words.message import Message, message
 
@@ -100,15 +101,15 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
     hopeless = all(estimator.loaded_bytes(quant) > site.room(devices) for devices in usable)
     pairs = _cache_types(estimator, wishes, site.abilities)
     ubatch_sizes = _ubatch_sizes(site.abilities)
-    batch_size = Workload().batch_size
+    batch_size = Settings().batch_size
     if not estimator.generates:
         # A model of embeddings sees a whole text at once, so its micro-batch must hold what a slot may.
         ubatch_sizes = (max(1, ctx_size // wishes.parallel),)
         batch_size = max(batch_size, *ubatch_sizes)
-    workloads = list(product(pairs, ubatch_sizes))
+    variants = list(product(pairs, ubatch_sizes))
     # Of what cannot fit the smallest cache and micro-batch miss least.
-    for (cache_k, cache_v), ubatch_size in workloads[-1:] if hopeless else workloads:
-        workload = Workload(
+    for (cache_k, cache_v), ubatch_size in variants[-1:] if hopeless else variants:
+        settings = Settings(
             ctx_size=ctx_size,
             parallel=wishes.parallel,
             cache_type_k=cache_k,
@@ -120,11 +121,11 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
         for devices in usable[:1] if hopeless else usable:
             if _gives_less(estimator, quant, devices, placed, site):
                 continue
-            sized = _longest(problem, quant, workload, devices) if wishes.max_ctx else workload
+            sized = _longest(problem, quant, settings, devices) if wishes.max_ctx else settings
             result = problem.place(quant, sized, devices)
             if isinstance(result, Placed):
                 placed.append(result)
-                yield weigh(problem, quant, sized, result)
+                yield weigh(problem, quant, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
@@ -141,19 +142,21 @@ def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     estimator, site = problem.estimator, problem.site
     if not candidate.devices or candidate.is_whole(estimator) or site.unified or not estimator.generates:
         return []
-    sizes = (candidate.workload.ubatch_size, *LARGER_UBATCH_SIZES)
+    sizes = (candidate.settings.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes
     found = []
     for kv_offload in (True, False) if _may_leave_cache(estimator, site, candidate) else (True,):
         for ubatch_size in sizes:
-            if kv_offload and ubatch_size == candidate.workload.ubatch_size:
+            if kv_offload and ubatch_size == candidate.settings.ubatch_size:
                 continue
             if allowed and ubatch_size not in allowed:
                 continue
-            workload = msgspec.structs.replace(candidate.workload, ubatch_size=ubatch_size)
-            placed = problem.place(candidate.quant, workload, candidate.devices, kv_offload=kv_offload)
+            settings = msgspec.structs.replace(
+                candidate.settings, ubatch_size=ubatch_size, kv_offload=kv_offload
+            )
+            placed = problem.place(candidate.quant, settings, candidate.devices)
             if isinstance(placed, Placed):
-                found.append(weigh(problem, candidate.quant, workload, placed))
+                found.append(weigh(problem, candidate.quant, placed))
     return found
 
 
@@ -161,7 +164,7 @@ def _may_leave_cache(estimator: Estimator, site: Site, candidate: Candidate) -> 
     """
     Whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
     """
-    caches = estimator.caches(candidate.workload, candidate.placed.placement)
+    caches = estimator.caches(candidate.settings, candidate.placed.hardware)
     freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
     read = freed * estimator.used_experts if estimator.is_moe else freed
     seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
@@ -185,13 +188,13 @@ def _gives_less(
     if not placed:
         return False
     if not devices:
-        return any(one.placement.gpu_layers == estimator.total_layers for one in placed)
-    used = placed[0].placement.devices
+        return any(one.settings.gpu_layers == estimator.total_layers for one in placed)
+    used = placed[0].hardware.devices
     alone = sum(max(0, site.capacities[one.id] or 0) for one in devices)
     # The embedding stays on the host, and of some models it is a third of all.
-    whole = estimator.weights(quant, Placement(devices=devices))
+    whole = estimator.weights(quant, Settings(ctx_size=1), Hardware(devices=devices))
     wanted = sum(part.total for device, part in whole.items() if device != HOST)
-    same = any(one.placement.devices == devices for one in placed)
+    same = any(one.hardware.devices == devices for one in placed)
     return same or (set(devices) < set(used) and wanted > alone)
 
 
@@ -249,24 +252,24 @@ def _takes_cache(estimator: Estimator, kind: str) -> bool:
     Whether the model's heads are whole blocks of a cache type.
     """
     try:
-        estimator.run(Workload(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
+        estimator.setup(Settings(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
     except RefusedError:
         return False
     return True
 
 
-def _longest(problem: Problem, quant: str, workload: Workload, devices: tuple[Device, ...]) -> Workload:
+def _longest(problem: Problem, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Settings:
     """
-    The workload with the longest context that fits, up to what the model was trained for.
+    The settings with the longest context that fits, up to what the model was trained for.
     """
 
-    def sized(steps: int) -> Workload:
-        return msgspec.structs.replace(workload, ctx_size=steps * CONTEXT_STEP)
+    def sized(steps: int) -> Settings:
+        return msgspec.structs.replace(settings, ctx_size=steps * CONTEXT_STEP)
 
     def fits(steps: int) -> bool:
         return isinstance(problem.place(quant, sized(steps), devices), Placed)
 
-    low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, workload.ctx_size // CONTEXT_STEP
+    low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, settings.ctx_size // CONTEXT_STEP
     # Mostly all of it fits, or nothing.
     if low < high and fits(high):
         return sized(high)

@@ -11,8 +11,9 @@ import msgspec
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.devices import Device
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.facts.settings import Device, Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
 
 
@@ -28,7 +29,7 @@ class Problem:
         self.site = site
         self.wishes = wishes
         self.ctx_size = ctx_size
-        self._placed: dict[tuple[object, ...], Placed | Misfit] = {}
+        self._placed: dict[tuple[str, Settings, tuple[Device, ...]], Placed | Misfit] = {}
 
     def changed(
         self,
@@ -48,29 +49,27 @@ class Problem:
             self.ctx_size if ctx_size is None else ctx_size,
         )
 
-    def case(
-        self, quant: str, workload: Workload, devices: tuple[Device, ...], *, kv_offload: bool = True
-    ) -> Case:
+    def case(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Case:
         """
-        One quantization to be placed on these devices.
+        One quantization to be placed on these devices; an earlier placement in the settings does not count.
         """
         return Case(
             estimator=self.estimator,
             quant=quant,
-            workload=workload,
+            settings=msgspec.structs.replace(
+                settings, gpu_layers=None, n_cpu_moe=0, cpu_moe_layers=(), tensor_split=()
+            ),
             devices=devices,
             site=self.site,
-            kv_offload=kv_offload,
         )
 
-    def place(
-        self, quant: str, workload: Workload, devices: tuple[Device, ...], *, kv_offload: bool = True
-    ) -> Placed | Misfit:
+    def place(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Placed | Misfit:
         """
         The best placement on these devices, searched for once.
         """
-        key = (quant, workload, devices, kv_offload)
+        case = self.case(quant, settings, devices)
+        key = (quant, case.settings, devices)
         found = self._placed.get(key)
         if found is None:
-            found = self._placed[key] = place(self.case(quant, workload, devices, kv_offload=kv_offload))
+            found = self._placed[key] = place(case)
         return found

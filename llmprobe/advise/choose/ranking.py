@@ -54,7 +54,7 @@ def _spares(fewer: Candidate, more: Candidate) -> bool:
     added = len(more.devices) - len(fewer.devices)
     if not fewer.devices or added <= 0 or fewer.quant != more.quant:
         return False
-    if fewer.divergence > more.divergence or fewer.ctx_size < more.ctx_size:
+    if fewer.divergence > more.divergence or fewer.settings.ctx_size < more.settings.ctx_size:
         return False
     gain = 2 ** (HARDLY * added)
     return (
@@ -108,7 +108,7 @@ def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
     """
 
     def order(candidate: Candidate) -> tuple[float, float, int, str]:
-        context = candidate.ctx_size if wishes.priority == "context" else 0
+        context = candidate.settings.ctx_size if wishes.priority == "context" else 0
         # Of equals the one on fewer devices: a card that is left alone stays free for something else.
         return -context, -round(candidate.utility, 4), len(candidate.devices), candidate.quant
 
@@ -123,7 +123,7 @@ def _dominates(better: Candidate, worse: Candidate) -> bool:
         (-better.divergence, -worse.divergence),
         (better.ranking_speed, worse.ranking_speed),
         (better.ranking_prompt_speed, worse.ranking_prompt_speed),
-        (better.ctx_size, worse.ctx_size),
+        (better.settings.ctx_size, worse.settings.ctx_size),
     )
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 

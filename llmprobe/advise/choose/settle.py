@@ -17,15 +17,15 @@ def settled(problem: Problem, shown: list[tuple[Label, Candidate]]) -> list[tupl
     """
     result: list[tuple[Label, Candidate]] = []
     for label, one in shown:
-        case = problem.case(one.quant, one.workload, one.devices, kv_offload=one.kv_offload)
+        case = problem.case(one.quant, one.settings, one.devices)
         exact = refine(case, one.placed)
         if isinstance(exact, Placed) and not _flash_attn(case, exact):
             case = msgspec.structs.replace(
-                case, workload=msgspec.structs.replace(case.workload, flash_attn="off")
+                case, settings=msgspec.structs.replace(case.settings, flash_attn="off")
             )
             exact = _placed(case)
         if isinstance(exact, Placed):
-            result.append((label, weigh(problem, one.quant, case.workload, exact)))
+            result.append((label, weigh(problem, one.quant, exact)))
     return result
 
 
@@ -34,8 +34,8 @@ def _flash_attn(case: Case, placed: Placed) -> bool:
     Tell what ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
     takes other buffers than if it is told so at once, as the printed command does.
     """
-    parts = case.estimator.parts(case.quant, case.workload, placed.placement)
-    return case.workload.flash_attn != "auto" or parts.compute.flash_attn
+    parts = case.estimator.parts(case.quant, placed.settings, placed.hardware)
+    return case.settings.flash_attn != "auto" or parts.compute.flash_attn
 
 
 def _placed(case: Case) -> Placed | Misfit:

@@ -38,8 +38,8 @@ def shown(ranked: list[Candidate], wishes: Wishes) -> Shown:
     quick = max(ranked, key=_worth_for_speed)
     if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
         add("faster", quick)
-    longest = max(ranked, key=lambda one: one.ctx_size)
-    if longest.ctx_size > best.ctx_size:
+    longest = max(ranked, key=lambda one: one.settings.ctx_size)
+    if longest.settings.ctx_size > best.settings.ctx_size:
         add("longest-context", longest)
     for candidate in ranked:
         finer = candidate.divergence < best.divergence and best.divergence > NO_LOSS
@@ -76,5 +76,5 @@ def _worth_for_speed(candidate: Candidate) -> float:
         candidate.quality.value,
         candidate.quant,
         "speed",
-        kv_offload=candidate.kv_offload,
+        kv_offload=candidate.settings.kv_offload,
     )

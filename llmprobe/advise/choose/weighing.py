@@ -17,9 +17,10 @@ from llmprobe.estimation.speed.generation import (
     ranking_prompt_speed,
     speed_at,
 )
+from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Speed
 from llmprobe.facts.recommendation import Quality
-from llmprobe.facts.settings import Device, Workload
+from llmprobe.facts.settings import Settings
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +30,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     quant: str
-    workload: Workload
     placed: Placed
     speed: Speed
     ranking_speed: float
@@ -38,27 +38,22 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     utility: float
 
     @property
+    def settings(self) -> Settings:
+        return self.placed.settings
+
+    @property
     def devices(self) -> tuple[Device, ...]:
-        return self.placed.placement.devices
-
-    @property
-    def kv_offload(self) -> bool:
-        return self.placed.placement.kv_offload
-
-    @property
-    def ctx_size(self) -> int:
-        return self.workload.ctx_size
+        return self.placed.hardware.devices
 
     @property
     def on_gpu(self) -> int:
         """Layers on devices, the output among them."""
-        return self.placed.placement.gpu_layers or 0
+        return self.settings.gpu_layers or 0
 
     @property
     def host_experts(self) -> int:
         """Layers whose experts are kept on the host, wherever the layers are."""
-        placement = self.placed.placement
-        return placement.n_cpu_moe + len(placement.cpu_moe_layers)
+        return self.settings.n_cpu_moe + len(self.settings.cpu_moe_layers)
 
     @property
     def divergence(self) -> float:
@@ -72,14 +67,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return self.on_gpu == estimator.total_layers and not self.host_experts
 
 
-def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> Candidate:
+def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
     """
     A placed configuration with its speed, its loss and its utility.
     """
     estimator, site = problem.estimator, problem.site
-    read = estimator.shares(quant, workload, placed.placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    settings, hardware = placed.settings, placed.hardware
+    read = estimator.shares(quant, settings, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
     # Never larger than the context.
-    ubatch_size = estimator.run(workload).ubatch_size
+    ubatch_size = estimator.setup(settings, hardware).settings.ubatch_size
 
     def speed_of(shares: tuple[Share, ...]) -> Speed:
         return generation_speed(
@@ -88,15 +84,15 @@ def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> C
             quant=quant,
             processor=site.processor,
             ubatch_size=ubatch_size,
-            op_offload=placed.placement.op_offload,
+            op_offload=settings.op_offload,
         )
 
     speed = speed_of(read) if estimator.generates else NO_GENERATION
     loss = quality(
         quant,
         estimator.model.parameters,
-        cache_type_k=workload.cache_type_k,
-        cache_type_v=workload.cache_type_v,
+        cache_type_k=settings.cache_type_k,
+        cache_type_v=settings.cache_type_v,
         native=quant == estimator.model.published_quant,
         model=estimator.model.id,
         architecture=estimator.model.architecture,
@@ -113,7 +109,7 @@ def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> C
             assumed,
             moe=estimator.is_moe,
             ubatch_size=ubatch_size,
-            op_offload=placed.placement.op_offload,
+            op_offload=settings.op_offload,
             processor=site.processor,
             filled=FILLED,
         ),
@@ -121,7 +117,6 @@ def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> C
     )
     return Candidate(
         quant=quant,
-        workload=workload,
         placed=placed,
         speed=speed,
         ranking_speed=tokens_per_s,
@@ -133,7 +128,7 @@ def weigh(problem: Problem, quant: str, workload: Workload, placed: Placed) -> C
             loss.value,
             quant,
             problem.wishes.priority,
-            kv_offload=placed.placement.kv_offload,
+            kv_offload=settings.kv_offload,
         ),
     )
 

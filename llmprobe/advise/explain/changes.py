@@ -18,7 +18,7 @@ from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.facts.machine import Holder, Snapshot
 from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
-from llmprobe.facts.settings import Workload
+from llmprobe.facts.settings import Settings
 from llmprobe.machine.wired_limit import raised_limit_bytes
 from llmprobe.site.site import survey
 from llmprobe.units import GIB, MIB
@@ -104,20 +104,20 @@ class WhatIf:
         devices = site.device_sets[0]
         if best.use_devices is not None:
             devices = tuple(device for device in devices if device.id in best.use_devices)
-        workload = Workload(
+        settings = Settings(
             ctx_size=best.ctx_size,
             parallel=best.parallel,
             cache_type_k=best.cache_type_k,
             cache_type_v=best.cache_type_v,
         )
-        case = self._problem.case(quant, workload, devices)
-        placement = case.placement(None)
-        wanted = sum(size for device, size in case.totals(placement).items() if device != HOST)
+        case = self._problem.case(quant, settings, devices)
+        whole = case.placed(None)
+        wanted = sum(size for device, size in case.totals(whole).items() if device != HOST)
         missing = wanted - sum(max(0, site.capacities[device.id] or 0) for device in devices)
         if missing <= 0 or site.unified:
             return
         speed = generation_speed(
-            estimator.shares(quant, workload, placement, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
+            estimator.shares(quant, whole, case.hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
             moe=estimator.is_moe,
             quant=quant,
             processor=site.processor,

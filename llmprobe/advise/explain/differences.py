@@ -41,9 +41,9 @@ def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
         gpu_layers=candidate.on_gpu,
         host_experts=candidate.host_experts,
         whole=candidate.is_whole(estimator),
-        cache_type_k=candidate.workload.cache_type_k,
-        kv_offload=candidate.kv_offload,
-        ctx_size=candidate.ctx_size,
+        cache_type_k=candidate.settings.cache_type_k,
+        kv_offload=candidate.settings.kv_offload,
+        ctx_size=candidate.settings.ctx_size,
         speed=candidate.speed,
         ranking_speed=candidate.ranking_speed,
     )

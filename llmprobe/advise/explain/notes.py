@@ -115,7 +115,9 @@ def freed(problem: Problem, best: Candidate | None, snapshot: Snapshot) -> Itera
         budgets={**idle.budgets, HOST: site.budgets[HOST]},
         capacities={**idle.capacities, HOST: site.capacities[HOST]},
     )
-    again = problem.changed(site=idle, ctx_size=None if best is None else best.ctx_size, max_ctx=False)
+    again = problem.changed(
+        site=idle, ctx_size=None if best is None else best.settings.ctx_size, max_ctx=False
+    )
     found, _, _ = find(again.changed(quants=_tried(again, best)))
     if not found:
         return

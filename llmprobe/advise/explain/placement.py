@@ -31,13 +31,13 @@ def named_experts(problem: Problem, candidate: Candidate) -> Iterator[Message]:
     """
     Why the layers whose experts stay in RAM are named one by one, where they are.
     """
-    if candidate.devices and candidate.placed.placement.cpu_moe_layers:
-        kept = host_experts(candidate.placed.placement, problem.estimator.n_layer)
+    if candidate.devices and candidate.settings.cpu_moe_layers:
+        kept = host_experts(candidate.settings, candidate.placed.hardware, problem.estimator.n_layer)
         yield message("reason.named-experts", runs=tuple(_run(run) for run in consecutive(kept)))
 
 
 def _used(problem: Problem, candidate: Candidate) -> list[Span]:
-    parts = spans(candidate.placed.placement, problem.estimator.n_layer)
+    parts = spans(candidate.settings, candidate.placed.hardware, problem.estimator.n_layer)
     return [part for part in parts if part.device != HOST]
 
 
@@ -67,14 +67,14 @@ def _on_devices(problem: Problem, candidate: Candidate) -> Message:
             reserve_bytes=reserve,
         )
     step = _step(problem, candidate)
-    kept = host_experts(candidate.placed.placement, estimator.n_layer)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     if candidate.on_gpu == estimator.total_layers:
         return message(
             "reason.experts-in-ram",
             total_layers=estimator.total_layers,
             devices=devices,
             expert_layers=candidate.host_experts,
-            scattered=not candidate.placed.placement.n_cpu_moe,
+            scattered=not candidate.settings.n_cpu_moe,
             n_layer=estimator.n_layer,
             room=room,
             reserve_bytes=reserve,
@@ -114,7 +114,7 @@ def _step(problem: Problem, candidate: Candidate) -> Message | None:
     """
     estimator = problem.estimator
     shares = estimator.table(candidate.quant).shares(candidate.devices[0].backend)
-    kept = host_experts(candidate.placed.placement, estimator.n_layer)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     if kept:
         last = max(kept)
         return message("step.experts", bytes=shares.experts.of(last, last + 1))
@@ -130,7 +130,7 @@ def _split(problem: Problem, candidate: Candidate, used: list[Span]) -> Message:
     How layers are split between devices, and that the faster are filled first.
     """
     n_layer = problem.estimator.n_layer
-    kept = host_experts(candidate.placed.placement, n_layer)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, n_layer)
     parts = []
     for part in used:
         layers = part.stop - part.start

@@ -80,7 +80,7 @@ def weighed(problem: Problem, shown: list[Candidate]) -> tuple[Message, ...]:
             tokens_per_s=one.ranking_speed,
             prompt_tokens_per_s=one.ranking_prompt_speed,
             divergence=one.quality.value,
-            kv_offload=one.kv_offload,
+            kv_offload=one.settings.kv_offload,
             speed_known=one.speed.generation_tokens_per_s is not None,
             prompts_known=one.speed.prompt_tokens_per_s is not None,
         )
@@ -131,9 +131,9 @@ def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
     Why the cache has its type, and why it is in RAM.
     """
     lines = []
-    workload, wishes = candidate.workload, problem.wishes
-    type_k = workload.cache_type_k
-    type_v = None if workload.cache_type_v == type_k else workload.cache_type_v
+    settings, wishes = candidate.settings, problem.wishes
+    type_k = settings.cache_type_k
+    type_v = None if settings.cache_type_v == type_k else settings.cache_type_v
     if wishes.cache_type_k or wishes.cache_type_v:
         lines.append(message("reason.cache-requested", cache_type_k=type_k, cache_type_v=type_v))
     elif (type_k, type_v) != ("f16", None):
@@ -144,7 +144,7 @@ def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
                     "reason.cache-needed",
                     cache_type_k=type_k,
                     cache_type_v=type_v,
-                    ctx_size=workload.ctx_size,
+                    ctx_size=settings.ctx_size,
                 )
             )
         else:
@@ -156,8 +156,8 @@ def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
                     differences=_differences(problem, kept, candidate, cache=False),
                 )
             )
-    if not candidate.kv_offload:
-        caches = problem.estimator.caches(workload, candidate.placed.placement)
+    if not settings.kv_offload:
+        caches = problem.estimator.caches(settings, candidate.placed.hardware)
         full = candidate.speed.generation_at_full_context_tokens_per_s
         lines.append(
             message(
@@ -173,7 +173,7 @@ def _of_batch(problem: Problem, candidate: Candidate) -> list[Message]:
     """
     Why the micro-batch is not the engine's own.
     """
-    size, usual = candidate.workload.ubatch_size, UBATCH_SIZES[0]
+    size, usual = candidate.settings.ubatch_size, UBATCH_SIZES[0]
     if not problem.estimator.generates:
         return [message("reason.ubatch-embedding", ubatch_size=size)]
     if size < usual:
@@ -191,15 +191,15 @@ def _of_batch(problem: Problem, candidate: Candidate) -> list[Message]:
     if size == usual:
         return []
     placed = candidate.placed
-    workload = msgspec.structs.replace(candidate.workload, ubatch_size=usual)
-    smaller = problem.estimator.totals(candidate.quant, workload, placed.placement)
-    larger = problem.estimator.totals(candidate.quant, candidate.workload, placed.placement)
+    settings = msgspec.structs.replace(candidate.settings, ubatch_size=usual)
+    smaller = problem.estimator.totals(candidate.quant, settings, placed.hardware)
+    larger = problem.estimator.totals(candidate.quant, candidate.settings, placed.hardware)
     cost = tuple(
         message("cost.gpu", bytes=larger[one.id] - smaller[one.id], device=one.id)
         for one in candidate.devices
         if larger.get(one.id, 0) > smaller.get(one.id, 0)
     )
-    before = weigh(problem, candidate.quant, workload, placed)
+    before = weigh(problem, candidate.quant, msgspec.structs.replace(placed, settings=settings))
     now, then = candidate.speed.prompt_tokens_per_s, before.speed.prompt_tokens_per_s
     return [
         message(
@@ -214,13 +214,11 @@ def _of_batch(problem: Problem, candidate: Candidate) -> list[Message]:
 
 def _otherwise(problem: Problem, candidate: Candidate, **changes: object) -> Candidate | None:
     """
-    The same quantization placed anew for a workload with changes, None where it does not fit.
+    The same quantization placed anew for settings with changes, None where it does not fit.
     """
-    workload = msgspec.structs.replace(candidate.workload, **changes)
-    placed = problem.place(candidate.quant, workload, candidate.devices, kv_offload=candidate.kv_offload)
-    if not isinstance(placed, Placed):
-        return None
-    return weigh(problem, candidate.quant, workload, placed)
+    settings = msgspec.structs.replace(candidate.settings, **changes)
+    placed = problem.place(candidate.quant, settings, candidate.devices)
+    return weigh(problem, candidate.quant, placed) if isinstance(placed, Placed) else None
 
 
 def _differences(

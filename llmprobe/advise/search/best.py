@@ -13,7 +13,8 @@ from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
 from llmprobe.advise.search.ledger import Ledger
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.placement import spans
-from llmprobe.facts.settings import Device, Placement
+from llmprobe.facts.devices import Device
+from llmprobe.facts.settings import Settings
 from llmprobe.units import MIB
 
 WHOLE_OR_NOT = "metal"
@@ -48,9 +49,7 @@ class Search:
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self._ledger = Ledger(
-            case.estimator, case.quant, case.workload, case.devices, case.site, kv_offload=case.kv_offload
-        )
+        self._ledger = Ledger(case.estimator, case.quant, case.settings, case.devices, case.site)
 
     def best(
         self,
@@ -69,7 +68,7 @@ class Search:
         case, ledger = self.case, self._ledger
         estimator, total = case.estimator, case.estimator.total_layers
 
-        def layouts(kind: Placement, *, keep: bool) -> Layouts:
+        def layouts(kind: Settings, *, keep: bool) -> Layouts:
             return Layouts(
                 ledger,
                 self._rooms(kind, corrections),
@@ -78,7 +77,7 @@ class Search:
                 fewest=(fewest or {}).get(kind_of(case, kind)),
             )
 
-        everything = case.placement(None)
+        everything = case.placed(None)
         free = self._rooms(everything, None)
         # The bounds of a kind take a graph or two, which what does not fit without buffers need not cost.
         if ledger.least(keep=False) > sum(free.all):
@@ -93,12 +92,12 @@ class Search:
         keep = estimator.is_moe and abilities.experts_on_host
         n_cpu_moe = estimator.n_layer if keep else 0
         found = []
-        apart = case.placement(None, n_cpu_moe=n_cpu_moe)
+        apart = case.placed(None, n_cpu_moe=n_cpu_moe)
         if keep and ledger.least(keep=True) <= sum(free.all):
             found.append(self._best(layouts(apart, keep=True), total))
         if thorough or not found or found[0].excess:
             # One layer would be the output alone, which needs less than the others.
-            partial = layouts(case.placement(2, n_cpu_moe=n_cpu_moe), keep=keep)
+            partial = layouts(case.placed(2, n_cpu_moe=n_cpu_moe), keep=keep)
             most = min(total - 1, sum(partial.most()))
             lowest = 0 if keep and len(case.devices) == 1 else max(0, most - _FEWER)
             found += [self._best(partial, layers) for layers in range(most, lowest - 1, -1)]
@@ -118,13 +117,13 @@ class Search:
         case = self.case
         if len(case.devices) > 1 and not case.site.abilities.tensor_split:
             counts = dict.fromkeys((device.id for device in case.devices), 0)
-            for part in spans(case.placement(layers), case.estimator.n_layer):
+            for part in spans(case.placed(layers), case.hardware, case.estimator.n_layer):
                 if part.device in counts:
                     counts[part.device] = part.stop - part.start
             return layouts.of(tuple(counts.values()))
         return layouts.best(layers)
 
-    def _rooms(self, kind: Placement, corrections: Corrections | None) -> Rooms:
+    def _rooms(self, kind: Settings, corrections: Corrections | None) -> Rooms:
         """
         Return the bytes that layers may take on each device in a placement of this kind.
 
@@ -132,7 +131,7 @@ class Search:
         until one of these is seen as well.
         """
         case = self.case
-        bounds = {} if corrections is None else case.estimator.compute_bounds(case.quant, case.workload, kind)
+        bounds = {} if corrections is None else case.estimator.compute_bounds(case.quant, kind, case.hardware)
         name = kind_of(case, kind)
 
         def room(device: Device, role: Role) -> int:
@@ -149,15 +148,15 @@ class Search:
         return Rooms(*(tuple(room(device, role) for device in case.devices) for role in roles))
 
     def _host_lacks(self, layout: Layout, *, bounded: bool) -> bool:
-        placement = self.case.laid_out(layout)
-        totals = self.case.totals(placement) if bounded else self.case.without_compute(placement)
+        settings = self.case.laid_out(layout)
+        totals = self.case.totals(settings) if bounded else self.case.without_compute(settings)
         return any(short.where == "host" for short in self.case.site.shortfalls(totals))
 
 
-def kind_of(case: Case, placement: Placement) -> Kind:
+def kind_of(case: Case, settings: Settings) -> Kind:
     """
-    Return of which kind a placement is, by which its compute buffers differ most.
+    Of which kind a placement is, by which its compute buffers differ most.
     """
-    if placement.gpu_layers is not None and placement.gpu_layers < case.estimator.total_layers:
+    if settings.gpu_layers is not None and settings.gpu_layers < case.estimator.total_layers:
         return "partial"
-    return "experts" if placement.n_cpu_moe or placement.cpu_moe_layers else "whole"
+    return "experts" if settings.n_cpu_moe or settings.cpu_moe_layers else "whole"

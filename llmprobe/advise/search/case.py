@@ -6,7 +6,8 @@ import msgspec
 
 from llmprobe.advise.search.layouts import Layout
 from llmprobe.estimation.estimator import Estimator
-from llmprobe.facts.settings import Device, Placement, Workload
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Shortfall, Site
 
 
@@ -15,7 +16,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     A placement that fits, what each device then holds, and the time for a token that it was chosen by.
     """
 
-    placement: Placement
+    settings: Settings
+    hardware: Hardware
     totals: dict[str, int]
     seconds: float = 0.0
 
@@ -52,53 +54,64 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     estimator: Estimator
     quant: str
-    workload: Workload
+    settings: Settings
     devices: tuple[Device, ...]
     site: Site
-    kv_offload: bool = True
 
-    def placement(self, gpu_layers: int | None, **more: object) -> Placement:
+    @property
+    def hardware(self) -> Hardware:
+        return Hardware(devices=self.devices, cpu=self.site.cpu)
+
+    def placed(
+        self,
+        gpu_layers: int | None,
+        *,
+        n_cpu_moe: int = 0,
+        cpu_moe_layers: tuple[int, ...] = (),
+        tensor_split: tuple[float, ...] = (),
+    ) -> Settings:
         """
-        Return a placement on the devices of the case.
+        The settings of the case with a placement.
         """
-        placement = Placement(
-            devices=self.devices,
+        return msgspec.structs.replace(
+            self.settings,
             gpu_layers=gpu_layers,
-            kv_offload=self.kv_offload or not self.devices,
-            cpu=self.site.cpu,
+            n_cpu_moe=n_cpu_moe,
+            cpu_moe_layers=cpu_moe_layers,
+            tensor_split=tensor_split,
+            kv_offload=self.settings.kv_offload or not self.devices,
         )
-        return msgspec.structs.replace(placement, **more)
 
-    def totals(self, placement: Placement, *, exact: bool = False) -> dict[str, int]:
+    def totals(self, settings: Settings, *, exact: bool = False) -> dict[str, int]:
         """
-        Return what each device holds.
+        What each device holds.
         """
-        return self.estimator.totals(self.quant, self.workload, placement, exact=exact)
+        return self.estimator.totals(self.quant, settings, self.hardware, exact=exact)
 
-    def judged(self, placement: Placement, totals: dict[str, int], seconds: float = 0.0) -> Placed | Misfit:
+    def judged(self, settings: Settings, totals: dict[str, int], seconds: float = 0.0) -> Placed | Misfit:
         """
-        Return a placement as one that fits, or what it lacks.
+        A placement as one that fits, or what it lacks.
         """
         shortfalls = self.site.shortfalls(totals)
         if shortfalls:
             return Misfit(shortfalls=shortfalls)
-        return Placed(placement=placement, totals=totals, seconds=seconds)
+        return Placed(settings=settings, hardware=self.hardware, totals=totals, seconds=seconds)
 
-    def without_compute(self, placement: Placement) -> dict[str, int]:
+    def without_compute(self, settings: Settings) -> dict[str, int]:
         """
-        Return what each device holds but for compute buffers.
+        What each device holds but for compute buffers.
         """
-        return self.estimator.without_compute(self.quant, self.workload, placement)
+        return self.estimator.without_compute(self.quant, settings, self.hardware)
 
-    def laid_out(self, layout: Layout) -> Placement:
+    def laid_out(self, layout: Layout) -> Settings:
         """
-        Return a layout as the engine is told it: experts of the first layers by number, those of others by layer.
+        A layout as the engine is told it: experts of the first layers by number, those of others by layer.
         """
         n_cpu_moe, others = 0, tuple(layer for run in layout.kept for layer in run)
         if layout.plain and layout.kept:
             n_cpu_moe, others = layout.kept[0].stop, ()
         shares = tuple(float(count) for count in layout.counts)
-        return self.placement(
+        return self.placed(
             layout.gpu_layers,
             n_cpu_moe=n_cpu_moe,
             cpu_moe_layers=others,

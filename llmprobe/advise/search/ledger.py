@@ -17,7 +17,8 @@ from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
 from llmprobe.estimation.speed.shares import STATE
-from llmprobe.facts.settings import Device, Workload
+from llmprobe.facts.devices import Device
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
 
 FILLED = 0.5
@@ -73,7 +74,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 class Ledger:
     """
-    The sums of one quantization and workload on these devices.
+    The sums of one quantization and its settings on these devices.
 
     ``switch_s`` is what a layer on a device costs more when its experts are the host's, beside their reading there,
     and ``away_s`` what one costs more when its cache is.
@@ -83,22 +84,21 @@ class Ledger:
         self,
         estimator: Estimator,
         quant: str,
-        workload: Workload,
+        settings: Settings,
         devices: tuple[Device, ...],
         site: Site,
-        *,
-        kv_offload: bool = True,
     ) -> None:
-        self._estimator, self._quant, self._workload = estimator, quant, workload
+        self._estimator, self._quant, self._settings = estimator, quant, settings
         self.n_layer = estimator.n_layer
         on_host = self._host_rates(site)
         self.host = self._side(HOST, on_host, caches=True)
         self.devices = tuple(
-            self._side(device.backend, self._device_rates(device), caches=kv_offload) for device in devices
+            self._side(device.backend, self._device_rates(device), caches=settings.kv_offload)
+            for device in devices
         )
         self.switch_s = on_host.switch
         self.away_s: tuple[float, ...] = (0.0,) * (self.n_layer + 1)
-        if not kv_offload:
+        if not settings.kv_offload:
             read = [seconds + on_host.switch for _, seconds in self._cached(HOST, on_host)]
             self.away_s = _running(read, 0.0)
 
@@ -138,9 +138,9 @@ class Ledger:
         """
         Return the bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
         """
-        run = self._estimator.run(self._workload)
+        run = self._estimator.setup(self._settings).settings
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
-        for part in self._estimator.layer_caches(self._workload, backend):
+        for part in self._estimator.layer_caches(self._settings, backend):
             per_byte = (
                 2 * rates.state / run.parallel if part.name == STATE else FILLED * rates.cache / run.streams
             )

@@ -12,7 +12,7 @@ from llmprobe.advise.search.best import Corrections, Fewest, Role, Search, kind_
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.layouts import ALIKE, Layout
 from llmprobe.estimation.placement import spans
-from llmprobe.facts.settings import Placement
+from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Shortfall
 
 _REFINEMENTS = 16
@@ -50,7 +50,7 @@ def _without_idle(
     """
     if isinstance(found, Misfit):
         return found
-    holding = {part.device for part in spans(found.placement, case.estimator.n_layer)}
+    holding = {part.device for part in spans(found.settings, found.hardware, case.estimator.n_layer)}
     busy = tuple(device for device in case.devices if device.id in holding)
     if not busy or busy == case.devices:
         return found
@@ -61,14 +61,14 @@ def _without_idle(
 def _placed(case: Case) -> Placed | Misfit:
     estimator, site = case.estimator, case.site
     if not case.devices:
-        placement = case.placement(0)
-        return case.judged(placement, case.totals(placement))
+        alone = case.placed(0)
+        return case.judged(alone, case.totals(alone))
     if estimator.loaded_bytes(case.quant) > site.room(case.devices):
         return _hopeless(case)
     search = Search(case)
     layout = search.best({}, thorough=False)
-    placement = case.laid_out(layout)
-    judged = case.judged(placement, case.totals(placement), layout.seconds)
+    settings = case.laid_out(layout)
+    judged = case.judged(settings, case.totals(settings), layout.seconds)
     if isinstance(judged, Misfit):
         hoped = case.laid_out(search.best(None))
         if not site.shortfalls(case.without_compute(hoped)):
@@ -80,7 +80,7 @@ def _exact(case: Case, placed: Placed) -> Placed | Misfit:
     better = _refined(Search(case), _REFINEMENTS) if case.devices else None
     if better is not None and better.seconds <= placed.seconds * (1 + ALIKE):
         return better
-    found = case.judged(placed.placement, case.totals(placed.placement, exact=True), placed.seconds)
+    found = case.judged(placed.settings, case.totals(placed.settings, exact=True), placed.seconds)
     return found if better is None or isinstance(found, Placed) else better
 
 
@@ -93,18 +93,18 @@ def _refined(search: Search, rounds: int) -> Placed | None:
     """
     case, layout = search.case, search.best(None)
     smallest: Corrections = {}
-    fitting: dict[Placement, Placed] = {}
+    fitting: dict[Settings, Placed] = {}
     fewest: Fewest = {}
     for _ in range(rounds):
-        placement = case.laid_out(layout)
-        if layout.excess or placement in fitting:
+        settings = case.laid_out(layout)
+        if layout.excess or settings in fitting:
             break
-        kind = kind_of(case, placement)
-        exact, bounds = case.totals(placement, exact=True), case.totals(placement)
-        judged = case.judged(placement, exact, layout.seconds)
+        kind = kind_of(case, settings)
+        exact, bounds = case.totals(settings, exact=True), case.totals(settings)
+        judged = case.judged(settings, exact, layout.seconds)
         if isinstance(judged, Placed):
-            fitting[placement] = judged
-        elif _is_beyond(case, exact, placement):
+            fitting[settings] = judged
+        elif _is_beyond(case, exact, settings):
             break
         else:
             told = fewest.setdefault(kind, {})
@@ -119,7 +119,7 @@ def _refined(search: Search, rounds: int) -> Placed | None:
     return next((one for one in reversed(fitting.values()) if one.seconds <= fastest * (1 + ALIKE)), None)
 
 
-def _is_beyond(case: Case, exact: Mapping[str, int], placement: Placement) -> bool:
+def _is_beyond(case: Case, exact: Mapping[str, int], settings: Settings) -> bool:
     """
     Tell whether no other layout can fit where this one does not: all memory together is too small, by more than
     other buffers can make up for; or it is the host alone that lacks, which with less on the devices lacks more.
@@ -127,7 +127,7 @@ def _is_beyond(case: Case, exact: Mapping[str, int], placement: Placement) -> bo
     shortfalls = case.site.shortfalls(exact)
     if all(short.where in ("host", "shared") for short in shortfalls):
         return True
-    bare = case.without_compute(placement)
+    bare = case.without_compute(settings)
     buffers = sum(exact.values()) - sum(bare.values())
     beyond = sum(exact.values()) - sum(max(0, case.site.capacities[name] or 0) for name in exact)
     return beyond > buffers * _BUFFERS_MAY_DIFFER
@@ -160,9 +160,9 @@ def _hopeless(case: Case) -> Misfit:
     needs the GPUs for all, it is what they lack.
     """
     if not case.site.abilities.partial:
-        whole = case.placement(None)
+        whole = case.placed(None)
         return Misfit(shortfalls=case.site.shortfalls(case.without_compute(whole)))
-    totals = case.without_compute(case.placement(0))
+    totals = case.without_compute(case.placed(0))
     site = case.site
     if site.unified or site.capacities["host"] is None:
         return Misfit(shortfalls=site.shortfalls(totals))

@@ -5,9 +5,8 @@ The graph of the model is built, its nodes are given to devices, and their lifet
 allocator does (``compute_replay``). The answer is one figure per device and one for the host.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
+from threading import Lock
 
 import msgspec
 
@@ -24,12 +23,10 @@ from llmprobe.model.archs._graph_run import Parts, Told, told_apart
 from llmprobe.model.archs._graphs import Build, graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
 
-__all__ = ["ComputeBytes", "ComputeRequest", "compute_buffers", "compute_buffers_in_full"]
+__all__ = ["ComputeBytes", "ComputeEngine", "ComputeRequest"]
 
 _PIPELINE_COPIES = 4
 _ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
-_REMEMBERED = 1024
-_MODELS = 64
 _DECIDING = (
     "ctx_size",
     "ctx_per_seq",
@@ -43,10 +40,8 @@ _DECIDING = (
     "swa_full",
     "kv_offload",
     "op_offload",
-    "embeddings",
-    "old_masks",
 )
-"""What else decides whether attention stays with its layer."""
+"""Which settings decide, too, whether attention stays with its layer."""
 
 
 class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +72,10 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("at_home", "parts", "reservations", "told")
+    __slots__ = ("at_home", "parts", "reservations")
 
-    def __init__(self, parts: Parts, told: Told, reservations: Reservations) -> None:
+    def __init__(self, parts: Parts, reservations: Reservations) -> None:
         self.parts = parts
-        self.told = told
         self.reservations = reservations
         self.at_home: dict[Hashable, bool] = {}
 
@@ -91,94 +85,88 @@ class _Model:
     What is remembered of a model in one quantization.
     """
 
-    __slots__ = ("_copied", "answers", "family", "tensors")
+    __slots__ = ("_copied", "family", "tensors")
 
     def __init__(self, tensors: tuple[Tensor, ...], family: _Family) -> None:
         self.tensors = tensors
         self.family = family
-        self._copied: dict[tuple[str, bool], list[int]] = {}
-        self.answers: OrderedDict[tuple[Any, ...], ComputeBytes] = OrderedDict()
+        self._copied: dict[tuple[str, bool], tuple[int, ...]] = {}
 
-    def copied_bytes(self, name: str, host: bool) -> list[int]:
+    def copied_bytes(self, name: str, host: bool) -> tuple[int, ...]:
         """
         Return the bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
         """
         found = self._copied.get((name, host))
         if found is None:
-            parts = self.family.parts
-            found = self._copied[name, host] = []
-            for layer in (*parts.sizes.layers, -1):
-                position = parts.positions.get((layer, name))
-                tensor = None if position is None else self.tensors[position]
-                found.append(0 if tensor is None else copied_bytes(str(tensor.type), tensor.shape, host))
+            layers = (*self.family.parts.sizes.layers, -1)
+            found = self._copied[name, host] = tuple([self._copy(layer, name, host) for layer in layers])
         return found
 
+    def _copy(self, layer: int, name: str, host: bool) -> int:
+        position = self.family.parts.positions.get((layer, name))
+        if position is None:
+            return 0
+        tensor = self.tensors[position]
+        return copied_bytes(str(tensor.type), tensor.shape, host)
 
-_models: OrderedDict[int, _Model] = OrderedDict()
-_families: OrderedDict[tuple[int, Told], _Family] = OrderedDict()
 
-
-def compute_buffers(request: ComputeRequest) -> ComputeBytes:
+class ComputeEngine:
     """
-    Return the compute buffers of a configuration: exact where the architecture's graph is known for the backend.
+    The compute buffers of one model in all its quantizations: graphs that were built serve later requests.
+
+    The estimator of the model owns it. Threads share it: one request is computed at a time.
     """
-    return _answer(request, whole=False)
 
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # By identity, which is sure as long as the value holds the tensors.
+        self._models: dict[int, _Model] = {}
+        self._families: dict[Told, _Family] = {}
 
-def compute_buffers_in_full(request: ComputeRequest) -> ComputeBytes:
-    """
-    Return the same with every layer built: slower, with the counts of nodes and splits that llama.cpp logs.
-    """
-    return _answer(request, whole=True)
+    def buffers(self, request: ComputeRequest) -> ComputeBytes:
+        """
+        The compute buffers of a configuration: exact where the architecture's graph is known for the backend.
+        """
+        return self._answer(request, whole=False)
 
+    def buffers_in_full(self, request: ComputeRequest) -> ComputeBytes:
+        """
+        The same with every layer built: slower, with the counts of nodes and splits that llama.cpp logs.
+        """
+        return self._answer(request, whole=True)
 
-def _answer(request: ComputeRequest, *, whole: bool) -> ComputeBytes:
-    build = graph_of(request.architecture)
-    if build is None:
-        return _bound(request)
-    if request.architecture in WITHOUT_FLASH:
-        request = msgspec.structs.replace(request, flash_attn="off")
-    model = _model_of(request, build)
-    key = (whole, *_settings(request))
-    known = model.answers.get(key)
-    if known is None:
-        known = model.answers[key] = _reserved(request, model, whole=whole)
-        if len(model.answers) > _REMEMBERED:
-            model.answers.popitem(last=False)
-    return known
+    def _answer(self, request: ComputeRequest, *, whole: bool) -> ComputeBytes:
+        build = graph_of(request.architecture)
+        if build is None:
+            return _bound(request)
+        if request.architecture in WITHOUT_FLASH:
+            off = msgspec.structs.replace(request.settings, flash_attn="off")
+            request = msgspec.structs.replace(request, settings=off)
+        with self._lock:
+            return _reserved(request, self._model(request, build), whole=whole)
 
+    def _model(self, request: ComputeRequest, build: Build) -> _Model:
+        model = self._models.get(id(request.tensors))
+        if model is None:
+            model = _Model(request.tensors, self._family(request, build))
+            self._models[id(request.tensors)] = model
+        return model
 
-def _settings(request: ComputeRequest) -> tuple[Any, ...]:
-    return tuple(getattr(request, name) for name in request.__struct_fields__[3:])
-
-
-def _model_of(request: ComputeRequest, build: Build) -> _Model:
-    model = _models.get(id(request.tensors))
-    if model is None or model.tensors is not request.tensors:
-        model = _models[id(request.tensors)] = _Model(request.tensors, _family_of(request, build))
-        if len(_models) > _MODELS:
-            _models.popitem(last=False)
-    return model
-
-
-def _family_of(request: ComputeRequest, build: Build) -> _Family:
-    told = told_apart(request.tensors)
-    key = (id(request.hparams), told)
-    family = _families.get(key)
-    if family is None or family.parts.hparams is not request.hparams:
-        module = archs.get(request.architecture)
-        assert module is not None
-        parts = Parts(
-            request.architecture,
-            request.hparams,
-            request.tensors,
-            module.caches(request.hparams),
-            variant_of(request.architecture),
-        )
-        family = _families[key] = _Family(parts, told, Reservations(parts, build))
-        if len(_families) > _MODELS:
-            _families.popitem(last=False)
-    return family
+    def _family(self, request: ComputeRequest, build: Build) -> _Family:
+        told = told_apart(request.tensors)
+        family = self._families.get(told)
+        if family is None:
+            module = archs.get(request.architecture)
+            assert module is not None
+            parts = Parts(
+                request.architecture,
+                request.hparams,
+                request.tensors,
+                module.caches(request.hparams),
+                variant_of(request.architecture),
+            )
+            family = self._families[told] = _Family(parts, Reservations(parts, build))
+        return family
 
 
 def _bound(request: ComputeRequest) -> ComputeBytes:
@@ -187,7 +175,7 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
         bytes=sizes,
         basis="assumed",
         how="a bound from the widths of the model: its graph is not known",
-        flash_attn=request.flash_attn != "off",
+        flash_attn=request.settings.flash_attn != "off",
         low_bytes={name: size // 2 for name, size in sizes.items()},
         high_bytes={name: 2 * size + (64 << 20) for name, size in sizes.items()},
     )
@@ -227,7 +215,7 @@ def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, h
         kinds,
         left_out,
         model.copied_bytes,
-        op_offload=request.op_offload,
+        op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
     return played or _play(request, model, flash=flash, whole=True, held=held)
@@ -240,20 +228,26 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
     device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
     """
-    if request.flash_attn != "auto":
-        return request.flash_attn == "on"
+    if request.settings.flash_attn != "auto":
+        return request.settings.flash_attn == "on"
     parts = model.family.parts
-    if not request.devices or (parts.layout.kv and ggml_type(request.cache_type_v).quantized):
+    if not request.devices or (parts.layout.kv and ggml_type(request.settings.cache_type_v).quantized):
         return True
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
-    if request.kv_offload and (writing or "host" not in request.layer_devices) and not parts.state_of:
+    if (
+        request.settings.kv_offload
+        and (writing or "host" not in request.layer_devices)
+        and not parts.state_of
+    ):
         return None
     known = model.family.at_home
     key = _neighbours(request, parts)
     if key is None or key not in known:
-        run, kinds, _ = run_of(request, parts, flash=True, whole=False, held=True, tokens=request.parallel)
+        run, kinds, _ = run_of(
+            request, parts, flash=True, whole=False, held=True, tokens=request.settings.parallel
+        )
         played = model.family.reservations.play(
-            run, kinds, (), model.copied_bytes, op_offload=request.op_offload, copies=1, places=True
+            run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
         )
         assert played is not None
         if key is None:
@@ -277,5 +271,7 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         places[0],
         places[-1],
         len(request.devices),
-        *(getattr(request, name) for name in _DECIDING),
+        request.embeddings,
+        request.old_masks,
+        *(getattr(request.settings, name) for name in _DECIDING),
     )

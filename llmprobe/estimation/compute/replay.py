@@ -5,7 +5,6 @@ What changes from request to request is mostly the batch, the outputs and the ce
 ``compute_trace``), which answers those after it that differ in nothing else.
 """
 
-import gc
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -116,14 +115,7 @@ class Reservations:
             if sizes is not None:
                 break
         else:
-            # All nodes live until the end, so that looking for cycles among them doubles the time and finds nothing.
-            collecting = gc.isenabled()
-            gc.disable()
-            try:
-                graph = self._anew(run, inputs, op_offload=op_offload, copies=copies, places=places)
-            finally:
-                if collecting:
-                    gc.enable()
+            graph = self._anew(run, inputs, op_offload=op_offload, copies=copies, places=places)
             sizes = graph.tape.values
             graphs.insert(0, graph)
             del graphs[_GRAPHS_PER_KIND:]

@@ -3,12 +3,12 @@ What is asked about compute buffers, and the run of a model's graph that answers
 """
 
 from collections.abc import Hashable
-from typing import Literal
 
 import msgspec
 
 from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs._graph_run import Parts, Run
 from llmprobe.model.quants.types import ggml_type
 
@@ -20,40 +20,28 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     What the reserved graph depends on, after every default and rounding.
 
     ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from
-    it is remembered by its identity. ``ctx_size`` is the padded total, ``ctx_per_seq`` the padded share of one
-    sequence. ``outputs_max`` is rows of logits (0: the whole batch). ``layer_devices`` names, for every layer and
-    then for the output layer, the device that holds its weights (``host``, ``gpu0``, …), without regard to
-    ``host_experts``, the layers whose experts stay on the host.
-    ``devices`` are the GPUs in use, in order; none is a run on the CPU alone. ``embeddings`` asks for pooled
-    embeddings, ``allocated`` for what a load takes, too, that does not only measure. ``old_masks`` holds for builds
-    of before June 2026, which kept the attention mask in f32 beside an f16 copy.
+    it is remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the
+    device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
+    stay on the host. ``embeddings`` asks for pooled embeddings, ``allocated`` for what a load takes, too, that does not
+    only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
+    copy.
     """
 
     architecture: str
     hparams: Hparams
     tensors: tuple[Tensor, ...]
+    settings: ResolvedSettings
     layer_devices: tuple[str, ...]
-    devices: tuple[str, ...] = ()
     backend: str = "cuda"
-    ctx_size: int
-    ctx_per_seq: int
-    parallel: int = 1
-    batch_size: int = 2048
-    ubatch_size: int = 512
-    outputs_max: int = 1
-    cache_type_k: str = "f16"
-    cache_type_v: str = "f16"
-    flash_attn: Literal["auto", "on", "off"] = "auto"
-    kv_unified: bool = False
-    swa_full: bool = False
     host_experts: frozenset[int] = frozenset()
-    kv_offload: bool = True
-    op_offload: bool = True
-    repack: bool = True
-    split_mode: Literal["none", "layer"] = "layer"
     embeddings: bool = False
     allocated: bool = True
     old_masks: bool = False
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The GPUs in use, in order; none is a run on the CPU alone."""
+        return self.settings.devices
 
 
 def run_of(
@@ -65,11 +53,13 @@ def run_of(
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
     """
-    sequences = request.parallel
+    sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
-    batch = min(request.ctx_size, request.batch_size) if causal else request.batch_size
-    rows = min(request.ctx_size, batch, request.ubatch_size)
-    outputs = tokens or min(rows, request.outputs_max or batch)
+    batch = (
+        min(request.settings.ctx_size, request.settings.batch_size) if causal else request.settings.batch_size
+    )
+    rows = min(request.settings.ctx_size, batch, request.settings.ubatch_size)
+    outputs = tokens or min(rows, request.settings.outputs_max or batch)
     asked = tokens or rows
     tokens = -(-asked // sequences) * sequences
     host = len(request.devices)
@@ -84,18 +74,18 @@ def run_of(
         tokens=tokens,
         sequences=sequences,
         outputs=outputs,
-        streams=1 if request.kv_unified else sequences,
+        streams=1 if request.settings.kv_unified else sequences,
         cells=_cells(request, parts, rows),
-        kind_k=ggml_type(request.cache_type_k),
-        kind_v=ggml_type(request.cache_type_v),
+        kind_k=ggml_type(request.settings.cache_type_k),
+        kind_v=ggml_type(request.settings.cache_type_v),
         flash=flash,
-        transposed=request.flash_attn == "off",
+        transposed=request.settings.flash_attn == "off",
         places=places,
         host=host,
         built=built,
-        ctx_per_seq=request.ctx_per_seq,
+        ctx_per_seq=request.settings.ctx_per_seq,
         host_experts=request.host_experts,
-        cache_on_device=request.kv_offload,
+        cache_on_device=request.settings.kv_offload,
         held=held,
         pinned=held and (host not in places or asked < _SMALL_BATCH),
         embeddings=request.embeddings,
@@ -105,13 +95,13 @@ def run_of(
 
 
 def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:
-    full = request.ctx_size if request.kv_unified else request.ctx_per_seq
+    full = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
     cells = []
     for cache in parts.layout.kv:
-        if cache.window is None or request.swa_full:
+        if cache.window is None or request.settings.swa_full:
             cells.append(full)
         else:
-            looked = cache.window * (request.parallel if request.kv_unified else 1)
+            looked = cache.window * (request.settings.parallel if request.settings.kv_unified else 1)
             cells.append(-(-min(full, looked + rows) // 256) * 256)
     return tuple(cells)
 
@@ -123,7 +113,7 @@ def pipelined(request: ComputeRequest) -> bool:
     return (
         len(request.devices) > 1
         and "host" not in request.layer_devices
-        and request.split_mode == "layer"
-        and request.kv_offload
+        and request.settings.split_mode == "layer"
+        and request.settings.kv_offload
         and not request.host_experts
     )

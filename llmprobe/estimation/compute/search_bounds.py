@@ -12,13 +12,13 @@ import msgspec
 
 from llmprobe.estimation.compute.buffers import ComputeBytes
 from llmprobe.estimation.placement import host_experts, offloaded_layers
-from llmprobe.estimation.settings import Run
-from llmprobe.facts.settings import Placement
+from llmprobe.facts.devices import Hardware
+from llmprobe.facts.settings import Settings
 
 _SOME = 2
 """One layer is the output layer alone, which is a kind of its own."""
 
-Compute = Callable[[str, Run, Placement], ComputeBytes]
+Compute = Callable[[str, Settings, Hardware], ComputeBytes]
 
 
 class ComputeBounds:
@@ -34,31 +34,31 @@ class ComputeBounds:
         self._compute = compute
         self._found: dict[tuple[object, ...], dict[str, int]] = {}
 
-    def of(self, quant: str, run: Run, placement: Placement) -> dict[str, int]:
+    def of(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        Return for each device the largest buffer that a placement of this kind needs.
+        For each device the largest buffer that a placement of this kind needs.
         """
-        offloaded = offloaded_layers(placement, self._n_layer)
-        everything = not placement.devices or offloaded > self._n_layer
+        offloaded = offloaded_layers(settings, hardware, self._n_layer)
+        everything = not hardware.devices or offloaded > self._n_layer
         kind = msgspec.structs.replace(
-            placement,
+            settings,
             gpu_layers=None if everything else min(offloaded, _SOME),
-            n_cpu_moe=self._n_layer if host_experts(placement, self._n_layer) else 0,
+            n_cpu_moe=self._n_layer if host_experts(settings, hardware, self._n_layer) else 0,
             cpu_moe_layers=(),
-            tensor_split=(1.0,) * len(placement.devices),
+            tensor_split=(1.0,) * len(hardware.devices),
         )
-        found = self._found.get((None, run, kind)) or self._found.get((quant, run, kind))
+        found = self._found.get((None, kind, hardware)) or self._found.get((quant, kind, hardware))
         if found is None:
-            answers = [self._compute(quant, run, one) for one in self._extremes(kind)]
+            answers = [self._compute(quant, one, hardware) for one in self._extremes(kind)]
             found = {
                 device: max(answer.bytes.get(device, 0) for answer in answers) for device in answers[0].bytes
             }
             by_quant = any(answer.by_quant for answer in answers)
-            self._found[quant if by_quant else None, run, kind] = found
+            self._found[quant if by_quant else None, kind, hardware] = found
         return found
 
-    def _extremes(self, kind: Placement) -> tuple[Placement, ...]:
-        """Return the placements of a kind between which the others lie."""
+    def _extremes(self, kind: Settings) -> tuple[Settings, ...]:
+        """The placements of a kind between which the others lie."""
         half = self._n_layer // 2
         most = msgspec.structs.replace(kind, n_cpu_moe=half if kind.n_cpu_moe else 0)
         if kind.gpu_layers == _SOME:
@@ -74,16 +74,16 @@ class RoughBounds:
     Bounds that cost no graph: ``at_most`` of the very placement.
     """
 
-    def __init__(self, at_most: Callable[[str, Run, Placement], dict[str, int]]) -> None:
+    def __init__(self, at_most: Callable[[str, Settings, Hardware], dict[str, int]]) -> None:
         self._at_most = at_most
-        self._found: dict[tuple[str, Run, Placement], dict[str, int]] = {}
+        self._found: dict[tuple[str, Settings, Hardware], dict[str, int]] = {}
 
-    def of(self, quant: str, run: Run, placement: Placement) -> dict[str, int]:
+    def of(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        Return the most that each device can need.
+        The most that each device can need.
         """
-        key = (quant, run, placement)
+        key = (quant, settings, hardware)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._at_most(quant, run, placement)
+            found = self._found[key] = self._at_most(quant, settings, hardware)
         return found

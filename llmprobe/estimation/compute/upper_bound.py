@@ -5,9 +5,7 @@ It is the largest of a few phases, each as large as the measured families have i
 attention, recurrent parts, and host weights that are copied to a device for a prompt. It errs on the safe side.
 """
 
-from typing import Protocol
-
-from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.estimation.compute.run import ComputeRequest
 from llmprobe.model.quants.types import ggml_type, tensor_bytes
 
 _F32, _F16 = 4, 2
@@ -23,46 +21,7 @@ WIDER = frozenset({"deepseek2", "gemma4", "lfm2", "minicpm3", "minimax-01", "mis
 """How many rows of the embedding's width live beside the widest part of a layer."""
 
 
-class Asked(Protocol):
-    """
-    The part of a request that the bound uses.
-    """
-
-    @property
-    def hparams(self) -> Hparams: ...
-    @property
-    def tensors(self) -> tuple[Tensor, ...]: ...
-    @property
-    def layer_devices(self) -> tuple[str, ...]: ...
-    @property
-    def devices(self) -> tuple[str, ...]: ...
-    @property
-    def ctx_size(self) -> int: ...
-    @property
-    def ctx_per_seq(self) -> int: ...
-    @property
-    def kv_unified(self) -> bool: ...
-    @property
-    def batch_size(self) -> int: ...
-    @property
-    def ubatch_size(self) -> int: ...
-    @property
-    def outputs_max(self) -> int: ...
-    @property
-    def cache_type_k(self) -> str: ...
-    @property
-    def cache_type_v(self) -> str: ...
-    @property
-    def flash_attn(self) -> str: ...
-    @property
-    def host_experts(self) -> frozenset[int]: ...
-    @property
-    def kv_offload(self) -> bool: ...
-    @property
-    def op_offload(self) -> bool: ...
-
-
-def at_most(request: Asked) -> dict[str, int]:
+def at_most(request: ComputeRequest) -> dict[str, int]:
     """
     Return more than any measured load needed per device, of architectures that are not ``WIDER``.
 
@@ -71,47 +30,47 @@ def at_most(request: Asked) -> dict[str, int]:
     return {name: 3 * size + _FIXED_BYTES for name, size in bound(request).items()}
 
 
-def bound(request: Asked) -> dict[str, int]:
+def bound(request: ComputeRequest) -> dict[str, int]:
     """
     Return bytes per device and for the host.
     """
-    rows = min(request.ubatch_size, request.batch_size, request.ctx_size)
+    rows = min(request.settings.ubatch_size, request.settings.batch_size, request.settings.ctx_size)
     inputs = _inputs(request, rows)
     work = _work(request, rows)
     if not request.devices:
         return {"host": inputs + work}
-    outside = "host" in request.layer_devices or bool(request.host_experts) or not request.kv_offload
+    outside = "host" in request.layer_devices or bool(request.host_experts) or not request.settings.kv_offload
     copies = _PIPELINE_COPIES if len(request.devices) > 1 and not outside else 1
-    copied = _largest_weight(request) if outside and request.op_offload else 0
+    copied = _largest_weight(request) if outside and request.settings.op_offload else 0
     sizes = dict.fromkeys(request.devices, copies * inputs + work + copied)
     # What the devices do not run stays on the host; attention over a cache there does, whatever the batch.
     sizes["host"] = copies * inputs + (work if outside else 0)
     return sizes
 
 
-def _inputs(request: Asked, rows: int) -> int:
+def _inputs(request: ComputeRequest, rows: int) -> int:
     """
     Return the bytes of a batch's inputs: embeddings, and a mask over the cells for each kind of attention.
     """
-    cells = request.ctx_size if request.kv_unified else request.ctx_per_seq
+    cells = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
     kinds = 2 if request.hparams.get("attention.sliding_window") else 1
     wide = _F16 if _fused(request) else _F32
     return 16 * _width(request) * rows + kinds * wide * rows * cells
 
 
-def _work(request: Asked, rows: int) -> int:
+def _work(request: ComputeRequest, rows: int) -> int:
     """
     Return the bytes of the widest phase of a layer, or of the logits.
     """
     beside = _LAYER_WIDTHS * _F32 * rows * _width(request)
-    outputs = min(rows, request.outputs_max or request.batch_size)
+    outputs = min(rows, request.settings.outputs_max or request.settings.batch_size)
     logits = _F32 * outputs * (_vocabulary(request) + 2 * _width(request))
     return max(
         logits, beside + max(_feed_forward(request, rows), _attention(request, rows), _state(request, rows))
     )
 
 
-def _feed_forward(request: Asked, rows: int) -> int:
+def _feed_forward(request: ComputeRequest, rows: int) -> int:
     used = int(request.hparams.get("expert_used_count") or 1)
     widest = 0
     for tensor in request.tensors:
@@ -122,32 +81,35 @@ def _feed_forward(request: Asked, rows: int) -> int:
     return _F32 * rows * widest
 
 
-def _attention(request: Asked, rows: int) -> int:
+def _attention(request: ComputeRequest, rows: int) -> int:
     """
     Return queries, keys and values, and what lies over the whole cache: scores, or copies of quantized K and V.
     """
     heads = _largest(request.hparams.get("attention.head_count"))
-    cells = request.ctx_size if request.kv_unified else request.ctx_per_seq
+    cells = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
     widths = [max(t.shape) for t in request.tensors if "attn_" in t.name and len(t.shape) > 1]
     own = 3 * _F32 * rows * max(widths, default=0)
     if not _fused(request):
         return own + _F32 * rows * cells * heads
-    if ggml_type(request.cache_type_k).quantized or ggml_type(request.cache_type_v).quantized:
-        return own + _F16 * request.ctx_size * _cached_width(request)
+    if (
+        ggml_type(request.settings.cache_type_k).quantized
+        or ggml_type(request.settings.cache_type_v).quantized
+    ):
+        return own + _F16 * request.settings.ctx_size * _cached_width(request)
     return own
 
 
-def _fused(request: Asked) -> bool:
+def _fused(request: ComputeRequest) -> bool:
     """
     Return whether flash attention is taken for on: asked for, or left to the engine with heads that have a kernel.
     """
-    if request.flash_attn != "auto":
-        return request.flash_attn == "on"
+    if request.settings.flash_attn != "auto":
+        return request.settings.flash_attn == "on"
     key, value = _head(request)
     return key == value and key in _KERNELS
 
 
-def _head(request: Asked) -> tuple[int, int]:
+def _head(request: ComputeRequest) -> tuple[int, int]:
     """
     Return the values of one head of K and of V.
     """
@@ -156,7 +118,7 @@ def _head(request: Asked) -> tuple[int, int]:
     return int(hparams.get("attention.key_length", head)), int(hparams.get("attention.value_length", head))
 
 
-def _cached_width(request: Asked) -> int:
+def _cached_width(request: ComputeRequest) -> int:
     """
     Return the values that the largest layer keeps of K and V for one token.
     """
@@ -165,7 +127,7 @@ def _cached_width(request: Asked) -> int:
     return heads * sum(_head(request))
 
 
-def _state(request: Asked, rows: int) -> int:
+def _state(request: ComputeRequest, rows: int) -> int:
     """
     Return what recurrent parts take: several copies of the widest of their projections.
     """
@@ -175,7 +137,7 @@ def _state(request: Asked, rows: int) -> int:
     return _F32 * rows * (4 * max(widths, default=0) + 8 * inner) + _F32 * inner * state * 4
 
 
-def _largest_weight(request: Asked) -> int:
+def _largest_weight(request: ComputeRequest) -> int:
     """
     Return the largest weight that a product can need; the embedding is one where it is the output matrix too.
     """
@@ -191,11 +153,11 @@ def _largest_weight(request: Asked) -> int:
     )
 
 
-def _width(request: Asked) -> int:
+def _width(request: ComputeRequest) -> int:
     return int(request.hparams["embedding_length"])
 
 
-def _vocabulary(request: Asked) -> int:
+def _vocabulary(request: ComputeRequest) -> int:
     rows = {t.name: t.shape[1] for t in request.tensors if t.layer is None and len(t.shape) > 1}
     return rows.get("output.weight", rows.get(_TOKENS, 0))
 

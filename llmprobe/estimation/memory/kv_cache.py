@@ -16,7 +16,8 @@ from llmprobe.estimation.memory.weights import (
     row_padding,
 )
 from llmprobe.estimation.placement import HOST, Span
-from llmprobe.estimation.settings import CELL_PAD, Run, pad
+from llmprobe.estimation.settings import CELL_PAD, pad
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import CacheLayout, KvCache, Sizes
 from llmprobe.model.quants import row_bytes
 
@@ -32,7 +33,7 @@ class CachePart(msgspec.Struct, frozen=True, kw_only=True):
     sums: Sums
 
 
-def cells(cache: KvCache, run: Run) -> int:
+def cells(cache: KvCache, run: ResolvedSettings) -> int:
     """
     Return the cells per stream: the whole context, or what a window and a micro-batch need.
     """
@@ -42,7 +43,9 @@ def cells(cache: KvCache, run: Run) -> int:
     return pad(min(run.ctx_per_seq, window), CELL_PAD)
 
 
-def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tuple[CachePart, ...]:
+def cache_parts(
+    layout: CacheLayout, run: ResolvedSettings, n_layer: int, backend: str
+) -> tuple[CachePart, ...]:
     """
     Return the bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
     """
@@ -68,7 +71,7 @@ def cache_parts(layout: CacheLayout, run: Run, n_layer: int, backend: str) -> tu
     return tuple(parts)
 
 
-def attention_operations(layout: CacheLayout, run: Run, sizes: Sizes) -> Sums:
+def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> Sums:
     """
     Return the operations of one token's attention over full caches, by layer: two for each product of Q and K, and
     of the weights and V.
@@ -84,25 +87,20 @@ def attention_operations(layout: CacheLayout, run: Run, sizes: Sizes) -> Sums:
 
 
 def place(
-    layout: CacheLayout,
-    run: Run,
-    n_layer: int,
-    parts: tuple[Span, ...],
-    backends: dict[str, str],
-    *,
-    offload: bool,
+    kinds: dict[str, tuple[CachePart, ...]], n_layer: int, parts: tuple[Span, ...], *, offload: bool
 ) -> dict[str, tuple[tuple[CachePart, int], ...]]:
     """
-    Return for every device its caches and their bytes; with ``offload`` false all of them are the host's.
+    For every device its caches and their bytes; with ``offload`` false all of them are the host's.
+
+    ``kinds`` are all caches by layer, in the buffers of each device.
     """
     result: dict[str, tuple[tuple[CachePart, int], ...]] = {}
-    for device in (HOST, *backends):
-        kinds = cache_parts(layout, run, n_layer, HOST if device == HOST else backends[device])
+    for device, caches in kinds.items():
         ranges = [(part.start, min(part.stop, n_layer)) for part in parts if part.device == device]
         if not offload:
             ranges = [(0, n_layer)] if device == HOST else []
         result[device] = tuple(
-            (kind, sum(kind.sums.of(start, stop) for start, stop in ranges)) for kind in kinds
+            [(cached, sum([cached.sums.of(start, stop) for start, stop in ranges])) for cached in caches]
         )
     return result
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from llmprobe.data import table
+from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Term
-from llmprobe.facts.settings import Device
 from llmprobe.units import MIB
 
 

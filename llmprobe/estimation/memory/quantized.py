@@ -5,16 +5,17 @@ A model's tensors in each quantization: the types that a file of it has, its byt
 from llmprobe.estimation.memory.weights import WeightTable
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.quants import assign, file_type, tensor_bytes, typed
+from llmprobe.model.quants import Inventory, tensor_bytes, typed
 
 
 class Quantized:
     """
-    The tensors of one model with their types, remembered by quantization.
+    The tensors of one model with their types, remembered by quantization. Threads may share it.
     """
 
     def __init__(self, model: ModelSpec) -> None:
         self._model = model
+        self._inventory: Inventory | None = None
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._file_bytes: dict[str, int] = {}
         self._tables: dict[str, WeightTable] = {}
@@ -34,14 +35,9 @@ class Quantized:
         model = self._model
         if quant == model.quant and all(tensor.type is not None for tensor in model.tensors):
             return model.tensors
-        types = assign(
-            model.tensors,
-            model.architecture,
-            model.hparams,
-            file_type(quant).name,
-            published=model.published_quant,
-        )
-        return typed(model.tensors, types)
+        if self._inventory is None:
+            self._inventory = Inventory(model.tensors, model.architecture, model.hparams)
+        return typed(model.tensors, self._inventory.types(quant, published=model.published_quant))
 
     def file_bytes(self, quant: str) -> int:
         """

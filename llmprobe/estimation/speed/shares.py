@@ -8,10 +8,9 @@ from functools import cache
 from llmprobe.data import table
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import Sums, WeightTable
-from llmprobe.estimation.placement import HOST, Span, host_experts
-from llmprobe.estimation.settings import Run
+from llmprobe.estimation.placement import HOST, Span
+from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.speed.parts import CPU, Share
-from llmprobe.facts.settings import Device, Placement
 
 STATE = "recurrent state"
 """The cache whose bytes are read and written for every token, however long the sequence is."""
@@ -22,11 +21,8 @@ SAME_BANDWIDTH = 0.03
 
 def active_shares(
     weights: WeightTable,
-    parts: tuple[Span, ...],
-    devices: tuple[Device, ...],
-    placement: Placement,
+    setup: Setup,
     caches: Mapping[str, tuple[tuple[CachePart, int], ...]],
-    run: Run,
     *,
     kernels: Sums,
     attention: Sums,
@@ -41,22 +37,18 @@ def active_shares(
     are the tensors of the layers, ``attention`` the operations over their full caches; a token's
     ``active_parameters`` are where the bytes are.
     """
-    by_id = {device.id: device for device in devices}
-    placed = weights.place(
-        parts,
-        {device.id: device.backend for device in devices},
-        host_experts=host_experts(placement, weights.n_layer),
-        repack=False,
-    )
+    run = setup.settings
+    by_id = {device.id: device for device in setup.devices}
+    placed = weights.place(setup.spans, dict(setup.backends), host_experts=setup.host_experts, repack=False)
     read = {name: own.layers + int(own.experts * used_experts) + own.output for name, own in placed.items()}
     total = max(sum(read.values()), 1)
-    spans = {part.device: part for part in parts}
+    spans = {part.device: part for part in setup.spans}
     result = []
     for name, own in placed.items():
         part, device = spans.get(name), by_id.get(name)
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
         # Over a cache that the host keeps for all layers it attends for all of them.
-        attended = (start, stop) if placement.kv_offload else (0, weights.n_layer if device is None else 0)
+        attended = (start, stop) if run.kv_offload else (0, weights.n_layer if device is None else 0)
         state = sum(size for cached, size in caches[name] if cached.name == STATE)
         rows = sum(size for _, size in caches[name]) - state
         result.append(
@@ -72,9 +64,7 @@ def active_shares(
                 cache_bytes=rows // run.streams,
                 state_bytes=2 * state // run.parallel,
                 recurrent=any(cached.name == STATE for cached, _ in caches[name]),
-                switches=_switches(placement, parts, weights.n_layer, experts=own.experts > 0)
-                if device is None
-                else 0,
+                switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
                 attention_operations=attention.of(*attended),
                 parameters=round(active_parameters * read[name] / total),
                 resident_bytes=own.multiplied,
@@ -95,14 +85,14 @@ def _embedding(weights: WeightTable, part: Span | None) -> int:
     return weights.row_bytes + (weights.input_bytes if is_output else 0)
 
 
-def _switches(placement: Placement, parts: tuple[Span, ...], n_layer: int, *, experts: bool) -> int:
+def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
     """
     Return how often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
     """
-    on_devices = [part for part in parts if part.device != HOST]
-    kept = host_experts(placement, n_layer) if experts else ()
+    on_devices = [part for part in setup.spans if part.device != HOST]
+    kept = setup.host_experts if experts else ()
     switches = sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
-    if not placement.kv_offload:
+    if not setup.settings.kv_offload:
         switches += sum(min(part.stop, n_layer) - part.start for part in on_devices)
     return switches
 

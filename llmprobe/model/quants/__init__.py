@@ -3,7 +3,7 @@ What a quantization does to a model: ggml's tensor types, the file types, and wh
 """
 
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES, FILE_TYPES, FileType, file_type, is_file_type
-from llmprobe.model.quants.mixtures import assign, total_bytes, typed
+from llmprobe.model.quants.mixtures import Inventory, assign, total_bytes, typed
 from llmprobe.model.quants.types import TYPE_NAMES, TYPES, GgmlType, ggml_type, row_bytes, tensor_bytes
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TYPE_NAMES",
     "FileType",
     "GgmlType",
+    "Inventory",
     "assign",
     "file_type",
     "ggml_type",

@@ -1,8 +1,8 @@
 """
 A whole model in a file type: the type of every tensor, and the sums that a search asks for.
 
-What does not depend on the file type (roles, counts, order) is worked out once per list of tensors and kept,
-since a search asks for some twenty file types of one model.
+What does not depend on the file type (roles, counts, order) is worked out once per ``Inventory``, since a search asks
+for some twenty file types of one model.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,6 @@ from llmprobe.model.quants.rules import Mixture, choose, fitting
 from llmprobe.model.quants.types import tensor_bytes
 
 _PUBLISHED_EXPERTS = {"MXFP4": "mxfp4", "MXFP4_MOE": "mxfp4"}
-_KEPT = 8
 
 
 class _Place(msgspec.Struct, frozen=True, gc=False):
@@ -25,9 +24,9 @@ class _Place(msgspec.Struct, frozen=True, gc=False):
     index: int
 
 
-class _Inventory:
+class Inventory:
     """
-    One list of tensors as the quantizer sees it, and the types found for it so far.
+    One list of tensors as the quantizer sees it, and the types found for it so far. Threads may share it.
     """
 
     def __init__(self, tensors: Sequence[Tensor], architecture: str, hparams: Hparams) -> None:
@@ -41,7 +40,7 @@ class _Inventory:
         self.tied = "output" not in roles
         self.values = sum(role in VALUE_ROLES for role in roles)
         self.places = self._places(roles)
-        self.found: dict[tuple[str, bool, str | None], tuple[str, ...]] = {}
+        self._found: dict[tuple[FileType, bool, str | None], tuple[str, ...]] = {}
 
     def _places(self, roles: Sequence[Role]) -> list[_Place | None]:
         """
@@ -77,11 +76,17 @@ class _Inventory:
             imatrix=imatrix,
         )
 
-    def types(self, kind: FileType, imatrix: bool, published: str | None) -> tuple[str, ...]:
-        key = (kind.name, imatrix, published)
-        known = self.found.get(key)
+    def types(
+        self, file_type_name: str, *, imatrix: bool = False, published: str | None = None
+    ) -> tuple[str, ...]:
+        """
+        The type of each tensor when llama-quantize makes this file type of a 16-bit file; see ``assign``.
+        """
+        kind = file_type(file_type_name)
+        key = (kind, imatrix, published)
+        known = self._found.get(key)
         if known is None:
-            known = self.found[key] = self._types(kind, imatrix, _PUBLISHED_EXPERTS.get(published or ""))
+            known = self._found[key] = self._types(kind, imatrix, _PUBLISHED_EXPERTS.get(published or ""))
         return known
 
     def _types(self, kind: FileType, imatrix: bool, experts: str | None) -> tuple[str, ...]:
@@ -105,9 +110,6 @@ class _Inventory:
         return tuple(types)
 
 
-_inventories: dict[int, _Inventory] = {}
-
-
 def assign(
     tensors: Sequence[Tensor],
     architecture: str,
@@ -128,14 +130,8 @@ def assign(
         UsageError: there is no such file type.
         RefusedError: llama-quantize stops, since the rows of a tensor fit neither the type nor a fallback.
     """
-    kind = file_type(file_type_name)
-    known = _inventories.get(id(tensors))
-    if known is None or known.tensors is not tensors or known.hparams is not hparams:
-        while len(_inventories) >= _KEPT:
-            del _inventories[next(iter(_inventories))]
-        # the list is held by what is kept, so its identity can't be taken over by another one
-        known = _inventories[id(tensors)] = _Inventory(tensors, architecture, hparams)
-    return known.types(kind, imatrix, published)
+    inventory = Inventory(tensors, architecture, hparams)
+    return inventory.types(file_type_name, imatrix=imatrix, published=published)
 
 
 def total_bytes(tensors: Sequence[Tensor], types: Sequence[str]) -> int:

@@ -2,7 +2,8 @@
 One configuration for a person to read: what each device holds, term by term, and what the rule of thumb says.
 """
 
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, RuleOfThumb, Settings
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, RuleOfThumb
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.output.text.console import Page
 from llmprobe.output.text.figures import ORIGINS, in_gib, plural, rate, size
 from llmprobe.units import format_count
@@ -64,7 +65,7 @@ def show_terms(page: Page, device: DeviceEstimate, said: dict[str, str]) -> None
         page.item(f"{size(term.bytes):>10}  ", term.name + bounds, (how, "dim"))
 
 
-def _settings(settings: Settings, estimate: Estimate) -> list[str]:
+def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[str]:
     layers = estimate.layers
     said = [
         f"context {settings.ctx_size}"

@@ -4,7 +4,7 @@ from benchmarks.accuracy_quants import measure, sample
 from benchmarks.truth.models import models, quant_cases
 from llmprobe.errors import RefusedError
 from llmprobe.facts.model import Tensor
-from llmprobe.model.quants import assign, total_bytes, typed
+from llmprobe.model.quants import Inventory, assign, total_bytes, typed
 
 
 def test_types_and_bytes_are_those_of_llama_quantize() -> None:
@@ -65,9 +65,10 @@ def test_asking_again_gives_what_is_kept() -> None:
     A search that asks for the same file type of the same tensors pays once.
     """
     model = models()["llama3.1-8b"]
-    first = assign(model.tensors, model.architecture, model.hparams, "q4_k_m")
+    inventory = Inventory(model.tensors, model.architecture, model.hparams)
+    first = inventory.types("q4_k_m")
 
-    assert assign(model.tensors, model.architecture, model.hparams, "Q4_K_M") is first
+    assert inventory.types("Q4_K_M") is first
 
 
 def test_typed_tensors_carry_their_types() -> None:

@@ -1,0 +1,139 @@
+"""
+Settings as programs and command lines give them: each checked here, and nowhere else before the engine's own rules.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any, cast
+
+from llmprobe.errors import UsageError
+from llmprobe.facts.settings import Settings, SettingsOptions
+from llmprobe.model.quants import ggml_type
+from llmprobe.words.message import message
+
+MOST_SLOTS = 256
+"""As llama.cpp b11549 has it (src/llama-cparams.h, LLAMA_MAX_SEQ)."""
+
+_LARGEST = 2**31 - 1
+"""llama.cpp counts in 32 bits."""
+_COUNTS = {
+    "ctx_size": (0, _LARGEST),
+    "parallel": (1, MOST_SLOTS),
+    "batch_size": (1, _LARGEST),
+    "ubatch_size": (1, _LARGEST),
+    "outputs_max": (0, _LARGEST),
+    "gpu_layers": (0, _LARGEST),
+    "n_cpu_moe": (0, _LARGEST),
+}
+_SWITCHES = frozenset({"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe"})
+_ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer")}
+_CACHE_TYPES = ("cache_type_k", "cache_type_v")
+_LEFT_OPEN = frozenset(
+    {"parallel", "batch_size", "ubatch_size", "flash_attn", "kv_unified", "outputs_max", "gpu_layers"}
+)
+"""What may be None: the engine's own."""
+
+
+def checked(given: Mapping[str, Any]) -> SettingsOptions:
+    """
+    The settings that were given, each in range and of its kind; what is left to the engine is left out.
+
+    Raises:
+        UsageError: a setting does not exist, or its value is of another kind or out of range.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in SettingsOptions.__annotations__:
+            raise UsageError(
+                message("error.setting-unknown", setting=name),
+                hint=message("hint.one-of", names=tuple(sorted(SettingsOptions.__annotations__))),
+            )
+        if value is None and name in _LEFT_OPEN:
+            continue
+        found[name] = _checked(name, value)
+    return cast("SettingsOptions", found)
+
+
+def check_counts(settings: Settings) -> None:
+    """
+    Check the sizes of settings that were not given by name.
+
+    Raises:
+        UsageError: one is out of range.
+    """
+    for name, (least, most) in _COUNTS.items():
+        value = getattr(settings, name)
+        if value is not None and not least <= value <= most:
+            _refuse_count(name, value)
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """
+    Check a word.
+
+    Raises:
+        UsageError: it is none of those allowed.
+    """
+    if value not in allowed:
+        raise UsageError(
+            message("error.setting-not-a-choice", setting=name, given=_shown(value)),
+            hint=message("hint.one-of", names=tuple(allowed)),
+        )
+
+
+def count(name: str, value: object, *, least: int = 0, most: int | None = None) -> int:
+    """
+    Check a whole number.
+
+    Raises:
+        UsageError: it is no whole number, or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(
+            message("error.setting-not-a-count", setting=name, given=_shown(value)),
+            hint=message("hint.whole-number"),
+        )
+    if value < least or (most is not None and value > most):
+        raise UsageError(
+            message("error.setting-out-of-range", setting=name, given=value, least=least, most=most)
+        )
+    return value
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "gpu_layers" and value == "all":
+        return None
+    if name in _COUNTS:
+        least, most = _COUNTS[name]
+        return count(name, value, least=least, most=most)
+    if name in _SWITCHES:
+        if not isinstance(value, bool):
+            raise UsageError(message("error.setting-not-a-switch", setting=name, given=_shown(value)))
+        return value
+    if name in _ONE_OF:
+        one_of(name, value, _ONE_OF[name])
+        return value
+    if name in _CACHE_TYPES:
+        return ggml_type(value).name if isinstance(value, str) else one_of(name, value, ("f16", "q8_0"))
+    if name == "tensor_split":
+        return _split(value)
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _split(value: Any) -> tuple[float, ...]:
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    if not listed or not all(isinstance(share, int | float) and 0 <= share < inf for share in value):
+        raise UsageError(
+            message("error.tensor-split-not-numbers", given=_shown(value)),
+            hint=message("hint.tensor-split"),
+        )
+    return tuple(float(share) for share in value)
+
+
+def _refuse_count(name: str, value: int) -> None:
+    least, most = _COUNTS[name]
+    count(name, value, least=least, most=most)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,36 @@
+"""
+What a model can be put on: devices, and the processor beside them. Facts of a machine, not settings.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """
+    A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
+
+    ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
+    weights can be sent to it from RAM (PCIe, one way).
+    """
+
+    id: str
+    backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] = "cuda"
+    name: str | None = None
+    pool: str | None = None
+    free_bytes: int | None = None
+    compute_capability: str | None = None
+    bandwidth_bytes_per_s: int | None = None
+    link_bytes_per_s: int | None = None
+    cores: int | None = None
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """
+    The devices that one process may use, in the engine's order, and the kind of processor, which decides what is
+    repacked. Without devices the processor runs alone.
+    """
+
+    devices: tuple[Device, ...] = ()
+    cpu: Literal["x86", "arm"] = "x86"
