@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
     # advise: reasons
     # advise: the verdict
     "verdict.good": "Runs well here: {where}, about {tokens_per_s:pace} tokens/s",
-    "verdict.readable": "Runs at about reading speed: {where}, about {tokens_per_s:pace} tokens/s",
+    "verdict.readable": "Runs at a readable speed: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.speed-unknown": "Fits here: {where}, speed unknown",
     "verdict.vectors": "Fits here: {where}; the model turns text into vectors and generates none",
@@ -231,7 +231,7 @@ SENTENCES: dict[str, str] = {
     "[!{speed_known} (assumed)], {prompt_points:+.2f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
     "[!{prompts_known} (assumed)], {loss_points:+.2f} for {loss}[, {code_book_points:+.2f} for its code book]"
     "[, {cache_points:+.2f} for a KV cache in RAM]",
-    "balance.about-equal": "about as good as {quant} ({points:+.2f})",
+    "balance.about-equal": "about as good as {quant}",
     "balance.less": "{points:.2f} less than {quant}",
     "balance.more": "{points:.2f} more than {quant}",
     "balance.loss-of": "a divergence of {divergence:.4f}",

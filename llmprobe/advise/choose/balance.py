@@ -190,7 +190,7 @@ def score(choice: Scored, priority: str, first: Scored | None = None) -> Message
 def _beside(total: float, first: Scored, priority: str) -> Message:
     less = first.worth(priority) - total
     if abs(less) < HARDLY:
-        return message("balance.about-equal", quant=first.name, points=-less)
+        return message("balance.about-equal", quant=first.name)
     if less > 0:
         return message("balance.less", quant=first.name, points=less)
     return message("balance.more", quant=first.name, points=-less)
