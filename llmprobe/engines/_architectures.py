@@ -8,6 +8,7 @@ from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
+from llmprobe.words.message import message
 
 NOT_IN_LLAMA_CPP = frozenset({"mllama", "solar"})
 
@@ -51,6 +52,7 @@ def answer_of_no(
         ),
         wishes=wishes,
         choices=(),
+        verdict=message("verdict.not-loaded", engine=wishes.engine, architecture=model.architecture),
         rejected=(Rejected(what=model.name, why=why),),
         nearest=instead,
         notes=model.notes,

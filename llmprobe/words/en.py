@@ -77,11 +77,12 @@ SENTENCES: dict[str, str] = {
     "counts from the first layer, and here each GPU keeps the experts that it has room for",
     "layers.run": "{first} to {last}",
     "layers.one": "{layer}",
-    "reason.left-out-backend": "{device} is not used: it needs {backend}, and one process uses one backend "
-    "({used_backend})",
-    "reason.left-out-not-needed": "{device}[ ({bytes_per_s:rate})] is not used: everything fits on {used:and}, and "
-    "another GPU would make it no faster",
-    "reason.left-out-no-gain": "{device}[ ({bytes_per_s:rate})] is not used: it would make the answer hardly better",
+    "reason.left-out-backend": "{devices:and} {devices:is|are} not used: {devices:it needs|they need} {backend}, and "
+    "one process uses one backend ({used_backend})",
+    "reason.left-out-not-needed": "{devices:and}[ ({bytes_per_s:rate})] {devices:is|are} not used: everything fits on "
+    "{used:and}, and another GPU would make it no faster",
+    "reason.left-out-no-gain": "{devices:and}[ ({bytes_per_s:rate})] {devices:is|are} not used: another GPU would make "
+    "the answer hardly better",
     "reason.experts-resident": "all {expert_count} experts of a layer must be in memory, though each token uses "
     "{expert_used_count}",
     # advise: why the cache and the micro-batch are what they are

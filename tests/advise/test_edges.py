@@ -154,3 +154,14 @@ def test_what_engines_load_is_not_listed_twice() -> None:
     An architecture that has a family is not among those without one.
     """
     assert WITHOUT_FAMILY & archs.supported() == frozenset()
+
+
+def test_an_architecture_that_llama_cpp_refuses_has_the_same_verdict() -> None:
+    """
+    What is known here and not loaded by the engine is a "no" in the same words.
+    """
+    refused = msgspec.structs.replace(TINY, architecture="solar")
+
+    assert api.recommend(refused, machine((20,))).verdict == message(
+        "verdict.not-loaded", engine="llama.cpp", architecture="solar"
+    )

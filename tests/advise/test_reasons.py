@@ -271,7 +271,30 @@ def test_a_card_that_is_not_needed_has_a_reason() -> None:
     choice = best(LLAMA31_8B, snapshot, ctx_size=8192)
 
     assert the(choice.reasons, "reason.left-out-not-needed") == message(
-        "reason.left-out-not-needed", device="gpu1", bytes_per_s=360_000_000_000, used=("gpu0",)
+        "reason.left-out-not-needed", devices=("gpu1",), bytes_per_s=360_000_000_000, used=("gpu0",)
+    )
+
+
+def test_equal_cards_that_are_not_needed_share_one_reason() -> None:
+    """
+    Of many equal cards those that are not needed are named together.
+    """
+    choice = best(LLAMA31_8B, machine((23.5,) * 4), ctx_size=8192)
+
+    assert str(the(choice.reasons, "reason.left-out-not-needed")) == (
+        "gpu1, gpu2 and gpu3 (1008 GB/s) are not used: everything fits on gpu0, and another GPU would make it no faster"
+    )
+
+
+def test_a_card_that_brings_little_has_a_reason() -> None:
+    """
+    A card that could hold a layer more and hardly makes it faster is left out, and not called unneeded.
+    """
+    snapshot = with_bandwidths(machine((23.5, 1.2)), 936e9, 100e9)
+    choice = best(LLAMA3_70B, snapshot, ctx_size=8192, quants=("Q4_K_M",))
+
+    assert the(choice.reasons, "reason.left-out-no-gain") == message(
+        "reason.left-out-no-gain", devices=("gpu1",), bytes_per_s=100_000_000_000
     )
 
 
@@ -285,7 +308,7 @@ def test_a_card_of_another_backend_has_a_reason() -> None:
     choice = best(LLAMA3_70B, snapshot, ctx_size=8192)
 
     assert the(choice.reasons, "reason.left-out-backend") == message(
-        "reason.left-out-backend", device="gpu1", backend="rocm", used_backend="cuda"
+        "reason.left-out-backend", devices=("gpu1",), backend="rocm", used_backend="cuda"
     )
 
 

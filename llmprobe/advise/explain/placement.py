@@ -159,31 +159,29 @@ def _split(problem: Problem, candidate: Candidate, used: list[Span]) -> Message:
 
 def _left_out(problem: Problem, candidate: Candidate) -> Iterator[Message]:
     """
-    Why devices that could be used are not.
+    Why devices that could be used are not, alike ones together.
     """
     used = candidate.devices
     there = {device.id: device for devices in problem.site.device_sets for device in devices}
+    alike: dict[tuple[str, int | None], list[str]] = {}
     for device in there.values():
-        if device in used:
-            continue
-        if device.backend != used[0].backend:
+        if device not in used:
+            alike.setdefault((device.backend, device.bandwidth_bytes_per_s), []).append(device.id)
+    for (backend, rate), names in alike.items():
+        devices = tuple(names)
+        if backend != used[0].backend:
             yield message(
-                "reason.left-out-backend",
-                device=device.id,
-                backend=device.backend,
-                used_backend=used[0].backend,
+                "reason.left-out-backend", devices=devices, backend=backend, used_backend=used[0].backend
             )
         elif candidate.is_whole(problem.estimator):
             yield message(
                 "reason.left-out-not-needed",
-                device=device.id,
-                bytes_per_s=device.bandwidth_bytes_per_s,
+                devices=devices,
+                bytes_per_s=rate,
                 used=tuple(one.id for one in used),
             )
         else:
-            yield message(
-                "reason.left-out-no-gain", device=device.id, bytes_per_s=device.bandwidth_bytes_per_s
-            )
+            yield message("reason.left-out-no-gain", devices=devices, bytes_per_s=rate)
 
 
 def _fullness(problem: Problem, candidate: Candidate, device: str) -> float:
