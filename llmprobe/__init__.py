@@ -1,7 +1,7 @@
 """
-llmprobe looks at a machine and says which quantization of a model to run on it, and how.
+llmprobe looks at a machine and reports which quantization of a model to run on it, and how.
 
-The public functions are bound on first use, so that importing the package costs nothing.
+The public functions and errors are bound on first use, so that importing the package costs nothing.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,14 +9,34 @@ from typing import TYPE_CHECKING, Any
 from llmprobe._version import __version__
 
 if TYPE_CHECKING:
-    from llmprobe.api import estimate, load_model, probe, recommend
+    from llmprobe.api import estimate, files, load_model, models, probe, recommend, record, watch
+    from llmprobe.errors import LlmprobeError, ModelError, RecordingError, RefusedError, UsageError
 
-__all__ = ["__version__", "estimate", "load_model", "probe", "recommend"]
+__all__ = [
+    "LlmprobeError",
+    "ModelError",
+    "RecordingError",
+    "RefusedError",
+    "UsageError",
+    "__version__",
+    "estimate",
+    "files",
+    "load_model",
+    "models",
+    "probe",
+    "recommend",
+    "record",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from llmprobe import api
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.endswith("Error"):
+        from llmprobe import errors
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(errors, name)
+    from llmprobe import api
+
+    return getattr(api, name)

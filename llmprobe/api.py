@@ -1,18 +1,12 @@
 """
-The public functions: what the command line does, for programs.
+The public functions: what the command line does, for programs. What each needs is imported when it is called.
 
-What each needs is imported when it is called.
+All of them may be called from several threads at once.
 """
 
 from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Literal
-
-import msgspec
-
-from llmprobe.errors import UsageError
-from llmprobe.site.assumed import Backend
-from llmprobe.words.message import message
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -22,43 +16,37 @@ if TYPE_CHECKING:
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.recommendation import Recommendation
     from llmprobe.facts.settings import SettingsOptions
-
-DEFAULT_QUANT = "Q4_K_M"
+    from llmprobe.site.assumed import Backend
 
 
 def probe(
     replay: str | PathLike[str] | None = None,
     *,
-    gpus: Sequence[str] = (),
+    gpus: str | Sequence[str] = (),
     ram_bytes: int | None = None,
     wake: bool = False,
     timeout_s: float | None = None,
     model_folders: Sequence[str] = (),
 ) -> "Snapshot":
     """
-    Return this machine as it is now, or the recorded one, or a hypothetical one with ``gpus`` and ``ram_bytes``.
+    This machine as it is now, a recorded one, or a hypothetical one with ``gpus`` ("RTX 4090") and ``ram_bytes``.
 
     ``wake`` also asks devices of this machine that are asleep, which wakes them. What has not answered within
     ``timeout_s`` (2.5) is reported and left out. Models in ``model_folders`` count as kept on this machine.
 
     Raises:
         RecordingError: the recording cannot be read.
-        UsageError: a GPU is not known, or GPUs are given without RAM.
+        UsageError: a GPU is unknown, GPUs are given without RAM, or a number is out of range.
     """
-    if ram_bytes is not None or gpus:
-        if replay is not None or ram_bytes is None:
-            raise UsageError("a hypothetical machine has gpus and ram_bytes, and no recording")
-        from llmprobe.machine.hypothetical import hypothetical
+    from llmprobe.tasks import machines
 
-        return hypothetical(tuple(gpus), ram_bytes)
-    from llmprobe import engines
-    from llmprobe.machine import snapshot
-
-    return snapshot.probe(
+    return machines.probe(
         None if replay is None else fspath(replay),
+        gpus=gpus,
+        ram_bytes=ram_bytes,
         wake=wake,
         timeout_s=timeout_s,
-        observers=engines.observers(model_folders),
+        model_folders=model_folders,
     )
 
 
@@ -67,31 +55,33 @@ def watch(*, timeout_s: float | None = None) -> "Iterator[Snapshot]":
     Yield this machine as it is now, each time anew, without end.
 
     What hardly changes about engines (their version, what is on disk) is asked the first time only.
-    """
-    from llmprobe import engines
-    from llmprobe.machine import snapshot
 
-    observers = engines.steady_observers()
-    while True:
-        yield snapshot.probe(None, timeout_s=timeout_s, observers=observers)
+    Raises:
+        UsageError: the time is out of range.
+    """
+    from llmprobe.tasks import machines
+
+    machines.check_timeout(timeout_s)
+    return machines.watch(timeout_s=timeout_s)
 
 
 def record(*, timeout_s: float | None = None) -> str:
     """
-    Return this machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
-    """
-    from llmprobe import engines
-    from llmprobe.machine import snapshot
-    from llmprobe.source.recording import encode
+    This machine's answers as a recording, redacted: the text of a file for ``probe(replay=…)``.
 
-    return encode(snapshot.record(timeout_s=timeout_s, observers=engines.observers()))
+    Raises:
+        UsageError: the time is out of range.
+    """
+    from llmprobe.tasks import machines
+
+    return machines.record(timeout_s=timeout_s)
 
 
 def load_model(
     name: str | PathLike[str], quant: str | None = None, *, snapshot: "Snapshot | None" = None
 ) -> "ModelSpec":
     """
-    Return a model by a name as people type it, or from a GGUF file, a folder with a ``config.json``, or a URL.
+    A model by a name as people type it, or from a GGUF file, a folder with a ``config.json``, or a URL.
 
     With the ``snapshot`` of this machine, a name that an engine here keeps a model under (``qwen3:8b``) is its file.
 
@@ -99,24 +89,18 @@ def load_model(
         ModelError: nothing has that name, or the file is not what it should be.
         UsageError: the quantization does not exist.
     """
-    from llmprobe.model.loading import load
+    from llmprobe.tasks import models
 
-    if snapshot is not None:
-        from llmprobe.model.installed import load_installed
-
-        kept = load_installed(fspath(name), snapshot, quant=None if quant is None else _quant(quant))
-        if kept is not None:
-            return kept
-    return load(fspath(name), quant=None if quant is None else _quant(quant))
+    return models.load_model(fspath(name), quant, snapshot=snapshot)
 
 
 def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":
     """
-    Return the models of the catalog, or those that ``text`` may mean.
+    The models of the catalog, or those that ``text`` may mean.
     """
-    from llmprobe.model.loading import entries
+    from llmprobe.tasks import models
 
-    return entries(text or "")
+    return models.models(text)
 
 
 def estimate(
@@ -126,7 +110,7 @@ def estimate(
     engine: str | None = None,
     snapshot: "Snapshot | None" = None,
     devices: int | None = None,
-    backend: Backend | None = None,
+    backend: "Backend | None" = None,
     explain: bool = False,
     **settings: "Unpack[SettingsOptions]",
 ) -> "Estimate":
@@ -148,66 +132,17 @@ def estimate(
         UsageError: a setting does not exist or is out of range.
         RefusedError: llama.cpp refuses these settings for this model.
     """
-    from llmprobe import engines
-    from llmprobe.defaults import defaults_for
-    from llmprobe.estimation import settings as in_force
-    from llmprobe.estimation.kept import estimator_of
-    from llmprobe.estimation.options import checked
-    from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
-    from llmprobe.facts.devices import Hardware
-    from llmprobe.site import assumed as places
+    from llmprobe.tasks import estimate
 
-    given = checked(settings)
-    chosen = _quant(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
-    if devices is not None or backend is not None:
-        site, machine = places.assumed(devices, backend), None
-    else:
-        machine = probe() if snapshot is None else snapshot
-        site = places.of_machine(machine)
-    if len(given.get("tensor_split", ())) > len(site.devices):
-        raise UsageError(
-            message(
-                "error.tensor-split-too-long",
-                given=len(given.get("tensor_split", ())),
-                devices=len(site.devices),
-            ),
-            hint=message("hint.tensor-split"),
-        )
-    asked = given.get("ctx_size", 0)
-    defaults = defaults_for(
-        model, chosen, site.devices, engine, machine, ctx_size=asked, parallel=given.get("parallel")
-    )
-    estimator = estimator_of(model, defaults.profile)
-    run = defaults.settings(given, model, estimator.n_layer if estimator.is_moe else 0)
-    hardware = Hardware(devices=site.devices, cpu=site.cpu)
-    read = estimator.shares(chosen, run, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
-    answer = estimator.estimate(
-        chosen,
-        run,
-        hardware,
-        site.budgets,
-        this_machine=site.this_machine,
-        speed=generation_speed(
-            read,
-            moe=estimator.is_moe,
-            quant=chosen,
-            processor=site.processor,
-            ubatch_size=run.ubatch_size,
-            op_offload=run.op_offload,
-        )
-        if estimator.generates
-        else NO_GENERATION,
+    return estimate.estimate(
+        model,
+        quant=quant,
+        engine=engine,
+        snapshot=snapshot,
+        devices=devices,
+        backend=backend,
         explain=explain,
-    )
-    notes = in_force.rounding(asked, run.parallel, kv_unified=run.kv_unified) if asked else ()
-    if (given.get("cpu_moe") or given.get("n_cpu_moe")) and not estimator.is_moe:
-        option = "--cpu-moe" if given.get("cpu_moe") else "--n-cpu-moe"
-        notes = (*notes, message("note.no-experts-to-keep", option=option, model=model.name))
-    refused = engines.not_loaded(defaults.profile.engine, model.architecture)
-    return msgspec.structs.replace(
-        answer,
-        notes=(*model.notes, *defaults.assumed, *notes, *answer.notes),
-        warnings=(*answer.warnings, *(() if refused is None else ("; ".join((refused[0], *refused[1])),))),
+        **settings,
     )
 
 
@@ -217,7 +152,7 @@ def recommend(
     *,
     ctx_size: int | Literal["max"] | None = None,
     parallel: int = 1,
-    quants: Sequence[str] = (),
+    quants: str | Sequence[str] = (),
     cache_type_k: str | None = None,
     cache_type_v: str | None = None,
     priority: Literal["balanced", "quality", "speed", "context"] = "balanced",
@@ -230,24 +165,19 @@ def recommend(
     explain: bool = False,
 ) -> "Recommendation":
     """
-    Return the best ways to run the model on a machine (this one by default), best first; none is the answer "no".
+    The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
 
-    With ``explain`` it also says what would change the first, which takes some more searches.
+    With ``explain`` it also reports what would change the first, which needs some more searches.
 
     Raises:
-        UsageError: a wish cannot be, or the engine's settings cannot be printed.
+        UsageError: a wish is out of range, or the engine's settings cannot be printed.
     """
-    from llmprobe import engines
-    from llmprobe.advise.recommend import recommend as advise
-    from llmprobe.facts.recommendation import Wishes
-    from llmprobe.model import relatives
-    from llmprobe.model.installed import on_this_disk
+    from llmprobe.tasks import recommend
 
-    wishes = Wishes(
-        ctx_size=None if ctx_size == "max" else ctx_size,
-        max_ctx=ctx_size == "max",
+    wishes = recommend.wishes_of(
+        ctx_size=ctx_size,
         parallel=parallel,
-        quants=tuple(_quant(quant) for quant in quants),
+        quants=quants,
         cache_type_k=cache_type_k,
         cache_type_v=cache_type_v,
         priority=priority,
@@ -255,51 +185,19 @@ def recommend(
         reserve_bytes=reserve_bytes,
         assume_idle=assume_idle,
         min_speed=min_speed,
-        min_quality=None if min_quality is None else _quant(min_quality),
+        min_quality=min_quality,
         top=top,
     )
-    others = [quant for quant in wishes.quants if quant != model.quant]
-    if others and model.quant is not None and model.source != "installed":
-        raise UsageError(
-            f"{model.path or model.name} is {model.quant}, and --quant asks for {others[0]}",
-            hint="leave one of them out; a model's name without a quantization means all that there are",
-        )
-    machine = probe() if snapshot is None else snapshot
-    refused = engines.refused(model, machine, wishes)
-    if refused is not None:
-        return refused
-    here = on_this_disk(model, machine)
-    return advise(
-        here,
-        machine,
-        wishes,
-        engines.commands(engine),
-        relatives=lambda: relatives.smaller(model),
-        abilities=engines.abilities(engine),
-        explain=explain,
-    )
+    return recommend.recommend(model, snapshot, wishes, explain=explain)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:
     """
-    Return the files with which the engine runs the first choice, by name: scripts, a Modelfile, what to know.
+    The files with which the engine runs the first choice, by name: scripts, a Modelfile, what to know.
 
     Raises:
         UsageError: there is no choice.
     """
-    from pathlib import Path
+    from llmprobe.tasks import recommend
 
-    from llmprobe import engines
-
-    if not recommendation.choices:
-        raise UsageError("nothing fits, so there is nothing to write")
-    if model.path is not None and "://" not in model.path:
-        # The files are used in another folder than this one, so the model's file has its whole path in them.
-        model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
-    return engines.files(recommendation, model)
-
-
-def _quant(name: str) -> str:
-    from llmprobe.model.quants import file_type
-
-    return file_type(name).name
+    return recommend.files(recommendation, model)

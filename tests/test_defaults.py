@@ -27,7 +27,7 @@ def test_a_plain_estimate_is_llama_server_with_one_slot() -> None:
     answer = estimate(ctx_size=8192)
 
     assert (answer.settings.parallel, answer.settings.ctx_size, answer.settings.outputs_max) == (1, 8192, 1)
-    assert [note for note in answer.notes if "is assumed with" in note] == []
+    assert [note.id for note in answer.notes if note.id == "note.program-defaults"] == []
 
 
 def test_naming_llama_server_changes_no_figure() -> None:
@@ -37,7 +37,9 @@ def test_naming_llama_server_changes_no_figure() -> None:
     plain, named = estimate(ctx_size=8192), estimate(ctx_size=8192, engine="llama-server")
 
     assert named.devices == plain.devices
-    assert any("left alone it takes 4 sharing one cache" in note for note in named.notes)
+    (note,) = [note for note in named.notes if note.id == "note.program-defaults"]
+    assert (note.values["slots"], note.values["own_slots"], note.values["own_shared"]) == (1, 4, True)
+    assert str(note).endswith("(its own default is 4 slots: -np 4, sharing one cache)")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_ollama_goes_by_the_machine(vram: float, ctx_size: int, batch: int) -> N
 
     assert (settings.ctx_size, settings.batch_size, settings.ubatch_size) == (ctx_size, batch, batch)
     assert (settings.parallel, settings.kv_unified, settings.outputs_max) == (1, False, 1)
-    assert any(f"a context of {ctx_size}" in note for note in answer.notes)
+    assert any(f"a context of {ctx_size}" in str(note) for note in answer.notes)
 
 
 def test_what_was_asked_comes_before_ollamas_own() -> None:
@@ -82,7 +84,7 @@ def test_an_older_build_needs_more() -> None:
     pairs = list(zip(new.devices, old.devices, strict=True))
 
     assert [before.compute_bytes > now.compute_bytes for now, before in pairs] == [True, True]
-    assert any("build 9000 reserves" in note for note in old.notes)
+    assert any("build 9000 reserves" in str(note) for note in old.notes)
 
 
 def test_ollama_without_known_devices_says_so() -> None:
@@ -92,7 +94,7 @@ def test_ollama_without_known_devices_says_so() -> None:
     answer = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), devices=1, engine="ollama")
 
     assert answer.settings.ctx_size == 4096
-    assert any("it is not known how much there is" in note for note in answer.notes)
+    assert any("it is not known how much there is" in str(note) for note in answer.notes)
 
 
 def test_a_recorded_desktop_is_one_of_32768_tokens() -> None:

@@ -15,6 +15,7 @@ from llmprobe.engines._disk import env, home, joined, models_in, names
 from llmprobe.engines._hub_cache import hub_cache, models_of_hub
 from llmprobe.engines._words import count, environment_words, field, model_file, records, shell_word, text
 from llmprobe.facts.answer import Source
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
@@ -45,7 +46,6 @@ KNOWN_NEW_BUILD = 9849
 NOT_LOADED = NOT_IN_LLAMA_CPP
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
-_DEVICE_NAMES = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "MTL", "sycl": "SYCL"}
 _BUILD = re.compile(r"version: (?:\S+ \(build )?([1-9]\d*)")
 """Built from an archive without its history a program calls itself build 0, which says nothing."""
 
@@ -181,7 +181,7 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
         # What the environment leaves visible is numbered anew.
         hidden = any(name.endswith("VISIBLE_DEVICES") for name in choice.environment)
         numbers = range(len(choice.use_devices)) if hidden else choice.device_numbers
-        words += ["--device", ",".join(f"{_DEVICE_NAMES[backend]}{number}" for number in numbers)]
+        words += ["--device", ",".join(f"{BACKENDS[backend].device_prefix}{number}" for number in numbers)]
     words += ["-ngl", str(choice.gpu_layers)]
     if choice.n_cpu_moe:
         words += ["--n-cpu-moe", str(choice.n_cpu_moe)]

@@ -6,18 +6,17 @@ from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model import archs
+from llmprobe.words.message import Message, message
 
 
-def warnings(model: ModelSpec, run: ResolvedSettings) -> tuple[str, ...]:
+def warnings(model: ModelSpec, run: ResolvedSettings) -> tuple[Message, ...]:
     """
-    Return what the user should know before relying on the estimate.
+    What the user should know before relying on the estimate.
     """
     result = []
     if archs.get(model.architecture) is None:
-        result.append(f"the architecture {model.architecture!r} is not known: its cache is a guess")
+        result.append(message("warning.architecture-unknown", architecture=model.architecture))
     trained = trained_context(model)
     if trained is not None and run.ctx_per_seq > trained:
-        result.append(
-            f"a context of {run.ctx_per_seq} tokens is beyond the {trained} that the model was trained for"
-        )
+        result.append(message("warning.beyond-trained-context", ctx_size=run.ctx_per_seq, trained=trained))
     return tuple(result)

@@ -31,8 +31,11 @@ from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import Sizes
+from llmprobe.words.message import message
 
-NO_SPEED = Speed(generation_tokens_per_s=None, prompt_tokens_per_s=None, reason="no speed was asked for")
+NO_SPEED = Speed(
+    generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=message("speed.not-requested")
+)
 
 
 Caches = dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]
@@ -96,20 +99,18 @@ class Estimator:
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
-        Return the model's tensors with the types that they have in a quantization.
+        The model's tensors with the types that they have in a quantization.
 
         A file keeps its own types under its own quantization's name; another name is what requantizing gives.
         """
         return self._quantized.tensors(quant)
 
     def tensor_bytes(self, quant: str) -> int:
-        """
-        Return the bytes of all tensors of the file.
-        """
+        """The bytes of all tensors of the file."""
         return self._quantized.file_bytes(quant)
 
     def loaded_bytes(self, quant: str) -> int:
-        """Return the bytes of the tensors that are loaded, of which the file may have more (next-n layers)."""
+        """The bytes of the tensors that are loaded, of which the file may have more (next-n layers)."""
         return self.table(quant).loaded_bytes
 
     def setup(self, settings: Settings, hardware: Hardware = NO_DEVICES) -> Setup:
@@ -178,9 +179,7 @@ class Estimator:
         return self._bounds.of(quant, settings, hardware)
 
     def table(self, quant: str) -> WeightTable:
-        """
-        The weights by layer and kind of buffer.
-        """
+        """The weights by layer and kind of buffer."""
         return self._quantized.table(quant)
 
     def layer_caches(self, settings: Settings, backend: str) -> tuple[kv_cache.CachePart, ...]:
@@ -265,9 +264,7 @@ class Estimator:
         )
 
     def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
-        """
-        The weights by device.
-        """
+        """The weights by device."""
         return self._weights_of(quant, self.setup(settings, hardware))
 
     def caches(self, settings: Settings, hardware: Hardware) -> Caches:
@@ -280,9 +277,7 @@ class Estimator:
         return self._caches_of(self.setup(settings, hardware))
 
     def output_bytes(self, settings: Settings) -> int:
-        """
-        The bytes of the buffer that the host keeps for logits, one row per sequence.
-        """
+        """The bytes of the buffer that the host keeps for logits, one row per sequence."""
         return self._output_bytes(self.setup(settings))
 
     def _output_bytes(self, setup: Setup) -> int:
@@ -368,7 +363,7 @@ class Estimator:
         explain: bool = False,
     ) -> Estimate:
         """
-        Return the whole document for one configuration.
+        The whole document for one configuration.
 
         ``budgets`` are bytes by pool id (``ram``, ``vram0``, …), and by device id where one device of a pool
         may take less than the pool holds. A pool that is not named is unknown, and then so is ``fits``.

@@ -117,7 +117,10 @@ def _checked(name: str, value: Any) -> Any:
         return ggml_type(value).name if isinstance(value, str) else one_of(name, value, ("f16", "q8_0"))
     if name == "tensor_split":
         return _split(value)
-    return (value,) if isinstance(value, str) else tuple(value)
+    patterns = (value,) if isinstance(value, str) else value
+    if not isinstance(patterns, Sequence) or not all(isinstance(one, str) for one in patterns):
+        raise UsageError(message("error.setting-not-a-list", setting=name, given=_shown(value)))
+    return tuple(patterns)
 
 
 def _split(value: Any) -> tuple[float, ...]:

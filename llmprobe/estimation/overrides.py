@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from llmprobe.errors import UsageError
 from llmprobe.estimation.memory.weights import EXPERTS
 from llmprobe.facts.model import ModelSpec
+from llmprobe.words.message import Message, message
 
-_HINT = r"such as -ot 'blk\.(0|1)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU', or --n-cpu-moe N for the first N layers"
+_EXAMPLE = r"-ot 'blk\.(0|1)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU'"
 
 
 def expert_layers(model: ModelSpec, overrides: Iterable[str]) -> tuple[int, ...]:
     """
-    Return the layers whose experts these overrides keep on the host.
+    The layers whose experts these overrides keep on the host.
 
     Raises:
         UsageError: one is no override, or moves anything else than all experts of layers.
@@ -31,29 +32,27 @@ def expert_layers(model: ModelSpec, overrides: Iterable[str]) -> tuple[int, ...]
     layers = {experts[name] for name in moved}
     left = sorted(name for name, layer in experts.items() if layer in layers and name not in moved)
     if left:
-        raise UsageError(
-            f"the tensor overrides leave {left[0]} where it is: only all experts of a layer together are estimated",
-            hint=_HINT,
-        )
+        raise _refused(message("error.override-leaves-experts", tensor=left[0]))
     return tuple(sorted(layers))
 
 
 def _moved(model: ModelSpec, override: str, experts: dict[str, int]) -> set[str]:
     pattern, is_one, place = override.partition("=")
     if not is_one or not pattern:
-        raise UsageError(f"{override!r} is no tensor override", hint=_HINT)
+        raise _refused(message("error.override-not-readable", given=override))
     if place != "CPU":
-        raise UsageError(
-            f"-ot {override} puts tensors on {place or 'nothing'}: only CPU is estimated",
-            hint=_HINT,
-        )
+        raise _refused(message("error.override-not-to-cpu", given=override, buffer=place or None))
     try:
         found = {one.name for one in model.tensors if re.search(pattern, one.name)}
     except re.error as error:
-        raise UsageError(f"-ot {pattern} is no pattern: {error}", hint=_HINT) from None
+        raise _refused(message("error.override-no-pattern", given=pattern, reason=str(error))) from None
     if not found:
-        raise UsageError(f"-ot {override} matches no tensor of {model.name}", hint=_HINT)
+        raise _refused(message("error.override-matches-nothing", given=override, model=model.name))
     others = sorted(found - experts.keys())
     if others:
-        raise UsageError(f"-ot {override} moves {others[0]}: only experts are estimated", hint=_HINT)
+        raise _refused(message("error.override-moves-others", given=override, tensor=others[0]))
     return found
+
+
+def _refused(what: Message) -> UsageError:
+    return UsageError(what, hint=message("hint.override", example=_EXAMPLE))

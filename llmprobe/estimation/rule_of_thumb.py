@@ -1,19 +1,19 @@
 """
-What the usual multiplication says about a model, beside the exact figure, and why the two differ.
+The usual multiplication beside the exact figure, and why the two differ.
 """
 
 from collections.abc import Sequence
 
 from llmprobe.facts.estimate import DeviceEstimate, RuleOfThumb
 from llmprobe.facts.model import ModelSpec
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
 
 
 def rule_of_thumb(
     model: ModelSpec, quant: str, tensor_bytes: int, devices: Sequence[DeviceEstimate], ctx_size: int
 ) -> RuleOfThumb:
     """
-    Return parameters x 2 bytes, that + 20 to 50%, and x 0.6 for 4 bits, beside what the devices hold in all.
+    Parameters x 2 bytes, that + 20 to 50%, and x 0.6 for 4 bits, beside what the devices hold in all.
     """
     f16 = model.parameters * 2
     return RuleOfThumb(
@@ -28,21 +28,23 @@ def rule_of_thumb(
 
 def _why(
     model: ModelSpec, quant: str, tensor_bytes: int, devices: Sequence[DeviceEstimate], ctx_size: int
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     bits = 8 * tensor_bytes / model.file_parameters
     cache = sum(device.cache_bytes for device in devices)
     compute = sum(device.compute_bytes + device.output_bytes for device in devices)
     overhead = sum(device.overhead_bytes for device in devices)
     twice = sum(device.weights_bytes for device in devices) - tensor_bytes
     reasons = [
-        f"{quant} is a mixture of types: {bits:.2f} bits per weight in this model",
-        f"the rule knows no context: the cache for {ctx_size} tokens takes {format_bytes(cache)}",
-        f"compute buffers follow batch and widths, not parameters: {format_bytes(compute)}",
-        f"driver and engine take {format_bytes(overhead)} whatever the model",
+        message("thumb.mixture", quant=quant, bits=bits),
+        message("thumb.context", ctx_size=ctx_size, bytes=cache),
+        message("thumb.compute", bytes=compute),
+        message("thumb.overhead", bytes=overhead),
     ]
     if twice > 0.01 * tensor_bytes:
-        reasons.append(f"weights that are stored twice or padded add {format_bytes(twice)}")
+        reasons.append(message("thumb.stored-twice", bytes=twice))
     used, experts = model.hparams.get("expert_used_count"), model.hparams.get("expert_count")
     if experts:
-        reasons.append(f"all {experts} experts are in memory, though a token uses {used}")
+        reasons.append(
+            message("thumb.experts", experts=int(experts), used=None if used is None else int(used))
+        )
     return tuple(reasons)

@@ -14,6 +14,7 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, Settings
 from llmprobe.model.archs import CacheLayout
 from llmprobe.model.quants import GgmlType, ggml_type
+from llmprobe.words.message import Message, message
 
 CELL_PAD = 256
 """A cache has whole multiples of this many cells."""
@@ -26,14 +27,14 @@ WITHOUT_FLASH = frozenset({"grok"})
 
 def pad(count: int, multiple: int) -> int:
     """
-    Return the next multiple that holds the count.
+    The next multiple that holds the count.
     """
     return -(-count // multiple) * multiple
 
 
 def slot_sizes(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[int, int]:
     """
-    Return the context that is in force for what was asked for: in all, and for one sequence.
+    The context that is in force for what was asked for: in all, and for one sequence.
     """
     ctx_size = pad(asked, CELL_PAD)
     if kv_unified:
@@ -42,18 +43,25 @@ def slot_sizes(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[
     return per_seq * parallel, per_seq
 
 
-def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[str, ...]:
+def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[Message, ...]:
     """
-    Return in words where another context is in force than was asked for.
+    A note where the context in force is not the requested one.
     """
     ctx_size, per_seq = slot_sizes(asked, parallel, kv_unified=kv_unified)
     if ctx_size == asked:
         return ()
     if ctx_size == per_seq:
-        why = f"llama.cpp rounds up to whole multiples of {CELL_PAD}"
-    else:
-        why = f"each of {parallel} slots gets {per_seq}, as llama.cpp rounds up to whole multiples of {CELL_PAD}"
-    return (f"a context of {ctx_size} tokens is in force where {asked} were asked for: {why}",)
+        return (message("note.context-rounded", ctx_size=ctx_size, requested=asked, multiple=CELL_PAD),)
+    return (
+        message(
+            "note.context-rounded-per-slot",
+            ctx_size=ctx_size,
+            requested=asked,
+            multiple=CELL_PAD,
+            slots=parallel,
+            per_slot=per_seq,
+        ),
+    )
 
 
 def resolve(
@@ -69,7 +77,7 @@ def resolve(
     check_counts(settings)
     wished = settings.ctx_size or trained_context(model) or 0
     if not wished:
-        raise RefusedError("the model does not say for which context it was trained", hint="give one with -c")
+        raise RefusedError(message("error.no-trained-context"), hint=message("hint.give-context"))
     batch = settings.batch_size
     if model.hparams.get("attention.causal", True):
         batch = min(wished, batch)
@@ -120,14 +128,13 @@ def refuse(run: ResolvedSettings, layout: CacheLayout) -> None:
     type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
     if layout.latent and type_k != type_v:
         raise RefusedError(
-            "this model keeps K and V in one latent cache, so their types cannot differ "
-            f"({type_k.name}, {type_v.name})",
-            hint="give --cache-type-k and --cache-type-v the same type",
+            message("error.latent-cache-types", type_k=type_k.name, type_v=type_v.name),
+            hint=message("hint.same-cache-types"),
         )
     if type_v.quantized and run.flash_attn == "off":
         raise RefusedError(
-            f"a V cache in {type_v.name} needs flash attention, which is switched off",
-            hint="use -fa on or auto, or an f16 V cache",
+            message("error.v-cache-needs-flash-attention", type_v=type_v.name),
+            hint=message("hint.flash-attention-on"),
         )
     for cache in layout.kv:
         for layer in cache.layers:
@@ -140,7 +147,6 @@ def _refuse_head(name: str, kind: GgmlType, head: int) -> None:
     """Refuse heads of broken blocks: with flash attention llama.cpp says so itself, without it aborts."""
     if head % kind.block:
         raise RefusedError(
-            f"a {name} cache in {kind.name} needs heads of whole blocks of {kind.block} values, "
-            f"and this model's have {head}",
-            hint="use an f16 cache",
+            message("error.heads-not-whole-blocks", cache=name, type=kind.name, block=kind.block, head=head),
+            hint=message("hint.f16-cache"),
         )

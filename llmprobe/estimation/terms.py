@@ -1,5 +1,5 @@
 """
-An estimate in words: each part of what a device holds as a term that says how it came about.
+The terms of an estimate: each part of what a device holds, and how its figure came about.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,29 +11,35 @@ from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import DeviceWeights
 from llmprobe.estimation.placement import HOST, Span, consecutive
 from llmprobe.estimation.setup import Setup
+from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import DeviceEstimate, Kind, Term
 from llmprobe.facts.settings import ResolvedSettings
+from llmprobe.words.message import Message, message
 
 
 def weight_terms(weights: DeviceWeights, device: str, setup: Setup, n_layer: int) -> tuple[Term, ...]:
     """
-    Return the weights of a device as terms, those that are there.
+    The weights of a device as terms, without empty ones.
     """
     own = next((part for part in setup.spans if part.device == device), Span(device, 0, 0))
     stop = min(own.stop, n_layer)
     held, kept = frozenset(range(own.start, stop)), setup.host_experts
-    layers = _range(held)
-    experts = _range(held | kept if device == HOST else held - kept)
+    layers = _ranges(held)
+    kept_here = held | kept if device == HOST else held - kept
     rows = (
-        ("token embedding", weights.embedding, "always kept on the host"),
+        ("token-embedding", weights.embedding, message("term.token-embedding")),
         (
             "layers",
             weights.layers,
-            f"tensors{layers}, experts apart" if weights.experts else f"tensors{layers}",
+            message("term.layers", count=len(held), ranges=layers, apart=weights.experts > 0),
         ),
-        ("experts", weights.experts, f"experts{experts}"),
-        ("output layer", weights.output, "output norm and output matrix"),
+        (
+            "experts",
+            weights.experts,
+            message("term.experts", count=len(kept_here), ranges=_ranges(kept_here)),
+        ),
+        ("output-layer", weights.output, message("term.output-layer")),
     )
     return tuple(
         Term(name=name, kind="weights", bytes=size, how=how, basis="derived")
@@ -42,41 +48,49 @@ def weight_terms(weights: DeviceWeights, device: str, setup: Setup, n_layer: int
     )
 
 
-def _range(layers: Iterable[int]) -> str:
-    runs = consecutive(layers)
-    said = [f"{run.start} to {run.stop - 1}" if len(run) > 1 else str(run.start) for run in runs]
-    return f" of layer{'s' * (sum(map(len, runs)) > 1)} {' and '.join(said)}" if said else ""
+def _ranges(layers: Iterable[int]) -> tuple[Message, ...]:
+    return tuple(
+        message("term.range", first=run.start, last=run.stop - 1)
+        if len(run) > 1
+        else message("term.single-layer", layer=run.start)
+        for run in consecutive(layers)
+    )
 
 
 def cache_terms(caches: Sequence[tuple[CachePart, int]], run: ResolvedSettings) -> tuple[Term, ...]:
     """
-    Return the caches of a device as terms, those that are there.
+    The caches of a device as terms, without empty ones.
     """
     return tuple(
-        Term(name=part.name, kind="cache", bytes=size, how=_cache_words(part, run), basis="derived")
+        Term(name=part.name, kind="cache", bytes=size, how=_of_cache(part, run), basis="derived")
         for part, size in caches
         if size
     )
 
 
-def _cache_words(part: CachePart, run: ResolvedSettings) -> str:
-    if part.name == "recurrent state":
-        return f"{run.parallel} sequence(s), {part.layers} layers in all, f32, whatever the context"
-    streams = "" if run.streams == 1 else f" x {run.streams} sequences"
-    types = f"K {run.cache_type_k}, V {run.cache_type_v}"
-    return f"{part.cells} cells{streams}, {part.layers} layers in all, {types}"
+def _of_cache(part: CachePart, run: ResolvedSettings) -> Message:
+    if part.recurrent:
+        return message("term.recurrent-state", sequences=run.parallel, layers=part.layers)
+    return message(
+        "term.cache",
+        cells=part.cells,
+        streams=None if run.streams == 1 else run.streams,
+        layers=part.layers,
+        type_k=run.cache_type_k,
+        type_v=run.cache_type_v,
+    )
 
 
 def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
     """
-    Return the compute buffer of a device as a term.
+    The compute buffer of a device as a term.
     """
     size = compute.bytes.get(device, 0)
     if not size:
         return ()
     return (
         Term(
-            name="compute buffer",
+            name="compute-buffer",
             kind="compute",
             bytes=size,
             how=compute.how,
@@ -89,15 +103,15 @@ def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
 
 def output_term(size: int, n_vocab: int, run: ResolvedSettings) -> Term:
     """
-    Return the buffer of the logits, which is the host's.
+    The buffer of the logits, which is the host's.
     """
-    how = f"{n_vocab} logits x {run.parallel} sequence(s), f32"
-    return Term(name="output buffer", kind="output", bytes=size, how=how, basis="derived")
+    how = message("term.output-buffer", logits=n_vocab, sequences=run.parallel)
+    return Term(name="output-buffer", kind="output", bytes=size, how=how, basis="derived")
 
 
 def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> DeviceEstimate:
     """
-    Return a device with the sums of its terms.
+    A device with the sums of its terms.
     """
     sums: dict[Kind, int] = {"weights": 0, "cache": 0, "compute": 0, "output": 0, "overhead": 0}
     for item in items:
@@ -119,7 +133,7 @@ def compare(
     devices: tuple[DeviceEstimate, ...], used: Sequence[Device], budgets: Mapping[str, int | None]
 ) -> tuple[bool | None, int | None, tuple[DeviceEstimate, ...]]:
     """
-    Return whether the devices fit their budgets, what is missing in all, and the devices with their budgets.
+    Whether the devices fit their budgets, what is missing in all, and the devices with their budgets.
 
     Devices that share a pool must fit it together; one may have a budget of its own within it.
     """
@@ -149,32 +163,22 @@ def compare(
 
 def pool_of(device: str, pool: str | None) -> str:
     """
-    Return the memory pool of a device: the one it names, or its own (``vram0`` of ``gpu0``).
+    The memory pool of a device: the one it names, or its own (``vram0`` of ``gpu0``).
     """
     return pool or device.replace("gpu", "vram")
 
 
-def notes(setup: Setup) -> tuple[str, ...]:
+def notes(setup: Setup) -> tuple[Message, ...]:
     """
-    Return what a reader of the engine's own log must know to find these figures there.
+    What a reader of the engine's own log must know to find these figures there.
     """
     settings = setup.settings
     result = []
     if settings.parallel > 1 and not settings.kv_unified:
-        result.append(
-            f"Each of the {settings.parallel} slots has a cache of its own, as llama-server does when -np is given. "
-            "The 4 slots that it takes by itself share one (--kv-unified), which is smaller where layers have a "
-            "sliding window."
-        )
+        result.append(message("note.own-cache-per-slot", slots=settings.parallel))
     if settings.mmap:
-        result.append(
-            "With mmap the engine's log shows the host's weights as the span of the file between the first "
-            "and the last tensor on the host; what is needed are the bytes given here."
-        )
-    backends = {device.backend for device in setup.devices} - {"cuda"}
-    if backends:
-        result.append(
-            "The buffers were checked against llama.cpp on CUDA; "
-            f"for {', '.join(sorted(backends))} the same rules are used."
-        )
+        result.append(message("note.mmap-in-the-log"))
+    assumed = {device.backend for device in setup.devices if not BACKENDS[device.backend].exact}
+    if assumed:
+        result.append(message("note.backend-not-measured", backends=tuple(sorted(map(label, assumed)))))
     return tuple(result)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.facts.backends import BackendName
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """
@@ -16,7 +18,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """
 
     id: str
-    backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] = "cuda"
+    backend: BackendName = "cuda"
     name: str | None = None
     pool: str | None = None
     free_bytes: int | None = None

@@ -10,7 +10,7 @@ from llmprobe._version import __version__
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings
-from llmprobe.words.message import Message
+from llmprobe.words.message import Message, message
 
 Kind = Literal["weights", "cache", "compute", "output", "overhead"]
 
@@ -18,6 +18,8 @@ Kind = Literal["weights", "cache", "compute", "output", "overhead"]
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """
     One named part of what a device holds, and how its figure came about. A range is given where there is one.
+
+    ``name`` is a stable id (``kv-cache``), ``label`` its name for people.
     """
 
     name: str
@@ -27,6 +29,10 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     low_bytes: int | None = None
     high_bytes: int | None = None
+
+    @property
+    def label(self) -> Message:
+        return message(f"label.term.{self.name}")
 
 
 class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
 
 def processor(cpu: Cpu) -> Processor:
     """
-    Return what a processor can do for one token: one thread for each core that this process may use.
+    What a processor can do for one token: one thread for each core that this process may use.
     """
     counts = [
         count for count in (cpu.usable_cores, cpu.physical_cores, cpu.usable_threads) if count is not None
@@ -33,6 +33,6 @@ def processor(cpu: Cpu) -> Processor:
 
 def cpu_kind(machine: str) -> Literal["x86", "arm"]:
     """
-    Return the kind of processor of a machine, as the system names it (``x86_64``, ``arm64``, ``aarch64``).
+    The kind of processor of a machine, as the system names it (``x86_64``, ``arm64``, ``aarch64``).
     """
     return "arm" if machine.lower() in ("arm64", "aarch64") else "x86"

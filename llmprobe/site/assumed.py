@@ -4,18 +4,20 @@ Where an estimate may place layers: on the devices of a machine, or on equal one
 What each needs is imported when it is called.
 """
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from llmprobe.errors import UsageError
+from llmprobe.facts.backends import BACKENDS, BackendName
+from llmprobe.words.message import message
 
 if TYPE_CHECKING:
     from llmprobe.facts.devices import Device
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.processor import Processor
 
-Backend = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "cpu"]
+Backend = Literal[BackendName, "cpu"]
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,19 +35,30 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 def assumed(count: int | None, backend: Backend | None) -> Places:
     """
-    Return so many equal devices (one where only a backend is named) of which nothing else is known.
+    So many equal devices (one where only a backend is named) of which nothing else is known.
     """
     from llmprobe.facts.devices import Device
     from llmprobe.site.devices import MOST_DEVICES
 
-    if backend is not None and backend not in get_args(Backend):
-        raise UsageError(f"there is no backend {backend!r}", hint=f"one of {', '.join(get_args(Backend))}")
+    known = (*BACKENDS, "cpu")
+    if backend is not None and backend not in known:
+        raise UsageError(
+            message("error.backend-unknown", given=backend), hint=message("hint.one-of", names=known)
+        )
     if backend == "cpu" and count:
         raise UsageError(
-            f"the backend cpu has no {count} devices", hint="leave --devices out, or name another backend"
+            message("error.cpu-without-devices", devices=count),
+            hint=message("hint.no-devices-or-another-backend"),
+        )
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int)):
+        raise UsageError(
+            message("error.setting-not-a-count", setting="devices", given=str(count)),
+            hint=message("hint.whole-number"),
         )
     if count is not None and not 0 <= count <= MOST_DEVICES:
-        raise UsageError(f"llama.cpp cannot use {count} devices", hint=f"give 0 to {MOST_DEVICES}")
+        raise UsageError(
+            message("error.setting-out-of-range", setting="devices", given=count, least=0, most=MOST_DEVICES)
+        )
     devices: tuple[Device, ...] = ()
     if backend != "cpu":
         devices = tuple(
@@ -59,7 +72,7 @@ def assumed(count: int | None, backend: Backend | None) -> Places:
 
 def of_machine(snapshot: "Snapshot") -> Places:
     """
-    Return what an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
+    What an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
     """
     from llmprobe.facts.processor import cpu_kind, processor
     from llmprobe.facts.recommendation import Wishes

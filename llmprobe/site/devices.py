@@ -9,6 +9,7 @@ ggml-vulkan.h (most devices); https://docs.nvidia.com/cuda/cuda-programming-guid
 from collections.abc import Sequence
 from typing import Any
 
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.machine import Accelerator, Snapshot
 
@@ -28,12 +29,10 @@ MOST_DEVICES = 16
 HIDDEN = "hidden by"
 """How the reason begins why a device is not used that a variable of the environment hides."""
 
-_VISIBLE = {"rocm": "HIP_VISIBLE_DEVICES", "vulkan": "GGML_VK_VISIBLE_DEVICES"}
-
 
 def device_of(accelerator: Accelerator, snapshot: Snapshot, free_bytes: int | None) -> Device:
     """
-    Return the device that a usable accelerator is.
+    The device that a usable accelerator is.
     """
     assert accelerator.backend is not None
     return Device(
@@ -65,7 +64,7 @@ def link_bytes_per_s(snapshot: Snapshot, accelerator: Accelerator) -> int | None
 
 def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
     """
-    Return the devices that a build for a backend lists, in its order: also those that cannot be used here.
+    The devices that a build for a backend lists, in its order: also those that cannot be used here.
 
     ROCm lists what its libraries have no kernels for, and Vulkan what other backends do too, cards before integrated
     graphics.
@@ -75,18 +74,18 @@ def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
         for one in snapshot.accelerators
         if (
             one.backend == backend
-            or (one.backend is not None and (backend == "vulkan" or (backend, one.vendor) == ("rocm", "amd")))
+            or (one.backend is not None and not {"*", one.vendor}.isdisjoint(BACKENDS[backend].lists))
         )
         and not (one.why_not or "").startswith(HIDDEN)
     ]
-    if backend in ("vulkan", "sycl"):
+    if BACKENDS[backend].cards_first:
         seen.sort(key=lambda one: (one.integrated, one.pci or ""))
     return tuple(seen)
 
 
 def left_over(there: Sequence[Accelerator], devices: Sequence[Device]) -> bool:
     """
-    Tell whether an engine that is told nothing would use more of the devices that are there than these.
+    Whether an engine without further settings would use more of the devices that are there than these.
 
     Beside a card it leaves integrated graphics alone by itself.
     """
@@ -97,7 +96,7 @@ def left_over(there: Sequence[Accelerator], devices: Sequence[Device]) -> bool:
 
 def environment_for(there: Sequence[Accelerator], devices: Sequence[Device]) -> dict[str, str]:
     """
-    Return the variables that give an engine these of the devices that are there, in this order; none where their
+    The variables that give an engine these of the devices that are there, in this order; none where their
     numbers do.
 
     CUDA is told UUIDs where its numbers are not sure: with unlike devices, of which it takes the fastest first, and
@@ -105,24 +104,26 @@ def environment_for(there: Sequence[Accelerator], devices: Sequence[Device]) -> 
     """
     if not devices:
         return {}
-    backend = devices[0].backend
+    backend = BACKENDS[devices[0].backend]
     known = {one.id: one for one in there}
     used = [known[device.id] for device in devices if device.id in known]
-    if backend == "cuda":
+    if backend.visible is None:
+        return {}
+    if backend.visible_by_uuid:
         unlike = len({one.name for one in there}) > 1
         unsure = unlike or len(there) > MOST_DEVICES or not all(one.usable for one in there)
         uuids = [one.uuid for one in used if one.uuid is not None]
         if unsure and left_over(there, devices) and len(uuids) == len(devices):
-            return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)}
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if unlike else {}
-    if len(there) > MOST_DEVICES and backend in _VISIBLE:
-        return {_VISIBLE[backend]: ",".join(map(str, numbers(there, devices)))}
+            return {backend.visible: ",".join(uuids)}
+        return dict(backend.order) if unlike else {}
+    if len(there) > MOST_DEVICES:
+        return {backend.visible: ",".join(map(str, numbers(there, devices)))}
     return {}
 
 
 def numbers(there: Sequence[Accelerator], devices: Sequence[Device]) -> tuple[int, ...]:
     """
-    Return the place of each device among those that are there.
+    The place of each device among those that are there.
     """
     places = {one.id: place for place, one in enumerate(there)}
     return tuple(places[device.id] for device in devices if device.id in places)

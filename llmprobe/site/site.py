@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
@@ -23,7 +24,8 @@ from llmprobe.site.devices import (
     listed,
     numbers,
 )
-from llmprobe.units import MIB, format_bytes
+from llmprobe.units import MIB
+from llmprobe.words.message import Message, message
 
 DEFAULT_RESERVE_BYTES = 512 * MIB
 """Kept free on every GPU and in RAM, beside the engine's own overhead."""
@@ -60,7 +62,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     ram_bandwidth_bytes_per_s: int | None
     processor: Processor = Processor()
     cpu: Literal["x86", "arm"] = "x86"
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     instances: dict[str, str] = {}
     abilities: Abilities = Abilities()
     listed: dict[str, tuple[Accelerator, ...]] = {}
@@ -68,18 +70,18 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
         """
-        Return what makes the engine see these devices and number them so: instances of a divided one, or a part
+        What makes the engine see these devices and number them so: instances of a divided one, or a part
         of all that its backend lists.
         """
         chosen = [self.instances[device.id] for device in devices if device.id in self.instances]
         if chosen:
-            return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)}
+            return {str(BACKENDS[devices[0].backend].visible): ",".join(chosen)}
         # The shell of Windows has no variables before a command.
         return {} if self.windows else environment_for(self._there(devices), devices)
 
     def named(self, devices: tuple[Device, ...]) -> tuple[str, ...] | None:
         """
-        Return the ids of devices that an engine must be told to use, None where it uses no others by itself.
+        The ids of devices that an engine must be told to use, None where it uses no others by itself.
 
         Of instances of a divided one the environment shows it no others.
         """
@@ -89,7 +91,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def numbers(self, devices: tuple[Device, ...]) -> tuple[int, ...]:
         """
-        Return the numbers that their backend gives these devices.
+        The numbers that their backend gives these devices.
         """
         return numbers(self._there(devices), devices)
 
@@ -102,7 +104,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def room(self, devices: tuple[Device, ...]) -> int:
         """
-        Return all that host and devices may take together, shared memory counted once.
+        All that host and devices may take together, shared memory counted once.
         """
         if self.shared_free_bytes is not None:
             return max(0, self.shared_free_bytes - self.reserve_bytes)
@@ -110,7 +112,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def pool_budgets(self) -> dict[str, int | None]:
         """
-        Return the budgets by pool, and by device where it may take less of a pool than all together.
+        The budgets by pool, and by device where it may take less of a pool than all together.
         """
         budgets = dict(self.budgets)
         for device, pool in self.pools.items():
@@ -119,7 +121,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     def shortfalls(self, totals: Mapping[str, int]) -> tuple[Shortfall, ...]:
         """
-        Return where these totals per device do not fit; a pool of unknown size fits nothing.
+        Where these totals per device do not fit; a pool of unknown size fits nothing.
         """
         short: list[Shortfall] = []
         for device, size in totals.items():
@@ -137,14 +139,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     """
-    Return what the machine offers for these wishes.
+    What the machine offers for these wishes.
     """
     reserve = DEFAULT_RESERVE_BYTES if wishes.reserve_bytes is None else wishes.reserve_bytes
-    notes = [f"{format_bytes(reserve)} are kept free on every GPU and in RAM"]
+    notes = [message("note.reserve", bytes=reserve)]
     pools = {pool.id: pool for pool in snapshot.pools}
     ram = pools.get("ram")
     if wishes.assume_idle:
-        notes.append("memory that other programs hold is counted as free, as asked (--assume-idle)")
+        notes.append(message("note.assume-idle"))
     budgets: dict[str, int | None] = {"host": _of_host(ram, wishes)}
     pool_of = {"host": "ram"}
     devices: list[tuple[Accelerator, Device]] = []
@@ -156,14 +158,12 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         pool_of[accelerator.id] = accelerator.pools[0]
         devices.append((accelerator, device_of(accelerator, snapshot, budgets[accelerator.id])))
         if budgets[accelerator.id] is None:
-            notes.append(f"{accelerator.id} is not used: how much of its memory is free is unknown")
+            notes.append(message("note.free-memory-unknown", device=accelerator.id))
     shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
     known = [pair for pair in devices if budgets[pair[1].id] is not None]
     usable = _most(known)
     if len(usable) < len(known):
-        notes.append(
-            f"llama.cpp uses at most {MOST_DEVICES} devices: of {len(known)} here the fastest and largest are taken"
-        )
+        notes.append(message("note.most-devices", most=MOST_DEVICES, found=len(known)))
     return Site(
         device_sets=_device_sets(usable),
         budgets=budgets,
@@ -189,7 +189,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
 
 def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, Device]]:
     """
-    Return as many devices of each backend as an engine can use, the least worth left out.
+    As many devices of each backend as an engine can use, the least worth left out.
     """
     kept: set[str] = set()
     for backend in {device.backend for _, device in devices}:
@@ -200,7 +200,7 @@ def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, 
 
 def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Device, ...], ...]:
     """
-    Return the sets that one process can use: all devices of a backend, fewer and fewer of the fastest and of those
+    The sets that one process can use: all devices of a backend, fewer and fewer of the fastest and of those
     with the most room, each alone, none.
 
     Of the MIG instances of a machine CUDA gives a process only one, so they are never put together.
@@ -224,7 +224,7 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
         # What one of equals can do, so can the others.
         alone.setdefault(msgspec.structs.replace(device, id="", pool=None), device)
     sets.extend((device,) for device in alone.values())
-    if not any(device.backend == "metal" for _, device in devices):
+    if all(BACKENDS[device.backend].partial for _, device in devices):
         # What macOS does not let the GPU have it needs itself, so on a Mac the processor is no way around the limit.
         sets.append(())
     return tuple(sets)
@@ -232,14 +232,14 @@ def _device_sets(devices: list[tuple[Accelerator, Device]]) -> tuple[tuple[Devic
 
 def _worth(device: Device) -> tuple[int, int]:
     """
-    Return what devices are left out by, the least first: a slow card first, of equally fast ones the smallest.
+    What devices are left out by, the least first: a slow card first, of equally fast ones the smallest.
     """
     return device.bandwidth_bytes_per_s or 0, device.free_bytes or 0
 
 
 def _room(device: Device) -> tuple[int, int]:
     """
-    Return what devices are left out by where a fast one may be full.
+    What devices are left out by where a fast one may be full.
     """
     return device.free_bytes or 0, device.bandwidth_bytes_per_s or 0
 
@@ -256,7 +256,7 @@ def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
 
 def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:
     """
-    Return what the host alone may take: of shared memory what is not set aside for the accelerator.
+    What the host alone may take: of shared memory what is not set aside for the accelerator.
     """
     if ram is None or ram.kind != "unified":
         return _budget(ram, wishes)
@@ -273,6 +273,6 @@ def _free(pool: MemoryPool, wishes: Wishes) -> int | None:
 
 def given_back(pool: MemoryPool) -> int:
     """
-    Return what programs that could end hold of a pool.
+    What programs that could end hold of a pool.
     """
     return sum(limit.bytes for limit in pool.limits if limit.by in _GIVEN_BACK_WHEN_IDLE)

@@ -155,27 +155,22 @@ def test_what_fits_only_then_is_noted_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "ctx_size", "words"),
+    ("wishes", "ctx_size", "name"),
     [
-        (
-            {"ctx_size": 100, "parallel": 64},
-            16384,
-            "a context of 16384 tokens is in force where 100 were asked for: each of 64 slots gets 256",
-        ),
-        ({"ctx_size": 8192, "parallel": 3}, 8448, "8448 tokens is in force where 8192 were asked for"),
-        ({"ctx_size": 1000}, 1024, "1024 tokens is in force where 1000 were asked for"),
+        ({"ctx_size": 100, "parallel": 64}, 16384, "note.context-rounded-per-slot"),
+        ({"ctx_size": 8192, "parallel": 3}, 8448, "note.context-rounded-per-slot"),
+        ({"ctx_size": 1000}, 1024, "note.context-rounded"),
     ],
 )
-def test_another_context_than_was_asked_for_is_said(
-    wishes: dict[str, Any], ctx_size: int, words: str
-) -> None:
+def test_a_rounded_context_is_noted(wishes: dict[str, Any], ctx_size: int, name: str) -> None:
     """
     llama.cpp gives each slot whole multiples of 256 tokens.
     """
     answer = asked(machine((24,)), **wishes)
+    note = the(answer.notes, name)
 
     assert answer.choices[0].ctx_size == ctx_size
-    assert any(words in str(note) for note in answer.notes)
+    assert (note.values["ctx_size"], note.values["requested"]) == (ctx_size, wishes["ctx_size"])
 
 
 def test_a_batch_is_that_of_the_context_in_force() -> None:
@@ -194,7 +189,7 @@ def test_a_context_that_is_kept_is_not_spoken_of() -> None:
     """
     notes = asked(machine((24,)), ctx_size=8192, parallel=4).notes
 
-    assert not any("in force" in str(note) for note in notes)
+    assert named(notes, "note.context-rounded", "note.context-rounded-per-slot") == []
 
 
 @pytest.mark.parametrize(("parallel", "warned"), [(1, True), (4, False)])

@@ -2,9 +2,11 @@
 What is said of compute buffers without a graph, held against measured families as if theirs were not known.
 """
 
+import msgspec
+
 from benchmarks.accuracy_compute import request_of
 from benchmarks.accuracy_loads import NEAR, SLACK, sample
-from benchmarks.truth.loads import spec
+from benchmarks.truth.loads import memory_cases, spec
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.upper_bound import WIDER, at_most, bound
 
@@ -42,6 +44,23 @@ def test_the_bound_is_not_out_of_all_proportion() -> None:
         shares += [(found.get(name, 0) - sizes[2]) / max(sum(sizes), 1) for name, sizes in case.bytes.items()]
 
     assert abs(sorted(shares)[len(shares) // 2]) < 0.03
+
+
+def test_a_cache_on_the_host_needs_work_there_and_weights_that_are_copied() -> None:
+    """
+    With everything on the device but the cache, the host attends, so that its bound grows by the work.
+    """
+    case = next(
+        case
+        for case in memory_cases("llama3.1-8b")
+        if len(case.hardware.devices) == 1 and case.told.gpu_layers is None
+    )
+    near = request_of(case, Estimator(spec(case.model)))
+    away = msgspec.structs.replace(near, settings=msgspec.structs.replace(near.settings, kv_offload=False))
+
+    assert "host" not in near.layer_devices
+    assert bound(away)["host"] > bound(near)["host"]
+    assert bound(away)["gpu0"] > bound(near)["gpu0"]
 
 
 def test_what_is_at_most_needed_is_never_exceeded() -> None:

@@ -12,6 +12,7 @@ from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.settings import Settings
 from llmprobe.facts.wire import decode, encode
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 
 GPU = Device(id="gpu0", compute_capability="8.9")
 ALL = Hardware(devices=(GPU,))
@@ -97,6 +98,20 @@ def test_devices_of_one_pool_must_fit_it_together() -> None:
     assert (found.fits, found.missing_bytes) == (False, 1)
 
 
+def test_what_a_device_and_its_pool_lack_is_counted_once() -> None:
+    """
+    Where both are too small, what the larger of the two shortfalls needs makes up for the other.
+    """
+    shared = Hardware(devices=(Device(id="gpu0", backend="metal", pool="ram"),))
+    settings = Settings(ctx_size=8192)
+    host, gpu = LLAMA.devices("Q4_K_M", settings, shared)
+    both = host.total_bytes + gpu.total_bytes
+    pool = LLAMA.estimate("Q4_K_M", settings, shared, {"ram": both - 9, "gpu0": gpu.total_bytes - 4})
+    own = LLAMA.estimate("Q4_K_M", settings, shared, {"ram": both - 4, "gpu0": gpu.total_bytes - 9})
+
+    assert (pool.missing_bytes, own.missing_bytes) == (9, 9)
+
+
 def test_a_device_may_have_less_than_its_pool() -> None:
     """
     The working set of an accelerator limits it within memory that is large enough for both.
@@ -111,9 +126,7 @@ def test_a_context_beyond_the_trained_one_is_a_warning() -> None:
     It can be run, so it is not an error.
     """
     found = LLAMA.estimate("Q4_K_M", Settings(ctx_size=262144), ALL)
-    assert found.warnings == (
-        "a context of 262144 tokens is beyond the 131072 that the model was trained for",
-    )
+    assert found.warnings == (message("warning.beyond-trained-context", ctx_size=262144, trained=131072),)
 
 
 def test_an_estimate_survives_its_document() -> None:
@@ -157,7 +170,7 @@ def test_an_unknown_architecture_is_estimated_with_a_warning() -> None:
     """
     model = msgspec.structs.replace(spec("llama3.1-8b"), architecture="brand-new")
     found = Estimator(model).estimate("Q4_K_M", Settings(ctx_size=512), Hardware())
-    assert any("brand-new" in warning for warning in found.warnings)
+    assert found.warnings == (message("warning.architecture-unknown", architecture="brand-new"),)
 
 
 def test_the_rule_of_thumb_stands_beside_the_exact_figure() -> None:
@@ -168,4 +181,4 @@ def test_the_rule_of_thumb_stands_beside_the_exact_figure() -> None:
     thumb = found.rule_of_thumb
     assert thumb is not None
     assert (thumb.f16_bytes, thumb.exact_bytes) == (2 * QWEN.model.parameters, found.total_bytes)
-    assert "all 128 experts are in memory, though a token uses 8" in thumb.why
+    assert message("thumb.experts", experts=128, used=8) in thumb.why

@@ -16,6 +16,7 @@ from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.machine import Cpu
 from llmprobe.facts.processor import Processor, processor
+from llmprobe.words.message import Message, message
 from tests.estimation.shares import CORES, GB, GPU, HALF, HOST
 
 
@@ -55,6 +56,17 @@ def test_a_second_equal_device_adds_no_speed() -> None:
     assert generation(speed(half, other)).likely == pytest.approx(generation(speed(GPU)).likely, rel=0.01)
 
 
+def _parts(found: Speed) -> list[Message]:
+    """The parts of a token that a reason names."""
+    parts = found.reason.values["parts"]
+    assert isinstance(parts, tuple)
+    return [part for part in parts if isinstance(part, Message)]
+
+
+def _read(share: Share) -> int:
+    return share.active_bytes + share.cache_bytes + share.state_bytes
+
+
 def test_a_full_context_is_slower() -> None:
     """
     With 4 GB of cache beside 5 GB of weights a full context takes over half as long again.
@@ -64,7 +76,7 @@ def test_a_full_context_is_slower() -> None:
 
     assert full is not None
     assert full.likely < generation(found).likely / 1.5
-    assert "when the context is full" in found.reason
+    assert found.reason.values["tokens_per_s_at_full_context"] == full.likely
 
 
 def test_small_models_are_held_up_by_kernels() -> None:
@@ -118,15 +130,21 @@ def test_a_processor_is_its_cores_and_vectors() -> None:
     assert processor(Cpu()) == Processor()
 
 
-@pytest.mark.parametrize(("share", "said"), [(GPU, "gpu0"), (HALF, "the RAM")])
-def test_unknown_bandwidth_is_unknown_speed(share: Share, said: str) -> None:
+@pytest.mark.parametrize(
+    ("share", "why"),
+    [
+        (GPU, message("speed.bandwidth-unknown", device="gpu0", bytes=_read(GPU))),
+        (HALF, message("speed.ram-bandwidth-unknown", bytes=_read(HALF))),
+    ],
+)
+def test_unknown_bandwidth_is_unknown_speed(share: Share, why: Message) -> None:
     """
     No figure where the bandwidth is unknown, and the reason names what is.
     """
     found = speed(msgspec.structs.replace(share, bandwidth_bytes_per_s=None))
 
     assert found.generation_tokens_per_s is None
-    assert f"bandwidth of {said} is unknown" in found.reason
+    assert (found.reason.id, found.reason.values["why"]) == ("speed.unknown", why)
 
 
 def test_a_row_of_the_embedding_does_not_need_the_ram() -> None:
@@ -156,7 +174,9 @@ def test_every_class_says_on_how_much_it_stands() -> None:
     """
     The reason of a speed names the rows, and every class of generation stands on enough of them.
     """
-    assert "measured rows" in speed(GPU).reason
+    measured = _parts(speed(GPU))[0].values["measured"]
+    assert isinstance(measured, Message)
+    assert measured.id == "speed.measured"
     assert all(row["rows"] >= FEWEST_ROWS for row in table("speed")["devices"])
 
 
@@ -186,7 +206,9 @@ def test_few_rows_of_todays_builds_are_said() -> None:
     """
     h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
 
-    assert "14 measured rows, 1 of a build of today" in speed(h100).reason
+    (part,) = _parts(speed(h100))
+    assert part.values["measured"] == message("speed.measured", rows=14, current=1)
+    assert str(part).endswith("(14 measurements, 1 with a current build)")
 
 
 def test_no_range_reaches_over_the_bandwidth() -> None:
@@ -287,4 +309,6 @@ def test_a_prompt_is_read_no_slower_than_text_is_written() -> None:
 
     assert prompt is not None
     assert prompt.likely == generation(found).likely
-    assert "no slower than what is written" in found.reason
+    prompt_words = found.reason.values["prompt"]
+    assert isinstance(prompt_words, Message)
+    assert prompt_words.id == "speed.prompt-as-generation"

@@ -14,14 +14,15 @@ from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share
 from llmprobe.estimation.speed.prompt import processor_operations_per_s, prompt_speed
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
+from llmprobe.words.message import Message, message
 from tests.estimation import shares
 from tests.estimation.shares import CORES, GB, HALF, HOST
 
 GPU = msgspec.structs.replace(shares.GPU, link_bytes_per_s=16 * GB)
 
 
-def said(*shares: Share, moe: bool = False, cores: Processor | None = CORES) -> str:
-    found, why = prompt_speed(table("speed"), shares, moe=moe, processor=cores)
+def said(*shares: Share, moe: bool = False, cores: Processor | None = CORES) -> Message:
+    found, (why,) = prompt_speed(table("speed"), shares, moe=moe, processor=cores)
     assert found is None
     return why
 
@@ -68,7 +69,7 @@ def test_without_rate_and_bandwidth_there_is_no_prompt_speed() -> None:
     """
     unknown = msgspec.structs.replace(GPU, flops=None, bandwidth_bytes_per_s=None)
 
-    assert "neither the FP16 rate nor the memory bandwidth of NVIDIA GeForce RTX 4090" in said(HOST, unknown)
+    assert said(HOST, unknown) == message("speed.device-unknown", device="NVIDIA GeForce RTX 4090")
 
 
 def test_cards_before_tensor_cores_are_slower_by_their_bandwidth() -> None:
@@ -89,7 +90,9 @@ def test_unknown_parameters_are_an_unknown_prompt_speed() -> None:
     """
     Arithmetic needs to know how many weights a token is multiplied by.
     """
-    assert "active parameters" in said(HOST, msgspec.structs.replace(GPU, parameters=None))
+    assert said(HOST, msgspec.structs.replace(GPU, parameters=None)) == message(
+        "speed.active-parameters-unknown"
+    )
 
 
 def test_experts_gain_most_from_a_larger_micro_batch() -> None:
@@ -118,7 +121,7 @@ def test_an_unknown_link_is_an_unknown_prompt_speed() -> None:
     """
     unlinked = msgspec.structs.replace(GPU, link_bytes_per_s=None)
 
-    assert "the link's speed is not known" in said(HALF, unlinked)
+    assert said(HALF, unlinked) == message("speed.link-unknown", bytes=HALF.resident_bytes)
     assert speed(HOST, unlinked) == speed(HOST, GPU)
 
 
@@ -160,7 +163,7 @@ def test_unknown_cores_are_an_unknown_prompt_speed() -> None:
     """
     The processor's arithmetic is not told without the number of its cores.
     """
-    assert "the number of its cores is not known" in said(HALF, cores=None)
+    assert said(HALF, cores=None) == message("speed.cores-unknown")
 
 
 def test_no_claim_on_prompts_that_were_not_measured() -> None:
@@ -169,7 +172,7 @@ def test_no_claim_on_prompts_that_were_not_measured() -> None:
     """
     mac = msgspec.structs.replace(GPU, backend="metal", compute_capability=None)
 
-    assert "too few prompts of mixtures of experts were measured on such a device" in said(mac, moe=True)
+    assert said(mac, moe=True) == message("speed.too-few-prompts-on-device", rows=0, experts=1)
 
 
 def test_attention_over_a_cache_in_ram_is_the_processors() -> None:

@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 
 import llmprobe
 from benchmarks.threads import SWITCH_S, THREADS, at_once, estimates, looks, unseen
-from llmprobe.estimation.compute import buffers
+from llmprobe.estimation.compute import buffers, cuda
 
 DELAY_S = 0.0002
 
@@ -33,7 +33,7 @@ def test_estimates_of_threads_are_those_of_one(name: str, mocker: MockerFixture)
     """
     model = llmprobe.load_model(name)
     expected = [ask() for ask in estimates(model)]
-    measure = buffers.copied_bytes
+    measure = cuda.copied_bytes
 
     def slowly(kind: str, shape: tuple[int, ...], host: bool) -> int:
         time.sleep(DELAY_S)

@@ -1,5 +1,5 @@
 """
-What will be shown, placed by exact figures and with every setting said.
+The shown candidates, placed by exact figures and with every setting explicit.
 """
 
 import msgspec
@@ -31,8 +31,8 @@ def settled(problem: Problem, shown: list[tuple[Label, Candidate]]) -> list[tupl
 
 def _flash_attn(case: Case, placed: Placed) -> bool:
     """
-    Tell what ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
-    takes other buffers than if it is told so at once, as the printed command does.
+    Whether ``auto`` resolves to flash attention. Where it does not, the engine has made the cache for it by then, and
+    needs other buffers than if it is switched off at once, as the printed command does.
     """
     parts = case.estimator.parts(case.quant, placed.settings, placed.hardware)
     return case.settings.flash_attn != "auto" or parts.compute.flash_attn

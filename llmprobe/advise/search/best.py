@@ -13,15 +13,10 @@ from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
 from llmprobe.advise.search.ledger import Ledger
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.placement import spans
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
 from llmprobe.units import MIB
-
-WHOLE_OR_NOT = "metal"
-"""
-On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
-layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
-"""
 
 _FEWER = 3
 """With several devices, how many layers fewer than the most are tried: the most need not be the fastest."""
@@ -59,7 +54,7 @@ class Search:
         thorough: bool = True,
     ) -> Layout:
         """
-        Return the fastest layout whose devices have room for it, or the one that lacks the least.
+        The fastest layout whose devices have room for it, or the one that lacks the least.
 
         ``corrections`` are added to the bounds of the compute buffers, where exact ones are known; None leaves the
         buffers out. ``fewest`` is what exact ones said of layouts. Where all layers of a mixture fit without some
@@ -87,7 +82,7 @@ class Search:
             if not whole.excess:
                 return whole
         abilities = case.site.abilities
-        if not abilities.partial or case.devices[0].backend == WHOLE_OR_NOT:
+        if not abilities.partial or not BACKENDS[case.devices[0].backend].partial:
             return whole
         keep = estimator.is_moe and abilities.experts_on_host
         n_cpu_moe = estimator.n_layer if keep else 0
@@ -112,7 +107,7 @@ class Search:
 
     def _best(self, layouts: Layouts, layers: int) -> Layout:
         """
-        Return the best layout with this many layers on the devices; the only one where the engine splits by itself.
+        The best layout with this many layers on the devices; the only one where the engine splits by itself.
         """
         case = self.case
         if len(case.devices) > 1 and not case.site.abilities.tensor_split:
@@ -125,7 +120,7 @@ class Search:
 
     def _rooms(self, kind: Settings, corrections: Corrections | None) -> Rooms:
         """
-        Return the bytes that layers may take on each device in a placement of this kind.
+        The bytes that layers may take on each device in a placement of this kind.
 
         Where exact buffers were seen, others are hoped to be a little smaller, and those of another role to be nothing,
         until one of these is seen as well.

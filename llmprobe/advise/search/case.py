@@ -32,7 +32,7 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def known(self) -> bool:
         """
-        Tell whether it is known how much is free wherever something lacks.
+        Whether it is known how much is free wherever something lacks.
         """
         return all(short.known for short in self.shortfalls)
 

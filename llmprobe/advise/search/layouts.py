@@ -45,7 +45,7 @@ class Layout(msgspec.Struct, frozen=True):
 
     def rank(self, *, even: bool = False) -> tuple[float, ...]:
         """
-        Return what layouts are sorted by: those that fit, the faster, the plain, the even; or even before plain.
+        What layouts are sorted by: those that fit, the faster, the plain, the even; or even before plain.
         """
         pace = round(log(self.seconds) / ALIKE) if self.seconds else -inf
         if even:
@@ -90,7 +90,7 @@ class Layouts:
 
     def of(self, counts: tuple[int, ...]) -> Layout:
         """
-        Return the layout with these layers on each device.
+        The layout with these layers on each device.
         """
         found = self._known.get(counts)
         if found is None:
@@ -152,7 +152,7 @@ class Layouts:
 
     def most(self) -> tuple[int, ...]:
         """
-        Return the counts that put the most layers on the devices, filled from the last one on.
+        The counts that put the most layers on the devices, filled from the last one on.
         """
         ledger = self._ledger
         counts = [0] * len(ledger.devices)
@@ -172,7 +172,7 @@ class Layouts:
 
     def best(self, layers: int) -> Layout:
         """
-        Return the best layout with this many layers on all devices together.
+        The best layout with this many layers on all devices together.
         """
         count = len(self._rooms.some)
         if count == 1:
@@ -202,7 +202,7 @@ class Layouts:
 
     def _descended(self, counts: tuple[int, ...]) -> Layout:
         """
-        Return the best layout that is reached by moving one border between neighbours at a time.
+        The best layout that is reached by moving one border between neighbours at a time.
         """
         found = self.of(counts)
         for _ in range(_ROUNDS):

@@ -16,7 +16,7 @@ from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
-from llmprobe.estimation.speed.shares import STATE
+from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH, RAM_BANDWIDTH
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
@@ -24,14 +24,11 @@ from llmprobe.site.site import Site
 FILLED = 0.5
 """How full the context is taken to be on the average: a conversation begins with none and ends with all of it."""
 
-RANKING_RAM_BANDWIDTH = 50_000_000_000
-"""
-Bytes per second, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach it.
-Only the order of choices rests on it where the RAM's bandwidth is unknown; it is never printed as a speed.
-"""
+RANKING_RAM_BANDWIDTH = RAM_BANDWIDTH
+"""Only the order of choices is based on it where the RAM's bandwidth is unknown; it is never printed as a speed."""
 
-RANKING_DEVICE_BANDWIDTH = 300_000_000_000
-"""The same for a device whose bandwidth is unknown: that of a small graphics card."""
+RANKING_DEVICE_BANDWIDTH = DEVICE_BANDWIDTH
+"""The same for a device whose bandwidth is unknown."""
 
 Number = TypeVar("Number", int, float)
 
@@ -67,7 +64,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     def seconds(self, start: int, stop: int) -> float:
         """
-        Return the time of whole layers.
+        The time of whole layers.
         """
         return self.held_s[stop] - self.held_s[start] + self.experts_s[stop] - self.experts_s[start]
 
@@ -104,7 +101,7 @@ class Ledger:
 
     def least(self, *, keep: bool) -> int:
         """
-        Return what all layers take on devices at the least; with ``keep`` without any experts.
+        What all layers take on devices at the least; with ``keep`` without any experts.
         """
         return min((side.held if keep else side.whole)[-1] + side.output for side in self.devices)
 
@@ -136,13 +133,13 @@ class Ledger:
 
     def _cached(self, backend: str, rates: Rates) -> list[tuple[int, float]]:
         """
-        Return the bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
+        The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
         """
         run = self._estimator.setup(self._settings).settings
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
         for part in self._estimator.layer_caches(self._settings, backend):
             per_byte = (
-                2 * rates.state / run.parallel if part.name == STATE else FILLED * rates.cache / run.streams
+                2 * rates.state / run.parallel if part.recurrent else FILLED * rates.cache / run.streams
             )
             for at in range(self.n_layer):
                 size = part.sums.of(at, at + 1)
@@ -186,7 +183,7 @@ class Ledger:
 
 def _rates(seconds: Callable[[Share], float], template: Share) -> Rates:
     """
-    Return what each thing costs alone, as the time of a part is a sum over what it does.
+    What each thing costs alone, as the time of a part is a sum over what it does.
     """
     nothing = seconds(template)
 

@@ -25,14 +25,14 @@ _BUFFERS_MAY_DIFFER = 0.25
 
 def place(case: Case) -> Placed | Misfit:
     """
-    Return the fastest placement that fits, its compute buffers bounded; by exact ones where that makes it fit at all.
+    The fastest placement that fits, its compute buffers bounded; by exact ones where that makes it fit at all.
     """
     return _without_idle(case, _placed(case), _placed)
 
 
 def refine(case: Case, placed: Placed) -> Placed | Misfit:
     """
-    Return the best placement by exact compute buffers, which the search takes from a few graphs.
+    The best placement by exact compute buffers, which the search takes from a few graphs.
     """
 
     def again(fewer: Case) -> Placed | Misfit:
@@ -46,7 +46,7 @@ def _without_idle(
     case: Case, found: Placed | Misfit, again: Callable[[Case], Placed | Misfit]
 ) -> Placed | Misfit:
     """
-    Return what is as fast without devices that got no layer: they would only hold the engine's own.
+    What is as fast without devices that got no layer: they would only hold the engine's own.
     """
     if isinstance(found, Misfit):
         return found
@@ -86,7 +86,7 @@ def _exact(case: Case, placed: Placed) -> Placed | Misfit:
 
 def _refined(search: Search, rounds: int) -> Placed | None:
     """
-    Return the best placement that fits by exact compute buffers, None where none is found.
+    The best placement that fits by exact compute buffers, None where none is found.
 
     First is tried what would be best without such buffers. If it does not fit, its own exact ones say how much room
     there is for the next, until nothing new comes up.
@@ -121,7 +121,7 @@ def _refined(search: Search, rounds: int) -> Placed | None:
 
 def _is_beyond(case: Case, exact: Mapping[str, int], settings: Settings) -> bool:
     """
-    Tell whether no other layout can fit where this one does not: all memory together is too small, by more than
+    Whether no other layout can fit where this one does not: all memory together is too small, by more than
     other buffers can make up for; or it is the host alone that lacks, which with less on the devices lacks more.
     """
     shortfalls = case.site.shortfalls(exact)
@@ -154,7 +154,7 @@ def _more_left(
 
 def _hopeless(case: Case) -> Misfit:
     """
-    Return what is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
+    What is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
 
     It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte. Where an engine
     needs the GPUs for all, it is what they lack.

@@ -16,17 +16,18 @@ from llmprobe.estimation.compute.layers import layer_kinds
 from llmprobe.estimation.compute.replay import Played, Reservations
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._graph_run import Parts, Told, told_apart
 from llmprobe.model.archs._graphs import Build, graph_of, variant_of
 from llmprobe.model.quants.types import ggml_type
+from llmprobe.words.message import Message, message
 
 __all__ = ["ComputeBytes", "ComputeEngine", "ComputeRequest"]
 
 _PIPELINE_COPIES = 4
-_ALLOCATED = {True: "as llama.cpp's allocator does", False: "by the rules of the CUDA backend"}
 _DECIDING = (
     "ctx_size",
     "ctx_per_seq",
@@ -57,7 +58,7 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
 
     bytes: dict[str, int]
     basis: Basis
-    how: str
+    how: Message
     flash_attn: bool
     by_quant: bool = True
     allocated_bytes: dict[str, int] | None = None
@@ -94,7 +95,7 @@ class _Model:
 
     def copied_bytes(self, name: str, host: bool) -> tuple[int, ...]:
         """
-        Return the bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
+        The bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
         """
         found = self._copied.get((name, host))
         if found is None:
@@ -174,7 +175,7 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
     return ComputeBytes(
         bytes=sizes,
         basis="assumed",
-        how="a bound from the widths of the model: its graph is not known",
+        how=message("term.compute-bound"),
         flash_attn=request.settings.flash_attn != "off",
         low_bytes={name: size // 2 for name, size in sizes.items()},
         high_bytes={name: 2 * size + (64 << 20) for name, size in sizes.items()},
@@ -188,7 +189,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
         flash = False
         played = _play(request, model, flash=False, whole=whole)
     names = (*request.devices, "host")
-    exact = request.backend in ("cuda", "cpu") or not request.devices
+    exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
     if request.allocated and pipelined(request):
         really = _play(request, model, flash=flash is not False, whole=whole, held=True)
@@ -196,7 +197,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     return ComputeBytes(
         bytes=dict(zip(names, played.sizes, strict=True)),
         basis="derived" if exact else "assumed",
-        how=f"the model's graph allocated {_ALLOCATED[exact]}",
+        how=message("term.compute-as-llama-cpp" if exact else "term.compute-by-cuda-rules"),
         flash_attn=flash is not False,
         by_quant=played.copied,
         allocated_bytes=allocated,
@@ -207,7 +208,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
 
 def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False) -> Played:
     """
-    Return the reservation of the prompt's graph.
+    The reservation of the prompt's graph.
     """
     run, kinds, left_out = run_of(request, model.family.parts, flash=flash, whole=whole, held=held)
     played = model.family.reservations.play(
@@ -223,7 +224,7 @@ def _play(request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, h
 
 def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     """
-    Return whether flash attention is on; None where it is if each device has a kernel for it.
+    Whether flash attention is on; None where it is if each device has a kernel for it.
 
     ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
     device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
@@ -258,7 +259,7 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
 
 def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
     """
-    Return what decides where nodes go: which layers follow which, as nodes follow their neighbours; None where layers
+    What decides where nodes go: which layers follow which, as nodes follow their neighbours; None where layers
     read what others keep.
     """
     if not parts.alone:

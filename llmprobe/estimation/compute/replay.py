@@ -86,25 +86,18 @@ class Reservations:
         ``kinds`` tells the layers that are built. ``places`` allocates nothing.
         """
         inputs = (run.tokens, run.outputs, run.ctx_per_seq, *run.cells)
-        key = (
-            kinds,
-            run.places[-1],
-            run.sequences,
-            run.streams,
-            run.kind_k.name,
-            run.kind_v.name,
-            run.flash,
-            run.transposed,
-            run.host,
-            run.cache_on_device,
-            run.held,
-            run.pinned,
-            run.embeddings,
-            run.old_masks,
-            op_offload,
-            copies,
-            places,
+        # What the tape answers for, or what the kinds of layers tell already, is no part of the key.
+        shape = msgspec.structs.replace(
+            run,
+            tokens=0,
+            outputs=0,
+            ctx_per_seq=0,
+            cells=(),
+            places=run.places[-1:],
+            built=(),
+            host_experts=frozenset(),
         )
+        key = (kinds, shape, op_offload, copies, places)
         graphs = self._graphs.get(key)
         if graphs is None:
             graphs = self._graphs[key] = []

@@ -23,7 +23,7 @@ WIDER = frozenset({"deepseek2", "gemma4", "lfm2", "minicpm3", "minimax-01", "mis
 
 def at_most(request: ComputeRequest) -> dict[str, int]:
     """
-    Return more than any measured load needed per device, of architectures that are not ``WIDER``.
+    More than any measured load needed per device, of architectures that are not ``WIDER``.
 
     Of 21,234 measured buffers 53 are larger, all of ``WIDER``.
     """
@@ -32,7 +32,7 @@ def at_most(request: ComputeRequest) -> dict[str, int]:
 
 def bound(request: ComputeRequest) -> dict[str, int]:
     """
-    Return bytes per device and for the host.
+    Bytes per device and for the host.
     """
     rows = min(request.settings.ubatch_size, request.settings.batch_size, request.settings.ctx_size)
     inputs = _inputs(request, rows)
@@ -50,7 +50,7 @@ def bound(request: ComputeRequest) -> dict[str, int]:
 
 def _inputs(request: ComputeRequest, rows: int) -> int:
     """
-    Return the bytes of a batch's inputs: embeddings, and a mask over the cells for each kind of attention.
+    The bytes of a batch's inputs: embeddings, and a mask over the cells for each kind of attention.
     """
     cells = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
     kinds = 2 if request.hparams.get("attention.sliding_window") else 1
@@ -60,7 +60,7 @@ def _inputs(request: ComputeRequest, rows: int) -> int:
 
 def _work(request: ComputeRequest, rows: int) -> int:
     """
-    Return the bytes of the widest phase of a layer, or of the logits.
+    The bytes of the widest phase of a layer, or of the logits.
     """
     beside = _LAYER_WIDTHS * _F32 * rows * _width(request)
     outputs = min(rows, request.settings.outputs_max or request.settings.batch_size)
@@ -83,7 +83,7 @@ def _feed_forward(request: ComputeRequest, rows: int) -> int:
 
 def _attention(request: ComputeRequest, rows: int) -> int:
     """
-    Return queries, keys and values, and what lies over the whole cache: scores, or copies of quantized K and V.
+    Queries, keys and values, and what lies over the whole cache: scores, or copies of quantized K and V.
     """
     heads = _largest(request.hparams.get("attention.head_count"))
     cells = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
@@ -101,7 +101,7 @@ def _attention(request: ComputeRequest, rows: int) -> int:
 
 def _fused(request: ComputeRequest) -> bool:
     """
-    Return whether flash attention is taken for on: asked for, or left to the engine with heads that have a kernel.
+    Whether flash attention is taken for on: asked for, or left to the engine with heads that have a kernel.
     """
     if request.settings.flash_attn != "auto":
         return request.settings.flash_attn == "on"
@@ -111,7 +111,7 @@ def _fused(request: ComputeRequest) -> bool:
 
 def _head(request: ComputeRequest) -> tuple[int, int]:
     """
-    Return the values of one head of K and of V.
+    The values of one head of K and of V.
     """
     hparams = request.hparams
     head = _width(request) // max(_largest(hparams.get("attention.head_count")), 1)
@@ -120,7 +120,7 @@ def _head(request: ComputeRequest) -> tuple[int, int]:
 
 def _cached_width(request: ComputeRequest) -> int:
     """
-    Return the values that the largest layer keeps of K and V for one token.
+    The values that the largest layer keeps of K and V for one token.
     """
     hparams = request.hparams
     heads = _largest(hparams.get("attention.head_count_kv", hparams.get("attention.head_count")))
@@ -129,7 +129,7 @@ def _cached_width(request: ComputeRequest) -> int:
 
 def _state(request: ComputeRequest, rows: int) -> int:
     """
-    Return what recurrent parts take: several copies of the widest of their projections.
+    What recurrent parts take: several copies of the widest of their projections.
     """
     widths = [max(t.shape) for t in request.tensors if "ssm_" in t.name and len(t.shape) > 1]
     inner = int(request.hparams.get("ssm.inner_size") or 0)
@@ -139,7 +139,7 @@ def _state(request: ComputeRequest, rows: int) -> int:
 
 def _largest_weight(request: ComputeRequest) -> int:
     """
-    Return the largest weight that a product can need; the embedding is one where it is the output matrix too.
+    The largest weight that a product can need; the embedding is one where it is the output matrix too.
     """
     tied = all(t.name != "output.weight" for t in request.tensors)
     return max(

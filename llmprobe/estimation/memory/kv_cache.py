@@ -11,12 +11,12 @@ import msgspec
 from llmprobe.estimation.memory.weights import (
     DEVICE_ALIGNMENT,
     HOST_ALIGNMENT,
-    PADDED_BACKENDS,
     Sums,
     row_padding,
 )
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import CELL_PAD, pad
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import CacheLayout, KvCache, Sizes
 from llmprobe.model.quants import row_bytes
@@ -25,9 +25,12 @@ from llmprobe.model.quants import row_bytes
 class CachePart(msgspec.Struct, frozen=True, kw_only=True):
     """
     One cache of a model: its name, its cells per stream, and its bytes by layer in one kind of buffer.
+
+    ``recurrent`` is a state, which is read and written for every token, however long the sequence is.
     """
 
     name: str
+    recurrent: bool = False
     cells: int
     layers: int
     sums: Sums
@@ -35,7 +38,7 @@ class CachePart(msgspec.Struct, frozen=True, kw_only=True):
 
 def cells(cache: KvCache, run: ResolvedSettings) -> int:
     """
-    Return the cells per stream: the whole context, or what a window and a micro-batch need.
+    The cells per stream: the whole context, or what a window and a micro-batch need.
     """
     if cache.window is None or run.swa_full:
         return run.ctx_per_seq
@@ -47,7 +50,7 @@ def cache_parts(
     layout: CacheLayout, run: ResolvedSettings, n_layer: int, backend: str
 ) -> tuple[CachePart, ...]:
     """
-    Return the bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
+    The bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
     """
     # With flash attention switched off V is stored across, each layer as wide as the widest.
     widest = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
@@ -60,20 +63,20 @@ def cache_parts(
             sizes[layer.layer] = _rows(run.cache_type_k, layer.k, count * run.streams, backend)
             if v:
                 sizes[layer.layer] += _rows(run.cache_type_v, v, count * run.streams, backend)
-        name = f"{cache.name} cache" if cache.name else "KV cache"
+        name = f"{cache.name or 'kv'}-cache"
         parts.append(_part(name, count, len(cache.layers), sizes))
     if layout.state is not None:
         sizes = [0] * n_layer
         for state in layout.state.layers:
             for values in (state.rolling, state.state):
                 sizes[state.layer] += _rows("f32", values, run.parallel, backend)
-        parts.append(_part("recurrent state", 1, len(layout.state.layers), sizes))
+        parts.append(_part("recurrent-state", 1, len(layout.state.layers), sizes, recurrent=True))
     return tuple(parts)
 
 
 def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> Sums:
     """
-    Return the operations of one token's attention over full caches, by layer: two for each product of Q and K, and
+    The operations of one token's attention over full caches, by layer: two for each product of Q and K, and
     of the weights and V.
     """
     operations = [0] * sizes.n_layer
@@ -105,14 +108,15 @@ def place(
     return result
 
 
-def _part(name: str, count: int, layers: int, sizes: list[int]) -> CachePart:
-    return CachePart(name=name, cells=count, layers=layers, sums=Sums(tuple(accumulate(sizes, initial=0))))
+def _part(name: str, count: int, layers: int, sizes: list[int], *, recurrent: bool = False) -> CachePart:
+    sums = Sums(tuple(accumulate(sizes, initial=0)))
+    return CachePart(name=name, cells=count, layers=layers, sums=sums, recurrent=recurrent)
 
 
 def _rows(kind: str, width: int, rows: int, backend: str) -> int:
     size = row_bytes(kind, width) * rows
     if backend == HOST:
         return pad(size, HOST_ALIGNMENT)
-    if backend in PADDED_BACKENDS:
+    if BACKENDS[backend].padded:
         size += row_padding(kind, width)
     return pad(size, DEVICE_ALIGNMENT)

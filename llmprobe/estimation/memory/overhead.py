@@ -10,44 +10,47 @@ from itertools import pairwise
 from typing import Any
 
 from llmprobe.data import table
+from llmprobe.facts.backends import label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Term
 from llmprobe.units import MIB
+from llmprobe.words.message import Message, message
 
 
 @cache
 def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
     """
-    Return what the driver takes on a device before any buffer is there.
+    What the driver takes on a device before any buffer is there.
 
     Where weights stay on the host, prompts stage them on the device: that widens the range, not the figure.
     """
     generation = _generation(device)
     row = _row(device.backend, generation)
-    name = "CUDA context" if device.backend == "cuda" else "driver context"
-    cards = (
-        ""
-        if generation is None or "generations" not in row
-        else f" on cards of compute capability {generation}.x"
-    )
+    name = "cuda-context" if device.backend == "cuda" else "driver-context"
     multiprocessors = _multiprocessors(device, generation)
+    how = message(
+        "term.driver-context",
+        backend=label(device.backend),
+        generation=generation if "generations" in row and not multiprocessors else None,
+        multiprocessors=multiprocessors or None,
+    )
     if multiprocessors:
         row = _by_multiprocessors(multiprocessors)
-        cards = f" by multiprocessors, {multiprocessors} here"
     high = int(row["high"])
     staged = table("overhead")["weights_on_host_high"]
     if weights_on_host and staged["backend"] == device.backend:
         high = max(high, int(staged["high"]))
-    return _term(name, f"range seen with {device.backend}{cards}: {row['source']}", row, high)
+    return _term(name, how, row, high)
 
 
 @cache
 def host_overhead(devices: int) -> Term:
     """
-    Return what the engine's process takes on the host beside its buffers: code, vocabulary, driver libraries.
+    What the engine's process takes on the host beside its buffers: code, vocabulary, driver libraries.
     """
     row = table("overhead")["host"]["with_devices" if devices else "alone"]
-    return _term("the engine itself", row["source"], row, int(row["high"]))
+    how = message("term.engine-with-devices" if devices else "term.engine-alone")
+    return _term("engine", how, row, int(row["high"]))
 
 
 def _generation(device: Device) -> int | None:
@@ -58,7 +61,7 @@ def _generation(device: Device) -> int | None:
 
 def _multiprocessors(device: Device, generation: int | None) -> int:
     """
-    Return how many multiprocessors a card has, by the longest name that its own begins with; 0 is unknown.
+    How many multiprocessors a card has, by the longest name that its own begins with; 0 is unknown.
     """
     rule = table("overhead")["by_multiprocessors"]
     if device.backend != rule["backend"] or device.name is None:
@@ -74,15 +77,14 @@ def _multiprocessors(device: Device, generation: int | None) -> int:
     return 0
 
 
-def _by_multiprocessors(count: int) -> dict[str, Any]:
+def _by_multiprocessors(count: int) -> dict[str, int]:
     rule = table("overhead")["by_multiprocessors"]
-    sizes = {name: round(_between(rule[name], count)) for name in ("low", "counted", "high")}
-    return {**sizes, "source": rule["source"]}
+    return {name: round(_between(rule[name], count)) for name in ("low", "counted", "high")}
 
 
 def _between(points: list[list[int]], at: int) -> float:
     """
-    Return the value at a place on the line through the points; beyond the last one it goes on as it came.
+    The value at a place on the line through the points; beyond the last one it goes on as it came.
     """
     (x0, y0), (x1, y1) = next(
         (pair for pair in pairwise(points) if at <= pair[1][0]), (points[-2], points[-1])
@@ -99,7 +101,7 @@ def _row(backend: str, generation: int | None) -> dict[str, Any]:
     raise AssertionError(f"data/overhead.json has no row for {backend}")
 
 
-def _term(name: str, how: str, row: dict[str, Any], high: int) -> Term:
+def _term(name: str, how: Message, row: dict[str, Any], high: int) -> Term:
     return Term(
         name=name,
         kind="overhead",

@@ -22,7 +22,7 @@ class Quantized:
 
     def tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
-        Return the tensors with the types that they have in a quantization.
+        The tensors with the types that they have in a quantization.
 
         A file keeps its own types under its own quantization's name; another name is what requantizing gives.
         """
@@ -41,7 +41,7 @@ class Quantized:
 
     def file_bytes(self, quant: str) -> int:
         """
-        Return the bytes of all tensors of the file.
+        The bytes of all tensors of the file.
         """
         found = self._file_bytes.get(quant)
         if found is None:
@@ -52,7 +52,7 @@ class Quantized:
 
     def table(self, quant: str) -> WeightTable:
         """
-        Return the weights by layer and kind of buffer.
+        The weights by layer and kind of buffer.
         """
         found = self._tables.get(quant)
         if found is None:

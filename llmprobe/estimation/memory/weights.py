@@ -14,13 +14,13 @@ import msgspec
 
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import pad
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
 
 ROW_PAD = 512
-"""The CUDA, ROCm and SYCL backends lengthen a quantized tensor so that its last row is a multiple of this."""
+"""Padded backends lengthen a quantized tensor so that its last row is a multiple of this."""
 
-PADDED_BACKENDS = frozenset({"cuda", "rocm", "sycl"})
 DEVICE_ALIGNMENT = 128
 HOST_ALIGNMENT = 32
 
@@ -60,7 +60,7 @@ class Sums(msgspec.Struct, frozen=True):
     before: tuple[int, ...]
 
     def of(self, start: int, stop: int) -> int:
-        """Return the bytes of the layers ``start`` to ``stop`` - 1."""
+        """The bytes of the layers ``start`` to ``stop`` - 1."""
         return self.before[stop] - self.before[start]
 
 
@@ -78,7 +78,7 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
     rope_layers: Sums
 
     def of(self, start: int, stop: int) -> int:
-        """Return what these layers take without experts; rotary factors are there once for all that use them."""
+        """What these layers take without experts; rotary factors are there once for all that use them."""
         return self.dense.of(start, stop) + (self.rope if self.rope_layers.of(start, stop) else 0)
 
 
@@ -140,7 +140,7 @@ class WeightTable:
         self._shares: dict[str, Shares] = {}
 
     def shares(self, backend: str) -> Shares:
-        """Return the bytes by layer in the buffers of a backend (``host`` for host memory)."""
+        """The bytes by layer in the buffers of a backend (``host`` for host memory)."""
         found = self._shares.get(backend)
         if found is None:
             found = self._shares[backend] = self._measure(backend)
@@ -191,7 +191,7 @@ class WeightTable:
         cpu: str = "x86",
     ) -> dict[str, DeviceWeights]:
         """
-        Return the weights of every device, the host among them, for layers in ``parts``.
+        The weights of every device, the host among them, for layers in ``parts``.
 
         ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``host_experts`` are
         the layers whose experts stay on the host. ``cpu`` is a key
@@ -237,11 +237,11 @@ class WeightTable:
         return self.input_bytes + layers + host.output
 
     def output_bytes(self, backend: str) -> int:
-        """Return what an output layer on a device takes there."""
+        """What an output layer on a device takes there."""
         return self._output(self.shares(backend), backend)[0]
 
     def _output(self, shares: Shares, backend: str) -> tuple[int, int]:
-        """Return what an output layer on a device takes there, and what of it stays on the host."""
+        """What an output layer on a device takes there, and what of it stays on the host."""
         if not self.tied:
             return shares.output, shares.output_stays
         embedding = self._by_name["token_embd.weight"]
@@ -250,7 +250,7 @@ class WeightTable:
         return shares.output + stored_bytes(embedding, backend), shares.output_stays
 
     def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
-        """Return the second copy of a tied embedding on the host: it is reordered, or was made first."""
+        """The second copy of a tied embedding on the host: it is reordered, or was made first."""
         embedding = self._by_name.get("token_embd.weight")
         if not self.tied or embedding is None:
             return 0
@@ -260,20 +260,20 @@ class WeightTable:
 
 def stored_bytes(tensor: Tensor, backend: str) -> int:
     """
-    Return what a tensor takes in a buffer of a backend, its padding and alignment with it.
+    What a tensor takes in a buffer of a backend, its padding and alignment with it.
     """
     if backend == HOST:
         return _host_bytes(tensor)
     kind = _kind(tensor)
     size = tensor_bytes(tensor.shape, kind)
-    if backend in PADDED_BACKENDS:
+    if BACKENDS[backend].padded:
         size += row_padding(kind, tensor.shape[0])
     return pad(size, DEVICE_ALIGNMENT)
 
 
 def row_padding(kind: str, ne0: int) -> int:
     """
-    Return the bytes that CUDA adds at the end of a quantized tensor whose rows are no multiple of 512 values.
+    The bytes that CUDA adds at the end of a quantized tensor whose rows are no multiple of 512 values.
     """
     if not TYPES[kind].quantized or ne0 % ROW_PAD == 0:
         return 0

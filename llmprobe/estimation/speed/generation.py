@@ -14,6 +14,7 @@ from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.estimation.speed.ranking import ranking_prompt_speed
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.processor import Processor
+from llmprobe.words.message import Message, message
 
 __all__ = ["Share", "generation_speed", "ranking_prompt_speed", "speed_at"]
 
@@ -26,7 +27,7 @@ WORTH_SAYING = 0.95
 NO_GENERATION = Speed(
     generation_tokens_per_s=None,
     prompt_tokens_per_s=None,
-    reason="the model turns text into vectors and generates no tokens",
+    reason=message("speed.no-generation"),
 )
 
 
@@ -41,7 +42,7 @@ def generation_speed(
     constants: Constants | None = None,
 ) -> Speed:
     """
-    Return tokens per second at a short and at a full context, and for a prompt, or why they are unknown.
+    Tokens per second at a short and at a full context, and for a prompt, or why they are unknown.
 
     ``processor`` None is one of which nothing is known. ``constants`` are those of ``data/speed.json`` unless a
     fit is given.
@@ -63,27 +64,32 @@ def generation_speed(
         return Speed(
             generation_tokens_per_s=None,
             prompt_tokens_per_s=prompt,
-            reason=f"{unknown}; {_of_prompt(prompt, about_prompt)}",
+            reason=message("speed.unknown", why=unknown, prompt=_of_prompt(prompt, about_prompt)),
         )
     cores = processor or Processor()
     short, full = (_parts(constants, reading, cores, moe, quant, filled) for filled in (0.0, 1.0))
     generation, at_full = _rate(short), _rate(full)
+    prompt_words = _of_prompt(prompt, about_prompt)
     if prompt is not None and prompt.likely < generation.likely:
         # A prompt could be read as text is written, a token at a time.
-        about_prompt = f"no slower than what is written, where {about_prompt} would be"
+        prompt_words = message("speed.prompt-as-generation", parts=about_prompt)
         prompt = Range(
             low=max(prompt.low, generation.low),
             likely=generation.likely,
             high=max(prompt.high, generation.high),
         )
-    words = "at a short context: " + "; ".join(part.words for part in short)
-    if at_full.likely < generation.likely * WORTH_SAYING:
-        words += f"; about {at_full.likely:.3g} tokens/s when the context is full"
     return Speed(
         generation_tokens_per_s=generation,
         generation_at_full_context_tokens_per_s=at_full,
         prompt_tokens_per_s=prompt,
-        reason=f"{words}; {_of_prompt(prompt, about_prompt)}",
+        reason=message(
+            "speed.generation",
+            parts=tuple(part.words for part in short),
+            tokens_per_s_at_full_context=at_full.likely
+            if at_full.likely < generation.likely * WORTH_SAYING
+            else None,
+            prompt=prompt_words,
+        ),
     )
 
 
@@ -96,7 +102,7 @@ def speed_at(
     processor: Processor | None = None,
 ) -> float | None:
     """
-    Return the likely tokens per second with a part of the context in use, 0 to 1, or None where it is unknown.
+    The likely tokens per second with a part of the context in use, 0 to 1, or None where it is unknown.
     """
     reading = _that_read(shares)
     if _unknown(reading) is not None:
@@ -107,7 +113,7 @@ def speed_at(
 
 def _that_read(shares: Sequence[Share]) -> list[Share]:
     """
-    Return the shares that count.
+    The shares that count.
     """
     total = sum(_read(share) for share in shares)
     return [share for share in shares if _read(share) * NEGLIGIBLE > total or share.switches]
@@ -132,26 +138,26 @@ def _rate(parts: Sequence[Part]) -> Range:
     )
 
 
-def _unknown(shares: Sequence[Share]) -> str | None:
+def _unknown(shares: Sequence[Share]) -> Message | None:
     """
-    Return why the speed of these parts cannot be told, or None.
+    Why the speed of these parts is unknown, or None.
     """
     if not shares:
-        return "nothing is read per token"
+        return message("speed.nothing-read")
     for share in shares:
         if share.bandwidth_bytes_per_s is None:
-            what = "of the RAM" if share.backend == CPU else f"of {share.device}"
-            read = f"up to {_read(share) / 1e9:.1f} GB per token are read there"
-            return f"the memory bandwidth {what} is unknown, and {read}"
+            if share.backend == CPU:
+                return message("speed.ram-bandwidth-unknown", bytes=_read(share))
+            return message("speed.bandwidth-unknown", device=share.device, bytes=_read(share))
     return None
 
 
 def _read(share: Share) -> int:
     """
-    Return the most that a share reads for one token.
+    The most that a share reads for one token.
     """
     return share.active_bytes + share.cache_bytes + share.state_bytes
 
 
-def _of_prompt(prompt: Range | None, why: str) -> str:
-    return f"prompt speed unknown: {why}" if prompt is None else f"prompts: {why}"
+def _of_prompt(prompt: Range | None, parts: tuple[Message, ...]) -> Message:
+    return message("speed.prompt-unknown" if prompt is None else "speed.prompt", parts=parts)

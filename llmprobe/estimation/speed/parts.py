@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.facts.processor import Processor
+from llmprobe.words.message import Message, message
 
 Constants = dict[str, Any]
 """The content of ``data/speed.json``, or of a fit that has not seen some of the measurements."""
@@ -68,12 +69,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     likely: float
     fastest: float
     slowest: float
-    words: str
+    words: Message
 
 
 def device_row(constants: Constants, share: Share) -> dict[str, Any]:
     """
-    Return the row of constants for a device; a backend that was never measured takes that of other cards.
+    The row of constants for a device; a backend that was never measured takes that of other cards.
     """
     bandwidth = share.bandwidth_bytes_per_s or 0
     rows: list[dict[str, Any]] = constants["devices"]
@@ -91,7 +92,7 @@ def device_row(constants: Constants, share: Share) -> dict[str, Any]:
 
 def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> float:
     """
-    Return how much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
+    How much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
     """
     rows = constants["quants"]
     efficiency: float = rows["gpu"].get(quant.upper(), 1.0)
@@ -110,7 +111,7 @@ def work(
     filled: float = 0.0,
 ) -> tuple[float, float]:
     """
-    Return the seconds that a device would read at its full bandwidth, and the kernels that it starts.
+    The seconds that a device would read at its full bandwidth, and the kernels that it starts.
 
     ``row`` is that of the device; ``filled`` is how much of the context is in use, 0 to 1.
     """
@@ -128,7 +129,7 @@ def work(
 
 def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0) -> Part:
     """
-    Return the time of a device's part of one token.
+    The time of a device's part of one token.
     """
     assert share.bandwidth_bytes_per_s is not None
     row = device_row(constants, share)
@@ -142,10 +143,15 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
         likely=seconds,
         fastest=max(seconds / spread["high"], min(whole, seconds)),
         slowest=seconds / spread["low"],
-        words=(
-            f"{gigabytes(share, filled)} from {share.device} at {share.bandwidth_bytes_per_s / 1e9:.0f} GB/s"
-            f" x {row['efficiency']:.2f} + {kernels:.0f} kernels x {row['kernel_us']:.1f} µs"
-            f" ({standing(spread)})"
+        words=message(
+            "speed.device-reads",
+            bytes=read_bytes(share, filled),
+            device=share.device,
+            bytes_per_s=share.bandwidth_bytes_per_s,
+            efficiency=row["efficiency"],
+            kernels=round(kernels),
+            kernel_us=row["kernel_us"],
+            measured=standing(spread),
         ),
     )
 
@@ -154,17 +160,17 @@ def host_part(
     constants: Constants, share: Share, cores: Processor, *, quant: str, filled: float = 0.0
 ) -> Part:
     """
-    Return the time of the processor's part: the RAM's bandwidth, but no more than its cores can read.
+    The time of the processor's part: the RAM's bandwidth, but no more than its cores can read.
     """
     assert share.bandwidth_bytes_per_s is not None
     row = constants["processor"]
     rate = share.bandwidth_bytes_per_s * row["efficiency"]
-    how = f"{share.bandwidth_bytes_per_s / 1e9:.0f} GB/s x {row['efficiency']:.2f}"
+    how = message("speed.ram-rate", bytes_per_s=share.bandwidth_bytes_per_s, efficiency=row["efficiency"])
     if cores.threads is not None:
         per_core = row["core_bytes_per_s"] * (row["without_vectors"] if cores.vectors is False else 1.0)
         if cores.threads * per_core < rate:
             rate = cores.threads * per_core
-            how = f"{cores.threads} threads x {per_core / 1e9:.1f} GB/s"
+            how = message("speed.cores-rate", threads=cores.threads, bytes_per_s=round(per_core))
     weights = share.active_bytes / quant_efficiency(constants, quant, CPU)
     seconds = (weights + share.cache_bytes * filled + share.state_bytes) / rate
     seconds += ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
@@ -173,23 +179,23 @@ def host_part(
         likely=seconds,
         fastest=seconds / row["high"],
         slowest=seconds / (row["low"] * doubt),
-        words=f"{gigabytes(share, filled)} from RAM at {how} ({standing(row)})",
+        words=message("speed.host-reads", bytes=read_bytes(share, filled), rate=how, measured=standing(row)),
     )
 
 
-def gigabytes(share: Share, filled: float) -> str:
+def read_bytes(share: Share, filled: float) -> int:
     """
-    Return what a share reads for one token, in words.
+    What a share reads for one token with a part of the context in use.
     """
-    return f"{(share.active_bytes + share.cache_bytes * filled + share.state_bytes) / 1e9:.2f} GB"
+    return round(share.active_bytes + share.cache_bytes * filled + share.state_bytes)
 
 
-def standing(row: dict[str, Any]) -> str:
+def standing(row: dict[str, Any]) -> Message:
     """
-    Return on how much a constant stands, in words.
+    How many measurements a constant is based on.
     """
     rows: int = row["rows"]
     current: int = row.get("current", rows)
     if rows < FEWEST_ROWS:
-        return "assumed, too few rows"
-    return f"{rows} measured rows" + (f", {current} of a build of today" if current < FEWEST_ROWS else "")
+        return message("speed.assumed", rows=rows)
+    return message("speed.measured", rows=rows, current=current if current < FEWEST_ROWS else None)

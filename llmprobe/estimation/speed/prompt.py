@@ -17,6 +17,7 @@ from typing import Any
 from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, Part, Share, device_row, standing
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
+from llmprobe.words.message import Message, message
 
 LEAST_OFFLOADED_BATCH = 32
 """Tokens from which on an operation is offloaded (llama.cpp b11549, ggml/src/ggml-cuda/ggml-cuda.cu)."""
@@ -35,9 +36,9 @@ def prompt_speed(
     ubatch_size: int = 512,
     op_offload: bool = True,
     filled: float = 0.0,
-) -> tuple[Range | None, str]:
+) -> tuple[Range | None, tuple[Message, ...]]:
     """
-    Return prompt tokens per second and on what they stand, or None and why they are unknown.
+    Prompt tokens per second and what they are based on, or None and why they are unknown.
 
     ``filled`` is how much of the context the prompt has behind it, 0 to 1: attention is over that.
     """
@@ -45,7 +46,7 @@ def prompt_speed(
     offloaded = offloads(shares, ubatch_size=ubatch_size, op_offload=op_offload)
     unknown = _unknown(constants, shares, moe=moe, cores=cores, offloaded=offloaded, filled=filled)
     if unknown is not None:
-        return None, unknown
+        return None, (unknown,)
     parts = prompt_parts(
         constants,
         shares,
@@ -57,18 +58,18 @@ def prompt_speed(
         filled=filled,
     )
     if not sum(part.likely for part in parts):
-        return None, "nothing is multiplied"
+        return None, (message("speed.nothing-multiplied"),)
     speed = Range(
         low=round(1 / sum(part.slowest for part in parts), 1),
         likely=round(1 / sum(part.likely for part in parts), 1),
         high=round(1 / sum(part.fastest for part in parts), 1),
     )
-    return speed, " + ".join(part.words for part in parts)
+    return speed, tuple(part.words for part in parts)
 
 
 def offloads(shares: Sequence[Share], *, ubatch_size: int, op_offload: bool) -> bool:
     """
-    Return whether a device multiplies the weights that lie in RAM.
+    Whether a device multiplies the weights that lie in RAM.
     """
     return (
         op_offload and ubatch_size >= LEAST_OFFLOADED_BATCH and any(share.backend != CPU for share in shares)
@@ -87,7 +88,7 @@ def prompt_parts(
     filled: float,
 ) -> list[Part]:
     """
-    Return the time of each part for one token of a prompt; everything that they need is known.
+    The time of each part for one token of a prompt; everything that they need is known.
     """
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
@@ -108,7 +109,7 @@ def prompt_parts(
                 likely=sent,
                 fastest=sent,
                 slowest=sent,
-                words=f"{stored / 1e9:.1f} GB from RAM over {link / 1e9:.0f} GB/s for every {ubatch_size} tokens",
+                words=message("speed.transfer", bytes=stored, bytes_per_s=link, tokens=ubatch_size),
             )
         )
     computed = (host.parameters or 0) if in_ram and not offloaded else 0
@@ -120,7 +121,7 @@ def prompt_parts(
 
 def multiplies(host: Share) -> bool:
     """
-    Return whether weights of layers lie on the host, more than the rows of an embedding.
+    Whether weights of layers lie on the host, more than the rows of an embedding.
     """
     return bool(host.layers or (host.switches and host.resident_bytes != 0))
 
@@ -129,7 +130,7 @@ def _device_part(
     constants: Constants, share: Share, also: Share | None, *, moe: bool, ubatch_size: int, filled: float
 ) -> Part:
     """
-    Return the time of a device's part, and of what it multiplies for the host.
+    The time of a device's part, and of what it multiplies for the host.
     """
     row = prompt_row(constants, share, moe=moe)
     parameters = (share.parameters or 0) + ((also.parameters or 0) if also is not None else 0)
@@ -137,30 +138,41 @@ def _device_part(
     spread = row
     if share.flops is not None and not goes_by_bandwidth(row, share):
         seconds = operations / (share.flops * row["efficiency"])
-        words = f"{share.flops / 1e12:.0f} TFLOPS of {share.device} x {row['efficiency']:.2f}"
+        words = message(
+            "speed.flops", tflops=share.flops / 1e12, device=share.device, efficiency=row["efficiency"]
+        )
     else:
         assert share.bandwidth_bytes_per_s is not None
         spread = row["by_bandwidth"]
         seconds = operations / (share.bandwidth_bytes_per_s * spread["operations_per_byte"])
-        words = (
-            f"{share.bandwidth_bytes_per_s / 1e9:.0f} GB/s of {share.device}"
-            f" x {spread['operations_per_byte']:.0f} operations per byte"
+        words = message(
+            "speed.operations-by-bandwidth",
+            bytes_per_s=share.bandwidth_bytes_per_s,
+            device=share.device,
+            operations_per_byte=spread["operations_per_byte"],
         )
+    read = None
     if share.bandwidth_bytes_per_s and share.resident_bytes:
         rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
         seconds += share.resident_bytes / (rate * ubatch_size)
-        words += f" + {share.resident_bytes / 1e9:.1f} GB read for every {ubatch_size} tokens"
+        read = share.resident_bytes
     return Part(
         likely=seconds,
         fastest=seconds / spread["high"],
         slowest=seconds / spread["low"],
-        words=f"{words} ({standing(spread)})",
+        words=message(
+            "speed.device-multiplies",
+            arithmetic=words,
+            bytes=read,
+            tokens=None if read is None else ubatch_size,
+            measured=standing(spread),
+        ),
     )
 
 
 def goes_by_bandwidth(row: dict[str, Any], share: Share) -> bool:
     """
-    Return whether a device's arithmetic is told by its bandwidth instead of its FP16 rate.
+    Whether a device's arithmetic is told by its bandwidth instead of its FP16 rate.
     """
     preferred: bool = row["by_bandwidth"]["preferred"] and share.bandwidth_bytes_per_s is not None
     return preferred or share.flops is None
@@ -170,7 +182,7 @@ def _processor_part(
     constants: Constants, cores: Processor, parameters: int, attention: float, *, quant: str, moe: bool
 ) -> Part:
     """
-    Return the time of the processor's arithmetic.
+    The time of the processor's arithmetic.
     """
     row = constants["processor_prompts"]
     rate = processor_operations_per_s(constants, cores, quant, moe=moe)
@@ -179,15 +191,18 @@ def _processor_part(
     assert attending is not None
     seconds = 2 * parameters / rate + attention / attending
     per_core = (rate if parameters else attending) / (cores.threads or 1)
-    what = "the processor" if parameters else "attention over the cache in RAM"
     doubt = constants["processor"]["unknown_processor"] if cores.vectors is None else 1.0
     experts = moe and parameters > 0
-    measured = standing({"rows": row["moe_rows"]} if experts else row)
     return Part(
         likely=seconds,
         fastest=seconds / (row["moe_high"] if experts else row["high"]),
         slowest=seconds / ((row["moe_low"] if experts else row["low"]) * doubt),
-        words=f"{what}: {cores.threads} threads x {per_core / 1e9:.0f} GFLOPS ({measured})",
+        words=message(
+            "speed.cores-multiply" if parameters else "speed.cores-attend",
+            threads=cores.threads,
+            gflops=per_core / 1e9,
+            measured=standing({"rows": row["moe_rows"]} if experts else row),
+        ),
     )
 
 
@@ -195,7 +210,7 @@ def processor_operations_per_s(
     constants: Constants, cores: Processor, quant: str, *, moe: bool = False
 ) -> float | None:
     """
-    Return the operations per second of a processor's cores on weights of a file type, or None.
+    The operations per second of a processor's cores on weights of a file type, or None.
 
     Of a mixture of experts each matrix meets few tokens of a batch, and the cores reach less.
     """
@@ -209,7 +224,7 @@ def processor_operations_per_s(
 
 def _type_factor(measured: dict[str, float], quant: str) -> float:
     """
-    Return how fast a processor multiplies a file type beside Q4_K_S; one that was not measured is like its kin.
+    How fast a processor multiplies a file type beside Q4_K_S; one that was not measured is like its kin.
     """
     name = quant.upper()
     if name in measured:
@@ -229,47 +244,51 @@ def _unknown(
     cores: Processor,
     offloaded: bool,
     filled: float,
-) -> str | None:
+) -> Message | None:
     """
-    Return why the prompt speed of these shares can't be told, or None.
+    Why the prompt speed of these shares is unknown, or None.
     """
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
     for share in devices:
         if share.flops is None and share.bandwidth_bytes_per_s is None:
-            return f"neither the FP16 rate nor the memory bandwidth of {share.name or share.device} is known"
+            return message("speed.device-unknown", device=share.name or share.device)
         row = prompt_row(constants, share, moe=moe)
-        few = _too_few(row["by_bandwidth"] if goes_by_bandwidth(row, share) else row, moe, "on such a device")
+        few = _too_few(row["by_bandwidth"] if goes_by_bandwidth(row, share) else row, moe, processor=False)
         if few is not None:
             return few
     in_ram = host is not None and multiplies(host)
     counted = [*devices, host] if in_ram else devices
     if any(share is not None and share.parameters is None for share in counted):
-        return "the number of active parameters is not known"
+        return message("speed.active-parameters-unknown")
     if host is None:
         return None
     if in_ram and offloaded and host.resident_bytes and devices[0].link_bytes_per_s is None:
-        size = f"{host.resident_bytes / 1e9:.1f} GB"
-        return f"{size} of weights cross to the device for each batch, and the link's speed is not known"
+        return message("speed.link-unknown", bytes=host.resident_bytes)
     if (in_ram and not offloaded) or host.attention_operations * filled:
         if cores.threads is None:
-            return "the processor computes a part of it, and the number of its cores is not known"
-        return _too_few(constants["processor_prompts"], moe and in_ram and not offloaded, "on a processor")
+            return message("speed.cores-unknown")
+        return _too_few(constants["processor_prompts"], moe and in_ram and not offloaded, processor=True)
     return None
 
 
-def _too_few(row: dict[str, Any], moe: bool, where: str) -> str | None:
+def _too_few(row: dict[str, Any], moe: bool, *, processor: bool) -> Message | None:
     """
-    Return that too few prompts were measured, where they were; of experts a processor's row counts none.
+    That too few prompts were measured, where they were; of experts a processor's row counts none.
     """
     rows = row["moe_rows"] if moe and "moe_rows" in row else row["rows"]
-    what = "mixtures of experts" if moe else "models"
-    return None if rows >= FEWEST_ROWS else f"too few prompts of {what} were measured {where} ({rows})"
+    if rows >= FEWEST_ROWS:
+        return None
+    return message(
+        "speed.too-few-prompts-on-processor" if processor else "speed.too-few-prompts-on-device",
+        rows=rows,
+        experts=int(moe),
+    )
 
 
 def prompt_row(constants: Constants, share: Share, *, moe: bool) -> dict[str, Any]:
     """
-    Return the row of constants for prompts on a device.
+    The row of constants for prompts on a device.
     """
     rows: list[dict[str, Any]] = constants["prompts"]
     known = {backend for row in rows for backend in row["backends"]}

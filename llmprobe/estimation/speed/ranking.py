@@ -14,8 +14,14 @@ from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.prompt import offloads, prompt_parts
 from llmprobe.facts.processor import Processor
 
-DEVICE_BANDWIDTH = 200_000_000_000
-"""Of a graphics card of which nothing is known: a GeForce GTX 1060 has 192 GB/s."""
+DEVICE_BANDWIDTH = 300_000_000_000
+"""Of a graphics card of which nothing is known: that of a small one (RTX 4060: 272 GB/s, RX 7600: 288 GB/s)."""
+
+RAM_BANDWIDTH = 50_000_000_000
+"""
+Of RAM of which nothing is known, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach
+it.
+"""
 
 LINK = 15_750_000_000
 """PCIe 3.0 x16, in bytes per second: the oldest that still is common, and a narrow slot of later ones."""
@@ -38,7 +44,7 @@ def ranking_prompt_speed(
     filled: float = 0.5,
 ) -> float:
     """
-    Return prompt tokens per second with a part of the context in use: above 0, infinite where nothing is done.
+    Prompt tokens per second with a part of the context in use: above 0, infinite where nothing is done.
     """
     cores = processor or Processor()
     parts = prompt_parts(
@@ -57,7 +63,7 @@ def ranking_prompt_speed(
 
 def _assumed(share: Share) -> Share:
     """
-    Return a share in which all that a prompt's time needs is known or assumed.
+    A share in which all that a prompt's time needs is known or assumed.
     """
     parameters = round(share.active_bytes * 8 / BITS_PER_WEIGHT)
     known = msgspec.structs.replace(

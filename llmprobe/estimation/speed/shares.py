@@ -12,9 +12,6 @@ from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.speed.parts import CPU, Share
 
-STATE = "recurrent state"
-"""The cache whose bytes are read and written for every token, however long the sequence is."""
-
 SAME_BANDWIDTH = 0.03
 """Two bandwidths this near, as a part of one, are those of one product."""
 
@@ -31,7 +28,7 @@ def active_shares(
     ram_bandwidth: int | None,
 ) -> tuple[Share, ...]:
     """
-    Return the bytes that each device reads for one token and the layers it runs: the host's first.
+    The bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
     are the tensors of the layers, ``attention`` the operations over their full caches; a token's
@@ -49,7 +46,7 @@ def active_shares(
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
         # Over a cache that the host keeps for all layers it attends for all of them.
         attended = (start, stop) if run.kv_offload else (0, weights.n_layer if device is None else 0)
-        state = sum(size for cached, size in caches[name] if cached.name == STATE)
+        state = sum(size for cached, size in caches[name] if cached.recurrent)
         rows = sum(size for _, size in caches[name]) - state
         result.append(
             Share(
@@ -63,7 +60,7 @@ def active_shares(
                 kernels=kernels.of(start, stop),
                 cache_bytes=rows // run.streams,
                 state_bytes=2 * state // run.parallel,
-                recurrent=any(cached.name == STATE for cached, _ in caches[name]),
+                recurrent=any(cached.recurrent for cached, _ in caches[name]),
                 switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
                 attention_operations=attention.of(*attended),
                 parameters=round(active_parameters * read[name] / total),
@@ -79,7 +76,7 @@ def active_shares(
 
 def _embedding(weights: WeightTable, part: Span | None) -> int:
     """
-    Return what the host reads of the embedding: a row, and all of it where it is the output matrix there.
+    What the host reads of the embedding: a row, and all of it where it is the output matrix there.
     """
     is_output = part is not None and part.stop > weights.n_layer and weights.tied
     return weights.row_bytes + (weights.input_bytes if is_output else 0)
@@ -87,7 +84,7 @@ def _embedding(weights: WeightTable, part: Span | None) -> int:
 
 def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
     """
-    Return how often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
+    How often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
     """
     on_devices = [part for part in setup.spans if part.device != HOST]
     kept = setup.host_experts if experts else ()
@@ -100,7 +97,7 @@ def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
 @cache
 def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int | None = None) -> int | None:
     """
-    Return the FP16 operations per second of a device by its name, or None where no table says them.
+    The FP16 operations per second of a device by its name, or None where no table says them.
 
     Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
     """

@@ -4,6 +4,7 @@ A machine for a person to read: processor, memory and what takes it, accelerator
 
 from collections.abc import Iterable
 
+from llmprobe.facts.backends import label
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, Cpu, MemoryPool, Snapshot
 from llmprobe.output.text import engines as human_engines
@@ -44,7 +45,6 @@ MATTERS = (
 Instruction sets that llama.cpp has kernels for, so that the others do not fill a screen.
 """
 SYSTEMS = {"linux": "Linux", "darwin": "macOS with Darwin", "win32": "Windows"}
-BACKENDS = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "sycl": "SYCL"}
 SEVERITIES = {"error": "bold red", "warning": "bold yellow", "note": "dim"}
 
 
@@ -174,7 +174,7 @@ def label_of(pool: MemoryPool, snapshot: Snapshot) -> str:
 def _device_facts(page: Page, device: Accelerator) -> None:
     rate = device.bandwidth_bytes_per_s
     facts = [
-        BACKENDS.get(device.backend or ""),
+        label(device.backend) if device.backend else None,
         f"compute capability {device.compute_capability}" if device.compute_capability else None,
         plural(device.cores, "core") if device.cores and device.vendor == "apple" else None,
         format_rate(rate) if rate else None,

@@ -62,7 +62,7 @@ def show_terms(page: Page, device: DeviceEstimate, said: dict[str, str]) -> None
             on = said.setdefault(told, device.id)
             told = told if on == device.id else f"as on {on}"
         how = f": {told} ({term.basis})" if told else f" ({term.basis})"
-        page.item(f"{size(term.bytes):>10}  ", term.name + bounds, (how, "dim"))
+        page.item(f"{size(term.bytes):>10}  ", str(term.label) + bounds, (how, "dim"))
 
 
 def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[str]:

@@ -1,12 +1,13 @@
 """
-What an engine's program takes where nothing is said: for this model, on these devices, in this environment.
+The defaults of an engine's program: for this model, on these devices, in this environment.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llmprobe import engines
+from llmprobe.words.message import message
 
 if TYPE_CHECKING:
     from llmprobe.facts.devices import Device
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.settings import Settings, SettingsOptions
+    from llmprobe.words.message import Message
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     parallel: int
     kv_unified: bool
     ctx_size: int
-    assumed: tuple[str, ...]
+    assumed: "tuple[Message, ...]"
 
     def settings(self, given: "SettingsOptions", model: "ModelSpec", expert_layers: int) -> "Settings":
         """
@@ -41,7 +43,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
         from llmprobe.estimation.overrides import expert_layers as overridden
         from llmprobe.facts.settings import Settings
 
-        own = {
+        own: dict[str, Any] = {
             "batch_size": self.profile.batch_size,
             "ubatch_size": self.profile.ubatch_size,
             "flash_attn": self.profile.flash_attn,
@@ -50,7 +52,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
         }
         rest = {name: value for name, value in given.items() if name not in ("cpu_moe", "override_tensor")}
         kept = expert_layers if given.get("cpu_moe") else given.get("n_cpu_moe", 0)
-        fixed = {
+        fixed: dict[str, Any] = {
             "ctx_size": given.get("ctx_size") or self.ctx_size,
             "parallel": self.parallel,
             "n_cpu_moe": kept if expert_layers else 0,
@@ -70,7 +72,7 @@ def defaults_for(
     parallel: int | None = None,
 ) -> Defaults:
     """
-    Return the defaults of a program; None is llama-server.
+    The defaults of a program; None is llama-server.
 
     Of llama.cpp's programs one slot is estimated unless more are asked for; of every other engine what it takes itself.
 
@@ -131,16 +133,20 @@ def _sum(sizes: list[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(sizes) else None
 
 
-def _assumed(profile: "Profile", slots: int, *, unified: bool) -> tuple[str, ...]:
-    caches = "sharing one cache" if unified else "each with a cache of its own"
-    slot_words = "one slot" if slots == 1 else f"{slots} slots, {caches}"
-    rows = "one row for each slot" if profile.outputs == "slots" else "a whole micro-batch"
-    own = ""
-    if profile.parallel != slots:
-        cache = " sharing one cache (--kv-unified)" if profile.kv_unified else ""
-        own = f" (left alone it takes {profile.parallel}{cache}: -np {profile.parallel})"
-    said = (
-        f"{profile.program} is assumed with {slot_words}{own}, a batch of {profile.batch_size} and a micro-batch of "
-        f"{profile.ubatch_size}, flash attention {profile.flash_attn}, and logits reserved for {rows}"
+def _assumed(profile: "Profile", slots: int, *, unified: bool) -> "tuple[Message, ...]":
+    others = profile.parallel != slots
+    return (
+        message(
+            "note.program-defaults",
+            program=profile.program,
+            slots=slots,
+            shared=None if slots == 1 else int(unified),
+            batch_size=profile.batch_size,
+            ubatch_size=profile.ubatch_size,
+            flash_attn=profile.flash_attn,
+            per_slot=int(profile.outputs == "slots"),
+            own_slots=profile.parallel if others else None,
+            own_shared=others and profile.kv_unified,
+        ),
+        *(message("note.of-program", program=profile.program, note=note) for note in profile.notes),
     )
-    return (said, *(f"{profile.program}: {note}" for note in profile.notes))

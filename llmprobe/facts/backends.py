@@ -1,0 +1,83 @@
+"""
+The backends of llama.cpp that layers can be put on: one record each, and nothing about a backend anywhere else.
+
+Sources: llama.cpp b11549, ggml/src/ggml-cuda/ggml-cuda.cu (padding, device names), ggml-vulkan.cpp (device order),
+ggml-metal.m, ggml-sycl.cpp; https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
+(left alone CUDA numbers the fastest device first, and with PCI_BUS_ID as NVML does).
+"""
+
+from typing import Literal
+
+import msgspec
+
+BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl"]
+
+
+class Backend(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What is particular about one backend.
+
+    ``label`` is its name for people, ``device_prefix`` that of llama.cpp's devices (``CUDA0``). ``visible`` is the
+    variable that narrows its devices: by number, or, where ``visible_by_uuid``, by UUID. ``order`` are variables that
+    make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
+    backend is another ("*" is all), ``cards_first`` lists integrated graphics last. ``padded`` lengthens quantized rows
+    to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
+    ``exact`` says that buffers were compared with measured ones.
+    """
+
+    name: BackendName
+    label: str
+    device_prefix: str
+    visible: str | None = None
+    visible_by_uuid: bool = False
+    order: tuple[tuple[str, str], ...] = ()
+    lists: tuple[str, ...] = ()
+    cards_first: bool = False
+    padded: bool = False
+    partial: bool = True
+    exact: bool = False
+
+
+_ALL = (
+    Backend(
+        name="cuda",
+        label="CUDA",
+        device_prefix="CUDA",
+        visible="CUDA_VISIBLE_DEVICES",
+        visible_by_uuid=True,
+        order=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
+        padded=True,
+        exact=True,
+    ),
+    Backend(
+        name="rocm",
+        label="ROCm",
+        device_prefix="ROCm",
+        visible="HIP_VISIBLE_DEVICES",
+        # Also what its libraries have no kernels for.
+        lists=("amd",),
+        padded=True,
+    ),
+    Backend(
+        name="vulkan",
+        label="Vulkan",
+        device_prefix="Vulkan",
+        visible="GGML_VK_VISIBLE_DEVICES",
+        lists=("*",),
+        cards_first=True,
+    ),
+    # On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
+    # layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
+    Backend(name="metal", label="Metal", device_prefix="MTL", partial=False),
+    Backend(name="sycl", label="SYCL", device_prefix="SYCL", cards_first=True, padded=True),
+)
+
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _ALL}
+"""Every backend by its name, the most common first."""
+
+
+def label(name: str) -> str:
+    """
+    The name of a backend for people; the processor is ``CPU``.
+    """
+    return BACKENDS[name].label if name in BACKENDS else name.upper()

@@ -1,0 +1,118 @@
+"""
+One configuration: the engine's defaults, the devices, and the estimate.
+"""
+
+from typing import Unpack
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.errors import UsageError
+from llmprobe.estimation.kept import estimator_of
+from llmprobe.estimation.options import checked
+from llmprobe.estimation.settings import rounding
+from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
+from llmprobe.facts.devices import Hardware
+from llmprobe.facts.estimate import Estimate
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.settings import Settings, SettingsOptions
+from llmprobe.site import assumed
+from llmprobe.tasks.defaults import defaults_for
+from llmprobe.tasks.machines import probe
+from llmprobe.tasks.models import quant_name
+from llmprobe.words.message import Message, message
+
+DEFAULT_QUANT = "Q4_K_M"
+
+
+def estimate(
+    model: ModelSpec,
+    *,
+    quant: str | None = None,
+    engine: str | None = None,
+    snapshot: Snapshot | None = None,
+    devices: int | None = None,
+    backend: assumed.Backend | None = None,
+    explain: bool = False,
+    **settings: Unpack[SettingsOptions],
+) -> Estimate:
+    """
+    The estimate of one configuration, described by ``api.estimate``.
+
+    Raises:
+        UsageError: a setting does not exist or is out of range.
+        RefusedError: llama.cpp refuses these settings for this model.
+    """
+    given = checked(settings)
+    chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
+    if devices is not None or backend is not None:
+        site, machine = assumed.assumed(devices, backend), None
+    else:
+        machine = probe() if snapshot is None else snapshot
+        site = assumed.of_machine(machine)
+    split = len(given.get("tensor_split", ()))
+    if split > len(site.devices):
+        raise UsageError(
+            message("error.tensor-split-too-long", given=split, devices=len(site.devices)),
+            hint=message("hint.tensor-split"),
+        )
+    defaults = defaults_for(
+        model,
+        chosen,
+        site.devices,
+        engine,
+        machine,
+        ctx_size=given.get("ctx_size", 0),
+        parallel=given.get("parallel"),
+    )
+    estimator = estimator_of(model, defaults.profile)
+    told = defaults.settings(given, model, estimator.n_layer if estimator.is_moe else 0)
+    hardware = Hardware(devices=site.devices, cpu=site.cpu)
+    speed = NO_GENERATION
+    if estimator.generates:
+        speed = generation_speed(
+            estimator.shares(chosen, told, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
+            moe=estimator.is_moe,
+            quant=chosen,
+            processor=site.processor,
+            ubatch_size=told.ubatch_size,
+            op_offload=told.op_offload,
+        )
+    answer = estimator.estimate(
+        chosen, told, hardware, site.budgets, this_machine=site.this_machine, speed=speed, explain=explain
+    )
+    return msgspec.structs.replace(
+        answer,
+        notes=(
+            *model.notes,
+            *defaults.assumed,
+            *_notes(given, told, model, is_moe=estimator.is_moe),
+            *answer.notes,
+        ),
+        warnings=(*answer.warnings, *_refused(defaults.profile.engine, model)),
+    )
+
+
+def _notes(given: SettingsOptions, told: Settings, model: ModelSpec, *, is_moe: bool) -> tuple[Message, ...]:
+    """
+    Where what is in force differs from what was given.
+    """
+    notes: tuple[Message, ...] = ()
+    if given.get("ctx_size"):
+        notes = rounding(given["ctx_size"], told.parallel, kv_unified=told.kv_unified)
+    if (given.get("cpu_moe") or given.get("n_cpu_moe")) and not is_moe:
+        option = "--cpu-moe" if given.get("cpu_moe") else "--n-cpu-moe"
+        notes = (*notes, message("note.no-experts-to-keep", option=option, model=model.name))
+    return notes
+
+
+def _refused(engine: str, model: ModelSpec) -> tuple[Message, ...]:
+    """
+    That the engine does not load this architecture, where it does not.
+    """
+    refused = engines.not_loaded(engine, model.architecture)
+    if refused is None:
+        return ()
+    why, instead = refused
+    return (message("warning.not-loaded", why=why, instead=tuple(instead)),)

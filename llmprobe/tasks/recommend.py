@@ -1,0 +1,122 @@
+"""
+The best ways to run a model on a machine, and the files with which to do so.
+"""
+
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.advise.recommend import recommend as advise
+from llmprobe.errors import UsageError
+from llmprobe.estimation.options import MOST_SLOTS, count, one_of
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Recommendation, Wishes
+from llmprobe.model import relatives
+from llmprobe.model.installed import on_this_disk
+from llmprobe.model.quants import ggml_type
+from llmprobe.tasks.machines import probe
+from llmprobe.tasks.models import quant_name
+from llmprobe.words.message import message
+
+Priority = Literal["balanced", "quality", "speed", "context"]
+PRIORITIES = ("balanced", "quality", "speed", "context")
+
+
+def wishes_of(
+    *,
+    ctx_size: int | Literal["max"] | None = None,
+    parallel: int = 1,
+    quants: str | Sequence[str] = (),
+    cache_type_k: str | None = None,
+    cache_type_v: str | None = None,
+    priority: Priority = "balanced",
+    engine: str = "llama.cpp",
+    reserve_bytes: int | None = None,
+    assume_idle: bool = False,
+    min_speed: float | None = None,
+    min_quality: str | None = None,
+    top: int = 4,
+) -> Wishes:
+    """
+    What a program asks for, each wish checked.
+
+    Raises:
+        UsageError: one is of another kind or out of range.
+    """
+    one_of("priority", priority, PRIORITIES)
+    engines.engine(engine)
+    if min_speed is not None:
+        number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
+        if not (number and 0 <= min_speed < inf):
+            raise UsageError(message("error.min-speed-not-a-number", given=str(min_speed)))
+    return Wishes(
+        ctx_size=None if ctx_size in (None, "max") else count("ctx_size", ctx_size, most=2**31 - 1),
+        max_ctx=ctx_size == "max",
+        parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
+        quants=tuple(map(quant_name, (quants,) if isinstance(quants, str) else quants)),
+        cache_type_k=None if cache_type_k is None else ggml_type(cache_type_k).name,
+        cache_type_v=None if cache_type_v is None else ggml_type(cache_type_v).name,
+        priority=priority,
+        engine=engine,
+        reserve_bytes=None if reserve_bytes is None else count("reserve_bytes", reserve_bytes),
+        assume_idle=assume_idle,
+        min_speed=min_speed,
+        min_quality=None if min_quality is None else quant_name(min_quality),
+        top=count("top", top, least=1),
+    )
+
+
+def recommend(
+    model: ModelSpec, snapshot: Snapshot | None, wishes: Wishes, *, explain: bool = False
+) -> Recommendation:
+    """
+    The recommendation for these wishes, described by ``api.recommend``.
+
+    Raises:
+        UsageError: the file's quantization is not the wanted one, or the engine's settings cannot be printed.
+    """
+    others = [quant for quant in wishes.quants if quant != model.quant]
+    if others and model.quant is not None and model.source != "installed":
+        raise UsageError(
+            message(
+                "error.quant-of-the-file",
+                file=model.path or model.name,
+                quant=model.quant,
+                requested=others[0],
+            ),
+            hint=message("hint.leave-out-quant"),
+        )
+    machine = probe() if snapshot is None else snapshot
+    refused = engines.refused(model, machine, wishes)
+    if refused is not None:
+        return refused
+    here = on_this_disk(model, machine)
+    return advise(
+        here,
+        machine,
+        wishes,
+        engines.commands(wishes.engine),
+        relatives=lambda: relatives.smaller(model),
+        abilities=engines.abilities(wishes.engine),
+        explain=explain,
+    )
+
+
+def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:
+    """
+    The files with which the engine runs the first choice, by name: scripts, a Modelfile, what to know.
+
+    Raises:
+        UsageError: there is no choice.
+    """
+    if not recommendation.choices:
+        raise UsageError(message("error.nothing-to-write"))
+    if model.path is not None and "://" not in model.path:
+        # The files are used in another folder than this one, so the model's file has its whole path in them.
+        model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
+    return engines.files(recommendation, model)
