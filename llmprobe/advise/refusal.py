@@ -6,7 +6,7 @@ from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import MachineInShort, Recommendation, Rejected, Wishes
-from llmprobe.words.message import Message
+from llmprobe.words.message import Message, message
 
 
 def refusal(
@@ -26,6 +26,7 @@ def refusal(
         ),
         wishes=wishes,
         choices=(),
+        verdict=message("verdict.not-loaded", engine=wishes.engine, architecture=model.architecture),
         rejected=(Rejected(what=model.name, why=why),),
         nearest=instead,
         notes=model.notes,

@@ -70,6 +70,7 @@ def command(
     snapshot = target.snapshot(model_folders=_folders(target, model_folders))
     spec = api.load_model(model, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
+    say.warn(recommendation.warnings)
     if write is not None and recommendation.choices:
         from llmprobe.output.readme import readme
 

@@ -99,23 +99,15 @@ def recommend(
 
         return refusal(model, machine, wishes, *refused)
     here = on_this_disk(model, machine)
-    abilities = engines.abilities(wishes.engine)
-    answer = advise(
+    return advise(
         here,
         machine,
         wishes,
         engines.commands(wishes.engine),
         relatives=lambda: relatives.smaller(model),
-        abilities=abilities,
+        abilities=engines.abilities(wishes.engine),
+        explain=explain,
     )
-    if not explain or not answer.choices:
-        return answer
-    from llmprobe.advise.explain.changes import changes
-
-    def again(other: Snapshot, changed: Wishes) -> Recommendation:
-        return advise(here, other, changed, {}, abilities=abilities)
-
-    return msgspec.structs.replace(answer, changes=changes(here, machine, answer, again, abilities))
 
 
 def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:

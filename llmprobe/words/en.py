@@ -951,7 +951,219 @@ SENTENCES: dict[str, str] = {
     "speed.measured": "{rows} measurements[, {current} with a current build]",
     "speed.assumed": "assumed from {rows} {rows:measurement|measurements}",
     # advise: reasons
+    # advise: the verdict
+    "verdict.good": "Runs well here: {where}, about {tokens_per_s:pace} tokens/s",
+    "verdict.readable": "Runs at a readable speed: {where}, about {tokens_per_s:pace} tokens/s",
+    "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
+    "verdict.speed-unknown": "Fits here: {where}, speed unknown",
+    "verdict.vectors": "Fits here: {where}; the model turns text into vectors and generates none",
+    "verdict.last-resort": "Only {quant} fits, with {quality}: a smaller model would answer better "
+    "({where}[, about {tokens_per_s:pace} tokens/s])",
+    "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even with {quant}",
+    "verdict.memory-unknown": "Unknown whether it fits: it is not known how much memory is free",
+    "verdict.no-device": "Cannot run here: {engine} can use none of the devices of this machine",
+    "verdict.limits-not-met": "It fits, but nothing meets the requested limits",
+    "verdict.not-loaded": "Cannot run: {engine} does not load the architecture {architecture}",
+    "where.gpu": "fully on the GPU",
+    "where.gpus": "fully on {count} GPUs",
+    "where.experts": "all layers on the GPU{count:|s}, the experts of {expert_layers} of {n_layer} layers in RAM",
+    "where.partly": "{gpu_layers} of {total_layers} layers on the GPU{count:|s}, the rest on the CPU",
+    "where.cpu": "on the CPU alone",
+    # advise: where the parts are and why
+    "room.gpu": "{left_bytes:bytes} of {usable_bytes:bytes} on {device}",
+    "room.ram": "{left_bytes:bytes} of {usable_bytes:bytes} in RAM",
+    "room.usable": "{device} ({usable_bytes:bytes} usable)",
+    "reason.all-on-gpu": "all {total_layers} layers fit on {devices:and}; still free: {room:and}, besides a reserve of "
+    "{reserve_bytes:bytes}{devices:| each}",
+    "reason.experts-in-ram": "all {total_layers} layers are on {devices:and}, but the experts of "
+    "[!{scattered}the first ]{expert_layers} of {n_layer} layers stay in RAM; still free: {room:and}, besides a "
+    "reserve of {reserve_bytes:bytes}{devices:| each}[; {step}]",
+    "reason.partly-on-gpu": "{gpu_layers} of {total_layers} layers are on {devices:and}, the CPU computes the others "
+    "from RAM[, and the experts of {expert_layers} of those on the GPU]; still free: {room:and}, besides a reserve of "
+    "{reserve_bytes:bytes}{devices:| each}[; {step}]",
+    "reason.on-cpu": "the CPU computes everything from RAM; still free: {room:and}, besides a reserve of "
+    "{reserve_bytes:bytes}[; {idle:and} would not make it faster]",
+    "step.layer": "one more layer needs {bytes:bytes} and its cache",
+    "step.experts": "the experts of one more layer need {bytes:bytes}",
+    "reason.split": "the layers are split: {parts:and}",
+    "reason.split-equal": "the layers are split: {parts:and}, as these GPUs are equally fast",
+    "reason.split-evenly": "the layers are split: {parts:and}, as these GPUs are equally fast, and filled evenly",
+    "reason.split-fastest-first": "the layers are split: {parts:and}; {rates:and}, and faster memory is filled first",
+    "part.layers": "{layers} on {device}",
+    "part.layers-and-experts": "{layers} on {device} with the experts of {expert_layers}",
+    "part.rate": "{device} reads {bytes_per_s:rate}",
+    "reason.named-experts": "the layers whose experts stay in RAM ({runs:and}) are named (-ot), as --n-cpu-moe only "
+    "counts from the first layer, and here each GPU keeps the experts that it has room for",
+    "layers.run": "{first} to {last}",
+    "layers.one": "{layer}",
+    "reason.left-out-backend": "{devices:and} {devices:is|are} not used: {devices:it needs|they need} {backend}, and "
+    "one process uses one backend ({used_backend})",
+    "reason.left-out-not-needed": "{devices:and}[ ({bytes_per_s:rate})] {devices:is|are} not used: everything fits on "
+    "{used:and}, and another GPU would make it no faster",
+    "reason.left-out-no-gain": "{devices:and}[ ({bytes_per_s:rate})] {devices:is|are} not used: another GPU would make "
+    "the answer hardly better",
+    "reason.experts-resident": "all {expert_count} experts of a layer must be in memory, though each token uses "
+    "{expert_used_count}",
+    # advise: why the cache and the micro-batch are what they are
+    "reason.cache-requested": "the KV cache is {cache_type_k}[ for K and {cache_type_v} for V], as requested "
+    "(-ctk, -ctv)",
+    "reason.cache-needed": "the KV cache is {cache_type_k}[ for K and {cache_type_v} for V]: in f16 it would not fit "
+    "at {ctx_size} tokens",
+    "reason.cache-chosen": "the KV cache is {cache_type_k}[ for K and {cache_type_v} for V]; f16 would fit too"
+    "[: {differences}]",
+    "reason.cache-in-ram": "the KV cache ({bytes:bytes}) stays in RAM (-nkvo), which leaves more of the GPU to layers; "
+    "the CPU then computes attention, which slows down as the text grows[: about {tokens_per_s:pace} tokens/s with a "
+    "full context]",
+    "reason.ubatch-embedding": "the micro-batch is {ubatch_size} (-ub), as a text is turned into a vector all at once",
+    "reason.ubatch-needed": "the micro-batch is {ubatch_size} (-ub), as with {default} it would not fit; prompts take "
+    "longer",
+    "reason.ubatch-smaller": "the micro-batch is {ubatch_size} (-ub), as its compute buffer leaves more room than with "
+    "{default}[: {differences}]; prompts take longer",
+    "reason.ubatch-larger": "the micro-batch is {ubatch_size} instead of {default} (-ub): weights in RAM are sent to "
+    "the GPU once per micro-batch, so prompts are read faster[, {pace}]; its compute buffer needs more memory"
+    "[: {cost:and}]",
+    "cost.gpu": "{bytes:bytes} on {device}",
+    # advise: what the quantization loses, and its neighbours
+    "reason.loss": "{quant}: {quality}; it diverges from f16 by {divergence:.4f} nats per token: {basis}",
+    "reason.no-loss": "{quant}: {quality}; {basis}",
+    "reason.loss-unknown": "the loss of {quant} is unknown: {basis}",
+    "reason.not-finer": "not {quant} ({quality}), which is closer to the original[: {differences}]",
+    "reason.not-faster": "not {quant} ({quality}), which is faster[: {differences}]",
+    "reason.closer": "{quant} ({quality}) is closer to the original than {than}[: {differences}]",
+    "reason.further": "{quant} ({quality}) is further from the original than {than}[: {differences}]",
+    "quality.no-noticeable-loss": "no noticeable loss",
+    "quality.practically-lossless": "practically lossless",
+    "quality.very-close": "very close to the original",
+    "quality.good": "good, the usual choice",
+    "quality.loss-on-hard-tasks": "noticeable loss on hard tasks",
+    "quality.clear-loss": "clear loss",
+    "quality.heavy-loss": "heavy loss",
+    "quality.barely-usable": "barely usable",
+    "quality.unknown": "unknown loss",
+    "quality.basis.unmeasured": "{quant} was never measured",
+    "quality.basis.published": "the weights as published[, plus {cache}]",
+    "quality.basis.measured": "{divergence:.4f} measured on {model} ({dataset}, perplexity "
+    "+{perplexity_increase:.1%}), x {size_factor:.2f} for the size of the model[, x {family_factor:.2f} for its family]"
+    "[, plus {cache}]",
+    "quality.basis.cache": "{divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",
+    "quality.cache.measured": "measured",
+    "quality.cache.derived": "derived from perplexity",
+    "quality.cache.assumed": "assumed",
+    # advise: differences between two ways to run a model
+    "difference.all-on-gpu": "fully on the GPU",
+    "difference.layers": "{layers} instead of {instead} layers on the GPU",
+    "difference.experts": "the experts of {layers} instead of {instead} layers in RAM",
+    "difference.cache-type": "the KV cache in {cache_type} instead of {instead}",
+    "difference.cache-in-ram": "the KV cache in RAM",
+    "difference.cache-on-gpu": "the KV cache on the GPU",
+    "difference.context": "{ctx_size} instead of {instead} tokens of context",
+    "pace.about": "about {tokens_per_s:pace} tokens/s",
+    "pace.instead": "about {tokens_per_s:pace} instead of {instead_tokens_per_s:pace} tokens/s",
+    "pace.same": "still about {tokens_per_s:pace} tokens/s",
+    "pace.unknown": "speed unknown",
+    "pace.relative": "about {factor:.2g} times as fast by assumed bandwidths",
+    "pace.full": "{pace} with a full context",
     # advise: notes, changes, rejections, nearest, balance, quality
+    "label.recommended": "Recommended",
+    "label.last-resort": "Last resort",
+    "label.on-disk": "Already on this disk",
+    "label.best-quality": "Best quality",
+    "label.faster": "Faster",
+    "label.longest-context": "Longest context",
+    "label.alternative": "Alternative",
+    "note.context-default": "using the default context of {ctx_size} tokens; set it with -c",
+    "note.context-longest": "using the longest context that fits, up to the {max_context} tokens the model was "
+    "trained for",
+    "note.beyond-training": "the context of {ctx_size} tokens per slot is longer than the {max_context} that {model} "
+    "was trained for; answers degrade beyond that",
+    "note.assumed-bandwidths": "where a speed is unknown, choices are ranked as if RAM read {ram_bytes_per_s:rate} and "
+    "a GPU {gpu_bytes_per_s:rate}",
+    "note.ram-bandwidth-unknown": "tokens/s are unknown for what runs from RAM, as its memory bandwidth is unknown; "
+    "{remedy}",
+    "remedy.ram-bandwidth-container": "run llmprobe outside the container, where the memory modules can be read",
+    "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules, so only what fits fully on a GPU has "
+    "a speed",
+    "remedy.ram-bandwidth-hypothetical": "record a real machine of this kind (llmprobe record) and answer for it with "
+    "--replay",
+    "remedy.ram-bandwidth-linux": "the memory modules are read from the records of systemd-udevd, of systemd 248 or "
+    "newer",
+    "remedy.ram-bandwidth-other": "this system does not report its memory modules, so only what fits fully on a GPU "
+    "has a speed",
+    "note.freed": "{held:and}; with that memory free, {quant} ({quality}) would run {where}[, {pace}] (--assume-idle "
+    "shows it). {remedy}",
+    "held.gpu": "{bytes:bytes} of {device} is in use[ by {holders:and}]",
+    "held.ram": "{bytes:bytes} of RAM[ ({holders})], the system's own share included",
+    "held.device": "{bytes:bytes} of {device}[ ({holders})]",
+    "holder.process": "{name}[ (PID {pid})]",
+    "holder.bytes": "{name} {bytes:bytes}",
+    "remedy.unload": "To free it, unload the model: {commands:or}",
+    "remedy.quit": "To free it, quit {programs:and}",
+    "remedy.quit-gpu-programs": "To free it, quit the programs that use the GPU[; {command} lists them]",
+    # advise: what would change the answer
+    "change.more-memory": "{missing_bytes:bytes} more memory: {quant} ({quality}) would fit",
+    "change.more-on-gpu": "{missing_bytes:bytes} more on {devices:and}{devices:| together}: {quant} would be fully "
+    "there[, {pace}]",
+    "change.less-reserved": "a reserve of {reserve_mib} MiB instead of {instead_bytes:bytes} (--reserve "
+    "{reserve_mib}MiB): {choice}",
+    "change.freed": "without other programs, which use {held:and}: {choice} (--assume-idle)",
+    "change.wired-limit": "with the GPU's memory limit raised ({command}), {usable_bytes:bytes} instead of "
+    "{instead_bytes:bytes} usable: [{choice}][!{choice}the same answer]",
+    "change.context": "a context of {ctx_size} tokens (-c {ctx_size}): {choice}",
+    "change.context-too-long": "a context of {ctx_size} tokens (-c {ctx_size}): nothing fits"
+    "[, {missing_bytes:bytes} short]",
+    "change.without-quant": "without --quant: {choice}",
+    "change.without-cache-type": "without -ctk and -ctv: {choice}",
+    "change.priority": "--priority {priority}: {choice}",
+    "choice.same-quant": "still {quant}[, {differences}]",
+    "choice.other-quant": "{quant} ({quality})[, {differences}]",
+    # advise: what does not work, and what would
+    "rejected.too-little-free": "too little memory is free in {where:and}",
+    "rejected.several-short": "too little memory is free: {where:and}",
+    "rejected.free-unknown": "how much memory is free in {where:and} is unknown",
+    "rejected.no-device": "{engine} can use none of the devices of this machine",
+    "rejected.too-slow": "about {tokens_per_s:pace} tokens/s, less than the requested {min_tokens_per_s:g} "
+    "(--min-speed)",
+    "rejected.speed-unknown": "speed unknown, and at least {min_tokens_per_s:g} tokens/s were requested (--min-speed)",
+    "rejected.loses-more": "{quality}, more than {min_quality} (--min-quality)",
+    "rejected.not-loaded": "{engine} does not load the architecture {architecture}",
+    "pool.ram": "RAM",
+    "pool.shared": "the memory that CPU and GPU share",
+    "pool.gpu": "{device}",
+    "pool.short": "{missing_bytes:bytes} short in {pool}",
+    "nearest.least-short": "{quant} comes closest: {missing_bytes:bytes} more memory would have to be free",
+    "nearest.shorter-context": "{quant} would fit with a context of {ctx_size} tokens (-c {ctx_size})",
+    "nearest.smaller-model": "{model} ({id}) would fit as {quant}",
+    "nearest.faster-model": "{model} ({id}) would run at about {tokens_per_s:pace} tokens/s as {quant}",
+    "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine} may load it",
+    # advise: how choices are scored
+    "balance.priority": "priority {priority}: choices are scored in doublings of speed at a half-full context; one "
+    "point more is worth twice the speed",
+    "balance.speed": "tokens/s count fully up to {comfortable_tokens_per_s:g}, about twice reading speed; each "
+    "doubling beyond is worth {points_beyond:g}",
+    "balance.prompts": "each doubling of prompt speed is worth {points:g} up to {comfortable_tokens_per_s:g} tokens/s, "
+    "and nothing beyond",
+    "balance.loss": "loss costs {points:g} x (divergence / {divergence:g})^2: the divergence from f16 in nats per "
+    "token, which becomes noticeable at {divergence:g}",
+    "balance.costs": "types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}",
+    "balance.score": "{quant} scores {points:.2f}[, {beside}]: {speed_points:+.2f} for {tokens_per_s:.1f} tokens/s"
+    "[!{speed_known} (assumed)], {prompt_points:+.2f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
+    "[!{prompts_known} (assumed)], {loss_points:+.2f} for {loss}[, {code_book_points:+.2f} for its code book]"
+    "[, {cache_points:+.2f} for a KV cache in RAM]",
+    "balance.about-equal": "about as good as {quant}",
+    "balance.less": "{points:.2f} less than {quant}",
+    "balance.more": "{points:.2f} more than {quant}",
+    "balance.loss-of": "a divergence of {divergence:.4f}",
+    "balance.no-loss": "no loss",
+    "balance.unmeasured-loss": "an unmeasured loss",
+    # advise: errors
+    "error.slots": "the number of slots must be 1 or more, not {given}",
+    "hint.slots": "use -np 1 or more",
+    "error.context-negative": "the context must be 0 tokens or more, not {given}",
+    "hint.context-one-or-more": "use -c 1 or more",
+    "error.cache-types-differ": "{engine} uses one cache type for K and V, not {cache_type_k} and {cache_type_v}",
+    "hint.cache-types-differ": "use {cache_type_k} for both",
+    "error.cache-type-not-offered": "{engine} does not offer a KV cache in {cache_type_k}/{cache_type_v}",
+    "hint.cache-type-not-offered": "use one of {offered:or}",
     # output: pages
     "readme.title": "{name}, {quant}, for {engine}",
     "readme.made": "made by llmprobe {version} for: {machine}",

@@ -9,6 +9,7 @@ import pytest
 from llmprobe import api
 from llmprobe.errors import UsageError
 from llmprobe.facts.recommendation import Choice
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
 
 
@@ -45,7 +46,7 @@ def test_ollama_says_what_it_cannot() -> None:
     experts = api.recommend(model("qwen3moe", QWEN3_30B), machine_, engine="ollama")
     dense = api.recommend(model("llama", LLAMA_70B), machine_, engine="ollama")
 
-    assert [any(words in note for note in answer.notes) for answer in (experts, dense)] == [True, False]
+    assert [any(words in str(note) for note in answer.notes) for answer in (experts, dense)] == [True, False]
 
 
 @pytest.mark.parametrize("engine", ["ollama", "lmstudio"])
@@ -79,8 +80,10 @@ def test_without_a_device_of_its_own_an_engine_runs_nothing() -> None:
     """
     answer = api.recommend(model("llama", LLAMA_70B), machine(()), engine="vllm", quants=["Q4_K_M"])
 
+    assert answer.verdict == message("verdict.no-device", engine="vllm")
+
     assert [(one.what, one.why, one.missing_bytes) for one in answer.rejected] == [
-        ("Q4_K_M", "no device here is one that vllm can use", None)
+        ("Q4_K_M", message("rejected.no-device", engine="vllm"), None)
     ]
 
 

@@ -1,5 +1,5 @@
 """
-What would change a recommendation: each sentence holds when it is tried.
+What would change a recommendation: each change holds when it is tried.
 """
 
 import re
@@ -7,15 +7,16 @@ import re
 import msgspec
 import pytest
 
-from llmprobe.advise.explain.changes import changes
 from llmprobe.advise.recommend import recommend
-from llmprobe.facts.engine import Abilities
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Holder, Limit, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
-from llmprobe.units import GIB, parse_size
+from llmprobe.machine.wired_limit import raised_limit_bytes
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model, unified
+from tests.advise.messages import figure, inner, listed, named, number, the
 
 LLAMA3_70B = model("llama", LLAMA_70B)
 LLAMA31_8B = model("llama", LLAMA_8B)
@@ -26,34 +27,18 @@ def answer(spec: ModelSpec, snapshot: Snapshot, **wishes: object) -> Recommendat
     return recommend(spec, snapshot, Wishes(**wishes), {})  # type: ignore[arg-type]
 
 
-def would_change(spec: ModelSpec, snapshot: Snapshot, **wishes: object) -> tuple[str, ...]:
+def would_change(spec: ModelSpec, snapshot: Snapshot, **wishes: object) -> tuple[Message, ...]:
     """
-    Return what is said that would change the answer of llama.cpp.
+    What would change the answer of llama.cpp.
     """
-    return changes(
-        spec,
-        snapshot,
-        answer(spec, snapshot, **wishes),
-        lambda other, changed: recommend(spec, other, changed, {}),
-        Abilities(),
-    )
-
-
-def the(said: tuple[str, ...], part: str) -> str:
-    """
-    Return the one sentence with these words.
-    """
-    (found,) = [one for one in said if part in one]
-    return found
-
-
-def first_size(text: str) -> int:
-    return parse_size(re.findall(r"[0-9.]+ [KMG]iB", text)[0])
+    found = recommend(spec, snapshot, Wishes(**wishes), {}, explain=True)  # type: ignore[arg-type]
+    assert found == msgspec.structs.replace(answer(spec, snapshot, **wishes), changes=found.changes)
+    return found.changes
 
 
 def with_held(snapshot: Snapshot, pool_id: str, gib: float) -> Snapshot:
     """
-    Return a machine where a program holds this much more of a pool.
+    A machine where a program uses this much more of a pool.
     """
     size = int(gib * GIB)
 
@@ -76,27 +61,44 @@ def is_whole(choice: Choice) -> bool:
 
 
 @pytest.mark.parametrize(("spec", "vram"), [(LLAMA3_70B, 23.5), (QWEN3_MOE, 7.6)])
-def test_the_memory_that_is_missing_holds_everything(spec: ModelSpec, vram: float) -> None:
+def test_the_missing_memory_holds_everything(spec: ModelSpec, vram: float) -> None:
     """
-    With as much more VRAM as is said to be missing all of the quantization is on the GPU, with a GiB less it is not.
+    With as much more VRAM as is missing all of the quantization is on the GPU, with a GiB less it is not.
     """
     quant = answer(spec, machine((vram,)), ctx_size=8192).choices[0].quant
-    more = first_size(the(would_change(spec, machine((vram,)), ctx_size=8192), f"all of {quant} there")) / GIB
+    change = the(would_change(spec, machine((vram,)), ctx_size=8192), "change.more-on-gpu")
+    more = number(change, "missing_bytes") / GIB
     enough, too_little = (
         answer(spec, machine((vram + size,)), ctx_size=8192, quants=(quant,)).choices[0]
         for size in (more + 0.01, more - 1)
     )
 
+    assert (change.values["quant"], change.values["devices"]) == (quant, ("gpu0",))
+    assert figure(inner(change, "pace"), "tokens_per_s") > figure(
+        inner(change, "pace"), "instead_tokens_per_s"
+    )
     assert (is_whole(enough), is_whole(too_little)) == (True, False)
 
 
-def test_a_finer_quantization_that_does_not_fit_would_with_what_is_missing() -> None:
+def test_a_model_that_is_on_the_gpu_lacks_memory_for_a_finer_one() -> None:
     """
-    Of the next quantization that loses less it is said what it lacks: with that it fits, and with half it does not.
+    Where all layers are on the GPU, the memory for the next quantization that loses less is what is missing there.
     """
-    said = the(would_change(LLAMA31_8B, machine(ram_gib=6.5), ctx_size=8192), "would fit")
-    quant = re.findall(r"memory: (\S+) ", said)[0]
-    more = first_size(said) / GIB
+    best = answer(LLAMA31_8B, machine((8,)), ctx_size=8192).choices[0]
+    change = the(would_change(LLAMA31_8B, machine((8,)), ctx_size=8192), "change.more-on-gpu")
+    finer = answer(LLAMA31_8B, machine((8,)), ctx_size=8192, quants=(str(change.values["quant"]),)).choices[0]
+
+    assert is_whole(best)
+    assert not is_whole(finer)
+    assert (finer.quality.value or 0) < (best.quality.value or 0)
+
+
+def test_a_finer_quantization_that_does_not_fit_would_with_the_missing_memory() -> None:
+    """
+    The next quantization that loses less fits with what it lacks, and does not with half of that.
+    """
+    change = the(would_change(LLAMA31_8B, machine(ram_gib=6.5), ctx_size=8192), "change.more-memory")
+    quant, more = str(change.values["quant"]), number(change, "missing_bytes") / GIB
     enough, too_little = (
         answer(LLAMA31_8B, machine(ram_gib=6.5 + size), ctx_size=8192, quants=(quant,))
         for size in (more + 0.01, more / 2)
@@ -106,75 +108,107 @@ def test_a_finer_quantization_that_does_not_fit_would_with_what_is_missing() -> 
 
 
 @pytest.mark.parametrize(("ram_gib", "enough"), [(7.7, True), (7.3, False)])
-def test_less_kept_free_is_said_where_that_is_enough(ram_gib: float, enough: bool) -> None:
+def test_a_smaller_reserve_is_proposed_where_that_is_enough(ram_gib: float, enough: bool) -> None:
     """
-    Where a better choice lacks less than is kept free, the answer with less kept free is told, and only there.
+    Where a better choice lacks less than the reserve, the answer with a smaller one is given, and only there.
     """
     wishes = {"ctx_size": 8192, "cache_type_k": "f16", "priority": "quality"}
-    said = [one for one in would_change(LLAMA31_8B, machine(ram_gib=ram_gib), **wishes) if "--reserve" in one]
-    found = [re.findall(r"--reserve (\S+)\): (\S+) ", one)[0] for one in said]
+    found = named(would_change(LLAMA31_8B, machine(ram_gib=ram_gib), **wishes), "change.less-reserved")
     less = [
-        (answer(LLAMA31_8B, machine(ram_gib=ram_gib), reserve_bytes=parse_size(reserve), **wishes), quant)
-        for reserve, quant in found
+        (
+            answer(
+                LLAMA31_8B,
+                machine(ram_gib=ram_gib),
+                reserve_bytes=number(one, "reserve_mib") * MIB,
+                **wishes,
+            ),
+            inner(one, "choice").values["quant"],
+        )
+        for one in found
     ]
 
-    assert len(said) == int(enough)
+    assert len(found) == int(enough)
+    assert all(number(one, "instead_bytes") == 512 * MIB for one in found)
     assert all(again.choices[0].quant == quant for again, quant in less)
 
 
-def test_nothing_finer_is_said_beside_no_loss() -> None:
+def test_nothing_finer_is_named_beside_no_loss() -> None:
     """
-    Where the choice loses nothing that can be noticed, more memory would change nothing.
+    Where the choice loses nothing that anybody notices, more memory would change nothing.
     """
-    said = would_change(LLAMA31_8B, machine((12,), ram_gib=8), ctx_size=8192)
+    found = would_change(LLAMA31_8B, machine((12,), ram_gib=8), ctx_size=8192)
 
-    assert not any("BF16" in one for one in said)
+    assert named(found, "change.more-memory", "change.more-on-gpu") == []
 
 
-def test_what_other_programs_hold_of_the_ram_is_said() -> None:
+def test_what_other_programs_use_of_the_ram_is_named() -> None:
     """
-    It is said how much of the RAM is held, and what would be recommended after it.
+    The RAM in use is named with its holders, and with what would be recommended without them.
     """
     busy = with_held(machine(ram_gib=12), "ram", 6)
     idle = answer(LLAMA31_8B, busy, ctx_size=8192, assume_idle=True).choices[0]
-    said = the(would_change(LLAMA31_8B, busy, ctx_size=8192), "--assume-idle")
+    change = the(would_change(LLAMA31_8B, busy, ctx_size=8192), "change.freed")
+    (differ,) = named(listed(inner(change, "choice"), "differences"), "difference.cache-type")
 
-    assert said.startswith("without what other programs hold, 6.00 GiB of RAM with the system's own share")
-    assert f": still {idle.quant}, a cache of {idle.cache_type_k}" in said
+    assert listed(change, "held") == (
+        message(
+            "held.ram",
+            bytes=6 * GIB,
+            holders=(message("holder.bytes", name="game", bytes=6 * GIB),),
+        ),
+    )
+    assert (inner(change, "choice").id, inner(change, "choice").values["quant"]) == (
+        "choice.same-quant",
+        idle.quant,
+    )
+    assert differ.values["cache_type"] == idle.cache_type_k
 
 
-def test_what_a_note_says_is_not_said_again() -> None:
+def test_what_a_note_reports_is_not_repeated() -> None:
     """
-    What a game holds of a GPU is in a note that everybody sees, and so not among the changes.
+    What a game uses of a GPU is in a note that everybody sees, and so not among the changes.
     """
     busy = with_held(machine((23.5,)), "vram0", 12)
-    noted = [note for note in answer(LLAMA3_70B, busy, ctx_size=8192).notes if "--assume-idle" in note]
+    noted = named(answer(LLAMA3_70B, busy, ctx_size=8192).notes, "note.freed")
 
     assert len(noted) == 1
-    assert not any("--assume-idle" in one for one in would_change(LLAMA3_70B, busy, ctx_size=8192))
+    assert named(would_change(LLAMA3_70B, busy, ctx_size=8192), "change.freed") == []
+
+
+def test_a_gpu_in_use_is_named_where_no_note_reports_it() -> None:
+    """
+    Less than a note is worth is still a change, with the device and its holders.
+    """
+    busy = with_held(machine((23.5,)), "vram0", 0.9)
+    found = recommend(LLAMA3_70B, busy, Wishes(ctx_size=8192, priority="speed"), {}, explain=True)
+    (held,) = listed(the(found.changes, "change.freed"), "held")
+
+    assert named(found.notes, "note.freed") == []
+    assert (held.id, held.values["device"], number(held, "bytes")) == ("held.device", "gpu0", int(0.9 * GIB))
+    assert [one.values["name"] for one in listed(held, "holders")] == ["game"]
 
 
 def test_memory_that_is_shared_is_named_once() -> None:
     """
-    Of memory that processor and GPU share, what others hold is named once.
+    Of memory that CPU and GPU share, what others use is named once.
     """
     busy = with_held(unified(52, 48), "ram", 20)
-    said = the(would_change(LLAMA3_70B, busy, ctx_size=8192), "--assume-idle")
+    change = the(would_change(LLAMA3_70B, busy, ctx_size=8192), "change.freed")
 
-    assert re.findall(r"[0-9.]+ GiB", said.split(": ")[0]) == ["20.00 GiB", "20.00 GiB"]
+    assert [(one.id, one.values["bytes"]) for one in listed(change, "held")] == [("held.ram", 20 * GIB)]
 
 
 @pytest.mark.parametrize("held_gib", [0, 0.1])
-def test_little_that_is_held_is_not_worth_a_sentence(held_gib: float) -> None:
+def test_little_in_use_is_not_worth_a_line(held_gib: float) -> None:
     """
-    Of an idle machine, and of a desktop's few windows, nothing is said.
+    An idle machine, and a desktop's few windows, are not reported.
     """
-    said = would_change(LLAMA3_70B, with_held(machine((23.5,)), "vram0", held_gib), ctx_size=8192)
+    found = would_change(LLAMA3_70B, with_held(machine((23.5,)), "vram0", held_gib), ctx_size=8192)
 
-    assert not any("other programs" in one for one in said)
+    assert named(found, "change.freed") == []
 
 
-def test_a_mac_says_what_a_raised_limit_gives() -> None:
+def test_a_mac_shows_what_a_raised_limit_gives() -> None:
     """
     With the limit raised by the command the answer is the one of a machine with that limit.
     """
@@ -182,46 +216,64 @@ def test_a_mac_says_what_a_raised_limit_gives() -> None:
     found = Finding(
         id="mac-wired-limit",
         severity="note",
-        title="a limit",
-        detail="a limit",
+        title=message("test"),
+        detail=message("test"),
         evidence=("metal:",),
-        remedy=Remedy(text="raise it", commands=(command,)),
+        remedy=Remedy(text=message("test"), commands=(command,)),
     )
     mac = msgspec.structs.replace(unified(52, 40), findings=(found,))
     raised = answer(LLAMA3_70B, unified(52, 56), ctx_size=8192).choices[0]
-    said = the(would_change(LLAMA3_70B, mac, ctx_size=8192), command)
+    change = the(would_change(LLAMA3_70B, mac, ctx_size=8192), "change.wired-limit")
 
-    assert "52.00 GiB instead of 40.00 GiB usable" in said
-    assert raised.quant in said
+    assert change.values["command"] == command
+    assert (number(change, "usable_bytes"), number(change, "instead_bytes")) == (52 * GIB, 40 * GIB)
+    assert inner(change, "choice").values["quant"] == raised.quant
 
 
-def test_a_longer_context_says_what_it_takes() -> None:
+@pytest.mark.parametrize("total_gib", [16, 12, None])
+def test_a_small_mac_has_no_limit_to_raise(total_gib: int | None) -> None:
     """
-    A context twice as long is answered with the layers that it leaves on the GPU.
+    Where macOS needs the rest itself, or the size is unknown, no higher limit is named.
+    """
+    total = None if total_gib is None else total_gib * GIB
+    pool = msgspec.structs.replace(unified(52, 40).pools[0], total_bytes=total)
+
+    assert raised_limit_bytes(pool) is None
+
+
+def test_a_longer_context_has_its_layers() -> None:
+    """
+    A context twice as long is answered with the layers that it leaves on the GPU, and the speed at its end.
     """
     longer = answer(LLAMA3_70B, machine((23.5,)), ctx_size=16384).choices[0]
-    said = the(would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192), "-c 16384")
+    change = the(would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192), "change.context")
+    layers, full = listed(inner(change, "choice"), "differences")
 
-    assert f"{longer.gpu_layers} instead of" in said
+    assert (change.values["ctx_size"], layers.values["layers"]) == (16384, longer.gpu_layers)
+    assert (layers.id, full.id) == ("difference.layers", "pace.full")
 
 
-def test_a_longer_context_that_does_not_fit_says_so() -> None:
+def test_a_longer_context_that_does_not_fit_has_its_shortfall() -> None:
     """
-    Where nothing fits a context twice as long, what is missing is said.
+    Where nothing fits a context twice as long, the smallest shortfall is given.
     """
-    said = would_change(LLAMA31_8B, machine(ram_gib=8.1), ctx_size=65536)
+    found = would_change(LLAMA31_8B, machine(ram_gib=8.1), ctx_size=65536)
+    then = answer(LLAMA31_8B, machine(ram_gib=8.1), ctx_size=131072)
+    least = min(one.missing_bytes for one in then.rejected if one.missing_bytes)
 
-    assert re.fullmatch(r".*: nothing fits, .* are missing", the(said, "-c 131072"))
+    assert the(found, "change.context-too-long") == message(
+        "change.context-too-long", ctx_size=131072, missing_bytes=least
+    )
 
 
 @pytest.mark.parametrize("wishes", [{"ctx_size": 131072}, {"max_ctx": True}])
-def test_no_longer_context_is_said_where_there_is_none(wishes: dict[str, object]) -> None:
+def test_no_longer_context_is_proposed_where_there_is_none(wishes: dict[str, object]) -> None:
     """
-    Beyond what the model was trained for, and where the longest was asked for, nothing is said.
+    Beyond what the model was trained for, and where the longest was wished, there is no such change.
     """
-    said = would_change(LLAMA31_8B, machine((23.5,)), **wishes)
+    found = would_change(LLAMA31_8B, machine((23.5,)), **wishes)
 
-    assert not any("a context of" in one for one in said)
+    assert named(found, "change.context", "change.context-too-long") == []
 
 
 @pytest.mark.parametrize("priority", ["quality", "speed"])
@@ -230,19 +282,35 @@ def test_other_priorities_are_what_they_answer(priority: str) -> None:
     What another priority is said to give is what it gives.
     """
     other = answer(LLAMA3_70B, machine((23.5,)), ctx_size=8192, priority=priority).choices[0]
-    said = the(would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192), f"--priority {priority}")
+    found = named(would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192), "change.priority")
+    (choice,) = (inner(one, "choice") for one in found if one.values["priority"] == priority)
 
-    assert said.startswith(
-        f"--priority {priority}: {other.quant} ({other.quality.words}), {other.gpu_layers} "
-    )
+    assert (choice.values["quant"], inner(choice, "quality")) == (other.quant, other.quality.words)
+    assert number(the(listed(choice, "differences"), "difference.layers"), "layers") == other.gpu_layers
 
 
 def test_wishes_that_bind_are_named() -> None:
     """
-    A quantization and a cache type that were asked for are lifted, each by its option.
+    A requested quantization and cache type are lifted, each by its option.
     """
     wishes = {"quants": ("IQ2_M",), "cache_type_k": "q4_0", "cache_type_v": "q4_0"}
-    said = would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192, **wishes)
+    found = would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192, **wishes)
+    quant = inner(the(found, "change.without-quant"), "choice")
+    cache = inner(the(found, "change.without-cache-type"), "choice")
 
-    assert the(said, "without --quant").startswith("without --quant: Q4_K_M ")
-    assert the(said, "without -ctk and -ctv").startswith("without -ctk and -ctv: still IQ2_M")
+    assert (quant.id, quant.values["quant"]) == ("choice.other-quant", "Q4_K_M")
+    assert (cache.id, cache.values["quant"]) == ("choice.same-quant", "IQ2_M")
+
+
+def test_changes_are_read_as_sentences() -> None:
+    """
+    The English of a change: what differs, and the answer in short.
+    """
+    texts = [str(one) for one in would_change(LLAMA3_70B, machine((23.5,)), ctx_size=8192)]
+    (speed,) = (text for text in texts if text.startswith("--priority speed: "))
+
+    assert re.fullmatch(
+        r"--priority speed: \S+ \(.* loss.*\), \d+ instead of \d+ layers on the GPU, .*"
+        r"about [0-9.]+ instead of [0-9.]+ tokens/s",
+        speed,
+    )

@@ -8,6 +8,7 @@ from llmprobe.advise.recommend import recommend
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Recommendation, Wishes
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
 
 LLAMA = model("llama", LLAMA_70B)
@@ -59,7 +60,7 @@ def test_missing_memory_is_not_counted_where_free_memory_is_unknown() -> None:
     """
     answer = asked(LLAMA, without_ram(machine((24,))), "Q8_0")
     assert ([(one.why, one.missing_bytes) for one in answer.rejected], answer.nearest) == (
-        [("how much is free in RAM is unknown", None)],
+        [(message("rejected.free-unknown", where=(message("pool.ram"),)), None)],
         (),
     )
 
@@ -81,7 +82,7 @@ def test_a_micro_batch_is_no_larger_than_the_context() -> None:
     Prompts are read no faster with a micro-batch that the context cannot fill, so that none is chosen.
     """
     best = asked(QWEN, with_rates(machine((2, 2)), 192, 1008), "Q6_K", ctx_size=512).choices[0]
-    assert [reason for reason in best.reasons if "(-ub)" in reason] == []
+    assert [one for one in best.details if one.id.startswith("reason.ubatch")] == []
 
 
 def test_a_choice_is_not_refused_as_well() -> None:

@@ -186,7 +186,7 @@ def test_more_devices_than_llama_cpp_takes_are_left_out(backend: str, variable: 
 
     assert max(map(len, survey(many, Wishes()).device_sets)) == MOST_DEVICES
     assert len(choice.environment[variable].split(",")) == len(choice.devices) - 1
-    assert [note for note in answer.notes if "at most 16 devices: of 20" in note] != []
+    assert [note for note in answer.notes if "at most 16 devices: of 20" in str(note)] != []
 
 
 def test_equal_cards_are_named_by_their_numbers() -> None:

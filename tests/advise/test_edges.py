@@ -3,12 +3,19 @@ Answers at the edges: memory that is unknown, more cards than are needed, reserv
 """
 
 import msgspec
+import pytest
 
+from llmprobe import api
 from llmprobe.advise.recommend import recommend
+from llmprobe.engines._architectures import WITHOUT_FAMILY
 from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.model import archs
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
+from tests.advise.messages import the
 
 TINY = model("llama", LLAMA_8B | {"block_count": 4})
 
@@ -27,7 +34,10 @@ def test_unknown_memory_is_said_to_be_unknown() -> None:
 
     assert answer.choices == ()
     assert {one.missing_bytes for one in answer.rejected} == {None}
-    assert all("unknown" in one.why for one in answer.rejected)
+    assert {one.why for one in answer.rejected} == {
+        message("rejected.free-unknown", where=(message("pool.ram"),))
+    }
+    assert answer.verdict == message("verdict.memory-unknown")
 
 
 def test_a_small_model_takes_one_card_of_many() -> None:
@@ -72,7 +82,8 @@ def test_a_model_of_vectors_has_no_speed_of_generation() -> None:
     best = recommend(encoder, machine((20,)), Wishes(ctx_size=2048), {}).choices[0]
 
     assert best.speed.generation_tokens_per_s is None
-    assert "vectors" in best.speed.reason
+    assert "vectors" in str(best.speed.reason)
+    assert best.verdict == message("verdict.vectors", where=message("where.gpu"))
 
 
 def test_a_model_of_vectors_takes_a_whole_text_at_once() -> None:
@@ -85,7 +96,7 @@ def test_a_model_of_vectors_takes_a_whole_text_at_once() -> None:
     best = recommend(encoder, machine((20,)), Wishes(ctx_size=8192, parallel=2), {}).choices[0]
 
     assert (best.ubatch_size, best.batch_size) == (4096, 4096)
-    assert any("turned into a vector all at once" in reason for reason in best.reasons)
+    assert the(best.details, "reason.ubatch-embedding").values["ubatch_size"] == 4096
 
 
 def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:
@@ -96,3 +107,61 @@ def test_a_mac_runs_a_model_whole_on_its_gpu_or_not() -> None:
 
     assert {choice.gpu_layers for choice in answer.choices} == {81}
     assert "Q6_K" in {one.what for one in answer.rejected}
+
+
+def of_architecture(name: str) -> ModelSpec:
+    """
+    A model whose file names this architecture.
+    """
+    return msgspec.structs.replace(TINY, architecture=name, quant="Q4_K_M", path="some.gguf")
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio", "vllm"])
+def test_an_architecture_that_nobody_loads_gets_no_command(engine: str) -> None:
+    """
+    The answer is "no", with a warning that it is not known here, and what shows its memory all the same.
+    """
+    answer = api.recommend(of_architecture("bogus"), machine((20,)), engine=engine)
+
+    assert answer.choices == ()
+    assert answer.verdict == message("verdict.not-loaded", engine=engine, architecture="bogus")
+    assert [one.why for one in answer.rejected] == [
+        message("rejected.not-loaded", engine=engine, architecture="bogus")
+    ]
+    assert answer.nearest == (message("nearest.estimate", engine=engine),)
+    assert answer.warnings == (message("warning.architecture-unknown", architecture="bogus"),)
+
+
+def test_an_architecture_that_only_engines_know_is_warned_of() -> None:
+    """
+    Where llama.cpp loads it and its tensors are not known here, there is a command and a warning.
+    """
+    answer = api.recommend(of_architecture("grovemoe"), machine((20,)), ctx_size=2048)
+
+    assert answer.choices[0].commands["llama.cpp"].startswith("llama-server ")
+    assert answer.warnings == (message("warning.architecture-unknown", architecture="grovemoe"),)
+
+
+def test_a_known_architecture_is_not_warned_of() -> None:
+    """
+    A warning is only for what is not known.
+    """
+    assert recommend(TINY, machine((20,)), Wishes(ctx_size=2048), {}).warnings == ()
+
+
+def test_what_engines_load_is_not_listed_twice() -> None:
+    """
+    An architecture that has a family is not among those without one.
+    """
+    assert WITHOUT_FAMILY & archs.supported() == frozenset()
+
+
+def test_an_architecture_that_llama_cpp_refuses_has_the_same_verdict() -> None:
+    """
+    What is known here and not loaded by the engine is a "no" in the same words.
+    """
+    refused = msgspec.structs.replace(TINY, architecture="solar")
+
+    assert api.recommend(refused, machine((20,))).verdict == message(
+        "verdict.not-loaded", engine="llama.cpp", architecture="solar"
+    )

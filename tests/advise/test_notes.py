@@ -1,5 +1,5 @@
 """
-What is said beside the choices: the context in force, what would free memory, and commands that can be copied.
+Notes beside the choices: the context in force, memory that could be freed, and speeds that are unknown.
 """
 
 from typing import Any
@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from llmprobe import engines
-from llmprobe.advise.explain.notes import options
 from llmprobe.advise.recommend import recommend
 from llmprobe.errors import UsageError
-from llmprobe.facts.machine import Holder, Limit, Snapshot
+from llmprobe.facts.machine import EngineOnMachine, Holder, Limit, LoadedModel, Snapshot
 from llmprobe.facts.recommendation import Recommendation, Wishes
 from llmprobe.units import GIB
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
+from tests.advise.messages import figure, inner, listed, named, number, the
 from tests.machine_fixtures import replayed
 
 DENSE = model("llama", LLAMA_8B)
@@ -32,7 +33,7 @@ def asked(snapshot: Snapshot, spec: Any = DENSE, engine: str = "llama.cpp", **wi
 
 def busy(held_gib: float, *, free_gib: float = 2, ram_gib: float = 60) -> Snapshot:
     """
-    Return a machine with a GPU of which another program holds so much.
+    A machine with a GPU of which another program uses so much.
     """
     idle = machine((free_gib,), ram_gib=ram_gib)
     held = int(held_gib * GIB)
@@ -45,47 +46,72 @@ def busy(held_gib: float, *, free_gib: float = 2, ram_gib: float = 60) -> Snapsh
     return msgspec.structs.replace(idle, pools=(idle.pools[0], taken))
 
 
-def said(answer: Recommendation, words: str) -> list[str]:
-    return [note for note in answer.notes if words in note]
-
-
 @pytest.mark.parametrize(
-    ("name", "quant", "words"),
+    ("name", "quant", "pid", "program"),
     [
-        (
-            "linux-3080-10g-32g-smi-only",
-            "Q8_0",
-            "8.97 GiB of gpu0 in use by ollama (process 118204): freed, ",
-        ),
-        ("linux-rx7900xtx-64g", "Q8_0", "21.52 GiB of gpu0 in use by ollama (process 48211): freed, "),
-        (
-            "linux-p40-24g-hot-narrow",
-            "Q8_0",
-            "19.73 GiB of gpu0 in use by llama-server (process 61022): freed, ",
-        ),
+        ("linux-3080-10g-32g-smi-only", "Q8_0", 118204, "ollama"),
+        ("linux-rx7900xtx-64g", "Q8_0", 48211, "ollama"),
+        ("linux-p40-24g-hot-narrow", "Q8_0", 61022, "llama-server"),
     ],
 )
-def test_what_frees_memory_is_said_first(name: str, quant: str, words: str) -> None:
+def test_what_frees_memory_comes_first(name: str, quant: str, pid: int, program: str) -> None:
     """
-    Where a program holds what the model needs, that is the answer: who it is, and what would run then.
+    Where a program uses what the model needs, the first note has its name, what would run then, and what to do.
     """
-    first = asked(replayed(name)).notes[0]
+    answer = asked(replayed(name))
+    first = answer.notes[0]
+    (held,) = listed(first, "held")
+    (holder,) = listed(held, "holders")
 
-    assert first.startswith(f"{words}{quant} ")
-    assert "would run whole on the GPU at about " in first
-    assert first.endswith("(--assume-idle shows it)")
+    assert (first.id, first.values["quant"], inner(first, "where").id) == ("note.freed", quant, "where.gpu")
+    assert (holder.values["name"], holder.values["pid"]) == (program, pid)
+    assert number(held, "bytes") > 8 * GIB
+    assert figure(inner(first, "pace"), "tokens_per_s") > 0
+    assert inner(first, "remedy").id in ("remedy.unload", "remedy.quit")
 
 
 def test_what_is_said_to_be_better_is_what_assume_idle_answers() -> None:
     """
-    The quantization of the note is the first choice then.
+    The quantization of the note is the first choice then, and the note names the program to quit.
     """
     snapshot = busy(16)
-    (note,) = said(asked(snapshot), "--assume-idle")
+    note = the(asked(snapshot).notes, "note.freed")
     then = asked(snapshot, assume_idle=True).choices[0]
+    holder = message("holder.process", name="another", pid=7)
 
-    assert f"freed, {then.quant} " in note
+    assert note.values["quant"] == then.quant
     assert then.gpu_layers == then.total_layers
+    assert note.values["held"] == (message("held.gpu", bytes=16 * GIB, device="gpu0", holders=(holder,)),)
+    assert note.values["remedy"] == message("remedy.quit", programs=(holder,))
+
+
+def test_a_loaded_model_is_to_be_unloaded() -> None:
+    """
+    Where an engine keeps a model loaded, the remedy is the command that unloads it.
+    """
+    loaded = LoadedModel(name="qwen3:8b", vram_bytes=9 * GIB)
+    on_cpu = LoadedModel(name="phi4", vram_bytes=0)
+    ollama = EngineOnMachine(name="ollama", running=True, loaded=(loaded, on_cpu))
+    snapshot = msgspec.structs.replace(busy(16), engines=(ollama,))
+
+    assert the(asked(snapshot).notes, "note.freed").values["remedy"] == message(
+        "remedy.unload", commands=("ollama stop qwen3:8b",)
+    )
+
+
+@pytest.mark.parametrize(("vendor", "command"), [("nvidia", "nvidia-smi"), ("intel", None)])
+def test_unknown_programs_are_to_be_looked_up(vendor: Any, command: str | None) -> None:
+    """
+    Where it is unknown who uses the memory, the tool that lists them is named, if there is one.
+    """
+    snapshot = busy(16)
+    pool = msgspec.structs.replace(snapshot.pools[1], held_by=())
+    gpu = msgspec.structs.replace(snapshot.accelerators[0], vendor=vendor)
+    snapshot = msgspec.structs.replace(snapshot, pools=(snapshot.pools[0], pool), accelerators=(gpu,))
+
+    assert the(asked(snapshot).notes, "note.freed").values["remedy"] == message(
+        "remedy.quit-gpu-programs", command=command
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,45 +123,54 @@ def test_what_is_said_to_be_better_is_what_assume_idle_answers() -> None:
         (busy(16), {"assume_idle": True}),
     ],
 )
-def test_nothing_is_said_where_nothing_would_be_better(snapshot: Snapshot, wishes: dict[str, Any]) -> None:
+def test_nothing_is_noted_where_nothing_would_be_better(snapshot: Snapshot, wishes: dict[str, Any]) -> None:
     """
     An idle GPU, little in use, all of it there already, and what is counted as free anyway.
     """
-    assert said(asked(snapshot, **wishes), "--assume-idle shows") == []
+    assert named(asked(snapshot, **wishes).notes, "note.freed") == []
 
 
-def test_what_fits_only_then_is_said_too() -> None:
+@pytest.mark.parametrize(("bandwidth", "noted"), [(90e9, False), (110e9, True)])
+def test_only_clearly_faster_is_noted(bandwidth: float, noted: bool) -> None:
+    """
+    With the same loss, a GPU that is freed must make it half as fast again.
+    """
+    gpu = msgspec.structs.replace(
+        busy(16, free_gib=0.6).accelerators[0], bandwidth_bytes_per_s=int(bandwidth)
+    )
+    snapshot = msgspec.structs.replace(busy(16, free_gib=0.6), accelerators=(gpu,))
+    answer = asked(snapshot, quants=("Q8_0",))
+
+    assert bool(named(answer.notes, "note.freed")) is noted
+
+
+def test_what_fits_only_then_is_noted_too() -> None:
     """
     The answer is "no", and the way out of it is named.
     """
     answer = asked(busy(40, ram_gib=4), model("llama", LLAMA_70B), quants=("Q4_K_M",))
 
     assert answer.choices == ()
-    assert said(answer, "freed, Q4_K_M ") != []
+    assert the(answer.notes, "note.freed").values["quant"] == "Q4_K_M"
 
 
 @pytest.mark.parametrize(
-    ("wishes", "ctx_size", "words"),
+    ("wishes", "ctx_size", "name"),
     [
-        (
-            {"ctx_size": 100, "parallel": 64},
-            16384,
-            "a context of 16384 tokens is in force where 100 were asked for: each of 64 slots gets 256",
-        ),
-        ({"ctx_size": 8192, "parallel": 3}, 8448, "8448 tokens is in force where 8192 were asked for"),
-        ({"ctx_size": 1000}, 1024, "1024 tokens is in force where 1000 were asked for"),
+        ({"ctx_size": 100, "parallel": 64}, 16384, "note.context-rounded-per-slot"),
+        ({"ctx_size": 8192, "parallel": 3}, 8448, "note.context-rounded-per-slot"),
+        ({"ctx_size": 1000}, 1024, "note.context-rounded"),
     ],
 )
-def test_another_context_than_was_asked_for_is_said(
-    wishes: dict[str, Any], ctx_size: int, words: str
-) -> None:
+def test_a_rounded_context_is_noted(wishes: dict[str, Any], ctx_size: int, name: str) -> None:
     """
     llama.cpp gives each slot whole multiples of 256 tokens.
     """
     answer = asked(machine((24,)), **wishes)
+    note = the(answer.notes, name)
 
     assert answer.choices[0].ctx_size == ctx_size
-    assert said(answer, words) != []
+    assert (note.values["ctx_size"], note.values["requested"]) == (ctx_size, wishes["ctx_size"])
 
 
 def test_a_batch_is_that_of_the_context_in_force() -> None:
@@ -152,7 +187,9 @@ def test_a_context_that_is_kept_is_not_spoken_of() -> None:
     """
     8192 tokens over four slots are 2048 for each.
     """
-    assert said(asked(machine((24,)), ctx_size=8192, parallel=4), "in force") == []
+    notes = asked(machine((24,)), ctx_size=8192, parallel=4).notes
+
+    assert named(notes, "note.context-rounded", "note.context-rounded-per-slot") == []
 
 
 @pytest.mark.parametrize(("parallel", "warned"), [(1, True), (4, False)])
@@ -163,24 +200,44 @@ def test_only_a_slot_can_be_beyond_what_a_model_was_trained_for(parallel: int, *
     short = msgspec.structs.replace(DENSE, max_context=4096)
     answer = asked(machine((24,)), short, ctx_size=8192, parallel=parallel)
 
-    assert bool(said(answer, "was trained for 4096 tokens")) == warned
+    assert named(answer.notes, "note.beyond-training") == [
+        message("note.beyond-training", ctx_size=8192, max_context=4096, model=short.name)
+    ] * int(warned)
 
 
 def test_a_negative_context_is_refused() -> None:
     """
-    It cannot be.
+    The error has the number that was given.
     """
-    with pytest.raises(UsageError, match="-1 tokens cannot be"):
+    with pytest.raises(UsageError) as caught:
         asked(machine((24,)), ctx_size=-1)
 
+    assert caught.value.message == message("error.context-negative", given=-1)
 
-def test_an_option_has_its_command_on_a_line_of_its_own() -> None:
-    """
-    So that it is printed as it is to be typed.
-    """
-    (option,) = options(replayed("macos-m3max-64g"))
 
-    assert option.splitlines()[1:] == ["sudo sysctl iogpu.wired_limit_mb=57344"]
+def test_a_default_context_is_noted() -> None:
+    """
+    Where no context is requested, the one that is used is named; where the longest is, the most it may be.
+    """
+    default = asked(machine((24,)), ctx_size=None)
+    longest = asked(machine((24,)), ctx_size=None, max_ctx=True)
+    given = asked(machine((24,)), ctx_size=8192)
+
+    assert the(default.notes, "note.context-default") == message("note.context-default", ctx_size=8192)
+    assert the(longest.notes, "note.context-longest").values["max_context"] == DENSE.max_context
+    assert named(given.notes, "note.context-default", "note.context-longest") == []
+
+
+def test_a_remedy_that_makes_more_memory_usable_is_among_the_findings() -> None:
+    """
+    A Mac's limit is a note on the machine, and still beside the choices with its command; other notes are not.
+    """
+    snapshot = replayed("macos-m3max-64g")
+    (option,) = (one for one in asked(snapshot).findings if one.severity == "note")
+    assert option.remedy is not None
+
+    assert option.remedy.commands == ("sudo sysctl iogpu.wired_limit_mb=57344",)
+    assert sum(one.severity == "note" for one in snapshot.findings) > 0
 
 
 def test_an_engine_that_needs_gpus_lacks_their_memory() -> None:
@@ -190,15 +247,64 @@ def test_an_engine_that_needs_gpus_lacks_their_memory() -> None:
     sparse = model("qwen3moe", QWEN3_30B)
     (one,) = asked(machine((8,), ram_gib=8), sparse, "vllm", quants=("Q8_0",)).rejected
 
-    assert one.why == "too little is free in gpu0"
+    assert one.why == message("rejected.too-little-free", where=(message("pool.gpu", device="gpu0"),))
 
 
-def test_a_speed_that_is_too_low_is_said_in_any_number() -> None:
+def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:
     """
-    One token per second reads like any other.
+    The speed and the one that was requested are both given; an unknown speed is called unknown.
     """
-    answer = asked(machine(ram_gib=60), min_speed=1000.0, quants=("Q8_0",))
+    slow = asked(machine(ram_gib=60), min_speed=1000.0, quants=("Q8_0",)).rejected[0]
+    unknown = asked(machine(ram_gib=60, ram_bandwidth=None), min_speed=1.0, quants=("Q8_0",)).rejected[0]
 
-    assert [
-        one.why for one in answer.rejected if "less than was asked for (--min-speed 1000)" in one.why
-    ] != []
+    assert (slow.why.id, slow.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
+    assert 1 < figure(slow.why, "tokens_per_s") < 100
+    assert unknown.why == message("rejected.speed-unknown", min_tokens_per_s=1.0)
+
+
+def test_limits_that_nothing_meets_are_the_verdict() -> None:
+    """
+    Where everything fits and is too slow, it is not said that it does not fit.
+    """
+    answer = asked(machine(ram_gib=60), min_speed=1000.0)
+
+    assert (answer.choices, answer.verdict) == ((), message("verdict.limits-not-met"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "environment", "system", "remedy"),
+    [
+        ("hypothetical", None, "linux", "hypothetical"),
+        ("live", "container", "linux", "container"),
+        ("live", "vm", "linux", "vm"),
+        ("recording", "wsl", "linux", "vm"),
+        ("live", "bare", "linux", "linux"),
+        ("live", "bare", "win32", "other"),
+    ],
+)
+def test_an_unknown_bandwidth_of_the_ram_has_a_remedy(
+    origin: Any, environment: str | None, system: str, remedy: str
+) -> None:
+    """
+    Where tokens/s are unknown for want of the RAM's bandwidth, the note has what would make it known there.
+    """
+    snapshot = machine(ram_gib=20, ram_bandwidth=None)
+    host = msgspec.structs.replace(snapshot.host, environment=environment, system=system)
+    snapshot = msgspec.structs.replace(snapshot, host=host, origin=origin)
+    notes = asked(snapshot).notes
+
+    assert inner(the(notes, "note.ram-bandwidth-unknown"), "remedy").id == f"remedy.ram-bandwidth-{remedy}"
+    assert the(notes, "note.assumed-bandwidths").values == {
+        "ram_bytes_per_s": 50_000_000_000,
+        "gpu_bytes_per_s": 300_000_000_000,
+    }
+
+
+@pytest.mark.parametrize("snapshot", [machine((24,), ram_bandwidth=None), machine(ram_gib=20)])
+def test_no_remedy_is_offered_where_no_speed_is_unknown(snapshot: Snapshot) -> None:
+    """
+    Fully on a GPU the RAM does not count, and a known bandwidth needs nothing.
+    """
+    notes = asked(snapshot, quants=("Q4_K_M",)).notes
+
+    assert named(notes, "note.ram-bandwidth-unknown", "note.assumed-bandwidths") == []

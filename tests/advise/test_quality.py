@@ -6,6 +6,8 @@ import pytest
 
 from llmprobe.advise.choose.quality import cache_loss, family_factor, in_words, quality, size_factor
 from llmprobe.data import table
+from llmprobe.words.message import message
+from tests.advise.messages import figure, inner
 
 BILLION = 1_000_000_000
 
@@ -17,17 +19,19 @@ def test_the_measured_model_has_the_measured_loss() -> None:
     loss = quality("Q4_K_M", 8_030_261_248)
 
     assert loss.value == 0.02815
-    assert "Llama-3-8B" in loss.basis
-    assert "perplexity +2.4%" in loss.basis
+    assert loss.basis.id == "quality.basis.measured"
+    assert (loss.basis.values["model"], loss.basis.values["divergence"]) == ("Llama-3-8B", 0.028152)
+    assert "perplexity +2.4%" in str(loss.basis)
 
 
 def test_a_type_that_nobody_measured_has_no_figure() -> None:
     """
-    Unknown is None, and the words say so.
+    Unknown is None, and its level is called so.
     """
     loss = quality("TQ1_0", 8 * BILLION)
 
-    assert (loss.value, loss.words) == (None, "unknown loss")
+    assert (loss.value, loss.words) == (None, message("quality.unknown"))
+    assert loss.basis == message("quality.basis.unmeasured", quant="TQ1_0")
 
 
 def test_fewer_bits_lose_more() -> None:
@@ -44,7 +48,9 @@ def test_a_published_four_bit_model_is_the_original() -> None:
     """
     A model that was published in MXFP4 loses nothing in it.
     """
-    assert quality("MXFP4", 21 * BILLION, native=True).value == 0.0
+    loss = quality("MXFP4", 21 * BILLION, native=True)
+
+    assert (loss.value, loss.basis) == (0.0, message("quality.basis.published", cache=None))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,10 @@ def test_a_family_that_was_measured_has_its_own_factor() -> None:
     """
     assert family_factor("llama-2-7b-chat") == 0.41
     assert family_factor("llama-3.1-8b-instruct") == 1.0
-    assert "as its family was measured" in quality("Q4_K_M", 7 * BILLION, model="llama-2-7b-chat").basis
+    own = quality("Q4_K_M", 7 * BILLION, model="llama-2-7b-chat").basis
+    other = quality("Q4_K_M", 8 * BILLION, model="llama-3.1-8b-instruct").basis
+
+    assert (own.values["family_factor"], other.values["family_factor"]) == (0.41, None)
 
 
 def test_a_q8_0_cache_adds_what_was_measured() -> None:
@@ -87,9 +96,12 @@ def test_a_cache_that_nobody_measured_is_said_to_be_assumed() -> None:
     """
     The basis of a sum is its weakest: derived from perplexity for q4_0, assumed for q4_1.
     """
-    assert cache_loss("q8_0", "q4_0")[1] == "derived from perplexity"
+    assert cache_loss("q8_0", "q4_0")[1] == "derived"
     assert cache_loss("q4_1", "q8_0")[1] == "assumed"
-    assert "(assumed)" in quality("Q8_0", 8 * BILLION, cache_type_k="q4_1").basis
+    cache = inner(quality("Q8_0", 8 * BILLION, cache_type_k="q4_1").basis, "cache")
+
+    assert inner(cache, "basis").id == "quality.cache.assumed"
+    assert figure(cache, "divergence") == cache_loss("q4_1", "f16")[0]
 
 
 def test_keys_lose_more_than_values() -> None:
@@ -108,15 +120,26 @@ def test_gpt_oss_does_not_bear_a_quantized_k_cache() -> None:
     keys = quality("MXFP4", 21 * BILLION, native=True, cache_type_k="q8_0", architecture="gpt-oss")
     values = quality("MXFP4", 21 * BILLION, native=True, cache_type_v="q8_0", architecture="gpt-oss")
 
-    assert keys.words == "a loss that shows in hard tasks"
-    assert values.words == "no loss that can be measured in use"
+    assert keys.words.id == "quality.loss-on-hard-tasks"
+    assert values.words.id == "quality.no-noticeable-loss"
 
 
 @pytest.mark.parametrize(
-    ("divergence", "words"), [(0.0, "no loss"), (0.028, "usual"), (5.0, "barely usable")]
+    ("divergence", "level"),
+    [
+        (0.0, "no-noticeable-loss"),
+        (0.003, "practically-lossless"),
+        (0.012, "very-close"),
+        (0.028, "good"),
+        (0.045, "loss-on-hard-tasks"),
+        (0.11, "clear-loss"),
+        (0.25, "heavy-loss"),
+        (0.6, "barely-usable"),
+        (5.0, "barely-usable"),
+    ],
 )
-def test_a_divergence_has_words(divergence: float, words: str) -> None:
+def test_a_divergence_has_a_level(divergence: float, level: str) -> None:
     """
-    Every figure has words that a person can weigh.
+    Every figure has a level that a person can weigh; a level begins at its limit.
     """
-    assert words in in_words(divergence)
+    assert in_words(divergence).id == f"quality.{level}"

@@ -2,19 +2,20 @@
 The reasons of a choice, and what it is said to be worth: each is a claim on figures that can be checked.
 """
 
-import re
-
 import msgspec
 import pytest
 
-from llmprobe.advise.choose.balance import Scored, worth
+from llmprobe.advise.choose.balance import Scored, score
 from llmprobe.advise.recommend import recommend
 from llmprobe.engines import llamacpp
+from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
-from llmprobe.units import parse_size
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
+from tests.advise.messages import figure, ids, inner, listed, named, number, the
 
 LLAMA3_70B = model("llama", LLAMA_70B)
 LLAMA31_8B = model("llama", LLAMA_8B)
@@ -29,18 +30,6 @@ def best(spec: ModelSpec, snapshot: Snapshot, **wishes: object) -> Choice:
     return answer(spec, snapshot, **wishes).choices[0]
 
 
-def reason(choice: Choice, part: str) -> str:
-    """
-    Return the one reason with these words.
-    """
-    (found,) = [one for one in choice.reasons if part in one]
-    return found
-
-
-def sizes(text: str) -> list[int]:
-    return [parse_size(found) for found in re.findall(r"[0-9.]+ [KMG]iB", text)]
-
-
 def with_bandwidths(snapshot: Snapshot, *rates: float) -> Snapshot:
     """
     Return a machine whose devices read their memory at these rates.
@@ -50,181 +39,327 @@ def with_bandwidths(snapshot: Snapshot, *rates: float) -> Snapshot:
     return msgspec.structs.replace(snapshot, accelerators=changed)
 
 
+def room(reason: Message) -> list[tuple[int, int]]:
+    """
+    What is left and what is usable on each device of a reason.
+    """
+    return [(number(one, "left_bytes"), number(one, "usable_bytes")) for one in listed(reason, "room")]
+
+
 def test_the_decision_comes_first() -> None:
     """
-    The first reason begins with where the layers are.
+    The first reason is where the layers are.
     """
     choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192)
+    first = choice.reasons[0]
 
-    assert choice.reasons[0].startswith(f"{choice.gpu_layers} of 81 layers are on gpu0")
-
-
-def test_one_more_layer_takes_more_than_is_left() -> None:
-    """
-    Of a model that fits in part it is said what is left on the GPU, which is less than one more layer takes.
-    """
-    left, _, _, step = sizes(best(LLAMA3_70B, machine((23.5,)), ctx_size=8192).reasons[0])
-
-    assert left < step
-
-
-def test_experts_of_one_more_layer_take_more_than_is_left() -> None:
-    """
-    Of experts that stay in RAM it is said what those of one more layer would take.
-    """
-    said = best(QWEN3_MOE, machine((7.6,), ram_gib=28, bandwidth=256e9), ctx_size=8192).reasons[0]
-    left, _, _, step = sizes(said)
-
-    assert "the experts of one more layer take" in said
-    assert left < step
-
-
-def test_what_is_left_on_the_processor_alone_is_said() -> None:
-    """
-    Without a GPU what is left is that of the RAM, and it adds up.
-    """
-    choice = best(LLAMA31_8B, machine(ram_gib=12), ctx_size=8192)
-    left, usable, reserve = sizes(choice.reasons[0])
-
-    assert left + reserve + choice.devices[0].total_bytes == pytest.approx(usable, rel=0.01)
-
-
-def test_a_cache_type_that_was_asked_for_is_called_so() -> None:
-    """
-    Of a cache type that the user asked for it is not said that another would not fit.
-    """
-    choice = best(
-        LLAMA3_70B,
-        machine((23.5,)),
-        ctx_size=8192,
-        cache_type_k="q4_0",
-        cache_type_v="q4_0",
-        quants=("Q4_K_M",),
+    assert (
+        first.id,
+        number(first, "gpu_layers"),
+        number(first, "total_layers"),
+        first.values["devices"],
+    ) == (
+        "reason.partly-on-gpu",
+        choice.gpu_layers,
+        81,
+        ("gpu0",),
     )
 
-    assert reason(choice, "the cache is") == "the cache is q4_0, as asked (-ctk, -ctv)"
+
+def test_one_more_layer_needs_more_than_is_left() -> None:
+    """
+    Where a model fits in part, what is left on the GPU is less than one more layer needs, and it adds up.
+    """
+    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192)
+    first = choice.reasons[0]
+    ((left, usable),) = room(first)
+
+    assert inner(first, "step").id == "step.layer"
+    assert left < number(inner(first, "step"), "bytes")
+    assert left + choice.devices[1].total_bytes + number(first, "reserve_bytes") == usable
+
+
+def test_experts_of_one_more_layer_need_more_than_is_left() -> None:
+    """
+    Where experts stay in RAM, those of one more layer need more than is left on the GPU.
+    """
+    choice = best(QWEN3_MOE, machine((7.6,), ram_gib=28, bandwidth=256e9), ctx_size=8192)
+    first = choice.reasons[0]
+    ((left, _),) = room(first)
+
+    assert (first.id, number(first, "expert_layers"), first.values["scattered"]) == (
+        "reason.experts-in-ram",
+        choice.n_cpu_moe,
+        False,
+    )
+    assert inner(first, "step").id == "step.experts"
+    assert left < number(inner(first, "step"), "bytes")
+
+
+def test_the_step_is_the_layer_that_comes_next() -> None:
+    """
+    One more layer needs the weights of the layer before the first one on the GPU.
+    """
+    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192, quants=("Q4_K_M",))
+    layer = choice.total_layers - choice.gpu_layers - 1
+    shares = Estimator(LLAMA3_70B).table("Q4_K_M").shares("cuda")
+
+    assert number(inner(choice.reasons[0], "step"), "bytes") == shares.dense.of(layer, layer + 1)
+
+
+def test_the_step_of_experts_is_the_last_layer_that_stays_in_ram() -> None:
+    """
+    The experts that would be next on the GPU are those of the last layer that leaves them to the host.
+    """
+    choice = best(QWEN3_MOE, machine((7.6,), ram_gib=28), ctx_size=8192, quants=("Q4_K_M",))
+    layer = choice.n_cpu_moe - 1
+    shares = Estimator(QWEN3_MOE).table("Q4_K_M").shares("cuda")
+
+    assert number(inner(choice.reasons[0], "step"), "bytes") == shares.experts.of(layer, layer + 1)
+
+
+def test_what_is_left_on_the_cpu_alone_adds_up() -> None:
+    """
+    Without a GPU the room is that of the RAM.
+    """
+    choice = best(LLAMA31_8B, machine(ram_gib=12), ctx_size=8192)
+    first = choice.reasons[0]
+    ((left, usable),) = room(first)
+
+    assert (first.id, first.values["idle"]) == ("reason.on-cpu", ())
+    assert (usable, number(first, "reserve_bytes")) == (12 * GIB, 512 * MIB)
+    assert left == usable - number(first, "reserve_bytes") - choice.devices[0].total_bytes
+
+
+def test_a_gpu_that_is_not_used_at_all_is_named() -> None:
+    """
+    Where the CPU computes everything beside a GPU, the GPU is named with what is usable of it.
+    """
+    choice = best(LLAMA31_8B, machine((0.6,)), ctx_size=8192)
+    (idle,) = listed(choice.reasons[0], "idle")
+
+    assert (idle.values["device"], number(idle, "usable_bytes")) == ("gpu0", int(0.6 * GIB))
+
+
+def test_a_requested_cache_type_is_called_so() -> None:
+    """
+    Of a cache type that the user requested it is not said that another would not fit.
+    """
+    wishes = {"cache_type_k": "q4_0", "cache_type_v": "q4_0", "quants": ("Q4_K_M",)}
+    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192, **wishes)
+
+    assert [one for one in choice.reasons if one.id.startswith("reason.cache")] == [
+        message("reason.cache-requested", cache_type_k="q4_0", cache_type_v=None)
+    ]
 
 
 def test_two_cache_types_are_named_apart() -> None:
     """
-    Where only the type for K was asked for, both are named.
+    Where only the type for K was requested, both are named.
     """
     choice = best(LLAMA31_8B, machine((23.5,)), ctx_size=8192, cache_type_k="q8_0")
+    requested = the(choice.reasons, "reason.cache-requested")
 
-    assert reason(choice, "the cache is") == "the cache is q8_0 for K and f16 for V, as asked (-ctk, -ctv)"
+    assert str(requested) == "the KV cache is q8_0 for K and f16 for V, as requested (-ctk, -ctv)"
 
 
-def test_a_cache_type_that_makes_it_fit_says_so() -> None:
+def test_a_cache_type_that_makes_it_fit_has_that_reason() -> None:
     """
     Where f16 does not fit, that is the reason for q8_0.
     """
     choice = best(LLAMA31_8B, machine(ram_gib=8.6), ctx_size=32768, quants=("Q4_K_M",))
 
     assert choice.cache_type_k == "q8_0"
-    assert reason(choice, "the cache is") == "the cache is q8_0: with f16 it would not fit at 32768 tokens"
+    assert the(choice.reasons, "reason.cache-needed") == message(
+        "reason.cache-needed", cache_type_k="q8_0", cache_type_v=None, ctx_size=32768
+    )
 
 
 def test_a_cache_type_for_speed_is_not_called_the_only_one() -> None:
     """
-    Where f16 fits too, it is not said that it would not.
+    Where f16 fits too, the reason is what it would change, the cache itself left out.
     """
     choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192, priority="speed")
+    chosen = the(choice.reasons, "reason.cache-chosen", "reason.cache-needed")
 
-    assert choice.cache_type_k == "q8_0"
-    assert "would not fit" not in reason(choice, "the cache is")
+    assert (choice.cache_type_k, chosen.id) == ("q8_0", "reason.cache-chosen")
+    assert "difference.cache-type" not in ids(listed(chosen, "differences"))
+    assert "difference.layers" in ids(listed(chosen, "differences"))
 
 
 @pytest.mark.parametrize(("vram", "larger"), [(12, True), (48, False)])
 def test_a_larger_micro_batch_has_its_reason(vram: float, larger: bool) -> None:
     """
-    A micro-batch above the engine's own is explained with what it costs, and none is where there is none.
+    A micro-batch above the engine's own is explained with its cost, and only there.
     """
     choice = best(LLAMA3_70B, machine((vram,)), ctx_size=8192, quants=("Q4_K_M",))
-    said = [one for one in choice.reasons if "(-ub)" in one]
+    found = named(choice.details, "reason.ubatch-larger")
 
-    assert (choice.ubatch_size > 512, len(said)) == (larger, int(larger))
-    assert all(f"the micro-batch is {choice.ubatch_size}" in one and sizes(one) for one in said)
+    assert (choice.ubatch_size > 512, len(found)) == (larger, int(larger))
+    assert all(number(one, "ubatch_size") == choice.ubatch_size for one in found)
+    assert all(number(cost, "bytes") > 0 for one in found for cost in listed(one, "cost"))
 
 
-def test_a_cache_in_ram_says_what_it_takes_and_costs() -> None:
+def test_a_cache_in_ram_has_its_size_and_its_speed() -> None:
     """
-    The reason for a cache in RAM names its bytes and that the processor computes attention.
+    The reason for a cache in RAM has its bytes and the speed with a full context.
     """
     choice = best(LLAMA3_70B, machine((23.5,), ram_bandwidth=96e9), ctx_size=8192, quants=("IQ2_M",))
-    said = reason(choice, "(-nkvo)")
+    full = choice.speed.generation_at_full_context_tokens_per_s
+    assert full is not None
 
     assert not choice.kv_offload
-    assert sizes(said) == [choice.devices[0].cache_bytes]
-    assert "the processor then computes all attention" in said
+    assert the(choice.reasons, "reason.cache-in-ram") == message(
+        "reason.cache-in-ram", bytes=choice.devices[0].cache_bytes, tokens_per_s=full.likely
+    )
 
 
-def test_the_faster_of_two_cards_is_said_to_be_filled_first() -> None:
+def test_the_faster_of_two_cards_is_filled_first() -> None:
     """
-    Of unequal cards the split is explained by how fast they read.
+    The split of unequal cards is explained by how fast they read.
     """
     snapshot = with_bandwidths(machine((23.5, 11.6)), 936e9, 360e9)
     choice = best(model("llama", LLAMA_70B | {"block_count": 36}), snapshot, ctx_size=8192)
     first, second = (int(part) for part in choice.tensor_split)
 
-    assert reason(choice, "are shared") == (
-        f"the layers are shared {first} on gpu0 and {second} on gpu1: gpu0 reads 936 GB/s and gpu1 reads 360 GB/s,"
-        " and what is read faster is filled first"
+    assert str(the(choice.reasons, "reason.split-fastest-first")) == (
+        f"the layers are split: {first} on gpu0 and {second} on gpu1; gpu0 reads 936 GB/s and gpu1 reads 360 GB/s, "
+        "and faster memory is filled first"
     )
 
 
-def test_equal_cards_are_filled_alike() -> None:
+@pytest.mark.parametrize(("bandwidth", "name"), [(936e9, "reason.split-evenly"), (None, "reason.split")])
+def test_equal_cards_are_filled_evenly(bandwidth: float | None, name: str) -> None:
     """
-    Of equally fast cards it is said that they are.
+    Equally fast cards are called so, cards of unknown speed are not.
     """
-    choice = best(LLAMA3_70B, machine((23.5, 23.5), bandwidth=936e9), ctx_size=8192)
+    choice = best(LLAMA3_70B, machine((23.5, 23.5), bandwidth=bandwidth), ctx_size=8192)
+    split = the(choice.reasons, "reason.split-evenly", "reason.split", "reason.split-equal")
 
-    assert reason(choice, "are shared").endswith("they are equally fast and filled alike")
+    assert split.id == name
+    assert [number(part, "layers") for part in listed(split, "parts")] == list(choice.tensor_split)
 
 
 def test_layers_named_for_the_host_are_those_of_the_command() -> None:
     """
-    The reason for -ot names the layers that the choice has.
+    The detail about -ot names the layers that the choice has.
     """
     choice = best(QWEN3_MOE, machine((6, 6), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
-    said = reason(choice, "(-ot)")
-    runs = [(int(first), int(last)) for first, last in re.findall(r"(\d+) to (\d+)", said)]
+    runs = listed(the(choice.details, "reason.named-experts"), "runs")
+    layers = [layer for one in runs for layer in range(number(one, "first"), number(one, "last") + 1)]
 
-    assert [layer for first, last in runs for layer in range(first, last + 1)] == list(choice.cpu_moe_layers)
+    assert layers == list(choice.cpu_moe_layers)
 
 
-def test_a_card_that_is_left_out_has_a_reason() -> None:
+def test_layers_with_experts_are_counted_apart() -> None:
     """
-    Where one card holds everything, that is why the slower one is left out.
+    Where devices keep some experts, each part of the split has its layers and those of them with experts.
+    """
+    choice = best(QWEN3_MOE, machine((6, 6), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
+    parts = listed(the(choice.reasons, "reason.split-evenly", "reason.split-equal"), "parts")
+    kept = sum(number(part, "expert_layers") for part in parts)
+
+    assert [number(part, "layers") for part in parts] == list(choice.tensor_split)
+    assert kept + len(choice.cpu_moe_layers) == 48
+
+
+def test_a_card_that_is_not_needed_has_a_reason() -> None:
+    """
+    Where one card holds everything, that is why the slower one is not used.
     """
     snapshot = with_bandwidths(machine((23.5, 11.6)), 936e9, 360e9)
     choice = best(LLAMA31_8B, snapshot, ctx_size=8192)
 
-    assert reason(choice, "left out").startswith("gpu1 (360 GB/s) is left out, as gpu0 can hold everything")
+    assert the(choice.reasons, "reason.left-out-not-needed") == message(
+        "reason.left-out-not-needed", devices=("gpu1",), bytes_per_s=360_000_000_000, used=("gpu0",)
+    )
+
+
+def test_equal_cards_that_are_not_needed_share_one_reason() -> None:
+    """
+    Of many equal cards those that are not needed are named together.
+    """
+    choice = best(LLAMA31_8B, machine((23.5,) * 4), ctx_size=8192)
+
+    assert str(the(choice.reasons, "reason.left-out-not-needed")) == (
+        "gpu1, gpu2 and gpu3 (1008 GB/s) are not used: everything fits on gpu0, and another GPU would make it no faster"
+    )
+
+
+def test_a_card_that_brings_little_has_a_reason() -> None:
+    """
+    A card that could hold a layer more and hardly makes it faster is left out, and not called unneeded.
+    """
+    snapshot = with_bandwidths(machine((23.5, 1.2)), 936e9, 100e9)
+    choice = best(LLAMA3_70B, snapshot, ctx_size=8192, quants=("Q4_K_M",))
+
+    assert the(choice.reasons, "reason.left-out-no-gain") == message(
+        "reason.left-out-no-gain", devices=("gpu1",), bytes_per_s=100_000_000_000
+    )
 
 
 def test_a_card_of_another_backend_has_a_reason() -> None:
     """
-    A card that needs another backend is left out for that.
+    A card that needs another backend is not used for that.
     """
     snapshot = machine((23.5, 23.5))
     other = msgspec.structs.replace(snapshot.accelerators[1], backend="rocm")
     snapshot = msgspec.structs.replace(snapshot, accelerators=(snapshot.accelerators[0], other))
     choice = best(LLAMA3_70B, snapshot, ctx_size=8192)
 
-    assert reason(choice, "left out").endswith(
-        "only devices of one backend are put together, and rocm is not cuda"
+    assert the(choice.reasons, "reason.left-out-backend") == message(
+        "reason.left-out-backend", devices=("gpu1",), backend="rocm", used_backend="cuda"
     )
 
 
-def test_neighbours_are_said_not_to_be_taken() -> None:
+def test_neighbours_are_named_with_what_they_change() -> None:
     """
     The nearest quantizations to either side are named with what they would change.
     """
     choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192)
-    finer, faster = (one for one in choice.reasons if one.startswith("not "))
+    finer = the(choice.reasons, "reason.not-finer")
+    faster = the(choice.reasons, "reason.not-faster")
 
-    assert finer.startswith("not Q5_K_M (practically lossless), which is closer to the original: ")
-    assert faster.startswith("not Q3_K_M (a loss that shows in hard tasks), which is faster: ")
+    assert (finer.values["quant"], inner(finer, "quality").id) == ("Q5_K_M", "quality.practically-lossless")
+    assert (faster.values["quant"], inner(faster, "quality").id) == ("Q3_K_M", "quality.loss-on-hard-tasks")
+    for reason, more in ((finer, False), (faster, True)):
+        layers, pace = listed(reason, "differences")
+        assert (layers.id, pace.id) == ("difference.layers", "pace.instead")
+        assert number(layers, "instead") == choice.gpu_layers
+        assert (number(layers, "layers") > choice.gpu_layers) is more
+        assert (figure(pace, "tokens_per_s") > figure(pace, "instead_tokens_per_s")) is more
+
+
+def test_another_choice_says_what_it_changes() -> None:
+    """
+    Each other choice is closer to the original than the first or further from it, as its loss is.
+    """
+    first, *others = answer(LLAMA3_70B, machine((23.5,)), ctx_size=8192).choices
+    expected = [
+        "reason.closer" if (one.quality.value or 0) < (first.quality.value or 0) else "reason.further"
+        for one in others
+    ]
+
+    assert [ids(one.reasons) for one in others] == [[name] for name in expected]
+    assert {one.reasons[0].values["than"] for one in others} == {first.quant}
+    assert [one.details for one in others] == [()] * len(others)
+    assert set(expected) == {"reason.closer", "reason.further"}
+
+
+def test_figures_of_the_loss_are_details() -> None:
+    """
+    The divergence and where it was measured are for --explain, and not among the reasons.
+    """
+    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192)
+
+    assert the(choice.details, "reason.loss") == message(
+        "reason.loss",
+        quant=choice.quant,
+        quality=choice.quality.words,
+        divergence=choice.quality.value,
+        basis=choice.quality.basis,
+    )
+    assert not any("nats" in str(reason) for reason in choice.reasons)
 
 
 def scored(**changes: object) -> Scored:
@@ -232,44 +367,57 @@ def scored(**changes: object) -> Scored:
     return Scored(**(fields | {"divergence": 0.05} | changes))  # type: ignore[arg-type]  # the fields are those above
 
 
-def test_what_a_choice_is_worth_is_the_sum_of_what_is_said() -> None:
+def points(said: Message) -> list[float]:
     """
-    The figures of a sentence add up to its total.
+    The parts of a score.
     """
-    total, *parts = _figures(worth(scored(kv_offload=False), "balanced"))
-
-    assert total == pytest.approx(sum(parts), abs=0.02)
-
-
-def _figures(text: str) -> list[float]:
-    return [float(found) for found in re.findall(r"(?<=worth )-?[0-9.]+|[+-][0-9.]+(?= for)", text)]
+    parts = ("speed_points", "prompt_points", "loss_points", "code_book_points", "cache_points")
+    return [figure(said, name) for name in parts if said.values[name] is not None]
 
 
-def test_of_no_loss_no_figure_is_said() -> None:
+@pytest.mark.parametrize("changes", [{}, {"kv_offload": False}, {"quant": "IQ4_XS"}, {"divergence": None}])
+def test_a_score_is_the_sum_of_its_parts(changes: dict[str, object]) -> None:
     """
-    What was published so loses nothing, not 0.0000.
+    The figures of a score add up to it.
     """
-    said = worth(scored(divergence=0.0), "balanced")
+    said = score(scored(**changes), "balanced")
 
-    assert said.endswith("0 for no loss")
+    assert figure(said, "points") == pytest.approx(sum(points(said)))
 
 
-def test_a_speed_that_was_assumed_is_marked() -> None:
+def test_no_loss_has_no_figure() -> None:
+    """
+    What was published so loses nothing, not 0.0000; and nobody's measurement is no figure either.
+    """
+    none = score(scored(divergence=0.0), "balanced")
+    unknown = score(scored(divergence=None), "balanced")
+
+    assert (inner(none, "loss").id, figure(none, "loss_points")) == ("balance.no-loss", 0)
+    assert (inner(unknown, "loss").id, figure(unknown, "loss_points") < -1) == (
+        "balance.unmeasured-loss",
+        True,
+    )
+
+
+def test_an_assumed_speed_is_marked() -> None:
     """
     A speed that is not known is never shown as one.
     """
-    said = worth(scored(prompts_known=False), "balanced")
+    text = str(score(scored(prompts_known=False), "balanced"))
 
-    assert "8.0 tokens/s," in said
-    assert "prompts at 125 tokens/s (assumed)" in said
+    assert "for 8.0 tokens/s," in text
+    assert "prompts at 125 tokens/s (assumed)" in text
 
 
-def test_choices_that_are_worth_the_same_are_said_to_be() -> None:
+def test_choices_of_nearly_the_same_score_are_called_about_equal() -> None:
     """
-    A difference below what speeds are known to is no difference.
+    A difference below what speeds are known to is no difference; others are named with their size and direction.
     """
-    near = worth(scored(name="Q5_K_M", tokens_per_s=7.9), "balanced", scored())
-    far = worth(scored(name="Q8_0", tokens_per_s=4.0), "balanced", scored())
+    near = score(scored(name="Q5_K_M", tokens_per_s=7.9), "balanced", scored())
+    far = score(scored(name="Q8_0", tokens_per_s=4.0), "balanced", scored())
+    more = score(scored(name="Q2_K", tokens_per_s=12.0), "balanced", scored())
 
-    assert "hardly less than Q4_K_M" in near
-    assert "1.00 less than Q4_K_M" in far
+    assert inner(near, "beside").id == "balance.about-equal"
+    assert inner(far, "beside").id == "balance.less"
+    assert figure(inner(far, "beside"), "points") == pytest.approx(1)
+    assert (inner(more, "beside").id, figure(inner(more, "beside"), "points") > 0) == ("balance.more", True)

@@ -12,6 +12,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import weigh
 from llmprobe.advise.search.case import Case, Placed
 from llmprobe.advise.search.place import place, refine
@@ -37,7 +38,8 @@ FAST, SLOW = 1_008_000_000_000, 192_000_000_000
 
 
 def speed(estimator: Estimator, site: Site, placed: Placed) -> float:
-    return weigh(estimator, site, WISHES, QUANT, placed).ranking_speed
+    problem = Problem(estimator, site, WISHES, placed.settings.ctx_size)
+    return weigh(problem, QUANT, placed).ranking_speed
 
 
 def splits(layers: int, devices: int) -> Iterator[tuple[int, ...]]:

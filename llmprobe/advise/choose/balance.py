@@ -14,6 +14,8 @@ from math import log2
 
 import msgspec
 
+from llmprobe.words.message import Message, message
+
 DIVERGENCE_THAT_SHOWS = 0.05
 """Nats per token. Q4_K_M of an 8B model (0.028) is under it, Q3_K_M (0.084) is over it."""
 
@@ -22,7 +24,6 @@ COMFORTABLE_TOKENS_PER_S = 15.0
 
 SPEED_BEYOND_COMFORT = 0.015
 """What a doubling beyond the comfortable speed is worth."""
-
 
 COMFORTABLE_PROMPT_TOKENS_PER_S = 500.0
 """A prompt of 8,192 tokens is then read in 16 seconds."""
@@ -76,7 +77,7 @@ def utility(
     kv_offload: bool = True,
 ) -> float:
     """
-    Return how good a choice is for a priority; only differences between choices mean anything.
+    The value of a choice for a priority; only differences between choices mean anything.
     """
     return (
         _of_speed(tokens_per_s, priority)
@@ -107,27 +108,31 @@ def _of_type(quant: str) -> float:
     return CODE_BOOK_COST if quant.startswith("IQ") else 0.0
 
 
-def rule(priority: str) -> tuple[str, ...]:
+def rule(priority: str) -> tuple[Message, ...]:
     """
-    Return the balance in sentences, with the constants that a priority puts in.
+    The balance, with the constants of a priority.
     """
     weights = PRIORITIES[priority]
     return (
-        f"priority {priority}: choices are compared in doublings of speed, at a context that is half full; 1 more is"
-        " as good as twice the speed",
-        f"tokens/s count fully up to {COMFORTABLE_TOKENS_PER_S:g}, about twice the speed of reading; a doubling beyond"
-        f" counts {weights.beyond_comfort:g}",
-        f"a doubling of the speed at which prompts are read counts {PROMPT_DOUBLING:g} up to"
-        f" {COMFORTABLE_PROMPT_TOKENS_PER_S:g} tokens/s, and nothing beyond",
-        f"loss costs {weights.loss:g} x (loss / {DIVERGENCE_THAT_SHOWS:g})^2: it is the divergence from f16 in nats per"
-        f" token, which begins to show at {DIVERGENCE_THAT_SHOWS:g}",
-        f"types with a code book (IQ…) cost {CODE_BOOK_COST:g}, and a cache in RAM costs {CACHE_IN_RAM_COST:g}",
+        message("balance.priority", priority=priority),
+        message(
+            "balance.speed",
+            comfortable_tokens_per_s=COMFORTABLE_TOKENS_PER_S,
+            points_beyond=weights.beyond_comfort,
+        ),
+        message(
+            "balance.prompts",
+            points=PROMPT_DOUBLING,
+            comfortable_tokens_per_s=COMFORTABLE_PROMPT_TOKENS_PER_S,
+        ),
+        message("balance.loss", points=weights.loss, divergence=DIVERGENCE_THAT_SHOWS),
+        message("balance.costs", code_book_points=CODE_BOOK_COST, cache_points=CACHE_IN_RAM_COST),
     )
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One choice as the balance sees it. Speeds that rest on assumptions are not ``known``.
+    One choice as the balance sees it. Speeds based on assumptions are not ``known``.
     """
 
     name: str
@@ -141,7 +146,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
     def worth(self, priority: str) -> float:
         """
-        Return the utility of the choice.
+        The utility of the choice.
         """
         return utility(
             self.tokens_per_s,
@@ -153,40 +158,39 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def worth(choice: Scored, priority: str, first: Scored | None = None) -> str:
+def score(choice: Scored, priority: str, first: Scored | None = None) -> Message:
     """
-    Return what a choice is worth and out of what, in a sentence; beside the ``first`` by how much it differs.
+    The points of a choice, each part of them, and their distance from the ``first`` choice.
     """
+    if choice.divergence is None:
+        loss = message("balance.unmeasured-loss")
+    elif not choice.divergence:
+        loss = message("balance.no-loss")
+    else:
+        loss = message("balance.loss-of", divergence=choice.divergence)
     total = choice.worth(priority)
-    prompts = _of_prompts(choice.prompt_tokens_per_s)
-    known = f"a loss of {choice.divergence:.4f}" if choice.divergence else "no loss"
-    loss = "an unmeasured loss" if choice.divergence is None else known
-    parts = [
-        f"{_signed(_of_speed(choice.tokens_per_s, priority))} for {_speed(choice.tokens_per_s, choice.speed_known)}",
-        f"{_signed(prompts)} for prompts at {_speed(choice.prompt_tokens_per_s, choice.prompts_known)}",
-        f"{_signed(-_of_loss(choice.divergence, priority))} for {loss}",
-    ]
-    if _of_type(choice.quant):
-        parts.append(f"{_signed(-_of_type(choice.quant))} for its code book")
-    if not choice.kv_offload:
-        parts.append(f"{_signed(-CACHE_IN_RAM_COST)} for a cache in RAM")
-    return f"{choice.name} is worth {total:.2f}{_beside(total, first, priority)}: {', '.join(parts)}"
+    return message(
+        "balance.score",
+        quant=choice.name,
+        points=total,
+        beside=None if first is None else _beside(total, first, priority),
+        speed_points=_of_speed(choice.tokens_per_s, priority),
+        tokens_per_s=choice.tokens_per_s,
+        speed_known=choice.speed_known,
+        prompt_points=_of_prompts(choice.prompt_tokens_per_s),
+        prompt_tokens_per_s=choice.prompt_tokens_per_s,
+        prompts_known=choice.prompts_known,
+        loss_points=-_of_loss(choice.divergence, priority),
+        loss=loss,
+        code_book_points=-_of_type(choice.quant) or None,
+        cache_points=None if choice.kv_offload else -CACHE_IN_RAM_COST,
+    )
 
 
-def _beside(total: float, first: Scored | None, priority: str) -> str:
-    if first is None:
-        return ""
+def _beside(total: float, first: Scored, priority: str) -> Message:
     less = first.worth(priority) - total
     if abs(less) < HARDLY:
-        return f", hardly {'less' if less >= 0 else 'more'} than {first.name}"
-    return f", {abs(less):.2f} {'less' if less > 0 else 'more'} than {first.name}"
-
-
-def _signed(value: float) -> str:
-    rounded = round(value, 2) + 0.0
-    return f"{rounded:+.2f}" if rounded else "0"
-
-
-def _speed(tokens_per_s: float, known: bool) -> str:
-    figure = f"{tokens_per_s:.1f}" if tokens_per_s < 100 else f"{tokens_per_s:.0f}"
-    return f"{figure} tokens/s" + ("" if known else " (assumed)")
+        return message("balance.about-equal", quant=first.name)
+    if less > 0:
+        return message("balance.less", quant=first.name, points=less)
+    return message("balance.more", quant=first.name, points=-less)

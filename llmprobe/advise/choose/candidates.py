@@ -11,10 +11,10 @@ from itertools import product
 import msgspec
 
 from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
-from llmprobe.advise.search.case import Case, Misfit, Placed
+from llmprobe.advise.search.case import Misfit, Placed
 from llmprobe.advise.search.ledger import RANKING_RAM_BANDWIDTH
-from llmprobe.advise.search.place import place
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
@@ -23,7 +23,7 @@ from llmprobe.facts.engine import Abilities
 from llmprobe.facts.recommendation import Rejected, Wishes
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
 
 USUAL_QUANTS = (
     "BF16",
@@ -56,7 +56,7 @@ _SMALLEST_CONTEXT = 512
 
 def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
     """
-    Return the file types to try: the file's own, those that were asked for, the published one, or the usual.
+    The file types to try: the file's own, those that were asked for, the published one, or the usual.
     """
     model = estimator.model
     if model.quant is not None and model.source == "installed":
@@ -72,22 +72,21 @@ def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
     return USUAL_QUANTS
 
 
-def find(
-    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int
-) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
+def find(problem: Problem) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
     """
-    Return the candidates that fit, what does not fit and why, and the least misfit of each quantization.
+    The candidates that fit, what does not fit and why, and the least misfit of each quantization.
     """
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
     misfits: dict[str, Misfit] = {}
-    for quant in quants_for(estimator, wishes):
-        found = list(_fitting(estimator, site, wishes, ctx_size, quant, misfits))
+    for quant in quants_for(problem.estimator, problem.wishes):
+        found = list(_fitting(problem, quant, misfits))
         candidates.extend(found)
         if found:
             misfits.pop(quant, None)
         elif quant not in misfits:
-            rejected.append(Rejected(what=quant, why=f"no device here is one that {wishes.engine} can use"))
+            why = message("rejected.no-device", engine=problem.wishes.engine)
+            rejected.append(Rejected(what=quant, why=why))
         else:
             misfit = misfits[quant]
             missing = misfit.missing_bytes if misfit.known else None
@@ -95,9 +94,8 @@ def find(
     return candidates, rejected, misfits
 
 
-def _fitting(
-    estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, quant: str, misfits: dict[str, Misfit]
-) -> Iterator[Candidate]:
+def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterator[Candidate]:
+    estimator, site, wishes, ctx_size = problem.estimator, problem.site, problem.wishes, problem.ctx_size
     usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
     hopeless = all(estimator.loaded_bytes(quant) > site.room(devices) for devices in usable)
@@ -123,11 +121,11 @@ def _fitting(
         for devices in usable[:1] if hopeless else usable:
             if _gives_less(estimator, quant, devices, placed, site):
                 continue
-            sized = _longest(estimator, quant, settings, devices, site) if wishes.max_ctx else settings
-            result = place(Case(estimator=estimator, quant=quant, settings=sized, devices=devices, site=site))
+            sized = _longest(problem, quant, settings, devices) if wishes.max_ctx else settings
+            result = problem.place(quant, sized, devices)
             if isinstance(result, Placed):
                 placed.append(result)
-                yield weigh(estimator, site, wishes, quant, result)
+                yield weigh(problem, quant, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
@@ -135,12 +133,13 @@ def _fitting(
             return
 
 
-def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[Candidate]:
+def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     """
-    Return the other ways to place what stays in RAM in part: larger micro-batches, and the cache on the host.
+    The other ways to place what stays in RAM in part: larger micro-batches, and the cache on the host.
 
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
+    estimator, site = problem.estimator, problem.site
     if not candidate.devices or candidate.is_whole(estimator) or site.unified or not estimator.generates:
         return []
     sizes = (candidate.settings.ubatch_size, *LARGER_UBATCH_SIZES)
@@ -152,24 +151,18 @@ def varied(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidat
                 continue
             if allowed and ubatch_size not in allowed:
                 continue
-            case = Case(
-                estimator=estimator,
-                quant=candidate.quant,
-                settings=msgspec.structs.replace(
-                    candidate.settings, ubatch_size=ubatch_size, kv_offload=kv_offload
-                ),
-                devices=candidate.devices,
-                site=site,
+            settings = msgspec.structs.replace(
+                candidate.settings, ubatch_size=ubatch_size, kv_offload=kv_offload
             )
-            placed = place(case)
+            placed = problem.place(candidate.quant, settings, candidate.devices)
             if isinstance(placed, Placed):
-                found.append(weigh(estimator, site, wishes, case.quant, placed))
+                found.append(weigh(problem, candidate.quant, placed))
     return found
 
 
 def _may_leave_cache(estimator: Estimator, site: Site, candidate: Candidate) -> bool:
     """
-    Tell whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
+    Whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
     """
     caches = estimator.caches(candidate.settings, candidate.placed.hardware)
     freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
@@ -188,7 +181,7 @@ def _gives_less(
     estimator: Estimator, quant: str, devices: tuple[Device, ...], placed: list[Placed], site: Site
 ) -> bool:
     """
-    Tell whether a smaller set of devices can only be slower than what was placed on a larger one.
+    Whether a smaller set of devices can only be slower than what was placed on a larger one.
 
     It can be faster where it holds the whole model: one card alone spares the way through a slower one.
     """
@@ -207,7 +200,7 @@ def _gives_less(
 
 def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
     """
-    Tell whether an engine runs on these devices; on none, the processor alone, only one that needs no GPU.
+    Whether an engine runs on these devices; on none, the processor alone, only one that needs no GPU.
     """
     if not devices:
         return abilities.partial
@@ -216,22 +209,35 @@ def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
 
 def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
     """
-    Return the pairs to try. Unasked only f16, and q8_0 where the model's heads allow it: what smaller types lose is
+    The pairs to try. Unasked only f16, and q8_0 where the model's heads allow it: what smaller types lose is
     not known well enough.
 
     Raises:
-        UsageError: a type was asked for that the engine can't be given.
+        UsageError: the engine does not offer the requested type.
     """
     known = abilities.cache_types
     if wishes.cache_type_k or wishes.cache_type_v:
         same = (wishes.cache_type_k or wishes.cache_type_v) if abilities.same_cache_types else "f16"
         pair = (wishes.cache_type_k or same or "f16", wishes.cache_type_v or same or "f16")
         if abilities.same_cache_types and pair[0] != pair[1]:
-            raise UsageError(f"{wishes.engine} has one type for K and V", hint=f"give {pair[0]} for both")
+            raise UsageError(
+                message(
+                    "error.cache-types-differ",
+                    engine=wishes.engine,
+                    cache_type_k=pair[0],
+                    cache_type_v=pair[1],
+                ),
+                hint=message("hint.cache-types-differ", cache_type_k=pair[0]),
+            )
         if known and not set(pair) <= set(known):
             raise UsageError(
-                f"{wishes.engine} cannot be given a cache of {pair[0]}/{pair[1]}",
-                hint=f"it takes {', '.join(known)}",
+                message(
+                    "error.cache-type-not-offered",
+                    engine=wishes.engine,
+                    cache_type_k=pair[0],
+                    cache_type_v=pair[1],
+                ),
+                hint=message("hint.cache-type-not-offered", offered=known),
             )
         return (pair,)
     return tuple(
@@ -243,7 +249,7 @@ def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> 
 
 def _takes_cache(estimator: Estimator, kind: str) -> bool:
     """
-    Tell whether the model's heads are whole blocks of a cache type.
+    Whether the model's heads are whole blocks of a cache type.
     """
     try:
         estimator.setup(Settings(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
@@ -252,9 +258,7 @@ def _takes_cache(estimator: Estimator, kind: str) -> bool:
     return True
 
 
-def _longest(
-    estimator: Estimator, quant: str, settings: Settings, devices: tuple[Device, ...], site: Site
-) -> Settings:
+def _longest(problem: Problem, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Settings:
     """
     The settings with the longest context that fits, up to what the model was trained for.
     """
@@ -263,8 +267,7 @@ def _longest(
         return msgspec.structs.replace(settings, ctx_size=steps * CONTEXT_STEP)
 
     def fits(steps: int) -> bool:
-        case = Case(estimator=estimator, quant=quant, settings=sized(steps), devices=devices, site=site)
-        return isinstance(place(case), Placed)
+        return isinstance(problem.place(quant, sized(steps), devices), Placed)
 
     low, high = _SMALLEST_CONTEXT // CONTEXT_STEP, settings.ctx_size // CONTEXT_STEP
     # Mostly all of it fits, or nothing.
@@ -279,21 +282,23 @@ def _longest(
     return sized(low)
 
 
-def _why(misfit: Misfit) -> str:
-    places = {"host": "RAM", "shared": "the memory that processor and GPU share"}
+def _why(misfit: Misfit) -> Message:
     # What host and device share contains what either of them lacks there.
     shared = [short for short in misfit.shortfalls if short.where == "shared"]
     shortfalls = shared or misfit.shortfalls
-    unknown = [places.get(short.where, short.where) for short in shortfalls if not short.known]
+    unknown = tuple(_pool(short.where) for short in shortfalls if not short.known)
     if unknown:
-        return f"how much is free in {' and '.join(unknown)} is unknown"
+        return message("rejected.free-unknown", where=unknown)
     if len(shortfalls) == 1:
-        where = shortfalls[0].where
-        why = f"too little is free in {places.get(where, where)}"
-    else:
-        parts = (
-            f"{format_bytes(short.missing_bytes)} in {places.get(short.where, short.where)}"
-            for short in shortfalls
-        )
-        why = f"too little is free: {' and '.join(parts)} are missing"
-    return why
+        return message("rejected.too-little-free", where=tuple(_pool(short.where) for short in shortfalls))
+    where = tuple(
+        message("pool.short", missing_bytes=short.missing_bytes, pool=_pool(short.where))
+        for short in shortfalls
+    )
+    return message("rejected.several-short", where=where)
+
+
+def _pool(where: str) -> Message:
+    if where == HOST:
+        return message("pool.ram")
+    return message("pool.shared") if where == "shared" else message("pool.gpu", device=where)

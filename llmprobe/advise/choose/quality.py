@@ -1,32 +1,41 @@
 """
-What a quantization loses, from measured divergence.
+The loss of a quantization, from measured divergence.
 
 The table was measured on one model of 8 B parameters. A larger model loses less, as far as that was measured,
 and some families less too; nothing is assumed beyond it. See ``data/quality.json``.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from llmprobe.data import table
 from llmprobe.facts.recommendation import Quality
+from llmprobe.words.message import Message, message
 
-METRIC = "mean KL divergence from f16, nats per token"
+METRIC = "mean-kl-divergence-from-f16-nats-per-token"
 
-_WORDS = (
-    (0.003, "no loss that can be measured in use"),
-    (0.012, "practically lossless"),
-    (0.025, "very close to the original"),
-    (0.045, "good; the usual choice"),
-    (0.11, "a loss that shows in hard tasks"),
-    (0.25, "a clear loss"),
-    (0.6, "a heavy loss"),
+NO_LOSS = 0.003
+"""Divergence below which nobody notices a loss."""
+
+HEAVY_LOSS = 0.25
+"""Divergence from which a smaller model with less loss is the better answer."""
+
+_LEVELS = (
+    (NO_LOSS, message("quality.no-noticeable-loss")),
+    (0.012, message("quality.practically-lossless")),
+    (0.025, message("quality.very-close")),
+    (0.045, message("quality.good")),
+    (0.11, message("quality.loss-on-hard-tasks")),
+    (HEAVY_LOSS, message("quality.clear-loss")),
+    (0.6, message("quality.heavy-loss")),
 )
 
 WHOLE_CACHES = ("f32", "f16", "bf16")
 """Cache types that are not quantized."""
 
 WORST_CACHE = "q4_0"
-"""Types of which nothing is known count as this one."""
+"""An unmeasured type counts as this one."""
+
+_WEAKEST_FIRST: tuple[Literal["assumed", "derived", "measured"], ...] = ("assumed", "derived", "measured")
 
 # Published in 4-bit and trained for it: the file is the original.
 _NATIVE = 0.0
@@ -43,37 +52,49 @@ def quality(
     architecture: str = "",
 ) -> Quality:
     """
-    Return the loss of a file type on a model of this size, with the loss of the cache types added.
+    The loss of a file type on a model of this size, with the loss of the cache types added.
 
     ``model`` is an id of the catalog, whose family may be known to lose less. ``value`` is None for a file type
     that nobody measured.
     """
     data = table("quality")
     row = data["rows"].get(quant.upper())
+    if row is None and not native:
+        unmeasured = message("quality.basis.unmeasured", quant=quant)
+        return Quality(value=None, metric=METRIC, basis=unmeasured, words=message("quality.unknown"))
+    cache, known = cache_loss(cache_type_k, cache_type_v, architecture)
+    of_cache = None
+    if cache:
+        of_cache = message(
+            "quality.basis.cache",
+            divergence=cache,
+            cache_type_k=cache_type_k,
+            cache_type_v=cache_type_v,
+            basis=message(f"quality.cache.{known}"),
+        )
     if native:
         weights = _NATIVE
-        basis = "the weights as they were published"
-    elif row is None:
-        return Quality(value=None, metric=METRIC, basis=f"{quant} was not measured", words="unknown loss")
+        basis = message("quality.basis.published", cache=of_cache)
     else:
         size, family = size_factor(parameters), family_factor(model)
         weights = row["mean_kld"] * size * family
-        basis = (
-            f"{row['mean_kld']:.4f} measured on {data['model']} ({data['dataset']},"
-            f" perplexity +{row['ppl_ratio'] - 1:.1%}) x {size:.2f} for the size of the model"
+        basis = message(
+            "quality.basis.measured",
+            divergence=row["mean_kld"],
+            model=data["model"],
+            dataset=data["dataset"],
+            perplexity_increase=row["ppl_ratio"] - 1,
+            size_factor=size,
+            family_factor=None if family == 1.0 else family,
+            cache=of_cache,
         )
-        if family != 1.0:
-            basis += f" x {family:.2f} as its family was measured"
-    cache, known = cache_loss(cache_type_k, cache_type_v, architecture)
-    if cache:
-        basis += f", + {cache:.4f} for a {cache_type_k}/{cache_type_v} cache ({known})"
     value = weights + cache
     return Quality(value=round(value, 5), metric=METRIC, basis=basis, words=in_words(value))
 
 
 def size_factor(parameters: int) -> float:
     """
-    Return by how much less a model of this size loses than the measured one: 1 or below.
+    By how much less a model of this size loses than the measured one: 1 or below.
     """
     data = table("quality")
     measured_to = min(parameters, data["size_measured_to"])
@@ -83,7 +104,7 @@ def size_factor(parameters: int) -> float:
 
 def family_factor(model: str) -> float:
     """
-    Return what a family loses beside the measured one: 1 where that was not measured.
+    The loss of a family relative to the measured one: 1 where that was not measured.
     """
     for row in table("quality")["families"]["rows"]:
         if model.startswith(tuple(row["prefixes"])):
@@ -92,9 +113,11 @@ def family_factor(model: str) -> float:
     return 1.0
 
 
-def cache_loss(cache_type_k: str, cache_type_v: str, architecture: str = "") -> tuple[float, str]:
+def cache_loss(
+    cache_type_k: str, cache_type_v: str, architecture: str = ""
+) -> tuple[float, Literal["measured", "derived", "assumed"]]:
     """
-    Return what a quantized cache adds, and how that is known: measured, derived from perplexity, or assumed.
+    The divergence that a quantized cache adds, and its basis: measured, derived from perplexity, or assumed.
     """
     data = table("quality")["caches"]
     bases = ["measured"]
@@ -110,12 +133,12 @@ def cache_loss(cache_type_k: str, cache_type_v: str, architecture: str = "") -> 
         # Measured for q8_0; a smaller type adds at least what it adds elsewhere.
         total += special["k"]
         bases.append("measured" if cache_type_k == "q8_0" else "assumed")
-    weakest = next(basis for basis in ("assumed", "derived", "measured") if basis in bases)
-    return total, {"derived": "derived from perplexity"}.get(weakest, weakest)
+    return total, next(basis for basis in _WEAKEST_FIRST if basis in bases)
 
 
-def in_words(divergence: float) -> str:
+def in_words(divergence: float) -> Message:
     """
-    Return a divergence in words that a person can weigh.
+    A divergence on the scale that a person can weigh.
     """
-    return next((words for limit, words in _WORDS if divergence < limit), "barely usable")
+    unusable = message("quality.barely-usable")
+    return next((level for limit, level in _LEVELS if divergence < limit), unusable)

@@ -1,32 +1,23 @@
 """
-What will be shown, placed by exact figures and with every setting said.
+The shown candidates, placed by exact figures and with every setting explicit.
 """
 
 import msgspec
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place, refine
-from llmprobe.estimation.estimator import Estimator
-from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.site import Site
+from llmprobe.facts.recommendation import Label
 
 
-def settled(
-    estimator: Estimator, site: Site, wishes: Wishes, shown: list[tuple[str, Candidate]]
-) -> list[tuple[str, Candidate]]:
+def settled(problem: Problem, shown: list[tuple[Label, Candidate]]) -> list[tuple[Label, Candidate]]:
     """
-    What is shown placed by exact figures; one that then fits nowhere is left out.
+    The shown candidates placed by exact figures; one that then fits nowhere is left out.
     """
-    result = []
+    result: list[tuple[Label, Candidate]] = []
     for label, one in shown:
-        case = Case(
-            estimator=estimator,
-            quant=one.quant,
-            settings=one.settings,
-            devices=one.devices,
-            site=site,
-        )
+        case = problem.case(one.quant, one.settings, one.devices)
         exact = refine(case, one.placed)
         if isinstance(exact, Placed) and not _flash_attn(case, exact):
             case = msgspec.structs.replace(
@@ -34,14 +25,14 @@ def settled(
             )
             exact = _placed(case)
         if isinstance(exact, Placed):
-            result.append((label, weigh(estimator, site, wishes, one.quant, exact)))
+            result.append((label, weigh(problem, one.quant, exact)))
     return result
 
 
 def _flash_attn(case: Case, placed: Placed) -> bool:
     """
-    What ``auto`` comes to. Where that is off, the engine has made the cache for flash attention by then, and
-    takes other buffers than if it is told so at once, as the printed command does.
+    Whether ``auto`` resolves to flash attention. Where it does not, the engine has made the cache for it by then, and
+    needs other buffers than if it is switched off at once, as the printed command does.
     """
     parts = case.estimator.parts(case.quant, placed.settings, placed.hardware)
     return case.settings.flash_attn != "auto" or parts.compute.flash_attn

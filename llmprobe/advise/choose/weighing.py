@@ -1,10 +1,11 @@
 """
-One placed configuration with its speed, its loss and what it is worth.
+One placed configuration with its speed, its loss and its utility.
 """
 
 import msgspec
 
 from llmprobe.advise.choose.balance import utility
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.quality import quality
 from llmprobe.advise.search.case import Placed
 from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
@@ -18,15 +19,14 @@ from llmprobe.estimation.speed.generation import (
 )
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Speed
-from llmprobe.facts.recommendation import Quality, Wishes
+from llmprobe.facts.recommendation import Quality
 from llmprobe.facts.settings import Settings
-from llmprobe.site.site import Site
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One placed configuration with what it is worth. The ranking speeds, in tokens per second with the context half
-    full, may rest on assumptions.
+    One placed configuration with its utility. The ranking speeds, in tokens per second at a half-full context, may be
+    based on assumptions.
     """
 
     quant: str
@@ -47,27 +47,34 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def on_gpu(self) -> int:
+        """Layers on devices, the output among them."""
         return self.settings.gpu_layers or 0
 
     @property
     def host_experts(self) -> int:
-        """Of how many layers on devices, or after them, the experts are told to stay on the host."""
+        """Layers whose experts are kept on the host, wherever the layers are."""
         return self.settings.n_cpu_moe + len(self.settings.cpu_moe_layers)
+
+    @property
+    def divergence(self) -> float:
+        """The divergence from f16; one that nobody measured counts as the worst."""
+        return float("inf") if self.quality.value is None else self.quality.value
 
     def is_whole(self, estimator: Estimator) -> bool:
         """
-        Tell whether all layers are on devices, with their experts.
+        Whether all layers are on devices, with their experts.
         """
         return self.on_gpu == estimator.total_layers and not self.host_experts
 
 
-def weigh(estimator: Estimator, site: Site, wishes: Wishes, quant: str, placed: Placed) -> Candidate:
+def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
     """
-    Return a placed configuration with its speed, its loss and what it is worth.
+    A placed configuration with its speed, its loss and its utility.
     """
+    estimator, site = problem.estimator, problem.site
     settings, hardware = placed.settings, placed.hardware
     read = estimator.shares(quant, settings, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
-    # No larger than the context, whatever is asked for.
+    # Never larger than the context.
     ubatch_size = estimator.setup(settings, hardware).settings.ubatch_size
 
     def speed_of(shares: tuple[Share, ...]) -> Speed:
@@ -90,20 +97,23 @@ def weigh(estimator: Estimator, site: Site, wishes: Wishes, quant: str, placed: 
         model=estimator.model.id,
         architecture=estimator.model.architecture,
     )
+    # Rounding must not make one placement better than another.
     assumed, tokens_per_s = _assumed(read), 0.0
     if estimator.generates:
         half_full = speed_at(
             assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
         )
-        # What is no more than rounding must not make one placement better than another.
         tokens_per_s = round(half_full or 0.0, 2)
-    prompts = ranking_prompt_speed(
-        assumed,
-        moe=estimator.is_moe,
-        ubatch_size=ubatch_size,
-        op_offload=settings.op_offload,
-        processor=site.processor,
-        filled=FILLED,
+    prompts = round(
+        ranking_prompt_speed(
+            assumed,
+            moe=estimator.is_moe,
+            ubatch_size=ubatch_size,
+            op_offload=settings.op_offload,
+            processor=site.processor,
+            filled=FILLED,
+        ),
+        2,
     )
     return Candidate(
         quant=quant,
@@ -117,7 +127,7 @@ def weigh(estimator: Estimator, site: Site, wishes: Wishes, quant: str, placed: 
             prompts,
             loss.value,
             quant,
-            wishes.priority,
+            problem.wishes.priority,
             kv_offload=settings.kv_offload,
         ),
     )

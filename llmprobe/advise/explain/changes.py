@@ -1,5 +1,5 @@
 """
-What would change a recommendation: each sentence is another recommendation, for a machine or wishes that differ in one
+What would change a recommendation: each change is another recommendation, for a machine or wishes that differ in one
 thing, or the memory that is missing for a better placement.
 """
 
@@ -10,324 +10,270 @@ from typing import Literal
 import msgspec
 
 from llmprobe.advise.choose.candidates import quants_for
-from llmprobe.advise.choose.quality import quality
-from llmprobe.advise.explain.notes import SHOWN_IDLE
-from llmprobe.advise.explain.reasons import WORTH_SAYING, pace
-from llmprobe.advise.recommend import NO_LOSS
-from llmprobe.advise.search.case import Case
-from llmprobe.estimation.estimator import Estimator
-from llmprobe.estimation.kept import estimator_of
+from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.quality import NO_LOSS, quality
+from llmprobe.advise.choose.shown import WORTH_SHOWING
+from llmprobe.advise.explain.differences import in_short, of_choice, pace
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.generation import generation_speed
-from llmprobe.facts.engine import Abilities
-from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.machine import Holder, Snapshot
-from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice, Quality, Recommendation, Wishes
+from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
 from llmprobe.facts.settings import Settings
-from llmprobe.site.site import Site, survey
-from llmprobe.units import GIB, MIB, format_bytes
+from llmprobe.machine.wired_limit import raised_limit_bytes
+from llmprobe.site.site import survey
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
 
 Again = Callable[[Snapshot, Wishes], Recommendation]
 """Asks for another recommendation of the same model."""
 
 WORTH_FREEING_BYTES = GIB // 4
-"""What other programs hold is worth a sentence from here on."""
+"""Memory in use by other programs from which it is worth a line."""
 
 HOLDERS_NAMED = 3
 
 LEAST_RESERVE_MIB = 128
-"""Less than this is not proposed to be kept free: a desktop and a driver take as much from one minute to the next."""
+"""No smaller reserve is proposed: a desktop and a driver take as much from one minute to the next."""
 
 _PRIORITIES: tuple[Literal["balanced", "quality", "speed"], ...] = ("balanced", "quality", "speed")
 
 
 def changes(
-    model: ModelSpec,
+    problem: Problem,
     snapshot: Snapshot,
     answer: Recommendation,
     again: Again,
-    abilities: Abilities,
-) -> tuple[str, ...]:
+    *,
+    freed_is_noted: bool = False,
+) -> tuple[Message, ...]:
     """
-    Return what would change an answer that has choices, what costs nothing last.
+    What would change an answer that has choices, what costs nothing last; what freed memory would change only where
+    no note reports it already.
     """
-    best, wishes = answer.choices[0], answer.wishes
-    site = msgspec.structs.replace(survey(snapshot, wishes), abilities=abilities)
-    estimator = estimator_of(model)
+    what_if = WhatIf(problem, snapshot, answer, again)
     return (
-        *_more_memory(estimator, site, answer),
-        *_reserved(site, snapshot, answer, again),
-        *_freed(snapshot, answer, again),
-        *_raised(snapshot, wishes, best, again),
-        *_context(model, snapshot, wishes, best, again),
-        *_asked(snapshot, wishes, best, again),
+        *what_if.more_memory(),
+        *what_if.less_reserved(),
+        *(() if freed_is_noted else what_if.freed()),
+        *what_if.raised(),
+        *what_if.longer(),
+        *what_if.other_wishes(),
     )
 
 
-def _more_memory(estimator: Estimator, site: Site, answer: Recommendation) -> Iterator[str]:
+class WhatIf:
     """
-    Yield what is missing for everything on the GPUs, and for a quantization that loses less.
+    An answer, and the questions that differ from its own in one thing.
     """
-    best = answer.choices[0]
-    if best.gpu_layers and not _is_whole(best):
-        yield from _whole(estimator, site, best, best.quant)
-    lacking = {one.what: one.missing_bytes for one in answer.rejected if one.missing_bytes}
-    finer = _finer(estimator, answer)
-    rejected = {one.what for one in answer.rejected}
-    if _is_whole(best):
-        partial = (_whole(estimator, site, best, quant) for quant in finer if quant not in rejected)
-        yield from islice(chain.from_iterable(partial), 1)
-    misfit = next((quant for quant in finer if quant in lacking), None)
-    if misfit is not None:
-        yield f"{format_bytes(lacking[misfit])} more memory: {misfit} ({finer[misfit].words}) would fit"
 
+    def __init__(self, problem: Problem, snapshot: Snapshot, answer: Recommendation, again: Again) -> None:
+        self._problem = problem
+        self._snapshot = snapshot
+        self._answer = answer
+        self._again = again
+        self._best = answer.choices[0]
+        self._now = of_choice(self._best)
+        self._wishes = answer.wishes
 
-def _whole(estimator: Estimator, site: Site, best: Choice, quant: str) -> Iterator[str]:
-    """
-    Yield what the GPUs lack for all of a quantization, if they do, and how fast it would then be.
-    """
-    devices = site.device_sets[0]
-    if best.use_devices is not None:
-        devices = tuple(device for device in devices if device.id in best.use_devices)
-    settings = Settings(
-        ctx_size=best.ctx_size,
-        parallel=best.parallel,
-        cache_type_k=best.cache_type_k,
-        cache_type_v=best.cache_type_v,
-    )
-    case = Case(estimator=estimator, quant=quant, settings=settings, devices=devices, site=site)
-    whole = case.placed(None)
-    totals = case.totals(whole)
-    wanted = sum(size for device, size in totals.items() if device != HOST)
-    missing = wanted - sum(max(0, site.capacities[device.id] or 0) for device in devices)
-    if missing <= 0 or site.unified:
-        return
-    speed = generation_speed(
-        estimator.shares(quant, whole, case.hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
-        moe=estimator.is_moe,
-        quant=quant,
-        processor=site.processor,
-    ).generation_tokens_per_s
-    names = " and ".join(device.id for device in devices)
-    together = " together" if len(devices) > 1 else ""
-    about = _instead(speed, best.speed.generation_tokens_per_s)
-    yield f"{format_bytes(missing)} more on {names}{together}: all of {quant} there{about}"
+    def more_memory(self) -> Iterator[Message]:
+        """
+        The memory that is missing for everything on the GPUs, and for a quantization that loses less.
+        """
+        if self._best.gpu_layers and not self._now.whole:
+            yield from self._more_on_gpu(self._best.quant)
+        lacking = {one.what: one.missing_bytes for one in self._answer.rejected if one.missing_bytes}
+        finer = self._finer()
+        rejected = {one.what for one in self._answer.rejected}
+        if self._now.whole:
+            partial = (self._more_on_gpu(quant) for quant in finer if quant not in rejected)
+            yield from islice(chain.from_iterable(partial), 1)
+        misfit = next((quant for quant in finer if quant in lacking), None)
+        if misfit is not None:
+            yield message(
+                "change.more-memory",
+                missing_bytes=lacking[misfit],
+                quant=misfit,
+                quality=finer[misfit].words,
+            )
 
-
-def _finer(estimator: Estimator, answer: Recommendation) -> dict[str, Quality]:
-    """
-    Return the quantizations that lose less than the first choice, the nearest first, up to one whose loss nobody
-    notices.
-    """
-    best, model = answer.choices[0], estimator.model
-    if best.quality.value is None or best.quality.value <= NO_LOSS:
-        return {}
-    known = {
-        quant: quality(
-            quant,
-            model.parameters,
-            native=quant == model.published_quant,
-            model=model.id,
-            architecture=model.architecture,
+    def _more_on_gpu(self, quant: str) -> Iterator[Message]:
+        """
+        What the GPUs lack for all of a quantization, if they do, and how fast it would then be.
+        """
+        best, site, estimator = self._best, self._problem.site, self._problem.estimator
+        devices = site.device_sets[0]
+        if best.use_devices is not None:
+            devices = tuple(device for device in devices if device.id in best.use_devices)
+        settings = Settings(
+            ctx_size=best.ctx_size,
+            parallel=best.parallel,
+            cache_type_k=best.cache_type_k,
+            cache_type_v=best.cache_type_v,
         )
-        for quant in quants_for(estimator, answer.wishes)
-    }
-    finer = {
-        quant: one.value
-        for quant, one in known.items()
-        if quant != best.quant and one.value is not None and one.value < best.quality.value
-    }
-    noticed = [quant for quant in sorted(finer, key=lambda quant: -finer[quant]) if finer[quant] > NO_LOSS]
-    enough = sorted((quant for quant in finer if quant not in noticed), key=lambda quant: -finer[quant])[:1]
-    return {quant: known[quant] for quant in (*noticed, *enough)}
+        case = self._problem.case(quant, settings, devices)
+        whole = case.placed(None)
+        wanted = sum(size for device, size in case.totals(whole).items() if device != HOST)
+        missing = wanted - sum(max(0, site.capacities[device.id] or 0) for device in devices)
+        if missing <= 0 or site.unified:
+            return
+        speed = generation_speed(
+            estimator.shares(quant, whole, case.hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
+            moe=estimator.is_moe,
+            quant=quant,
+            processor=site.processor,
+        ).generation_tokens_per_s
+        yield message(
+            "change.more-on-gpu",
+            missing_bytes=missing,
+            devices=tuple(device.id for device in devices),
+            quant=quant,
+            pace=pace(speed, best.speed.generation_tokens_per_s),
+        )
+
+    def _finer(self) -> dict[str, Quality]:
+        """
+        The quantizations that lose less than the first choice, the nearest first, up to one whose loss nobody notices.
+        """
+        best, model = self._best, self._problem.estimator.model
+        if best.quality.value is None or best.quality.value <= NO_LOSS:
+            return {}
+        known = {
+            quant: quality(
+                quant,
+                model.parameters,
+                native=quant == model.published_quant,
+                model=model.id,
+                architecture=model.architecture,
+            )
+            for quant in quants_for(self._problem.estimator, self._wishes)
+        }
+        finer = {
+            quant: one.value
+            for quant, one in known.items()
+            if quant != best.quant and one.value is not None and one.value < best.quality.value
+        }
+        nearest = sorted(finer, key=lambda quant: -finer[quant])
+        noticed = [quant for quant in nearest if finer[quant] > NO_LOSS]
+        enough = [quant for quant in nearest if finer[quant] <= NO_LOSS][:1]
+        return {quant: known[quant] for quant in (*noticed, *enough)}
+
+    def less_reserved(self) -> Iterator[Message]:
+        """
+        The answer with a smaller reserve, where something is short by no more than that.
+        """
+        missing = min((one.missing_bytes for one in self._answer.rejected if one.missing_bytes), default=None)
+        if missing is None:
+            return
+        reserve = self._problem.site.reserve_bytes
+        left = (reserve - missing) // MIB
+        if left < LEAST_RESERVE_MIB:
+            return
+        other = self._other(reserve_bytes=left * MIB)
+        if other is not None:
+            yield message("change.less-reserved", reserve_mib=left, instead_bytes=reserve, choice=other)
+
+    def freed(self) -> Iterator[Message]:
+        """
+        The answer if other programs ended, where they use much.
+        """
+        idle = msgspec.structs.replace(self._wishes, assume_idle=True)
+        now, then = survey(self._snapshot, self._wishes), survey(self._snapshot, idle)
+        gained = {
+            device: (then.budgets[device] or 0) - budget
+            for device, budget in now.budgets.items()
+            if budget is not None
+        }
+        gained = {device: size for device, size in gained.items() if size >= WORTH_FREEING_BYTES}
+        other = self._other(assume_idle=True) if gained else None
+        if other is None:
+            return
+        held = []
+        for device, size in gained.items():
+            if now.unified and now.pools[device] == "ram" and device != HOST:
+                continue
+            pool = self._snapshot.pool(now.pools[device])
+            holders = _named(pool.held_by if pool else ())
+            if device == HOST:
+                held.append(message("held.ram", bytes=size, holders=holders))
+            else:
+                held.append(message("held.device", bytes=size, device=device, holders=holders))
+        yield message("change.freed", held=tuple(held), choice=other)
+
+    def raised(self) -> Iterator[Message]:
+        """
+        The answer with a Mac's limit raised as the finding proposes.
+        """
+        found = next((one for one in self._snapshot.findings if one.id == "mac-wired-limit"), None)
+        pool = self._snapshot.pool("ram")
+        if found is None or found.remedy is None or not found.remedy.commands or pool is None:
+            return
+        limit = raised_limit_bytes(pool)
+        if limit is None or pool.free_bytes is None or pool.budget_bytes is None:
+            return
+        usable = min(pool.free_bytes, limit)
+        if usable <= pool.budget_bytes:
+            return
+        raised = msgspec.structs.replace(pool, budget_bytes=usable)
+        pools = tuple(raised if one is pool else one for one in self._snapshot.pools)
+        yield message(
+            "change.wired-limit",
+            command=found.remedy.commands[0],
+            usable_bytes=usable,
+            instead_bytes=pool.budget_bytes,
+            choice=self._other(msgspec.structs.replace(self._snapshot, pools=pools)),
+        )
+
+    def longer(self) -> Iterator[Message]:
+        """
+        The answer for a context twice as long.
+        """
+        longer, trained = 2 * self._best.ctx_size, self._problem.estimator.model.max_context
+        if self._wishes.max_ctx or (trained is not None and longer > trained):
+            return
+        answer = self._again(self._snapshot, msgspec.structs.replace(self._wishes, ctx_size=longer))
+        if answer.choices:
+            choice = in_short(of_choice(answer.choices[0]), self._now, full=True)
+            yield message("change.context", ctx_size=longer, choice=choice)
+        else:
+            least = min((one.missing_bytes for one in answer.rejected if one.missing_bytes), default=None)
+            yield message("change.context-too-long", ctx_size=longer, missing_bytes=least)
+
+    def other_wishes(self) -> Iterator[Message]:
+        """
+        The answers without requested settings, and with other priorities, where they differ.
+        """
+        wishes = self._wishes
+        if wishes.quants and (other := self._other(quants=())):
+            yield message("change.without-quant", choice=other)
+        requested = wishes.cache_type_k or wishes.cache_type_v
+        if requested and (other := self._other(cache_type_k=None, cache_type_v=None)):
+            yield message("change.without-cache-type", choice=other)
+        for priority in _PRIORITIES:
+            if priority != wishes.priority and (other := self._other(priority=priority)):
+                yield message("change.priority", priority=priority, choice=other)
+
+    def _other(self, snapshot: Snapshot | None = None, **wishes: object) -> Message | None:
+        """
+        The first choice for changed wishes in short, None where it is the same or there is none.
+        """
+        answer = self._again(snapshot or self._snapshot, msgspec.structs.replace(self._wishes, **wishes))
+        if not answer.choices:
+            return None
+        best, other = self._best, answer.choices[0]
+        now, then = best.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
+        faster = now and then and then.likely > now.likely * WORTH_SHOWING
+        same = (other.quant, other.ctx_size, other.cache_type_k) == (
+            best.quant,
+            best.ctx_size,
+            best.cache_type_k,
+        )
+        return None if same and not faster else in_short(of_choice(other), self._now)
 
 
-def _reserved(site: Site, snapshot: Snapshot, answer: Recommendation, again: Again) -> Iterator[str]:
+def _named(holders: tuple[Holder, ...]) -> tuple[Message, ...]:
     """
-    Yield the answer with less kept free, where something lacks no more than that.
-    """
-    missing = min((one.missing_bytes for one in answer.rejected if one.missing_bytes), default=None)
-    if missing is None:
-        return
-    left = (site.reserve_bytes - missing) // MIB
-    if left < LEAST_RESERVE_MIB:
-        return
-    best, wishes = answer.choices[0], answer.wishes
-    other = _other(again, snapshot, wishes, best, reserve_bytes=left * MIB)
-    if other is not None:
-        yield f"{left} instead of {format_bytes(site.reserve_bytes)} kept free (--reserve {left}MiB): {other}"
-
-
-def _freed(snapshot: Snapshot, answer: Recommendation, again: Again) -> Iterator[str]:
-    """
-    Yield the answer if other programs ended, where they hold much and no note says it already.
-    """
-    wishes, best = answer.wishes, answer.choices[0]
-    if any(note.endswith(SHOWN_IDLE) for note in answer.notes):
-        return
-    idle = msgspec.structs.replace(wishes, assume_idle=True)
-    now, then = survey(snapshot, wishes), survey(snapshot, idle)
-    held = {
-        device: (then.budgets[device] or 0) - budget
-        for device, budget in now.budgets.items()
-        if budget is not None
-    }
-    held = {device: size for device, size in held.items() if size >= WORTH_FREEING_BYTES}
-    other = _other(again, snapshot, wishes, best, assume_idle=True) if held else None
-    if other is None:
-        return
-    parts = []
-    for device, size in held.items():
-        if now.unified and now.pools[device] == "ram" and device != HOST:
-            continue
-        where = "RAM with the system's own share" if device == HOST else device
-        pool = snapshot.pool(now.pools[device])
-        named = _named(pool.held_by if pool else ())
-        parts.append(f"{format_bytes(size)} of {where}{named}")
-    yield f"without what other programs hold, {' and '.join(parts)}: {other} (--assume-idle)"
-
-
-def _named(holders: tuple[Holder, ...]) -> str:
-    """
-    Return the processes that hold the most.
+    The processes that use the most.
     """
     known = [one for one in holders if one.name and one.used_bytes]
     most = sorted(known, key=lambda one: -(one.used_bytes or 0))[:HOLDERS_NAMED]
-    said = ", ".join(f"{one.name} {format_bytes(one.used_bytes or 0)}" for one in most)
-    return f" ({said})" if said else ""
-
-
-def _raised(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> Iterator[str]:
-    """
-    Yield the answer with a Mac's limit raised as the finding says.
-    """
-    found = next((one for one in snapshot.findings if one.id == "mac-wired-limit"), None)
-    pool = snapshot.pool("ram")
-    if found is None or found.remedy is None or not found.remedy.commands or pool is None:
-        return
-    command = found.remedy.commands[0]
-    limit = int(command.rpartition("=")[2]) * MIB
-    if pool.free_bytes is None or pool.budget_bytes is None:
-        return
-    budget = min(pool.free_bytes, limit)
-    if budget <= pool.budget_bytes:
-        return
-    raised = msgspec.structs.replace(pool, budget_bytes=budget)
-    pools = tuple(raised if one is pool else one for one in snapshot.pools)
-    other = _other(again, msgspec.structs.replace(snapshot, pools=pools), wishes, best)
-    more = f"{format_bytes(budget)} instead of {format_bytes(pool.budget_bytes)}"
-    yield f"with the limit of the GPU's memory raised ({command}), {more} usable: {other or 'the same answer'}"
-
-
-def _context(
-    model: ModelSpec, snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again
-) -> Iterator[str]:
-    """
-    Yield the answer for a context twice as long.
-    """
-    longer = 2 * best.ctx_size
-    if wishes.max_ctx or (model.max_context is not None and longer > model.max_context):
-        return
-    answer = again(snapshot, msgspec.structs.replace(wishes, ctx_size=longer))
-    if not answer.choices:
-        least = min((one.missing_bytes for one in answer.rejected if one.missing_bytes), default=None)
-        lacking = f", {format_bytes(least)} are missing" if least else ""
-        yield f"a context of {longer} (-c {longer}): nothing fits{lacking}"
-    else:
-        yield f"a context of {longer} (-c {longer}): {_in_short(answer.choices[0], best, full=True)}"
-
-
-def _asked(snapshot: Snapshot, wishes: Wishes, best: Choice, again: Again) -> Iterator[str]:
-    """
-    Yield the answers without what was asked for, and with other priorities, where they differ.
-    """
-    if wishes.quants and (other := _other(again, snapshot, wishes, best, quants=())):
-        yield f"without --quant: {other}"
-    asked = wishes.cache_type_k or wishes.cache_type_v
-    if asked and (other := _other(again, snapshot, wishes, best, cache_type_k=None, cache_type_v=None)):
-        yield f"without -ctk and -ctv: {other}"
-    for priority in _PRIORITIES:
-        if priority != wishes.priority and (
-            other := _other(again, snapshot, wishes, best, priority=priority)
-        ):
-            yield f"--priority {priority}: {other}"
-
-
-def _other(again: Again, snapshot: Snapshot, wishes: Wishes, best: Choice, **changed: object) -> str | None:
-    """
-    Return the first choice for changed wishes in short, None where it is the same or there is none.
-    """
-    answer = again(snapshot, msgspec.structs.replace(wishes, **changed))
-    if not answer.choices:
-        return None
-    other = answer.choices[0]
-    mine, theirs = best.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
-    faster = mine and theirs and theirs.likely > mine.likely * WORTH_SAYING
-    same = (other.quant, other.ctx_size, other.cache_type_k) == (best.quant, best.ctx_size, best.cache_type_k)
-    return None if same and not faster else _in_short(other, best)
-
-
-def _in_short(choice: Choice, best: Choice, *, full: bool = False) -> str:
-    """
-    Return a choice in a few words: the quantization, what lies elsewhere, and the speed, ``full`` that at the end of
-    either context.
-    """
-    still = choice.quant == best.quant
-    parts = [f"still {choice.quant}" if still else f"{choice.quant} ({choice.quality.words})"]
-    kept, before = _experts(choice), _experts(best)
-    if _is_whole(choice) and not _is_whole(best):
-        parts.append("all on the GPU")
-    if choice.gpu_layers != best.gpu_layers and not _is_whole(choice):
-        parts.append(f"{choice.gpu_layers} instead of {best.gpu_layers} layers on the GPU")
-    if kept != before and not _is_whole(choice):
-        parts.append(f"the experts of {kept} instead of {before} layers in RAM")
-    if choice.cache_type_k != best.cache_type_k:
-        parts.append(f"a cache of {choice.cache_type_k}")
-    if choice.kv_offload != best.kv_offload:
-        parts.append("the cache in RAM" if best.kv_offload else "the cache on the GPU")
-    if not full and choice.ctx_size != best.ctx_size:
-        parts.append(f"{choice.ctx_size} tokens of context")
-    speed, before_speed = choice.speed, best.speed
-    at_full = _instead(
-        speed.generation_at_full_context_tokens_per_s, before_speed.generation_at_full_context_tokens_per_s
-    )
-    said = ", ".join(parts)
-    if full:
-        return f"{said}{at_full} when it is full" if at_full else said
-    said += _instead(speed.generation_tokens_per_s, before_speed.generation_tokens_per_s)
-    return f"{said}{at_full} when the context is full" if _turns(speed, before_speed) else said
-
-
-def _turns(speed: Speed, before: Speed) -> bool:
-    """
-    Tell whether what is slower at a short context is faster at a full one.
-    """
-    short, then = speed.generation_tokens_per_s, before.generation_tokens_per_s
-    full, full_then = (
-        speed.generation_at_full_context_tokens_per_s,
-        before.generation_at_full_context_tokens_per_s,
-    )
-    if not (short and then and full and full_then):
-        return False
-    return short.likely < then.likely and full.likely > full_then.likely
-
-
-def _instead(speed: Range | None, before: Range | None) -> str:
-    """
-    Return the end of a sentence: a speed beside another, where it is known.
-    """
-    if speed is None:
-        return ""
-    now, then = pace(speed.likely), None if before is None else pace(before.likely)
-    if then is None:
-        return f", about {now} tokens/s"
-    return f", about {now} tokens/s as well" if now == then else f", about {now} instead of {then} tokens/s"
-
-
-def _experts(choice: Choice) -> int:
-    return choice.n_cpu_moe + len(choice.cpu_moe_layers)
-
-
-def _is_whole(choice: Choice) -> bool:
-    return choice.gpu_layers == choice.total_layers and not _experts(choice)
+    return tuple(message("holder.bytes", name=one.name, bytes=one.used_bytes) for one in most)

@@ -1,23 +1,23 @@
 """
-When nothing fits, or only what hardly serves: what is missing, and the smaller model that would do.
+When nothing fits, or only what hardly serves: the smallest shortfall, and the smaller model that would do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
-import msgspec
-
 from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.choose.candidates import CONTEXT_STEP, find, quants_for
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import RefusedError
 from llmprobe.estimation.compute.upper_bound import WIDER
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.site import Site
-from llmprobe.units import format_bytes
+from llmprobe.words.message import Message, message
+
+Relatives = Callable[[], Iterable[ModelSpec]]
+"""The smaller models of the family, the largest first."""
 
 _RELATIVES = 12
 """How many smaller models are tried before giving up."""
@@ -30,110 +30,101 @@ LITTLE_LOSS = 0.11
 """Divergence up to which a smaller model is worth naming."""
 
 
-def nearest(
-    estimator: Estimator,
-    site: Site,
-    wishes: Wishes,
-    ctx_size: int,
-    misfits: Mapping[str, Misfit],
-    relatives: Callable[[], Iterable[ModelSpec]],
-) -> tuple[str, ...]:
+def nearest(problem: Problem, misfits: Mapping[str, Misfit], relatives: Relatives) -> tuple[Message, ...]:
     """
-    Return sentences: the quantization that misses least, a context or a smaller model that would fit.
+    The quantization with the smallest shortfall, and a context or a smaller model that would fit.
     """
-    said: list[str] = []
-    if len(misfits) == len(quants_for(estimator, wishes)):
+    lines: list[Message] = []
+    if len(misfits) == len(quants_for(problem.estimator, problem.wishes)):
         quant = min(misfits, key=lambda name: misfits[name].missing_bytes)
         if misfits[quant].known:
-            missing = format_bytes(misfits[quant].missing_bytes)
-            said.append(f"{quant} misses least: {missing} more would have to be free")
-        shorter = _shorter(estimator, site, wishes, ctx_size)
+            missing = misfits[quant].missing_bytes
+            lines.append(message("nearest.least-short", quant=quant, missing_bytes=missing))
+        shorter = _shorter(problem)
         if shorter is not None:
-            said.append(f"with a context of {shorter[1]} tokens (-c {shorter[1]}) {shorter[0]} would fit")
-    said.extend(
-        f"{model.name} ({model.id}) would fit as {best.quant}"
-        for model, best in islice(
-            _smaller(site, wishes, ctx_size, relatives, _RELATIVE_QUANTS), SMALLER_SHOWN
-        )
+            lines.append(message("nearest.shorter-context", quant=shorter[0], ctx_size=shorter[1]))
+    lines.extend(
+        message("nearest.smaller-model", model=model.name, id=model.id, quant=best.quant)
+        for model, best in islice(_smaller(problem, relatives, _RELATIVE_QUANTS), SMALLER_SHOWN)
     )
-    return tuple(said)
+    return tuple(lines)
 
 
-def faster(
-    site: Site, wishes: Wishes, ctx_size: int, slow: Candidate, relatives: Callable[[], Iterable[ModelSpec]]
-) -> tuple[str, ...]:
+def faster(problem: Problem, slow: Candidate, relatives: Relatives) -> tuple[Message, ...]:
     """
-    Return sentences: the smaller models that run at a comfortable speed where this one does not.
+    The smaller models that run at a comfortable speed where this one does not.
     """
-    said = []
-    for model, best in _smaller(site, wishes, ctx_size, relatives, _USUAL_QUANT):
+    lines: list[Message] = []
+    for model, best in _smaller(problem, relatives, _USUAL_QUANT):
         speed = best.speed.generation_tokens_per_s
         if speed is not None and speed.likely >= min(COMFORTABLE_TOKENS_PER_S, 2 * slow.ranking_speed):
-            said.append(f"{model.name} ({model.id}) gives about {speed.likely:.0f} tokens/s as {best.quant}")
-        if len(said) == FASTER_SHOWN:
+            lines.append(
+                message(
+                    "nearest.faster-model",
+                    model=model.name,
+                    id=model.id,
+                    quant=best.quant,
+                    tokens_per_s=speed.likely,
+                )
+            )
+        if len(lines) == FASTER_SHOWN:
             break
-    return tuple(said)
+    return tuple(lines)
 
 
-def _shorter(estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) -> tuple[str, int] | None:
+def _shorter(problem: Problem) -> tuple[str, int] | None:
     """
-    Return the longest context, in steps of a quarter, at which some quantization fits.
+    The longest context, in steps of a quarter, at which some quantization fits, and that quantization.
     """
     smallest = 4 * CONTEXT_STEP
-    if ctx_size <= smallest:
+    if problem.ctx_size <= smallest:
         return None
     # What does not fit at the smallest context fits at none, and mostly nothing does.
-    asked = msgspec.structs.replace(wishes, max_ctx=False)
-    fitting, _, _ = find(estimator, site, asked, smallest)
+    fitting, _, _ = find(problem.changed(ctx_size=smallest, max_ctx=False))
     if not fitting:
         return None
-    asked = msgspec.structs.replace(asked, quants=tuple(dict.fromkeys(one.quant for one in fitting)))
-    size = ctx_size
+    quants = tuple(dict.fromkeys(one.quant for one in fitting))
+    size = problem.ctx_size
     while True:
         size = max(smallest, (size * 3 // 4) // CONTEXT_STEP * CONTEXT_STEP)
-        fitting, _, _ = find(estimator, site, asked, size)
+        fitting, _, _ = find(problem.changed(ctx_size=size, max_ctx=False, quants=quants))
         if fitting or size == smallest:
             return max(fitting, key=lambda one: one.utility).quant, size
 
 
-def _fitting(relative: ModelSpec, site: Site, wishes: Wishes, ctx_size: int) -> list[Candidate]:
+def _fitting(relative: ModelSpec, problem: Problem) -> list[Candidate]:
     """
-    Return the ways to run a smaller model. Of most all layers fit even with the most that compute buffers can be, which
+    The ways to run a smaller model. Of most all layers fit even with the most that compute buffers can be, which
     costs no graph; the speed is then the least.
     """
     exact = relative.architecture in WIDER
-    rough = Estimator(relative, rough=not exact)
-    found, _, _ = find(rough, site, wishes, ctx_size)
-    on_devices = [one for one in found if one.on_gpu == rough.total_layers]
-    if on_devices or exact or not site.device_sets[0]:
+    rough = problem.changed(estimator=Estimator(relative, rough=not exact))
+    found, _, _ = find(rough)
+    on_devices = [one for one in found if one.on_gpu == rough.estimator.total_layers]
+    if on_devices or exact or not problem.site.device_sets[0]:
         return on_devices or found
-    return find(Estimator(relative), site, wishes, ctx_size)[0]
+    return find(problem.changed(estimator=Estimator(relative)))[0]
 
 
 def _smaller(
-    site: Site,
-    wishes: Wishes,
-    ctx_size: int,
-    relatives: Callable[[], Iterable[ModelSpec]],
-    quants: tuple[str, ...],
+    problem: Problem, relatives: Relatives, quants: tuple[str, ...]
 ) -> Iterator[tuple[ModelSpec, Candidate]]:
     """
-    Yield the relatives that fit with little loss, each size once, with what is best for it.
+    The relatives that fit with little loss, each size once, with the best way to run it.
     """
     seen: set[int] = set()
     for relative in islice(relatives(), _RELATIVES):
         size = round(relative.parameters / 1e9)
         if size in seen:
             continue
-        context = min(ctx_size, relative.max_context or ctx_size)
+        ctx_size = min(problem.ctx_size, relative.max_context or problem.ctx_size)
         tried = () if relative.published_quant else quants
-        asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
         try:
-            fitting = _fitting(relative, site, asked, context)
+            fitting = _fitting(relative, problem.changed(ctx_size=ctx_size, max_ctx=False, quants=tried))
         except RefusedError:
-            # What was asked for (a type of cache) suits this model and not that one.
+            # The requested type of cache suits this model and not that one.
             continue
-        usable = [one for one in fitting if one.quality.value is not None and one.quality.value < LITTLE_LOSS]
+        usable = [one for one in fitting if one.divergence < LITTLE_LOSS]
         if usable:
             seen.add(size)
             yield relative, max(usable, key=lambda one: one.utility)

@@ -1,96 +1,113 @@
 """
-What is to be known beside the choices: the context that is in force, and what would make more memory usable.
+What is worth knowing beside the choices: the context in force, unknown speeds, and memory that could be freed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from llmprobe.advise.choose.candidates import find, quants_for
+from llmprobe.advise.choose.context import requested
+from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.ranking import spared
 from llmprobe.advise.choose.weighing import Candidate
-from llmprobe.advise.explain.reasons import loss, pace
-from llmprobe.errors import UsageError
-from llmprobe.estimation.estimator import Estimator
+from llmprobe.advise.explain import verdict
+from llmprobe.advise.explain.differences import pace
+from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.settings import rounding, slot_sizes
+from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.site import Site, given_back, survey
-from llmprobe.units import GIB, format_bytes
+from llmprobe.site.site import given_back, survey
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
 FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
 """Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
 
-DEFAULT_CONTEXT = 8192
-"""Tokens, where none was asked for and the model was trained for at least as many."""
-
-SHOWN_IDLE = "(--assume-idle shows it)"
-"""Ends the note of what would run if other programs let go."""
-
 WORTH_FREEING_BYTES = GIB
-"""What other programs hold of a GPU is looked at from here on: a second search takes time."""
+"""The memory of a GPU in use by other programs from which a second search is worth its time."""
 
 CLEARLY_FASTER = 1.5
 MOST_TRIED = 3
 HOLDERS_NAMED = 2
 
-
-def options(snapshot: Snapshot) -> list[str]:
-    """
-    Return what would make more memory usable, each command on a line of its own.
-    """
-    return [
-        "\n".join((f"{found.title}. {found.remedy.text}", *found.remedy.commands))
-        for found in snapshot.findings
-        if found.id in FINDINGS_THAT_ARE_OPTIONS and found.remedy is not None
-    ]
+_UNLOAD = {"ollama": "ollama stop {}", "lmstudio": "lms unload {}"}
+"""The command by which an engine gives up a loaded model."""
 
 
-def context(model: ModelSpec, wishes: Wishes, notes: list[str]) -> int:
+def findings(snapshot: Snapshot) -> tuple[Finding, ...]:
     """
-    Return the context over all slots that will be in force, and note where it is not what was asked for.
+    The findings of a machine that matter to a choice.
+    """
+    return tuple(
+        one
+        for one in snapshot.findings
+        if one.severity != "note" or (one.id in FINDINGS_THAT_ARE_OPTIONS and one.remedy is not None)
+    )
 
-    Raises:
-        UsageError: it is negative.
+
+def of_context(model: ModelSpec, wishes: Wishes) -> Iterator[Message]:
     """
-    trained = model.max_context
+    Notes where the context in force is not the requested one, or is too long for the model.
+    """
+    size, trained = requested(model, wishes), model.max_context
     if wishes.max_ctx:
-        notes.append(
-            f"the longest context that fits, up to the {trained or DEFAULT_CONTEXT} the model was trained for"
-        )
-        return trained or DEFAULT_CONTEXT
+        yield message("note.context-longest", max_context=size)
+        return
     if wishes.ctx_size is None:
-        ctx_size = min(DEFAULT_CONTEXT, trained or DEFAULT_CONTEXT)
-        notes.append(f"a context of {ctx_size} tokens was taken, as none was asked for (-c)")
-    elif wishes.ctx_size < 0:
-        raise UsageError(f"a context of {wishes.ctx_size} tokens cannot be", hint="-c takes 1 or more")
-    else:
-        ctx_size = wishes.ctx_size or trained or DEFAULT_CONTEXT
-    in_force, per_slot = slot_sizes(ctx_size, wishes.parallel)
-    notes.extend(rounding(ctx_size, wishes.parallel))
+        yield message("note.context-default", ctx_size=size)
+    yield from rounding(size, wishes.parallel)
+    _, per_slot = slot_sizes(size, wishes.parallel)
     if trained is not None and per_slot > max(trained, slot_sizes(trained, 1)[0]):
-        notes.append(f"{model.name} was trained for {trained} tokens; beyond that its answers degrade")
-    return in_force
+        yield message("note.beyond-training", ctx_size=per_slot, max_context=trained, model=model.name)
 
 
-def freed(
-    estimator: Estimator,
-    site: Site,
-    wishes: Wishes,
-    ctx_size: int,
-    best: Candidate | None,
-    snapshot: Snapshot,
-) -> tuple[str, ...]:
+def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> Iterator[Message]:
     """
-    Return what would be clearly better if other programs let go of the GPUs' memory, and who holds it.
+    Notes where a speed is unknown: what it would take to know it, and what the order is based on.
     """
+    unknown = [one for one in shown if one.speed.generation_tokens_per_s is None]
+    if not unknown:
+        return
+    from_ram = any(not one.is_whole(problem.estimator) for one in unknown)
+    if problem.estimator.generates and from_ram and problem.site.ram_bandwidth_bytes_per_s is None:
+        yield message("note.ram-bandwidth-unknown", remedy=_measurable(snapshot))
+    yield message(
+        "note.assumed-bandwidths",
+        ram_bytes_per_s=RANKING_RAM_BANDWIDTH,
+        gpu_bytes_per_s=RANKING_DEVICE_BANDWIDTH,
+    )
+
+
+def _measurable(snapshot: Snapshot) -> Message:
+    """
+    How the bandwidth of the RAM could be known.
+    """
+    host = snapshot.host
+    if snapshot.origin == "hypothetical":
+        return message("remedy.ram-bandwidth-hypothetical")
+    if host.environment == "container":
+        return message("remedy.ram-bandwidth-container")
+    if host.environment in ("vm", "wsl"):
+        return message("remedy.ram-bandwidth-vm")
+    return message("remedy.ram-bandwidth-linux" if host.system == "linux" else "remedy.ram-bandwidth-other")
+
+
+def freed(problem: Problem, best: Candidate | None, snapshot: Snapshot) -> Iterator[Message]:
+    """
+    A note where the answer would be clearly better with the GPUs' memory freed: who uses it, and how to free it.
+    """
+    site, estimator = problem.site, problem.estimator
     held = {
-        device: pool for device, pool in _pools(snapshot, site) if given_back(pool) >= WORTH_FREEING_BYTES
+        device: pool for device, pool in _pools(problem, snapshot) if given_back(pool) >= WORTH_FREEING_BYTES
     }
-    if wishes.assume_idle or not held or (best is not None and best.is_whole(estimator) and not loss(best)):
-        return ()
-    idle = survey(snapshot, msgspec.structs.replace(wishes, assume_idle=True))
+    perfect = best is not None and best.is_whole(estimator) and not best.divergence
+    if problem.wishes.assume_idle or not held or perfect:
+        return
+    idle = survey(snapshot, msgspec.structs.replace(problem.wishes, assume_idle=True))
     # The system's own share of RAM is never given back.
     idle = msgspec.structs.replace(
         idle,
@@ -98,72 +115,87 @@ def freed(
         budgets={**idle.budgets, HOST: site.budgets[HOST]},
         capacities={**idle.capacities, HOST: site.capacities[HOST]},
     )
-    tried = _tried(estimator, idle, wishes, best)
-    asked = msgspec.structs.replace(wishes, max_ctx=False, quants=tried)
-    found, _, _ = find(estimator, idle, asked, ctx_size if best is None else best.settings.ctx_size)
-    if not found:
-        return ()
-    better = max(found, key=lambda one: one.utility)
-    if best is not None and not _is_clearly_better(better, best):
-        return ()
-    who = " and ".join(
-        f"{format_bytes(given_back(pool))} of {device} in use{_by(pool.held_by)}"
-        for device, pool in held.items()
+    again = problem.changed(
+        site=idle, ctx_size=None if best is None else best.settings.ctx_size, max_ctx=False
     )
-    return (f"{who}: freed, {_in_words(estimator, better, best)} {SHOWN_IDLE}",)
+    found, _, _ = find(again.changed(quants=_tried(again, best)))
+    if not found:
+        return
+    better = max(spared(found), key=lambda one: one.utility)
+    if best is not None and not _is_clearly_better(better, best):
+        return
+    speed = better.speed.generation_tokens_per_s
+    yield message(
+        "note.freed",
+        held=tuple(
+            message("held.gpu", bytes=given_back(pool), device=device, holders=_named(pool.held_by))
+            for device, pool in held.items()
+        ),
+        quant=better.quant,
+        quality=better.quality.words,
+        where=verdict.placed(again, better),
+        pace=pace(speed, None if best is None else best.speed.generation_tokens_per_s),
+        remedy=_free(snapshot, held),
+    )
 
 
-def _pools(snapshot: Snapshot, site: Site) -> Iterable[tuple[str, MemoryPool]]:
+def _pools(problem: Problem, snapshot: Snapshot) -> Iterator[tuple[str, MemoryPool]]:
     """
-    Yield the devices that can be used and have memory of their own, with it.
+    The devices that can be used and have memory of their own, with it.
     """
-    for device, name in site.pools.items():
+    for device, name in problem.site.pools.items():
         pool = snapshot.pool(name)
-        if pool is not None and pool.kind == "vram" and site.budgets[device] is not None:
+        if pool is not None and pool.kind == "vram" and problem.site.budgets[device] is not None:
             yield device, pool
 
 
-def _tried(estimator: Estimator, idle: Site, wishes: Wishes, best: Candidate | None) -> tuple[str, ...]:
+def _tried(idle: Problem, best: Candidate | None) -> tuple[str, ...]:
     """
-    Return the best quantizations of which all weights fit the devices, or as many of the smallest.
+    The best quantizations of which all weights fit the devices, or as many of the smallest.
     """
-    known = quants_for(estimator, wishes)
-    room = sum(max(0, idle.capacities[device.id] or 0) for device in idle.device_sets[0])
+    estimator, site = idle.estimator, idle.site
+    known = quants_for(estimator, idle.wishes)
+    room = sum(max(0, site.capacities[device.id] or 0) for device in site.device_sets[0])
     whole = [quant for quant in known if estimator.tensor_bytes(quant) < room]
-    mine = () if best is None else (best.quant,)
-    return tuple(dict.fromkeys((*(whole or known[-MOST_TRIED:])[:MOST_TRIED], *mine)))
+    own = () if best is None else (best.quant,)
+    return tuple(dict.fromkeys((*(whole or known[-MOST_TRIED:])[:MOST_TRIED], *own)))
 
 
 def _is_clearly_better(better: Candidate, best: Candidate) -> bool:
     """
-    Tell whether one loses noticeably less, or is much faster without losing more.
+    Whether one loses noticeably less, or is much faster without losing more.
     """
-    finer = better.quality.words != best.quality.words and loss(better) < loss(best)
+    finer = better.quality.words != best.quality.words and better.divergence < best.divergence
     known = better.speed.generation_tokens_per_s is not None
     faster = known and better.ranking_speed > CLEARLY_FASTER * best.ranking_speed
     return better.utility > best.utility and (finer or faster)
 
 
-def _by(holders: tuple[Holder, ...]) -> str:
+def _named(holders: tuple[Holder, ...]) -> tuple[Message, ...]:
     """
-    Return who holds the most, with the number of the process.
+    The processes that use the most.
     """
     named = sorted((one for one in holders if one.name), key=lambda one: -(one.used_bytes or 0))
-    said = [
-        f"{one.name}{'' if one.pid is None else f' (process {one.pid})'}" for one in named[:HOLDERS_NAMED]
-    ]
-    return f" by {' and '.join(said)}" if said else ""
+    return tuple(message("holder.process", name=one.name, pid=one.pid) for one in named[:HOLDERS_NAMED])
 
 
-def _in_words(estimator: Estimator, better: Candidate, best: Candidate | None) -> str:
-    where = (
-        "would run whole on the GPU"
-        if better.is_whole(estimator)
-        else f"would have {better.on_gpu} of {estimator.total_layers} layers on the GPU"
-        + (f", with the experts of {better.host_experts} in RAM," if better.host_experts else "")
+def _free(snapshot: Snapshot, held: Mapping[str, MemoryPool]) -> Message:
+    """
+    How to free the memory: unload what an engine has loaded, or quit the programs that are known.
+    """
+    unload = tuple(
+        _UNLOAD[engine.name].format(model.name)
+        for engine in snapshot.engines
+        if engine.name in _UNLOAD
+        for model in engine.loaded
+        if model.vram_bytes != 0
     )
-    speed = better.speed.generation_tokens_per_s
-    now = None if best is None else best.speed.generation_tokens_per_s
-    pace_now = "" if now is None else f" instead of {pace(now.likely)}"
-    rate = "" if speed is None else f" at about {pace(speed.likely)}{pace_now} tokens/s"
-    return f"{better.quant} ({better.quality.words}) {where}{rate}"
+    if unload:
+        return message("remedy.unload", commands=unload)
+    programs = tuple(name for pool in held.values() for name in _named(pool.held_by))
+    if programs:
+        return message("remedy.quit", programs=tuple(dict.fromkeys(programs)))
+    vendors = {one.vendor for one in snapshot.accelerators if one.id in held}
+    tools = {"nvidia": "nvidia-smi", "amd": "rocm-smi --showpids"}
+    command = next((tools[vendor] for vendor in sorted(vendors) if vendor in tools), None)
+    return message("remedy.quit-gpu-programs", command=command)

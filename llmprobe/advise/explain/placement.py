@@ -1,155 +1,195 @@
 """
-Where the parts of the best choice lie and why there: how full it makes each device, and what one more layer takes.
+Where the parts of the best choice are and why: how full it makes each device, and what one more layer needs.
 """
 
 from collections.abc import Iterator
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate
-from llmprobe.estimation.estimator import Estimator
-from llmprobe.estimation.placement import Span, consecutive, host_experts, spans
-from llmprobe.facts.devices import Device
-from llmprobe.site.site import Site
-from llmprobe.units import format_bytes, format_rate
+from llmprobe.estimation.placement import HOST, Span, consecutive, host_experts, spans
+from llmprobe.words.message import Message, message
 
 _EVEN = 0.1
-"""Devices whose fullness differs by less than this part are filled alike."""
+"""Devices whose fullness differs by less than this part are filled evenly."""
 
 
-def of_placement(estimator: Estimator, site: Site, candidate: Candidate) -> Iterator[str]:
+def of_placement(problem: Problem, candidate: Candidate) -> Iterator[Message]:
     """
-    Yield why the layers and experts are where they are, and why devices are shared or left out.
+    Why the layers and experts are where they are, and why devices share them or are not used.
     """
-    settings, hardware = candidate.settings, candidate.placed.hardware
-    if not hardware.devices:
-        yield _on_the_processor(site, candidate)
+    if not candidate.devices:
+        yield _on_cpu(problem, candidate)
         return
-    yield _on_devices(estimator, site, candidate)
-    used = [part for part in spans(settings, hardware, estimator.n_layer) if part.device != "host"]
+    yield _on_devices(problem, candidate)
+    used = _used(problem, candidate)
     if len(used) > 1:
-        yield _split(estimator, site, candidate, used)
-    if settings.cpu_moe_layers:
-        runs = " and ".join(
-            _run(run) for run in consecutive(host_experts(settings, hardware, estimator.n_layer))
-        )
-        yield (
-            f"the layers whose experts stay in RAM, {runs}, are named (-ot): each GPU keeps the experts that it has"
-            " room for, and --n-cpu-moe can only count from the first layer"
-        )
-    yield from _left_out(estimator, site, candidate)
+        yield _split(problem, candidate, used)
+    yield from _left_out(problem, candidate)
 
 
-def _on_the_processor(site: Site, candidate: Candidate) -> str:
-    words = f"the processor runs all of it: {_left(site, candidate, ('host',))}"
-    idle = " and ".join(
-        f"{device.id}, of which {format_bytes(site.budgets[device.id] or 0)} are usable,"
-        for device in site.device_sets[0]
+def named_experts(problem: Problem, candidate: Candidate) -> Iterator[Message]:
+    """
+    Why the layers whose experts stay in RAM are named one by one, where they are.
+    """
+    if candidate.devices and candidate.settings.cpu_moe_layers:
+        kept = host_experts(candidate.settings, candidate.placed.hardware, problem.estimator.n_layer)
+        yield message("reason.named-experts", runs=tuple(_run(run) for run in consecutive(kept)))
+
+
+def _used(problem: Problem, candidate: Candidate) -> list[Span]:
+    parts = spans(candidate.settings, candidate.placed.hardware, problem.estimator.n_layer)
+    return [part for part in parts if part.device != HOST]
+
+
+def _on_cpu(problem: Problem, candidate: Candidate) -> Message:
+    site = problem.site
+    return message(
+        "reason.on-cpu",
+        room=_room(problem, candidate, (HOST,)),
+        reserve_bytes=site.reserve_bytes,
+        idle=tuple(
+            message("room.usable", device=device.id, usable_bytes=site.budgets[device.id] or 0)
+            for device in site.device_sets[0]
+        ),
     )
-    return f"{words}; with {idle} it would not be better" if idle else words
 
 
-def _on_devices(estimator: Estimator, site: Site, candidate: Candidate) -> str:
-    settings, hardware, total = candidate.settings, candidate.placed.hardware, estimator.total_layers
-    devices = tuple(device.id for device in hardware.devices)
-    names = " and ".join(devices)
-    kept = candidate.host_experts
-    if candidate.on_gpu == total and not kept:
-        return f"all {total} layers are on {names}: {_left(site, candidate, devices)}"
-    if candidate.on_gpu == total:
-        which = "the first " if settings.n_cpu_moe else ""
-        said = f"all {total} layers are on {names}, but the experts of {which}{kept} of {estimator.n_layer} are in RAM"
-    else:
-        said = (
-            f"{candidate.on_gpu} of {total} layers are on {names}, the others run on the processor from RAM"
+def _on_devices(problem: Problem, candidate: Candidate) -> Message:
+    estimator = problem.estimator
+    devices = tuple(device.id for device in candidate.devices)
+    room, reserve = _room(problem, candidate, devices), problem.site.reserve_bytes
+    if candidate.is_whole(estimator):
+        return message(
+            "reason.all-on-gpu",
+            total_layers=estimator.total_layers,
+            devices=devices,
+            room=room,
+            reserve_bytes=reserve,
         )
-        if kept:
-            first = total - candidate.on_gpu
-            own = sum(layer >= first for layer in host_experts(settings, hardware, estimator.n_layer))
-            said += f", as do the experts of {own} of those on {names}"
-    return f"{said}: {_left(site, candidate, devices)}{_step(estimator, candidate, hardware.devices[0])}"
+    step = _step(problem, candidate)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
+    if candidate.on_gpu == estimator.total_layers:
+        return message(
+            "reason.experts-in-ram",
+            total_layers=estimator.total_layers,
+            devices=devices,
+            expert_layers=candidate.host_experts,
+            scattered=not candidate.settings.n_cpu_moe,
+            n_layer=estimator.n_layer,
+            room=room,
+            reserve_bytes=reserve,
+            step=step,
+        )
+    first = estimator.total_layers - candidate.on_gpu
+    return message(
+        "reason.partly-on-gpu",
+        gpu_layers=candidate.on_gpu,
+        total_layers=estimator.total_layers,
+        devices=devices,
+        expert_layers=sum(layer >= first for layer in kept) if kept else None,
+        room=room,
+        reserve_bytes=reserve,
+        step=step,
+    )
 
 
-def _left(site: Site, candidate: Candidate, devices: tuple[str, ...]) -> str:
+def _room(problem: Problem, candidate: Candidate, devices: tuple[str, ...]) -> tuple[Message, ...]:
     """
-    Say how much of what is usable on devices is left beside what is kept free.
+    The usable memory of devices that is left beside the reserve.
     """
-    parts = []
+    site, parts = problem.site, []
     for device in devices:
-        budget = site.budgets[device] or 0
-        left = max(0, budget - site.reserve_bytes - candidate.placed.totals[device])
-        where = "in RAM" if device == "host" else f"on {device}"
-        parts.append(f"{format_bytes(left)} of the {format_bytes(budget)} usable {where}")
-    each = " on each" if len(devices) > 1 else ""
-    return f"{' and '.join(parts)} are left beside the {format_bytes(site.reserve_bytes)} kept free{each}"
+        usable = site.budgets[device] or 0
+        left = max(0, usable - site.reserve_bytes - candidate.placed.totals[device])
+        if device == HOST:
+            parts.append(message("room.ram", left_bytes=left, usable_bytes=usable))
+        else:
+            parts.append(message("room.gpu", left_bytes=left, usable_bytes=usable, device=device))
+    return tuple(parts)
 
 
-def _step(estimator: Estimator, candidate: Candidate, device: Device) -> str:
+def _step(problem: Problem, candidate: Candidate) -> Message | None:
     """
-    Return what the next layer, or the experts of one more, would take on a device.
+    The memory that the next layer, or the experts of one more, would need on a device.
     """
-    shares = estimator.table(candidate.quant).shares(device.backend)
-    kept = sorted(host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer))
+    estimator = problem.estimator
+    shares = estimator.table(candidate.quant).shares(candidate.devices[0].backend)
+    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     if kept:
-        last = kept[-1]
-        return f", and the experts of one more layer take {format_bytes(shares.experts.of(last, last + 1))}"
+        last = max(kept)
+        return message("step.experts", bytes=shares.experts.of(last, last + 1))
     last = estimator.total_layers - candidate.on_gpu - 1
     if not 0 <= last < estimator.n_layer:
-        return ""
+        return None
     weights = shares.dense.of(last, last + 1) + shares.experts.of(last, last + 1)
-    return f", and one more layer takes {format_bytes(weights)} beside its cache"
+    return message("step.layer", bytes=weights)
 
 
-def _split(estimator: Estimator, site: Site, candidate: Candidate, used: list[Span]) -> str:
+def _split(problem: Problem, candidate: Candidate, used: list[Span]) -> Message:
     """
-    Say how layers are shared between devices, and that the faster are filled first.
+    How layers are split between devices, and that the faster are filled first.
     """
-    kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
+    n_layer = problem.estimator.n_layer
+    kept = host_experts(candidate.settings, candidate.placed.hardware, n_layer)
     parts = []
     for part in used:
-        own = min(part.stop, estimator.n_layer) - part.start
+        layers = part.stop - part.start
+        if not kept:
+            parts.append(message("part.layers", layers=layers, device=part.device))
+            continue
         left = sum(part.start <= layer < part.stop for layer in kept)
-        experts = f" with the experts of {own - left}" if kept else ""
-        parts.append(f"{part.stop - part.start} on {part.device}{experts}")
-    said = f"the layers are shared {' and '.join(parts)}"
+        own = min(part.stop, n_layer) - part.start - left
+        parts.append(message("part.layers-and-experts", layers=layers, device=part.device, expert_layers=own))
     devices = {device.id: device for device in candidate.devices}
     rates = {part.device: devices[part.device].bandwidth_bytes_per_s for part in used}
-    if any(rate is None for rate in rates.values()):
-        return said
-    if len(set(rates.values())) == 1:
-        full = [_part(site, candidate, device) for device in rates]
-        alike = " and filled alike" if max(full) - min(full) < _EVEN else ""
-        return f"{said}: they are equally fast{alike}"
-    by_speed = sorted(rates, key=lambda device: -(rates[device] or 0))
-    speeds = " and ".join(f"{device} reads {format_rate(rates[device] or 0)}" for device in by_speed)
-    return f"{said}: {speeds}, and what is read faster is filled first"
+    known = {device: rate for device, rate in rates.items() if rate is not None}
+    if len(known) < len(rates):
+        return message("reason.split", parts=tuple(parts))
+    if len(set(known.values())) == 1:
+        full = [_fullness(problem, candidate, device) for device in known]
+        even = max(full) - min(full) < _EVEN
+        return message("reason.split-evenly" if even else "reason.split-equal", parts=tuple(parts))
+    by_speed = sorted(known, key=lambda device: -known[device])
+    return message(
+        "reason.split-fastest-first",
+        parts=tuple(parts),
+        rates=tuple(message("part.rate", device=device, bytes_per_s=known[device]) for device in by_speed),
+    )
 
 
-def _left_out(estimator: Estimator, site: Site, candidate: Candidate) -> Iterator[str]:
+def _left_out(problem: Problem, candidate: Candidate) -> Iterator[Message]:
     """
-    Say why devices that could be used as well are not.
+    Why devices that could be used are not, alike ones together.
     """
     used = candidate.devices
-    names = " and ".join(device.id for device in used)
-    there = {device.id: device for devices in site.device_sets for device in devices}
+    there = {device.id: device for devices in problem.site.device_sets for device in devices}
+    alike: dict[tuple[str, int | None], list[str]] = {}
     for device in there.values():
-        if device in used:
-            continue
-        if device.backend != used[0].backend:
-            yield (
-                f"{device.id} is left out: only devices of one backend are put together, and {device.backend} is not"
-                f" {used[0].backend}"
+        if device not in used:
+            alike.setdefault((device.backend, device.bandwidth_bytes_per_s), []).append(device.id)
+    for (backend, rate), names in alike.items():
+        devices = tuple(names)
+        if backend != used[0].backend:
+            yield message(
+                "reason.left-out-backend", devices=devices, backend=backend, used_backend=used[0].backend
             )
-            continue
-        rate = f" ({format_rate(device.bandwidth_bytes_per_s)})" if device.bandwidth_bytes_per_s else ""
-        if candidate.on_gpu == estimator.total_layers and not candidate.host_experts:
-            yield f"{device.id}{rate} is left out, as {names} can hold everything: it would not make it faster"
+        elif candidate.is_whole(problem.estimator):
+            yield message(
+                "reason.left-out-not-needed",
+                devices=devices,
+                bytes_per_s=rate,
+                used=tuple(one.id for one in used),
+            )
         else:
-            yield f"{device.id}{rate} is left out: with it the answer would not be better"
+            yield message("reason.left-out-no-gain", devices=devices, bytes_per_s=rate)
 
 
-def _part(site: Site, candidate: Candidate, device: str) -> float:
-    return candidate.placed.totals[device] / (site.budgets[device] or 1)
+def _fullness(problem: Problem, candidate: Candidate, device: str) -> float:
+    return candidate.placed.totals[device] / (problem.site.budgets[device] or 1)
 
 
-def _run(layers: range) -> str:
+def _run(layers: range) -> Message:
     first, last = layers[0], layers[-1]
-    return str(first) if first == last else f"{first} to {last}"
+    if first == last:
+        return message("layers.one", layer=first)
+    return message("layers.run", first=first, last=last)

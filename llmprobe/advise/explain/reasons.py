@@ -1,69 +1,78 @@
 """
-Why a choice is as it is, in sentences that stand on its numbers: what was decided comes first.
+Why a choice is as it is: reasons for every reader, decisions first, and details for ``--explain``.
 """
 
 import msgspec
 
-from llmprobe.advise.choose.balance import Scored, rule, worth
+from llmprobe.advise.choose.balance import Scored, rule, score
 from llmprobe.advise.choose.candidates import UBATCH_SIZES
+from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.shown import WORTH_SHOWING
 from llmprobe.advise.choose.weighing import Candidate, weigh
-from llmprobe.advise.explain.placement import of_placement
-from llmprobe.advise.search.case import Case, Placed
-from llmprobe.advise.search.place import place
-from llmprobe.estimation.estimator import Estimator
+from llmprobe.advise.explain.differences import differences, of_candidate, pace
+from llmprobe.advise.explain.placement import named_experts, of_placement
+from llmprobe.advise.search.case import Placed
 from llmprobe.estimation.placement import HOST
-from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.site import Site
-from llmprobe.units import format_bytes
-
-WORTH_SAYING = 1.1
-"""How many times faster a choice must be for its loss to be worth a sentence."""
+from llmprobe.words.message import Message, message
 
 
 def reasons(
-    estimator: Estimator,
-    site: Site,
-    wishes: Wishes,
-    candidate: Candidate,
-    best: Candidate,
-    ranked: list[Candidate],
-) -> tuple[str, ...]:
+    problem: Problem, candidate: Candidate, best: Candidate, ranked: list[Candidate]
+) -> tuple[Message, ...]:
     """
-    Return the reasons of a choice: for the best one its placement and what its neighbours would cost, for
-    another what it would change.
+    The reasons of a choice for every reader: of the best one its placement and the cost of its neighbours, of another
+    what it would change.
     """
     if candidate is not best:
-        finer = loss(candidate) < loss(best)
-        than = f"{'closer to the original' if finer else 'further from the original'} than {best.quant}"
-        return (_with(f"{candidate.quant} ({candidate.quality.words}) is {than}", best, candidate),)
-    said = list(of_placement(estimator, site, candidate))
-    if estimator.is_moe:
-        said.append(_experts(estimator, candidate))
-    said += _of_cache(estimator, site, wishes, candidate)
-    said += _of_batch(estimator, site, wishes, candidate)
-    said.append(_of_quality(candidate))
-    finer_ones = [one for one in ranked if loss(one) < loss(candidate)]
-    if finer_ones:
-        other = max(finer_ones, key=loss)
-        said.append(
-            _with(
-                f"not {other.quant} ({other.quality.words}), which is closer to the original",
-                candidate,
-                other,
+        return (_beside(problem, candidate, best),)
+    lines = list(of_placement(problem, candidate))
+    if problem.estimator.is_moe:
+        lines.append(experts_resident(problem))
+    lines += _of_cache(problem, candidate)
+    finer = [one for one in ranked if one.divergence < candidate.divergence]
+    if finer:
+        other = max(finer, key=lambda one: one.divergence)
+        lines.append(
+            message(
+                "reason.not-finer",
+                quant=other.quant,
+                quality=other.quality.words,
+                differences=_differences(problem, other, candidate),
             )
         )
-    faster = candidate.ranking_speed * WORTH_SAYING
-    coarser = [one for one in ranked if loss(one) > loss(candidate) and one.ranking_speed > faster]
+    enough = candidate.ranking_speed * WORTH_SHOWING
+    coarser = [one for one in ranked if one.divergence > candidate.divergence and one.ranking_speed > enough]
     if coarser:
-        other = min(coarser, key=loss)
-        said.append(_with(f"not {other.quant} ({other.quality.words}), which is faster", candidate, other))
-    return tuple(said)
+        other = min(coarser, key=lambda one: one.divergence)
+        lines.append(
+            message(
+                "reason.not-faster",
+                quant=other.quant,
+                quality=other.quality.words,
+                differences=_differences(problem, other, candidate),
+            )
+        )
+    return tuple(lines)
 
 
-def weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
+def details(problem: Problem, candidate: Candidate, best: Candidate) -> tuple[Message, ...]:
     """
-    Return the rule of the balance, and what each choice that is shown is worth by it.
+    The reasons of the best choice that take an engineer to read, none of another.
     """
+    if candidate is not best:
+        return ()
+    return (
+        *named_experts(problem, candidate),
+        *_of_batch(problem, candidate),
+        _of_quality(candidate),
+    )
+
+
+def weighed(problem: Problem, shown: list[Candidate]) -> tuple[Message, ...]:
+    """
+    The rule of the balance, and the score of each choice that is shown.
+    """
+    priority = problem.wishes.priority
     scored = [
         Scored(
             name=one.quant,
@@ -77,162 +86,143 @@ def weighed(shown: list[Candidate], wishes: Wishes) -> tuple[str, ...]:
         )
         for one in shown
     ]
-    said = [worth(one, wishes.priority, None if one is scored[0] else scored[0]) for one in scored]
-    return (*rule(wishes.priority), *said)
+    lines = [score(one, priority, None if one is scored[0] else scored[0]) for one in scored]
+    return (*rule(priority), *lines)
 
 
-def loss(candidate: Candidate) -> float:
+def experts_resident(problem: Problem) -> Message:
     """
-    Return the divergence of a candidate; one that nobody measured counts as the worst.
+    That all experts of a mixture must be in memory.
     """
-    return float("inf") if candidate.quality.value is None else candidate.quality.value
+    return message(
+        "reason.experts-resident",
+        expert_count=problem.estimator.expert_count,
+        expert_used_count=problem.estimator.expert_used_count,
+    )
 
 
-def pace(tokens_per_s: float) -> str:
-    """
-    Return tokens per second as they are said in a sentence.
-    """
-    return f"{tokens_per_s:.2f}" if tokens_per_s < 1 else f"{tokens_per_s:.1f}"
+def _beside(problem: Problem, candidate: Candidate, best: Candidate) -> Message:
+    return message(
+        "reason.closer" if candidate.divergence < best.divergence else "reason.further",
+        quant=candidate.quant,
+        quality=candidate.quality.words,
+        than=best.quant,
+        differences=_differences(problem, candidate, best),
+    )
 
 
-def _of_quality(candidate: Candidate) -> str:
+def _of_quality(candidate: Candidate) -> Message:
     quality = candidate.quality
     if quality.value is None:
-        return f"what {candidate.quant} loses is unknown: {quality.basis}"
+        return message("reason.loss-unknown", quant=candidate.quant, basis=quality.basis)
     if not quality.value:
-        return f"{candidate.quant}: {quality.words}; {quality.basis}"
-    return (
-        f"{candidate.quant}: {quality.words}; it diverges from f16 by {quality.value:.4f} nats per token:"
-        f" {quality.basis}"
+        return message("reason.no-loss", quant=candidate.quant, quality=quality.words, basis=quality.basis)
+    return message(
+        "reason.loss",
+        quant=candidate.quant,
+        quality=quality.words,
+        divergence=quality.value,
+        basis=quality.basis,
     )
 
 
-def _experts(estimator: Estimator, candidate: Candidate) -> str:
-    where = "in RAM and VRAM together" if candidate.host_experts else "in memory"
-    return (
-        f"all {estimator.expert_count} experts of a layer must be resident {where},"
-        f" though each token uses {estimator.expert_used_count}"
-    )
-
-
-def _of_cache(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[str]:
+def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
     """
-    Say why the cache has its type, and why it lies in RAM.
+    Why the cache has its type, and why it is in RAM.
     """
-    said = []
-    settings = candidate.settings
-    kinds = (settings.cache_type_k, settings.cache_type_v)
-    name = kinds[0] if kinds[0] == kinds[1] else f"{kinds[0]} for K and {kinds[1]} for V"
+    lines = []
+    settings, wishes = candidate.settings, problem.wishes
+    type_k = settings.cache_type_k
+    type_v = None if settings.cache_type_v == type_k else settings.cache_type_v
     if wishes.cache_type_k or wishes.cache_type_v:
-        said.append(f"the cache is {name}, as asked (-ctk, -ctv)")
-    elif kinds != ("f16", "f16"):
-        kept = _otherwise(estimator, site, wishes, candidate, cache_type_k="f16", cache_type_v="f16")
-        why = f"with f16 it would not fit at {settings.ctx_size} tokens"
-        if kept is not None:
-            parts = _differences(candidate, kept, cache=False)
-            why = f"f16 fits too{', with ' if parts else ''}{', '.join(parts)}"
-        said.append(f"the cache is {name}: {why}")
+        lines.append(message("reason.cache-requested", cache_type_k=type_k, cache_type_v=type_v))
+    elif (type_k, type_v) != ("f16", None):
+        kept = _otherwise(problem, candidate, cache_type_k="f16", cache_type_v="f16")
+        if kept is None:
+            lines.append(
+                message(
+                    "reason.cache-needed",
+                    cache_type_k=type_k,
+                    cache_type_v=type_v,
+                    ctx_size=settings.ctx_size,
+                )
+            )
+        else:
+            lines.append(
+                message(
+                    "reason.cache-chosen",
+                    cache_type_k=type_k,
+                    cache_type_v=type_v,
+                    differences=_differences(problem, kept, candidate, cache=False),
+                )
+            )
     if not settings.kv_offload:
-        size = sum(size for _, size in estimator.caches(settings, candidate.placed.hardware)[HOST])
-        words = (
-            f"the cache, {format_bytes(size)}, stays in RAM (-nkvo), which leaves that much more of the GPU to"
-            " weights; the processor then computes all attention, slower the longer the text"
-        )
+        caches = problem.estimator.caches(settings, candidate.placed.hardware)
         full = candidate.speed.generation_at_full_context_tokens_per_s
-        if full is not None:
-            words += f": about {pace(full.likely)} tokens/s when the context is full"
-        said.append(words)
-    return said
+        lines.append(
+            message(
+                "reason.cache-in-ram",
+                bytes=sum(size for _, size in caches[HOST]),
+                tokens_per_s=None if full is None else full.likely,
+            )
+        )
+    return lines
 
 
-def _of_batch(estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate) -> list[str]:
+def _of_batch(problem: Problem, candidate: Candidate) -> list[Message]:
     """
-    Say why the micro-batch is not the engine's own.
+    Why the micro-batch is not the engine's own.
     """
     size, usual = candidate.settings.ubatch_size, UBATCH_SIZES[0]
-    if not estimator.generates:
-        return [f"the micro-batch is {size} (-ub), as a text is turned into a vector all at once"]
+    if not problem.estimator.generates:
+        return [message("reason.ubatch-embedding", ubatch_size=size)]
     if size < usual:
-        kept = _otherwise(estimator, site, wishes, candidate, ubatch_size=usual)
-        why = f"with {usual} it would not fit"
-        if kept is not None:
-            why = _with(f"its smaller compute buffer leaves more room than with {usual}", kept, candidate)
-        return [f"the micro-batch is {size}: {why}; prompts take longer"]
+        kept = _otherwise(problem, candidate, ubatch_size=usual)
+        if kept is None:
+            return [message("reason.ubatch-needed", ubatch_size=size, default=usual)]
+        return [
+            message(
+                "reason.ubatch-smaller",
+                ubatch_size=size,
+                default=usual,
+                differences=_differences(problem, candidate, kept),
+            )
+        ]
     if size == usual:
         return []
     placed = candidate.placed
     settings = msgspec.structs.replace(candidate.settings, ubatch_size=usual)
-    smaller = estimator.totals(candidate.quant, settings, placed.hardware)
-    larger = estimator.totals(candidate.quant, candidate.settings, placed.hardware)
-    cost = " and ".join(
-        f"{format_bytes(larger[one.id] - smaller[one.id])} on {one.id}"
+    smaller = problem.estimator.totals(candidate.quant, settings, placed.hardware)
+    larger = problem.estimator.totals(candidate.quant, candidate.settings, placed.hardware)
+    cost = tuple(
+        message("cost.gpu", bytes=larger[one.id] - smaller[one.id], device=one.id)
         for one in candidate.devices
         if larger.get(one.id, 0) > smaller.get(one.id, 0)
     )
-    before = weigh(
-        estimator, site, wishes, candidate.quant, msgspec.structs.replace(placed, settings=settings)
-    )
-    gain = "faster"
-    mine, theirs = candidate.speed.prompt_tokens_per_s, before.speed.prompt_tokens_per_s
-    if mine and theirs:
-        gain = f"at about {mine.likely:.0f} instead of {theirs.likely:.0f} tokens/s"
+    before = weigh(problem, candidate.quant, msgspec.structs.replace(placed, settings=settings))
+    now, then = candidate.speed.prompt_tokens_per_s, before.speed.prompt_tokens_per_s
     return [
-        f"the micro-batch is {size} instead of {usual} (-ub): the weights in RAM are sent to the GPU once for"
-        f" each, so prompts are read {gain}; its compute buffer is larger by about {cost or 'nothing'}"
+        message(
+            "reason.ubatch-larger",
+            ubatch_size=size,
+            default=usual,
+            pace=pace(now, then) if now and then else None,
+            cost=cost,
+        )
     ]
 
 
-def _otherwise(
-    estimator: Estimator, site: Site, wishes: Wishes, candidate: Candidate, **changes: object
-) -> Candidate | None:
+def _otherwise(problem: Problem, candidate: Candidate, **changes: object) -> Candidate | None:
     """
-    Return the same quantization placed anew for settings with changes, None where it does not fit.
+    The same quantization placed anew for settings with changes, None where it does not fit.
     """
-    case = Case(
-        estimator=estimator,
-        quant=candidate.quant,
-        settings=msgspec.structs.replace(candidate.settings, **changes),
-        devices=candidate.devices,
-        site=site,
-    )
-    placed = place(case)
-    if not isinstance(placed, Placed):
-        return None
-    return weigh(estimator, site, wishes, candidate.quant, placed)
+    settings = msgspec.structs.replace(candidate.settings, **changes)
+    placed = problem.place(candidate.quant, settings, candidate.devices)
+    return weigh(problem, candidate.quant, placed) if isinstance(placed, Placed) else None
 
 
-def _with(words: str, candidate: Candidate, other: Candidate) -> str:
-    """
-    Add to words what another choice would change.
-    """
-    parts = _differences(candidate, other)
-    return f"{words}: {', '.join(parts)}" if parts else words
-
-
-def _differences(candidate: Candidate, other: Candidate, *, cache: bool = True) -> list[str]:
-    """
-    Return what another choice would change. Speeds are compared only where both are known.
-    """
-    parts = []
-    mine, theirs = candidate.speed.generation_tokens_per_s, other.speed.generation_tokens_per_s
-    if other.on_gpu != candidate.on_gpu:
-        parts.append(f"{other.on_gpu} instead of {candidate.on_gpu} layers on the GPU")
-    if other.host_experts != candidate.host_experts:
-        parts.append(f"the experts of {other.host_experts} instead of {candidate.host_experts} layers in RAM")
-    if mine and theirs:
-        parts.append(f"about {pace(theirs.likely)} instead of {pace(mine.likely)} tokens/s")
-    elif mine:
-        parts.append("how fast is unknown")
-    elif candidate.ranking_speed and other.ranking_speed:
-        ratio = other.ranking_speed / candidate.ranking_speed
-        parts.append(f"about {ratio:.2g} times as fast by assumed bandwidths")
-    mine_k, theirs_k = candidate.settings.cache_type_k, other.settings.cache_type_k
-    if cache and mine_k != theirs_k:
-        parts.append(f"a cache of {theirs_k} instead of {mine_k}")
-    if other.settings.kv_offload != candidate.settings.kv_offload:
-        parts.append(
-            "with the cache in RAM" if candidate.settings.kv_offload else "with the cache on the GPU"
-        )
-    if other.settings.ctx_size != candidate.settings.ctx_size:
-        parts.append(f"{other.settings.ctx_size} instead of {candidate.settings.ctx_size} tokens of context")
-    return parts
+def _differences(
+    problem: Problem, other: Candidate, now: Candidate, *, cache: bool = True
+) -> tuple[Message, ...]:
+    estimator = problem.estimator
+    return differences(of_candidate(other, estimator), of_candidate(now, estimator), cache=cache)

@@ -1,0 +1,75 @@
+"""
+One problem of advice: a model, a machine and wishes, and every placement that was found for them.
+
+Search, choice and explanation hand the same problem down, so that what explains a choice reads what the search found.
+"""
+
+from typing import Any
+
+import msgspec
+
+from llmprobe.advise.search.case import Case, Misfit, Placed
+from llmprobe.advise.search.place import place
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.devices import Device
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.settings import Settings
+from llmprobe.site.site import Site
+
+
+class Problem:
+    """
+    A model to be run on a machine as wished, with ``ctx_size`` tokens over all slots.
+    """
+
+    __slots__ = ("_placed", "ctx_size", "estimator", "site", "wishes")
+
+    def __init__(self, estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) -> None:
+        self.estimator = estimator
+        self.site = site
+        self.wishes = wishes
+        self.ctx_size = ctx_size
+        self._placed: dict[tuple[str, Settings, tuple[Device, ...]], Placed | Misfit] = {}
+
+    def changed(
+        self,
+        *,
+        estimator: Estimator | None = None,
+        site: Site | None = None,
+        ctx_size: int | None = None,
+        **wishes: Any,
+    ) -> "Problem":
+        """
+        The problem of another model, on another site, for another context or for other wishes.
+        """
+        return Problem(
+            estimator or self.estimator,
+            site or self.site,
+            msgspec.structs.replace(self.wishes, **wishes) if wishes else self.wishes,
+            self.ctx_size if ctx_size is None else ctx_size,
+        )
+
+    def case(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Case:
+        """
+        One quantization to be placed on these devices; an earlier placement in the settings does not count.
+        """
+        return Case(
+            estimator=self.estimator,
+            quant=quant,
+            settings=msgspec.structs.replace(
+                settings, gpu_layers=None, n_cpu_moe=0, cpu_moe_layers=(), tensor_split=()
+            ),
+            devices=devices,
+            site=self.site,
+        )
+
+    def place(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Placed | Misfit:
+        """
+        The best placement on these devices, searched for once.
+        """
+        case = self.case(quant, settings, devices)
+        key = (quant, case.settings, devices)
+        found = self._placed.get(key)
+        if found is None:
+            found = self._placed[key] = place(case)
+        return found

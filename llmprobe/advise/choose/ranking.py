@@ -1,0 +1,143 @@
+"""
+The order of candidates: what the wishes exclude, what another candidate beats in everything, and the best first.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from llmprobe.advise.choose.balance import HARDLY
+from llmprobe.advise.choose.candidates import varied
+from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.shown import is_on_disk, shown
+from llmprobe.advise.choose.weighing import Candidate
+from llmprobe.facts.recommendation import Rejected, Wishes
+from llmprobe.model.quants import file_type
+from llmprobe.words.message import Message, message
+
+VARIED = 4
+"""The least number of choices for which other micro-batches, and the cache in RAM, are tried."""
+
+
+def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidate], list[Rejected]]:
+    """
+    The candidates that meet the wishes and are not dominated, best first, and the quantizations that are excluded.
+    """
+    kept, excluded = _constrained(problem, candidates)
+    kept = spared(kept)
+    # A quantization that is excluded on some devices may be a choice on others.
+    quants = {one.quant for one in kept}
+    rejected = [one for one in excluded if one.what not in quants]
+    undominated = [
+        one
+        for one in kept
+        if is_on_disk(problem.estimator.model, one.quant) or not any(_dominates(other, one) for other in kept)
+    ]
+    return _varied(problem, _sorted(undominated, problem.wishes)), rejected
+
+
+def spared(candidates: list[Candidate]) -> list[Candidate]:
+    """
+    The candidates without those that use more devices than help: each one more must make generation or prompts faster
+    by ``HARDLY`` of a doubling, the least that speeds are known to.
+
+    Equal cards run one after the other, so that a model that fits one is no faster on several.
+    """
+    return [one for one in candidates if not any(_spares(other, one) for other in candidates)]
+
+
+def _spares(fewer: Candidate, more: Candidate) -> bool:
+    """
+    Whether one is as good on fewer devices, of which there are some.
+    """
+    added = len(more.devices) - len(fewer.devices)
+    if not fewer.devices or added <= 0 or fewer.quant != more.quant:
+        return False
+    if fewer.divergence > more.divergence or fewer.settings.ctx_size < more.settings.ctx_size:
+        return False
+    gain = 2 ** (HARDLY * added)
+    return (
+        more.ranking_speed < gain * fewer.ranking_speed
+        and more.ranking_prompt_speed < gain * fewer.ranking_prompt_speed
+    )
+
+
+def _constrained(
+    problem: Problem, candidates: Iterable[Candidate]
+) -> tuple[list[Candidate], tuple[Rejected, ...]]:
+    """
+    The candidates that meet the wishes, and the first reason against each quantization of the others.
+    """
+    wishes, model = problem.wishes, problem.estimator.model
+    floor = None
+    if wishes.min_quality is not None:
+        floor = quality(file_type(wishes.min_quality).name, model.parameters, model=model.id).value
+    kept: list[Candidate] = []
+    excluded: dict[str, Rejected] = {}
+    for candidate in candidates:
+        why: Message | None = None
+        if not _is_fast_enough(candidate, wishes):
+            why = _too_slow(candidate, wishes)
+        elif floor is not None and candidate.divergence > floor:
+            why = message(
+                "rejected.loses-more", quality=candidate.quality.words, min_quality=wishes.min_quality
+            )
+        if why is None:
+            kept.append(candidate)
+        else:
+            excluded.setdefault(candidate.quant, Rejected(what=candidate.quant, why=why))
+    return kept, tuple(excluded.values())
+
+
+def _is_fast_enough(candidate: Candidate, wishes: Wishes) -> bool:
+    speed = candidate.speed.generation_tokens_per_s
+    return wishes.min_speed is None or (speed is not None and speed.likely >= wishes.min_speed)
+
+
+def _too_slow(candidate: Candidate, wishes: Wishes) -> Message:
+    speed = candidate.speed.generation_tokens_per_s
+    if speed is None:
+        return message("rejected.speed-unknown", min_tokens_per_s=wishes.min_speed)
+    return message("rejected.too-slow", tokens_per_s=speed.likely, min_tokens_per_s=wishes.min_speed)
+
+
+def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
+    """
+    Candidates best first: by context where that counts most, then by utility.
+    """
+
+    def order(candidate: Candidate) -> tuple[float, float, int, str]:
+        context = candidate.settings.ctx_size if wishes.priority == "context" else 0
+        # Of equals the one on fewer devices: a card that is left alone stays free for something else.
+        return -context, -round(candidate.utility, 4), len(candidate.devices), candidate.quant
+
+    return sorted(candidates, key=order)
+
+
+def _dominates(better: Candidate, worse: Candidate) -> bool:
+    """
+    Whether one is at least as good in everything and better in something.
+    """
+    pairs = (
+        (-better.divergence, -worse.divergence),
+        (better.ranking_speed, worse.ranking_speed),
+        (better.ranking_prompt_speed, worse.ranking_prompt_speed),
+        (better.settings.ctx_size, worse.settings.ctx_size),
+    )
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+def _varied(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
+    """
+    The candidates sorted anew, each that would be shown in its best variant.
+    """
+    best: dict[int, Candidate] = {}
+    wishes = problem.wishes
+    # The best choice must not depend on how many are shown.
+    enough = msgspec.structs.replace(wishes, top=max(wishes.top, VARIED))
+    for _, one in shown(candidates, enough):
+        variants = [other for other in varied(problem, one) if _is_fast_enough(other, wishes)]
+        # Of equals the one nearest to the engine's own settings comes first.
+        best[id(one)] = max([one, *variants], key=lambda one: round(one.utility, 3))
+    return _sorted((best.get(id(one), one) for one in candidates), wishes)

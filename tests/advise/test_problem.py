@@ -1,0 +1,78 @@
+"""
+A problem is searched once: what explains a choice reads the placements that the search made.
+"""
+
+import pytest
+
+from llmprobe.advise.choose import problem as module
+from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.explain.reasons import details, reasons
+from llmprobe.advise.recommend import Advice
+from llmprobe.advise.search.case import Case, Misfit, Placed
+from llmprobe.advise.search.place import place
+from llmprobe.facts.recommendation import Wishes
+from tests.advise.machines import LLAMA_8B, machine, model
+from tests.advise.messages import ids
+
+SPEC = model("llama", LLAMA_8B)
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[Case]:
+    """
+    Every case that a placement is searched for.
+    """
+    cases: list[Case] = []
+
+    def noted(case: Case) -> Placed | Misfit:
+        cases.append(case)
+        return place(case)
+
+    monkeypatch.setattr(module, "place", noted)
+    return cases
+
+
+def problem(ram_gib: float, **wishes: object) -> Problem:
+    return Advice(SPEC, {}).problem(machine(ram_gib=ram_gib), Wishes(ctx_size=32768, **wishes))  # type: ignore[arg-type]
+
+
+def test_reasons_search_for_nothing_that_was_placed(searched: list[Case]) -> None:
+    """
+    That f16 does not fit is what the search found; the reason for q8_0 does not search for it again.
+    """
+    asked = problem(8.6, quants=("Q4_K_M",))
+    (best, *_), _, _ = find(asked)
+    before = len(searched)
+    lines = reasons(asked, best, best, [best])
+    more = details(asked, best, best)
+
+    assert before > 1
+    assert "reason.cache-needed" in ids(lines)
+    assert ids(more) == ["reason.loss"]
+    assert len(searched) == before
+
+
+def test_a_placement_is_searched_for_once(searched: list[Case]) -> None:
+    """
+    The settings of a candidate, its placement among them, are the question that it answers.
+    """
+    asked = problem(20, quants=("Q4_K_M",))
+    (best, *_), _, _ = find(asked)
+    before = len(searched)
+
+    assert asked.place("Q4_K_M", best.settings, best.devices) is best.placed
+    assert len(searched) == before
+
+
+def test_another_site_is_another_problem(searched: list[Case]) -> None:
+    """
+    What was placed for one machine is not the answer for another.
+    """
+    asked, larger = problem(20, quants=("Q4_K_M",)), problem(40).site
+    found, _, _ = find(asked)
+    before = len(searched)
+    again, _, _ = find(asked.changed(site=larger))
+
+    assert len(searched) == 2 * before
+    assert len(again) == len(found)
