@@ -99,7 +99,7 @@ def recommend(
 
         return refusal(model, machine, wishes, *refused)
     here = on_this_disk(model, machine)
-    return advise(
+    answer = advise(
         here,
         machine,
         wishes,
@@ -107,6 +107,14 @@ def recommend(
         relatives=lambda: relatives.smaller(model),
         abilities=engines.abilities(wishes.engine),
         explain=explain,
+    )
+    remarks = engines.engine(wishes.engine).remarks
+    return msgspec.structs.replace(
+        answer,
+        choices=tuple(
+            msgspec.structs.replace(one, remarks=remarks(one, here, _backend(answer, one)))
+            for one in answer.choices
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from llmprobe import api
 from llmprobe.advise.recommend import recommend
-from llmprobe.engines._architectures import WITHOUT_FAMILY
+from llmprobe.engines._shared.architectures import WITHOUT_FAMILY
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes

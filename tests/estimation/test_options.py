@@ -4,6 +4,7 @@ Settings are checked in one place: kinds, ranges, words, and names.
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.errors import UsageError
@@ -28,9 +29,9 @@ def test_a_size_has_a_smallest_value(name: str, least: int) -> None:
     """
     assert checked({name: least}) == {name: least}
     assert _refused(**{name: least - 1}).message.id == "error.setting-out-of-range"
-    check_counts(Settings(**{name: least}))
+    check_counts(msgspec.structs.replace(Settings(), **{name: least}))
     with pytest.raises(UsageError):
-        check_counts(Settings(**{name: least - 1}))
+        check_counts(msgspec.structs.replace(Settings(), **{name: least - 1}))
 
 
 @pytest.mark.parametrize(("name", "most"), [("parallel", MOST_SLOTS), ("ctx_size", 2**31 - 1)])

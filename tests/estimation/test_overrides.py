@@ -69,6 +69,8 @@ def test_what_recommend_prints_is_read_back() -> None:
     The pattern of a printed command names the layers of the choice.
     """
     line = engines.commands("llama.cpp")["llama.cpp"](choice(cpu_moe_layers=(5, 17, 30)), SPARSE, "cuda")
+
+    assert line is not None
     pattern = line.partition("-ot '")[2].partition("'")[0]
 
     assert expert_layers(SPARSE, (pattern,)) == (5, 17, 30)

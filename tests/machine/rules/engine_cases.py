@@ -40,7 +40,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "model-on-cpu": lambda: machine(holding(6 * GIB, 0)),
     "llama-cpp-old-build": lambda: machine(engine("llama.cpp", version="b9000")),
     "model-half-there": lambda: machine(
-        engine(models=(ModelOnDisk(name="qwen3:8b", kept_by="Ollama", problem=HALF),))
+        engine(models=(ModelOnDisk(name="qwen3:8b", kept_by=message("kept-by.ollama"), problem=HALF),))
     ),
     "ollama-cache-type": lambda: machine(
         engine(settings={"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "0"})
@@ -61,7 +61,11 @@ IN_ORDER: dict[str, Callable[[], Snapshot]] = {
         )
     ),
     "new build, whole models": lambda: machine(
-        engine("llama.cpp", version="b11549", models=(ModelOnDisk(name="a", kept_by="b", path="/a.gguf"),))
+        engine(
+            "llama.cpp",
+            version="b11549",
+            models=(ModelOnDisk(name="a", kept_by=message("kept-by.hub-cache"), path="/a.gguf"),),
+        )
     ),
     "not running": lambda: machine(
         engine(running=False, version="0.17.2"), engine("lmstudio", running=False)
