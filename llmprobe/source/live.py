@@ -71,14 +71,18 @@ class LiveSource(Asking):
 
     def close(self) -> None:
         """
-        End the commands that still run, and let go of the NVIDIA library, unless a call into it still hangs.
+        End the commands and threads that still run, and let go of the NVIDIA library.
+
+        A call that hangs keeps its thread, and the library where it hangs there. Further questions are answered
+        with ``timeout``.
         """
         self._children.end()
         if not self._nvml_hangs and self._nvml_lock.acquire(blocking=False):
             try:
-                self._nvml.close()
+                self._within(NVML_TIMEOUT_S, self._nvml.close, "nvml")
             finally:
                 self._nvml_lock.release()
+        self._workers.close()
 
     @property
     def platform(self) -> Platform:
@@ -110,32 +114,37 @@ class LiveSource(Asking):
             case "run":
                 limit_s = min(timeout_s or RUN_TIMEOUT_S, self._longest_s)
                 return self._within(
-                    limit_s + _SLACK_S, lambda: live_commands.run(args, limit_s, self._children)
+                    limit_s + _SLACK_S,
+                    lambda: live_commands.run(args, limit_s, self._children),
+                    method,
+                    *args,
                 )
             case "get":
                 limit_s = timeout_s or GET_TIMEOUT_S
-                return self._within(limit_s + _SLACK_S, lambda: live_http.get(args[0], limit_s))
+                return self._within(
+                    limit_s + _SLACK_S, lambda: live_http.get(args[0], limit_s), method, *args
+                )
             case "read":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.read(args[0]))
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.read(args[0]), method, *args)
             case "list":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.names(args[0]))
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.names(args[0]), method, *args)
             case "link":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.link(args[0]))
+                return self._within(FILE_TIMEOUT_S, lambda: live_files.link(args[0]), method, *args)
             case "sysctl":
                 with self._sysctl_lock:
                     return self._sysctl.ask(args[0])
             case "metal":
-                return self._within(LIBRARY_TIMEOUT_S, live_metal.ask)
+                return self._within(LIBRARY_TIMEOUT_S, live_metal.ask, method)
             case "registry":
-                return self._within(LIBRARY_TIMEOUT_S, lambda: live_registry.ask(*args))
+                return self._within(LIBRARY_TIMEOUT_S, lambda: live_registry.ask(*args), method, *args)
             case "psutil":
                 from llmprobe.source import live_psutil
 
-                return self._within(LIBRARY_TIMEOUT_S, lambda: live_psutil.ask(args[0]))
+                return self._within(LIBRARY_TIMEOUT_S, lambda: live_psutil.ask(args[0]), method, *args)
             case "cpuinfo":
                 from llmprobe.source import live_cpu
 
-                return self._within(LIBRARY_TIMEOUT_S, live_cpu.ask)
+                return self._within(LIBRARY_TIMEOUT_S, live_cpu.ask, method)
             case _:
                 raise ValueError(f"no source is asked by {method!r}")
 
@@ -150,12 +159,14 @@ class LiveSource(Asking):
             if self._nvml_hangs:
                 return Answer(status="timeout", detail="an earlier call into NVML still hangs")
             numbers_asked = tuple(map(int, numbers))
-            answer = self._within(seconds, lambda: self._nvml.ask(function, handle or None, numbers_asked))
+            answer = self._within(
+                seconds, lambda: self._nvml.ask(function, handle or None, numbers_asked), "nvml"
+            )
             self._nvml_hangs = answer.status == "timeout"
             return answer
 
-    def _within(self, seconds: float, task: Callable[[], Answer]) -> Answer:
+    def _within(self, seconds: float, task: Callable[[], Answer], *key: str) -> Answer:
         try:
-            return self._workers.call(task, seconds)
+            return self._workers.call(task, seconds, key)
         except TimeoutError as error:
             return Answer(status="timeout", detail=str(error))

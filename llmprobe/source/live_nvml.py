@@ -65,14 +65,14 @@ class Nvml:
         device, reached = self._handle(handle)
         return self._call(function, (device, *args)) if reached.ok else reached
 
-    def close(self) -> None:
+    def close(self) -> Answer:
         """
         Shut the library down; a new question would start it again.
         """
-        if self._init is not None and self._init.ok:
-            _answer(self._library, self._library.nvmlShutdown, ())
+        running = self._init is not None and self._init.ok
         self._init = None
         self._handles.clear()
+        return _answer(self._library, self._library.nvmlShutdown, ()) if running else Answer()
 
     def _start(self) -> Answer:
         try:
