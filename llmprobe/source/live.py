@@ -131,8 +131,7 @@ class LiveSource(Asking):
             case "link":
                 return self._within(FILE_TIMEOUT_S, lambda: live_files.link(args[0]), method, *args)
             case "sysctl":
-                with self._sysctl_lock:
-                    return self._sysctl.ask(args[0])
+                return self._ask_sysctl(args[0])
             case "metal":
                 return self._within(LIBRARY_TIMEOUT_S, live_metal.ask, method)
             case "registry":
@@ -144,9 +143,13 @@ class LiveSource(Asking):
             case "cpuinfo":
                 from llmprobe.source import live_cpu
 
-                return self._within(LIBRARY_TIMEOUT_S, live_cpu.ask, method)
+                return self._within(LIBRARY_TIMEOUT_S, lambda: live_cpu.ask(self._ask_sysctl), method)
             case _:
                 raise ValueError(f"no source is asked by {method!r}")
+
+    def _ask_sysctl(self, name: str) -> Answer:
+        with self._sysctl_lock:
+            return self._sysctl.ask(name)
 
     def _ask_nvml(self, args: tuple[str, ...]) -> Answer:
         """

@@ -2,6 +2,9 @@
 Commands of the machine itself.
 """
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -62,6 +65,42 @@ def test_system_places_come_before_the_users_own() -> None:
     assert places.index("/usr/bin") < places.index("/home/someone/bin")
     assert "relative" not in places
     assert places.count("/usr/bin") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
+@pytest.mark.parametrize("path", [".", "", "relative", ".:{}", ":{}", "{}:"])
+@pytest.mark.parametrize("command", [("check", "--json"), ("record", "--show")])
+def test_nothing_of_the_current_folder_is_run(path: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    """Programs that lie where somebody works stand in for nothing, whatever PATH says."""
+    ran = tmp_path / "ran"
+    (tmp_path / "relative").mkdir()
+    names = (
+        "file",
+        "uname",
+        "lscpu",
+        "sysctl",
+        "nvidia-smi",
+        "ollama",
+        "llama-server",
+        "llama-cli",
+        "lms",
+        "vllm",
+    )
+    for place in (tmp_path, tmp_path / "relative"):
+        for name in names:
+            program = place / name
+            program.write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
+            program.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "llmprobe", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path.format("/usr/bin")},
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.stderr == b""
+    assert not ran.exists(), ran.read_text()
 
 
 def is_alive(pid: int) -> bool:

@@ -6,11 +6,12 @@ The quota of a container is not here: see ``cgroup``, which lowers ``usable_thre
 
 Questions, in order:
 
-    cpuinfo:
+    read:/proc/cpuinfo                                 on Linux
+    cpuinfo:                                           elsewhere; on Linux where the name or the flags are still open
+    run:lscpu                                          on Linux, where the name is still open: ARM gives numbers only
     psutil:cpu_count
     psutil:cpu_count_cores
     psutil:cpu_affinity                                on Linux and Windows
-    read:/proc/cpuinfo                                 on Linux, where those left name, flags or counts open
     sysctl:hw.perflevel0.physicalcpu                   on macOS, and so the rest of sysctl
     sysctl:hw.perflevel1.physicalcpu
     sysctl:machdep.cpu.brand_string
@@ -22,6 +23,7 @@ Questions, in order:
     read:/sys/devices/system/cpu/cpu<N>/topology/thread_siblings_list   of each allowed processor, where not all are
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +36,9 @@ NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 CPUINFO = "/proc/cpuinfo"
+_NAME_FIELDS = ("model name", "cpu", "uarch", "Hardware")
+"""Of x86 and a few ARM; of POWER; of RISC-V; of older ARM boards."""
+
 _COMPUTING = (
     "sse",
     "ssse",
@@ -73,19 +78,18 @@ def probe(source: Source) -> Probed:
     Return the fields of ``Cpu`` that the processor itself and this process's affinity give.
     """
     ask = Asker(source)
-    facts = fields_of(ask.cpuinfo())
-    cpu: dict[str, Any] = {
-        "name": facts.get("brand_raw") or None,
-        "vendor": facts.get("vendor_id_raw") or None,
-        "instruction_sets": instruction_sets(facts.get("flags") or ()),
-        "logical_cores": as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
-        "physical_cores": as_int(ask.psutil("cpu_count_cores").value),
-    }
+    linux = ask.platform.system == "linux"
+    processors = parse_cpuinfo(ask.text(CPUINFO) or "") if linux else []
+    cpu = _identity(ask, processors)
+    cpu["logical_cores"] = (
+        as_int(ask.psutil("cpu_count").value) or cpu["logical_cores"] or len(processors) or None
+    )
+    cores = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
+    cpu["physical_cores"] = as_int(ask.psutil("cpu_count_cores").value) or len(cores) or None
     fast: frozenset[int] = frozenset()
     affinity = ask.psutil("cpu_affinity") if ask.platform.system != "darwin" else None
     match ask.platform.system:
         case "linux":
-            _add_proc_cpuinfo(ask, cpu)
             x86 = ask.platform.machine.lower() in _X86
             fast = _add_hybrid(ask, cpu) if x86 else _add_capacities(ask, cpu)
         case "darwin":
@@ -103,14 +107,7 @@ def probe(source: Source) -> Probed:
             cpu["usable_cores"] = _cores_of(ask, affinity.value, fast)
         cpu["usable_threads"] = allowed
     cpu["limits"] = tuple(limits)
-    asked = (
-        "cpuinfo:",
-        "psutil:cpu_count",
-        "psutil:cpu_count_cores",
-        "psutil:cpu_affinity",
-        f"read:{CPUINFO}",
-    )
-    cpu["evidence"] = ask.answered(*asked)
+    cpu["evidence"] += ask.answered("psutil:cpu_count", "psutil:cpu_count_cores", "psutil:cpu_affinity")
     found = cpu["name"] is not None or cpu["logical_cores"] is not None
     return ask.probed(found=found, cpu={key: value for key, value in cpu.items() if value is not None})
 
@@ -141,25 +138,45 @@ def instruction_sets(flags: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted({name for flag in flags if (name := str(flag).lower()).startswith(_COMPUTING)}))
 
 
-def _add_proc_cpuinfo(ask: Asker, cpu: dict[str, Any]) -> None:
+def parse_lscpu(text: str) -> str | None:
     """
-    Fill what py-cpuinfo and psutil left open from the kernel's own list.
+    The name of the first processor that ``lscpu`` prints, None where it knows none.
+
+    https://man7.org/linux/man-pages/man1/lscpu.1.html: it has the names of ARM's part numbers.
     """
-    if cpu["name"] and cpu["instruction_sets"] and cpu["logical_cores"] and cpu["physical_cores"]:
-        return
-    text = ask.text(CPUINFO)
-    processors = parse_cpuinfo(text) if text else []
-    if not processors:
-        return
-    first = processors[0]
-    cpu["name"] = cpu["name"] or first.get("model name") or first.get("Hardware")
-    cpu["vendor"] = cpu["vendor"] or first.get("vendor_id")
-    if not cpu["instruction_sets"]:
-        flags = first.get("flags") or first.get("Features") or ""
-        cpu["instruction_sets"] = instruction_sets(flags.split())
-    cpu["logical_cores"] = cpu["logical_cores"] or len(processors)
-    cores = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
-    cpu["physical_cores"] = cpu["physical_cores"] or len(cores) or None
+    match = re.search(r"^Model name:[ \t]*(\S.*)$", text, re.MULTILINE)
+    return match[1].strip() if match and match[1].strip() != "-" else None
+
+
+def _identity(ask: Asker, processors: list[dict[str, str]]) -> dict[str, Any]:
+    """
+    Name, vendor and instruction sets, from the kernel's list first, with their evidence.
+
+    ``logical_cores`` is py-cpuinfo's count, None where it was not needed.
+    """
+    first = processors[0] if processors else {}
+    name = next((first[key] for key in _NAME_FIELDS if first.get(key)), None)
+    flags = (first.get("flags") or first.get("Features") or "").split()
+    vendor = first.get("vendor_id")
+    count = None
+    evidence = [f"read:{CPUINFO}"] if first else []
+    if not name or not flags:
+        facts = fields_of(ask.cpuinfo())
+        evidence += ["cpuinfo:"] if facts else []
+        name = name or facts.get("brand_raw") or None
+        vendor = vendor or facts.get("vendor_id_raw") or None
+        flags += facts.get("flags") or ()
+        count = as_int(facts.get("count"))
+    if not name and ask.platform.system == "linux":
+        name = parse_lscpu(str(fields_of(ask.run("lscpu")).get("stdout") or ""))
+        evidence += ["run:lscpu"] if name else []
+    return {
+        "name": name,
+        "vendor": vendor,
+        "instruction_sets": instruction_sets(flags),
+        "logical_cores": count,
+        "evidence": tuple(evidence),
+    }
 
 
 def _add_hybrid(ask: Asker, cpu: dict[str, Any]) -> frozenset[int]:
