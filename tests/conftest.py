@@ -11,12 +11,12 @@ import pytest
 
 LIVE = frozenset(
     {
-        "tests/source/test_live.py",
+        "tests/source/live/test_machine.py",
         "tests/test_deadlines.py",
-        "tests/source/test_live_commands.py",
-        "tests/source/test_live_files.py",
-        "tests/source/test_live_http.py",
-        "tests/source/test_remote_file.py",
+        "tests/source/live/test_commands.py",
+        "tests/source/live/test_files.py",
+        "tests/source/live/test_http.py",
+        "tests/source/web/test_remote_file.py",
         "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
         "tests/test_limited.py",

@@ -20,10 +20,9 @@ from llmprobe.facts.machine import MemoryPool, Probed, Snapshot
 from llmprobe.machine import snapshot
 from llmprobe.machine.probes import nvidia
 from llmprobe.machine.snapshot import Probe, collect
-from llmprobe.source import live_files
 from llmprobe.source.deadline import HANGING
-from llmprobe.source.live import LiveSource
-from llmprobe.source.live_nvml import Nvml
+from llmprobe.source.live import LiveSource, files
+from llmprobe.source.live.nvml import Nvml
 from tests.machine.fake import FakeSource, card, nvidia_machine, plain_host
 
 pytestmark = [
@@ -118,7 +117,7 @@ def test_a_file_system_that_hangs(
     """Opening a FIFO that nobody writes blocks as a dead mount does; the other probe goes on."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    monkeypatch.setattr(live_files, "_FLAGS", os.O_RDONLY)
+    monkeypatch.setattr(files, "_FLAGS", os.O_RDONLY)
     only(lambda source: source.read(str(fifo)))
     seen, took_s = look()
     os.close(os.open(fifo, os.O_RDWR | os.O_NONBLOCK))

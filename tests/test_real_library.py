@@ -20,7 +20,7 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording, decode, encode
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import recording_of
 
 pytestmark = pytest.mark.live

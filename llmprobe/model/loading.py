@@ -22,8 +22,8 @@ from llmprobe.units import format_bytes
 
 if TYPE_CHECKING:
     from llmprobe.model.formats import repository, safetensors
-    from llmprobe.source.http_client import Client
-    from llmprobe.source.hub import Hub
+    from llmprobe.source.web.client import Client
+    from llmprobe.source.web.hub import Hub
 
 _INDEX = "model.safetensors.index.json"
 _LONGEST_SHOWN = 80
@@ -204,7 +204,7 @@ def _without_query(url: str) -> str:
 
 
 def _from_address(url: str) -> ModelSpec:
-    from llmprobe.source import hub
+    from llmprobe.source.web import hub
 
     with closing(hub.client_for_addresses()) as client:
         return _from_network(client, hub.file_address(url.partition("#")[0]))
@@ -214,7 +214,7 @@ def _from_network(client: "Client", url: str) -> ModelSpec:
     """
     Return the model whose file, or whose first file of a set, is at an address.
     """
-    from llmprobe.source.http_client import shown
+    from llmprobe.source.web.client import shown
 
     place, mark, query = url.partition("?")
     folder, _, name = place.rpartition("/")
@@ -237,7 +237,7 @@ def _from_network(client: "Client", url: str) -> ModelSpec:
 
 
 def _remote_header(client: "Client", url: str) -> gguf.Header:
-    from llmprobe.source.remote_file import RemoteFile
+    from llmprobe.source.web.remote_file import RemoteFile
 
     with closing(RemoteFile(client, url)) as file:
         return gguf.read_header(file.read_at, file.size, file.name)
@@ -254,7 +254,7 @@ def _from_hub(name: str, quant: str | None) -> ModelSpec:
         raise ModelError(
             f"hf:{name} names no repository", hint="write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
         )
-    from llmprobe.source.hub import Hub
+    from llmprobe.source.web.hub import Hub
 
     title, _, revision = parts[1].partition("@")
     repo, file = f"{parts[0]}/{title}", parts[2] if len(parts) > 2 else None
@@ -335,7 +335,7 @@ def _config_of_hub(
     hub: "Hub", client: "Client", repo: str, revision: str, files: tuple[str, ...]
 ) -> ModelSpec:
     from llmprobe.model.formats import hf_config, safetensors
-    from llmprobe.source.hub import fetched
+    from llmprobe.source.web.hub import fetched
 
     content = fetched(client, hub.address(repo, revision, "config.json"), hf_config.LARGEST)
     weights = None
@@ -352,7 +352,7 @@ def _config_of_hub(
 
 def _remote_weights(client: "Client", url: str) -> "safetensors.Weights":
     from llmprobe.model.formats import safetensors
-    from llmprobe.source.remote_file import RemoteFile
+    from llmprobe.source.web.remote_file import RemoteFile
 
     with closing(RemoteFile(client, url)) as file:
         length = safetensors.header_length(file.read_at(0, 8), file.name)

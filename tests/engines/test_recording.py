@@ -7,10 +7,10 @@ import msgspec
 from llmprobe import engines
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import EngineOnMachine
-from llmprobe.source.record import Recorder
 from llmprobe.source.recording import decode, encode
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.recorder import Recorder
+from llmprobe.source.recording.replay import Replay
+from llmprobe.source.redaction import redact
 from tests.engines.answers import HOME
 from tests.engines.test_engines import EVERYTHING
 from tests.machine.fake import FakeSource

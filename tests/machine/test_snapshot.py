@@ -14,7 +14,7 @@ from llmprobe.facts.machine import EngineOnMachine, MemoryPool, Observation, Pro
 from llmprobe.machine import snapshot
 from llmprobe.machine.snapshot import Probe, collect
 from llmprobe.source.recording import Recording
-from llmprobe.source.replay import NotRecorded, Replay
+from llmprobe.source.recording.replay import NotRecorded, Replay
 
 LINUX = Platform(system="linux", machine="x86_64")
 RAM = MemoryPool(id="ram", kind="system", total_bytes=8, free_bytes=8, budget_bytes=8)

@@ -8,7 +8,7 @@ A server that sends the whole file instead of a part is read as it comes, and le
 import re
 
 from llmprobe.errors import ModelError
-from llmprobe.source.http_client import Client, Cut, Response, shown
+from llmprobe.source.web.client import Client, Cut, Response, shown
 
 _STEP = 256 << 10
 _FIRST = _STEP + 64

@@ -13,8 +13,8 @@ from pytest_mock import MockerFixture
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats import gguf
-from llmprobe.source.http_client import Client
-from llmprobe.source.remote_file import RemoteFile
+from llmprobe.source.web.client import Client
+from llmprobe.source.web.remote_file import RemoteFile
 from tests.model import gguf_files
 from tests.web_server import Exchange, WebServer, serving
 

@@ -5,9 +5,9 @@ A recorded machine, asked as if it were here.
 import pytest
 
 from llmprobe.facts.answer import Answer, Platform, Source
-from llmprobe.source.record import Recorder
 from llmprobe.source.recording import Recording
-from llmprobe.source.replay import NotRecorded, Replay
+from llmprobe.source.recording.recorder import Recorder
+from llmprobe.source.recording.replay import NotRecorded, Replay
 
 LINUX = Platform(system="linux", machine="x86_64")
 

@@ -14,11 +14,11 @@ from typing import Self
 
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
-from llmprobe.source import live_commands, live_files, live_http, live_metal, live_registry
 from llmprobe.source.deadline import Workers
 from llmprobe.source.errors_as_answers import plain_text
-from llmprobe.source.live_nvml import Nvml
-from llmprobe.source.live_sysctl import Sysctl
+from llmprobe.source.live import commands, files, http, metal, registry
+from llmprobe.source.live.nvml import Nvml
+from llmprobe.source.live.sysctl import Sysctl
 
 WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
@@ -51,7 +51,7 @@ class LiveSource(Asking):
     def __init__(self, *, wake: bool = False, timeout_s: float = TOTAL_TIMEOUT_S) -> None:
         self._wake = wake
         self._longest_s = timeout_s * _SHARE_OF_ONE
-        self._children = live_commands.Children()
+        self._children = commands.Children()
         self._lock = threading.Lock()
         self._slots: dict[tuple[str, ...], _Slot] = {}
         self._workers = Workers()
@@ -115,35 +115,33 @@ class LiveSource(Asking):
                 limit_s = min(timeout_s or RUN_TIMEOUT_S, self._longest_s)
                 return self._within(
                     limit_s + _SLACK_S,
-                    lambda: live_commands.run(args, limit_s, self._children),
+                    lambda: commands.run(args, limit_s, self._children),
                     method,
                     *args,
                 )
             case "get":
                 limit_s = timeout_s or GET_TIMEOUT_S
-                return self._within(
-                    limit_s + _SLACK_S, lambda: live_http.get(args[0], limit_s), method, *args
-                )
+                return self._within(limit_s + _SLACK_S, lambda: http.get(args[0], limit_s), method, *args)
             case "read":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.read(args[0]), method, *args)
+                return self._within(FILE_TIMEOUT_S, lambda: files.read(args[0]), method, *args)
             case "list":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.names(args[0]), method, *args)
+                return self._within(FILE_TIMEOUT_S, lambda: files.names(args[0]), method, *args)
             case "link":
-                return self._within(FILE_TIMEOUT_S, lambda: live_files.link(args[0]), method, *args)
+                return self._within(FILE_TIMEOUT_S, lambda: files.link(args[0]), method, *args)
             case "sysctl":
                 return self._ask_sysctl(args[0])
             case "metal":
-                return self._within(LIBRARY_TIMEOUT_S, live_metal.ask, method)
+                return self._within(LIBRARY_TIMEOUT_S, metal.ask, method)
             case "registry":
-                return self._within(LIBRARY_TIMEOUT_S, lambda: live_registry.ask(*args), method, *args)
+                return self._within(LIBRARY_TIMEOUT_S, lambda: registry.ask(*args), method, *args)
             case "psutil":
-                from llmprobe.source import live_psutil
+                from llmprobe.source.live import psutil
 
-                return self._within(LIBRARY_TIMEOUT_S, lambda: live_psutil.ask(args[0]), method, *args)
+                return self._within(LIBRARY_TIMEOUT_S, lambda: psutil.ask(args[0]), method, *args)
             case "cpuinfo":
-                from llmprobe.source import live_cpu
+                from llmprobe.source.live import cpu
 
-                return self._within(LIBRARY_TIMEOUT_S, lambda: live_cpu.ask(self._ask_sysctl), method)
+                return self._within(LIBRARY_TIMEOUT_S, lambda: cpu.ask(self._ask_sysctl), method)
             case _:
                 raise ValueError(f"no source is asked by {method!r}")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.source.recording import Question, Recording, encode
-from llmprobe.source.redact import redact
+from llmprobe.source.redaction import redact
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8.0-45-generic")
 GPU = "8f3a1b2c-4d5e-6f70-8192-a3b4c5d6e7f8"

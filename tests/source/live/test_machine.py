@@ -11,8 +11,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live, live_files
-from llmprobe.source.live import LiveSource
+from llmprobe.source.live import LiveSource, files, machine
 
 pytestmark = pytest.mark.live
 
@@ -35,7 +34,7 @@ def test_threads_that_ask_the_same_wait_for_one_answer(mocker: MockerFixture) ->
         time.sleep(0.05)
         return Answer(value={"exit": 0, "stdout": "", "stderr": ""})
 
-    run = mocker.patch("llmprobe.source.live_commands.run", side_effect=slow)
+    run = mocker.patch("llmprobe.source.live.commands.run", side_effect=slow)
     source = LiveSource()
     threads = [threading.Thread(target=source.run, args=("command",)) for _ in range(4)]
     for thread in threads:
@@ -49,15 +48,15 @@ def test_threads_that_ask_the_same_wait_for_one_answer(mocker: MockerFixture) ->
 def test_a_hanging_file_times_out(mocker: MockerFixture) -> None:
     """A file on a dead mount is an answer, and the next file is still read."""
     forever = threading.Event()
-    mocker.patch.object(live, "FILE_TIMEOUT_S", 0.05)
-    real = live_files.read
+    mocker.patch.object(machine, "FILE_TIMEOUT_S", 0.05)
+    real = files.read
 
     def read(path: str) -> Answer:
         if path == "/dead":
             forever.wait(10)
         return real(path)
 
-    mocker.patch("llmprobe.source.live_files.read", side_effect=read)
+    mocker.patch("llmprobe.source.live.files.read", side_effect=read)
     source = LiveSource()
     answers = [source.read("/dead").status, source.read("/proc/self/stat").status]
     forever.set()
@@ -69,7 +68,7 @@ def test_a_hanging_driver_is_not_asked_again(mocker: MockerFixture) -> None:
     """After a call into NVML that hangs there are no further ones, and closing does not wait for it."""
     forever = threading.Event()
     source = LiveSource()
-    mocker.patch.object(live, "NVML_TIMEOUT_S", 0.05)
+    mocker.patch.object(machine, "NVML_TIMEOUT_S", 0.05)
     ask = mocker.patch.object(source._nvml, "ask", side_effect=lambda *_: forever.wait(10))
     close = mocker.patch.object(source._nvml, "close")
     answers = [source.nvml("nvmlDeviceGetName", "0"), source.nvml("nvmlDeviceGetUUID", "0")]

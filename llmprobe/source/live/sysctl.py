@@ -6,7 +6,7 @@ import re
 import sys
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live_commands
+from llmprobe.source.live import commands
 
 _SYSTEM: str = sys.platform
 NAMES = (
@@ -56,7 +56,7 @@ class Sysctl:
     What one command said of all names that are usually asked; another name is asked alone.
     """
 
-    def __init__(self, children: live_commands.Children | None = None) -> None:
+    def __init__(self, children: commands.Children | None = None) -> None:
         self._children = children
         self._known: dict[str, Answer] | None = None
 
@@ -73,7 +73,7 @@ class Sysctl:
         return self._known[name]
 
     def _said(self, names: tuple[str, ...]) -> dict[str, Answer]:
-        answer = live_commands.run(("sysctl", "-i", *names), _TIMEOUT_S, self._children)
+        answer = commands.run(("sysctl", "-i", *names), _TIMEOUT_S, self._children)
         if not answer.ok:
             return dict.fromkeys(names, answer)
         said = dict(_LINE.findall(answer.value["stdout"]))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live_nvml
-from llmprobe.source.live_nvml import Nvml, plain
+from llmprobe.source.live import nvml
+from llmprobe.source.live.nvml import Nvml, plain
 
 
 class FakeNvmlError(Exception):
@@ -239,8 +239,8 @@ def test_bug_21_wsl_takes_the_library_that_windows_lends(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Linux driver's library that the linker would find first is not taken under WSL (ollama issue 1888)."""
-    monkeypatch.setattr(live_nvml, "_WSL_DEVICE", str(tmp_path))
-    monkeypatch.setattr(live_nvml, "_WSL_LIBRARY", str(tmp_path))
+    monkeypatch.setattr(nvml, "_WSL_DEVICE", str(tmp_path))
+    monkeypatch.setattr(nvml, "_WSL_LIBRARY", str(tmp_path))
     loaded: list[str] = []
     monkeypatch.setattr(ctypes, "CDLL", loaded.append)
     Nvml().ask("nvmlInit", None, ())

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
-from llmprobe.source import recording_files
-from llmprobe.source.recording import Recording, decode, encode
-from llmprobe.source.recording_files import read_recording
+from llmprobe.source.recording import Recording, decode, encode, files
+from llmprobe.source.recording.files import read_recording
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8.0", python="3.12.1")
 ANSWERS = {
@@ -185,7 +184,7 @@ def test_no_name_is_no_recording() -> None:
 
 def test_a_huge_file_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model given for a recording by mistake is not read into memory."""
-    monkeypatch.setattr(recording_files, "LARGEST_BYTES", 1024**2)
+    monkeypatch.setattr(files, "LARGEST_BYTES", 1024**2)
     path = tmp_path / "model.gguf"
     path.write_bytes(bytes(1024**2 + 1))
     with pytest.raises(RecordingError, match="larger than 1 MiB"):
@@ -196,7 +195,7 @@ def test_a_pipe_that_nothing_writes_to_is_given_up(tmp_path: Path, monkeypatch: 
     """
     Reading it ends with a sentence instead of waiting for ever.
     """
-    monkeypatch.setattr(recording_files, "_PIPE_PATIENCE_S", 0.01)
+    monkeypatch.setattr(files, "_PIPE_PATIENCE_S", 0.01)
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(RecordingError, match="is a pipe, and nothing came through it"):

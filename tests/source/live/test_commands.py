@@ -10,37 +10,37 @@ from pathlib import Path
 
 import pytest
 
-from llmprobe.source import live_commands
+from llmprobe.source.live import commands
 
 pytestmark = pytest.mark.live
 
 
 def test_output_and_exit_status_are_told() -> None:
     """A command that fails has answered: its status is part of the answer."""
-    answer = live_commands.run(("sh", "-c", "echo out; echo err >&2; exit 3"), 5)
+    answer = commands.run(("sh", "-c", "echo out; echo err >&2; exit 3"), 5)
 
     assert answer.value == {"exit": 3, "stdout": "out\n", "stderr": "err\n"}
 
 
 def test_unknown_command_is_missing() -> None:
     """A command that is not installed is missing, and subprocess is not needed to tell."""
-    assert live_commands.run(("no-such-command-here",), 5).status == "missing"
+    assert commands.run(("no-such-command-here",), 5).status == "missing"
 
 
 def test_locale_is_c() -> None:
     """The output is in one language on every machine."""
-    assert live_commands.run(("sh", "-c", "echo $LC_ALL $LANG"), 5).value["stdout"] == "C C\n"
+    assert commands.run(("sh", "-c", "echo $LC_ALL $LANG"), 5).value["stdout"] == "C C\n"
 
 
 def test_input_is_empty() -> None:
     """A command that reads gets the end of input, and does not wait for a person."""
-    assert live_commands.run(("cat",), 5).value["stdout"] == ""
+    assert commands.run(("cat",), 5).value["stdout"] == ""
 
 
 def test_slow_command_times_out() -> None:
     """A command that takes too long is an answer, in time."""
     started = time.monotonic()
-    answer = live_commands.run(("sleep", "60"), 0.2)
+    answer = commands.run(("sleep", "60"), 0.2)
 
     assert answer.status == "timeout"
     assert time.monotonic() - started < 5
@@ -49,7 +49,7 @@ def test_slow_command_times_out() -> None:
 def test_children_end_with_their_command(tmp_path: Path) -> None:
     """What a command started does not outlive its time."""
     pid_file = tmp_path / "pid"
-    live_commands.run(("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"), 0.5)
+    commands.run(("sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"), 0.5)
     pid = int(pid_file.read_text())
     deadline = time.monotonic() + 5
     while is_alive(pid) and time.monotonic() < deadline:
@@ -60,7 +60,7 @@ def test_children_end_with_their_command(tmp_path: Path) -> None:
 
 def test_system_places_come_before_the_users_own() -> None:
     """A program in a user's directory does not stand in for the system's."""
-    places = live_commands.search_path("linux", user_path="/home/someone/bin:relative:/usr/bin")
+    places = commands.search_path("linux", user_path="/home/someone/bin:relative:/usr/bin")
 
     assert places.index("/usr/bin") < places.index("/home/someone/bin")
     assert "relative" not in places

@@ -12,8 +12,8 @@ from llmprobe.cli import main
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Snapshot
 from llmprobe.source.recording import Question, Recording, encode
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
+from llmprobe.source.redaction import redact
 from tests.machine_fixtures import looked_at, recording_of
 
 HOST, USER = "marvin-lab7", "janequux"

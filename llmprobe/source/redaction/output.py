@@ -4,8 +4,8 @@ What commands print that is rewritten in a recording, because what is secret in 
 
 import re
 
-from llmprobe.source.secret_files import program
-from llmprobe.source.secrets import Placeholders
+from llmprobe.source.redaction.files import program
+from llmprobe.source.redaction.placeholders import Placeholders
 
 _XML_PROGRAM = re.compile(r"(<process_name>)([^<]*)(</process_name>)")
 _XML_IDENTITY = re.compile(

@@ -10,8 +10,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live_commands, live_registry, live_sysctl
-from llmprobe.source.live_sysctl import Sysctl
+from llmprobe.source.live import commands, sysctl
+from llmprobe.source.live.sysctl import Sysctl
 
 SAID = "hw.memsize: 68719476736\nmachdep.cpu.brand_string: Apple M3 Max\nvm.swapusage: total = 2048.00M  used = 1.00M\n"
 
@@ -21,17 +21,15 @@ def command(monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Any:
     """
     Return the stand-in of macOS's ``sysctl -i``, which leaves out the names that it does not know.
     """
-    monkeypatch.setattr(live_sysctl, "_SYSTEM", "darwin")
+    monkeypatch.setattr(sysctl, "_SYSTEM", "darwin")
     output = Answer(value={"exit": 0, "stdout": SAID, "stderr": ""})
-    return mocker.patch("llmprobe.source.live_commands.run", return_value=output)
+    return mocker.patch("llmprobe.source.live.commands.run", return_value=output)
 
 
 def test_one_command_answers_all_usual_names(command: Any) -> None:
     """Numbers are numbers, text is text, and what macOS does not know is missing."""
-    sysctl = Sysctl()
-    answers = [
-        sysctl.ask(name) for name in ("hw.memsize", "machdep.cpu.brand_string", "iogpu.wired_limit_mb")
-    ]
+    known = Sysctl()
+    answers = [known.ask(name) for name in ("hw.memsize", "machdep.cpu.brand_string", "iogpu.wired_limit_mb")]
 
     assert answers == [Answer(value=68719476736), Answer(value="Apple M3 Max"), Answer(status="missing")]
     assert command.call_count == 1
@@ -39,13 +37,13 @@ def test_one_command_answers_all_usual_names(command: Any) -> None:
 
 def test_an_unusual_name_is_asked_alone(command: Any) -> None:
     """A name that nobody planned for costs one more command, once."""
-    sysctl = Sysctl()
+    known = Sysctl()
     for _ in range(2):
-        sysctl.ask("kern.something")
-    sysctl.ask("hw.memsize")
+        known.ask("kern.something")
+    known.ask("hw.memsize")
 
     assert [call.args[0] for call in command.call_args_list] == [
-        ("sysctl", "-i", *live_sysctl.NAMES),
+        ("sysctl", "-i", *sysctl.NAMES),
         ("sysctl", "-i", "kern.something"),
     ]
 
@@ -59,7 +57,7 @@ def test_a_command_that_hangs_is_the_answer_of_every_name(command: Any) -> None:
 
 def test_homebrew_is_searched_on_macos() -> None:
     """Commands of macOS come from the system first, then from where engines are installed."""
-    places = live_commands.search_path("darwin", user_path="")
+    places = commands.search_path("darwin", user_path="")
 
     assert places[:4] == ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     assert "/opt/homebrew/bin" in places
@@ -109,10 +107,10 @@ def test_the_registry_is_asked_by_key_and_name(
     monkeypatch: pytest.MonkeyPatch, key: str, name: str, expected: Answer
 ) -> None:
     """Numbers and text come as they are, bytes as hexadecimal text."""
-    registry = SimpleNamespace(
+    library = SimpleNamespace(
         HKEY_LOCAL_MACHINE="HKLM", OpenKey=open_key, QueryValueEx=lambda opened, wanted: (VALUES[wanted], 1)
     )
-    monkeypatch.setitem(sys.modules, "winreg", registry)
-    monkeypatch.setattr(live_registry, "_SYSTEM", "win32")
+    monkeypatch.setitem(sys.modules, "winreg", library)
+    monkeypatch.setattr(registry, "_SYSTEM", "win32")
 
-    assert live_registry.ask(key, name) == expected
+    assert registry.ask(key, name) == expected

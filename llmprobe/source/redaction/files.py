@@ -8,7 +8,7 @@ names of well-known programs.
 import re
 from collections.abc import Callable
 
-from llmprobe.source.secrets import Placeholders
+from llmprobe.source.redaction.placeholders import Placeholders
 
 _KNOWN_PROGRAMS = re.compile(
     r"""(?ix)

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live_metal
-from llmprobe.source.live import LiveSource
+from llmprobe.source.live import LiveSource, metal
 
 DEVICE, NAME, POOL = 0x1000, 0x2000, 0x3000
 SAID: dict[str, Any] = {
@@ -83,9 +82,9 @@ class Mac:
 
 
 def answer_of(mac: Mac, monkeypatch: pytest.MonkeyPatch) -> Answer:
-    monkeypatch.setattr(live_metal, "_SYSTEM", "darwin")
+    monkeypatch.setattr(metal, "_SYSTEM", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", mac.load)
-    return live_metal.ask()
+    return metal.ask()
 
 
 def test_the_default_device_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +144,7 @@ def test_a_library_without_a_function_has_failed(lost: str, monkeypatch: pytest.
 
 def test_other_systems_have_no_metal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is loaded there."""
-    monkeypatch.setattr(live_metal, "_SYSTEM", "linux")
+    monkeypatch.setattr(metal, "_SYSTEM", "linux")
     with LiveSource() as source:
         assert source.metal() == Answer(status="missing", detail="not macOS")
 
@@ -155,8 +154,8 @@ def test_metal_that_hangs_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
     import threading
 
     never = threading.Event()
-    monkeypatch.setattr("llmprobe.source.live.LIBRARY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(live_metal, "ask", lambda: Answer(value=never.wait(5)))
+    monkeypatch.setattr("llmprobe.source.live.machine.LIBRARY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(metal, "ask", lambda: Answer(value=never.wait(5)))
     with LiveSource() as source:
         assert source.metal().status == "timeout"
     never.set()

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from llmprobe.errors import ModelError
-from llmprobe.source.http_client import Client, Cut
+from llmprobe.source.web.client import Client, Cut
 
 _ENDPOINT = "https://huggingface.co"
 _MOST_LISTED = 8 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llmprobe.source import live_files
+from llmprobe.source.live import files
 
 pytestmark = pytest.mark.live
 
@@ -17,7 +17,7 @@ def test_file_is_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("a line\n" * 50_000)
 
-    assert live_files.read(str(path)).value == "a line\n" * 50_000
+    assert files.read(str(path)).value == "a line\n" * 50_000
 
 
 def test_pseudo_file_is_read_although_its_size_is_zero() -> None:
@@ -25,7 +25,7 @@ def test_pseudo_file_is_read_although_its_size_is_zero() -> None:
     path = "/proc/self/status"
 
     assert Path(path).stat().st_size == 0
-    assert "Name:" in live_files.read(path).value
+    assert "Name:" in files.read(path).value
 
 
 def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
@@ -33,12 +33,12 @@ def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before \xff after")
 
-    assert live_files.read(str(path)).value == "before \N{REPLACEMENT CHARACTER} after"
+    assert files.read(str(path)).value == "before \N{REPLACEMENT CHARACTER} after"
 
 
 def test_absent_file_is_missing(tmp_path: Path) -> None:
     """Nothing there is an answer of its own, with the system's number."""
-    answer = live_files.read(str(tmp_path / "none"))
+    answer = files.read(str(tmp_path / "none"))
 
     assert (answer.status, answer.code) == ("missing", 2)
 
@@ -47,12 +47,12 @@ def test_path_below_a_file_is_missing(tmp_path: Path) -> None:
     """A path that leads through a file leads nowhere."""
     (tmp_path / "file").write_text("")
 
-    assert live_files.read(str(tmp_path / "file" / "below")).status == "missing"
+    assert files.read(str(tmp_path / "file" / "below")).status == "missing"
 
 
 def test_path_with_a_zero_byte_is_missing() -> None:
     """A name that no file can have is no crash."""
-    assert live_files.read("/tmp/\0").status == "missing"
+    assert files.read("/tmp/\0").status == "missing"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -62,12 +62,12 @@ def test_forbidden_file_is_denied(tmp_path: Path) -> None:
     path.write_text("secret")
     path.chmod(0)
 
-    assert live_files.read(str(path)).status == "denied"
+    assert files.read(str(path)).status == "denied"
 
 
 def test_directory_can_not_be_read(tmp_path: Path) -> None:
     """Reading a directory fails with its reason."""
-    answer = live_files.read(str(tmp_path))
+    answer = files.read(str(tmp_path))
 
     assert (answer.status, answer.detail) == ("failed", "Is a directory")
 
@@ -75,9 +75,9 @@ def test_directory_can_not_be_read(tmp_path: Path) -> None:
 def test_large_file_fails(tmp_path: Path) -> None:
     """Half of a file would be a wrong answer, so there is none."""
     path = tmp_path / "file"
-    path.write_bytes(b"x" * (live_files.LARGEST_BYTES + 1))
+    path.write_bytes(b"x" * (files.LARGEST_BYTES + 1))
 
-    assert live_files.read(str(path)).status == "failed"
+    assert files.read(str(path)).status == "failed"
 
 
 def test_fifo_without_a_writer_is_empty(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_fifo_without_a_writer_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
 
-    assert live_files.read(str(path)).value == ""
+    assert files.read(str(path)).value == ""
 
 
 def test_names_are_sorted(tmp_path: Path) -> None:
@@ -93,25 +93,25 @@ def test_names_are_sorted(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
         (tmp_path / name).touch()
 
-    assert live_files.names(str(tmp_path)).value == ["a", "b", "c"]
+    assert files.names(str(tmp_path)).value == ["a", "b", "c"]
 
 
 def test_name_that_is_no_text_can_be_written(tmp_path: Path) -> None:
     """A name of arbitrary bytes becomes text that JSON can hold."""
     (tmp_path / os.fsdecode(b"\xff")).touch()
 
-    assert live_files.names(str(tmp_path)).value == ["\N{REPLACEMENT CHARACTER}"]
+    assert files.names(str(tmp_path)).value == ["\N{REPLACEMENT CHARACTER}"]
 
 
 def test_link_is_given_as_it_is_written(tmp_path: Path) -> None:
     """A link is not resolved."""
     (tmp_path / "link").symlink_to("../somewhere")
 
-    assert live_files.link(str(tmp_path / "link")).value == "../somewhere"
+    assert files.link(str(tmp_path / "link")).value == "../somewhere"
 
 
 def test_file_that_is_no_link_fails(tmp_path: Path) -> None:
     """What is no link says so."""
     (tmp_path / "file").touch()
 
-    assert live_files.link(str(tmp_path / "file")).status == "failed"
+    assert files.link(str(tmp_path / "file")).status == "failed"

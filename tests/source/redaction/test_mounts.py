@@ -5,8 +5,8 @@ Where file systems are mounted is a secret, and what is under a mount is still f
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.machine.probes import disk
 from llmprobe.source.recording import Recording, encode
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
+from llmprobe.source.redaction import redact
 
 ROOM = {"total": 100, "used": 60, "free": 40}
 MOUNTS = (

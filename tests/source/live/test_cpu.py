@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source import live_cpu
+from llmprobe.source.live import cpu
 
 INTEL_MAC = {
     "machdep.cpu.brand_string": "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz",
@@ -29,9 +29,9 @@ def sysctl(values: dict[str, Any]) -> Callable[[str], Answer]:
 
 def test_an_intel_mac_has_flags_and_a_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
     """All three lists of flags are one, in small letters and each once, as py-cpuinfo gives them."""
-    monkeypatch.setattr(live_cpu, "_SYSTEM", "darwin")
+    monkeypatch.setattr(cpu, "_SYSTEM", "darwin")
 
-    assert live_cpu.ask(sysctl(INTEL_MAC)).value == {
+    assert cpu.ask(sysctl(INTEL_MAC)).value == {
         "brand_raw": "Intel(R) Core(TM) i9-9980HK CPU @ 2.40GHz",
         "vendor_id_raw": "GenuineIntel",
         "count": 16,
@@ -41,16 +41,16 @@ def test_an_intel_mac_has_flags_and_a_vendor(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_a_mac_does_not_know_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Apple's chips have neither vendor nor flags there."""
-    monkeypatch.setattr(live_cpu, "_SYSTEM", "darwin")
+    monkeypatch.setattr(cpu, "_SYSTEM", "darwin")
 
-    assert live_cpu.ask(sysctl(APPLE)).value == {"brand_raw": "Apple M1", "count": 8}
+    assert cpu.ask(sysctl(APPLE)).value == {"brand_raw": "Apple M1", "count": 8}
 
 
 def test_sysctl_that_hangs_is_no_processor_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answer is the answer."""
-    monkeypatch.setattr(live_cpu, "_SYSTEM", "darwin")
+    monkeypatch.setattr(cpu, "_SYSTEM", "darwin")
 
-    assert live_cpu.ask(lambda _: Answer(status="timeout")).status == "timeout"
+    assert cpu.ask(lambda _: Answer(status="timeout")).status == "timeout"
 
 
 def windows(monkeypatch: pytest.MonkeyPatch, read: Callable[[], dict[str, Any]]) -> Answer:
@@ -58,9 +58,9 @@ def windows(monkeypatch: pytest.MonkeyPatch, read: Callable[[], dict[str, Any]])
     What is answered on Windows, where py-cpuinfo's reader of the registry is ``read``.
     """
     library = SimpleNamespace(_get_cpu_info_from_registry=read, DataSource=SimpleNamespace(cpu_count=24))
-    monkeypatch.setattr(live_cpu, "_SYSTEM", "win32")
+    monkeypatch.setattr(cpu, "_SYSTEM", "win32")
     monkeypatch.setitem(sys.modules, "cpuinfo", SimpleNamespace(cpuinfo=library))
-    return live_cpu.ask(sysctl({}))
+    return cpu.ask(sysctl({}))
 
 
 def test_windows_reads_its_registry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +83,6 @@ def test_a_reader_that_fails_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_other_systems_say_that_they_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no claim about their processor."""
-    monkeypatch.setattr(live_cpu, "_SYSTEM", "freebsd14")
+    monkeypatch.setattr(cpu, "_SYSTEM", "freebsd14")
 
-    assert live_cpu.ask(sysctl({})) == Answer(status="missing", detail="py-cpuinfo is not asked on freebsd14")
+    assert cpu.ask(sysctl({})) == Answer(status="missing", detail="py-cpuinfo is not asked on freebsd14")

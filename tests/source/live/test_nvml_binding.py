@@ -11,7 +11,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from llmprobe.source.live_nvml import Nvml
+from llmprobe.source.live.nvml import Nvml
 
 GIB = 1024**3
 NOT_AVAILABLE = 2**64 - 1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from llmprobe.source import live_http
+from llmprobe.source.live import http
 
 pytestmark = pytest.mark.live
 
@@ -53,12 +53,12 @@ def response(status: str, body: bytes) -> bytes:
 
 def test_json_is_decoded(serve: Serve) -> None:
     """A body that is JSON comes as data."""
-    assert live_http.get(serve(response("200 OK", b'{"version": "0.6"}')), 5).value == {"version": "0.6"}
+    assert http.get(serve(response("200 OK", b'{"version": "0.6"}')), 5).value == {"version": "0.6"}
 
 
 def test_text_stays_text(serve: Serve) -> None:
     """A body that is no JSON comes as text."""
-    assert live_http.get(serve(response("200 OK", b"Ollama is running")), 5).value == "Ollama is running"
+    assert http.get(serve(response("200 OK", b"Ollama is running")), 5).value == "Ollama is running"
 
 
 @pytest.mark.parametrize(
@@ -72,20 +72,20 @@ def test_text_stays_text(serve: Serve) -> None:
 )
 def test_refusals_are_answers(serve: Serve, status: str, expected: str) -> None:
     """A server that refuses has answered, with its number; nothing is followed elsewhere."""
-    answer = live_http.get(serve(response(status, b"")), 5)
+    answer = http.get(serve(response(status, b"")), 5)
 
     assert (answer.status, answer.code) == (expected, int(status[:3]))
 
 
 def test_garbage_is_a_failure(serve: Serve) -> None:
     """A server that speaks something else is no crash."""
-    assert live_http.get(serve(b"\x00\x01\x02 garbage\r\n\r\n"), 5).status == "failed"
+    assert http.get(serve(b"\x00\x01\x02 garbage\r\n\r\n"), 5).status == "failed"
 
 
 def test_silence_times_out() -> None:
     """A server that accepts and says nothing is left after the time limit."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        answer = live_http.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.1)
+        answer = http.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.1)
 
     assert answer.status == "timeout"
 
@@ -95,7 +95,7 @@ def test_nobody_listening_is_missing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert live_http.get(f"http://127.0.0.1:{port}/", 1).status == "missing"
+    assert http.get(f"http://127.0.0.1:{port}/", 1).status == "missing"
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_nobody_listening_is_missing() -> None:
 )
 def test_only_the_loopback_is_asked(url: str) -> None:
     """Nothing leaves the machine, whatever the environment says an engine's address is."""
-    assert live_http.get(url, 1).status == "denied"
+    assert http.get(url, 1).status == "denied"

@@ -14,9 +14,9 @@ import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.recording import Question, Recording, encode
-from llmprobe.source.secret_files import kept_names, learn, learn_serials, program, rewritten
-from llmprobe.source.secret_output import rewritten_output
-from llmprobe.source.secrets import SECRET_NAME, Placeholders, words_of_host
+from llmprobe.source.redaction.files import kept_names, learn, learn_serials, program, rewritten
+from llmprobe.source.redaction.output import rewritten_output
+from llmprobe.source.redaction.placeholders import SECRET_NAME, Placeholders, words_of_host
 
 _SERIAL_KEY = re.compile(r"serial|asset_?tag|unique_?id", re.IGNORECASE)
 _VERSION_KEY = re.compile(r"version|vbios|driver|release", re.IGNORECASE)
