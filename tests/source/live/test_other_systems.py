@@ -10,7 +10,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from llmprobe.facts.answer import Answer
-from llmprobe.source.live import commands, sysctl
+from llmprobe.source.live import commands, registry, sysctl
 from llmprobe.source.live.sysctl import Sysctl
 
 SAID = "hw.memsize: 68719476736\nmachdep.cpu.brand_string: Apple M3 Max\nvm.swapusage: total = 2048.00M  used = 1.00M\n"
