@@ -1,10 +1,13 @@
 """
 Commands of the machine itself: in the C locale, without input, from known places, ended with their children.
+
+What a command prints is bounded as its time is: one that prints without end is killed, and has failed.
 """
 
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from llmprobe.facts.answer import Answer
@@ -13,7 +16,17 @@ from llmprobe.source.errors_as_answers import of_os_error, plain_text
 if TYPE_CHECKING:
     import subprocess
 
-_GRACE_S = 0.5
+LARGEST_BYTES = 4 * 1024 * 1024
+"""What a command may print to each of stdout and stderr."""
+
+_SYSTEM: str = sys.platform
+_PIECE = 64 * 1024
+
+
+class _TooMuch(Exception):  # noqa: N818 - it becomes an answer
+    """
+    A command printed more than ``LARGEST_BYTES``.
+    """
 
 
 class Children:
@@ -96,12 +109,14 @@ def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = Non
     with process:
         try:
             if not children.add(process):
-                _end(process)
-                return Answer(status="timeout", detail="the time for all questions is over")
-            stdout, stderr = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            return Answer(status="timeout", detail=f"no answer within {timeout_s:g} s")
+                raise TimeoutError("the time for all questions is over")
+            stdout, stderr = _printed(process, time.monotonic() + timeout_s)
+        except TimeoutError as error:
+            _kill(process)
+            return Answer(status="timeout", detail=str(error) or f"no answer within {timeout_s:g} s")
+        except _TooMuch:
+            _kill(process)
+            return Answer(status="failed", detail=f"printed more than {LARGEST_BYTES} bytes")
         finally:
             children.remove(process)
     output = {"exit": process.returncode, "stdout": plain_text(stdout), "stderr": plain_text(stderr)}
@@ -130,16 +145,84 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
             process.kill()
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _printed(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
     """
-    Kill a command and all that it started, and let go of its pipes even if one of those survives.
+    Stdout and stderr of a command that has ended.
+
+    Raises:
+        TimeoutError: it runs, or holds its pipes open, longer than ``until``.
+        _TooMuch: it prints more than is read.
     """
     import subprocess
 
-    _kill(process)
+    printed = _read_by_threads(process, until) if _SYSTEM == "win32" else _read_by_turns(process, until)
     try:
-        process.communicate(timeout=_GRACE_S)
+        process.wait(max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    return printed
+
+
+def _read_by_turns(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
+    import selectors
+
+    pieces: dict[int, bytearray] = {}
+    with selectors.DefaultSelector() as waiting:
         for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+            assert pipe is not None
+            pieces[pipe.fileno()] = bytearray()
+            waiting.register(pipe.fileno(), selectors.EVENT_READ)
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, until - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                if not _added(key.fd, pieces[key.fd]):
+                    waiting.unregister(key.fd)
+    stdout, stderr = pieces.values()
+    return bytes(stdout), bytes(stderr)
+
+
+def _read_by_threads(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
+    """
+    The same where a pipe can't be waited for: Windows. Killing the command ends its readers.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    pieces = [bytearray(), bytearray()]
+    over = threading.Event()
+
+    def read(descriptor: int, content: bytearray) -> None:
+        try:
+            while _added(descriptor, content):
+                pass
+        except _TooMuch:
+            over.set()
+            _kill(process)
+        except OSError:
+            return
+
+    pipes = (process.stdout.fileno(), process.stderr.fileno())
+    readers = [
+        threading.Thread(target=read, args=each, daemon=True) for each in zip(pipes, pieces, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(max(0.0, until - time.monotonic()))
+    if over.is_set():
+        raise _TooMuch
+    if any(reader.is_alive() for reader in readers):
+        raise TimeoutError
+    return bytes(pieces[0]), bytes(pieces[1])
+
+
+def _added(descriptor: int, content: bytearray) -> bool:
+    """
+    Whether one more piece came; none comes at the end.
+    """
+    piece = os.read(descriptor, _PIECE)
+    content += piece
+    if len(content) > LARGEST_BYTES:
+        raise _TooMuch
+    return bool(piece)

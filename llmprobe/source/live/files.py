@@ -7,11 +7,13 @@ parts can give two moments of it. Nothing is waited for: a FIFO without a writer
 
 import os
 import sys
+from itertools import islice
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.errors_as_answers import of_os_error, plain_text
 
 LARGEST_BYTES = 4 * 1024 * 1024
+MOST_NAMES = 50_000
 _CHUNK = 64 * 1024
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _FLAGS |= getattr(os, "O_BINARY", 0)
@@ -42,14 +44,17 @@ def read(path: str) -> Answer:
 
 def names(path: str) -> Answer:
     """
-    Return the sorted names in a directory.
+    The sorted names in a directory. More than ``MOST_NAMES`` are ``failed``.
     """
     if _is_elsewhere(path):
         return Answer(status="missing")
     try:
-        found = os.listdir(path)  # noqa: PTH208 - pathlib would only be loaded for this
+        with os.scandir(path) as entries:
+            found = [entry.name for entry in islice(entries, MOST_NAMES + 1)]
     except OSError as error:
         return of_os_error(error)
+    if len(found) > MOST_NAMES:
+        return Answer(status="failed", detail=f"more than {MOST_NAMES} names")
     return Answer(value=sorted(plain_text(name) for name in found))
 
 

@@ -25,26 +25,17 @@ def get(url: str, timeout_s: float) -> Answer:
     import errno
     import socket
 
+    from llmprobe.source.live.timed_socket import TimedSocket
+
     # Not create_connection: to resolve a name it imports the tables of international names, a tenth of a start.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        connection = _connected(socket.socket(family, socket.SOCK_STREAM), host, port, timeout_s)
+        with TimedSocket(socket.AF_INET6 if ":" in host else socket.AF_INET, timeout_s) as connection:
+            connection.connect((host, port))
+            return _fetch(connection, host, port, path)
     except OSError as error:
         if error.errno in (errno.ECONNREFUSED, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             return Answer(status="missing", code=error.errno, detail=f"nobody listens on port {port}")
         return of_os_error(error)
-    with connection:
-        return _fetch(connection, host, port, path)
-
-
-def _connected(connection: Any, host: str, port: int, timeout_s: float) -> Any:
-    connection.settimeout(timeout_s)
-    try:
-        connection.connect((host, port))
-    except OSError:
-        connection.close()
-        raise
-    return connection
 
 
 def _split(url: str) -> tuple[str, int, str] | None:

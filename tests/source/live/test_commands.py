@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from llmprobe.facts.answer import Answer
 from llmprobe.source.live import commands
 
 pytestmark = pytest.mark.live
@@ -44,6 +45,53 @@ def test_slow_command_times_out() -> None:
 
     assert answer.status == "timeout"
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("system", ["linux", "win32"])
+@pytest.mark.parametrize("stream", ["", " >&2"])
+def test_a_command_that_prints_without_end_is_killed(
+    system: str, stream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has failed as soon as it has printed too much, on either stream and however pipes are read."""
+    monkeypatch.setattr(commands, "_SYSTEM", system)
+    pid_file = tmp_path / "pid"
+    started = time.monotonic()
+    answer = commands.run(("sh", "-c", f"echo $$ > {pid_file}; yes{stream}"), 30)
+
+    assert answer == Answer(status="failed", detail=f"printed more than {commands.LARGEST_BYTES} bytes")
+    assert time.monotonic() - started < 10
+    assert not is_alive(int(pid_file.read_text()))
+
+
+@pytest.mark.parametrize("system", ["linux", "win32"])
+def test_a_long_answer_on_both_streams_is_whole(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that fills both pipes is not held up by the one that is read later."""
+    monkeypatch.setattr(commands, "_SYSTEM", system)
+    script = "head -c 1000000 /dev/zero | tr '\\0' e >&2; head -c 1000000 /dev/zero | tr '\\0' o; exit 4"
+    value = commands.run(("sh", "-c", script), 10).value
+
+    assert (value["exit"], value["stdout"], value["stderr"]) == (4, "o" * 1_000_000, "e" * 1_000_000)
+
+
+@pytest.mark.parametrize("system", ["linux", "win32"])
+def test_a_child_that_keeps_the_pipe_does_not_keep_us(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that ended, but left a child behind that could still print, has not answered in time."""
+    monkeypatch.setattr(commands, "_SYSTEM", system)
+    started = time.monotonic()
+    answer = commands.run(("sh", "-c", "sleep 60 & echo done"), 0.3)
+
+    assert answer.status == "timeout"
+    assert time.monotonic() - started < 5
+
+
+def test_no_command_is_started_after_the_end() -> None:
+    """Who is late with a question is told that the time is over."""
+    children = commands.Children()
+    children.end()
+
+    assert commands.run(("sleep", "60"), 60, children) == Answer(
+        status="timeout", detail="the time for all questions is over"
+    )
 
 
 def test_children_end_with_their_command(tmp_path: Path) -> None:

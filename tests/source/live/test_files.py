@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmprobe.facts.answer import Answer
 from llmprobe.source.live import files
 
 pytestmark = pytest.mark.live
@@ -115,3 +116,21 @@ def test_file_that_is_no_link_fails(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert files.link(str(tmp_path / "file")).status == "failed"
+
+
+def test_a_directory_of_any_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More names than any directory of a machine has are not read; as many as are read are all told."""
+    monkeypatch.setattr(files, "MOST_NAMES", 3)
+    for name in "cab":
+        (tmp_path / name).touch()
+    assert files.names(str(tmp_path)).value == ["a", "b", "c"]
+    (tmp_path / "d").touch()
+
+    assert files.names(str(tmp_path)) == Answer(status="failed", detail="more than 3 names")
+
+
+def test_a_device_without_end_is_not_read() -> None:
+    """As a path in the environment may lead to one."""
+    assert files.read("/dev/zero") == Answer(
+        status="failed", detail=f"larger than {files.LARGEST_BYTES} bytes"
+    )

@@ -4,7 +4,9 @@ HTTP of the machine itself.
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -30,7 +32,8 @@ def serve() -> Iterator[Serve]:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(reply)
+                with suppress(OSError):
+                    connection.sendall(reply)
 
         threading.Thread(target=answer, daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}/api"
@@ -88,6 +91,39 @@ def test_silence_times_out() -> None:
         answer = http.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.1)
 
     assert answer.status == "timeout"
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_drip_ends_at_the_time_for_all(beginning: bytes) -> None:
+    """A server that always has one more byte, in its head or in its body, is left when the time is over."""
+    gone = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(beginning)
+            while not gone.wait(0.02):
+                connection.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread.start()
+        started = time.monotonic()
+        answer = http.get(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.3)
+        took_s = time.monotonic() - started
+        gone.set()
+        thread.join()
+
+    assert answer.status == "timeout"
+    assert took_s < 1
+
+
+def test_a_body_without_end_is_not_read(serve: Serve) -> None:
+    """What is larger than any answer of an engine has failed, and is not kept."""
+    answer = http.get(serve(response("200 OK", bytes(http.LARGEST_BYTES + 1))), 5)
+
+    assert (answer.status, answer.detail) == ("failed", f"larger than {http.LARGEST_BYTES} bytes")
 
 
 def test_nobody_listening_is_missing() -> None:
