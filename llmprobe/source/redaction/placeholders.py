@@ -8,7 +8,10 @@ changes nothing.
 
 import ipaddress
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable
+
+from llmprobe.source.redaction.phrases import Phrases
 
 _UUID = re.compile(
     r"[0-9A-Fa-f]{8}([-_])[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{4}\1[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
@@ -20,11 +23,13 @@ _MAC = re.compile(
 )
 _IPV4 = re.compile(r"(?<![\w.-])(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:.])")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+"""Its parts are as long as they may be (RFC 5321): without a bound every letter of a long word is a new beginning."""
+
 _CREDENTIALS = re.compile(r"(://)[^/\s@]+@")
 _TOKEN = re.compile(
     r"\b(?:hf_\w{8,}|sk-[\w-]{12,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{12,}|xox[abps]-[\w-]{8,}"
-    r"|AKIA[0-9A-Z]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]+)|(?<=Bearer )[\w.~+/-]{8,}=*"
+    r"|AKIA[0-9A-Z]{12,}|eyJ[\w-]{8,512}\.[\w-]+\.[\w-]+)|(?<=Bearer )[\w.~+/-]{8,}=*"
 )
 _HOME = re.compile(
     r"((?:^|(?<=[\s:=,;\"'(\[]))(?:/mnt/[a-z])?(?:/home/|/Users/|/var/home/)|\b[A-Za-z]:\\Users\\)([^/\\:\s\"',;]+)"
@@ -43,6 +48,12 @@ _COMMON_WORD = re.compile(
 )
 _PLACEHOLDER = re.compile(r"(?:host|user|group|token|process|mail)\d+(?:\.\w+)?|0+\d{1,3}")
 _ANYWHERE_LENGTH = 6
+_MOST_ANYWHERE = 200
+"""Names that are looked for inside other words, which takes time for each of them."""
+
+_PLAIN = "0-9A-Za-z"
+_PIECE = re.compile(r"[0-9a-z]+")
+_ADDRESS = re.compile(r"(?<![0-9a-f])[0-9a-f]++(?:[.:]++[0-9a-f]++)++")
 _SHORTEST_WORD = 3
 _SHORTEST_SERIAL = 4
 _SHORTEST_NUMBER = 7
@@ -55,12 +66,15 @@ class Placeholders:
     """
 
     def __init__(self, taken: str = "") -> None:
-        self._taken = taken.lower()
+        self._taken = frozenset(_PIECE.findall(taken.lower())) | frozenset(_ADDRESS.findall(taken.lower()))
         self._given: dict[tuple[str, str], str] = {}
+        self._numbers: list[tuple[str, str]] = []
+        self._placeholders: set[str] = set()
         self._counts: dict[str, int] = {}
-        self._words: list[tuple[re.Pattern[str], str]] = []
-        self._words_of: set[tuple[str, str]] = set()
-        self._paths: list[tuple[re.Pattern[str], str]] = []
+        self._words = Phrases(_PLAIN, _PLAIN, ignore_case=True)
+        self._anywhere: dict[str, str] = {}
+        self._anywhere_pattern: re.Pattern[str] | None = None
+        self._paths = Phrases(r"\w/.-", r"\w.-", ignore_case=False)
         self._system_words: frozenset[str] = frozenset()
 
     def keep(self, words: Iterable[str]) -> None:
@@ -78,6 +92,9 @@ class Placeholders:
         key = (kind, secret.lower())
         if key not in self._given:
             self._given[key] = self._next(kind, shape)
+            self._placeholders.add(self._given[key])
+            if kind == "id":
+                insort(self._numbers, (secret.lower(), self._given[key]))
         return self._given[key]
 
     def add_word(self, kind: str, word: str, shape: str | None = None) -> None:
@@ -87,23 +104,19 @@ class Placeholders:
         name = word.strip()
         if not is_told(name) or _PLACEHOLDER.fullmatch(name) or name.lower() in self._system_words:
             return
-        if (kind, name.lower()) in self._words_of:
-            return
-        self._words_of.add((kind, name.lower()))
         placeholder = self.of(kind, name, shape or f"{kind}{{}}")
         inside = len(name) >= _ANYWHERE_LENGTH and kind in ("host", "user")
-        pattern = re.escape(name) if inside else rf"(?<![0-9A-Za-z]){re.escape(name)}(?![0-9A-Za-z])"
-        self._words.append((re.compile(pattern, re.IGNORECASE), placeholder))
-        self._words.sort(key=lambda entry: -len(entry[0].pattern))
+        if inside and len(self._anywhere) < _MOST_ANYWHERE:
+            if self._anywhere.setdefault(name.lower(), placeholder) is placeholder:
+                self._anywhere_pattern = None
+        else:
+            self._words.add(name, placeholder)
 
     def add_path(self, path: str, placeholder: str) -> None:
         """
         Replace a path and the beginning of every path below it, so that what is under a mount is found there again.
         """
-        pattern = re.compile(rf"(?<![\w/.-]){re.escape(path)}(?![\w.-])")
-        if all(known.pattern != pattern.pattern for known, _ in self._paths):
-            self._paths.append((pattern, placeholder))
-            self._paths.sort(key=lambda entry: -len(entry[0].pattern))
+        self._paths.add(path, placeholder)
 
     def add_homes(self, text: str) -> None:
         """
@@ -143,8 +156,7 @@ class Placeholders:
         """
         Return text without secrets. ``version`` says that four numbers with dots are no address.
         """
-        for pattern, placeholder in self._paths:
-            text = pattern.sub(placeholder, text)
+        text = self._paths.replaced(text)
         text = _CREDENTIALS.sub(r"\1redacted@", text)
         text = _TOKEN.sub(lambda match: self.of("token", match.group(), "token{}"), text)
         text = _EMAIL.sub(lambda match: self._mail(match.group()), text)
@@ -155,15 +167,30 @@ class Placeholders:
         if not version:
             text = _IPV4.sub(lambda match: self._ipv4(match.group()), text)
         text = _IPV6.sub(lambda match: self._ipv6(match.group()), text)
-        for pattern, placeholder in self._words:
-            text = pattern.sub(placeholder, text)
+        text = self._words.replaced(self._without_names(text))
         return _HOME.sub(self._home, text)
+
+    def _without_names(self, text: str) -> str:
+        """
+        The text without the names that are replaced within other words too.
+        """
+        if not self._anywhere:
+            return text
+        if self._anywhere_pattern is None:
+            names = sorted(self._anywhere, key=len, reverse=True)
+            self._anywhere_pattern = re.compile("|".join(map(re.escape, names)), re.IGNORECASE)
+        return self._anywhere_pattern.sub(
+            lambda match: self._anywhere.get(match.group().lower(), match.group()), text
+        )
 
     def _next(self, kind: str, shape: str) -> str:
         while True:
             self._counts[kind] = self._counts.get(kind, 0) + 1
             placeholder = shape.format(self._counts[kind])
-            if placeholder.lower() not in self._taken:
+            mark = placeholder.lower()
+            if not _ADDRESS.fullmatch(mark):
+                mark = next(piece for piece in _PIECE.findall(mark) if re.search(r"\d", piece))
+            if mark not in self._taken:
                 return placeholder
 
     def _uuid(self, text: str, dash: str) -> str:
@@ -183,13 +210,10 @@ class Placeholders:
 
     def _short_uuid(self, text: str) -> str:
         digits = text.replace("-", "").lower()
-        if text in self._given.values() or (not digits[8:].strip("0") and len(digits) > 8):
+        if text in self._placeholders or (not digits[8:].strip("0") and len(digits) > 8):
             return text
-        known = [
-            given
-            for (kind, secret), given in self._given.items()
-            if kind == "id" and secret.startswith(digits)
-        ]
+        first = bisect_left(self._numbers, (digits, ""))
+        known = [given for secret, given in self._numbers[first : first + 2] if secret.startswith(digits)]
         if len(known) > 1:
             return "0000"
         return known[0] if known else self.of("id", digits, "{:08x}")
