@@ -8,6 +8,7 @@ names of well-known programs.
 import re
 from collections.abc import Callable
 
+from llmprobe.source.redaction.names import Names
 from llmprobe.source.redaction.placeholders import Placeholders
 
 _KNOWN_PROGRAMS = re.compile(
@@ -28,10 +29,6 @@ _KERNEL_PARAMETERS = re.compile(
     r"|cgroup\S*|systemd\.unified_cgroup\S*|mitigations|nosmt|numa\S*|zswap\S*|swapaccount|cma|quiet|ro|rw)(?:\.\w+)?"
 )
 _CONTROL_GROUPS = frozenset({"cgroup", "cgroup2"})
-_PLAIN_MOUNT = re.compile(
-    r"/|/(?:proc|sys|dev|run|tmp|boot|home|mnt|var|usr|etc|opt)|/dev/(?:shm|pts|mqueue|hugepages)|/sys/[\w/.-]+"
-    r"|/usr/lib/wsl(?:/\w+)?|/mnt/[a-z]"
-)
 _PLAIN_SOURCE = re.compile(
     r"none|tmpfs|proc|sysfs|devtmpfs|devpts|udev|overlay|shm|mqueue|rootfs|drivers|cgroup2?"
 )
@@ -77,13 +74,13 @@ def program(name: str, secrets: Placeholders) -> str:
     return kept + name[len(line) :]
 
 
-def rewritten(path: str, text: str, secrets: Placeholders) -> str:
+def rewritten(path: str, text: str, secrets: Placeholders, names: Names) -> str:
     """
     Return what is kept of a file's text, before secrets that have a shape are looked for.
     """
     for pattern, rewrite in _REWRITES:
         if pattern.fullmatch(path):
-            return rewrite(text, secrets)
+            return rewrite(text, secrets, names)
     return text
 
 
@@ -101,7 +98,6 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
     elif path.endswith("/mountinfo"):
         for line in text.splitlines():
             words = line.split(" ")
-            _learn_mount(words, secrets)
             if (
                 "-" in words
                 and words[words.index("-") + 1 :][:1]
@@ -109,14 +105,6 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
             ):
                 learn_groups(words[3], secrets)
     learn_serials(text, secrets)
-
-
-def _learn_mount(words: list[str], secrets: Placeholders) -> None:
-    if len(words) < 10 or "-" not in words[6:] or words[words.index("-", 6) + 1] in _CONTROL_GROUPS:
-        return
-    placeholder = _mount_point(words[4], secrets)
-    if placeholder != words[4]:
-        secrets.add_path(words[4].replace("\\040", " "), placeholder)
 
 
 def learn_serials(text: str, secrets: Placeholders) -> None:
@@ -137,33 +125,36 @@ def learn_groups(path: str, secrets: Placeholders) -> None:
             secrets.add_word("group", name, "group{}" + (kind.group() if kind else ""))
 
 
-def kept_names(path: str, names: list[str]) -> list[str]:
+def kept_names(path: str, found: list[str], names: Names) -> list[str]:
     """
-    Return the names in a directory that tell of the system; of / and /dev, where people name things, only the known.
+    The names in a directory as their own paths have them; of / and /dev, where people name things, only the known.
     """
     known = _NAMES.get(path)
-    return names if known is None else [name for name in names if known.fullmatch(name)]
+    if known is not None:
+        return [name for name in found if known.fullmatch(name)]
+    below = path.rstrip("/")
+    return sorted({names.path(f"{below}/{name}")[len(names.path(below)) + 1 :] for name in found})
 
 
 def _is_placeholder(name: str) -> bool:
     return re.fullmatch(r"process\d+", name) is not None
 
 
-def _command_line(text: str, secrets: Placeholders) -> str:
+def _command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
     first = text.split("\0", 1)[0]
     return program(first, secrets) if first else ""
 
 
-def _kernel_command_line(text: str, secrets: Placeholders) -> str:  # noqa: ARG001
+def _kernel_command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
     kept = [word for word in text.split() if _KERNEL_PARAMETERS.fullmatch(word.partition("=")[0])]
     return " ".join(kept) + "\n"
 
 
-def _kernel_version(text: str, secrets: Placeholders) -> str:  # noqa: ARG001
+def _kernel_version(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
     return re.sub(r"\([^()@\s]+@[^()\s]+\)", "(builder@host)", text)
 
 
-def _mountinfo(text: str, secrets: Placeholders) -> str:
+def _mountinfo(text: str, secrets: Placeholders, names: Names) -> str:
     lines = []
     for line in text.splitlines():
         words = line.split(" ")
@@ -173,28 +164,30 @@ def _mountinfo(text: str, secrets: Placeholders) -> str:
         kind, source = words[separator + 1], words[separator + 2]
         if kind not in _CONTROL_GROUPS:
             words[3] = "/"
-            words[4] = _mount_point(words[4], secrets)
+            words[4] = _mount_point(words[4], names)
             words[separator + 2 :] = [_mount_source(source, secrets), "rw"]
         lines.append(" ".join(words))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _mounts(text: str, secrets: Placeholders) -> str:
+def _mounts(text: str, secrets: Placeholders, names: Names) -> str:
     lines = []
     for line in text.splitlines():
         words = line.split(" ")
         if len(words) < 4:
             continue
         if words[2] not in _CONTROL_GROUPS:
-            words[:2] = [_mount_source(words[0], secrets), _mount_point(words[1], secrets)]
+            words[:2] = [_mount_source(words[0], secrets), _mount_point(words[1], names)]
             words[3] = words[3].partition(",")[0]
         lines.append(" ".join(words))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _mount_point(path: str, secrets: Placeholders) -> str:
-    plain = _PLAIN_MOUNT.fullmatch(path) or re.fullmatch(r"/mount\d+", path)
-    return path if plain else secrets.of("mount", path, "/mount{}")
+def _mount_point(path: str, names: Names) -> str:
+    """
+    Where something is mounted, redacted as every path is, so that what is under it is found there again.
+    """
+    return names.path(path.replace("\\040", " ")).replace(" ", "\\040")
 
 
 def _mount_source(source: str, secrets: Placeholders) -> str:
@@ -202,8 +195,8 @@ def _mount_source(source: str, secrets: Placeholders) -> str:
     return source if plain else secrets.of("source", source, "source{}")
 
 
-_REWRITES: tuple[tuple[re.Pattern[str], Callable[[str, Placeholders], str]], ...] = (
-    (_COMM, program),
+_REWRITES: tuple[tuple[re.Pattern[str], Callable[[str, Placeholders, Names], str]], ...] = (
+    (_COMM, lambda text, secrets, _: program(text, secrets)),
     (re.compile(r"/proc/cmdline"), _kernel_command_line),
     (_CMDLINE, _command_line),
     (re.compile(r"/proc/version"), _kernel_version),

@@ -46,7 +46,7 @@ _COMMON_WORD = re.compile(
     r"|virtual|vm|windows|wsl|xeon",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"(?:host|user|group|token|process|mail)\d+(?:\.\w+)?|0+\d{1,3}")
+_PLACEHOLDER = re.compile(r"(?:host|user|group|token|process|mail|name|mount|source)\d+(?:\.\w+)?|0+\d{1,3}")
 _ANYWHERE_LENGTH = 6
 _MOST_ANYWHERE = 200
 """Names that are looked for inside other words, which takes time for each of them."""
@@ -74,7 +74,6 @@ class Placeholders:
         self._words = Phrases(_PLAIN, _PLAIN, ignore_case=True)
         self._anywhere: dict[str, str] = {}
         self._anywhere_pattern: re.Pattern[str] | None = None
-        self._paths = Phrases(r"\w/.-", r"\w.-", ignore_case=False)
         self._system_words: frozenset[str] = frozenset()
 
     def keep(self, words: Iterable[str]) -> None:
@@ -112,11 +111,11 @@ class Placeholders:
         else:
             self._words.add(name, placeholder)
 
-    def add_path(self, path: str, placeholder: str) -> None:
+    def knows(self, word: str) -> bool:
         """
-        Replace a path and the beginning of every path below it, so that what is under a mount is found there again.
+        Whether a word has a placeholder of its own already, as the name of a person or a host has.
         """
-        self._paths.add(path, placeholder)
+        return word in self._words or word.lower() in self._anywhere
 
     def add_homes(self, text: str) -> None:
         """
@@ -156,7 +155,6 @@ class Placeholders:
         """
         Return text without secrets. ``version`` says that four numbers with dots are no address.
         """
-        text = self._paths.replaced(text)
         text = _CREDENTIALS.sub(r"\1redacted@", text)
         text = _TOKEN.sub(lambda match: self.of("token", match.group(), "token{}"), text)
         text = _EMAIL.sub(lambda match: self._mail(match.group()), text)

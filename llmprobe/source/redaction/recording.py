@@ -14,7 +14,9 @@ import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.recording import Question, Recording, encode
+from llmprobe.source.redaction.documents import kept_body, kept_file
 from llmprobe.source.redaction.files import kept_names, learn, learn_serials, program, rewritten
+from llmprobe.source.redaction.names import Names
 from llmprobe.source.redaction.output import rewritten_output
 from llmprobe.source.redaction.placeholders import SECRET_NAME, Placeholders, words_of_host
 
@@ -38,10 +40,14 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
         for name in names:
             for word in words_of_host(name) if kind == "host" else (name,):
                 secrets.add_word(kind, word)
+    private = Names(secrets)
     ordered = sorted(recording.answers.items())
     for question, answer in ordered:
         _learn(question, answer, secrets)
-    kept = [(question, _rewritten(question, answer, secrets)) for question, answer in ordered]
+    kept = [
+        (_asked(question, private), _rewritten(question, answer, secrets, private))
+        for question, answer in ordered
+    ]
     answers = {
         tuple(secrets.redacted(word) for word in question): _redacted(question, answer, secrets)
         for question, answer in kept
@@ -50,7 +56,10 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
     platform = msgspec.structs.replace(
         recording.platform, release=None if release is None else secrets.redacted(release, version=True)
     )
-    covers = tuple(secrets.redacted(entry) for entry in recording.covers)
+    covers = tuple(
+        secrets.redacted(private.path(entry) if entry.startswith("/") else entry)
+        for entry in recording.covers
+    )
     return msgspec.structs.replace(recording, platform=platform, covers=covers, answers=answers)
 
 
@@ -95,17 +104,36 @@ def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
                 secrets.add_serial(text)
 
 
-def _rewritten(question: Question, answer: Answer, secrets: Placeholders) -> Answer:
+def _asked(question: Question, names: Names) -> Question:
+    """
+    The question with its path redacted, as the names are that such a path is made of.
+    """
+    method, *args = question
+    if method in ("read", "list", "link"):
+        return (method, names.path(args[0]))
+    if method == "psutil" and args[0].startswith("disk_usage "):
+        return (method, f"disk_usage {names.path(args[0].partition(' ')[2])}")
+    return question
+
+
+def _rewritten(question: Question, answer: Answer, secrets: Placeholders, names: Names) -> Answer:
     method, *args = question
     value = answer.value
     if method == "read" and isinstance(value, str):
-        return msgspec.structs.replace(answer, value=rewritten(args[0], value, secrets))
+        text = kept_file(args[0], rewritten(args[0], value, secrets, names), names)
+        return msgspec.structs.replace(answer, value=text)
     if method == "list" and isinstance(value, list):
-        return msgspec.structs.replace(answer, value=kept_names(args[0], value))
+        return msgspec.structs.replace(answer, value=kept_names(args[0], value, names))
+    if method == "link" and isinstance(value, str) and not args[0].startswith(("/sys/", "/proc/", "/dev/")):
+        return msgspec.structs.replace(answer, value=names.path(value))
+    if method == "get":
+        return msgspec.structs.replace(answer, value=kept_body(value, names))
     if method == "env" and isinstance(value, str) and SECRET_NAME.search(args[0]):
         return msgspec.structs.replace(answer, value="redacted")
     if method == "env" and isinstance(value, str) and args[0] in _USER_VARIABLES:
         return msgspec.structs.replace(answer, value=secrets.person(value))
+    if method == "env" and isinstance(value, str) and not args[0].endswith("_HOST"):
+        return msgspec.structs.replace(answer, value=names.value(value))
     if method == "run" and isinstance(value, dict):
         parts = {name: value.get(name) for name in ("stdout", "stderr")}
         printed = {

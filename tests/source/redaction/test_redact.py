@@ -226,7 +226,7 @@ def test_a_version_of_four_numbers_is_no_address() -> None:
                 value={"exit": 0, "stdout": '"IOPlatformSerialNumber" = "1324521034567"', "stderr": ""}
             )
         },
-        {("get", "http://127.0.0.1:1/"): Answer(value={"box": {"serial_number": "1324521034567"}})},
+        {("nvml", "nvmlDeviceGetBoard", "0"): Answer(value={"box": {"serial_number": "1324521034567"}})},
     ],
 )
 def test_serial_numbers_are_replaced(answers: Answers) -> None:
@@ -275,7 +275,7 @@ def test_mounts_keep_their_kinds_only() -> None:
         "read", "/proc/self/mountinfo"
     ].value
 
-    assert after == f"{cgroup}\n99 28 0:51 / /mount1 rw - nfs4 source1 rw\n"
+    assert after == f"{cgroup}\n99 28 0:51 / /mnt/name1 rw - nfs4 source1 rw\n"
 
 
 @pytest.mark.parametrize(
@@ -416,3 +416,29 @@ def test_what_nvidia_smi_prints_has_neither_command_lines_nor_serials() -> None:
     ] == []
     assert "<process_name>Xorg</process_name>" in text
     assert "<process_name>msedge</process_name>" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        *((("env", variable), "grace") for variable in ("USER", "LOGNAME", "USERNAME", "SUDO_USER")),
+        *(
+            (("env", variable), "enginebox")
+            for variable in ("HOSTNAME", "HOST", "COMPUTERNAME", "USERDOMAIN")
+        ),
+        *((("sysctl", variable), "enginebox") for variable in ("kern.hostname", "kern.nodename")),
+    ],
+)
+def test_a_name_that_the_machine_tells_goes_everywhere(question: Question, name: str) -> None:
+    """Whichever facility says who the user or the host is, the name is replaced in every other answer too."""
+    answers: Answers = {question: Answer(value=name), ("read", "/etc/motd"): Answer(value=f"of {name}\n")}
+
+    assert name not in text_after(answers)
+
+
+@pytest.mark.parametrize(("number", "stays"), [("123456", True), ("1234567", False), ("12345678", False)])
+def test_how_long_a_number_is_a_serial(number: str, stays: bool) -> None:
+    """A shorter one is as well a size or a count."""
+    after = text_after({("read", "/sys/class/dmi/id/board_serial"): Answer(value=number)})
+
+    assert (number in after) is stays
