@@ -50,6 +50,7 @@ _ONE_NAME = {
     "http": "get",
 }
 _ONE_ANSWER = ("cpuinfo", "metal")
+_MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8"))
 _HINT = "make it anew with: llmprobe record -o FILE"
 
 
@@ -128,6 +129,7 @@ def decode(content: bytes, name: str = "the recording") -> Recording:
     Raises:
         RecordingError: it is no JSON, cut short, of another schema, or has values of the wrong kind.
     """
+    content = _as_utf8(content)
     _check_schema(content, name)
     try:
         document = msgspec.json.decode(content, type=_Document)
@@ -141,6 +143,17 @@ def decode(content: bytes, name: str = "the recording") -> Recording:
         raise RecordingError(f"{name} does not keep to {SCHEMA}: {error}", hint=_HINT) from None
     except RecursionError:
         raise RecordingError(f"{name} is nested too deeply to be a recording", hint=_HINT) from None
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """
+    A document in the encoding that JSON has: PowerShell's ``>`` writes UTF-16, and others a mark in front of UTF-8.
+    """
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            text = content.removeprefix(mark).decode(encoding, errors="replace")
+            return text.encode(errors="replace")
+    return content
 
 
 def _check_schema(content: bytes, name: str) -> None:
@@ -171,7 +184,7 @@ def _answers(document: _Document) -> dict[Question, Answer]:
     answers: dict[Question, Answer] = {}
     for area, method in _ONE_NAME.items():
         for name, said in getattr(document, area).items():
-            answers[method, name] = _unpack(method, said)
+            answers[method, name] = _of_library(method, name, _unpack(method, said))
     for key, said in document.commands.items():
         answers["run", *_command_words(key)] = _unpack("run", said)
     for function, handles in document.nvml.items():
@@ -183,7 +196,7 @@ def _answers(document: _Document) -> dict[Question, Answer]:
     for area in _ONE_ANSWER:
         said = getattr(document, area)
         if said is not msgspec.UNSET:
-            answers[area,] = _unpack(area, said)
+            answers[area,] = _of_library(area, "", _unpack(area, said))
     return answers
 
 
@@ -204,6 +217,47 @@ _SHAPES: dict[str, type[Any] | Any] = {
     "cpuinfo": dict[str, Any],
     "metal": dict[str, Any],
 }
+
+
+def _fields(title: str, /, **types: Any) -> Any:
+    """
+    An object of which these fields have these types, where they are there; others may be anything.
+    """
+    return msgspec.defstruct(title, [(field, kind | None, None) for field, kind in types.items()])
+
+
+_LIBRARIES: dict[str, Any] = {
+    "cpuinfo": _fields("Processor", brand_raw=str, vendor_id_raw=str, flags=list[str], count=int),
+    "metal": _fields(
+        "MetalDevice",
+        name=str,
+        recommendedMaxWorkingSetSize=int,
+        currentAllocatedSize=int,
+        maxBufferLength=int,
+        hasUnifiedMemory=bool,
+    ),
+    "virtual_memory": _fields("Memory", total=int, available=int),
+    "swap_memory": _fields("Swap", total=int, used=int),
+    "disk_usage": _fields("Disk", total=int, used=int, free=int),
+    "cpu_count": int,
+    "cpu_count_cores": int,
+    "cpu_affinity": list[int],
+}
+"""What a library's answer is, by the question or by psutil's function. Another one has failed."""
+
+
+def _of_library(method: str, name: str, answer: Answer) -> Answer:
+    """
+    The answer itself, or that it failed where the library could not have given it.
+    """
+    shape = _LIBRARIES.get(name.partition(" ")[0] if method == "psutil" else method)
+    if shape is None or not answer.ok:
+        return answer
+    try:
+        msgspec.convert(answer.value, shape)
+    except msgspec.ValidationError as error:
+        return Answer(status="failed", detail=f"the recording is wrong here: {error}")
+    return answer
 
 
 def _unpack(method: str, said: Any) -> Answer:

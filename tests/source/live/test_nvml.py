@@ -220,7 +220,7 @@ def test_another_module_of_that_name_fails(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
-@pytest.mark.parametrize(("code", "status"), [(27, "ok"), (999, "failed")])
+@pytest.mark.parametrize(("code", "status"), [(21, "ok"), (27, "ok"), (999, "failed")])
 def test_what_passes_is_asked_again(library: Library, code: int, status: str) -> None:
     """Not ready is asked a second time, an unknown error is not."""
     codes = [code]

@@ -3,6 +3,7 @@ The format of a recorded machine.
 """
 
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -213,3 +214,93 @@ def test_a_recording_comes_through_a_pipe() -> None:
 
     assert read_recording(f"/dev/fd/{reading}") == recording
     os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("part", "question"),
+    [
+        ({"cpuinfo": {"brand_raw": {"status": "denied"}}}, ("cpuinfo",)),
+        ({"cpuinfo": {"flags": True}}, ("cpuinfo",)),
+        ({"cpuinfo": {"flags": ["avx2", 1]}}, ("cpuinfo",)),
+        ({"metal": {"name": 1}}, ("metal",)),
+        ({"metal": {"maxBufferLength": "8"}}, ("metal",)),
+        ({"psutil": {"virtual_memory": {"total": "8"}}}, ("psutil", "virtual_memory")),
+        ({"psutil": {"virtual_memory": 8}}, ("psutil", "virtual_memory")),
+        ({"psutil": {"swap_memory": []}}, ("psutil", "swap_memory")),
+        ({"psutil": {"disk_usage /home": {"free": 0.5}}}, ("psutil", "disk_usage /home")),
+        ({"psutil": {"cpu_count": {"a": 1}}}, ("psutil", "cpu_count")),
+        ({"psutil": {"cpu_affinity": [0, None]}}, ("psutil", "cpu_affinity")),
+    ],
+)
+def test_what_a_library_can_not_have_said_has_failed(
+    part: dict[str, object], question: tuple[str, ...]
+) -> None:
+    """One wrong answer costs itself and not the recording, and no probe has to expect it."""
+    document = {"schema": "llmprobe.recording/1", "platform": msgspec.to_builtins(LINUX), **part}
+    answer = decode(msgspec.json.encode(document)).answers[question]
+
+    assert answer.status == "failed"
+    assert answer.detail is not None
+    assert answer.detail.startswith("the recording is wrong here: Expected ")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"cpuinfo": {"brand_raw": "A", "flags": ["avx2"], "count": 4, "hz_actual": [1, 0]}},
+        {"cpuinfo": {}},
+        {"psutil": {"virtual_memory": {"total": 8, "available": 4, "percent": 50.5}}},
+        {"psutil": {"boot_time": 1.5}},
+        {"metal": {"status": "missing"}},
+    ],
+)
+def test_what_a_library_says_is_taken(said: dict[str, object]) -> None:
+    """Fields that nobody reads may be anything, and others may be left out."""
+    document = {"schema": "llmprobe.recording/1", "platform": msgspec.to_builtins(LINUX), **said}
+    (answer,) = decode(msgspec.json.encode(document)).answers.values()
+
+    assert answer.status in ("ok", "missing")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_recording_that_powershell_wrote_is_read(encoding: str) -> None:
+    """Its ``>`` writes UTF-16 with a mark; other tools put a mark in front of UTF-8."""
+    mark = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
+
+    assert decode((mark + encode(RECORDING)).encode(encoding)) == RECORDING
+
+
+def test_a_cut_recording_in_utf_16_gives_its_error() -> None:
+    """Half a letter at its end is no crash."""
+    with pytest.raises(RecordingError, match=r"is cut short|is not JSON"):
+        decode(encode(RECORDING).encode("utf-16")[:-31])
+
+
+def test_a_device_is_no_recording() -> None:
+    """One clear sentence at once, however much could be read from it."""
+    started = time.monotonic()
+    with pytest.raises(RecordingError, match="/dev/zero is a device, not a file"):
+        read_recording("/dev/zero")
+
+    assert time.monotonic() - started < 1
+
+
+def test_a_pipe_without_a_writer_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody waits for what nobody writes."""
+    os.mkfifo(tmp_path / "pipe")
+    started = time.monotonic()
+    with pytest.raises(RecordingError, match="is a pipe, and nothing came through it"):
+        read_recording(str(tmp_path / "pipe"))
+
+    assert time.monotonic() - started < 1
+
+
+def test_a_pipe_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that stops in the middle and stays does not keep the reader."""
+    monkeypatch.setattr(files, "_PIPE_PATIENCE_S", 0.05)
+    reading, writing = os.pipe()
+    os.write(writing, b'{"schema": ')
+    with pytest.raises(RecordingError, match="stopped before the end of a recording"):
+        read_recording(f"/dev/fd/{reading}")
+    os.close(reading)
+    os.close(writing)
