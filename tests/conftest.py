@@ -16,6 +16,7 @@ LIVE = frozenset(
         "tests/source/live/test_commands.py",
         "tests/source/live/test_files.py",
         "tests/source/live/test_http.py",
+        "tests/source/web/test_networks.py",
         "tests/source/web/test_remote_file.py",
         "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",

@@ -1,16 +1,22 @@
 """
 One part of a file on a web server: where it is asked for, where it leads, and what went wrong, as one sentence.
 
-Connections are made directly: what the environment says of proxies is not followed. A redirection is followed
-anywhere but from https to http, and the access token never leaves the host that it was given for.
+The transport is urllib's: proxies and certificates are those of the environment and the system, as a company's network
+needs them, but a server on this machine is never asked through a proxy. A redirection is followed anywhere but from
+https to http, and the access token never leaves the host that it was given for.
 """
 
+import contextlib
+import functools
 import http.client
+import ipaddress
 import os
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+import urllib.request
+from typing import Any
+from urllib.error import URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from llmprobe._version import __version__
@@ -21,12 +27,17 @@ CONNECT_S = 5.0
 READ_S = 10.0
 TOTAL_S = 120.0
 MOST_BYTES = 256 << 20
+SLOWEST_BYTES_PER_S = 512
+"""A server that sends less on average is left after ``READ_S``: the header of a small model would take hours."""
+
 _MOST_REDIRECTS = 6
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _WINDOW = 384 << 10
 """What a server may send before we read it: the rest of a file that it sends though a part was asked for."""
 
 _PIECE = 1 << 16
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Where a company's certificates lie for other programs. SSL_CERT_FILE and SSL_CERT_DIR are OpenSSL's own."""
 
 
 class Cut(Exception):  # noqa: N818 - not an error yet: it is asked once more
@@ -40,15 +51,12 @@ class Response:
     An answer whose body is still to be read. ``status`` is 200 or 206.
     """
 
-    def __init__(
-        self, client: "Client", url: str, reply: http.client.HTTPResponse, connection: socket.socket
-    ) -> None:
+    def __init__(self, client: "Client", url: str, reply: http.client.HTTPResponse) -> None:
         self.url = url
         self.status = reply.status
         self.reason = _plain(reply.reason or "")
         self._client = client
         self._reply = reply
-        self._socket = connection
 
     def header(self, name: str) -> str:
         return self._reply.getheader(name) or ""
@@ -64,7 +72,7 @@ class Response:
         piece = bytearray()
         while len(piece) < length:
             try:
-                got = self._client.receive(self._reply, self._socket, min(length - len(piece), _PIECE))
+                got = self._client.receive(self._reply, min(length - len(piece), _PIECE))
             except Cut:
                 got = b""
             piece += got
@@ -81,10 +89,10 @@ class Response:
             ModelError: it is longer than ``most`` bytes, or took too long.
         """
         body = bytearray()
-        while got := self._client.receive(self._reply, self._socket, _PIECE):
+        while got := self._client.receive(self._reply, _PIECE):
             body += got
             if len(body) > most:
-                self._client.drop(self.url)
+                self.leave()
                 raise ModelError(f"{shown(self.url)} is larger than {most} bytes")
         short = bool(self._reply.length)
         self.leave()
@@ -93,11 +101,8 @@ class Response:
         return bytes(body)
 
     def leave(self) -> None:
-        """Leave the body; the connection is kept where all of it was read."""
-        if self._reply.length == 0:
-            self._reply.close()
-        else:
-            self._client.drop(self.url)
+        """Leave what is still to come."""
+        self._client.drop()
 
 
 class Client:
@@ -126,7 +131,10 @@ class Client:
         self._total_s = total_s
         self._until = time.monotonic() + total_s
         self._bytes_left = most_bytes
-        self._connections: dict[str, http.client.HTTPConnection] = {}
+        self._waited_s = 0.0
+        self._waited_for = 0
+        self._plug: socket.socket | None = None
+        self._reply: http.client.HTTPResponse | None = None
         self._workers = Workers()
 
     def get(self, url: str, part: tuple[int, int] | None = None) -> Response:
@@ -145,7 +153,7 @@ class Client:
                 self._check(asked, place, response)
                 return response
             location = response.header("Location")
-            self._skip(response)
+            response.leave()
             if not location:
                 raise ModelError(
                     f"{place.hostname} leads elsewhere from {shown(asked)}, but does not say where"
@@ -157,113 +165,118 @@ class Client:
                 )
         raise ModelError(f"{shown(asked)} leads from one address to the next, and to no file")
 
-    def receive(self, reply: http.client.HTTPResponse, connection: socket.socket, most: int) -> bytes:
-        """Return some bytes of a body, none at its end."""
+    def receive(self, reply: http.client.HTTPResponse, most: int) -> bytes:
+        """Some bytes of a body, none at its end."""
         if self._bytes_left <= 0:
             raise ModelError(
                 "more bytes than any header has were sent", hint="give the address of a GGUF file"
             )
-        connection.settimeout(min(self._read_s, self._remaining()))
+        patience_s = min(self._read_s, self._remaining())
+        started = time.monotonic()
         try:
-            got = reply.read1(min(most, self._bytes_left))
+            got = self._workers.call(lambda: reply.read1(min(most, self._bytes_left)), patience_s)
         except TimeoutError:
             raise self._too_slow() from None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            # A connection that was closed meanwhile has no file to read from any more.
             raise Cut(b"") from error
         self.transferred += len(got)
         self._bytes_left -= len(got)
+        self._waited_s += time.monotonic() - started
+        self._waited_for += len(got)
+        if self._waited_s > self._read_s and self._waited_for < SLOWEST_BYTES_PER_S * self._waited_s:
+            self.drop()
+            raise ModelError(
+                f"the server sent {self._waited_for} bytes in {self._waited_s:.0f} s, which is too slow",
+                hint="try again later, or download the file and give its path",
+            )
         return got
 
-    def drop(self, url: str) -> None:
-        """Close the connection to the host of a URL."""
-        connection = self._connections.pop(_place(_split(url)), None)
-        if connection is not None:
-            connection.close()
+    def drop(self) -> None:
+        """Close the connection. A thread that still reads from it ends."""
+        plug, self._plug = self._plug, None
+        reply, self._reply = self._reply, None
+        if plug is not None:
+            with contextlib.suppress(OSError, ValueError):
+                plug.shutdown(socket.SHUT_RDWR)
+            plug.close()
+        if reply is not None:
+            reply.close()
 
     def close(self) -> None:
-        """Close all connections."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
+        """Close the connection and end all threads."""
+        self.drop()
+        self._workers.close()
 
-    def _skip(self, response: Response) -> None:
-        """Read a short body that nobody wants, so that its connection can be used again."""
-        length = response.header("Content-Length")
-        if length.isdecimal() and int(length) <= _PIECE:
-            try:
-                response.read(int(length))
-            except Cut:
-                self.drop(response.url)
-        response.leave()
+    def keep(self, plug: socket.socket) -> None:
+        """Take the socket of a connection that was made, to read from it in time and to close it."""
+        plug.settimeout(self._read_s)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
+        self._plug = plug
 
     def _ask(self, url: str, place: SplitResult, part: tuple[int, int] | None) -> Response:
-        headers = {
+        request = urllib.request.Request(url, headers=self._headers(place, part))  # noqa: S310 - see _split
+        opener = self._direct if _is_here(place) else self._opener
+        patience_s = min(self._connect_s, self._remaining())
+        try:
+            reply = self._workers.call(lambda: opener.open(request, timeout=patience_s), self._remaining())
+        except TimeoutError:
+            raise self._too_slow() from None
+        except URLError as error:
+            if not isinstance(error.reason, Exception):
+                raise ModelError(f"{place.hostname} can't be reached: {_plain(error.reason)}") from error
+            raise self._failed(error.reason, place) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._failed(error, place) from error
+        self._reply = reply
+        return Response(self, url, reply)
+
+    def _failed(self, error: Exception, place: SplitResult) -> Exception:
+        """
+        What an error of the transport means: another sentence, or that the connection was cut.
+        """
+        self.drop()
+        host = place.hostname
+        match error:
+            case ssl.SSLCertVerificationError():
+                return ModelError(
+                    f"{host} has a certificate that can't be verified: {_plain(error.verify_message)}",
+                    hint="where a company's network looks into connections, set SSL_CERT_FILE to its certificate",
+                )
+            case socket.gaierror():
+                return ModelError(
+                    f"there is no host {host}: {_plain(error.strerror)}", hint=_network_hint(place)
+                )
+            case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
+                return Cut(b"")
+            case UnicodeError():
+                return ModelError(f"there is no host {_plain(host)}")
+            case TimeoutError():
+                return ModelError(f"{host} can't be reached: timed out", hint=_network_hint(place))
+            case http.client.HTTPException() | ValueError():
+                return ModelError(f"{host} does not answer as a web server does")
+            case OSError():
+                return ModelError(
+                    f"{host} can't be reached: {_plain(error.strerror or str(error))}",
+                    hint=_network_hint(place),
+                )
+        return error
+
+    def _headers(self, place: SplitResult, part: tuple[int, int] | None) -> dict[str, str]:
+        return {
             "User-Agent": f"llmprobe/{__version__}",
             "Accept-Encoding": "identity",
             **({} if part is None else {"Range": f"bytes={part[0]}-{part[1] - 1}"}),
             **self._authorization(place),
         }
-        target = (place.path or "/") + (f"?{place.query}" if place.query else "")
-        reused = _place(place) in self._connections
-        try:
-            reply, connection = self._workers.call(
-                lambda: self._exchange(place, target, headers), self._remaining()
-            )
-        except TimeoutError:
-            self.drop(url)
-            raise self._too_slow() from None
-        except ssl.SSLCertVerificationError as error:
-            raise ModelError(
-                f"{place.hostname} has a certificate that can't be verified: {_plain(error.verify_message)}"
-            ) from error
-        except socket.gaierror as error:
-            raise ModelError(
-                f"there is no host {place.hostname}: {_plain(error.strerror)}", hint=_network_hint()
-            ) from error
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
-            self.drop(url)
-            raise Cut(b"") from error
-        except UnicodeError as error:
-            raise ModelError(f"there is no host {_plain(place.hostname)}") from error
-        except (http.client.HTTPException, ValueError) as error:
-            self.drop(url)
-            if reused:
-                raise Cut(b"") from error
-            raise ModelError(f"{place.hostname} does not answer as a web server does") from error
-        except OSError as error:
-            self.drop(url)
-            raise ModelError(
-                f"{place.hostname} can't be reached: {_plain(error.strerror or str(error))}",
-                hint=_network_hint(),
-            ) from error
-        return Response(self, url, reply, connection)
 
-    def _exchange(
-        self, place: SplitResult, target: str, headers: Mapping[str, str]
-    ) -> tuple[http.client.HTTPResponse, socket.socket]:
-        connection = self._connections.get(_place(place))
-        if connection is None or connection.sock is None:
-            connection = self._connected(place)
-            self._connections[_place(place)] = connection
-        plug: socket.socket = connection.sock
-        plug.settimeout(min(self._read_s, self._remaining()))
-        connection.request("GET", target, headers=dict(headers))
-        return connection.getresponse(), plug
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        return _opener(self, urllib.request.ProxyHandler())
 
-    def _connected(self, place: SplitResult) -> http.client.HTTPConnection:
-        patience = min(self._connect_s, self._remaining())
-        host = place.hostname or ""
-        if place.scheme == "https":
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, place.port, timeout=patience, context=ssl.create_default_context()
-            )
-        else:
-            connection = http.client.HTTPConnection(host, place.port, timeout=patience)
-        connection.connect()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
-        # A connection that a server has closed is noticed, not silently made again without these settings.
-        connection.auto_open = 0
-        return connection
+    @functools.cached_property
+    def _direct(self) -> urllib.request.OpenerDirector:
+        return _opener(self, urllib.request.ProxyHandler({}))
 
     def _authorization(self, place: SplitResult) -> dict[str, str]:
         if self._token is None or place.netloc.casefold() != (self._token_host or "").casefold():
@@ -277,7 +290,7 @@ class Client:
         return left
 
     def _too_slow(self) -> ModelError:
-        self.close()
+        self.drop()
         if time.monotonic() >= self._until:
             return ModelError(f"reading from the network took longer than {self._total_s:g} s")
         return ModelError("the server stopped answering", hint="try again later")
@@ -285,7 +298,7 @@ class Client:
     def _check(self, asked: str, place: SplitResult, response: Response) -> None:
         if response.status in (200, 206) and response.header("Content-Encoding") in ("", "identity"):
             return
-        self.drop(response.url)
+        response.leave()
         raise _refusal(shown(asked), place, response, bool(self._authorization(place)))
 
 
@@ -317,8 +330,68 @@ def _split(url: str) -> SplitResult:
     return place
 
 
-def _place(place: SplitResult) -> str:
-    return f"{place.scheme}://{place.netloc}"
+def _opener(client: Client, proxies: urllib.request.ProxyHandler) -> urllib.request.OpenerDirector:
+    """
+    What opens http and https by way of these proxies, and neither follows nor judges an answer.
+    """
+
+    certificates = functools.cache(_context)
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            client.keep(self.sock)
+
+    class Secure(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            client.keep(self.sock)
+
+    class PlainHandler(urllib.request.HTTPHandler):
+        def http_open(self, request: urllib.request.Request) -> Any:
+            return self.do_open(Plain, request)
+
+    class SecureHandler(urllib.request.HTTPSHandler):
+        def https_open(self, request: urllib.request.Request) -> Any:
+            return self.do_open(Secure, request, context=certificates())
+
+    opener = urllib.request.OpenerDirector()
+    for handler in (proxies, PlainHandler(), SecureHandler(), urllib.request.UnknownHandler()):
+        opener.add_handler(handler)
+    return opener
+
+
+def _context() -> ssl.SSLContext:
+    """
+    The system's certificates, and those that other programs of a company are told of.
+    """
+    context = ssl.create_default_context()
+    for name in _BUNDLES:
+        bundle = os.environ.get(name)
+        if bundle:
+            try:
+                context.load_verify_locations(bundle)
+            except (OSError, ssl.SSLError) as error:
+                raise ModelError(f"the certificates of {name} can't be read: {_plain(error)}") from error
+    return context
+
+
+def _is_here(place: SplitResult) -> bool:
+    host = place.hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _proxy_of(place: SplitResult) -> str | None:
+    """
+    The host of the proxy that an address is asked through, without what may be secret in it.
+    """
+    if _is_here(place) or urllib.request.proxy_bypass(place.netloc):
+        return None
+    proxy = urllib.request.getproxies().get(place.scheme)
+    return None if not proxy else urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
 
 
 def _refusal(name: str, place: SplitResult, response: Response, with_token: bool) -> ModelError:
@@ -348,14 +421,11 @@ def _refusal(name: str, place: SplitResult, response: Response, with_token: bool
     return ModelError(f"{host} answers {status} {response.reason} to the question for {name}")
 
 
-def _network_hint() -> str | None:
-    used = [name for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") if os.environ.get(name)]
-    used += [
-        name.lower() for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY") if os.environ.get(name.lower())
-    ]
-    if not used:
+def _network_hint(place: SplitResult) -> str | None:
+    proxy = _proxy_of(place)
+    if proxy is None:
         return None
-    return f"connections are made directly, not by way of {used[0]}; download the file, and give its path"
+    return f"it was asked through the proxy {_plain(proxy)} ({place.scheme.upper()}_PROXY); hosts in NO_PROXY are not"
 
 
 def _plain(text: object) -> str:

@@ -107,7 +107,7 @@ def fetched(client: Client, url: str, most: int) -> bytes:
     try:
         return client.get(url).read_all(most)
     except Cut:
-        client.drop(url)
+        client.drop()
     try:
         return client.get(url).read_all(most)
     except Cut as error:

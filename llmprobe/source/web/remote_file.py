@@ -85,7 +85,7 @@ class RemoteFile:
             except Cut as cut:
                 got = cut.args[0] if cut.args else b""
                 self._buffer += got
-                self._client.drop(self._final)
+                self._client.drop()
                 cuts = 0 if got else cuts + 1
                 if self._stream is not None:
                     raise ModelError(
