@@ -15,7 +15,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
 area (``nvml``), an area and the beginning of its names (``env:CUDA_``), or a directory (``/proc``).
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -184,12 +184,14 @@ def _answers(document: _Document) -> dict[Question, Answer]:
     answers: dict[Question, Answer] = {}
     for area, method in _ONE_NAME.items():
         for name, said in getattr(document, area).items():
-            answers[method, name] = _of_library(method, name, _unpack(method, said))
+            answer = _unpack(method, said)
+            answers[method, name] = _of_library(method, name, answer) if method == "psutil" else answer
     for key, said in document.commands.items():
         answers["run", *_command_words(key)] = _unpack("run", said)
     for function, handles in document.nvml.items():
         for handle, said in handles.items():
-            answers["nvml", function, *handle.split(" ")] = _unpack("nvml", said)
+            answer = _of_library("nvml", function, _unpack("nvml", said))
+            answers["nvml", function, *handle.split(" ")] = answer
     for key, names in document.registry.items():
         for name, said in names.items():
             answers["registry", key, name] = _unpack("registry", said)
@@ -226,6 +228,9 @@ def _fields(title: str, /, **types: Any) -> Any:
     return msgspec.defstruct(title, [(field, kind | None, None) for field, kind in types.items()])
 
 
+_DEVICES = Annotated[int, msgspec.Meta(ge=0, le=256)]
+"""Each device is asked for by its index: more than any machine has would be asked for without end."""
+
 _LIBRARIES: dict[str, Any] = {
     "cpuinfo": _fields("Processor", brand_raw=str, vendor_id_raw=str, flags=list[str], count=int),
     "metal": _fields(
@@ -242,6 +247,9 @@ _LIBRARIES: dict[str, Any] = {
     "cpu_count": int,
     "cpu_count_cores": int,
     "cpu_affinity": list[int],
+    "nvmlDeviceGetCount": _DEVICES,
+    "nvmlDeviceGetCount_v2": _DEVICES,
+    "nvmlDeviceGetMaxMigDeviceCount": _DEVICES,
 }
 """What a library's answer is, by the question or by psutil's function. Another one has failed."""
 
@@ -250,7 +258,7 @@ def _of_library(method: str, name: str, answer: Answer) -> Answer:
     """
     The answer itself, or that it failed where the library could not have given it.
     """
-    shape = _LIBRARIES.get(name.partition(" ")[0] if method == "psutil" else method)
+    shape = _LIBRARIES.get(name.partition(" ")[0] or method)
     if shape is None or not answer.ok:
         return answer
     try:

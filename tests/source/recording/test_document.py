@@ -230,6 +230,13 @@ def test_a_recording_comes_through_a_pipe() -> None:
         ({"psutil": {"disk_usage /home": {"free": 0.5}}}, ("psutil", "disk_usage /home")),
         ({"psutil": {"cpu_count": {"a": 1}}}, ("psutil", "cpu_count")),
         ({"psutil": {"cpu_affinity": [0, None]}}, ("psutil", "cpu_affinity")),
+        ({"nvml": {"nvmlDeviceGetCount_v2": {"": 2**40}}}, ("nvml", "nvmlDeviceGetCount_v2", "")),
+        ({"nvml": {"nvmlDeviceGetCount": {"": 257}}}, ("nvml", "nvmlDeviceGetCount", "")),
+        ({"nvml": {"nvmlDeviceGetCount": {"": -1}}}, ("nvml", "nvmlDeviceGetCount", "")),
+        (
+            {"nvml": {"nvmlDeviceGetMaxMigDeviceCount": {"0": []}}},
+            ("nvml", "nvmlDeviceGetMaxMigDeviceCount", "0"),
+        ),
     ],
 )
 def test_what_a_library_can_not_have_said_has_failed(
@@ -251,6 +258,7 @@ def test_what_a_library_can_not_have_said_has_failed(
         {"cpuinfo": {}},
         {"psutil": {"virtual_memory": {"total": 8, "available": 4, "percent": 50.5}}},
         {"psutil": {"boot_time": 1.5}},
+        {"nvml": {"nvmlDeviceGetCount_v2": {"": 256}}},
         {"metal": {"status": "missing"}},
     ],
 )
