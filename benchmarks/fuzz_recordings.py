@@ -9,6 +9,7 @@ damaged bytes), and every one is replayed as a user's is. A mutation is told by 
 """
 
 import argparse
+import copy
 import json
 import random
 import resource
@@ -126,7 +127,7 @@ def _change(document: dict[str, Any], rnd: random.Random) -> None:
         case 4 if isinstance(value, dict | list) and value:
             holder[key] = list(value) if isinstance(value, dict) else dict.fromkeys(map(str, value), 1)
         case _:
-            holder[key] = _deep() if rnd.random() < 0.02 else rnd.choice(_VALUES)
+            holder[key] = _deep() if rnd.random() < 0.02 else copy.deepcopy(rnd.choice(_VALUES))
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

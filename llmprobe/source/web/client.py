@@ -9,19 +9,17 @@ https to http, and the access token never leaves the host that it was given for.
 import contextlib
 import functools
 import http.client
-import ipaddress
-import os
 import socket
 import ssl
 import time
 import urllib.request
-from typing import Any
 from urllib.error import URLError
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from llmprobe._version import __version__
 from llmprobe.errors import ModelError
 from llmprobe.source.deadline import Workers
+from llmprobe.source.web.transport import is_here, network_hint, opener, plain
 
 CONNECT_S = 5.0
 READ_S = 10.0
@@ -36,8 +34,6 @@ _WINDOW = 384 << 10
 """What a server may send before we read it: the rest of a file that it sends though a part was asked for."""
 
 _PIECE = 1 << 16
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where a company's certificates lie for other programs. SSL_CERT_FILE and SSL_CERT_DIR are OpenSSL's own."""
 
 
 class Cut(Exception):  # noqa: N818 - not an error yet: it is asked once more
@@ -54,7 +50,7 @@ class Response:
     def __init__(self, client: "Client", url: str, reply: http.client.HTTPResponse) -> None:
         self.url = url
         self.status = reply.status
-        self.reason = _plain(reply.reason or "")
+        self.reason = plain(reply.reason or "")
         self._client = client
         self._reply = reply
 
@@ -168,6 +164,7 @@ class Client:
     def receive(self, reply: http.client.HTTPResponse, most: int) -> bytes:
         """Some bytes of a body, none at its end."""
         if self._bytes_left <= 0:
+            self.drop()
             raise ModelError(
                 "more bytes than any header has were sent", hint="give the address of a GGUF file"
             )
@@ -216,15 +213,15 @@ class Client:
 
     def _ask(self, url: str, place: SplitResult, part: tuple[int, int] | None) -> Response:
         request = urllib.request.Request(url, headers=self._headers(place, part))  # noqa: S310 - see _split
-        opener = self._direct if _is_here(place) else self._opener
+        through = self._direct if is_here(place) else self._opener
         patience_s = min(self._connect_s, self._remaining())
         try:
-            reply = self._workers.call(lambda: opener.open(request, timeout=patience_s), self._remaining())
+            reply = self._workers.call(lambda: through.open(request, timeout=patience_s), self._remaining())
         except TimeoutError:
             raise self._too_slow() from None
         except URLError as error:
             if not isinstance(error.reason, Exception):
-                raise ModelError(f"{place.hostname} can't be reached: {_plain(error.reason)}") from error
+                raise ModelError(f"{place.hostname} can't be reached: {plain(error.reason)}") from error
             raise self._failed(error.reason, place) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._failed(error, place) from error
@@ -240,25 +237,25 @@ class Client:
         match error:
             case ssl.SSLCertVerificationError():
                 return ModelError(
-                    f"{host} has a certificate that can't be verified: {_plain(error.verify_message)}",
+                    f"{host} has a certificate that can't be verified: {plain(error.verify_message)}",
                     hint="where a company's network looks into connections, set SSL_CERT_FILE to its certificate",
                 )
             case socket.gaierror():
                 return ModelError(
-                    f"there is no host {host}: {_plain(error.strerror)}", hint=_network_hint(place)
+                    f"there is no host {host}: {plain(error.strerror)}", hint=network_hint(place)
                 )
             case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
                 return Cut(b"")
             case UnicodeError():
-                return ModelError(f"there is no host {_plain(host)}")
+                return ModelError(f"there is no host {plain(host)}")
             case TimeoutError():
-                return ModelError(f"{host} can't be reached: timed out", hint=_network_hint(place))
+                return ModelError(f"{host} can't be reached: timed out", hint=network_hint(place))
             case http.client.HTTPException() | ValueError():
                 return ModelError(f"{host} does not answer as a web server does")
             case OSError():
                 return ModelError(
-                    f"{host} can't be reached: {_plain(error.strerror or str(error))}",
-                    hint=_network_hint(place),
+                    f"{host} can't be reached: {plain(error.strerror or str(error))}",
+                    hint=network_hint(place),
                 )
         return error
 
@@ -272,11 +269,11 @@ class Client:
 
     @functools.cached_property
     def _opener(self) -> urllib.request.OpenerDirector:
-        return _opener(self, urllib.request.ProxyHandler())
+        return opener(self.keep, urllib.request.ProxyHandler())
 
     @functools.cached_property
     def _direct(self) -> urllib.request.OpenerDirector:
-        return _opener(self, urllib.request.ProxyHandler({}))
+        return opener(self.keep, urllib.request.ProxyHandler({}))
 
     def _authorization(self, place: SplitResult) -> dict[str, str]:
         if self._token is None or place.netloc.casefold() != (self._token_host or "").casefold():
@@ -310,7 +307,7 @@ def shown(url: str) -> str:
         place = urlsplit(url)
     except ValueError:
         return "what was given"
-    return _plain(f"{place.scheme}://{place.netloc.rpartition('@')[2]}{place.path}")
+    return plain(f"{place.scheme}://{place.netloc.rpartition('@')[2]}{place.path}")
 
 
 def _split(url: str) -> SplitResult:
@@ -328,70 +325,6 @@ def _split(url: str) -> SplitResult:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ModelError(f"{shown(url)!r} is no address on the web", hint="write other letters as %XX")
     return place
-
-
-def _opener(client: Client, proxies: urllib.request.ProxyHandler) -> urllib.request.OpenerDirector:
-    """
-    What opens http and https by way of these proxies, and neither follows nor judges an answer.
-    """
-
-    certificates = functools.cache(_context)
-
-    class Plain(http.client.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            client.keep(self.sock)
-
-    class Secure(http.client.HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            client.keep(self.sock)
-
-    class PlainHandler(urllib.request.HTTPHandler):
-        def http_open(self, request: urllib.request.Request) -> Any:
-            return self.do_open(Plain, request)
-
-    class SecureHandler(urllib.request.HTTPSHandler):
-        def https_open(self, request: urllib.request.Request) -> Any:
-            return self.do_open(Secure, request, context=certificates())
-
-    opener = urllib.request.OpenerDirector()
-    for handler in (proxies, PlainHandler(), SecureHandler(), urllib.request.UnknownHandler()):
-        opener.add_handler(handler)
-    return opener
-
-
-def _context() -> ssl.SSLContext:
-    """
-    The system's certificates, and those that other programs of a company are told of.
-    """
-    context = ssl.create_default_context()
-    for name in _BUNDLES:
-        bundle = os.environ.get(name)
-        if bundle:
-            try:
-                context.load_verify_locations(bundle)
-            except (OSError, ssl.SSLError) as error:
-                raise ModelError(f"the certificates of {name} can't be read: {_plain(error)}") from error
-    return context
-
-
-def _is_here(place: SplitResult) -> bool:
-    host = place.hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _proxy_of(place: SplitResult) -> str | None:
-    """
-    The host of the proxy that an address is asked through, without what may be secret in it.
-    """
-    if _is_here(place) or urllib.request.proxy_bypass(place.netloc):
-        return None
-    proxy = urllib.request.getproxies().get(place.scheme)
-    return None if not proxy else urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
 
 
 def _refusal(name: str, place: SplitResult, response: Response, with_token: bool) -> ModelError:
@@ -419,14 +352,3 @@ def _refusal(name: str, place: SplitResult, response: Response, with_token: bool
     if status in (200, 206):
         return ModelError(f"{host} sends {name} compressed, though it was asked not to")
     return ModelError(f"{host} answers {status} {response.reason} to the question for {name}")
-
-
-def _network_hint(place: SplitResult) -> str | None:
-    proxy = _proxy_of(place)
-    if proxy is None:
-        return None
-    return f"it was asked through the proxy {_plain(proxy)} ({place.scheme.upper()}_PROXY); hosts in NO_PROXY are not"
-
-
-def _plain(text: object) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
