@@ -12,8 +12,8 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording
-from llmprobe.source.recording_files import read_recording
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.files import read_recording
+from llmprobe.source.recording.replay import Replay
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "machines"
 MACHINES = tuple(sorted(path.parent.name for path in FOLDER.glob("*/recording.json")))

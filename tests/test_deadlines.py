@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,9 +20,9 @@ from llmprobe.facts.machine import MemoryPool, Probed, Snapshot
 from llmprobe.machine import snapshot
 from llmprobe.machine.probes import nvidia
 from llmprobe.machine.snapshot import Probe, collect
-from llmprobe.source import live_files
-from llmprobe.source.live import LiveSource
-from llmprobe.source.live_nvml import Nvml
+from llmprobe.source.deadline import HANGING
+from llmprobe.source.live import LiveSource, files
+from llmprobe.source.live.nvml import Nvml
 from tests.machine.fake import FakeSource, card, nvidia_machine, plain_host
 
 pytestmark = [
@@ -116,7 +117,7 @@ def test_a_file_system_that_hangs(
     """Opening a FIFO that nobody writes blocks as a dead mount does; the other probe goes on."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    monkeypatch.setattr(live_files, "_FLAGS", os.O_RDONLY)
+    monkeypatch.setattr(files, "_FLAGS", os.O_RDONLY)
     only(lambda source: source.read(str(fifo)))
     seen, took_s = look()
     os.close(os.open(fifo, os.O_RDWR | os.O_NONBLOCK))
@@ -155,12 +156,14 @@ def test_a_driver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
                 return super()._put(method, args, timeout_s)
             return FakeSource(answers).ask(method, args)
 
-    monkeypatch.setattr(Nvml, "ask", lambda *_: time.sleep(60))
+    forever = threading.Event()
+    monkeypatch.setattr(Nvml, "ask", lambda *_: forever.wait(60))
     monkeypatch.setattr(snapshot, "all_probes", lambda: (Probe("nvidia", EVERYWHERE, nvidia.probe),))
     started = time.monotonic()
     with Hanging(timeout_s=LIMIT_S) as source:
         seen = collect(source, deadline_s=LIMIT_S)
     took_s = time.monotonic() - started
+    forever.set()
 
     assert (status_of(seen), took_s < SOON_S) == ({"nvidia": "timeout"}, True)
     assert [(each.pci, each.usable) for each in seen.accelerators] == [("0000:01:00.0", False)]
@@ -194,6 +197,61 @@ def test_the_whole_command_ends_in_time(silent_server: int, tmp_path: Path) -> N
     assert took_s < TOTAL_S + START_S
     assert b"engine:llamacpp" in done.stdout
     assert wait_for(lambda: not any(is_alive(int(pid)) for pid in pids.read_text().split()))
+
+
+LOOK_AGAIN = """
+import gc, sys, threading, psutil, llmprobe
+
+def state():
+    gc.collect()
+    process = psutil.Process()
+    return threading.active_count(), process.num_fds(), process.memory_info().rss
+
+for _ in range(5):
+    llmprobe.probe()
+before = state()
+for _ in range(int(sys.argv[1])):
+    llmprobe.probe()
+print(*(after - start for start, after in zip(before, state())))
+"""
+MOST_MORE_THREADS = 12
+"""Threads of the last look may still be on their way out."""
+
+MOST_MORE_BYTES = 8 * 1024**2
+
+
+def test_a_process_may_look_as_often_as_it_likes() -> None:
+    """After many looks it has no more threads, open files and memory than after a few."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK_AGAIN, "100"], capture_output=True, text=True, check=True, timeout=120
+    )
+    threads, files, memory = map(int, done.stdout.split())
+
+    assert threads <= MOST_MORE_THREADS
+    assert files <= 0
+    assert memory <= MOST_MORE_BYTES
+
+
+def test_a_hanging_driver_costs_one_thread_however_often_one_looks(
+    only: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look is told at once that the first one's call still hangs."""
+    forever = threading.Event()
+    monkeypatch.setattr(Nvml, "ask", lambda *_: forever.wait(60))
+    only(lambda source: source.nvml("nvmlInit"))
+    look(timeout_s=0.05)
+    before = threading.active_count()
+    answers: list[Answer] = []
+    only(lambda source: answers.append(source.nvml("nvmlInit")))
+    for _ in range(20):
+        look()
+
+    assert {(answer.status, answer.detail) for answer in answers} == {
+        ("timeout", "an earlier call of the same kind still hangs")
+    }
+    assert threading.active_count() <= before
+    forever.set()
+    assert wait_for(lambda: len(HANGING) == 0)
 
 
 def is_alive(pid: int) -> bool:

@@ -18,7 +18,7 @@ from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Pro
 from llmprobe.machine import snapshot as collecting
 from llmprobe.machine.snapshot import Probe, all_probes, collect
 from llmprobe.source.recording import Question, Recording
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of
 
 GARBAGE = "\x00\x07\ufffd{]<zz -7 0x 99999999999999999999999 ../..\n: =\n"

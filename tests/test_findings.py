@@ -16,7 +16,7 @@ from llmprobe.machine import rules
 from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.rules import Rule
 from llmprobe.source.recording import Recording
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import FOLDER, MACHINES, looked_at, recording_of, replayed
 
 OLD = "an old recording"

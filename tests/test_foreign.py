@@ -6,7 +6,7 @@ import pytest
 
 from llmprobe.facts.machine import Probed
 from llmprobe.machine.snapshot import Probe, all_probes
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of, replayed
 
 VENDORS = frozenset({"nvidia", "amd", "intel", "apple"})

@@ -17,8 +17,8 @@ import pytest
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.wire import decode, encode
 from llmprobe.source.recording import Recording
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
+from llmprobe.source.redaction import redact
 from tests.machine_fixtures import FOLDER, MACHINES, looked_at, recording_of, replayed, truth_of
 
 MOST_SHARED = 0.7

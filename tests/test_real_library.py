@@ -21,7 +21,7 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Power, Snapshot, Throttle
 from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording, decode, encode
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import recording_of
 
 pytestmark = pytest.mark.live

@@ -7,13 +7,13 @@ import pytest
 
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
-from llmprobe.source.identity import identity
 from llmprobe.source.live import LiveSource
-from llmprobe.source.record import Recorder
 from llmprobe.source.recording import decode, encode
-from llmprobe.source.redact import redact
-from llmprobe.source.replay import Replay
-from llmprobe.source.secrets import is_told
+from llmprobe.source.recording.recorder import Recorder
+from llmprobe.source.recording.replay import Replay
+from llmprobe.source.redaction import redact
+from llmprobe.source.redaction.identity import identity
+from llmprobe.source.redaction.placeholders import is_told
 
 
 def without_clock(snapshot: Snapshot) -> Snapshot:

@@ -97,7 +97,11 @@ class Source(Protocol):
         """
 
     def cpuinfo(self) -> Answer:
-        """What py-cpuinfo finds without its CPUID timing step (object with py-cpuinfo's own keys)."""
+        """
+        Facts of the processor under py-cpuinfo's keys: ``brand_raw``, ``vendor_id_raw``, ``flags``, ``count``.
+
+        Linux has /proc/cpuinfo instead: there the answer is ``missing``, but in recordings of older versions.
+        """
 
     def metal(self) -> Answer:
         """

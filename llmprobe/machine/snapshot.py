@@ -134,8 +134,8 @@ def probe(
         RecordingError: the recording can't be read.
     """
     if replay is not None:
-        from llmprobe.source.recording_files import read_recording
-        from llmprobe.source.replay import Replay
+        from llmprobe.source.recording.files import read_recording
+        from llmprobe.source.recording.replay import Replay
 
         return collect(Replay(read_recording(replay)), observers=observers)
     from llmprobe.source.live import LiveSource
@@ -149,11 +149,11 @@ def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()
     """
     The answers of this machine to every probe, and raw text beside them, with everything secret replaced.
     """
-    from llmprobe.source.identity import identity
     from llmprobe.source.live import LiveSource
-    from llmprobe.source.neighbours import ask_neighbours
-    from llmprobe.source.record import Recorder
-    from llmprobe.source.redact import redact
+    from llmprobe.source.recording.neighbours import ask_neighbours
+    from llmprobe.source.recording.recorder import Recorder
+    from llmprobe.source.redaction import redact
+    from llmprobe.source.redaction.identity import identity
 
     limit_s = timeout_s or TOTAL_TIMEOUT_S
     with LiveSource(timeout_s=limit_s) as source:

@@ -22,8 +22,8 @@ from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
     from llmprobe.model.formats import repository, safetensors
-    from llmprobe.source.http_client import Client
-    from llmprobe.source.hub import Hub
+    from llmprobe.source.web.client import Client
+    from llmprobe.source.web.hub import Hub
 
 _INDEX = "model.safetensors.index.json"
 _LONGEST_SHOWN = 80
@@ -206,7 +206,7 @@ def _without_query(url: str) -> str:
 
 
 def _from_address(url: str) -> ModelSpec:
-    from llmprobe.source import hub
+    from llmprobe.source.web import hub
 
     with closing(hub.client_for_addresses()) as client:
         return _from_network(client, hub.file_address(url.partition("#")[0]))
@@ -216,7 +216,7 @@ def _from_network(client: "Client", url: str) -> ModelSpec:
     """
     Return the model whose file, or whose first file of a set, is at an address.
     """
-    from llmprobe.source.http_client import shown
+    from llmprobe.source.web.client import shown
 
     place, mark, query = url.partition("?")
     folder, _, name = place.rpartition("/")
@@ -234,7 +234,7 @@ def _from_network(client: "Client", url: str) -> ModelSpec:
 
 
 def _remote_header(client: "Client", url: str) -> gguf.Header:
-    from llmprobe.source.remote_file import RemoteFile
+    from llmprobe.source.web.remote_file import RemoteFile
 
     with closing(RemoteFile(client, url)) as file:
         return gguf.read_header(file.read_at, file.size, file.name)
@@ -249,7 +249,7 @@ def _from_hub(name: str, quant: str | None) -> ModelSpec:
     parts = name.split("/", 2)
     if len(parts) < 2 or not all(parts[:2]):
         raise ModelError(message("error.hf-no-repository", name=name), hint=message("hint.hf-form"))
-    from llmprobe.source.hub import Hub
+    from llmprobe.source.web.hub import Hub
 
     title, _, revision = parts[1].partition("@")
     repo, file = f"{parts[0]}/{title}", parts[2] if len(parts) > 2 else None
@@ -325,7 +325,7 @@ def _config_of_hub(
     hub: "Hub", client: "Client", repo: str, revision: str, files: tuple[str, ...]
 ) -> ModelSpec:
     from llmprobe.model.formats import hf_config, safetensors
-    from llmprobe.source.hub import fetched
+    from llmprobe.source.web.hub import fetched
 
     content = fetched(client, hub.address(repo, revision, "config.json"), hf_config.LARGEST)
     weights = None
@@ -342,7 +342,7 @@ def _config_of_hub(
 
 def _remote_weights(client: "Client", url: str) -> "safetensors.Weights":
     from llmprobe.model.formats import safetensors
-    from llmprobe.source.remote_file import RemoteFile
+    from llmprobe.source.web.remote_file import RemoteFile
 
     with closing(RemoteFile(client, url)) as file:
         length = safetensors.header_length(file.read_at(0, 8), file.name)

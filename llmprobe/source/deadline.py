@@ -1,64 +1,141 @@
 """
-Doing something that may never return: a file on a dead mount, a driver that hangs.
+Calls that may never return: a file on a dead mount, a driver that hangs.
 
-Python cannot end a thread that hangs in the kernel, so it is left behind, as a daemon, and a new one takes
-the next task. Handing a task to a waiting thread costs a tenth of starting one.
+Python cannot end a thread that hangs in the kernel. Such a thread is abandoned: it is a daemon, ends by itself when
+its call returns, and is counted. While a call hangs nobody starts the same one again, and beside ``MOST_HANGING``
+abandoned threads a process starts no further call, however often it looks at the machine. All other threads end with
+their ``Workers``. Handing a task to a waiting thread costs a tenth of starting one.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+MOST_HANGING = 32
+"""Abandoned threads of one process. A further call that may hang is refused until one of them returns."""
+
 
 class _Reply(Generic[T]):
-    def __init__(self, task: Callable[[], T]) -> None:
+    def __init__(self, task: Callable[[], T], key: Hashable) -> None:
         self.task = task
+        self.key = key
         self.done: SimpleQueue[None] = SimpleQueue()
         self.value: T | None = None
         self.error: BaseException | None = None
 
 
-class Workers:
+class _Hanging:
     """
-    Threads that wait for tasks. As many exist as tasks ran at one time, and one more per task that hangs.
+    The calls that were abandoned and have not returned, for all ``Workers`` of the process.
     """
 
     def __init__(self) -> None:
-        self._idle: list[SimpleQueue[_Reply[object]]] = []
+        self._lock = threading.Lock()
+        self._calls: dict[_Reply[object], None] = {}
 
-    def call(self, task: Callable[[], T], timeout_s: float) -> T:
+    def refuse(self, key: Hashable) -> None:
         """
-        Return what the task returns, or raise what it raises.
+        Raise TimeoutError where the same call hangs already, or too many others do.
+        """
+        with self._lock:
+            if key is not None and any(call.key == key for call in self._calls):
+                raise TimeoutError("an earlier call of the same kind still hangs")
+            if len(self._calls) >= MOST_HANGING:
+                raise TimeoutError(f"{MOST_HANGING} earlier calls still hang")
+
+    def add(self, call: _Reply[object]) -> None:
+        with self._lock:
+            self._calls[call] = None
+
+    def discard(self, call: _Reply[object]) -> None:
+        with self._lock:
+            self._calls.pop(call, None)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._calls)
+
+
+HANGING = _Hanging()
+_Inbox = SimpleQueue[_Reply[object] | None]
+
+
+class Workers:
+    """
+    Threads that wait for tasks until ``close``. As many exist as tasks ran at one time. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Inbox] = []
+        self._closed = False
+
+    def call(self, task: Callable[[], T], timeout_s: float, key: Hashable = None) -> T:
+        """
+        The task's result, or the error that it raised.
+
+        ``key`` names what is asked: while a call of the same key hangs, in whichever ``Workers``, it is refused.
 
         Raises:
-            TimeoutError: it has not returned in time; its thread is left behind.
+            TimeoutError: no result in time (the thread is abandoned), the call was refused, or this is closed.
         """
-        reply: _Reply[T] = _Reply(task)
-        try:
-            inbox = self._idle.pop()
-        except IndexError:
+        HANGING.refuse(key)
+        reply: _Reply[T] = _Reply(task, key)
+        with self._lock:
+            if self._closed:
+                raise TimeoutError("the time for all questions is over")
+            inbox = self._idle.pop() if self._idle else None
+        if inbox is None:
             inbox = SimpleQueue()
-            threading.Thread(target=_work, args=(inbox,), daemon=True).start()
+            threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
         inbox.put(reply)  # type: ignore[arg-type]
         try:
             reply.done.get(timeout=timeout_s)
         except Empty:
+            self._abandon(reply, inbox)  # type: ignore[arg-type]
             raise TimeoutError(f"no answer within {timeout_s:g} s") from None
-        self._idle.append(inbox)
+        self._release(inbox)
         if reply.error is not None:
             raise reply.error
         return reply.value  # type: ignore[return-value]
 
+    def close(self) -> None:
+        """
+        End the idle threads, and each busy one as soon as its task returns.
+        """
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for inbox in idle:
+            inbox.put(None)
 
-def _work(inbox: "SimpleQueue[_Reply[object]]") -> None:
-    while True:
-        reply = inbox.get()
-        try:
-            reply.value = reply.task()
-        except BaseException as error:  # noqa: BLE001 - handed over and raised where the task was given
-            reply.error = error
-        reply.done.put(None)
-        del reply
+    def _release(self, inbox: _Inbox) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(inbox)
+                return
+        inbox.put(None)
+
+    def _abandon(self, reply: _Reply[object], inbox: _Inbox) -> None:
+        """
+        Let the thread end after its task, and count it until then.
+        """
+        HANGING.add(reply)
+        inbox.put(None)
+        if not reply.done.empty():
+            # It returned between the deadline and now.
+            HANGING.discard(reply)
+
+    @staticmethod
+    def _work(inbox: _Inbox) -> None:
+        while (reply := inbox.get()) is not None:
+            try:
+                reply.value = reply.task()
+            except BaseException as error:  # noqa: BLE001 - handed over and raised where the task was given
+                reply.error = error
+            reply.done.put(None)
+            HANGING.discard(reply)
+            del reply

@@ -15,7 +15,7 @@ from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Pro
 from llmprobe.machine import snapshot
 from llmprobe.machine.snapshot import Probe, collect
 from llmprobe.source.recording import Recording
-from llmprobe.source.replay import NotRecorded, Replay
+from llmprobe.source.recording.replay import NotRecorded, Replay
 from llmprobe.words.message import message
 
 LINUX = Platform(system="linux", machine="x86_64")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.facts import wire
-from llmprobe.source import recording
+from llmprobe.source.recording import document
 
 FOLDER = Path(__file__).parents[2] / "llmprobe" / "schemas"
 
@@ -29,8 +29,8 @@ def _recording() -> dict[str, Any]:
     """
     Return the schema of the file that ``llmprobe record`` writes, which is no record of ``facts``.
     """
-    schema = msgspec.json.schema(recording._Document)
-    schema["$defs"]["_Document"]["properties"]["schema"] = {"const": recording.SCHEMA}
+    schema = msgspec.json.schema(document._Document)
+    schema["$defs"]["_Document"]["properties"]["schema"] = {"const": document.SCHEMA}
     text = json.dumps(schema).replace("_Document", "Recording")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json.loads(text)}
 

@@ -12,8 +12,8 @@ from llmprobe.cli import main
 from llmprobe.facts.answer import Answer
 from llmprobe.source import live
 from llmprobe.source.live import LiveSource
-from llmprobe.source.recording_files import read_recording
-from llmprobe.source.replay import Replay
+from llmprobe.source.recording.files import read_recording
+from llmprobe.source.recording.replay import Replay
 
 
 class NvmlIsLive(LiveSource):

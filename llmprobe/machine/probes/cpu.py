@@ -6,11 +6,12 @@ The quota of a container is not here: see ``cgroup``, which lowers ``usable_thre
 
 Questions, in order:
 
-    cpuinfo:
+    read:/proc/cpuinfo                                 on Linux
+    cpuinfo:                                           elsewhere; on Linux where the name or the flags are still open
+    run:lscpu                                          on Linux, where the name is still open: ARM gives numbers only
     psutil:cpu_count
     psutil:cpu_count_cores
     psutil:cpu_affinity                                on Linux and Windows
-    read:/proc/cpuinfo                                 on Linux, where those left name, flags or counts open
     sysctl:hw.perflevel0.physicalcpu                   on macOS, and so the rest of sysctl
     sysctl:hw.perflevel1.physicalcpu
     sysctl:machdep.cpu.brand_string
@@ -22,6 +23,7 @@ Questions, in order:
     read:/sys/devices/system/cpu/cpu<N>/topology/thread_siblings_list   of each allowed processor, where not all are
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +39,9 @@ NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 CPUINFO = "/proc/cpuinfo"
+_NAME_FIELDS = ("model name", "cpu", "uarch", "Hardware")
+"""Of x86 and a few ARM; of POWER; of RISC-V; of older ARM boards."""
+
 _COMPUTING = (
     "sse",
     "ssse",
@@ -76,19 +81,19 @@ def probe(source: Source) -> Probed:
     The processor, and how much of it this process's affinity leaves.
     """
     ask = Asker(source)
-    facts = fields_of(ask.cpuinfo())
-    cpu = Cpu(
-        name=_text(facts.get("brand_raw")),
-        vendor=_text(facts.get("vendor_id_raw")),
-        instruction_sets=instruction_sets(flags) if isinstance(flags := facts.get("flags"), list) else (),
-        logical_cores=as_int(ask.psutil("cpu_count").value) or as_int(facts.get("count")),
-        physical_cores=as_int(ask.psutil("cpu_count_cores").value),
+    linux = ask.platform.system == "linux"
+    processors = parse_cpuinfo(ask.text(CPUINFO) or "") if linux else []
+    cpu = _identity(ask, processors)
+    topology = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
+    cpu = msgspec.structs.replace(
+        cpu,
+        logical_cores=as_int(ask.psutil("cpu_count").value) or cpu.logical_cores or len(processors) or None,
+        physical_cores=as_int(ask.psutil("cpu_count_cores").value) or len(topology) or None,
     )
     fast: frozenset[int] = frozenset()
     affinity = ask.psutil("cpu_affinity") if ask.platform.system != "darwin" else None
     match ask.platform.system:
         case "linux":
-            cpu = _with_proc_cpuinfo(ask, cpu)
             x86 = ask.platform.machine.lower() in _X86
             cpu, fast = _with_hybrid(ask, cpu) if x86 else _with_capacities(ask, cpu)
         case "darwin":
@@ -103,15 +108,9 @@ def probe(source: Source) -> Probed:
             limits = (message("limit.cpu-affinity", threads=allowed),)
             cores = _cores_of(ask, affinity.value, fast)
         threads = allowed
-    asked = (
-        "cpuinfo:",
-        "psutil:cpu_count",
-        "psutil:cpu_count_cores",
-        "psutil:cpu_affinity",
-        f"read:{CPUINFO}",
-    )
+    counted = ask.answered("psutil:cpu_count", "psutil:cpu_count_cores", "psutil:cpu_affinity")
     cpu = msgspec.structs.replace(
-        cpu, usable_threads=threads, usable_cores=cores, limits=limits, evidence=ask.answered(*asked)
+        cpu, usable_threads=threads, usable_cores=cores, limits=limits, evidence=(*cpu.evidence, *counted)
     )
     return ask.probed(found=cpu.name is not None or cpu.logical_cores is not None, cpu=cpu)
 
@@ -146,26 +145,44 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _with_proc_cpuinfo(ask: Asker, cpu: Cpu) -> Cpu:
+def parse_lscpu(text: str) -> str | None:
     """
-    Fill what py-cpuinfo and psutil left open from the kernel's own list.
+    The name of the first processor that ``lscpu`` prints, None where it knows none.
+
+    https://man7.org/linux/man-pages/man1/lscpu.1.html: it has the names of ARM's part numbers.
     """
-    if cpu.name and cpu.instruction_sets and cpu.logical_cores and cpu.physical_cores:
-        return cpu
-    text = ask.text(CPUINFO)
-    processors = parse_cpuinfo(text) if text else []
-    if not processors:
-        return cpu
-    first = processors[0]
-    flags = first.get("flags") or first.get("Features") or ""
-    cores = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
-    return msgspec.structs.replace(
-        cpu,
-        name=cpu.name or first.get("model name") or first.get("Hardware"),
-        vendor=cpu.vendor or first.get("vendor_id"),
-        instruction_sets=cpu.instruction_sets or instruction_sets(flags.split()),
-        logical_cores=cpu.logical_cores or len(processors),
-        physical_cores=cpu.physical_cores or len(cores) or None,
+    match = re.search(r"^Model name:[ \t]*(\S.*)$", text, re.MULTILINE)
+    return match[1].strip() if match and match[1].strip() != "-" else None
+
+
+def _identity(ask: Asker, processors: list[dict[str, str]]) -> Cpu:
+    """
+    Name, vendor and instruction sets, from the kernel's list first, with their evidence.
+
+    ``logical_cores`` is py-cpuinfo's count, None where it was not needed.
+    """
+    first = processors[0] if processors else {}
+    name = next((first[key] for key in _NAME_FIELDS if first.get(key)), None)
+    flags = (first.get("flags") or first.get("Features") or "").split()
+    vendor = first.get("vendor_id")
+    count = None
+    evidence = [f"read:{CPUINFO}"] if first else []
+    if not name or not flags:
+        facts = fields_of(ask.cpuinfo())
+        evidence += ["cpuinfo:"] if facts else []
+        name = name or _text(facts.get("brand_raw"))
+        vendor = vendor or _text(facts.get("vendor_id_raw"))
+        flags += facts.get("flags") or ()
+        count = as_int(facts.get("count"))
+    if not name and ask.platform.system == "linux":
+        name = parse_lscpu(str(fields_of(ask.run("lscpu")).get("stdout") or ""))
+        evidence += ["run:lscpu"] if name else []
+    return Cpu(
+        name=name,
+        vendor=vendor,
+        instruction_sets=instruction_sets(flags),
+        logical_cores=count,
+        evidence=tuple(evidence),
     )
 
 

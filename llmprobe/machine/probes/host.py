@@ -14,7 +14,8 @@ Questions, in order:
     read:/sys/class/dmi/id/sys_vendor
     read:/sys/class/dmi/id/product_name
     read:/proc/device-tree/model                       where there is no DMI
-    cpuinfo:                                           for the flag ``hypervisor``
+    read:/proc/cpuinfo                                 for the flag ``hypervisor``
+    cpuinfo:                                           where that says nothing
     list:/dev                                          under WSL, for dxg
     read:/run/udev/data/+dmi:id
 
@@ -27,6 +28,7 @@ Questions, in order:
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 from llmprobe.facts.answer import Source
@@ -47,6 +49,7 @@ _VIRTUAL = re.compile(
     re.IGNORECASE,
 )
 _DEVICE = re.compile(r"^E:\s*MEMORY_DEVICE_(\d+)_(\w+)=(.*)$", re.MULTILINE)
+_FLAGS = re.compile(r"^flags[ \t]*:(.*)$", re.MULTILINE)
 _DDR_WIDTH = 64
 
 
@@ -166,8 +169,7 @@ def _linux(ask: Asker) -> SystemFacts:
     if product.casefold().startswith(vendor.casefold()):
         # Some makers write their name into both: NVIDIA, and NVIDIA_DGX_Spark.
         vendor = ""
-    flags = fields_of(ask.cpuinfo()).get("flags") or ()
-    virtual = "hypervisor" in flags or bool(_VIRTUAL.search(f"{vendor} {product}"))
+    virtual = "hypervisor" in _flags(ask) or bool(_VIRTUAL.search(f"{vendor} {product}"))
     environment: Literal["wsl", "container", "vm", "bare"] = (
         "wsl" if wsl else "container" if container else "vm" if virtual else "bare"
     )
@@ -186,6 +188,11 @@ def _linux(ask: Asker) -> SystemFacts:
         ram_bandwidth_how=rate[1] if rate else None,
         memory=HostMemory(modules=_modules(modules) if modules else None),
     )
+
+
+def _flags(ask: Asker) -> Collection[str]:
+    listed = _FLAGS.search(ask.text("/proc/cpuinfo") or "")
+    return listed[1].split() if listed else fields_of(ask.cpuinfo()).get("flags") or ()
 
 
 def _container(ask: Asker) -> str | None:

@@ -28,26 +28,59 @@ def test_threads_are_those_that_the_process_may_run_on() -> None:
     assert (facts.usable_threads, facts.logical_cores, len(facts.limits)) == (2, 16, 1)
 
 
-def test_the_kernels_list_fills_what_is_missing() -> None:
+PROC_CPUINFO = "".join(
+    f"processor\t: {number}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD Ryzen 9 7950X\n"
+    f"flags\t\t: fpu avx2 fma\ncore id\t: {number}\n\n"
+    for number in range(4)
+)
+ARM_CPUINFO = "".join(f"processor\t: {number}\nFeatures\t: fp asimd asimddp\n\n" for number in range(4))
+
+
+def test_the_kernels_list_is_enough() -> None:
     """
-    Without py-cpuinfo, /proc/cpuinfo gives name, flags and counts; on ARM the flags are called Features.
+    Name, vendor, flags and counts come from /proc/cpuinfo, and py-cpuinfo is not asked.
     """
-    text = "".join(
-        f"processor\t: {number}\nmodel name\t: ARMv8\nFeatures\t: fp asimd asimddp\ncore id\t: {number}\n\n"
-        for number in range(4)
-    )
-    facts = cpu.probe(FakeSource({"read:/proc/cpuinfo": text}, LINUX_ARM)).cpu
-    assert (facts.name, facts.logical_cores, facts.physical_cores) == ("ARMv8", 4, 4)
+    source = FakeSource({"read:/proc/cpuinfo": PROC_CPUINFO})
+    facts = cpu.probe(source).cpu
+    assert (facts.name, facts.vendor) == ("AMD Ryzen 9 7950X", "AuthenticAMD")
+    assert (facts.logical_cores, facts.physical_cores) == (4, 4)
+    assert facts.instruction_sets == ("avx2", "fma")
+    assert facts.evidence[0] == "read:/proc/cpuinfo"
+    assert "cpuinfo:" not in source.asked
+
+
+def test_a_recording_without_the_kernels_list_still_has_its_processor() -> None:
+    """
+    What py-cpuinfo told when it was recorded is taken, and is the evidence.
+    """
+    answers = {"cpuinfo:": {"brand_raw": "A Processor", "flags": ["avx2"], "count": 6}}
+    facts = cpu.probe(FakeSource(answers)).cpu
+    assert (facts.name, facts.logical_cores) == ("A Processor", 6)
+    assert facts.instruction_sets == ("avx2",)
+    assert facts.evidence[0] == "cpuinfo:"
+
+
+def test_an_arm_processor_has_the_name_that_lscpu_knows() -> None:
+    """
+    The kernel's list has part numbers only; on ARM the flags are called Features.
+    """
+    output = {
+        "exit": 0,
+        "stdout": "Architecture: aarch64\nModel name:             Cortex-A76\n",
+        "stderr": "",
+    }
+    facts = cpu.probe(FakeSource({"read:/proc/cpuinfo": ARM_CPUINFO, "run:lscpu": output}, LINUX_ARM)).cpu
+    assert (facts.name, facts.logical_cores) == ("Cortex-A76", 4)
     assert facts.instruction_sets == ("asimd", "asimddp")
+    assert "run:lscpu" in facts.evidence
 
 
-def test_the_kernels_list_is_not_asked_for_what_is_known() -> None:
+def test_a_name_that_lscpu_does_not_know_stays_unknown() -> None:
     """
-    It is long on big machines.
+    It prints a dash then, which is no name.
     """
-    source = FakeSource(plain_host())
-    cpu.probe(source)
-    assert "read:/proc/cpuinfo" not in source.asked
+    output = {"exit": 0, "stdout": "Model name:             -\n", "stderr": ""}
+    assert cpu.probe(FakeSource({"run:lscpu": output}, LINUX_ARM)).cpu.name is None
 
 
 def test_cores_of_two_kinds() -> None:

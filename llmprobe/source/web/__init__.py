@@ -1,0 +1,3 @@
+"""
+Models on web servers: a client with limits, files read in parts, the Hugging Face Hub.
+"""

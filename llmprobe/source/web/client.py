@@ -1,0 +1,354 @@
+"""
+One part of a file on a web server: where it is asked for, where it leads, and what went wrong, as one sentence.
+
+The transport is urllib's: proxies and certificates are those of the environment and the system, as a company's network
+needs them, but a server on this machine is never asked through a proxy. A redirection is followed anywhere but from
+https to http, and the access token never leaves the host that it was given for.
+"""
+
+import contextlib
+import functools
+import http.client
+import socket
+import ssl
+import time
+import urllib.request
+from urllib.error import URLError
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from llmprobe._version import __version__
+from llmprobe.errors import ModelError
+from llmprobe.source.deadline import Workers
+from llmprobe.source.web.transport import is_here, network_hint, opener, plain
+
+CONNECT_S = 5.0
+READ_S = 10.0
+TOTAL_S = 120.0
+MOST_BYTES = 256 << 20
+SLOWEST_BYTES_PER_S = 512
+"""A server that sends less on average is left after ``READ_S``: the header of a small model would take hours."""
+
+_MOST_REDIRECTS = 6
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_WINDOW = 384 << 10
+"""What a server may send before we read it: the rest of a file that it sends though a part was asked for."""
+
+_PIECE = 1 << 16
+
+
+class Cut(Exception):  # noqa: N818 - not an error yet: it is asked once more
+    """
+    The connection ended before all that was promised had come.
+    """
+
+
+class Response:
+    """
+    An answer whose body is still to be read. ``status`` is 200 or 206.
+    """
+
+    def __init__(self, client: "Client", url: str, reply: http.client.HTTPResponse) -> None:
+        self.url = url
+        self.status = reply.status
+        self.reason = plain(reply.reason or "")
+        self._client = client
+        self._reply = reply
+
+    def header(self, name: str) -> str:
+        return self._reply.getheader(name) or ""
+
+    def read(self, length: int) -> bytes:
+        """
+        Return exactly so many bytes.
+
+        Raises:
+            Cut: fewer came.
+            ModelError: it took too long.
+        """
+        piece = bytearray()
+        while len(piece) < length:
+            try:
+                got = self._client.receive(self._reply, min(length - len(piece), _PIECE))
+            except Cut:
+                got = b""
+            piece += got
+            if not got:
+                raise Cut(bytes(piece))
+        return bytes(piece)
+
+    def read_all(self, most: int) -> bytes:
+        """
+        Return the whole body.
+
+        Raises:
+            Cut: it ended too early.
+            ModelError: it is longer than ``most`` bytes, or took too long.
+        """
+        body = bytearray()
+        while got := self._client.receive(self._reply, _PIECE):
+            body += got
+            if len(body) > most:
+                self.leave()
+                raise ModelError(f"{shown(self.url)} is larger than {most} bytes")
+        short = bool(self._reply.length)
+        self.leave()
+        if short:
+            raise Cut(b"")
+        return bytes(body)
+
+    def leave(self) -> None:
+        """Leave what is still to come."""
+        self._client.drop()
+
+
+class Client:
+    """
+    What is asked of web servers for one answer: all of it within ``total_s`` seconds and ``most_bytes`` bytes.
+
+    ``token`` is sent to ``token_host`` alone, which is written with its port where it has one.
+    ``transferred`` counts the bytes of all bodies so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        token_host: str | None = None,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        total_s: float = TOTAL_S,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self.transferred = 0
+        self._token = token if token and token.isascii() and token.isprintable() else None
+        self._token_host = token_host
+        self._connect_s = connect_s
+        self._read_s = read_s
+        self._total_s = total_s
+        self._until = time.monotonic() + total_s
+        self._bytes_left = most_bytes
+        self._waited_s = 0.0
+        self._waited_for = 0
+        self._plug: socket.socket | None = None
+        self._reply: http.client.HTTPResponse | None = None
+        self._workers = Workers()
+
+    def get(self, url: str, part: tuple[int, int] | None = None) -> Response:
+        """
+        Return the answer to a GET of a URL, or of the bytes from one offset up to, not including, another.
+
+        Raises:
+            Cut: the connection ended before there was an answer.
+            ModelError: the server can't be reached, refuses, has no such file, or leads in a circle.
+        """
+        asked = url
+        for _ in range(_MOST_REDIRECTS):
+            place = _split(url)
+            response = self._ask(url, place, part)
+            if response.status not in _REDIRECTS:
+                self._check(asked, place, response)
+                return response
+            location = response.header("Location")
+            response.leave()
+            if not location:
+                raise ModelError(
+                    f"{place.hostname} leads elsewhere from {shown(asked)}, but does not say where"
+                )
+            url = urljoin(url, location)
+            if place.scheme == "https" and _split(url).scheme == "http":
+                raise ModelError(
+                    f"{place.hostname} leads from https to http at {shown(url)}, which is not followed"
+                )
+        raise ModelError(f"{shown(asked)} leads from one address to the next, and to no file")
+
+    def receive(self, reply: http.client.HTTPResponse, most: int) -> bytes:
+        """Some bytes of a body, none at its end."""
+        if self._bytes_left <= 0:
+            self.drop()
+            raise ModelError(
+                "more bytes than any header has were sent", hint="give the address of a GGUF file"
+            )
+        patience_s = min(self._read_s, self._remaining())
+        started = time.monotonic()
+        try:
+            got = self._workers.call(lambda: reply.read1(min(most, self._bytes_left)), patience_s)
+        except TimeoutError:
+            raise self._too_slow() from None
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            # A connection that was closed meanwhile has no file to read from any more.
+            raise Cut(b"") from error
+        self.transferred += len(got)
+        self._bytes_left -= len(got)
+        self._waited_s += time.monotonic() - started
+        self._waited_for += len(got)
+        if self._waited_s > self._read_s and self._waited_for < SLOWEST_BYTES_PER_S * self._waited_s:
+            self.drop()
+            raise ModelError(
+                f"the server sent {self._waited_for} bytes in {self._waited_s:.0f} s, which is too slow",
+                hint="try again later, or download the file and give its path",
+            )
+        return got
+
+    def drop(self) -> None:
+        """Close the connection. A thread that still reads from it ends."""
+        plug, self._plug = self._plug, None
+        reply, self._reply = self._reply, None
+        if plug is not None:
+            with contextlib.suppress(OSError, ValueError):
+                plug.shutdown(socket.SHUT_RDWR)
+            plug.close()
+        if reply is not None:
+            reply.close()
+
+    def close(self) -> None:
+        """Close the connection and end all threads."""
+        self.drop()
+        self._workers.close()
+
+    def keep(self, plug: socket.socket) -> None:
+        """Take the socket of a connection that was made, to read from it in time and to close it."""
+        plug.settimeout(self._read_s)
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW)
+        self._plug = plug
+
+    def _ask(self, url: str, place: SplitResult, part: tuple[int, int] | None) -> Response:
+        request = urllib.request.Request(url, headers=self._headers(place, part))  # noqa: S310 - see _split
+        through = self._direct if is_here(place) else self._opener
+        patience_s = min(self._connect_s, self._remaining())
+        try:
+            reply = self._workers.call(lambda: through.open(request, timeout=patience_s), self._remaining())
+        except TimeoutError:
+            raise self._too_slow() from None
+        except URLError as error:
+            if not isinstance(error.reason, Exception):
+                raise ModelError(f"{place.hostname} can't be reached: {plain(error.reason)}") from error
+            raise self._failed(error.reason, place) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._failed(error, place) from error
+        self._reply = reply
+        return Response(self, url, reply)
+
+    def _failed(self, error: Exception, place: SplitResult) -> Exception:
+        """
+        What an error of the transport means: another sentence, or that the connection was cut.
+        """
+        self.drop()
+        host = place.hostname
+        match error:
+            case ssl.SSLCertVerificationError():
+                return ModelError(
+                    f"{host} has a certificate that can't be verified: {plain(error.verify_message)}",
+                    hint="where a company's network looks into connections, set SSL_CERT_FILE to its certificate",
+                )
+            case socket.gaierror():
+                return ModelError(
+                    f"there is no host {host}: {plain(error.strerror)}", hint=network_hint(place)
+                )
+            case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
+                return Cut(b"")
+            case UnicodeError():
+                return ModelError(f"there is no host {plain(host)}")
+            case TimeoutError():
+                return ModelError(f"{host} can't be reached: timed out", hint=network_hint(place))
+            case http.client.HTTPException() | ValueError():
+                return ModelError(f"{host} does not answer as a web server does")
+            case OSError():
+                return ModelError(
+                    f"{host} can't be reached: {plain(error.strerror or str(error))}",
+                    hint=network_hint(place),
+                )
+        return error
+
+    def _headers(self, place: SplitResult, part: tuple[int, int] | None) -> dict[str, str]:
+        return {
+            "User-Agent": f"llmprobe/{__version__}",
+            "Accept-Encoding": "identity",
+            **({} if part is None else {"Range": f"bytes={part[0]}-{part[1] - 1}"}),
+            **self._authorization(place),
+        }
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        return opener(self.keep, urllib.request.ProxyHandler())
+
+    @functools.cached_property
+    def _direct(self) -> urllib.request.OpenerDirector:
+        return opener(self.keep, urllib.request.ProxyHandler({}))
+
+    def _authorization(self, place: SplitResult) -> dict[str, str]:
+        if self._token is None or place.netloc.casefold() != (self._token_host or "").casefold():
+            return {}
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def _remaining(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self._too_slow()
+        return left
+
+    def _too_slow(self) -> ModelError:
+        self.drop()
+        if time.monotonic() >= self._until:
+            return ModelError(f"reading from the network took longer than {self._total_s:g} s")
+        return ModelError("the server stopped answering", hint="try again later")
+
+    def _check(self, asked: str, place: SplitResult, response: Response) -> None:
+        if response.status in (200, 206) and response.header("Content-Encoding") in ("", "identity"):
+            return
+        response.leave()
+        raise _refusal(shown(asked), place, response, bool(self._authorization(place)))
+
+
+def shown(url: str) -> str:
+    """
+    Return a URL without what may be secret in it: its query, and a password.
+    """
+    try:
+        place = urlsplit(url)
+    except ValueError:
+        return "what was given"
+    return plain(f"{place.scheme}://{place.netloc.rpartition('@')[2]}{place.path}")
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        place = urlsplit(url)
+        port = place.port
+    except ValueError as error:
+        raise ModelError(f"{url!r} is no address on the web") from error
+    if place.scheme not in ("http", "https") or not place.hostname or port == 0:
+        raise ModelError(
+            f"{shown(url)!r} is no address on the web", hint="it has to begin with https:// and a host"
+        )
+    if "@" in place.netloc:
+        raise ModelError("an address with a name or password in it is not read", hint="set HF_TOKEN instead")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ModelError(f"{shown(url)!r} is no address on the web", hint="write other letters as %XX")
+    return place
+
+
+def _refusal(name: str, place: SplitResult, response: Response, with_token: bool) -> ModelError:
+    host, status = place.hostname, response.status
+    if status in (401, 403) and with_token:
+        return ModelError(
+            f"{host} does not give {name} to the owner of this access token ({status})",
+            hint="accept the model's licence on its page, and look whether HF_TOKEN is still valid",
+        )
+    if status in (401, 403):
+        return ModelError(
+            f"{host} does not give {name} to everyone ({status})",
+            hint="if it is a gated or private model of Hugging Face, accept its licence and set HF_TOKEN",
+        )
+    if status in (404, 410):
+        return ModelError(f"{host} has no {name} ({status})", hint="look whether the address is right")
+    if status == 416:
+        return ModelError(f"{name} is shorter than {host} said", hint="give the address of a GGUF file")
+    if status == 429:
+        return ModelError(
+            f"{host} was asked too often (429)", hint="try again later; with HF_TOKEN more is allowed"
+        )
+    if status >= 500:
+        return ModelError(f"{host} has trouble of its own ({status})", hint="try again later")
+    if status in (200, 206):
+        return ModelError(f"{host} sends {name} compressed, though it was asked not to")
+    return ModelError(f"{host} answers {status} {response.reason} to the question for {name}")
