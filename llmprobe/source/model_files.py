@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from llmprobe.errors import ModelError
+from llmprobe.words.message import Message, message
 
 _MOST_FILES = 20_000
 
@@ -30,7 +31,7 @@ def opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
 
             yield read_at, size
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+        raise ModelError(_unreadable(path, error)) from error
 
 
 def small(path: Path, most: int) -> bytes | None:
@@ -47,9 +48,9 @@ def small(path: Path, most: int) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+        raise ModelError(_unreadable(path, error)) from error
     if len(content) > most:
-        raise ModelError(f"{path} is larger than {most} bytes, which no such file is")
+        raise ModelError(message("error.file-too-large", path=str(path), most_bytes=most))
     return content
 
 
@@ -66,10 +67,14 @@ def names(folder: Path) -> tuple[str, ...]:
             if path.is_file():
                 found.append(path.relative_to(folder).as_posix())
             if len(found) > _MOST_FILES:
-                raise ModelError(f"{folder} holds too many files to be a model's folder")
+                raise ModelError(message("error.folder-too-large", path=str(folder), most=_MOST_FILES))
     except OSError as error:
-        raise ModelError(f"{folder} can't be read: {error.strerror}") from error
+        raise ModelError(_unreadable(folder, error)) from error
     return tuple(sorted(found))
+
+
+def _unreadable(path: Path, error: OSError) -> Message:
+    return message("error.file-unreadable", path=str(path), reason=(error.strerror or str(error)).lower())
 
 
 def _refuse_pipe(path: Path) -> None:
@@ -77,4 +82,4 @@ def _refuse_pipe(path: Path) -> None:
     Refuse a pipe: to open it waits until something writes, and it can't be read from any place.
     """
     if path.is_fifo():
-        raise ModelError(f"{path} is a pipe, not a file", hint="give the path of a file")
+        raise ModelError(message("error.file-is-pipe", path=str(path)), hint=message("hint.file-path"))

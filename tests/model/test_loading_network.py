@@ -399,5 +399,5 @@ def test_a_listing_that_is_none_is_one_sentence(site: Site, hub: types.ModuleTyp
     """
     with serving(lambda exchange: exchange.whole(b"<html>")) as server:
         vars(hub)["constants"].ENDPOINT = server.url("")
-        with pytest.raises(ModelError, match="does not say which files"):
+        with pytest.raises(ModelError, match="does not list the files"):
             load("hf:owner/repo")

@@ -22,6 +22,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
+from llmprobe.words.message import message
 
 SCHEMA = "llmprobe.recording/1"
 Question = tuple[str, ...]
@@ -51,7 +52,7 @@ _ONE_NAME = {
 }
 _ONE_ANSWER = ("cpuinfo", "metal")
 _MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8"))
-_HINT = "make it anew with: llmprobe record -o FILE"
+_HINT = message("hint.write-recording")
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,9 +141,11 @@ def decode(content: bytes, name: str = "the recording") -> Recording:
             llmprobe_version=document.llmprobe_version,
         )
     except msgspec.ValidationError as error:
-        raise RecordingError(f"{name} does not keep to {SCHEMA}: {error}", hint=_HINT) from None
+        raise RecordingError(
+            message("recording.invalid", file=name, schema=SCHEMA, reason=str(error)), hint=_HINT
+        ) from None
     except RecursionError:
-        raise RecordingError(f"{name} is nested too deeply to be a recording", hint=_HINT) from None
+        raise RecordingError(message("recording.too-deep", file=name), hint=_HINT) from None
 
 
 def _as_utf8(content: bytes) -> bytes:
@@ -160,24 +163,28 @@ def _check_schema(content: bytes, name: str) -> None:
     try:
         document = msgspec.json.decode(content)
     except RecursionError:
-        raise RecordingError(f"{name} is nested too deeply to be a recording", hint=_HINT) from None
+        raise RecordingError(message("recording.too-deep", file=name), hint=_HINT) from None
     except UnicodeDecodeError:
-        raise RecordingError(f"{name} is no text in UTF-8, so it is no recording", hint=_HINT) from None
+        raise RecordingError(message("recording.not-utf8", file=name), hint=_HINT) from None
     except msgspec.DecodeError as error:
         if "truncated" in str(error):
-            what = "is empty" if not content.strip() else "is cut short"
-            raise RecordingError(f"{name} {what}, so it can't be read", hint=_HINT) from None
-        raise RecordingError(f"{name} is not JSON, so it is no recording ({error})", hint=_HINT) from None
+            is_empty = not content.strip()
+            raise RecordingError(
+                message("recording.empty" if is_empty else "recording.cut-short", file=name), hint=_HINT
+            ) from None
+        raise RecordingError(
+            message("recording.not-json", file=name, reason=str(error)), hint=_HINT
+        ) from None
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema == SCHEMA:
         return
     if isinstance(schema, str) and schema.startswith("llmprobe.recording/"):
         raise RecordingError(
-            f"{name} is written in {schema}, and this llmprobe reads {SCHEMA}",
-            hint="use an llmprobe as new as the one that wrote it",
+            message("recording.other-version", file=name, schema=schema, supported=SCHEMA),
+            hint=message("hint.newer-llmprobe"),
         )
-    what = f"a document of {schema}" if isinstance(schema, str) else "JSON of some other kind"
-    raise RecordingError(f"{name} is {what}, not a recording", hint=_HINT)
+    other = schema if isinstance(schema, str) else None
+    raise RecordingError(message("recording.other-document", file=name, schema=other), hint=_HINT)
 
 
 def _answers(document: _Document) -> dict[Question, Answer]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from llmprobe.errors import RecordingError
 from llmprobe.source.recording import Recording, decode
+from llmprobe.words.message import message
 
 LARGEST_BYTES = 16 * 1024 * 1024
 USUAL_NAME = "recording.json"
@@ -20,6 +21,7 @@ _PIPE_PATIENCE_S = 5.0
 
 _PIPE_TOTAL_S = 60.0
 _PIECE = 1 << 16
+_PATH_HINT = message("hint.recording-path")
 
 
 def read_recording(path: str) -> Recording:
@@ -34,28 +36,22 @@ def read_recording(path: str) -> Recording:
             path = str(Path(path, USUAL_NAME))
         content = _content(path)
     except FileNotFoundError:
-        raise RecordingError(f"{path} does not exist", hint="give the path of a recording") from None
+        raise RecordingError(message("recording.missing", path=path), hint=_PATH_HINT) from None
     except IsADirectoryError:
-        said = f"{path} is a folder without a {USUAL_NAME}" if path else "'' is no name of a file"
-        raise RecordingError(said, hint="give the path of a recording") from None
-    except _NoFile as error:
-        raise RecordingError(f"{path} {error}", hint="give the path of a recording") from None
+        what = (
+            message("recording.folder", path=path, name=USUAL_NAME) if path else message("recording.no-name")
+        )
+        raise RecordingError(what, hint=_PATH_HINT) from None
     except (OSError, ValueError) as error:
         raise RecordingError(
-            f"{path} can't be read: {_reason(error)}", hint="check its permissions"
+            message("error.file-unreadable", path=path, reason=_reason(error)),
+            hint=message("hint.permissions"),
         ) from None
     if len(content) > LARGEST_BYTES:
-        size = LARGEST_BYTES // 1024**2
         raise RecordingError(
-            f"{path} is larger than {size} MiB, so it is no recording", hint="is it the right file?"
+            message("recording.too-large", path=path, most_bytes=LARGEST_BYTES), hint=_PATH_HINT
         )
     return decode(content, path)
-
-
-class _NoFile(Exception):  # noqa: N818 - it becomes one
-    """
-    What a path leads to instead of a file with a recording in it.
-    """
 
 
 def _content(path: str) -> bytes:
@@ -66,7 +62,7 @@ def _content(path: str) -> bytes:
     if stat.S_ISFIFO(kind):
         return _through_pipe(path)
     if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-        raise _NoFile("is a device, not a file")
+        raise RecordingError(message("recording.device", path=path), hint=_PATH_HINT)
     with Path(path).open("rb") as file:
         return file.read(LARGEST_BYTES + 1)
 
@@ -86,8 +82,10 @@ def _through_pipe(path: str) -> bytes:
             except BlockingIOError:
                 patience_s = min(_PIPE_PATIENCE_S, until - time.monotonic())
                 if patience_s <= 0 or not select.select([descriptor], [], [], patience_s)[0]:
-                    what = "stopped before the end of a recording" if content else "nothing came through it"
-                    raise _NoFile(f"is a pipe, and {what}") from None
+                    raise RecordingError(
+                        message("recording.pipe-stopped" if content else "recording.pipe-silent", path=path),
+                        hint=_PATH_HINT,
+                    ) from None
                 continue
             if not piece:
                 break
@@ -95,7 +93,7 @@ def _through_pipe(path: str) -> bytes:
     finally:
         os.close(descriptor)
     if not content:
-        raise _NoFile("is a pipe, and nothing came through it")
+        raise RecordingError(message("recording.pipe-silent", path=path), hint=_PATH_HINT)
     return bytes(content)
 
 

@@ -20,6 +20,7 @@ from llmprobe._version import __version__
 from llmprobe.errors import ModelError
 from llmprobe.source.deadline import Workers
 from llmprobe.source.web.transport import is_here, network_hint, opener, plain
+from llmprobe.words.message import message
 
 CONNECT_S = 5.0
 READ_S = 10.0
@@ -89,7 +90,7 @@ class Response:
             body += got
             if len(body) > most:
                 self.leave()
-                raise ModelError(f"{shown(self.url)} is larger than {most} bytes")
+                raise ModelError(message("web.too-large", url=shown(self.url), most_bytes=most))
         short = bool(self._reply.length)
         self.leave()
         if short:
@@ -126,7 +127,7 @@ class Client:
         self._read_s = read_s
         self._total_s = total_s
         self._until = time.monotonic() + total_s
-        self._bytes_left = most_bytes
+        self._most_bytes = self._bytes_left = most_bytes
         self._waited_s = 0.0
         self._waited_for = 0
         self._plug: socket.socket | None = None
@@ -152,21 +153,19 @@ class Client:
             response.leave()
             if not location:
                 raise ModelError(
-                    f"{place.hostname} leads elsewhere from {shown(asked)}, but does not say where"
+                    message("web.redirect-without-target", host=place.hostname, url=shown(asked))
                 )
             url = urljoin(url, location)
             if place.scheme == "https" and _split(url).scheme == "http":
-                raise ModelError(
-                    f"{place.hostname} leads from https to http at {shown(url)}, which is not followed"
-                )
-        raise ModelError(f"{shown(asked)} leads from one address to the next, and to no file")
+                raise ModelError(message("web.redirect-to-http", host=place.hostname, url=shown(url)))
+        raise ModelError(message("web.redirects-without-end", url=shown(asked)))
 
     def receive(self, reply: http.client.HTTPResponse, most: int) -> bytes:
         """Some bytes of a body, none at its end."""
         if self._bytes_left <= 0:
             self.drop()
             raise ModelError(
-                "more bytes than any header has were sent", hint="give the address of a GGUF file"
+                message("web.too-many-bytes", most_bytes=self._most_bytes), hint=message("hint.gguf-address")
             )
         patience_s = min(self._read_s, self._remaining())
         started = time.monotonic()
@@ -184,8 +183,8 @@ class Client:
         if self._waited_s > self._read_s and self._waited_for < SLOWEST_BYTES_PER_S * self._waited_s:
             self.drop()
             raise ModelError(
-                f"the server sent {self._waited_for} bytes in {self._waited_s:.0f} s, which is too slow",
-                hint="try again later, or download the file and give its path",
+                message("web.too-slow", sent_bytes=self._waited_for, seconds=round(self._waited_s)),
+                hint=message("hint.later-or-download"),
             )
         return got
 
@@ -221,7 +220,7 @@ class Client:
             raise self._too_slow() from None
         except URLError as error:
             if not isinstance(error.reason, Exception):
-                raise ModelError(f"{place.hostname} can't be reached: {plain(error.reason)}") from error
+                raise _unreachable(place, error.reason) from error
             raise self._failed(error.reason, place) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._failed(error, place) from error
@@ -237,26 +236,23 @@ class Client:
         match error:
             case ssl.SSLCertVerificationError():
                 return ModelError(
-                    f"{host} has a certificate that can't be verified: {plain(error.verify_message)}",
-                    hint="where a company's network looks into connections, set SSL_CERT_FILE to its certificate",
+                    message("web.certificate", host=host, reason=plain(error.verify_message)),
+                    hint=message("hint.certificate"),
                 )
             case socket.gaierror():
                 return ModelError(
-                    f"there is no host {host}: {plain(error.strerror)}", hint=network_hint(place)
+                    message("web.no-host", host=host, reason=plain(error.strerror)), hint=network_hint(place)
                 )
             case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
                 return Cut(b"")
             case UnicodeError():
-                return ModelError(f"there is no host {plain(host)}")
+                return ModelError(message("web.no-host", host=plain(host), reason=None))
             case TimeoutError():
-                return ModelError(f"{host} can't be reached: timed out", hint=network_hint(place))
+                return _unreachable(place, "timed out")
             case http.client.HTTPException() | ValueError():
-                return ModelError(f"{host} does not answer as a web server does")
+                return ModelError(message("web.no-web-server", host=host))
             case OSError():
-                return ModelError(
-                    f"{host} can't be reached: {plain(error.strerror or str(error))}",
-                    hint=network_hint(place),
-                )
+                return _unreachable(place, error.strerror or str(error))
         return error
 
     def _headers(self, place: SplitResult, part: tuple[int, int] | None) -> dict[str, str]:
@@ -289,8 +285,8 @@ class Client:
     def _too_slow(self) -> ModelError:
         self.drop()
         if time.monotonic() >= self._until:
-            return ModelError(f"reading from the network took longer than {self._total_s:g} s")
-        return ModelError("the server stopped answering", hint="try again later")
+            return ModelError(message("web.out-of-time", seconds=self._total_s))
+        return ModelError(message("web.silent"), hint=message("hint.later"))
 
     def _check(self, asked: str, place: SplitResult, response: Response) -> None:
         if response.status in (200, 206) and response.header("Content-Encoding") in ("", "identity"):
@@ -315,40 +311,45 @@ def _split(url: str) -> SplitResult:
         place = urlsplit(url)
         port = place.port
     except ValueError as error:
-        raise ModelError(f"{url!r} is no address on the web") from error
+        raise ModelError(message("web.no-address", url=plain(url))) from error
     if place.scheme not in ("http", "https") or not place.hostname or port == 0:
-        raise ModelError(
-            f"{shown(url)!r} is no address on the web", hint="it has to begin with https:// and a host"
-        )
+        raise ModelError(message("web.no-address", url=shown(url)), hint=message("hint.https-and-host"))
     if "@" in place.netloc:
-        raise ModelError("an address with a name or password in it is not read", hint="set HF_TOKEN instead")
+        raise ModelError(message("web.credentials-in-url"), hint=message("hint.hf-token"))
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise ModelError(f"{shown(url)!r} is no address on the web", hint="write other letters as %XX")
+        raise ModelError(message("web.no-address", url=shown(url)), hint=message("hint.percent-encode"))
     return place
+
+
+def _unreachable(place: SplitResult, reason: object) -> ModelError:
+    return ModelError(
+        message("web.unreachable", host=place.hostname, reason=plain(reason)), hint=network_hint(place)
+    )
 
 
 def _refusal(name: str, place: SplitResult, response: Response, with_token: bool) -> ModelError:
     host, status = place.hostname, response.status
     if status in (401, 403) and with_token:
         return ModelError(
-            f"{host} does not give {name} to the owner of this access token ({status})",
-            hint="accept the model's licence on its page, and look whether HF_TOKEN is still valid",
+            message("web.denied-to-token", host=host, name=name, status=status),
+            hint=message("hint.check-token"),
         )
     if status in (401, 403):
         return ModelError(
-            f"{host} does not give {name} to everyone ({status})",
-            hint="if it is a gated or private model of Hugging Face, accept its licence and set HF_TOKEN",
+            message("web.denied", host=host, name=name, status=status), hint=message("hint.gated")
         )
     if status in (404, 410):
-        return ModelError(f"{host} has no {name} ({status})", hint="look whether the address is right")
-    if status == 416:
-        return ModelError(f"{name} is shorter than {host} said", hint="give the address of a GGUF file")
-    if status == 429:
         return ModelError(
-            f"{host} was asked too often (429)", hint="try again later; with HF_TOKEN more is allowed"
+            message("web.not-found", host=host, name=name, status=status), hint=message("hint.check-address")
         )
+    if status == 416:
+        return ModelError(message("web.shorter", host=host, name=name), hint=message("hint.gguf-address"))
+    if status == 429:
+        return ModelError(message("web.rate-limit", host=host), hint=message("hint.later-or-token"))
     if status >= 500:
-        return ModelError(f"{host} has trouble of its own ({status})", hint="try again later")
+        return ModelError(message("web.server-error", host=host, status=status), hint=message("hint.later"))
     if status in (200, 206):
-        return ModelError(f"{host} sends {name} compressed, though it was asked not to")
-    return ModelError(f"{host} answers {status} {response.reason} to the question for {name}")
+        return ModelError(message("web.compressed", host=host, name=name))
+    return ModelError(
+        message("web.unexpected-status", host=host, name=name, status=status, reason=plain(response.reason))
+    )

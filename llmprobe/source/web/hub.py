@@ -14,6 +14,7 @@ import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.source.web.client import Client, Cut
+from llmprobe.words.message import message
 
 _ENDPOINT = "https://huggingface.co"
 _MOST_LISTED = 8 << 20
@@ -81,7 +82,7 @@ class Hub:
         try:
             found = msgspec.json.decode(content, type=_Repository)
         except msgspec.DecodeError as error:
-            raise ModelError(f"{urlsplit(url).hostname} does not say which files {repo} has") from error
+            raise ModelError(message("web.no-file-list", host=urlsplit(url).hostname, repo=repo)) from error
         return tuple(sorted(part.rfilename for part in found.siblings if part.rfilename.isprintable()))
 
     def address(self, repo: str, revision: str, name: str) -> str:
@@ -112,7 +113,7 @@ def fetched(client: Client, url: str, most: int) -> bytes:
         return client.get(url).read_all(most)
     except Cut as error:
         raise ModelError(
-            f"{urlsplit(url).hostname} cut the connection twice", hint="try again later"
+            message("web.cut-twice", host=urlsplit(url).hostname), hint=message("hint.later")
         ) from error
 
 
@@ -125,9 +126,5 @@ def _package() -> Any:
         import huggingface_hub
         import huggingface_hub.constants
     except ImportError as error:
-        raise ModelError(
-            "a repository of Hugging Face is looked up with the package huggingface_hub, which is not installed",
-            hint="run `pip install 'llmprobe[hub]'`, or give the address of the file: "
-            "https://huggingface.co/OWNER/REPO/resolve/main/FILE.gguf",
-        ) from error
+        raise ModelError(message("web.hub-not-installed"), hint=message("hint.install-hub")) from error
     return huggingface_hub

@@ -9,6 +9,7 @@ import re
 
 from llmprobe.errors import ModelError
 from llmprobe.source.web.client import Client, Cut, Response, shown
+from llmprobe.words.message import message
 
 _STEP = 256 << 10
 _FIRST = _STEP + 64
@@ -89,15 +90,14 @@ class RemoteFile:
                 cuts = 0 if got else cuts + 1
                 if self._stream is not None:
                     raise ModelError(
-                        f"the connection was cut while {self.name} was read, and the server does not send parts",
-                        hint="try again, or download the file and give its path",
+                        message("web.cut-without-ranges", file=self.name),
+                        hint=message("hint.later-or-download"),
                     ) from cut
                 if got and self._end >= end:
                     return
                 if cuts == _MOST_CUTS:
                     raise ModelError(
-                        f"the connection was cut again and again while {self.name} was read",
-                        hint="try again later",
+                        message("web.cut-repeatedly", file=self.name), hint=message("hint.later")
                     ) from cut
 
     def _part(self, end: int) -> None:
@@ -132,7 +132,7 @@ class RemoteFile:
     def _whole(self, response: Response, start: int) -> None:
         if start:
             response.leave()
-            raise ModelError(f"the server stopped sending parts of {self.name}", hint="try again later")
+            raise ModelError(message("web.ranges-ended", file=self.name), hint=message("hint.later"))
         length = response.header("Content-Length")
         self.size = int(length) if length.isascii() and length.isdecimal() else _UNKNOWN
         self._known = True
@@ -143,11 +143,11 @@ class RemoteFile:
         match = _RANGE.fullmatch(response.header("Content-Range"))
         if match is None or int(match[1]) != start or int(match[2]) < start:
             response.leave()
-            raise ModelError(f"the server sends another part of {self.name} than it was asked for")
+            raise ModelError(message("web.wrong-range", file=self.name))
         size = _UNKNOWN if match[3] == "*" else int(match[3])
         if (self._known and size != self.size) or size <= int(match[2]):
             response.leave()
-            raise ModelError(f"the server says two sizes of {self.name}", hint="try again later")
+            raise ModelError(message("web.two-sizes", file=self.name), hint=message("hint.later"))
         self.size = size
         self._known = True
         return int(match[2])

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from llmprobe.errors import ModelError
+from llmprobe.words.message import Message, message
 
 Keep = Callable[[socket.socket], None]
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -62,7 +63,9 @@ def _context() -> ssl.SSLContext:
             try:
                 context.load_verify_locations(bundle)
             except (OSError, ssl.SSLError) as error:
-                raise ModelError(f"the certificates of {name} can't be read: {plain(error)}") from error
+                raise ModelError(
+                    message("web.certificates-unreadable", variable=name, reason=plain(error))
+                ) from error
     return context
 
 
@@ -87,14 +90,14 @@ def _proxy_of(place: SplitResult) -> str | None:
     return None if not proxy else urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
 
 
-def network_hint(place: SplitResult) -> str | None:
+def network_hint(place: SplitResult) -> Message | None:
     """
     What to think of where a host can't be reached: the proxy that it was asked through.
     """
     proxy = _proxy_of(place)
     if proxy is None:
         return None
-    return f"it was asked through the proxy {plain(proxy)} ({place.scheme.upper()}_PROXY); hosts in NO_PROXY are not"
+    return message("hint.proxy", proxy=plain(proxy), variable=f"{place.scheme.upper()}_PROXY")
 
 
 def plain(text: object) -> str:

@@ -211,8 +211,7 @@ def test_a_volume_in_a_home_is_found_again() -> None:
     }
 
     def free(recording: Recording) -> object:
-        (seen,) = disk.probe(Replay(recording)).observations
-        return [(each["free_bytes"], each["engines"]) for each in seen.value]
+        return [(each.free_bytes, each.engines) for each in disk.probe(Replay(recording)).disks]
 
     def models(recording: Recording) -> list[int]:
         return [len(one.models) for _, observe in engines.observers() for one in observe(Replay(recording))]

@@ -91,9 +91,9 @@ def test_a_proxy_that_refuses_is_named(server: WebServer, monkeypatch: pytest.Mo
     with pytest.raises(ModelError) as caught:
         fetched("https://models.invalid/m.gguf")
 
-    assert "models.invalid can't be reached: Tunnel connection failed: 501" in caught.value.message
+    assert "models.invalid cannot be reached: Tunnel connection failed: 501" in str(caught.value)
     assert "through the proxy 127.0.0.1 (HTTPS_PROXY)" in str(caught.value.hint)
-    assert "secret" not in caught.value.message + str(caught.value.hint)
+    assert "secret" not in str(caught.value) + str(caught.value.hint)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def test_an_unknown_certificate_is_refused_with_what_to_do(secure: tuple[str, Path]) -> None:
     """A company's proxy looks like this."""
-    with pytest.raises(ModelError, match="has a certificate that can't be verified") as caught:
+    with pytest.raises(ModelError, match="the certificate of localhost cannot be verified") as caught:
         fetched(secure[0])
 
     assert "set SSL_CERT_FILE" in str(caught.value.hint)
@@ -156,7 +156,7 @@ def test_certificates_that_are_not_there_are_said(
 ) -> None:
     """With the variable that names them."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/at/all.pem")
-    with pytest.raises(ModelError, match="the certificates of REQUESTS_CA_BUNDLE can't be read"):
+    with pytest.raises(ModelError, match="the certificates of REQUESTS_CA_BUNDLE cannot be read"):
         fetched(secure[0])
 
 
