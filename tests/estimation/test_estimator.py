@@ -182,3 +182,15 @@ def test_the_rule_of_thumb_stands_beside_the_exact_figure() -> None:
     assert thumb is not None
     assert (thumb.f16_bytes, thumb.exact_bytes) == (2 * QWEN.model.parameters, found.total_bytes)
     assert message("thumb.experts", experts=128, used=8) in thumb.why
+
+
+def test_only_a_model_that_pools_what_it_reads_both_ways_generates_nothing() -> None:
+    """
+    An encoder with a pooling type makes vectors; a diffusion model reads both ways too and writes text.
+    """
+    encoder = spec("bge-m3")
+    unpooled = {name: value for name, value in encoder.hparams.items() if name != "pooling_type"}
+
+    assert not Estimator(encoder).generates
+    assert Estimator(msgspec.structs.replace(encoder, hparams=unpooled)).generates
+    assert LLAMA.generates
