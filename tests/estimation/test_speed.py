@@ -321,3 +321,13 @@ def test_the_bytes_of_a_reason_are_those_that_a_token_reads() -> None:
     share = msgspec.structs.replace(GPU, active_bytes=1000, cache_bytes=100, state_bytes=7)
 
     assert [read_bytes(share, filled) for filled in (0.0, 0.5, 1.0)] == [1007, 1057, 1107]
+
+
+def test_a_share_reads_no_cache_and_no_state_unless_it_has_them() -> None:
+    """
+    Nothing is added to what is not stated.
+    """
+    bare = Share(device="gpu0", backend="cuda", bandwidth_bytes_per_s=GB, active_bytes=5, layers=1)
+
+    assert read_bytes(bare, 1.0) == 5
+    assert (bare.switches, bare.attention_operations, bare.recurrent) == (0, 0, False)
