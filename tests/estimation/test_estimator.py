@@ -182,3 +182,29 @@ def test_the_rule_of_thumb_stands_beside_the_exact_figure() -> None:
     assert thumb is not None
     assert (thumb.f16_bytes, thumb.exact_bytes) == (2 * QWEN.model.parameters, found.total_bytes)
     assert message("thumb.experts", experts=128, used=8) in thumb.why
+
+
+def test_only_a_model_that_pools_what_it_reads_both_ways_generates_nothing() -> None:
+    """
+    An encoder with a pooling type makes vectors; a diffusion model reads both ways too and writes text.
+    """
+    encoder = spec("bge-m3")
+    unpooled = {name: value for name, value in encoder.hparams.items() if name != "pooling_type"}
+
+    assert not Estimator(encoder).generates
+    assert Estimator(msgspec.structs.replace(encoder, hparams=unpooled)).generates
+    assert LLAMA.generates
+
+
+def test_the_rule_of_thumb_is_the_usual_multiplication() -> None:
+    """
+    Two bytes per parameter, 20 to 50% on top, and 0.6 bytes for four bits.
+    """
+    thumb = LLAMA.estimate("Q4_K_M", Settings(ctx_size=8192), ALL, explain=True).rule_of_thumb
+    parameters = LLAMA.model.parameters
+
+    assert thumb is not None
+    assert thumb.f16_bytes == 2 * parameters
+    assert thumb.with_overhead_low_bytes == int(2.4 * parameters)
+    assert thumb.with_overhead_high_bytes == 3 * parameters
+    assert thumb.four_bit_bytes == int(0.6 * parameters)

@@ -149,3 +149,12 @@ def test_a_count_without_a_most_is_unbounded() -> None:
     assert count("top", 10**12, least=1) == 10**12
     with pytest.raises(UsageError, match="top must be 1 or more, not 0"):
         count("top", 0, least=1)
+
+
+def test_a_count_may_be_nothing() -> None:
+    """
+    0 unless a least is given.
+    """
+    assert count("reserve_bytes", 0) == 0
+    with pytest.raises(UsageError):
+        count("reserve_bytes", -1)

@@ -11,7 +11,7 @@ from benchmarks.fit_speed import fit, on_devices, predicted_seconds
 from benchmarks.speed_rows import rows
 from llmprobe.data import table
 from llmprobe.estimation.speed.generation import generation_speed, speed_at
-from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share
+from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share, read_bytes
 from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.machine import Cpu
@@ -312,3 +312,22 @@ def test_a_prompt_is_read_no_slower_than_text_is_written() -> None:
     prompt_words = found.reason.values["prompt"]
     assert isinstance(prompt_words, Message)
     assert prompt_words.id == "speed.prompt-as-generation"
+
+
+def test_the_bytes_of_a_reason_are_those_that_a_token_reads() -> None:
+    """
+    Weights, the part of the cache that is in use, and the state, which is read at any length.
+    """
+    share = msgspec.structs.replace(GPU, active_bytes=1000, cache_bytes=100, state_bytes=7)
+
+    assert [read_bytes(share, filled) for filled in (0.0, 0.5, 1.0)] == [1007, 1057, 1107]
+
+
+def test_a_share_reads_no_cache_and_no_state_unless_it_has_them() -> None:
+    """
+    Nothing is added to what is not stated.
+    """
+    bare = Share(device="gpu0", backend="cuda", bandwidth_bytes_per_s=GB, active_bytes=5, layers=1)
+
+    assert read_bytes(bare, 1.0) == 5
+    assert (bare.switches, bare.attention_operations, bare.recurrent) == (0, 0, False)
