@@ -15,6 +15,7 @@ from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.machine.pcie import pcie_link
 from llmprobe.site.devices import MOST_DEVICES, device_of, listed
 from llmprobe.site.site import survey
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model
 from tests.machine_fixtures import replayed
 
@@ -186,7 +187,7 @@ def test_more_devices_than_llama_cpp_takes_are_left_out(backend: str, variable: 
 
     assert max(map(len, survey(many, Wishes()).device_sets)) == MOST_DEVICES
     assert len(choice.environment[variable].split(",")) == len(choice.devices) - 1
-    assert [note for note in answer.notes if "at most 16 devices: of 20" in str(note)] != []
+    assert message("note.most-devices", most=16, found=20) in answer.notes
 
 
 def test_equal_cards_are_named_by_their_numbers() -> None:

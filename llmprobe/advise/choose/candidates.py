@@ -216,9 +216,10 @@ def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> 
         UsageError: the engine does not offer the requested type.
     """
     known = abilities.cache_types
-    if wishes.cache_type_k or wishes.cache_type_v:
-        same = (wishes.cache_type_k or wishes.cache_type_v) if abilities.same_cache_types else "f16"
-        pair = (wishes.cache_type_k or same or "f16", wishes.cache_type_v or same or "f16")
+    requested = wishes.cache_type_k or wishes.cache_type_v
+    if requested:
+        other = requested if abilities.same_cache_types else "f16"
+        pair = (wishes.cache_type_k or other, wishes.cache_type_v or other)
         if abilities.same_cache_types and pair[0] != pair[1]:
             raise UsageError(
                 message(
