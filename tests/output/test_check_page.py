@@ -258,6 +258,14 @@ def test_a_device_without_memory_is_listed(monkeypatch: pytest.MonkeyPatch) -> N
     assert lines[lines.index("gpu1  Old card") + 1] == "      not usable: it is old"
 
 
+def test_a_memory_of_no_device_has_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory whose device is unknown is shown all the same."""
+    healthy = samples.rtx4090()
+    machine = replace(healthy, pools=(replace(samples.VRAM_4090, id="vram9"),), accelerators=())
+
+    assert "vram9" in [line.split()[0] for line in checked(monkeypatch, machine) if line.strip()]
+
+
 def test_a_limit_of_nothing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is one whose reason is what the device is not usable for; others have the words of their code."""
     why = said("its driver hangs")
