@@ -412,6 +412,22 @@ def test_watch_has_a_bar_of_what_is_used(full: float, bar: str, monkeypatch: pyt
     assert bar in [line.strip() for line in text.splitlines()]
 
 
+def test_a_remedy_is_below_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence, the commands and the address, each further in than the finding."""
+    finding = samples.container().findings[0]
+    assert finding.remedy is not None
+    remedy = replace(finding.remedy, commands=("one", "two"), link="https://host/page")
+    lines = page_of(monkeypatch, lambda page: findings.show(page, (replace(finding, remedy=remedy),)))
+
+    assert lines[-5:] == [
+        "  Restart the machine, or load the new module:",
+        "    one",
+        "    two",
+        "    https://host/page",
+        "  nvidia-driver-mismatch",
+    ]
+
+
 def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A title goes on below its beginning, a detail at its own column, the id and its evidence likewise."""
     finding = replace(
