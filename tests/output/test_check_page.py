@@ -266,6 +266,24 @@ def test_a_memory_of_no_device_has_its_id(monkeypatch: pytest.MonkeyPatch) -> No
     assert "vram9" in [line.split()[0] for line in checked(monkeypatch, machine) if line.strip()]
 
 
+@pytest.mark.parametrize(
+    ("changed", "cells"),
+    [
+        ({"total_bytes": None}, ["?", "?", "23.08", "23.08"]),
+        ({"free_bytes": None}, ["23.99", "?", "?", "23.08"]),
+        ({"budget_bytes": None}, ["23.99", "0.91", "23.08", "?"]),
+    ],
+)
+def test_what_is_unknown_of_a_memory_is_a_question_mark(
+    changed: dict[str, Any], cells: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unknown figure makes those unknown that need it, and no other."""
+    machine = replace(samples.rtx4090(), pools=(replace(samples.VRAM_4090, **changed),))
+    line = next(line for line in checked(monkeypatch, machine) if line.startswith("gpu0"))
+
+    assert line.split()[-4:] == cells
+
+
 def test_a_limit_of_nothing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is one whose reason is what the device is not usable for; others have the words of their code."""
     why = said("its driver hangs")
