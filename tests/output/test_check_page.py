@@ -395,6 +395,7 @@ def test_columns_of_memory_are_narrow_on_a_narrow_page(
         ({"total_bytes": None}, None),
         ({"budget_bytes": 99 * GIB}, "█" * 10 + "░" * 56),
         ({"free_bytes": 0, "budget_bytes": 0}, "█" * 66),
+        ({"free_bytes": 8 * GIB, "budget_bytes": 4 * GIB}, "█" * 58 + "▒" * 4 + "░" * 4),
     ],
 )
 def test_a_bar_shows_what_is_used_kept_and_left(
@@ -437,6 +438,7 @@ def test_a_remedy_is_below_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     remedy = replace(finding.remedy, commands=("one", "two"), link="https://host/page")
     lines = page_of(monkeypatch, lambda page: findings.show(page, (replace(finding, remedy=remedy),)))
 
+    assert lines[0] == ""
     assert lines[-5:] == [
         "  Restart the machine, or load the new module:",
         "    one",
