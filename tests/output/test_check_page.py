@@ -258,6 +258,32 @@ def test_a_device_without_memory_is_listed(monkeypatch: pytest.MonkeyPatch) -> N
     assert lines[lines.index("gpu1  Old card") + 1] == "      not usable: it is old"
 
 
+def test_a_memory_of_no_device_has_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory whose device is unknown is shown all the same."""
+    healthy = samples.rtx4090()
+    machine = replace(healthy, pools=(replace(samples.VRAM_4090, id="vram9"),), accelerators=())
+
+    assert "vram9" in [line.split()[0] for line in checked(monkeypatch, machine) if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "cells"),
+    [
+        ({"total_bytes": None}, ["?", "?", "23.08", "23.08"]),
+        ({"free_bytes": None}, ["23.99", "?", "?", "23.08"]),
+        ({"budget_bytes": None}, ["23.99", "0.91", "23.08", "?"]),
+    ],
+)
+def test_what_is_unknown_of_a_memory_is_a_question_mark(
+    changed: dict[str, Any], cells: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One unknown figure makes those unknown that need it, and no other."""
+    machine = replace(samples.rtx4090(), pools=(replace(samples.VRAM_4090, **changed),))
+    line = next(line for line in checked(monkeypatch, machine) if line.startswith("gpu0"))
+
+    assert line.split()[-4:] == cells
+
+
 def test_a_limit_of_nothing_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is one whose reason is what the device is not usable for; others have the words of their code."""
     why = said("its driver hangs")
@@ -369,6 +395,7 @@ def test_columns_of_memory_are_narrow_on_a_narrow_page(
         ({"total_bytes": None}, None),
         ({"budget_bytes": 99 * GIB}, "█" * 10 + "░" * 56),
         ({"free_bytes": 0, "budget_bytes": 0}, "█" * 66),
+        ({"free_bytes": 8 * GIB, "budget_bytes": 4 * GIB}, "█" * 58 + "▒" * 4 + "░" * 4),
     ],
 )
 def test_a_bar_shows_what_is_used_kept_and_left(
@@ -402,6 +429,23 @@ def test_watch_has_a_bar_of_what_is_used(full: float, bar: str, monkeypatch: pyt
     )
 
     assert bar in [line.strip() for line in text.splitlines()]
+
+
+def test_a_remedy_is_below_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence, the commands and the address, each further in than the finding."""
+    finding = samples.container().findings[0]
+    assert finding.remedy is not None
+    remedy = replace(finding.remedy, commands=("one", "two"), link="https://host/page")
+    lines = page_of(monkeypatch, lambda page: findings.show(page, (replace(finding, remedy=remedy),)))
+
+    assert lines[0] == ""
+    assert lines[-5:] == [
+        "  Restart the machine, or load the new module:",
+        "    one",
+        "    two",
+        "    https://host/page",
+        "  nvidia-driver-mismatch",
+    ]
 
 
 def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,30 @@ def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "░" in text
 
 
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_nothing_is_bright_and_quiet_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The answer is bold, what is beside it dim, and NO_COLOR leaves neither.
+    """
+    text = printed(monkeypatch, PAGES[name], terminal=True)
+    plain = printed(monkeypatch, PAGES[name], terminal=True, env={"NO_COLOR": "1"})
+
+    assert [code for code in ("\x1b[1;2m", "\x1b[2;1m") if code in text] == []
+    assert "\x1b" not in plain
+
+
+def test_the_answer_is_bright_and_its_reasons_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of a recommendation the quantization, the layers, the context and the speed stand out, and no reason does.
+    """
+    text = printed(monkeypatch, PAGES["recommend"], terminal=True, width=120)
+    bright = [part.split("\x1b")[0] for part in text.split("\x1b[1m")[1:]]
+
+    assert {"Q4_K_M", "43", "8192 tokens", "2.6 (2.1 to 3.1)"} <= set(bright)
+    assert [part for part in bright if "largest quantization" in part] == []
+    assert "\x1b[1m" in printed(monkeypatch, PAGES["check"], terminal=True).splitlines()[1]
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_any_encoding_can_be_written(name: str, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,3 +118,11 @@ def test_a_line_end_within_a_word_is_no_line() -> None:
     Lines of a command are lines; a path with a line end is one word of one line.
     """
     assert shell.lines("one\nrun 'a\nb'", 80) == ["one", "run 'a'$'\\n''b'"]
+
+
+def test_options_without_values_stand_apart() -> None:
+    """
+    What begins with a dash is no value of the option before it, and a third word is none either.
+    """
+    assert shell.lines("run -a -b x y", 8) == ["run -a \\", "  -b x \\", "  y"]
+    assert shell.lines("run -a -b", 5) == ["run \\", "  -a \\", "  -b"]
