@@ -81,9 +81,6 @@ class Words:
         Raises:
             KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
         """
-        raw: object = message
-        if isinstance(raw, str):
-            return until_every_room_makes_messages(raw)
         return self._filled(_parsed(self._sentences[message.id]), message.values)
 
     def sentence(self, id: str) -> str:  # noqa: A002 - as of a message
@@ -199,10 +196,6 @@ def english(message: Message) -> str:
     The English sentence of a message.
     """
     return words(DEFAULT_LANGUAGE).text(message)
-
-
-def until_every_room_makes_messages(text: str) -> str:
-    return harmless(text)
 
 
 def placeholders(sentence: str) -> frozenset[str]:

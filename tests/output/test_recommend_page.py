@@ -158,7 +158,7 @@ def test_other_choices_are_a_table_or_lines(monkeypatch: pytest.MonkeyPatch) -> 
     assert [line.split() for line in wide[start : start + 3]] == [
         ["Quantization", "GPU", "layers", "Context", "Cache", "GiB", "Tokens/s"],
         ["Q5_K_M", "36", "of", "81", "8192", "f16", "43.20", "2.0"],
-        ["alternative:", "very", "close", "to", "the", "original"],
+        ["Alternative:", "very", "close", "to", "the", "original"],
     ]
     rows = [" ".join(line.split()) for line in with_experts]
     assert "Q5_K_M 36 of 81 2 layers 8192 f16 43.20 2.0" in rows

@@ -297,8 +297,7 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
     alike: dict[Message, list[str]] = {}
     for one in shown:
         # A reason that has the figure among its own is not followed by it.
-        values = getattr(one.why, "values", {})  # until_every_room_makes_messages
-        missing = None if "missing_bytes" in values else one.missing_bytes or None
+        missing = None if "missing_bytes" in one.why.values else one.missing_bytes or None
         alike.setdefault(message("page.rejected", why=one.why, missing_bytes=missing), []).append(one.what)
     for why, names in alike.items():
         page.item("- ", (", ".join(names), ANSWER), why)
