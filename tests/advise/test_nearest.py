@@ -47,6 +47,21 @@ def test_a_shorter_context_is_one_that_fits(ram_gib: float) -> None:
     assert size < 32768
 
 
+def test_a_shorter_context_is_that_of_the_best_quantization() -> None:
+    """
+    Where several quantizations fit the shorter context, the one that would be recommended there is named.
+    """
+    wishes = Wishes(ctx_size=32768, quants=("Q4_K_M", "Q4_K_S"), cache_type_k="f16")
+    snapshot = machine(ram_gib=8.8)
+    shorter = the(recommend(SMALL, snapshot, wishes, {}).nearest, "nearest.shorter-context")
+    then = recommend(
+        SMALL, snapshot, msgspec.structs.replace(wishes, ctx_size=number(shorter, "ctx_size")), {}
+    )
+
+    assert (then.rejected, number(shorter, "ctx_size")) == ((), 24576)
+    assert shorter.values["quant"] == then.choices[0].quant
+
+
 def test_no_shorter_context_is_named_where_none_fits() -> None:
     """
     Weights that do not fit fit at no context, and 1024 tokens are not made shorter.
