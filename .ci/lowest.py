@@ -12,7 +12,8 @@ from pathlib import Path
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 EXTRAS = ("hub", "test")
 
-_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:>=|==)(?P<version>[0-9.]+)")
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:>=|==)(?P<version>[0-9.]+)(?:,<[0-9.]+)?(?:;.*)?")
+"""A lowest version, perhaps a bound above it, and the systems that it is for."""
 
 
 def constraints(text: str) -> list[str]:

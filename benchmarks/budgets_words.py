@@ -147,7 +147,7 @@ def ollama(text: str, snapshot: Snapshot, _model: ModelSpec, backend: str | None
     environment: dict[str, str] = {}
     said: dict[str, str] = {}
     for line in text.splitlines():
-        start = re.fullmatch(r"# start the server with: (.+) ollama serve", line)
+        start = re.fullmatch(r"# (.+) ollama serve", line)
         if start:
             environment, rest = _environment(shlex.split(start[1]))
             if rest:

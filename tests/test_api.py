@@ -281,7 +281,7 @@ def test_an_estimate_says_where_another_context_is_in_force(settings: dict[str, 
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
-        (None, ("llama.cpp does not load the architecture mllama; ollama does: --engine ollama",)),
+        (None, ("llama.cpp does not load the architecture mllama; ollama loads it: --engine ollama",)),
         ("ollama", ()),
     ],
 )

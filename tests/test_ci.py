@@ -95,7 +95,7 @@ def test_lowest_versions_are_those_that_are_declared() -> None:
     """
     text = """
 [project]
-dependencies = ["click>=8.1", "py-cpuinfo==9.0.0"]
+dependencies = ["click>=8.1", "py-cpuinfo==9.0.0", "tool>=7,<10; sys_platform == 'win32'"]
 [project.optional-dependencies]
 hub = ["huggingface_hub>=0.25"]
 test = ["pytest>=8.3"]
@@ -105,6 +105,7 @@ dev = ["ruff>=0.9"]
     assert lowest.constraints(text) == [
         "click==8.1",
         "py-cpuinfo==9.0.0",
+        "tool==7",
         "huggingface_hub==0.25",
         "pytest==8.3",
     ]

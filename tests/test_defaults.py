@@ -10,6 +10,7 @@ import pytest
 import llmprobe
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
+from llmprobe.words.message import message
 from tests.advise.machines import machine
 
 DESKTOP = Path(__file__).parent.parent / "fixtures" / "machines" / "linux-4090-64g" / "recording.json"
@@ -94,7 +95,9 @@ def test_ollama_without_known_devices_says_so() -> None:
     answer = llmprobe.estimate(llmprobe.load_model("qwen3-8b"), devices=1, engine="ollama")
 
     assert answer.settings.ctx_size == 4096
-    assert any("it is not known how much there is" in str(note) for note in answer.notes)
+    context = message("engine.ollama-context", ctx_size=4096, vram_bytes=None)
+    assert message("note.of-program", program="ollama", note=context) in answer.notes
+    assert str(context).endswith("as with less than 23 GiB of VRAM: the VRAM is not known")
 
 
 def test_a_recorded_desktop_is_one_of_32768_tokens() -> None:

@@ -204,7 +204,10 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     if not model_file(choice, model).isprintable():
         return None
     content = modelfile(choice, model, backend).splitlines()
-    lines = ["cat > Modelfile <<'END'", *content, "END"]
+    serve = _serve(environment(choice, backend))
+    # A comment, as the server may run already: the reason is among the remarks.
+    lines = [] if serve is None else [f"# {serve}"]
+    lines += ["cat > Modelfile <<'END'", *content, "END"]
     lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
     return "\n".join(lines)
 
@@ -285,11 +288,8 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     """
     What must be known beside the Modelfile: what only the server's environment can say, and what Ollama cannot do.
     """
-    variables = environment(choice, backend)
-    lines = []
-    if variables:
-        words = environment_words(variables)
-        lines.append(message("engine.ollama-serve", command=" ".join((*words, "ollama serve"))))
+    serve = _serve(environment(choice, backend))
+    lines = [] if serve is None else [message("engine.ollama-serve", command=serve)]
     if choice.n_cpu_moe and backend is not None:
         lines.append(message("engine.ollama-experts"))
     if choice.cache_type_k != choice.cache_type_v:
@@ -302,6 +302,13 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     if not file.isprintable():
         lines.append(message("engine.ollama-file-name", file=file))
     return tuple(lines)
+
+
+def _serve(variables: dict[str, str]) -> str | None:
+    """
+    The command that starts the server with these variables, None where it needs none.
+    """
+    return " ".join((*environment_words(variables), "ollama serve")) if variables else None
 
 
 def _has_room(batch: int, predicted: int, free: int | None) -> bool:

@@ -82,6 +82,7 @@ def test_the_printed_command_names_the_hostile_file(
     escapes = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), command.replace("\\n", "\n"))
     plain = (
         escapes.replace("$'", "'")
+        .replace("\\'", "\0")
         .replace("'\\''", "\0")
         .replace("'\"'\"'", "\0")
         .replace("'", "")

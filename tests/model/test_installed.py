@@ -130,7 +130,7 @@ def test_it_is_offered_first_and_others_after_it(here: Snapshot) -> None:
         answer = api.recommend(api.load_model(name, snapshot=here), here, ctx_size=4096)
         first = answer.choices[0]
 
-        assert (first.label, first.quant, first.download_bytes) == ("already on this disk", "Q4_K_M", None)
+        assert (first.label, first.quant, first.download_bytes) == ("on-disk", "Q4_K_M", None)
         assert first.on_disk is not None
         assert first.on_disk in first.commands["llama.cpp"]
         assert all(other.download_bytes and other.on_disk is None for other in answer.choices[1:])

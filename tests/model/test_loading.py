@@ -208,7 +208,7 @@ def test_a_path_without_a_file_is_said_to_be_missing(name: str, tmp_path: Path) 
     """
     A path is never taken for a model's name.
     """
-    with pytest.raises(ModelError, match="can't be read"):
+    with pytest.raises(ModelError, match="cannot be read"):
         load(str(tmp_path / name))
 
 

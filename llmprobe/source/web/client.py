@@ -132,6 +132,7 @@ class Client:
         self._waited_for = 0
         self._plug: socket.socket | None = None
         self._reply: http.client.HTTPResponse | None = None
+        self._asking: object | None = None
         self._workers = Workers()
 
     def get(self, url: str, part: tuple[int, int] | None = None) -> Response:
@@ -190,6 +191,7 @@ class Client:
 
     def drop(self) -> None:
         """Close the connection. A thread that still reads from it ends."""
+        self._asking = None
         plug, self._plug = self._plug, None
         reply, self._reply = self._reply, None
         if plug is not None:
@@ -214,8 +216,17 @@ class Client:
         request = urllib.request.Request(url, headers=self._headers(place, part))  # noqa: S310 - see _split
         through = self._direct if is_here(place) else self._opener
         patience_s = min(self._connect_s, self._remaining())
+        asking = self._asking = object()
+
+        def opened() -> http.client.HTTPResponse:
+            reply: http.client.HTTPResponse = through.open(request, timeout=patience_s)
+            if self._asking is not asking:
+                # It came too late: nobody else closes it.
+                reply.close()
+            return reply
+
         try:
-            reply = self._workers.call(lambda: through.open(request, timeout=patience_s), self._remaining())
+            reply = self._workers.call(opened, self._remaining())
         except TimeoutError:
             raise self._too_slow() from None
         except URLError as error:

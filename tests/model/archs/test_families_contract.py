@@ -94,7 +94,7 @@ def test_a_list_that_ends_before_the_layers_do_is_an_error_of_the_model(key: str
     """
     It is said as what it is, not as an index that is out of range.
     """
-    with pytest.raises(ModelError, match="lists 2 layers"):
+    with pytest.raises(ModelError, match="the metadata list 2 layers"):
         archs.caches("gemma4", SMALL | {key: [1, 1]})
 
 
