@@ -62,7 +62,7 @@ def layer_variant(parts: Parts, il: int) -> bool:
     """
     Say whether a layer is one of the leading dense ones, which have positions in any case.
     """
-    return il < int(parts.hparams.get("leading_dense_block_count") or 0)
+    return il < parts.sizes.number("leading_dense_block_count", 0)
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

@@ -127,7 +127,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     tokens, sizes = g.tokens, g.sizes
     count, turned = sizes.heads(il), sizes.n_rot
     key = sizes.number("attention.key_length_mla", sizes.head_k())
-    rank = int(g.hparams["attention.kv_lora_rank"])
+    rank = g.sizes.positive("attention.kv_lora_rank")
     low = g.norm(g.mm(il, "attn_q_a", x), "attn_q_a_norm", il)
     if (1, il) in g.parts.caches_of:
         g.chosen = _chosen(g, il, x, low)
@@ -156,8 +156,8 @@ def _chosen(g: Builder, il: int, x: Node, low: Node) -> Node:
     """
     tokens, run = g.tokens, g.run
     count, width = (
-        int(g.hparams["attention.indexer.head_count"]),
-        int(g.hparams["attention.indexer.key_length"]),
+        g.sizes.positive("attention.indexer.head_count"),
+        g.sizes.positive("attention.indexer.key_length"),
     )
     q = ops.reshape(g.mm(il, "indexer.attn_q_b", low), width, count, tokens)
     q = g.rope(q)
@@ -182,7 +182,7 @@ def _chosen(g: Builder, il: int, x: Node, low: Node) -> Node:
     weights = ops.like("scale", weights)
     mask = g.input("indexer mask", F16, cells, per, 1, streams)
     score = ops.make("lightning_indexer", F32, (cells, per, 1, streams), q, keys, weights, mask)
-    most = min(cells, int(g.hparams["attention.indexer.top_k"]))
+    most = min(cells, g.sizes.positive("attention.indexer.top_k"))
     return ops.cont(ops.make("top_k", I32, (most, *score.ne[1:]), score))
 
 

@@ -130,7 +130,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
 def _delta(g: Builder, il: int, x: Node) -> Node:
     count, tokens = g.run.sequences, g.tokens
     steps = tokens // count
-    number, head = g.sizes.heads(il), int(g.hparams["kda.head_dim"])
+    number, head = g.sizes.heads(il), g.sizes.positive("kda.head_dim")
     inner = number * head
     rolling, state = states(g, il)
     kept = load(g, rolling)
@@ -181,7 +181,7 @@ def _latent(g: Builder, il: int, x: Node) -> Node:
     tokens, sizes = g.tokens, g.sizes
     count, turned = sizes.heads(il), sizes.n_rot
     key = sizes.number("attention.key_length_mla", sizes.head_k())
-    rank = int(g.hparams["attention.kv_lora_rank"])
+    rank = g.sizes.positive("attention.kv_lora_rank")
     q = g.mm(il, "attn_q", x)
     both = g.mm(il, "attn_kv_a_mqa", x)
     row = 4 * (rank + turned)

@@ -99,7 +99,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
 def _short_convolution(g: Builder, il: int, x: Node) -> Node:
     count = g.run.sequences
     steps, width = g.tokens // count, g.sizes.n_embd
-    kept = int(g.hparams["shortconv.l_cache"]) - 1
+    kept = g.sizes.positive("shortconv.l_cache") - 1
     mixed = g.mm(il, "shortconv.in_proj", ops.reshape(x, x.ne[0], steps, count))
     rows = (mixed.nb[1], mixed.nb[2])
     b, c, x = (ops.view(mixed, (width, steps, count), rows) for _ in range(3))

@@ -57,7 +57,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     tokens, sizes = g.tokens, g.sizes
     residual = x
     x = g.norm(x, "attn_norm", il)
-    rank, turned = int(g.hparams["attention.kv_lora_rank"]), sizes.n_rot
+    rank, turned = g.sizes.positive("attention.kv_lora_rank"), sizes.n_rot
     factors = g.rope_factors(il)
     q = g.mm(il, "attn_q_b", g.norm(g.mm(il, "attn_q_a", x), "attn_q_a_norm", il))
     q = ops.reshape(q, sizes.head_k(), sizes.heads(il), tokens)

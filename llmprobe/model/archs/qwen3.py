@@ -60,7 +60,7 @@ def graph(g: Builder) -> None:
         heads=Heads(norms="before", per_token=4 if sees else 1),
         ffn=FeedForward(mixture=None if g.architecture == "qwen3" else Mixture()),
     )
-    deepstack = int(g.hparams.get("n_deepstack_layers") or 0) if sees else 0
+    deepstack = g.sizes.number("n_deepstack_layers", 0) if sees else 0
     decoder(g, Decoder(layer=layer, deepstack=deepstack))
 
 

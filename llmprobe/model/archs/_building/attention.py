@@ -6,11 +6,13 @@ Sources: llama.cpp b11549, src/llama-graph.cpp (``build_attn``), src/llama-kv-ca
 
 from collections.abc import Callable
 
+from llmprobe.errors import ModelError
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.base import Base
 from llmprobe.model.archs._building.ops import F16, F32, I64, Node
 from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.archs._shared.caches import KvLayer
+from llmprobe.words.message import message
 
 _ROTATION = 64
 
@@ -172,7 +174,9 @@ class Attention(Base):
             x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi)
             return self.biased(il, output, x) if output else x
         k_cache, v_cache, layer, number = self._cache(il if cache is None else cache)
-        assert v_cache is not None
+        if v_cache is None:
+            # The layer has weights for attention, and the metadata give it no heads.
+            raise ModelError(message("hparam.not-positive", key="attention.head_count_kv", value=0))
         inputs = self._cache_inputs(number)
         if inputs.k_rotation is not None:
             q = self._rotate(q, inputs.k_rotation)

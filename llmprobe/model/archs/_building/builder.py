@@ -152,7 +152,7 @@ class Builder(Attention):
         graph, sizes, get = self.graph, self.sizes, self.hparams.get
         gating = mixture.gating
         if gating is None:
-            gating = _GATING.get(int(get("expert_gating_func") or 0), mixture.older_gating)
+            gating = _GATING.get(self.sizes.number("expert_gating_func", 0), mixture.older_gating)
         norm = bool(get("expert_weights_norm")) if mixture.norm is None else mixture.norm
         scale = get("expert_weights_scale") not in (None, 0, 1) if mixture.scale is None else mixture.scale
         width, tokens = x.ne[0], x.ne[1]

@@ -46,10 +46,10 @@ def _gated_attention(g: Builder, il: int, x: Node, per_token: int) -> Node:
 
 
 def _linear(g: Builder, il: int, x: Node) -> Node:
-    get, count = g.hparams.get, g.run.sequences
+    count = g.run.sequences
     steps = g.tokens // count
-    inner, width = int(get("ssm.inner_size") or 0), int(get("ssm.state_size") or 0)
-    groups, number = int(get("ssm.group_count") or 0), int(get("ssm.time_step_rank") or 0)
+    inner, width = g.sizes.positive("ssm.inner_size"), g.sizes.positive("ssm.state_size")
+    groups, number = g.sizes.positive("ssm.group_count"), g.sizes.positive("ssm.time_step_rank")
     value = inner // number
     mixed = g.mm(il, "attn_qkv", x)
     mixed = ops.reshape(mixed, mixed.ne[0], steps, count)

@@ -18,7 +18,7 @@ def latent_attention(g: Builder, il: int, x: Node) -> Node:
     key = sizes.number("attention.key_length_mla", sizes.head_k())
     turned = sizes.n_rot
     plain = key - turned
-    rank = int(g.hparams["attention.kv_lora_rank"])
+    rank = g.sizes.positive("attention.kv_lora_rank")
     if g.weight(il, "attn_q.weight") is not None:
         q = g.mm(il, "attn_q", x)
     else:

@@ -50,10 +50,10 @@ def mamba1(g: Builder, il: int, x: Node) -> Node:
     """
     Build a layer of the first Mamba.
     """
-    get, count = g.hparams.get, g.run.sequences
+    count = g.run.sequences
     steps = g.tokens // count
-    inner, width = int(get("ssm.inner_size") or 0), int(get("ssm.state_size") or 0)
-    kernel, rank = int(get("ssm.conv_kernel") or 0), int(get("ssm.time_step_rank") or 0)
+    inner, width = g.sizes.positive("ssm.inner_size"), g.sizes.positive("ssm.state_size")
+    kernel, rank = g.sizes.positive("ssm.conv_kernel"), g.sizes.positive("ssm.time_step_rank")
     rolling, state = states(g, il)
     conv = ops.reshape(load(g, rolling), kernel - 1, inner, count)
     xz = g.mm(il, "ssm_in", ops.reshape(x, x.ne[0], steps, count))
@@ -98,11 +98,11 @@ def mamba2(g: Builder, il: int, x: Node) -> Node:
     """
     Build a layer of the second Mamba.
     """
-    get, count = g.hparams.get, g.run.sequences
+    count = g.run.sequences
     steps = g.tokens // count
-    inner, width = int(get("ssm.inner_size") or 0), int(get("ssm.state_size") or 0)
-    kernel, heads = int(get("ssm.conv_kernel") or 0), int(get("ssm.time_step_rank") or 0)
-    groups = int(get("ssm.group_count") or 0)
+    inner, width = g.sizes.positive("ssm.inner_size"), g.sizes.positive("ssm.state_size")
+    kernel, heads = g.sizes.positive("ssm.conv_kernel"), g.sizes.positive("ssm.time_step_rank")
+    groups = g.sizes.positive("ssm.group_count")
     head = inner // heads
     channels = inner + 2 * groups * width
     rolling, state = states(g, il)
