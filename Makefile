@@ -19,7 +19,7 @@ run: $(VENV)/.installed  ## Recommend how to run MODEL (llama3-70b) on this mach
 	@$(BIN)/llmprobe recommend --model "$(MODEL)" || test $$? -eq 3
 
 test: $(VENV)/.dev  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(BIN)/ruff check .
