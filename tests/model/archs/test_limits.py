@@ -52,6 +52,15 @@ def test_some_sizes_have_one_value_per_layer() -> None:
             check_sizes(PLAIN | {"feed_forward_length": value})
 
 
+@pytest.mark.parametrize("key", ["block_count", "nextn_predict_layers", "expert_count", "embedding_length"])
+def test_a_size_of_the_model_is_no_list(key: str) -> None:
+    """
+    There is one number of layers, and so of all that is not the layers' own.
+    """
+    with pytest.raises(ModelError, match=f"^{key} is "):
+        check_sizes(PLAIN | {key: [1, 2, 3]})
+
+
 def test_what_is_not_said_is_not_refused() -> None:
     """
     Whether a size is missing is asked where it is needed.

@@ -75,10 +75,26 @@ _MOST = {
 }
 """The largest value of each size."""
 
+_OF_THE_MODEL = frozenset(
+    (
+        "block_count",
+        "context_length",
+        "embedding_length",
+        "vocab_size",
+        "expert_count",
+        "expert_used_count",
+        "expert_group_count",
+        "expert_group_used_count",
+        "nextn_predict_layers",
+        "attention.shared_kv_layers",
+    )
+)
+"""Sizes of the whole model, which are never a list."""
+
 
 def check_sizes(hparams: Hparams) -> None:
     """
-    Refuse metadata with a size that no model has. A size may be a list with one per layer.
+    Refuse metadata with a size that no model has. A size of layers may be a list with one for each.
 
     Raises:
         ModelError: a size is no whole number or out of its bounds, or sizes contradict each other.
@@ -87,7 +103,8 @@ def check_sizes(hparams: Hparams) -> None:
         value = hparams.get(key)
         if value is None:
             continue
-        for part in value if isinstance(value, list | tuple) else (value,):
+        listed = isinstance(value, list | tuple) and key not in _OF_THE_MODEL
+        for part in value if listed else (value,):
             if not _is_whole(part):
                 raise _refused(message("hparam.not-a-size", key=key, value=str(short(part))))
             if not 0 <= part <= most:
