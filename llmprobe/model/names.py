@@ -16,18 +16,18 @@ from llmprobe.errors import ModelError
 from llmprobe.model.quants.file_types import file_type, is_file_type
 from llmprobe.words.message import Message, message
 
-_SHARD = r"-\d{5}-of-\d{5}$"
+_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 _QUANT = re.compile(
     r"[-_.:@ ](?:(?:ud|i1|imat)[-_. ])?"
     r"(i?q\d(?:[-_ ](?:k|0|1|nl|xxs|xs|s|m|l|xl|xxl))*|tq\d[-_]0|bf16|f16|f32|fp16|fp32|fp8|mxfp4(?:[-_]moe)?"
     r"|nvfp4|awq|gptq|mlx|bnb|int4|int8|[2-8]-?bit)$"
 )
-_SEPARATORS = r"[^a-z0-9.]+|\.(?!\d)|(?<!\d)\."
-_WORD_THEN_NUMBER = r"([a-z]{3,})(\d.*)"
-_NUMBER_THEN_WORD = r"(\d+(?:\.\d+)*)([a-z]{2,})"
-_VERSION = r"v\d+(?:\.\d+)*"
-_NUMBER = r"\d+(?:\.\d+)*"
-_SIZE = r"[ae]?\d+(?:\.\d+)*[bmk]?"
+_SEPARATORS = re.compile(r"[^a-z0-9.]+|\.(?!\d)|(?<!\d)\.")
+_WORD_THEN_NUMBER = re.compile(r"([a-z]{3,})(\d.*)")
+_NUMBER_THEN_WORD = re.compile(r"(\d+(?:\.\d+)*)([a-z]{2,})")
+_VERSION = re.compile(r"v\d+(?:\.\d+)*")
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_SIZE = re.compile(r"[ae]?\d+(?:\.\d+)*[bmk]?")
 _NOISE = frozenset(
     (
         "meta",
@@ -153,7 +153,7 @@ def words(text: str) -> list[str]:
     ['llama', '3.1', '8b']
     """
     parts: list[str] = []
-    for token in re.split(_SEPARATORS, text.casefold()):
+    for token in _SEPARATORS.split(text.casefold()):
         if token and token not in _NOISE:
             parts.extend(part for part in _parts(token) if part not in _NOISE)
     return parts
@@ -161,13 +161,13 @@ def words(text: str) -> list[str]:
 
 def _parts(token: str) -> Iterator[str]:
     """Yield the word and the number of ``llama3``, ``2.5vl`` and ``v0.3``, or what is neither as it is."""
-    if (match := re.fullmatch(_WORD_THEN_NUMBER, token)) is not None:
+    if (match := _WORD_THEN_NUMBER.fullmatch(token)) is not None:
         yield match[1]
         yield from _parts(match[2])
-    elif (match := re.fullmatch(_NUMBER_THEN_WORD, token)) is not None:
+    elif (match := _NUMBER_THEN_WORD.fullmatch(token)) is not None:
         yield from match.groups()
     else:
-        yield token[1:] if re.fullmatch(_VERSION, token) else token
+        yield token[1:] if _VERSION.fullmatch(token) else token
 
 
 def split_quant(text: str) -> tuple[str, str | None]:
@@ -184,7 +184,7 @@ def split_quant(text: str) -> tuple[str, str | None]:
         match = _QUANT.search(lowered)
         if lowered.endswith(".gguf"):
             shorter = rest[:-5]
-        elif (shard := re.search(_SHARD, lowered)) is not None:
+        elif (shard := _SHARD.search(lowered)) is not None:
             shorter = rest[: shard.start()]
         elif match is not None and match.start() > 0:
             shorter = rest[: match.start()]
@@ -244,7 +244,7 @@ def nearest(text: str, index: Index, count: int = _SHOWN) -> tuple[str, ...]:
     from difflib import get_close_matches
 
     wanted = "-".join(words(text))
-    if re.fullmatch(_SIZE, wanted):
+    if _SIZE.fullmatch(wanted):
         return tuple(index.newest({model for key, model in index.keys if wanted in key})[:count])
     by_key = {"-".join(words(entry.id)): entry.id for entry in index.entries.values()}
     close = get_close_matches(wanted, by_key, n=count, cutoff=0.5)
@@ -270,11 +270,11 @@ def _names(entry: Named) -> tuple[str, ...]:
 
 
 def _letters(text: str) -> str:
-    return re.sub(_SEPARATORS, "", text.casefold())
+    return _SEPARATORS.sub("", text.casefold())
 
 
 def _has_version(text: str) -> bool:
-    return any(re.fullmatch(_NUMBER, word) for word in words(text))
+    return any(_NUMBER.fullmatch(word) for word in words(text))
 
 
 def _by_words(text: str, index: Index) -> Resolution | None:
@@ -304,12 +304,12 @@ def _by_part(text: str, index: Index) -> Resolution | None:
     A version or a date that was left out does not make a model less official, another word does.
     """
     wanted = frozenset(words(text))
-    if all(re.fullmatch(_SIZE, word) for word in wanted):
+    if all(_SIZE.fullmatch(word) for word in wanted):
         return None
     extra: dict[str, int] = {}
     for key, model in index.keys:
         if wanted <= key:
-            count = sum(not re.fullmatch(_NUMBER, word) for word in key - wanted)
+            count = sum(not _NUMBER.fullmatch(word) for word in key - wanted)
             extra[model] = min(count, extra.get(model, count))
     if not extra:
         return None
