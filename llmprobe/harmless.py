@@ -5,7 +5,7 @@ Text of files, processes and servers in which nothing commands a terminal or for
 import re
 from collections.abc import Iterator
 
-_HERE_DOCUMENT = re.compile(r"<<'(\w+)'\n(.*?)\n\1(?=\n|\Z)", re.DOTALL)
+_HERE_DOCUMENT = r"(?s)<<'(\w+)'\n(.*?)\n\1(?=\n|\Z)"
 """What is between ``<<'END'`` and ``END``. A quoted word cannot contain the beginning: its quotes are quoted."""
 
 
@@ -28,7 +28,7 @@ def harmless_command(command: str) -> str:
         return command
     parts: list[str] = []
     at = 0
-    for found in _HERE_DOCUMENT.finditer(command):
+    for found in re.finditer(_HERE_DOCUMENT, command):
         parts += (*_quoted(command[at : found.start(2)]), _lines(found[2]))
         at = found.end(2)
     return "".join((*parts, *_quoted(command[at:])))

@@ -18,9 +18,9 @@ GIB = 1024**3
 TIB = 1024**4
 
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
-_SIZE = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*")
-_UNIT = re.compile(r"b|([kmgt])(b|ib)?", re.IGNORECASE)
-_TOKENS = re.compile(r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([km])\s*", re.IGNORECASE)
+_SIZE = r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*"
+_UNIT = r"(?i)b|([kmgt])(b|ib)?"
+_TOKENS = r"(?i)\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([km])\s*"
 
 
 def parse_memory(text: str) -> int:
@@ -47,7 +47,7 @@ def parse_tokens(text: str) -> int | None:
     """
     The tokens of a context in thousands of 1024: ``8k`` is 8192, ``1.5k`` 1536, ``1m`` 1048576; None of anything else.
     """
-    match = _TOKENS.fullmatch(text)
+    match = re.fullmatch(_TOKENS, text)
     return None if match is None else _times(match[1], 1024 ** _POWERS[match[2].lower()])
 
 
@@ -87,7 +87,7 @@ def format_count(count: int) -> str:
 
 
 def _bytes(text: str, base: int) -> int:
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if match is None:
         raise UsageError(message("error.size-malformed", given=text), hint=message("hint.size"))
     number, unit = match.groups()
@@ -95,7 +95,7 @@ def _bytes(text: str, base: int) -> int:
         raise UsageError(
             message("error.size-without-unit", given=text), hint=message("hint.size-unit", number=number)
         )
-    known = _UNIT.fullmatch(unit)
+    known = re.fullmatch(_UNIT, unit)
     if known is None:
         raise UsageError(
             message("error.size-unit-unknown", given=text, unit=unit), hint=message("hint.size-units")

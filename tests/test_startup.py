@@ -2,22 +2,38 @@
 A start imports nothing that it does not use.
 """
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from llmprobe.cli import main
+
 ROOT = Path(__file__).parent.parent
 MACHINES = ROOT / "fixtures" / "machines"
 NEVER = {"rich", "http", "urllib.request", "asyncio", "logging", "dataclasses", "importlib.metadata", "email"}
 ASKS_THE_MACHINE = {"psutil", "cpuinfo", "pynvml", "subprocess", "multiprocessing"}
+WITHOUT_DEVICES = "linux-laptop-nogpu-16g"
+DESCRIBE_DEVICES = {
+    "llmprobe.machine.probes.amd.device",
+    "llmprobe.machine.probes.nvidia.device",
+    "llmprobe.machine.probes.nvidia.present",
+}
 SCRIPT = """
 import sys
 from llmprobe.cli import main
 code = main(sys.argv[1:])
 print("modules:", *sys.modules, file=sys.stderr)
 raise SystemExit(code)
+"""
+GARBAGE = """
+import gc
+import sys
+from llmprobe.cli import main
+main()
+print(gc.get_threshold()[0], gc.get_freeze_count() > 0, file=sys.stderr)
 """
 
 
@@ -84,3 +100,58 @@ def test_a_replay_asks_nothing_of_this_machine(recording: Path) -> None:
     A replay loads no library that could ask the machine it runs on.
     """
     assert imported_by("--replay", str(recording), "check", "--json") & (NEVER | ASKS_THE_MACHINE) == set()
+
+
+@pytest.mark.live
+def test_check_loads_nothing_that_weighs_a_model() -> None:
+    """
+    ``check --json`` loads neither models nor what estimates them.
+    """
+    loaded = imported_by("check", "--json")
+
+    assert {name for name in loaded if name.startswith(("llmprobe.estimation", "llmprobe.model."))} == set()
+
+
+@pytest.mark.live
+def test_devices_that_are_not_there_load_nothing() -> None:
+    """
+    On a machine without NVIDIA and AMD devices, nothing is loaded that describes one.
+    """
+    loaded = imported_by("--replay", str(MACHINES / WITHOUT_DEVICES / "recording.json"), "check", "--json")
+
+    assert loaded & DESCRIBE_DEVICES == set()
+
+
+@pytest.mark.live
+def test_relatives_load_no_other_architectures() -> None:
+    """
+    Where a model does not fit, its smaller relatives are named without a look into every architecture.
+    """
+    replay = ("--replay", str(MACHINES / WITHOUT_DEVICES / "recording.json"))
+    loaded = imported_by(*replay, "recommend", "--model", "llama3-70b", "--json")
+
+    families = {name for name in loaded if name.startswith("llmprobe.model.archs.") and "._" not in name}
+    assert families == {"llmprobe.model.archs.llama"}
+
+
+@pytest.mark.live
+def test_a_process_of_ours_searches_for_garbage_rarely() -> None:
+    """
+    The program raises the number of objects that sets off a search for garbage, and ends without one.
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", GARBAGE, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert result.stderr.split() == ["100000", "True"]
+
+
+def test_a_program_that_calls_main_keeps_its_garbage_collection(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Called with arguments, ``main`` changes nothing in the process of another program.
+    """
+    before = gc.get_threshold(), gc.get_freeze_count()
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out != ""
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

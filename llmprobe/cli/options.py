@@ -26,8 +26,8 @@ ALL = -1
 
 LONGEST_WAIT_S = 600.0
 
-_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,20}\s*")
-_DECIMAL = re.compile(r"\s*\+?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\s*")
+_WHOLE = r"\s*[+-]?[0-9]{1,20}\s*"
+_DECIMAL = r"\s*\+?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\s*"
 
 CACHE_TYPES = Choice(("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))
 
@@ -177,8 +177,8 @@ def decimal(value: str) -> float | None:
     """
     A number that is not negative, None of anything else: other digits than ours, ``nan``, ``1_000``.
     """
-    return float(value) if _DECIMAL.fullmatch(value) else None
+    return float(value) if re.fullmatch(_DECIMAL, value) else None
 
 
 def _whole(value: str) -> int | None:
-    return int(value) if _WHOLE.fullmatch(value) else None
+    return int(value) if re.fullmatch(_WHOLE, value) else None

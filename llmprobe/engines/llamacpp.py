@@ -50,10 +50,10 @@ KNOWN_NEW_BUILD = 9849
 
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
-_BUILD = re.compile(r"version: (?:\S+ \(build )?([1-9]\d*)")
+_BUILD = r"version: (?:\S+ \(build )?([1-9]\d*)"
 """Built from an archive without its history a program calls itself build 0, which says nothing."""
 
-_BUILD_INFO = re.compile(r"b([1-9]\d*)\b")
+_BUILD_INFO = r"b([1-9]\d*)\b"
 
 
 def of_build(profile: Profile, build: int) -> Profile:
@@ -92,7 +92,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
         props = answer.value if answer.ok and text(field(answer.value, "build_info")) else None
     if found is None and silent is None and props is None and not models:
         return ()
-    running_build = _BUILD_INFO.match(text(field(props, "build_info")) or "")
+    running_build = re.match(_BUILD_INFO, text(field(props, "build_info")) or "")
     evidence = [f"run:{found or silent} --version"] if found or silent else []
     evidence += [f"get:{url}/props"] if props is not None else []
     return (
@@ -241,7 +241,7 @@ def _build(*said: object) -> str | None:
     Return the build that ``--version`` names: ``version: 6182 (1fe0029)``, or ``version: 1.0 (build 11549, …)``.
     """
     for words in said:
-        match = _BUILD.search(words) if isinstance(words, str) else None
+        match = re.search(_BUILD, words) if isinstance(words, str) else None
         if match:
             return f"b{match.group(1)}"
     return None

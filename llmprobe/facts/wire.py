@@ -21,7 +21,7 @@ from llmprobe.words.message import Message, Value
 
 T = TypeVar("T")
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = r"[\ud800-\udfff]"
 _UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
@@ -61,7 +61,7 @@ def encode(
 
 def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
-        return _SURROGATE.sub(lambda found: harmless(found[0]), value)
+        return re.sub(_SURROGATE, lambda found: harmless(found[0]), value)
     if isinstance(value, dict):
         return {_without_surrogates(name): _without_surrogates(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -4,7 +4,7 @@ The kernel's notation for a set of processors, which several files of /proc and 
 
 import re
 
-_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
@@ -15,7 +15,7 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
     numbers: list[int] = []
     for part in text.strip().split(","):
-        match = _RANGE.fullmatch(part)
+        match = re.fullmatch(_RANGE, part)
         if match is None:
             return ()
         numbers.extend(range(int(match[1]), int(match[2] or match[1]) + 1))

@@ -20,18 +20,18 @@ from llmprobe.words.message import message
 MOST_GPUS = 16
 """As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
 
-_BEFORE = re.compile(r"([0-9]{1,4})\s*[x×*]\s*(\S.*)", re.IGNORECASE)
-_BEHIND = re.compile(r"(.*\S)\s*(?<![a-z])[x×*]\s*([0-9]{1,4})", re.IGNORECASE)
-_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b)\s*", re.IGNORECASE)
+_BEFORE = r"(?i)([0-9]{1,4})\s*[x×*]\s*(\S.*)"
+_BEHIND = r"(?i)(.*\S)\s*(?<![a-z])[x×*]\s*([0-9]{1,4})"
+_SEVERAL = r"(?i)\s*(?:,|\+|&|;|\band\b)\s*"
 _GB = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|g)"
 _SIZE = re.compile(rf"\b{_GB}\b", re.IGNORECASE)
 _ONLY_SIZE = re.compile(_GB, re.IGNORECASE)
-_RATE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(gb|tb)(?:/s)?", re.IGNORECASE)
-_CORES = re.compile(r"\b([0-9]{1,4})[- ]?cores?\b", re.IGNORECASE)
+_RATE = r"(?i)([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(gb|tb)(?:/s)?"
+_CORES = r"(?i)\b([0-9]{1,4})[- ]?cores?\b"
 _BRANDS = ("", "RTX ", "GTX ", "RX ", "Arc ", "Tesla ", "PRO ", "AI PRO ")
 """What people leave out: ``4090``, ``7900 XTX``, ``V100-SXM2-16GB``, ``W7900``, ``R9700``."""
 
-_MAKERS = re.compile(r"(?:tesla|quadro)\s+", re.IGNORECASE)
+_MAKERS = r"(?i)(?:tesla|quadro)\s+"
 """What the table leaves out of some names: ``Tesla V100``."""
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
@@ -79,7 +79,7 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     alone = _resolved(stripped) if stripped else None
     if alone is not None:
         return (alone,)
-    parts = [part for part in _SEVERAL.split(stripped) if part]
+    parts = [part for part in re.split(_SEVERAL, stripped) if part]
     if len(parts) > 1:
         return tuple(each for part in parts for each in _of_one_kind(part))
     return _of_one_kind(stripped)
@@ -114,10 +114,10 @@ def _counted(text: str) -> Iterator[tuple[int, str]]:
     The ways to read a text as a number of GPUs and a name, the likeliest first.
     """
     yield 1, text
-    before = _BEFORE.fullmatch(text)
+    before = re.fullmatch(_BEFORE, text)
     if before is not None:
         yield int(before[1]), before[2]
-    behind = _BEHIND.fullmatch(text)
+    behind = re.fullmatch(_BEHIND, text)
     if behind is not None:
         yield int(behind[2]), behind[1]
 
@@ -147,9 +147,9 @@ def _resolved(text: str) -> Wanted | None:
 
 
 def _rows_of(name: str) -> tuple[Gpu, ...]:
-    plain = _CORES.sub(" ", name)
+    plain = re.sub(_CORES, " ", name)
     names = [f"{brand}{plain}" for brand in _BRANDS]
-    maker = _MAKERS.match(plain)
+    maker = re.match(_MAKERS, plain)
     names += [plain[maker.end() :]] if maker is not None else []
     return next((found for each in names if (found := named(each))), ())
 
@@ -181,7 +181,7 @@ def _chosen(found: tuple[Gpu, ...], text: str, plain: str, size_gb: float | None
 
 
 def _by_cores(found: tuple[Gpu, ...], text: str) -> Gpu:
-    cores = _CORES.search(text)
+    cores = re.search(_CORES, text)
     count = int(cores[1]) if cores is not None else found[0].cores
     row = next((row for row in found if row.cores == count), None)
     if row is None:
@@ -201,7 +201,7 @@ def _described(text: str) -> Wanted:
     """
     name, *figures = (part.strip() for part in text.split(":"))
     size = _ONLY_SIZE.fullmatch(figures[0])
-    rate = _RATE.fullmatch(figures[1]) if len(figures) > 1 else None
+    rate = re.fullmatch(_RATE, figures[1]) if len(figures) > 1 else None
     if not name or size is None or len(figures) > 2 or (len(figures) > 1 and rate is None):
         raise UsageError(message("error.gpu-description", text=text), hint=message("hint.gpu-description"))
     known = _rows_of(name)

@@ -15,8 +15,8 @@ import msgspec
 from llmprobe.data import table
 from llmprobe.units import MIB
 
-_NOISE = re.compile(r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]")
-_VGPU = re.compile(r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)-\d+[qcab]$")
+_NOISE = r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]"
+_VGPU = r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)-\d+[qcab]$"
 _CLOSE = 0.08
 """Error correction takes up to 7 % of GDDR memory, so that the same card reports two sizes."""
 
@@ -67,7 +67,7 @@ def simplified(name: str) -> str:
     A name as it is compared: lower case, without maker, brand, brackets and spaces.
     """
     text = name.lower().replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
-    return "".join(_NOISE.sub(" ", text).split())
+    return "".join(re.sub(_NOISE, " ", text).split())
 
 
 def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
@@ -76,7 +76,7 @@ def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
 
     A vGPU profile (``GRID P40-24Q``) is looked up by its board.
     """
-    board = _VGPU.match(name.lower())
+    board = re.match(_VGPU, name.lower())
     wanted = simplified(board["board"] if board else name)
     named = _index().get(wanted, ())
     if not named:

@@ -23,8 +23,8 @@ from llmprobe.machine.asking import Asker, as_int, as_text
 from llmprobe.machine.pci_bus import PCI, PciDevice
 from llmprobe.machine.pcie import pcie_link
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_SPEED = re.compile(r"([0-9]{1,3}(?:\.[0-9])?) GT/s")
+_ADDRESS = r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]"
+_SPEED = r"([0-9]{1,3}(?:\.[0-9])?) GT/s"
 _GENERATIONS = {"2.5": 1, "5": 2, "8": 3, "16": 4, "32": 5, "64": 6}
 _INTERNAL = 1
 """No card of the last fifteen years is made for generation 1 only: such a link is one within the card."""
@@ -61,7 +61,7 @@ def parse_link_speed(text: str) -> int | None:
     """
     The generation of a speed as sysfs writes it: ``16.0 GT/s PCIe`` is 4; None for ``Unknown``.
     """
-    match = _SPEED.match(text.strip())
+    match = re.match(_SPEED, text.strip())
     return _GENERATIONS.get(match[1].removesuffix(".0")) if match else None
 
 
@@ -69,7 +69,7 @@ def parse_ancestors(link: str) -> tuple[str, ...]:
     """
     The addresses on the way to a device, the root port first, from where its link leads.
     """
-    return tuple(name for name in link.lower().split("/") if _ADDRESS.fullmatch(name))
+    return tuple(name for name in link.lower().split("/") if re.fullmatch(_ADDRESS, name))
 
 
 def _edge(ask: Asker, device: PciDevice) -> tuple[str | None, str]:

@@ -7,7 +7,6 @@ from math import inf
 
 from llmprobe import engines
 from llmprobe.errors import UsageError
-from llmprobe.estimation.options import count
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine import snapshot
 from llmprobe.words.message import message
@@ -37,6 +36,8 @@ def probe(
         from llmprobe.machine.hypothetical import hypothetical
 
         if ram_bytes is not None:
+            from llmprobe.estimation.options import count
+
             count("ram_bytes", ram_bytes, least=1)
         return hypothetical((gpus,) if isinstance(gpus, str) else tuple(gpus), ram_bytes)
     return snapshot.probe(replay, wake=wake, timeout_s=timeout_s, observers=engines.observers(model_folders))

@@ -7,11 +7,11 @@ import re
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice
 
-_QUANT = re.compile(
-    r"(?:^|[-_.])((?:UD-)?(?:IQ[1-4]_(?:XXS|XS|NL|S|M)|T?Q[1-8]_(?:K(?:_(?:XXL|XL|L|M|S))?|[01])|BF16|F16|F32|MXFP4(?:_MOE)?))$",
-    re.IGNORECASE,
+_QUANT = (
+    r"(?i)(?:^|[-_.])((?:UD-)?(?:IQ[1-4]_(?:XXS|XS|NL|S|M)|T?Q[1-8]_(?:K(?:_(?:XXL|XL|L|M|S))?|[01])"
+    r"|BF16|F16|F32|MXFP4(?:_MOE)?))$"
 )
-_SPLIT = re.compile(r"-(\d{5})-of-(\d{5})$")
+_SPLIT = r"-(\d{5})-of-(\d{5})$"
 
 
 def model_file(choice: Choice, model: ModelSpec) -> str:
@@ -38,8 +38,8 @@ def quant_in_name(file: str) -> str | None:
     """
     Return the quantization that a file's name ends in: ``Q4_K_M`` of ``model-Q4_K_M-00001-of-00003.gguf``.
     """
-    stem = _SPLIT.sub("", file.removesuffix(".gguf"))
-    found = _QUANT.search(stem)
+    stem = re.sub(_SPLIT, "", file.removesuffix(".gguf"))
+    found = re.search(_QUANT, stem)
     return found.group(1).upper().removeprefix("UD-") if found else None
 
 
@@ -48,5 +48,5 @@ def split_of(file: str) -> tuple[str, int, int] | None:
     Return the stem, number and count of a part of a split set, None of any other file.
     """
     stem = file.removesuffix(".gguf")
-    found = _SPLIT.search(stem)
+    found = re.search(_SPLIT, stem)
     return (stem[: found.start()], int(found.group(1)), int(found.group(2))) if found else None

@@ -2,8 +2,6 @@
 Words of a shell: a command that can be copied, whatever the names in it hold.
 """
 
-import shlex
-
 from llmprobe.facts.recommendation import Choice
 
 
@@ -13,6 +11,9 @@ def shell_word(text: str) -> str:
     (``$'…\\x1b'``), so that the shell gets the name and the terminal no command.
     """
     if text.isprintable():
+        # Not at the top: a machine is checked with this module loaded, and no command printed.
+        import shlex
+
         return shlex.quote(text)
     return "$'" + "".join(_escaped(sign) for sign in text) + "'"
 

@@ -8,6 +8,7 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 """
 
 import re
+from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
@@ -262,12 +263,17 @@ def stored_bytes(tensor: Tensor, backend: str) -> int:
     """
     What a tensor takes in a buffer of a backend, its padding and alignment with it.
     """
+    return _stored_bytes(tensor.shape, _kind(tensor), backend)
+
+
+# A model of many hundred tensors has a dozen shapes, and is weighed in two dozen quantizations.
+@lru_cache(maxsize=4096)
+def _stored_bytes(shape: tuple[int, ...], kind: str, backend: str) -> int:
+    size = tensor_bytes(shape, kind)
     if backend == HOST:
-        return _host_bytes(tensor)
-    kind = _kind(tensor)
-    size = tensor_bytes(tensor.shape, kind)
+        return pad(size, HOST_ALIGNMENT)
     if BACKENDS[backend].padded:
-        size += row_padding(kind, tensor.shape[0])
+        size += row_padding(kind, shape[0])
     return pad(size, DEVICE_ALIGNMENT)
 
 
@@ -281,7 +287,7 @@ def row_padding(kind: str, ne0: int) -> int:
 
 
 def _host_bytes(tensor: Tensor) -> int:
-    return pad(tensor_bytes(tensor.shape, _kind(tensor)), HOST_ALIGNMENT)
+    return stored_bytes(tensor, HOST)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -49,10 +49,10 @@ DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")
 _SMALL_BYTES = 36 * GIB
 _BYTES_NOT_MIB = 1 << 24
 """No Mac has 16 TiB: the older of the two settings is in bytes where it is larger."""
-_IN_USE = re.compile(r'"In use system memory"\s*=\s*([0-9]{1,18})\b')
-_CORES = re.compile(r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b')
-_PAGE_SIZE = re.compile(r"page size of ([0-9]{1,9}) bytes")
-_PAGES = re.compile(r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$")
+_IN_USE = r'"In use system memory"\s*=\s*([0-9]{1,18})\b'
+_CORES = r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b'
+_PAGE_SIZE = r"page size of ([0-9]{1,9}) bytes"
+_PAGES = r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$"
 _HIGH, _CRITICAL = 2, 4
 """What kern.memorystatus_vm_pressure_level means (kVMPressureWarning, kVMPressureCritical)."""
 
@@ -134,7 +134,7 @@ def parse_gpu_cores(text: str) -> int | None:
     """
     The number of GPU cores in ``ioreg -rc AGXAccelerator -d1``.
     """
-    match = _CORES.search(text)
+    match = re.search(_CORES, text)
     return int(match.group(1)) if match else None
 
 
@@ -144,7 +144,7 @@ def parse_in_use(text: str) -> int | None:
 
     Beside ``In use system memory`` there is ``In use system memory (driver)``, which is something else.
     """
-    match = _IN_USE.search(text)
+    match = re.search(_IN_USE, text)
     return int(match.group(1)) if match else None
 
 
@@ -167,13 +167,13 @@ def parse_vm_stat(text: str) -> dict[str, int]:
     The fields of ``vm_stat`` in bytes, by the page size that its own first line names (16384 on
     Apple chips).
     """
-    size = _PAGE_SIZE.search(text)
+    size = re.search(_PAGE_SIZE, text)
     if size is None:
         return {}
     page = int(size.group(1))
     fields = {}
     for line in text.splitlines():
-        match = _PAGES.match(line)
+        match = re.match(_PAGES, line)
         if match:
             fields[match["name"].strip('"')] = int(match["count"]) * page
     return fields

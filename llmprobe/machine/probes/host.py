@@ -43,13 +43,13 @@ PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 UDEV_DMI = "/run/udev/data/+dmi:id"
 BIOS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
-_IN_CONTAINER = re.compile(r"docker|kubepods|containerd|libpod|lxc|garden")
-_VIRTUAL = re.compile(
-    r"qemu|kvm|vmware|virtualbox|xen|bochs|parallels|hyper-v|virtual machine|amazon ec2|google compute|openstack",
-    re.IGNORECASE,
+_IN_CONTAINER = r"docker|kubepods|containerd|libpod|lxc|garden"
+_VIRTUAL = (
+    r"(?i)qemu|kvm|vmware|virtualbox|xen|bochs|parallels|hyper-v|virtual machine|amazon ec2|google compute"
+    r"|openstack"
 )
-_DEVICE = re.compile(r"^E:\s*MEMORY_DEVICE_(\d+)_(\w+)=(.*)$", re.MULTILINE)
-_FLAGS = re.compile(r"^flags[ \t]*:(.*)$", re.MULTILINE)
+_DEVICE = r"(?m)^E:\s*MEMORY_DEVICE_(\d+)_(\w+)=(.*)$"
+_FLAGS = r"(?m)^flags[ \t]*:(.*)$"
 _DDR_WIDTH = 64
 
 
@@ -65,7 +65,9 @@ def probe(source: Source) -> Probed:
             host = _mac(ask)
         case _:
             product = as_text(ask.registry(BIOS_KEY, "SystemProductName"))
-            host = SystemFacts(product=product, environment="vm" if _VIRTUAL.search(product or "") else None)
+            host = SystemFacts(
+                product=product, environment="vm" if re.search(_VIRTUAL, product or "") else None
+            )
     return ask.probed(found=True, host=host)
 
 
@@ -91,7 +93,7 @@ def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     lines ``E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600``.
     """
     modules: dict[str, dict[str, str]] = {}
-    for number, field, value in _DEVICE.findall(text):
+    for number, field, value in re.findall(_DEVICE, text):
         modules.setdefault(number, {})[field] = value.strip()
     present = (module for _, module in sorted(modules.items(), key=lambda item: (len(item[0]), item[0])))
     return tuple(module for module in present if module.get("PRESENT") != "0" and as_int(module.get("SIZE")))
@@ -169,7 +171,7 @@ def _linux(ask: Asker) -> SystemFacts:
     if product.casefold().startswith(vendor.casefold()):
         # Some makers write their name into both: NVIDIA, and NVIDIA_DGX_Spark.
         vendor = ""
-    virtual = "hypervisor" in _flags(ask) or bool(_VIRTUAL.search(f"{vendor} {product}"))
+    virtual = "hypervisor" in _flags(ask) or bool(re.search(_VIRTUAL, f"{vendor} {product}"))
     environment: Literal["wsl", "container", "vm", "bare"] = (
         "wsl" if wsl else "container" if container else "vm" if virtual else "bare"
     )
@@ -191,7 +193,7 @@ def _linux(ask: Asker) -> SystemFacts:
 
 
 def _flags(ask: Asker) -> Collection[str]:
-    listed = _FLAGS.search(ask.text("/proc/cpuinfo") or "")
+    listed = re.search(_FLAGS, ask.text("/proc/cpuinfo") or "")
     return listed[1].split() if listed else fields_of(ask.cpuinfo()).get("flags") or ()
 
 
@@ -205,6 +207,6 @@ def _container(ask: Asker) -> str | None:
         return "read:/run/.containerenv"
     if as_text(ask.env("container")):
         return "env:container"
-    if _IN_CONTAINER.search(ask.text("/proc/1/cgroup") or ""):
+    if re.search(_IN_CONTAINER, ask.text("/proc/1/cgroup") or ""):
         return "read:/proc/1/cgroup"
     return None

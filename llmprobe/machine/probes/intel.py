@@ -43,8 +43,8 @@ NAME = "intel"
 PLATFORMS = frozenset({"linux"})
 
 VENDOR = "0x8086"
-_TILE = re.compile(r"tile\d{1,2}")
-_REGION = re.compile(r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}")
+_TILE = r"tile\d{1,2}"
+_REGION = r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}"
 _LMEM_BAR = 2
 _KEPT_PERCENT = 7
 """An Arc B580 of 12,216 MiB gives 11,605 MiB to one program at most, as xpu-smi prints it; others less."""
@@ -96,7 +96,7 @@ def parse_bar(text: str, number: int) -> int | None:
     https://docs.kernel.org/PCI/sysfs-pci.html. A region that is not mapped is all zeros, and None here.
     """
     lines = text.lower().splitlines()
-    match = _REGION.fullmatch(lines[number].strip()) if number < len(lines) else None
+    match = re.fullmatch(_REGION, lines[number].strip()) if number < len(lines) else None
     if match is None:
         return None
     start, end = int(match[1], 16), int(match[2], 16)
@@ -216,7 +216,7 @@ def _size(ask: Asker, device: PciDevice, driver: str | None) -> tuple[int | None
     The size of a card's memory, of all its tiles together, with the files that report it.
     """
     if driver == "xe":
-        tiles = [str(name) for name in items_of(ask.list(device.path)) if _TILE.fullmatch(str(name))]
+        tiles = [str(name) for name in items_of(ask.list(device.path)) if re.fullmatch(_TILE, str(name))]
         files = [f"{device.path}/{tile}/physical_vram_size_bytes" for tile in tiles]
     elif driver == "i915":
         cards = [

@@ -43,7 +43,7 @@ OVERCOMMIT = "/proc/sys/vm/overcommit_memory"
 LIMITS = "/proc/self/limits"
 _STRICT = 2
 _NAME_WIDTH = 26
-_WAITED = re.compile(r"(?P<who>some|full) avg10=(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,4})?) ")
+_WAITED = r"(?P<who>some|full) avg10=(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,4})?) "
 
 
 def probe(source: Source) -> Probed:
@@ -91,7 +91,7 @@ def parse_pressure(text: str) -> dict[str, float]:
     """
     waits = {}
     for line in text.splitlines():
-        match = _WAITED.match(line)
+        match = re.match(_WAITED, line)
         if match:
             waits[match["who"]] = float(match["percent"])
     return waits

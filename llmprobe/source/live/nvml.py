@@ -17,7 +17,7 @@ from typing import Any
 from llmprobe.facts.answer import Answer, Status
 from llmprobe.source.errors_as_answers import plain_text
 
-_QUESTION = re.compile(r"nvml(Init|(System|Device|ComputeInstance|GpuInstance)(Get|Is)\w+)(_v\d)?")
+_QUESTION = r"nvml(Init|(System|Device|ComputeInstance|GpuInstance)(Get|Is)\w+)(_v\d)?"
 _DENIED = 4
 _MISSING = frozenset({3, 6, 12, 13})
 """NOT_SUPPORTED, NOT_FOUND, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND."""
@@ -52,7 +52,7 @@ class Nvml:
         Raises:
             ValueError: the function does not ask, or the handle is none.
         """
-        if not _QUESTION.fullmatch(function):
+        if not re.fullmatch(_QUESTION, function):
             raise ValueError(f"NVML is not asked for {function!r}")
         if self._init is None:
             self._init = self._start()

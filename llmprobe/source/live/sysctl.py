@@ -48,7 +48,7 @@ NAMES = (
     "vm.swapusage",
 )
 _TIMEOUT_S = 2.0
-_LINE = re.compile(r"^([a-z][\w.]*): ?(.*)$", re.MULTILINE)
+_LINE = r"(?m)^([a-z][\w.]*): ?(.*)$"
 
 
 class Sysctl:
@@ -76,7 +76,7 @@ class Sysctl:
         answer = commands.run(("sysctl", "-i", *names), _TIMEOUT_S, self._children)
         if not answer.ok:
             return dict.fromkeys(names, answer)
-        said = dict(_LINE.findall(answer.value["stdout"]))
+        said = dict(re.findall(_LINE, answer.value["stdout"]))
         return {name: _value(said.get(name)) for name in names}
 
 

@@ -38,16 +38,16 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     list:<pci>/hwmon                                   of cards, and what hwmon asks
 """
 
+from typing import TYPE_CHECKING
+
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, Sharing
 from llmprobe.facts.vendors import Amd
 from llmprobe.machine.asking import Asker
-from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.pci_bus import display_devices
-from llmprobe.machine.probes.amd.access import ask_access
-from llmprobe.machine.probes.amd.device import Device, ask_device
-from llmprobe.machine.probes.amd.memory import sharing_of
-from llmprobe.machine.probes.amd.topology import ask_topology
+
+if TYPE_CHECKING:
+    from llmprobe.machine.probes.amd.device import Device
 
 NAME = "amd"
 PLATFORMS = frozenset({"linux"})
@@ -63,6 +63,13 @@ def probe(source: Source) -> Probed:
     devices = [device for device in display_devices(ask) if device.vendor == VENDOR]
     if not devices:
         return ask.probed(found=False)
+    # A machine without AMD devices loads nothing that is about them.
+    from llmprobe.machine.host_ram import host_ram
+    from llmprobe.machine.probes.amd.access import ask_access
+    from llmprobe.machine.probes.amd.device import ask_device
+    from llmprobe.machine.probes.amd.memory import sharing_of
+    from llmprobe.machine.probes.amd.topology import ask_topology
+
     nodes = ask_topology(ask)
     access = ask_access(ask)
     ram = host_ram(ask)

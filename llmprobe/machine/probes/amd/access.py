@@ -15,8 +15,8 @@ from llmprobe.machine.asking import Asker, as_text, fields_of, items_of
 KFD = "/dev/kfd"
 ROCR, HIP = "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
-_NUMBERS = re.compile(r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*)*")
-_VERSION = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{1,2})")
+_NUMBERS = r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*)*"
+_VERSION = r"(\d{1,2})\.(\d{1,2})\.(\d{1,2})"
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def parse_visible(text: str) -> tuple[int, ...] | None:
     """
     if text.strip() in ("", "-1"):
         return ()
-    if _NUMBERS.fullmatch(text) is None:
+    if re.fullmatch(_NUMBERS, text) is None:
         return None
     return tuple(int(part) for part in text.split(","))
 
@@ -79,7 +79,7 @@ def parse_override(text: str) -> str | None:
     """
     The instruction set that HSA_OVERRIDE_GFX_VERSION makes of any: ``11.0.0`` is gfx1100.
     """
-    match = _VERSION.fullmatch(text.strip())
+    match = re.fullmatch(_VERSION, text.strip())
     if match is None:
         return None
     major, minor, step = map(int, match.groups())

@@ -21,7 +21,7 @@ DRIVER_EVIDENCE = ("nvml:nvmlSystemGetDriverVersion",)
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
-_VGPU_PROFILE = re.compile(r"[A-Z]+\d+\w*-\d+[QCAB]")
+_VGPU_PROFILE = r"[A-Z]+\d+\w*-\d+[QCAB]"
 ADDRESSING: dict[int, Literal["none", "hmm", "ats"]] = {0: "none", 1: "hmm", 2: "ats"}
 _ATS = 2
 _ARCHITECTURES = (
@@ -257,7 +257,7 @@ def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:
     """
     mode = _number(ask, "nvmlDeviceGetVirtualizationMode", handle)
     last = name.rpartition(" ")[2]
-    named = _VGPU_PROFILE.fullmatch(last) is not None
+    named = re.fullmatch(_VGPU_PROFILE, last) is not None
     return last if mode == _VGPU_GUEST or (mode is None and named) else None
 
 

@@ -23,7 +23,7 @@ from llmprobe.machine.probes.nvidia.memory import V2, ask_memory, pool_of
 from llmprobe.machine.probes.nvidia.processes import ask_holders
 from llmprobe.words.message import message
 
-_PROFILE = re.compile(r"MIG (\S+)$")
+_PROFILE = r"MIG (\S+)$"
 _MOST_INSTANCES = 7
 _SLICES = 8
 
@@ -95,7 +95,7 @@ def _instance(
     attributes = fields_of(ask.nvml("nvmlDeviceGetAttributes_v2", inner))
     memory = ask_memory(ask, inner)
     holders = ask_holders(ask, inner, memory.total_bytes) if memory.total_bytes is not None else ()
-    match = _PROFILE.search(name or "")
+    match = re.search(_PROFILE, name or "")
     profile = match.group(1) if match else _profile(attributes)
     pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None
     share = _share(whole, memory.total_bytes, row)

@@ -23,8 +23,8 @@ TREE_MODEL = "/proc/device-tree/model"
 T = TypeVar("T")
 
 _POWER_FILES = ("power/runtime_status", "power_state")
-_L4T = re.compile(r"# R(\d{1,4}) \(release\), REVISION: (\d{1,4}(?:\.\d{1,4})*)")
-_MODULE_VERSION = re.compile(r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\.\d+)+)")
+_L4T = r"# R(\d{1,4}) \(release\), REVISION: (\d{1,4}(?:\.\d{1,4})*)"
+_MODULE_VERSION = r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\.\d+)+)"
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +132,7 @@ def parse_driver_version(text: str) -> str | None:
     ``… NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  …``.
     https://download.nvidia.com/XFree86/Linux-x86_64/580.95.05/README/procinterface.html
     """
-    match = _MODULE_VERSION.search(text)
+    match = re.search(_MODULE_VERSION, text)
     return match.group(1) if match else None
 
 
@@ -156,7 +156,7 @@ def parse_tegra_release(text: str) -> str | None:
 
     Its first line is ``# R36 (release), REVISION: 4.3, GCID: …``.
     """
-    match = _L4T.search(text)
+    match = re.search(_L4T, text)
     return f"{match[1]}.{match[2]}" if match else None
 
 

@@ -20,8 +20,8 @@ COMMAND = ("nvidia-smi", "-q", "-x")
 TIMEOUT_S = 5.0
 EVIDENCE = f"run:{' '.join(COMMAND)}"
 _MEMORY_CLOCK = 2
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d+)?")
-_LOST = re.compile(r"GPU is lost", re.IGNORECASE)
+_NUMBER = r"\d{1,15}(?:\.\d+)?"
+_LOST = r"(?i)GPU is lost"
 _UNSUPPORTED = Answer(status="missing", code=3, detail="not in the output of nvidia-smi")
 _GONE = Answer(status="failed", code=15, detail="GPU is lost")
 _COMPUTE_MODES = {"default": 0, "exclusive_thread": 1, "prohibited": 2, "exclusive_process": 3}
@@ -77,7 +77,7 @@ def parse_smi_xml(text: str) -> Answers | None:
         return None
     answers: Answers = {("nvmlDeviceGetCount_v2", ""): Answer(value=len(devices))}
     _put(answers, "nvmlSystemGetDriverVersion", "", _text(log, "driver_version"))
-    cuda = _NUMBER.match(_text(log, "cuda_version") or "")
+    cuda = re.match(_NUMBER, _text(log, "cuda_version") or "")
     if cuda is not None:
         major, _, minor = cuda.group().partition(".")
         answers["nvmlSystemGetCudaDriverVersion_v2", ""] = Answer(
@@ -89,7 +89,7 @@ def parse_smi_xml(text: str) -> Answers | None:
 
 
 def _device(answers: Answers, handle: str, device: "Element") -> None:
-    if any(_LOST.search(part) for part in device.itertext()):
+    if any(re.search(_LOST, part) for part in device.itertext()):
         answers["nvmlDeviceGetHandleByIndex_v2", handle] = _GONE
         return
     answers["nvmlDeviceGetHandleByIndex_v2", handle] = Answer(value=True)
@@ -196,7 +196,7 @@ def _text(element: "Element", path: str) -> str | None:
 
 
 def _number(element: "Element", path: str) -> int | None:
-    match = _NUMBER.match(_text(element, path) or "")
+    match = re.match(_NUMBER, _text(element, path) or "")
     return int(float(match.group())) if match is not None else None
 
 
@@ -206,7 +206,7 @@ def _milliwatts(device: "Element", *names: str) -> int | None:
     """
     for home in ("gpu_power_readings", "power_readings"):
         for name in names:
-            match = _NUMBER.match(_text(device, f"{home}/{name}") or "")
+            match = re.match(_NUMBER, _text(device, f"{home}/{name}") or "")
             if match is not None:
                 return round(float(match.group()) * 1000)
     return None

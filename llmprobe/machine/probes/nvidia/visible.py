@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-_LEADING = re.compile(r"([+-]?[0-9]{1,9})")
+_LEADING = r"([+-]?[0-9]{1,9})"
 
 
 class Visible(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ def parse_cuda_visible_devices(text: str, names: Sequence[tuple[str, ...]], *, n
     by_number: bool | None = None
     for entry in text.split(","):
         token = entry.strip()
-        number = _LEADING.match(token)
+        number = re.match(_LEADING, token)
         if by_number is None:
             by_number = number is not None
         position = _by_number(number, numbered) if by_number else _by_uuid(token, names)
