@@ -1027,7 +1027,7 @@ SENTENCES: dict[str, str] = {
     "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.speed-unknown": "Fits here: {where}, speed unknown",
     "verdict.vectors": "Fits here: {where}; the model turns text into vectors and generates none",
-    "verdict.last-resort": "Only {quant} fits ({quality}): a smaller model would answer better "
+    "verdict.last-resort": "Fits as {quant}, a last resort ({quality}): a smaller model would answer better "
     "({where}[, about {tokens_per_s:pace} tokens/s])",
     "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even with {quant}",
     "verdict.memory-unknown": "Unknown whether it fits: it is not known how much memory is free",
@@ -1194,7 +1194,7 @@ SENTENCES: dict[str, str] = {
     "rejected.too-slow": "about {tokens_per_s:pace} tokens/s, less than the requested {min_tokens_per_s:g} "
     "(--min-speed)",
     "rejected.speed-unknown": "speed unknown, and at least {min_tokens_per_s:g} tokens/s were requested (--min-speed)",
-    "rejected.loses-more": "{quality}, more than {min_quality} (--min-quality)",
+    "rejected.loses-more": "{quality}: loses more than {min_quality} (--min-quality)",
     "rejected.not-loaded": "{engine} does not load the architecture {architecture}",
     "pool.ram": "RAM",
     "pool.shared": "the memory that CPU and GPU share",
