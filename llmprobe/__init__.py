@@ -1,14 +1,16 @@
 """
 llmprobe looks at a machine and reports which quantization of a model to run on it, and how.
 
-The public functions and errors are bound on first use, so that importing the package costs nothing.
+The public functions and errors are bound on first use, so that importing the package costs nothing: not even ``typing``
+is imported, because Ctrl-C is handled only once ``llmprobe.cli`` runs.
 """
-
-from typing import TYPE_CHECKING, Any
 
 from llmprobe._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from llmprobe.api import estimate, files, load_model, models, probe, recommend, record, watch
     from llmprobe.errors import LlmprobeError, ModelError, RecordingError, RefusedError, UsageError
 
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name.endswith("Error"):

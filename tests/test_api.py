@@ -123,6 +123,32 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
         llmprobe.estimate(model, **{"devices": 1, **settings})
 
 
+@pytest.mark.parametrize("model", ["qwen3-8b", b"qwen3-8b", None, 5])
+def test_a_name_is_no_model_yet(model: Any) -> None:
+    """
+    Who passes a name instead of a loaded model is told to load it, before anything is probed.
+    """
+    with pytest.raises(UsageError) as estimated:
+        llmprobe.estimate(model)
+    with pytest.raises(UsageError) as recommended:
+        llmprobe.recommend(model)
+
+    expected = message("error.not-a-model", given=type(model).__name__)
+    assert (estimated.value.message, recommended.value.message) == (expected, expected)
+    assert estimated.value.hint == message("hint.load-the-model")
+
+
+@pytest.mark.parametrize("quant", [5, b"Q4_K_M"])
+def test_a_quantization_is_text(quant: Any) -> None:
+    """
+    Another kind of value is refused in one sentence.
+    """
+    with pytest.raises(UsageError) as refused:
+        llmprobe.estimate(llmprobe.load_model("qwen3-8b"), quant=quant, devices=1)
+
+    assert refused.value.message == message("error.quant-unknown", quant=str(quant))
+
+
 @pytest.mark.parametrize(
     "wishes",
     [
@@ -223,6 +249,16 @@ def test_half_a_hypothetical_machine_is_refused() -> None:
         api.probe(gpus=["RTX 4090"])
     with pytest.raises(UsageError):
         api.probe(DESKTOP, ram_bytes=GIB)
+
+
+def test_a_machine_without_memory_is_refused() -> None:
+    """
+    The error speaks of memory, not of a parameter that only programs know.
+    """
+    with pytest.raises(UsageError) as refused:
+        llmprobe.probe(gpus=["RTX 4090"], ram_bytes=0)
+
+    assert refused.value.message == message("error.ram-zero")
 
 
 def test_the_experts_of_two_layers_can_be_kept_by_name() -> None:

@@ -15,6 +15,7 @@ import pytest
 import llmprobe
 from llmprobe.cli.group import cli
 from llmprobe.machine import rules
+from llmprobe.words.en import SENTENCES
 from tests import readme
 from tests.test_machines import found
 
@@ -129,9 +130,9 @@ def test_every_command_is_documented(name: str) -> None:
 @pytest.mark.parametrize("finding", sorted(rule.id for rule in rules.all_rules()))
 def test_every_finding_is_documented(finding: str) -> None:
     """
-    The README's list of diagnoses names every finding that check can make.
+    The README's list of diagnoses has every finding that check can make, with the program's own words for it.
     """
-    assert f"`{finding}`" in TEXT
+    assert f"| `{finding}` | {SENTENCES[f'rule.{finding}']} |" in TEXT
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

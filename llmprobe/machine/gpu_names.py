@@ -212,7 +212,11 @@ def _described(text: str) -> Wanted:
     )
     if rate is not None:
         per_s = round(float(rate[1]) * (1e12 if rate[2].lower() == "tb" else 1e9))
-        row = msgspec.structs.replace(row, bandwidth_bytes_per_s=per_s or None)
+        if not per_s:
+            raise UsageError(
+                message("error.gpu-description", text=text), hint=message("hint.gpu-description")
+            )
+        row = msgspec.structs.replace(row, bandwidth_bytes_per_s=per_s)
     wanted = _with_memory(text, row, _size_of(text, size[1]))
     return msgspec.structs.replace(wanted, rate_given=rate is not None)
 

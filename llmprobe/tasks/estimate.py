@@ -20,7 +20,7 @@ from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.site import assumed
 from llmprobe.tasks.defaults import defaults_for
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import quant_name
+from llmprobe.tasks.models import check_model, quant_name
 from llmprobe.words.message import Message, message
 
 DEFAULT_QUANT = "Q4_K_M"
@@ -44,6 +44,7 @@ def estimate(
         UsageError: a setting does not exist or is out of range.
         RefusedError: llama.cpp refuses these settings for this model.
     """
+    check_model(model)
     given = checked(settings)
     chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:

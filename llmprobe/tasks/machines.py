@@ -38,7 +38,7 @@ def probe(
         if ram_bytes is not None:
             from llmprobe.estimation.options import count
 
-            count("ram_bytes", ram_bytes, least=1)
+            count("ram_bytes", ram_bytes)
         return hypothetical((gpus,) if isinstance(gpus, str) else tuple(gpus), ram_bytes)
     return snapshot.probe(replay, wake=wake, timeout_s=timeout_s, observers=engines.observers(model_folders))
 

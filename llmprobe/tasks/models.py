@@ -2,10 +2,12 @@
 Models by name, file or URL, and what the catalog has.
 """
 
+from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import CatalogEntry, ModelSpec
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import file_type
+from llmprobe.words.message import message
 
 
 def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None = None) -> ModelSpec:
@@ -33,6 +35,19 @@ def models(text: str | None = None) -> tuple[CatalogEntry, ...]:
     return entries(text or "")
 
 
+def check_model(model: object) -> None:
+    """
+    Check that a model was loaded: a name or a path is not a model yet.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(model, ModelSpec):
+        raise UsageError(
+            message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")
+        )
+
+
 def quant_name(name: str) -> str:
     """
     A quantization as llama.cpp writes it.
@@ -40,4 +55,4 @@ def quant_name(name: str) -> str:
     Raises:
         UsageError: it does not exist.
     """
-    return file_type(name).name
+    return file_type(str(name)).name

@@ -21,7 +21,7 @@ from llmprobe.model.installed import on_this_disk
 from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import quant_name
+from llmprobe.tasks.models import check_model, quant_name
 from llmprobe.words.message import message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
@@ -81,6 +81,7 @@ def recommend(
     Raises:
         UsageError: the file's quantization is not the wanted one, or the engine's settings cannot be printed.
     """
+    check_model(model)
     others = [quant for quant in wishes.quants if quant != model.quant]
     if others and model.quant is not None and model.source != "installed":
         raise UsageError(

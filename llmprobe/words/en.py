@@ -212,7 +212,7 @@ SENTENCES: dict[str, str] = {
     "error.parts-repeat-tensor": "the parts of {file} contain the same tensor twice",
     "error.parts-tensor-count": "the parts of {file} contain {tensors} tensors instead of {promised}",
     "error.gguf-no-layers": "{file} has no layers: it is a vocabulary only, or a part of a model",
-    "error.gguf-layer-count": "the file has tensors of {layers} layers, and its metadata says {block_count}",
+    "error.gguf-layer-count": "the file has tensors of {layers} layers, and its metadata gives {block_count}",
     "error.gguf-size": "the file has the impossible value {value} for {key}",
     "model.header-only": "the file has a header but no tensor data; the estimate is for the whole file",
     "error.quant-unknown": "'{quant}' is not a quantization of llama.cpp",
@@ -290,7 +290,7 @@ SENTENCES: dict[str, str] = {
     "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
     "[!{used_bytes}, of which an unknown part is in use]",
     "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
-    "limit.gtt": "{carve_out_bytes:bytes} are reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
+    "limit.gtt": "{carve_out_bytes:bytes} is reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
     "[!{gtt_bytes}all of RAM] (GTT)",
     "limit.amd-programs": "held by programs that compute",
     "limit.amd-in-use": "in use by the display, the driver and programs; sysfs does not report which",
@@ -299,7 +299,7 @@ SENTENCES: dict[str, str] = {
     "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
     "limit.wired-limit": "iogpu.wired_limit_mb is {wired_limit_mb}",
     "limit.assumed-working-set": "macOS lets the GPU use {share:.0%} of memory (assumed: the share before macOS 26; "
-    "newer versions allow up to 84 %)",
+    "newer versions allow up to 84%)",
     "limit.idle-system": "usual use of an idle system",
     "limit.idle-driver": "usual reserve of the driver on an idle device",
     "limit.default-gtt": "Linux lets integrated graphics map {share:.0%} of memory by default (GTT); the limit can be "
@@ -461,7 +461,7 @@ SENTENCES: dict[str, str] = {
     "finding.display-on-gpu.remedy": "Connect the monitor to the CPU's integrated graphics, if it has any.",
     "rule.ecc-on": "Error correction uses a part of a GPU's memory.",
     "finding.ecc-on.title": "ECC is on ({name})",
-    "finding.ecc-on.detail": "On GDDR memory, error correction uses about 6 % of the size and some of the "
+    "finding.ecc-on.detail": "On GDDR memory, error correction uses about 6% of the size and some of the "
     "speed.",
     "finding.ecc-on.remedy": "ECC can be disabled if you accept the risk of bit errors; it takes effect "
     "after a reboot.",
@@ -594,10 +594,10 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-not-looked-for.title": "It is unknown whether there is a GPU",
     "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
     "GPU may be installed that is missing here.",
-    "finding.gpu-not-looked-for.source": "{source} ({status})",
+    "finding.gpu-not-looked-for.source": "{source} ({status:status.})",
     "finding.gpu-not-looked-for.remedy": "Allow more time.",
     "rule.probe-failed": "A source did not answer, in whole or in part.",
-    "finding.probe-failed.title": "A source did not answer completely ({source}: {status})",
+    "finding.probe-failed.title": "A source did not answer completely ({source}: {status:status.})",
     "finding.probe-failed.detail": "[{reason}. ]Facts that depend on it are missing or unknown here.",
     "finding.probe-failed.remedy": "Record the machine and attach the file to a report.",
     "rule.not-recorded": "A recording lacks answers that newer probes ask for.",
@@ -608,7 +608,7 @@ SENTENCES: dict[str, str] = {
     # - memory of the host
     "rule.memory-pressure": "Programs wait for memory at this moment.",
     "finding.memory-pressure.title": "Programs wait for memory",
-    "finding.memory-pressure.detail": "Some program waited for {percent:g} % of the last ten seconds. The memory "
+    "finding.memory-pressure.detail": "Some program waited for {percent:g}% of the last ten seconds. The memory "
     "that is free now is needed by running programs, and a model slows all of them down.",
     "finding.memory-pressure.detail-high": "macOS reports high memory pressure. The memory that is free now is "
     "needed by running programs, and a model slows all of them down.",
@@ -653,14 +653,14 @@ SENTENCES: dict[str, str] = {
     "finding.single-channel-ram.remedy": "Install a second module of the same kind, in the slot that the board's "
     "manual names.",
     "rule.ram-vs-installed": "The system has less memory than is installed.",
-    "finding.ram-vs-installed.title": "The system does not get {missing_bytes:bytes} of {installed_bytes:bytes} "
-    "installed memory",
+    "finding.ram-vs-installed.title": "{missing_bytes:bytes} of {installed_bytes:bytes} installed memory "
+    "is not available to the system",
     "finding.ram-vs-installed.detail": "The firmware reserves memory for graphics, a kernel parameter excludes it, "
     "or a module is faulty.",
     "finding.ram-vs-installed.remedy": "Check the size of the frame buffer in the firmware, and mem= or memmap= "
     "among the kernel parameters.",
-    "rule.wsl-ram-cap": "WSL has a part of the memory of Windows.",
-    "finding.wsl-ram-cap.title": "WSL has {total_bytes:bytes} of the memory of Windows",
+    "rule.wsl-ram-cap": "WSL gets only a part of the memory of Windows.",
+    "finding.wsl-ram-cap.title": "WSL gets {total_bytes:bytes} of the memory of Windows",
     "finding.wsl-ram-cap.detail": "The default is half. The rest of the memory of Windows cannot be seen or used "
     "from here.",
     "finding.wsl-ram-cap.remedy": "Set memory= below \\[wsl2\\] in %UserProfile%\\.wslconfig, then restart WSL from "
@@ -785,7 +785,7 @@ SENTENCES: dict[str, str] = {
     "finding.model-loaded.remedy": "If it is not needed, unload it, and let the engine keep models for a shorter "
     "time.",
     "rule.model-on-cpu": "A loaded model is not, or not fully, on the GPU.",
-    "finding.model-on-cpu.title": "{model} is {percent} % on the GPU in {engine}",
+    "finding.model-on-cpu.title": "{model} is {percent}% on the GPU in {engine}",
     "finding.model-on-cpu.detail": "The processor computes {host_bytes:bytes} of it for every token. That is right "
     "if it does not fit on the GPU, and costs most of the speed if it does.",
     "finding.model-on-cpu.remedy": "Find a placement that fits: a shorter context or a smaller quantization may "
@@ -838,7 +838,7 @@ SENTENCES: dict[str, str] = {
     "model.manifest-unreadable": "its manifest cannot be read",
     "model.file-missing": "its file is missing",
     "engine.port-taken": "another process is listening on port {port}",
-    "engine.port-silent": "a process is listening on port {port} but did not respond ({status})",
+    "engine.port-silent": "a process is listening on port {port} but did not respond ({status:status.})",
     "engine.elsewhere": "its server runs on another machine and was not queried",
     "engine.command-silent": "{program} --version did not respond in time",
     "engine.only-caches": "no program of llama.cpp is on the PATH; its caches hold models",
@@ -872,14 +872,16 @@ SENTENCES: dict[str, str] = {
     "engine.lmstudio-set-split": "set in the hardware settings of the app: split evenly across the GPUs, or in their "
     "order",
     "engine.lmstudio-set-devices": "switch off in the hardware settings of the app every GPU except {devices:and}",
-    "engine.vllm-whole": "vLLM does not offload layers of a GGUF file to the CPU: the model must fit the GPUs whole",
+    "engine.vllm-whole": "vLLM does not offload layers of a GGUF file to the CPU: the model must fit on the GPUs completely",
     "engine.vllm-gpus-only": "vLLM runs GGUF files on NVIDIA and AMD GPUs only",
     "engine.vllm-buffers": "the buffers of vLLM itself are not modelled: it allocates {share:.0%} of the memory of each "
     "GPU and fills what the weights leave with cache; where less is free, lower --gpu-memory-utilization",
     # site and estimation: terms, notes, warnings, refusals, speed
     # site and estimation: settings that are refused
+    "error.not-a-model": "the model must be one that load_model returned, not {given}",
+    "hint.load-the-model": "pass load_model(NAME)",
     "error.setting-unknown": "there is no setting {setting}",
-    "error.setting-not-a-choice": "{setting} must be one of its words, not {given}",
+    "error.setting-not-a-choice": "{setting} must not be {given}",
     "error.setting-not-a-count": "{setting} must be a whole number, not {given}",
     "error.setting-not-a-switch": "{setting} must be True or False, not {given}",
     "error.setting-not-a-list": "{setting} must be a list of text, not {given}",
@@ -991,13 +993,13 @@ SENTENCES: dict[str, str] = {
     "speed.prompt-as-generation": "prompts: no slower than generation, where {parts:and} would be",
     "speed.nothing-read": "nothing is read per token",
     "speed.nothing-multiplied": "nothing is multiplied",
-    "speed.ram-bandwidth-unknown": "the memory bandwidth of the RAM is unknown, and up to {bytes:bytes} per token are"
+    "speed.ram-bandwidth-unknown": "the memory bandwidth of the RAM is unknown, and up to {bytes:bytes} per token is"
     " read from it",
-    "speed.bandwidth-unknown": "the memory bandwidth of {device} is unknown, and up to {bytes:bytes} per token are read"
+    "speed.bandwidth-unknown": "the memory bandwidth of {device} is unknown, and up to {bytes:bytes} per token is read"
     " from it",
     "speed.device-unknown": "the FP16 rate and the memory bandwidth of {device} are unknown",
     "speed.active-parameters-unknown": "the number of active parameters is unknown",
-    "speed.link-unknown": "{bytes:bytes} of weights cross to the device for each batch, and the speed of the link is"
+    "speed.link-unknown": "{bytes:bytes} of weights crosses to the device for each batch, and the speed of the link is"
     " unknown",
     "speed.cores-unknown": "the CPU computes a part, and its number of cores is unknown",
     "speed.too-few-prompts-on-device": "too few prompts of {experts:mixtures of experts|models} were measured on such a"
@@ -1025,7 +1027,7 @@ SENTENCES: dict[str, str] = {
     "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.speed-unknown": "Fits here: {where}, speed unknown",
     "verdict.vectors": "Fits here: {where}; the model turns text into vectors and generates none",
-    "verdict.last-resort": "Only {quant} fits, with {quality}: a smaller model would answer better "
+    "verdict.last-resort": "Fits as {quant}, a last resort ({quality}): a smaller model would answer better "
     "({where}[, about {tokens_per_s:pace} tokens/s])",
     "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even with {quant}",
     "verdict.memory-unknown": "Unknown whether it fits: it is not known how much memory is free",
@@ -1082,7 +1084,7 @@ SENTENCES: dict[str, str] = {
     "reason.cache-in-ram": "the KV cache ({bytes:bytes}) stays in RAM (-nkvo), which leaves more of the GPU to layers; "
     "the CPU then computes attention, which slows down as the text grows[: about {tokens_per_s:pace} tokens/s with a "
     "full context]",
-    "reason.ubatch-embedding": "the micro-batch is {ubatch_size} (-ub), as a text is turned into a vector all at once",
+    "reason.ubatch-embedding": "the micro-batch is {ubatch_size} (-ub), because a whole text becomes one vector",
     "reason.ubatch-needed": "the micro-batch is {ubatch_size} (-ub), as with {default} it would not fit; prompts take "
     "longer",
     "reason.ubatch-smaller": "the micro-batch is {ubatch_size} (-ub), as its compute buffer leaves more room than with "
@@ -1169,8 +1171,8 @@ SENTENCES: dict[str, str] = {
     "remedy.quit-gpu-programs": "To free it, quit the programs that use the GPU[; {command} lists them]",
     # advise: what would change the answer
     "change.more-memory": "{missing_bytes:bytes} more memory: {quant} ({quality}) would fit",
-    "change.more-on-gpu": "{missing_bytes:bytes} more on {devices:and}{devices:| together}: {quant} would be fully "
-    "there[, {pace}]",
+    "change.more-on-gpu": "{missing_bytes:bytes} more on {devices:and}{devices:| together}: {quant} would run fully "
+    "on the GPU{devices:|s}[, {pace}]",
     "change.less-reserved": "a reserve of {reserve_mib} MiB instead of {instead_bytes:bytes} (--reserve "
     "{reserve_mib}MiB): {choice}",
     "change.freed": "without other programs, which use {held:and}: {choice} (--assume-idle)",
@@ -1192,7 +1194,7 @@ SENTENCES: dict[str, str] = {
     "rejected.too-slow": "about {tokens_per_s:pace} tokens/s, less than the requested {min_tokens_per_s:g} "
     "(--min-speed)",
     "rejected.speed-unknown": "speed unknown, and at least {min_tokens_per_s:g} tokens/s were requested (--min-speed)",
-    "rejected.loses-more": "{quality}, more than {min_quality} (--min-quality)",
+    "rejected.loses-more": "{quality}: loses more than {min_quality} (--min-quality)",
     "rejected.not-loaded": "{engine} does not load the architecture {architecture}",
     "pool.ram": "RAM",
     "pool.shared": "the memory that CPU and GPU share",
@@ -1463,7 +1465,7 @@ SENTENCES: dict[str, str] = {
     "line.note": "note: {text}",
     "page.source-line": "{name} {status:status.}[ {duration_ms:.1f} ms][: {detail}]",
     "note.wake-needs-this-machine": "--wake has no effect here: only devices of this machine can be woken",
-    "note.finding-absent": "{finding} does not apply here; it is about this: {about}",
+    "note.finding-absent": "{finding} was not found here. What it reports: {about}",
     "note.wrote": "wrote {path}",
     # command line: errors and hints
     "error.option": "{option}: {problem}",
@@ -1509,7 +1511,7 @@ SENTENCES: dict[str, str] = {
     "hint.layers": "a number from 0, or all",
     "hint.split": "one proportion per GPU, such as -ts 3,1",
     "hint.commands": "the commands are {known}",
-    "hint.languages": "the languages are {known}",
+    "hint.languages": "the known languages: {known}",
     "hint.before-command": "llmprobe {option} ... COMMAND",
     "hint.after-command": "llmprobe COMMAND {option}",
     "hint.model": "such as {command} {example}; llmprobe models lists the known names",

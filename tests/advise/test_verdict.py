@@ -99,3 +99,15 @@ def test_a_limit_that_one_quantization_misses_is_not_short_of_memory() -> None:
 
     assert {one.why.id for one in answer.rejected} == {"rejected.too-little-free", "rejected.too-slow"}
     assert answer.verdict == message("verdict.limits-not-met")
+
+
+def test_a_last_resort_is_not_called_the_only_one() -> None:
+    """
+    A wish for speed or for one quantization leads there too, where others would fit.
+    """
+    values = {"quality": message("quality.heavy-loss"), "where": message("where.gpu"), "tokens_per_s": 18.0}
+
+    assert str(message("verdict.last-resort", quant="IQ2_M", **values)) == (
+        "Fits as IQ2_M, a last resort (heavy loss): a smaller model would answer better "
+        "(fully on the GPU, about 18 tokens/s)"
+    )

@@ -294,7 +294,7 @@ def test_a_finding_that_does_not_apply_is_explained(capsys: pytest.CaptureFixtur
     code, out, err = ended(capsys, "check", "--explain", "gpu-lost")
 
     assert (code, out) == (0, "")
-    assert err.startswith("note: gpu-lost does not apply here; it is about this: ")
+    assert err.startswith("note: gpu-lost was not found here. What it reports: ")
 
 
 def test_verbose_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

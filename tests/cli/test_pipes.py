@@ -98,6 +98,16 @@ def test_a_path_on_stdout_is_that_of_the_file(tmp_path: Path) -> None:
     assert (code, json.loads(out)["schema"]) == (0, "llmprobe.recording/1")
 
 
+def test_little_is_imported_before_an_interrupt_is_handled() -> None:
+    """What ``main`` can be called with is imported without ``typing``, whose import is long enough for a Ctrl-C."""
+    script = "import sys; sys.modules['typing'] = None; import llmprobe.cli; print('ok')"
+    ended = subprocess.run(
+        [sys.executable, "-S", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert (ended.stdout, ended.stderr) == ("ok\n", "")
+
+
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1, 0.2])
 def test_an_interrupt_has_no_traceback(delay_s: float) -> None:
     """From the first of our lines on Ctrl-C ends with 130 and silence, also while modules are being imported."""

@@ -182,6 +182,7 @@ def test_a_mac(gpu: str, budget_mib: int) -> None:
         ("M3 Max 20 cores", "error.gpu-cores", "40"),
         ("name:", "error.gpu-description", "name:24GB:608GB/s"),
         (":24GB", "error.gpu-description", "name:24GB:608GB/s"),
+        ("name:24GB:0GB/s", "error.gpu-description", "name:24GB:608GB/s"),
         ("name:24GB:fast", "error.gpu-description", "name:24GB:608GB/s"),
         ("name:24GB:1GB/s:2", "error.gpu-description", "name:24GB:608GB/s"),
         ("zzzzzzzzzz", "error.gpu-unknown", "'zzzzzzzzzz:24GB'"),

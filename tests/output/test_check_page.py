@@ -352,6 +352,19 @@ def test_the_processor_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small[small.index("CPU   unknown processor") + 1] == "      1 core · 1 usable thread"
 
 
+@pytest.mark.parametrize(("count", "more"), [(20, None), (21, "and 1 more"), (2_000, "and 1980 more")])
+@pytest.mark.parametrize("severity", ["note", "warning"])
+def test_findings_on_a_page_are_bounded(
+    severity: Any, count: int, more: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty are shown and the others counted, of notes as of warnings."""
+    many = (replace(samples.rtx4090().findings[0], severity=severity),) * count
+    lines = page_of(monkeypatch, lambda page: findings.show(page, many))
+
+    assert sum("The desktop is drawn by gpu0" in line for line in lines) == 20
+    assert [line.strip() for line in lines if line.strip().startswith("and ")] == ([more] if more else [])
+
+
 def test_a_finding_in_full_has_its_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself it begins at the top; a second one after a blank line; notes are in full too."""
     note = samples.rtx4090().findings[0]

@@ -2,7 +2,7 @@
 Where models are kept: too little room, or a file system that is read slowly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
@@ -30,6 +30,24 @@ _SLOW: dict[str, Message] = {
 }
 
 
+_LISTING = {
+    "ollama": "ollama list",
+    "huggingface": "du -sh ~/.cache/huggingface/hub/*",
+}
+"""Commands that list the models of an engine with their sizes."""
+
+_MOVING = {
+    "ollama": "export OLLAMA_MODELS=$HOME/models",
+    "huggingface": "export HF_HOME=$HOME/huggingface",
+    "llama.cpp": "export LLAMA_CACHE=$HOME/llama.cpp",
+}
+"""Commands after which an engine keeps its models on the disk of the home directory."""
+
+
+def _of(engines: tuple[str, ...], commands: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(command for engine, command in commands.items() if engine in engines)
+
+
 def disk_low(snapshot: Snapshot) -> Iterator[Finding]:
     """
     There is little room for models.
@@ -46,7 +64,7 @@ def disk_low(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=each.evidence,
             remedy=Remedy(
                 text=message("finding.disk-low.remedy"),
-                commands=("ollama list", "du -sh ~/.cache/huggingface/hub/*"),
+                commands=_of(each.engines, _LISTING),
             ),
         )
 
@@ -69,7 +87,7 @@ def slow_file_system(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=each.evidence,
             remedy=Remedy(
                 text=message("finding.slow-fs.remedy"),
-                commands=("export OLLAMA_MODELS=$HOME/models",),
+                commands=_of(each.engines, _MOVING),
             ),
         )
 

@@ -9,14 +9,18 @@ from llmprobe.words.message import message
 SEVERITIES = {"error": BAD, "warning": WARNING, "note": ""}
 """The style of each, the worst first."""
 
+MOST = 20
+"""Findings in full and notes that are shown, of each at most: a server can have thousands of models loaded."""
+
 
 def show(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) -> None:
     """
-    Print errors and warnings with what mends them, and notes in one line each unless ``in_full``.
+    Print errors and warnings with what mends them, and notes in one line each unless ``in_full``; the worst first.
     """
     long = [finding for finding in findings if in_full or finding.severity != "note"]
     short = [finding for finding in findings if finding not in long]
-    for number, finding in enumerate(sorted(long, key=lambda found: tuple(SEVERITIES).index(found.severity))):
+    long.sort(key=lambda found: tuple(SEVERITIES).index(found.severity))
+    for number, finding in enumerate(long[:MOST]):
         # By itself an explanation begins at the top.
         if number or not in_full:
             page.blank()
@@ -31,7 +35,12 @@ def show(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) ->
                 page.verbatim(finding.remedy.link, indent=4, style=QUIET)
         seen = message("page.finding-id", finding=finding.id, evidence=finding.evidence if in_full else None)
         page.line((seen, QUIET), indent=2, hang=2)
+    if len(long) > MOST:
+        page.blank()
+        page.line((message("page.more", count=len(long) - MOST), QUIET))
     if short:
         page.heading(message("page.notes"))
-        for finding in short:
+        for finding in short[:MOST]:
             page.item("- ", finding.title, (f"  {finding.id}", QUIET))
+        if len(short) > MOST:
+            page.line((message("page.more", count=len(short) - MOST), QUIET), indent=2)

@@ -4,10 +4,12 @@ What findings about hosts, AMD and Intel say, beyond that they are made.
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.rules.disk import disk_low, slow_file_system
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
 from tests.machine.fake import GIB, MAC, FakeSource, plain_host
@@ -94,6 +96,32 @@ def test_disks(kind: str, free: int, expected: set[str]) -> None:
     snapshot = linux(disk("/srv", kind, free))
 
     assert {each.id for each in snapshot.findings} & {"disk-low", "slow-fs"} == expected
+
+
+@pytest.mark.parametrize(
+    ("engines", "listing", "moving"),
+    [
+        (("llama.cpp",), (), ("export LLAMA_CACHE=$HOME/llama.cpp",)),
+        (("lmstudio",), (), ()),
+        (
+            ("huggingface", "ollama"),
+            ("ollama list", "du -sh ~/.cache/huggingface/hub/*"),
+            ("export OLLAMA_MODELS=$HOME/models", "export HF_HOME=$HOME/huggingface"),
+        ),
+    ],
+)
+def test_the_commands_about_a_disk_are_those_of_the_engines_that_use_it(
+    engines: tuple[str, ...], listing: tuple[str, ...], moving: tuple[str, ...]
+) -> None:
+    """Who keeps models for llama.cpp only is not sent to Ollama."""
+    snapshot = linux(disk("/srv", "cifs", GIB))
+    disks = tuple(msgspec.structs.replace(each, engines=engines) for each in snapshot.disks)
+    snapshot = msgspec.structs.replace(snapshot, disks=disks)
+    (low,), (slow,) = disk_low(snapshot), slow_file_system(snapshot)
+
+    assert low.remedy is not None
+    assert slow.remedy is not None
+    assert (low.remedy.commands, slow.remedy.commands) == (listing, moving)
 
 
 def test_memory_on_the_board_is_not_called_a_single_channel() -> None:

@@ -288,7 +288,7 @@ def test_experts_in_mxfp4_stay_so() -> None:
         ({"num_hidden_layers": 10**6}, "layers are given; at most"),
         ({"num_hidden_layers": "2"}, "a whole number belongs there"),
         ({"hidden_size": None}, "hidden_size"),
-        ({"hidden_size": -64}, "a whole number belongs there"),
+        ({"hidden_size": -64}, "hidden_size is -64, which no model has"),
         ({"num_attention_heads": 0}, "num_attention_heads"),
         ({"intermediate_size": None}, "the sizes are impossible"),
         ({"intermediate_size": "wide"}, "feed_forward_length is 'wide'"),

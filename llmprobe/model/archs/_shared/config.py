@@ -44,8 +44,10 @@ class Config:
         value = self.get(*names)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise ModelError(message("config.not-a-count", key=self._name(names), value=str(value)[:60]))
+        if not 0 <= value < _MOST:
+            raise ModelError(message("config.implausible", key=self._name(names), value=str(value)[:60]))
         return value
 
     def need(self, *names: str) -> int:
