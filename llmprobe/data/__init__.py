@@ -12,7 +12,7 @@ import msgspec
 @cache
 def table(name: str) -> Any:
     """
-    Return the content of ``data/<name>.json``. It is shared by all callers: not to be changed.
+    The content of ``data/<name>.json``. It is shared by all callers: not to be changed.
     """
     # Not with pkgutil or pathlib: each takes longer to import than all tables to read.
     with open(f"{os.path.dirname(__file__)}/{name}.json", "rb") as file:  # noqa: PTH120, PTH123

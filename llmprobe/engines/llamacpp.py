@@ -58,7 +58,7 @@ _BUILD_INFO = r"b([1-9]\d*)\b"
 
 def of_build(profile: Profile, build: int) -> Profile:
     """
-    Return what a program of this build does, as far as it takes another amount of memory.
+    What a program of this build does, as far as it takes another amount of memory.
     """
     notes = list(profile.notes)
     if build < CHANGED_BUILD:
@@ -71,7 +71,7 @@ def of_build(profile: Profile, build: int) -> Profile:
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     """
-    Return llama.cpp as it is here: its programs' build, a server on its usual port, the models in its caches.
+    Llama.cpp as it is here: its programs' build, a server on its usual port, the models in its caches.
     """
     build = found = silent = None
     for program in COMMANDS:
@@ -114,7 +114,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
 
 def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, ...]]:
     """
-    Return the GGUF files of llama.cpp's own cache, its models folder and the hub's cache, and the folders asked.
+    The GGUF files of llama.cpp's own cache, its models folder and the hub's cache, and the folders asked.
     """
     found: list[ModelOnDisk] = []
     asked: list[str] = []
@@ -136,7 +136,7 @@ def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, 
 
 def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
-    Return the llama-server command line of a choice, with every setting that the choice stands on.
+    The llama-server command line of a choice, with every setting that the choice stands on.
 
     ``--fit off`` keeps the engine from changing what was computed. ``backend`` is that of the devices in use.
     """
@@ -145,7 +145,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
 
 def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
-    Return the llama-cli command line of a choice, which talks in the terminal and answers one at a time.
+    The llama-cli command line of a choice, which talks in the terminal and answers one at a time.
 
     It runs the server inside and has one slot unless told otherwise. With one for all the context, or for its own part
     of it, the compute buffers would not be those of the choice.
@@ -155,7 +155,7 @@ def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
 
 def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
-    Return what ``--write`` puts into a folder: a script for each program.
+    What ``--write`` puts into a folder: a script for each program.
     """
     lines = {
         "llama-server": command(choice, model, backend),
@@ -195,7 +195,7 @@ def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) 
 
 def _override(layers: tuple[int, ...]) -> str:
     """
-    Return what keeps the experts of these layers on the host: the names of their tensors, and where they go.
+    What keeps the experts of these layers on the host: the names of their tensors, and where they go.
     """
     numbers = "|".join(_numbers(layers))
     return rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"
@@ -223,7 +223,7 @@ def _embeds(model: ModelSpec) -> bool:
 
 def _own_cache(source: Source) -> str | None:
     """
-    Return where llama.cpp keeps files that it fetched itself (common/common.cpp, fs_get_cache_directory).
+    Where llama.cpp keeps files that it fetched itself (common/common.cpp, fs_get_cache_directory).
     """
     user = home(source)
     system = source.platform.system
@@ -238,7 +238,7 @@ def _own_cache(source: Source) -> str | None:
 
 def _build(*said: object) -> str | None:
     """
-    Return the build that ``--version`` names: ``version: 6182 (1fe0029)``, or ``version: 1.0 (build 11549, …)``.
+    The build that ``--version`` names: ``version: 6182 (1fe0029)``, or ``version: 1.0 (build 11549, …)``.
     """
     for words in said:
         match = re.search(_BUILD, words) if isinstance(words, str) else None

@@ -50,7 +50,7 @@ PORT = 1234
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     """
-    Return LM Studio as it is here: its server, what that has loaded, and the models on disk.
+    LM Studio as it is here: its server, what that has loaded, and the models on disk.
     """
     base = _home(source)
     models = () if base is None else models_on_disk(source, base)
@@ -77,7 +77,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
 
 def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
     """
-    Return the GGUF files under ``models/publisher/model``, or wherever the app's settings keep them.
+    The GGUF files under ``models/publisher/model``, or wherever the app's settings keep them.
     """
     settings = source.read(joined(source, base, "settings.json"))
     own = text(field(decoded(settings.value), "downloadsFolder")) if settings.ok else None
@@ -94,7 +94,7 @@ def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
 
 def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
-    Return the lines that bring the file to LM Studio where it is not there yet, and load it.
+    The lines that bring the file to LM Studio where it is not there yet, and load it.
 
     ``--gpu`` is the share of whole layers, the output among them; LM Studio rounds it to a count of layers.
     """
@@ -117,7 +117,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
 
 def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
-    Return what ``--write`` puts into a folder: a script that loads the model.
+    What ``--write`` puts into a folder: a script that loads the model.
     """
     return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{command(choice, model, backend)}\n"}
 
@@ -151,7 +151,7 @@ def _share(choice: Choice, backend: str | None) -> str:
 
 def _place(file: str) -> str | None:
     """
-    Return the path by which LM Studio knows a file of its own folder: ``publisher/model/file.gguf``.
+    The path by which LM Studio knows a file of its own folder: ``publisher/model/file.gguf``.
     """
     parts = file.replace("\\", "/").split("/")
     inside = any(name in parts for name in (".lmstudio", "lm-studio"))
@@ -175,7 +175,7 @@ def _port(source: Source, base: str) -> int:
 
 def _server(source: Source, url: str) -> tuple[bool | None, tuple[LoadedModel, ...], Message | None, str]:
     """
-    Return whether its server runs, what it has loaded, what stood in the way, and what was asked.
+    Whether its server runs, what it has loaded, what stood in the way, and what was asked.
 
     Version 1 of its interface is asked before version 0, which it had until 2026.
     """

@@ -68,7 +68,7 @@ VISIBLE_DEVICES = {
 
 def settled(profile: Profile, occasion: Occasion) -> Profile:
     """
-    Return the profile with the context and batch that Ollama takes for this model on these devices.
+    The profile with the context and batch that Ollama takes for this model on these devices.
     """
     notes = []
     slots = _number(occasion.settings.get("OLLAMA_NUM_PARALLEL")) or profile.parallel
@@ -101,14 +101,14 @@ def settled(profile: Profile, occasion: Occasion) -> Profile:
 
 def automatic_context(vram_bytes: int) -> int:
     """
-    Return the context that Ollama takes where none is set, by the VRAM of all GPUs together.
+    The context that Ollama takes where none is set, by the VRAM of all GPUs together.
     """
     return next(ctx_size for least, ctx_size in CONTEXTS if vram_bytes >= least)
 
 
 def automatic_batch(ctx_size: int, occasion: Occasion, *, flash_attention: bool) -> int:
     """
-    Return the batch that Ollama takes where none is set: larger for long contexts, smaller where memory is short.
+    The batch that Ollama takes where none is set: larger for long contexts, smaller where memory is short.
     """
     if not flash_attention and occasion.backend == "cuda":
         free = occasion.smallest_free_bytes
@@ -121,7 +121,7 @@ def automatic_batch(ctx_size: int, occasion: Occasion, *, flash_attention: bool)
 
 def predicted_bytes(occasion: Occasion, ctx_size: int) -> int:
     """
-    Return Ollama's own rough prediction: the file, and a cache as if every layer had the smallest count of heads.
+    Ollama's own rough prediction: the file, and a cache as if every layer had the smallest count of heads.
     """
     hparams = occasion.model.hparams
     heads = _largest(hparams.get("attention.head_count"))
@@ -146,7 +146,7 @@ def flash_attention_supported(occasion: Occasion) -> bool:
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     """
-    Return Ollama as it is here: running or not, its version, what it holds in memory and keeps on disk.
+    Ollama as it is here: running or not, its version, what it holds in memory and keeps on disk.
     """
     service = service_environment(source)
     models, asked = models_on_disk(source, service.get("OLLAMA_MODELS"))
@@ -214,7 +214,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
 
 def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
-    Return what ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
+    What ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
     """
     if command(choice, model, backend) is None:
         return {}
@@ -238,7 +238,7 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
 
 def model_name(choice: Choice, model: ModelSpec) -> str:
     """
-    Return a name for the new model that Ollama takes: ``qwen3-8b-q4_k_m-8k``.
+    A name for the new model that Ollama takes: ``qwen3-8b-q4_k_m-8k``.
     """
     base = "".join(
         sign if sign.isascii() and (sign.isalnum() or sign in "-._") else "-" for sign in model.id.lower()
@@ -250,7 +250,7 @@ def model_name(choice: Choice, model: ModelSpec) -> str:
 
 def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
-    Return the Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
+    The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
     """
     file = model_file(choice, model)
     if "/" not in file and "\\" not in file:
@@ -269,7 +269,7 @@ def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
 
 def environment(choice: Choice, backend: str | None) -> dict[str, str]:
     """
-    Return the variables that the Ollama server must be started with for this choice.
+    The variables that the Ollama server must be started with for this choice.
     """
     variables = dict(choice.environment)
     if choice.parallel > 1:
@@ -330,7 +330,7 @@ def _loaded(record: dict[str, object]) -> LoadedModel:
 
 def _url(source: Source) -> str | None:
     """
-    Return where its server listens on this machine, None where it is another machine's.
+    Where its server listens on this machine, None where it is another machine's.
     """
     host = (env(source, "OLLAMA_HOST") or "").strip().removeprefix("http://").split("/")[0]
     name, colon, port = host.rpartition(":")
@@ -366,7 +366,7 @@ def _smallest(value: Any) -> int:
 
 def _numbers(value: Any) -> list[int]:
     """
-    Return a key that GGUF holds as one number or as one for each layer.
+    A key that GGUF holds as one number or as one for each layer.
     """
     return [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]
 

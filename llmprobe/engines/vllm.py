@@ -33,7 +33,7 @@ PORT = 8000
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     """
-    Return vLLM's server where one answers on its usual port. Its command is not asked: that takes seconds.
+    VLLM's server where one answers on its usual port. Its command is not asked: that takes seconds.
     """
     if source.platform.system != "linux":
         return ()
@@ -96,7 +96,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
 
 def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
     """
-    Return what shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
+    What shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
 
     An instance of a divided device has no number, so that its UUID is all that there is.
     """

@@ -30,7 +30,7 @@ TOTAL_TIMEOUT_S = 2.5
 
 def question_name(method: str, args: tuple[str, ...]) -> str:
     """
-    Return the name by which evidence cites a question: ``nvml:nvmlDeviceGetName 0``.
+    The name by which evidence cites a question: ``nvml:nvmlDeviceGetName 0``.
     """
     return f"{method}:{' '.join(arg for arg in args if arg)}"
 

@@ -23,7 +23,7 @@ SAME = 0.02
 
 def kept_models(snapshot: "Snapshot") -> "tuple[ModelOnDisk, ...]":
     """
-    Return what the engines of this machine keep. The files of a recorded machine are not here, so it keeps nothing.
+    What the engines of this machine keep. The files of a recorded machine are not here, so it keeps nothing.
     """
     if not snapshot.this_machine:
         return ()
@@ -32,7 +32,7 @@ def kept_models(snapshot: "Snapshot") -> "tuple[ModelOnDisk, ...]":
 
 def named(name: str, kept: "Iterable[ModelOnDisk]") -> "ModelOnDisk | None":
     """
-    Return the model that is kept under exactly this name, or whose file has it; a whole one before a broken one.
+    The model that is kept under exactly this name, or whose file has it; a whole one before a broken one.
     """
     wanted = _plain(name)
     found = [model for model in kept if wanted in _names_of(model)]
@@ -41,7 +41,7 @@ def named(name: str, kept: "Iterable[ModelOnDisk]") -> "ModelOnDisk | None":
 
 def load_installed(name: str, snapshot: "Snapshot", *, quant: str | None = None) -> "ModelSpec | None":
     """
-    Return the model that is kept here under a name, None where none is.
+    The model that is kept here under a name, None where none is.
 
     Raises:
         ModelError: it is there and can't be read, and nothing else has that name.
@@ -68,7 +68,7 @@ def load_installed(name: str, snapshot: "Snapshot", *, quant: str | None = None)
 
 def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
     """
-    Return a catalogued model as the file that an engine here keeps of it, where one does, with its exact tensors.
+    A catalogued model as the file that an engine here keeps of it, where one does, with its exact tensors.
 
     A file counts as that model when its name means it, and its architecture and size are the same. What is broken
     or half there is said among the notes.
@@ -167,7 +167,7 @@ def _plain(name: str) -> str:
 
 def _names_of(kept: "ModelOnDisk") -> set[str]:
     """
-    Return the names that a person has for a kept model: whole, without the host, its repository, its file.
+    The names that a person has for a kept model: whole, without the host, its repository, its file.
     """
     whole = _plain(kept.name)
     names = {whole, whole.removeprefix("hf.co/"), whole.removeprefix("huggingface.co/")}

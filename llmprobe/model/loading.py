@@ -32,7 +32,7 @@ _NOT_LISTED = message("model.tensors-not-known")
 
 def load(name: str, *, quant: str | None = None) -> ModelSpec:
     """
-    Return the model that a name, the path of a GGUF file, a folder with a ``config.json`` or an address means.
+    The model that a name, the path of a GGUF file, a folder with a ``config.json`` or an address means.
 
     With ``quant``, or where the name ends in a quantization, the model has that file type and its tensors their types.
 
@@ -69,7 +69,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
 
 def _path(name: str) -> Path:
     """
-    Return the path that a name may be.
+    The path that a name may be.
 
     Raises:
         ModelError: the system can't look there: the name is too long, a folder is closed, a home is not known.
@@ -92,7 +92,7 @@ def _in_quant(spec: ModelSpec, quant: str | None) -> ModelSpec:
 
 def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
     """
-    Return the models of the catalog, or those that a text may mean.
+    The models of the catalog, or those that a text may mean.
     """
     found = names.matching(text, _index()) if text else catalog.by_id()
     return tuple(_listed(catalog.by_id()[name]) for name in found)
@@ -111,7 +111,7 @@ def _index() -> names.Index:
 
 def _is_file(name: str, path: Path) -> bool:
     """
-    Return whether a name is a path: of a file that is there, or of one that should be.
+    Whether a name is a path: of a file that is there, or of one that should be.
     """
     if path.is_file() or path.is_fifo():
         return True
@@ -182,7 +182,7 @@ def _from_file(path: Path) -> ModelSpec:
 
 def _parts(header: gguf.Header) -> int:
     """
-    Return how many files the set has that a header is of.
+    How many files the set has that a header is of.
     """
     total = header.metadata.get("split.count", 1)
     return total if isinstance(total, int) and total > 1 else 1
@@ -195,7 +195,7 @@ def _header(path: Path) -> gguf.Header:
 
 def _is_address(name: str) -> bool:
     """
-    Return whether a name is the address of a GGUF file; other addresses are looked up in the catalog.
+    Whether a name is the address of a GGUF file; other addresses are looked up in the catalog.
     """
     lower = name.lower()
     return lower.startswith(("http://", "https://")) and _without_query(lower).endswith(".gguf")
@@ -214,7 +214,7 @@ def _from_address(url: str) -> ModelSpec:
 
 def _from_network(client: "Client", url: str) -> ModelSpec:
     """
-    Return the model whose file, or whose first file of a set, is at an address.
+    The model whose file, or whose first file of a set, is at an address.
     """
     from llmprobe.source.web.client import shown
 
@@ -242,7 +242,7 @@ def _remote_header(client: "Client", url: str) -> gguf.Header:
 
 def _from_hub(name: str, quant: str | None) -> ModelSpec:
     """
-    Return the model that ``owner/repo``, ``owner/repo@revision`` or ``owner/repo/file`` means on the hub.
+    The model that ``owner/repo``, ``owner/repo@revision`` or ``owner/repo/file`` means on the hub.
     """
     from llmprobe.model.formats import repository
 
@@ -296,7 +296,7 @@ def _of_repository(spec: ModelSpec, repo: str, chosen: "repository.Chosen") -> M
 
 def _from_folder(path: Path) -> ModelSpec:
     """
-    Return the model whose ``config.json`` is in a folder, checked against the safetensors files beside it.
+    The model whose ``config.json`` is in a folder, checked against the safetensors files beside it.
     """
     from llmprobe.model.formats import hf_config
 

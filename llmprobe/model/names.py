@@ -147,7 +147,7 @@ class Index:
 
 def words(text: str) -> list[str]:
     """
-    Return what distinguishes a name: its words and numbers without case, separators and what every name has.
+    What distinguishes a name: its words and numbers without case, separators and what every name has.
 
     >>> words("Meta-Llama-3.1-8B-Instruct")
     ['llama', '3.1', '8b']
@@ -172,7 +172,7 @@ def _parts(token: str) -> Iterator[str]:
 
 def split_quant(text: str) -> tuple[str, str | None]:
     """
-    Return a name without organisation, file suffix, shard number and quantization, and that as it is typed.
+    A name without organisation, file suffix, shard number and quantization, and that as it is typed.
 
     >>> split_quant("bartowski/Meta-Llama-3-70B-Instruct-GGUF:Q4_K_M")
     ('Meta-Llama-3-70B-Instruct', 'Q4_K_M')
@@ -198,7 +198,7 @@ def split_quant(text: str) -> tuple[str, str | None]:
 
 def resolve(text: str, index: Index) -> Resolution:
     """
-    Return the model that a name means.
+    The model that a name means.
 
     Raises:
         ModelError: nothing matches; the nearest names are in the hint.
@@ -239,7 +239,7 @@ def _without_quant(text: str, rest: str, index: Index) -> Resolution:
 
 def nearest(text: str, index: Index, count: int = _SHOWN) -> tuple[str, ...]:
     """
-    Return the ids that are spelled most like a name.
+    The ids that are spelled most like a name.
     """
     from difflib import get_close_matches
 
@@ -253,7 +253,7 @@ def nearest(text: str, index: Index, count: int = _SHOWN) -> tuple[str, ...]:
 
 def matching(text: str, index: Index) -> list[str]:
     """
-    Return every id that a text may mean: all its words are in one of the model's names, or it is part of one.
+    Every id that a text may mean: all its words are in one of the model's names, or it is part of one.
     """
     rest = split_quant(text)[0]
     wanted, part = frozenset(words(rest)), rest.casefold()
@@ -299,7 +299,7 @@ def _by_words(text: str, index: Index) -> Resolution | None:
 
 def _by_part(text: str, index: Index) -> Resolution | None:
     """
-    Return the newest among the models whose name has all these words and the fewest other ones.
+    The newest among the models whose name has all these words and the fewest other ones.
 
     A version or a date that was left out does not make a model less official, another word does.
     """

@@ -7,7 +7,7 @@ import pkgutil
 
 def text(kind: str) -> str:
     """
-    Return the schema of a kind of document: ``snapshot``, ``models``, ``estimate``, ``recommendation``, ``recording``.
+    The schema of a kind of document: ``snapshot``, ``models``, ``estimate``, ``recommendation``, ``recording``.
 
     Raises:
         FileNotFoundError: there is no such kind.

@@ -12,7 +12,7 @@ _DENIED = frozenset({errno.EACCES, errno.EPERM})
 
 def of_os_error(error: OSError) -> Answer:
     """
-    Return the answer that an ``OSError`` is, its errno as the code.
+    The answer that an ``OSError`` is, its errno as the code.
     """
     code = error.errno
     detail = error.strerror or type(error).__name__
@@ -27,7 +27,7 @@ def of_os_error(error: OSError) -> Answer:
 
 def plain_text(raw: bytes | str) -> str:
     """
-    Return text that can be written as UTF-8, whatever bytes it was made of.
+    Text that can be written as UTF-8, whatever bytes it was made of.
     """
     if isinstance(raw, bytes):
         return raw.decode(errors="replace")

@@ -36,7 +36,7 @@ def opened(path: Path) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
 
 def small(path: Path, most: int) -> bytes | None:
     """
-    Return what a file holds, None where there is no such file.
+    What a file holds, None where there is no such file.
 
     Raises:
         ModelError: it can't be read, or is longer than ``most`` bytes.
@@ -56,7 +56,7 @@ def small(path: Path, most: int) -> bytes | None:
 
 def names(folder: Path) -> tuple[str, ...]:
     """
-    Return the files of a folder and of the folders in it, as paths within it with ``/``, sorted.
+    The files of a folder and of the folders in it, as paths within it with ``/``, sorted.
 
     Raises:
         ModelError: the folder can't be read.

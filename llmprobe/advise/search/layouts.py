@@ -230,7 +230,7 @@ def _proportional(layers: int, weights: list[int]) -> tuple[int, ...]:
 
 def _joined(runs: Iterable[range]) -> tuple[range, ...]:
     """
-    Return runs of layers with neighbours made one.
+    Runs of layers with neighbours made one.
     """
     joined: list[range] = []
     for run in runs:

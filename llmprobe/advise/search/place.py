@@ -137,7 +137,7 @@ def _more_left(
     case: Case, layout: Layout, misfit: Misfit, known: tuple[int, ...] | None
 ) -> tuple[int, ...] | None:
     """
-    Return of how many layers each device must leave the experts to the host, where it lacks room for these; None
+    Of how many layers each device must leave the experts to the host, where it lacks room for these; None
     where one has none left to leave.
     """
     short = {one.where for one in misfit.shortfalls}

@@ -42,7 +42,7 @@ _FILES = (
 
 def env(source: Source, *names: str) -> str | None:
     """
-    Return the first of these variables that is set to something.
+    The first of these variables that is set to something.
     """
     for name in names:
         answer = source.env(name)
@@ -57,7 +57,7 @@ def home(source: Source) -> str | None:
 
 def joined(source: Source, *parts: str) -> str:
     """
-    Return a path in the way of the system that is asked, which may not be the one that this runs on.
+    A path in the way of the system that is asked, which may not be the one that this runs on.
     """
     separator = "\\" if source.platform.system == "win32" else "/"
     first, *others = parts
@@ -66,7 +66,7 @@ def joined(source: Source, *parts: str) -> str:
 
 def names(source: Source, folder: str) -> list[str]:
     """
-    Return the names in a folder; one that can't be listed has none.
+    The names in a folder; one that can't be listed has none.
     """
     answer = source.list(folder)
     if not answer.ok or not isinstance(answer.value, list):
@@ -76,7 +76,7 @@ def names(source: Source, folder: str) -> list[str]:
 
 def folders(source: Source, folder: str) -> list[str]:
     """
-    Return the names in a folder that may be folders themselves.
+    The names in a folder that may be folders themselves.
     """
     return [
         name
@@ -93,7 +93,7 @@ def models_in(
     source: Source, folder: str, files: Iterable[str], kept_by: Message, prefix: str
 ) -> list[ModelOnDisk]:
     """
-    Return the models among the files of a folder, each named ``prefix`` and its file's name.
+    The models among the files of a folder, each named ``prefix`` and its file's name.
 
     Projectors of images are parts of a model and no models. Of a split set the first part is the model.
     """
@@ -134,7 +134,7 @@ def models_below(
     source: Source, folder: str, kept_by: Message, *, depth: int = 2, prefix: str = ""
 ) -> list[ModelOnDisk]:
     """
-    Return the models in a folder and in those below it, to a depth.
+    The models in a folder and in those below it, to a depth.
     """
     found = models_in(source, folder, names(source, folder), kept_by, prefix)
     for name in folders(source, folder) if depth else ():

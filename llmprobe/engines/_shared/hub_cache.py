@@ -17,7 +17,7 @@ _REPOSITORY = "models--"
 
 def hub_cache(source: Source) -> str | None:
     """
-    Return the cache's folder.
+    The cache's folder.
     """
     folder = env(source, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
     if folder is not None:
@@ -34,7 +34,7 @@ def hub_cache(source: Source) -> str | None:
 
 def models_of_hub(source: Source, cache: str) -> tuple[ModelOnDisk, ...]:
     """
-    Return the GGUF files of every repository in the cache.
+    The GGUF files of every repository in the cache.
 
     A file that is complete has a link under ``snapshots``; of one that is not there is only a ``.incomplete`` blob.
     """

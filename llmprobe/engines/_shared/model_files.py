@@ -16,7 +16,7 @@ _SPLIT = r"-(\d{5})-of-(\d{5})$"
 
 def model_file(choice: Choice, model: ModelSpec) -> str:
     """
-    Return the file that a choice is, or the name under which its quantization is customarily published.
+    The file that a choice is, or the name under which its quantization is customarily published.
     """
     if choice.on_disk is not None:
         return choice.on_disk
@@ -36,7 +36,7 @@ def is_local(model: ModelSpec) -> bool:
 
 def quant_in_name(file: str) -> str | None:
     """
-    Return the quantization that a file's name ends in: ``Q4_K_M`` of ``model-Q4_K_M-00001-of-00003.gguf``.
+    The quantization that a file's name ends in: ``Q4_K_M`` of ``model-Q4_K_M-00001-of-00003.gguf``.
     """
     stem = re.sub(_SPLIT, "", file.removesuffix(".gguf"))
     found = re.search(_QUANT, stem)
@@ -45,7 +45,7 @@ def quant_in_name(file: str) -> str | None:
 
 def split_of(file: str) -> tuple[str, int, int] | None:
     """
-    Return the stem, number and count of a part of a split set, None of any other file.
+    The stem, number and count of a part of a split set, None of any other file.
     """
     stem = file.removesuffix(".gguf")
     found = re.search(_SPLIT, stem)

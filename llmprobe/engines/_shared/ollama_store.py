@@ -29,7 +29,7 @@ _MODEL_LAYER = "application/vnd.ollama.image.model"
 
 def models_on_disk(source: Source, folder: str | None) -> tuple[tuple[ModelOnDisk, ...], tuple[str, ...]]:
     """
-    Return the models that Ollama's manifests name, each with the blob that is its GGUF file, and the folders asked.
+    The models that Ollama's manifests name, each with the blob that is its GGUF file, and the folders asked.
 
     ``folder`` is where the system's service keeps them; the user's own OLLAMA_MODELS counts before it.
     """
@@ -62,7 +62,7 @@ def models_on_disk(source: Source, folder: str | None) -> tuple[tuple[ModelOnDis
 
 def service_environment(source: Source) -> dict[str, str]:
     """
-    Return the variables that systemd starts the server with: ``Environment="OLLAMA_HOST=…"``.
+    The variables that systemd starts the server with: ``Environment="OLLAMA_HOST=…"``.
     """
     if source.platform.system != "linux":
         return {}
@@ -79,7 +79,7 @@ def service_environment(source: Source) -> dict[str, str]:
 
 def settings_of(source: Source, service: dict[str, str]) -> dict[str, str]:
     """
-    Return what of the environment changes what a model takes; what the service says counts before our own.
+    What of the environment changes what a model takes; what the service says counts before our own.
     """
     own = {name: env(source, name) for name in SETTINGS}
     known = {name: value for name, value in own.items() if value is not None}
@@ -88,7 +88,7 @@ def settings_of(source: Source, service: dict[str, str]) -> dict[str, str]:
 
 def _names_of_blobs(source: Source, folder: str) -> list[str]:
     """
-    Return the names of the blobs, all of them: that one is missing is only known of a whole list.
+    The names of the blobs, all of them: that one is missing is only known of a whole list.
     """
     answer = source.list(folder)
     return [str(name) for name in answer.value] if answer.ok and isinstance(answer.value, list) else []
@@ -102,7 +102,7 @@ def _name(host: str, space: str, model: str, tag: str) -> str:
 
 def _entry(source: Source, path: str, name: str, blobs: str, present: frozenset[str]) -> ModelOnDisk | None:
     """
-    Return what a manifest names, None where it names no model (a model that runs elsewhere).
+    What a manifest names, None where it names no model (a model that runs elsewhere).
     """
     answer = source.read(path)
     manifest = decoded(answer.value) if answer.ok else None

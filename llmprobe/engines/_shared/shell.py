@@ -28,13 +28,13 @@ def _escaped(sign: str) -> str:
 
 def environment_words(environment: dict[str, str]) -> list[str]:
     """
-    Return variables as they are set before a command.
+    Variables as they are set before a command.
     """
     return [f"{name}={shell_word(value)}" for name, value in sorted(environment.items())]
 
 
 def devices_in_use(choice: Choice) -> tuple[str, ...]:
     """
-    Return the ids of the devices that hold layers of a choice.
+    The ids of the devices that hold layers of a choice.
     """
     return tuple(device.id for device in choice.devices if device.id != "host")

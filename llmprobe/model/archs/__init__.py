@@ -67,21 +67,21 @@ _registry = Registry(__name__, __path__)
 
 def get(architecture: str) -> Family | None:
     """
-    Return the family of an architecture, None where there is none. Only its own file is imported.
+    The family of an architecture, None where there is none. Only its own file is imported.
     """
     return _registry.named(architecture)
 
 
 def of_class(name: str) -> Family | None:
     """
-    Return the family of a class that a ``config.json`` names, None where there is none.
+    The family of a class that a ``config.json`` names, None where there is none.
     """
     return _registry.of_class(name)
 
 
 def graph_of(architecture: str) -> "Build | None":
     """
-    Return the function that builds an architecture's graph, None where none is known.
+    The function that builds an architecture's graph, None where none is known.
     """
     family = get(architecture)
     return None if family is None else family.graph
@@ -89,7 +89,7 @@ def graph_of(architecture: str) -> "Build | None":
 
 def variant_of(architecture: str) -> "Variant | None":
     """
-    Return the function that tells apart layers with the same tensors and caches, None where no layers need it.
+    The function that tells apart layers with the same tensors and caches, None where no layers need it.
     """
     family = get(architecture)
     return None if family is None else family.layer_variant
@@ -97,21 +97,21 @@ def variant_of(architecture: str) -> "Variant | None":
 
 def families() -> tuple[Family, ...]:
     """
-    Return every family.
+    Every family.
     """
     return _registry.all()
 
 
 def supported() -> frozenset[str]:
     """
-    Return the names of all architectures that we know.
+    The names of all architectures that we know.
     """
     return frozenset(name for family in families() for name in family.architectures)
 
 
 def caches(architecture: str, hparams: Hparams) -> CacheLayout:
     """
-    Return a model's caches: by its family's rules, or without a family by the metadata alone.
+    A model's caches: by its family's rules, or without a family by the metadata alone.
     """
     family = get(architecture)
     if family is not None:

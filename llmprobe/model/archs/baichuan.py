@@ -16,14 +16,14 @@ ROTARY_LAYERS, BIASED_LAYERS = 32, 40
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model: Llama's layer.
+    Every tensor of the model: Llama's layer.
     """
     return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -18,7 +18,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``use_qk_norm`` (Command R+) every head has a norm of its own.
+    Every tensor of the model; with ``use_qk_norm`` (Command R+) every head has a norm of its own.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -37,7 +37,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

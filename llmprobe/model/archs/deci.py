@@ -24,7 +24,7 @@ ROUNDED_TO = 256
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; heads without any of K and V mark attention replaced by one matrix.
+    Every tensor of the model; heads without any of K and V mark attention replaced by one matrix.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -48,7 +48,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context of the layers with heads of K and V.
+    One cache over the whole context of the layers with heads of K and V.
     """
     sizes = Sizes(hparams)
     return CacheLayout(

@@ -34,7 +34,7 @@ SIGMOID = 2
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model, in the newer or the older form of the attention.
+    Every tensor of the model, in the newer or the older form of the attention.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -58,7 +58,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the latent, or of unfolded keys and values where the file has the older form.
+    The cache of the latent, or of unfolded keys and values where the file has the older form.
     """
     return latent_cache(hparams)
 

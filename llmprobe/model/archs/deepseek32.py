@@ -33,7 +33,7 @@ SHARED_FROM_CONTEXT = 1 << 20
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; layers that use another layer's choice of tokens carry no indexer.
+    Every tensor of the model; layers that use another layer's choice of tokens carry no indexer.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -56,7 +56,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the latent, and the indexer's keys of the layers that choose for themselves.
+    The cache of the latent, and the indexer's keys of the layers that choose for themselves.
     """
     sizes = Sizes(hparams)
     latent = latent_cache(hparams)
@@ -152,7 +152,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
 
 def _chosen(g: Builder, il: int, x: Node, low: Node) -> Node:
     """
-    Return the cells that the indexer chooses for each token.
+    The cells that the indexer chooses for each token.
     """
     tokens, run = g.tokens, g.run
     count, width = (
@@ -188,7 +188,7 @@ def _chosen(g: Builder, il: int, x: Node, low: Node) -> Node:
 
 def _narrowed(g: Builder) -> Callable[[Node], Node]:
     """
-    Return how a mask is narrowed to the chosen cells.
+    How a mask is narrowed to the chosen cells.
     """
 
     def narrow(mask: Node) -> Node:

@@ -24,7 +24,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -48,7 +48,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: every fourth layer sees the whole context, the others a window.
+    Two caches: every fourth layer sees the whole context, the others a window.
     """
     return windowed_cache(hparams, PERIOD)
 

@@ -18,7 +18,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``num_ln_in_parallel_attn`` 2 each of the two parts has its own norm.
+    Every tensor of the model; with ``num_ln_in_parallel_attn`` 2 each of the two parts has its own norm.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -35,7 +35,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -21,7 +21,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; the converter leaves the ending off the norm of the feed-forward part.
+    Every tensor of the model; the converter leaves the ending off the norm of the feed-forward part.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -40,7 +40,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache and the state of every layer.
+    The cache and the state of every layer.
     """
     sizes = Sizes(hparams)
     return hybrid_cache(hparams, sizes.trunk, ssm_state(sizes, sizes.trunk))

@@ -51,7 +51,7 @@ _GRAPHS = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model. Gemma 1 says nothing of a window, Gemma 2 caps its logits, Gemma 3 does neither.
+    Every tensor of the model. Gemma 1 says nothing of a window, Gemma 2 caps its logits, Gemma 3 does neither.
 
     A window of 0 is Gemma 3 without one, which has its norms all the same (Rnj 1).
     """
@@ -76,7 +76,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the caches: in Gemma 2 every second layer sees the whole context, in Gemma 3 every sixth.
+    The caches: in Gemma 2 every second layer sees the whole context, in Gemma 3 every sixth.
     """
     window = _window(hparams)
     if not window:
@@ -86,7 +86,7 @@ def caches(hparams: Hparams) -> CacheLayout:
 
 
 def _window(hparams: Hparams) -> int:
-    """Return the tokens that sliding layers see; the first files of Gemma 2 leave its 4096 out."""
+    """The tokens that sliding layers see; the first files of Gemma 2 leave its 4096 out."""
     return Sizes(hparams).number("attention.sliding_window", 4096 if _caps_logits(hparams) else 0)
 
 

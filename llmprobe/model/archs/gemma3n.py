@@ -38,7 +38,7 @@ OWN_CACHES = 20
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; layers that share a cache hold their unused keys and values all the same.
+    Every tensor of the model; layers that share a cache hold their unused keys and values all the same.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -71,7 +71,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the caches of the first layers: one in five sees the whole context, the others a window.
+    The caches of the first layers: one in five sees the whole context, the others a window.
     """
     return own_cache_only(sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD)), OWN_CACHES)
 

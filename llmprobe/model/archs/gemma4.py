@@ -33,7 +33,7 @@ PERIOD = 6
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
 
     Layers that share a cache have no keys and values of their own unless the file keeps them all the same
     (``kv_weights_in_shared_layers``); with ``attention_k_eq_v`` full layers take keys for values.
@@ -67,7 +67,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the layers that see the whole context and that of the sliding ones.
+    The cache of the layers that see the whole context and that of the sliding ones.
 
     The last ``attention.shared_kv_layers`` layers read what earlier ones keep.
     """
@@ -78,7 +78,7 @@ def caches(hparams: Hparams) -> CacheLayout:
 
 def rope_layers(hparams: Hparams) -> tuple[int, ...]:
     """
-    Return the layers that use the rotary factors: those that see the whole context.
+    The layers that use the rotary factors: those that see the whole context.
     """
     slides = sliding_layers(Sizes(hparams), PERIOD)
     return tuple(layer for layer, sliding in enumerate(slides) if not sliding)

@@ -22,7 +22,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; the norm after the attention is the one before the experts.
+    Every tensor of the model; the norm after the attention is the one before the experts.
 
     Without ``attention_bias`` queries, keys and values have biases, as all of GLM's own models do.
     """
@@ -48,7 +48,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

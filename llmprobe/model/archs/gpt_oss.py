@@ -19,7 +19,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -43,7 +43,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the caches: the even layers look back over the window, the odd ones over everything.
+    The caches: the even layers look back over the window, the odd ones over everything.
     """
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), 2))
 

@@ -25,14 +25,14 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model: Llama's layer, with experts or without.
+    Every tensor of the model: Llama's layer, with experts or without.
     """
     return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -20,7 +20,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
+    Every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -41,7 +41,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: the layers that see the whole context, and those with a window.
+    Two caches: the layers that see the whole context, and those with a window.
     """
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD))
 

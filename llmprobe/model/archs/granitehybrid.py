@@ -26,7 +26,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -52,7 +52,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     sizes = Sizes(hparams)
     recurrent = (layer for layer in sizes.trunk if not sizes.kv_heads(layer))
@@ -112,7 +112,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
 
 def settled(architecture: str, values: dict[str, Any]) -> str:
     """
-    Return the architecture: without a Mamba layer the converter writes a plain Granite, with experts or without.
+    The architecture: without a Mamba layer the converter writes a plain Granite, with experts or without.
     """
     kinds = values.get("layer_types") or values.get("layers_block_type")
     if not isinstance(kinds, list) or "mamba" in kinds:

@@ -20,7 +20,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
+    Every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -42,7 +42,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

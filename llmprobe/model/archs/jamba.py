@@ -26,7 +26,7 @@ OFFSET = 1
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; where experts are has no key, all released models have them on odd layers.
+    Every tensor of the model; where experts are has no key, all released models have them on odd layers.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -49,7 +49,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     sizes = Sizes(hparams)
     recurrent = (layer for layer in sizes.trunk if not sizes.kv_heads(layer))

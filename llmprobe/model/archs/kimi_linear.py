@@ -31,7 +31,7 @@ _ROUTED = FeedForward(mixture=Mixture(gating=None), shared="plain")
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -56,7 +56,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the latent of the attention layers, and the state of the others.
+    The cache of the latent of the attention layers, and the state of the others.
     """
     sizes = Sizes(hparams)
     latent = latent_cache(hparams, attention_layers(sizes))

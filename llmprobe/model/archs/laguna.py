@@ -25,7 +25,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -47,7 +47,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches where there is a window: the first of every four layers sees the whole context.
+    Two caches where there is a window: the first of every four layers sees the whole context.
     """
     return windowed_cache(hparams, PERIOD, first=True)
 

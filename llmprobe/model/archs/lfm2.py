@@ -27,7 +27,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; the norm after the last layer has the name of the embedding's.
+    Every tensor of the model; the norm after the last layer has the name of the embedding's.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -58,7 +58,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers, and what the convolutions of the others remember.
+    The cache of the attention layers, and what the convolutions of the others remember.
 
     With a window in the metadata all attention layers have it.
     """

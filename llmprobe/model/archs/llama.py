@@ -26,7 +26,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture (Mixtral).
+    Every tensor of the model; with ``expert_count`` the feed-forward part is a mixture (Mixtral).
 
     With ``attention_bias`` and ``mlp_bias`` the matrices carry biases (Granite Code).
     """
@@ -49,7 +49,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context: llama.cpp ignores Mistral's sliding window here.
+    One cache over the whole context: llama.cpp ignores Mistral's sliding window here.
     """
     return attention_cache(hparams)
 

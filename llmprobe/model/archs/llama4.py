@@ -43,7 +43,7 @@ _ROUTED = FeedForward(mixture=Mixture(gating="sigmoid", norm=False, weigh_first=
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -67,7 +67,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: a chunk counts as a window, of one size whatever the metadata says; 0 there means no chunks.
+    Two caches: a chunk counts as a window, of one size whatever the metadata says; 0 there means no chunks.
     """
     if hparams.get("attention.sliding_window") == 0:
         return attention_cache(hparams)

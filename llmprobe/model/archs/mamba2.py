@@ -22,7 +22,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -35,7 +35,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the state of every layer; there is no cache that grows.
+    The state of every layer; there is no cache that grows.
     """
     sizes = Sizes(hparams)
     return CacheLayout(state=ssm_state(sizes, sizes.trunk))

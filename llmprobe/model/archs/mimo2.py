@@ -27,7 +27,7 @@ PERIOD = 6
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -54,7 +54,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: the layers that see the whole context, and those with a window.
+    Two caches: the layers that see the whole context, and those with a window.
     """
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD))
 

@@ -22,7 +22,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -38,7 +38,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache of the unfolded keys and values.
+    One cache of the unfolded keys and values.
     """
     return attention_cache(hparams)
 

@@ -26,7 +26,7 @@ INTERVAL = 8
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -49,7 +49,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     sizes = Sizes(hparams)
     recurrent = recurrent_layers(sizes, INTERVAL)

@@ -14,7 +14,7 @@ HF_CLASSES: dict[str, str] = {}
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -36,7 +36,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of all layers, and the indexer's of those with experts: one head, of which V is never read.
+    The cache of all layers, and the indexer's of those with experts: one head, of which V is never read.
     """
     sizes = Sizes(hparams)
     width = sizes.number("attention.indexer.key_length", 0)

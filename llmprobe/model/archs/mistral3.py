@@ -20,14 +20,14 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model: Llama's layer, with experts or without.
+    Every tensor of the model: Llama's layer, with experts or without.
     """
     return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 
@@ -51,6 +51,6 @@ def from_config(config: Config, _common: Hparams) -> Hparams:
 
 def settled(architecture: str, values: dict[str, Any]) -> str:
     """
-    Return the architecture: the class of the vision model is also that of Mistral 4, which has other layers.
+    The architecture: the class of the vision model is also that of Mistral 4, which has other layers.
     """
     return "mistral4" if values.get("model_type") == "mistral4" else architecture

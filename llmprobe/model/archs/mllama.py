@@ -20,7 +20,7 @@ FIRST, PERIOD = 3, 5
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the language part.
+    Every tensor of the language part.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -42,7 +42,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context of the layers that look at the text.
+    One cache over the whole context of the layers that look at the text.
     """
     sizes = Sizes(hparams)
     crossing = _crossing(sizes)

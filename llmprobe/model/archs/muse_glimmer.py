@@ -19,7 +19,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -40,7 +40,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: every fourth layer sees the whole context, the others a window.
+    Two caches: every fourth layer sees the whole context, the others a window.
     """
     return windowed_cache(hparams, PERIOD)
 

@@ -27,7 +27,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; experts may work on a smaller vector than the layers (``moe_latent_size``).
+    Every tensor of the model; experts may work on a smaller vector than the layers (``moe_latent_size``).
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -52,7 +52,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the Mamba layers.
+    The cache of the attention layers and the state of the Mamba layers.
     """
     sizes = Sizes(hparams)
     recurrent = (layer for layer in sizes.trunk if not sizes.kv_heads(layer) and not sizes.ff(layer))
@@ -151,6 +151,6 @@ def from_config(config: Config, common: Hparams) -> Hparams:
 
 def settled(architecture: str, values: dict[str, Any]) -> str:
     """
-    Return the architecture: one name is for both, the file's tells whether there are experts.
+    The architecture: one name is for both, the file's tells whether there are experts.
     """
     return "nemotron_h_moe" if values.get("n_routed_experts") else architecture

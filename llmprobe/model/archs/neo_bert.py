@@ -16,7 +16,7 @@ ENCODER = True
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -33,7 +33,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return no cache: an encoder sees the whole text at once.
+    No cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
 

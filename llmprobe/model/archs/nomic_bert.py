@@ -23,7 +23,7 @@ ENCODER = True
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; ``moe_every_n_layers`` says which layers have experts.
+    Every tensor of the model; ``moe_every_n_layers`` says which layers have experts.
     """
     inventory = Inventory(hparams)
     period = inventory.sizes.number("moe_every_n_layers", 0)
@@ -49,7 +49,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return no cache: an encoder sees the whole text at once.
+    No cache: an encoder sees the whole text at once.
     """
     return no_cache(hparams)
 
@@ -75,6 +75,6 @@ def from_config(config: Config, common: Hparams) -> Hparams:
 
 def settled(architecture: str, values: dict[str, Any]) -> str:
     """
-    Return the architecture: version 2 has experts and the same class.
+    The architecture: version 2 has experts and the same class.
     """
     return "nomic-bert-moe" if values.get("moe_every_n_layers") else architecture

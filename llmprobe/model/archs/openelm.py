@@ -17,7 +17,7 @@ HF_CLASSES: dict[str, str] = {}
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -34,7 +34,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -18,7 +18,7 @@ PERIOD = 8
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -39,7 +39,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches where there is a window, which every eighth layer does not have.
+    Two caches where there is a window, which every eighth layer does not have.
     """
     return windowed_cache(hparams, PERIOD)
 

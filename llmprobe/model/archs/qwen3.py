@@ -26,7 +26,7 @@ VISION = ("qwen3vl", "qwen3vlmoe")
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
+    Every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -46,7 +46,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -26,14 +26,14 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; beta and alpha of the delta net are a matrix each.
+    Every tensor of the model; beta and alpha of the delta net are a matrix each.
     """
     return delta_net_tensors(hparams, apart=True)
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     return delta_net_cache(hparams)
 

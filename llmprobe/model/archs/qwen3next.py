@@ -21,14 +21,14 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; one matrix (``ssm_ba``) holds beta and alpha of the delta net.
+    Every tensor of the model; one matrix (``ssm_ba``) holds beta and alpha of the delta net.
     """
     return delta_net_tensors(hparams, apart=False)
 
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     return delta_net_cache(hparams)
 

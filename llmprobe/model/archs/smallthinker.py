@@ -25,7 +25,7 @@ _MIXTURE = Mixture(gating=None, activation="reglu")
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     inventory.embedding()
@@ -41,7 +41,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches where there is a window, whose size llama.cpp does not read.
+    Two caches where there is a window, whose size llama.cpp does not read.
     """
     if not hparams.get("attention.sliding_window"):
         return attention_cache(hparams)

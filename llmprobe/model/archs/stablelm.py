@@ -20,7 +20,7 @@ HF_CLASSES: dict[str, str] = {
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; ``use_qkv_bias`` and ``qk_layernorm`` are as in its configuration.
+    Every tensor of the model; ``use_qkv_bias`` and ``qk_layernorm`` are as in its configuration.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -42,7 +42,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return one cache over the whole context.
+    One cache over the whole context.
     """
     return attention_cache(hparams)
 

@@ -37,7 +37,7 @@ PERIOD = 4
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model.
+    Every tensor of the model.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes
@@ -65,7 +65,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
 
 def caches(hparams: Hparams) -> CacheLayout:
     """
-    Return two caches: the first of every four layers sees the whole context, the others a window.
+    Two caches: the first of every four layers sees the whole context, the others a window.
     """
     return sliding_cache(hparams, sliding_layers(Sizes(hparams), PERIOD, first=True))
 

@@ -46,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     hparams: msgspec.Raw
 
     def metadata(self) -> Hparams:
-        """Return the hyper-parameters in GGUF's keys."""
+        """The hyper-parameters in GGUF's keys."""
         return msgspec.json.decode(self.hparams, type=Hparams)
 
 
@@ -62,7 +62,7 @@ class Family(msgspec.Struct, frozen=True):
 @cache
 def families() -> tuple[Family, ...]:
     """
-    Return every family of the catalog.
+    Every family of the catalog.
     """
     decoder = msgspec.json.Decoder(Family)
     return tuple(decoder.decode(path.read_bytes()) for path in sorted(Path(__file__).parent.glob("*.json")))
@@ -71,7 +71,7 @@ def families() -> tuple[Family, ...]:
 @cache
 def by_id() -> dict[str, Entry]:
     """
-    Return every entry by its id, in the order of the files.
+    Every entry by its id, in the order of the files.
     """
     return {entry.id: entry for family in families() for entry in family.models}
 
@@ -79,14 +79,14 @@ def by_id() -> dict[str, Entry]:
 @cache
 def family_of() -> dict[str, str]:
     """
-    Return the family of each id.
+    The family of each id.
     """
     return {entry.id: family.family for family in families() for entry in family.models}
 
 
 def listing(entry: Entry, note: Message | None) -> CatalogEntry:
     """
-    Return an entry as ``llmprobe models`` lists it, with a note.
+    An entry as ``llmprobe models`` lists it, with a note.
     """
     return CatalogEntry(
         id=entry.id,

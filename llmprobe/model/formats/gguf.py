@@ -62,7 +62,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_header(read_at: ReadAt, size: int, name: str = "the file") -> Header:
     """
-    Return the header of a GGUF file of ``size`` bytes.
+    The header of a GGUF file of ``size`` bytes.
 
     Raises:
         ModelError: it is no GGUF file, of a version that nobody reads, cut short, or not sound.

@@ -54,12 +54,12 @@ class Cursor:
             raise self._cut()
 
     def u32(self) -> int:
-        """Return a whole number of 32 bits."""
+        """A whole number of 32 bits."""
         start = self._need(4)
         return int(self._u32.unpack_from(self._piece, start)[0])
 
     def count(self, what: str) -> int:
-        """Return a count of 64 bits."""
+        """A count of 64 bits."""
         start = self._need(8)
         count = int(self._u64.unpack_from(self._piece, start)[0])
         if count >= 1 << 63:
@@ -73,7 +73,7 @@ class Cursor:
         return struct.unpack_from(layout, self._piece, start)
 
     def text(self, what: str, longest: int) -> str:
-        """Return a string; one that is longer than ``longest`` bytes is refused."""
+        """A string; one that is longer than ``longest`` bytes is refused."""
         length = self.count("bytes")
         if length > longest:
             raise self.unsound(message(f"gguf.long-{what}", length=length, longest=longest))
@@ -84,7 +84,7 @@ class Cursor:
             raise self.unsound(message(f"gguf.not-utf8-{what}")) from error
 
     def text_or_skip(self, longest: int) -> str | None:
-        """Return a string, or None for one that is longer than ``longest`` bytes."""
+        """A string, or None for one that is longer than ``longest`` bytes."""
         length = self.count("bytes")
         if length > longest:
             self.skip(length)

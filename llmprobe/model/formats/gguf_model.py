@@ -38,7 +38,7 @@ _SIZES = (
 
 def shard_names(name: str, count: int) -> list[str]:
     """
-    Return the names of all files of a split set, given the name of any of them.
+    The names of all files of a split set, given the name of any of them.
 
     Raises:
         ModelError: the name does not say which part it is, though the file says that it is one.
@@ -54,7 +54,7 @@ def shard_names(name: str, count: int) -> list[str]:
 
 def spec(headers: Sequence[Header], name: str, path: str | None = None) -> ModelSpec:
     """
-    Return the model that a file's header, or the headers of a split set in order, describe.
+    The model that a file's header, or the headers of a split set in order, describe.
 
     An architecture that we have no file for is no obstacle: the tensors are those of the file.
 
@@ -99,7 +99,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
 
 def next_n_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
     """
-    Return the elements of the layers that only predict further tokens (multi-token prediction).
+    The elements of the layers that only predict further tokens (multi-token prediction).
     """
     first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
     return sum(tensor.elements for tensor in tensors if tensor.layer is not None and tensor.layer >= first)
@@ -107,7 +107,7 @@ def next_n_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
 
 def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
     """
-    Return the elements that take part in one token: of the experts only those that are used.
+    The elements that take part in one token: of the experts only those that are used.
     """
     used, count = _number(hparams, "expert_used_count"), _number(hparams, "expert_count")
     first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
@@ -181,7 +181,7 @@ def _number(hparams: Hparams, key: str) -> int:
 
 def _file_type(number: Any, tensors: Sequence[Tensor]) -> str:
     """
-    Return the name of the file type, or the type of most bytes where the file does not say one that we know.
+    The name of the file type, or the type of most bytes where the file does not say one that we know.
     """
     known = FILE_TYPE_NAMES.get(number) if isinstance(number, int) else None
     if known is not None:

@@ -40,7 +40,7 @@ _PLAIN = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights | None = None) -> ModelSpec:
     """
-    Return the model of a configuration; ``weights`` is what the files beside it hold, where there are any.
+    The model of a configuration; ``weights`` is what the files beside it hold, where there are any.
 
     Raises:
         ModelError: it is no configuration, of a class that we don't know, incomplete, or of other files.
@@ -88,7 +88,7 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
 
 def class_of(values: dict[str, Any]) -> str | None:
     """
-    Return the class that decides what a configuration describes: that of its language model where it has its own.
+    The class that decides what a configuration describes: that of its language model where it has its own.
     """
     part = values.get("text_config")
     whole = _first(values.get("architectures"))
@@ -103,7 +103,7 @@ def _first(names: Any) -> str | None:
 
 def architecture_of(values: dict[str, Any]) -> str | None:
     """
-    Return GGUF's name for the architecture of a configuration, None where we know of none.
+    GGUF's name for the architecture of a configuration, None where we know of none.
     """
     name = class_of(values)
     family = None if name is None else archs.of_class(name)
@@ -124,7 +124,7 @@ def _decoded(content: bytes) -> dict[str, Any]:
 
 def _leniently_decoded(content: bytes) -> dict[str, Any]:
     """
-    Return a configuration that Python wrote and strict JSON does not allow: with ``Infinity`` or ``NaN`` for a number.
+    A configuration that Python wrote and strict JSON does not allow: with ``Infinity`` or ``NaN`` for a number.
     """
     import json
 
@@ -213,7 +213,7 @@ def _checked(
 
 def _from_bytes(config: Config, weights: Weights) -> int | None:
     """
-    Return the parameters that so many bytes hold, None where something else may be among them.
+    The parameters that so many bytes hold, None where something else may be among them.
     """
     size = _PLAIN.get(str(config.get("torch_dtype", "dtype")).removeprefix("torch."))
     parts = any(isinstance(config.values.get(part), dict) for part in ("vision_config", "audio_config"))

@@ -24,7 +24,7 @@ _MODES = ("linear", "yarn", "llama3")
 
 def hparams(config: Config) -> Hparams:
     """
-    Return the metadata that the converter would write, without the architecture's prefix.
+    The metadata that the converter would write, without the architecture's prefix.
 
     Raises:
         ModelError: a value is missing or can't be.

@@ -46,7 +46,7 @@ class Chosen(msgspec.Struct, frozen=True):
 
 def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Chosen | None:
     """
-    Return the GGUF file to take: the one in the file type asked for, or Q4_K_M, or the nearest to it.
+    The GGUF file to take: the one in the file type asked for, or Q4_K_M, or the nearest to it.
 
     None where there is no model in GGUF at all.
     """
@@ -75,7 +75,7 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
 
 def named_file(names: Sequence[str], name: str, where: str) -> str:
     """
-    Return the file of that name, or the one whose name ends so.
+    The file of that name, or the one whose name ends so.
 
     Raises:
         ModelError: there is none, or there are several.
@@ -94,7 +94,7 @@ def named_file(names: Sequence[str], name: str, where: str) -> str:
 
 def _models(names: Sequence[str]) -> list[str]:
     """
-    Return the files that hold models; of a split set, its first part where all parts are there.
+    The files that hold models; of a split set, its first part where all parts are there.
     """
     there = set(names)
     found = []
@@ -115,7 +115,7 @@ def _is_whole(shard: re.Match[str], there: set[str]) -> bool:
 
 def _quant_of(name: str) -> str | None:
     """
-    Return the file type that a file's name, or the folder it is in, says last.
+    The file type that a file's name, or the folder it is in, says last.
     """
     found = [match[1] for match in _QUANT.finditer(name) if is_file_type(match[1])]
     return file_type(found[-1]).name if found else None

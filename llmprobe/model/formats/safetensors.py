@@ -72,7 +72,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
         return not any(name.endswith(_HEADS) or name == "output.weight" for name in self.names)
 
     def vocabulary(self, width: int) -> int | None:
-        """Return the rows of the embedding, None where no tensor is known to be it."""
+        """The rows of the embedding, None where no tensor is known to be it."""
         rows = {
             stored.shape[0]
             for name, stored in self.shapes.items()
@@ -85,7 +85,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
     def parameters(self, layers: int) -> int | None:
         """
-        Return the parameters of the language model's first ``layers`` layers and what is around them.
+        The parameters of the language model's first ``layers`` layers and what is around them.
 
         None where they can't be counted: shapes are not known, or several numbers are packed into one.
         """
@@ -102,7 +102,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
 
 def index(content: bytes) -> tuple[Weights, tuple[str, ...]]:
     """
-    Return what an index says of a set of files, and the names of the files.
+    What an index says of a set of files, and the names of the files.
 
     Raises:
         ModelError: it is no index.
@@ -123,7 +123,7 @@ def index(content: bytes) -> tuple[Weights, tuple[str, ...]]:
 
 def header_length(start: bytes, name: str) -> int:
     """
-    Return how many bytes a file's header has after the first eight, which say it.
+    How many bytes a file's header has after the first eight, which say it.
 
     Raises:
         ModelError: it can't be so many.
@@ -136,7 +136,7 @@ def header_length(start: bytes, name: str) -> int:
 
 def tensors(header: bytes, name: str) -> dict[str, Stored]:
     """
-    Return the tensors that a header lists.
+    The tensors that a header lists.
 
     Raises:
         ModelError: it is not sound.
@@ -154,7 +154,7 @@ def tensors(header: bytes, name: str) -> dict[str, Stored]:
 
 def _is_plain(name: Any) -> bool:
     """
-    Return whether this is the name of a file in the same folder.
+    Whether this is the name of a file in the same folder.
     """
     return isinstance(name, str) and name.endswith(".safetensors") and not {"/", "\\"} & set(name)
 

@@ -101,7 +101,7 @@ _BY_COMPACT = {_compact(name): FILE_TYPES[name] for name in FILE_TYPES} | {
 
 def file_type(name: str) -> FileType:
     """
-    Return the file type that a name means, in any case and spelling: ``q4_k_m``, ``Q4-K-M``, ``fp16``.
+    The file type that a name means, in any case and spelling: ``q4_k_m``, ``Q4-K-M``, ``fp16``.
 
     Raises:
         UsageError: nothing has that name; the nearest ones are named.
@@ -119,6 +119,6 @@ def file_type(name: str) -> FileType:
 
 def is_file_type(name: str) -> bool:
     """
-    Return whether ``file_type`` knows the name.
+    Whether ``file_type`` knows the name.
     """
     return _compact(name) in _BY_COMPACT

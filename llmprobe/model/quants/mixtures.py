@@ -44,7 +44,7 @@ class Inventory:
 
     def _places(self, roles: Sequence[Role]) -> list[_Place | None]:
         """
-        Return each tensor's role and its count within that role, None where the quantizer leaves it alone.
+        Each tensor's role and its count within that role, None where the quantizer leaves it alone.
 
         The quantizer goes through layers in order, and through the tensors of a layer by name.
         """
@@ -120,7 +120,7 @@ def assign(
     published: str | None = None,
 ) -> tuple[str, ...]:
     """
-    Return the type of each tensor when llama-quantize makes this file type of a 16-bit file.
+    The type of each tensor when llama-quantize makes this file type of a 16-bit file.
 
     ``imatrix`` says that an importance matrix is there: it changes IQ3_XXS, IQ4_NL, IQ4_XS, Q4_0 and Q5_0.
     ``published`` is the type that the experts are published in (``MXFP4`` for gpt-oss): they keep it in
@@ -136,14 +136,14 @@ def assign(
 
 def total_bytes(tensors: Sequence[Tensor], types: Sequence[str]) -> int:
     """
-    Return the bytes of all tensors' data, without header and without padding between tensors.
+    The bytes of all tensors' data, without header and without padding between tensors.
     """
     return sum(tensor_bytes(tensor.shape, kind) for tensor, kind in zip(tensors, types, strict=True))
 
 
 def typed(tensors: Sequence[Tensor], types: Sequence[str]) -> tuple[Tensor, ...]:
     """
-    Return the tensors with these types.
+    The tensors with these types.
     """
     return tuple(
         Tensor(tensor.name, tensor.shape, tensor.layer, kind)
@@ -163,7 +163,7 @@ def _gqa(hparams: Hparams) -> int:
 
 def _seventy(architecture: str, hparams: Hparams) -> bool:
     """
-    Return whether llama.cpp classes the model as its type 70B: by architecture and layers alone.
+    Whether llama.cpp classes the model as its type 70B: by architecture and layers alone.
     """
     layers = int(hparams["block_count"]) - int(hparams.get("nextn_predict_layers") or 0)
     if architecture in ("llama", "llama-embed"):

@@ -55,7 +55,7 @@ _STORED_AS_F32 = (
 
 def role_of(name: str) -> Role:
     """
-    Return what a tensor is for, as far as the quantizer distinguishes it.
+    What a tensor is for, as far as the quantizer distinguishes it.
     """
     if name == "output.weight":
         return "output"
@@ -69,7 +69,7 @@ def role_of(name: str) -> Role:
 
 def dimensions(shape: tuple[int, ...]) -> int:
     """
-    Return ggml's count of dimensions, which leaves out trailing ones of extent 1.
+    Ggml's count of dimensions, which leaves out trailing ones of extent 1.
     """
     count = len(shape)
     while count > 1 and shape[count - 1] == 1:
@@ -79,7 +79,7 @@ def dimensions(shape: tuple[int, ...]) -> int:
 
 def is_quantized(name: str, shape: tuple[int, ...], architecture: str) -> bool:
     """
-    Return whether the quantizer changes a tensor at all.
+    Whether the quantizer changes a tensor at all.
     """
     if (
         dimensions(shape) < 2
@@ -94,7 +94,7 @@ def is_quantized(name: str, shape: tuple[int, ...], architecture: str) -> bool:
 
 def stored_type(name: str, shape: tuple[int, ...]) -> str:
     """
-    Return the type that a tensor has in the 16-bit file that a model is quantized from.
+    The type that a tensor has in the 16-bit file that a model is quantized from.
     """
     if "ffn_gate_tid2eid" in name:
         return "i32"

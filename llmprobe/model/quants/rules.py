@@ -56,14 +56,14 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
 
 def more_bits(index: int, count: int) -> bool:
     """
-    Return whether a layer is among the first or last eighth, or every third between them.
+    Whether a layer is among the first or last eighth, or every third between them.
     """
     return index < count // 8 or index >= 7 * count // 8 or (index - count // 8) % 3 == 2
 
 
 def fitting(kind: str, ne0: int, name: str) -> str:
     """
-    Return a type whose blocks divide rows of ``ne0`` values: the wanted one, its fallback, or f16.
+    A type whose blocks divide rows of ``ne0`` values: the wanted one, its fallback, or f16.
 
     Raises:
         RefusedError: llama-quantize has no fallback for this type and stops.
@@ -92,7 +92,7 @@ def choose(
     layers: int,
 ) -> str:
     """
-    Return the type that the mixture wants for a tensor, before ``fitting``.
+    The type that the mixture wants for a tensor, before ``fitting``.
 
     ``index`` counts the tensors of the role so far, ``values`` all value tensors of the model. Feed-forward
     tensors of a model with experts are placed by their ``layer`` instead, since experts are not in order.

@@ -75,7 +75,7 @@ _BY_LOWER = {name.lower(): kind for name, kind in TYPES.items()}
 
 def ggml_type(name: str) -> GgmlType:
     """
-    Return a type by its name in any case (``Q8_0`` as ``-ctk`` is typed, ``q4_k``).
+    A type by its name in any case (``Q8_0`` as ``-ctk`` is typed, ``q4_k``).
 
     Raises:
         UsageError: there is no such type.
@@ -90,7 +90,7 @@ def ggml_type(name: str) -> GgmlType:
 
 def row_bytes(kind: str, ne0: int) -> int:
     """
-    Return the bytes of a row of ``ne0`` values; a row that is not whole blocks is rounded down as ggml does.
+    The bytes of a row of ``ne0`` values; a row that is not whole blocks is rounded down as ggml does.
     """
     traits = TYPES[kind]
     return traits.block_bytes * ne0 // traits.block
@@ -98,7 +98,7 @@ def row_bytes(kind: str, ne0: int) -> int:
 
 def tensor_bytes(shape: tuple[int, ...], kind: str) -> int:
     """
-    Return the bytes of a tensor's data, without the padding up to the file's alignment.
+    The bytes of a tensor's data, without the padding up to the file's alignment.
     """
     rows = 1
     for extent in shape[1:]:

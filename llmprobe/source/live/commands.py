@@ -64,7 +64,7 @@ class Children:
 
 def search_path(platform: str = sys.platform, user_path: str | None = None) -> list[str]:
     """
-    Return where commands are looked for: the system's own places first, so that nothing shadows them.
+    Where commands are looked for: the system's own places first, so that nothing shadows them.
 
     The user's own absolute places come last, because engines are often installed in one.
     """
@@ -82,7 +82,7 @@ def search_path(platform: str = sys.platform, user_path: str | None = None) -> l
 
 def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = None) -> Answer:
     """
-    Return a command's exit status, stdout and stderr; one that is not found is ``missing``.
+    A command's exit status, stdout and stderr; one that is not found is ``missing``.
 
     It is among ``children`` while it runs.
     """

@@ -21,7 +21,7 @@ _FLAGS |= getattr(os, "O_BINARY", 0)
 
 def read(path: str) -> Answer:
     """
-    Return the text of a file. More than ``LARGEST_BYTES`` is ``failed``: half a file would be a wrong answer.
+    The text of a file. More than ``LARGEST_BYTES`` is ``failed``: half a file would be a wrong answer.
     """
     if _is_elsewhere(path):
         return Answer(status="missing")
@@ -60,7 +60,7 @@ def names(path: str) -> Answer:
 
 def link(path: str) -> Answer:
     """
-    Return where a link leads; a path that is no link is ``failed`` with EINVAL.
+    Where a link leads; a path that is no link is ``failed`` with EINVAL.
     """
     if _is_elsewhere(path):
         return Answer(status="missing")

@@ -13,7 +13,7 @@ _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "[::1]": "::1"}
 
 def get(url: str, timeout_s: float) -> Answer:
     """
-    Return the body of a resource, decoded where it is JSON; a port where nobody listens is ``missing``.
+    The body of a resource, decoded where it is JSON; a port where nobody listens is ``missing``.
 
     A URL elsewhere, as the environment may name one for an engine, is ``denied``: nothing leaves the machine.
     ``http`` is imported only after somebody took the connection.

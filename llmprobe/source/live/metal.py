@@ -19,7 +19,7 @@ _SIZES = ("recommendedMaxWorkingSetSize", "currentAllocatedSize", "maxBufferLeng
 
 def ask() -> Answer:
     """
-    Return the fields of the default device, in bytes; those that this macOS does not know are left out.
+    The fields of the default device, in bytes; those that this macOS does not know are left out.
     """
     if _SYSTEM != "darwin":
         return Answer(status="missing", detail="not macOS")
@@ -85,7 +85,7 @@ def _selector(runtime: Any, name: str) -> Any:
 
 def _function(library: Any, name: str, result: Any, *arguments: Any) -> Any:
     """
-    Return a function of its own type: by index it is a new object each time, as an attribute it is shared.
+    A function of its own type: by index it is a new object each time, as an attribute it is shared.
     """
     function = library[name]
     function.restype = result

@@ -47,7 +47,7 @@ class Nvml:
 
     def ask(self, function: str, handle: str | None, args: tuple[int, ...]) -> Answer:
         """
-        Return what a function says about a device, or about the system where no handle is given.
+        What a function says about a device, or about the system where no handle is given.
 
         Raises:
             ValueError: the function does not ask, or the handle is none.
@@ -87,7 +87,7 @@ class Nvml:
 
     def _handle(self, name: str) -> tuple[Any, Answer]:
         """
-        Return a device and whether it was reached; a lost one is not asked again.
+        A device and whether it was reached; a lost one is not asked again.
         """
         if name not in self._handles:
             self._handles[name] = self._reach(name)
@@ -120,7 +120,7 @@ class Nvml:
 
 def plain(value: Any) -> Any:
     """
-    Return plain data for what nvidia-ml-py returns: structs as objects, bytes as text, a handle as true.
+    Plain data for what nvidia-ml-py returns: structs as objects, bytes as text, a handle as true.
     """
     if value is None or isinstance(value, bool | int | float):
         return value

@@ -14,7 +14,7 @@ FUNCTIONS = frozenset(
 
 def ask(function: str) -> Answer:
     """
-    Return what a function of psutil says; None, and what this system lacks, is ``missing``.
+    What a function of psutil says; None, and what this system lacks, is ``missing``.
 
     Raises:
         ValueError: the function is none of ``FUNCTIONS``.

@@ -15,7 +15,7 @@ _ROOTS = {"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURRENT_USER", "HKCR": "HK
 
 def ask(key: str, name: str) -> Answer:
     r"""
-    Return one value of a key written as ``HKLM\SOFTWARE\…``.
+    One value of a key written as ``HKLM\SOFTWARE\…``.
     """
     if _SYSTEM != "win32":
         return Answer(status="missing", detail="not Windows")

@@ -62,7 +62,7 @@ class Sysctl:
 
     def ask(self, name: str) -> Answer:
         """
-        Return one value: a whole number as int, anything else as text.
+        One value: a whole number as int, anything else as text.
         """
         if _SYSTEM != "darwin":
             return Answer(status="missing", detail="not macOS")

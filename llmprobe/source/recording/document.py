@@ -102,7 +102,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def encode(recording: Recording) -> str:
     """
-    Return the document, the same for the same answers in whatever order they came.
+    The document, the same for the same answers in whatever order they came.
     """
     areas: dict[str, Any] = {}
     for (method, *args), answer in sorted(recording.answers.items()):
@@ -125,7 +125,7 @@ def encode(recording: Recording) -> str:
 
 def decode(content: bytes, name: str = "the recording") -> Recording:
     """
-    Return the recording that a document holds. ``name`` is what the errors call it.
+    The recording that a document holds. ``name`` is what the errors call it.
 
     Raises:
         RecordingError: it is no JSON, cut short, of another schema, or has values of the wrong kind.

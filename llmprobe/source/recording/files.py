@@ -26,7 +26,7 @@ _PATH_HINT = message("hint.recording-path")
 
 def read_recording(path: str) -> Recording:
     """
-    Return the recording in a file, or in the ``recording.json`` of a folder.
+    The recording in a file, or in the ``recording.json`` of a folder.
 
     Raises:
         RecordingError: it can't be read, is larger than ``LARGEST_BYTES``, or is no recording.

@@ -38,7 +38,7 @@ class Recorder(Asking):
 
     def recording(self) -> Recording:
         """
-        Return all that was asked until now.
+        All that was asked until now.
 
         What it covers completely is only what is known to be absent: a facility of another system, a library
         that does not load, a directory that does not exist.

@@ -49,13 +49,13 @@ class Replay(Asking):
 
     def asked(self) -> tuple[Question, ...]:
         """
-        Return the recorded questions that were asked, sorted.
+        The recorded questions that were asked, sorted.
         """
         return tuple(sorted(self._asked & self._recording.answers.keys()))
 
     def unread(self) -> tuple[str, ...]:
         """
-        Return the names of the recorded answers that nobody asked for, sorted.
+        The names of the recorded answers that nobody asked for, sorted.
         """
         unread = self._recording.answers.keys() - self._asked
         return tuple(sorted(question_name(method, tuple(args)) for method, *args in unread))

@@ -62,7 +62,7 @@ _SERIAL_LINE = re.compile(
 
 def program(name: str, secrets: Placeholders) -> str:
     """
-    Return the name of a program if it is well known, else a placeholder. Of a path, only the last part is kept.
+    The name of a program if it is well known, else a placeholder. Of a path, only the last part is kept.
     """
     line = name.rstrip("\n")
     base = re.split(r"[/\\]", line)[-1] if re.match(r"/|[A-Za-z]:\\", line) else line
@@ -76,7 +76,7 @@ def program(name: str, secrets: Placeholders) -> str:
 
 def rewritten(path: str, text: str, secrets: Placeholders, names: Names) -> str:
     """
-    Return what is kept of a file's text, before secrets that have a shape are looked for.
+    What is kept of a file's text, before secrets that have a shape are looked for.
     """
     for pattern, rewrite in _REWRITES:
         if pattern.fullmatch(path):

@@ -11,7 +11,7 @@ _USER = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
 
 def identity() -> dict[str, tuple[str, ...]]:
     """
-    Return the ``host`` names and the ``user`` names (login, full name, last part of the home path).
+    The ``host`` names and the ``user`` names (login, full name, last part of the home path).
     """
     hosts = [os.environ.get(name, "") for name in _HOST]
     users = [os.environ.get(name, "") for name in _USER]

@@ -15,7 +15,7 @@ _XML_IDENTITY = re.compile(
 
 def rewritten_output(command: str, text: str, secrets: Placeholders) -> str:
     """
-    Return what a command printed without command lines and serials: of ``nvidia-smi -q -x`` both are in it.
+    What a command printed without command lines and serials: of ``nvidia-smi -q -x`` both are in it.
     """
     if command != "nvidia-smi":
         return text
@@ -27,6 +27,6 @@ def rewritten_output(command: str, text: str, secrets: Placeholders) -> str:
 
 def _without_arguments(line: str) -> str:
     """
-    Return the program of a command line, whose arguments begin with a blank and a dash or quote as a rule.
+    The program of a command line, whose arguments begin with a blank and a dash or quote as a rule.
     """
     return re.split(r"\s+(?=[-\"'/])", line.strip(), maxsplit=1)[0]

@@ -86,7 +86,7 @@ class Placeholders:
 
     def of(self, kind: str, secret: str, shape: str) -> str:
         """
-        Return what stands for a secret. ``shape`` is a format of one number.
+        What stands for a secret. ``shape`` is a format of one number.
         """
         key = (kind, secret.lower())
         if key not in self._given:
@@ -146,14 +146,14 @@ class Placeholders:
 
     def person(self, text: str) -> str:
         """
-        Return what stands for a text that is nothing but somebody's name.
+        What stands for a text that is nothing but somebody's name.
         """
         plain = not text or _PLACEHOLDER.fullmatch(text) or text.lower() in _NOBODY
         return text if plain else self.of("user", text, "user{}")
 
     def redacted(self, text: str, *, version: bool = False) -> str:
         """
-        Return text without secrets. ``version`` says that four numbers with dots are no address.
+        Text without secrets. ``version`` says that four numbers with dots are no address.
         """
         text = _CREDENTIALS.sub(r"\1redacted@", text)
         text = _TOKEN.sub(lambda match: self.of("token", match.group(), "token{}"), text)
@@ -200,7 +200,7 @@ class Placeholders:
 
     def _digits(self, digits: str) -> str:
         """
-        Return the number of a secret in its first eight digits, and zeros: a beginning tells two of them apart.
+        The number of a secret in its first eight digits, and zeros: a beginning tells two of them apart.
         """
         if not digits[8:].strip("0"):
             return digits
@@ -258,6 +258,6 @@ def is_told(name: str) -> bool:
 
 def words_of_host(name: str) -> Iterable[str]:
     """
-    Return a host's full name and its own name without the domain.
+    A host's full name and its own name without the domain.
     """
     return dict.fromkeys((name, name.partition(".")[0]))

@@ -30,7 +30,7 @@ _HOST_NAMES = frozenset({"kern.hostname", "kern.nodename"})
 
 def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = None) -> Recording:
     """
-    Return the recording with every secret replaced.
+    The recording with every secret replaced.
 
     ``known`` are names that only the machine itself knows to be secret: its ``host`` and ``user`` names.
     """
@@ -65,7 +65,7 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
 
 def _system_words(recording: Recording) -> Iterable[str]:
     """
-    Return the words that the system's own interfaces are made of, as far as they were asked.
+    The words that the system's own interfaces are made of, as far as they were asked.
     """
     for method, *args in recording.answers:
         if method in ("sysctl", "psutil", "nvml"):

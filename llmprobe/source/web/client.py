@@ -60,7 +60,7 @@ class Response:
 
     def read(self, length: int) -> bytes:
         """
-        Return exactly so many bytes.
+        Exactly so many bytes.
 
         Raises:
             Cut: fewer came.
@@ -79,7 +79,7 @@ class Response:
 
     def read_all(self, most: int) -> bytes:
         """
-        Return the whole body.
+        The whole body.
 
         Raises:
             Cut: it ended too early.
@@ -137,7 +137,7 @@ class Client:
 
     def get(self, url: str, part: tuple[int, int] | None = None) -> Response:
         """
-        Return the answer to a GET of a URL, or of the bytes from one offset up to, not including, another.
+        The answer to a GET of a URL, or of the bytes from one offset up to, not including, another.
 
         Raises:
             Cut: the connection ended before there was an answer.
@@ -308,7 +308,7 @@ class Client:
 
 def shown(url: str) -> str:
     """
-    Return a URL without what may be secret in it: its query, and a password.
+    A URL without what may be secret in it: its query, and a password.
     """
     try:
         place = urlsplit(url)

@@ -31,7 +31,7 @@ class _Repository(msgspec.Struct):
 
 def client_for_addresses() -> Client:
     """
-    Return a client for addresses that were typed: HF_TOKEN goes to the hub's own host.
+    A client for addresses that were typed: HF_TOKEN goes to the hub's own host.
     """
     endpoint = os.environ.get("HF_ENDPOINT") or _ENDPOINT
     return Client(token=os.environ.get("HF_TOKEN") or None, token_host=urlsplit(endpoint).netloc)
@@ -39,7 +39,7 @@ def client_for_addresses() -> Client:
 
 def file_address(url: str) -> str:
     """
-    Return where the file itself is for the address of the page that shows it on the hub.
+    Where the file itself is for the address of the page that shows it on the hub.
     """
     place = urlsplit(url)
     endpoints = {urlsplit(_ENDPOINT).netloc, urlsplit(os.environ.get("HF_ENDPOINT") or _ENDPOINT).netloc}
@@ -67,12 +67,12 @@ class Hub:
         self._token: str | None = self._package.get_token()
 
     def client(self) -> Client:
-        """Return a client that sends the access token to the hub alone."""
+        """A client that sends the access token to the hub alone."""
         return Client(token=self._token, token_host=urlsplit(self._endpoint).netloc)
 
     def files(self, client: Client, repo: str, revision: str) -> tuple[str, ...]:
         """
-        Return the names of all files of a repository.
+        The names of all files of a repository.
 
         Raises:
             ModelError: there is no such repository, it is not open to us, or the answer makes no sense.
@@ -86,11 +86,11 @@ class Hub:
         return tuple(sorted(part.rfilename for part in found.siblings if part.rfilename.isprintable()))
 
     def address(self, repo: str, revision: str, name: str) -> str:
-        """Return where a file of a repository is."""
+        """Where a file of a repository is."""
         return f"{self._endpoint}/{quote(repo)}/resolve/{quote(revision, safe='')}/{quote(name)}"
 
     def folder(self, repo: str, revision: str) -> Path | None:
-        """Return the folder in which what was downloaded of a repository lies, None where nothing does."""
+        """The folder in which what was downloaded of a repository lies, None where nothing does."""
         try:
             return Path(self._package.snapshot_download(repo, revision=revision, local_files_only=True))
         except (OSError, ValueError):
@@ -100,7 +100,7 @@ class Hub:
 
 def fetched(client: Client, url: str, most: int) -> bytes:
     """
-    Return all that is at an address, asking a second time where the connection was cut.
+    All that is at an address, asking a second time where the connection was cut.
 
     Raises:
         ModelError: it is not there, not given to us, larger than ``most``, or the connection is cut again.

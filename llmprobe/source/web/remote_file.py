@@ -44,7 +44,7 @@ class RemoteFile:
         self._more()
 
     def read_at(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes from an offset that lies no less far than the last one; fewer at the end."""
+        """Up to ``length`` bytes from an offset that lies no less far than the last one; fewer at the end."""
         end = min(offset + length, self.size)
         self._forget(offset)
         while self._end < end:
@@ -139,7 +139,7 @@ class RemoteFile:
         self._stream = response
 
     def _promised(self, response: Response, start: int) -> int:
-        """Return the last offset that an answer holds, after comparing it with what was asked for."""
+        """The last offset that an answer holds, after comparing it with what was asked for."""
         match = _RANGE.fullmatch(response.header("Content-Range"))
         if match is None or int(match[1]) != start or int(match[2]) < start:
             response.leave()

@@ -48,7 +48,7 @@ class Attention(Base):
         self, il: int, x: Node, *, head_k: int = 0, head_v: int = 0, heads: int = 0, kv_heads: int = 0
     ) -> tuple[Node, Node, Node]:
         """
-        Return queries, keys and values per head, from three matrices or from one; biases and clamps as there are.
+        Queries, keys and values per head, from three matrices or from one; biases and clamps as there are.
         """
         sizes = self.sizes
         head_k = head_k or sizes.head_k()
@@ -78,7 +78,7 @@ class Attention(Base):
         )
 
     def qkv_rows(self, il: int, x: Node, q: int, k: int, v: int) -> tuple[Node, Node, Node]:
-        """Return queries, keys and values as rows of these widths, not cut into heads."""
+        """Queries, keys and values as rows of these widths, not cut into heads."""
         if self.weight(il, "attn_qkv.weight") is None:
             return self.biased(il, "attn_q", x), self.biased(il, "attn_k", x), self.biased(il, "attn_v", x)
         x = self.biased(il, "attn_qkv", x)
@@ -127,7 +127,7 @@ class Attention(Base):
         return _CacheInputs(k_ids, v_ids, mask, k_rotation, v_rotation)
 
     def _cache(self, il: int) -> tuple[Node, Node | None, KvLayer, int]:
-        """Return the tensors of a layer's cache, its widths, and the number of its cache."""
+        """The tensors of a layer's cache, its widths, and the number of its cache."""
         run = self.run
         number, position = self.parts.cache_of[il]
         layer = self.parts.layout.kv[number].layers[position]
@@ -159,7 +159,7 @@ class Attention(Base):
         window: bool = False,
     ) -> Node:
         """
-        Return the attention over a layer's cache after its keys and values were written there.
+        The attention over a layer's cache after its keys and values were written there.
 
         ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache sees
         the batch, through a mask of its own where there is a ``window``.
@@ -232,7 +232,7 @@ class Attention(Base):
         narrow: Callable[[Node], Node] | None = None,
     ) -> Node:
         """
-        Return the attention over a latent: V is the first part of K, unfolded by a matrix afterwards.
+        The attention over a latent: V is the first part of K, unfolded by a matrix afterwards.
 
         ``narrow`` makes a mask of its own from that of the cache.
         """
@@ -263,7 +263,7 @@ class Attention(Base):
         alibi: bool = False,
         v_mla: Node | None = None,
     ) -> Node:
-        """Return the attention itself, in one operation or in several."""
+        """The attention itself, in one operation or in several."""
         run = self.run
         streams = k.ne[3]
         transposed = v.nb[1] > v.nb[2]
@@ -307,7 +307,7 @@ class Attention(Base):
         return ops.reshape(ops.mul_mat(rotation, flat), *x.ne)
 
     def store(self, cache: Node, x: Node, ids: Node) -> Node:
-        """Return a cache after rows were written into it."""
+        """A cache after rows were written into it."""
         rows = ops.view(x, (x.ne[0] * x.ne[1], x.ne[2]), (x.nb[2],))
         if cache.ne[2] > 1:
             cache = ops.reshape(cache, cache.ne[0], cache.ne[1] * cache.ne[2])

@@ -48,7 +48,7 @@ class Base:
         self.starts.append(len(self.graph.nodes))
 
     def weight(self, il: int, name: str) -> Node | None:
-        """Return a weight of a layer (-1: of none, it lies with the output), None where the model has none."""
+        """A weight of a layer (-1: of none, it lies with the output), None where the model has none."""
         node = self._weights.get((il, name))
         if node is not None:
             return node
@@ -82,11 +82,11 @@ class Base:
         return node
 
     def own(self, il: int, name: str) -> Node | None:
-        """Return a weight outside the layers of which each device with layers has a copy (rope factors)."""
+        """A weight outside the layers of which each device with layers has a copy (rope factors)."""
         return self.copy(name, self.run.places[il])
 
     def copy(self, name: str, place: int) -> Node | None:
-        """Return a backend's copy of a weight outside the layers."""
+        """A backend's copy of a weight outside the layers."""
         node = self._copies.get((name, place))
         found = self.parts.outside.get(name)
         if node is None and found is not None:
@@ -98,7 +98,7 @@ class Base:
         return node
 
     def input(self, name: str, kind: GgmlType, *shape: int) -> Node:
-        """Return an input by its name; the first call makes it."""
+        """An input by its name; the first call makes it."""
         node = self._inputs.get(name)
         if node is None:
             node = ops.leaf(kind, *shape)
@@ -107,14 +107,14 @@ class Base:
         return node
 
     def shared(self, name: str, make: Callable[[], Node]) -> Node:
-        """Return a node that several layers use; the first call makes it."""
+        """A node that several layers use; the first call makes it."""
         node = self._inputs.get(name)
         if node is None:
             node = self._inputs[name] = make()
         return node
 
     def memory(self, name: str, kind: GgmlType, home: int, *shape: int) -> Node:
-        """Return a tensor of a cache, which lies on a backend before the graph is built."""
+        """A tensor of a cache, which lies on a backend before the graph is built."""
         node = self._inputs.get(name)
         if node is None:
             node = self._inputs[name] = ops.leaf(kind, *shape)
@@ -122,15 +122,15 @@ class Base:
         return node
 
     def positions(self, per_token: int = 1) -> Node:
-        """Return the positions of the tokens."""
+        """The positions of the tokens."""
         return self.input("positions", I32, self.tokens * per_token)
 
     def mm(self, il: int, name: str, x: Node) -> Node:
-        """Return the product with a layer's matrix."""
+        """The product with a layer's matrix."""
         return ops.mul_mat(self.need(il, f"{name}.weight"), x)
 
     def biased(self, il: int, name: str, x: Node, *, scaled: bool = False) -> Node:
-        """Return the product with a layer's matrix, plus its bias and times its scale where it has them."""
+        """The product with a layer's matrix, plus its bias and times its scale where it has them."""
         x = self.mm(il, name, x)
         bias = self.weight(il, f"{name}.bias")
         if bias is not None:
@@ -149,7 +149,7 @@ class Base:
         first: bool = False,
     ) -> Node:
         """
-        Return the normalized input times its weight, plus its bias where it has one.
+        The normalized input times its weight, plus its bias where it has one.
 
         ``pin`` False is for norms that llama.cpp does not tie to their layer. ``first`` is for a norm outside the
         layers that lies with the first of them.
@@ -169,12 +169,12 @@ class Base:
         return node if bias is None else ops.like("add", node, bias)
 
     def rope(self, x: Node, factors: Node | None = None, *, per_token: int = 1) -> Node:
-        """Return the input with positions turned into it."""
+        """The input with positions turned into it."""
         positions = self.positions(per_token)
         return ops.like("rope", x, positions) if factors is None else ops.like("rope", x, positions, factors)
 
     def rope_factors(self, il: int) -> Node | None:
-        """Return the factors of the frequencies, by the length of the context where there are two sets."""
+        """The factors of the frequencies, by the length of the context where there are two sets."""
         own = self.own(il, "rope_freqs.weight")
         if own is not None:
             return own
@@ -185,7 +185,7 @@ class Base:
         return self.own(il, f"rope_factors_{length}.weight")
 
     def crop(self, il: int, *parts: Node) -> tuple[Node, ...]:
-        """Return the rows that become outputs in the last layer, everything in the others."""
+        """The rows that become outputs in the last layer, everything in the others."""
         if il != self.last:
             return parts
         ids = self.input("output ids", I32, self.run.outputs)

@@ -157,7 +157,7 @@ def heads(
     g: Builder, il: int, x: Node, how: Heads = _HEADS, norm: str = "rms_norm"
 ) -> tuple[Node, Node, Node]:
     """
-    Return queries, keys and values with positions.
+    Queries, keys and values with positions.
     """
     if how.norms == "whole":
         q, k, v = whole_heads(g, il, x, norm=norm)
@@ -180,7 +180,7 @@ def heads(
 
 def whole_heads(g: Builder, il: int, x: Node, *, norm: str) -> tuple[Node, Node, Node]:
     """
-    Return queries, keys and values that were normalized before they were cut into heads.
+    Queries, keys and values that were normalized before they were cut into heads.
     """
     sizes, tokens = g.sizes, g.tokens
     key, value = sizes.head_k() * sizes.kv_heads(il), sizes.head_v() * sizes.kv_heads(il)

@@ -44,7 +44,7 @@ class Builder(Attention):
 
     def embed(self, *, scaled: bool = False, wide: int = 0) -> Node:
         """
-        Return the embeddings of the batch: of tokens, of given vectors, or of both in one batch.
+        The embeddings of the batch: of tokens, of given vectors, or of both in one batch.
 
         All three ways are in the graph, and allocated. ``scaled`` multiplies the rows of tokens, ``wide`` is the
         width of given vectors where they are wider than the model.
@@ -114,7 +114,7 @@ class Builder(Attention):
         self.graph.expand(x)
 
     def logits(self, x: Node) -> Node:
-        """Return the scores of all words; a tied model has a second copy of the embedding for it."""
+        """The scores of all words; a tied model has a second copy of the embedding for it."""
         matrix = self.weight(-1, "output.weight")
         if matrix is None:
             matrix = self.copy("token_embd.weight", self.run.places[-1])
@@ -127,7 +127,7 @@ class Builder(Attention):
         self, il: int, x: Node, activation: str = "swiglu", *, suffix: str = "", scaled: bool = False
     ) -> Node:
         """
-        Return the feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``.
+        The feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``.
 
         ``activation`` is the gated operation (``swiglu``, ``geglu``, ``reglu``); without a gate it is taken of the
         halves of ``ffn_up`` where its name ends in ``*``, else it is that of each element.
@@ -145,7 +145,7 @@ class Builder(Attention):
 
     def moe(self, il: int, x: Node, mixture: Mixture, scores: Node | None = None) -> Node:
         """
-        Return the weighted sum of the experts that a router chooses for each token.
+        The weighted sum of the experts that a router chooses for each token.
 
         ``scores`` are the router's, where it did not read ``x``.
         """

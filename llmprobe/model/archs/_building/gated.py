@@ -31,7 +31,7 @@ def gated_layer(g: Builder, il: int, x: Node) -> Node:
 
 def gate_heads(g: Builder, il: int, x: Node, gate: Node) -> Node:
     """
-    Return the attention with each head multiplied by its gate.
+    The attention with each head multiplied by its gate.
     """
     width, count = x.ne[0], g.sizes.heads(il)
     x = ops.reshape(x, width // count, count, g.tokens)

@@ -51,7 +51,7 @@ def latent_attention(g: Builder, il: int, x: Node) -> Node:
 
 def unfolded(g: Builder, il: int, latent: Node, k_turned: Node, plain: int) -> tuple[Node, Node]:
     """
-    Return keys and values of every head from the latent.
+    Keys and values of every head from the latent.
     """
     tokens, count, value = g.tokens, g.sizes.heads(il), g.sizes.head_v()
     kv = g.mm(il, "attn_kv_b", latent)

@@ -123,7 +123,7 @@ class Node:
 
 def strides(kind: GgmlType, ne: Shape) -> Shape:
     """
-    Return the strides of a contiguous tensor.
+    The strides of a contiguous tensor.
     """
     nb0 = kind.block_bytes
     nb1 = nb0 * (ne[0] // kind.block)
@@ -133,14 +133,14 @@ def strides(kind: GgmlType, ne: Shape) -> Shape:
 
 def row_size(kind: GgmlType, ne0: int) -> int:
     """
-    Return the bytes of a row.
+    The bytes of a row.
     """
     return kind.block_bytes * ne0 // kind.block
 
 
 def four(shape: tuple[int, ...]) -> Shape:
     """
-    Return a shape of four dimensions, the missing ones 1.
+    A shape of four dimensions, the missing ones 1.
     """
     count = len(shape)
     return (
@@ -153,14 +153,14 @@ def four(shape: tuple[int, ...]) -> Shape:
 
 def make(op: str, kind: GgmlType, ne: Shape, *src: Node) -> Node:
     """
-    Return a new contiguous tensor that an operation fills.
+    A new contiguous tensor that an operation fills.
     """
     return Node(op, kind, ne, strides(kind, ne), src)
 
 
 def leaf(kind: GgmlType, *shape: int) -> Node:
     """
-    Return a tensor that nothing computes.
+    A tensor that nothing computes.
     """
     ne = four(shape)
     node = Node("", kind, ne, strides(kind, ne), ())
@@ -170,7 +170,7 @@ def leaf(kind: GgmlType, *shape: int) -> Node:
 
 def view_of(op: str, source: Node, ne: Shape, nb: Shape, *src: Node) -> Node:
     """
-    Return a tensor that lies in ``source``'s memory.
+    A tensor that lies in ``source``'s memory.
     """
     node = Node(op, source.kind, ne, nb, src or (source,))
     node.root = source.root or source
@@ -179,24 +179,24 @@ def view_of(op: str, source: Node, ne: Shape, nb: Shape, *src: Node) -> Node:
 
 def like(op: str, *src: Node) -> Node:
     """
-    Return a contiguous tensor of the first source's shape and type.
+    A contiguous tensor of the first source's shape and type.
     """
     first = src[0]
     return Node(op, first.kind, first.ne, strides(first.kind, first.ne), src)
 
 
 def mul_mat(weight: Node, x: Node) -> Node:
-    """Return the product of a matrix and columns."""
+    """The product of a matrix and columns."""
     return make("mul_mat", F32, (weight.ne[1], x.ne[1], x.ne[2], x.ne[3]), weight, x)
 
 
 def mul_mat_id(experts: Node, x: Node, ids: Node) -> Node:
-    """Return the products with the experts that ``ids`` names per token."""
+    """The products with the experts that ``ids`` names per token."""
     return make("mul_mat_id", F32, (experts.ne[1], ids.ne[0], x.ne[2], 1), experts, x, ids)
 
 
 def get_rows(table: Node, ids: Node) -> Node:
-    """Return the rows that ``ids`` names."""
+    """The rows that ``ids`` names."""
     kind = I32 if table.kind is I32 else F32
     return make("get_rows", kind, (table.ne[0], ids.ne[0], ids.ne[1], ids.ne[2]), table, ids)
 
@@ -212,25 +212,25 @@ def cpy(source: Node, target: Node) -> Node:
 
 
 def cast(x: Node, kind: GgmlType) -> Node:
-    """Return a copy in another type. Its second source is itself, as in ggml."""
+    """A copy in another type. Its second source is itself, as in ggml."""
     node = make("cpy", kind, x.ne, x)
     node.src = (x, node)
     return node
 
 
 def cont(x: Node, *shape: int) -> Node:
-    """Return a contiguous copy, of another shape if one is given."""
+    """A contiguous copy, of another shape if one is given."""
     return make("cont", x.kind, four(shape) if shape else x.ne, x)
 
 
 def reshape(x: Node, *shape: int) -> Node:
-    """Return the same elements in another shape."""
+    """The same elements in another shape."""
     ne = four(shape)
     return view_of("reshape", x, ne, strides(x.kind, ne))
 
 
 def view(x: Node, shape: tuple[int, ...], row_strides: tuple[int, ...] = ()) -> Node:
-    """Return a window; ``row_strides`` are nb1, nb2, nb3 as far as given, the rest is contiguous."""
+    """A window; ``row_strides`` are nb1, nb2, nb3 as far as given, the rest is contiguous."""
     ne = four(shape)
     nb0 = x.kind.block_bytes
     given = len(row_strides)
@@ -241,7 +241,7 @@ def view(x: Node, shape: tuple[int, ...], row_strides: tuple[int, ...] = ()) -> 
 
 
 def permute(x: Node, a: int, b: int, c: int, d: int) -> Node:
-    """Return the same elements with dimension 0 as dimension ``a``, 1 as ``b``, 2 as ``c``, 3 as ``d``."""
+    """The same elements with dimension 0 as dimension ``a``, 1 as ``b``, 2 as ``c``, 3 as ``d``."""
     ne, nb = [0] * 4, [0] * 4
     for i, axis in enumerate((a, b, c, d)):
         ne[axis], nb[axis] = x.ne[i], x.nb[i]
@@ -249,31 +249,31 @@ def permute(x: Node, a: int, b: int, c: int, d: int) -> Node:
 
 
 def transpose(x: Node) -> Node:
-    """Return the same elements with rows and columns exchanged."""
+    """The same elements with rows and columns exchanged."""
     ne, nb = x.ne, x.nb
     return view_of("transpose", x, (ne[1], ne[0], ne[2], ne[3]), (nb[1], nb[0], nb[2], nb[3]))
 
 
 def sum_rows(x: Node) -> Node:
-    """Return the sum of each row."""
+    """The sum of each row."""
     return make("sum_rows", F32, (1, x.ne[1], x.ne[2], x.ne[3]), x)
 
 
 def top_k(x: Node, count: int) -> Node:
-    """Return the indices of the largest values of each row: a view of the sorted indices."""
+    """The indices of the largest values of each row: a view of the sorted indices."""
     order = make("argsort", I32, x.ne, x)
     return view(order, (count, *x.ne[1:]), order.nb[1:])
 
 
 def concat(a: Node, b: Node, dim: int) -> Node:
-    """Return two tensors joined along a dimension."""
+    """Two tensors joined along a dimension."""
     ne = list(a.ne)
     ne[dim] += b.ne[dim]
     return make("concat", a.kind, (ne[0], ne[1], ne[2], ne[3]), a, b)
 
 
 def glu(name: str, gate: Node, up: Node | None = None) -> Node:
-    """Return a gated activation: of two tensors, or of the halves of one."""
+    """A gated activation: of two tensors, or of the halves of one."""
     if up is not None:
         node = make("glu", gate.kind, gate.ne, gate, up)
     else:
@@ -283,14 +283,14 @@ def glu(name: str, gate: Node, up: Node | None = None) -> Node:
 
 
 def unary(name: str, x: Node) -> Node:
-    """Return an activation of each element."""
+    """An activation of each element."""
     node = like("unary", x)
     node.tag = name
     return node
 
 
 def flash_attn(q: Node, k: Node, v: Node, mask: Node, sinks: Node | None, *, alibi: bool = False) -> Node:
-    """Return the attention in one operation."""
+    """The attention in one operation."""
     src = (q, k, v, mask) if sinks is None else (q, k, v, mask, sinks)
     node = make("flash_attn_ext", F32, (v.ne[0], q.ne[2], q.ne[1], q.ne[3]), *src)
     node.tag = "alibi" if alibi else ""

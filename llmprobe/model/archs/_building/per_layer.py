@@ -11,7 +11,7 @@ from llmprobe.model.archs._building.ops import I32, Node
 
 def per_layer(g: Builder, x: Node, rows: Node) -> Node:
     """
-    Return the embeddings of all layers, joined with a projection of the model's own.
+    The embeddings of all layers, joined with a projection of the model's own.
     """
     count, tokens = g.sizes.n_layer, g.tokens
     table = g.need(-1, "per_layer_model_proj.weight")
@@ -25,7 +25,7 @@ def per_layer(g: Builder, x: Node, rows: Node) -> Node:
 
 def layer_rows(g: Builder) -> Node:
     """
-    Return the rows of the per-layer embedding table, which stays on the host.
+    The rows of the per-layer embedding table, which stays on the host.
     """
     table = g.need(-1, "per_layer_token_embd.weight")
     table.buffer = g.run.host
@@ -34,14 +34,14 @@ def layer_rows(g: Builder) -> Node:
 
 def plane(x: Node) -> Node:
     """
-    Return one plane of a tensor with three dimensions.
+    One plane of a tensor with three dimensions.
     """
     return ops.view(x, (x.ne[0], x.ne[1]), (4 * x.ne[0],))
 
 
 def shared_cache(g: Builder, il: int, *, slides: bool) -> int:
     """
-    Return the layer whose cache a layer reads: its own, or the last of its kind that has one.
+    The layer whose cache a layer reads: its own, or the last of its kind that has one.
     """
     if il in g.parts.cache_of:
         return il

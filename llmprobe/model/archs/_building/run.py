@@ -113,7 +113,7 @@ class Parts:
         self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
 
     def _told_apart(self, layer: int) -> Hashable:
-        """Return what tells this layer's graph from another's beside its weights."""
+        """What tells this layer's graph from another's beside its weights."""
         number, position = self.cache_of.get(layer, (-1, -1))
         widths = None
         if number >= 0:
@@ -124,7 +124,7 @@ class Parts:
 
 def told_apart(tensors: tuple[Tensor, ...]) -> Told:
     """
-    Return what tells models and quantizations apart whose graphs or places may differ.
+    What tells models and quantizations apart whose graphs or places may differ.
     """
     return (
         tuple([tensor.name for tensor in tensors]),
@@ -136,7 +136,7 @@ def told_apart(tensors: tuple[Tensor, ...]) -> Told:
 
 def seen_as(tensor: Tensor) -> str:
     """
-    Return the part of a tensor's type that decides over nodes and devices: quantized types count as one.
+    The part of a tensor's type that decides over nodes and devices: quantized types count as one.
 
     The exceptions outside the layers are those in which rows cannot be looked up everywhere.
     """
@@ -147,7 +147,7 @@ def seen_as(tensor: Tensor) -> str:
 
 def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
     """
-    Return for each layer with a shared expert which matrices into the experts have the same type.
+    For each layer with a shared expert which matrices into the experts have the same type.
 
     Only then the shared expert may be computed together with the routed ones.
     """

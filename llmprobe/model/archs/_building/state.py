@@ -15,7 +15,7 @@ Scan = Callable[[Node, Node], Node]
 
 def states(g: Builder, il: int) -> tuple[Node, Node]:
     """
-    Return the tensors of a layer's rolling state and of its state proper, one row per sequence.
+    The tensors of a layer's rolling state and of its state proper, one row per sequence.
     """
     run = g.run
     layer = g.parts.state_of[il]
@@ -28,7 +28,7 @@ def states(g: Builder, il: int) -> tuple[Node, Node]:
 
 def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:
     """
-    Return the states of the batch's sequences, or what ``scan`` makes of them; those of others are carried over.
+    The states of the batch's sequences, or what ``scan`` makes of them; those of others are carried over.
     """
     graph, count = g.graph, g.run.sequences
     ids = g.input("state ids", I32, count)
@@ -142,7 +142,7 @@ def mamba2(g: Builder, il: int, x: Node) -> Node:
 
 def convolve(g: Builder, il: int, window: Node, name: str = "ssm_conv1d.weight") -> Node:
     """
-    Return the convolution over the last few tokens.
+    The convolution over the last few tokens.
     """
     kernel = g.need(il, name)
     shape = (kernel.ne[1], window.ne[0] - kernel.ne[0] + 1, window.ne[2], 1)
@@ -151,7 +151,7 @@ def convolve(g: Builder, il: int, window: Node, name: str = "ssm_conv1d.weight")
 
 def ssm_scan(kept: Node, x: Node, dt: Node, a: Node, b: Node, c: Node, ids: Node) -> Node:
     """
-    Return outputs and new states in one tensor.
+    Outputs and new states in one tensor.
     """
     size = x.elements + kept.ne[0] * kept.ne[1] * kept.ne[2] * ids.ne[0]
     return ops.make("ssm_scan", F32, (size, 1, 1, 1), kept, x, dt, a, b, c, ids)
@@ -159,7 +159,7 @@ def ssm_scan(kept: Node, x: Node, dt: Node, a: Node, b: Node, c: Node, ids: Node
 
 def roll(g: Builder, rolling: Node, mixed: Node, kernel: int, channels: int) -> Node:
     """
-    Return the remembered tokens and the new ones in a row, and remember the last of them.
+    The remembered tokens and the new ones in a row, and remember the last of them.
     """
     count = g.run.sequences
     kept = ops.reshape(load(g, rolling), kernel - 1, channels, count)
@@ -172,7 +172,7 @@ def roll(g: Builder, rolling: Node, mixed: Node, kernel: int, channels: int) -> 
 
 def delta_net(g: Builder, state: Node, q: Node, k: Node, v: Node, gate: Node, beta: Node, kept: Node) -> Node:
     """
-    Return the output of a gated delta net, and write its new state back.
+    The output of a gated delta net, and write its new state back.
     """
     width, heads, steps, count = v.ne
     shape = (width * heads, steps * count + width * count, 1, 1)

@@ -19,7 +19,7 @@ CONVOLUTION = 4
 
 def cache_by_metadata(hparams: Hparams) -> CacheLayout:
     """
-    Return the caches of attention, latent or sliding or not, the keys of indexers, and recurrent states.
+    The caches of attention, latent or sliding or not, the keys of indexers, and recurrent states.
     """
     if hparams.get("attention.causal") is False:
         return no_cache(hparams)

@@ -64,14 +64,14 @@ class CacheLayout(msgspec.Struct, frozen=True):
 
 def no_cache(_hparams: Hparams) -> CacheLayout:
     """
-    Return the layout of a model that sees the whole text at once: an encoder, or one that writes by diffusion.
+    The layout of a model that sees the whole text at once: an encoder, or one that writes by diffusion.
     """
     return CacheLayout()
 
 
 def attention_cache(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of a model whose layers all look back over the whole context.
+    The cache of a model whose layers all look back over the whole context.
 
     Layers that predict a token more are not attended to by the others and keep nothing here.
     """
@@ -81,7 +81,7 @@ def attention_cache(hparams: Hparams) -> CacheLayout:
 
 def sliding_cache(hparams: Hparams, slides: tuple[bool, ...], window: int | None = None) -> CacheLayout:
     """
-    Return the two caches of a model some of whose layers look back over a window only.
+    The two caches of a model some of whose layers look back over a window only.
 
     Source: llama.cpp b11549, src/llama-kv-cache-iswa.cpp.
     """
@@ -94,7 +94,7 @@ def sliding_cache(hparams: Hparams, slides: tuple[bool, ...], window: int | None
 
 def every_nth_full(n_layer: int, period: int, *, first: bool = False) -> tuple[bool, ...]:
     """
-    Return for each layer whether it slides, where one in ``period`` layers does not: its last, or its first.
+    For each layer whether it slides, where one in ``period`` layers does not: its last, or its first.
     """
     full = 0 if first else period - 1
     return tuple(layer % period != full for layer in range(n_layer))
@@ -102,7 +102,7 @@ def every_nth_full(n_layer: int, period: int, *, first: bool = False) -> tuple[b
 
 def kv_layer(sizes: Sizes, layer: int, *, slides: bool = False) -> KvLayer:
     """
-    Return the widths of one layer with an ordinary cache.
+    The widths of one layer with an ordinary cache.
     """
     heads = sizes.kv_heads(layer)
     head_k, head_v = sizes.head_k(slides=slides), sizes.head_v(slides=slides)

@@ -33,14 +33,14 @@ class Config:
         return self.need("num_hidden_layers", "n_layers", "n_layer", "num_layers")
 
     def get(self, *names: str) -> Any:
-        """Return the first of these values that is there, None where none is."""
+        """The first of these values that is there, None where none is."""
         return self.values.get(self._name(names))
 
     def _name(self, names: tuple[str, ...]) -> str:
         return next((name for name in names if self.values.get(name) is not None), names[0])
 
     def number(self, *names: str, default: int = 0) -> int:
-        """Return a whole number."""
+        """A whole number."""
         value = self.get(*names)
         if value is None:
             return default
@@ -51,14 +51,14 @@ class Config:
         return value
 
     def need(self, *names: str) -> int:
-        """Return a whole number over 0 that has to be there."""
+        """A whole number over 0 that has to be there."""
         found = self.number(*names)
         if not found:
             raise ModelError(message("config.lacks", keys=names[:1]))
         return found
 
     def real(self, *names: str) -> float | None:
-        """Return a number with a fraction, None where there is none."""
+        """A number with a fraction, None where there is none."""
         value = self.get(*names)
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
@@ -67,12 +67,12 @@ class Config:
         return float(value)
 
     def flag(self, *names: str, default: bool = False) -> bool:
-        """Return whether something is so."""
+        """Whether something is so."""
         value = self.get(*names)
         return default if value is None else bool(value)
 
     def listed(self, name: str) -> list[Any] | None:
-        """Return a list with one value per layer, those of further layers taken off; None where there is none."""
+        """A list with one value per layer, those of further layers taken off; None where there is none."""
         value = self.get(name)
         if not isinstance(value, list):
             return None
@@ -83,7 +83,7 @@ class Config:
         return value[: self.layers]
 
     def part(self, name: str) -> dict[str, Any]:
-        """Return a group of values, empty where there is none."""
+        """A group of values, empty where there is none."""
         value = self.get(name)
         return value if isinstance(value, dict) else {}
 
@@ -116,7 +116,7 @@ class Config:
 
 def merged(values: dict[str, Any]) -> dict[str, Any]:
     """
-    Return a configuration in which the values of the language model stand before those of the whole.
+    A configuration in which the values of the language model stand before those of the whole.
     """
     for name in _TEXT_PARTS:
         part = values.get(name)

@@ -21,7 +21,7 @@ INTERVAL = 4
 
 def delta_net_tensors(hparams: Hparams, *, apart: bool) -> tuple[Tensor, ...]:
     """
-    Return every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
+    Every tensor of the model; with ``expert_count`` the feed-forward part is a mixture.
 
     With ``apart`` beta and alpha of the delta net are a matrix each.
     """
@@ -50,7 +50,7 @@ def delta_net_tensors(hparams: Hparams, *, apart: bool) -> tuple[Tensor, ...]:
 
 def delta_net_cache(hparams: Hparams) -> CacheLayout:
     """
-    Return the cache of the attention layers and the state of the others.
+    The cache of the attention layers and the state of the others.
     """
     sizes = Sizes(hparams)
     recurrent = recurrent_layers(sizes, INTERVAL)

@@ -45,7 +45,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 def families_of(module: ModuleType) -> tuple[Family, ...]:
     """
-    Return the families of a module: one for each of its rows where it is a table, else the one that it describes.
+    The families of a module: one for each of its rows where it is a table, else the one that it describes.
     """
     rows = getattr(module, "ROWS", None)
     if rows is not None:

@@ -28,7 +28,7 @@ class Inventory:
         self.layer = None
 
     def done(self) -> tuple[Tensor, ...]:
-        """Return the whole list."""
+        """The whole list."""
         return tuple(self._tensors)
 
     def add(self, name: str, *shape: int) -> None:

@@ -16,7 +16,7 @@ from llmprobe.model.archs._shared.sizes import Sizes
 
 def is_latent(hparams: Hparams) -> bool:
     """
-    Return whether the file has the form whose cache holds the latent.
+    Whether the file has the form whose cache holds the latent.
     """
     return bool(hparams.get("attention.key_length_mla"))
 
@@ -49,7 +49,7 @@ def latent_attention(inventory: Inventory) -> None:
 
 def latent_cache(hparams: Hparams, layers: Iterable[int] | None = None) -> CacheLayout:
     """
-    Return the cache of the given layers, of all where none are given: the latent, or what older files unfold.
+    The cache of the given layers, of all where none are given: the latent, or what older files unfold.
     """
     sizes = Sizes(hparams)
     if not is_latent(hparams):

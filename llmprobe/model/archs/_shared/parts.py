@@ -10,21 +10,21 @@ from llmprobe.model.archs._shared.sizes import Sizes
 
 def is_dense(sizes: Sizes, layer: int) -> bool:
     """
-    Return whether a layer has one feed-forward part: there are no experts, or it is one of the leading layers.
+    Whether a layer has one feed-forward part: there are no experts, or it is one of the leading layers.
     """
     return sizes.n_expert == 0 or layer < sizes.number("leading_dense_block_count", 0)
 
 
 def expert_width(sizes: Sizes, layer: int = 0) -> int:
     """
-    Return the inner width of one expert; older files say it in the place of the dense width.
+    The inner width of one expert; older files say it in the place of the dense width.
     """
     return sizes.of_layer("expert_feed_forward_length", layer, sizes.ff(layer))
 
 
 def shared_width(sizes: Sizes) -> int:
     """
-    Return the inner width of all shared experts together, 0 where there are none.
+    The inner width of all shared experts together, 0 where there are none.
     """
     own = sizes.number("expert_shared_feed_forward_length", 0)
     return own or sizes.number("expert_shared_count", 0) * expert_width(sizes)

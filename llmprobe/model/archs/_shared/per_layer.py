@@ -32,7 +32,7 @@ def model_embeddings(inventory: Inventory) -> None:
 
 def own_cache_only(layout: CacheLayout, count: int) -> CacheLayout:
     """
-    Return the caches of the first ``count`` layers; the later ones read what those keep.
+    The caches of the first ``count`` layers; the later ones read what those keep.
     """
     return CacheLayout(
         kv=tuple(

@@ -75,7 +75,7 @@ def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
 
 def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
     """
-    Return the layers without attention: a list in the metadata says it, else every ``interval``-th has some.
+    The layers without attention: a list in the metadata says it, else every ``interval``-th has some.
     """
     told = sizes.flags("attention.recurrent_layers")
     if told is not None:
@@ -86,14 +86,14 @@ def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
 
 def attention_layers(sizes: Sizes) -> tuple[int, ...]:
     """
-    Return the layers with heads of K and V, where 0 heads mark a recurrent layer.
+    The layers with heads of K and V, where 0 heads mark a recurrent layer.
     """
     return tuple(layer for layer in sizes.trunk if sizes.kv_heads(layer))
 
 
 def ssm_state(sizes: Sizes, layers: Iterable[int]) -> State:
     """
-    Return the state of layers that keep a convolution and a state per inner channel.
+    The state of layers that keep a convolution and a state per inner channel.
     """
     ssm = Ssm(sizes)
     return uniform_state(layers, ssm.rolling, ssm.state * ssm.inner)
@@ -101,14 +101,14 @@ def ssm_state(sizes: Sizes, layers: Iterable[int]) -> State:
 
 def uniform_state(layers: Iterable[int], rolling: int, state: int) -> State:
     """
-    Return the state of layers that all keep the same.
+    The state of layers that all keep the same.
     """
     return State(layers=tuple(StateLayer(layer=layer, rolling=rolling, state=state) for layer in layers))
 
 
 def hybrid_cache(hparams: Hparams, attention: Iterable[int], state: State) -> CacheLayout:
     """
-    Return the caches of a model whose layers attend, or keep a state, or both.
+    The caches of a model whose layers attend, or keep a state, or both.
     """
     sizes = Sizes(hparams)
     kept = tuple(kv_layer(sizes, layer) for layer in attention)

@@ -27,7 +27,7 @@ class Registry:
         self._named: dict[str, Family | None] = {}
 
     def named(self, architecture: str) -> Family | None:
-        """Return the family of an architecture, None where there is none."""
+        """The family of an architecture, None where there is none."""
         if architecture not in self._named:
             self._named[architecture] = next(
                 (family for family in self._candidates(architecture) if architecture in family.architectures),
@@ -36,11 +36,11 @@ class Registry:
         return self._named[architecture]
 
     def of_class(self, name: str) -> Family | None:
-        """Return the family that a class of Hugging Face configurations belongs to, None where there is none."""
+        """The family that a class of Hugging Face configurations belongs to, None where there is none."""
         return next((family for family in self._candidates(name) if name in family.hf_classes), None)
 
     def all(self) -> tuple[Family, ...]:
-        """Return every family, which imports every file."""
+        """Every family, which imports every file."""
         return tuple(family for module in self._modules() for family in self._families(module))
 
     def _candidates(self, text: str) -> Iterator[Family]:

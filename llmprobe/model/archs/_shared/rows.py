@@ -181,11 +181,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     from_config: Rule | None = None
 
     def tensors(self, hparams: Hparams) -> tuple[Tensor, ...]:
-        """Return every tensor of the model."""
+        """Every tensor of the model."""
         return listed(hparams, self.layer, before=self.before, after=self.after)
 
     def family(self) -> Family:
-        """Return the row as a family of one architecture."""
+        """The row as a family of one architecture."""
         return Family(
             name=self.name,
             architectures=(self.name,),
@@ -205,7 +205,7 @@ def listed(
     after: tuple[Block, ...] = (Output(),),
 ) -> tuple[Tensor, ...]:
     """
-    Return the tensors of a model of equal layers.
+    The tensors of a model of equal layers.
     """
     inventory = Inventory(hparams)
     inventory.embedding()

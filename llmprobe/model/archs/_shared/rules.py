@@ -90,7 +90,7 @@ def shared_expert(_config: Config, common: Hparams) -> Hparams:
 
 def attention_layers(config: Config) -> list[bool]:
     """
-    Return for each layer whether it has attention, in one of the forms in which hybrid models say it.
+    For each layer whether it has attention, in one of the forms in which hybrid models say it.
 
     Raises:
         ModelError: the configuration does not say.

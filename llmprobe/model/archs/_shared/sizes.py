@@ -44,7 +44,7 @@ class Sizes:
         return self.need("vocab_size")
 
     def need(self, key: str) -> int:
-        """Return a whole number that must be there."""
+        """A whole number that must be there."""
         if self.hparams.get(key) is None:
             raise ModelError(message("hparam.missing", key=key))
         return _whole(self.hparams[key])
@@ -57,40 +57,40 @@ class Sizes:
         return value
 
     def number(self, key: str, default: int) -> int:
-        """Return a whole number, the default where the key is absent."""
+        """A whole number, the default where the key is absent."""
         value = self.hparams.get(key)
         return default if value is None else _whole(value)
 
     def heads(self, layer: int = 0) -> int:
-        """Return the query heads of a layer."""
+        """The query heads of a layer."""
         return _of_layer(self._head_count, layer)
 
     def kv_heads(self, layer: int = 0) -> int:
-        """Return the heads of K and V of a layer; 0 where it has no attention."""
+        """The heads of K and V of a layer; 0 where it has no attention."""
         return _of_layer(self._head_count_kv, layer)
 
     def ff(self, layer: int = 0) -> int:
-        """Return the inner width of a layer's feed-forward part."""
+        """The inner width of a layer's feed-forward part."""
         return _of_layer(self._feed_forward, layer)
 
     def of_layer(self, key: str, layer: int, default: int = 0) -> int:
-        """Return a number that may be given once for all layers or as a list with one per layer."""
+        """A number that may be given once for all layers or as a list with one per layer."""
         value = self.hparams.get(key)
         return default if value is None else _of_layer(value, layer)
 
     def flags(self, key: str) -> tuple[bool, ...] | None:
-        """Return a list with one yes or no per layer, None where the metadata has none."""
+        """A list with one yes or no per layer, None where the metadata has none."""
         value = self.hparams.get(key)
         if not isinstance(value, list | tuple):
             return None
         return tuple(bool(_of_layer(value, layer)) for layer in self.layers)
 
     def head_k(self, *, slides: bool = False) -> int:
-        """Return the values of one K head; sliding layers may have their own size."""
+        """The values of one K head; sliding layers may have their own size."""
         return self.number("attention.key_length_swa", self._key) if slides else self._key
 
     def head_v(self, *, slides: bool = False) -> int:
-        """Return the values of one V head; sliding layers may have their own size."""
+        """The values of one V head; sliding layers may have their own size."""
         return self.number("attention.value_length_swa", self._value) if slides else self._value
 
 

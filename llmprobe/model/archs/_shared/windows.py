@@ -13,7 +13,7 @@ KEY = "attention.sliding_window_pattern"
 
 def sliding_layers(sizes: Sizes, period: int, *, first: bool = False) -> tuple[bool, ...]:
     """
-    Return for each layer whether it slides: from a list in the metadata, or one in a period does not.
+    For each layer whether it slides: from a list in the metadata, or one in a period does not.
 
     The period in the metadata goes before the family's ``period``; next-token layers never slide.
     """
@@ -28,7 +28,7 @@ def sliding_layers(sizes: Sizes, period: int, *, first: bool = False) -> tuple[b
 
 def windowed_cache(hparams: Hparams, period: int, *, first: bool = False) -> CacheLayout:
     """
-    Return two caches where the metadata has a window, else one over the whole context.
+    Two caches where the metadata has a window, else one over the whole context.
     """
     sizes = Sizes(hparams)
     if not sizes.number("attention.sliding_window", 0):
