@@ -53,7 +53,7 @@ test-pythons:  ## Run the tests with every Python that we claim and this machine
 docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 	$(BIN)/python -m pytest tests/test_docs.py
 
-ci: lint types contracts coverage accuracy-check wheel sdist  ## Everything that a change must pass
+ci: lint types contracts test accuracy-check docs wheel  ## Everything that a change must pass
 
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
