@@ -105,9 +105,15 @@ def test_a_last_resort_is_not_called_the_only_one() -> None:
     """
     A wish for speed or for one quantization leads there too, where others would fit.
     """
-    values = {"quality": message("quality.heavy-loss"), "where": message("where.gpu"), "tokens_per_s": 18.0}
+    found = message(
+        "verdict.last-resort",
+        quant="IQ2_M",
+        quality=message("quality.heavy-loss"),
+        where=message("where.gpu"),
+        tokens_per_s=18.0,
+    )
 
-    assert str(message("verdict.last-resort", quant="IQ2_M", **values)) == (
+    assert str(found) == (
         "Fits as IQ2_M, a last resort (heavy loss): a smaller model would answer better "
         "(fully on the GPU, about 18 tokens/s)"
     )
