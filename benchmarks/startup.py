@@ -52,6 +52,8 @@ def installed() -> tuple[str, str]:
     venv.create(ENVIRONMENT, with_pip=True)
     scripts = ENVIRONMENT / ("Scripts" if sys.platform == "win32" else "bin")
     python = str(scripts / "python")
+    # Of an earlier build setuptools keeps all files here, those that are gone since among them.
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     subprocess.run([python, "-m", "pip", "install", "--quiet", str(ROOT)], check=True)
     subprocess.run(
         [python, "-m", "compileall", "-q", str(ENVIRONMENT)], check=False, stdout=subprocess.DEVNULL

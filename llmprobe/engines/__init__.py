@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Command, Engine, Observe
 from llmprobe.engines._remembering import steady
@@ -17,8 +18,10 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 __all__ = ["Command", "Engine", "Observe", "all_engines", "engine"]
 
@@ -153,7 +156,7 @@ def commands(name: str) -> dict[str, Command]:
     return {name: one.command, **one.further_commands}
 
 
-def files(name: str, choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(name: str, choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     The files with which an engine runs a choice, by name; none where it cannot run it.
     """

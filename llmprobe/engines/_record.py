@@ -3,6 +3,7 @@ What an engine is: one record, which each module of this package fills in as ``E
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,19 +11,21 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message
 
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
+
 Observe = Callable[[Source], tuple[EngineOnMachine, ...]]
-Command = Callable[[Choice, ModelSpec, str | None], str | None]
+Command = Callable[["Choice", ModelSpec, str | None], str | None]
 """The lines of a shell that run a choice; the last argument is the backend of the devices in use, None without any.
 None where the engine cannot run the choice: its ``remarks`` then give the reason."""
 
-Files = Callable[[Choice, ModelSpec, str | None], dict[str, str]]
-Remarks = Callable[[Choice, ModelSpec, str | None], tuple[Message, ...]]
+Files = Callable[["Choice", ModelSpec, str | None], dict[str, str]]
+Remarks = Callable[["Choice", ModelSpec, str | None], tuple[Message, ...]]
 
 
-def no_remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def no_remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     Nothing beside the command.
     """

@@ -7,6 +7,7 @@ Source: llama.cpp b11549, tools/server/server.cpp, tools/llama-bench/llama-bench
 import re
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,9 +23,11 @@ from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 NAME = "llama.cpp"
 PROFILES: dict[str, Profile] = {
@@ -134,7 +137,7 @@ def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, 
     return tuple(found), tuple(asked)
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     """
     The llama-server command line of a choice, with every setting that the choice stands on.
 
@@ -143,7 +146,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return " ".join(_words("llama-server", choice, model, backend))
 
 
-def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def cli_command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     """
     The llama-cli command line of a choice, which talks in the terminal and answers one at a time.
 
@@ -153,7 +156,7 @@ def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return " ".join(_words("llama-cli", choice, model, backend))
 
 
-def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: a script for each program.
     """
@@ -164,7 +167,7 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
     return {f"run-{program}.sh": f'#!/bin/sh\n{line} "$@"\n' for program, line in lines.items()}
 
 
-def _words(program: str, choice: Choice, model: ModelSpec, backend: str | None) -> list[str]:
+def _words(program: str, choice: "Choice", model: ModelSpec, backend: str | None) -> list[str]:
     words = environment_words(choice.environment)
     words += [program, "-m", shell_word(model_file(choice, model))]
     words += ["-c", str(choice.ctx_size)]

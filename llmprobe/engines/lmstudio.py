@@ -5,6 +5,8 @@ Source: https://lmstudio.ai/docs (load settings, REST API v1, parallel requests)
 (src/lmstudioPaths.ts, src/subcommands/load.ts, src/subcommands/importCmd.ts), August 2026.
 """
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from llmprobe.engines._record import Engine
@@ -17,8 +19,10 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 NAME = "lmstudio"
 KEPT_BY = message("kept-by.lmstudio")
@@ -92,7 +96,7 @@ def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
     return tuple(msgspec.structs.replace(one, repo="/".join(one.name.split("/")[:2])) for one in found)
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     """
     The lines that bring the file to LM Studio where it is not there yet, and load it.
 
@@ -115,14 +119,14 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return "\n".join([*lines, " ".join(words)])
 
 
-def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: a script that loads the model.
     """
     return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{command(choice, model, backend)}\n"}
 
 
-def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     What the command line cannot set, so that it is set in the app.
     """
@@ -140,7 +144,7 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     return tuple(lines)
 
 
-def _share(choice: Choice, backend: str | None) -> str:
+def _share(choice: "Choice", backend: str | None) -> str:
     if backend is None or choice.gpu_layers == 0:
         return "off"
     if choice.gpu_layers >= choice.total_layers:

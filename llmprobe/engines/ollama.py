@@ -6,7 +6,7 @@ context and batch, llm/llama_server.go for what llama-server is started with, en
 Files in parts: ollama/ollama#5245.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,9 +20,11 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 NAME = "ollama"
 
@@ -196,7 +198,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
+def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | None:
     """
     The shell lines that make a model of the choice's settings and run it, None where a Modelfile cannot name the file.
     """
@@ -212,7 +214,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     return "\n".join(lines)
 
 
-def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
     """
@@ -236,7 +238,7 @@ def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, st
     return written
 
 
-def model_name(choice: Choice, model: ModelSpec) -> str:
+def model_name(choice: "Choice", model: ModelSpec) -> str:
     """
     A name for the new model that Ollama takes: ``qwen3-8b-q4_k_m-8k``.
     """
@@ -248,7 +250,7 @@ def model_name(choice: Choice, model: ModelSpec) -> str:
     return f"{base.strip('-._') or 'model'}-{choice.quant.lower()}-{size}"
 
 
-def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
+def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     """
     The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
     """
@@ -267,7 +269,7 @@ def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def environment(choice: Choice, backend: str | None) -> dict[str, str]:
+def environment(choice: "Choice", backend: str | None) -> dict[str, str]:
     """
     The variables that the Ollama server must be started with for this choice.
     """
@@ -284,7 +286,7 @@ def environment(choice: Choice, backend: str | None) -> dict[str, str]:
     return variables
 
 
-def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:
+def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:
     """
     What must be known beside the Modelfile: what only the server's environment can say, and what Ollama cannot do.
     """

@@ -5,6 +5,8 @@ Source: https://docs.vllm.ai (engine arguments, GGUF), its server's /version and
 loader names the tensors of a GGUF file: that of the package gguf, which is llama.cpp's (gguf/constants.py).
 """
 
+from typing import TYPE_CHECKING
+
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.model_files import model_file
@@ -14,8 +16,10 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 NAME = "vllm"
 ABILITIES = Abilities(
@@ -63,7 +67,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     Why vLLM cannot run a choice.
     """
@@ -72,7 +76,7 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     return () if _is_whole(choice) else (message("engine.vllm-whole"),)
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
+def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | None:
     """
     The ``vllm serve`` line of a choice, None where vLLM cannot run it.
     """
@@ -94,7 +98,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     return " ".join(words)
 
 
-def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
+def _environment(choice: "Choice", backend: str | None) -> dict[str, str]:
     """
     What shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
 
@@ -108,7 +112,7 @@ def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
 
 
-def _is_whole(choice: Choice) -> bool:
+def _is_whole(choice: "Choice") -> bool:
     return choice.gpu_layers >= choice.total_layers and not choice.n_cpu_moe and not choice.cpu_moe_layers
 
 

@@ -11,11 +11,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from llmprobe.facts.error import ErrorDocument
-from llmprobe.facts.estimate import Estimate
-from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.model import ModelList
-from llmprobe.facts.recommendation import Recommendation
 from llmprobe.harmless import harmless
 from llmprobe.words.message import Message, Value
 
@@ -23,14 +18,6 @@ T = TypeVar("T")
 
 _SURROGATE = r"[\ud800-\udfff]"
 _UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-
-DOCUMENTS: dict[str, type[msgspec.Struct]] = {
-    "snapshot": Snapshot,
-    "models": ModelList,
-    "estimate": Estimate,
-    "recommendation": Recommendation,
-    "error": ErrorDocument,
-}
 
 
 def encode(
@@ -80,11 +67,31 @@ def decode(text: str | bytes, kind: type[T]) -> T:
     return msgspec.json.decode(text, type=kind, dec_hook=_read)
 
 
+def documents() -> dict[str, type[msgspec.Struct]]:
+    """
+    The record of each document, by the name of its schema.
+    """
+    # Whoever prints one document loads the records of no other.
+    from llmprobe.facts.error import ErrorDocument
+    from llmprobe.facts.estimate import Estimate
+    from llmprobe.facts.machine import Snapshot
+    from llmprobe.facts.model import ModelList
+    from llmprobe.facts.recommendation import Recommendation
+
+    return {
+        "snapshot": Snapshot,
+        "models": ModelList,
+        "estimate": Estimate,
+        "recommendation": Recommendation,
+        "error": ErrorDocument,
+    }
+
+
 def json_schema(kind: str) -> dict[str, Any]:
     """
-    The JSON Schema of one of ``DOCUMENTS``.
+    The JSON Schema of one of ``documents``.
     """
-    schema = msgspec.json.schema(DOCUMENTS[kind], schema_hook=_schema)
+    schema = msgspec.json.schema(documents()[kind], schema_hook=_schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

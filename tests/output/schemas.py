@@ -14,7 +14,7 @@ from llmprobe.source.recording import document
 FOLDER = Path(__file__).parents[2] / "llmprobe" / "schemas"
 
 
-KINDS = (*wire.DOCUMENTS, "recording")
+KINDS = (*wire.documents(), "recording")
 
 
 def generated(kind: str) -> str:

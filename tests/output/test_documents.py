@@ -72,7 +72,7 @@ def test_documents_can_be_read_back(kind: str, record: msgspec.Struct) -> None:
     """
     Decoding a document gives the record that it was made of.
     """
-    assert wire.decode(to_json(record), wire.DOCUMENTS[kind]) == record
+    assert wire.decode(to_json(record), wire.documents()[kind]) == record
 
 
 @pytest.mark.parametrize("path", sorted(MACHINES.glob("*/recording.json")), ids=lambda path: path.parent.name)

@@ -3,9 +3,12 @@ Names of model files: which file a choice is, which quantization a name ends in,
 """
 
 import re
+from typing import TYPE_CHECKING
 
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 _QUANT = (
     r"(?i)(?:^|[-_.])((?:UD-)?(?:IQ[1-4]_(?:XXS|XS|NL|S|M)|T?Q[1-8]_(?:K(?:_(?:XXL|XL|L|M|S))?|[01])"
@@ -14,7 +17,7 @@ _QUANT = (
 _SPLIT = r"-(\d{5})-of-(\d{5})$"
 
 
-def model_file(choice: Choice, model: ModelSpec) -> str:
+def model_file(choice: "Choice", model: ModelSpec) -> str:
     """
     The file that a choice is, or the name under which its quantization is customarily published.
     """

@@ -2,7 +2,10 @@
 Words of a shell: a command that can be copied, whatever the names in it hold.
 """
 
-from llmprobe.facts.recommendation import Choice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmprobe.facts.recommendation import Choice
 
 
 def shell_word(text: str) -> str:
@@ -33,7 +36,7 @@ def environment_words(environment: dict[str, str]) -> list[str]:
     return [f"{name}={shell_word(value)}" for name, value in sorted(environment.items())]
 
 
-def devices_in_use(choice: Choice) -> tuple[str, ...]:
+def devices_in_use(choice: "Choice") -> tuple[str, ...]:
     """
     The ids of the devices that hold layers of a choice.
     """
