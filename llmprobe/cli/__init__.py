@@ -23,18 +23,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Ctrl-C ends it quietly at any moment, also while modules are still being imported. Without arguments the process
     is ours: an interrupt that some import turned into an error of its own is one all the same, and one that comes
-    while Python ends kills it at once.
+    while Python ends kills it at once. In a background job of a shell, which ignores Ctrl-C, it stays ignored.
     """
     interrupts: list[int] = []
-    owns_process = arguments is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    handler = signal.getsignal(signal.SIGINT)
+    owns_process = arguments is None and handler in (signal.default_int_handler, signal.SIG_IGN)
+    heeds_interrupts = owns_process and handler is not signal.SIG_IGN
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         interrupts.append(number)
         signal.default_int_handler(number, frame)
 
     try:
-        if owns_process:
+        if heeds_interrupts:
             signal.signal(signal.SIGINT, interrupted)
+        if owns_process:
             gc.set_threshold(YOUNG_OBJECTS)
         from llmprobe.cli.ending import run
 
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         raise
     finally:
-        if owns_process:
+        if heeds_interrupts:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if owns_process:
             # All memory goes back at once; Python would search it for cycles twice more before.
             gc.freeze()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ pytestmark = [pytest.mark.live, pytest.mark.skipif(os.name != "posix", reason="n
 PROGRAM = f"{sys.executable} -m llmprobe"
 REPLAY = f"--replay {FOLDER / 'linux-4090-64g' / 'recording.json'}"
 ROOT = FOLDER.parents[1]
+
+
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """
+    Children heed Ctrl-C, also where the tests themselves run in the background of a shell and ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def shell(script: str) -> tuple[int, str, str]:
@@ -108,6 +119,7 @@ def test_little_is_imported_before_an_interrupt_is_handled() -> None:
     assert (ended.stdout, ended.stderr) == ("ok\n", "")
 
 
+@pytest.mark.usefixtures("foreground")
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.05, 0.1, 0.2])
 def test_an_interrupt_has_no_traceback(delay_s: float) -> None:
     """From the first of our lines on Ctrl-C ends with 130 and silence, also while modules are being imported."""
@@ -126,6 +138,7 @@ def test_an_interrupt_has_no_traceback(delay_s: float) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
+@pytest.mark.usefixtures("foreground")
 def test_an_error_that_an_interrupt_left_behind_is_the_interrupt() -> None:
     """A module that fails because its import was interrupted does not end with a traceback."""
     script = (
@@ -148,6 +161,7 @@ def test_an_error_that_an_interrupt_left_behind_is_the_interrupt() -> None:
     assert (ended.returncode, ended.stderr) == (130, "")
 
 
+@pytest.mark.usefixtures("foreground")
 def test_a_second_interrupt_kills_at_once() -> None:
     """While Python ends, Ctrl-C is the system's own: no traceback of whatever was being taken down."""
     script = (
@@ -162,3 +176,22 @@ def test_a_second_interrupt_kills_at_once() -> None:
     )
 
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+def test_in_the_background_an_interrupt_stays_ignored() -> None:
+    """What a shell starts with Ctrl-C ignored answers in spite of one, and nothing of it is killed."""
+    script = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from llmprobe.cli import main\n"
+        "sys.argv = ['llmprobe', '--version']\n"
+        "code = main()\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "raise SystemExit(code)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("llmprobe")
