@@ -78,7 +78,8 @@ def mutated(number: int) -> bytes:
 
 def _replace(values: dict[str, Any], chance: random.Random) -> None:
     place, key = _somewhere(values, chance)
-    place[key] = chance.choice(ODD)
+    # A copy: a later change inside it would otherwise reach the configurations that follow.
+    place[key] = deepcopy(chance.choice(ODD))
 
 
 def _scale(values: dict[str, Any], chance: random.Random) -> None:
