@@ -177,6 +177,7 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         ({"general.type": "adapter"}, "not a language model"),
         ({"llama.block_count": 1}, "tensors of 2 layers"),
         ({"llama.block_count": "two"}, "block_count is 'two'"),
+        ({"llama.rope.scaling.original_context_length": [0]}, r"original_context_length is '\[0\]'"),
         ({"llama.attention.head_count": 2**40}, "head_count is 1099511627776"),
         ({"llama.embedding_length": 64.5}, "embedding_length is 64.5"),
         (

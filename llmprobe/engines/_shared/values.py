@@ -45,5 +45,5 @@ def decoded(content: object) -> object:
     """
     try:
         return msgspec.json.decode(content) if isinstance(content, str) else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -154,7 +154,7 @@ def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
     """
     try:
         document = msgspec.json.decode(text, type=_Displays)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     return tuple(
         (each.spdisplays_vendor.lower(), each.sppci_model or each.name or "GPU", each.spdisplays_vram)

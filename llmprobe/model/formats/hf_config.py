@@ -118,7 +118,7 @@ def architecture_of(values: dict[str, Any]) -> str | None:
 def _decoded(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _leniently_decoded(content)
 
 

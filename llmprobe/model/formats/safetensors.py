@@ -109,7 +109,7 @@ def index(content: bytes) -> tuple[Weights, tuple[str, ...]]:
     """
     try:
         found = msgspec.json.decode(content, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(message("error.index-not-json"), hint=message("hint.download-again")) from error
     where, said = found.get("weight_map"), found.get("metadata")
     if not isinstance(where, Mapping) or not all(_is_plain(name) for name in where.values()):
@@ -146,7 +146,7 @@ def tensors(header: bytes, name: str) -> dict[str, Stored]:
         found.pop("__metadata__", None)
         decoder = msgspec.json.Decoder(Stored)
         return {tensor: decoder.decode(raw) for tensor, raw in found.items()}
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
             message("error.safetensors-header", file=name), hint=message("hint.download-again")
         ) from error

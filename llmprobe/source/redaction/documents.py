@@ -55,7 +55,7 @@ def kept_file(path: str, text: str, names: Names) -> str:
         return text
     try:
         document = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return names.value(text)
     if isinstance(document, dict | list):
         return msgspec.json.encode(_kept(document, names, 0)).decode()

@@ -81,7 +81,7 @@ class Hub:
         content = fetched(client, url, _MOST_LISTED)
         try:
             found = msgspec.json.decode(content, type=_Repository)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ModelError(message("web.no-file-list", host=urlsplit(url).hostname, repo=repo)) from error
         return tuple(sorted(part.rfilename for part in found.siblings if part.rfilename.isprintable()))
 

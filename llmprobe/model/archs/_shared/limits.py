@@ -20,6 +20,7 @@ _MOST = {
     "block_count": MAX_LAYERS,
     "context_length": _TOKENS,
     "attention.sliding_window": _TOKENS,
+    "rope.scaling.original_context_length": _TOKENS,
     "vocab_size": _WORDS,
     "tokenizer.ggml.token_type_count": _WORDS,
     **dict.fromkeys(
@@ -79,6 +80,7 @@ _OF_THE_MODEL = frozenset(
     (
         "block_count",
         "context_length",
+        "rope.scaling.original_context_length",
         "embedding_length",
         "vocab_size",
         "expert_count",
