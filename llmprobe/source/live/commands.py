@@ -76,7 +76,7 @@ def search_path(platform: str = sys.platform, user_path: str | None = None) -> l
     else:
         places += ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"]
         places += ["/opt/homebrew/bin"] if platform == "darwin" else ["/usr/lib/wsl/lib"]
-    places += [place for place in user.split(os.pathsep) if os.path.isabs(place)]  # noqa: PTH117
+    places += [place for place in user.split(os.pathsep) if os.path.isabs(place)]  # noqa: PTH117 - pathlib is imported by nothing else here
     return list(dict.fromkeys(places))
 
 
@@ -101,7 +101,7 @@ def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = Non
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
-            cwd=os.path.abspath(os.sep),  # noqa: PTH100
+            cwd=os.path.abspath(os.sep),  # noqa: PTH100 - pathlib is imported by nothing else here
             start_new_session=True,
         )
     except OSError as error:
@@ -127,8 +127,8 @@ def _find(name: str, places: list[str]) -> str | None:
     suffixes = (".exe", "") if sys.platform == "win32" else ("",)
     for place in places:
         for suffix in suffixes:
-            path = os.path.join(place, name + suffix)  # noqa: PTH118
-            if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
+            path = os.path.join(place, name + suffix)  # noqa: PTH118 - pathlib is imported by nothing else here
+            if os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112 - pathlib is imported by nothing else here
                 return path
     return None
 

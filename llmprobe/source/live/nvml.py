@@ -147,7 +147,7 @@ def _prefer_wsl_library(library: Any) -> None:
     """
     if getattr(library, "nvmlLib", None) is not None:
         return
-    if os.path.exists(_WSL_DEVICE) and os.path.exists(_WSL_LIBRARY):  # noqa: PTH110
+    if os.path.exists(_WSL_DEVICE) and os.path.exists(_WSL_LIBRARY):  # noqa: PTH110 - pathlib is imported by nothing else here
         import ctypes
 
         try:

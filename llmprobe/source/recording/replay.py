@@ -34,7 +34,7 @@ class Replay(Asking):
     def platform(self) -> Platform:
         return self._recording.platform
 
-    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:  # noqa: ARG002
+    def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:  # noqa: ARG002 - a recording waits for nothing
         question = (method, *args)
         self._asked.add(question)
         answer = self._recording.answers.get(question)

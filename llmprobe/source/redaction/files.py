@@ -140,17 +140,17 @@ def _is_placeholder(name: str) -> bool:
     return re.fullmatch(r"process\d+", name) is not None
 
 
-def _command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
+def _command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001 - the shape of all rules
     first = text.split("\0", 1)[0]
     return program(first, secrets) if first else ""
 
 
-def _kernel_command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
+def _kernel_command_line(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001 - the shape of all rules
     kept = [word for word in text.split() if _KERNEL_PARAMETERS.fullmatch(word.partition("=")[0])]
     return " ".join(kept) + "\n"
 
 
-def _kernel_version(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001
+def _kernel_version(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001 - the shape of all rules
     return re.sub(r"\([^()@\s]+@[^()\s]+\)", "(builder@host)", text)
 
 
