@@ -2,11 +2,10 @@
 Baichuan: Llama's layer; the depth tells how positions are known.
 """
 
-from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
-from llmprobe.model.archs._shared.rows import LLAMA, Output, RopeFactors, listed
+from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.rows import llama_tensors
 
 ARCHITECTURES = ("baichuan",)
 HF_CLASSES: dict[str, str] = {}
@@ -14,18 +13,8 @@ HF_CLASSES: dict[str, str] = {}
 ROTARY_LAYERS, BIASED_LAYERS = 32, 40
 
 
-def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
-    """
-    Every tensor of the model: Llama's layer.
-    """
-    return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
-
-
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+tensors = llama_tensors
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

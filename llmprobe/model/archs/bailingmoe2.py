@@ -7,8 +7,7 @@ from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token, query_key_norms
 
@@ -42,11 +41,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:
@@ -56,8 +51,4 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=Layer(heads=Heads(norms="before"), ffn=ROUTED)))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Read the width of the shared experts.
-    """
-    return rules.shared_width(config, common)
+from_config = rules.shared_width

@@ -6,8 +6,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import Bert, bert
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
 from llmprobe.model.archs._shared.inventory import Inventory
 
@@ -39,11 +38,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:
@@ -53,8 +48,4 @@ def graph(g: Builder) -> None:
     bert(g, Bert())
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Read an encoder.
-    """
-    return rules.bert(config, common)
+from_config = rules.bert

@@ -10,7 +10,6 @@ from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder,
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
@@ -56,11 +55,8 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The cache of the latent, or of unfolded keys and values where the file has the older form.
-    """
-    return latent_cache(hparams)
+caches = latent_cache
+"""The cache of the latent, or of unfolded keys and values where the file has the older form."""
 
 
 def graph(g: Builder) -> None:

@@ -5,7 +5,7 @@ EuroBERT: Llama's layer in an encoder.
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import encoder
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("eurobert",)
@@ -29,11 +29,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:

@@ -5,7 +5,7 @@ Falcon 1 and 2: attention and feed-forward part side by side, queries, keys and 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, Parallel, decoder
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
@@ -33,11 +33,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

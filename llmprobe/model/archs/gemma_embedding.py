@@ -8,8 +8,7 @@ from llmprobe.model.archs._building.blocks import Heads, heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("gemma-embedding",)
@@ -39,11 +38,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:
@@ -63,11 +58,7 @@ def graph(g: Builder) -> None:
     g.finish_hidden(g.norm(x, "output_norm"))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Read what Gemma 3 says.
-    """
-    return rules.gemma3(config, common)
+from_config = rules.gemma3
 
 
 def layer_variant(parts: Parts, il: int) -> bool:

@@ -5,7 +5,7 @@ GLM 4 and Z1 of 2025: gate and up in one matrix, a norm before and after each pa
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("glm4",)
@@ -34,11 +34,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

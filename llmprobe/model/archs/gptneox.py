@@ -5,7 +5,7 @@ GPT-NeoX and Pythia: GPT-2's layer with rotary positions.
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, Parallel, decoder
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.classic import classic_layer
 from llmprobe.model.archs._shared.inventory import Inventory
 
@@ -27,11 +27,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

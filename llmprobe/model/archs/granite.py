@@ -2,13 +2,13 @@
 Granite 3 and MiniCPM: Llama's layer, with embeddings, residuals and logits multiplied by constants.
 """
 
-from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
-from llmprobe.model.archs._shared.rows import ROUTED_LLAMA, Output, RopeFactors, listed
+from llmprobe.model.archs._shared.rows import routed_llama_tensors
 
 ARCHITECTURES = (
     "granite",
@@ -23,18 +23,8 @@ HF_CLASSES: dict[str, str] = {
 }
 
 
-def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
-    """
-    Every tensor of the model: Llama's layer, with experts or without.
-    """
-    return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
-
-
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+tensors = routed_llama_tensors
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

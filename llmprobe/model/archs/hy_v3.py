@@ -6,7 +6,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import (
     expert_matrices,
@@ -47,11 +47,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

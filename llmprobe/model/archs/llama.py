@@ -5,7 +5,7 @@ The Llama family and what is built like it: Llama 1 to 3, Mistral, Mixtral, Yi, 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder, Mixture
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
@@ -47,11 +47,8 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context: llama.cpp ignores Mistral's sliding window here.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
+"""One cache over the whole context: llama.cpp ignores Mistral's sliding window here."""
 
 
 def graph(g: Builder) -> None:

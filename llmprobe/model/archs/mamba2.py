@@ -3,16 +3,12 @@ Mamba 2: state-space layers with heads and nothing else.
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._building import ops, state
-from llmprobe.model.archs._building.blocks import Decoder, decoder
+from llmprobe.model.archs._building import state
+from llmprobe.model.archs._building.blocks import Decoder, decoder, mixer_only
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
-from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
-from llmprobe.model.archs._shared.recurrent import mamba2, ssm_state
-from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.model.archs._shared.recurrent import mamba2, state_cache
 
 ARCHITECTURES = ("mamba2",)
 HF_CLASSES: dict[str, str] = {
@@ -33,32 +29,15 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The state of every layer; there is no cache that grows.
-    """
-    sizes = Sizes(hparams)
-    return CacheLayout(state=ssm_state(sizes, sizes.trunk))
+caches = state_cache
 
 
 def graph(g: Builder) -> None:
     """
     Build Mamba 2.
     """
-    decoder(g, Decoder(layer=_layer))
+    decoder(g, Decoder(layer=mixer_only(state.mamba2)))
 
 
-def _layer(g: Builder, il: int, x: Node) -> Node:
-    """
-    A mixer and nothing else.
-    """
-    mixed = state.mamba2(g, il, g.norm(x, "attn_norm", il))
-    mixed, x = g.crop(il, mixed, x)
-    return ops.like("add", mixed, x)
-
-
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Refuse: the vocabulary's padding is not said.
-    """
-    return rules.mamba(config, common)
+from_config = rules.mamba
+"""Refuse: the vocabulary's padding is not said."""

@@ -9,7 +9,7 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.latent import unfolded
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.latent import latent_attention
@@ -36,11 +36,8 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache of the unfolded keys and values.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
+"""One cache of the unfolded keys and values."""
 
 
 def graph(g: Builder) -> None:

@@ -4,12 +4,12 @@ Mistral 3 and Ministral 3: Llama's layer, with queries scaled by their position.
 
 from typing import Any
 
-from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder, Mixture
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
-from llmprobe.model.archs._shared.rows import ROUTED_LLAMA, Output, RopeFactors, listed
+from llmprobe.model.archs._shared.rows import routed_llama_tensors
 
 ARCHITECTURES = ("mistral3",)
 HF_CLASSES: dict[str, str] = {
@@ -18,18 +18,8 @@ HF_CLASSES: dict[str, str] = {
 }
 
 
-def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
-    """
-    Every tensor of the model: Llama's layer, with experts or without.
-    """
-    return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
-
-
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+tensors = routed_llama_tensors
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

@@ -7,7 +7,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.run import Parts
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("modern-bert",)
@@ -36,11 +36,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:

@@ -6,7 +6,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import FeedForward, Layer
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import encoder
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("neo-bert",)
@@ -31,11 +31,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:

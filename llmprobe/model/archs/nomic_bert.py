@@ -8,7 +8,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import Bert, bert
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, no_cache
+from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
 from llmprobe.model.archs._shared.inventory import Inventory
@@ -47,11 +47,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    No cache: an encoder sees the whole text at once.
-    """
-    return no_cache(hparams)
+caches = no_cache
 
 
 def graph(g: Builder) -> None:

@@ -7,7 +7,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import query_key_norms
 
@@ -32,11 +32,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

@@ -7,7 +7,7 @@ The vision models have the same layers; their tower is a file of its own.
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("qwen2", "qwen2vl")
@@ -38,11 +38,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:

@@ -6,8 +6,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, router, shared_expert, shared_width
 
@@ -37,11 +36,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:
@@ -51,8 +46,4 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=Layer(ffn=FeedForward(mixture=Mixture(norm=False), shared="gated"))))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Count the shared expert.
-    """
-    return rules.shared_expert(config, common)
+from_config = rules.shared_expert

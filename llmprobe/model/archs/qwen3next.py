@@ -9,7 +9,6 @@ from llmprobe.model.archs._building.blocks import Decoder, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.delta_net import delta_net_layer
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.delta_net import delta_net_cache, delta_net_tensors
 
@@ -26,11 +25,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return delta_net_tensors(hparams, apart=False)
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The cache of the attention layers and the state of the others.
-    """
-    return delta_net_cache(hparams)
+caches = delta_net_cache
 
 
 def graph(g: Builder) -> None:

@@ -6,8 +6,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, attention_cache
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("starcoder2",)
@@ -34,11 +33,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context.
-    """
-    return attention_cache(hparams)
+caches = attention_cache
 
 
 def graph(g: Builder) -> None:
@@ -48,8 +43,4 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(norm="norm", layer=Layer(ffn=FeedForward(activation="gelu"))))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Tie the output to the embedding unless the configuration says otherwise.
-    """
-    return rules.tied(config, common)
+from_config = rules.tied

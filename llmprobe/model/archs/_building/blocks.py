@@ -114,6 +114,19 @@ class Decoder(msgspec.Struct, frozen=True, kw_only=True):
     deepstack: int = 0
 
 
+def mixer_only(mixer: Step) -> Step:
+    """
+    A layer that is a norm and a mixer, and has no feed-forward part.
+    """
+
+    def layer(g: Builder, il: int, x: Node) -> Node:
+        mixed = mixer(g, il, g.norm(x, "attn_norm", il))
+        mixed, x = g.crop(il, mixed, x)
+        return ops.like("add", mixed, x)
+
+    return layer
+
+
 def decoder(g: Builder, plan: Decoder) -> None:
     """
     Build a whole model of equal layers.

@@ -73,6 +73,14 @@ def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
     inventory.weight("ssm_out", ssm.inner, n_embd)
 
 
+def state_cache(hparams: Hparams) -> CacheLayout:
+    """
+    The state of every layer, where no layer attends; no cache grows with the context.
+    """
+    sizes = Sizes(hparams)
+    return CacheLayout(state=ssm_state(sizes, sizes.trunk))
+
+
 def recurrent_layers(sizes: Sizes, interval: int) -> tuple[int, ...]:
     """
     The layers without attention: a list in the metadata says it, else every ``interval``-th has some.

@@ -233,3 +233,17 @@ LLAMA = (*_ATTENTION, Dense(bias="mlp_bias"))
 """Llama's layer as families with a name of their own have it."""
 ROUTED_LLAMA = (*_ATTENTION, DenseOrRouted())
 """The same, with experts where the metadata counts some."""
+
+
+def llama_tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Every tensor of a model of Llama's layers, with frequency factors where the metadata says so.
+    """
+    return listed(hparams, LLAMA, after=(Output(), RopeFactors()))
+
+
+def routed_llama_tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    The same, with experts or without.
+    """
+    return listed(hparams, ROUTED_LLAMA, after=(Output(), RopeFactors()))
