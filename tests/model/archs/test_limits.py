@@ -84,13 +84,20 @@ def test_what_is_not_said_is_not_refused() -> None:
         ({"nextn_predict_layers": 7}, ""),
         ({"nextn_predict_layers": 8}, "hparam.all-layers"),
         ({"nextn_predict_layers": None}, ""),
+        ({"attention.head_count": 8, "attention.head_count_kv": 8}, ""),
+        ({"attention.head_count": 8, "attention.head_count_kv": 9}, "hparam.more-kv-heads"),
+        ({"attention.head_count": 8, "attention.head_count_kv": [0, 9]}, "hparam.more-kv-heads"),
+        ({"attention.head_count": [4, 8], "attention.head_count_kv": [8, 0]}, ""),
+        ({"attention.head_count": [], "attention.head_count_kv": 9}, ""),
+        ({"attention.head_count": None, "attention.head_count_kv": 9}, ""),
         ({"attention.shared_kv_layers": 7}, ""),
         ({"attention.shared_kv_layers": 8}, "hparam.all-layers"),
     ],
 )
 def test_sizes_that_contradict_each_other_are_refused(more: dict[str, Any], what: str) -> None:
     """
-    No token uses more experts than there are, groups divide them, and some layer writes the next token.
+    No token uses more experts than there are, groups divide them, queries share keys and values and not the
+    other way, and some layer writes the next token.
     """
     hparams = PLAIN | EXPERTS | more
     if not what:

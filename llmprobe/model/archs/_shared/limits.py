@@ -112,6 +112,7 @@ def check_sizes(hparams: Hparams) -> None:
             if not 0 <= part <= most:
                 raise _refused(message("hparam.out-of-range", key=key, value=short(part), most=most))
     _check_experts(hparams)
+    _check_heads(hparams)
     layers = hparams.get("block_count") or 0
     for key in ("nextn_predict_layers", "attention.shared_kv_layers"):
         some = hparams.get(key) or 0
@@ -144,6 +145,19 @@ def _check_experts(hparams: Hparams) -> None:
     groups = hparams.get("expert_group_count") or 0
     if groups > 1 and (count % groups or not 0 < (hparams.get("expert_group_used_count") or 0) <= groups):
         raise _refused(message("hparam.expert-groups", groups=groups, count=count))
+
+
+def _check_heads(hparams: Hparams) -> None:
+    """
+    Several query heads share the keys and values of one, never the other way; which layers have any may be listed.
+    """
+    heads, shared = (_largest(hparams.get(f"attention.{name}")) for name in ("head_count", "head_count_kv"))
+    if heads and shared > heads:
+        raise _refused(message("hparam.more-kv-heads", heads_kv=shared, heads=heads))
+
+
+def _largest(size: Any) -> int:
+    return max(size, default=0) if isinstance(size, list | tuple) else size or 0
 
 
 def _refused(what: Message) -> ModelError:
