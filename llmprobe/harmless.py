@@ -18,6 +18,19 @@ def harmless(text: str) -> str:
     return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
 
 
+_BEGINNING, _END = 300, 200
+"""What is shown of a name or a path that is longer: the longest paths in use are far shorter."""
+
+
+def harmless_name(text: str) -> str:
+    """
+    The same of a name or a path among words, of which the middle is left out where it would fill a page.
+    """
+    if len(text) > _BEGINNING + _END:
+        text = f"{text[:_BEGINNING]} … {text[-_END:]}"
+    return harmless(text)
+
+
 def harmless_command(command: str) -> str:
     """
     The same command for a shell, its unprintable characters as ``$'\\x1b'``; line ends between commands stay.

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from llmprobe.harmless import harmless, harmless_command
+from llmprobe.harmless import harmless, harmless_command, harmless_name
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,18 @@ def test_what_commands_a_terminal_becomes_visible(text: str, expected: str) -> N
     """Control characters, line ends, marks of direction, invisible signs and stray bytes are escapes."""
     assert harmless(text) == expected
     assert harmless(text).isprintable()
+
+
+def test_a_name_that_would_fill_a_page_loses_its_middle() -> None:
+    """A path of 500 signs is shown whole; of a longer name both ends are, and the name commands no terminal either."""
+    path = "/models/" + "a" * 492
+    assert harmless_name(path) == path
+
+    shown = harmless_name("begin\x1b" + "a" * 100_000 + "\x07end")
+    assert shown.startswith("begin\\x1baaa")
+    assert shown.endswith("aaa\\x07end")
+    assert " … " in shown
+    assert len(shown) < 520
 
 
 @pytest.mark.parametrize(

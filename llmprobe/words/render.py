@@ -26,7 +26,7 @@ from importlib import import_module
 
 import msgspec
 
-from llmprobe.harmless import harmless, harmless_command
+from llmprobe.harmless import harmless_command, harmless_name
 from llmprobe.units import GIB, format_bytes, format_count, format_rate
 from llmprobe.words.message import Message, Value
 
@@ -141,7 +141,7 @@ class Words:
             return self._joined([self._plain(item) for item in value], "list")
         if isinstance(value, float):
             return f"{value:g}"
-        return harmless(str(value))
+        return harmless_name(str(value))
 
     def _joined(self, items: list[str], spec: str) -> str:
         if spec in ("list", "each") or len(items) < 2:

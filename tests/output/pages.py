@@ -13,7 +13,7 @@ from llmprobe.output.text.page import Page
 from llmprobe.words import en
 from llmprobe.words.render import Words
 
-ENGLISH = Words("en", {**en.SENTENCES, "test.command": "{text}\n{command:shell}"})
+ENGLISH = Words("en", {**en.SENTENCES, "test.list": "{list:and}", "test.command": "{text}\n{command:shell}"})
 """English, with a sentence that is followed by a command as those of some notes are."""
 
 

@@ -134,6 +134,21 @@ def test_bullets_keep_commands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_a_name_fills_no_page_and_a_sentence_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server or a file calls itself is cut in the middle; a list of many short names is not."""
+    long, many = "n" * 100_000, tuple(f"name-{number}" for number in range(200))
+
+    def show(page: Page) -> None:
+        page.line(long)
+        page.joined([long, message("test.list", list=(long,))], indent=6, label="Name")
+        page.bullets([message("test.list", list=(long,)), message("test.list", list=many)])
+
+    printed_text = "".join(line.strip() for line in lines(monkeypatch, show))
+    assert printed_text.count("…") == 4
+    assert len(printed_text) < 4 * 520 + 200 * len("name-199, ") + 100
+    assert all(name in printed_text.replace("\n", "") for name in many[:10] + many[-10:])
+
+
 @pytest.mark.parametrize(("names", "cell"), [(["total"], 10), (["parameters"], 12), (["総量の合計の値"], 16)])
 def test_cells_have_room_for_their_headings(
     names: list[str], cell: int, monkeypatch: pytest.MonkeyPatch

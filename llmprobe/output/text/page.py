@@ -11,13 +11,13 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from llmprobe.harmless import harmless, harmless_command
+from llmprobe.harmless import harmless_command, harmless_name
 from llmprobe.words.message import Message
 from llmprobe.words.render import Words
 
 Content = str | Message
-Part = Content | tuple[Content, str]
-"""Text of the machine or a message, and with a style."""
+Part = Content | tuple[Content, str] | Text
+"""Text of the machine or a message, and with a style; or what the page has made of both."""
 
 ANSWER = "bold"
 QUIET = "dim"
@@ -50,12 +50,15 @@ class Page:
         """
         made = Text()
         for part in parts:
+            if isinstance(part, Text):
+                made.append_text(part)
+                continue
             content, style = part if isinstance(part, tuple) else (part, "")
             made.append(self.plain(content), style)
         return made
 
     def plain(self, content: Content) -> str:
-        return harmless(content) if isinstance(content, str) else self.words.text(content)
+        return harmless_name(content) if isinstance(content, str) else self.words.text(content)
 
     def blank(self) -> None:
         self.console.print()
@@ -88,7 +91,7 @@ class Page:
         """
         for sentence in sentences:
             prose, *commands = self.words.text(sentence).split("\n")
-            self.item("- ", (prose, style), indent=indent)
+            self.item("- ", Text(prose, style), indent=indent)
             for command in commands:
                 self.verbatim(command, indent=indent + 2)
 
@@ -115,9 +118,9 @@ class Page:
                 rows.append(fact)
         for number, row in enumerate(rows):
             if indent:
-                self.pair(label if number == 0 else "", (row, style), at=indent)
+                self.pair(label if number == 0 else "", Text(row, style), at=indent)
             else:
-                self.line((row, style))
+                self.line(Text(row, style))
 
     def verbatim(self, text: str, *, indent: int = 0, style: str = COMMAND) -> None:
         """

@@ -248,7 +248,7 @@ def _others(page: Page, others: list[Choice]) -> None:
         message("page.gib"),
         message("page.tokens-per-s"),
     ]
-    rows: list[list[Part]] = [
+    rows: list[list[Content]] = [
         [
             choice.quant,
             message("page.layers-of", layers=choice.gpu_layers, total=choice.total_layers),
@@ -264,11 +264,10 @@ def _others(page: Page, others: list[Choice]) -> None:
     if page.table(names, rows, below=prose):
         return
     for row, below in zip(rows, prose, strict=True):
-        page.line((row[0] if isinstance(row[0], str) else "", ANSWER), indent=2)
-        cells = (cell if isinstance(cell, (str, Message)) else cell[0] for cell in row[1:])
+        page.line((row[0], ANSWER), indent=2)
         named = [
             message("page.named-figure", name=name, figure=cell)
-            for name, cell in zip(names[1:], cells, strict=True)
+            for name, cell in zip(names[1:], row[1:], strict=True)
         ]
         page.joined(named, indent=4)
         page.line((below, QUIET), indent=4)
