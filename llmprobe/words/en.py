@@ -346,7 +346,7 @@ SENTENCES: dict[str, str] = {
     # - sources
     "source.question": "{question}: {status}[ ({reason})]",
     "source.trouble": "{questions:each}[; and {more} more]",
-    "source.deadline": "did not finish within {seconds:g} s",
+    "source.deadline": "no answer within {seconds:g} s",
     "source.crashed": "{error}[: {reason}][ ({file}:{line})]",
     # machine: findings of NVIDIA
     # GPUs: state
@@ -596,10 +596,10 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
     "GPU may be installed that is missing here.",
     "finding.gpu-not-looked-for.source": "{source} ({status:status.})",
-    "finding.gpu-not-looked-for.remedy": "Allow more time.",
     "rule.probe-failed": "A source did not answer, in whole or in part.",
-    "finding.probe-failed.title": "A source did not answer completely ({source}: {status:status.})",
-    "finding.probe-failed.detail": "[{reason}. ]Facts that depend on it are missing or unknown here.",
+    "finding.probe-failed.title": "The {sources:source|sources} {sources:and} did not answer completely ({status:status.})",
+    "finding.probe-failed.more-time": "Allow more time.",
+    "finding.probe-failed.detail": "[The reason: {reason}. ]Facts of this kind are missing or unknown here.",
     "finding.probe-failed.remedy": "Record the machine and attach the file to a report.",
     "rule.not-recorded": "A recording lacks answers that newer probes ask for.",
     "finding.not-recorded.title": "The recording is incomplete",

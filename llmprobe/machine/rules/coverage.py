@@ -15,6 +15,15 @@ _FAILED = ("denied", "failed", "timeout", "crashed")
 _NOT_LOOKED_AT = (*_FAILED, "not_recorded")
 _GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "asahi", "pci")
 _ASSUMED = ("option:--ram",)
+_REMEDIES = {
+    "timeout": Remedy(
+        text=message("finding.probe-failed.more-time"), commands=("llmprobe --timeout 10 check",)
+    ),
+    "crashed": Remedy(
+        text=message("finding.probe-failed.remedy"), commands=("llmprobe record -o machine.json",)
+    ),
+}
+"""What to do about a source that did not answer, by its status."""
 """The evidence for a machine that nobody has: its options."""
 
 
@@ -134,32 +143,27 @@ def gpu_not_looked_for(snapshot: Snapshot) -> Iterator[Finding]:
             ),
         ),
         evidence=tuple(f"source:{each.name}" for each in silent),
-        remedy=Remedy(
-            text=message("finding.gpu-not-looked-for.remedy"), commands=("llmprobe --timeout 10 check",)
-        )
-        if any(each.status == "timeout" for each in silent)
-        else None,
+        remedy=_REMEDIES["timeout"] if any(each.status == "timeout" for each in silent) else None,
     )
 
 
 def probe_failed(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A source did not answer, in whole or in part, so that something may be missing.
+    Sources did not answer, in whole or in part, so that something may be missing: those of one reason together.
     """
+    alike: dict[tuple[str, Message | None], list[SourceReport]] = {}
     for each in snapshot.sources:
-        if each.status not in _FAILED and each.status != "partial":
-            continue
+        if each.status in _FAILED or each.status == "partial":
+            alike.setdefault((each.status, each.detail), []).append(each)
+    for (status, reason), sources in alike.items():
+        names = tuple(each.name for each in sources)
         yield Finding(
             id="probe-failed",
-            severity="note" if each.status == "partial" else "warning",
-            title=message("finding.probe-failed.title", source=each.name, status=each.status),
-            detail=message("finding.probe-failed.detail", reason=each.detail),
-            evidence=(f"source:{each.name}",),
-            remedy=Remedy(
-                text=message("finding.probe-failed.remedy"), commands=("llmprobe record -o machine.json",)
-            )
-            if each.status == "crashed"
-            else None,
+            severity="note" if status == "partial" else "warning",
+            title=message("finding.probe-failed.title", sources=names, status=status),
+            detail=message("finding.probe-failed.detail", reason=reason),
+            evidence=tuple(f"source:{name}" for name in names),
+            remedy=_REMEDIES.get(status),
         )
 
 

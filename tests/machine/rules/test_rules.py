@@ -263,6 +263,41 @@ def test_a_gpu_that_is_known_is_looked_for_no_further() -> None:
     assert ids(silent) & {"no-gpu", "gpu-not-looked-for"} == set()
 
 
+def test_sources_that_failed_alike_are_one_finding() -> None:
+    """
+    One for each status and reason, so that a slow machine is no page of warnings; each says what may help.
+    """
+    slow, broken = message("source.deadline", seconds=1.0), message("source.crashed", error="KeyError")
+    snapshot = Snapshot(
+        this_machine=True,
+        host=Host(system="linux", machine="x86_64"),
+        sources=(
+            SourceReport(name="cpu", status="timeout", detail=slow),
+            SourceReport(name="disk", status="crashed", detail=broken),
+            SourceReport(name="numa", status="timeout", detail=slow),
+            SourceReport(name="memory", status="timeout"),
+            SourceReport(name="cgroup", status="partial", detail=slow),
+            SourceReport(name="host", status="ok"),
+            SourceReport(name="power", status="absent"),
+        ),
+    )
+
+    found = {each.evidence: each for each in rules.diagnosed(snapshot).findings if each.id == "probe-failed"}
+    assert {names: (each.severity, each.detail.values["reason"]) for names, each in found.items()} == {
+        ("source:cpu", "source:numa"): ("warning", slow),
+        ("source:memory",): ("warning", None),
+        ("source:disk",): ("warning", broken),
+        ("source:cgroup",): ("note", slow),
+    }
+    assert {names[0]: each.remedy and each.remedy.commands for names, each in found.items()} == {
+        "source:cpu": ("llmprobe --timeout 10 check",),
+        "source:memory": ("llmprobe --timeout 10 check",),
+        "source:disk": ("llmprobe record -o machine.json",),
+        "source:cgroup": None,
+    }
+    assert found["source:cpu", "source:numa"].title.values["sources"] == ("cpu", "numa")
+
+
 def test_errors_come_first() -> None:
     """
     Findings are sorted by severity.
