@@ -17,9 +17,10 @@ import pytest
 
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.machine import MemoryPool, Probed, Snapshot
-from llmprobe.machine import snapshot
+from llmprobe.machine import probing, snapshot
 from llmprobe.machine.probes import nvidia
-from llmprobe.machine.snapshot import Probe, collect
+from llmprobe.machine.probing import Probe
+from llmprobe.machine.snapshot import collect
 from llmprobe.source.deadline import HANGING
 from llmprobe.source.live import LiveSource, files
 from llmprobe.source.live.nvml import Nvml
@@ -65,7 +66,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Source], object
             Probe("hangs", EVERYWHERE, hangs),
             Probe("memory", EVERYWHERE, lambda _: Probed(pools=(RAM,))),
         )
-        monkeypatch.setattr(snapshot, "all_probes", lambda: probes)
+        monkeypatch.setattr(probing, "all_probes", lambda: probes)
 
     return use
 
@@ -158,7 +159,7 @@ def test_a_driver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     forever = threading.Event()
     monkeypatch.setattr(Nvml, "ask", lambda *_: forever.wait(60))
-    monkeypatch.setattr(snapshot, "all_probes", lambda: (Probe("nvidia", EVERYWHERE, nvidia.probe),))
+    monkeypatch.setattr(probing, "all_probes", lambda: (Probe("nvidia", EVERYWHERE, nvidia.probe),))
     started = time.monotonic()
     with Hanging(timeout_s=LIMIT_S) as source:
         seen = collect(source, deadline_s=LIMIT_S)

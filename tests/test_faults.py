@@ -15,8 +15,9 @@ from llmprobe import engines
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import Asking, question_name
 from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Probed, Snapshot
-from llmprobe.machine import snapshot as collecting
-from llmprobe.machine.snapshot import Probe, all_probes, collect
+from llmprobe.machine import probing
+from llmprobe.machine.probing import Probe, all_probes
+from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Question, Recording
 from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of
@@ -146,11 +147,11 @@ def with_fault(
         return (
             probe
             if probe.name in asked or same is None
-            else Probe(probe.name, probe.platforms, lambda _: same)
+            else Probe(probe.name, probe.platforms, lambda _: same, probe.vendors)
         )
 
     probes = tuple(probe_of(probe) for probe in PROBES)
-    patched.setattr(collecting, "all_probes", lambda: probes)
+    patched.setattr(probing, "all_probes", lambda: probes)
     observers = [(name, look_for) for name, look_for in OBSERVERS if f"engine:{name}" in asked]
     snapshot = collect(Faulty(recording, question, answer), observers=observers)
     others = (found for name, found in healthy.engines.items() if name not in asked)

@@ -5,7 +5,7 @@ Every probe on every machine that is not its own: no facts, and no exception.
 import pytest
 
 from llmprobe.facts.machine import Probed
-from llmprobe.machine.snapshot import Probe, all_probes
+from llmprobe.machine.probing import Probe, all_probes
 from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of, replayed
 

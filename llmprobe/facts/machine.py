@@ -148,6 +148,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     A device that can hold a model, or one that is there and can't (``usable`` false, with ``why_not``).
 
     The id is ``gpu0``, ``gpu1``, … in the order in which engines number the usable devices.
+    ``vendor`` is ``nvidia``, ``amd``, ``intel``, ``apple``, or ``other`` for one that has no probe.
     ``pci`` is ``0000:01:00.0`` in lower case. ``pools`` names the pools that it allocates from.
     ``index`` is the number that the vendor's library gives it. ``hidden_by`` is the variable of the environment
     that hides it from engines, ``numa_node`` the node that it is nearest to. ``ecc`` and ``driver_model`` are the mode
@@ -155,7 +156,7 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    vendor: Literal["nvidia", "amd", "intel", "apple", "other"]
+    vendor: str
     name: str
     backend: Literal["cuda", "rocm", "vulkan", "metal", "sycl"] | None = None
     pools: tuple[str, ...] = ()

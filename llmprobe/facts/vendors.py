@@ -7,6 +7,22 @@ from typing import Literal
 import msgspec
 
 
+class Vendor(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What holds for all accelerators of one vendor; its probe names it, and nothing else does.
+
+    ``rank`` is the place of its devices among those of others. ``in_processors`` is true where graphics that are part
+    of a processor can be its own. ``lists_programs`` and ``prints_link`` are commands for a person: they show what runs
+    on its devices, and how these are attached.
+    """
+
+    name: str
+    rank: int = 9
+    in_processors: bool = False
+    lists_programs: tuple[str, ...] = ()
+    prints_link: tuple[str, ...] = ()
+
+
 class WorkingSet(msgspec.Struct, frozen=True, kw_only=True):
     """
     How much of the host's memory macOS lets the GPU use; ``wired_limit_mb`` is the owner's setting, 0 for none.

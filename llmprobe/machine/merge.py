@@ -27,13 +27,12 @@ from llmprobe.facts.machine import (
     SystemFacts,
 )
 from llmprobe.machine.budget import settle, with_carve_out
+from llmprobe.machine.probing import vendor
 from llmprobe.words.message import message
 
 HOST_POOL = "ram"
-_IN_A_PROCESSOR = ("amd", "intel")
 _ACCELERATORS_OWN = frozenset({"working-set"})
 _SAME_SIZE = 0.02
-_VENDORS = ("nvidia", "amd", "intel", "apple", "other")
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 PoolNames = dict[tuple[int, str], str]
@@ -157,13 +156,13 @@ def _merged(found: Sequence[Probed]) -> list[_Device]:
             card is not None
             and graphics.usable
             and graphics.integrated
-            and graphics.vendor in _IN_A_PROCESSOR
+            and vendor(graphics.vendor).in_processors
         ):
             why_not = message("unusable.integrated-beside-card", card=card.name)
             device.accelerator = msgspec.structs.replace(
                 graphics, usable=False, why_not=why_not, backend=None
             )
-    return sorted(merged, key=lambda each: _VENDORS.index(each.accelerator.vendor))
+    return sorted(merged, key=lambda each: vendor(each.accelerator.vendor).rank)
 
 
 def _as_fast_as_ram(accelerator: Accelerator, of_host: SystemFacts) -> Accelerator:

@@ -2,11 +2,9 @@
 A machine at one moment: every probe asked, each under a deadline, and their findings put together.
 
 A probe that raises is reported as ``crashed`` and the others go on: only here, and around each rule, is an exception
-of any kind caught. A probe is a module of ``llmprobe.machine.probes`` with ``NAME``, ``PLATFORMS`` and
-``probe(source)``.
+of any kind caught.
 """
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,10 +15,9 @@ import msgspec
 from llmprobe.facts.answer import Source
 from llmprobe.facts.asking import TOTAL_TIMEOUT_S
 from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
-from llmprobe.machine import merge, probes, rules
+from llmprobe.machine import merge, probing, rules
 from llmprobe.machine.asking import Asker, ProbedStatus
 from llmprobe.machine.crash import crashed
-from llmprobe.machine.listing import modules_in
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -29,16 +26,6 @@ if TYPE_CHECKING:
 Origin = Literal["live", "recording", "hypothetical"]
 Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
 """An engine's name, and what looks for it on a machine."""
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """
-    One probe: what it is called, where it applies, and what it does.
-    """
-
-    name: str
-    platforms: frozenset[str]
-    ask: Callable[[Source], Probed]
 
 
 class _Engines(msgspec.Struct, frozen=True):
@@ -67,14 +54,6 @@ class _Outcome(msgspec.Struct):
     late: bool = False
 
 
-def all_probes() -> tuple[Probe, ...]:
-    """
-    Every probe, in the order of the modules' names.
-    """
-    modules = [importlib.import_module(f"{probes.__name__}.{name}") for name in modules_in(probes.__path__)]
-    return tuple(Probe(module.NAME, module.PLATFORMS, module.probe) for module in modules)
-
-
 def collect(
     source: Source,
     *,
@@ -89,7 +68,7 @@ def collect(
     ``threads`` runs the probes side by side; by default only those of a machine that may respond slowly.
     Durations are reported of the live machine only, so that a recorded one is the same on every run.
     """
-    wanted = [probe for probe in all_probes() if source.platform.system in probe.platforms]
+    wanted = [probe for probe in probing.all_probes() if source.platform.system in probe.platforms]
     asked = [_Outcome(probe.name, probe.ask, deadline_s) for probe in wanted]
     looked = [_Outcome(f"engine:{name}", _observer(observe), deadline_s) for name, observe in observers]
     outcomes = [*asked, *looked]

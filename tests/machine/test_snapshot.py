@@ -5,15 +5,17 @@ A machine at one moment.
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from llmprobe.facts.answer import Answer, Platform, Source
 from llmprobe.facts.asking import Asking
 from llmprobe.facts.host import ModelDisk
-from llmprobe.facts.machine import Accelerator, EngineOnMachine, MemoryPool, Probed
-from llmprobe.machine import snapshot
-from llmprobe.machine.snapshot import Probe, collect
+from llmprobe.facts.machine import EngineOnMachine, MemoryPool, Probed
+from llmprobe.machine import probing
+from llmprobe.machine.probing import Probe
+from llmprobe.machine.snapshot import collect
 from llmprobe.source.recording import Recording
 from llmprobe.source.recording.replay import NotRecorded, Replay
 from llmprobe.words.message import message
@@ -42,7 +44,7 @@ def with_probes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """
 
     def use(*probes: Probe) -> None:
-        monkeypatch.setattr(snapshot, "all_probes", lambda: probes)
+        monkeypatch.setattr(probing, "all_probes", lambda: probes)
 
     return use
 
@@ -75,11 +77,13 @@ def test_a_probe_that_raises_hides_no_other(with_probes: Callable[..., None], th
     assert seen.pool("ram") is not None
 
 
-def test_a_probe_that_invents_a_vendor_hides_no_other(with_probes: Callable[..., None]) -> None:
+def test_a_probe_that_invents_a_size_hides_no_other(with_probes: Callable[..., None]) -> None:
     """A result that no snapshot can be made of is a bug of the probe that gave it."""
 
     def invent(source: Source) -> Probed:
-        return Probed(accelerators=(Accelerator(id="gpu0", vendor="acme", name="A"),))  # type: ignore[arg-type]  # the bug
+        many: Any = "many"
+        pool = MemoryPool(id="vram0", kind="vram", total_bytes=many, free_bytes=1, budget_bytes=1)  # the bug
+        return Probed(pools=(pool,))
 
     with_probes(Probe("invents", EVERYWHERE, invent), Probe("memory", EVERYWHERE, found))
     seen = collect(Live())
@@ -133,7 +137,8 @@ def test_a_probe_of_gpus_that_hangs_is_no_missing_gpu(with_probes: Callable[...,
         return Probed()
 
     with_probes(
-        Probe("nvidia", EVERYWHERE, hang), Probe("amd", EVERYWHERE, lambda source: Probed(status="absent"))
+        Probe("nvidia", EVERYWHERE, hang, vendors=()),
+        Probe("amd", EVERYWHERE, lambda source: Probed(status="absent"), vendors=()),
     )
     findings = {each.id: each for each in collect(Live(), deadline_s=0.05).findings}
     forever.set()

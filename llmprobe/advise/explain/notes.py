@@ -20,6 +20,7 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.machine.probing import vendor
 from llmprobe.site.site import given_back, survey
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
@@ -196,6 +197,5 @@ def _free(snapshot: Snapshot, held: Mapping[str, MemoryPool]) -> Message:
     if programs:
         return message("remedy.quit", programs=tuple(dict.fromkeys(programs)))
     vendors = {one.vendor for one in snapshot.accelerators if one.id in held}
-    tools = {"nvidia": "nvidia-smi", "amd": "rocm-smi --showpids"}
-    command = next((tools[vendor] for vendor in sorted(vendors) if vendor in tools), None)
-    return message("remedy.quit-gpu-programs", command=command)
+    commands = [command for name in sorted(vendors) for command in vendor(name).lists_programs]
+    return message("remedy.quit-gpu-programs", command=commands[0] if commands else None)

@@ -35,7 +35,7 @@ import msgspec
 from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, MemoryPressure
 from llmprobe.facts.machine import Accelerator, Limit, Probed, SystemFacts
-from llmprobe.facts.vendors import Apple, WorkingSet
+from llmprobe.facts.vendors import Apple, Vendor, WorkingSet
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 from llmprobe.machine.gpu_table import Gpu, named
 from llmprobe.units import GIB, MIB
@@ -43,6 +43,7 @@ from llmprobe.words.message import message
 
 NAME = "apple"
 PLATFORMS = frozenset({"darwin"})
+VENDORS = (Vendor(name="apple", rank=3),)
 
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")
 DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")

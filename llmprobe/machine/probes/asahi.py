@@ -12,11 +12,13 @@ Questions, in order, on ARM only:
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
+from llmprobe.facts.vendors import Vendor
 from llmprobe.machine.asking import Asker
 from llmprobe.words.message import message
 
 NAME = "asahi"
 PLATFORMS = frozenset({"linux"})
+VENDORS: tuple[Vendor, ...] = ()
 
 COMPATIBLE = "/proc/device-tree/compatible"
 MODEL = "/proc/device-tree/model"

@@ -31,6 +31,7 @@ import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Throttle, ThrottleReason, Window
+from llmprobe.facts.vendors import Vendor
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
 from llmprobe.machine.hwmon import Sensors, ask_sensors
@@ -41,6 +42,7 @@ from llmprobe.words.message import Message, message
 
 NAME = "intel"
 PLATFORMS = frozenset({"linux"})
+VENDORS = (Vendor(name="intel", rank=2, in_processors=True),)
 
 VENDOR = "0x8086"
 _TILE = r"tile\d{1,2}"

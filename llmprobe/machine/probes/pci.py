@@ -15,12 +15,14 @@ Questions, in order:
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
+from llmprobe.facts.vendors import Vendor
 from llmprobe.machine.asking import Asker, as_text
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.words.message import message
 
 NAME = "pci"
 PLATFORMS = frozenset({"linux"})
+VENDORS: tuple[Vendor, ...] = ()
 
 EXAMINED = frozenset({"0x10de", "0x1002", "0x8086"})
 """NVIDIA, AMD, Intel: each has its probe."""

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot, SourceReport
 from llmprobe.machine.gpu_table import named
+from llmprobe.machine.probing import finds_accelerators
 from llmprobe.machine.rules import Rule
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
 _NOT_LOOKED_AT = (*_FAILED, "not_recorded")
-_GPU_SOURCES = ("nvidia", "amd", "intel", "apple", "asahi", "pci")
 _ASSUMED = ("option:--ram",)
 _REMEDIES = {
     "timeout": Remedy(
@@ -109,7 +109,7 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     evidence = tuple(
         f"source:{each.name}"
         for each in snapshot.sources
-        if each.status == "absent" and each.name in _GPU_SOURCES
+        if each.status == "absent" and finds_accelerators(each.name)
     )
     yield Finding(
         id="no-gpu",
@@ -198,7 +198,7 @@ def _not_looked_at(snapshot: Snapshot) -> tuple[SourceReport, ...]:
     The sources that could have found a GPU and did not answer.
     """
     return tuple(
-        each for each in snapshot.sources if each.name in _GPU_SOURCES and each.status in _NOT_LOOKED_AT
+        each for each in snapshot.sources if each.status in _NOT_LOOKED_AT and finds_accelerators(each.name)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
+from llmprobe.machine.probing import vendor
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import memory_of, physical, whole_name
 from llmprobe.units import GIB, MIB
@@ -16,10 +17,6 @@ _UNRESIZED_BYTES = 256 * MIB
 """The size of a window that was not resized, whatever the memory behind it."""
 
 _FEW_LANES = 4
-_COMMANDS = {
-    "nvidia": ("nvidia-smi --query-gpu=name,pcie.link.width.current,pcie.link.width.max --format=csv",)
-}
-"""The command that prints the link of a vendor's cards."""
 
 
 def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
@@ -81,7 +78,7 @@ def pcie_narrow(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=each.evidence_of("link"),
             remedy=None
             if vm
-            else Remedy(text=message("finding.pcie-narrow.remedy"), commands=_COMMANDS.get(each.vendor, ())),
+            else Remedy(text=message("finding.pcie-narrow.remedy"), commands=vendor(each.vendor).prints_link),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.machine.probing import vendor
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import physical, pools_of, whole_name
 from llmprobe.units import MIB
@@ -30,9 +31,6 @@ _UNLOAD = {
     "llmster": "lms unload --all",
 }
 """The command that unloads the models of an engine, by the name of its process as the kernel cuts it."""
-
-_TOOL = {"nvidia": "nvidia-smi", "amd": "rocm-smi --showpids"}
-"""The command that lists the processes on a vendor's devices."""
 
 
 def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
@@ -163,7 +161,7 @@ def _holders(pool: MemoryPool) -> Message:
     return message("finding.vram-held.by", processes=processes, more=len(known[_NAMED:]) or None)
 
 
-def _remedy(pool: MemoryPool, vendor: str) -> Remedy:
+def _remedy(pool: MemoryPool, of: str) -> Remedy:
     names = {holder.name for holder in pool.held_by}
     commands = tuple(dict.fromkeys(command for name, command in _UNLOAD.items() if name in names))
     if commands:
@@ -171,8 +169,7 @@ def _remedy(pool: MemoryPool, vendor: str) -> Remedy:
     if "llama-server" in names:
         pids = [str(holder.pid) for holder in pool.held_by if holder.name == "llama-server"]
         return Remedy(text=message("finding.vram-held.remedy-server"), commands=(f"kill {' '.join(pids)}",))
-    tool = _TOOL.get(vendor)
-    return Remedy(text=message("finding.vram-held.remedy"), commands=(tool,) if tool else ())
+    return Remedy(text=message("finding.vram-held.remedy"), commands=vendor(of).lists_programs)
 
 
 RULES = (

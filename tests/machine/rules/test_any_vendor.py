@@ -20,9 +20,11 @@ from llmprobe.facts.machine import (
     Throttle,
     Window,
 )
-from llmprobe.machine import snapshot as snapshots
+from llmprobe.facts.vendors import Vendor
+from llmprobe.machine import probing
 from llmprobe.machine.pcie import pcie_link
-from llmprobe.machine.snapshot import Probe, collect
+from llmprobe.machine.probing import Probe
+from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB, FakeSource, plain_host
 
@@ -43,7 +45,7 @@ def seen(**facts: Any) -> Snapshot:
 def card(**facts: Any) -> Accelerator:
     fields: dict[str, Any] = {
         "id": "gpu0",
-        "vendor": "other",
+        "vendor": "newcomer",
         "name": "Newcomer X1",
         "backend": "vulkan",
         "pools": ("vram0",),
@@ -52,6 +54,9 @@ def card(**facts: Any) -> Accelerator:
         "evidence": ("read:/sys/class/accel/name",),
     }
     return Accelerator(**(fields | facts))
+
+
+TOOLS = Vendor(name="newcomer", lists_programs=("newcomer-smi programs",), prints_link=("newcomer-smi link",))
 
 
 def with_cards(*cards: Accelerator, pool: dict[str, Any] | None = None) -> Snapshot:
@@ -71,9 +76,9 @@ def with_cards(*cards: Accelerator, pool: dict[str, Any] | None = None) -> Snaps
     def probe(source: Source) -> Probed:
         return Probed(accelerators=cards, pools=pools)
 
-    probes = (*snapshots.all_probes(), Probe("newcomer", frozenset({"linux"}), probe))
+    probes = (*probing.all_probes(), Probe("newcomer", frozenset({"linux"}), probe, (TOOLS,)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshots, "all_probes", lambda: probes)
+        patch.setattr(probing, "all_probes", lambda: probes)
         snapshot = collect(FakeSource(plain_host()))
     assert [each for each in snapshot.sources if each.status == "crashed"] == []
     return snapshot
@@ -115,6 +120,46 @@ def test_a_new_vendor_gets_the_findings_of_every_vendor(
     assert [command for command in found.remedy.commands if "nvidia" in command] == []  # type: ignore[union-attr]
     assert found.remedy is not None
     assert found.remedy.link is None
+
+
+def test_a_new_vendor_names_its_own_tools() -> None:
+    """Its probe says which commands show more, and no rule has to know the vendor."""
+    narrow = only(seen(link=pcie_link(width=1, max_width=16)), "pcie-narrow")
+    full = with_cards(
+        card(),
+        pool={
+            "free_bytes": 8 * GIB,
+            "budget_bytes": 8 * GIB,
+            "limits": (Limit(by="processes", bytes=8 * GIB),),
+        },
+    )
+
+    assert narrow.remedy is not None
+    assert narrow.remedy.commands == ("newcomer-smi link",)
+    held = only(full, "vram-held")
+    assert held.remedy is not None
+    assert held.remedy.commands == ("newcomer-smi programs",)
+
+
+def test_a_new_vendor_comes_after_the_others_and_its_silence_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A probe that finds accelerators is asked for by name where it does not answer; one that finds none is not."""
+
+    def silent(source: Source) -> Probed:
+        return Probed(status="denied")
+
+    linux = frozenset({"linux"})
+    probes = (Probe("newcomer", linux, silent, (TOOLS,)), Probe("weather", linux, silent))
+    monkeypatch.setattr(probing, "all_probes", lambda: probes)
+
+    assert only(collect(FakeSource(plain_host())), "gpu-not-looked-for").evidence == ("source:newcomer",)
+    assert probing.vendor("newcomer") == TOOLS
+    assert probing.vendor("nobody") == Vendor(name="nobody")
+    monkeypatch.undo()
+    ranks = [probing.vendor(name).rank for name in ("nvidia", "amd", "intel", "apple", "other", "newcomer")]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks[:5])) == 5
 
 
 def test_a_card_in_order_has_no_finding() -> None:

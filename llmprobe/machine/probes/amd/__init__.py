@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, Sharing
-from llmprobe.facts.vendors import Amd
+from llmprobe.facts.vendors import Amd, Vendor
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.pci_bus import display_devices
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 NAME = "amd"
 PLATFORMS = frozenset({"linux"})
+VENDORS = (Vendor(name="amd", rank=1, in_processors=True, lists_programs=("rocm-smi --showpids",)),)
 
 VENDOR = "0x1002"
 

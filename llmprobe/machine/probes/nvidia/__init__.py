@@ -91,11 +91,20 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Probed
+from llmprobe.facts.vendors import Vendor
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.presence import look
 
 NAME = "nvidia"
 PLATFORMS = frozenset({"linux", "win32"})
+VENDORS = (
+    Vendor(
+        name="nvidia",
+        rank=0,
+        lists_programs=("nvidia-smi",),
+        prints_link=("nvidia-smi --query-gpu=name,pcie.link.width.current,pcie.link.width.max --format=csv",),
+    ),
+)
 
 
 def probe(source: Source) -> Probed:
