@@ -4,19 +4,17 @@ Looking again and again: what of an engine hardly changes is asked the first tim
 
 from llmprobe.engines._record import Observe
 from llmprobe.facts.answer import Answer, Source
-from llmprobe.facts.asking import Asking, pass_on
+from llmprobe.facts.asking import Relay, pass_on
 
 
-class Remembering(Asking):
+class Remembering(Relay):
     """
     A source whose answers about disk, environment and commands are kept from one look to the next.
     """
 
     def __init__(self, source: Source, known: dict[tuple[str, ...], Answer]) -> None:
-        self._source = source
+        super().__init__(source)
         self._known = known
-        self.this_machine = source.this_machine
-        self.platform = source.platform
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         if method == "get":

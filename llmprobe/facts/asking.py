@@ -5,7 +5,9 @@ A question is a method of ``Source`` and its arguments as text; a live source, a
 and whoever watches a probe all see it in this one form. Nothing here opens or runs anything.
 """
 
-from llmprobe.facts.answer import Answer, Source
+from abc import ABC, abstractmethod
+
+from llmprobe.facts.answer import Answer, Platform, Source
 
 METHODS = (
     "read",
@@ -35,18 +37,18 @@ def question_name(method: str, args: tuple[str, ...]) -> str:
     return f"{method}:{' '.join(arg for arg in args if arg)}"
 
 
-class Asking:
+class Asking(ABC):
     """
     A source whose every method comes to ``ask``.
 
     The arguments of an NVML question are the function, the handle (empty for none), and its numbers.
     """
 
+    @abstractmethod
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         """
         Answer a question; the one method that every kind of source has to have.
         """
-        raise NotImplementedError
 
     def read(self, path: str) -> Answer:
         return self.ask("read", (path,))
@@ -83,6 +85,23 @@ class Asking:
 
     def registry(self, key: str, name: str) -> Answer:
         return self.ask("registry", (key, name))
+
+
+class Relay(Asking):
+    """
+    A source in front of another, on the same machine.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def this_machine(self) -> bool:
+        return self._source.this_machine
+
+    @property
+    def platform(self) -> Platform:
+        return self._source.platform
 
 
 def pass_on(source: Source, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:

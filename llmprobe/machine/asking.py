@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from llmprobe.facts.answer import Answer, Platform, Source
-from llmprobe.facts.asking import Asking, pass_on, question_name
+from llmprobe.facts.answer import Answer, Source
+from llmprobe.facts.asking import Relay, pass_on, question_name
 from llmprobe.facts.machine import Probed
 from llmprobe.words.message import Message, message
 
@@ -30,7 +30,7 @@ _DEEPEST = 50
 ProbedStatus = Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"]
 
 
-class Asker(Asking):
+class Asker(Relay):
     """
     A source with a memory: every question put to it, by name, with its answer.
 
@@ -39,16 +39,8 @@ class Asker(Asking):
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        super().__init__(source)
         self._asked: dict[str, Answer] = {}
-
-    @property
-    def this_machine(self) -> bool:
-        return self._source.this_machine
-
-    @property
-    def platform(self) -> Platform:
-        return self._source.platform
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         answer = harmless(pass_on(self._source, method, args, timeout_s))

@@ -31,6 +31,14 @@ def foreground() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """
+    A Python of its own that has ended, with what it wrote.
+    """
+    words = [sys.executable, *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
 def shell(script: str) -> tuple[int, str, str]:
     """
     The exit code, stdout and stderr of a script of a shell; LLMPROBE in it is the program.
@@ -112,9 +120,7 @@ def test_a_path_on_stdout_is_that_of_the_file(tmp_path: Path) -> None:
 def test_little_is_imported_before_an_interrupt_is_handled() -> None:
     """What ``main`` can be called with is imported without ``typing``, whose import is long enough for a Ctrl-C."""
     script = "import sys; sys.modules['typing'] = None; import llmprobe.cli; print('ok')"
-    ended = subprocess.run(
-        [sys.executable, "-S", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    ended = python("-S", "-c", script)
 
     assert (ended.stdout, ended.stderr) == ("ok\n", "")
 
@@ -154,9 +160,7 @@ def test_an_error_that_an_interrupt_left_behind_is_the_interrupt() -> None:
         "sys.meta_path.insert(0, Broken())\n"
         "raise SystemExit(cli.main())\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    ended = python("-c", script)
 
     assert (ended.returncode, ended.stderr) == (130, "")
 
@@ -171,9 +175,7 @@ def test_a_second_interrupt_kills_at_once() -> None:
         "sys.argv = ['llmprobe', '--version']\n"
         "raise SystemExit(main())\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    ended = python("-c", script)
 
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
@@ -189,9 +191,7 @@ def test_in_the_background_an_interrupt_stays_ignored() -> None:
         "os.kill(os.getpid(), signal.SIGINT)\n"
         "raise SystemExit(code)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    ended = python("-c", script)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("llmprobe")

@@ -4,31 +4,23 @@ A source that keeps what it was asked and what it was answered.
 
 import threading
 
-from llmprobe.facts.answer import Answer, Platform, Source
-from llmprobe.facts.asking import Asking, pass_on
+from llmprobe.facts.answer import Answer, Source
+from llmprobe.facts.asking import Relay, pass_on
 from llmprobe.source.recording import Question, Recording
 
 _HOMES = (("metal", "darwin"), ("sysctl", "darwin"), ("registry", "win32"))
 _ABSENT_ROOTS = ("/sys/class/drm", "/sys/class/kfd", "/sys/bus/pci/devices", "/proc/driver/nvidia")
 
 
-class Recorder(Asking):
+class Recorder(Relay):
     """
     Another source, unchanged, with a record of it.
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        super().__init__(source)
         self._lock = threading.Lock()
         self._answers: dict[Question, Answer] = {}
-
-    @property
-    def this_machine(self) -> bool:
-        return self._source.this_machine
-
-    @property
-    def platform(self) -> Platform:
-        return self._source.platform
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         answer = pass_on(self._source, method, args, timeout_s)

@@ -9,8 +9,8 @@ and it names MIG instances by their place only. https://docs.nvidia.com/deploy/n
 import re
 from typing import TYPE_CHECKING, Any
 
-from llmprobe.facts.answer import Answer, Platform, Source
-from llmprobe.facts.asking import Asking, pass_on
+from llmprobe.facts.answer import Answer, Source
+from llmprobe.facts.asking import Relay, pass_on
 from llmprobe.units import MIB
 
 if TYPE_CHECKING:
@@ -39,22 +39,14 @@ _REASONS = {
 Answers = dict[tuple[str, ...], Answer]
 
 
-class Smi(Asking):
+class Smi(Relay):
     """
     Another source whose NVML questions are answered by what the command printed.
     """
 
     def __init__(self, source: Source, answers: Answers) -> None:
-        self._source = source
+        super().__init__(source)
         self._answers = answers
-
-    @property
-    def this_machine(self) -> bool:
-        return self._source.this_machine
-
-    @property
-    def platform(self) -> Platform:
-        return self._source.platform
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         if method == "nvml":
