@@ -82,7 +82,7 @@ def test_a_probe_that_invents_a_size_hides_no_other(with_probes: Callable[..., N
 
     def invent(source: Source) -> Probed:
         many: Any = "many"
-        pool = MemoryPool(id="vram0", kind="vram", total_bytes=many, free_bytes=1, budget_bytes=1)  # the bug
+        pool = MemoryPool(id="ram", kind="system", total_bytes=1, free_bytes=many, budget_bytes=1)  # the bug
         return Probed(pools=(pool,))
 
     with_probes(Probe("invents", EVERYWHERE, invent), Probe("memory", EVERYWHERE, found))
