@@ -96,11 +96,14 @@ def load_model(
 
 def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":
     """
-    The models of the catalog, or those that ``text`` may mean.
+    The models of the catalog, or those that ``text`` may mean, first the one that ``load_model`` takes it for.
+
+    Raises:
+        ModelError: nothing is meant by the text; the nearest names are in the hint.
     """
     from llmprobe.tasks import models
 
-    return models.models(text)
+    return models.models(text).models
 
 
 def estimate(

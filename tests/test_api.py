@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import llmprobe
-from llmprobe.errors import UsageError
+from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -237,6 +237,26 @@ def test_a_file_has_one_quantization(source: str) -> None:
 
     with pytest.raises(UsageError, match=r"is Q4_K_M, but --quant requests Q8_0"):
         llmprobe.recommend(model, machine, quants=("Q4_K_M", "q8_0"))
+
+
+@pytest.mark.parametrize("text", ["qwen", "llama", "gemma", "mistral", "deepseek", "phi"])
+def test_models_begin_with_the_one_that_would_be_loaded(text: str) -> None:
+    """A name of many is listed with what it is taken for in front, once, as the command line has it."""
+    listed = llmprobe.models(text)
+
+    assert listed[0].name == llmprobe.load_model(text).name
+    assert len({entry.id for entry in listed}) == len(listed) > 1
+
+
+def test_models_of_no_name_are_all_and_of_an_unknown_one_none() -> None:
+    """The error of a name that nothing has is that of ``load_model``."""
+    assert len(llmprobe.models()) > len(llmprobe.models("llama"))
+
+    with pytest.raises(ModelError) as loaded:
+        llmprobe.load_model("lamma")
+    with pytest.raises(ModelError) as listed:
+        llmprobe.models("lamma")
+    assert (listed.value.message, listed.value.hint) == (loaded.value.message, loaded.value.hint)
 
 
 def test_half_a_hypothetical_machine_is_refused() -> None:

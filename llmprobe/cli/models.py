@@ -3,14 +3,11 @@
 """
 
 import click
-import msgspec
 
 from llmprobe.cli import say
 from llmprobe.cli.command import Command
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import json_option
-from llmprobe.errors import ModelError
-from llmprobe.facts.model import ModelList
 
 
 @click.command(
@@ -26,12 +23,9 @@ def command(text: tuple[str, ...], as_json: bool) -> int:
     """
     List the models of the catalog, or those that a text may mean, the one that recommend would take first.
     """
-    from llmprobe import api
+    from llmprobe.tasks.models import models
 
-    query = " ".join(text) or None
-    found = ModelList(query=query, models=api.models(query))
-    if query is not None:
-        found = _with_the_one_meant(query, found)
+    found = models(" ".join(text) or None)
     if as_json:
         say.document(found)
     else:
@@ -39,24 +33,3 @@ def command(text: tuple[str, ...], as_json: bool) -> int:
 
         pages.show_models(found, spoken())
     return 0
-
-
-def _with_the_one_meant(query: str, found: ModelList) -> ModelList:
-    """
-    The models that a text may mean, with the one first that every other command takes it for.
-
-    Raises:
-        ModelError: nothing is meant by it; the nearest names are in the hint.
-    """
-    from llmprobe import api
-    from llmprobe.model import catalog, names
-
-    try:
-        meant = names.resolve(query, names.Index(catalog.by_id().values())).id
-    except ModelError:
-        if found.models:
-            return found
-        raise
-    first = next(entry for entry in (*found.models, *api.models(meant)) if entry.id == meant)
-    others = tuple(entry for entry in found.models if entry.id != meant)
-    return msgspec.structs.replace(found, meant=meant, models=(first, *others))

@@ -2,9 +2,12 @@
 Models by name, file or URL, and what the catalog has.
 """
 
-from llmprobe.errors import UsageError
+import msgspec
+
+from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.model import CatalogEntry, ModelSpec
+from llmprobe.facts.model import ModelList, ModelSpec
+from llmprobe.model import catalog, names
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import file_type
 from llmprobe.words.message import message
@@ -28,11 +31,25 @@ def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None
     return load(name, quant=wanted)
 
 
-def models(text: str | None = None) -> tuple[CatalogEntry, ...]:
+def models(text: str | None = None) -> ModelList:
     """
-    The models of the catalog, or those that a text may mean.
+    The models of the catalog, or those that a text may mean, first the one that ``load_model`` takes it for.
+
+    Raises:
+        ModelError: nothing is meant by the text; the nearest names are in the hint.
     """
-    return entries(text or "")
+    listed = ModelList(query=text, models=entries(text or ""))
+    if text is None:
+        return listed
+    try:
+        meant = names.resolve(text, names.Index(catalog.by_id().values())).id
+    except ModelError:
+        if listed.models:
+            return listed
+        raise
+    first = next(entry for entry in (*listed.models, *entries(meant)) if entry.id == meant)
+    others = tuple(entry for entry in listed.models if entry.id != meant)
+    return msgspec.structs.replace(listed, meant=meant, models=(first, *others))
 
 
 def check_model(model: object) -> None:
