@@ -1204,7 +1204,7 @@ SENTENCES: dict[str, str] = {
     "nearest.least-short": "{quant} comes closest: {missing_bytes:bytes} more memory would have to be free",
     "nearest.shorter-context": "{quant} would fit with a context of {ctx_size} tokens (-c {ctx_size})",
     "nearest.smaller-model": "{model} ({id}) would fit as {quant}",
-    "nearest.faster-model": "{model} ({id}) would run at about {tokens_per_s:pace} tokens/s as {quant}",
+    "nearest.faster-model": "{model} ({id}) would run[ at about {tokens_per_s:pace} tokens/s] as {quant}",
     "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine} may load it",
     # advise: how choices are scored
     "balance.priority": "priority {priority}: choices are scored in doublings of speed at a half-full context; one "

@@ -62,7 +62,7 @@ def test_what_differs_is_named(changes: dict[str, object], expected: list[Messag
     found = differences(outline(**changes), NOW)  # type: ignore[arg-type]  # as above
 
     assert list(found[:-1]) == expected
-    assert found[-1] == message("pace.instead", tokens_per_s=10.0, instead_tokens_per_s=10.0)
+    assert found[-1] == message("pace.same", tokens_per_s=10.0)
 
 
 def test_what_was_whole_before_is_not_news() -> None:
@@ -72,14 +72,14 @@ def test_what_was_whole_before_is_not_news() -> None:
     whole = outline(whole=True, gpu_layers=33, host_experts=0, kv_offload=False)
     other = outline(whole=True, gpu_layers=33, host_experts=0)
 
-    assert ids(differences(other, whole)) == ["difference.cache-on-gpu", "pace.instead"]
+    assert ids(differences(other, whole)) == ["difference.cache-on-gpu", "pace.same"]
 
 
 def test_a_cache_can_be_left_out() -> None:
     """
     Where the sentence is about the cache already, its type is not repeated.
     """
-    assert ids(differences(outline(cache_type_k="q8_0"), NOW, cache=False)) == ["pace.instead"]
+    assert ids(differences(outline(cache_type_k="q8_0"), NOW, cache=False)) == ["pace.same"]
 
 
 @pytest.mark.parametrize(
@@ -153,3 +153,30 @@ def test_slower_now_and_faster_at_the_end_is_said(speed: float, full: float, tur
     found = ids(listed(in_short(outline(speed, full), NOW), "differences"))
 
     assert ("pace.full" in found) is turns
+
+
+@pytest.mark.parametrize(
+    ("speed", "full", "expected"),
+    [
+        (
+            10.0,
+            6.0,
+            message("pace.full", pace=message("pace.instead", tokens_per_s=6.0, instead_tokens_per_s=8.0)),
+        ),
+        (
+            10.2,
+            6.0,
+            message("pace.full", pace=message("pace.instead", tokens_per_s=6.0, instead_tokens_per_s=8.0)),
+        ),
+        (10.0, 8.1, message("pace.same", tokens_per_s=10.0)),
+        (10.0, None, message("pace.same", tokens_per_s=10.0)),
+        (12.0, 6.0, message("pace.instead", tokens_per_s=12.0, instead_tokens_per_s=10.0)),
+    ],
+)
+def test_what_is_slower_at_the_end_only_is_compared_there(
+    speed: float, full: float | None, expected: Message
+) -> None:
+    """
+    Two equal figures explain nothing: a smaller cache is worth it where the context is full.
+    """
+    assert differences(outline(speed, full), NOW) == (expected,)

@@ -85,6 +85,41 @@ def test_three_smaller_models_are_named_that_fit() -> None:
     assert [one.values["id"] for one in smaller] == ["m8", "m7", "m6"]
 
 
+def test_a_smaller_model_meets_the_requested_speed() -> None:
+    """
+    Where nothing is fast enough, the smaller models that are named are, each with its speed; the next larger is not.
+    """
+    ids_asked = {one.id: one for one in RELATIVES}
+    snapshot, quants = machine((24,)), ("Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
+
+    def fastest(one: ModelSpec) -> float:
+        found = recommend(one, snapshot, Wishes(ctx_size=4096, quants=quants, priority="speed"), {}).choices
+        speeds = [choice.speed.generation_tokens_per_s for choice in found]
+        return max(speed.likely for speed in speeds if speed is not None)
+
+    wanted = (fastest(ids_asked["m6"]) + fastest(ids_asked["m7"])) / 2
+    answer = recommend(
+        ids_asked["m8"], snapshot, Wishes(ctx_size=4096, min_speed=wanted), {}, lambda: RELATIVES[1:]
+    )
+    smaller = named(answer.nearest, "nearest.faster-model")
+
+    assert answer.choices == ()
+    assert [one.values["id"] for one in smaller] == ["m6", "m5", "m4"]
+    assert all(float(str(one.values["tokens_per_s"])) >= wanted for one in smaller)
+
+
+def test_a_smaller_model_meets_the_requested_quality() -> None:
+    """
+    A floor that the smaller one can only keep in a larger quantization leaves out the others.
+    """
+    wishes = Wishes(ctx_size=4096, min_quality="Q8_0")
+    answer = recommend(LARGE, machine(ram_gib=12), wishes, {}, lambda: RELATIVES)
+    smaller = named(answer.nearest, "nearest.smaller-model")
+
+    assert {one.values["quant"] for one in smaller} == {"Q8_0"}
+    assert smaller
+
+
 def test_two_faster_models_are_named_where_it_is_slow() -> None:
     """
     Where a model fits and is slow, two smaller ones at a comfortable speed, or twice as fast, are named with theirs.

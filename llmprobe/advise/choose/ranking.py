@@ -24,7 +24,7 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
     """
     The candidates that meet the wishes and are not dominated, best first, and the quantizations that are excluded.
     """
-    kept, excluded = _constrained(problem, candidates)
+    kept, excluded = constrained(problem, candidates)
     kept = spared(kept)
     # A quantization that is excluded on some devices may be a choice on others.
     quants = {one.quant for one in kept}
@@ -63,7 +63,7 @@ def _spares(fewer: Candidate, more: Candidate) -> bool:
     )
 
 
-def _constrained(
+def constrained(
     problem: Problem, candidates: Iterable[Candidate]
 ) -> tuple[list[Candidate], tuple[Rejected, ...]]:
     """

@@ -92,7 +92,9 @@ def differences(other: Outline, now: Outline, *, cache: bool = True) -> tuple[Me
     apart = placed_apart(other, now, cache=cache)
     known, before = other.speed.generation_tokens_per_s, now.speed.generation_tokens_per_s
     if known and before:
-        apart.append(_instead(known, before))
+        at_full = _at_full(other, now) if _differ_at_full_only(other.speed, now.speed) else None
+        speed = at_full or pace(known, before)
+        apart += [] if speed is None else [speed]
     elif before:
         apart.append(message("pace.unknown"))
     elif other.ranking_speed and now.ranking_speed:
@@ -130,7 +132,7 @@ def pace(speed: Range | None, before: Range | None) -> Message | None:
         return None
     if before is None:
         return message("pace.about", tokens_per_s=speed.likely)
-    if abs(speed.likely - before.likely) <= SAME_SPEED * before.likely:
+    if _is_same(speed, before):
         return message("pace.same", tokens_per_s=speed.likely)
     return _instead(speed, before)
 
@@ -145,6 +147,24 @@ def _at_full(other: Outline, now: Outline) -> Message | None:
         now.speed.generation_at_full_context_tokens_per_s,
     )
     return None if speed is None else message("pace.full", pace=speed)
+
+
+def _differ_at_full_only(speed: Speed, before: Speed) -> bool:
+    """
+    Whether two ways are equally fast at a short context, and one is slower at a full one.
+    """
+    short, then = speed.generation_tokens_per_s, before.generation_tokens_per_s
+    full, full_then = (
+        speed.generation_at_full_context_tokens_per_s,
+        before.generation_at_full_context_tokens_per_s,
+    )
+    if not (short and then and full and full_then):
+        return False
+    return _is_same(short, then) and not _is_same(full, full_then)
+
+
+def _is_same(speed: Range, before: Range) -> bool:
+    return abs(speed.likely - before.likely) <= SAME_SPEED * before.likely
 
 
 def _turns(speed: Speed, before: Speed) -> bool:

@@ -8,6 +8,7 @@ from itertools import islice
 from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.choose.candidates import CONTEXT_STEP, find, quants_for
 from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.ranking import constrained
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import RefusedError
@@ -43,10 +44,14 @@ def nearest(problem: Problem, misfits: Mapping[str, Misfit], relatives: Relative
         shorter = _shorter(problem)
         if shorter is not None:
             lines.append(message("nearest.shorter-context", quant=shorter[0], ctx_size=shorter[1]))
-    lines.extend(
-        message("nearest.smaller-model", model=model.name, id=model.id, quant=best.quant)
-        for model, best in islice(_smaller(problem, relatives, _RELATIVE_QUANTS), SMALLER_SHOWN)
-    )
+    smaller = islice(_smaller(problem, relatives, _RELATIVE_QUANTS), SMALLER_SHOWN)
+    if problem.wishes.min_speed is not None:
+        lines.extend(_at_its_speed(model, best) for model, best in smaller)
+    else:
+        lines.extend(
+            message("nearest.smaller-model", model=model.name, id=model.id, quant=best.quant)
+            for model, best in smaller
+        )
     return tuple(lines)
 
 
@@ -58,18 +63,21 @@ def faster(problem: Problem, slow: Candidate, relatives: Relatives) -> tuple[Mes
     for model, best in _smaller(problem, relatives, _USUAL_QUANT):
         speed = best.speed.generation_tokens_per_s
         if speed is not None and speed.likely >= min(COMFORTABLE_TOKENS_PER_S, 2 * slow.ranking_speed):
-            lines.append(
-                message(
-                    "nearest.faster-model",
-                    model=model.name,
-                    id=model.id,
-                    quant=best.quant,
-                    tokens_per_s=speed.likely,
-                )
-            )
+            lines.append(_at_its_speed(model, best))
         if len(lines) == FASTER_SHOWN:
             break
     return tuple(lines)
+
+
+def _at_its_speed(model: ModelSpec, best: Candidate) -> Message:
+    speed = best.speed.generation_tokens_per_s
+    return message(
+        "nearest.faster-model",
+        model=model.name,
+        id=model.id,
+        quant=best.quant,
+        tokens_per_s=None if speed is None else speed.likely,
+    )
 
 
 def _shorter(problem: Problem) -> tuple[str, int] | None:
@@ -94,23 +102,27 @@ def _shorter(problem: Problem) -> tuple[str, int] | None:
 
 def _fitting(relative: ModelSpec, problem: Problem) -> list[Candidate]:
     """
-    The ways to run a smaller model. Of most all layers fit even with the most that compute buffers can be, which
-    costs no graph; the speed is then the least.
+    The ways to run a smaller model that meet the wishes.
+
+    Of most models all layers fit even with the most that compute buffers can be, which costs no graph; the speed is
+    then the least.
     """
     exact = relative.architecture in WIDER
     rough = problem.changed(estimator=Estimator(relative, rough=not exact))
     found, _, _ = find(rough)
+    found, _ = constrained(rough, found)
     on_devices = [one for one in found if one.on_gpu == rough.estimator.total_layers]
     if on_devices or exact or not problem.site.device_sets[0]:
         return on_devices or found
-    return find(problem.changed(estimator=Estimator(relative)))[0]
+    exactly = problem.changed(estimator=Estimator(relative))
+    return constrained(exactly, find(exactly)[0])[0]
 
 
 def _smaller(
     problem: Problem, relatives: Relatives, quants: tuple[str, ...]
 ) -> Iterator[tuple[ModelSpec, Candidate]]:
     """
-    The relatives that fit with little loss, each size once, with the best way to run it.
+    The relatives that fit with little loss and meet the wishes, each size once, with the best way to run it.
     """
     seen: set[int] = set()
     for relative in islice(relatives(), _RELATIVES):
