@@ -96,6 +96,20 @@ def test_the_speeds_of_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "from bandwidths" not in "\n".join(lines)
 
 
+def test_a_model_that_generates_nothing_has_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its verdict says so; an unknown speed is another thing, and has its reason."""
+    speed = samples.recommendation().choices[0].speed
+    unknown = replace(speed, generation_tokens_per_s=None)
+    none = replace(unknown, reason=message("speed.no-generation"))
+
+    assert not [
+        row for row in recommended(monkeypatch, best={"speed": none}) if row.startswith("  Tokens/s   ")
+    ]
+    assert [
+        row for row in recommended(monkeypatch, best={"speed": unknown}) if row.startswith("  Tokens/s   ")
+    ]
+
+
 def test_details_and_terms_are_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Details of a choice are shown with --explain; remarks about its command always are."""
     best = {"details": (said("by 0.0231 nats"),), "remarks": (said("start the server first"),)}

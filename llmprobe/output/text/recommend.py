@@ -128,13 +128,16 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     pair(message("page.gpu-layers"), *_layers(best))
     pair(message("page.context"), (_context(best), ANSWER))
     pair(message("page.kv-cache"), _cache(best))
-    pair(message("page.tokens-per-s"), (rate(best.speed.generation_tokens_per_s), ANSWER))
+    # The verdict says it of a model that generates nothing.
+    generates = best.speed.reason.id != "speed.no-generation"
+    if generates:
+        pair(message("page.tokens-per-s"), (rate(best.speed.generation_tokens_per_s), ANSWER))
     full = best.speed.generation_at_full_context_tokens_per_s
     if full is not None:
         pair("", message("page.rate-full", figure=rate(full)))
     if best.speed.prompt_tokens_per_s is not None:
         pair(message("page.prompt"), message("page.rate-prompt", figure=rate(best.speed.prompt_tokens_per_s)))
-    if best.speed.generation_tokens_per_s is None:
+    if generates and best.speed.generation_tokens_per_s is None:
         pair("", (best.speed.reason, QUIET))
     page.blank()
     _fullness(page, best.devices if shared is None else _on_one_memory(page, best.devices, shared))
