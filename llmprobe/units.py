@@ -83,7 +83,7 @@ def format_count(count: int) -> str:
     if count >= 1_000_000_000:
         value = count / 1e9
         return f"{value:.1f}B" if value < 100 else f"{value:.0f}B"
-    return f"{count / 1e6:.0f}M"
+    return f"{count / 1e6:.0f}M" if count >= 1_000_000 else f"{count / 1e3:.0f}K"
 
 
 def _bytes(text: str, base: int) -> int:

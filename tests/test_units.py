@@ -5,7 +5,7 @@ Sizes and contexts as people type them: memory in powers of two, files in powers
 import pytest
 
 from llmprobe.errors import UsageError
-from llmprobe.units import GIB, MIB, format_bytes, parse_memory, parse_size, parse_tokens
+from llmprobe.units import GIB, MIB, format_bytes, format_count, parse_memory, parse_size, parse_tokens
 
 
 @pytest.mark.parametrize("text", ["64GB", "64G", "64g", "64 gb", "64GiB", "64gib", " 64 GiB "])
@@ -100,3 +100,22 @@ def test_a_context_in_thousands(text: str, expected: int | None) -> None:
 def test_a_size_is_written_in_the_unit_that_suits_it(count: int, signed: bool, expected: str) -> None:
     """Binary units, three digits or more, the sign before the number."""
     assert format_bytes(count, signed=signed) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (70_553_706_496, "70.6B"),
+        (671_026_419_200, "671B"),
+        (1_000_000_000, "1.0B"),
+        (999_999_999, "1000M"),
+        (494_032_768, "494M"),
+        (1_000_000, "1M"),
+        (33_000, "33K"),
+    ],
+)
+def test_parameters_are_counted_as_models_are_named(count: int, expected: str) -> None:
+    """
+    In billions, with a decimal below a hundred, else in millions or thousands; never none where there are some.
+    """
+    assert format_count(count) == expected
