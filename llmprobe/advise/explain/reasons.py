@@ -13,7 +13,7 @@ from llmprobe.advise.explain.differences import differences, of_candidate, pace
 from llmprobe.advise.explain.placement import named_experts, of_placement
 from llmprobe.advise.search.case import Placed
 from llmprobe.estimation.placement import HOST
-from llmprobe.words.message import Message, message
+from llmprobe.words.message import Message, Value, message
 
 
 def reasons(
@@ -29,29 +29,21 @@ def reasons(
     if problem.estimator.is_moe:
         lines.append(experts_resident(problem))
     lines += _of_cache(problem, candidate)
+
+    def instead(other: Candidate) -> dict[str, Value]:
+        return {
+            "quant": other.quant,
+            "quality": other.quality.words,
+            "differences": _differences(problem, other, candidate),
+        }
+
     finer = [one for one in ranked if one.divergence < candidate.divergence]
     if finer:
-        other = max(finer, key=lambda one: one.divergence)
-        lines.append(
-            message(
-                "reason.not-finer",
-                quant=other.quant,
-                quality=other.quality.words,
-                differences=_differences(problem, other, candidate),
-            )
-        )
+        lines.append(Message("reason.not-finer", instead(max(finer, key=lambda one: one.divergence))))
     enough = candidate.ranking_speed * WORTH_SHOWING
     coarser = [one for one in ranked if one.divergence > candidate.divergence and one.ranking_speed > enough]
     if coarser:
-        other = min(coarser, key=lambda one: one.divergence)
-        lines.append(
-            message(
-                "reason.not-faster",
-                quant=other.quant,
-                quality=other.quality.words,
-                differences=_differences(problem, other, candidate),
-            )
-        )
+        lines.append(Message("reason.not-faster", instead(min(coarser, key=lambda one: one.divergence))))
     return tuple(lines)
 
 
