@@ -71,7 +71,8 @@ def header(
             writer.number("Q", extent)
         kind = str(tensor.type)
         writer.number("I", TYPES[kind].id)
-        writer.number("Q", offset)
+        # Shapes made up to break a reader can leave the 64 bits that a file has for an offset.
+        writer.number("Q", offset % 2**64)
         offset += -(-tensor_bytes(tensor.shape, kind) // alignment) * alignment
     writer.out += bytes(-len(writer.out) % alignment)
     return bytes(writer.out)
