@@ -105,7 +105,7 @@ class Advice:
             rejected=tuple(rejected),
             nearest=self._nearest(problem, wanted, misfits),
             balance=weighed(problem, [one for _, one in chosen]),
-            findings=notes.findings(snapshot),
+            findings=notes.findings(snapshot, wishes),
             notes=(*freed, *self._notes(problem, chosen, candidates, snapshot)),
             warnings=self._warnings,
         )
@@ -130,7 +130,7 @@ class Advice:
             verdict=message("verdict.not-loaded", engine=wishes.engine, architecture=architecture),
             rejected=(Rejected(what=self._model.name, why=why),),
             nearest=(message("nearest.estimate", engine=wishes.engine),),
-            findings=notes.findings(snapshot),
+            findings=notes.findings(snapshot, wishes),
             notes=tuple(self._model.notes),
             warnings=self._warnings,
         )

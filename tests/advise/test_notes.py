@@ -10,6 +10,7 @@ import pytest
 from llmprobe import engines
 from llmprobe.advise.recommend import recommend
 from llmprobe.errors import UsageError
+from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import EngineOnMachine, Holder, Limit, LoadedModel, Snapshot
 from llmprobe.facts.recommendation import Recommendation, Wishes
 from llmprobe.units import GIB
@@ -83,6 +84,21 @@ def test_what_is_said_to_be_better_is_what_assume_idle_answers() -> None:
     assert then.gpu_layers == then.total_layers
     assert note.values["held"] == (message("held.gpu", bytes=16 * GIB, device="gpu0", holders=(holder,)),)
     assert note.values["remedy"] == message("remedy.quit", programs=(holder,))
+
+
+def test_what_programs_hold_is_no_warning_where_it_counts_as_free() -> None:
+    """
+    --assume-idle has answered it; other warnings stay.
+    """
+    held = Finding(
+        id="vram-held", severity="warning", title=message("a"), detail=message("b"), evidence=("option:x",)
+    )
+    other = msgspec.structs.replace(held, id="pcie-narrow")
+    loaded = msgspec.structs.replace(held, id="model-loaded")
+    snapshot = msgspec.structs.replace(busy(16), findings=(held, other, loaded))
+
+    assert [one.id for one in asked(snapshot, assume_idle=True).findings] == ["pcie-narrow"]
+    assert [one.id for one in asked(snapshot).findings] == ["vram-held", "pcie-narrow", "model-loaded"]
 
 
 def test_a_loaded_model_is_to_be_unloaded() -> None:
@@ -247,7 +263,8 @@ def test_an_engine_that_needs_gpus_lacks_their_memory() -> None:
     sparse = model("qwen3moe", QWEN3_30B)
     (one,) = asked(machine((8,), ram_gib=8), sparse, "vllm", quants=("Q8_0",)).rejected
 
-    assert one.why == message("rejected.too-little-free", where=(message("pool.gpu", device="gpu0"),))
+    short = message("pool.short", missing_bytes=one.missing_bytes, pool=message("pool.gpu", device="gpu0"))
+    assert one.why == message("rejected.too-little-free", where=(short,))
 
 
 def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:

@@ -128,11 +128,13 @@ def test_nothing_fits_is_an_answer() -> None:
     """
     No choice, every quantization with what it misses, and the nearest that would fit.
     """
-    recommendation = answer(LLAMA3_70B, machine(ram_gib=4), ctx_size=8192)
+    recommendation = recommend(
+        LLAMA3_70B, machine(ram_gib=12), Wishes(ctx_size=8192), {}, lambda: (LLAMA31_8B,)
+    )
 
     assert recommendation.choices == ()
     assert all(one.missing_bytes for one in recommendation.rejected)
-    assert recommendation.nearest
+    assert the(recommendation.nearest, "nearest.smaller-model").values["id"] == LLAMA31_8B.id
 
 
 def test_a_smaller_relative_is_named_where_only_ruin_fits() -> None:

@@ -10,8 +10,8 @@ from llmprobe.advise.recommend import recommend
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.words.message import message
-from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
-from tests.advise.messages import inner
+from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model, unified
+from tests.advise.messages import inner, listed
 from tests.advise.test_ranking import PROBLEM, candidate
 
 DENSE, SPARSE = model("llama", LLAMA_70B), model("qwen3moe", QWEN3_30B)
@@ -91,6 +91,16 @@ def test_a_no_names_the_smallest_shortfall() -> None:
     )
 
 
+def test_a_no_to_one_quantization_says_nothing_of_others() -> None:
+    """
+    "Even as" is for the best of several.
+    """
+    answer = recommend(DENSE, machine(ram_gib=4), Wishes(ctx_size=4096, quants=("BF16",)), {})
+    (one,) = answer.rejected
+
+    assert answer.verdict == message("verdict.does-not-fit-as", quant="BF16", missing_bytes=one.missing_bytes)
+
+
 def test_a_limit_that_one_quantization_misses_is_not_short_of_memory() -> None:
     """
     Where some quantizations do not fit and the others are too slow, limits are what is in the way.
@@ -114,6 +124,19 @@ def test_a_last_resort_is_not_called_the_only_one() -> None:
     )
 
     assert str(found) == (
-        "Fits as IQ2_M, a last resort (heavy loss): a smaller model would answer better "
-        "(fully on the GPU, about 18 tokens/s)"
+        "Fits as IQ2_M (heavy loss), fully on the GPU, about 18 tokens/s; a smaller model would answer better"
     )
+
+
+def test_a_smaller_quantization_is_short_by_less() -> None:
+    """
+    Where the GPU may take a part of the memory only, the shortfall is the GPU's, also of what exceeds all memory.
+    """
+    answer = recommend(DENSE, unified(40, 30), Wishes(ctx_size=4096), {})
+    short = [(one.what, one.missing_bytes or 0) for one in answer.rejected]
+
+    assert {"BF16", "Q8_0", "Q4_K_M"} <= {name for name, _ in short}
+    assert [size for _, size in short] == sorted((size for _, size in short), reverse=True)
+    assert {part.values["pool"] for one in answer.rejected for part in listed(one.why, "where")} == {
+        message("pool.gpu", device="gpu0")
+    }

@@ -284,19 +284,15 @@ def _longest(problem: Problem, quant: str, settings: Settings, devices: tuple[De
 
 
 def _why(misfit: Misfit) -> Message:
-    # What host and device share contains what either of them lacks there.
-    shared = [short for short in misfit.shortfalls if short.where == "shared"]
-    shortfalls = shared or misfit.shortfalls
+    shortfalls = misfit.largest
     unknown = tuple(_pool(short.where) for short in shortfalls if not short.known)
     if unknown:
         return message("rejected.free-unknown", where=unknown)
-    if len(shortfalls) == 1:
-        return message("rejected.too-little-free", where=tuple(_pool(short.where) for short in shortfalls))
     where = tuple(
         message("pool.short", missing_bytes=short.missing_bytes, pool=_pool(short.where))
         for short in shortfalls
     )
-    return message("rejected.several-short", where=where)
+    return message("rejected.too-little-free", where=where)
 
 
 def _pool(where: str) -> Message:

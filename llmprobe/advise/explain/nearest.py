@@ -1,5 +1,5 @@
 """
-When nothing fits, or only what hardly serves: the smallest shortfall, and the smaller model that would do.
+When nothing fits, or only what hardly serves: the shorter context, and the smaller model that would do.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,14 +33,10 @@ LITTLE_LOSS = 0.11
 
 def nearest(problem: Problem, misfits: Mapping[str, Misfit], relatives: Relatives) -> tuple[Message, ...]:
     """
-    The quantization with the smallest shortfall, and a context or a smaller model that would fit.
+    A context or a smaller model that would fit; the smallest shortfall is in the verdict.
     """
     lines: list[Message] = []
     if len(misfits) == len(quants_for(problem.estimator, problem.wishes)):
-        quant = min(misfits, key=lambda name: misfits[name].missing_bytes)
-        if misfits[quant].known:
-            missing = misfits[quant].missing_bytes
-            lines.append(message("nearest.least-short", quant=quant, missing_bytes=missing))
         shorter = _shorter(problem)
         if shorter is not None:
             lines.append(message("nearest.shorter-context", quant=shorter[0], ctx_size=shorter[1]))

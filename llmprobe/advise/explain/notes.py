@@ -28,6 +28,9 @@ from llmprobe.words.message import Message, message
 FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
 """Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
 
+FINDINGS_ABOUT_USE = frozenset({"vram-held", "model-loaded"})
+"""Who uses memory now."""
+
 WORTH_FREEING_BYTES = GIB
 """The memory of a GPU in use by other programs from which a second search is worth its time."""
 
@@ -39,13 +42,15 @@ _UNLOAD = {"ollama": "ollama stop {}", "lmstudio": "lms unload {}"}
 """The command by which an engine gives up a loaded model."""
 
 
-def findings(snapshot: Snapshot) -> tuple[Finding, ...]:
+def findings(snapshot: Snapshot, wishes: Wishes) -> tuple[Finding, ...]:
     """
-    The findings of a machine that matter to a choice.
+    The findings of a machine that matter to a choice; what other programs hold does not where it is counted as free.
     """
+    answered = FINDINGS_ABOUT_USE if wishes.assume_idle else frozenset()
     return tuple(
         one
         for one in snapshot.findings
+        if one.id not in answered
         if one.severity != "note" or (one.id in FINDINGS_THAT_ARE_OPTIONS and one.remedy is not None)
     )
 

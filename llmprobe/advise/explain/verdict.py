@@ -78,4 +78,7 @@ def of_no(problem: Problem, rejected: list[Rejected], misfits: Mapping[str, Misf
     if not known:
         return message("verdict.memory-unknown")
     quant = min(known, key=lambda name: known[name].missing_bytes)
-    return message("verdict.does-not-fit", missing_bytes=known[quant].missing_bytes, quant=quant)
+    least = known[quant].missing_bytes
+    if len(known) == 1:
+        return message("verdict.does-not-fit-as", missing_bytes=least, quant=quant)
+    return message("verdict.does-not-fit", missing_bytes=least, quant=quant)

@@ -39,12 +39,18 @@ class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missing_bytes(self) -> int:
         """
-        How much more memory would have to be free. A shared shortfall contains that of its device.
+        How much more memory would have to be free.
         """
-        shared = [short.missing_bytes for short in self.shortfalls if short.where == "shared"]
-        return max(
-            [sum(short.missing_bytes for short in self.shortfalls if short.where != "shared"), *shared]
-        )
+        return sum(short.missing_bytes for short in self.largest)
+
+    @property
+    def largest(self) -> tuple[Shortfall, ...]:
+        """
+        Where most is missing: what host and device share, or they themselves. One contains the other.
+        """
+        shared = tuple(short for short in self.shortfalls if short.where == "shared")
+        apart = tuple(short for short in self.shortfalls if short.where != "shared")
+        return max((shared, apart), key=lambda some: sum(short.missing_bytes for short in some))
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from llmprobe.advise.search.best import Corrections, Fewest, Role, Search, kind_
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.layouts import ALIKE, Layout
 from llmprobe.estimation.placement import spans
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Shortfall
 
@@ -157,9 +158,9 @@ def _hopeless(case: Case) -> Misfit:
     What is missing where the weights alone exceed all memory: what the host lacks beyond the GPUs' room.
 
     It is the least that can be missing, reached when layers could be cut to fill the GPUs to the byte. Where an engine
-    needs the GPUs for all, it is what they lack.
+    or a backend needs the GPUs for all, it is what they lack.
     """
-    if not case.site.abilities.partial:
+    if not case.site.abilities.partial or not all(BACKENDS[one.backend].partial for one in case.devices):
         whole = case.placed(None)
         return Misfit(shortfalls=case.site.shortfalls(case.without_compute(whole)))
     totals = case.without_compute(case.placed(0))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.vendors import CarveOut
+from llmprobe.machine.driver_commands import kernel_parameter_commands
 from llmprobe.machine.rules import Rule
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -116,8 +117,8 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
                 evidence=carve_out.evidence,
                 remedy=Remedy(
                     text=message("finding.apu-carveout.remedy-gpu", left_bytes=_LEFT_TO_HOST_BYTES),
-                    commands=(
-                        f"sudo grubby --update-kernel=ALL --args='ttm.pages_limit={pages} ttm.page_pool_size={pages}'",
+                    commands=kernel_parameter_commands(
+                        snapshot, f"ttm.pages_limit={pages} ttm.page_pool_size={pages}"
                     ),
                 ),
             )
@@ -141,6 +142,19 @@ def gtt_exceeds_ram(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+_LOAD_DRIVER = Remedy(text=message("finding.gpu-not-usable.remedy-driver"), commands=("lspci -k -d ::0300",))
+_GRANT_ACCESS = Remedy(
+    text=message("finding.gpu-not-usable.remedy-access"), commands=("sudo usermod -aG render,video $USER",)
+)
+_NOT_USABLE = {
+    "unusable.no-driver": _LOAD_DRIVER,
+    "unusable.other-driver": _LOAD_DRIVER,
+    "unusable.no-amd-device-file": _GRANT_ACCESS,
+    "unusable.render-node-closed": _GRANT_ACCESS,
+}
+"""What mends each reason that can be mended here."""
+
+
 def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A card of AMD or Intel is here and nothing can run on it.
@@ -152,18 +166,14 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
             # Each of these has a finding of its own.
             continue
         linux = snapshot.host.system == "linux"
+        what = each.why_not.id if each.why_not is not None else ""
         yield Finding(
             id="gpu-not-usable",
             severity="warning" if linux else "note",
             title=message("finding.gpu-not-usable.title", device=each.name),
             detail=message("finding.gpu-not-usable.detail", reason=each.why_not),
             evidence=each.evidence,
-            remedy=Remedy(
-                text=message("finding.gpu-not-usable.remedy"),
-                commands=("lspci -k -d ::0300", "sudo usermod -aG render,video $USER"),
-            )
-            if linux
-            else None,
+            remedy=_NOT_USABLE.get(what) if linux else None,
         )
 
 

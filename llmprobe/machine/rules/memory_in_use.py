@@ -53,7 +53,7 @@ def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
                 holders=_holders(pool),
             ),
             evidence=pool.evidence,
-            remedy=_remedy(pool, accelerator.vendor),
+            remedy=_remedy(pool, accelerator.vendor, here=snapshot.this_machine),
         )
 
 
@@ -161,14 +161,18 @@ def _holders(pool: MemoryPool) -> Message:
     return message("finding.vram-held.by", processes=processes, more=len(known[_NAMED:]) or None)
 
 
-def _remedy(pool: MemoryPool, of: str) -> Remedy:
+def _remedy(pool: MemoryPool, of: str, *, here: bool) -> Remedy:
+    """
+    How to free the memory. The number of a process means another one where its machine is not ``here``.
+    """
     names = {holder.name for holder in pool.held_by}
     commands = tuple(dict.fromkeys(command for name, command in _UNLOAD.items() if name in names))
     if commands:
         return Remedy(text=message("finding.vram-held.remedy-unload"), commands=commands)
     if "llama-server" in names:
         pids = [str(holder.pid) for holder in pool.held_by if holder.name == "llama-server"]
-        return Remedy(text=message("finding.vram-held.remedy-server"), commands=(f"kill {' '.join(pids)}",))
+        commands = (f"kill {' '.join(pids)}",) if here else ()
+        return Remedy(text=message("finding.vram-held.remedy-server"), commands=commands)
     return Remedy(text=message("finding.vram-held.remedy"), commands=vendor(of).lists_programs)
 
 

@@ -50,7 +50,7 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=each.evidence_of("driver"),
             remedy=Remedy(
                 text=message("finding.driver-too-old.remedy", wanted=wanted),
-                commands=driver_commands(snapshot),
+                commands=driver_commands(snapshot, at_least=wanted),
                 link="https://www.nvidia.com/en-us/drivers/",
             ),
         )

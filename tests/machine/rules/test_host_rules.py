@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Accelerator, Host, Snapshot
+from llmprobe.machine import rules
 from llmprobe.machine.rules.disk import disk_low, slow_file_system
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
@@ -85,6 +86,49 @@ def test_the_limit_of_an_apu_is_told_in_pages() -> None:
     assert finding.remedy is not None
     pages = (124 - 8) * GIB // 4096
     assert f"ttm.pages_limit={pages} " in finding.remedy.commands[0]
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        (
+            "Ubuntu 25.04",
+            ("sudo sed -i 's/^GRUB_CMDLINE_LINUX_DEFAULT=\"/&{} /' /etc/default/grub", "sudo update-grub"),
+        ),
+        ("Fedora Linux 43", ("sudo grubby --update-kernel=ALL --args='{}'",)),
+    ],
+)
+def test_kernel_parameters_are_set_by_the_systems_tools(system: str, expected: tuple[str, ...]) -> None:
+    """Debian's family has GRUB's file of defaults, Fedora's has grubby."""
+    little = strix_halo(vram=GIB // 2, used=0, gtt=62 * GIB)
+    named = {"read:/etc/os-release": f'PRETTY_NAME="{system}"\n'}
+    finding = found(linux(machine(little, ram=124, available=110), named), "apu-carveout")
+    pages = (124 - 8) * GIB // 4096
+    parameters = f"ttm.pages_limit={pages} ttm.page_pool_size={pages}"
+
+    assert finding is not None
+    assert finding.remedy is not None
+    assert finding.remedy.commands == tuple(command.format(parameters) for command in expected)
+
+
+@pytest.mark.parametrize(
+    ("why", "command"),
+    [
+        ("unusable.no-driver", "lspci -k -d ::0300"),
+        ("unusable.other-driver", "lspci -k -d ::0300"),
+        ("unusable.render-node-closed", "sudo usermod -aG render,video $USER"),
+        ("unusable.no-amd-device-file", "sudo usermod -aG render,video $USER"),
+        ("unusable.size-unknown", None),
+    ],
+)
+def test_a_card_is_made_usable_by_what_it_lacks(why: str, command: str | None) -> None:
+    """A driver or rights; a driver that reports no memory is mended by neither."""
+    card = Accelerator(id="gpu0", vendor="amd", name="R", usable=False, why_not=message(why))
+    snapshot = Snapshot(this_machine=True, host=Host(system="linux", machine="x86_64"), accelerators=(card,))
+    finding = found(rules.diagnosed(snapshot), "gpu-not-usable")
+
+    assert finding is not None
+    assert (finding.remedy and finding.remedy.commands) == (None if command is None else (command,))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.host import HostMemory, Swap
 from llmprobe.facts.machine import Snapshot
+from llmprobe.machine import rules
 from llmprobe.machine.rules.memory_in_use import swap_in_use
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
@@ -461,6 +462,24 @@ def test_the_driver_comes_from_the_systems_packages(system: str, expected: tuple
     assert commands(only(missing, "nvidia-no-library")) == expected
 
 
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("Debian GNU/Linux 12 (bookworm)", ()),
+        ("Ubuntu 24.04.3 LTS", ("sudo ubuntu-drivers install",)),
+    ],
+)
+def test_a_newer_driver_comes_from_packages_that_have_it(system: str, expected: tuple[str, ...]) -> None:
+    """Debian's own packages end at 550, and 570 is wanted: the maker's page is left."""
+    named = {"read:/etc/os-release": f'PRETTY_NAME="{system}"\n'}
+    old = only(linux(card(capability=(6, 1)), **{DRIVER: "535.1"}, **named), "driver-too-old")
+
+    assert old.detail.values["wanted"] == 570
+    assert commands(old) == expected
+    assert old.remedy is not None
+    assert old.remedy.link == "https://www.nvidia.com/en-us/drivers/"
+
+
 def test_the_driver_of_windows_is_not_installed_from_wsl() -> None:
     """Nor on Windows by a Linux command, nor from a container."""
     old = nvidia_machine(card(), **{DRIVER: "500.1"})
@@ -633,7 +652,7 @@ def test_five_processes_are_named_and_the_rest_counted() -> None:
         ),
         more=2,
     )
-    assert "a program (process 3) 300 MiB and 2 more." in str(found.detail)
+    assert "a program (PID 3) 300 MiB and 2 more." in str(found.detail)
 
 
 @pytest.mark.parametrize(
@@ -658,13 +677,18 @@ def test_holders_that_are_not_known_are_not_made_up(listed: Any, word: str) -> N
 def test_who_uses_memory_decides_how_to_free_it(
     programs: tuple[str, ...], expected: tuple[str, ...], text: str
 ) -> None:
-    """Engines unload, a llama-server is stopped, other programs are listed."""
+    """Engines unload, a llama-server is stopped, other programs are listed; no process of a recording is killed."""
     listed = [{"pid": pid, "usedGpuMemory": (10 - pid) * 100 * MIB} for pid in range(1, len(programs) + 1)]
     names = {f"read:/proc/{pid}/comm": name for pid, name in enumerate(programs, start=1)}
-    found = only(linux(card(used_mib=9000), **{COMPUTE: listed}, **names), "vram-held")
+    recorded = linux(card(used_mib=9000), **{COMPUTE: listed}, **names)
+    found = only(rules.diagnosed(msgspec.structs.replace(recorded, this_machine=True)), "vram-held")
+    elsewhere = only(recorded, "vram-held")
 
     assert commands(found) == expected
+    assert commands(elsewhere) == tuple(command for command in expected if "kill" not in command)
     assert found.remedy is not None
+    assert elsewhere.remedy is not None
+    assert elsewhere.remedy.text == found.remedy.text
     assert found.remedy.text == message(f"finding.vram-held.{text}")
 
 
