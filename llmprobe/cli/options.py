@@ -152,7 +152,7 @@ def seconds(param: click.Parameter, value: str, *, least: float, most: float, ex
     if not (number > 0 and least <= number <= most):
         raise refused(
             param,
-            message("error.option-seconds-range", given=number, least=least, most=most),
+            message("error.option-seconds-range", given=number, least=least or None, most=most),
             message("hint.such-as", example=example),
         )
     return number

@@ -5,6 +5,12 @@ A language is one file like this one. Sections follow the rooms that make the me
 """
 
 SENTENCES: dict[str, str] = {
+    # names of engines and of stores of models
+    "engine-name.llama.cpp": "llama.cpp",
+    "engine-name.ollama": "Ollama",
+    "engine-name.lmstudio": "LM Studio",
+    "engine-name.vllm": "vLLM",
+    "engine-name.huggingface": "Hugging Face",
     # lists
     "list.comma": ", ",
     "list.semicolon": "; ",
@@ -246,10 +252,10 @@ SENTENCES: dict[str, str] = {
     "unusable.nvidia-asleep": "asleep, memory size unknown",
     "unusable.nvidia-not-asked": "not queried because that would wake another GPU, memory size unknown",
     "unusable.nvidia-no-instance": "in MIG mode without an instance that this system can use",
-    "unusable.nvidia-instance-not-chosen": "CUDA shows a program one MIG instance[; select this one with "
+    "unusable.nvidia-instance-not-chosen": "a program sees one MIG instance[; select this one with "
     "CUDA_VISIBLE_DEVICES={uuid}]",
     "unusable.nvidia-hidden": "hidden by {variable}",
-    "unusable.nvidia-prohibited": "compute mode prohibited: no program may compute on it",
+    "unusable.nvidia-prohibited": "compute mode 'prohibited', in which no program may compute on it",
     "unusable.nvidia-occupied": "compute mode allows one program at a time, and another program is using it",
     "unusable.nvidia-memory-unknown": "memory size could not be read[: {why}]",
     "limit.nvidia-reserve": "reserved by driver and firmware",
@@ -258,7 +264,7 @@ SENTENCES: dict[str, str] = {
     "limit.nvidia-in-use-and-reserve": "in use, including the driver's reserve (this driver does not report "
     "it separately)",
     "limit.nvidia-in-use-by-programs": "used by programs; this system does not report how much each one uses",
-    "limit.nvidia-in-use-unlisted": "used by the display, contexts and unlisted programs",
+    "limit.nvidia-in-use-unlisted": "used by the display, driver contexts and programs that are not listed",
     "source.nvml": "NVML: {why}",
     "bandwidth.nvidia-bus": "{bits}-bit bus x {megahertz} MHz x 2",
     "bandwidth.nvidia-slices": "{slices} of {of} memory slices of {how}",
@@ -270,12 +276,12 @@ SENTENCES: dict[str, str] = {
     "unusable.amd-asleep": "it is asleep, and reading its memory would wake it",
     "unusable.hidden-from-rocm": "hidden by {variable}",
     "unusable.no-amd-device-file": "this user may open neither /dev/kfd nor its device file in /dev/dri",
-    "unusable.few-compute-units": "it has only two compute units: the processor is faster",
+    "unusable.few-compute-units": "the CPU is faster than its two compute units",
     "unusable.render-node-closed": "this user may not open its device file in /dev/dri",
-    "unusable.slower-than-processor": "it shares RAM, and llama.cpp runs slower on it than on the processor",
-    "unusable.integrated-beside-card": "engines leave out integrated graphics beside a card ({card})",
+    "unusable.slower-than-processor": "it shares RAM, and llama.cpp runs slower on it than on the CPU",
+    "unusable.integrated-beside-card": "engines ignore an integrated GPU beside a card ({card})",
     "unusable.virtual-mac": "macOS gives a virtual machine no Metal GPU",
-    "unusable.intel-mac": "with Metal, the GPUs of Intel Macs are slower than their processors",
+    "unusable.intel-mac": "Metal on the GPU of an Intel Mac is slower than its CPU",
     "unusable.apple-on-linux": "Metal exists on macOS only; on Linux this GPU has a Vulkan driver, which llmprobe "
     "does not rely on",
     "unusable.vendor-not-examined": "llmprobe does not examine GPUs of this vendor",
@@ -283,18 +289,18 @@ SENTENCES: dict[str, str] = {
     "limit.in-use-unnamed": "in use beyond the parts that are named",
     "limit.free-not-plausible": "{free_bytes} bytes were reported free of {total_bytes}; corrected",
     "limit.cut-to-rest": "{limit}; counted only up to the {left_bytes:bytes} that were left",
-    "limit.host-in-use": "in use by programs and the system ({how})",
-    "limit.available-by-psutil": "available memory by psutil",
+    "limit.host-in-use": "in use by programs and the system (total less {how})",
+    "limit.available-by-psutil": "what psutil reports as available",
     "limit.available-by-kernel": "MemAvailable",
     "limit.available-with-zfs": "{how}, plus the cache that ZFS can give back",
-    "limit.available-of-nodes": "free memory of the nodes with processors",
+    "limit.available-of-nodes": "free memory of the nodes with CPUs",
     "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
     "[!{used_bytes}, of which an unknown part is in use]",
     "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
     "limit.gtt": "{carve_out_bytes:bytes} is reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
     "[!{gtt_bytes}all of RAM] (GTT)",
-    "limit.amd-programs": "held by programs that compute",
-    "limit.amd-in-use": "in use by the display, the driver and programs; sysfs does not report which",
+    "limit.amd-programs": "used by compute programs",
+    "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
     "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
     "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
@@ -305,8 +311,8 @@ SENTENCES: dict[str, str] = {
     "limit.idle-driver": "usual reserve of the driver on an idle device",
     "limit.default-gtt": "Linux lets integrated graphics map {share:.0%} of memory by default (GTT); the limit can be "
     "raised",
-    "limit.cpu-quota": "quota: the time of {processors:g} {processors:processor|processors}",
-    "limit.cpu-affinity": "affinity: this process may run on {threads} {threads:thread|threads} of the processor",
+    "limit.cpu-quota": "a quota of {processors:g} {processors:CPU|CPUs}",
+    "limit.cpu-affinity": "an affinity to {threads} {threads:thread|threads} of the CPU",
     # - how a bandwidth is known
     "bandwidth.modules": "{channels} {channels:channel|channels} at {speeds_mts} MT/s, an upper bound",
     "bandwidth.of-ram": "RAM, which it shares[: {how}]",
@@ -448,7 +454,7 @@ SENTENCES: dict[str, str] = {
     "finding.vram-held.detail": "[{budget_bytes:bytes} of {total_bytes:bytes} is available to a model now. ]"
     "{holders}",
     "finding.vram-held.by": "Used by {processes}[ and {more} more].",
-    "finding.vram-held.process": "[{name}][!{name}a program] (process {pid}) {used_bytes:bytes}",
+    "finding.vram-held.process": "[{name}][!{name}a program] (PID {pid}) {used_bytes:bytes}",
     "finding.vram-held.unknown": "The system does not report how much each program uses.",
     "finding.vram-held.unlisted": "No program is listed as using it.",
     "finding.vram-held.remedy": "Close programs that are not needed.",
@@ -573,7 +579,7 @@ SENTENCES: dict[str, str] = {
     # machine: findings of everything else
     # - coverage
     "rule.table-estimate": "A figure is from a table of devices.",
-    "finding.table-estimate.title": "Some figures are from a table",
+    "finding.table-estimate.title": "Some figures come from a table of devices, not from the device",
     "finding.table-estimate.detail": "The device does not report them here: {figures:each}. Speeds based on them are "
     "less certain.",
     "finding.table-estimate.bandwidth": "bandwidth of {device}",
@@ -590,16 +596,16 @@ SENTENCES: dict[str, str] = {
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",
-    "finding.no-gpu.detail": "Models run on the processor, and the speed of memory determines theirs.",
+    "finding.no-gpu.detail": "Models run on the CPU, and the speed of memory determines theirs.",
     "rule.gpu-not-looked-for": "A source that could have found a GPU did not answer.",
-    "finding.gpu-not-looked-for.title": "It is unknown whether there is a GPU",
+    "finding.gpu-not-looked-for.title": "Whether there is a GPU could not be determined",
     "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
-    "GPU may be installed that is missing here.",
+    "GPU may be installed that is not listed here.",
     "finding.gpu-not-looked-for.source": "{source} ({status:status.})",
     "rule.probe-failed": "A source did not answer, in whole or in part.",
     "finding.probe-failed.title": "The {sources:source|sources} {sources:and} did not answer completely ({status:status.})",
     "finding.probe-failed.more-time": "Allow more time.",
-    "finding.probe-failed.detail": "[The reason: {reason}. ]Facts of this kind are missing or unknown here.",
+    "finding.probe-failed.detail": "[Reason: {reason}. ]Facts of this kind are missing or unknown here.",
     "finding.probe-failed.remedy": "Record the machine and attach the file to a report.",
     "rule.not-recorded": "A recording lacks answers that newer probes ask for.",
     "finding.not-recorded.title": "The recording is incomplete",
@@ -607,20 +613,20 @@ SENTENCES: dict[str, str] = {
     "them are unknown here.",
     "finding.not-recorded.remedy": "Record the machine again.",
     # - memory of the host
-    "rule.memory-pressure": "Programs wait for memory at this moment.",
-    "finding.memory-pressure.title": "Programs wait for memory",
-    "finding.memory-pressure.detail": "Some program waited for {percent:g}% of the last ten seconds. The memory "
+    "rule.memory-pressure": "Programs are waiting for memory at this moment.",
+    "finding.memory-pressure.title": "Programs are waiting for memory",
+    "finding.memory-pressure.detail": "In the last ten seconds programs waited {percent:g}% of the time. The memory "
     "that is free now is needed by running programs, and a model slows all of them down.",
     "finding.memory-pressure.detail-high": "macOS reports high memory pressure. The memory that is free now is "
     "needed by running programs, and a model slows all of them down.",
     "finding.memory-pressure.detail-critical": "macOS reports critical memory pressure. The memory that is free "
     "now is needed by running programs, and a model slows all of them down.",
     "finding.memory-pressure.remedy": "Close programs before loading a model.",
-    "rule.no-swap-overcommit2": "The kernel promises no more memory than it has.",
-    "finding.no-swap-overcommit2.title": "The kernel promises no more memory than it has",
-    "finding.no-swap-overcommit2.detail": "vm.overcommit_memory is 2.[ It can still promise {left_bytes:bytes}.] "
+    "rule.no-swap-overcommit2": "The kernel commits no more memory than it has.",
+    "finding.no-swap-overcommit2.title": "The kernel commits no more memory than it has",
+    "finding.no-swap-overcommit2.detail": "vm.overcommit_memory is 2.[ It can still commit {left_bytes:bytes}.] "
     "Engines reserve more than they use: starting one can fail although memory is free.",
-    "finding.no-swap-overcommit2.remedy": "Use the default setting.",
+    "finding.no-swap-overcommit2.remedy": "Restore the default, 0.",
     "rule.hugepages-reserved": "Memory is reserved as huge pages.",
     "finding.hugepages-reserved.title": "{total_bytes:bytes} is reserved as huge pages",
     "finding.hugepages-reserved.detail": "{free_bytes:bytes} of it is unused. Engines cannot use huge pages, and "
@@ -636,20 +642,20 @@ SENTENCES: dict[str, str] = {
     "finding.address-space-limit.detail": "Engines map the whole file of a model, and CUDA maps far more than it "
     "uses: an engine may fail to start, or to load a model that would fit.",
     "finding.address-space-limit.remedy": "Remove the limit of this shell.",
-    "rule.numa-multi": "Memory is divided among groups of processors.",
+    "rule.numa-multi": "Memory is divided among groups of CPUs.",
     "finding.numa-multi.title": "Memory is divided into {nodes} nodes",
     "finding.numa-multi.detail": "A program that runs on one node and reads the memory of another gets only a part "
-    "of the bandwidth. Layers on the processor can run at half the speed or less.",
+    "of the bandwidth. Layers on the CPU can run at half the speed or less.",
     "finding.numa-multi.remedy": "Let llama.cpp distribute its threads and memory over the nodes.",
-    "rule.numa-memory-only": "Some memory has no processors near it.",
-    "finding.numa-memory-only.title": "{size_bytes:bytes} of memory has no processors near it",
+    "rule.numa-memory-only": "Some memory has no CPUs near it.",
+    "finding.numa-memory-only.title": "{size_bytes:bytes} of memory has no CPUs near it",
     "finding.numa-memory-only.detail-extension": "It is an extension of memory (CXL or on the package), which is "
     "slower or faster than the rest.",
     "finding.numa-memory-only.detail-gpu": "It is memory of GPUs that the kernel counts as its own. Here it is "
     "counted with the GPUs only.",
     "rule.single-channel-ram": "Memory runs on one channel.",
     "finding.single-channel-ram.title": "Memory runs on one channel",
-    "finding.single-channel-ram.detail": "The speed of memory limits everything that runs on the processor: with a "
+    "finding.single-channel-ram.detail": "The speed of memory limits everything that runs on the CPU: with a "
     "second module in the other channel it would be almost twice as fast.",
     "finding.single-channel-ram.remedy": "Install a second module of the same kind, in the slot that the board's "
     "manual names.",
@@ -678,12 +684,12 @@ SENTENCES: dict[str, str] = {
     "more to macOS.",
     "rule.mac-rosetta": "This Python is an Intel build and runs translated.",
     "finding.mac-rosetta.title": "This Python is an Intel build and runs translated",
-    "finding.mac-rosetta.detail": "It sees the processor that Rosetta presents. Programs started in the same way run "
+    "finding.mac-rosetta.detail": "It sees the CPU that Rosetta presents. Programs started in the same way run "
     "without Metal and much slower.",
-    "finding.mac-rosetta.remedy": "Install Python for Apple silicon.",
+    "finding.mac-rosetta.remedy": "Install Python for Apple silicon; a shell started like this runs native programs.",
     "rule.mac-vm": "This macOS runs in a virtual machine, without a GPU.",
     "finding.mac-vm.title": "This macOS runs in a virtual machine",
-    "finding.mac-vm.detail": "macOS gives a virtual machine no Metal GPU. Models run on the processor only.",
+    "finding.mac-vm.detail": "macOS gives a virtual machine no Metal GPU. Models run on the CPU only.",
     "finding.mac-vm.remedy": "Run the engine on the Mac itself.",
     "rule.container-ram": "A container may use less memory than the host has.",
     "finding.container-ram.title": "This container may use {limit_bytes:bytes} of the host's memory",
@@ -692,20 +698,20 @@ SENTENCES: dict[str, str] = {
     "finding.container-ram.detail-slowed": "[The host has {host_bytes:bytes}. ]{left_bytes:bytes} is left to this "
     "container. A program that uses more is slowed down to a standstill.",
     "finding.container-ram.remedy": "Raise the limit.",
-    "rule.cpu-quota": "Fewer threads may run than the processor has.",
+    "rule.cpu-quota": "Fewer threads may run than the CPU has.",
     "finding.cpu-quota.title": "{usable} of {threads} threads may be used here",
-    "finding.cpu-quota.detail": "[Limits: {limits:each}. ]An engine that starts a thread per processor of "
-    "the host is slowed down many times by waiting for its own threads.",
+    "finding.cpu-quota.detail": "[Limited by {limits:and}. ]An engine that starts a thread for each CPU of "
+    "the host runs many times slower.",
     "finding.cpu-quota.remedy": "Set the number of threads of the engine.",
-    "rule.no-avx2": "The processor has no AVX2.",
-    "finding.no-avx2.title": "The processor has no AVX2",
-    "finding.no-avx2.detail": "Layers on the processor run several times slower, and some builds of engines do not "
+    "rule.no-avx2": "The CPU has no AVX2.",
+    "finding.no-avx2.title": "The CPU has no AVX2",
+    "finding.no-avx2.detail": "Layers on the CPU run several times slower, and some builds of engines do not "
     "start at all.",
     "rule.vm-hides-avx": "A virtual machine hides the instruction sets of its host.",
-    "finding.vm-hides-avx.title": "The virtual machine presents a processor without AVX2",
+    "finding.vm-hides-avx.title": "The virtual machine presents a CPU without AVX2",
     "finding.vm-hides-avx.detail": "[It is called {processor}. ]The host very likely has AVX2. Layers on the "
-    "processor run several times slower than they could, and some builds of engines do not start at all.",
-    "finding.vm-hides-avx.remedy": "Give the virtual machine the host's processor type, in Proxmox or in QEMU.",
+    "CPU run several times slower than they could, and some builds of engines do not start at all.",
+    "finding.vm-hides-avx.remedy": "Give the virtual machine the host's CPU type, in Proxmox or in QEMU.",
     "rule.sources-disagree": "Two sources differ on one device or on memory.",
     "finding.sources-disagree.title-memory": "Two sources differ on the size of memory",
     "finding.sources-disagree.title-name": "Two sources differ on the name of {device}",
@@ -717,22 +723,22 @@ SENTENCES: dict[str, str] = {
     "rule.amd-no-kfd-access": "ROCm's device file cannot be opened, or does not exist.",
     "finding.amd-no-kfd-access.title": "ROCm is not available here",
     "finding.amd-no-kfd-access.detail-closed": "This user may not open /dev/kfd. Engines built for ROCm run on the "
-    "processor instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
-    "finding.amd-no-kfd-access.detail-absent": "/dev/kfd does not exist. Engines built for ROCm run on the processor "
+    "CPU instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
+    "finding.amd-no-kfd-access.detail-absent": "/dev/kfd does not exist. Engines built for ROCm run on the CPU "
     "instead; those built for Vulkan can still use the GPU, usually somewhat slower.",
     "finding.amd-no-kfd-access.remedy-groups": "Join the groups that own the device, and log in again.",
     "finding.amd-no-kfd-access.remedy-container": "Start the container with the devices.",
     "finding.amd-no-kfd-access.remedy-module": "Load the compute driver, which is part of amdgpu.",
     "rule.amd-gfx-unsupported": "ROCm's libraries have no code for a GPU.",
     "finding.amd-gfx-unsupported.title": "ROCm does not support {device} ({gfx})",
-    "finding.amd-gfx-unsupported.detail": "Engines built for ROCm crash or run on the processor. Vulkan works as "
+    "finding.amd-gfx-unsupported.detail": "Engines built for ROCm crash or run on the CPU. Vulkan works as "
     "it is.",
     "finding.amd-gfx-unsupported.remedy": "Use a Vulkan build of the engine.",
     "finding.amd-gfx-unsupported.remedy-override": "Use a Vulkan build of the engine, or make ROCm treat the GPU "
     "as a related one, at your own risk.",
     "rule.apu-carveout": "The split of memory leaves little to integrated graphics or to the host.",
     "finding.apu-carveout.title-host": "{carve_out_bytes:bytes} of {total_bytes:bytes} is reserved for the GPU",
-    "finding.apu-carveout.detail-host": "The processor and all programs share the remaining {host_bytes:bytes}. "
+    "finding.apu-carveout.detail-host": "The CPU and all programs share the remaining {host_bytes:bytes}. "
     "Loading a model through it is slow, and engines that keep a copy in RAM run out of it.",
     "finding.apu-carveout.remedy-host": "Choose a smaller frame buffer in the firmware, and let the GPU map RAM "
     "instead (kernel parameter ttm.pages_limit).",
@@ -749,9 +755,10 @@ SENTENCES: dict[str, str] = {
     "finding.gtt-exceeds-ram.remedy": "Lower ttm.pages_limit below the size of RAM.",
     "rule.gpu-not-usable": "A card of AMD or Intel cannot be used.",
     "finding.gpu-not-usable.title": "{device} is not usable",
-    "finding.gpu-not-usable.detail": "[The reason: {reason}. ][!{reason}The reason is unknown. ]Models run without "
+    "finding.gpu-not-usable.detail": "[Reason: {reason}. ][!{reason}The reason is unknown. ]Models run without "
     "it.",
-    "finding.gpu-not-usable.remedy": "Load its driver, and give this user the right to open the device.",
+    "finding.gpu-not-usable.remedy-driver": "Load its driver; this shows which one the device has.",
+    "finding.gpu-not-usable.remedy-access": "Join the groups that own the device, and log in again.",
     "rule.rocm-visible-hides": "An environment variable hides a card from ROCm.",
     "finding.rocm-visible-hides.title": "{variable} hides {devices:and}",
     "finding.rocm-visible-hides.detail": "{variable} is set to '{value}', so engines built for ROCm do not see the "
@@ -760,20 +767,20 @@ SENTENCES: dict[str, str] = {
     # - disks
     "rule.disk-low": "There is little room for models.",
     "finding.disk-low.title": "{free_bytes:bytes} is left for models on {directory}",
-    "finding.disk-low.detail": "{engines:and} {engines:stores|store} models there. A model of 8 billion parameters "
+    "finding.disk-low.detail": "{engines:and engine-name.} {engines:stores|store} models there. A model of 8 billion parameters "
     "needs 5 GB with 4-bit weights, one of 70 billion 43 GB.",
     "finding.disk-low.remedy": "Remove unused models, or store them elsewhere (OLLAMA_MODELS, HF_HOME, LLAMA_CACHE).",
     "rule.slow-fs": "Models are stored on a slow file system.",
     "finding.slow-fs.title": "Models in {directory} are stored on {drive} ({file_system})",
-    "finding.slow-fs.windows-drive": "a Windows drive seen from Linux",
+    "finding.slow-fs.windows-drive": "a Windows drive mounted in Linux",
     "finding.slow-fs.network-drive": "a network drive",
     "finding.slow-fs.cloud-drive": "a cloud drive",
-    "finding.slow-fs.detail": "{engines:and} {engines:stores|store} models there. Loading takes minutes instead of "
+    "finding.slow-fs.detail": "{engines:and engine-name.} {engines:stores|store} models there. Loading takes minutes instead of "
     "seconds, and a model that does not stay in memory is read again for every token.",
-    "finding.slow-fs.remedy": "Store models on a local disk; under WSL, on the disk of Linux itself.",
+    "finding.slow-fs.remedy": "Store models on a local disk; under WSL that is the file system of Linux, not /mnt.",
     # - engines
     "rule.model-loaded": "An engine holds a model in memory.",
-    "finding.model-loaded.title": "{engine} has {model} loaded[: {held_bytes:bytes}]",
+    "finding.model-loaded.title": "{engine:engine-name.} has {model} loaded[: {held_bytes:bytes}]",
     "finding.model-loaded.detail": "The model is ready to answer[ and holds {held_bytes:bytes} of memory]. Free "
     "memory is counted without it.[ It is unloaded at {until}.] {kept}",
     "finding.model-loaded.detail-gpu": "The model is ready to answer[ and holds {held_bytes:bytes} of GPU memory]. "
@@ -786,8 +793,8 @@ SENTENCES: dict[str, str] = {
     "finding.model-loaded.remedy": "If it is not needed, unload it, and let the engine keep models for a shorter "
     "time.",
     "rule.model-on-cpu": "A loaded model is not, or not fully, on the GPU.",
-    "finding.model-on-cpu.title": "{model} is {percent}% on the GPU in {engine}",
-    "finding.model-on-cpu.detail": "The processor computes {host_bytes:bytes} of it for every token. That is right "
+    "finding.model-on-cpu.title": "{model} is {percent}% on the GPU in {engine:engine-name.}",
+    "finding.model-on-cpu.detail": "The CPU computes {host_bytes:bytes} of it for every token. That is right "
     "if it does not fit on the GPU, and costs most of the speed if it does.",
     "finding.model-on-cpu.remedy": "Find a placement that fits: a shorter context or a smaller quantization may "
     "bring all of it to the GPU.",
@@ -815,8 +822,8 @@ SENTENCES: dict[str, str] = {
     "model is loaded, whether or not requests arrive.",
     "finding.ollama-parallel.remedy": "Set it to 1 for a server with one user.",
     "rule.engine-silent": "An engine's port is in use and does not answer as the engine does.",
-    "finding.engine-silent.title": "{engine} does not respond",
-    "finding.engine-silent.detail": "[The reason: {reason}. ]The memory that it holds is unknown.",
+    "finding.engine-silent.title": "{engine:engine-name.} does not respond",
+    "finding.engine-silent.detail": "[Reason: {reason}. ]The memory that it holds is unknown.",
     "finding.engine-silent.remedy": "Restart the engine, or end the other program that listens on the port.",
     # engines
     "error.engine-unknown": "no engine is called '{engine}'",
@@ -825,8 +832,8 @@ SENTENCES: dict[str, str] = {
     "error.no-build": "'{build}' is not a build of {program}",
     "hint.leave-build-out": "leave out @{build}",
     "hint.build-example": "such as {program}@b9000",
-    "rejected.engine-lacks-architecture": "{engine} does not load the architecture {architecture}",
-    "nearest.engine-has-architecture": "{engine} loads it: --engine {engine}",
+    "rejected.engine-lacks-architecture": "{engine:engine-name.} does not load the architecture {architecture}",
+    "nearest.engine-has-architecture": "{engine:engine-name.} loads it: --engine {engine}",
     "kept-by.ollama": "Ollama",
     "kept-by.lmstudio": "LM Studio",
     "kept-by.llama-cpp": "the cache of llama.cpp",
@@ -985,7 +992,7 @@ SENTENCES: dict[str, str] = {
     "thumb.experts": "all {experts} experts are in memory[, though a token uses {used}]",
     # site and estimation: speed
     "speed.not-requested": "no speed was requested",
-    "speed.no-generation": "the model turns text into vectors and generates no tokens",
+    "speed.no-generation": "an embedding model returns vectors and generates no tokens",
     "speed.generation": "at a short context: {parts:each}"
     "[; about {tokens_per_s_at_full_context:pace} tokens/s at a full context]; {prompt}",
     "speed.unknown": "{why}; {prompt}",
@@ -1027,14 +1034,15 @@ SENTENCES: dict[str, str] = {
     "verdict.readable": "Runs at a readable speed: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.speed-unknown": "Fits here: {where}, speed unknown",
-    "verdict.vectors": "Fits here: {where}; the model turns text into vectors and generates none",
-    "verdict.last-resort": "Fits as {quant}, a last resort ({quality}): a smaller model would answer better "
-    "({where}[, about {tokens_per_s:pace} tokens/s])",
-    "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even with {quant}",
+    "verdict.vectors": "Fits here: {where}; this is an embedding model, which returns vectors and no text",
+    "verdict.last-resort": "Fits as {quant} ({quality}), {where}[, about {tokens_per_s:pace} tokens/s]; a smaller "
+    "model would answer better",
+    "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even as {quant}",
+    "verdict.does-not-fit-as": "Does not fit as {quant}: {missing_bytes:bytes} short",
     "verdict.memory-unknown": "Unknown whether it fits: it is not known how much memory is free",
-    "verdict.no-device": "Cannot run here: {engine} can use none of the devices of this machine",
-    "verdict.limits-not-met": "It fits, but nothing meets the requested limits",
-    "verdict.not-loaded": "Cannot run: {engine} does not load the architecture {architecture}",
+    "verdict.no-device": "Cannot run here: {engine:engine-name.} can use none of the devices of this machine",
+    "verdict.limits-not-met": "It fits, but no choice meets the requested limits",
+    "verdict.not-loaded": "Cannot run: {engine:engine-name.} does not load the architecture {architecture}",
     "where.gpu": "fully on the GPU",
     "where.gpus": "fully on {count} GPUs",
     "where.experts": "all layers on the GPU{count:|s}, the experts of {expert_layers} of {n_layer} layers in RAM",
@@ -1188,24 +1196,22 @@ SENTENCES: dict[str, str] = {
     "choice.same-quant": "still {quant}[, {differences}]",
     "choice.other-quant": "{quant} ({quality})[, {differences}]",
     # advise: what does not work, and what would
-    "rejected.too-little-free": "too little memory is free in {where:and}",
-    "rejected.several-short": "too little memory is free: {where:and}",
+    "rejected.too-little-free": "{where:and}",
     "rejected.free-unknown": "how much memory is free in {where:and} is unknown",
-    "rejected.no-device": "{engine} can use none of the devices of this machine",
+    "rejected.no-device": "{engine:engine-name.} can use none of the devices of this machine",
     "rejected.too-slow": "about {tokens_per_s:pace} tokens/s, less than the requested {min_tokens_per_s:g} "
     "(--min-speed)",
     "rejected.speed-unknown": "speed unknown, and at least {min_tokens_per_s:g} tokens/s were requested (--min-speed)",
     "rejected.loses-more": "{quality}: loses more than {min_quality} (--min-quality)",
-    "rejected.not-loaded": "{engine} does not load the architecture {architecture}",
+    "rejected.not-loaded": "{engine:engine-name.} does not load the architecture {architecture}",
     "pool.ram": "RAM",
-    "pool.shared": "the memory that CPU and GPU share",
+    "pool.shared": "the memory shared by CPU and GPU",
     "pool.gpu": "{device}",
-    "pool.short": "{missing_bytes:bytes} short in {pool}",
-    "nearest.least-short": "{quant} comes closest: {missing_bytes:bytes} more memory would have to be free",
+    "pool.short": "{pool} is short by {missing_bytes:bytes}",
     "nearest.shorter-context": "{quant} would fit with a context of {ctx_size} tokens (-c {ctx_size})",
     "nearest.smaller-model": "{model} ({id}) would fit as {quant}",
     "nearest.faster-model": "{model} ({id}) would run[ at about {tokens_per_s:pace} tokens/s] as {quant}",
-    "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine} may load it",
+    "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine:engine-name.} may load it",
     # advise: how choices are scored
     "balance.priority": "priority {priority}: choices are scored in doublings of speed at a half-full context; one "
     "point more is worth twice the speed",
@@ -1231,12 +1237,12 @@ SENTENCES: dict[str, str] = {
     "hint.slots": "use -np 1 or more",
     "error.context-negative": "the context must be 0 tokens or more, not {given}",
     "hint.context-one-or-more": "use -c 1 or more",
-    "error.cache-types-differ": "{engine} uses one cache type for K and V, not {cache_type_k} and {cache_type_v}",
+    "error.cache-types-differ": "{engine:engine-name.} uses one cache type for K and V, not {cache_type_k} and {cache_type_v}",
     "hint.cache-types-differ": "use {cache_type_k} for both",
-    "error.cache-type-not-offered": "{engine} does not offer a KV cache in {cache_type_k}/{cache_type_v}",
+    "error.cache-type-not-offered": "{engine:engine-name.} does not offer a KV cache in {cache_type_k}/{cache_type_v}",
     "hint.cache-type-not-offered": "use one of {offered:or}",
     # output: pages
-    "readme.title": "{name}, {quant}, for {engine}",
+    "readme.title": "{name}, {quant}, for {engine:engine-name.}",
     "readme.made": "made by llmprobe {version} for: {machine}",
     "readme.settings": "context {ctx_size} tokens over {slots} {slots:slot|slots}, {layers} of {total} layers on the GPU",
     "readme.device": "{device}: {bytes:bytes}",
@@ -1315,6 +1321,7 @@ SENTENCES: dict[str, str] = {
     "[!{parts}how much RAM a model can use is unknown]",
     "page.usable-on-several": "{bytes:bytes} on {devices} GPUs",
     "page.usable-on": "{bytes:bytes} on {device}",
+    "page.usable-part-on": "{bytes:bytes}, of it {device_bytes:bytes} on {device}",
     "page.usable-in-ram": "{bytes:bytes} of RAM",
     "page.problems": "[{counts:and}, see below][!{counts}No problems found]",
     "page.error-count": "{count} {count:error|errors}",
@@ -1323,7 +1330,7 @@ SENTENCES: dict[str, str] = {
     "page.system": "{system:system.}[ {release}] {machine}",
     "page.environment": "{environment:environment.}",
     "page.cpu": "CPU",
-    "page.cpu-unknown": "unknown processor",
+    "page.cpu-unknown": "unknown CPU",
     "page.cores": "{cores} {cores:core|cores}[ ({performance} performance + {efficiency} efficiency)]",
     "page.usable-threads": "{threads} usable {threads:thread|threads}",
     "page.memory": "Memory in GiB",
@@ -1365,8 +1372,8 @@ SENTENCES: dict[str, str] = {
     "page.engine-installed": "installed",
     "page.watch-now": "{time}, every {interval} s, Ctrl-C ends it",
     "page.loaded-models": "Loaded models",
-    "page.nothing-loaded": "nothing loaded by {engines}",
-    "page.pid": "pid {pid}",
+    "page.nothing-loaded": "nothing loaded by {engines:list engine-name.}",
+    "page.pid": "PID {pid}",
     "page.errors-in-watch": "Errors (details: llmprobe check)",
     # pages: models
     "page.model-meant": "'{query}' means {model}; models whose names contain it follow",
@@ -1448,7 +1455,7 @@ SENTENCES: dict[str, str] = {
     "page.experts-layers": "[{layers} {layers:layer|layers}][!{layers}none]",
     "page.choice": "{label:label.}: {quality}[; {full:pace} tokens/s when the context is full]",
     "page.not-possible": "Not possible",
-    "page.rejected": ": {why}[ ({missing_bytes:bytes} short)]",
+    "page.rejected": ": {why}",
     "page.more-rejected": "and {count} more, see --explain",
     "page.smaller-models": "Smaller models",
     "page.nearest": "What would fit",
@@ -1477,7 +1484,7 @@ SENTENCES: dict[str, str] = {
     "error.option-number": "'{given}' is not a whole number of {least} or more",
     "error.option-rate": "'{given}' is not a number of tokens per second",
     "error.option-seconds": "'{given}' is not a number of seconds",
-    "error.option-seconds-range": "the time must be {least} to {most} seconds, not {given}",
+    "error.option-seconds-range": "the time must be [{least} to {most}][!{least}more than 0 and at most {most}] seconds, not {given}",
     "error.option-choice": "{option}: must be {known:or}, not '{given}'",
     "error.option-needs-value": "{option} needs a value",
     "error.option-takes-no-value": "{option} takes no value",

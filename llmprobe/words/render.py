@@ -9,6 +9,7 @@ A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a fo
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
     shell  a command to be copied               family.  the sentence of the id "family." + value
+    and family.    words of a family for each of several codes, joined
     layer|layers   the first for exactly one (or one item), the second for every other number
 
 and any format specification of Python (``.1f``). ``[text {name} text]`` is left out where a value in it is None, False
@@ -120,9 +121,11 @@ class Words:
         if "|" in spec:
             one, many = spec.split("|")
             return one if (len(value) if isinstance(value, tuple) else value) == 1 else many
-        if spec in ("list", "and", "or", "each") or isinstance(value, tuple):
+        style, _, family = spec.partition(" ")
+        if style in ("list", "and", "or", "each") or isinstance(value, tuple):
             items = value if isinstance(value, tuple) else (value,)
-            return self._joined([self._plain(item) for item in items], spec or "list")
+            named = [self.of_family(family, item) if family else self._plain(item) for item in items]
+            return self._joined(named, style or "list")
         if spec == "shell":
             return harmless_command(str(value))
         if spec.endswith("."):

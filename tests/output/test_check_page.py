@@ -114,14 +114,29 @@ def test_watch_counts_processes_beyond_a_few(monkeypatch: pytest.MonkeyPatch) ->
     start = next(number for number, line in enumerate(lines) if "p7" in line)
 
     assert lines[start : start + 7] == [
-        "           7 MiB  p7  pid 7",
-        "           6 MiB  p6  pid 6",
-        "           5 MiB  p5  pid 5",
-        "           4 MiB  p4  pid 4",
-        "           3 MiB  p3  pid 3",
-        "           2 MiB  p2  pid 2",
+        "           7 MiB  p7  PID 7",
+        "           6 MiB  p6  PID 6",
+        "           5 MiB  p5  PID 5",
+        "           4 MiB  p4  PID 4",
+        "           3 MiB  p3  PID 3",
+        "           2 MiB  p2  PID 2",
         "      and 2 more",
     ]
+
+
+def test_a_card_that_cannot_be_used_is_watched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reason is below the row of its memory; one without memory of its own has a line."""
+    machine = samples.rtx4090()
+    hidden = replace(machine.accelerators[0], usable=False, why_not=said("hidden"))
+    other = replace(hidden, id="gpu1", name="Other", pools=())
+    lines = page_of(
+        monkeypatch, lambda page: watch.show(page, replace(machine, accelerators=(hidden, other)))
+    )
+    row = next(number for number, line in enumerate(lines) if line.startswith("gpu0"))
+
+    assert [line for line in lines if line.startswith("gpu0")] == [lines[row]]
+    assert lines[row + 1] == "      not usable: hidden"
+    assert "gpu1  Other  not usable: hidden" in lines
 
 
 def test_watch_shows_a_nameless_process_and_an_idle_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +150,8 @@ def test_watch_shows_a_nameless_process_and_an_idle_engine(monkeypatch: pytest.M
     lines = page_of(monkeypatch, lambda page: watch.show(page, machine, now=said("at noon")))
 
     assert lines[0] == "this machine  at noon"
-    assert "               ?  pid 99" in lines
-    assert lines[lines.index("Loaded models") + 1] == "  nothing loaded by ollama"
+    assert "               ?  PID 99" in lines
+    assert lines[lines.index("Loaded models") + 1] == "  nothing loaded by Ollama"
     assert "gpu0  NVIDIA A100-SXM4-80GB  not usable: its driver does not answer" in lines
     assert lines[-2:] == [
         "Errors (details: llmprobe check)",
@@ -158,11 +173,24 @@ def test_check_names_few_holders(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "      used by p5 5 MiB, p4 4 MiB, p3 3 MiB, p2 2 MiB, p1 1 MiB" in lines
 
 
+def apu() -> Snapshot:
+    """
+    A laptop whose GPU reaches a part of the memory, of which the CPU computes the rest.
+    """
+    mac = samples.m3max()
+    gib = 2**30
+    pool = replace(mac.pools[0], free_bytes=23 * gib, budget_bytes=round(7.54 * gib), limits=())
+    return replace(
+        mac, pools=(pool,), accelerators=(replace(mac.accelerators[0], backend="vulkan"),), findings=()
+    )
+
+
 @pytest.mark.parametrize(
     ("snapshot", "first", "second"),
     [
         (samples.rtx4090(), "A model can use 23.08 GiB on gpu0 and 52.59 GiB of RAM", "No problems found"),
         (samples.m3max(), "A model can use 48.00 GiB on gpu0", "No problems found"),
+        (apu(), "A model can use 23.00 GiB, of it 7.54 GiB on gpu0", "No problems found"),
         (samples.container(), "No GPU is usable; a model can use 7.00 GiB of RAM", "1 error, see below"),
         (
             samples.eight_gpus(),
@@ -349,7 +377,7 @@ def test_the_processor_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
         "      2 usable threads",
         "      the quota of the container is 2 processors",
     ]
-    assert small[small.index("CPU   unknown processor") + 1] == "      1 core · 1 usable thread"
+    assert small[small.index("CPU   unknown CPU") + 1] == "      1 core · 1 usable thread"
 
 
 @pytest.mark.parametrize(("count", "more"), [(20, None), (21, "and 1 more"), (2_000, "and 1980 more")])

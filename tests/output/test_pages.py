@@ -314,12 +314,12 @@ def test_recommend_prints_a_command_that_can_be_copied(monkeypatch: pytest.Monke
 
 def test_a_refusal_says_what_is_missing_and_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    When nothing fits, the answer says so, by how much, and what comes nearest.
+    When nothing fits, the answer says so, why, and what comes nearest.
     """
     text = printed(monkeypatch, PAGES["recommend no"])
 
     assert "Nothing fits\n" in text
-    assert "(17.00 GiB short)" in text
+    assert "Q4_K_M: RAM and GPU together are too small" in text
     assert "llama-3-8b-instruct fits in Q8_0" in text
 
 

@@ -22,7 +22,7 @@ OF_EVERY_LANGUAGE = frozenset({"list.comma", "list.semicolon", "list.and", "list
 """What the sentences themselves are put together with."""
 
 
-FAMILY = re.compile(r"\{\w+:([a-z-]+\.)\}")
+FAMILY = re.compile(r"\{\w+:(?:[a-z]+ )?([a-z-]+\.)\}")
 
 
 class Use(NamedTuple):

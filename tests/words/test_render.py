@@ -48,6 +48,8 @@ def said(template: str, **values: Value) -> str:
         ("{share:.1f}", {"share": 0.25}, "0.2"),
         ("{number}", {"number": 2.0}, "2"),
         ("{items}", {"items": ("a", "b")}, "a, b"),
+        ("{items:and kind.}", {"items": ("big cat", "dog")}, "large animal and dog"),
+        ("{items:list kind.}", {"items": ("dog", "big cat")}, "dog, large animal"),
         ("{items:and}", {"items": ("a",)}, "a"),
         ("{items:and}", {"items": ("a", "b", "c")}, "a, b and c"),
         ("{items:or}", {"items": ("a", "b")}, "a or b"),

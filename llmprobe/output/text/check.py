@@ -4,7 +4,7 @@ A machine for a person to read: what a model can use of it, its parts, and its f
 
 from collections.abc import Iterable
 
-from llmprobe.facts.backends import label
+from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Snapshot
 from llmprobe.output.text import engines, findings
 from llmprobe.output.text.figures import in_gib
@@ -78,6 +78,10 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
         if pool is not None and pool.budget_bytes is not None
     ]
     usable = [message("page.usable-on", bytes=budget, device=device) for device, budget in budgets]
+    shared = snapshot.pool("ram")
+    if len(budgets) == 1 and shared is not None and _reaches_part(devices[0], shared):
+        (device, budget), free = budgets[0], shared.free_bytes
+        usable = [message("page.usable-part-on", bytes=free, device_bytes=budget, device=device)]
     if len(usable) > FEW_DEVICES:
         total = sum(budget for _, budget in budgets)
         usable = [message("page.usable-on-several", bytes=total, devices=len(usable))]
@@ -94,6 +98,19 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
     )
     style = BAD if errors else WARNING if warnings else GOOD
     page.line((message("page.problems", counts=counts), style))
+
+
+def _reaches_part(device: Accelerator, shared: MemoryPool) -> bool:
+    """
+    Whether a device shares memory of which it reaches a part, and the CPU may compute what lies in the rest.
+    """
+    return (
+        shared.id in device.pools
+        and device.backend is not None
+        and BACKENDS[device.backend].partial
+        and None not in (shared.free_bytes, shared.budget_bytes)
+        and (shared.budget_bytes or 0) < (shared.free_bytes or 0)
+    )
 
 
 def _host(page: Page, snapshot: Snapshot) -> None:
@@ -147,7 +164,8 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
         for device in owners:
             _device_facts(page, device)
         reasons = {device.why_not for device in owners if device.why_not}
-        _difference(page, pool, tuple(device.id for device in sharers if pool.id == "ram"), reasons)
+        beside = tuple(device.id for device in sharers if pool.id == "ram" and device.usable)
+        _difference(page, pool, beside, reasons)
     for device in snapshot.accelerators:
         if device.id not in shown:
             page.line(f"{device.id:<{INDENT}}{device.name}", hang=INDENT)

@@ -298,9 +298,7 @@ def _rejected(page: Page, rejected: tuple[Rejected, ...], *, everything: bool) -
     page.heading(message("page.not-possible"))
     alike: dict[Message, list[str]] = {}
     for one in shown:
-        # A reason that has the figure among its own is not followed by it.
-        missing = None if "missing_bytes" in one.why.values else one.missing_bytes or None
-        alike.setdefault(message("page.rejected", why=one.why, missing_bytes=missing), []).append(one.what)
+        alike.setdefault(message("page.rejected", why=one.why), []).append(one.what)
     for why, names in alike.items():
         page.item("- ", (", ".join(names), ANSWER), why)
     if len(shown) < len(rejected):

@@ -2,7 +2,7 @@
 What is free and who holds it, on one screen that is drawn again and again.
 """
 
-from llmprobe.facts.machine import MemoryPool, Snapshot
+from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.output.text.check import cell_for, figures, heading, label_of, used
 from llmprobe.output.text.engines import known_of
 from llmprobe.output.text.page import ANSWER, BAD, QUIET, Content, Page, bar
@@ -26,7 +26,7 @@ def show(page: Page, snapshot: Snapshot, *, now: Message | None = None) -> None:
     for pool in pools:
         _pool(page, snapshot, pool, cell)
     for device in snapshot.accelerators:
-        if not device.usable:
+        if not device.usable and not _owned(snapshot, device):
             name = f"{device.id:<{INDENT}}{device.name}  "
             page.line(name, (message("page.not-usable", why=device.why_not), BAD), hang=INDENT)
     _loaded(page, snapshot)
@@ -34,6 +34,13 @@ def show(page: Page, snapshot: Snapshot, *, now: Message | None = None) -> None:
     if worst:
         page.heading(message("page.errors-in-watch"))
         page.bullets(finding.title for finding in worst)
+
+
+def _owned(snapshot: Snapshot, device: Accelerator) -> tuple[str, ...]:
+    """
+    The pools of a device's own, each of which is a row with its name.
+    """
+    return tuple(pool.id for pool in snapshot.pools if pool.id in device.pools and pool.id != "ram")
 
 
 def _loaded(page: Page, snapshot: Snapshot) -> None:
@@ -53,6 +60,9 @@ def _loaded(page: Page, snapshot: Snapshot) -> None:
 
 def _pool(page: Page, snapshot: Snapshot, pool: MemoryPool, cell: int) -> None:
     figures(page, pool, label_of(pool, snapshot), cell)
+    for device in snapshot.accelerators:
+        if not device.usable and pool.id in _owned(snapshot, device):
+            page.line((message("page.not-usable", why=device.why_not), BAD), indent=INDENT)
     in_use = used(pool)
     if page.bars and pool.total_bytes and in_use is not None:
         full = min(max(in_use / pool.total_bytes, 0), 1)
