@@ -188,9 +188,9 @@ def apu() -> Snapshot:
 @pytest.mark.parametrize(
     ("snapshot", "first", "second"),
     [
-        (samples.rtx4090(), "A model can use 23.08 GiB on gpu0 and 52.59 GiB of RAM", "No problems found"),
-        (samples.m3max(), "A model can use 48.00 GiB on gpu0", "No problems found"),
-        (apu(), "A model can use 23.00 GiB, of it 7.54 GiB on gpu0", "No problems found"),
+        (samples.rtx4090(), "A model can use 23.08 GiB on the GPU and 52.59 GiB of RAM", "No problems found"),
+        (samples.m3max(), "A model can use 48.00 GiB on the GPU", "No problems found"),
+        (apu(), "A model can use 23.00 GiB, of it 7.54 GiB on the GPU", "No problems found"),
         (samples.container(), "No GPU is usable; a model can use 7.00 GiB of RAM", "1 error, see below"),
         (
             samples.eight_gpus(),
@@ -401,13 +401,15 @@ def test_a_finding_in_full_has_its_evidence(monkeypatch: pytest.MonkeyPatch) -> 
     assert lines[:4] == [
         "note  The desktop is drawn by gpu0 and takes 498 MiB of it",
         "  Another output would free them.",
-        "  display-on-gpu; seen in nvml:nvmlDeviceGetDisplayActive 0",
+        "  (display-on-gpu; seen in nvml:nvmlDeviceGetDisplayActive 0)",
         "",
     ]
     short = page_of(monkeypatch, lambda page: findings.show(page, (note,)))
     assert short[1:] == [
         "Notes",
-        "  - The desktop is drawn by gpu0 and takes 498 MiB of it  display-on-gpu",
+        "  - The desktop is drawn by gpu0 and takes 498 MiB of it  (display-on-gpu)",
+        "",
+        "More about one: llmprobe check --explain display-on-gpu",
     ]
 
 
@@ -480,12 +482,14 @@ def test_a_remedy_is_below_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = page_of(monkeypatch, lambda page: findings.show(page, (replace(finding, remedy=remedy),)))
 
     assert lines[0] == ""
-    assert lines[-5:] == [
+    assert lines[-7:] == [
         "  Restart the machine, or load the new module:",
         "    one",
         "    two",
         "    https://host/page",
-        "  nvidia-driver-mismatch",
+        "  (nvidia-driver-mismatch)",
+        "",
+        "More about one: llmprobe check --explain nvidia-driver-mismatch",
     ]
 
 
@@ -501,7 +505,7 @@ def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPa
         "  " + ("t " * 14).rstrip(),
         "  " + ("d " * 19).rstrip(),
         "  " + ("d " * 11).rstrip(),
-        "  nvidia-driver-mismatch; seen in",
+        "  (nvidia-driver-mismatch; seen in",
         "    nvml:nvmlInit,",
-        "    read:/proc/driver/nvidia/version",
+        "    read:/proc/driver/nvidia/version)",
     ]

@@ -29,6 +29,21 @@ def whole_name(accelerator: Accelerator) -> str:
     return parent or accelerator.name
 
 
+def called(snapshot: Snapshot, accelerator: Accelerator) -> str:
+    """
+    The name of an accelerator for a person, behind its id where another has the same name.
+    """
+    alike = [each for each in snapshot.accelerators if each.name == accelerator.name]
+    return f"{accelerator.id} {accelerator.name}" if len(alike) > 1 else accelerator.name
+
+
+def whole_called(snapshot: Snapshot, accelerator: Accelerator) -> str:
+    """
+    The same of the physical device that an accelerator is an instance of.
+    """
+    return called(snapshot, accelerator) if accelerator.partition is None else whole_name(accelerator)
+
+
 def pools_of(snapshot: Snapshot, accelerator: Accelerator) -> tuple[MemoryPool, ...]:
     """
     The pools that an accelerator allocates from.

@@ -10,6 +10,7 @@ from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.vendors import CarveOut
 from llmprobe.machine.driver_commands import kernel_parameter_commands
 from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import called
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 
@@ -71,7 +72,7 @@ def gfx_unsupported(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="amd-gfx-unsupported",
             severity="note",
-            title=message("finding.amd-gfx-unsupported.title", device=each.name, gfx=seen.gfx),
+            title=message("finding.amd-gfx-unsupported.title", device=called(snapshot, each), gfx=seen.gfx),
             detail=message("finding.amd-gfx-unsupported.detail"),
             evidence=seen.evidence,
             remedy=Remedy(text=message("finding.amd-gfx-unsupported.remedy"))
@@ -109,7 +110,7 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
                 severity="note",
                 title=message(
                     "finding.apu-carveout.title-gpu",
-                    device=each.name,
+                    device=called(snapshot, each),
                     reach_bytes=reach,
                     total_bytes=total,
                 ),
@@ -135,7 +136,7 @@ def gtt_exceeds_ram(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gtt-exceeds-ram",
             severity="note",
-            title=message("finding.gtt-exceeds-ram.title", device=each.name),
+            title=message("finding.gtt-exceeds-ram.title", device=called(snapshot, each)),
             detail=message("finding.gtt-exceeds-ram.detail", gtt_bytes=mapped, host_bytes=host),
             evidence=carve_out.evidence,
             remedy=Remedy(text=message("finding.gtt-exceeds-ram.remedy")),
@@ -170,7 +171,7 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-not-usable",
             severity="warning" if linux else "note",
-            title=message("finding.gpu-not-usable.title", device=each.name),
+            title=message("finding.gpu-not-usable.title", device=called(snapshot, each)),
             detail=message("finding.gpu-not-usable.detail", reason=each.why_not),
             evidence=each.evidence,
             remedy=_NOT_USABLE.get(what) if linux else None,
@@ -183,7 +184,9 @@ def rocm_visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     """
     hiding = snapshot.amd.hiding if snapshot.amd is not None else None
     hidden = tuple(
-        each.name for each in snapshot.accelerators if each.vendor == "amd" and each.hidden_by is not None
+        called(snapshot, each)
+        for each in snapshot.accelerators
+        if each.vendor == "amd" and each.hidden_by is not None
     )
     if hiding is None or not hidden:
         return

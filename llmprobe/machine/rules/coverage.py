@@ -9,6 +9,7 @@ from llmprobe.facts.machine import Snapshot, SourceReport
 from llmprobe.machine.gpu_table import named
 from llmprobe.machine.probing import finds_accelerators
 from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import called
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
@@ -41,11 +42,11 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
         pools = [pool for pool in map(snapshot.pool, each.pools) if pool is not None]
         size = any(pool.kind == "vram" and pool.basis == "declared" for pool in pools)
         if rate and size:
-            figures.append(message("finding.table-estimate.both", device=each.name))
+            figures.append(message("finding.table-estimate.both", device=called(snapshot, each)))
         elif rate:
-            figures.append(message("finding.table-estimate.bandwidth", device=each.name))
+            figures.append(message("finding.table-estimate.bandwidth", device=called(snapshot, each)))
         elif size:
-            figures.append(message("finding.table-estimate.memory", device=each.name))
+            figures.append(message("finding.table-estimate.memory", device=called(snapshot, each)))
         evidence += each.evidence if rate or size else ()
     if not figures or not evidence:
         return
@@ -70,7 +71,9 @@ def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="memory-assumed",
             severity="note",
-            title=message("finding.memory-assumed.title", device=each.name, size_bytes=pool.total_bytes),
+            title=message(
+                "finding.memory-assumed.title", device=called(snapshot, each), size_bytes=pool.total_bytes
+            ),
             detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sorted(sizes))),
             evidence=pool.evidence,
             remedy=Remedy(
@@ -92,7 +95,7 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-unsupported-vendor",
             severity="note" if any(other.usable for other in snapshot.accelerators) else "warning",
-            title=message("finding.gpu-unsupported-vendor.title", device=each.name),
+            title=message("finding.gpu-unsupported-vendor.title", device=called(snapshot, each)),
             detail=message("finding.gpu-unsupported-vendor.detail"),
             evidence=each.evidence,
         )

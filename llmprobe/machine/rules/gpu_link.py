@@ -8,7 +8,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.probing import vendor
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import memory_of, physical, whole_name
+from llmprobe.machine.rules._devices import memory_of, physical, whole_called
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
 
@@ -37,7 +37,7 @@ def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="rebar-off",
             severity="warning" if window.slows == "computing" else "note",
-            title=message("finding.rebar-off.title", name=whole_name(each)),
+            title=message("finding.rebar-off.title", name=whole_called(snapshot, each)),
             detail=message(f"finding.rebar-off.detail-{window.slows}", visible_bytes=window.visible_bytes),
             evidence=each.evidence_of("window"),
             remedy=Remedy(text=message("finding.rebar-off.remedy")),
@@ -72,7 +72,7 @@ def pcie_narrow(snapshot: Snapshot) -> Iterator[Finding]:
             severity="warning" if narrow and (lanes or 0) <= _FEW_LANES else "note",
             title=message(
                 "finding.pcie-narrow.title" if narrow else "finding.pcie-narrow.title-slow",
-                name=whole_name(each),
+                name=whole_called(snapshot, each),
             ),
             detail=message("finding.pcie-narrow.detail", causes=tuple(causes), bytes_per_s=link.bytes_per_s),
             evidence=each.evidence_of("link"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import physical, whole_name
+from llmprobe.machine.rules._devices import physical, whole_called
 from llmprobe.words.message import message
 
 _HOT = frozenset({"temperature", "temperature-hardware"})
@@ -25,7 +25,7 @@ def thermal_throttle(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="thermal-throttle",
             severity="warning",
-            title=message("finding.thermal-throttle.title", name=whole_name(each)),
+            title=message("finding.thermal-throttle.title", name=whole_called(snapshot, each)),
             detail=message("finding.thermal-throttle.detail", celsius=throttle.celsius),
             evidence=each.evidence_of("throttle"),
             remedy=Remedy(
@@ -50,7 +50,7 @@ def power_cap(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="power-cap",
                 severity="warning",
-                title=message("finding.power-cap.title-brake", name=whole_name(each)),
+                title=message("finding.power-cap.title-brake", name=whole_called(snapshot, each)),
                 detail=message("finding.power-cap.detail-brake"),
                 evidence=each.evidence_of("throttle"),
                 remedy=Remedy(text=message("finding.power-cap.remedy-brake")),
@@ -60,7 +60,10 @@ def power_cap(snapshot: Snapshot) -> Iterator[Finding]:
                 id="power-cap",
                 severity="note",
                 title=message(
-                    "finding.power-cap.title", name=whole_name(each), limit_watts=limit, default_watts=usual
+                    "finding.power-cap.title",
+                    name=whole_called(snapshot, each),
+                    limit_watts=limit,
+                    default_watts=usual,
                 ),
                 detail=message("finding.power-cap.detail"),
                 evidence=each.evidence_of("power"),

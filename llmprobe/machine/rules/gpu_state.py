@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import memory_of
+from llmprobe.machine.rules._devices import called, memory_of
 from llmprobe.words.message import message
 
 _CUDA_VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -25,7 +25,7 @@ def lost(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-lost",
             severity="error",
-            title=message("finding.gpu-lost.title", name=each.name),
+            title=message("finding.gpu-lost.title", name=called(snapshot, each)),
             detail=message("finding.gpu-lost.detail", pci=each.pci, index=each.index),
             evidence=each.evidence_of("state"),
             remedy=Remedy(
@@ -46,7 +46,7 @@ def asleep(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-asleep",
             severity="note",
-            title=message("finding.gpu-asleep.title", name=each.name),
+            title=message("finding.gpu-asleep.title", name=called(snapshot, each)),
             detail=message(
                 "finding.gpu-asleep.detail-table" if each.usable else "finding.gpu-asleep.detail-unknown",
                 pci=each.pci,
@@ -67,7 +67,7 @@ def unreachable(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-unreachable",
             severity="error",
-            title=message("finding.gpu-unreachable.title", name=each.name),
+            title=message("finding.gpu-unreachable.title", name=called(snapshot, each)),
             detail=message("finding.gpu-unreachable.detail", why=each.why_not),
             evidence=each.evidence_of("state"),
             remedy=Remedy(text=message("finding.gpu-unreachable.remedy"), commands=commands),
@@ -83,7 +83,7 @@ def prohibited(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="compute-prohibited",
                 severity="error",
-                title=message("finding.compute-prohibited.title", name=each.name),
+                title=message("finding.compute-prohibited.title", name=called(snapshot, each)),
                 detail=message("finding.compute-prohibited.detail", id=each.id),
                 evidence=each.evidence_of("compute_mode"),
                 remedy=Remedy(
@@ -103,7 +103,7 @@ def exclusive(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="exclusive-process",
                 severity="error" if occupied else "note",
-                title=message("finding.exclusive-process.title", name=each.name),
+                title=message("finding.exclusive-process.title", name=called(snapshot, each)),
                 detail=message(
                     "finding.exclusive-process.detail-occupied"
                     if occupied
@@ -159,7 +159,7 @@ def mig_no_instance(snapshot: Snapshot) -> Iterator[Finding]:
             yield Finding(
                 id="mig-no-instance",
                 severity="error",
-                title=message("finding.mig-no-instance.title", name=each.name),
+                title=message("finding.mig-no-instance.title", name=called(snapshot, each)),
                 detail=message("finding.mig-no-instance.detail"),
                 evidence=each.evidence_of("state"),
                 remedy=Remedy(
@@ -181,7 +181,11 @@ def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     if seen is None or not (hidden or seen.value.invalid):
         return
     devices = tuple(
-        message("finding.cuda-visible-hides.device", name=each.name, memory_bytes=memory_of(snapshot, each))
+        message(
+            "finding.cuda-visible-hides.device",
+            name=called(snapshot, each),
+            memory_bytes=memory_of(snapshot, each),
+        )
         for each in hidden
     )
     yield Finding(

@@ -8,7 +8,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.machine.probing import vendor
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import physical, pools_of, whole_name
+from llmprobe.machine.rules._devices import called, physical, pools_of, whole_called
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
 
@@ -45,7 +45,7 @@ def vram_held(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="vram-held",
             severity="warning" if held >= _WORTH_A_WARNING * total else "note",
-            title=message("finding.vram-held.title", name=accelerator.name, used_bytes=held),
+            title=message("finding.vram-held.title", name=called(snapshot, accelerator), used_bytes=held),
             detail=message(
                 "finding.vram-held.detail",
                 budget_bytes=pool.budget_bytes,
@@ -68,7 +68,7 @@ def display_on_gpu(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="display-on-gpu",
             severity="note",
-            title=message("finding.display-on-gpu.title", name=accelerator.name),
+            title=message("finding.display-on-gpu.title", name=called(snapshot, accelerator)),
             detail=message("finding.display-on-gpu.detail", graphics_bytes=drawing or None),
             evidence=accelerator.evidence_of("display_active"),
             remedy=Remedy(text=message("finding.display-on-gpu.remedy")),
@@ -86,7 +86,7 @@ def ecc_on(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="ecc-on",
             severity="note",
-            title=message("finding.ecc-on.title", name=whole_name(each)),
+            title=message("finding.ecc-on.title", name=whole_called(snapshot, each)),
             detail=message("finding.ecc-on.detail"),
             evidence=each.evidence_of("ecc"),
             remedy=Remedy(text=message("finding.ecc-on.remedy"), commands=commands),
@@ -107,7 +107,9 @@ def vram_reserved(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="vram-reserved",
             severity="note",
-            title=message("finding.vram-reserved.title", name=accelerator.name, reserved_bytes=reserved),
+            title=message(
+                "finding.vram-reserved.title", name=called(snapshot, accelerator), reserved_bytes=reserved
+            ),
             detail=message("finding.vram-reserved.detail"),
             evidence=pool.evidence,
         )

@@ -8,6 +8,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import called
 from llmprobe.words.message import message
 
 _CUDA_12 = 525
@@ -39,7 +40,7 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         if driver < _CUDA_12:
             cost = message("finding.driver-too-old.no-cuda-12")
         elif old_device:
-            cost = message("finding.driver-too-old.old-device", name=each.name)
+            cost = message("finding.driver-too-old.old-device", name=called(snapshot, each))
         else:
             cost = message("finding.driver-too-old.no-translation")
         yield Finding(
@@ -68,7 +69,7 @@ def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-too-old",
             severity="warning" if none else "note",
-            title=message("finding.gpu-too-old.title", name=each.name),
+            title=message("finding.gpu-too-old.title", name=called(snapshot, each)),
             detail=message(
                 "finding.gpu-too-old.detail-no-cuda-12" if none else "finding.gpu-too-old.detail-no-cuda-13",
                 compute_capability=each.compute_capability,
@@ -95,9 +96,9 @@ def vgpu(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="vgpu",
             severity="warning" if unlicensed else "note",
-            title=message("finding.vgpu.title-unlicensed", name=each.name)
+            title=message("finding.vgpu.title-unlicensed", name=called(snapshot, each))
             if unlicensed
-            else message("finding.vgpu.title", name=each.name),
+            else message("finding.vgpu.title", name=called(snapshot, each)),
             detail=message(
                 "finding.vgpu.detail-unlicensed" if unlicensed else "finding.vgpu.detail",
                 profile=each.partition.profile,

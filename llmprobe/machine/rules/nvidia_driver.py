@@ -10,6 +10,7 @@ from llmprobe.facts.nvidia import LibraryStart, NvidiaSystem
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import called
 from llmprobe.words.message import message
 
 _LIBRARY_NOT_FOUND = 12
@@ -171,7 +172,7 @@ def lent(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="gpu-vfio",
             severity="warning",
-            title=message("finding.gpu-vfio.title", name=each.name),
+            title=message("finding.gpu-vfio.title", name=called(snapshot, each)),
             detail=message("finding.gpu-vfio.detail", pci=each.pci),
             evidence=each.evidence_of("state"),
             remedy=Remedy(text=message("finding.gpu-vfio.remedy")),

@@ -77,11 +77,13 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
         for pool in map(snapshot.pool, device.pools)
         if pool is not None and pool.budget_bytes is not None
     ]
-    usable = [message("page.usable-on", bytes=budget, device=device) for device, budget in budgets]
+    only = len(budgets) == 1
+    usable = [
+        message("page.usable-on", bytes=budget, device=None if only else device) for device, budget in budgets
+    ]
     shared = snapshot.pool("ram")
-    if len(budgets) == 1 and shared is not None and _reaches_part(devices[0], shared):
-        (device, budget), free = budgets[0], shared.free_bytes
-        usable = [message("page.usable-part-on", bytes=free, device_bytes=budget, device=device)]
+    if only and shared is not None and _reaches_part(devices[0], shared):
+        usable = [message("page.usable-part-on", bytes=shared.free_bytes, device_bytes=budgets[0][1])]
     if len(usable) > FEW_DEVICES:
         total = sum(budget for _, budget in budgets)
         usable = [message("page.usable-on-several", bytes=total, devices=len(usable))]

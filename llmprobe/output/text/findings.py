@@ -41,6 +41,9 @@ def show(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) ->
     if short:
         page.heading(message("page.notes"))
         for finding in short[:MOST]:
-            page.item("- ", finding.title, (f"  {finding.id}", QUIET))
+            page.item("- ", finding.title, (f"  ({finding.id})", QUIET))
         if len(short) > MOST:
             page.line((message("page.more", count=len(short) - MOST), QUIET), indent=2)
+    if findings and not in_full:
+        page.blank()
+        page.line((message("page.explain-a-finding", finding=(*short, *long)[0].id), QUIET))

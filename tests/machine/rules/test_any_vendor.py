@@ -162,6 +162,16 @@ def test_a_new_vendor_comes_after_the_others_and_its_silence_is_noticed(
     assert len(set(ranks[:5])) == 5
 
 
+def test_a_card_among_equal_ones_is_named_with_its_id() -> None:
+    """Two of one name are told apart; one of its name needs no id."""
+    first, second = card(), card(id="gpu1", pci="0000:08:00.0", state="lost", usable=False)
+    other = card(id="gpu2", name="Newcomer Y", pci="0000:09:00.0", state="asleep")
+    snapshot = with_cards(first, second, other)
+
+    assert only(snapshot, "gpu-lost").title.values["name"] == "gpu1 Newcomer X1"
+    assert only(snapshot, "gpu-asleep").title.values["name"] == "Newcomer Y"
+
+
 def test_a_card_in_order_has_no_finding() -> None:
     """Full link, full window, its own power limit, cool, and without error correction."""
     snapshot = seen(

@@ -83,7 +83,7 @@ def test_each_lost_card_is_named_with_its_place() -> None:
     """By name, address and number; the question that showed the loss is cited."""
     found = only(linux(card(0), card(1, bus=2), **{"nvml:nvmlDeviceGetMemoryInfo_v2 1": LOST}), "gpu-lost")
 
-    assert found.title == message("finding.gpu-lost.title", name="NVIDIA GeForce RTX 4090")
+    assert found.title == message("finding.gpu-lost.title", name="gpu1 NVIDIA GeForce RTX 4090")
     assert found.detail == message("finding.gpu-lost.detail", pci="0000:02:00.0", index=1)
     assert found.evidence == ("nvml:nvmlDeviceGetMemoryInfo_v2 1",)
     assert commands(found) == ("sudo dmesg | grep -i xid", "sudo reboot")
@@ -203,7 +203,7 @@ def test_the_variable_that_hides_cards_is_quoted(
     snapshot = linux(card(0), card(1, bus=2), **{"env:CUDA_VISIBLE_DEVICES": value})
     found = only(snapshot, "cuda-visible-hides")
     device = message(
-        "finding.cuda-visible-hides.device", name="NVIDIA GeForce RTX 4090", memory_bytes=24564 * MIB
+        "finding.cuda-visible-hides.device", name="gpu1 NVIDIA GeForce RTX 4090", memory_bytes=24564 * MIB
     )
 
     assert found.title.id == f"finding.cuda-visible-hides.{title}"
