@@ -103,7 +103,7 @@ def in_markdown(accuracy: Accuracy) -> str:
     """
     Return the tables as the README shows them.
     """
-    lines = ["", "| quantity | must be | is |", "|---|---|---|"]
+    lines = ["", "| quantity | target | result |", "|---|---|---|"]
     lines += [
         f"| {row.name} | {row.must} | {row.found}{'' if row.held else ', **missed**'} |"
         for row in accuracy.quantities

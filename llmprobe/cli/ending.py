@@ -93,14 +93,7 @@ def _usage(error: click.ClickException, given: tuple[str, ...]) -> UsageError:
     if isinstance(error, click.NoSuchOption):
         return _misplaced_or_unknown(error, command)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        if error.param.name != "model":
-            return UsageError(
-                message("error.parameter-missing", name=error.param.human_readable_name), hint=see
-            )
-        example = "--model llama3-70b" if isinstance(error.param, click.Option) else "llama3-70b"
-        return UsageError(
-            message("error.model-missing"), hint=message("hint.model", command=command, example=example)
-        )
+        return UsageError(message("error.parameter-missing", name=error.param.human_readable_name), hint=see)
     if isinstance(error, click.BadOptionUsage):
         # The parser knows no context where an option is given a value that it does not take.
         asked = (cli, cli.get_command(click.Context(cli), names[-1]) or cli)

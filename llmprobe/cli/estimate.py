@@ -9,7 +9,7 @@ import click
 from llmprobe.cli import say
 from llmprobe.cli.command import Choice, Command, option
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, split
+from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, one_model, split
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.site.assumed import Backend
@@ -29,7 +29,8 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
         "llmprobe estimate ./model.gguf --devices 2 --backend cuda --json",
     ),
 )
-@click.argument("model")
+@click.argument("named", required=False, metavar="MODEL")
+@option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("--quant", metavar="Q", help="help.estimate.quant")
 @option("-c", "--ctx-size", callback=context, default="0", metavar="N", help="help.estimate.ctx-size")
 @option("-ngl", "--gpu-layers", callback=layers, metavar="N|all", help="help.estimate.gpu-layers")
@@ -67,7 +68,8 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 def command(
     target: Target,
     /,
-    model: str,
+    named: str | None,
+    model: str | None,
     explain: bool,
     as_json: bool,
     devices: int | None,
@@ -79,11 +81,12 @@ def command(
     """
     from llmprobe import api
 
+    wanted = one_model(model, named, command="llmprobe estimate", example="llama3-70b")
     assumed = devices is not None or backend is not None
     if assumed and not target.is_live:
         raise UsageError(message("error.two-kinds-of-devices"), hint=message("hint.one-of-them"))
     snapshot = None if assumed else target.snapshot()
-    spec = api.load_model(model, quant=options["quant"], snapshot=snapshot)
+    spec = api.load_model(wanted, quant=options["quant"], snapshot=snapshot)
     answer = api.estimate(
         spec,
         snapshot=snapshot,

@@ -129,6 +129,25 @@ def rate(_context: click.Context, param: click.Parameter, value: str | None) -> 
     return speed
 
 
+def one_model(model: str | None, named: str | None, *, command: str, example: str) -> str:
+    """
+    The model that is named with ``--model`` or by itself.
+
+    Raises:
+        UsageError: none is named, or two are.
+    """
+    if model is not None and named is not None:
+        raise UsageError(
+            message("error.two-models", first=named, second=model), hint=message("hint.one-of-them")
+        )
+    found = named if model is None else model
+    if found is None:
+        raise UsageError(
+            message("error.model-missing"), hint=message("hint.model", command=command, example=example)
+        )
+    return found
+
+
 def time_limit(_context: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """
     Read seconds: ``30`` or ``30s``.

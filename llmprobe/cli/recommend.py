@@ -10,7 +10,16 @@ import click
 from llmprobe.cli import say, writing
 from llmprobe.cli.command import Choice, Command, option
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import CACHE_TYPES, LONGEST, at_least, context_or_max, json_option, memory, rate
+from llmprobe.cli.options import (
+    CACHE_TYPES,
+    LONGEST,
+    at_least,
+    context_or_max,
+    json_option,
+    memory,
+    one_model,
+    rate,
+)
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
@@ -32,7 +41,8 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
         'llmprobe --gpu "RTX 4090" --ram 64GB recommend --model llama3-70b --json',
     ),
 )
-@option("-m", "--model", required=True, metavar="M", help="help.recommend.model")
+@click.argument("named", required=False, metavar="MODEL")
+@option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context_or_max, metavar="N|max", help="help.recommend.ctx-size")
 @option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.recommend.parallel")
 @option("--quant", "quants", multiple=True, metavar="Q", help="help.recommend.quant")
@@ -53,7 +63,8 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 def command(
     target: Target,
     /,
-    model: str,
+    named: str | None,
+    model: str | None,
     explain: bool,
     model_folders: tuple[str, ...],
     write: str | None,
@@ -65,10 +76,11 @@ def command(
     """
     from llmprobe import api
 
+    wanted = one_model(model, named, command="llmprobe recommend", example="--model llama3-70b")
     if write is not None:
         writing.check(write)
     snapshot = target.snapshot(model_folders=_folders(target, model_folders))
-    spec = api.load_model(model, snapshot=snapshot)
+    spec = api.load_model(wanted, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
     say.warn(recommendation.warnings)
     if write is not None and recommendation.choices:

@@ -167,7 +167,7 @@ SENTENCES: dict[str, str] = {
     "model.read-from-disk": "the file on this disk was read: {name} ({kept_by})[, {quant}]",
     "model.kept-unusable": "{name} ({kept_by}) cannot be used[: {reason}]",
     "name.quant-ignored": "{quant} is not a mixture of llama-quantize and was ignored; the file itself can be estimated",
-    "error.model-unknown": "no model is known as '{name}'",
+    "error.model-unknown": "no model is named '{name}'",
     "hint.nearest-models": "[nearest: {names}][!{names}llmprobe models lists the known models]; the path of a GGUF file works too",
     "name.fine-tune": "{name} is treated as a fine-tune of {base}, which has the same tensors",
     "name.ambiguous": "'{name}' matches several models; using {chosen}[{newest:|}, the newest][!{newest}, the closest to the name]; others: {alternatives}[ and {more} more]",
@@ -1164,8 +1164,7 @@ SENTENCES: dict[str, str] = {
     "a speed",
     "remedy.ram-bandwidth-hypothetical": "record a real machine of this kind (llmprobe record) and answer for it with "
     "--replay",
-    "remedy.ram-bandwidth-linux": "the memory modules are read from the records of systemd-udevd, of systemd 248 or "
-    "newer",
+    "remedy.ram-bandwidth-linux": "this system does not report its memory modules, which takes systemd 248 or newer",
     "remedy.ram-bandwidth-other": "this system does not report its memory modules, so only what fits fully on a GPU "
     "has a speed",
     "note.freed": "{held:and}; with that memory free, {quant} ({quality}) would run {where}[, {pace}] (--assume-idle "
@@ -1264,9 +1263,9 @@ SENTENCES: dict[str, str] = {
     "figure.after": " {items}",
     # pages: short codes of documents
     "origin.live": "this machine",
-    "origin.recording": "replayed recording (not this machine)",
-    "origin.hypothetical": "hypothetical machine (nothing was measured)",
-    "origin.assumed": "assumed devices (nothing was probed)",
+    "origin.recording": "recorded machine (not this one)",
+    "origin.hypothetical": "hypothetical machine (nothing measured)",
+    "origin.assumed": "assumed devices (nothing probed)",
     "severity.error": "error",
     "severity.warning": "warning",
     "severity.note": "note",
@@ -1317,7 +1316,7 @@ SENTENCES: dict[str, str] = {
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
-    "page.usable-no-gpu": "No GPU is usable; [a model can use {parts:and}]"
+    "page.usable-no-gpu": "No usable GPU; [a model can use {parts:and}]"
     "[!{parts}how much RAM a model can use is unknown]",
     "page.usable-on-several": "{bytes:bytes} on {devices} GPUs",
     "page.usable-on": "{bytes:bytes} on [{device}][!{device}the GPU]",
@@ -1371,7 +1370,7 @@ SENTENCES: dict[str, str] = {
     "page.engine-running": "running[ at {endpoint}]",
     "page.engine-stopped": "not running",
     "page.engine-installed": "installed",
-    "page.watch-now": "{time}, every {interval} s, Ctrl-C ends it",
+    "page.watch-now": "{time}, every {interval} s, Ctrl-C to stop",
     "page.loaded-models": "Loaded models",
     "page.nothing-loaded": "nothing loaded by {engines:list engine-name.}",
     "page.pid": "PID {pid}",
@@ -1425,7 +1424,7 @@ SENTENCES: dict[str, str] = {
     "page.nothing-fits": "Nothing fits",
     "page.nothing-meets": "Nothing meets the requested limits",
     "page.model-title": "{model}, {parameters:count} parameters",
-    "page.machine-title": "on {origin:origin.}: [{parts}][!{parts}nothing is known about it]",
+    "page.machine-title": "{origin:origin.}: [{parts}][!{parts}nothing is known about it]",
     "page.device-count": "[{count}x ]{name}",
     "page.memory-of": "[{bytes:bytes}][!{bytes}unknown] {kind:memory-kind.}[, {budget_bytes:bytes} of it for this "
     "container]",
@@ -1485,7 +1484,8 @@ SENTENCES: dict[str, str] = {
     "error.option-number": "'{given}' is not a whole number of {least} or more",
     "error.option-rate": "'{given}' is not a number of tokens per second",
     "error.option-seconds": "'{given}' is not a number of seconds",
-    "error.option-seconds-range": "the time must be [{least} to {most}][!{least}more than 0 and at most {most}] seconds, not {given}",
+    "error.option-seconds-range": "the time must be [{least} to {most}][!{least}more than 0 and at most {most}] "
+    "seconds, not {given}",
     "error.option-choice": "{option}: must be {known:or}, not '{given}'",
     "error.option-needs-value": "{option} needs a value",
     "error.option-takes-no-value": "{option} takes no value",
@@ -1496,6 +1496,7 @@ SENTENCES: dict[str, str] = {
     "error.extra-arguments": "unexpected {given:argument|arguments}: {given}",
     "error.parameter-missing": "{name} is missing",
     "error.model-missing": "no model is named",
+    "error.two-models": "two models are named: {first} and {second}",
     "error.usage": "{text}",
     "error.language-unknown": "there is no language '{given}'",
     "error.two-machines": "--replay and --gpu/--ram name two different machines",
@@ -1570,19 +1571,19 @@ SENTENCES: dict[str, str] = {
     "help.check.wake": "Also probe sleeping devices, which wakes them.",
     "help.recommend": "Find the best quantization, context, cache type and placement of a model on this machine. A "
     "requested context is kept or refused, never changed. The exit code is 3 if nothing fits.",
-    "help.recommend.model": "A name, a GGUF file, or a folder with config.json.",
+    "help.recommend.model": "A name, a GGUF file or its address, a folder with config.json, or hf:owner/repo.",
     "help.recommend.ctx-size": "Context in tokens over all slots, such as 8192 or 8k; max is the longest that fits.",
-    "help.recommend.parallel": "Slots that answer at the same time.",
+    "help.recommend.parallel": "Slots that answer at the same time (default: 1).",
     "help.recommend.quant": "Consider only this quantization; can be repeated.",
     "help.recommend.cache-type-k": "Consider only this type of the K cache.",
     "help.recommend.cache-type-v": "Consider only this type of the V cache.",
-    "help.recommend.priority": "What counts most where goals compete.",
-    "help.recommend.engine": "Engine that will run the model: llama.cpp, ollama, lmstudio or vllm.",
+    "help.recommend.priority": "What counts most where goals compete (default: balanced).",
+    "help.recommend.engine": "Engine that will run the model: llama.cpp (default), ollama, lmstudio or vllm.",
     "help.recommend.reserve": "Memory to leave free on each GPU and in RAM, such as 1GB (default: 512MiB).",
     "help.recommend.assume-idle": "Count memory of other processes as free.",
     "help.recommend.min-speed": "Consider only what generates at least N tokens per second.",
     "help.recommend.min-quality": "Consider nothing that loses more than this quantization, such as Q4_K_M.",
-    "help.recommend.top": "Number of choices to show.",
+    "help.recommend.top": "Number of choices to show (default: 4).",
     "help.recommend.explain": "Add what would change the answer, how the choices compare, every term and every "
     "rejection.",
     "help.recommend.models-dir": "Also look for models in this folder of this machine; can be repeated.",
@@ -1594,7 +1595,7 @@ SENTENCES: dict[str, str] = {
     "help.estimate.ctx-size": "Context in tokens over all slots, such as 8192 or 8k; 0 is the length that the "
     "model was "
     "trained for.",
-    "help.estimate.gpu-layers": "Layers on the GPUs.",
+    "help.estimate.gpu-layers": "Layers on the GPUs (default: all).",
     "help.estimate.n-cpu-moe": "Keep the experts of the first N layers on the CPU.",
     "help.estimate.cpu-moe": "Keep all experts on the CPU.",
     "help.estimate.override-tensor": "Keep the experts of the matching layers on the CPU, as recommend prints "
@@ -1603,17 +1604,17 @@ SENTENCES: dict[str, str] = {
     "help.estimate.cache-type-k": "Type of the K cache.",
     "help.estimate.cache-type-v": "Type of the V cache.",
     "help.estimate.flash-attn": "Flash attention.",
-    "help.estimate.batch-size": "Logical batch.",
-    "help.estimate.ubatch-size": "Physical batch.",
-    "help.estimate.parallel": "Slots.",
+    "help.estimate.batch-size": "Most tokens that are submitted together (default: 2048).",
+    "help.estimate.ubatch-size": "Most tokens that are computed together (default: 512).",
+    "help.estimate.parallel": "Slots that answer at the same time (default: 1).",
     "help.estimate.kv-unified": "One cache that all slots share.",
     "help.estimate.split-mode": "How layers are split over GPUs.",
-    "help.estimate.tensor-split": "Proportion of each GPU.",
+    "help.estimate.tensor-split": "Proportions of the model on each GPU, such as 3,1.",
     "help.estimate.no-kv-offload": "Keep the cache in RAM.",
     "help.estimate.no-op-offload": "Do not send large operations on weights in RAM to the GPU.",
     "help.estimate.swa-full": "A full cache for layers with a sliding window.",
     "help.estimate.no-repack": "Do not repack weights for the CPU.",
-    "help.estimate.outputs-max": "Rows of logits to reserve.",
+    "help.estimate.outputs-max": "Rows of logits to reserve, one for each token whose successor is computed.",
     "help.estimate.engine": "Program whose defaults apply: llama-server (also a build of it, llama-server@b9000), "
     "llama-bench, ollama or lmstudio.",
     "help.estimate.devices": "Assume N equal GPUs; nothing is probed.",
@@ -1621,11 +1622,11 @@ SENTENCES: dict[str, str] = {
     "help.estimate.explain": "Add the rule of thumb and why the exact figure differs.",
     "help.models": "List the models of the catalog, or those that TEXT may mean, in the same way as recommend "
     "understands it.",
-    "help.watch": "Show memory, its users and the loaded models again and again until Ctrl-C. With --json each "
+    "help.watch": "Show memory, its users and the loaded models, refreshed until Ctrl-C. With --json each "
     "look is "
     "one snapshot document on one line. A recording or a hypothetical machine does not change and is shown once.",
-    "help.watch.interval": "Time between two looks (default: 2).",
-    "help.watch.count": "Stop after N looks.",
+    "help.watch.interval": "Seconds between refreshes (default: 2).",
+    "help.watch.count": "Stop after N refreshes.",
     "help.record": "Record what this machine answers, with names, serials and addresses replaced. An existing "
     "file is "
     "never overwritten.",

@@ -51,6 +51,8 @@ WRONG = [
         "hint.one-machine",
     ),
     (("--replay", "x", "--ram", "64G", "check"), "error.two-machines", "hint.one-machine"),
+    (("recommend", "llama3", "-m", "qwen3"), "error.two-models", "hint.one-of-them"),
+    (("estimate", "llama3", "--model", "qwen3"), "error.two-models", "hint.one-of-them"),
     (("recommend",), "error.model-missing", "hint.model"),
     (("estimate",), "error.model-missing", "hint.model"),
     (("--json", "check"), "error.option-before-command", "hint.after-command"),
@@ -412,6 +414,23 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "backend": "rocm",
         "explain": True,
     }
+
+
+@pytest.mark.parametrize("command", ["recommend", "estimate"])
+def test_a_model_is_named_with_or_without_its_option(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Whoever knows one command's form can use it with the other.
+    """
+    machine = ("--gpu", "RTX 4090", "--ram", "64GB", command)
+    answers = [
+        ended(capsys, *machine, *words, "--json")
+        for words in (("qwen3-0.6b",), ("-m", "qwen3-0.6b"), ("--model", "qwen3-0.6b"))
+    ]
+
+    assert answers[0][0] == 0
+    assert answers[0] == answers[1] == answers[2]
 
 
 def test_a_model_that_does_not_exist_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:

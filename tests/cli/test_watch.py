@@ -66,7 +66,7 @@ def test_a_person_sees_pools_holders_and_loaded_models(
     out = capsys.readouterr().out
 
     assert out.count("Memory in GiB") == 2
-    assert "Xorg  pid 1812" in out
+    assert "Xorg  PID 1812" in out
     assert "qwen3:8b  ollama  6.00 GiB, 3.00 GiB of it on the GPU, context 8192" in out
 
 

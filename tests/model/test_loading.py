@@ -156,7 +156,7 @@ def test_a_file_that_is_not_here_is_called_one(tmp_path: Path, monkeypatch: pyte
     """
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(ModelError, match=r"^there is no file zzz\.gguf, and no model is known as"):
+    with pytest.raises(ModelError, match=r"^there is no file zzz\.gguf, and no model is named"):
         load("zzz.gguf")
 
 

@@ -198,7 +198,7 @@ def test_a_name_that_nothing_matches_is_an_error(typed: str) -> None:
     """
     A guess would be worse than no answer.
     """
-    with pytest.raises(ModelError, match="no model is known as"):
+    with pytest.raises(ModelError, match="no model is named"):
         resolve(typed, INDEX)
 
 

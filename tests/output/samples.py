@@ -543,7 +543,7 @@ def error() -> ErrorDocument:
     A name that no model has.
     """
     return ErrorDocument(
-        this_machine=True, code=1, message=said("no model is known as lama"), hint=said("did you mean llama?")
+        this_machine=True, code=1, message=said("no model is named lama"), hint=said("did you mean llama?")
     )
 
 

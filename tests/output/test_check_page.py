@@ -191,7 +191,7 @@ def apu() -> Snapshot:
         (samples.rtx4090(), "A model can use 23.08 GiB on the GPU and 52.59 GiB of RAM", "No problems found"),
         (samples.m3max(), "A model can use 48.00 GiB on the GPU", "No problems found"),
         (apu(), "A model can use 23.00 GiB, of it 7.54 GiB on the GPU", "No problems found"),
-        (samples.container(), "No GPU is usable; a model can use 7.00 GiB of RAM", "1 error, see below"),
+        (samples.container(), "No usable GPU; a model can use 7.00 GiB of RAM", "1 error, see below"),
         (
             samples.eight_gpus(),
             "A model can use 184.6 GiB on 8 GPUs and 52.59 GiB of RAM",
@@ -204,7 +204,7 @@ def apu() -> Snapshot:
         ),
         (
             replace(samples.rtx4090(), pools=(), accelerators=()),
-            "No GPU is usable; how much RAM a model can use is unknown",
+            "No usable GPU; how much RAM a model can use is unknown",
             "No problems found",
         ),
     ],
@@ -221,7 +221,7 @@ def test_unified_memory_without_a_usable_gpu_is_ram(monkeypatch: pytest.MonkeyPa
     mac = samples.m3max()
     mac = replace(mac, accelerators=(replace(mac.accelerators[0], usable=False),))
 
-    assert checked(monkeypatch, mac)[1] == "No GPU is usable; a model can use 48.00 GiB of RAM"
+    assert checked(monkeypatch, mac)[1] == "No usable GPU; a model can use 48.00 GiB of RAM"
 
 
 def test_warnings_are_counted_beside_errors(monkeypatch: pytest.MonkeyPatch) -> None:

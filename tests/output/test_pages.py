@@ -223,11 +223,11 @@ def test_every_page_says_which_machine_it_is_about(monkeypatch: pytest.MonkeyPat
     assert [
         next(
             words
-            for words in ("this machine\n", "replayed recording", "hypothetical machine")
+            for words in ("this machine\n", "recorded machine", "hypothetical machine")
             if words in first
         )
         for first in firsts
-    ] == ["this machine\n", "replayed recording", "hypothetical machine"]
+    ] == ["this machine\n", "recorded machine", "hypothetical machine"]
 
 
 def test_check_shows_unified_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:

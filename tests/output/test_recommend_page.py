@@ -47,7 +47,7 @@ def test_a_recommendation_begins_with_its_verdict(monkeypatch: pytest.MonkeyPatc
 
     assert lines[:4] == [
         "Llama 3 70B Instruct, 70.6B parameters",
-        "on this machine: NVIDIA GeForce RTX 4090, 62.71 GiB RAM",
+        "this machine: NVIDIA GeForce RTX 4090, 62.71 GiB RAM",
         "",
         "Runs well here",
     ]
@@ -130,7 +130,7 @@ def test_unified_memory_is_filled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = recommended(monkeypatch, machine=machine)
     shown = [" ".join(line.split()) for line in lines if line.endswith("%")]
 
-    assert lines[1] == "on this machine: Apple M3 Max GPU, 64.00 GiB unified memory"
+    assert lines[1] == "this machine: Apple M3 Max GPU, 64.00 GiB unified memory"
     assert shown[0] == "RAM in total 43.20 of 54.00 GiB 80%"
     assert shown[1].startswith("gpu0 NVIDIA GeForce RTX 4090 22.91 of 23.08 GiB")
 
@@ -144,12 +144,12 @@ def test_the_machine_is_named_in_short(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = replace(machine, pools=(), accelerators=(), cpu=None)
 
     assert recommended(monkeypatch, machine=twice)[1].startswith(
-        "on this machine: 2x NVIDIA GeForce RTX 4090, "
+        "this machine: 2x NVIDIA GeForce RTX 4090, "
     )
     assert recommended(monkeypatch, 120, machine=limited)[1] == (
-        "on this machine: AMD Ryzen 9 7950X 16-Core Processor, 64.00 GiB RAM, 7.00 GiB of it for this container"
+        "this machine: AMD Ryzen 9 7950X 16-Core Processor, 64.00 GiB RAM, 7.00 GiB of it for this container"
     )
-    assert recommended(monkeypatch, machine=nothing)[1] == "on this machine: nothing is known about it"
+    assert recommended(monkeypatch, machine=nothing)[1] == "this machine: nothing is known about it"
 
 
 def test_long_names_of_devices_give_way_to_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,10 +135,12 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     full = best.speed.generation_at_full_context_tokens_per_s
     if full is not None:
         pair("", message("page.rate-full", figure=rate(full)))
+    if generates and best.speed.generation_tokens_per_s is None:
+        # The prompt's reasons are below "Basis of the speed".
+        why = best.speed.reason.values.get("why")
+        pair("", (why if isinstance(why, Message) else best.speed.reason, QUIET))
     if best.speed.prompt_tokens_per_s is not None:
         pair(message("page.prompt"), message("page.rate-prompt", figure=rate(best.speed.prompt_tokens_per_s)))
-    if generates and best.speed.generation_tokens_per_s is None:
-        pair("", (best.speed.reason, QUIET))
     page.blank()
     _fullness(page, best.devices if shared is None else _on_one_memory(page, best.devices, shared))
     reasons = (*best.reasons, *best.details) if explain else best.reasons
