@@ -18,6 +18,7 @@ from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import running_ollama
@@ -299,6 +300,38 @@ def test_an_engine_without_a_micro_batch_is_searched_with_the_usual_one() -> Non
     """
     assert lmstudio.ABILITIES.ubatch_sizes == vllm.ABILITIES.ubatch_sizes == (512,)
     assert Profile(engine="new", program="new").ubatch_size == 512
+
+
+def test_a_program_says_the_figures_that_it_is_estimated_with() -> None:
+    """
+    LM Studio its own; llama-server the 8 GiB of its ``--cache-ram``, vLLM the 0.9 of ``--gpu-memory-utilization``.
+    """
+    own = lmstudio.PROFILES["lmstudio"]
+
+    assert own.notes == (
+        message(
+            "engine.lmstudio-defaults",
+            ctx_size=own.ctx_size,
+            parallel=own.parallel,
+            batch_size=own.batch_size,
+        ),
+    )
+    assert llamacpp.PROFILES["llama-server"].notes == (
+        message("engine.llama-server-prompt-cache", bytes=8 * GIB),
+    )
+    assert message("engine.vllm-buffers", share=0.9) in vllm.ABILITIES.notes
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loaded"), [("t5", True), ("rwkv7", True), ("llama", False), ("mllama", False)]
+)
+def test_an_architecture_may_be_loaded_though_its_tensors_are_not_known(
+    architecture: str, *, loaded: bool
+) -> None:
+    """
+    llama.cpp has T5 and RWKV; what is known here, or refused there, is none of these.
+    """
+    assert engines.loads_without_family(architecture) is loaded
 
 
 @pytest.mark.parametrize(

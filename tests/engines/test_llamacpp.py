@@ -231,14 +231,15 @@ def test_llama_cli_takes_the_same_settings() -> None:
     ).replace(" -np 1", "")
 
 
-def test_llama_cli_is_told_of_more_slots_than_its_one() -> None:
+@pytest.mark.parametrize("slots", [2, 4])
+def test_llama_cli_is_told_of_more_slots_than_its_one(slots: int) -> None:
     """
     So it takes the memory that was counted for them.
     """
-    shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=4)
+    shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=slots)
 
-    assert " -c 32768 -np 4 " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
-    assert " -c 32768 -np 4 " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
+    assert f" -c 32768 -np {slots} " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
+    assert f" -c 32768 -np {slots} " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
 
 
 def test_a_script_hands_its_own_options_on() -> None:
