@@ -46,7 +46,7 @@ def env(source: Source, *names: str) -> str | None:
     """
     for name in names:
         answer = source.env(name)
-        if answer.ok and answer.value:
+        if answer.value:
             return str(answer.value)
     return None
 
