@@ -288,3 +288,10 @@ def test_plain_data() -> None:
         6,
         True,
     ]
+
+
+@pytest.mark.parametrize("function", ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetHandleByIndex_v2"])
+def test_a_device_without_a_name_is_a_mistake(function: str, library: Library) -> None:
+    """Of a probe: a handle is asked for by its index."""
+    with pytest.raises(ValueError, match="'' names no NVML device"):
+        Nvml().ask(function, None, ())
