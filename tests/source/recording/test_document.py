@@ -393,3 +393,43 @@ def test_what_was_recorded_completely_is_an_area_or_a_folder(
 
     assert recording.covered(question[0], question[1:]) is covered
     assert not Recording(platform=LINUX).covered(question[0], question[1:])
+
+
+def test_a_pipe_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command at its other end may take a while for the beginning, and again in between."""
+    content = encode(RECORDING).encode()
+    reading, writing = os.pipe()
+    waits: list[float] = []
+    pieces = iter([content[:100], content[100:]])
+
+    def select(
+        _reading: list[int], _writing: list[int], _odd: list[int], patience_s: float
+    ) -> tuple[list[int], ...]:
+        waits.append(patience_s)
+        piece = next(pieces, None)
+        if piece is None:
+            os.close(writing)
+        else:
+            os.write(writing, piece)
+        return [reading], [], []
+
+    monkeypatch.setattr("select.select", select)
+    found = read_recording(f"/dev/fd/{reading}")
+    os.close(reading)
+
+    assert found == RECORDING
+    assert waits == [files._PIPE_PATIENCE_S] * 3
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"])
+def test_a_pipe_has_a_time_for_all_of_it(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However patient each single look is; what came before is spoken of."""
+    monkeypatch.setattr(files, "_PIPE_TOTAL_S", 0.0)
+    reading, writing = os.pipe()
+    os.write(writing, sent)
+    with pytest.raises(RecordingError) as caught:
+        read_recording(f"/dev/fd/{reading}")
+    os.close(reading)
+    os.close(writing)
+
+    assert caught.value.message.id == ("recording.pipe-stopped" if sent else "recording.pipe-silent")

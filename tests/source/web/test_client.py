@@ -429,7 +429,7 @@ def test_silence_is_told_from_the_end_of_all_time(
         now[0] = passed_s
         raise TimeoutError
 
-    mocker.patch.object(client._workers, "call", side_effect=silent)
+    call = mocker.patch.object(client._workers, "call", side_effect=silent)
     with pytest.raises(ModelError) as caught:
         client.get(HERE)
     assert caught.value.message.id == expected
@@ -437,3 +437,4 @@ def test_silence_is_told_from_the_end_of_all_time(
     with pytest.raises(ModelError) as caught:
         client.get(HERE)
     assert caught.value.message == message("web.out-of-time", seconds=10.0)
+    assert call.call_count == 1
