@@ -42,6 +42,8 @@ def test_each_engine_has_its_files(
     assert said.err.count("note: wrote ") == len(names)
     assert said.out.startswith("{")
     assert all(path.stat().st_mode & 0o111 for path in folder.glob("*.sh"))
+    readme = (folder / "README.txt").read_text().splitlines()
+    assert f"files: {', '.join(sorted(names - {'README.txt'}))}" in readme
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
