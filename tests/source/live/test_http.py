@@ -193,3 +193,11 @@ def test_a_path_is_asked_for_as_it_is(host: str, path: str, asked: str) -> None:
 def test_a_body_that_is_no_json_is_text(body: bytes, serve: Serve) -> None:
     """Half of it, nested without end, or of bytes that are no text."""
     assert http.get(serve(response("200 OK", body)), 5).value == body.decode(errors="replace")
+
+
+def test_a_refusal_without_words_has_none(serve: Serve) -> None:
+    """A status line may end after its number."""
+    bare, told = (http.get(serve(response(status, b"")), 5) for status in ("404", "404 Not Found"))
+
+    assert (bare.status, bare.detail) == ("missing", None)
+    assert told.detail == "Not Found"

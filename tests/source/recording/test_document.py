@@ -398,6 +398,7 @@ def test_what_was_recorded_completely_is_an_area_or_a_folder(
 def test_a_pipe_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command at its other end may take a while for the beginning, and again in between."""
     content = encode(RECORDING).encode()
+    monkeypatch.setattr(files, "_PIPE_PATIENCE_S", 0.5)
     reading, writing = os.pipe()
     waits: list[float] = []
     pieces = iter([content[:100], content[100:]])
@@ -418,7 +419,7 @@ def test_a_pipe_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(reading)
 
     assert found == RECORDING
-    assert waits == [files._PIPE_PATIENCE_S] * 3
+    assert waits == [0.5] * 3
 
 
 @pytest.mark.parametrize("sent", [b"", b"{"])
