@@ -205,7 +205,7 @@ def test_the_environment_asks_for_a_language(environment: dict[str, str], expect
     assert wanted(environment) == expected
 
 
-@pytest.mark.parametrize("name", ["render", "message", "../en", "zz", "EN", ""])
+@pytest.mark.parametrize("name", ["render", "message", "__init__", "../en", "zz", "EN", ""])
 def test_only_catalogues_are_languages(name: str) -> None:
     """What is no catalogue is no language, a module of the package among them."""
     with pytest.raises(UnknownLanguageError):
