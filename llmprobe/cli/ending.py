@@ -51,7 +51,7 @@ def _answered(given: tuple[str, ...]) -> int:
     # Without click's main, which would end the process by itself when a reader closes the pipe.
     try:
         with cli.make_context("llmprobe", list(given)) as context:
-            code = cli.invoke(context)
+            code: int = cli.invoke(context)
     except click.exceptions.Exit as ended:
         code = ended.exit_code
     except LlmprobeError as error:
@@ -59,7 +59,7 @@ def _answered(given: tuple[str, ...]) -> int:
     except click.ClickException as error:
         code = _fail(_usage(error, given), given, document="--json" in given)
     sys.stdout.flush()
-    return code if isinstance(code, int) else 0
+    return code
 
 
 def _fail(error: LlmprobeError, given: tuple[str, ...], *, document: bool) -> int:

@@ -83,7 +83,7 @@ def _harmless(name: str, content: str) -> str:
     if name.endswith(".sh") or name == "command.txt":
         safe = harmless_command(content)
         # A plain sh need not know the quotes that escapes stand in.
-        return safe if safe == content else safe.replace("#!/bin/sh\n", "#!/usr/bin/env bash\n", 1)
+        return safe if safe == content else safe.replace("#!/bin/sh\n", "#!/usr/bin/env bash\n")
     return "\n".join(harmless(line) for line in content.split("\n"))
 
 

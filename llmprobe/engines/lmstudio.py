@@ -106,12 +106,12 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     place = _place(file)
     lines = []
     if place is None:
-        name = file.replace("\\", "/").rsplit("/", 1)[-1]
+        name = file.replace("\\", "/").rpartition("/")[2]
         if not name.endswith(".gguf"):
             name = f"{model.id.replace(':', '-').replace('/', '-')}-{choice.quant}.gguf"
             lines.append(f"ln -s {shell_word(file)} {shell_word(name)}")
             file = name
-        repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rsplit('.', 1)[0]}"
+        repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rpartition('.')[0]}"
         lines.append(f"lms import {shell_word(file)} --symbolic-link --user-repo {shell_word(repo)} -y")
         place = f"{repo}/{name}"
     words = ["lms", "load", "--exact", shell_word(place), "--gpu", _share(choice, backend)]

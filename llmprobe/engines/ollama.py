@@ -126,8 +126,8 @@ def predicted_bytes(occasion: Occasion, ctx_size: int) -> int:
     Ollama's own rough prediction: the file, and a cache as if every layer had the smallest count of heads.
     """
     hparams = occasion.model.hparams
-    heads = _largest(hparams.get("attention.head_count"))
-    kv_heads = _smallest(hparams.get("attention.head_count_kv")) or 1
+    heads = max(_numbers(hparams.get("attention.head_count")))
+    kv_heads = min(_numbers(hparams.get("attention.head_count_kv"))) or 1
     width = int(hparams.get("embedding_length") or 0) // heads if heads else 0
     layers = int(hparams.get("block_count") or 0)
     return occasion.file_bytes + 2 * layers * kv_heads * width * ctx_size * 2
@@ -173,20 +173,20 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
         seen = source.get(f"{url}/api/ps")
         loaded = tuple(_loaded(record) for record in records(field(seen.value, "models"))) if seen.ok else ()
         evidence.append(f"get:{url}/api/ps")
-    command = None
+    command = False
     if version is None:
         answer = source.run("ollama", "--version")
         command = answer.ok
         version = _version(field(answer.value, "stdout")) if answer.ok else None
         evidence += ["run:ollama --version"] if answer.ok else []
-    if not (running or command or models or (detail and running is None and url is not None)):
+    if not (running or command or models or silent):
         return ()
     return (
         EngineOnMachine(
             name=NAME,
             version=version,
             running=running,
-            installed=True if running or command else None if command is None else False,
+            installed=bool(running or command),
             endpoint=url if running else None,
             detail=detail,
             silent=silent,
@@ -336,11 +336,15 @@ def _url(source: Source) -> str | None:
     """
     host = (env(source, "OLLAMA_HOST") or "").strip().removeprefix("http://").split("/")[0]
     name, colon, port = host.rpartition(":")
-    if not colon:
+    if not colon or host.endswith("]") or (":" in name and not name.endswith("]")):
+        # An address of IPv6 has colons of its own, and its port only behind brackets.
         name, port = host, ""
-    if name in ("", "localhost", "0.0.0.0", "::", "[::]", "127.0.0.1"):  # noqa: S104 - a name to compare with
+    name = name.strip("[]")
+    if name in ("", "localhost", "0.0.0.0", "::", "127.0.0.1"):  # noqa: S104 - a name to compare with
         name = "127.0.0.1"
-    if name not in ("127.0.0.1", "[::1]"):
+    elif name == "::1":
+        name = "[::1]"
+    else:
         return None
     return f"http://{name}:{port if port.isdecimal() else PORT}"
 
@@ -358,19 +362,11 @@ def _number(value: str | None) -> int:
     return int(value) if value is not None and value.isdecimal() else 0
 
 
-def _largest(value: Any) -> int:
-    return max(_numbers(value), default=0)
-
-
-def _smallest(value: Any) -> int:
-    return min(_numbers(value), default=0)
-
-
 def _numbers(value: Any) -> list[int]:
     """
-    A key that GGUF holds as one number or as one for each layer.
+    A key that GGUF holds as one number or as one for each layer; 0 of one that it lacks.
     """
-    return [int(item) for item in value] if isinstance(value, list | tuple) else [int(value or 0)]
+    return [int(item) for item in value] if value and isinstance(value, list | tuple) else [int(value or 0)]
 
 
 ENGINE = Engine(

@@ -89,7 +89,7 @@ def defaults_for(
     slots = parallel if parallel is not None else profile.parallel if foreign else 1
     unified = profile.kv_unified and foreign
     total = ctx_size or profile.ctx_size * (1 if unified else slots)
-    if model.max_context and not ctx_size and total:
+    if model.max_context and not ctx_size:
         total = min(total, model.max_context * (1 if unified else slots))
     return Defaults(
         profile=profile,

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from llmprobe import api
-from llmprobe.cli import main
+from llmprobe.cli import language, main
 from llmprobe.cli.command import Helped
 from llmprobe.cli.group import COMMANDS, cli
 from llmprobe.words import en
@@ -237,3 +237,35 @@ def test_every_text_of_help_is_an_id(capsys: pytest.CaptureFixture[str]) -> None
         for param in command.params:
             if isinstance(param, click.Option):
                 assert param.help in en.SENTENCES, param.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "speaks"),
+    [
+        ((), "en"),
+        (("check", "--lang", "xx"), "xx"),
+        (("--lang=xx", "check"), "xx"),
+        (("--lang", "en", "--lang", "xx"), "en"),
+        (("--lang", "zz", "--lang", "xx"), "en"),
+        (("--lang",), "en"),
+        (("--lang=",), "en"),
+        (("--lang", "--lang=xx"), "en"),
+        (("--language", "xx"), "en"),
+    ],
+)
+def test_the_first_that_is_named_is_spoken(arguments: tuple[str, ...], speaks: str) -> None:
+    """Errors of parsing speak it too, so it is read before; one without a catalogue leaves the environment's."""
+    assert language.chosen(arguments).language == speaks
+
+
+def test_outside_of_a_run_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one its own language does, and in a context without any the environment's again."""
+    context = click.Context(cli)
+    monkeypatch.setenv("LANG", "xx")
+
+    assert language.spoken().language == "xx"
+    assert language.spoken(context).language == "xx"
+    language.use(context, ("--lang", "en"))
+    assert language.spoken(context).language == "en"
+    with context:
+        assert language.spoken().language == "en"

@@ -113,3 +113,63 @@ def test_an_interval_that_cannot_be_is_refused(value: str, capsys: pytest.Captur
 
     assert code == 2
     assert capsys.readouterr().err.startswith("error: --interval: ")
+
+
+def test_it_waits_for_what_is_left_of_the_time_between_two_looks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What showing a look took is taken off, down to nothing, and after the last look there is no waiting.
+    """
+    waits: list[float] = []
+    times = iter([10.0, 10.5, 20.0, 27.0, 30.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    monkeypatch.setattr("time.sleep", waits.append)
+    main(["watch", "--interval", "2", "--count", "3", "--json"])
+
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert waits == [1.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [(["watch"], 2.0), (["watch", "--interval", "5s"], 5.0), (["--replay", RECORDING, "watch"], None)],
+)
+def test_the_time_between_two_looks_is_shown_where_there_are_two(
+    arguments: list[str], shown: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is 2 seconds unless told otherwise; of another machine there is one look.
+    """
+    seen: list[float | None] = []
+
+    def show(_looks: object, _words: object, *, interval: float | None) -> None:
+        seen.append(interval)
+
+    monkeypatch.setattr("llmprobe.output.text.pages.show_watch", show)
+    main(arguments)
+
+    assert seen == [shown]
+
+
+@pytest.mark.parametrize(("given", "timeout_s"), [([], None), (["--timeout", "3"], 3.0)])
+def test_the_time_limit_is_that_of_each_look(
+    given: list[str],
+    timeout_s: float | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    It is handed on, None where none was given.
+    """
+    asked: list[object] = []
+
+    def watch(**options: object) -> Iterator[Snapshot]:
+        asked.append(options)
+        return itertools.repeat(samples.rtx4090())
+
+    monkeypatch.setattr(api, "watch", watch)
+    main([*given, "watch", "--count", "1", "--json"])
+    capsys.readouterr()
+
+    assert asked == [{"timeout_s": timeout_s}]

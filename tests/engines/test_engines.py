@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from llmprobe import engines
-from llmprobe.engines import llamacpp, vllm
+from llmprobe.engines import llamacpp, lmstudio, vllm
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.shell import shell_word
 from llmprobe.errors import UsageError
@@ -18,6 +18,7 @@ from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import running_ollama
@@ -291,3 +292,130 @@ def test_an_engine_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
         message("rejected.engine-lacks-architecture", engine="llama.cpp", architecture="mllama"),
         (message("nearest.engine-has-architecture", engine="new"),),
     )
+
+
+def test_an_engine_without_a_micro_batch_is_searched_with_the_usual_one() -> None:
+    """
+    What cannot be told is llama.cpp's own default of 512.
+    """
+    assert lmstudio.ABILITIES.ubatch_sizes == vllm.ABILITIES.ubatch_sizes == (512,)
+    assert Profile(engine="new", program="new").ubatch_size == 512
+
+
+def test_a_program_says_the_figures_that_it_is_estimated_with() -> None:
+    """
+    LM Studio its own; llama-server the 8 GiB of its ``--cache-ram``, vLLM the 0.9 of ``--gpu-memory-utilization``.
+    """
+    own = lmstudio.PROFILES["lmstudio"]
+
+    assert own.notes == (
+        message(
+            "engine.lmstudio-defaults",
+            ctx_size=own.ctx_size,
+            parallel=own.parallel,
+            batch_size=own.batch_size,
+        ),
+    )
+    assert llamacpp.PROFILES["llama-server"].notes == (
+        message("engine.llama-server-prompt-cache", bytes=8 * GIB),
+    )
+    assert message("engine.vllm-buffers", share=0.9) in vllm.ABILITIES.notes
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loaded"), [("t5", True), ("rwkv7", True), ("llama", False), ("mllama", False)]
+)
+def test_an_architecture_may_be_loaded_though_its_tensors_are_not_known(
+    architecture: str, *, loaded: bool
+) -> None:
+    """
+    llama.cpp has T5 and RWKV; what is known here, or refused there, is none of these.
+    """
+    assert engines.loads_without_family(architecture) is loaded
+
+
+@pytest.mark.parametrize(
+    ("program", "refused", "hint"),
+    [
+        (
+            "abacus",
+            message("error.program-unknown", program="abacus"),
+            message("hint.one-of", names=("llama-server", "llama-bench", "lmstudio", "ollama")),
+        ),
+        (
+            "ollama@b9",
+            message("error.builds-not-known", program="ollama"),
+            message("hint.leave-build-out", build="b9"),
+        ),
+        *(
+            (
+                f"llama-server@{build}",
+                message("error.no-build", build=build, program="llama-server"),
+                message("hint.build-example", program="llama-server"),
+            )
+            for build in ("", "new", "b", "bb9", "9.5", "²", "٣")
+        ),
+    ],
+)
+def test_what_is_no_program_is_refused_with_what_is(program: str, refused: Any, hint: Any) -> None:
+    """
+    A program that is not there, one whose builds are not known, and a build that is no number in ASCII.
+    """
+    with pytest.raises(UsageError) as raised:
+        engines.profile(program)
+
+    assert (raised.value.message, raised.value.hint) == (refused, hint)
+
+
+def test_a_program_of_no_build_is_the_newest() -> None:
+    """
+    As is one of a build that follows the newest rules; the ``b`` may be left out.
+    """
+    newest, _ = engines.profile("llama-server")
+
+    assert engines.profile("llama-server@b11549")[0] == newest
+    assert engines.profile("llama-server@11549")[0] == newest
+
+
+@pytest.mark.parametrize("backend", ["cuda", "rocm"])
+def test_vllm_is_told_nothing_of_devices_where_all_are_used(backend: str) -> None:
+    """
+    Then the environment is the choice's own, and one device needs no stages.
+    """
+    one = choice(environment={"NAME": "a b"})
+
+    assert vllm.command(one, model("llama", LLAMA_8B), backend) == (
+        "NAME='a b' vllm serve test-llama-Q4_K_M.gguf --max-model-len 8192 --max-num-seqs 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("owner", "version", "expected"),
+    [
+        ("vllm", {"version": "0.15.0"}, ("0.15.0", [("m", 4096)])),
+        ("vllm", Answer(status="missing", code=404), (None, [("m", 4096)])),
+        ("llamacpp", {"version": "0.15.0"}, None),
+    ],
+)
+def test_vllm_is_known_by_the_owner_of_its_models(owner: str, version: Any, expected: Any) -> None:
+    """
+    Other servers have the same interface, on the same port.
+    """
+    listed = {"data": [{"id": "m", "owned_by": owner, "max_model_len": 4096}]}
+    url = "http://127.0.0.1:8000"
+    found = vllm.observe(FakeSource({f"get:{url}/v1/models": listed, f"get:{url}/version": version}))
+
+    assert [(one.version, [(each.name, each.ctx_size) for each in one.loaded]) for one in found] == (
+        [] if expected is None else [expected]
+    )
+
+
+@pytest.mark.parametrize("platform", [MAC, WINDOWS], ids=lambda one: str(one.system))
+def test_vllm_is_looked_for_on_linux_only(platform: Any) -> None:
+    """
+    It runs on no other system, so its port is not asked there.
+    """
+    source = FakeSource(VLLM, platform=platform)
+
+    assert vllm.observe(source) == ()
+    assert source.asked == []

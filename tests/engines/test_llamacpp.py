@@ -231,14 +231,15 @@ def test_llama_cli_takes_the_same_settings() -> None:
     ).replace(" -np 1", "")
 
 
-def test_llama_cli_is_told_of_more_slots_than_its_one() -> None:
+@pytest.mark.parametrize("slots", [2, 4])
+def test_llama_cli_is_told_of_more_slots_than_its_one(slots: int) -> None:
     """
     So it takes the memory that was counted for them.
     """
-    shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=4)
+    shared = msgspec.structs.replace(choice(), ctx_size=32768, parallel=slots)
 
-    assert " -c 32768 -np 4 " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
-    assert " -c 32768 -np 4 " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
+    assert f" -c 32768 -np {slots} " in llamacpp.cli_command(shared, model("llama", LLAMA_8B), "cuda")
+    assert f" -c 32768 -np {slots} " in llamacpp.command(shared, model("llama", LLAMA_8B), "cuda")
 
 
 def test_a_script_hands_its_own_options_on() -> None:
@@ -313,3 +314,71 @@ def test_a_cache_in_ram_is_said() -> None:
     """
     assert " -nkvo " in llamacpp.command(choice(kv_offload=False), model("llama", LLAMA_8B), "cuda")
     assert "-nkvo" not in llamacpp.command(choice(), model("llama", LLAMA_8B), "cuda")
+
+
+def test_a_command_has_every_setting_of_its_choice() -> None:
+    """
+    By llama-server's own options, and with ``--fit off`` so that it changes none of them.
+    """
+    one = choice(
+        parallel=2,
+        environment={"B": "2", "A": "a b"},
+        gpu_layers=20,
+        n_cpu_moe=3,
+        cpu_moe_layers=(7,),
+        kv_offload=False,
+        tensor_split=(3.0, 1.5),
+        cache_type_k="q8_0",
+        cache_type_v="q4_0",
+        flash_attn="auto",
+        batch_size=1024,
+        ubatch_size=256,
+    )
+
+    assert shlex.split(llamacpp.command(one, model("llama", LLAMA_8B), "cuda")) == [
+        *("A=a b", "B=2", "llama-server", "-m", "test-llama-Q4_K_M.gguf", "-c", "8192", "-np", "2"),
+        *("-ngl", "20", "--n-cpu-moe", "3", "-ot", r"blk\.(7)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU"),
+        *("-nkvo", "-ts", "3,1.5", "-ctk", "q8_0", "-ctv", "q4_0", "-fa", "auto"),
+        *("-b", "1024", "-ub", "256", "--fit", "off"),
+    ]
+
+
+def test_a_plain_command_says_what_is_always_said() -> None:
+    """
+    And nothing of experts, of shares or of devices.
+    """
+    line = llamacpp.command(choice(), model("llama", LLAMA_8B), "cuda")
+
+    assert line == (
+        "llama-server -m test-llama-Q4_K_M.gguf -c 8192 -np 1 -ngl 33 "
+        "-ctk f16 -ctv f16 -fa on -b 2048 -ub 512 --fit off"
+    )
+
+
+@pytest.mark.parametrize("use", [None, ("gpu0",)])
+def test_a_choice_without_a_backend_uses_no_device(use: tuple[str, ...] | None) -> None:
+    """
+    Left alone it would take those that it finds.
+    """
+    line = llamacpp.command(choice(use_devices=use, device_numbers=(0,)), model("llama", LLAMA_8B), None)
+
+    assert " --device none -ngl " in line
+
+
+@pytest.mark.parametrize(
+    ("hparams", "embeds"),
+    [
+        ({"attention.causal": False, "pooling_type": 0}, True),
+        ({"attention.causal": False}, False),
+        ({"pooling_type": 1}, False),
+        ({"attention.causal": True, "pooling_type": 1}, False),
+    ],
+)
+def test_a_model_of_embeddings_pools_and_looks_ahead(hparams: dict[str, Any], *, embeds: bool) -> None:
+    """
+    A model of diffusion looks ahead too, and one that pools may write.
+    """
+    spec = model("llama", LLAMA_8B | hparams)
+
+    assert ("--embedding" in llamacpp.command(choice(), spec, "cuda")) is embeds
+    assert "--embedding" not in llamacpp.cli_command(choice(), spec, "cuda")

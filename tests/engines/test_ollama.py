@@ -116,7 +116,16 @@ def test_what_is_not_whole_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[", "[]", '{"layers": 3}', '{"layers": [{"digest": 4}]}', "[" * 9000]
+    "content",
+    [
+        "",
+        "[",
+        "[]",
+        '{"layers": 3}',
+        '{"layers": [{"digest": 4}]}',
+        '{"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": 4}]}',
+        "[" * 9000,
+    ],
 )
 def test_a_manifest_may_be_anything(content: str) -> None:
     """

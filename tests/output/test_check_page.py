@@ -9,6 +9,7 @@ import pytest
 
 from llmprobe.facts.machine import (
     Accelerator,
+    Cpu,
     EngineOnMachine,
     Holder,
     Limit,
@@ -22,7 +23,7 @@ from llmprobe.output.text.engines import known_of
 from llmprobe.units import GIB, MIB
 from llmprobe.words.render import words
 from tests.output import samples
-from tests.output.pages import page_of
+from tests.output.pages import page_of, printed
 from tests.output.samples import said
 
 replace = msgspec.structs.replace
@@ -380,6 +381,33 @@ def test_the_processor_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small[small.index("CPU   unknown CPU") + 1] == "      1 core · 1 usable thread"
 
 
+@pytest.mark.parametrize(
+    ("performance", "efficiency", "line"),
+    [
+        (4, 8, "      12 cores (4 performance + 8 efficiency) · 12 usable threads"),
+        (12, None, "      12 cores · 12 usable threads"),
+        (None, 12, "      12 cores · 12 usable threads"),
+        (12, 0, "      12 cores · 12 usable threads"),
+        (0, 12, "      12 cores · 12 usable threads"),
+    ],
+)
+def test_two_kinds_of_cores_are_told_where_there_are_two(
+    performance: int | None, efficiency: int | None, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One kind is all of them."""
+    cpu = Cpu(
+        name="chip",
+        physical_cores=12,
+        usable_threads=12,
+        performance_cores=performance,
+        efficiency_cores=efficiency,
+    )
+    healthy = samples.rtx4090()
+    lines = checked(monkeypatch, replace(healthy, host=replace(healthy.host, cpu=cpu)))
+
+    assert lines[lines.index("CPU   chip") + 1] == line
+
+
 @pytest.mark.parametrize(("count", "more"), [(20, None), (21, "and 1 more"), (2_000, "and 1980 more")])
 @pytest.mark.parametrize("severity", ["note", "warning"])
 def test_findings_on_a_page_are_bounded(
@@ -445,8 +473,6 @@ def test_a_bar_shows_what_is_used_kept_and_left(
     changed: dict[str, Any], bar: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its parts are of the whole memory; where one of them is unknown there is no bar."""
-    from tests.output.pages import printed
-
     pool = replace(samples.DESKTOP_RAM, **changed)
     machine = replace(samples.rtx4090(), pools=(pool,), accelerators=())
     text = printed(
@@ -463,8 +489,6 @@ def test_a_bar_shows_what_is_used_kept_and_left(
 @pytest.mark.parametrize(("full", "bar"), [(0, "░" * 66), (1, "█" * 66), (0.5, "█" * 33 + "░" * 33)])
 def test_watch_has_a_bar_of_what_is_used(full: float, bar: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the whole memory, from none of it to all."""
-    from tests.output.pages import printed
-
     pool = replace(samples.DESKTOP_RAM, total_bytes=8 * GIB, free_bytes=round(8 * GIB * (1 - full)))
     machine = replace(samples.rtx4090(), pools=(pool,), accelerators=())
     text = printed(
@@ -509,3 +533,32 @@ def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPa
         "    nvml:nvmlInit,",
         "    read:/proc/driver/nvidia/version)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "A model can use 23.08 GiB on gpu0 and 52.59 GiB of RAM"),
+        (2, "A model can use 23.08 GiB on gpu0, 23.08 GiB on gpu1 and 52.59 GiB of RAM"),
+        (3, "A model can use 69.24 GiB on 3 GPUs and 52.59 GiB of RAM"),
+    ],
+)
+def test_two_devices_are_named_and_more_are_added_up(
+    count: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first line, where the sum of many says more."""
+    eight = samples.eight_gpus()
+    machine = replace(eight, pools=eight.pools[: count + 1], accelerators=eight.accelerators[:count])
+
+    assert checked(monkeypatch, machine)[1] == said
+
+
+def test_memory_that_is_more_than_all_of_it_is_all_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two questions at two moments may say so; the bar stays within the page."""
+    pool = replace(samples.DESKTOP_RAM, total_bytes=8 * GIB, free_bytes=9 * GIB)
+    machine = replace(samples.rtx4090(), pools=(pool,), accelerators=())
+    text = printed(
+        monkeypatch, lambda page: watch.show(page, machine), width=72, terminal=True, env={"NO_COLOR": "1"}
+    )
+
+    assert "░" * 66 in [line.strip() for line in text.splitlines()]

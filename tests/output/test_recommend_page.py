@@ -13,7 +13,7 @@ from llmprobe.output.text import recommend
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.output import samples
-from tests.output.pages import page_of
+from tests.output.pages import page_of, printed
 from tests.output.samples import said
 
 replace = msgspec.structs.replace
@@ -177,6 +177,7 @@ def test_other_choices_are_a_table_or_lines(monkeypatch: pytest.MonkeyPatch) -> 
     rows = [" ".join(line.split()) for line in with_experts]
     assert "Q5_K_M 36 of 81 2 layers 8192 f16 43.20 2.0" in rows
     assert "Q3_K_M 55 of 81 none 8192 f16 43.20 4.1" in rows
+    assert "Quantization GPU layers Experts on CPU Context Cache GiB Tokens/s" in rows
     assert narrow[narrow.index("Also possible") + 2 :][:3] == [
         "  Q5_K_M",
         "    GPU layers 36 of 81 · Context 8192",
@@ -260,8 +261,6 @@ def test_warnings_come_before_notes(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_bar_shows_how_full_a_device_gets(total: int, cells: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cells stand between the name and the figures; more than full is full."""
-    from tests.output.pages import printed
-
     device = replace(samples.HOST_4090, total_bytes=total * GIB, budget_bytes=100 * GIB)
     answer = samples.recommendation()
     answer = replace(answer, choices=(replace(answer.choices[0], devices=(device,)),))
@@ -276,3 +275,32 @@ def test_a_bar_shows_how_full_a_device_gets(total: int, cells: str, monkeypatch:
 
     assert line.split()[:2] == ["RAM", cells]
     assert len(line) == 90
+
+
+def test_experts_are_counted_by_either_way_to_keep_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the first layers and those of layers by name are one number."""
+    answer = samples.recommendation()
+    other = replace(answer.choices[1], n_cpu_moe=2, cpu_moe_layers=(7, 8, 9))
+    rows = [" ".join(line.split()) for line in recommended(monkeypatch, choices=(answer.choices[0], other))]
+
+    assert "Q5_K_M 36 of 81 5 layers 8192 f16 43.20 2.0" in rows
+
+
+@pytest.mark.parametrize(("length", "rows"), [(58, 1), (59, 2)])
+def test_a_command_leaves_two_columns_free(length: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 60 columns a longer one is broken."""
+    command = f"run --{'a' * 20} --{'b' * (length - 29)}"
+    answer = samples.recommendation()
+    best = replace(answer.choices[0], commands={"llama.cpp": command})
+    answer = replace(answer, choices=(best,))
+    text = printed(
+        monkeypatch,
+        lambda page: recommend.show(page, answer, explain=False),
+        width=60,
+        terminal=True,
+        env={"NO_COLOR": "1"},
+    )
+    lines = text.splitlines()
+
+    assert len(command) == length
+    assert len(lines[lines.index(next(line for line in lines if line.startswith("run "))) :]) == rows

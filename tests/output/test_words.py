@@ -126,3 +126,9 @@ def test_options_without_values_stand_apart() -> None:
     """
     assert shell.lines("run -a -b x y", 8) == ["run -a \\", "  -b x \\", "  y"]
     assert shell.lines("run -a -b", 5) == ["run \\", "  -a \\", "  -b"]
+
+
+def test_a_word_without_an_option_has_its_own_place() -> None:
+    """Only an option keeps the word after it."""
+    assert shell.lines("program verb -c 8", 10) == ["program \\", "  verb \\", "  -c 8"]
+    assert shell.lines("program verb -c 8", 14) == ["program verb \\", "  -c 8"]

@@ -46,7 +46,7 @@ def env(source: Source, *names: str) -> str | None:
     """
     for name in names:
         answer = source.env(name)
-        if answer.ok and answer.value:
+        if answer.value:
             return str(answer.value)
     return None
 
@@ -61,7 +61,7 @@ def joined(source: Source, *parts: str) -> str:
     """
     separator = "\\" if source.platform.system == "win32" else "/"
     first, *others = parts
-    return separator.join((first.rstrip("/\\") or "", *others))
+    return separator.join((first.rstrip("/\\"), *others))
 
 
 def names(source: Source, folder: str) -> list[str]:

@@ -25,8 +25,8 @@ def model_file(choice: "Choice", model: ModelSpec) -> str:
         return choice.on_disk
     if model.path is not None and choice.quant == model.quant:
         # An address is where it can be had; the file has its name when it is here.
-        return model.path if is_local(model) else model.path.partition("?")[0].rsplit("/", 1)[-1]
-    base = (model.repo or model.id).rsplit("/", 1)[-1]
+        return model.path if is_local(model) else model.path.partition("?")[0].rpartition("/")[2]
+    base = (model.repo or model.id).rpartition("/")[2]
     return f"{base}-{choice.quant}.gguf"
 
 

@@ -72,7 +72,7 @@ def service_environment(source: Source) -> dict[str, str]:
         for line in str(answer.value).splitlines() if answer.ok else ():
             key, _, rest = line.strip().partition("=")
             name, equals, value = rest.strip().strip("\"'").partition("=")
-            if key == "Environment" and equals and name.startswith("OLLAMA_"):
+            if key == "Environment" and equals:
                 variables[name] = value
     return variables
 

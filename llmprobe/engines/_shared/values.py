@@ -45,5 +45,5 @@ def decoded(content: object) -> object:
     """
     try:
         return msgspec.json.decode(content) if isinstance(content, str) else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None

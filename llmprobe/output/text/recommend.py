@@ -284,12 +284,11 @@ def _in_a_line(choice: Choice) -> Message:
     """
     short = choice.speed.generation_tokens_per_s
     full = choice.speed.generation_at_full_context_tokens_per_s
-    slower = short is not None and full is not None and full.likely <= MUCH_SLOWER * short.likely
     return message(
         "page.choice",
         label=choice.label,
         quality=choice.quality.words,
-        full=full.likely if slower and full is not None else None,
+        full=full.likely if short and full and full.likely <= MUCH_SLOWER * short.likely else None,
     )
 
 

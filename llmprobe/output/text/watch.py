@@ -65,7 +65,7 @@ def _pool(page: Page, snapshot: Snapshot, pool: MemoryPool, cell: int) -> None:
             page.line((message("page.not-usable", why=device.why_not), BAD), indent=INDENT)
     in_use = used(pool)
     if page.bars and pool.total_bytes and in_use is not None:
-        full = min(max(in_use / pool.total_bytes, 0), 1)
+        full = max(in_use / pool.total_bytes, 0)
         parts = ((full, "█", "yellow"), (1 - full, "░", "green"))
         page.line(*bar(page.width - INDENT, parts), indent=INDENT)
     held = sorted(pool.held_by, key=lambda holder: -(holder.used_bytes or 0))

@@ -53,7 +53,6 @@ _CGROUP = re.compile(r"/proc/[^/]+/cgroup")
 _SERIAL_FILE = re.compile(
     r".*/(?:\w*serial(?:_number)?|serial-number|unique_id|\w*_asset_tag|\w*_uuid|uuid|guid)"
 )
-_ID_FILE = re.compile(r".*/(?:machine-id|boot_id)")
 _HOST_FILE = re.compile(r".*/(?:hostname|domainname)")
 _SERIAL_LINE = re.compile(
     r"(?:serial(?:[ _]?(?:number|no))?|asset[ _]?tag|\bsn)\"?\s*[:=]\s*\"?([\w./-]{4,})", re.IGNORECASE
@@ -90,20 +89,16 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
     """
     if _HOST_FILE.fullmatch(path):
         secrets.add_word("host", text)
-    elif _SERIAL_FILE.fullmatch(path) or _ID_FILE.fullmatch(path):
+    elif _SERIAL_FILE.fullmatch(path):
         secrets.add_serial(text)
     elif _CGROUP.fullmatch(path):
         for line in text.splitlines():
             learn_groups(line.split(":", 2)[-1], secrets)
     elif path.endswith("/mountinfo"):
         for line in text.splitlines():
-            words = line.split(" ")
-            if (
-                "-" in words
-                and words[words.index("-") + 1 :][:1]
-                and words[words.index("-") + 1] in _CONTROL_GROUPS
-            ):
-                learn_groups(words[3], secrets)
+            mount, _, kind = line.partition(" - ")
+            if kind.partition(" ")[0] in _CONTROL_GROUPS:
+                learn_groups(" ".join(mount.split(" ")[3:4]), secrets)
     learn_serials(text, secrets)
 
 
@@ -120,7 +115,7 @@ def learn_groups(path: str, secrets: Placeholders) -> None:
     Make secrets of the names of control groups that a user or an administrator chose.
     """
     for name in path.split("/"):
-        if not _GENERIC_GROUP.fullmatch(name) and not re.fullmatch(r"group\d+(?:\.\w+)?", name):
+        if not _GENERIC_GROUP.fullmatch(name):
             kind = re.search(r"\.(?:service|slice|scope|mount)$", name)
             secrets.add_word("group", name, "group{}" + (kind.group() if kind else ""))
 

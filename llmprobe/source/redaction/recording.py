@@ -94,7 +94,7 @@ def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
     elif method == "sysctl" and isinstance(value, str) and args[0] in _HOST_NAMES:
         for word in words_of_host(value):
             secrets.add_word("host", word)
-    elif method == "nvml" and isinstance(value, str) and args[0] == "nvmlDeviceGetSerial":
+    elif question[:2] == ("nvml", "nvmlDeviceGetSerial") and isinstance(value, str):
         secrets.add_serial(value)
     else:
         for text in _texts(value):
@@ -142,7 +142,7 @@ def _rewritten(question: Question, answer: Answer, secrets: Placeholders, names:
             if isinstance(text, str)
         }
         return msgspec.structs.replace(answer, value={**value, **printed})
-    if method == "nvml" and isinstance(value, str) and args[0] == "nvmlSystemGetProcessName":
+    if question[:2] == ("nvml", "nvmlSystemGetProcessName") and isinstance(value, str):
         return msgspec.structs.replace(answer, value=program(value, secrets))
     return answer
 

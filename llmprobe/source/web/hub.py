@@ -42,7 +42,7 @@ def file_address(url: str) -> str:
     Where the file itself is for the address of the page that shows it on the hub.
     """
     place = urlsplit(url)
-    endpoints = {urlsplit(_ENDPOINT).netloc, urlsplit(os.environ.get("HF_ENDPOINT") or _ENDPOINT).netloc}
+    endpoints = {urlsplit(one).netloc for one in (_ENDPOINT, os.environ.get("HF_ENDPOINT", ""))}
     parts = place.path.split("/")
     if place.netloc in endpoints and len(parts) > 5 and parts[3] == "blob":
         return place._replace(path="/".join([*parts[:3], "resolve", *parts[4:]])).geturl()

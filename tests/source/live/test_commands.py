@@ -74,6 +74,18 @@ def test_a_long_answer_on_both_streams_is_whole(system: str, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("system", ["linux", "win32"])
+@pytest.mark.parametrize(("more", "status"), [(0, "ok"), (1, "failed")])
+def test_the_longest_answer_is_whole(
+    system: str, more: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as is read is not too long."""
+    monkeypatch.setattr(commands, "_SYSTEM", system)
+    monkeypatch.setattr(commands, "LARGEST_BYTES", 100_000)
+
+    assert commands.run(("head", "-c", str(100_000 + more), "/dev/zero"), 10).status == status
+
+
+@pytest.mark.parametrize("system", ["linux", "win32"])
 def test_a_child_that_keeps_the_pipe_does_not_keep_us(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that ended, but left a child behind that could still print, has not answered in time."""
     monkeypatch.setattr(commands, "_SYSTEM", system)

@@ -3,6 +3,7 @@ Files of the machine itself.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,33 @@ def test_a_device_without_end_is_not_read() -> None:
     assert files.read("/dev/zero") == Answer(
         status="failed", detail=f"larger than {files.LARGEST_BYTES} bytes"
     )
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, "ok"), (1, "failed")])
+def test_the_largest_file_is_read(
+    more: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As large as is read is not too large."""
+    monkeypatch.setattr(files, "LARGEST_BYTES", 100_000)
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (100_000 + more))
+
+    assert files.read(str(path)).status == status
+
+
+@pytest.mark.parametrize("ask", [files.read, files.names, files.link])
+def test_a_path_that_means_nothing_here_is_missing(
+    ask: Callable[[str], Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A zero byte on any system, and on Windows a path of Linux, which would be a folder of the current drive."""
+    assert ask("/tmp/\0") == Answer(status="missing")
+    monkeypatch.setattr("sys.platform", "win32")
+    assert ask("/proc") == Answer(status="missing")
+    monkeypatch.chdir(tmp_path)
+    assert ask("none").code == 2
+
+
+@pytest.mark.parametrize("ask", [files.read, files.names, files.link])
+def test_what_is_not_there_is_missing_with_its_number(ask: Callable[[str], Answer], tmp_path: Path) -> None:
+    """Of each kind of question."""
+    assert ask(str(tmp_path / "none")) == Answer(status="missing", code=2, detail="No such file or directory")

@@ -69,6 +69,9 @@ def test_text_stays_text(serve: Serve) -> None:
     [
         ("404 Not Found", "missing"),
         ("401 Unauthorized", "denied"),
+        ("403 Forbidden", "denied"),
+        ("204 No Content", "failed"),
+        ("405 Method Not Allowed", "failed"),
         ("500 Oops", "failed"),
         ("302 Found", "failed"),
     ],
@@ -142,8 +145,59 @@ def test_nobody_listening_is_missing() -> None:
         "https://127.0.0.1:443/",
         "http://127.0.0.1/",
         "file:///etc",
+        "http:/127.0.0.1:80/",
+        "http://127.0.0.1:x/",
+        "http://127.0.0.1:/",
+        "http://[::2]:80/",
+        "http://me@127.0.0.1:80/",
+        "",
     ],
 )
 def test_only_the_loopback_is_asked(url: str) -> None:
     """Nothing leaves the machine, whatever the environment says an engine's address is."""
     assert http.get(url, 1).status == "denied"
+
+
+def test_the_largest_body_is_read(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As large as is read is not too large."""
+    monkeypatch.setattr(http, "LARGEST_BYTES", 1000)
+
+    assert http.get(serve(response("200 OK", b"x" * 1000)), 5).value == "x" * 1000
+    assert http.get(serve(response("200 OK", b"x" * 1001)), 5).status == "failed"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(("path", "asked"), [("", "/"), ("/", "/"), ("/api/ps?a=b:c/d", "/api/ps?a=b:c/d")])
+def test_a_path_is_asked_for_as_it_is(host: str, path: str, asked: str) -> None:
+    """With its query; without any it is the root."""
+    questions: list[bytes] = []
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            questions.append(connection.recv(65536))
+            connection.sendall(response("200 OK", b"[]"))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        value = http.get(f"http://{host}:{listener.getsockname()[1]}{path}", 5).value
+        thread.join()
+
+    assert value == []
+    assert questions[0].startswith(f"GET {asked} HTTP/1.1\r\n".encode())
+    assert b"\r\nConnection: close\r\n" in questions[0]
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'"\xff"', b"{"])
+def test_a_body_that_is_no_json_is_text(body: bytes, serve: Serve) -> None:
+    """Half of it, nested without end, or of bytes that are no text."""
+    assert http.get(serve(response("200 OK", body)), 5).value == body.decode(errors="replace")
+
+
+def test_a_refusal_without_words_has_none(serve: Serve) -> None:
+    """A status line may end after its number."""
+    bare, told = (http.get(serve(response(status, b"")), 5) for status in ("404", "404 Not Found"))
+
+    assert (bare.status, bare.detail) == ("missing", None)
+    assert told.detail == "Not Found"

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.answer import Answer
+from llmprobe.source.deadline import HANGING
 from llmprobe.source.live import LiveSource, metal
+from tests.source.test_deadline import eventually
 
 DEVICE, NAME, POOL = 0x1000, 0x2000, 0x3000
 SAID: dict[str, Any] = {
@@ -159,3 +161,5 @@ def test_metal_that_hangs_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> Non
     with LiveSource() as source:
         assert source.metal().status == "timeout"
     never.set()
+    # Until it has returned, the same question is refused to every other test.
+    assert eventually(lambda: len(HANGING) == 0)

@@ -288,3 +288,121 @@ def test_plain_data() -> None:
         6,
         True,
     ]
+
+
+@pytest.mark.parametrize("function", ["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetHandleByIndex_v2"])
+def test_a_device_without_a_name_is_a_mistake(function: str, library: Library) -> None:
+    """Of a probe: a handle is asked for by its index."""
+    with pytest.raises(ValueError, match="'' names no NVML device"):
+        Nvml().ask(function, None, ())
+
+
+@pytest.mark.parametrize("handle", ["x", "-1", "0/", "0/x", "/0", "0/0/0"])
+def test_a_name_that_is_none_of_a_device_is_a_mistake(handle: str, library: Library) -> None:
+    """Of a probe: an index, or two with a slash."""
+    with pytest.raises(ValueError, match="names no NVML device"):
+        Nvml().ask("nvmlDeviceGetName", handle, ())
+
+
+def test_an_instance_of_a_lost_device_is_lost(library: Library) -> None:
+    """It is not asked for where its device was not reached."""
+    answer = Nvml().ask("nvmlDeviceGetName", "1/0", ())
+
+    assert (answer.status, answer.code) == ("failed", 15)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (3, "missing"),
+        (4, "denied"),
+        (6, "missing"),
+        (12, "missing"),
+        (13, "missing"),
+        (2, "failed"),
+        (5, "failed"),
+        (21, "failed"),
+        (27, "failed"),
+    ],
+)
+def test_each_return_code_has_its_meaning(code: int, status: str, library: Library) -> None:
+    """What passes is asked a second time and no third; a code without a name is told by its number."""
+    calls: list[str] = []
+
+    def name(device: str) -> str:
+        calls.append(device)
+        raise FakeNvmlError(code)
+
+    library.nvmlDeviceGetName = name  # type: ignore[method-assign,assignment]
+    answer = Nvml().ask("nvmlDeviceGetName", "0", ())
+    known = {3: "NOT_SUPPORTED", 4: "NO_PERMISSION", 12: "LIBRARY_NOT_FOUND"}
+
+    assert (answer.status, answer.code) == (status, code)
+    assert answer.detail == (f"NVML_ERROR_{known[code]}" if code in known else f"NVML error {code}")
+    assert len(calls) == (2 if code in (21, 27) else 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "file", "loaded_before", "loads"),
+    [(True, True, False, 1), (True, False, False, 0), (False, True, False, 0), (True, True, True, 0)],
+)
+def test_the_library_of_windows_is_taken_where_both_signs_of_it_are(
+    device: bool,
+    file: bool,
+    loaded_before: bool,
+    loads: int,
+    library: Library,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And where no other is loaded yet; one that does not load leaves the usual search."""
+    monkeypatch.setattr(nvml, "_WSL_DEVICE", str(tmp_path / ("" if device else "none")))
+    monkeypatch.setattr(nvml, "_WSL_LIBRARY", str(tmp_path / ("" if file else "none")))
+    library.nvmlLib = "loaded" if loaded_before else None
+    tried: list[str] = []
+
+    def load(path: str) -> None:
+        tried.append(path)
+        raise OSError("wrong ELF class")
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+
+    assert Nvml().ask("nvmlInit", None, ()).ok
+    assert len(tried) == loads
+
+
+def test_a_function_of_an_older_name_is_found(library: Library) -> None:
+    """The version at the end of a name is left out where the binding has none of it."""
+    library.nvmlSystemGetThings = lambda: 7
+    library.nvmlSystemGetOthers_v2 = lambda: 8
+    found = Nvml()
+
+    assert found.ask("nvmlSystemGetThings_v3", None, ()).value == 7
+    assert found.ask("nvmlSystemGetOthers_v2", None, ()).value == 8
+    assert found.ask("nvmlSystemGetOthers", None, ()).status == "missing"
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1, {"value": 1}), (None, None)])
+def test_the_addressing_mode_is_the_struct_of_the_c_library(
+    value: int | None, expected: object, library: Library
+) -> None:
+    """As a recording of it has it."""
+    library.nvmlDeviceGetAddressingMode = lambda _device: value
+
+    assert Nvml().ask("nvmlDeviceGetAddressingMode", "0", ()).value == expected
+
+
+def test_a_library_that_never_started_is_not_shut_down(library: Library) -> None:
+    """Neither one that was not asked nor one that failed."""
+
+    def fail() -> None:
+        raise FakeNvmlError(12)
+
+    nothing = Nvml()
+    library.nvmlInit = fail  # type: ignore[method-assign]
+    failed = Nvml()
+    failed.ask("nvmlInit", None, ())
+    nothing.close()
+    failed.close()
+
+    assert library.calls == []

@@ -15,6 +15,7 @@ from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.source.recording import Recording, decode, encode, files
 from llmprobe.source.recording.files import read_recording
+from llmprobe.words.message import message
 
 LINUX = Platform(system="linux", machine="x86_64", release="6.8.0", python="3.12.1")
 ANSWERS = {
@@ -312,3 +313,124 @@ def test_a_pipe_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         read_recording(f"/dev/fd/{reading}")
     os.close(reading)
     os.close(writing)
+
+
+@pytest.mark.parametrize("through_a_pipe", [False, True])
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_largest_recording_is_read(
+    more: int, through_a_pipe: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As large as is read is not too large, from a file as through a pipe."""
+    content = encode(RECORDING).encode()
+    monkeypatch.setattr(files, "LARGEST_BYTES", len(content) - more)
+    path = tmp_path / "box.json"
+    path.write_bytes(content)
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    name = f"/dev/fd/{reading}" if through_a_pipe else str(path)
+    if more:
+        with pytest.raises(RecordingError) as caught:
+            read_recording(name)
+        assert caught.value.message.id == "recording.too-large"
+    else:
+        assert read_recording(name) == RECORDING
+    os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(13, "Permission denied"), "permission denied"),
+        (OSError("Odd"), "odd"),
+        (ValueError(), "valueerror"),
+    ],
+    ids=repr,
+)
+def test_a_file_that_cannot_be_read_has_a_reason(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's words, the error's own, or its kind."""
+
+    def fail(_path: str) -> bytes:
+        raise error
+
+    monkeypatch.setattr(files, "_content", fail)
+    with pytest.raises(RecordingError) as caught:
+        read_recording("box.json")
+
+    assert caught.value.message == message("error.file-unreadable", path="box.json", reason=reason)
+    assert caught.value.hint == message("hint.permissions")
+
+
+@pytest.mark.parametrize(
+    ("entry", "question", "covered"),
+    [
+        ("/proc", ("read", "/proc"), True),
+        ("/proc", ("list", "/proc/1"), True),
+        ("/proc/", ("link", "/proc/1"), True),
+        ("/proc", ("read", "/process"), False),
+        ("/proc/1", ("read", "/proc"), False),
+        ("/", ("read", "/proc"), True),
+        ("/proc", ("env", "/proc/1"), False),
+        ("nvml", ("nvml", "nvmlInit", ""), True),
+        ("nvml:nvmlInit", ("nvml", "nvmlInit", ""), True),
+        ("nvml:nvmlInit", ("nvml", "nvmlDeviceGetCount", ""), False),
+        ("env:CUDA_", ("env", "CUDA_VISIBLE_DEVICES"), True),
+        ("env:CUDA_", ("env", "HOME"), False),
+        ("http", ("get", "http://127.0.0.1:1/"), True),
+        ("commands", ("run", "ls", "/"), True),
+        ("commands:ls", ("run", "ls", "/"), True),
+        ("commands", ("env", "A"), False),
+        ("metal", ("metal",), True),
+    ],
+)
+def test_what_was_recorded_completely_is_an_area_or_a_folder(
+    entry: str, question: tuple[str, ...], covered: bool
+) -> None:
+    """A whole one, the beginning of its names, or a folder with what is below it."""
+    recording = Recording(platform=LINUX, covers=("registry", entry), answers={})
+
+    assert recording.covered(question[0], question[1:]) is covered
+    assert not Recording(platform=LINUX).covered(question[0], question[1:])
+
+
+def test_a_pipe_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command at its other end may take a while for the beginning, and again in between."""
+    content = encode(RECORDING).encode()
+    monkeypatch.setattr(files, "_PIPE_PATIENCE_S", 0.5)
+    reading, writing = os.pipe()
+    waits: list[float] = []
+    pieces = iter([content[:100], content[100:]])
+
+    def select(
+        _reading: list[int], _writing: list[int], _odd: list[int], patience_s: float
+    ) -> tuple[list[int], ...]:
+        waits.append(patience_s)
+        piece = next(pieces, None)
+        if piece is None:
+            os.close(writing)
+        else:
+            os.write(writing, piece)
+        return [reading], [], []
+
+    monkeypatch.setattr("select.select", select)
+    found = read_recording(f"/dev/fd/{reading}")
+    os.close(reading)
+
+    assert found == RECORDING
+    assert waits == [0.5] * 3
+
+
+@pytest.mark.parametrize("sent", [b"", b"{"])
+def test_a_pipe_has_a_time_for_all_of_it(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However patient each single look is; what came before is spoken of."""
+    monkeypatch.setattr(files, "_PIPE_TOTAL_S", 0.0)
+    reading, writing = os.pipe()
+    os.write(writing, sent)
+    with pytest.raises(RecordingError) as caught:
+        read_recording(f"/dev/fd/{reading}")
+    os.close(reading)
+    os.close(writing)
+
+    assert caught.value.message.id == ("recording.pipe-stopped" if sent else "recording.pipe-silent")

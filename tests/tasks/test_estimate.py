@@ -1,0 +1,209 @@
+"""
+An estimate: which quantization it is of, on which devices, and what is said beside it.
+"""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmprobe.errors import UsageError
+from llmprobe.facts.estimate import Estimate
+from llmprobe.facts.model import ModelSpec
+from llmprobe.tasks import estimate as task
+from llmprobe.words.message import message
+from tests.advise.machines import LLAMA_8B, QWEN3_30B, machine, model
+
+LLAMA = model("llama", LLAMA_8B)
+MOE = model("qwen3moe", QWEN3_30B)
+TWO = machine((23.0, 11.0))
+
+
+def estimated(spec: ModelSpec = LLAMA, **settings: Any) -> Estimate:
+    given: dict[str, Any] = {"snapshot": TWO, "ctx_size": 4096}
+    return task.estimate(spec, **(given | settings))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own", "published", "expected"),
+    [
+        ("q8_0", None, None, "Q8_0"),
+        ("q8_0", None, "MXFP4", "Q8_0"),
+        (None, None, "MXFP4", "MXFP4"),
+        (None, None, None, "Q4_K_M"),
+    ],
+)
+def test_an_estimate_is_of_the_nearest_quantization(
+    wanted: str | None, own: str | None, published: str | None, expected: str
+) -> None:
+    """
+    What was asked for, what the file has, what the model is published in, and Q4_K_M.
+    """
+    spec = msgspec.structs.replace(MOE, quant=own, published_quant=published)
+
+    assert estimated(spec, quant=wanted).model.quant == expected
+
+
+def test_the_quantization_of_a_file_is_its_own() -> None:
+    """
+    It counts before the one that the model is published in.
+    """
+    import llmprobe
+
+    file = msgspec.structs.replace(llmprobe.load_model("qwen3-8b", "Q5_K_M"), published_quant="MXFP4")
+
+    assert file.quant == "Q5_K_M"
+    assert estimated(file).model.quant == "Q5_K_M"
+
+
+@pytest.mark.parametrize(
+    ("options", "devices", "fits"),
+    [
+        ({}, ["host", "gpu0", "gpu1"], True),
+        ({"devices": 1}, ["host", "gpu0"], None),
+        ({"devices": 0}, ["host"], None),
+        ({"backend": "vulkan"}, ["host", "gpu0"], None),
+        ({"backend": "cpu"}, ["host"], None),
+        ({"backend": "metal", "devices": 3}, ["host", "gpu0", "gpu1", "gpu2"], None),
+    ],
+)
+def test_devices_are_those_of_the_machine_or_assumed(
+    options: dict[str, Any], devices: list[str], fits: bool | None
+) -> None:
+    """
+    Where some are assumed nothing of the machine counts, so whether it fits is unknown.
+    """
+    found = estimated(**options)
+
+    assert [one.id for one in found.devices] == devices
+    assert found.fits is fits
+    assert found.this_machine is False
+
+
+def test_without_a_machine_this_one_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    And no other is where one is given, or devices are assumed.
+    """
+    asked: list[int] = []
+
+    def probe() -> Any:
+        asked.append(1)
+        return TWO
+
+    monkeypatch.setattr(task, "probe", probe)
+    task.estimate(LLAMA, snapshot=TWO, ctx_size=4096)
+    task.estimate(LLAMA, devices=1, ctx_size=4096)
+    task.estimate(LLAMA, backend="cpu", ctx_size=4096)
+    assert asked == []
+    found = task.estimate(LLAMA, ctx_size=4096)
+
+    assert asked == [1]
+    assert [one.id for one in found.devices] == ["host", "gpu0", "gpu1"]
+
+
+@pytest.mark.parametrize(("split", "refused"), [((1,), False), ((3, 1), False), ((1, 1, 1), True)])
+def test_a_split_has_a_share_for_each_device_at_most(split: tuple[int, ...], *, refused: bool) -> None:
+    """
+    A share for a device that is not there is an error with both counts.
+    """
+    if not refused:
+        assert estimated(tensor_split=split).settings.tensor_split == split
+        return
+    with pytest.raises(UsageError) as raised:
+        estimated(tensor_split=split)
+
+    assert raised.value.message == message("error.tensor-split-too-long", given=3, devices=2)
+    assert raised.value.hint == message("hint.tensor-split")
+
+
+def test_an_estimate_is_by_the_settings_of_its_program() -> None:
+    """
+    The context and the slots that were given are its own over theirs.
+    """
+    found = estimated(engine="lmstudio", ctx_size=8192, parallel=2).settings
+
+    assert (found.ctx_size, found.parallel, found.batch_size, found.kv_unified) == (8192, 2, 512, True)
+
+
+def test_a_model_of_embeddings_has_no_speed_of_generation() -> None:
+    """
+    It writes nothing, which is said instead of a number.
+    """
+    encoder = model("llama", LLAMA_8B | {"attention.causal": False, "pooling_type": 1})
+
+    assert estimated().speed.generation_tokens_per_s is not None
+    assert estimated(encoder).speed.generation_tokens_per_s is None
+
+
+@pytest.mark.parametrize("spec", [LLAMA, MOE], ids=lambda one: str(one.architecture))
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({}, None),
+        ({"n_cpu_moe": 0}, None),
+        ({"cpu_moe": False}, None),
+        ({"n_cpu_moe": 5}, "--n-cpu-moe"),
+        ({"cpu_moe": True}, "--cpu-moe"),
+        ({"cpu_moe": True, "n_cpu_moe": 5}, "--cpu-moe"),
+    ],
+)
+def test_experts_that_there_are_not_cannot_be_kept(
+    settings: dict[str, Any], option: str | None, spec: ModelSpec
+) -> None:
+    """
+    A dense model says so by the option that was given; a mixture keeps them.
+    """
+    notes = [note for note in estimated(spec, **settings).notes if note.id == "note.no-experts-to-keep"]
+    wrong = option is not None and spec is LLAMA
+
+    assert notes == ([message("note.no-experts-to-keep", option=option, model="Test llama")] if wrong else [])
+
+
+def test_all_experts_are_those_of_every_layer() -> None:
+    """
+    As many as the model has layers.
+    """
+    assert estimated(MOE, cpu_moe=True).settings.n_cpu_moe == 48
+    assert estimated(MOE, n_cpu_moe=5).settings.n_cpu_moe == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ctx_size": 0}, False),
+        ({"ctx_size": 4096, "parallel": 4}, False),
+        ({"ctx_size": 1000}, True),
+        ({"ctx_size": 1000, "parallel": 4}, True),
+    ],
+)
+def test_a_context_that_is_rounded_is_said(settings: dict[str, Any], *, said: bool) -> None:
+    """
+    By slot, to multiples of 256 tokens; one that was not asked for is nobody's wish.
+    """
+    notes = [note.id for note in estimated(**settings).notes]
+
+    assert any(note.startswith("note.context-rounded") for note in notes) is said
+
+
+def test_what_is_known_of_a_model_comes_first() -> None:
+    """
+    Then what its program assumes, then what of the settings is not as they were given.
+    """
+    spec = msgspec.structs.replace(LLAMA, notes=(message("model.from-catalog"),))
+    notes = [note.id for note in estimated(spec, engine="llama-bench", ctx_size=1000, n_cpu_moe=5).notes]
+
+    assert notes[:2] == ["model.from-catalog", "note.program-defaults"]
+    assert notes.index("note.context-rounded") < notes.index("note.no-experts-to-keep")
+
+
+@pytest.mark.parametrize(("engine", "said"), [(None, True), ("lmstudio", True), ("ollama", False)])
+def test_an_architecture_that_a_program_refuses_is_warned_of(engine: str | None, *, said: bool) -> None:
+    """
+    With the engine that loads it.
+    """
+    spec = msgspec.structs.replace(LLAMA, architecture="solar")
+    warnings = [one for one in estimated(spec, engine=engine).warnings if one.id == "warning.not-loaded"]
+
+    assert bool(warnings) is said
+    for one in warnings:
+        assert one.values["instead"] == (message("nearest.engine-has-architecture", engine="ollama"),)
