@@ -252,3 +252,19 @@ def test_a_card_that_holds_a_part_leaves_others_out_for_no_gain() -> None:
         33,
         None,
     )
+
+
+@pytest.mark.parametrize("layers", [32, 20, 1, 0])
+def test_the_next_layer_is_the_one_before_those_on_the_card(layers: int) -> None:
+    """
+    The first layer of all is the last that is missing; where the output is not there yet nothing is said.
+    """
+    base = candidate(1)
+    settings = msgspec.structs.replace(base.settings, gpu_layers=layers)
+    partly = spoken(base, placed=msgspec.structs.replace(base.placed, settings=settings))
+    said, *_ = of_placement(PROBLEM, partly)
+    weights = PROBLEM.estimator.table("Q8_0").shares("cuda").dense
+
+    assert said.values["step"] == (
+        message("step.layer", bytes=weights.of(32 - layers, 33 - layers)) if layers else None
+    )
