@@ -5,13 +5,13 @@ The best placement on given devices: judged by exact figures, and what is missin
 import msgspec
 import pytest
 
-from llmprobe.advise.search.case import Misfit, Placed
+from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place, refine
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Snapshot
 from llmprobe.units import GIB
 from tests.advise.machines import machine, unified
-from tests.advise.test_ledger import DENSE, SPARSE, Case, case, seconds
+from tests.advise.test_ledger import DENSE, SPARSE, case, seconds
 
 
 def with_unknown_ram(snapshot: Snapshot) -> Snapshot:

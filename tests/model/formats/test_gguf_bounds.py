@@ -288,9 +288,11 @@ def test_more_metadata_than_any_model_has_are_refused() -> None:
     Each value is small enough, all together are more than 4 MiB; long texts that are not kept do not count.
     """
     page: dict[str, Any] = {f"{number:04}": "x" * 4088 for number in range(1023)}
-    kept = parse(gguf_files.header(page | {"long": "x" * (1 << 20)}))
+    # A key of three bytes and a truth value fill the 4 MiB to the byte.
+    kept = parse(gguf_files.header(page | {"long": "x" * (1 << 20), "all": True}))
 
-    assert len(kept.metadata) == 1023
+    assert len(kept.metadata) == 1024
+    assert damage(gguf_files.header(page | {"all": True, "more": True})).id == "gguf.too-much-metadata"
     assert damage(gguf_files.header(page | {"more": "x" * 4088, "most": "x" * 4088})) == message(
         "gguf.too-much-metadata", most_bytes=4 << 20
     )
@@ -356,6 +358,16 @@ def test_a_list_of_texts_may_end_anywhere_in_a_piece() -> None:
 
     assert header.metadata == {"z": 7}
     assert header.lengths == {"tokenizer.ggml.tokens": 20_000}
+
+
+def test_a_list_of_texts_may_be_the_end_of_a_file() -> None:
+    """
+    Its last byte is the file's last one.
+    """
+    data = start(0, 1, key("a", 9, struct.pack("<IQQ", 8, 1, 3) + b"xyz"))
+
+    assert parse(data).lengths == {"a": 1}
+    assert error(data[:-1]).message == CUT
 
 
 def test_a_file_that_ends_before_its_size_is_cut_off() -> None:

@@ -185,6 +185,15 @@ def test_the_vocabulary_is_said_or_counted(
         assert gguf_model.spec([asked], "x.gguf").hparams["vocab_size"] == expected
 
 
+def test_an_embedding_without_rows_has_no_vocabulary() -> None:
+    """
+    One extent alone is the width.
+    """
+    flat = Tensor("token_embd.weight", (64,), None, "f32")
+
+    assert gguf_model.spec([header((flat, QUERY, LAST))], "x.gguf").hparams["vocab_size"] == 0
+
+
 @pytest.mark.parametrize("output", [True, False])
 def test_an_output_of_its_own_is_not_tied(output: bool) -> None:
     """
