@@ -113,6 +113,7 @@ def test_nodes_with_and_without_processors(
     sizes = [one.title.values["size_bytes"] for one in found(snapshot, "numa-memory-only")]
 
     assert severity(snapshot, "numa-multi") == several
+    assert (severity(machine(), "numa-multi"), severity(machine(), "numa-memory-only")) == (None, None)
     assert sizes == ([] if without is None else [without * GIB])
 
 
