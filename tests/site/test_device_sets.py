@@ -132,3 +132,19 @@ def test_devices_of_two_backends_are_not_put_together() -> None:
     assert [[one.id for one in devices] for devices in site.device_sets] == [["gpu1"], ["gpu0"], []]
     assert site.numbers(site.device_sets[1]) == (0,)
     assert site.numbers(()) == ()
+
+
+def test_of_equally_fast_cards_the_smallest_is_left_out_first() -> None:
+    """
+    Of 16, 8 and 24 GiB the one of 8, then that of 16.
+    """
+    site = survey(machine((16, 8, 24)), WISHES)
+
+    assert [[one.id for one in devices] for devices in site.device_sets] == [
+        ["gpu0", "gpu1", "gpu2"],
+        ["gpu0", "gpu2"],
+        ["gpu2"],
+        ["gpu0"],
+        ["gpu1"],
+        [],
+    ]
