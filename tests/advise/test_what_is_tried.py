@@ -331,3 +331,24 @@ def test_where_the_shortest_context_does_not_fit_no_other_is_tried() -> None:
 
     assert find(asked)[2]["Q4_K_M"].missing_bytes <= find(shortest)[2]["Q4_K_M"].missing_bytes
     assert find(problem(machine(ram_gib=60), ctx_size=None, max_ctx=True))[0][0].settings.ctx_size == 131072
+
+
+def test_what_is_missing_is_what_the_smallest_cache_and_micro_batch_lack() -> None:
+    """
+    Of all ways to keep 65,536 tokens beside weights that fit the one that lacks least is told.
+    """
+    snapshot = machine(ram_gib=6.2)
+    asked: dict[str, Any] = {"ctx_size": 65536}
+    smallest = problem(
+        snapshot,
+        abilities=Abilities(ubatch_sizes=(128,)),
+        cache_type_k="q8_0",
+        cache_type_v="q8_0",
+        **asked,
+    )
+    largest = problem(
+        snapshot, abilities=Abilities(ubatch_sizes=(512,)), cache_type_k="f16", cache_type_v="f16", **asked
+    )
+    found, least, most = (find(one)[2]["Q4_K_M"] for one in (problem(snapshot, **asked), smallest, largest))
+
+    assert found.missing_bytes == least.missing_bytes < most.missing_bytes
