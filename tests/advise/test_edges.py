@@ -165,3 +165,12 @@ def test_an_architecture_that_llama_cpp_refuses_has_the_same_verdict() -> None:
     assert api.recommend(refused, machine((20,))).verdict == message(
         "verdict.not-loaded", engine="llama.cpp", architecture="solar"
     )
+
+
+def test_a_model_of_no_file_type_has_no_size() -> None:
+    """
+    Where nothing was chosen and the file says none, nobody knows how many bytes its tensors are.
+    """
+    unknown = msgspec.structs.replace(TINY, architecture="bogus", quant=None)
+
+    assert recommend(unknown, machine((20,)), Wishes(ctx_size=2048), {}).model.tensor_bytes == 0

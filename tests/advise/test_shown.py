@@ -58,7 +58,9 @@ def test_what_is_hardly_faster_is_not_shown() -> None:
     hardly = candidate(1, 22.0, loss=0.1, quant="Q3_K_M")
     clearly = candidate(1, 22.1, loss=0.1, quant="Q3_K_M")
 
-    assert labels([BEST, hardly]) == [("recommended", "Q4_K_M")]
+    tenth = [candidate(1, 5.0, loss=0.02, quant="Q4_K_M"), candidate(1, 5.5, loss=0.1, quant="Q3_K_M")]
+
+    assert labels([BEST, hardly]) == labels(tenth) == [("recommended", "Q4_K_M")]
     assert labels([BEST, clearly]) == [("recommended", "Q4_K_M"), ("faster", "Q3_K_M")]
 
 
@@ -108,3 +110,25 @@ def test_the_file_on_this_disk_comes_first() -> None:
         ("recommended", "Q4_K_M"),
     ]
     assert disk_first(SPEC, [BEST, FINE, FAST], chosen) == chosen
+
+
+def test_no_alternative_is_another_way_to_place_what_is_shown() -> None:
+    """
+    Nor what is better in nothing than the best.
+    """
+    again = candidate(2, 30.0, loss=0.01, quant="Q5_K_M")
+    slower = candidate(1, 19.0, loss=0.03, quant="Q3_K_L")
+    found = shown([BEST, GOOD, again, slower], Wishes())
+
+    assert found == [("recommended", BEST), ("best-quality", again)]
+
+
+@pytest.mark.parametrize(("loss", "shown_too"), [(0.249, True), (0.25, False)])
+def test_a_heavy_loss_is_no_alternative_for_its_speed(loss: float, *, shown_too: bool) -> None:
+    """
+    Beside a fast choice a faster one is an alternative only where a smaller model would not serve better.
+    """
+    fastest = candidate(1, 90.0, loss=0.1, quant="Q2_K")
+    other = candidate(1, 50.0, loss=loss, quant="IQ2_M")
+
+    assert (("alternative", "IQ2_M") in labels([BEST, fastest, other])) is shown_too

@@ -89,6 +89,11 @@ def _accelerator(number: int, **fields: object) -> Accelerator:
     return Accelerator(**(known | fields))  # type: ignore[arg-type]
 
 
+def _cuda(number: int, **fields: object) -> Accelerator:
+    alike = {"vendor": "nvidia", "name": "card", "backend": "cuda", "uuid": f"GPU-{number}"}
+    return _accelerator(number, **(alike | fields))
+
+
 def test_vulkan_lists_every_card_before_integrated_graphics() -> None:
     """
     Its build lists devices of other backends too; ROCm's those of AMD alone, in the order of the bus.
@@ -127,3 +132,84 @@ def test_unlike_cuda_cards_are_numbered_by_the_bus() -> None:
 
     assert environment_for(there, both) == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     assert environment_for(there, both[1:]) == {"CUDA_VISIBLE_DEVICES": "GPU-1"}
+
+
+def test_a_card_among_equals_needs_no_uuid() -> None:
+    """
+    The numbers of equal cards are sure, so that ``--device`` alone says which one.
+    """
+    there = [_cuda(number) for number in range(2)]
+
+    assert environment_for(there, [Device(id="gpu1")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ([{}, {"usable": False}, {}], {"CUDA_VISIBLE_DEVICES": "GPU-2"}),
+        ([{}] * 16, {}),
+        ([{}] * 17, {"CUDA_VISIBLE_DEVICES": "GPU-2"}),
+        ([{"name": "another"}, {}, {}], {"CUDA_VISIBLE_DEVICES": "GPU-2"}),
+        ([{"name": "another"}, {}, {"uuid": None}], {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+    ],
+)
+def test_cuda_is_told_uuids_where_its_numbers_are_not_sure(
+    there: list[dict[str, object]], expected: dict[str, str]
+) -> None:
+    """
+    One that it may not count, more than it lists, an unlike one; without a UUID the order of the bus is left.
+    """
+    cards = [_cuda(number, **fields) for number, fields in enumerate(there)]
+
+    assert environment_for(cards, [Device(id="gpu2")]) == expected
+
+
+def test_all_that_is_there_needs_no_uuid() -> None:
+    """
+    Where one card cannot be used but the engine would use no other by itself, nothing is left out.
+    """
+    assert environment_for([_cuda(0, usable=False)], [Device(id="gpu0")]) == {}
+
+
+def test_no_devices_need_no_environment() -> None:
+    """
+    The processor alone is told nothing.
+    """
+    assert environment_for([_cuda(0)], []) == {}
+
+
+def test_devices_that_are_not_there_have_no_number() -> None:
+    """
+    A number is a place among those that are there.
+    """
+    there = [_cuda(number) for number in range(3)]
+
+    assert numbers(there, [Device(id="gpu2"), Device(id="gpu9"), Device(id="gpu0")]) == (2, 0)
+
+
+@pytest.mark.parametrize(("backend", "expected"), [("vulkan", ["gpu2", "gpu1"]), ("rocm", ["gpu1", "gpu2"])])
+def test_cards_come_by_the_bus_where_a_backend_sorts_them(backend: str, expected: list[str]) -> None:
+    """
+    Cards of Vulkan are sorted by their addresses, others come as the machine lists them.
+    """
+    cards = (
+        _accelerator(1, backend="rocm", pci="0000:41:00.0"),
+        _accelerator(2, backend="rocm", pci="0000:03:00.0"),
+    )
+    snapshot = msgspec.structs.replace(machine((8,)), accelerators=cards)
+
+    assert [one.id for one in listed(snapshot, backend)] == expected
+
+
+def test_a_build_does_not_list_what_is_hidden_or_has_no_backend() -> None:
+    """
+    Vulkan lists every vendor's devices, but none that a variable hides and none without any driver of its own.
+    """
+    cards = (
+        _accelerator(0, backend="vulkan", hidden_by="GGML_VK_VISIBLE_DEVICES"),
+        _accelerator(1, backend=None),
+        _accelerator(2, backend="rocm", pci=None),
+    )
+    snapshot = msgspec.structs.replace(machine((8,)), accelerators=cards)
+
+    assert [one.id for one in listed(snapshot, "vulkan")] == ["gpu2"]

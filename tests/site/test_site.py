@@ -1,5 +1,5 @@
 """
-What a machine offers: budgets less the reserve, memory that is shared counted once, and the sets of devices.
+What a machine offers: budgets less the reserve, memory that is shared counted once.
 """
 
 from typing import Any
@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Limit
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.site.assumed import assumed, of_machine
-from llmprobe.site.devices import MOST_DEVICES, left_over
+from llmprobe.site.assumed import of_machine
+from llmprobe.site.devices import left_over
 from llmprobe.site.site import DEFAULT_RESERVE_BYTES, Shortfall, given_back, survey
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -140,67 +139,6 @@ def test_shared_memory_that_programs_hold_is_free_only_if_asked(idle: bool) -> N
     assert site.budgets == {"host": 60 * GIB + more, "gpu0": 48 * GIB + more}
 
 
-def test_sets_shrink_from_all_devices_to_none() -> None:
-    """
-    Of two unlike cards: both, each alone, the processor.
-    """
-    sets = [tuple(one.id for one in devices) for devices in survey(machine((8, 16)), WISHES).device_sets]
-
-    assert sets[0] == ("gpu0", "gpu1")
-    assert sets[-1] == ()
-    assert set(sets) == {("gpu0", "gpu1"), ("gpu0",), ("gpu1",), ()}
-
-
-def test_equal_cards_are_tried_alone_once() -> None:
-    """
-    What one of two equals can do, so can the other.
-    """
-    sets = [tuple(one.id for one in devices) for devices in survey(machine((8, 8)), WISHES).device_sets]
-
-    assert sets == [("gpu0", "gpu1"), ("gpu0",), ()]
-
-
-def test_a_mac_has_no_set_without_its_gpu() -> None:
-    """
-    The processor is no way around the limit of shared memory.
-    """
-    made = unified(60, 48, total_gib=64)
-    mac = msgspec.structs.replace(
-        made,
-        accelerators=tuple(msgspec.structs.replace(one, backend="metal") for one in made.accelerators),
-    )
-
-    assert () not in survey(mac, WISHES).device_sets
-
-
-def test_no_more_devices_than_llama_cpp_uses() -> None:
-    """
-    Of 20 it is 16, which is noted; an estimate places on as many.
-    """
-    many = machine((8,) * 20)
-    site = survey(many, WISHES)
-
-    assert max(map(len, site.device_sets)) == MOST_DEVICES
-    assert message("note.most-devices", most=MOST_DEVICES, found=20) in site.notes
-    assert len(of_machine(many).devices) == MOST_DEVICES
-
-
-def test_assumed_devices_are_equal_and_unknown() -> None:
-    """
-    Two of CUDA by default, each with a pool of its own; of the processor alone none.
-    """
-    two = assumed(2, None)
-
-    assert [(one.id, one.backend, one.pool) for one in two.devices] == [
-        ("gpu0", "cuda", "vram0"),
-        ("gpu1", "cuda", "vram1"),
-    ]
-    assert (two.budgets, two.this_machine) == ({}, False)
-    assert len(assumed(None, "vulkan").devices) == 1
-    assert assumed(None, "cpu").devices == assumed(0, None).devices == ()
-    assert len(assumed(MOST_DEVICES, None).devices) == MOST_DEVICES
-
-
 def test_integrated_graphics_beside_a_card_are_left_alone() -> None:
     """
     An engine without further settings uses the card; two cards it would both use.
@@ -290,20 +228,92 @@ def test_the_host_has_what_is_not_set_aside(aside: int | None, host: int, idle: 
     assert site.budgets["host"] == (host + 3 * idle) * GIB
 
 
-@pytest.mark.parametrize("count", [True, "two", 1.5, -1, MOST_DEVICES + 1])
-def test_assumed_devices_are_a_whole_number_up_to_the_most(count: Any) -> None:
+def test_a_pool_that_is_not_listed_is_unknown() -> None:
     """
-    Anything else is an error of usage.
+    A device that names one which the snapshot does not have is not used, and it is said why.
     """
-    with pytest.raises(UsageError):
-        assumed(count, None)
+    made = machine((8, 16))
+    site = survey(msgspec.structs.replace(made, pools=made.pools[:2]), WISHES)
+
+    assert site.budgets["gpu1"] is None
+    assert message("note.free-memory-unknown", device="gpu1") in site.notes
+    assert all(one.id != "gpu1" for devices in site.device_sets for one in devices)
 
 
-def test_the_processor_has_no_devices() -> None:
+def test_less_free_than_the_reserve_is_no_room() -> None:
     """
-    Naming the backend cpu with some is a contradiction.
+    What a full card lacks of the reserve is not taken off the room of the host.
     """
-    with pytest.raises(UsageError) as raised:
-        assumed(2, "cpu")
+    site = survey(machine((1,), ram_gib=32), WISHES)
 
-    assert raised.value.message == message("error.cpu-without-devices", devices=2)
+    assert site.capacities["gpu0"] == -GIB
+    assert site.room(site.device_sets[0]) == 30 * GIB
+    assert survey(unified(1, 1), WISHES).room(()) == 0
+
+
+def test_unknown_memory_is_no_room() -> None:
+    """
+    Where nobody knows how much RAM is free, only the card has room.
+    """
+    made = machine((8,))
+    ram = msgspec.structs.replace(made.pools[0], free_bytes=None, budget_bytes=None)
+    site = survey(msgspec.structs.replace(made, pools=(ram, *made.pools[1:])), WISHES)
+
+    assert site.capacities["host"] is None
+    assert site.room(site.device_sets[0]) == 6 * GIB
+
+
+def test_a_machine_without_a_pool_of_ram_knows_nothing_of_its_host() -> None:
+    """
+    Neither a budget nor shared memory, though an accelerator names the pool.
+    """
+    made = unified(60, 48)
+    site = survey(msgspec.structs.replace(made, pools=()), WISHES)
+
+    assert site.budgets["host"] is None
+    assert not site.unified
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_shared_memory_of_unknown_size_is_not_shared_out(idle: bool) -> None:
+    """
+    Nothing is given back to what nobody knows.
+    """
+    made = unified(60, 48)
+    (ram,) = made.pools
+    unknown = msgspec.structs.replace(ram, free_bytes=None, budget_bytes=None, limits=HELD)
+    site = survey(
+        msgspec.structs.replace(made, pools=(unknown,)), msgspec.structs.replace(WISHES, assume_idle=idle)
+    )
+
+    assert site.budgets == {"host": None, "gpu0": None}
+    assert site.shared_free_bytes is None
+
+
+def test_budgets_by_pool_are_of_all_that_is_free() -> None:
+    """
+    A shared pool has what host and GPU may take together, the GPU its part; separate pools have their own.
+    """
+    shared = survey(unified(60, 48), WISHES).pool_budgets()
+    apart = survey(machine((8,), ram_gib=32), WISHES).pool_budgets()
+
+    assert (shared["ram"], shared["gpu0"]) == (60 * GIB, 48 * GIB)
+    assert (apart["ram"], apart["vram0"]) == (32 * GIB, 8 * GIB)
+
+
+def test_a_card_beside_shared_graphics_keeps_its_own_pool() -> None:
+    """
+    What is put on it is no part of what host and graphics share.
+    """
+    made, apart = unified(60, 48), machine((8,))
+    card = msgspec.structs.replace(apart.accelerators[0], id="gpu1")
+    site = survey(
+        msgspec.structs.replace(
+            made, pools=(*made.pools, apart.pools[1]), accelerators=(*made.accelerators, card)
+        ),
+        WISHES,
+    )
+
+    assert site.pool_budgets()["vram0"] == 8 * GIB
+    assert site.shortfalls({"host": 58 * GIB, "gpu0": 0, "gpu1": 6 * GIB}) == ()
+    assert site.shortfalls({"host": 58 * GIB, "gpu0": 1, "gpu1": 6 * GIB}) == (Shortfall("shared", 1),)

@@ -143,3 +143,119 @@ def test_any_bytes_end_in_an_answer(raw: bytes) -> None:
             parse(raw)
         except ModelError:
             continue
+
+
+@pytest.mark.parametrize("length", [2, safetensors.LARGEST_HEADER])
+def test_a_length_of_a_header_is_in_its_first_eight_bytes(length: int) -> None:
+    """
+    Little-endian, from an empty object to 64 MiB; what follows is no part of it.
+    """
+    start = length.to_bytes(8, "little")
+
+    assert safetensors.header_length(start, "x") == safetensors.header_length(start + b"{}", "x") == length
+
+
+def test_a_header_longer_than_any_is_refused() -> None:
+    """
+    One byte more than 64 MiB.
+    """
+    with pytest.raises(ModelError, match="not a safetensors file"):
+        safetensors.header_length((safetensors.LARGEST_HEADER + 1).to_bytes(8, "little"), "x")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"total_size": 1}, 1),
+        ({"total_size": 0}, None),
+        ({"total_size": -5}, None),
+        ({"total_size": "10"}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_size_that_an_index_does_not_say_is_unknown(said: Any, expected: int | None) -> None:
+    """
+    Neither none nor less than none is a size.
+    """
+    index = {"metadata": said, "weight_map": {"a": "1.safetensors"}}
+
+    assert safetensors.index(json.dumps(index).encode())[0].total_bytes == expected
+
+
+@pytest.mark.parametrize("name", ["a\\b.safetensors", "a/b.safetensors", "a.bin", "", None])
+def test_a_file_of_another_folder_or_kind_is_refused(name: Any) -> None:
+    """
+    One such name among others is enough.
+    """
+    index = {"weight_map": {"a": "1.safetensors", "b": name}}
+
+    with pytest.raises(ModelError, match="index"):
+        safetensors.index(json.dumps(index).encode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.embed_tokens_per_layer.weight",
+        "model.per_layer.embed_tokens.weight",
+        "vision.embed_tokens.weight",
+        "model.norm.weight",
+    ],
+)
+def test_other_tables_are_not_the_vocabulary(name: str) -> None:
+    """
+    Tables of each layer, of another tower, or of another width.
+    """
+    found = weights({"wte.weight": ("F16", (7, WIDTH)), name: ("F16", (9, WIDTH))})
+
+    assert found.vocabulary(WIDTH) == 7
+    assert found.vocabulary(WIDTH + 1) is None
+    assert weights({name: ("F16", (9, WIDTH))}).vocabulary(WIDTH) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("transformer.h.1.w", True),
+        ("model.blocks.1.w", True),
+        ("encoder.layer.1.w", True),
+        ("model.layers.2.w", False),
+        ("model.layers.²3.w", True),
+        ("model.other.2.w", True),
+        ("2.w", True),
+    ],
+)
+def test_layers_beyond_the_models_are_not_counted(name: str, counted: bool) -> None:
+    """
+    The number after one of the words for a layer says which; what names none belongs to no layer.
+    """
+    found = weights({name: ("F16", (3, 5)), "x": ("F16", (1,))})
+
+    assert found.parameters(2) == 1 + 15 * counted
+
+
+def test_nothing_to_count_is_unknown() -> None:
+    """
+    Without shapes, or with none of the language model.
+    """
+    assert Weights(names=frozenset({"a"})).parameters(2) is None
+    assert weights({"visual.x": ("F16", (3, 5))}).parameters(2) is None
+
+
+def test_packed_numbers_of_what_is_left_out_do_not_matter() -> None:
+    """
+    Only where the language model's own are packed its parameters can't be counted.
+    """
+    found = {"a": ("F16", (3, 5)), "a.zero_point": ("I32", (3,))}
+
+    assert weights(found).parameters(1) == 15
+    assert weights(found | {"b": ("I32", (3,))}).parameters(1) is None
+
+
+def test_a_tensor_without_extents_is_one_number() -> None:
+    """
+    The product of none is one.
+    """
+    assert (Stored("F16", ()).elements, Stored("F16", (3, 4, 5)).elements) == (1, 60)

@@ -1,0 +1,247 @@
+"""
+The formulas of prompts with round constants, so that every figure can be computed by hand.
+"""
+
+from typing import Any
+
+import pytest
+
+from llmprobe.estimation.speed.parts import (
+    Share,
+)
+from llmprobe.estimation.speed.prompt import (
+    multiplies,
+    offloads,
+    processor_operations_per_s,
+    prompt_parts,
+    prompt_row,
+    prompt_speed,
+)
+from llmprobe.facts.processor import Processor
+from llmprobe.words.message import message
+from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, host
+
+
+def parts(*shares: Share, **options: Any) -> list[tuple[float, float, float]]:
+    """
+    The times of a prompt's token by part: likely, fastest and slowest.
+    """
+    usual: Row = {
+        "moe": False,
+        "quant": "Q4_K_S",
+        "cores": CORES,
+        "ubatch_size": 10,
+        "offloaded": True,
+        "filled": 0.5,
+    }
+    found = prompt_parts(CONSTANTS, shares, **(usual | options))
+    return [(one.likely, one.fastest, one.slowest) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("share", "moe", "efficiency"),
+    [
+        (card(compute_capability="8.0"), False, 0.1),
+        (card(bandwidth_bytes_per_s=500), False, 0.5),
+        (card(bandwidth_bytes_per_s=501), False, 0.25),
+        (card(), True, 0.2),
+        (card(bandwidth_bytes_per_s=None), False, 0.5),
+    ],
+)
+def test_the_first_row_for_prompts_that_matches_counts(share: Share, moe: bool, efficiency: float) -> None:
+    """
+    Experts have rows of their own.
+    """
+    assert prompt_row(CONSTANTS, share, moe=moe)["efficiency"] == efficiency
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "seconds"),
+    [
+        (card(), {}, 100 / 2500),
+        (card(attention_operations=100), {}, 150 / 2500),
+        (card(attention_operations=100), {"filled": 0.0}, 100 / 2500),
+        (card(parameters=None), {}, 0.0),
+        (card(), {"moe": True}, 100 / 2000),
+        (card(resident_bytes=500), {}, 100 / 2500 + 500 / 2500),
+        (card(resident_bytes=500, bandwidth_bytes_per_s=None), {}, 100 / 5000),
+    ],
+)
+def test_a_prompt_is_arithmetic_and_weights_for_each_micro_batch(
+    share: Share, options: Row, seconds: float
+) -> None:
+    """
+    Two operations a weight; weights are read once for ten tokens.
+    """
+    ((likely, fastest, slowest),) = parts(share, **options)
+
+    assert (likely, fastest, slowest) == pytest.approx((seconds, seconds / 2, seconds * 2))
+
+
+def test_the_bandwidth_tells_the_arithmetic_where_nothing_else_does() -> None:
+    """
+    Four operations a byte, with the spread of such rows.
+    """
+    assert parts(card(flops=None)) == [pytest.approx((100 / 4000, 100 / 16000, 100 / 1000))]
+
+
+def test_weights_in_ram_are_sent_and_multiplied_on_the_first_device() -> None:
+    """
+    At four fifths of the link, once for ten tokens; a second device has its own alone.
+    """
+    found = parts(host(), card(), card(device="gpu1"))
+
+    assert [one[0] for one in found] == pytest.approx([200 / 2500, 100 / 2500, 80 / (80 * 10)])
+    assert found[2] == pytest.approx((0.1, 0.1, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "seconds", "low", "high"),
+    [
+        (host(), {}, 100 / 4000, 0.5, 2.0),
+        (host(attention_operations=160), {}, 100 / 4000 + 80 / 8000, 0.5, 2.0),
+        (host(), {"quant": "IQ2_M"}, 100 / 1000, 0.5, 2.0),
+        (host(), {"cores": Processor(threads=4, vectors=False)}, 100 / 2000, 0.5, 2.0),
+        (host(), {"cores": Processor(threads=4)}, 100 / 4000, 0.25, 2.0),
+        (host(), {"moe": True}, 100 / 2000, 0.25, 4.0),
+    ],
+)
+def test_the_processor_multiplies_what_is_not_sent(
+    share: Share, options: Row, seconds: float, low: float, high: float
+) -> None:
+    """
+    By its cores; experts reach half, and an unknown processor may be slower.
+    """
+    ((likely, fastest, slowest),) = parts(share, offloaded=False, **options)
+
+    assert (likely, fastest, slowest) == pytest.approx((seconds, seconds / high, seconds / low))
+
+
+def test_attention_over_a_cache_in_ram_is_the_processors_own() -> None:
+    """
+    Also where the weights are sent, and with the spread of no experts.
+    """
+    found = parts(host(attention_operations=160), card(), moe=True)
+
+    assert len(found) == 3
+    assert found[2] == pytest.approx((80 / 8000, 80 / 16000, 80 / 4000))
+    assert len(parts(host(attention_operations=160), card(), filled=0.0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"layers": 0}, False),
+        ({"layers": 0, "switches": 3}, True),
+        ({"layers": 0, "switches": 3, "resident_bytes": 0}, False),
+        ({"layers": 0, "switches": 3, "resident_bytes": None}, True),
+    ],
+)
+def test_rows_of_an_embedding_are_nothing_to_multiply(changes: Row, *, expected: bool) -> None:
+    """
+    Layers are, and experts whose layers are elsewhere.
+    """
+    assert multiplies(host(**changes)) is expected
+
+
+@pytest.mark.parametrize(
+    ("shares", "size", "wished", "expected"),
+    [
+        ((host(), card()), 32, True, True),
+        ((host(), card()), 31, True, False),
+        ((host(), card()), 32, False, False),
+        ((host(),), 32, True, False),
+    ],
+)
+def test_weights_are_sent_to_a_device_for_32_tokens(
+    shares: tuple[Share, ...], size: int, wished: bool, *, expected: bool
+) -> None:
+    """
+    Fewer are not worth it.
+    """
+    assert offloads(shares, ubatch_size=size, op_offload=wished) is expected
+
+
+@pytest.mark.parametrize(
+    ("quant", "rate"),
+    [
+        ("f16", 8000),
+        ("Q4_K_S", 4000),
+        ("Q4_K_M", 4000),
+        ("IQ2_S", 800),
+        ("IQ3_M", 800),
+        ("Q9", 4000),
+        ("Q2_K", 2000),
+    ],
+)
+def test_a_file_type_that_was_not_measured_is_like_its_kin(quant: str, rate: float) -> None:
+    """
+    The slowest of those that begin alike, then of all with a code book, then none.
+    """
+    assert processor_operations_per_s(CONSTANTS, CORES, quant) == pytest.approx(rate)
+    assert processor_operations_per_s(CONSTANTS, Processor(), quant) is None
+
+
+@pytest.mark.parametrize(
+    ("shares", "options", "why"),
+    [
+        ((card(),), {}, None),
+        ((card(flops=None, bandwidth_bytes_per_s=None),), {}, "speed.device-unknown"),
+        ((card(backend="vulkan"),), {}, "speed.too-few-prompts-on-device"),
+        ((card(parameters=None),), {}, "speed.active-parameters-unknown"),
+        ((host(parameters=None), card()), {}, "speed.active-parameters-unknown"),
+        ((host(parameters=None, layers=0), card()), {}, None),
+        ((host(), card(link_bytes_per_s=None)), {}, "speed.link-unknown"),
+        ((host(resident_bytes=0), card(link_bytes_per_s=100)), {}, None),
+        ((host(layers=0), card(link_bytes_per_s=None)), {}, None),
+        ((host(), card(link_bytes_per_s=None)), {"op_offload": False}, None),
+        ((host(),), {"processor": Processor()}, "speed.cores-unknown"),
+        ((host(), card()), {"processor": Processor()}, None),
+        ((host(attention_operations=9), card()), {"processor": Processor()}, None),
+        (
+            (host(attention_operations=9), card()),
+            {"processor": Processor(), "filled": 0.5},
+            "speed.cores-unknown",
+        ),
+        ((host(),), {"moe": True}, None),
+        ((card(parameters=0),), {}, "speed.nothing-multiplied"),
+    ],
+)
+def test_why_the_speed_of_prompts_is_unknown(
+    shares: tuple[Share, ...], options: Row, why: str | None
+) -> None:
+    """
+    What it needs and nobody knows, or what too few measured.
+    """
+    asked: Row = {"moe": False, "processor": CORES} | options
+    found, words = prompt_speed(CONSTANTS, shares, **asked)
+
+    assert (found is None) is (why is not None)
+    if why is not None:
+        assert [one.id for one in words] == [why]
+
+
+def test_prompts_of_experts_need_rows_of_their_own() -> None:
+    """
+    Four are too few on a processor, five are not.
+    """
+    few = CONSTANTS | {"processor_prompts": CONSTANTS["processor_prompts"] | {"moe_rows": 4}}
+    found, (why, *_) = prompt_speed(few, (host(),), moe=True, processor=CORES)
+    dense, _ = prompt_speed(few, (host(),), moe=False, processor=CORES)
+    sent, _ = prompt_speed(few, (host(attention_operations=9), card()), moe=True, processor=CORES, filled=0.5)
+
+    assert found is None
+    assert why == message("speed.too-few-prompts-on-processor", rows=4, experts=1)
+    assert dense is not None
+    assert sent is not None
+
+
+def test_parts_of_a_prompt_are_added() -> None:
+    """
+    The inverse of all times, rounded to a tenth.
+    """
+    found, _ = prompt_speed(CONSTANTS, (card(), card()), moe=False, processor=CORES)
+
+    assert found is not None
+    assert (found.low, found.likely, found.high) == (6.2, 12.5, 25.0)

@@ -1,0 +1,201 @@
+"""
+The formulas of speed with round constants, so that every figure can be computed by hand.
+"""
+
+import msgspec
+import pytest
+
+from llmprobe.estimation.speed.generation import generation_speed
+from llmprobe.estimation.speed.parts import (
+    Share,
+    device_part,
+    device_row,
+    host_part,
+    quant_efficiency,
+    read_bytes,
+    standing,
+)
+from llmprobe.facts.processor import Processor
+from llmprobe.words.message import message
+from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, host
+
+
+@pytest.mark.parametrize(
+    ("share", "efficiency"),
+    [
+        (card(name="NVIDIA H20", compute_capability="8.0"), 0.1),
+        (card(compute_capability="8.0"), 0.2),
+        (card(bandwidth_bytes_per_s=500), 0.5),
+        (card(bandwidth_bytes_per_s=501), 0.25),
+        (card(bandwidth_bytes_per_s=None), 0.5),
+        (card(backend="vulkan"), 0.4),
+        (card(backend="rocm"), 0.4),
+        (card(backend=None), 0.4),
+    ],
+)
+def test_the_first_row_that_matches_counts(share: Share, efficiency: float) -> None:
+    """
+    By name, capability and bandwidth; a backend that was never measured is an unknown one.
+    """
+    assert device_row(CONSTANTS, share)["efficiency"] == efficiency
+
+
+@pytest.mark.parametrize(
+    ("quant", "backend", "expected"),
+    [
+        ("q2_k", "cuda", 0.5),
+        ("Q4_K_M", "cuda", 1.0),
+        ("IQ2_M", "cuda", 1.0),
+        ("iq2_m", "cpu", 0.75),
+        ("Q2_K", "cpu", 0.5),
+    ],
+)
+def test_a_file_type_reaches_a_part_of_the_bandwidth(quant: str, backend: str, expected: float) -> None:
+    """
+    One with a code book less on a processor.
+    """
+    assert quant_efficiency(CONSTANTS, quant, backend) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "options", "seconds"),
+    [
+        (card(), {}, 0.1 / 0.25 + 0.01),
+        (card(), {"quant": "Q2_K"}, 0.2 / 0.25 + 0.01),
+        (card(), {"moe": True}, 0.2 / 0.25 + 0.005),
+        (card(recurrent=True), {}, 0.1 / 0.25 + 0.03),
+        (card(kernels=None), {}, 0.1 / 0.25 + 18e-5),
+        (card(cache_bytes=100), {"filled": 0.5}, 0.2 / 0.25 + 0.01),
+        (card(cache_bytes=100), {}, 0.1 / 0.25 + 0.01),
+        (card(state_bytes=100), {}, 0.2 / 0.25 + 0.01),
+    ],
+)
+def test_a_device_reads_and_starts_kernels(share: Share, options: Row, seconds: float) -> None:
+    """
+    Bytes by bandwidth and efficiency, and kernels of 10 microseconds, of which a layer has nine if nobody counts.
+    """
+    asked: Row = {"moe": False, "quant": "Q4_K_M"} | options
+
+    assert device_part(CONSTANTS, share, **asked).likely == pytest.approx(seconds)
+
+
+def test_the_range_of_a_device_ends_at_its_bandwidth() -> None:
+    """
+    Measured ones spread from half to four times; none reads faster than its memory.
+    """
+    part = device_part(CONSTANTS, card(), moe=False, quant="Q4_K_M")
+    experts = device_part(CONSTANTS, card(), moe=True, quant="Q4_K_M")
+    small = device_part(CONSTANTS, card(active_bytes=0), moe=False, quant="Q4_K_M")
+
+    assert (part.slowest, part.fastest) == pytest.approx((0.82, 0.1025))
+    assert (experts.slowest, experts.fastest) == pytest.approx((0.805 * 4, 0.4025))
+    assert small.fastest == pytest.approx(0.0025)
+    whole = device_part(
+        CONSTANTS, card(cache_bytes=200, state_bytes=50), moe=False, quant="Q4_K_M", filled=0.5
+    )
+    assert whole.fastest == pytest.approx((0.35 / 0.25 + 0.01) / 4)
+
+
+@pytest.mark.parametrize(
+    ("share", "cores", "seconds", "doubt"),
+    [
+        (host(bandwidth_bytes_per_s=400), CORES, 100 / 200, 1.0),
+        (host(bandwidth_bytes_per_s=4000), CORES, 100 / 400, 1.0),
+        (host(bandwidth_bytes_per_s=4000), Processor(threads=4, vectors=False), 100 / 200, 1.0),
+        (host(bandwidth_bytes_per_s=4000), Processor(threads=4), 100 / 400, 0.5),
+        (host(bandwidth_bytes_per_s=4000), Processor(), 100 / 2000, 0.5),
+        (host(kernels=1000), CORES, 100 / 200 + 0.02, 1.0),
+        (host(switches=10), CORES, 100 / 200 + 0.001, 1.0),
+        (host(cache_bytes=100, state_bytes=50), CORES, 200 / 200, 1.0),
+    ],
+)
+def test_a_processor_reads_no_faster_than_its_cores(
+    share: Share, cores: Processor, seconds: float, doubt: float
+) -> None:
+    """
+    Half of the RAM's bandwidth, 100 bytes a second for each core; an unknown processor may be slower.
+    """
+    part = host_part(CONSTANTS, share, cores, quant="Q4_K_M", filled=0.5)
+
+    assert part.likely == pytest.approx(seconds)
+    assert (part.fastest, part.slowest) == pytest.approx((seconds / 2, seconds / (0.5 * doubt)))
+
+
+def test_a_share_reads_what_it_has() -> None:
+    """
+    The part of the cache that is in use, and all of a state.
+    """
+    assert read_bytes(card(cache_bytes=10, state_bytes=3), 0.5) == 108
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"rows": 4}, message("speed.assumed", rows=4)),
+        ({"rows": 5}, message("speed.measured", rows=5, current=None)),
+        ({"rows": 9, "current": 4}, message("speed.measured", rows=9, current=4)),
+        ({"rows": 9, "current": 5}, message("speed.measured", rows=9, current=None)),
+    ],
+)
+def test_a_constant_stands_on_five_rows(row: Row, expected: object) -> None:
+    """
+    On fewer it is assumed; few of today's builds are said.
+    """
+    assert standing(row) == expected
+
+
+@pytest.mark.parametrize(("cache", "said"), [(0, False), (2, False), (4, True)])
+def test_a_full_context_is_said_where_it_is_a_twentieth_slower(cache: int, *, said: bool) -> None:
+    """
+    Of 100 bytes and a cache that costs twice: 4 bytes of it are 8 % more.
+    """
+    found = generation_speed(
+        (card(cache_bytes=cache, kernels=0),), moe=False, processor=CORES, constants=CONSTANTS
+    )
+
+    assert (found.reason.values["tokens_per_s_at_full_context"] is not None) is said
+
+
+@pytest.mark.parametrize(
+    ("shares", "why"),
+    [
+        ((host(active_bytes=1, layers=0, bandwidth_bytes_per_s=None), card(active_bytes=2000)), None),
+        (
+            (host(active_bytes=3, layers=0, bandwidth_bytes_per_s=None), card(active_bytes=2000)),
+            "speed.ram-bandwidth-unknown",
+        ),
+        (
+            (host(active_bytes=0, cache_bytes=3, bandwidth_bytes_per_s=None), card()),
+            "speed.ram-bandwidth-unknown",
+        ),
+        (
+            (host(active_bytes=0, switches=1, bandwidth_bytes_per_s=None), card()),
+            "speed.ram-bandwidth-unknown",
+        ),
+        ((card(bandwidth_bytes_per_s=None),), "speed.bandwidth-unknown"),
+        ((), "speed.nothing-read"),
+    ],
+)
+def test_a_thousandth_of_all_bytes_need_no_bandwidth(shares: tuple[Share, ...], why: str | None) -> None:
+    """
+    Weights, cache and state count; a device that is switched to counts always.
+    """
+    found = generation_speed(shares, moe=False, processor=CORES, constants=CONSTANTS)
+
+    assert (found.generation_tokens_per_s is None) is (why is not None)
+    if why is not None:
+        assert getattr(found.reason.values["why"], "id", None) == why
+
+
+def test_a_prompt_is_no_slower_than_text() -> None:
+    """
+    It could be read a token at a time, so that its range begins no lower.
+    """
+    slow = msgspec.structs.replace(card(), flops=100, kernels=0)
+    found = generation_speed((slow,), moe=False, processor=CORES, constants=CONSTANTS)
+    text, prompts = found.generation_tokens_per_s, found.prompt_tokens_per_s
+
+    assert text is not None
+    assert prompts is not None
+    assert prompts.likely == text.likely == 2.5
+    assert (prompts.low, prompts.high) == (text.low, text.high)
