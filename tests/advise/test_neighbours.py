@@ -127,7 +127,9 @@ def test_findings_that_matter_to_a_choice(one: Finding, *, shown: bool) -> None:
     """
     Those that are worse than a note, and a note whose remedy makes more memory usable.
     """
-    assert notes.findings(msgspec.structs.replace(machine(), findings=(one,))) == ((one,) if shown else ())
+    snapshot = msgspec.structs.replace(machine(), findings=(one,))
+
+    assert notes.findings(snapshot, Wishes()) == ((one,) if shown else ())
 
 
 @pytest.mark.parametrize(("size", "warned"), [(131072, False), (131073, True), (131328, True), (4096, False)])

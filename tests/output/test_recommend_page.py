@@ -143,9 +143,7 @@ def test_the_machine_is_named_in_short(monkeypatch: pytest.MonkeyPatch) -> None:
     limited = replace(machine, pools=box.pools, accelerators=box.accelerators)
     nothing = replace(machine, pools=(), accelerators=(), cpu=None)
 
-    assert recommended(monkeypatch, machine=twice)[1].startswith(
-        "this machine: 2x NVIDIA GeForce RTX 4090, "
-    )
+    assert recommended(monkeypatch, machine=twice)[1].startswith("this machine: 2x NVIDIA GeForce RTX 4090, ")
     assert recommended(monkeypatch, 120, machine=limited)[1] == (
         "this machine: AMD Ryzen 9 7950X 16-Core Processor, 64.00 GiB RAM, 7.00 GiB of it for this container"
     )

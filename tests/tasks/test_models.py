@@ -65,10 +65,10 @@ def test_without_a_text_all_models_are_listed() -> None:
     """
     With one, those that it may mean.
     """
-    every = models()
+    every = models().models
 
-    assert models("") == models(None) == every
-    few = models("qwen3-8b")
+    assert models("").models == models(None).models == every
+    few = models("qwen3-8b").models
     assert "qwen3-8b" in [one.id for one in few]
     assert 0 < len(few) < len(every)
 
