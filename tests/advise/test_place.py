@@ -5,13 +5,17 @@ The best placement on given devices: judged by exact figures, and what is missin
 import msgspec
 import pytest
 
+from llmprobe.advise.recommend import recommend
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place, refine
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.recommendation import Wishes
 from llmprobe.units import GIB
-from tests.advise.machines import machine, unified
+from tests.advise.machines import LLAMA_70B, machine, model, unified
 from tests.advise.test_ledger import DENSE, SPARSE, case, seconds
+
+LONG = Wishes(ctx_size=65536, quants=("Q4_K_M",), cache_type_k="f16", cache_type_v="f16")
 
 
 def with_unknown_ram(snapshot: Snapshot) -> Snapshot:
@@ -74,6 +78,19 @@ def test_an_engine_that_needs_the_cards_for_all_lacks_their_memory() -> None:
 
     assert {one.where for one in found.shortfalls} >= {"gpu0"}
     assert isinstance(place(case(DENSE, machine((24,)), Abilities(partial=False))), Placed)
+
+
+@pytest.mark.parametrize("vram", [(23.5, 23.5), (11, 36), (16, 16, 15)])
+def test_what_is_missing_on_several_cards_is_shared_by_them(vram: tuple[float, ...]) -> None:
+    """
+    All cards together lack what one of their size lacks, and a little for what each holds for itself.
+    """
+    abilities = Abilities(partial=False)
+    whole = recommend(model("llama", LLAMA_70B), machine((47,)), LONG, {}, abilities=abilities).rejected[0]
+    several = recommend(model("llama", LLAMA_70B), machine(vram), LONG, {}, abilities=abilities).rejected[0]
+
+    assert whole.missing_bytes
+    assert whole.missing_bytes < (several.missing_bytes or 0) < whole.missing_bytes + 2 * GIB * len(vram)
 
 
 def test_on_the_processor_everything_is_in_ram() -> None:

@@ -76,7 +76,7 @@ class Search:
         free = self._rooms(everything, None)
         # The bounds of a kind take a graph or two, which what does not fit without buffers need not cost.
         if ledger.least(keep=False) > sum(free.all):
-            whole = Layouts(ledger, free, keep=False).of((total, *[0] * (len(case.devices) - 1)))
+            whole = Layouts(ledger, free, keep=False).spread(total)
         else:
             whole = self._best(layouts(everything, keep=False), total)
             if not whole.excess:

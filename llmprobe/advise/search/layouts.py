@@ -181,6 +181,12 @@ class Layouts:
             return min((self.of((first, layers - first)) for first in range(layers + 1)), key=self._rank)
         return min(map(self._descended, self._beginnings(layers)), key=self._rank)
 
+    def spread(self, layers: int) -> Layout:
+        """
+        The layout that fills all devices alike: what lacks the least where nothing fits.
+        """
+        return self.of(_proportional(layers, [max(0, room) for room in self._rooms.all]))
+
     def _beginnings(self, layers: int) -> Iterator[tuple[int, ...]]:
         """
         Yield where a descent over three devices and more begins: in proportion to the rooms, the fastest filled first.
@@ -220,7 +226,9 @@ class Layouts:
 
 
 def _proportional(layers: int, weights: list[int]) -> tuple[int, ...]:
-    total = sum(weights) or 1
+    if not any(weights):
+        weights = [1] * len(weights)
+    total = sum(weights)
     counts = [layers * weight // total for weight in weights]
     by_remainder = sorted(range(len(weights)), key=lambda at: -(layers * weights[at] % total))
     for at in by_remainder[: layers - sum(counts)]:
