@@ -5,7 +5,7 @@ All of them may be called from several threads at once.
 """
 
 from collections.abc import Iterator, Sequence
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def probe(
     from llmprobe.tasks import machines
 
     return machines.probe(
-        None if replay is None else fspath(replay),
+        replay,
         gpus=gpus,
         ram_bytes=ram_bytes,
         wake=wake,
@@ -89,9 +89,9 @@ def load_model(
         ModelError: nothing has that name, or the file is not what it should be.
         UsageError: the quantization does not exist.
     """
-    from llmprobe.tasks import models
+    from llmprobe.tasks import arguments, models
 
-    return models.load_model(fspath(name), quant, snapshot=snapshot)
+    return models.load_model(arguments.path("name", name), quant, snapshot=snapshot)
 
 
 def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":

@@ -259,6 +259,57 @@ def test_models_of_no_name_are_all_and_of_an_unknown_one_none() -> None:
     assert (listed.value.message, listed.value.hint) == (loaded.value.message, loaded.value.hint)
 
 
+class Nothing:
+    """
+    No record of ours, and nothing that any function takes.
+    """
+
+
+QWEN = llmprobe.load_model("qwen3-0.6b")
+HERE = machine((24,))
+CALLS: dict[str, Any] = {
+    "recommend": lambda value: llmprobe.recommend(QWEN, value),
+    "recommend model": lambda value: llmprobe.recommend(value, HERE),
+    "recommend engine": lambda value: llmprobe.recommend(QWEN, HERE, engine=value),
+    "recommend quants": lambda value: llmprobe.recommend(QWEN, HERE, quants=value),
+    "recommend type k": lambda value: llmprobe.recommend(QWEN, HERE, cache_type_k=value),
+    "recommend type v": lambda value: llmprobe.recommend(QWEN, HERE, cache_type_v=value),
+    "recommend idle": lambda value: llmprobe.recommend(QWEN, HERE, assume_idle=value),
+    "recommend explain": lambda value: llmprobe.recommend(QWEN, HERE, explain=value),
+    "estimate": lambda value: llmprobe.estimate(QWEN, snapshot=value),
+    "estimate engine": lambda value: llmprobe.estimate(QWEN, snapshot=HERE, engine=value),
+    "estimate backend": lambda value: llmprobe.estimate(QWEN, backend=value),
+    "estimate explain": lambda value: llmprobe.estimate(QWEN, snapshot=HERE, explain=value),
+    "load_model": llmprobe.load_model,
+    "load_model snapshot": lambda value: llmprobe.load_model("qwen3-0.6b", snapshot=value),
+    "models": llmprobe.models,
+    "files": lambda value: llmprobe.files(value, QWEN),
+    "files model": lambda value: llmprobe.files(llmprobe.recommend(QWEN, HERE), value),
+    "probe replay": lambda value: llmprobe.probe(value),
+    "probe gpus": lambda value: llmprobe.probe(gpus=value, ram_bytes=GIB),
+    "probe ram": lambda value: llmprobe.probe(gpus="RTX 4090", ram_bytes=value),
+    "probe folders": lambda value: llmprobe.probe(model_folders=value),
+    "probe wake": lambda value: llmprobe.probe(wake=value),
+    "record": lambda value: llmprobe.record(timeout_s=value),
+}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Nothing(), [1], b"x", 10**400, float("nan")],
+    ids=["object", "list", "bytes", "number", "nan"],
+)
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_of_another_kind_is_refused_in_words(call: str, value: Any) -> None:
+    """
+    Every function says what it wants instead, before it asks anything; no error of Python comes through.
+    """
+    with pytest.raises(UsageError) as refused:
+        CALLS[call](value)
+
+    assert str(refused.value)
+
+
 def test_half_a_hypothetical_machine_is_refused() -> None:
     """
     GPUs need RAM, and a recording is not mixed with either.
@@ -337,7 +388,7 @@ def test_an_estimate_says_where_another_context_is_in_force(settings: dict[str, 
 @pytest.mark.parametrize(
     ("engine", "expected"),
     [
-        (None, ("llama.cpp does not load the architecture mllama; ollama loads it: --engine ollama",)),
+        (None, ("llama.cpp does not load the architecture mllama; Ollama loads it: --engine ollama",)),
         ("ollama", ()),
     ],
 )

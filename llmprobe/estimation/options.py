@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, cast
 
 from llmprobe.errors import UsageError
+from llmprobe.facts.given import count, one_of, shown, switch, texts
 from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.model.quants import ggml_type
 from llmprobe.words.message import message
@@ -67,39 +68,6 @@ def check_counts(settings: Settings) -> None:
             _refuse_count(name, value)
 
 
-def one_of(name: str, value: object, allowed: Sequence[str]) -> None:
-    """
-    Check a word.
-
-    Raises:
-        UsageError: it is none of those allowed.
-    """
-    if value not in allowed:
-        raise UsageError(
-            message("error.setting-not-a-choice", setting=name, given=_shown(value)),
-            hint=message("hint.one-of", names=tuple(allowed)),
-        )
-
-
-def count(name: str, value: object, *, least: int = 0, most: int | None = None) -> int:
-    """
-    Check a whole number.
-
-    Raises:
-        UsageError: it is no whole number, or out of range.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(
-            message("error.setting-not-a-count", setting=name, given=_shown(value)),
-            hint=message("hint.whole-number"),
-        )
-    if value < least or (most is not None and value > most):
-        raise UsageError(
-            message("error.setting-out-of-range", setting=name, given=value, least=least, most=most)
-        )
-    return value
-
-
 def _checked(name: str, value: Any) -> Any:
     if name == "gpu_layers" and value == "all":
         return None
@@ -107,9 +75,7 @@ def _checked(name: str, value: Any) -> Any:
         least, most = _COUNTS[name]
         return count(name, value, least=least, most=most)
     if name in _SWITCHES:
-        if not isinstance(value, bool):
-            raise UsageError(message("error.setting-not-a-switch", setting=name, given=_shown(value)))
-        return value
+        return switch(name, value)
     if name in _ONE_OF:
         one_of(name, value, _ONE_OF[name])
         return value
@@ -117,17 +83,14 @@ def _checked(name: str, value: Any) -> Any:
         return ggml_type(value).name if isinstance(value, str) else one_of(name, value, ("f16", "q8_0"))
     if name == "tensor_split":
         return _split(value)
-    patterns = (value,) if isinstance(value, str) else value
-    if not isinstance(patterns, Sequence) or not all(isinstance(one, str) for one in patterns):
-        raise UsageError(message("error.setting-not-a-list", setting=name, given=_shown(value)))
-    return tuple(patterns)
+    return texts(name, value)
 
 
 def _split(value: Any) -> tuple[float, ...]:
     listed = isinstance(value, Sequence) and not isinstance(value, str)
     if not listed or not all(isinstance(share, int | float) and 0 <= share < inf for share in value):
         raise UsageError(
-            message("error.tensor-split-not-numbers", given=_shown(value)),
+            message("error.tensor-split-not-numbers", given=shown(value)),
             hint=message("hint.tensor-split"),
         )
     return tuple(float(share) for share in value)
@@ -136,7 +99,3 @@ def _split(value: Any) -> tuple[float, ...]:
 def _refuse_count(name: str, value: int) -> None:
     least, most = _COUNTS[name]
     count(name, value, least=least, most=most)
-
-
-def _shown(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)

@@ -14,13 +14,15 @@ from llmprobe.estimation.settings import rounding
 from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import Estimate
+from llmprobe.facts.given import switch, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.site import assumed
+from llmprobe.tasks.arguments import check_machine, check_model
 from llmprobe.tasks.defaults import defaults_for
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import check_model, quant_name
+from llmprobe.tasks.models import quant_name
 from llmprobe.words.message import Message, message
 
 DEFAULT_QUANT = "Q4_K_M"
@@ -45,6 +47,12 @@ def estimate(
         RefusedError: llama.cpp refuses these settings for this model.
     """
     check_model(model)
+    check_machine(snapshot)
+    switch("explain", explain)
+    if engine is not None:
+        text("engine", engine)
+    if backend is not None:
+        text("backend", backend)
     given = checked(settings)
     chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:

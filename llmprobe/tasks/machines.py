@@ -3,17 +3,24 @@ Machines: this one, a recorded one, a hypothetical one; and this one as a record
 """
 
 from collections.abc import Iterator, Sequence
-from math import inf
+from os import PathLike
 
 from llmprobe import engines
 from llmprobe.errors import UsageError
+from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine import snapshot
+from llmprobe.tasks.arguments import path
 from llmprobe.words.message import message
+
+_LONGEST_S = 1e9
+"""Thirty years; threads and sockets cannot wait much longer."""
+
+_MOST_BYTES = 2**63 - 1
 
 
 def probe(
-    replay: str | None = None,
+    replay: str | PathLike[str] | None = None,
     *,
     gpus: str | Sequence[str] = (),
     ram_bytes: int | None = None,
@@ -30,17 +37,22 @@ def probe(
                 well, or a number is out of range.
     """
     check_timeout(timeout_s)
+    given.switch("wake", wake)
+    gpus, folders = given.texts("gpus", gpus), given.texts("model_folders", model_folders)
     if ram_bytes is not None or gpus:
         if replay is not None:
             raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
         from llmprobe.machine.hypothetical import hypothetical
 
         if ram_bytes is not None:
-            from llmprobe.estimation.options import count
-
-            count("ram_bytes", ram_bytes)
-        return hypothetical((gpus,) if isinstance(gpus, str) else tuple(gpus), ram_bytes)
-    return snapshot.probe(replay, wake=wake, timeout_s=timeout_s, observers=engines.observers(model_folders))
+            given.count("ram_bytes", ram_bytes, most=_MOST_BYTES)
+        return hypothetical(gpus, ram_bytes)
+    return snapshot.probe(
+        None if replay is None else path("replay", replay),
+        wake=wake,
+        timeout_s=timeout_s,
+        observers=engines.observers(folders),
+    )
 
 
 def watch(*, timeout_s: float | None = None) -> Iterator[Snapshot]:
@@ -77,7 +89,7 @@ def check_timeout(timeout_s: object) -> None:
         UsageError: it is no number above 0.
     """
     number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
-    if timeout_s is not None and not (number and 0 < float(str(timeout_s)) < inf):
+    if timeout_s is not None and not (number and 0 < float(str(timeout_s)) <= _LONGEST_S):
         raise UsageError(
             message("error.timeout-not-positive", given=str(timeout_s)), hint=message("hint.seconds")
         )

@@ -4,13 +4,14 @@ Models by name, file or URL, and what the catalog has.
 
 import msgspec
 
-from llmprobe.errors import ModelError, UsageError
+from llmprobe.errors import ModelError
+from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
 from llmprobe.model import catalog, names
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import file_type
-from llmprobe.words.message import message
+from llmprobe.tasks.arguments import check_machine
 
 
 def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None = None) -> ModelSpec:
@@ -21,6 +22,7 @@ def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None
         ModelError: nothing has that name, or the file is not what it should be.
         UsageError: the quantization does not exist.
     """
+    check_machine(snapshot)
     wanted = None if quant is None else quant_name(quant)
     if snapshot is not None:
         from llmprobe.model.installed import load_installed
@@ -38,6 +40,8 @@ def models(text: str | None = None) -> ModelList:
     Raises:
         ModelError: nothing is meant by the text; the nearest names are in the hint.
     """
+    if text is not None:
+        given.text("text", text)
     listed = ModelList(query=text, models=entries(text or ""))
     if text is None:
         return listed
@@ -50,19 +54,6 @@ def models(text: str | None = None) -> ModelList:
     first = next(entry for entry in (*listed.models, *entries(meant)) if entry.id == meant)
     others = tuple(entry for entry in listed.models if entry.id != meant)
     return msgspec.structs.replace(listed, meant=meant, models=(first, *others))
-
-
-def check_model(model: object) -> None:
-    """
-    Check that a model was loaded: a name or a path is not a model yet.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if not isinstance(model, ModelSpec):
-        raise UsageError(
-            message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")
-        )
 
 
 def quant_name(name: str) -> str:

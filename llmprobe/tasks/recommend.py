@@ -12,7 +12,8 @@ import msgspec
 from llmprobe import engines
 from llmprobe.advise.recommend import recommend as advise
 from llmprobe.errors import UsageError
-from llmprobe.estimation.options import MOST_SLOTS, count, one_of
+from llmprobe.estimation.options import MOST_SLOTS
+from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
@@ -20,8 +21,9 @@ from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
 from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
+from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import check_model, quant_name
+from llmprobe.tasks.models import quant_name
 from llmprobe.words.message import message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
@@ -50,7 +52,7 @@ def wishes_of(
         UsageError: one is of another kind or out of range.
     """
     one_of("priority", priority, PRIORITIES)
-    engines.engine(engine)
+    engines.engine(text("engine", engine))
     if min_speed is not None:
         number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
         if not (number and 0 <= min_speed < inf):
@@ -59,13 +61,13 @@ def wishes_of(
         ctx_size=None if ctx_size in (None, "max") else count("ctx_size", ctx_size, most=2**31 - 1),
         max_ctx=ctx_size == "max",
         parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
-        quants=tuple(map(quant_name, (quants,) if isinstance(quants, str) else quants)),
-        cache_type_k=None if cache_type_k is None else ggml_type(cache_type_k).name,
-        cache_type_v=None if cache_type_v is None else ggml_type(cache_type_v).name,
+        quants=tuple(map(quant_name, texts("quants", quants))),
+        cache_type_k=None if cache_type_k is None else ggml_type(text("cache_type_k", cache_type_k)).name,
+        cache_type_v=None if cache_type_v is None else ggml_type(text("cache_type_v", cache_type_v)).name,
         priority=priority,
         engine=engine,
         reserve_bytes=None if reserve_bytes is None else count("reserve_bytes", reserve_bytes),
-        assume_idle=assume_idle,
+        assume_idle=switch("assume_idle", assume_idle),
         min_speed=min_speed,
         min_quality=None if min_quality is None else quant_name(min_quality),
         top=count("top", top, least=1),
@@ -82,6 +84,8 @@ def recommend(
         UsageError: the file's quantization is not the wanted one, or the engine's settings cannot be printed.
     """
     check_model(model)
+    check_machine(snapshot)
+    switch("explain", explain)
     others = [quant for quant in wishes.quants if quant != model.quant]
     if others and model.quant is not None and model.source != "installed":
         raise UsageError(
@@ -126,6 +130,8 @@ def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:
     Raises:
         UsageError: there is no choice.
     """
+    check_recommendation(recommendation)
+    check_model(model)
     if not recommendation.choices:
         raise UsageError(message("error.nothing-to-write"))
     if model.path is not None and "://" not in model.path:

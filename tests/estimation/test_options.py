@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from llmprobe.errors import UsageError
-from llmprobe.estimation.options import MOST_SLOTS, check_counts, checked, count, one_of
+from llmprobe.estimation.options import MOST_SLOTS, check_counts, checked
+from llmprobe.facts.given import count, one_of
 from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.words.message import message
 

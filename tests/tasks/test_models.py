@@ -10,7 +10,8 @@ import pytest
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import EngineOnMachine, ModelOnDisk
 from llmprobe.model.loading import load
-from llmprobe.tasks.models import check_model, load_model, models, quant_name
+from llmprobe.tasks.arguments import check_model
+from llmprobe.tasks.models import load_model, models, quant_name
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, machine, model
 

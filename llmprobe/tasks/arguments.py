@@ -1,0 +1,62 @@
+"""
+What programs hand to the public functions: records of the right kind, and paths.
+"""
+
+from os import PathLike, fspath
+
+from llmprobe.errors import UsageError
+from llmprobe.facts.given import text
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.words.message import message
+
+
+def check_model(model: object) -> None:
+    """
+    Check that a model was loaded: a name or a path is not a model yet.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(model, ModelSpec):
+        raise UsageError(
+            message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")
+        )
+
+
+def check_machine(snapshot: object) -> None:
+    """
+    Check that a machine was probed; None is this one.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if snapshot is not None and not isinstance(snapshot, Snapshot):
+        raise UsageError(
+            message("error.not-a-machine", given=type(snapshot).__name__),
+            hint=message("hint.probe-the-machine"),
+        )
+
+
+def check_recommendation(recommendation: object) -> None:
+    """
+    Check that a recommendation was made.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    # Imported only here: who checks a machine makes none.
+    from llmprobe.facts.recommendation import Recommendation
+
+    if not isinstance(recommendation, Recommendation):
+        raise UsageError(message("error.not-a-recommendation", given=type(recommendation).__name__))
+
+
+def path(name: str, value: str | PathLike[str]) -> str:
+    """
+    A path as text.
+
+    Raises:
+        UsageError: it is something else, bytes included.
+    """
+    return text(name, fspath(value) if isinstance(value, PathLike) else value)
