@@ -5,6 +5,7 @@ Text of files, processes and servers in which nothing commands a terminal or for
 import re
 from collections.abc import Iterator
 
+_UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _HERE_DOCUMENT = r"(?s)<<'(\w+)'\n(.*?)\n\1(?=\n|\Z)"
 """What is between ``<<'END'`` and ``END``. A quoted word cannot contain the beginning: its quotes are quoted."""
 
@@ -16,6 +17,13 @@ def harmless(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else _escaped(sign) for sign in text)
+
+
+def harmless_json(document: str) -> str:
+    """
+    The same JSON document, in which signs that command a terminal or turn the direction of a line are JSON's escapes.
+    """
+    return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 _BEGINNING, _END = 300, 200
@@ -45,6 +53,27 @@ def harmless_command(command: str) -> str:
         parts += (*_quoted(command[at : found.start(2)]), _lines(found[2]))
         at = found.end(2)
     return "".join((*parts, *_quoted(command[at:])))
+
+
+def shell_word(text: str) -> str:
+    """
+    A word as a POSIX shell must be given it. Control characters and marks of direction become escapes
+    (``$'…\\x1b'``), so that the shell gets the name and the terminal no command.
+    """
+    if text.isprintable():
+        # Not at the top: a machine is checked with this module loaded, and no command printed.
+        import shlex
+
+        return shlex.quote(text)
+    return "$'" + "".join(_in_a_word(sign) for sign in text) + "'"
+
+
+def _in_a_word(sign: str) -> str:
+    if sign in "\\'":
+        return f"\\{sign}"
+    if sign.isprintable():
+        return sign
+    return "".join(f"\\x{byte:02x}" for byte in sign.encode("utf-8", "surrogateescape"))
 
 
 def _lines(text: str) -> str:

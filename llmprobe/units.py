@@ -15,6 +15,7 @@ from llmprobe.words.message import message
 KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
+_DIGITS = 18
 TIB = 1024**4
 
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
@@ -84,6 +85,23 @@ def format_count(count: int) -> str:
         value = count / 1e9
         return f"{value:.1f}B" if value < 100 else f"{value:.0f}B"
     return f"{count / 1e6:.0f}M" if count >= 1_000_000 else f"{count / 1e3:.0f}K"
+
+
+def whole_number(text: str) -> int | None:
+    """
+    The number that the text of a file, a process or a server is, None for anything else.
+
+    Digits of other scripts are none, nor is more than 64 bits could hold: Python refuses to read thousands of digits.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
+def port_number(text: str) -> int | None:
+    """
+    The port of TCP that a text names, None for anything else.
+    """
+    port = whole_number(text)
+    return port if port is not None and 0 < port < 1 << 16 else None
 
 
 def _bytes(text: str, base: int) -> int:

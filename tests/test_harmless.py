@@ -2,11 +2,12 @@
 Text of others commands no terminal, and a command that has such text stays the same command.
 """
 
+import json
 import subprocess
 
 import pytest
 
-from llmprobe.harmless import harmless, harmless_command, harmless_name
+from llmprobe.harmless import harmless, harmless_command, harmless_json, harmless_name
 
 
 @pytest.mark.parametrize(
@@ -77,3 +78,13 @@ def test_bash_reads_the_word_that_was_meant(word: str) -> None:
     result = subprocess.run(["bash", "-c", printed], capture_output=True, check=True)
 
     assert result.stdout == word.encode("utf-8", "surrogateescape")
+
+
+def test_a_document_stays_the_same_document() -> None:
+    """Signs that turn a line or begin a sequence are escapes of JSON, which read back as they were."""
+    evil = {"a\x9b": "b\u202e\u2028\x7f\ufeff", "量": "é"}
+    document = json.dumps(evil, ensure_ascii=False)
+
+    assert json.loads(harmless_json(document)) == evil
+    assert harmless_json(document).isprintable()
+    assert "量" in harmless_json(document)

@@ -5,7 +5,17 @@ Sizes and contexts as people type them: memory in powers of two, files in powers
 import pytest
 
 from llmprobe.errors import UsageError
-from llmprobe.units import GIB, MIB, format_bytes, format_count, parse_memory, parse_size, parse_tokens
+from llmprobe.units import (
+    GIB,
+    MIB,
+    format_bytes,
+    format_count,
+    parse_memory,
+    parse_size,
+    parse_tokens,
+    port_number,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize("text", ["64GB", "64G", "64g", "64 gb", "64GiB", "64gib", " 64 GiB "])
@@ -119,3 +129,28 @@ def test_parameters_are_counted_as_models_are_named(count: int, expected: str) -
     In billions, with a decimal below a hundred, else in millions or thousands; never none where there are some.
     """
     assert format_count(count) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "port"),
+    [
+        ("8080", 8080, 8080),
+        ("0", 0, None),
+        ("65535", 65535, 65535),
+        ("65536", 65536, None),
+        ("9" * 18, 10**18 - 1, None),
+        ("9" * 19, None, None),
+        ("9" * 5000, None, None),
+        ("²", None, None),
+        ("٣", None, None),
+        ("-1", None, None),
+        ("1.5", None, None),
+        ("", None, None),
+        (" 1", None, None),
+    ],
+)
+def test_a_number_in_the_text_of_others(text: str, number: int | None, port: int | None) -> None:
+    """
+    Plain digits, no more than 64 bits hold; of these some are ports.
+    """
+    assert (whole_number(text), port_number(text)) == (number, port)

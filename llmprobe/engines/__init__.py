@@ -18,6 +18,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
+from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -82,18 +83,18 @@ def profile(name: str) -> tuple[Profile, Engine]:
     known = one.profiles[program]
     if not at:
         return known, one
-    number = build.removeprefix("b")
+    number = whole_number(build.removeprefix("b"))
     if one.of_build is None:
         raise UsageError(
             message("error.builds-not-known", program=program),
             hint=message("hint.leave-build-out", build=build),
         )
-    if not number.isascii() or not number.isdecimal():
+    if number is None:
         raise UsageError(
             message("error.no-build", build=build, program=program),
             hint=message("hint.build-example", program=program),
         )
-    return one.of_build(known, int(number)), one
+    return one.of_build(known, number), one
 
 
 def settled(known: Profile, one: Engine, occasion: Occasion) -> Profile:

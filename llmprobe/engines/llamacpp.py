@@ -16,14 +16,15 @@ from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import env, home, joined, models_in, names
 from llmprobe.engines._shared.hub_cache import hub_cache, models_of_hub
 from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.shell import environment_words, shell_word
+from llmprobe.engines._shared.shell import environment_words
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
-from llmprobe.units import GIB
+from llmprobe.harmless import shell_word
+from llmprobe.units import GIB, port_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
             silent = program
             break
     models, asked = models_on_disk(source)
-    port = env(source, "LLAMA_ARG_PORT")
-    url = f"http://127.0.0.1:{port if port is not None and port.isdecimal() else PORT}"
+    url = f"http://127.0.0.1:{port_number(env(source, 'LLAMA_ARG_PORT') or '') or PORT}"
     props = None
     if found or models or source.platform.system != "win32":
         answer = source.get(f"{url}/props")

@@ -13,12 +13,13 @@ from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import folders, home, is_unfinished, joined, models_in, names
 from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.shell import devices_in_use, shell_word
+from llmprobe.engines._shared.shell import devices_in_use
 from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
+from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:

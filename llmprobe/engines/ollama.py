@@ -20,7 +20,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.units import GIB, MIB
+from llmprobe.units import GIB, MIB, port_number, whole_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def flash_attention_supported(occasion: Occasion) -> bool:
     return all(
         float(capability) >= 6.0 and capability != "7.2"
         for capability in occasion.compute_capabilities
-        if capability.replace(".", "", 1).isdecimal()
+        if whole_number(capability.replace(".", "", 1)) is not None
     )
 
 
@@ -346,7 +346,7 @@ def _url(source: Source) -> str | None:
         name = "[::1]"
     else:
         return None
-    return f"http://{name}:{port if port.isdecimal() else PORT}"
+    return f"http://{name}:{port_number(port) or PORT}"
 
 
 def _version(said: object) -> str | None:
@@ -359,7 +359,7 @@ def _version(said: object) -> str | None:
 
 
 def _number(value: str | None) -> int:
-    return int(value) if value is not None and value.isdecimal() else 0
+    return whole_number(value or "") or 0
 
 
 def _numbers(value: Any) -> list[int]:

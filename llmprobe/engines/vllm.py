@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.shell import devices_in_use, environment_words, shell_word
+from llmprobe.engines._shared.shell import devices_in_use, environment_words
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
+from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:

@@ -7,7 +7,21 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.model import ModelSpec
+from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message
+
+_LONGEST_NAME = 500
+_UNLOAD = {"ollama": "ollama stop", "lmstudio": "lms unload"}
+
+
+def unload_command(engine: str, model: str) -> str | None:
+    """
+    The command by which an engine gives up a loaded model, None where it has none. The name is a word of a shell.
+
+    No engine has models with names as long as those that are left out: a command that fills pages serves nobody.
+    """
+    command = _UNLOAD.get(engine)
+    return None if command is None or len(model) > _LONGEST_NAME else f"{command} {shell_word(model)}"
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from llmprobe.harmless import harmless
+from llmprobe.harmless import harmless, harmless_json
 from llmprobe.words.message import Message, Value
 
 T = TypeVar("T")
 
 _SURROGATE = r"[\ud800-\udfff]"
-_UNSHOWABLE = re.compile(r"[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def encode(
@@ -43,7 +42,7 @@ def encode(
         encoded = msgspec.json.encode(_without_surrogates(builtins))
     if not in_one_line:
         encoded = msgspec.json.format(encoded, indent=2)
-    return _UNSHOWABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode()) + "\n"
+    return harmless_json(encoded.decode()) + "\n"
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -12,12 +12,12 @@ import pytest
 from llmprobe import engines
 from llmprobe.engines import llamacpp, lmstudio, vllm
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import shell_word
 from llmprobe.errors import UsageError
 from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.harmless import shell_word
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model

@@ -16,6 +16,7 @@ from llmprobe.advise.explain.differences import pace
 from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.settings import rounding, slot_sizes
+from llmprobe.facts.engine import unload_command
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
@@ -37,9 +38,6 @@ WORTH_FREEING_BYTES = GIB
 CLEARLY_FASTER = 1.5
 MOST_TRIED = 3
 HOLDERS_NAMED = 2
-
-_UNLOAD = {"ollama": "ollama stop {}", "lmstudio": "lms unload {}"}
-"""The command by which an engine gives up a loaded model."""
 
 
 def findings(snapshot: Snapshot, wishes: Wishes) -> tuple[Finding, ...]:
@@ -189,18 +187,18 @@ def _free(snapshot: Snapshot, held: Mapping[str, MemoryPool]) -> Message:
     """
     How to free the memory: unload what an engine has loaded, or quit the programs that are known.
     """
-    unload = tuple(
-        _UNLOAD[engine.name].format(model.name)
+    commands = (
+        unload_command(engine.name, model.name)
         for engine in snapshot.engines
-        if engine.name in _UNLOAD
         for model in engine.loaded
         if model.vram_bytes != 0
     )
+    unload = tuple(command for command in commands if command is not None)
     if unload:
         return message("remedy.unload", commands=unload)
     programs = tuple(name for pool in held.values() for name in _named(pool.held_by))
     if programs:
         return message("remedy.quit", programs=tuple(dict.fromkeys(programs)))
     vendors = {one.vendor for one in snapshot.accelerators if one.id in held}
-    commands = [command for name in sorted(vendors) for command in vendor(name).lists_programs]
-    return message("remedy.quit-gpu-programs", command=commands[0] if commands else None)
+    shown = [command for name in sorted(vendors) for command in vendor(name).lists_programs]
+    return message("remedy.quit-gpu-programs", command=shown[0] if shown else None)

@@ -13,7 +13,7 @@ from llmprobe.data import table
 from llmprobe.facts.backends import label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Term
-from llmprobe.units import MIB
+from llmprobe.units import MIB, whole_number
 from llmprobe.words.message import Message, message
 
 
@@ -54,9 +54,7 @@ def host_overhead(devices: int) -> Term:
 
 
 def _generation(device: Device) -> int | None:
-    if device.compute_capability is None:
-        return None
-    return int(device.compute_capability.split(".")[0])
+    return whole_number((device.compute_capability or "").split(".")[0])
 
 
 def _multiprocessors(device: Device, generation: int | None) -> int:

@@ -17,6 +17,9 @@ from llmprobe.machine.crash import crashed
 from llmprobe.machine.listing import modules_in
 from llmprobe.words.message import Message, message
 
+RULE = "rule:"
+"""Before the id of a rule that is reported as a source."""
+
 _RANK = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -47,8 +50,8 @@ def diagnosed(snapshot: Snapshot) -> Snapshot:
     """
     The snapshot with its findings, errors first.
 
-    Each rule stands alone: one that raises is reported as the crashed source ``rule:<id>``, and costs its own
-    findings only.
+    Each rule stands alone: one that raises is reported as the crashed source ``rule:<id>`` and as a finding, and costs
+    its own findings only.
     """
     findings: list[Finding] = []
     crashes: list[SourceReport] = []
@@ -56,6 +59,9 @@ def diagnosed(snapshot: Snapshot) -> Snapshot:
         try:
             findings += tuple(rule.apply(snapshot))
         except Exception as error:  # noqa: BLE001 - reported as what it is
-            crashes.append(crashed(f"rule:{rule.id}", error))
+            crashes.append(crashed(f"{RULE}{rule.id}", error))
+    if crashes:
+        snapshot = msgspec.structs.replace(snapshot, sources=(*snapshot.sources, *crashes))
+        findings += importlib.import_module(f"{__name__}.coverage").rule_crashed(snapshot)
     findings.sort(key=lambda finding: _RANK[finding.severity])
-    return msgspec.structs.replace(snapshot, findings=tuple(findings), sources=(*snapshot.sources, *crashes))
+    return msgspec.structs.replace(snapshot, findings=tuple(findings))

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot, SourceReport
+from llmprobe.harmless import shell_word
 from llmprobe.machine.gpu_table import named
 from llmprobe.machine.probing import finds_accelerators
-from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules import RULE, Rule
 from llmprobe.machine.rules._devices import called
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
 _NOT_LOOKED_AT = (*_FAILED, "not_recorded")
+_NAMED = 4
 _ASSUMED = ("option:--ram",)
 _REMEDIES = {
     "timeout": Remedy(
@@ -79,7 +81,8 @@ def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
             remedy=Remedy(
                 text=message("finding.memory-assumed.remedy"),
                 commands=tuple(
-                    f"llmprobe --gpu '{each.name} {size}GB' --ram 64GiB check" for size in sorted(sizes)
+                    f"llmprobe --gpu {shell_word(f'{each.name} {size}GB')} --ram 64GiB check"
+                    for size in sorted(sizes)
                 ),
             ),
         )
@@ -170,6 +173,25 @@ def probe_failed(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
+def rule_crashed(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Checks of this machine that raised: what they would have found is unknown.
+    """
+    names = tuple(each.name.removeprefix(RULE) for each in snapshot.sources if each.name.startswith(RULE))
+    if not names:
+        return
+    yield Finding(
+        id="rule-crashed",
+        severity="warning",
+        title=message("finding.rule-crashed.title", checks=names),
+        detail=message(
+            "finding.rule-crashed.detail", checks=names[:_NAMED], more=len(names[_NAMED:]) or None
+        ),
+        evidence=tuple(f"source:{RULE}{name}" for name in names),
+        remedy=_REMEDIES["crashed"],
+    )
+
+
 def not_recorded(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A recording lacks answers that newer probes ask for.
@@ -212,5 +234,6 @@ RULES = (
     Rule("no-gpu", no_gpu),
     Rule("gpu-not-looked-for", gpu_not_looked_for),
     Rule("probe-failed", probe_failed),
+    Rule("rule-crashed", rule_crashed),
     Rule("not-recorded", not_recorded),
 )

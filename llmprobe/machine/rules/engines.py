@@ -2,12 +2,14 @@
 Engines: models that they hold in memory, settings that cost, builds that reserve more, incomplete files.
 """
 
-import re
 from collections.abc import Iterator
 
+from llmprobe.facts.engine import unload_command
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, Snapshot
+from llmprobe.harmless import shell_word
 from llmprobe.machine.rules import Rule
+from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
 
 _WORTH_WARNING = 0.10
@@ -15,13 +17,13 @@ _OLD_BUILD = 9400
 """Before about this build of llama.cpp (June 2026) compute buffers were larger: pull requests 23764 and 23861."""
 
 _OFF = frozenset({"0", "false", "f", "no", "off"})
-_UNLOAD = {"ollama": "ollama stop {}", "lmstudio": "lms unload {}"}
 _KEPT: dict[str, Message] = {
     "ollama": message("finding.model-loaded.kept-by-ollama"),
     "lmstudio": message("finding.model-loaded.kept-by-lmstudio"),
 }
 _KEPT_BY_SERVER = message("finding.model-loaded.kept-by-server")
 _NAMED = 4
+_LONGEST_NAME = 500
 
 
 def model_loaded(snapshot: Snapshot) -> Iterator[Finding]:
@@ -32,7 +34,7 @@ def model_loaded(snapshot: Snapshot) -> Iterator[Finding]:
     for engine, model in _loaded(snapshot):
         held = model.vram_bytes or model.size_bytes
         much = held is not None and total and held >= _WORTH_WARNING * total
-        unload = _UNLOAD.get(engine.name)
+        unload = unload_command(engine.name, model.name)
         yield Finding(
             id="model-loaded",
             severity="warning" if much else "note",
@@ -48,7 +50,7 @@ def model_loaded(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=engine.evidence,
             remedy=Remedy(
                 text=message("finding.model-loaded.remedy"),
-                commands=() if unload is None else (unload.format(model.name),),
+                commands=() if unload is None else (unload,),
             ),
         )
 
@@ -75,7 +77,9 @@ def model_on_cpu(snapshot: Snapshot) -> Iterator[Finding]:
             evidence=engine.evidence,
             remedy=Remedy(
                 text=message("finding.model-on-cpu.remedy"),
-                commands=(f"llmprobe recommend --model {model.name} --engine {engine.name}",),
+                commands=(f"llmprobe recommend --model {shell_word(model.name)} --engine {engine.name}",)
+                if len(model.name) <= _LONGEST_NAME
+                else (),
             ),
         )
 
@@ -85,8 +89,9 @@ def old_build(snapshot: Snapshot) -> Iterator[Finding]:
     The llama.cpp here reserves more memory than the builds that estimates are for.
     """
     for engine in snapshot.engines:
-        match = re.fullmatch(r"b(\d+)", engine.version or "")
-        if engine.name != "llama.cpp" or match is None or int(match.group(1)) >= _OLD_BUILD:
+        version = engine.version or ""
+        build = whole_number(version[1:]) if version.startswith("b") else None
+        if engine.name != "llama.cpp" or build is None or build >= _OLD_BUILD:
             continue
         yield Finding(
             id="llama-cpp-old-build",
@@ -149,12 +154,12 @@ def many_slots(snapshot: Snapshot) -> Iterator[Finding]:
     Ollama is set to answer several requests at once, each of which needs a cache of its own.
     """
     for engine in snapshot.engines:
-        slots = engine.settings.get("OLLAMA_NUM_PARALLEL", "")
-        if slots.isdecimal() and int(slots) > 1:
+        slots = whole_number(engine.settings.get("OLLAMA_NUM_PARALLEL", ""))
+        if slots is not None and slots > 1:
             yield Finding(
                 id="ollama-parallel",
                 severity="note",
-                title=message("finding.ollama-parallel.title", slots=int(slots)),
+                title=message("finding.ollama-parallel.title", slots=slots),
                 detail=message("finding.ollama-parallel.detail"),
                 evidence=("env:OLLAMA_NUM_PARALLEL",),
                 remedy=Remedy(text=message("finding.ollama-parallel.remedy")),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
+from llmprobe.harmless import shell_word
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called, memory_of
 from llmprobe.words.message import message
@@ -142,7 +143,7 @@ def mig_partitioned(snapshot: Snapshot) -> Iterator[Finding]:
         remedy=Remedy(
             text=message("finding.mig-partitioned.remedy"),
             commands=(
-                f"export {_CUDA_VARIABLE}={instances[0].uuid or 'MIG-UUID'}",
+                f"export {_CUDA_VARIABLE}={shell_word(instances[0].uuid or 'MIG-UUID')}",
                 "sudo nvidia-smi -mig 0",
             ),
             link="https://docs.nvidia.com/datacenter/tesla/mig-user-guide/",

@@ -9,6 +9,7 @@ from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
+from llmprobe.units import whole_number
 from llmprobe.words.message import message
 
 _CUDA_12 = 525
@@ -157,12 +158,13 @@ def by_command(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _major(version: str | None) -> int | None:
     major = (version or "").split(".")[0]
-    return int(major) if major.isdecimal() and len(major) < 6 else None
+    return whole_number(major)
 
 
 def _capability(each: Accelerator) -> tuple[int, int] | None:
     major, _, minor = (each.compute_capability or "").partition(".")
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
+    numbers = whole_number(major), whole_number(minor)
+    return None if numbers[0] is None or numbers[1] is None else (numbers[0], numbers[1])
 
 
 RULES = (

@@ -5,7 +5,7 @@ Reasons why NVML could not be started although an NVIDIA device is there.
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Snapshot, SourceReport
 from llmprobe.facts.nvidia import LibraryStart, NvidiaSystem
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.driver_commands import driver_commands
@@ -17,6 +17,7 @@ _LIBRARY_NOT_FOUND = 12
 _DRIVER_NOT_LOADED = 9
 _VERSION_MISMATCH = 18
 _UNKNOWN = 999
+_SHORT_S = 0.25
 _CONTROL_FILE = "nvidiactl"
 
 
@@ -26,9 +27,7 @@ def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
     """
     start = _system(snapshot).start
     waiting = start.evidence if start is not None and start.value.status == "timeout" else ()
-    if not waiting and not any(
-        each.name == "nvidia" and each.status == "timeout" for each in snapshot.sources
-    ):
+    if not waiting and not any(each.name == "nvidia" and _hung(each) for each in snapshot.sources):
         return
     stay = ("sudo nvidia-smi -pm 1",) if snapshot.host.system == "linux" else ()
     yield Finding(
@@ -43,6 +42,14 @@ def slow_start(snapshot: Snapshot) -> Iterator[Finding]:
             link="https://docs.nvidia.com/deploy/driver-persistence/",
         ),
     )
+
+
+def _hung(source: SourceReport) -> bool:
+    """
+    Whether a source did not answer in a time in which others do; a shorter limit says nothing of the driver.
+    """
+    limit = None if source.detail is None else source.detail.values.get("seconds")
+    return source.status == "timeout" and not (isinstance(limit, int | float) and limit < _SHORT_S)
 
 
 def no_library(snapshot: Snapshot) -> Iterator[Finding]:

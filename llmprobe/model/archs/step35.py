@@ -24,6 +24,7 @@ from llmprobe.model.archs._shared.parts import (
 )
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
+from llmprobe.units import whole_number
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("step35",)
@@ -104,7 +105,8 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         raise ModelError(message("config.lacks", keys=("layer_types",)))
     groups = config.need("num_attention_groups")
     layers = str(config.get("moe_layers_enum") or "").split(",")
-    first = min((int(layer) for layer in layers if layer.strip().isdecimal()), default=0)
+    numbers = (whole_number(layer.strip()) for layer in layers)
+    first = min((number for number in numbers if number is not None), default=0)
     theta = config.get("rope_theta")
     return {
         "attention.head_count": [

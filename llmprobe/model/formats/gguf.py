@@ -19,6 +19,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats.gguf_cursor import Cursor
 from llmprobe.model.quants.types import TYPE_NAMES, TYPES, tensor_bytes
+from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
 
 ReadAt = Callable[[int, int], bytes]
@@ -210,5 +211,4 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[tuple[Tensor, 
 def _layer(name: str) -> int | None:
     if not name.startswith("blk."):
         return None
-    number = name[4:].partition(".")[0]
-    return int(number) if number.isascii() and number.isdigit() else None
+    return whole_number(name[4:].partition(".")[0])

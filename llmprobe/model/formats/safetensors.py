@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.errors import ModelError
+from llmprobe.units import whole_number
 from llmprobe.words.message import message
 
 LARGEST_HEADER = 64 << 20
@@ -166,6 +167,6 @@ def _is_of(name: str, marks: tuple[str, ...]) -> bool:
 def _layer(name: str) -> int | None:
     parts = name.split(".")
     for mark, number in pairwise(parts):
-        if mark in ("layers", "h", "blocks", "layer") and number.isascii() and number.isdecimal():
-            return int(number)
+        if mark in ("layers", "h", "blocks", "layer") and whole_number(number) is not None:
+            return whole_number(number)
     return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.errors_as_answers import of_os_error, plain_text
+from llmprobe.units import port_number
 
 LARGEST_BYTES = 4 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "[::1]": "::1"}
@@ -42,9 +43,10 @@ def _split(url: str) -> tuple[str, int, str] | None:
     scheme, separator, rest = url.partition("://")
     place, slash, path = rest.partition("/")
     host, colon, port = place.rpartition(":")
-    if scheme != "http" or not separator or not colon or host not in _LOOPBACK or not port.isdecimal():
+    if scheme != "http" or not separator or not colon or host not in _LOOPBACK:
         return None
-    return _LOOPBACK[host], int(port), slash + path or "/"
+    number = port_number(port)
+    return None if number is None else (_LOOPBACK[host], number, slash + path or "/")
 
 
 def _fetch(connection: Any, host: str, port: int, path: str) -> Answer:

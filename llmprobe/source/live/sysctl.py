@@ -83,4 +83,4 @@ class Sysctl:
 def _value(text: str | None) -> Answer:
     if text is None:
         return Answer(status="missing")
-    return Answer(value=int(text) if re.fullmatch(r"-?\d+", text) else text)
+    return Answer(value=int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else text)

@@ -22,6 +22,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.errors import RecordingError
 from llmprobe.facts.answer import Answer, Platform
+from llmprobe.harmless import harmless_json
 from llmprobe.words.message import message
 
 SCHEMA = "llmprobe.recording/1"
@@ -120,7 +121,7 @@ def encode(recording: Recording) -> str:
         "covers": sorted(recording.covers),
         **{area: areas[area] for area in _Document.__struct_fields__ if area in areas},
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return harmless_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n"
 
 
 def decode(content: bytes, name: str = "the recording") -> Recording:

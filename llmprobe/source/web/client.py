@@ -226,7 +226,8 @@ class Client:
             return reply
 
         try:
-            reply = self._workers.call(opened, self._remaining())
+            # A head that drips is no slower than a body may be.
+            reply = self._workers.call(opened, min(self._remaining(), self._connect_s + self._read_s))
         except TimeoutError:
             raise self._too_slow() from None
         except URLError as error:

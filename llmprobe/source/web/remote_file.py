@@ -9,6 +9,7 @@ import re
 
 from llmprobe.errors import ModelError
 from llmprobe.source.web.client import Client, Cut, Response, shown
+from llmprobe.units import whole_number
 from llmprobe.words.message import message
 
 _STEP = 256 << 10
@@ -134,7 +135,8 @@ class RemoteFile:
             response.leave()
             raise ModelError(message("web.ranges-ended", file=self.name), hint=message("hint.later"))
         length = response.header("Content-Length")
-        self.size = int(length) if length.isascii() and length.isdecimal() else _UNKNOWN
+        size = whole_number(length)
+        self.size = _UNKNOWN if size is None else size
         self._known = True
         self._stream = response
 

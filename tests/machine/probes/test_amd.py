@@ -490,7 +490,7 @@ def test_the_variable_that_hides_a_card_is_named_with_its_value() -> None:
 
     assert [each.hidden_by for each in snapshot.accelerators] == ["HIP_VISIBLE_DEVICES", None]
     assert finding.detail.values == {"variable": "HIP_VISIBLE_DEVICES", "value": "1"}
-    assert finding.title.values["devices"] == ("AMD Radeon RX 7900 XTX",)
+    assert finding.title.values["devices"] == ("gpu0 AMD Radeon RX 7900 XTX",)
 
 
 def test_a_sleeping_card_without_a_driver_is_not_woken_by_asking() -> None:

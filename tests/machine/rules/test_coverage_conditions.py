@@ -87,12 +87,12 @@ def test_only_a_source_that_took_too_long_gets_more_time(status: Any, more: tupl
         ("not_recorded", None, ()),
         ("partial", "note", ()),
         ("denied", "warning", ()),
-        ("timeout", "warning", ()),
+        ("timeout", "warning", ("llmprobe --timeout 10 check",)),
         ("crashed", "warning", ("llmprobe record -o machine.json",)),
     ],
 )
 def test_a_source_that_did_not_answer(status: Any, expected: str | None, command: tuple[str, ...]) -> None:
-    """In part it is a note; a crash is to be recorded, and what a recording lacks has a finding of its own."""
+    """In part it is a note; a crash is to be recorded, a slow one needs more time. A recording has another finding."""
     snapshot = machine(sources=(SourceReport(name="cpu", status=status),))
 
     assert severity(snapshot, "probe-failed") == expected

@@ -58,7 +58,10 @@ def test_a_rule_that_raises_costs_its_own_findings_only(
     monkeypatch.setattr(rules, "all_rules", lambda: tuple(every))
     seen = rules.diagnosed(BARE)
 
-    assert {finding.id for finding in seen.findings} == {rule.id for rule in every} - {broken.id}
+    (lost,) = [one for one in seen.findings if one.evidence == (f"source:rule:{broken.id}",)]
+    others = {finding.id for finding in seen.findings if finding is not lost}
+    assert others == {rule.id for rule in every} - {broken.id}
+    assert (lost.id, lost.severity, lost.detail.values["checks"]) == ("rule-crashed", "warning", (broken.id,))
     assert [(each.name, each.status) for each in seen.sources] == [
         ("memory", "ok"),
         (f"rule:{broken.id}", "crashed"),

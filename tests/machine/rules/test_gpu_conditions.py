@@ -88,7 +88,7 @@ def test_five_holders_are_named(holders: Any, name: str, count: int | None, more
     [
         (("ollama", "ollama_llama_se"), "nvidia", ("ollama stop MODEL",)),
         (("lms", "ollama"), "nvidia", ("ollama stop MODEL", "lms unload --all")),
-        (("llama-server", "x", "llama-server"), "nvidia", ("kill 0 2",)),
+        (("llama-server", "x", "llama-server"), "nvidia", ()),
         (("x",), "nvidia", ("nvidia-smi",)),
         (("x",), "amd", ("rocm-smi --showpids",)),
         (("x",), "intel", ()),
@@ -97,7 +97,7 @@ def test_five_holders_are_named(holders: Any, name: str, count: int | None, more
 def test_memory_is_freed_by_the_program_that_holds_it(
     names: tuple[str, ...], vendor: str, expected: tuple[str, ...]
 ) -> None:
-    """Engines unload a model, a server is ended, others are listed."""
+    """Engines unload a model, a server of another machine cannot be ended from here, others are listed."""
     holders = tuple(Holder(pid=at, name=name, used_bytes=1) for at, name in enumerate(names))
     snapshot = machine(card(vendor=vendor), pools=(pool(limits=(in_use(9),), held_by=holders),))
 

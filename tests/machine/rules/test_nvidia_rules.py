@@ -10,7 +10,7 @@ import pytest
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.host import HostMemory, Swap
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Host, Snapshot, SourceReport
 from llmprobe.machine import rules
 from llmprobe.machine.rules.memory_in_use import swap_in_use
 from llmprobe.machine.snapshot import collect
@@ -542,6 +542,15 @@ def test_a_slow_driver_is_kept_loaded_on_linux_only() -> None:
     assert (found.evidence, len(commands(found))) == ((INIT,), 2)
     windows = looked_at(FakeSource(waiting, WINDOWS))
     assert len(commands(only(windows, "nvidia-slow"))) == 1
+
+
+@pytest.mark.parametrize(("limit_s", "slow"), [(2.5, True), (0.25, True), (0.24, False), (0.01, False)])
+def test_a_short_limit_says_nothing_of_the_driver(limit_s: float, slow: bool) -> None:
+    """Where others need as long, the driver is not what is slow."""
+    report = SourceReport(name="nvidia", status="timeout", detail=message("source.deadline", seconds=limit_s))
+    snapshot = Snapshot(this_machine=True, host=Host(system="linux", machine="x86_64"), sources=(report,))
+
+    assert (finding(rules.diagnosed(snapshot), "nvidia-slow") is not None) == slow
 
 
 def test_a_driver_that_hangs_later_is_slow_too() -> None:

@@ -181,6 +181,11 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
 }
 
+CASES |= {
+    "rule-crashed": lambda: msgspec.structs.replace(
+        linux({}), sources=(SourceReport(name="rule:no-avx2", status="crashed"),)
+    )
+}
 CASES |= {"nvidia-slow": lambda: nvidia_with(card(), **{INIT: Answer(status="timeout")})}
 CASES |= HOST_CASES
 CASES |= ENGINE_CASES

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Relay, pass_on
-from llmprobe.units import MIB
+from llmprobe.units import MIB, whole_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -126,7 +126,7 @@ def _link(answers: Answers, handle: str, device: "Element") -> None:
     ):
         _put(answers, function, handle, _number(device, f"{link}/{path}"))
     state = (_text(device, "performance_state") or "").removeprefix("P")
-    _put(answers, "nvmlDeviceGetPerformanceState", handle, int(state) if state.isdecimal() else None)
+    _put(answers, "nvmlDeviceGetPerformanceState", handle, whole_number(state))
 
 
 def _power(answers: Answers, handle: str, device: "Element") -> None:
