@@ -76,6 +76,9 @@ def _only(snapshot: Snapshot, finding_id: str) -> Snapshot:
             if near
             else message("hint.findings-here", known=tuple(here)),
         )
-    if not findings:
+    broken = next((one for one in snapshot.sources if one.name == f"{rules.RULE}{finding_id}"), None)
+    if broken is not None:
+        say.warn([message("note.finding-not-checked", finding=finding_id, detail=broken.detail)], "note")
+    elif not findings:
         say.warn([message("note.finding-absent", finding=finding_id, about=abouts[finding_id])], "note")
     return msgspec.structs.replace(snapshot, findings=findings)

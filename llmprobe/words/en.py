@@ -607,6 +607,10 @@ SENTENCES: dict[str, str] = {
     "finding.probe-failed.more-time": "Allow more time.",
     "finding.probe-failed.detail": "[Reason: {reason}. ]Facts of this kind are missing or unknown here.",
     "finding.probe-failed.remedy": "Record the machine and attach the file to a report.",
+    "rule.rule-crashed": "A check of the machine failed by a fault of llmprobe.",
+    "finding.rule-crashed.title": "{checks:A check|Some checks} of this machine failed",
+    "finding.rule-crashed.detail": "This is a fault of llmprobe. What {checks:and}[ and {more} more] would have reported "
+    "is unknown.",
     "rule.not-recorded": "A recording lacks answers that newer probes ask for.",
     "finding.not-recorded.title": "The recording is incomplete",
     "finding.not-recorded.detail": "These sources were not asked when it was made: {sources}. Facts that depend on "
@@ -892,6 +896,10 @@ SENTENCES: dict[str, str] = {
     "error.setting-not-a-choice": "{setting} must not be {given}",
     "error.setting-not-a-count": "{setting} must be a whole number, not {given}",
     "error.setting-not-a-switch": "{setting} must be True or False, not {given}",
+    "error.setting-not-a-text": "{setting} must be a text, not {given}",
+    "error.not-a-machine": "the snapshot must be one that probe returned, not {given}",
+    "hint.probe-the-machine": "pass probe(), or leave it out",
+    "error.not-a-recommendation": "the recommendation must be one that recommend returned, not {given}",
     "error.setting-not-a-list": "{setting} must be a list of text, not {given}",
     "error.setting-out-of-range": "{setting} must be {least}[ to {most}][!{most} or more], not {given}",
     "error.tensor-split-not-numbers": "the tensor split must be numbers of 0 or more, not {given}",
@@ -1316,6 +1324,8 @@ SENTENCES: dict[str, str] = {
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
+    "page.usable-gpu-unknown": "Whether there is a usable GPU is unknown; [a model can use {parts:and}]"
+    "[!{parts}and so is how much RAM a model can use]",
     "page.usable-no-gpu": "No usable GPU; [a model can use {parts:and}]"
     "[!{parts}how much RAM a model can use is unknown]",
     "page.usable-on-several": "{bytes:bytes} on {devices} GPUs",
@@ -1473,6 +1483,7 @@ SENTENCES: dict[str, str] = {
     "line.note": "note: {text}",
     "page.source-line": "{name} {status:status.}[ {duration_ms:.1f} ms][: {detail}]",
     "note.wake-needs-this-machine": "--wake has no effect here: only devices of this machine can be woken",
+    "note.finding-not-checked": "{finding} could not be checked: {detail}",
     "note.finding-absent": "{finding} was not found here. What it reports: {about}",
     "note.wrote": "wrote {path}",
     # command line: errors and hints

@@ -246,16 +246,19 @@ def test_what_is_missing_is_counted_once(
     ("snapshot", "where"),
     [
         (machine(ram_gib=2), ("pool.ram",)),
-        (unified(2, 2), ("pool.shared",)),
+        (msgspec.structs.replace(unified(2, 2), accelerators=()), ("pool.ram",)),
     ],
 )
 def test_what_is_rejected_says_where_it_lacks(snapshot: Snapshot, where: tuple[str, ...]) -> None:
     """
-    In RAM, or in what host and GPU share.
+    In RAM, also where a GPU that there is not could share it.
     """
     (one,) = find(problem(snapshot))[1]
 
-    assert one.why == message("rejected.too-little-free", where=tuple(message(name) for name in where))
+    short = tuple(
+        message("pool.short", missing_bytes=one.missing_bytes, pool=message(name)) for name in where
+    )
+    assert one.why == message("rejected.too-little-free", where=short)
 
 
 def test_a_model_that_is_whole_on_the_card_is_not_varied() -> None:

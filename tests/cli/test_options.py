@@ -115,7 +115,7 @@ REFUSED: list[tuple[Callable[..., Any], str, Any, Any]] = [
         (
             time_limit,
             value,
-            message("error.option-seconds-range", given=float(value), least=0.0, most=600.0),
+            message("error.option-seconds-range", given=float(value), least=None, most=600.0),
             message("hint.such-as", example="--timeout 30"),
         )
         for value in ("0", "0.0", "600.1")

@@ -225,6 +225,17 @@ def test_unified_memory_without_a_usable_gpu_is_ram(monkeypatch: pytest.MonkeyPa
     assert checked(monkeypatch, mac)[1] == "No usable GPU; a model can use 48.00 GiB of RAM"
 
 
+def test_a_gpu_that_nobody_looked_for_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first line says that it is unknown, as the finding does."""
+    bare = replace(samples.rtx4090(), accelerators=(), pools=samples.rtx4090().pools[:1])
+    asked = replace(bare.findings[0], id="gpu-not-looked-for", severity="warning")
+
+    assert checked(monkeypatch, replace(bare, findings=(asked,)))[1].startswith(
+        "Whether there is a usable GPU is unknown; "
+    )
+    assert checked(monkeypatch, bare)[1].startswith("No usable GPU; ")
+
+
 def test_warnings_are_counted_beside_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors come first, in the count and on the page; notes are not counted."""
     error = samples.container().findings[0]
@@ -538,7 +549,7 @@ def test_long_texts_of_a_finding_keep_their_columns(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (1, "A model can use 23.08 GiB on gpu0 and 52.59 GiB of RAM"),
+        (1, "A model can use 23.08 GiB on the GPU and 52.59 GiB of RAM"),
         (2, "A model can use 23.08 GiB on gpu0, 23.08 GiB on gpu1 and 52.59 GiB of RAM"),
         (3, "A model can use 69.24 GiB on 3 GPUs and 52.59 GiB of RAM"),
     ],

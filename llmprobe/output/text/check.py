@@ -90,7 +90,13 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
     ram = snapshot.pool("ram")
     if ram is not None and ram.budget_bytes is not None and (ram.kind != "unified" or not devices):
         usable.append(message("page.usable-in-ram", bytes=ram.budget_bytes))
-    answer = message("page.usable" if devices else "page.usable-no-gpu", parts=tuple(usable))
+    unknown = any(finding.id == "gpu-not-looked-for" for finding in snapshot.findings)
+    if devices:
+        answer = message("page.usable", parts=tuple(usable))
+    elif unknown:
+        answer = message("page.usable-gpu-unknown", parts=tuple(usable))
+    else:
+        answer = message("page.usable-no-gpu", parts=tuple(usable))
     page.line((answer, ANSWER), hang=2)
     errors = sum(finding.severity == "error" for finding in snapshot.findings)
     warnings = sum(finding.severity == "warning" for finding in snapshot.findings)

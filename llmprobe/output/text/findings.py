@@ -18,7 +18,7 @@ def show(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) ->
     Print errors and warnings with what mends them, and notes in one line each unless ``in_full``; the worst first.
     """
     long = [finding for finding in findings if in_full or finding.severity != "note"]
-    short = [finding for finding in findings if finding not in long]
+    short = [finding for finding in findings if not in_full and finding.severity == "note"]
     long.sort(key=lambda found: tuple(SEVERITIES).index(found.severity))
     for number, finding in enumerate(long[:MOST]):
         # By itself an explanation begins at the top.

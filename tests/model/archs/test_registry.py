@@ -161,7 +161,7 @@ def test_a_family_file_has_every_part(name: str) -> None:
     assert {"ARCHITECTURES", "HF_CLASSES", "tensors", "caches", "graph", "from_config"} <= vars(module).keys()
     for part in (module.tensors, module.caches):
         hints = get_type_hints(part)
-        assert hints["hparams"] == Hparams
+        assert [hints[name] for name in hints if name != "return"][:1] == [Hparams]
         assert hints["return"] in (tuple[Tensor, ...], CacheLayout)
         assert inspect.getdoc(part)
 
