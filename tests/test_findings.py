@@ -11,7 +11,7 @@ from llmprobe.cli import main
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.asking import METHODS, question_name
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.machine import Snapshot, SourceReport
 from llmprobe.machine import rules
 from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.machine.rules import Rule
@@ -24,6 +24,7 @@ OLD = "an old recording"
 
 BROKEN = "a machine whose disk does not answer"
 SILENT = "a machine whose bus does not answer"
+FAULTY = "a machine on which a check of ours failed"
 NOBODYS = "a machine that nobody has yet"
 LEAST_SILENT = 3
 every_rule = pytest.mark.parametrize("rule", rules.all_rules(), ids=lambda rule: rule.id)
@@ -38,8 +39,8 @@ every_finding = pytest.mark.parametrize(("machine", "finding"), FINDINGS)
 @cache
 def seen() -> dict[str, Snapshot]:
     """
-    Every machine by name, and four that are made: one recorded by an older program, two where a part of the system does
-    not answer, and a hypothetical one.
+    Every machine by name, and five that are made: one recorded by an older program, two where a part of the system does
+    not answer, one where a check of ours failed, and a hypothetical one.
     """
     desktop = recording_of("linux-4090-64g")
     older = msgspec.structs.replace(
@@ -65,6 +66,11 @@ def seen() -> dict[str, Snapshot]:
         OLD: looked_at(Replay(older)),
         BROKEN: looked_at(Replay(broken)),
         SILENT: looked_at(Replay(silent)),
+        FAULTY: rules.diagnosed(
+            msgspec.structs.replace(
+                replayed("linux-4090-64g"), sources=(SourceReport(name="rule:no-avx2", status="crashed"),)
+            )
+        ),
         NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30),
     }
     return {machine: replayed(machine) for machine in MACHINES} | made
