@@ -109,7 +109,8 @@ class WeightTable:
 
     ``tensors`` carry their types. Next-n layers are in the file but not loaded. Encoders have no output layer.
     With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
-    tied one is there already. ``rope_layers`` are the layers that use rotary factors, None for all.
+    tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
+    layers that use rotary factors, None for all.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class WeightTable:
         *,
         encoder: bool = False,
         output_first: bool = False,
+        no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
     ) -> None:
         self.n_layer = int(hparams["block_count"])
@@ -127,7 +129,7 @@ class WeightTable:
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
         self._output_first = output_first
         self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
-        self.tied = not encoder and "output.weight" not in self._by_name
+        self.tied = not (encoder or no_output) and "output.weight" not in self._by_name
         # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
         self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
