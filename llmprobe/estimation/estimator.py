@@ -87,7 +87,7 @@ class Estimator:
         self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
-        self._allowed: set[tuple[str, str, str]] = set()
+        self._allowed: set[tuple[str, str, str, int]] = set()
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._cached: dict[tuple[object, ...], tuple[kv_cache.CachePart, ...]] = {}
         self._caches: dict[tuple[object, ...], Caches] = {}
@@ -125,9 +125,9 @@ class Estimator:
         if found is None:
             found = set_up(settings, hardware, self.model, self.n_layer, self.profile)
             run = found.settings
-            kinds = (run.cache_type_k, run.cache_type_v, run.flash_attn)
+            kinds = (run.cache_type_k, run.cache_type_v, run.flash_attn, run.streams)
             if kinds not in self._allowed:
-                refuse(run, self.layout)
+                refuse(run, self.layout, self.model.architecture)
                 self._allowed.add(kinds)
             self._setups[settings, hardware] = found
         return found

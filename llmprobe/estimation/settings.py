@@ -24,6 +24,12 @@ NO_DEVICES = Hardware()
 WITHOUT_FLASH = frozenset({"grok"})
 """Architectures for which flash attention is switched off before anything is allocated, whatever is asked for."""
 
+ABORTS_WITH_FLASH = frozenset({"plm"})
+"""Architectures whose V the cache cannot take in rows, as flash attention wants it: llama.cpp aborts."""
+
+ONE_STREAM = frozenset({"t5"})
+"""Architectures whose masks are not made for several sequences with a cache each: llama.cpp aborts."""
+
 
 def pad(count: int, multiple: int) -> int:
     """
@@ -118,14 +124,24 @@ def resolve(
     )
 
 
-def refuse(run: ResolvedSettings, layout: CacheLayout) -> None:
+def refuse(run: ResolvedSettings, layout: CacheLayout, architecture: str) -> None:
     """
-    Refuse what llama.cpp refuses.
+    Refuse what llama.cpp refuses, and what it aborts on.
 
     Raises:
         RefusedError: says which settings do not go together for this model.
     """
     type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
+    if architecture in ABORTS_WITH_FLASH and run.flash_attn != "off":
+        raise RefusedError(
+            message("error.aborts-with-flash-attention", architecture=architecture),
+            hint=message("hint.flash-attention-off"),
+        )
+    if architecture in ONE_STREAM and run.streams > 1:
+        raise RefusedError(
+            message("error.aborts-with-streams", architecture=architecture, slots=run.parallel),
+            hint=message("hint.one-stream"),
+        )
     if layout.latent and type_k != type_v:
         raise RefusedError(
             message("error.latent-cache-types", type_k=type_k.name, type_v=type_v.name),

@@ -897,6 +897,10 @@ SENTENCES: dict[str, str] = {
     "error.latent-cache-types": "K and V of this model share one latent cache and must have one type,"
     " not {type_k} and {type_v}",
     "error.v-cache-needs-flash-attention": "a V cache in {type_v} needs flash attention, which is off",
+    "error.aborts-with-flash-attention": "llama.cpp aborts when a model of the architecture {architecture} is run with"
+    " flash attention",
+    "error.aborts-with-streams": "llama.cpp aborts when a model of the architecture {architecture} is run with"
+    " {slots} slots that have a cache each",
     "error.heads-not-whole-blocks": "a {cache} cache in {type} needs heads of whole blocks of {block} values,"
     " but this model's heads have {head}",
     "error.override-not-readable": "{given} is not a tensor override",
@@ -914,6 +918,8 @@ SENTENCES: dict[str, str] = {
     "hint.no-devices-or-another-backend": "omit --devices, or name another backend",
     "hint.give-context": "set it with -c",
     "hint.same-cache-types": "give --cache-type-k and --cache-type-v the same type",
+    "hint.flash-attention-off": "use -fa off",
+    "hint.one-stream": "use one slot, or one cache for all slots (--kv-unified)",
     "hint.flash-attention-on": "use -fa on or auto, or an f16 V cache",
     "hint.f16-cache": "use an f16 cache",
     "hint.override": "for example {example}, or --n-cpu-moe N for the first N layers",
