@@ -109,12 +109,21 @@ def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
     """
     The elements that take part in one token: of the experts only those that are used.
     """
-    used, count = _number(hparams, "expert_used_count"), _number(hparams, "expert_count")
     first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
     trunk = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < first]
-    experts = sum(tensor.elements for tensor in trunk if "_exps." in tensor.name) if count else 0
-    every = sum(tensor.elements for tensor in trunk)
-    return every - experts + experts * used // max(count, 1)
+    return sum(tensor.elements // _experts(tensor) * _used(tensor, hparams) for tensor in trunk)
+
+
+def _experts(tensor: Tensor) -> int:
+    return tensor.shape[-1] if "exps." in tensor.name else 1
+
+
+def _used(tensor: Tensor, hparams: Hparams) -> int:
+    """
+    How many of the experts in a tensor take part in one token; values may have a router of their own.
+    """
+    key = "attention.value_expert_used_count" if "attn_v_exps." in tensor.name else "expert_used_count"
+    return min(_experts(tensor), _number(hparams, key)) if "exps." in tensor.name else 1
 
 
 def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], promised: Any) -> None:

@@ -60,7 +60,7 @@ class Base:
         node.live = node.weight = True
         node.origin = (il, name)
         node.buffer = run.places[il]
-        if il in run.host_experts and "_exps" in name:
+        if il in run.host_experts and name.startswith("ffn_") and "exps." in name:
             node.buffer = run.host
         self._weights[il, name] = node
         return node
