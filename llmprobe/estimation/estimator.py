@@ -82,7 +82,11 @@ class Estimator:
         self.layout = archs.caches(model.architecture, model.hparams)
         rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
         # An embedding may have rows for images that are never written, so the output matrix is asked first.
-        self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
+        scores = rows.get("output.weight")
+        # The last matrix of a model that makes vectors may be as wide as these.
+        if scores is None or scores == model.hparams.get("embedding_length_out"):
+            scores = rows.get("token_embd.weight", 0)
+        self.n_vocab = scores
         counts = Counter(tensor.layer for tensor in model.tensors)
         self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)

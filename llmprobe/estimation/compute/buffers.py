@@ -230,7 +230,8 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     Whether flash attention is on; None where it is if each device has a kernel for it.
 
     ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
-    device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
+    device keeps it there; otherwise the nodes have to be placed to know, as without a cache, where one token has one
+    key. A quantized V puts flash attention on.
     """
     if request.settings.flash_attn != "auto":
         return request.settings.flash_attn == "on"
@@ -240,7 +241,7 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if (
         request.settings.kv_offload
-        and (writing or "host" not in request.layer_devices)
+        and (writing or (parts.layout.kv and "host" not in request.layer_devices))
         and not parts.state_of
     ):
         return None

@@ -1,8 +1,7 @@
 """
 The families that are one rule: a row each, made of common blocks. Adding such an architecture is adding its row.
 
-A row without classes is known from GGUF files only. No graph is known of ``llama-embed`` and of ``solar``, which Ollama
-alone runs.
+A row without classes is known from GGUF files only. No graph is known of ``solar``, which Ollama alone runs.
 Sources: llama.cpp b11549, src/models/, conversion/.
 """
 
@@ -96,7 +95,6 @@ ROWS = (
     Row(
         name="internlm2", hf_classes=("InternLM2ForCausalLM",), layer=LLAMA, after=_LLAMA_END, graph=Decoder()
     ),
-    Row(name="llama-embed", layer=LLAMA, after=_LLAMA_END, graph=None),
     Row(
         name="olmo",
         hf_classes=("OlmoForCausalLM", "OLMoForCausalLM"),

@@ -157,15 +157,17 @@ class Attention(Base):
         alibi: bool = False,
         cache: int | None = None,
         window: bool = False,
+        cached: bool = True,
     ) -> Node:
         """
         The attention over a layer's cache after its keys and values were written there.
 
-        ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache sees
-        the batch, through a mask of its own where there is a ``window``.
+        ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache, or
+        with one that it does not use (``cached`` False), sees the batch, through a mask of its own where there is a
+        ``window``.
         """
         graph, run = self.graph, self.run
-        if not self.parts.layout.kv and k is not None and v is not None:
+        if (not cached or not self.parts.layout.kv) and k is not None and v is not None:
             graph.expand(q)
             graph.expand(k)
             graph.expand(v)
