@@ -21,7 +21,7 @@ from llmprobe.estimation.compute.buffers import (
 )
 from llmprobe.estimation.placement import host_experts
 from llmprobe.facts.settings import ResolvedSettings, told
-from llmprobe.model.archs import graph_of
+from llmprobe.model.archs import Sizes, graph_of
 
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20
@@ -48,7 +48,7 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
     opened = case.hardware.devices
     used = opened[:1] if load.split_mode == "none" else opened
     devices = tuple(device.id for device in used)
-    n_layer = int(model.hparams["block_count"])
+    n_layer = Sizes(model.hparams).n_layer
     return ComputeRequest(
         architecture=model.architecture,
         hparams=model.hparams,

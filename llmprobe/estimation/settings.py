@@ -12,7 +12,7 @@ from llmprobe.facts.engine import Profile
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, Settings
-from llmprobe.model.archs import CacheLayout
+from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import GgmlType, ggml_type
 from llmprobe.words.message import Message, message
 
@@ -111,7 +111,7 @@ def resolve(
         kv_unified=settings.kv_unified,
         swa_full=settings.swa_full,
         outputs_max=outputs,
-        gpu_layers=offloaded_layers(settings, hardware, int(model.hparams["block_count"])),
+        gpu_layers=offloaded_layers(settings, hardware, Sizes(model.hparams).n_layer),
         n_cpu_moe=settings.n_cpu_moe,
         cpu_moe_layers=settings.cpu_moe_layers,
         split_mode=settings.split_mode,

@@ -112,6 +112,7 @@ SENTENCES: dict[str, str] = {
     "error.files-of-another-model": "the weight files hold {found:count} parameters, and config.json describes {listed:count}: they are of different models, or of one that is not modelled",
     "model.files-differ": "the weight files hold {found:count} parameters, and config.json describes {listed:count}: the figures may be off by {off:.1%}",
     "hparam.not-positive": "{key} is {value}, and at least 1 is needed",
+    "hparam.loops": "the metadata count {layers} layers, but the passes through the stacks make {made}",
     "hparam.layers": "the metadata give {layers} layers; 1 to {most} are possible",
     "hparam.list-too-short": "the metadata list {entries} layers, and layer {layer} is needed",
     "hparam.no-number": "the metadata have '{value}' where a number belongs",

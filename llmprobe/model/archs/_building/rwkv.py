@@ -17,12 +17,9 @@ def first_norm(g: Builder, x: Node) -> Node:
     """
     The norm of the embedding, which lies with the first layer and stays there.
     """
-    weight, bias = g.need(-1, "token_embd_norm.weight"), g.need(-1, "token_embd_norm.bias")
-    weight.buffer = bias.buffer = g.run.places[0]
-    x = ops.like("norm", x)
-    if g.run.pinned:
-        x.backend = g.run.places[0]
-    return ops.like("add", ops.like("mul", x, weight), bias)
+    for kind in ("weight", "bias"):
+        g.need(-1, f"token_embd_norm.{kind}").buffer = g.run.places[0]
+    return g.outer_norm(x, "token_embd_norm", 0, kind="norm")
 
 
 def per_sequence(g: Builder, x: Node) -> Node:

@@ -21,8 +21,8 @@ class Inventory:
         self._tensors: list[Tensor] = []
 
     def layers(self) -> Iterator[int]:
-        """Go through the layers; what is appended meanwhile belongs to them."""
-        for layer in self.sizes.layers:
+        """Go through the layers of the file; what is appended meanwhile belongs to them."""
+        for layer in self.sizes.stored:
             self.layer = layer
             yield layer
         self.layer = None
