@@ -68,7 +68,7 @@ def run_of(
     kinds = layer_kinds(parts, places, host_experts=request.host_experts)
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
     built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds)
-    told: Hashable = (places[0], *(kinds[layer] for layer in built))
+    told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
     if not parts.alone:
         told = (built, places, told)
     run = Run(

@@ -79,14 +79,15 @@ def graph(g: Builder) -> None:
 def _layer(g: Builder, il: int, x: Node) -> Node:
     residual = x
     x = g.norm(x, "attn_norm", il)
-    if il in g.parts.state_of:
-        x = _mamba(g, il, x)
-    else:
-        x = g.attention(il, *heads(g, il, x, Heads(norms="before")))
+    x = _mamba(g, il, x) if il in g.parts.state_of else _attend(g, il, x)
     x, residual = g.crop(il, x, residual)
     between = ops.like("add", g.norm(x, "post_attention_norm", il), residual)
     x = g.ffn(il, g.norm(between, "ffn_norm", il), "swiglu*")
     return ops.like("add", g.norm(x, "post_ffw_norm", il), between)
+
+
+def _attend(g: Builder, il: int, x: Node) -> Node:
+    return g.attention(il, *heads(g, il, x, Heads(norms="before")))
 
 
 def _mamba(g: Builder, il: int, x: Node) -> Node:

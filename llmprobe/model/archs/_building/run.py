@@ -76,7 +76,8 @@ class Parts:
         self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
         self.positions: dict[Origin, int] = {}
         home_of = homes(self.sizes.blocks)
-        self.homes = tuple(home_of[block] for block in self.sizes.blocks)
+        looped = tuple(home_of[block] for block in self.sizes.blocks)
+        self.homes = (*looped, *self.sizes.layers[len(looped) :])
         self.looped = self.homes != tuple(self.sizes.layers)
         # Most layers repeat the tensors of another: each is looked at once, and told by a number from then on.
         seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int]] = {}

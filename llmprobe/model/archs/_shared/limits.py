@@ -84,6 +84,8 @@ _MOST = {
             "experts_per_group",
             "rescale_every_n_layers",
             "num_loops",
+            "adapters.count",
+            "adapters.lora_rank",
             "hrm.layers_per_stack",
             "hrm.h_cycles",
             "hrm.l_cycles",

@@ -17,8 +17,8 @@ class Sizes:
     """
     The sizes that most architectures share, read once from the metadata.
 
-    ``layers`` are those that run, ``stored`` the blocks of the file, which are fewer where a model goes through them
-    several times; ``blocks`` says which of them each layer is.
+    ``layers`` are those that run, the router's of a model with adapters at their end; ``stored`` are the blocks of the
+    file, which are fewer where a model goes through them several times; ``blocks`` says which of them each layer is.
 
     Raises:
         ModelError: a size without which no tensor can be named is missing, or is no size.
@@ -31,12 +31,14 @@ class Sizes:
         if not 0 < count <= MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=count, most=MAX_LAYERS))
         self.blocks = blocks_of(hparams, count)
-        self.n_layer = len(self.blocks)
+        # A router between adapters has a layer of its own in the cache, behind all others.
+        routers = 1 if hparams.get("adapters.count") else 0
+        self.n_layer = len(self.blocks) + routers
         if self.n_layer > MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=self.n_layer, most=MAX_LAYERS))
         self.stored = range(max(self.blocks) + 1)
         self.layers = range(self.n_layer)
-        self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
+        self.trunk = range(len(self.blocks) - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
         self._head_count = self._looped(hparams.get("attention.head_count", 0))
         self._head_count_kv = self._looped(hparams.get("attention.head_count_kv", self._head_count))
