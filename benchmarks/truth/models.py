@@ -76,7 +76,7 @@ def types_of(tensors: tuple[Tensor, ...], runs: dict[str, str]) -> dict[str, str
     seen: dict[str, int] = {}
     types = {}
     for tensor in tensors:
-        key = f"@{tensor.name}" if tensor.layer is None else tensor.name.split(".", 2)[2]
+        key = tensor.name.split(".", 2)[2] if tensor.name.startswith("blk.") else f"@{tensor.name}"
         if key in lists:
             types[tensor.name] = lists[key][seen.get(key, 0)]
             seen[key] = seen.get(key, 0) + 1
@@ -106,5 +106,5 @@ def _model(name: str, entry: dict[str, Any]) -> TruthModel:
 
 def _tensor(line: str) -> Tensor:
     name, *shape = line.split()
-    layer = re.match(r"blk\.(\d+)\.", name)
+    layer = re.match(r"(?:enc\.|dec\.)?blk\.(\d+)\.", name)
     return Tensor(name, tuple(map(int, shape)), int(layer[1]) if layer else None)

@@ -17,7 +17,7 @@ from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.quantized import Quantized
-from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable
+from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
 from llmprobe.estimation.settings import NO_DEVICES, refuse
@@ -80,13 +80,7 @@ class Estimator:
         self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
         self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
         self.layout = archs.caches(model.architecture, model.hparams)
-        rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
-        # An embedding may have rows for images that are never written, so the output matrix is asked first.
-        scores = rows.get("output.weight")
-        # The last matrix of a model that makes vectors may be as wide as these.
-        if scores is None or scores == model.hparams.get("embedding_length_out"):
-            scores = rows.get("token_embd.weight", 0)
-        self.n_vocab = scores
+        self.n_vocab = scored_words(model.tensors, model.hparams)
         counts = Counter(tensor.layer for tensor in model.tensors)
         self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)

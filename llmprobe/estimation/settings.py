@@ -30,6 +30,9 @@ ABORTS_WITH_FLASH = frozenset({"plm"})
 ONE_STREAM = frozenset({"t5"})
 """Architectures whose masks are not made for several sequences with a cache each: llama.cpp aborts."""
 
+WITH_ENCODER = frozenset({"t5", "t5encoder"})
+"""Architectures for which a row of results is reserved for every token, whatever is asked for."""
+
 
 def pad(count: int, multiple: int) -> int:
     """
@@ -91,6 +94,8 @@ def resolve(
     outputs = settings.outputs_max
     if outputs is None:
         outputs = 0 if profile is not None and profile.outputs == "ubatch" else settings.parallel
+    if model.architecture in WITH_ENCODER:
+        outputs = 0
     cache_type_v = ggml_type(settings.cache_type_v)
     flash_attn = settings.flash_attn
     if model.architecture in WITHOUT_FLASH:

@@ -238,10 +238,12 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     parts = model.family.parts
     if not request.devices or (parts.layout.kv and ggml_type(request.settings.cache_type_v).quantized):
         return True
-    writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
+    # With biases on positions only what does not read the cache is computed in one operation.
+    biased = bool(request.hparams.get("attention.relative_buckets_count"))
+    writing = not biased and all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if (
         request.settings.kv_offload
-        and (writing or (parts.layout.kv and "host" not in request.layer_devices))
+        and (writing or (parts.layout.kv and not biased and "host" not in request.layer_devices))
         and not parts.state_of
     ):
         return None

@@ -134,6 +134,8 @@ class WeightTable:
         self.passes = self.n_layer / len(sizes.stored)
         self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
+        # Delta nets have a decay too, and multiply with it; what is scanned has a part that skips the state.
+        self._scans = any(tensor.name.endswith(".ssm_d") for tensor in self._tensors)
         self._output_first = output_first
         self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
         self.tied = not (encoder or no_output) and "output.weight" not in self._by_name
@@ -192,7 +194,7 @@ class WeightTable:
         )
 
     def _stays(self, tensor: Tensor) -> bool:
-        if tensor.name.endswith(".ssm_a"):
+        if self._scans and tensor.name.endswith(".ssm_a"):
             return not scanned_on_gpu(self._sizes, tensor.shape)
         return tensor.type in HOST_ONLY_TYPES
 
@@ -274,6 +276,19 @@ class WeightTable:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
         return _host_bytes(embedding) if repacked or self._output_first else 0
+
+
+def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:
+    """
+    The words that a model scores: the rows of its output matrix, of which an embedding may have more.
+
+    The last matrix of a model that makes vectors may be as wide as these; then the embedding tells.
+    """
+    rows = {tensor.name: tensor.shape[-1] for tensor in tensors if tensor.layer is None}
+    scored = rows.get("output.weight")
+    if scored is None or scored == hparams.get("embedding_length_out"):
+        return rows.get("token_embd.weight", 0)
+    return scored
 
 
 def stored_bytes(tensor: Tensor, backend: str) -> int:

@@ -16,7 +16,7 @@ HF_CLASSES: dict[str, str] = {}
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     """
-    Every tensor of the model; each adapter is a slice of the matrices ``lora_a`` and ``lora_b``, the first an empty one.
+    Every tensor of the model; each adapter is a slice of ``lora_a`` and ``lora_b``, the first slice an empty one.
     """
     inventory = Inventory(hparams)
     sizes = inventory.sizes

@@ -131,24 +131,32 @@ class Builder(Attention):
         return x if bias is None else ops.like("add", x, bias)
 
     def ffn(
-        self, il: int, x: Node, activation: str = "swiglu", *, suffix: str = "", scaled: bool = False
+        self,
+        il: int,
+        x: Node,
+        activation: str = "swiglu",
+        *,
+        part: str = "",
+        suffix: str = "",
+        scaled: bool = False,
     ) -> Node:
         """
-        The feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``.
+        The feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``. ``part`` and
+        ``suffix`` stand around the matrices' names.
 
         ``activation`` is the gated operation (``swiglu``, ``geglu``, ``reglu``); without a gate it is taken of the
         halves of ``ffn_up`` where its name ends in ``*``, else it is that of each element.
         """
-        up = self.biased(il, f"ffn_up{suffix}", x, scaled=scaled)
-        if self.weight(il, f"ffn_gate{suffix}.weight") is not None:
-            x = ops.glu(activation, self.biased(il, f"ffn_gate{suffix}", x, scaled=scaled), up)
+        up = self.biased(il, f"{part}ffn_up{suffix}", x, scaled=scaled)
+        if self.weight(il, f"{part}ffn_gate{suffix}.weight") is not None:
+            x = ops.glu(activation, self.biased(il, f"{part}ffn_gate{suffix}", x, scaled=scaled), up)
         elif activation.endswith("*"):
             x = ops.glu(activation[:-1], up)
         elif activation == "relu_sqr":
             x = ops.like("sqr", ops.unary("relu", up))
         else:
             x = ops.unary(activation, up)
-        return self.biased(il, f"ffn_down{suffix}", x, scaled=scaled)
+        return self.biased(il, f"{part}ffn_down{suffix}", x, scaled=scaled)
 
     def moe(self, il: int, x: Node, mixture: Mixture, scores: Node | None = None) -> Node:
         """

@@ -88,7 +88,7 @@ class Parts:
             if layer is not None:
                 if layer not in home_of:
                     continue
-                name, layer = name.split(".", 2)[2], home_of[layer]
+                name, layer = _in_layer(name), home_of[layer]
             told = (name, tensor.type, tensor.shape)
             found = seen.get(told)
             if found is None:
@@ -128,6 +128,14 @@ class Parts:
             cached = self.layout.kv[number].layers[position]
             widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
         return widths, self.variant(self, layer) if self.variant is not None else None
+
+
+def _in_layer(name: str) -> str:
+    """
+    A tensor's name without its layer: ``attn_q.weight``, of an encoder's layer ``enc.attn_q.weight``.
+    """
+    part, _, rest = name.partition("blk.")
+    return part + rest.partition(".")[2]
 
 
 def told_apart(tensors: tuple[Tensor, ...]) -> Told:
