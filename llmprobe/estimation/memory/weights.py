@@ -18,7 +18,7 @@ from llmprobe.estimation.settings import pad
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import Sizes
-from llmprobe.model.archs._shared.loops import homes
+from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
 from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
 
@@ -127,11 +127,13 @@ class WeightTable:
         no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
     ) -> None:
-        self._sizes = sizes = Sizes(hparams)
-        self.n_layer, trunk = sizes.n_layer, len(sizes.trunk)
+        self._hparams = hparams
+        blocks = blocks_of(hparams, int(hparams["block_count"]))
+        self.n_layer = len(blocks) + routers(hparams)
+        trunk = len(blocks) - int(hparams.get("nextn_predict_layers") or 0)
         # The layer where the weights of each block of the file lie: another where a model is looped.
-        self._home_of = homes(sizes.blocks)
-        self.passes = self.n_layer / len(sizes.stored)
+        self._home_of = homes(blocks)
+        self.passes = len(blocks) / len(self._home_of)
         self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
         # Delta nets have a decay too, and multiply with it; what is scanned has a part that skips the state.
@@ -195,7 +197,7 @@ class WeightTable:
 
     def _stays(self, tensor: Tensor) -> bool:
         if self._scans and tensor.name.endswith(".ssm_a"):
-            return not scanned_on_gpu(self._sizes, tensor.shape)
+            return not scanned_on_gpu(Sizes(self._hparams), tensor.shape)
         return tensor.type in HOST_ONLY_TYPES
 
     def _is_last_norm(self, name: str) -> bool:

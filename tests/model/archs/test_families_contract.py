@@ -46,6 +46,8 @@ REST: Hparams = {
     "attention.decay_lora_rank": 8,
     "attention.iclr_lora_rank": 8,
     "attention.value_residual_mix_lora_rank": 8,
+    "attention.relative_buckets_count": 32,
+    "adapters.lora_rank": 8,
 }
 SMALL = PLAIN | EXPERTS | REST
 ARCHITECTURES = sorted(archs.supported())

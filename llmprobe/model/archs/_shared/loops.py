@@ -22,6 +22,15 @@ def blocks_of(hparams: Hparams, count: int) -> tuple[int, ...]:
     return tuple(range(count)) * max(int(hparams.get("num_loops") or 1), 1)
 
 
+def routers(hparams: Hparams) -> int:
+    """
+    The layers behind all others that have a cache and no weights: one that chooses between adapters, or none.
+
+    Source: llama.cpp b11549, src/models/granite-switch.cpp.
+    """
+    return 1 if hparams.get("adapters.count") else 0
+
+
 def homes(blocks: tuple[int, ...]) -> dict[int, int]:
     """
     For each block of the file the first layer that runs it, where its weights lie.

@@ -6,7 +6,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
-from llmprobe.model.archs._shared.loops import blocks_of
+from llmprobe.model.archs._shared.loops import blocks_of, routers
 from llmprobe.words.message import message
 
 MAX_LAYERS = 512
@@ -31,9 +31,7 @@ class Sizes:
         if not 0 < count <= MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=count, most=MAX_LAYERS))
         self.blocks = blocks_of(hparams, count)
-        # A router between adapters has a layer of its own in the cache, behind all others.
-        routers = 1 if hparams.get("adapters.count") else 0
-        self.n_layer = len(self.blocks) + routers
+        self.n_layer = len(self.blocks) + routers(hparams)
         if self.n_layer > MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=self.n_layer, most=MAX_LAYERS))
         self.stored = range(max(self.blocks) + 1)
