@@ -20,7 +20,7 @@ from llmprobe.estimation.memory.quantized import Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
-from llmprobe.estimation.settings import NO_DEVICES, refuse
+from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
@@ -73,7 +73,7 @@ class Estimator:
             (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
         )
         self.is_moe = self.moe_layers > 0
-        self.generates = not (
+        self.generates = model.architecture not in TEXT_ENCODERS and not (
             model.hparams.get("attention.causal") is False and "pooling_type" in model.hparams
         )
         self.expert_count = int(model.hparams.get("expert_count") or 0)

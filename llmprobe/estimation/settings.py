@@ -33,6 +33,9 @@ ONE_STREAM = frozenset({"t5"})
 WITH_ENCODER = frozenset({"t5", "t5encoder"})
 """Architectures for which a row of results is reserved for every token, whatever is asked for."""
 
+TEXT_ENCODERS = frozenset({"t5encoder"})
+"""Architectures that write nothing, though their metadata do not say so."""
+
 
 def pad(count: int, multiple: int) -> int:
     """

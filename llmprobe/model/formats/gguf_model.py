@@ -9,7 +9,7 @@ from typing import Any
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.formats import plausible
+from llmprobe.model.formats import parts, plausible
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
@@ -63,9 +63,9 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     """
     metadata = headers[0].metadata
     architecture = metadata.get("general.architecture")
-    kind = metadata.get("general.type", "model")
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
-    _check(name, architecture, kind, tensors, metadata.get("split.tensors.count", len(tensors)))
+    parts.refuse(name, metadata)
+    _check(name, architecture, tensors, metadata.get("split.tensors.count", len(tensors)))
     try:
         hparams = _hparams(headers[0], str(architecture), tensors)
         family = archs.get(str(architecture))
@@ -93,7 +93,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
         path=path,
         quant=_file_type(metadata.get("general.file_type"), tensors),
         published_quant="MXFP4" if any("_exps" in t.name and t.type == "mxfp4" for t in tensors) else None,
-        notes=_notes(headers),
+        notes=_notes(headers, str(architecture)),
     )
 
 
@@ -126,14 +126,9 @@ def _used(tensor: Tensor, hparams: Hparams) -> int:
     return min(_experts(tensor), _number(hparams, key)) if "exps." in tensor.name else 1
 
 
-def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], promised: Any) -> None:
+def _check(name: str, architecture: Any, tensors: Sequence[Tensor], promised: Any) -> None:
     if not isinstance(architecture, str) or not architecture:
         raise ModelError(message("error.gguf-no-architecture", file=name))
-    if kind != "model" or architecture == "clip":
-        raise ModelError(
-            message("error.gguf-part-of-model", file=name, kind=str(kind) if kind != "model" else "clip"),
-            hint=message("hint.own-model-file"),
-        )
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise ModelError(message("error.parts-repeat-tensor", file=name), hint=message("hint.download-again"))
     if promised != len(tensors):
@@ -202,7 +197,12 @@ def _file_type(number: Any, tensors: Sequence[Tensor]) -> str:
     return max(sizes, key=lambda kind: sizes[kind]).upper()
 
 
-def _notes(headers: Sequence[Header]) -> tuple[Message, ...]:
-    if all(header.complete for header in headers):
-        return ()
-    return (message("model.header-only"),)
+def _notes(headers: Sequence[Header], architecture: str) -> tuple[Message, ...]:
+    notes = []
+    if architecture == "t5":
+        notes.append(message("model.encoder-decoder"))
+    elif architecture == "t5encoder":
+        notes.append(message("model.text-encoder"))
+    if not all(header.complete for header in headers):
+        notes.append(message("model.header-only"))
+    return tuple(notes)
