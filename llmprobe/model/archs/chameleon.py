@@ -7,10 +7,14 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("chameleon",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "ChameleonForConditionalGeneration": "chameleon",
+    "ChameleonForCausalLM": "chameleon",
+}
 
 IMAGE_WORDS = 8192
 """Words of images, whose scores are overwritten so that only text is written."""
@@ -72,4 +76,8 @@ def _layer(g: Builder, il: int, x: Node, *, after: bool) -> Node:
     return ops.like("add", x, between)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read where the norms stand.
+    """
+    return {"swin_norm": config.flag("swin_norm")}

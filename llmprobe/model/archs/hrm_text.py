@@ -8,10 +8,13 @@ from llmprobe.model.archs._building.blocks import heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("hrm_text",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "HrmTextForCausalLM": "hrm_text",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -72,4 +75,16 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     return ops.like("add", g.ffn(il, ops.like("rms_norm", between)), between)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the stacks and how often they are gone through: the layers are those of all passes.
+    """
+    size = config.need("num_layers_per_stack", "num_hidden_layers")
+    high, low = config.need("H_cycles"), config.need("L_cycles")
+    return {
+        "block_count": size * high * (low + 1),
+        "hrm.layers_per_stack": size,
+        "hrm.h_cycles": high,
+        "hrm.l_cycles": low,
+        "embedding_scale": config.real("embedding_scale"),
+    }

@@ -8,11 +8,14 @@ from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, shared_expert, shared_width
 
 ARCHITECTURES = ("k2-horizon",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "K2HorizonForCausalLM": "k2-horizon",
+}
 
 SOFTMAX = 1
 """The gating function that is not a sigmoid (``expert_gating_func``)."""
@@ -151,4 +154,25 @@ def _routed_values(g: Builder, il: int, x: Node) -> Node:
     return ops.cont(total) if used == 1 else total
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the groups of the norms, the dense layers at the beginning and the value experts.
+    """
+    found: Hparams = {
+        "attention.group_norm_groups": config.number("layernorm_num_groups", default=1),
+        "attention_gate": config.get("attention_gate_func") is not None,
+        "rope.dimension_count": config.number("rope_head_dim") or common.get("rope.dimension_count"),
+    }
+    if not common.get("expert_count"):
+        return found
+    told = config.get("mlp_only_layers")
+    only = told if isinstance(told, list) else []
+    dense = next(layer for layer in range(config.layers + 1) if layer not in only)
+    shared = config.number("num_shared_experts")
+    return found | {
+        "leading_dense_block_count": config.number("num_dense_layers", default=dense),
+        "expert_shared_feed_forward_length": shared * config.need("moe_intermediate_size") or None,
+        "expert_weights_scale": config.real("router_scaling_factor"),
+        "attention.value_expert_count": config.number("mova_num_experts") or None,
+        "attention.value_expert_used_count": config.number("mova_num_experts_per_tok") or None,
+    }

@@ -7,13 +7,18 @@ from llmprobe.model.archs._building import ops, state
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import Ssm, attention_layers, hybrid_cache, ssm_state
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("plamo2",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "Plamo2ForCausalLM": "plamo2",
+    "PLaMo2ForCausalLM": "plamo2",
+}
 
 STEP_PARTS, NARROWEST_STEP = 16, 64
 """The step of a scan comes from so many parts of the width, but at least from so many values."""
@@ -133,4 +138,26 @@ def _mamba(g: Builder, il: int, x: Node) -> Node:
     return ops.reshape(x, x.ne[0], steps * count)
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read which layers attend, and the sizes that the configuration may leave to its class; the output is tied.
+    """
+    step, layers = config.number("mamba_step", default=2), config.layers
+    last, middle = layers - 1, step // 2
+    attends = [layer == last if layers <= middle else layer % step == middle for layer in range(layers)]
+    heads, head = (
+        config.number("mamba_num_heads", default=64),
+        config.number("hidden_size_per_head", default=128),
+    )
+    query, key = config.heads, config.number("num_key_value_heads", default=4)
+    return rules.tied(config, common) | {
+        "attention.head_count": [query if yes else 0 for yes in attends],
+        "attention.head_count_kv": [key if yes else 0 for yes in attends],
+        "attention.key_length": head,
+        "attention.value_length": head,
+        "ssm.state_size": config.number("mamba_d_state", default=64),
+        "ssm.conv_kernel": config.number("mamba_d_conv", default=4),
+        "ssm.time_step_rank": heads,
+        "ssm.inner_size": heads * head,
+        "ssm.group_count": 0,
+    }

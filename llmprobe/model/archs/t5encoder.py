@@ -7,12 +7,15 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.biased import feed_forward, position_bias, projected
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import I32, Node
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.t5 import stack
 
 ARCHITECTURES = ("t5encoder",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "T5EncoderModel": "t5encoder",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -50,4 +53,4 @@ def _layer(g: Builder, il: int, x: Node, buckets: Node) -> Node:
     return feed_forward(g, il, "enc.", ops.like("add", x, residual))
 
 
-from_config = None
+from_config = rules.t5
