@@ -11,7 +11,7 @@ from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import ResolvedSettings, Settings
+from llmprobe.facts.settings import ResolvedSettings, Settings, Switch
 from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import GgmlType, ggml_type
 from llmprobe.words.message import Message, message
@@ -35,6 +35,13 @@ WITH_ENCODER = frozenset({"t5", "t5encoder"})
 
 TEXT_ENCODERS = frozenset({"t5encoder"})
 """Architectures that write nothing, though their metadata do not say so."""
+
+
+def usual_flash(architecture: str) -> Switch:
+    """
+    The setting of flash attention to begin with: ``auto``, where llama.cpp does not abort on it.
+    """
+    return "off" if architecture in ABORTS_WITH_FLASH else "auto"
 
 
 def pad(count: int, multiple: int) -> int:

@@ -11,6 +11,7 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.settings import resolve
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.settings import Settings
+from llmprobe.tasks.defaults import defaults_for
 
 PLM, T5 = spec("plm-1.8b"), spec("flan-t5-large")
 
@@ -54,3 +55,15 @@ def test_a_model_with_an_encoder_reserves_a_row_for_every_token(name: str) -> No
     llama.cpp does not ask how many rows are wanted.
     """
     assert resolve(Settings(ctx_size=512, outputs_max=1), spec(name)).outputs_max == 0
+
+
+def test_the_defaults_leave_out_what_aborts() -> None:
+    """
+    Without a wish PLM is estimated with flash attention off, and a Llama as the engine decides.
+    """
+    told = {}
+    for model in (PLM, spec("llama3.1-8b")):
+        defaults = defaults_for(model, "Q4_K_M", (), None, None, ctx_size=512)
+        told[model.id] = defaults.settings({}, model, 0).flash_attn
+
+    assert told == {"plm-1.8b": "off", "llama3.1-8b": "auto"}

@@ -20,6 +20,8 @@ NO_TEXT_MODELS = DRAFTS | SPEECH | SOUND | DECISIONS | PROJECTORS
 """Architectures of files that are no text models."""
 
 _BASE = "general.base_model.0.name"
+_DRAFTED = {"gemma4-assistant": "a Gemma 4"}
+"""The models that a draft belongs to, where its architecture says it."""
 
 
 def refuse(file: str, metadata: Mapping[str, Any]) -> None:
@@ -42,7 +44,8 @@ def _found(file: str, architecture: str, kind: str, base: Any) -> tuple[Message,
     if kind != "model":
         return message("error.gguf-part-of-model", file=file, kind=kind), message("hint.own-model-file")
     if architecture in DRAFTS:
-        told = message("error.gguf-draft", file=file, architecture=architecture, base=base)
+        drafted = base or _DRAFTED.get(architecture)
+        told = message("error.gguf-draft", file=file, architecture=architecture, base=drafted)
         return told, message("hint.draft")
     if architecture in SPEECH:
         return message("error.gguf-speech", file=file, architecture=architecture), message("hint.speech")

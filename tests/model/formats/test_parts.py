@@ -79,11 +79,13 @@ def test_a_projector_may_say_so_by_its_type(tmp_path: Path) -> None:
 
 def test_a_draft_names_the_model_that_it_belongs_to(tmp_path: Path) -> None:
     """
-    The metadata may name the model that a draft was trained for.
+    The metadata may name the model that a draft was trained for, and an architecture may belong to one kind only.
     """
     error = refused(tmp_path, "eagle3", **{"general.base_model.0.name": "Llama 3.1 8B"})
 
     assert "guesses tokens for another model, Llama 3.1 8B, and reads" in str(error)
+    assert "for another model, a Gemma 4, and reads" in str(refused(tmp_path, "gemma4-assistant"))
+    assert "for another model and reads" in str(refused(tmp_path, "dflash"))
 
 
 def test_another_part_is_named_by_its_type(tmp_path: Path) -> None:
