@@ -31,6 +31,7 @@ from benchmarks.truth.loads import measured_models, memory_cases
 from benchmarks.truth.models import TRUTH, models, quant_cases
 from llmprobe.model import archs, catalog
 from llmprobe.model.archs import graph_of
+from llmprobe.model.formats.parts import NO_TEXT_MODELS
 
 README = Path(__file__).parents[1] / "README.md"
 FILE = TRUTH / "accuracy.json"
@@ -143,18 +144,20 @@ def of_speeds_held(speeds: Sequence[OfSpeed]) -> tuple[Quantity, ...]:
 
 def coverage() -> Coverage:
     """
-    Return what is known of each architecture: those we have a file for, and those of the catalog.
+    Return what is known of each architecture: those we have a file for, those of the catalog and of the tables, and
+    the parts of models.
     """
     measured = {models()[name].architecture for name in measured_models()}
     listed = {entry.architecture for entry in catalog.by_id().values()}
-    names = archs.supported() | listed
+    names = archs.supported() | listed | {model.architecture for model in models().values()}
     graphs = {name for name in names if graph_of(name) is not None}
     known = {name for name in names if archs.get(name) is not None}
     return Coverage(
         modelled_and_measured=tuple(sorted(graphs & measured)),
         modelled=tuple(sorted(graphs - measured)),
         bounded=tuple(sorted(known - graphs)),
-        refused=tuple(sorted(names - known)),
+        by_metadata=tuple(sorted(names - known)),
+        refused=tuple(sorted(NO_TEXT_MODELS)),
     )
 
 

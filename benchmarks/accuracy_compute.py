@@ -20,8 +20,9 @@ from llmprobe.estimation.compute.buffers import (
     ComputeRequest,
 )
 from llmprobe.estimation.placement import host_experts
+from llmprobe.estimation.settings import WITH_ENCODER
 from llmprobe.facts.settings import ResolvedSettings, told
-from llmprobe.model.archs import graph_of
+from llmprobe.model.archs import Sizes, graph_of
 
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20
@@ -48,7 +49,7 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
     opened = case.hardware.devices
     used = opened[:1] if load.split_mode == "none" else opened
     devices = tuple(device.id for device in used)
-    n_layer = int(model.hparams["block_count"])
+    n_layer = Sizes(model.hparams).n_layer
     return ComputeRequest(
         architecture=model.architecture,
         hparams=model.hparams,
@@ -61,7 +62,11 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
                 "devices": devices,
                 "ctx_size": n_ctx if load.kv_unified else share * load.parallel,
                 "ctx_per_seq": share,
-                "outputs_max": load.parallel if load.outputs_max is None else load.outputs_max,
+                "outputs_max": 0
+                if model.architecture in WITH_ENCODER
+                else load.parallel
+                if load.outputs_max is None
+                else load.outputs_max,
                 "gpu_layers": n_layer + 1 if load.gpu_layers is None else load.gpu_layers,
             }
         ),

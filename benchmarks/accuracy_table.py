@@ -43,13 +43,14 @@ class Coverage(msgspec.Struct, frozen=True):
     """
     Architectures by how their compute buffers are known.
 
-    ``modelled`` have a graph and were not measured, ``bounded`` have exact weights and caches, ``refused`` are
-    in the catalog and can't be estimated by name.
+    ``modelled`` have a graph and were not measured, ``bounded`` have exact weights and caches. Of those known
+    ``by_metadata`` the caches are what the metadata say. ``refused`` are parts of models, or write no text.
     """
 
     modelled_and_measured: tuple[str, ...]
     modelled: tuple[str, ...]
     bounded: tuple[str, ...]
+    by_metadata: tuple[str, ...]
     refused: tuple[str, ...]
 
 
@@ -151,14 +152,16 @@ def _of_speed(row: OfSpeed) -> tuple[str, ...]:
 
 def sentence(coverage: Coverage) -> str:
     """
-    Return in one sentence how many architectures are modelled, bounded and refused.
+    Return in one sentence how many architectures are modelled, bounded, known by their metadata alone and refused.
     """
     modelled = len(coverage.modelled_and_measured) + len(coverage.modelled)
-    total = modelled + len(coverage.bounded) + len(coverage.refused)
+    guessed, refused = len(coverage.by_metadata), len(coverage.refused)
+    total = modelled + len(coverage.bounded) + guessed + refused
     return (
         f"Of {total} architectures {modelled} are modelled ({len(coverage.modelled_and_measured)} of them measured), "
         f"{len(coverage.bounded)} have exact weights and caches and a bounded compute buffer, marked assumed, "
-        f"and {len(coverage.refused)} are refused."
+        f"{guessed} have the caches that their metadata say and a bounded compute buffer, "
+        f"and {refused} are refused: parts of models, or models that write no text."
     )
 
 

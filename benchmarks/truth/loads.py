@@ -1,5 +1,5 @@
 """
-The measured allocations of ``fixtures/truth/memory.json``, read back into settings and hardware.
+The measured allocations of ``fixtures/truth``, read back into settings and hardware.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.truth.models import TRUTH, models
+from benchmarks.truth.models import has_graph, models, tables
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings
@@ -49,44 +49,44 @@ def measured_models() -> tuple[str, ...]:
     """
     Return the names of the models that were loaded, in the order of the table.
     """
-    return tuple(_content()["models"])
+    return tuple(name for content in _contents() for name in content["models"] if has_graph(name))
 
 
 def memory_cases(*models: str, other_loads: bool = False) -> Iterator[MemoryCase]:
     """
     Yield every measured load of some models, or of all, in the order of the table.
     """
-    content = _content()
-    for model in models or content["models"]:
-        rows = content["models"][model]
-        for index, *numbers, output in rows:
-            settings = content["defaults"] | content["settings"][index]
-            if not other_loads and OTHER_LOADS & settings.keys():
+    for content in _contents():
+        for model in models or content["models"]:
+            if not has_graph(model):
                 continue
-            names = ["host", *(f"gpu{number}" for number in range(settings["devices"]))]
-            measured = {
-                name: (numbers[3 * at], numbers[3 * at + 1], numbers[3 * at + 2])
-                for at, name in enumerate(names)
-            }
-            yield MemoryCase(
-                model,
-                settings["quant"],
-                _told(settings),
-                _hardware(settings),
-                measured,
-                output,
-                settings,
-            )
+            for row in content["models"].get(model, ()):
+                case = _case(content, model, row)
+                if other_loads or not OTHER_LOADS & case.settings.keys():
+                    yield case
+
+
+def _case(content: dict[str, Any], model: str, row: list[int]) -> MemoryCase:
+    index, *numbers, output = row
+    settings = content["defaults"] | content["settings"][index]
+    names = ["host", *(f"gpu{number}" for number in range(settings["devices"]))]
+    measured = {
+        name: (numbers[3 * at], numbers[3 * at + 1], numbers[3 * at + 2]) for at, name in enumerate(names)
+    }
+    return MemoryCase(
+        model, settings["quant"], _told(settings), _hardware(settings), measured, output, settings
+    )
 
 
 def refused_cases() -> Iterator[RefusedCase]:
     """
     Yield every load that llama.cpp refused.
     """
-    content = _content()
-    for model, index, words in content["refused"]:
-        settings = content["defaults"] | content["settings"][index]
-        yield RefusedCase(model, settings["quant"], _told(settings), _hardware(settings), words)
+    for content in _contents():
+        for model, index, words in content["refused"]:
+            settings = content["defaults"] | content["settings"][index]
+            if has_graph(model):
+                yield RefusedCase(model, settings["quant"], _told(settings), _hardware(settings), words)
 
 
 @cache
@@ -108,9 +108,8 @@ def spec(name: str) -> ModelSpec:
 
 
 @cache
-def _content() -> dict[str, Any]:
-    content: dict[str, Any] = msgspec.json.decode((TRUTH / "memory.json").read_bytes())
-    return content
+def _contents() -> tuple[dict[str, Any], ...]:
+    return tuple(tables("memory.json"))
 
 
 def _told(settings: dict[str, Any]) -> Settings:

@@ -1,5 +1,8 @@
 """
 The measured models and quantized sizes of ``fixtures/truth``, read back into tensors and types.
+
+``fixtures/truth/rare`` has the same of architectures that are seldom met or new. Those whose graph is not known are in
+the tables, and left out of every comparison until it is.
 """
 
 import re
@@ -11,6 +14,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs import graph_of
 
 TRUTH = Path(__file__).parents[2] / "fixtures" / "truth"
 
@@ -40,21 +44,41 @@ class QuantCase(msgspec.Struct, frozen=True):
     types: dict[str, str] | None
 
 
+def tables(name: str) -> Iterator[dict[str, Any]]:
+    """
+    Yield the tables of this name.
+    """
+    for folder in (TRUTH, TRUTH / "rare"):
+        yield msgspec.json.decode((folder / name).read_bytes())
+
+
 @cache
 def models() -> dict[str, TruthModel]:
     """
     Return every measured model by the name that the tables use.
     """
-    content = msgspec.json.decode((TRUTH / "models.json").read_bytes())
-    return {name: _model(name, entry) for name, entry in content["models"].items()}
+    return {
+        name: _model(name, entry)
+        for content in tables("models.json")
+        for name, entry in content["models"].items()
+    }
+
+
+def has_graph(name: str) -> bool:
+    """
+    Say whether a measured model's graph is known.
+    """
+    return graph_of(models()[name].architecture) is not None
 
 
 def quant_cases() -> Iterator[QuantCase]:
     """
     Yield every measured case. With an importance matrix only those exist that differ from the same without.
     """
-    content = msgspec.json.decode((TRUTH / "quant_sizes.json").read_bytes())
-    for name, entry in content["models"].items():
+    entries = (entry for content in tables("quant_sizes.json") for entry in content["models"].items())
+    for name, entry in entries:
+        if not has_graph(name):
+            continue
         quantized = entry.pop("quantized")
         for label, case in entry.items():
             file_type, _, imatrix = label.partition(" ")
@@ -76,7 +100,7 @@ def types_of(tensors: tuple[Tensor, ...], runs: dict[str, str]) -> dict[str, str
     seen: dict[str, int] = {}
     types = {}
     for tensor in tensors:
-        key = f"@{tensor.name}" if tensor.layer is None else tensor.name.split(".", 2)[2]
+        key = tensor.name.split(".", 2)[2] if tensor.name.startswith("blk.") else f"@{tensor.name}"
         if key in lists:
             types[tensor.name] = lists[key][seen.get(key, 0)]
             seen[key] = seen.get(key, 0) + 1
@@ -106,5 +130,5 @@ def _model(name: str, entry: dict[str, Any]) -> TruthModel:
 
 def _tensor(line: str) -> Tensor:
     name, *shape = line.split()
-    layer = re.match(r"blk\.(\d+)\.", name)
+    layer = re.match(r"(?:enc\.|dec\.)?blk\.(\d+)\.", name)
     return Tensor(name, tuple(map(int, shape)), int(layer[1]) if layer else None)

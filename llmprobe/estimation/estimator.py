@@ -17,10 +17,10 @@ from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.quantized import Quantized
-from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable
+from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
-from llmprobe.estimation.settings import NO_DEVICES, refuse
+from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
@@ -73,21 +73,19 @@ class Estimator:
             (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
         )
         self.is_moe = self.moe_layers > 0
-        self.generates = not (
+        self.generates = model.architecture not in TEXT_ENCODERS and not (
             model.hparams.get("attention.causal") is False and "pooling_type" in model.hparams
         )
         self.expert_count = int(model.hparams.get("expert_count") or 0)
         self.expert_used_count = int(model.hparams.get("expert_used_count") or 0)
         self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
         self.layout = archs.caches(model.architecture, model.hparams)
-        rows = {tensor.name: tensor.shape[-1] for tensor in model.tensors if tensor.layer is None}
-        # An embedding may have rows for images that are never written, so the output matrix is asked first.
-        self.n_vocab = rows.get("output.weight", rows.get("token_embd.weight", 0))
+        self.n_vocab = scored_words(model.tensors, model.hparams)
         counts = Counter(tensor.layer for tensor in model.tensors)
         self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
-        self._allowed: set[tuple[str, str, str]] = set()
+        self._allowed: set[tuple[str, str, str, int]] = set()
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._cached: dict[tuple[object, ...], tuple[kv_cache.CachePart, ...]] = {}
         self._caches: dict[tuple[object, ...], Caches] = {}
@@ -125,9 +123,9 @@ class Estimator:
         if found is None:
             found = set_up(settings, hardware, self.model, self.n_layer, self.profile)
             run = found.settings
-            kinds = (run.cache_type_k, run.cache_type_v, run.flash_attn)
+            kinds = (run.cache_type_k, run.cache_type_v, run.flash_attn, run.streams)
             if kinds not in self._allowed:
-                refuse(run, self.layout)
+                refuse(run, self.layout, self.model.architecture)
                 self._allowed.add(kinds)
             self._setups[settings, hardware] = found
         return found

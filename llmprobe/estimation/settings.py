@@ -11,8 +11,8 @@ from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import ResolvedSettings, Settings
-from llmprobe.model.archs import CacheLayout
+from llmprobe.facts.settings import ResolvedSettings, Settings, Switch
+from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import GgmlType, ggml_type
 from llmprobe.words.message import Message, message
 
@@ -23,6 +23,25 @@ NO_DEVICES = Hardware()
 
 WITHOUT_FLASH = frozenset({"grok"})
 """Architectures for which flash attention is switched off before anything is allocated, whatever is asked for."""
+
+ABORTS_WITH_FLASH = frozenset({"plm"})
+"""Architectures whose V the cache cannot take in rows, as flash attention wants it: llama.cpp aborts."""
+
+ONE_STREAM = frozenset({"t5"})
+"""Architectures whose masks are not made for several sequences with a cache each: llama.cpp aborts."""
+
+WITH_ENCODER = frozenset({"t5", "t5encoder"})
+"""Architectures for which a row of results is reserved for every token, whatever is asked for."""
+
+TEXT_ENCODERS = frozenset({"t5encoder"})
+"""Architectures that write nothing, though their metadata do not say so."""
+
+
+def usual_flash(architecture: str) -> Switch:
+    """
+    The setting of flash attention to begin with: ``auto``, where llama.cpp does not abort on it.
+    """
+    return "off" if architecture in ABORTS_WITH_FLASH else "auto"
 
 
 def pad(count: int, multiple: int) -> int:
@@ -85,6 +104,8 @@ def resolve(
     outputs = settings.outputs_max
     if outputs is None:
         outputs = 0 if profile is not None and profile.outputs == "ubatch" else settings.parallel
+    if model.architecture in WITH_ENCODER:
+        outputs = 0
     cache_type_v = ggml_type(settings.cache_type_v)
     flash_attn = settings.flash_attn
     if model.architecture in WITHOUT_FLASH:
@@ -105,7 +126,7 @@ def resolve(
         kv_unified=settings.kv_unified,
         swa_full=settings.swa_full,
         outputs_max=outputs,
-        gpu_layers=offloaded_layers(settings, hardware, int(model.hparams["block_count"])),
+        gpu_layers=offloaded_layers(settings, hardware, Sizes(model.hparams).n_layer),
         n_cpu_moe=settings.n_cpu_moe,
         cpu_moe_layers=settings.cpu_moe_layers,
         split_mode=settings.split_mode,
@@ -118,14 +139,24 @@ def resolve(
     )
 
 
-def refuse(run: ResolvedSettings, layout: CacheLayout) -> None:
+def refuse(run: ResolvedSettings, layout: CacheLayout, architecture: str) -> None:
     """
-    Refuse what llama.cpp refuses.
+    Refuse what llama.cpp refuses, and what it aborts on.
 
     Raises:
         RefusedError: says which settings do not go together for this model.
     """
     type_k, type_v = ggml_type(run.cache_type_k), ggml_type(run.cache_type_v)
+    if architecture in ABORTS_WITH_FLASH and run.flash_attn != "off":
+        raise RefusedError(
+            message("error.aborts-with-flash-attention", architecture=architecture),
+            hint=message("hint.flash-attention-off"),
+        )
+    if architecture in ONE_STREAM and run.streams > 1:
+        raise RefusedError(
+            message("error.aborts-with-streams", architecture=architecture, slots=run.parallel),
+            hint=message("hint.one-stream"),
+        )
     if layout.latent and type_k != type_v:
         raise RefusedError(
             message("error.latent-cache-types", type_k=type_k.name, type_v=type_v.name),

@@ -21,8 +21,9 @@ class Tensor(msgspec.Struct, frozen=True, gc=False):
     """
     One tensor as the GGUF file lists it.
 
-    ``shape`` is ne0, ne1, … (ne0 is the row, GGUF's order). ``layer`` is the N of ``blk.N.``, None outside the layers.
-    ``type`` is ggml's type name in lower case as llama.cpp prints it (``q4_K``, ``f16``), None when not chosen yet.
+    ``shape`` is ne0, ne1, … (ne0 is the row, GGUF's order). ``layer`` is the N of ``blk.N.`` (``enc.blk.N.``,
+    ``dec.blk.N.``), None outside the layers. ``type`` is ggml's type name in lower case as llama.cpp prints it
+    (``q4_K``, ``f16``), None when not chosen yet.
     """
 
     name: str

@@ -41,12 +41,13 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
             UsageError: a tensor override moves anything else than all experts of layers.
         """
         from llmprobe.estimation.overrides import expert_layers as overridden
+        from llmprobe.estimation.settings import usual_flash
         from llmprobe.facts.settings import Settings
 
         own: dict[str, Any] = {
             "batch_size": self.profile.batch_size,
             "ubatch_size": self.profile.ubatch_size,
-            "flash_attn": self.profile.flash_attn,
+            "flash_attn": self.profile.flash_attn if usual_flash(model.architecture) == "auto" else "off",
             "kv_unified": self.kv_unified,
             "mmap": self.profile.mmap,
         }

@@ -118,6 +118,7 @@ SENTENCES: dict[str, str] = {
     "error.files-of-another-model": "the weight files hold {found:count} parameters, and config.json describes {listed:count}: they are of different models, or of one that is not modelled",
     "model.files-differ": "the weight files hold {found:count} parameters, and config.json describes {listed:count}: the figures may be off by {off:.1%}",
     "hparam.not-positive": "{key} is {value}, and at least 1 is needed",
+    "hparam.loops": "the metadata count {layers} layers, but the passes through the stacks make {made}",
     "hparam.layers": "the metadata give {layers} layers; 1 to {most} are possible",
     "hparam.list-too-short": "the metadata list {entries} layers, and layer {layer} is needed",
     "hparam.no-number": "the metadata have '{value}' where a number belongs",
@@ -216,11 +217,26 @@ SENTENCES: dict[str, str] = {
     "error.gguf-no-architecture": "{file} names no architecture, so it is not a model for llama.cpp",
     "error.gguf-part-of-model": "{file} is not a language model but a part of one ({kind})",
     "hint.own-model-file": "give the file of the model itself",
+    "error.gguf-projector": "{file} is the projector of a multimodal model[ ({base})]: it turns images or sound into what"
+    " the model reads",
+    "hint.projector": "give the file of the model itself; llama-server loads this one beside it with --mmproj",
+    "error.gguf-draft": "{file} is a draft ({architecture}): it guesses tokens for another model[, {base},] and reads that"
+    " model's states, so it writes nothing alone",
+    "hint.draft": "give the file of the model that it drafts for; llama-server loads this one beside it with --model-draft",
+    "error.gguf-speech": "{file} is a speech model ({architecture}): it turns text into codes of sound and writes no text",
+    "hint.speech": "give the file of a text model; llama-tts runs this one, together with its --mmproj file",
+    "error.gguf-sound": "{file} is the decoder of a speech model ({architecture}): it turns codes into sound",
+    "hint.sound": "give the file of a text model; this one belongs to a speech model such as OuteTTS",
+    "error.gguf-decisions": "{file} is a decision model ({architecture}): it scores the options of a question and writes no"
+    " text",
+    "hint.decisions": "give the file of a text model; llama-server serves this one at /v1/systemone only",
     "error.parts-repeat-tensor": "the parts of {file} contain the same tensor twice",
     "error.parts-tensor-count": "the parts of {file} contain {tensors} tensors instead of {promised}",
     "error.gguf-no-layers": "{file} has no layers: it is a vocabulary only, or a part of a model",
     "error.gguf-layer-count": "the file has tensors of {layers} layers, and its metadata gives {block_count}",
     "error.gguf-size": "the file has the impossible value {value} for {key}",
+    "model.encoder-decoder": "an encoder with a decoder: llama-completion runs it, llama-server does not",
+    "model.text-encoder": "the text encoder of image models: it writes no text",
     "model.header-only": "the file has a header but no tensor data; the estimate is for the whole file",
     "error.quant-unknown": "'{quant}' is not a quantization of llama.cpp",
     "hint.did-you-mean": "did you mean {names:or}?",
@@ -912,6 +928,10 @@ SENTENCES: dict[str, str] = {
     "error.latent-cache-types": "K and V of this model share one latent cache and must have one type,"
     " not {type_k} and {type_v}",
     "error.v-cache-needs-flash-attention": "a V cache in {type_v} needs flash attention, which is off",
+    "error.aborts-with-flash-attention": "llama.cpp aborts when a model of the architecture {architecture} is run with"
+    " flash attention",
+    "error.aborts-with-streams": "llama.cpp aborts when a model of the architecture {architecture} is run with"
+    " {slots} slots that have a cache each",
     "error.heads-not-whole-blocks": "a {cache} cache in {type} needs heads of whole blocks of {block} values,"
     " but this model's heads have {head}",
     "error.override-not-readable": "{given} is not a tensor override",
@@ -929,6 +949,8 @@ SENTENCES: dict[str, str] = {
     "hint.no-devices-or-another-backend": "omit --devices, or name another backend",
     "hint.give-context": "set it with -c",
     "hint.same-cache-types": "give --cache-type-k and --cache-type-v the same type",
+    "hint.flash-attention-off": "use -fa off",
+    "hint.one-stream": "use one slot, or one cache for all slots (--kv-unified)",
     "hint.flash-attention-on": "use -fa on or auto, or an f16 V cache",
     "hint.f16-cache": "use an f16 cache",
     "hint.override": "for example {example}, or --n-cpu-moe N for the first N layers",

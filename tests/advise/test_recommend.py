@@ -4,6 +4,7 @@ What recommend answers on machines whose answer an expert knows.
 
 import pytest
 
+from benchmarks.truth import loads
 from llmprobe.advise.recommend import recommend
 from llmprobe.engines import llamacpp
 from llmprobe.errors import UsageError
@@ -239,3 +240,13 @@ def test_what_is_best_does_not_depend_on_how_many_are_shown(top: int) -> None:
     few, four = (best(QWEN3_MOE, snapshot, ctx_size=8192, top=count) for count in (top, 4))
 
     assert (few.quant, few.ubatch_size) == (four.quant, four.ubatch_size)
+
+
+def test_a_model_that_aborts_with_flash_attention_is_run_without() -> None:
+    """
+    PLM is recommended with flash attention off, in the command too, and with a cache that needs none.
+    """
+    choice = best(loads.spec("plm-1.8b"), machine((23.5,)), ctx_size=4096)
+
+    assert (choice.flash_attn, choice.cache_type_v, choice.gpu_layers) == ("off", "f16", 33)
+    assert "-fa off" in choice.commands["llama.cpp"]

@@ -155,3 +155,15 @@ def test_buffers_are_separate() -> None:
     first = ops.cont(_weight(KIB))
     second = ops.cont(first)
     assert allocate([first, second], [0, 1], (128, 32)) == [1024, 1024]
+
+
+def test_a_block_goes_before_the_first_that_lies_behind_it() -> None:
+    """
+    An empty block inside a free one leaves the list out of order; ggml looks through it from the start all the same.
+    """
+    space = Space()
+    space.starts[:] = [0, 30, 20, 100]
+    space.sizes[:] = [5, 0, 5, 1 << 62]
+    space.free(26, 2)
+    assert space.starts == [0, 26, 30, 20, 100]
+    assert space.sizes == [5, 2, 0, 5, 1 << 62]

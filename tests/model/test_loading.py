@@ -173,7 +173,7 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ({"general.architecture": "clip"}, "not a language model"),
+        ({"general.architecture": "clip"}, "the projector of a multimodal model"),
         ({"general.type": "adapter"}, "not a language model"),
         ({"llama.block_count": 1}, "tensors of 2 layers"),
         ({"llama.block_count": "two"}, "block_count is 'two'"),

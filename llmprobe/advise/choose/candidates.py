@@ -18,6 +18,7 @@ from llmprobe.advise.search.ledger import RANKING_RAM_BANDWIDTH
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.settings import usual_flash
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.recommendation import Rejected, Wishes
@@ -116,6 +117,7 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             cache_type_v=cache_v,
             batch_size=batch_size,
             ubatch_size=ubatch_size,
+            flash_attn=usual_flash(estimator.model.architecture),
         )
         placed: list[Placed] = []
         for devices in usable[:1] if hopeless else usable:
@@ -253,7 +255,8 @@ def _takes_cache(estimator: Estimator, kind: str) -> bool:
     Whether the model's heads are whole blocks of a cache type.
     """
     try:
-        estimator.setup(Settings(ctx_size=1, cache_type_k=kind, cache_type_v=kind))
+        flash_attn = usual_flash(estimator.model.architecture)
+        estimator.setup(Settings(ctx_size=1, cache_type_k=kind, cache_type_v=kind, flash_attn=flash_attn))
     except RefusedError:
         return False
     return True

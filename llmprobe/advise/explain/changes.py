@@ -15,6 +15,7 @@ from llmprobe.advise.choose.quality import NO_LOSS, quality
 from llmprobe.advise.choose.shown import WORTH_SHOWING
 from llmprobe.advise.explain.differences import in_short, of_choice, pace
 from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.settings import usual_flash
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.facts.machine import Holder, Snapshot
 from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
@@ -109,6 +110,7 @@ class WhatIf:
             parallel=best.parallel,
             cache_type_k=best.cache_type_k,
             cache_type_v=best.cache_type_v,
+            flash_attn=usual_flash(estimator.model.architecture),
         )
         case = self._problem.case(quant, settings, devices)
         whole = case.placed(None)

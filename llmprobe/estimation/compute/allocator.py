@@ -5,7 +5,6 @@ Tensors are freed after their last use and their places given away again, best f
 over their input. Source: llama.cpp b11549, ggml/src/ggml-alloc.c.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -94,7 +93,8 @@ class Space:
         """
         Take a block back and join it with the neighbour that is met first, and that one with the next.
 
-        The order is ggml's: an empty block may come to lie inside a free one and keep two of them apart.
+        The order is ggml's: an empty block may come to lie inside a free one and keep two of them apart, and blocks
+        may stand out of order after it. A block goes before the first that lies behind it.
         """
         starts, sizes = self.starts, self.sizes
         end = start + size
@@ -112,7 +112,7 @@ class Space:
                     sizes[i - 1] += sizes[i]
                     del starts[i], sizes[i]
                 return
-        i = bisect_left(starts, start)
+        i = next((i for i, other in enumerate(starts) if other >= start), len(starts))
         starts.insert(i, start)
         sizes.insert(i, size)
 

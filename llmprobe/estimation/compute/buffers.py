@@ -230,17 +230,20 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     Whether flash attention is on; None where it is if each device has a kernel for it.
 
     ``auto`` is on if, for one token, every attention runs on the device of its layer. Writing to a cache on that
-    device keeps it there; otherwise the nodes have to be placed to know. A quantized V puts flash attention on.
+    device keeps it there; otherwise the nodes have to be placed to know, as without a cache, where one token has one
+    key. A quantized V puts flash attention on.
     """
     if request.settings.flash_attn != "auto":
         return request.settings.flash_attn == "on"
     parts = model.family.parts
     if not request.devices or (parts.layout.kv and ggml_type(request.settings.cache_type_v).quantized):
         return True
-    writing = all(layer in parts.cache_of for layer in parts.sizes.trunk)
+    # With biases on positions only what does not read the cache is computed in one operation.
+    biased = bool(request.hparams.get("attention.relative_buckets_count"))
+    writing = not biased and all(layer in parts.cache_of for layer in parts.sizes.trunk)
     if (
         request.settings.kv_offload
-        and (writing or "host" not in request.layer_devices)
+        and (writing or (parts.layout.kv and not biased and "host" not in request.layer_devices))
         and not parts.state_of
     ):
         return None

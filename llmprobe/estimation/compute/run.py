@@ -66,8 +66,9 @@ def run_of(
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
     kinds = layer_kinds(parts, places, host_experts=request.host_experts)
-    built, repeats = (tuple(parts.sizes.trunk), ()) if whole else shortened(kinds)
-    told: Hashable = (places[0], *(kinds[layer] for layer in built))
+    # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
+    built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds)
+    told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
     if not parts.alone:
         told = (built, places, told)
     run = Run(

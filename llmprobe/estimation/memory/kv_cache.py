@@ -52,14 +52,14 @@ def cache_parts(
     """
     The bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
     """
-    # With flash attention switched off V is stored across, each layer as wide as the widest.
+    # With flash attention switched off V is stored across, each layer as wide as the widest: those without heads too.
     widest = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
     parts = []
     for cache in layout.kv:
         count = cells(cache, run)
         sizes = [0] * n_layer
         for layer in cache.layers:
-            v = widest if layer.v and run.flash_attn == "off" else layer.v
+            v = widest if run.flash_attn == "off" and not layout.latent else layer.v
             sizes[layer.layer] = _rows(run.cache_type_k, layer.k, count * run.streams, backend)
             if v:
                 sizes[layer.layer] += _rows(run.cache_type_v, v, count * run.streams, backend)
@@ -85,7 +85,8 @@ def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Size
         for layer in cache.layers:
             # Where one latent is kept for both, V is read from it.
             width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
-            operations[layer.layer] += 2 * sizes.heads(layer.layer) * width * count
+            if layer.k:
+                operations[layer.layer] += 2 * sizes.heads(layer.layer) * width * count
     return Sums(tuple(accumulate(operations, initial=0)))
 
 

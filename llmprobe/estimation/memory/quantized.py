@@ -63,6 +63,7 @@ class Quantized:
                 self._model.hparams,
                 encoder=family is not None and family.encoder,
                 output_first=family is not None and family.output_first,
+                no_output=family is not None and family.no_output,
                 rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
             )
         return found

@@ -17,6 +17,9 @@ from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import pad
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs import Sizes
+from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
+from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
 
 ROW_PAD = 512
@@ -47,6 +50,7 @@ FIRST_LAYER_NAMES = frozenset(
         "token_embd_norm.bias",
         "per_layer_model_proj.weight",
         "per_layer_proj_norm.weight",
+        "hrm.z_l_init",
     }
 )
 
@@ -109,7 +113,8 @@ class WeightTable:
 
     ``tensors`` carry their types. Next-n layers are in the file but not loaded. Encoders have no output layer.
     With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
-    tied one is there already. ``rope_layers`` are the layers that use rotary factors, None for all.
+    tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
+    layers that use rotary factors, None for all. ``passes`` counts how often a token goes through the layers.
     """
 
     def __init__(
@@ -119,15 +124,23 @@ class WeightTable:
         *,
         encoder: bool = False,
         output_first: bool = False,
+        no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
     ) -> None:
-        self.n_layer = int(hparams["block_count"])
-        trunk = self.n_layer - int(hparams.get("nextn_predict_layers") or 0)
+        self._hparams = hparams
+        blocks = blocks_of(hparams, int(hparams["block_count"]))
+        self.n_layer = len(blocks) + routers(hparams)
+        trunk = len(blocks) - int(hparams.get("nextn_predict_layers") or 0)
+        # The layer where the weights of each block of the file lie: another where a model is looped.
+        self._home_of = homes(blocks)
+        self.passes = len(blocks) / len(self._home_of)
         self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
+        # Delta nets have a decay too, and multiply with it; what is scanned has a part that skips the state.
+        self._scans = any(tensor.name.endswith(".ssm_d") for tensor in self._tensors)
         self._output_first = output_first
         self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
-        self.tied = not encoder and "output.weight" not in self._by_name
+        self.tied = not (encoder or no_output) and "output.weight" not in self._by_name
         # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
         self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
@@ -154,24 +167,24 @@ class WeightTable:
         output = rope = 0
         for tensor in self._tensors:
             size = stored_bytes(tensor, backend)
-            on_host = backend != HOST and tensor.type in HOST_ONLY_TYPES
+            on_host = backend != HOST and self._stays(tensor)
             if tensor.layer is None:
                 if tensor.name in INPUT_NAMES:
                     continue
                 if tensor.name in ROPE_NAMES:
                     rope += size
-                elif tensor.name in FIRST_LAYER_NAMES and not self._embedding_norm_last:
+                elif tensor.name in FIRST_LAYER_NAMES and not self._is_last_norm(tensor.name):
                     dense[0] += size
                 elif on_host:
                     stays[self.n_layer] += _host_bytes(tensor)
                 else:
                     output += size
             elif on_host:
-                stays[tensor.layer] += _host_bytes(tensor)
+                stays[self._home_of[tensor.layer]] += _host_bytes(tensor)
             elif EXPERTS.search(tensor.name):
-                experts[tensor.layer] += size
+                experts[self._home_of[tensor.layer]] += size
             else:
-                dense[tensor.layer] += size
+                dense[self._home_of[tensor.layer]] += size
         return Shares(
             dense=_sums(dense),
             experts=_sums(experts),
@@ -181,6 +194,14 @@ class WeightTable:
             rope=rope,
             rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
         )
+
+    def _stays(self, tensor: Tensor) -> bool:
+        if self._scans and tensor.name.endswith(".ssm_a"):
+            return not scanned_on_gpu(Sizes(self._hparams), tensor.shape)
+        return tensor.type in HOST_ONLY_TYPES
+
+    def _is_last_norm(self, name: str) -> bool:
+        return self._embedding_norm_last and name.startswith("token_embd_norm")
 
     def place(
         self,
@@ -257,6 +278,19 @@ class WeightTable:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
         return _host_bytes(embedding) if repacked or self._output_first else 0
+
+
+def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:
+    """
+    The words that a model scores: the rows of its output matrix, of which an embedding may have more.
+
+    The last matrix of a model that makes vectors may be as wide as these; then the embedding tells.
+    """
+    rows = {tensor.name: tensor.shape[-1] for tensor in tensors if tensor.layer is None}
+    scored = rows.get("output.weight")
+    if scored is None or scored == hparams.get("embedding_length_out"):
+        return rows.get("token_embd.weight", 0)
+    return scored
 
 
 def stored_bytes(tensor: Tensor, backend: str) -> int:

@@ -37,8 +37,9 @@ def active_shares(
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
     placed = weights.place(setup.spans, dict(setup.backends), host_experts=setup.host_experts, repack=False)
-    read = {name: own.layers + int(own.experts * used_experts) + own.output for name, own in placed.items()}
-    total = max(sum(read.values()), 1)
+    layers = {name: own.layers + int(own.experts * used_experts) for name, own in placed.items()}
+    total = max(sum(layers.values()) + sum(own.output for own in placed.values()), 1)
+    read = {name: int(layers[name] * weights.passes) + own.output for name, own in placed.items()}
     spans = {part.device: part for part in setup.spans}
     result = []
     for name, own in placed.items():

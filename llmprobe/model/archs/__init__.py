@@ -11,8 +11,8 @@ A family's module has
 * ``from_config(config, common)``: what a configuration says beyond what is common to most, None where it says nothing.
 
 ``_shared/family.py`` lists what a module may have besides. A family that is made of common blocks is a row of
-``plain.py``. Either way an architecture is added in one place. Packages whose name begins with an underscore are
-shared: ``_building`` builds graphs, ``_shared`` has the rest.
+``plain.py``, one with experts of ``plain_experts.py``. Either way an architecture is added in one place. Packages
+whose name begins with an underscore are shared: ``_building`` builds graphs, ``_shared`` has the rest.
 
 Graphs follow llama.cpp b11549, src/models/, where an architecture has the file of its name; rules for configurations
 follow conversion/, where a model's class sets its parameters. Most graphs were compared with measured buffers on

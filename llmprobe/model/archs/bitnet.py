@@ -11,6 +11,7 @@ from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("bitnet",)
 HF_CLASSES: dict[str, str] = {}
+NO_OUTPUT = True
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

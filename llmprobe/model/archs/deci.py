@@ -8,11 +8,9 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
-from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, kv_layer
+from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
-from llmprobe.model.archs._shared.recurrent import attention_layers
-from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("deci",)
@@ -46,14 +44,11 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    One cache over the whole context of the layers with heads of K and V.
-    """
-    sizes = Sizes(hparams)
-    return CacheLayout(
-        kv=(KvCache(layers=tuple(kv_layer(sizes, layer) for layer in attention_layers(sizes))),)
-    )
+caches = attention_cache
+"""
+One cache over the whole context. Layers without heads of K and V are in it: they keep nothing, but with flash attention
+switched off V has the widest layer's row in every layer.
+"""
 
 
 def graph(g: Builder) -> None:

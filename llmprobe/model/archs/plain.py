@@ -1,8 +1,7 @@
 """
 The families that are one rule: a row each, made of common blocks. Adding such an architecture is adding its row.
 
-A row without classes is known from GGUF files only. No graph is known of ``llama-embed`` and of ``solar``, which Ollama
-alone runs.
+A row without classes is known from GGUF files only. No graph is known of ``solar``, which Ollama alone runs.
 Sources: llama.cpp b11549, src/models/, conversion/.
 """
 
@@ -22,7 +21,6 @@ from llmprobe.model.archs._shared.rows import (
     Output,
     Qkv,
     RopeFactors,
-    Routed,
     Row,
 )
 from llmprobe.model.archs._shared.windows import windowed_cache
@@ -97,7 +95,6 @@ ROWS = (
     Row(
         name="internlm2", hf_classes=("InternLM2ForCausalLM",), layer=LLAMA, after=_LLAMA_END, graph=Decoder()
     ),
-    Row(name="llama-embed", layer=LLAMA, after=_LLAMA_END, graph=None),
     Row(
         name="olmo",
         hf_classes=("OlmoForCausalLM", "OLMoForCausalLM"),
@@ -133,6 +130,24 @@ ROWS = (
         layer=(Norm("attn_norm", bias=True), Qkv(), AttentionOutput(), Norm("ffn_norm", bias=True), Dense()),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm"),
+    ),
+    Row(
+        name="pangu-embedded",
+        hf_classes=("PanguEmbeddedForCausalLM",),
+        layer=(
+            Norm("attn_norm"),
+            Qkv(bias=True),
+            AttentionOutput(bias=True),
+            Norm("ffn_norm"),
+            Dense(),
+        ),
+        graph=Decoder(),
+    ),
+    Row(
+        name="paddleocr",
+        hf_classes=("PaddleOCRVLForConditionalGeneration",),
+        layer=LLAMA,
+        graph=Decoder(layer=Layer(heads=Heads(per_token=4))),
     ),
     Row(
         name="phi3",
@@ -222,6 +237,19 @@ ROWS = (
         graph=Decoder(norm="norm", layer=Layer(heads=Heads(rope=False), alibi=True)),
     ),
     Row(
+        name="jais2",
+        hf_classes=("Jais2ForCausalLM",),
+        layer=(
+            Norm("attn_norm", bias=True),
+            Qkv(bias=True),
+            AttentionOutput(bias=True),
+            Norm("ffn_norm", bias=True),
+            Dense(order="up down", bias=True),
+        ),
+        after=(Output(bias=True),),
+        graph=Decoder(norm="norm", layer=Layer(ffn=FeedForward(activation="relu_sqr"))),
+    ),
+    Row(
         name="nemotron",
         hf_classes=("NemotronForCausalLM",),
         layer=(
@@ -249,69 +277,6 @@ ROWS = (
             layer=Parallel(heads=Heads(scale_q=True), activation="gelu", order=("attention", "ffn", "input")),
         ),
         from_config=rules.four_times,
-    ),
-    # Mixtures of experts on ordinary attention.
-    Row(
-        name="bailingmoe",
-        layer=(*_ATTENTION, Norm("ffn_norm"), Routed()),
-        graph=Decoder(
-            layer=Layer(
-                heads=Heads(factors=True), ffn=FeedForward(mixture=Mixture(norm=None), shared="plain")
-            )
-        ),
-    ),
-    Row(
-        name="deepseek",
-        hf_classes=("DeepseekForCausalLM",),
-        layer=(*_ATTENTION, Norm("ffn_norm"), Routed(dense=True)),
-        graph=Decoder(
-            layer=Layer(
-                heads=Heads(factors=True), ffn=FeedForward(mixture=Mixture(norm=False), shared="plain")
-            )
-        ),
-    ),
-    Row(
-        name="dots1",
-        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Routed(dense=True, biased=True)),
-        graph=Decoder(
-            layer=Layer(
-                heads=Heads(norms="before"),
-                ffn=FeedForward(mixture=Mixture(gating=None, norm=None), shared="plain"),
-            )
-        ),
-    ),
-    Row(
-        name="mellum",
-        hf_classes=("MellumForCausalLM",),
-        layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
-        graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture()))),
-        caches=partial(windowed_cache, period=4),
-        from_config=rules.window,
-    ),
-    Row(
-        name="olmoe",
-        hf_classes=("OlmoeForCausalLM",),
-        layer=(*_ATTENTION, HeadNorms(whole=True), Norm("ffn_norm"), Experts()),
-        graph=Decoder(layer=Layer(heads=Heads(norms="whole"), ffn=FeedForward(mixture=Mixture(norm=False)))),
-    ),
-    Row(
-        name="phimoe",
-        hf_classes=("PhiMoEForCausalLM", "PhimoeForCausalLM"),
-        layer=(
-            Norm("attn_norm", bias=True),
-            Qkv(bias=True),
-            AttentionOutput(bias=True),
-            Norm("ffn_norm", bias=True),
-            Experts(),
-        ),
-        after=(Output(bias=True, matrix_bias=True), RopeFactors()),
-        graph=Decoder(
-            layer=Layer(
-                heads=Heads(factors=True, scale_q=True),
-                ffn=FeedForward(mixture=Mixture(scale=False)),
-                residual_first=True,
-            )
-        ),
     ),
     # Models that write by diffusion: every step sees the whole text, and nothing is cached.
     Row(

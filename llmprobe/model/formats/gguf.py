@@ -209,6 +209,8 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[tuple[Tensor, 
 
 
 def _layer(name: str) -> int | None:
+    """The N of ``blk.N.``, of an encoder's and a decoder's layers (``enc.``, ``dec.``) too."""
+    name = name[4:] if name.startswith(("enc.", "dec.")) else name
     if not name.startswith("blk."):
         return None
     return whole_number(name[4:].partition(".")[0])

@@ -9,7 +9,7 @@ from typing import Any
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.formats import plausible
+from llmprobe.model.formats import parts, plausible
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
@@ -63,9 +63,9 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     """
     metadata = headers[0].metadata
     architecture = metadata.get("general.architecture")
-    kind = metadata.get("general.type", "model")
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
-    _check(name, architecture, kind, tensors, metadata.get("split.tensors.count", len(tensors)))
+    parts.refuse(name, metadata)
+    _check(name, architecture, tensors, metadata.get("split.tensors.count", len(tensors)))
     try:
         hparams = _hparams(headers[0], str(architecture), tensors)
         family = archs.get(str(architecture))
@@ -93,7 +93,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
         path=path,
         quant=_file_type(metadata.get("general.file_type"), tensors),
         published_quant="MXFP4" if any("_exps" in t.name and t.type == "mxfp4" for t in tensors) else None,
-        notes=_notes(headers),
+        notes=_notes(headers, str(architecture)),
     )
 
 
@@ -109,22 +109,26 @@ def active_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:
     """
     The elements that take part in one token: of the experts only those that are used.
     """
-    used, count = _number(hparams, "expert_used_count"), _number(hparams, "expert_count")
     first = int(hparams["block_count"]) - _number(hparams, "nextn_predict_layers")
     trunk = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < first]
-    experts = sum(tensor.elements for tensor in trunk if "_exps." in tensor.name) if count else 0
-    every = sum(tensor.elements for tensor in trunk)
-    return every - experts + experts * used // max(count, 1)
+    return sum(tensor.elements // _experts(tensor) * _used(tensor, hparams) for tensor in trunk)
 
 
-def _check(name: str, architecture: Any, kind: Any, tensors: Sequence[Tensor], promised: Any) -> None:
+def _experts(tensor: Tensor) -> int:
+    return tensor.shape[-1] if "exps." in tensor.name else 1
+
+
+def _used(tensor: Tensor, hparams: Hparams) -> int:
+    """
+    How many of the experts in a tensor take part in one token; values may have a router of their own.
+    """
+    key = "attention.value_expert_used_count" if "attn_v_exps." in tensor.name else "expert_used_count"
+    return min(_experts(tensor), _number(hparams, key)) if "exps." in tensor.name else 1
+
+
+def _check(name: str, architecture: Any, tensors: Sequence[Tensor], promised: Any) -> None:
     if not isinstance(architecture, str) or not architecture:
         raise ModelError(message("error.gguf-no-architecture", file=name))
-    if kind != "model" or architecture == "clip":
-        raise ModelError(
-            message("error.gguf-part-of-model", file=name, kind=str(kind) if kind != "model" else "clip"),
-            hint=message("hint.own-model-file"),
-        )
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise ModelError(message("error.parts-repeat-tensor", file=name), hint=message("hint.download-again"))
     if promised != len(tensors):
@@ -193,7 +197,12 @@ def _file_type(number: Any, tensors: Sequence[Tensor]) -> str:
     return max(sizes, key=lambda kind: sizes[kind]).upper()
 
 
-def _notes(headers: Sequence[Header]) -> tuple[Message, ...]:
-    if all(header.complete for header in headers):
-        return ()
-    return (message("model.header-only"),)
+def _notes(headers: Sequence[Header], architecture: str) -> tuple[Message, ...]:
+    notes = []
+    if architecture == "t5":
+        notes.append(message("model.encoder-decoder"))
+    elif architecture == "t5encoder":
+        notes.append(message("model.text-encoder"))
+    if not all(header.complete for header in headers):
+        notes.append(message("model.header-only"))
+    return tuple(notes)

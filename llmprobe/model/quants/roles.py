@@ -98,6 +98,8 @@ def stored_type(name: str, shape: tuple[int, ...]) -> str:
     """
     if "ffn_gate_tid2eid" in name:
         return "i32"
+    if name.endswith((".lora_a", ".lora_b")):
+        return "f16"
     if len(shape) <= 1 or not name.endswith(".weight") or name.endswith(("_norm.weight", *_STORED_AS_F32)):
         return "f32"
     return "f16"

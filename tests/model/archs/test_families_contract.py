@@ -40,6 +40,14 @@ REST: Hparams = {
     "ssm.group_count": 2,
     "kda.head_dim": 16,
     "shortconv.l_cache": 3,
+    "wkv.head_size": 16,
+    "time_mix_extra_dim": 8,
+    "time_decay_extra_dim": 8,
+    "attention.decay_lora_rank": 8,
+    "attention.iclr_lora_rank": 8,
+    "attention.value_residual_mix_lora_rank": 8,
+    "attention.relative_buckets_count": 32,
+    "adapters.lora_rank": 8,
 }
 SMALL = PLAIN | EXPERTS | REST
 ARCHITECTURES = sorted(archs.supported())

@@ -157,21 +157,24 @@ class Attention(Base):
         alibi: bool = False,
         cache: int | None = None,
         window: bool = False,
+        cached: bool = True,
+        bias: Node | None = None,
     ) -> Node:
         """
         The attention over a layer's cache after its keys and values were written there.
 
-        ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache sees
-        the batch, through a mask of its own where there is a ``window``.
+        ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache, or
+        with one that it does not use (``cached`` False), sees the batch, through a mask of its own where there is a
+        ``window``. A ``bias`` is added to the scores.
         """
         graph, run = self.graph, self.run
-        if not self.parts.layout.kv and k is not None and v is not None:
+        if (not cached or not self.parts.layout.kv) and k is not None and v is not None:
             graph.expand(q)
             graph.expand(k)
             graph.expand(v)
             kind = F16 if run.flash else F32
             mask = self.input(f"mask {window}", kind, run.tokens, run.tokens, 1, 1)
-            x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi)
+            x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi, bias=bias)
             return self.biased(il, output, x) if output else x
         k_cache, v_cache, layer, number = self._cache(il if cache is None else cache)
         if v_cache is None:
@@ -216,10 +219,17 @@ class Attention(Base):
                 (layer.head_v, heads, cells, run.streams),
                 (ops.row_size(run.kind_v, layer.head_v), row_v, row_v * cells),
             )
-        x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi)
+        x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi, bias=bias)
         if inputs.v_rotation is not None:
             x = self._rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x
+
+    def cross_attention(self, il: int, q: Node, k: Node, v: Node, output: str) -> Node:
+        """The attention over what an encoder made of a text, whose length is that which the model was trained for."""
+        for part in (q, k, v):
+            self.graph.expand(part)
+        mask = self.input("mask of the encoder", F16 if self.run.flash else F32, k.ne[2], self.tokens, 1, 1)
+        return self.biased(il, output, self.mha(il, q, k, v, mask))
 
     def latent_attention(
         self,
@@ -262,8 +272,9 @@ class Attention(Base):
         cap: bool = False,
         alibi: bool = False,
         v_mla: Node | None = None,
+        bias: Node | None = None,
     ) -> Node:
-        """The attention itself, in one operation or in several."""
+        """The attention itself, in one operation or, as always with a ``bias``, in several."""
         run = self.run
         streams = k.ne[3]
         transposed = v.nb[1] > v.nb[2]
@@ -272,7 +283,7 @@ class Attention(Base):
         q = ops.permute(q, 0, 2, 1, 3)
         k = ops.permute(k, 0, 2, 1, 3)
         v = ops.permute(v, 0, 2, 1, 3)
-        if run.flash:
+        if run.flash and bias is None:
             if transposed:
                 v = ops.transpose(v)
             k = ops.cast(k, F16) if k.kind is F32 else k
@@ -287,6 +298,8 @@ class Attention(Base):
             scores = ops.mul_mat(k, q)
             if cap:
                 scores = ops.like("scale", ops.unary("tanh", ops.like("scale", scores)))
+            if bias is not None:
+                scores = ops.like("add", scores, bias)
             scores = ops.like("soft_max", *((scores, mask) if sinks is None else (scores, mask, sinks)))
             if not transposed:
                 v = ops.cont(ops.transpose(v))

@@ -49,6 +49,7 @@ class Base:
 
     def weight(self, il: int, name: str) -> Node | None:
         """A weight of a layer (-1: of none, it lies with the output), None where the model has none."""
+        il = self.parts.homes[il] if il >= 0 else il
         node = self._weights.get((il, name))
         if node is not None:
             return node
@@ -60,7 +61,7 @@ class Base:
         node.live = node.weight = True
         node.origin = (il, name)
         node.buffer = run.places[il]
-        if il in run.host_experts and "_exps" in name:
+        if il in run.host_experts and name.startswith("ffn_") and "exps." in name:
             node.buffer = run.host
         self._weights[il, name] = node
         return node
@@ -167,6 +168,15 @@ class Base:
         if weight is not None:
             node = ops.like("mul", node, weight)
         return node if bias is None else ops.like("add", node, bias)
+
+    def outer_norm(self, x: Node, name: str, il: int, *, kind: str = "rms_norm") -> Node:
+        """The input normalized with a layer, by a weight and a bias that belong to none."""
+        x = ops.like(kind, x)
+        if self.run.pinned:
+            x.backend = self.run.places[il]
+        x = ops.like("mul", x, self.need(-1, f"{name}.weight"))
+        bias = self.weight(-1, f"{name}.bias")
+        return x if bias is None else ops.like("add", x, bias)
 
     def rope(self, x: Node, factors: Node | None = None, *, per_token: int = 1) -> Node:
         """The input with positions turned into it."""

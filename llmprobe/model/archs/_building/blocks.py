@@ -58,7 +58,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     A layer whose feed-forward part reads what the attention left. An empty name of a norm leaves that norm out.
 
     ``residual_first`` is the order of the last addition, which decides whose memory the sum takes. ``no_rope`` tells
-    the layers without positions.
+    the layers without positions. Without ``cached`` the batch alone is seen, whatever the model keeps.
     """
 
     heads: Heads = _HEADS
@@ -74,6 +74,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     scale_attention: bool = False
     scale_residual: bool | None = False
     residual_first: bool = False
+    cached: bool = True
     no_rope: Callable[[Builder, int], bool] | None = None
 
 
@@ -216,7 +217,7 @@ def decoder_layer(g: Builder, il: int, x: Node, layer: Layer, norm: str = "rms_n
         x = g.norm(x, layer.attn_norm, il, kind=norm)
     q, k, v = heads(g, il, x, _turned(g, il, layer), norm)
     kept = g.weight(il, "attn_sinks.weight") if layer.sinks else None
-    x = g.attention(il, q, k, v, sinks=kept, cap=layer.cap, alibi=layer.alibi)
+    x = g.attention(il, q, k, v, sinks=kept, cap=layer.cap, alibi=layer.alibi, cached=layer.cached)
     if layer.scale_attention:
         x = ops.like("scale", x)
     x, residual = g.crop(il, x, residual)

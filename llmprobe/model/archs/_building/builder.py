@@ -24,7 +24,8 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
     ``gating`` is ``softmax``, ``sigmoid`` or ``softmax after`` (over the chosen experts only), ``older_gating`` that of
     files without the key. ``norm`` lets the weights of the chosen experts add up to one, ``scale`` multiplies them by
     a constant, ``weigh_first`` applies them before the experts. ``expert_scales`` are factors of each expert's result,
-    where the model has them. ``precise`` asks the last product for sources in f32.
+    where the model has them. ``precise`` asks the last product for sources in f32. ``by_sigmoid`` chooses by a sigmoid
+    whatever the weights are. With ``group`` so many neighbours share one expert, kept under ``suffix``.
     """
 
     gating: str | None = "softmax"
@@ -35,6 +36,9 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
     weigh_first: bool = False
     precise: bool = False
     expert_scales: bool = False
+    by_sigmoid: bool = False
+    group: int = 1
+    suffix: str = "exps"
 
 
 class Builder(Attention):
@@ -42,11 +46,11 @@ class Builder(Attention):
     A graph under construction, for one model and one run.
     """
 
-    def embed(self, *, scaled: bool = False, wide: int = 0) -> Node:
+    def embed(self, *, scaled: bool = False, wide: int = 0, mixed: bool = True) -> Node:
         """
-        The embeddings of the batch: of tokens, of given vectors, or of both in one batch.
+        The embeddings of the batch: of tokens, of given vectors, or with ``mixed`` of both in one batch.
 
-        All three ways are in the graph, and allocated. ``scaled`` multiplies the rows of tokens, ``wide`` is the
+        All ways are in the graph, and allocated. ``scaled`` multiplies the rows of tokens, ``wide`` is the
         width of given vectors where they are wider than the model.
         """
         graph, tokens = self.graph, self.tokens
@@ -55,16 +59,19 @@ class Builder(Attention):
         width = wide or table.ne[0]
         by_token = ops.get_rows(table, self.input("tokens", I32, tokens))
         graph.expand(by_token, live=False)
-        by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
-        graph.expand(by_mixed, live=False)
+        by_mixed = None
+        if mixed:
+            by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
+            graph.expand(by_mixed, live=False)
         if width != table.ne[0]:
             by_token = ops.make("pad", F32, (width, tokens, 1, 1), by_token)
-            by_mixed = ops.make("pad", F32, (width, tokens, 1, 1), by_mixed)
+            by_mixed = by_mixed and ops.make("pad", F32, (width, tokens, 1, 1), by_mixed)
         graph.expand(by_token)
         graph.expand(self.input("vectors", F32, width, tokens), live=False)
-        target = ops.like("dup", self.input("mixed vectors", F32, width, tokens))
-        both = ops.set_rows(target, by_mixed, self.input("mixed slots", I64, tokens))
-        graph.expand(both, live=False)
+        if by_mixed is not None:
+            target = ops.like("dup", self.input("mixed vectors", F32, width, tokens))
+            both = ops.set_rows(target, by_mixed, self.input("mixed slots", I64, tokens))
+            graph.expand(both, live=False)
         x = by_token
         if width != table.ne[0]:
             x = ops.view(x, (table.ne[0], tokens), (x.nb[1],))
@@ -124,24 +131,32 @@ class Builder(Attention):
         return x if bias is None else ops.like("add", x, bias)
 
     def ffn(
-        self, il: int, x: Node, activation: str = "swiglu", *, suffix: str = "", scaled: bool = False
+        self,
+        il: int,
+        x: Node,
+        activation: str = "swiglu",
+        *,
+        part: str = "",
+        suffix: str = "",
+        scaled: bool = False,
     ) -> Node:
         """
-        The feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``.
+        The feed-forward part. A gate is used where the model has its matrix, scales where ``scaled``. ``part`` and
+        ``suffix`` stand around the matrices' names.
 
         ``activation`` is the gated operation (``swiglu``, ``geglu``, ``reglu``); without a gate it is taken of the
         halves of ``ffn_up`` where its name ends in ``*``, else it is that of each element.
         """
-        up = self.biased(il, f"ffn_up{suffix}", x, scaled=scaled)
-        if self.weight(il, f"ffn_gate{suffix}.weight") is not None:
-            x = ops.glu(activation, self.biased(il, f"ffn_gate{suffix}", x, scaled=scaled), up)
+        up = self.biased(il, f"{part}ffn_up{suffix}", x, scaled=scaled)
+        if self.weight(il, f"{part}ffn_gate{suffix}.weight") is not None:
+            x = ops.glu(activation, self.biased(il, f"{part}ffn_gate{suffix}", x, scaled=scaled), up)
         elif activation.endswith("*"):
             x = ops.glu(activation[:-1], up)
         elif activation == "relu_sqr":
             x = ops.like("sqr", ops.unary("relu", up))
         else:
             x = ops.unary(activation, up)
-        return self.biased(il, f"ffn_down{suffix}", x, scaled=scaled)
+        return self.biased(il, f"{part}ffn_down{suffix}", x, scaled=scaled)
 
     def moe(self, il: int, x: Node, mixture: Mixture, scores: Node | None = None) -> Node:
         """
@@ -156,12 +171,12 @@ class Builder(Attention):
         norm = bool(get("expert_weights_norm")) if mixture.norm is None else mixture.norm
         scale = get("expert_weights_scale") not in (None, 0, 1) if mixture.scale is None else mixture.scale
         width, tokens = x.ne[0], x.ne[1]
-        used = sizes.number("expert_used_count", 0)
         logits = self.mm(il, "ffn_gate_inp", x) if scores is None else scores
         bias = self.weight(il, "ffn_gate_inp.bias")
         if bias is not None:
             logits = ops.like("add", logits, bias)
         count = logits.ne[0]
+        used = min(sizes.number("expert_used_count", 0), count // mixture.group)
         if gating == "softmax":
             probabilities = ops.like("soft_max", logits)
         elif gating == "sigmoid":
@@ -174,10 +189,14 @@ class Builder(Attention):
             choose = ops.like("add", probabilities, shift)
         if mixture.weigh_first:
             choose = logits
+        if mixture.by_sigmoid:
+            choose = ops.unary("sigmoid", logits)
         groups = sizes.number("expert_group_count", 0)
         if groups > 1 and tokens > 0:
             choose = self._mask_groups(choose, groups, sizes.number("expert_group_used_count", 0))
         chosen = ops.top_k(choose, used)
+        if mixture.group > 1:
+            chosen = ops.cast(ops.like("scale", ops.cast(chosen, F32)), I32)
         weights = ops.get_rows(ops.reshape(probabilities, 1, count, tokens), chosen)
         if gating == "softmax after":
             weights = ops.like("soft_max", ops.reshape(weights, used, tokens))
@@ -192,8 +211,8 @@ class Builder(Attention):
         x = ops.reshape(x, width, 1, tokens)
         if mixture.weigh_first:
             x = ops.like("mul", ops.make("repeat", F32, (width, used, tokens, 1), x), weights)
-        x = self._experts(il, x, chosen, mixture.activation)
-        x = self._expert(il, "ffn_down_exps", x, chosen, scaled=mixture.expert_scales)
+        x = self._experts(il, x, chosen, mixture.activation, mixture.suffix)
+        x = self._expert(il, f"ffn_down_{mixture.suffix}", x, chosen, scaled=mixture.expert_scales)
         if mixture.precise:
             x.tag = "f32 source"
         if not mixture.weigh_first:
@@ -219,16 +238,16 @@ class Builder(Attention):
         bias = self.weight(il, f"{name}.bias")
         return x if bias is None else ops.like("add_id", x, bias, chosen)
 
-    def _experts(self, il: int, x: Node, chosen: Node, activation: str) -> Node:
+    def _experts(self, il: int, x: Node, chosen: Node, activation: str, suffix: str) -> Node:
         if self.weight(il, "ffn_gate_up_exps.weight") is not None:
             both = self._expert(il, "ffn_gate_up_exps", x, chosen)
             half = (both.ne[0] // 2, both.ne[1], both.ne[2])
             gate = ops.view(both, half, (both.nb[1], both.nb[2]))
             up = ops.view(both, half, (both.nb[1], both.nb[2]))
             return ops.glu(activation, gate, up)
-        up = self._expert(il, "ffn_up_exps", x, chosen)
-        if self.weight(il, "ffn_gate_exps.weight") is not None:
-            return ops.glu(activation, self._expert(il, "ffn_gate_exps", x, chosen), up)
+        up = self._expert(il, f"ffn_up_{suffix}", x, chosen)
+        if self.weight(il, f"ffn_gate_{suffix}.weight") is not None:
+            return ops.glu(activation, self._expert(il, f"ffn_gate_{suffix}", x, chosen), up)
         if activation == "relu_sqr":
             return ops.like("sqr", ops.unary("relu", up))
         return ops.unary(activation, up)

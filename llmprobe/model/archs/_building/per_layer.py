@@ -9,9 +9,9 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import I32, Node
 
 
-def per_layer(g: Builder, x: Node, rows: Node) -> Node:
+def per_layer(g: Builder, x: Node, rows: Node | None) -> Node:
     """
-    The embeddings of all layers, joined with a projection of the model's own.
+    The embeddings of all layers: a projection of the model's own, joined with ``rows`` of a table where it has one.
     """
     count, tokens = g.sizes.n_layer, g.tokens
     table = g.need(-1, "per_layer_model_proj.weight")
@@ -19,8 +19,9 @@ def per_layer(g: Builder, x: Node, rows: Node) -> Node:
     width = table.ne[1] // count
     projected = ops.reshape(ops.like("scale", ops.mul_mat(table, x)), width, count, tokens)
     projected = g.norm(projected, "per_layer_proj_norm", first=True)
-    joined = ops.like("scale", ops.like("add", projected, rows))
-    return ops.cont(ops.permute(joined, 0, 2, 1, 3))
+    if rows is not None:
+        projected = ops.like("scale", ops.like("add", projected, rows))
+    return ops.cont(ops.permute(projected, 0, 2, 1, 3))
 
 
 def layer_rows(g: Builder) -> Node:

@@ -9,6 +9,7 @@ import msgspec
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
 from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.loops import homes
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.quants.types import TYPES, GgmlType
 
@@ -54,6 +55,7 @@ class Parts:
     A model's weights by layer and name, its sizes and its caches.
 
     They stand for all quantizations that the graph does not tell apart. ``kind`` are numbers that tell layers apart.
+    ``homes`` is, for each layer, the one where its weights lie: another where a model is ``looped``.
     ``alone`` says that a layer's part of the graph does not depend on where another's cache lies.
     """
 
@@ -73,6 +75,10 @@ class Parts:
         self.outside: dict[str, Weight] = {}
         self.layers: list[dict[str, Weight]] = [{} for _ in self.sizes.layers]
         self.positions: dict[Origin, int] = {}
+        home_of = homes(self.sizes.blocks)
+        looped = tuple(home_of[block] for block in self.sizes.blocks)
+        self.homes = (*looped, *self.sizes.layers[len(looped) :])
+        self.looped = self.homes != tuple(self.sizes.layers)
         # Most layers repeat the tensors of another: each is looked at once, and told by a number from then on.
         seen: dict[tuple[str, str | None, tuple[int, ...]], tuple[Weight, int]] = {}
         alike: dict[Hashable, int] = {}
@@ -80,9 +86,9 @@ class Parts:
         for position, tensor in enumerate(tensors):
             name, layer = tensor.name, tensor.layer
             if layer is not None:
-                if layer >= len(self.layers):
+                if layer not in home_of:
                     continue
-                name = name.split(".", 2)[2]
+                name, layer = _in_layer(name), home_of[layer]
             told = (name, tensor.type, tensor.shape)
             found = seen.get(told)
             if found is None:
@@ -96,8 +102,10 @@ class Parts:
             else:
                 self.layers[layer][name] = found[0]
                 numbers[layer].append(found[1])
-        for layer, together in beside_shared_experts(tensors).items():
-            numbers[layer].append(together)
+        for block, together in beside_shared_experts(tensors).items():
+            numbers[home_of[block]].append(together)
+        for layer, home in enumerate(self.homes):
+            self.layers[layer], numbers[layer] = self.layers[home], numbers[home]
         self.caches_of: dict[tuple[int, int], int] = {
             (number, layer.layer): position
             for number, cache in enumerate(layout.kv)
@@ -120,6 +128,14 @@ class Parts:
             cached = self.layout.kv[number].layers[position]
             widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
         return widths, self.variant(self, layer) if self.variant is not None else None
+
+
+def _in_layer(name: str) -> str:
+    """
+    A tensor's name without its layer: ``attn_q.weight``, of an encoder's layer ``enc.attn_q.weight``.
+    """
+    part, _, rest = name.partition("blk.")
+    return part + rest.partition(".")[2]
 
 
 def told_apart(tensors: tuple[Tensor, ...]) -> Told:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, I32, Node
+from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 
 Scan = Callable[[Node, Node], Node]
 
@@ -44,6 +45,16 @@ def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:
     rest = ops.view(gathered, (width, 0), (gathered.nb[1],))
     graph.expand(ops.cpy(rest, ops.view(kept, (width, 0), (kept.nb[1],))))
     return loaded
+
+
+def decay(g: Builder, il: int) -> Node:
+    """
+    The weight that a scan lets its states decay by, which lies in RAM where no GPU has a kernel for them.
+    """
+    node = g.need(il, "ssm_a")
+    if not scanned_on_gpu(g.sizes, node.ne[:2]):
+        node.buffer = g.run.host
+    return node
 
 
 def mamba1(g: Builder, il: int, x: Node) -> Node:
@@ -82,7 +93,7 @@ def mamba1(g: Builder, il: int, x: Node) -> Node:
 
     def scan(rows: Node, ids: Node) -> Node:
         kept = ops.reshape(rows, width, 1, inner, count)
-        return ssm_scan(kept, x, dt, g.need(il, "ssm_a"), b, c, ids)
+        return ssm_scan(kept, x, dt, decay(g, il), b, c, ids)
 
     y = load(g, state, scan)
     size = width * inner * count
@@ -125,7 +136,7 @@ def mamba2(g: Builder, il: int, x: Node) -> Node:
 
     def scan(kept: Node, ids: Node) -> Node:
         kept = ops.reshape(kept, width, head, heads, state.ne[1])
-        return ssm_scan(kept, x, dt, g.need(il, "ssm_a"), b, c, ids)
+        return ssm_scan(kept, x, dt, decay(g, il), b, c, ids)
 
     y = load(g, state, scan)
     size = width * inner

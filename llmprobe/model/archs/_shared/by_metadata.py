@@ -37,6 +37,8 @@ def cache_by_metadata(hparams: Hparams) -> CacheLayout:
 
 def _recurrent(sizes: Sizes) -> tuple[int, ...]:
     keys = ("attention.recurrent_layers", "full_attention_interval")
+    if sizes.number("wkv.head_size", 0):
+        return tuple(sizes.trunk)
     if any(key in sizes.hparams for key in keys):
         return recurrent_layers(sizes, len(sizes.trunk) + 1)
     none = tuple(layer for layer in sizes.trunk if not sizes.kv_heads(layer))

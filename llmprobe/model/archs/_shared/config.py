@@ -95,7 +95,7 @@ class Config:
 
     @property
     def heads(self) -> int:
-        return self.need("num_attention_heads", "n_head", "n_heads")
+        return self.need("num_attention_heads", "n_head", "n_heads", "num_heads")
 
     @property
     def width(self) -> int:

@@ -26,7 +26,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     not decide, ``settled`` does. ``graph`` is None where no engine's graph is known, ``from_config`` where
     the configuration says nothing but what is common. ``layer_variant`` tells layers apart that have the same tensors
     and caches, ``rope_layers`` are the layers that use rotary factors where not all do. An ``encoder`` has no output
-    layer; with ``output_first`` llama.cpp makes the output matrix before the embedding.
+    layer; with ``output_first`` llama.cpp makes the output matrix before the embedding. With ``no_output`` there is no
+    output matrix, not even a copy of the embedding: that is multiplied where it lies.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     rope_layers: Callable[[Hparams], tuple[int, ...]] | None = None
     encoder: bool = False
     output_first: bool = False
+    no_output: bool = False
 
 
 def families_of(module: ModuleType) -> tuple[Family, ...]:
@@ -64,5 +66,6 @@ def families_of(module: ModuleType) -> tuple[Family, ...]:
             rope_layers=getattr(module, "rope_layers", None),
             encoder=getattr(module, "ENCODER", False),
             output_first=getattr(module, "OUTPUT_FIRST", False),
+            no_output=getattr(module, "NO_OUTPUT", False),
         ),
     )

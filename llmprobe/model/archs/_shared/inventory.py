@@ -12,17 +12,19 @@ from llmprobe.model.archs._shared.sizes import Sizes
 
 class Inventory:
     """
-    The tensors of one model so far. ``layer`` is the layer that is being filled, None outside the layers.
+    The tensors of one model so far. ``layer`` is the layer that is being filled, None outside the layers; ``part``
+    stands before the names of layers, where a model has two kinds of them (``enc.``, ``dec.``).
     """
 
     def __init__(self, hparams: Hparams) -> None:
         self.sizes = Sizes(hparams)
         self.layer: int | None = None
+        self.part = ""
         self._tensors: list[Tensor] = []
 
     def layers(self) -> Iterator[int]:
-        """Go through the layers; what is appended meanwhile belongs to them."""
-        for layer in self.sizes.layers:
+        """Go through the layers of the file; what is appended meanwhile belongs to them."""
+        for layer in self.sizes.stored:
             self.layer = layer
             yield layer
         self.layer = None
@@ -33,7 +35,7 @@ class Inventory:
 
     def add(self, name: str, *shape: int) -> None:
         """Append one tensor by its full name without the layer's prefix."""
-        full = name if self.layer is None else f"blk.{self.layer}.{name}"
+        full = name if self.layer is None else f"{self.part}blk.{self.layer}.{name}"
         self._tensors.append(Tensor(full, shape, self.layer))
 
     def weight(self, name: str, *shape: int) -> None:

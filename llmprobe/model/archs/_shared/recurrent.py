@@ -11,6 +11,9 @@ from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, State, Sta
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.sizes import Sizes
 
+SCANNED_STATES, SCANNED_HEADS, SCANNED_CHANNELS = (96, 128, 256), 16, 128
+"""What CUDA has kernels for: states of Mamba 2, and multiples of which its heads and the first Mamba's channels are."""
+
 
 class Ssm:
     """
@@ -71,6 +74,21 @@ def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
         groups = inventory.sizes.positive("ssm.group_count")
         inventory.weight("ssm_norm", ssm.inner // groups, groups)
     inventory.weight("ssm_out", ssm.inner, n_embd)
+
+
+def scanned_on_gpu(sizes: Sizes, shape: tuple[int, ...]) -> bool:
+    """
+    Whether a GPU scans the states that the decay (``ssm_a``) of this shape belongs to; otherwise that stays in RAM.
+
+    A decay for each head is one of Mamba 2, any other is taken for one of the first Mamba. Sources: llama.cpp b11549,
+    src/llama-model-loader.cpp (weight_buft_supported), ggml/src/ggml-cuda/ggml-cuda.cu.
+    """
+    ssm = Ssm(sizes)
+    first, heads = shape[0], shape[1] if len(shape) > 1 else 1
+    head = ssm.inner // heads
+    if first == 1:
+        return ssm.state in SCANNED_STATES and head % SCANNED_HEADS == 0
+    return (first, head) == (16, 1) and heads % SCANNED_CHANNELS == 0 and max(ssm.groups, 1) == 1
 
 
 def state_cache(hparams: Hparams) -> CacheLayout:

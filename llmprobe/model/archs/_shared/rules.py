@@ -166,6 +166,22 @@ def mamba(_config: Config, _common: Hparams) -> Hparams:
     raise ModelError(message("config.mamba-vocabulary"), hint=message("hint.gguf-of-model"))
 
 
+def t5(config: Config, common: Hparams) -> Hparams:
+    """
+    Read T5, whose heads are not parts of the width, and whose gate is named with the activation.
+    """
+    head = config.need("d_kv")
+    return tied(config, common) | {
+        "context_length": config.number("n_positions", default=512),
+        "feed_forward_length": config.need("d_ff"),
+        "attention.key_length": head,
+        "attention.value_length": head,
+        "attention.relative_buckets_count": config.number("relative_attention_num_buckets", default=32),
+        "decoder_block_count": config.number("num_decoder_layers") or None,
+        "ffn_gate": str(config.get("feed_forward_proj")).startswith("gated"),
+    }
+
+
 def bloom(config: Config, common: Hparams) -> Hparams:
     """
     Read BLOOM: a feed-forward part of four times the width, and a tied output.

@@ -6,6 +6,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.loops import blocks_of, routers
 from llmprobe.words.message import message
 
 MAX_LAYERS = 512
@@ -16,22 +17,30 @@ class Sizes:
     """
     The sizes that most architectures share, read once from the metadata.
 
+    ``layers`` are those that run, the router's of a model with adapters at their end; ``stored`` are the blocks of the
+    file, which are fewer where a model goes through them several times; ``blocks`` says which of them each layer is.
+
     Raises:
         ModelError: a size without which no tensor can be named is missing, or is no size.
     """
 
     def __init__(self, hparams: Hparams) -> None:
         self.hparams = hparams
-        self.n_layer = self.need("block_count")
+        count = self.need("block_count")
         self.n_embd = self.need("embedding_length")
-        if not 0 < self.n_layer <= MAX_LAYERS:
+        if not 0 < count <= MAX_LAYERS:
+            raise ModelError(message("hparam.layers", layers=count, most=MAX_LAYERS))
+        self.blocks = blocks_of(hparams, count)
+        self.n_layer = len(self.blocks) + routers(hparams)
+        if self.n_layer > MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=self.n_layer, most=MAX_LAYERS))
+        self.stored = range(max(self.blocks) + 1)
         self.layers = range(self.n_layer)
-        self.trunk = range(self.n_layer - self.number("nextn_predict_layers", 0))
+        self.trunk = range(len(self.blocks) - self.number("nextn_predict_layers", 0))
         self.n_expert = self.number("expert_count", 0)
-        self._head_count = hparams.get("attention.head_count", 0)
-        self._head_count_kv = hparams.get("attention.head_count_kv", self._head_count)
-        self._feed_forward = hparams.get("feed_forward_length", 0)
+        self._head_count = self._looped(hparams.get("attention.head_count", 0))
+        self._head_count_kv = self._looped(hparams.get("attention.head_count_kv", self._head_count))
+        self._feed_forward = self._looped(hparams.get("feed_forward_length", 0))
         default_head = self.n_embd // (_largest(self._head_count) or 1)
         self._key = self.number("attention.key_length", default_head)
         self._value = self.number("attention.value_length", default_head)
@@ -60,6 +69,12 @@ class Sizes:
         """A whole number, the default where the key is absent."""
         value = self.hparams.get(key)
         return default if value is None else _whole(value)
+
+    def _looped(self, value: Any) -> Any:
+        """A list with a value for each layer, where the metadata have one for each block of the file."""
+        if isinstance(value, list | tuple) and len(value) < self.n_layer and len(value) == len(self.stored):
+            return [value[block] for block in self.blocks]
+        return value
 
     def heads(self, layer: int = 0) -> int:
         """The query heads of a layer."""

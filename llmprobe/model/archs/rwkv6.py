@@ -1,0 +1,87 @@
+"""
+RWKV 6: a state instead of a cache, each token mixed with the one before it in both parts of a layer.
+"""
+
+from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.model.archs._building import ops, rwkv
+from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.rwkv import rwkv_cache, time_mix_6
+
+ARCHITECTURES = ("rwkv6",)
+HF_CLASSES: dict[str, str] = {}
+
+
+def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
+    """
+    Every tensor of the model.
+    """
+    inventory = Inventory(hparams)
+    sizes = inventory.sizes
+    inventory.embedding()
+    inventory.norm("token_embd_norm", bias=True)
+    for layer in inventory.layers():
+        inventory.norm("attn_norm", bias=True)
+        inventory.norm("attn_norm_2", bias=True)
+        time_mix_6(inventory, sizes.n_embd)
+        inventory.norm("time_mix_ln", bias=True)
+        inventory.weight("time_mix_output", sizes.n_embd, sizes.n_embd)
+        inventory.weight("channel_mix_lerp_k", sizes.n_embd)
+        inventory.weight("channel_mix_lerp_r", sizes.n_embd)
+        inventory.weight("channel_mix_key", sizes.n_embd, sizes.ff(layer))
+        inventory.weight("channel_mix_value", sizes.ff(layer), sizes.n_embd)
+        inventory.weight("channel_mix_receptance", sizes.n_embd, sizes.n_embd)
+    inventory.norm("output_norm", bias=True)
+    inventory.weight("output", sizes.n_embd, sizes.n_vocab)
+    return inventory.done()
+
+
+caches = rwkv_cache
+
+
+def graph(g: Builder) -> None:
+    """
+    Build RWKV 6.
+    """
+    x = rwkv.first_norm(g, g.embed())
+    for il in g.layers():
+        x = _layer(g, il, x)
+    g.finish(x, norm="norm")
+
+
+def _layer(g: Builder, il: int, x: Node) -> Node:
+    x = rwkv.per_sequence(g, x)
+    shift, rolling = rwkv.last_tokens(g, il)
+    before_mix, before_channel = rwkv.one_of(g, shift), rwkv.one_of(g, shift)
+    normed = g.norm(x, "attn_norm", il, kind="norm")
+    mixed = rwkv.time_mix_6(g, il, normed, rwkv.shifted(before_mix, normed))
+    between = ops.like("add", mixed, x)
+    inner = g.norm(between, "attn_norm_2", il, kind="norm")
+    before = rwkv.shifted(before_channel, inner)
+    rwkv.remember(g, rolling, ops.concat(rwkv.final(normed), rwkv.final(inner), 1))
+    between, inner, before = (rwkv.flat(g, part) for part in (between, inner, before))
+    between, inner, before = g.crop(il, between, inner, before)
+    x = ops.like("add", _channel_mix(g, il, inner, before), between)
+    return ops.like("scale", x) if layer_variant(g.parts, il) else x
+
+
+def _channel_mix(g: Builder, il: int, x: Node, before: Node) -> Node:
+    difference = ops.like("sub", before, x)
+    key = ops.like("add", ops.like("mul", difference, g.need(il, "channel_mix_lerp_k.weight")), x)
+    gate = ops.like("add", ops.like("mul", difference, g.need(il, "channel_mix_lerp_r.weight")), x)
+    gate = ops.unary("sigmoid", g.mm(il, "channel_mix_receptance", gate))
+    key = ops.like("sqr", ops.unary("relu", g.mm(il, "channel_mix_key", key)))
+    return ops.like("mul", gate, g.mm(il, "channel_mix_value", key))
+
+
+def layer_variant(parts: Parts, il: int) -> bool:
+    """
+    Say whether a layer halves its output, as one in ``rescale_every_n_layers`` does.
+    """
+    period = int(parts.hparams.get("rescale_every_n_layers") or 0)
+    return bool(period) and (il + 1) % period == 0
+
+
+from_config = None
