@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import msgspec
 
 from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
+from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs._building.run import Parts, Run
@@ -75,7 +76,7 @@ def run_of(
         sequences=sequences,
         outputs=outputs,
         streams=1 if request.settings.kv_unified else sequences,
-        cells=_cells(request, parts, rows),
+        cells=tuple(cells(cache, request.settings, rows) for cache in parts.layout.kv),
         kind_k=ggml_type(request.settings.cache_type_k),
         kind_v=ggml_type(request.settings.cache_type_v),
         flash=flash,
@@ -92,18 +93,6 @@ def run_of(
         old_masks=request.old_masks,
     )
     return run, told, repeats
-
-
-def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:
-    full = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
-    cells = []
-    for cache in parts.layout.kv:
-        if cache.window is None or request.settings.swa_full:
-            cells.append(full)
-        else:
-            looked = cache.window * (request.settings.parallel if request.settings.kv_unified else 1)
-            cells.append(-(-min(full, looked + rows) // 256) * 256)
-    return tuple(cells)
 
 
 def pipelined(request: ComputeRequest) -> bool:

@@ -179,10 +179,10 @@ class Attention(Base):
             raise ModelError(message("hparam.not-positive", key="attention.head_count_kv", value=0))
         inputs = self._cache_inputs(number)
         if inputs.k_rotation is not None:
-            q = self._rotate(q, inputs.k_rotation)
-            k = None if k is None else self._rotate(k, inputs.k_rotation)
+            q = self.rotate(q, inputs.k_rotation)
+            k = None if k is None else self.rotate(k, inputs.k_rotation)
         if inputs.v_rotation is not None and v is not None:
-            v = self._rotate(v, inputs.v_rotation)
+            v = self.rotate(v, inputs.v_rotation)
         graph.expand(q)
         for part in (k, v) if len(self.parts.layout.kv) > 1 else (v, k):
             if part is not None:
@@ -218,7 +218,7 @@ class Attention(Base):
             )
         x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi)
         if inputs.v_rotation is not None:
-            x = self._rotate(x, inputs.v_rotation)
+            x = self.rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x
 
     def latent_attention(
@@ -300,7 +300,8 @@ class Attention(Base):
         self.graph.expand(x)
         return x
 
-    def _rotate(self, x: Node, rotation: Node) -> Node:
+    def rotate(self, x: Node, rotation: Node) -> Node:
+        """The product of a rotation with rows of its size."""
         size = rotation.ne[0]
         rows = x.elements // size
         flat = ops.reshape(x, size, rows) if x.contiguous() else ops.cont(x, size, rows)

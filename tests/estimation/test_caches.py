@@ -1,0 +1,126 @@
+"""
+The cells, streams and states of each kind of cache, in bytes worked out by hand.
+
+Sources: llama.cpp b11549, src/llama-kv-cache-iswa.cpp, llama-kv-cache-dsv4.cpp, llama-memory-recurrent.cpp.
+"""
+
+from llmprobe.estimation.memory.kv_cache import CachePart, cache_parts
+from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.settings import resolve
+from llmprobe.facts.model import Hparams, ModelSpec
+from llmprobe.facts.settings import Settings
+from llmprobe.model import archs
+from llmprobe.model.archs import CacheLayout, KvCache, KvLayer, State, StateLayer
+
+LAYER = KvLayer(layer=0, k=512, v=0, head_k=512, head_v=0)
+MIB = 1 << 20
+
+DEEPSEEK4: Hparams = {
+    "block_count": 43,
+    "embedding_length": 4096,
+    "attention.head_count": 64,
+    "attention.head_count_kv": 1,
+    "attention.key_length": 512,
+    "attention.value_length": 512,
+    "attention.sliding_window": 128,
+    "attention.indexer.key_length": 128,
+    "attention.compress_ratios": [0, 0, *[4, 128] * 20, 4, 0],
+}
+"""DeepSeek V4 Flash: 21 layers keep rows of 4 tokens, 20 keep rows of 128, 2 a window alone."""
+
+
+def parts(layout: CacheLayout, settings: Settings, layers: int = 1) -> dict[str, CachePart]:
+    """
+    Return the parts of a layout in host memory by their names.
+    """
+    model = ModelSpec(
+        id="m",
+        name="m",
+        architecture="llama",
+        hparams={"block_count": layers},
+        tensors=(),
+        parameters=0,
+        file_parameters=0,
+    )
+    return {part.name: part for part in cache_parts(layout, resolve(settings, model), layers, HOST)}
+
+
+def size(layout: CacheLayout, settings: Settings) -> int:
+    """
+    Return the bytes of one layer's only cache.
+    """
+    (part,) = parts(layout, settings).values()
+    return part.sums.of(0, 1)
+
+
+def deepseek4(settings: Settings) -> int:
+    """
+    Return the bytes of all caches of DeepSeek V4 Flash.
+    """
+    layout = archs.caches("deepseek4", DEEPSEEK4)
+    return sum(part.sums.of(0, 43) for part in parts(layout, settings, 43).values())
+
+
+def test_several_tokens_share_a_cell() -> None:
+    """
+    Rows of 4 tokens: 32,768 / 4 cells of 512 values in f16; 1,000 tokens take 250 cells, rounded up to 256.
+    """
+    layout = CacheLayout(kv=(KvCache((LAYER,), ratio=4),))
+
+    assert size(layout, Settings(ctx_size=32_768)) == 8192 * 512 * 2
+    assert size(layout, Settings(ctx_size=1_000)) == 256 * 512 * 2
+
+
+def test_a_cache_with_its_own_streams_has_one_for_each_sequence() -> None:
+    """
+    4 slots that share one cache of 8,192 cells keep four of them where each has a stream of its own.
+    """
+    own = CacheLayout(kv=(KvCache((LAYER,), own_streams=True),))
+    shared = CacheLayout(kv=(KvCache((LAYER,)),))
+
+    assert size(shared, Settings(ctx_size=8192, parallel=4, kv_unified=True)) == 8192 * 512 * 2
+    assert size(own, Settings(ctx_size=8192, parallel=4, kv_unified=True)) == 4 * 8192 * 512 * 2
+    assert size(own, Settings(ctx_size=8192, parallel=4)) == 4 * 2048 * 512 * 2
+
+
+def test_a_window_with_its_own_streams_is_one_window_per_stream() -> None:
+    """
+    128 + 512 cells are 768 after rounding, for each of 4 slots; in one stream the windows of all slots lie together.
+    """
+    own = CacheLayout(kv=(KvCache((LAYER,), window=128, own_streams=True),))
+    shared = CacheLayout(kv=(KvCache((LAYER,), window=128),))
+
+    assert size(own, Settings(ctx_size=8192, parallel=4, kv_unified=True)) == 4 * 768 * 512 * 2
+    assert size(shared, Settings(ctx_size=8192, parallel=4, kv_unified=True)) == 1024 * 512 * 2
+
+
+def test_a_state_of_more_parts_keeps_each_of_them() -> None:
+    """
+    Parts of 10, 20 and 30 values in f32 for 2 sequences: 80, 160 and 240 bytes, each rounded up to 32.
+    """
+    layout = CacheLayout(state=State(layers=(StateLayer(layer=0, rolling=10, state=20, more=(30,)),)))
+
+    assert size(layout, Settings(ctx_size=512, parallel=2)) == 96 + 160 + 256
+
+
+def test_deepseek4_keeps_windows_rows_and_states() -> None:
+    """
+    At 4,096 cells: 43 windows of 768 rows of 512, 21 times 1,024 rows of 512 + 128, 20 times 256 rows of 512, in f16.
+
+    The compressors' inputs are 2 x 8 x (1,024 + 256) values in layers of the first kind, 2 x 128 x 512 in the second,
+    in f32. llama.cpp reports 32.25 + 21 + 5.25 + 5 MiB of rows.
+    """
+    rows = 43 * 768 * 512 + 21 * 1024 * (512 + 128) + 20 * 256 * 512
+    states = 21 * 2 * 8 * (1024 + 256) + 20 * 2 * 128 * 512
+
+    assert 2 * rows == (32.25 + 21 + 5.25 + 5) * MIB
+    assert deepseek4(Settings(ctx_size=4096)) == 2 * rows + 4 * states
+
+
+def test_every_slot_of_deepseek4_has_a_whole_context() -> None:
+    """
+    Four slots take four times what one takes, even where they share a cache.
+    """
+    assert deepseek4(Settings(ctx_size=32_768, parallel=4, kv_unified=True)) == 4 * deepseek4(
+        Settings(ctx_size=32_768)
+    )
