@@ -124,3 +124,27 @@ def test_every_slot_of_deepseek4_has_a_whole_context() -> None:
     assert deepseek4(Settings(ctx_size=32_768, parallel=4, kv_unified=True)) == 4 * deepseek4(
         Settings(ctx_size=32_768)
     )
+
+
+def test_the_indexer_of_pools_keeps_three_rows_per_token() -> None:
+    """
+    GLM 5.3 Flash at 4,096 cells: 11 layers keep 512 values and 3 times 128, in f16; 34 layers keep 3 x 3 inputs of
+    8,192 channels and 64 matrices of 128 x 128, in f32. llama.cpp reports 44, 33 and 145.56 MiB.
+    """
+    hparams: Hparams = {
+        "block_count": 45,
+        "embedding_length": 4096,
+        "attention.head_count": 64,
+        "attention.head_count_kv": [int(layer % 4 == 3) for layer in range(45)],
+        "attention.key_length": 512,
+        "attention.value_length": 512,
+        "attention.key_length_mla": 256,
+        "attention.indexer.key_length": 128,
+        "ssm.conv_kernel": 4,
+        "kda.head_dim": 128,
+    }
+    found = parts(archs.caches("glm5-next", hparams), Settings(ctx_size=4096), 45)
+
+    assert found["kv-cache"].sums.of(0, 45) == 11 * 512 * 4096 * 2 == 44 * MIB
+    assert found["indexer-cache"].sums.of(0, 45) == 11 * 3 * 128 * 4096 * 2 == 33 * MIB
+    assert found["recurrent-state"].sums.of(0, 45) == 34 * 4 * (3 * 3 * 8192 + 64 * 128 * 128)

@@ -46,13 +46,21 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_of(
-    request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
+    request: ComputeRequest,
+    parts: Parts,
+    *,
+    flash: bool,
+    whole: bool,
+    held: bool = False,
+    tokens: int = 0,
+    apart: frozenset[str] = frozenset(),
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
-    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
+    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``apart``
+    names operations that are built as the several they stand for.
     """
     sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
@@ -91,6 +99,7 @@ def run_of(
         pinned=held and (host not in places or asked < _SMALL_BATCH),
         embeddings=request.embeddings,
         old_masks=request.old_masks,
+        apart=apart,
     )
     return run, told, repeats
 

@@ -10,6 +10,7 @@ from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.compressed import Compressor
 from llmprobe.model.archs._building.ops import F32, I32, I64, Node
+from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.hyper import hyper_connection, hyper_head
@@ -149,6 +150,13 @@ def from_config(config: Config, _common: Hparams) -> Hparams:
     }
 
 
+def layer_variant(parts: Parts, il: int) -> int:
+    """
+    Let no layer with an indexer stand for another: what it fills is allocated before everything else.
+    """
+    return il if (_INDEXER, il) in parts.caches_of else -1
+
+
 def graph(g: Builder) -> None:
     """
     Build DeepSeek 4. Tokens without output are dropped after the last layer.
@@ -169,7 +177,7 @@ def graph(g: Builder) -> None:
 def _layer(g: Builder, il: int, streams: Node) -> Node:
     x, after, matrix = hyper.mixed(g, il, streams, "hc_attn")
     x = _attend(g, il, g.norm(x, "attn_norm", il))
-    streams = hyper.back(x, streams, after, matrix)
+    streams = hyper.back(g, il, x, streams, after, matrix)
     x, after, matrix = hyper.mixed(g, il, streams, "hc_ffn")
     for node in (streams, after, matrix):
         g.graph.expand(node)
@@ -179,7 +187,10 @@ def _layer(g: Builder, il: int, streams: Node) -> Node:
         shared="plain",
         shared_activation=_activation(g, il, "swiglu_clamp_shexp"),
     )
-    return hyper.back(feed_forward(g, il, x, clamped), streams, after, matrix)
+    streams = hyper.back(g, il, feed_forward(g, il, x, clamped), streams, after, matrix)
+    if g.run.pinned:
+        streams.backend = g.run.places[il]
+    return streams
 
 
 def _activation(g: Builder, il: int, key: str) -> str:

@@ -33,6 +33,7 @@ REST: Hparams = {
     "attention.q_lora_rank": 48,
     "attention.indexer.head_count": 2,
     "attention.indexer.key_length": 16,
+    "attention.indexer.kpool": 4,
     "attention.output_group_count": 2,
     "attention.output_lora_rank": 8,
     "attention.compress_ratios": [0, 4, 128, 4] * 4,

@@ -86,6 +86,10 @@ class Attention(Base):
         rows = [ops.cont(ops.view(x, (width, self.tokens), row)) for width in (q, k, v)]
         return rows[0], rows[1], rows[2]
 
+    def mask(self, number: int) -> Node:
+        """Which cells of a cache each token may look at."""
+        return self._cache_inputs(number).mask
+
     def _cache_inputs(self, number: int) -> _CacheInputs:
         inputs = self._caches.get(number)
         if inputs is None:

@@ -30,6 +30,7 @@ class Base:
         self.graph = Graph()
         self.tokens = run.tokens
         self.fused: list[tuple[Node, int]] = []
+        self.together: list[tuple[Node, int]] = []
         self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
         self.starts: list[int] = []

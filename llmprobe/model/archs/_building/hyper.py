@@ -32,11 +32,38 @@ def mixed(g: Builder, il: int, x: Node, name: str) -> tuple[Node, Node, Node]:
     return into, after, matrix
 
 
-def back(x: Node, streams: Node, after: Node, matrix: Node) -> Node:
+def back(g: Builder, il: int, x: Node, streams: Node, after: Node, matrix: Node) -> Node:
     """
-    The streams after the result of a layer's part went back into them.
+    The streams after the result of a layer's part went back into them: in one operation, or in many where some layer's
+    would be computed on the device of another.
     """
-    return ops.make("dsv4_hc_post", F32, streams.ne, x, streams, after, matrix)
+    if "dsv4_hc_post" not in g.run.apart:
+        node = ops.make("dsv4_hc_post", F32, streams.ne, x, streams, after, matrix)
+        g.together.append((node, g.run.places[il]))
+        return node
+    width, count, tokens = streams.ne[:3]
+    total: Node | None = None
+    for _ in range(count):
+        part = ops.like("mul", x, ops.view(after, (1, tokens), (after.nb[1],)))
+        for _ in range(count):
+            stream = ops.view(streams, (width, tokens), (streams.nb[2],))
+            weight = ops.view(matrix, (1, tokens), (matrix.nb[2],))
+            part = ops.like("add", part, ops.like("mul", stream, weight))
+        part = ops.reshape(part, width, 1, tokens)
+        total = part if total is None else ops.concat(total, part, 1)
+    assert total is not None
+    return total
+
+
+def mean(x: Node) -> Node:
+    """
+    The mean of all streams.
+    """
+    width, count, rows = x.ne[:3]
+    total = ops.view(x, (width, rows), (x.nb[2],))
+    for _ in range(count - 1):
+        total = ops.like("add", total, ops.view(x, (width, rows), (x.nb[2],)))
+    return ops.like("scale", total)
 
 
 def head(g: Builder, x: Node, name: str) -> Node:

@@ -26,6 +26,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
     layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
+    ``apart`` names operations that stand for several and are built as those.
     """
 
     tokens: int
@@ -47,6 +48,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pinned: bool = False
     embeddings: bool = False
     old_masks: bool = False
+    apart: frozenset[str] = frozenset()
 
 
 class Parts:

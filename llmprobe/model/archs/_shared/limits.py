@@ -56,6 +56,7 @@ _MOST = {
             "attention.head_count_kv",
             "attention.output_group_count",
             "attention.compress_ratios",
+            "attention.indexer.kpool",
             "attention.indexer.head_count",
             "attention.shared_kv_layers",
             "expert_count",
