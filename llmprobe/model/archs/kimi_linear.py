@@ -8,6 +8,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
+from llmprobe.model.archs._building.latent import unturned_attention
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -95,29 +96,9 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     residual = x
     x = g.norm(x, "attn_norm", il)
     g.graph.expand(x)
-    x = kda(g, il, x, Kda()) if il in g.parts.state_of else _latent(g, il, x)
+    x = kda(g, il, x, Kda()) if il in g.parts.state_of else unturned_attention(g, il, x)
     x, residual = g.crop(il, x, residual)
     between = ops.like("add", x, residual)
     x = g.norm(between, "ffn_norm", il)
     x = feed_forward(g, il, x, _ROUTED)
     return ops.like("add", x, between)
-
-
-def _latent(g: Builder, il: int, x: Node) -> Node:
-    tokens, sizes = g.tokens, g.sizes
-    count, turned = sizes.heads(il), sizes.n_rot
-    key = sizes.number("attention.key_length_mla", sizes.head_k())
-    rank = g.sizes.positive("attention.kv_lora_rank")
-    q = g.mm(il, "attn_q", x)
-    both = g.mm(il, "attn_kv_a_mqa", x)
-    row = 4 * (rank + turned)
-    k_turned = ops.view(both, (turned, 1, tokens), (row, row))
-    latent = g.norm(ops.view(both, (rank, tokens), (row,)), "attn_kv_a_norm", il)
-    rows = (4 * key, 4 * key * count)
-    plain = ops.view(q, (key - turned, count, tokens), rows)
-    q_turned = ops.view(q, (turned, count, tokens), rows)
-    absorbed = ops.mul_mat(g.need(il, "attn_k_b.weight"), ops.permute(plain, 0, 2, 1, 3))
-    query = ops.concat(ops.permute(absorbed, 0, 2, 1, 3), q_turned, 0)
-    latent = ops.reshape(latent, rank, 1, tokens)
-    k = ops.concat(latent, k_turned, 0)
-    return g.latent_attention(il, query, k, latent, g.need(il, "attn_v_b.weight"))

@@ -234,6 +234,7 @@ class Attention(Base):
         v_mla: Node,
         *,
         narrow: Callable[[Node], Node] | None = None,
+        output: str = "attn_output",
     ) -> Node:
         """
         The attention over a latent: V is the first part of K, unfolded by a matrix afterwards.
@@ -252,7 +253,7 @@ class Attention(Base):
         keys = ops.view(cache, shape, (ops.row_size(run.kind_k, layer.head_k), row, row * cells))
         values = ops.view(keys, (v.ne[0], *shape[1:]), keys.nb[1:])
         x = self.mha(il, q, keys, values, mask, v_mla=v_mla)
-        return self.biased(il, "attn_output", x)
+        return self.biased(il, output, x) if output else x
 
     def mha(
         self,
