@@ -10,7 +10,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
-from llmprobe.model.archs._building.latent import unturned_attention
+from llmprobe.model.archs._building.latent import cut_attention
 from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
@@ -158,7 +158,7 @@ def _layer(g: Builder, il: int, stream: Node, rows: _Rows, *, aside: bool) -> No
 
 
 def _attend(g: Builder, il: int, x: Node) -> Node:
-    attended = unturned_attention(g, il, x, output="")
+    attended = cut_attention(g, il, x, output="")
     gate = ops.unary("sigmoid", g.mm(il, "attn_gate", x))
     return g.mm(il, "attn_output", ops.like("mul", attended, gate))
 

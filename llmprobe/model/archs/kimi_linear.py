@@ -8,7 +8,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
-from llmprobe.model.archs._building.latent import unturned_attention
+from llmprobe.model.archs._building.latent import cut_attention
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -96,7 +96,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     residual = x
     x = g.norm(x, "attn_norm", il)
     g.graph.expand(x)
-    x = kda(g, il, x, Kda()) if il in g.parts.state_of else unturned_attention(g, il, x)
+    x = kda(g, il, x, Kda()) if il in g.parts.state_of else cut_attention(g, il, x)
     x, residual = g.crop(il, x, residual)
     between = ops.like("add", x, residual)
     x = g.norm(between, "ffn_norm", il)
