@@ -126,6 +126,73 @@ def test_every_slot_of_deepseek4_has_a_whole_context() -> None:
     )
 
 
+def test_the_layer_of_next_tokens_keeps_a_cache_in_ling_3() -> None:
+    """
+    Ling 3 flash at 4,096 cells: 7 of 42 layers keep 576 values in f16, and the layer after them does too where the
+    file has it; 35 layers keep 3 x 3 inputs of 4,096 channels and 32 matrices of 128 x 128, in f32.
+
+    llama.cpp reports 31.5 MiB, 36 MiB with the further layer, and 4.92 + 70 MiB.
+    """
+    full = [int(layer % 6 == 5) for layer in range(42)]
+    hparams: Hparams = {
+        "block_count": 42,
+        "embedding_length": 2560,
+        "attention.head_count": 32,
+        "attention.head_count_kv": full,
+        "attention.key_length": 576,
+        "attention.value_length": 128,
+        "attention.key_length_mla": 192,
+        "ssm.conv_kernel": 4,
+        "kda.head_dim": 128,
+    }
+    more = hparams | {
+        "block_count": 43,
+        "nextn_predict_layers": 1,
+        "attention.head_count_kv": [*full, 1],
+    }
+    found = parts(archs.caches("bailingmoe3", hparams), Settings(ctx_size=4096), 42)
+    further = parts(archs.caches("bailingmoe3", more), Settings(ctx_size=4096), 43)
+
+    assert found["kv-cache"].sums.of(0, 42) == 7 * 576 * 4096 * 2 == 31.5 * MIB
+    assert further["kv-cache"].sums.of(0, 43) == 36 * MIB
+    state = 35 * 4 * (3 * 3 * 4096 + 32 * 128 * 128)
+    assert found["recurrent-state"].sums.of(0, 42) == further["recurrent-state"].sums.of(0, 43) == state
+
+
+def test_qwen4exp_keeps_keys_of_pools_and_words() -> None:
+    """
+    Qwen 3.8 Flash Next at 4,096 cells: 12 layers keep K and V of 2 x 256 and the indexer's 2 x 128, in f16; 36 keep 3
+    inputs of 6,144 + 2 x 16 x 128 channels and 128 x 6,144 values, one of them 9 inputs of 4 x 2,560, in f32.
+
+    llama.cpp reports 96, 24 and 4.22 + 108 + 0.35 MiB.
+    """
+    hparams: Hparams = {
+        "block_count": 48,
+        "embedding_length": 2560,
+        "attention.head_count": 24,
+        "attention.head_count_kv": 2,
+        "attention.key_length": 256,
+        "attention.value_length": 256,
+        "attention.indexer.key_length": 128,
+        "attention.compress_ratios": [0, 0, 0, 4] * 12,
+        "hyper_connection.count": 4,
+        "ssm.conv_kernel": 4,
+        "ssm.inner_size": 6144,
+        "ssm.state_size": 128,
+        "ssm.time_step_rank": 48,
+        "ssm.group_count": 16,
+        "ple.layers": [1],
+        "ple.ngram_size": 3,
+        "ple.conv_kernel": 4,
+    }
+    found = parts(archs.caches("qwen4exp", hparams), Settings(ctx_size=4096), 48)
+
+    assert found["kv-cache"].sums.of(0, 48) == 12 * 2 * 512 * 4096 * 2 == 96 * MIB
+    assert found["indexer-cache"].sums.of(0, 48) == 12 * 256 * 4096 * 2 == 24 * MIB
+    state = 36 * (3 * 10_240 + 128 * 6144) + 9 * 10_240
+    assert found["recurrent-state"].sums.of(0, 48) == 4 * state
+
+
 def test_the_indexer_of_pools_keeps_three_rows_per_token() -> None:
     """
     GLM 5.3 Flash at 4,096 cells: 11 layers keep 512 values and 3 times 128, in f16; 34 layers keep 3 x 3 inputs of

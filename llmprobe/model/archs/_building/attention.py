@@ -161,12 +161,14 @@ class Attention(Base):
         alibi: bool = False,
         cache: int | None = None,
         window: bool = False,
+        narrow: Callable[[Node], Node] | None = None,
     ) -> Node:
         """
         The attention over a layer's cache after its keys and values were written there.
 
         ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache sees
-        the batch, through a mask of its own where there is a ``window``.
+        the batch, through a mask of its own where there is a ``window``. ``narrow`` makes a mask of its own from that
+        of the cache.
         """
         graph, run = self.graph, self.run
         if not self.parts.layout.kv and k is not None and v is not None:
@@ -188,7 +190,8 @@ class Attention(Base):
         if inputs.v_rotation is not None and v is not None:
             v = self.rotate(v, inputs.v_rotation)
         graph.expand(q)
-        for part in (k, v) if len(self.parts.layout.kv) > 1 else (v, k):
+        slides = any(one.window is not None for one in self.parts.layout.kv)
+        for part in (k, v) if slides and len(self.parts.layout.kv) > 1 else (v, k):
             if part is not None:
                 graph.expand(part)
         if k is not None:
@@ -220,7 +223,8 @@ class Attention(Base):
                 (layer.head_v, heads, cells, run.streams),
                 (ops.row_size(run.kind_v, layer.head_v), row_v, row_v * cells),
             )
-        x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi)
+        mask = inputs.mask if narrow is None else narrow(inputs.mask)
+        x = self.mha(il, q, keys, values, mask, sinks=sinks, cap=cap, alibi=alibi)
         if inputs.v_rotation is not None:
             x = self.rotate(x, inputs.v_rotation)
         return self.biased(il, output, x) if output else x

@@ -20,9 +20,9 @@ def expand_inputs(g: Builder, cache: int) -> None:
     count = padded(g, cache)
     for node in (
         g.input("pool cells", I32, count),
-        g.input("pool members", I32, _size(g), count),
+        g.input("pool members", I32, pool_size(g), count),
         _mask(g, cache),
-        g.input("tail members", I32, _size(g) - 1, g.tokens),
+        g.input("tail members", I32, pool_size(g) - 1, g.tokens),
         _alive(g, cache),
     ):
         g.graph.expand(node)
@@ -32,7 +32,7 @@ def made(g: Builder, cache: int) -> int:
     """
     The pools that the cache of an indexer can hold, over all sequences.
     """
-    return g.run.cells[cache] // _size(g) * g.run.sequences
+    return g.run.cells[cache] // pool_size(g) * g.run.sequences
 
 
 def padded(g: Builder, cache: int) -> int:
@@ -56,7 +56,7 @@ def choose(g: Builder, il: int, x: Node, low: Node) -> Node:
     weight = g.mm(il, "indexer_compressor_gate", x)
     empty = ops.like("fill", ops.leaf(F32, width, tokens))
     row = ops.concat(ops.concat(key, weight, 0), empty, 0)
-    kept = _kept(g, il, cache)
+    kept = kept_rows(g, il, cache)
     g.graph.expand(g.store(kept, ops.reshape(row, 3 * width, 1, tokens), g.input("indexer ids", I64, tokens)))
     keys = ops.reshape(_pooled(g, il, kept, cache, width), width, 1, padded(g, cache))
     weights = ops.like("scale", g.mm(il, "indexer.proj", x))
@@ -68,7 +68,13 @@ def choose(g: Builder, il: int, x: Node, low: Node) -> Node:
     return _seen(g, cache, chosen)
 
 
-def _size(g: Builder) -> int:
+def pool_size(g: Builder) -> int:
+    """
+    The tokens of a pool.
+    """
+    ratios = g.hparams.get("attention.compress_ratios")
+    if isinstance(ratios, list | tuple):
+        return max(int(ratio) for ratio in ratios)
     return g.sizes.positive("attention.indexer.kpool")
 
 
@@ -77,20 +83,23 @@ def _mask(g: Builder, cache: int) -> Node:
 
 
 def _top(g: Builder, cache: int) -> int:
-    return min(padded(g, cache), g.sizes.positive("attention.indexer.top_k") // _size(g))
+    return min(padded(g, cache), g.sizes.positive("attention.indexer.top_k") // pool_size(g))
 
 
 def _chosen(g: Builder, cache: int) -> int:
     """How many cells a token looks at: those of its pools, and those of the last, incomplete pool."""
-    tail = _size(g) - 1 if g.hparams.get("attention.indexer.kpool_select_tail") else 0
-    return _size(g) * _top(g, cache) + tail
+    tail = pool_size(g) - 1 if g.hparams.get("attention.indexer.kpool_select_tail") else 0
+    return pool_size(g) * _top(g, cache) + tail
 
 
 def _alive(g: Builder, cache: int) -> Node:
     return g.input("alive", F32, _chosen(g, cache), 1, 1, g.tokens)
 
 
-def _kept(g: Builder, il: int, cache: int) -> Node:
+def kept_rows(g: Builder, il: int, cache: int) -> Node:
+    """
+    What the indexer keeps of all tokens.
+    """
     run = g.run
     width = g.parts.layout.kv[cache].layers[g.parts.caches_of[cache, il]].k
     home = run.places[il] if run.cache_on_device else run.host
@@ -101,7 +110,7 @@ def _pooled(g: Builder, il: int, kept: Node, cache: int, width: int) -> Node:
     """
     The keys of all pools, after those that are new were written.
     """
-    new, size = made(g, cache), _size(g)
+    new, size = made(g, cache), pool_size(g)
     cells = kept.ne[1] * kept.ne[2]
     per_token = ops.view(kept, (2 * width, cells), (kept.nb[1],))
     per_pool = ops.view(kept, (width, cells), (kept.nb[1],))
@@ -123,7 +132,7 @@ def _members(g: Builder, cache: int, score: Node) -> Node:
     """
     The cells of the best pools, the best first, and of the incomplete pool.
     """
-    tokens, top, count, size = g.tokens, _top(g, cache), padded(g, cache), _size(g)
+    tokens, top, count, size = g.tokens, _top(g, cache), padded(g, cache), pool_size(g)
     best = ops.make("top_k", I32, (top, tokens, 1, 1), score)
     found = ops.get_rows(ops.reshape(score, 1, count, tokens), best)
     found = ops.reshape(found, top, tokens)
