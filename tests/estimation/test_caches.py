@@ -126,6 +126,27 @@ def test_every_slot_of_deepseek4_has_a_whole_context() -> None:
     )
 
 
+def test_a_v_stored_across_is_as_wide_as_its_own_caches_widest() -> None:
+    """
+    MiniMax M3 at 4,096 cells without flash attention: K and V of 4 x 128 in 60 layers, and of 128 in the indexer's 57,
+    in f16. llama.cpp reports 480 and 114 MiB with flash attention and without.
+    """
+    hparams: Hparams = {
+        "block_count": 60,
+        "embedding_length": 6144,
+        "attention.head_count": 64,
+        "attention.head_count_kv": 4,
+        "attention.key_length": 128,
+        "attention.value_length": 128,
+        "attention.indexer.key_length": 128,
+        "leading_dense_block_count": 3,
+    }
+    found = parts(archs.caches("minimax-m3", hparams), Settings(ctx_size=4096, flash_attn="off"), 60)
+
+    assert found["kv-cache"].sums.of(0, 60) == 60 * 2 * 512 * 4096 * 2 == 480 * MIB
+    assert found["indexer-cache"].sums.of(0, 60) == 57 * 2 * 128 * 4096 * 2 == 114 * MIB
+
+
 def test_the_layer_of_next_tokens_keeps_a_cache_in_ling_3() -> None:
     """
     Ling 3 flash at 4,096 cells: 7 of 42 layers keep 576 values in f16, and the layer after them does too where the

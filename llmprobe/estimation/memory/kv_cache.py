@@ -64,10 +64,11 @@ def cache_parts(
     """
     The bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
     """
-    # With flash attention switched off V is stored across, each layer as wide as the widest.
-    widest = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
     parts = []
     for cache in layout.kv:
+        # With flash attention switched off V is stored across, each layer as wide as the widest.
+        alike = (cache,) if cache.own_widths else [one for one in layout.kv if not one.own_widths]
+        widest = max((layer.v for one in alike for layer in one.layers), default=0)
         count, separate = cells(cache, run, run.ubatch_size), streams(cache, run)
         sizes = [0] * n_layer
         for layer in cache.layers:

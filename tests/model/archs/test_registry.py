@@ -30,7 +30,7 @@ from tests.model.formats.test_hf_config import content
 FOLDER = Path(archs.__path__[0])
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 FAMILIES = archs.families()
-WITHOUT_GRAPH = {"llama-embed", "minimax_m3", "mllama", "solar"}
+WITHOUT_GRAPH = {"llama-embed", "mllama", "solar"}
 
 MODULE = """
 from llmprobe.facts.model import Hparams, Tensor

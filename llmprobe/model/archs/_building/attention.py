@@ -17,7 +17,7 @@ from llmprobe.words.message import message
 _ROTATION = 64
 
 
-class _CacheInputs:
+class CacheInputs:
     """
     The inputs of one cache: where to write, the mask, and the rotations of a quantized cache.
     """
@@ -41,7 +41,7 @@ class Attention(Base):
 
     def __init__(self, parts: Parts, run: Run) -> None:
         super().__init__(parts, run)
-        self._caches: dict[int, _CacheInputs] = {}
+        self._caches: dict[int, CacheInputs] = {}
         self._kv: dict[int, tuple[Node, Node | None]] = {}
 
     def qkv(
@@ -90,13 +90,13 @@ class Attention(Base):
         """Which cells of a cache each token may look at."""
         return self._cache_inputs(number).mask
 
-    def _cache_inputs(self, number: int) -> _CacheInputs:
+    def _cache_inputs(self, number: int) -> CacheInputs:
         inputs = self._caches.get(number)
         if inputs is None:
             inputs = self._caches[number] = self._make_cache_inputs(number)
         return inputs
 
-    def _make_cache_inputs(self, number: int) -> _CacheInputs:
+    def _make_cache_inputs(self, number: int) -> CacheInputs:
         run, layout = self.run, self.parts.layout
         layers = layout.kv[number].layers
         k_ids = self.input(f"k ids {number}", I64, run.tokens)
@@ -128,7 +128,7 @@ class Attention(Base):
             and self.sizes.head_v() % _ROTATION == 0
         ):
             v_rotation = self.input(f"v rotation {number}", F32, _ROTATION, _ROTATION)
-        return _CacheInputs(k_ids, v_ids, mask, k_rotation, v_rotation)
+        return CacheInputs(k_ids, v_ids, mask, k_rotation, v_rotation)
 
     def _cache(self, il: int) -> tuple[Node, Node | None, KvLayer, int]:
         """The tensors of a layer's cache, its widths, and the number of its cache."""
@@ -179,7 +179,23 @@ class Attention(Base):
             mask = self.input(f"mask {window}", kind, run.tokens, run.tokens, 1, 1)
             x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi)
             return self.biased(il, output, x) if output else x
-        k_cache, v_cache, layer, number = self._cache(il if cache is None else cache)
+        slides = any(one.window is not None for one in self.parts.layout.kv)
+        first = slides and len(self.parts.layout.kv) > 1
+        q, keys, values, inputs = self.stored(il if cache is None else cache, q, k, v, keys_first=first)
+        mask = inputs.mask if narrow is None else narrow(inputs.mask)
+        x = self.mha(il, q, keys, values, mask, sinks=sinks, cap=cap, alibi=alibi)
+        if inputs.v_rotation is not None:
+            x = self.rotate(x, inputs.v_rotation)
+        return self.biased(il, output, x) if output else x
+
+    def stored(
+        self, il: int, q: Node, k: Node | None, v: Node | None, *, keys_first: bool
+    ) -> tuple[Node, Node, Node, CacheInputs]:
+        """
+        Queries, the keys and values of a layer's cache after new ones were written there, and that cache's inputs.
+        """
+        graph, run = self.graph, self.run
+        k_cache, v_cache, layer, number = self._cache(il)
         if v_cache is None:
             # The layer has weights for attention, and the metadata give it no heads.
             raise ModelError(message("hparam.not-positive", key="attention.head_count_kv", value=0))
@@ -190,8 +206,7 @@ class Attention(Base):
         if inputs.v_rotation is not None and v is not None:
             v = self.rotate(v, inputs.v_rotation)
         graph.expand(q)
-        slides = any(one.window is not None for one in self.parts.layout.kv)
-        for part in (k, v) if slides and len(self.parts.layout.kv) > 1 else (v, k):
+        for part in (k, v) if keys_first else (v, k):
             if part is not None:
                 graph.expand(part)
         if k is not None:
@@ -223,11 +238,7 @@ class Attention(Base):
                 (layer.head_v, heads, cells, run.streams),
                 (ops.row_size(run.kind_v, layer.head_v), row_v, row_v * cells),
             )
-        mask = inputs.mask if narrow is None else narrow(inputs.mask)
-        x = self.mha(il, q, keys, values, mask, sinks=sinks, cap=cap, alibi=alibi)
-        if inputs.v_rotation is not None:
-            x = self.rotate(x, inputs.v_rotation)
-        return self.biased(il, output, x) if output else x
+        return q, keys, values, inputs
 
     def latent_attention(
         self,

@@ -112,7 +112,9 @@ class Parts:
         self.state_of = {layer.layer: layer for layer in state}
         self.alone = all(layer in self.cache_of or layer in self.state_of for layer in self.sizes.trunk)
         self.kind = [hash((self._told_apart(layer), *numbers[layer])) for layer in self.sizes.layers]
-        self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
+        self.widest_v = max(
+            (layer.v for cache in layout.kv if not cache.own_widths for layer in cache.layers), default=0
+        )
 
     def _told_apart(self, layer: int) -> Hashable:
         """What tells this layer's graph from another's beside its weights."""

@@ -29,7 +29,8 @@ class KvCache(msgspec.Struct, frozen=True):
     A cache with one cell per token. ``window`` is how many tokens back its layers look, None for all of them.
 
     ``ratio`` is how many tokens share a cell. With ``own_streams`` each sequence has a stream of its own, of the
-    whole context, even where the others share one.
+    whole context, even where the others share one. With ``own_widths`` a V that is stored across is as wide as the
+    widest of this cache, not of all.
     """
 
     layers: tuple[KvLayer, ...]
@@ -37,6 +38,7 @@ class KvCache(msgspec.Struct, frozen=True):
     name: str = ""
     ratio: int = 1
     own_streams: bool = False
+    own_widths: bool = False
 
 
 class StateLayer(msgspec.Struct, frozen=True, gc=False):

@@ -44,6 +44,7 @@ _MOST = {
             "attention.output_lora_rank",
             "attention.indexer.key_length",
             "attention.indexer.top_k",
+            "attention.indexer.block_size",
             "rope.dimension_count",
             "ssm.inner_size",
             "ssm.state_size",
