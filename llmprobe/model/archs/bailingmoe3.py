@@ -92,8 +92,11 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     every, head = config.need("layer_group_size"), config.need("head_dim")
     whole = config.layers // every * every
     full = [int((layer + 1) % every == 0 or layer >= whole) for layer in range(config.layers)]
+    further = config.number("num_nextn_predict_layers")
     return rules.latent(config, common) | {
-        "attention.head_count_kv": full + [1] * config.number("num_nextn_predict_layers"),
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
+        "attention.head_count_kv": full + [1] * further,
         "attention.value_length": head,
         "kda.head_dim": head,
         "kda.gate_lower_bound": config.real("kda_lower_bound"),

@@ -182,6 +182,8 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     )
     further = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
     found = {
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
         "hyper_connection.count": config.need("hc_count"),
         "hyper_connection.low_rank": config.need("hc_lowrank"),
         "attention.indexer.head_count": config.need("indexer_n_heads"),

@@ -249,6 +249,7 @@ class Attention(Base):
         v_mla: Node,
         *,
         narrow: Callable[[Node], Node] | None = None,
+        sinks: Node | None = None,
         output: str = "attn_output",
     ) -> Node:
         """
@@ -267,7 +268,7 @@ class Attention(Base):
         shape = (layer.head_k, layer.k // layer.head_k, cells, run.streams)
         keys = ops.view(cache, shape, (ops.row_size(run.kind_k, layer.head_k), row, row * cells))
         values = ops.view(keys, (v.ne[0], *shape[1:]), keys.nb[1:])
-        x = self.mha(il, q, keys, values, mask, v_mla=v_mla)
+        x = self.mha(il, q, keys, values, mask, sinks=sinks, v_mla=v_mla)
         return self.biased(il, output, x) if output else x
 
     def mha(
