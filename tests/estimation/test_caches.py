@@ -147,6 +147,62 @@ def test_a_v_stored_across_is_as_wide_as_its_own_caches_widest() -> None:
     assert found["indexer-cache"].sums.of(0, 60) == 57 * 2 * 128 * 4096 * 2 == 114 * MIB
 
 
+def test_only_layers_that_choose_keep_an_indexers_keys() -> None:
+    """
+    Hy 4 at 4,096 cells: 78 layers keep 576 values and 21 of them 128 more, in f16; without an indexer there is one
+    plain cache. llama.cpp reports 351 and 21 MiB.
+    """
+    hparams: Hparams = {
+        "block_count": 78,
+        "embedding_length": 6144,
+        "attention.head_count": 64,
+        "attention.head_count_kv": 1,
+        "attention.key_length": 576,
+        "attention.value_length": 512,
+        "attention.key_length_mla": 256,
+    }
+    indexer: Hparams = {
+        "attention.indexer.key_length": 128,
+        "attention.indexer.top_k": 2048,
+        "attention.indexer.types": [layer == 0 or layer % 4 == 1 for layer in range(78)],
+    }
+    found = parts(archs.caches("hy_v4", hparams | indexer), Settings(ctx_size=4096), 78)
+
+    assert found["kv-cache"].sums.of(0, 78) == 78 * 576 * 4096 * 2 == 351 * MIB
+    assert found["indexer-cache"].sums.of(0, 78) == 21 * 128 * 4096 * 2 == 21 * MIB
+    assert list(parts(archs.caches("hy_v4", hparams), Settings(ctx_size=4096), 78)) == ["kv-cache"]
+
+
+def test_latents_of_two_sizes_keep_a_whole_context_and_a_window() -> None:
+    """
+    Dots 3 Note at 32,768 cells: 13 layers keep 512 + 64 values and 128 of the indexer, 33 a window of 512 and a
+    micro-batch of 512 with 512 + 64, in f16; four slots in one stream share 4 x 512 + 512 cells of it.
+
+    llama.cpp reports 468, 104 and 37.12 MiB, and 92.81 MiB for four slots.
+    """
+    near = [layer > 0 and layer % 4 != 1 for layer in range(46)]
+    hparams: Hparams = {
+        "block_count": 46,
+        "embedding_length": 5120,
+        "attention.head_count": [64 if one else 128 for one in near],
+        "attention.head_count_kv": 1,
+        "attention.key_length": 576,
+        "attention.value_length": 512,
+        "attention.key_length_swa": 576,
+        "attention.sliding_window": 512,
+        "attention.sliding_window_pattern": near,
+        "attention.indexer.key_length": 128,
+    }
+    layout = archs.caches("dots3note", hparams)
+    found = parts(layout, Settings(ctx_size=32_768), 46)
+    shared = parts(layout, Settings(ctx_size=32_768, parallel=4, kv_unified=True), 46)
+
+    assert found["kv-cache"].sums.of(0, 46) == 13 * 576 * 32_768 * 2 == 468 * MIB
+    assert found["indexer-cache"].sums.of(0, 46) == 13 * 128 * 32_768 * 2 == 104 * MIB
+    assert found["sliding-window-cache"].sums.of(0, 46) == 33 * 576 * 1024 * 2
+    assert shared["sliding-window-cache"].sums.of(0, 46) == 33 * 576 * 2560 * 2
+
+
 def test_the_layer_of_next_tokens_keeps_a_cache_in_ling_3() -> None:
     """
     Ling 3 flash at 4,096 cells: 7 of 42 layers keep 576 values in f16, and the layer after them does too where the

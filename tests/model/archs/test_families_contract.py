@@ -30,6 +30,7 @@ REST: Hparams = {
     "attention.key_length_mla": 24,
     "attention.value_length_mla": 16,
     "attention.kv_lora_rank": 32,
+    "attention.kv_lora_rank_swa": 32,
     "attention.q_lora_rank": 48,
     "attention.indexer.head_count": 2,
     "attention.indexer.key_length": 16,
