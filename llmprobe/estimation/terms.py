@@ -74,7 +74,7 @@ def _of_cache(part: CachePart, run: ResolvedSettings) -> Message:
     return message(
         "term.cache",
         cells=part.cells,
-        streams=None if run.streams == 1 else run.streams,
+        streams=None if part.streams == 1 else part.streams,
         layers=part.layers,
         type_k=run.cache_type_k,
         type_v=run.cache_type_v,

@@ -135,12 +135,9 @@ class Ledger:
         """
         The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
         """
-        run = self._estimator.setup(self._settings).settings
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
         for part in self._estimator.layer_caches(self._settings, backend):
-            per_byte = (
-                2 * rates.state / run.parallel if part.recurrent else FILLED * rates.cache / run.streams
-            )
+            per_byte = (2 * rates.state if part.recurrent else FILLED * rates.cache) / part.streams
             for at in range(self.n_layer):
                 size = part.sums.of(at, at + 1)
                 sizes[at] += size

@@ -27,6 +27,7 @@ IN_PLACE = frozenset(
         "log",
         "unary",
         "rope",
+        "rope_back",
         "rms_norm",
         "clamp",
         "soft_max",

@@ -74,12 +74,13 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("at_home", "graphs", "parts")
+    __slots__ = ("apart", "at_home", "graphs", "parts")
 
     def __init__(self, parts: Parts, graphs: GraphCache) -> None:
         self.parts = parts
         self.graphs = graphs
         self.at_home: dict[Hashable, bool] = {}
+        self.apart: dict[Hashable, frozenset[str]] = {}
 
 
 class _Model:
@@ -189,11 +190,16 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     if flash is None and not reservation.kernels:
         flash = False
         reservation = _reserve(request, model, flash=False, whole=whole)
+    apart: frozenset[str] = frozenset()
+    if reservation.together and request.devices and "host" in request.layer_devices:
+        apart = _apart(request, model, flash=flash is not False)
+        if apart:
+            reservation = _reserve(request, model, flash=flash is not False, whole=whole, apart=apart)
     names = (*request.devices, "host")
     exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
     if request.allocated and pipelined(request):
-        really = _reserve(request, model, flash=flash is not False, whole=whole, held=True)
+        really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
         bytes=dict(zip(names, reservation.sizes, strict=True)),
@@ -208,12 +214,20 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
 
 
 def _reserve(
-    request: ComputeRequest, model: _Model, *, flash: bool, whole: bool, held: bool = False
+    request: ComputeRequest,
+    model: _Model,
+    *,
+    flash: bool,
+    whole: bool,
+    held: bool = False,
+    apart: frozenset[str] = frozenset(),
 ) -> Reservation:
     """
     The reservation of the prompt's graph.
     """
-    run, kinds, left_out = run_of(request, model.family.parts, flash=flash, whole=whole, held=held)
+    run, kinds, left_out = run_of(
+        request, model.family.parts, flash=flash, whole=whole, held=held, apart=apart
+    )
     reservation = model.family.graphs.reserve(
         run,
         kinds,
@@ -222,7 +236,33 @@ def _reserve(
         op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
-    return reservation or _reserve(request, model, flash=flash, whole=True, held=held)
+    return reservation or _reserve(request, model, flash=flash, whole=True, held=held, apart=apart)
+
+
+def _apart(request: ComputeRequest, model: _Model, *, flash: bool) -> frozenset[str]:
+    """
+    Which operations that stand for several llama.cpp does without: for one token, one of them would run on another
+    device than its layer's.
+    """
+    known = model.family.apart
+    key = _neighbours(request, model.family.parts)
+    if key is None or (key, flash) not in known:
+        run, kinds, _ = run_of(
+            request,
+            model.family.parts,
+            flash=flash,
+            whole=False,
+            held=True,
+            tokens=request.settings.parallel,
+        )
+        reservation = model.family.graphs.reserve(
+            run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
+        )
+        assert reservation is not None
+        if key is None:
+            return reservation.apart
+        known[key, flash] = reservation.apart
+    return known[key, flash]
 
 
 def _flash(request: ComputeRequest, model: _Model) -> bool | None:

@@ -30,7 +30,8 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     A reservation: bytes per backend (devices in order, the host last), and the counts of nodes and splits.
 
     ``kernels`` says that each attention on a device has a kernel, ``at_home`` that it runs where its layer lies,
-    ``copied`` that weights are copied, whose bytes count then.
+    ``copied`` that weights are copied, whose bytes count then. ``together`` says that some operations stand for
+    several, ``apart`` names those of them that would not run where their layer lies.
     """
 
     sizes: tuple[int, ...]
@@ -39,6 +40,8 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     kernels: bool
     at_home: bool
     copied: bool
+    together: bool
+    apart: frozenset[str]
 
 
 class _Graph(msgspec.Struct, frozen=True, gc=False):
@@ -170,5 +173,7 @@ class GraphCache:
             kernels=all(home == run.host or attention_kernel(node) != "" for node, home in builder.fused),
             at_home=all(node.backend == home for node, home in builder.fused),
             copied=bool(weights),
+            together=bool(builder.together),
+            apart=frozenset(node.op for node, home in builder.together if node.backend != home),
         )
         return plan, reservation

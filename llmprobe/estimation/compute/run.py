@@ -7,6 +7,7 @@ from collections.abc import Hashable
 import msgspec
 
 from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
+from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs._building.run import Parts, Run
@@ -45,13 +46,21 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_of(
-    request: ComputeRequest, parts: Parts, *, flash: bool, whole: bool, held: bool = False, tokens: int = 0
+    request: ComputeRequest,
+    parts: Parts,
+    *,
+    flash: bool,
+    whole: bool,
+    held: bool = False,
+    tokens: int = 0,
+    apart: frozenset[str] = frozenset(),
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
-    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures.
+    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``apart``
+    names operations that are built as the several they stand for.
     """
     sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
@@ -76,7 +85,7 @@ def run_of(
         sequences=sequences,
         outputs=outputs,
         streams=1 if request.settings.kv_unified else sequences,
-        cells=_cells(request, parts, rows),
+        cells=tuple(cells(cache, request.settings, rows) for cache in parts.layout.kv),
         kind_k=ggml_type(request.settings.cache_type_k),
         kind_v=ggml_type(request.settings.cache_type_v),
         flash=flash,
@@ -91,20 +100,9 @@ def run_of(
         pinned=held and (host not in places or asked < _SMALL_BATCH),
         embeddings=request.embeddings,
         old_masks=request.old_masks,
+        apart=apart,
     )
     return run, told, repeats
-
-
-def _cells(request: ComputeRequest, parts: Parts, rows: int) -> tuple[int, ...]:
-    full = request.settings.ctx_size if request.settings.kv_unified else request.settings.ctx_per_seq
-    cells = []
-    for cache in parts.layout.kv:
-        if cache.window is None or request.settings.swa_full:
-            cells.append(full)
-        else:
-            looked = cache.window * (request.settings.parallel if request.settings.kv_unified else 1)
-            cells.append(-(-min(full, looked + rows) // 256) * 256)
-    return tuple(cells)
 
 
 def pipelined(request: ComputeRequest) -> bool:

@@ -24,26 +24,38 @@ from llmprobe.model.quants import row_bytes
 
 class CachePart(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One cache of a model: its name, its cells per stream, and its bytes by layer in one kind of buffer.
+    One cache of a model: its name, its streams, the cells of each, and its bytes by layer in one kind of buffer.
 
     ``recurrent`` is a state, which is read and written for every token, however long the sequence is.
     """
 
     name: str
     recurrent: bool = False
+    streams: int
     cells: int
     layers: int
     sums: Sums
 
 
-def cells(cache: KvCache, run: ResolvedSettings) -> int:
+def cells(cache: KvCache, run: ResolvedSettings, rows: int) -> int:
     """
-    The cells per stream: the whole context, or what a window and a micro-batch need.
+    The cells per stream: the whole context, or what a window and a micro-batch of ``rows`` tokens need, by how many
+    tokens share one.
     """
-    if cache.window is None or run.swa_full:
-        return run.ctx_per_seq
-    window = cache.window * (run.parallel if run.kv_unified else 1) + run.ubatch_size
-    return pad(min(run.ctx_per_seq, window), CELL_PAD)
+    looked = run.ctx_per_seq
+    if cache.window is not None and not run.swa_full:
+        sharing = run.parallel // streams(cache, run)
+        looked = min(looked, cache.window * sharing + rows)
+    elif cache.ratio == 1:
+        return looked
+    return pad(-(-looked // cache.ratio), CELL_PAD)
+
+
+def streams(cache: KvCache, run: ResolvedSettings) -> int:
+    """
+    How many separate streams of cells a cache has: one for all sequences, or one for each.
+    """
+    return run.parallel if cache.own_streams else run.streams
 
 
 def cache_parts(
@@ -52,25 +64,31 @@ def cache_parts(
     """
     The bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
     """
-    # With flash attention switched off V is stored across, each layer as wide as the widest: those without heads too.
-    widest = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
     parts = []
     for cache in layout.kv:
-        count = cells(cache, run)
+        # With flash attention switched off V is stored across, each layer as wide as the widest.
+        alike = (cache,) if cache.own_widths else [one for one in layout.kv if not one.own_widths]
+        widest = max((layer.v for one in alike for layer in one.layers), default=0)
+        keeps_v = not layout.latent and any(layer.v for layer in cache.layers)
+        count, separate = cells(cache, run, run.ubatch_size), streams(cache, run)
         sizes = [0] * n_layer
         for layer in cache.layers:
-            v = widest if run.flash_attn == "off" and not layout.latent else layer.v
-            sizes[layer.layer] = _rows(run.cache_type_k, layer.k, count * run.streams, backend)
+            # V is then stored across: layers without heads have it too, where others of the cache do.
+            v = widest if keeps_v and run.flash_attn == "off" else layer.v
+            rows = count * separate
+            sizes[layer.layer] = _rows(run.cache_type_k, layer.k, rows, backend)
             if v:
-                sizes[layer.layer] += _rows(run.cache_type_v, v, count * run.streams, backend)
+                sizes[layer.layer] += _rows(run.cache_type_v, v, rows, backend)
         name = f"{cache.name or 'kv'}-cache"
-        parts.append(_part(name, count, len(cache.layers), sizes))
+        parts.append(_part(name, separate, count, len(cache.layers), sizes))
     if layout.state is not None:
         sizes = [0] * n_layer
         for state in layout.state.layers:
-            for values in (state.rolling, state.state):
+            for values in state.parts:
                 sizes[state.layer] += _rows("f32", values, run.parallel, backend)
-        parts.append(_part("recurrent-state", 1, len(layout.state.layers), sizes, recurrent=True))
+        parts.append(
+            _part("recurrent-state", run.parallel, 1, len(layout.state.layers), sizes, recurrent=True)
+        )
     return tuple(parts)
 
 
@@ -81,7 +99,7 @@ def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Size
     """
     operations = [0] * sizes.n_layer
     for cache in layout.kv:
-        count = cells(cache, run)
+        count = cells(cache, run, run.ubatch_size)
         for layer in cache.layers:
             # Where one latent is kept for both, V is read from it.
             width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
@@ -109,9 +127,17 @@ def place(
     return result
 
 
-def _part(name: str, count: int, layers: int, sizes: list[int], *, recurrent: bool = False) -> CachePart:
-    sums = Sums(tuple(accumulate(sizes, initial=0)))
-    return CachePart(name=name, cells=count, layers=layers, sums=sums, recurrent=recurrent)
+def _part(
+    name: str, separate: int, count: int, layers: int, sizes: list[int], *, recurrent: bool = False
+) -> CachePart:
+    return CachePart(
+        name=name,
+        streams=separate,
+        cells=count,
+        layers=layers,
+        sums=Sums(tuple(accumulate(sizes, initial=0))),
+        recurrent=recurrent,
+    )
 
 
 def _rows(kind: str, width: int, rows: int, backend: str) -> int:

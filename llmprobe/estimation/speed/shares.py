@@ -47,8 +47,6 @@ def active_shares(
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
         # Over a cache that the host keeps for all layers it attends for all of them.
         attended = (start, stop) if run.kv_offload else (0, weights.n_layer if device is None else 0)
-        state = sum(size for cached, size in caches[name] if cached.recurrent)
-        rows = sum(size for _, size in caches[name]) - state
         result.append(
             Share(
                 device=name,
@@ -59,8 +57,12 @@ def active_shares(
                 active_bytes=read[name] + (_embedding(weights, part) if device is None else 0),
                 layers=stop - start,
                 kernels=kernels.of(start, stop),
-                cache_bytes=rows // run.streams,
-                state_bytes=2 * state // run.parallel,
+                cache_bytes=sum(
+                    size // cached.streams for cached, size in caches[name] if not cached.recurrent
+                ),
+                state_bytes=sum(
+                    2 * size // cached.streams for cached, size in caches[name] if cached.recurrent
+                ),
                 recurrent=any(cached.recurrent for cached, _ in caches[name]),
                 switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
                 attention_operations=attention.of(*attended),

@@ -43,7 +43,7 @@ def graph(g: Builder) -> None:
     """
     Build the layers with the matrices for text; the last layer computes every row.
     """
-    x = g.embed(mixed=False)
+    x = g.embed(mixes=False)
     for il in g.layers():
         x = _layer(g, il, x)
     g.finish(x)

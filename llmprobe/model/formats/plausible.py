@@ -49,7 +49,7 @@ def check_caches(layout: CacheLayout) -> None:
         ModelError: says how much it would keep.
     """
     per_token = sum(layer.k + layer.v for cache in layout.kv for layer in cache.layers)
-    per_sequence = sum(layer.rolling + layer.state for layer in (layout.state.layers if layout.state else ()))
+    per_sequence = sum(sum(layer.parts) for layer in (layout.state.layers if layout.state else ()))
     for values, most in ((per_token, MOST_PER_TOKEN), (per_sequence, MOST_PER_SEQUENCE)):
         if not 0 <= values <= most:
             raise _refused(message("hparam.cache-too-large", values=values, most=most))

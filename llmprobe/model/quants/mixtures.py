@@ -33,7 +33,7 @@ class Inventory:
         self.tensors = tensors
         self.hparams = hparams
         self.architecture = architecture
-        self.stored = [stored_type(tensor.name, tensor.shape) for tensor in tensors]
+        self.stored = [stored_type(tensor.name, tensor.shape, architecture) for tensor in tensors]
         self.layers = int(hparams["block_count"]) * max(int(hparams.get("num_loops") or 1), 1)
         self.experts = int(hparams.get("expert_count") or 0)
         roles = [role_of(tensor.name) for tensor in tensors]

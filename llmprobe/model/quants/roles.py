@@ -49,8 +49,11 @@ _STORED_AS_F32 = (
     "shortconv.conv.weight", "time_mix_first.weight", "time_mix_w1.weight", "time_mix_w2.weight",
     "time_mix_decay_w1.weight", "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
     "altup_correct_coef.weight", "altup_predict_coef.weight", "altup_router.weight",
-    "indexer.proj.weight",
+    "indexer.proj.weight", "hc_attn_fn.weight", "hc_ffn_fn.weight", "output_hc_fn.weight",
+    "attn_compressor_ape.weight", "indexer_compressor_ape.weight", "indexer_compressor_gate.weight",
 )  # fmt: skip
+
+_STORED_AS_F32_MINIMAX_M3 = ("indexer.q_proj.weight", "indexer.k_proj.weight")
 
 
 def role_of(name: str) -> Role:
@@ -92,7 +95,7 @@ def is_quantized(name: str, shape: tuple[int, ...], architecture: str) -> bool:
     return architecture != "glm5-next" or not any(part in name for part in _LEFT_ALONE_GLM5_NEXT)
 
 
-def stored_type(name: str, shape: tuple[int, ...]) -> str:
+def stored_type(name: str, shape: tuple[int, ...], architecture: str) -> str:
     """
     The type that a tensor has in the 16-bit file that a model is quantized from.
     """
@@ -101,5 +104,7 @@ def stored_type(name: str, shape: tuple[int, ...]) -> str:
     if name.endswith((".lora_a", ".lora_b")):
         return "f16"
     if len(shape) <= 1 or not name.endswith(".weight") or name.endswith(("_norm.weight", *_STORED_AS_F32)):
+        return "f32"
+    if architecture == "minimax-m3" and name.endswith(_STORED_AS_F32_MINIMAX_M3):
         return "f32"
     return "f16"

@@ -31,7 +31,7 @@ FOLDER = Path(archs.__path__[0])
 FILES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 TABLES = {"plain", "plain_experts"}
 FAMILIES = archs.families()
-WITHOUT_GRAPH = {"minimax_m3", "mllama", "solar"}
+WITHOUT_GRAPH = {"mllama", "solar"}
 
 MODULE = """
 from llmprobe.facts.model import Hparams, Tensor

@@ -17,7 +17,7 @@ from llmprobe.words.message import message
 _ROTATION = 64
 
 
-class _CacheInputs:
+class CacheInputs:
     """
     The inputs of one cache: where to write, the mask, and the rotations of a quantized cache.
     """
@@ -41,7 +41,7 @@ class Attention(Base):
 
     def __init__(self, parts: Parts, run: Run) -> None:
         super().__init__(parts, run)
-        self._caches: dict[int, _CacheInputs] = {}
+        self._caches: dict[int, CacheInputs] = {}
         self._kv: dict[int, tuple[Node, Node | None]] = {}
 
     def qkv(
@@ -86,13 +86,17 @@ class Attention(Base):
         rows = [ops.cont(ops.view(x, (width, self.tokens), row)) for width in (q, k, v)]
         return rows[0], rows[1], rows[2]
 
-    def _cache_inputs(self, number: int) -> _CacheInputs:
+    def mask(self, number: int) -> Node:
+        """Which cells of a cache each token may look at."""
+        return self._cache_inputs(number).mask
+
+    def _cache_inputs(self, number: int) -> CacheInputs:
         inputs = self._caches.get(number)
         if inputs is None:
             inputs = self._caches[number] = self._make_cache_inputs(number)
         return inputs
 
-    def _make_cache_inputs(self, number: int) -> _CacheInputs:
+    def _make_cache_inputs(self, number: int) -> CacheInputs:
         run, layout = self.run, self.parts.layout
         layers = layout.kv[number].layers
         k_ids = self.input(f"k ids {number}", I64, run.tokens)
@@ -124,7 +128,7 @@ class Attention(Base):
             and self.sizes.head_v() % _ROTATION == 0
         ):
             v_rotation = self.input(f"v rotation {number}", F32, _ROTATION, _ROTATION)
-        return _CacheInputs(k_ids, v_ids, mask, k_rotation, v_rotation)
+        return CacheInputs(k_ids, v_ids, mask, k_rotation, v_rotation)
 
     def _cache(self, il: int) -> tuple[Node, Node | None, KvLayer, int]:
         """The tensors of a layer's cache, its widths, and the number of its cache."""
@@ -159,13 +163,14 @@ class Attention(Base):
         window: bool = False,
         cached: bool = True,
         bias: Node | None = None,
+        narrow: Callable[[Node], Node] | None = None,
     ) -> Node:
         """
         The attention over a layer's cache after its keys and values were written there.
 
         ``cache`` names the layer whose cache is read where it is not the layer's own. A model without a cache, or
         with one that it does not use (``cached`` False), sees the batch, through a mask of its own where there is a
-        ``window``. A ``bias`` is added to the scores.
+        ``window``. ``narrow`` makes a mask of its own from that of the cache. A ``bias`` is added to the scores.
         """
         graph, run = self.graph, self.run
         if (not cached or not self.parts.layout.kv) and k is not None and v is not None:
@@ -176,18 +181,34 @@ class Attention(Base):
             mask = self.input(f"mask {window}", kind, run.tokens, run.tokens, 1, 1)
             x = self.mha(il, q, k, v, mask, sinks=sinks, cap=cap, alibi=alibi, bias=bias)
             return self.biased(il, output, x) if output else x
-        k_cache, v_cache, layer, number = self._cache(il if cache is None else cache)
+        slides = any(one.window is not None for one in self.parts.layout.kv)
+        first = slides and len(self.parts.layout.kv) > 1
+        q, keys, values, inputs = self.stored(il if cache is None else cache, q, k, v, keys_first=first)
+        mask = inputs.mask if narrow is None else narrow(inputs.mask)
+        x = self.mha(il, q, keys, values, mask, sinks=sinks, cap=cap, alibi=alibi, bias=bias)
+        if inputs.v_rotation is not None:
+            x = self.rotate(x, inputs.v_rotation)
+        return self.biased(il, output, x) if output else x
+
+    def stored(
+        self, il: int, q: Node, k: Node | None, v: Node | None, *, keys_first: bool
+    ) -> tuple[Node, Node, Node, CacheInputs]:
+        """
+        Queries, the keys and values of a layer's cache after new ones were written there, and that cache's inputs.
+        """
+        graph, run = self.graph, self.run
+        k_cache, v_cache, layer, number = self._cache(il)
         if v_cache is None:
             # The layer has weights for attention, and the metadata give it no heads.
             raise ModelError(message("hparam.not-positive", key="attention.head_count_kv", value=0))
         inputs = self._cache_inputs(number)
         if inputs.k_rotation is not None:
-            q = self._rotate(q, inputs.k_rotation)
-            k = None if k is None else self._rotate(k, inputs.k_rotation)
+            q = self.rotate(q, inputs.k_rotation)
+            k = None if k is None else self.rotate(k, inputs.k_rotation)
         if inputs.v_rotation is not None and v is not None:
-            v = self._rotate(v, inputs.v_rotation)
+            v = self.rotate(v, inputs.v_rotation)
         graph.expand(q)
-        for part in (k, v) if len(self.parts.layout.kv) > 1 else (v, k):
+        for part in (k, v) if keys_first else (v, k):
             if part is not None:
                 graph.expand(part)
         if k is not None:
@@ -219,10 +240,7 @@ class Attention(Base):
                 (layer.head_v, heads, cells, run.streams),
                 (ops.row_size(run.kind_v, layer.head_v), row_v, row_v * cells),
             )
-        x = self.mha(il, q, keys, values, inputs.mask, sinks=sinks, cap=cap, alibi=alibi, bias=bias)
-        if inputs.v_rotation is not None:
-            x = self._rotate(x, inputs.v_rotation)
-        return self.biased(il, output, x) if output else x
+        return q, keys, values, inputs
 
     def cross_attention(self, il: int, q: Node, k: Node, v: Node, output: str) -> Node:
         """The attention over what an encoder made of a text, whose length is that which the model was trained for."""
@@ -240,6 +258,8 @@ class Attention(Base):
         v_mla: Node,
         *,
         narrow: Callable[[Node], Node] | None = None,
+        sinks: Node | None = None,
+        output: str = "attn_output",
     ) -> Node:
         """
         The attention over a latent: V is the first part of K, unfolded by a matrix afterwards.
@@ -257,8 +277,8 @@ class Attention(Base):
         shape = (layer.head_k, layer.k // layer.head_k, cells, run.streams)
         keys = ops.view(cache, shape, (ops.row_size(run.kind_k, layer.head_k), row, row * cells))
         values = ops.view(keys, (v.ne[0], *shape[1:]), keys.nb[1:])
-        x = self.mha(il, q, keys, values, mask, v_mla=v_mla)
-        return self.biased(il, "attn_output", x)
+        x = self.mha(il, q, keys, values, mask, sinks=sinks, v_mla=v_mla)
+        return self.biased(il, output, x) if output else x
 
     def mha(
         self,
@@ -313,7 +333,8 @@ class Attention(Base):
         self.graph.expand(x)
         return x
 
-    def _rotate(self, x: Node, rotation: Node) -> Node:
+    def rotate(self, x: Node, rotation: Node) -> Node:
+        """The product of a rotation with rows of its size."""
         size = rotation.ne[0]
         rows = x.elements // size
         flat = ops.reshape(x, size, rows) if x.contiguous() else ops.cont(x, size, rows)

@@ -14,6 +14,8 @@ from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.quants.types import GgmlType
 from llmprobe.words.message import message
 
+_NO_LIMIT = 1e-6
+
 
 class Base:
     """
@@ -28,6 +30,7 @@ class Base:
         self.graph = Graph()
         self.tokens = run.tokens
         self.fused: list[tuple[Node, int]] = []
+        self.together: list[tuple[Node, int]] = []
         self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
         self.starts: list[int] = []
@@ -39,6 +42,17 @@ class Base:
     def architecture(self) -> str:
         """GGUF's name of the architecture, where a family has several."""
         return self.parts.architecture
+
+    def streams(self, number: int) -> int:
+        """The streams of a cache: those of the run, or one for each sequence."""
+        return self.run.sequences if self.parts.layout.kv[number].own_streams else self.run.streams
+
+    def limited(self, il: int, key: str) -> bool:
+        """Whether the metadata give a layer's activation a limit under this key."""
+        limit = self.hparams.get(key) or 0
+        if isinstance(limit, list | tuple):
+            limit = limit[il] if il < len(limit) else 0
+        return float(limit) > _NO_LIMIT
 
     def layers(self) -> Iterator[int]:
         """Go through the layers that are built; ``starts`` counts the nodes before each, and after all."""
@@ -80,6 +94,13 @@ class Base:
                 message("error.tensor-missing", tensor=tensor, architecture=self.parts.architecture),
                 hint=message("hint.tensor-missing"),
             )
+        return node
+
+    def cut(self, il: int, name: str, rows: int, parts: int) -> Node:
+        """A matrix of a layer that llama.cpp loads as several, one behind the other."""
+        node = self.need(il, name)
+        node.ne = (node.ne[0], rows, parts, 1)
+        node.nb = ops.strides(node.kind, node.ne)
         return node
 
     def own(self, il: int, name: str) -> Node | None:

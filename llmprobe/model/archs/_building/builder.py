@@ -13,7 +13,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.attention import Attention
 from llmprobe.model.archs._building.ops import F32, I32, I64, Node
 
-_GATING = {1: "softmax", 2: "sigmoid", 3: "softmax after"}
+_GATING = {1: "softmax", 2: "sigmoid", 3: "softmax after", 4: "sqrt softplus"}
 """llama.cpp's numbers in ``expert_gating_func``."""
 
 
@@ -21,11 +21,12 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
     """
     How experts are chosen and weighed. What is None is as the metadata says.
 
-    ``gating`` is ``softmax``, ``sigmoid`` or ``softmax after`` (over the chosen experts only), ``older_gating`` that of
-    files without the key. ``norm`` lets the weights of the chosen experts add up to one, ``scale`` multiplies them by
-    a constant, ``weigh_first`` applies them before the experts. ``expert_scales`` are factors of each expert's result,
-    where the model has them. ``precise`` asks the last product for sources in f32. ``by_sigmoid`` chooses by a sigmoid
-    whatever the weights are. With ``group`` so many neighbours share one expert, kept under ``suffix``.
+    ``gating`` is ``softmax``, ``sigmoid``, ``sqrt softplus`` or ``softmax after`` (over the chosen experts only),
+    ``older_gating`` that of files without the key. ``norm`` lets the weights of the chosen experts add up to one,
+    ``scale`` multiplies them by a constant, ``weigh_first`` applies them before the experts. ``expert_scales`` are
+    factors of each expert's result, where the model has them. ``precise`` asks the last product for sources in f32.
+    ``by_sigmoid`` chooses by a sigmoid whatever the weights are. With ``group`` so many neighbours share one expert,
+    kept under ``suffix``.
     """
 
     gating: str | None = "softmax"
@@ -46,9 +47,9 @@ class Builder(Attention):
     A graph under construction, for one model and one run.
     """
 
-    def embed(self, *, scaled: bool = False, wide: int = 0, mixed: bool = True) -> Node:
+    def embed(self, *, scaled: bool = False, wide: int = 0, mixes: bool = True) -> Node:
         """
-        The embeddings of the batch: of tokens, of given vectors, or with ``mixed`` of both in one batch.
+        The embeddings of the batch: of tokens, of given vectors, or of both in one batch where the model ``mixes``.
 
         All ways are in the graph, and allocated. ``scaled`` multiplies the rows of tokens, ``wide`` is the
         width of given vectors where they are wider than the model.
@@ -60,7 +61,7 @@ class Builder(Attention):
         by_token = ops.get_rows(table, self.input("tokens", I32, tokens))
         graph.expand(by_token, live=False)
         by_mixed = None
-        if mixed:
+        if mixes:
             by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
             graph.expand(by_mixed, live=False)
         if width != table.ne[0]:
@@ -181,6 +182,8 @@ class Builder(Attention):
             probabilities = ops.like("soft_max", logits)
         elif gating == "sigmoid":
             probabilities = ops.unary("sigmoid", logits)
+        elif gating == "sqrt softplus":
+            probabilities = ops.like("sqrt", ops.unary("softplus", logits))
         else:
             probabilities = logits
         choose = probabilities
@@ -194,7 +197,11 @@ class Builder(Attention):
         groups = sizes.number("expert_group_count", 0)
         if groups > 1 and tokens > 0:
             choose = self._mask_groups(choose, groups, sizes.number("expert_group_used_count", 0))
-        chosen = ops.top_k(choose, used)
+        by_word = self.weight(il, "ffn_gate_tid2eid.weight")
+        if by_word is not None:
+            chosen = ops.get_rows(by_word, self.input("tokens", I32, tokens))
+        else:
+            chosen = ops.top_k(choose, used)
         if mixture.group > 1:
             chosen = ops.cast(ops.like("scale", ops.cast(chosen, F32)), I32)
         weights = ops.get_rows(ops.reshape(probabilities, 1, count, tokens), chosen)

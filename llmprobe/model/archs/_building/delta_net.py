@@ -4,6 +4,8 @@ Qwen's layers from 3 Next on in a graph: gated delta nets, with gated attention 
 Sources: llama.cpp b11549, src/models/qwen3next.cpp, qwen35.cpp, qwen35moe.cpp.
 """
 
+from collections.abc import Callable
+
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
@@ -20,7 +22,7 @@ def delta_net_layer(g: Builder, il: int, x: Node, *, per_token: int = 1) -> Node
     residual = x
     x = g.norm(x, "attn_norm", il)
     g.graph.expand(x)
-    x = _linear(g, il, x) if il in g.parts.state_of else _gated_attention(g, il, x, per_token)
+    x = linear(g, il, x) if il in g.parts.state_of else gated_attention(g, il, x, per_token)
     x, residual = g.crop(il, x, residual)
     between = ops.like("add", x, residual)
     x = g.norm(between, "post_attention_norm", il)
@@ -28,7 +30,13 @@ def delta_net_layer(g: Builder, il: int, x: Node, *, per_token: int = 1) -> Node
     return ops.like("add", x, between)
 
 
-def _gated_attention(g: Builder, il: int, x: Node, per_token: int) -> Node:
+def gated_attention(
+    g: Builder, il: int, x: Node, per_token: int, narrow: Callable[[Node], Node] | None = None
+) -> Node:
+    """
+    Build attention whose queries carry a gate of their own size. ``narrow`` makes a mask of its own from that of the
+    cache.
+    """
     head, count, tokens = g.sizes.head_k(), g.sizes.heads(il), g.tokens
     kv_heads = g.sizes.kv_heads(il)
     full, k, v = g.qkv_rows(il, x, 2 * head * count, head * kv_heads, head * kv_heads)
@@ -40,12 +48,16 @@ def _gated_attention(g: Builder, il: int, x: Node, per_token: int) -> Node:
     k = g.norm(ops.reshape(k, head, kv_heads, tokens), "attn_k_norm", il)
     v = ops.reshape(v, head, kv_heads, tokens)
     q, k = g.rope(q, per_token=per_token), g.rope(k, per_token=per_token)
-    x = g.attention(il, q, k, v, output="")
+    x = g.attention(il, q, k, v, output="", narrow=narrow)
     gate = ops.unary("sigmoid", ops.cont(gate, head * count, tokens))
     return g.mm(il, "attn_output", ops.like("mul", x, gate))
 
 
-def _linear(g: Builder, il: int, x: Node) -> Node:
+def linear(g: Builder, il: int, x: Node, *, gated: str = "silu", copied: bool = False) -> Node:
+    """
+    Build a gated delta net. ``gated`` is the activation of its output's gate, ``copied`` remembers tokens through a
+    copy.
+    """
     count = g.run.sequences
     steps = g.tokens // count
     inner, width = g.sizes.positive("ssm.inner_size"), g.sizes.positive("ssm.state_size")
@@ -58,7 +70,7 @@ def _linear(g: Builder, il: int, x: Node) -> Node:
     kernel = g.need(il, "ssm_conv1d.weight").ne[0]
     channels = inner + 2 * groups * width
     rolling, state = states(g, il)
-    window = roll(g, rolling, mixed, kernel, channels)
+    window = roll(g, rolling, mixed, kernel, channels, copied=copied)
     kept = ops.reshape(load(g, state), value, value, number, count)
     mixed = ops.unary("silu", convolve(g, il, window))
     row = 4 * (2 * width * groups + value * number)
@@ -69,7 +81,7 @@ def _linear(g: Builder, il: int, x: Node) -> Node:
         q, k = (_spread(part, number // groups) for part in (q, k))
     x = delta_net(g, state, q, k, v, gate, beta, kept)
     z = ops.reshape(z, value, number, steps, count)
-    x = ops.like("mul", g.norm(x, "ssm_norm", il), ops.unary("silu", z))
+    x = ops.like("mul", g.norm(x, "ssm_norm", il), ops.unary(gated, z))
     x = g.mm(il, "ssm_out", ops.reshape(x, value * number, steps, count))
     return ops.reshape(x, g.sizes.n_embd, steps * count)
 

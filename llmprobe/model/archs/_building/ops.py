@@ -273,13 +273,29 @@ def concat(a: Node, b: Node, dim: int) -> Node:
 
 
 def glu(name: str, gate: Node, up: Node | None = None) -> Node:
-    """A gated activation: of two tensors, or of the halves of one."""
+    """A gated activation: of two tensors, or of the halves of one; ``situ`` is several operations."""
+    if up is not None and name.startswith("situ"):
+        return _situ(gate, up, linear=name != "situ")
     if up is not None:
         node = make("glu", gate.kind, gate.ne, gate, up)
     else:
         node = make("glu", gate.kind, (gate.ne[0] // 2, *gate.ne[1:]), gate)
     node.tag = name
     return node
+
+
+def _situ(gate: Node, up: Node, *, linear: bool) -> Node:
+    """
+    A gate bounded by a tangent, times its sigmoid; ``linear`` bounds the other part too.
+
+    Source: llama.cpp b11549, src/models/kimi-k3.cpp.
+    """
+    first = like("mul", _bounded(gate), unary("sigmoid", gate))
+    return like("mul", first, _bounded(up) if linear else up)
+
+
+def _bounded(x: Node) -> Node:
+    return like("scale", unary("tanh", like("scale", x)))
 
 
 def unary(name: str, x: Node) -> Node:

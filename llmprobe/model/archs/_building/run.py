@@ -27,6 +27,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
     layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
+    ``apart`` names operations that stand for several and are built as those.
     """
 
     tokens: int
@@ -48,6 +49,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pinned: bool = False
     embeddings: bool = False
     old_masks: bool = False
+    apart: frozenset[str] = frozenset()
 
 
 class Parts:
@@ -118,7 +120,9 @@ class Parts:
         self.state_of = {layer.layer: layer for layer in state}
         self.alone = all(layer in self.cache_of or layer in self.state_of for layer in self.sizes.trunk)
         self.kind = [hash((self._told_apart(layer), *numbers[layer])) for layer in self.sizes.layers]
-        self.widest_v = max((layer.v for cache in layout.kv for layer in cache.layers), default=0)
+        self.widest_v = max(
+            (layer.v for cache in layout.kv if not cache.own_widths for layer in cache.layers), default=0
+        )
 
     def _told_apart(self, layer: int) -> Hashable:
         """What tells this layer's graph from another's beside its weights."""

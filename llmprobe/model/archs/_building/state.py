@@ -27,6 +27,14 @@ def states(g: Builder, il: int) -> tuple[Node, Node]:
     return pair[0], pair[1]
 
 
+def further(g: Builder, il: int, width: int) -> Node:
+    """
+    The tensor of a layer's third state, one row per sequence.
+    """
+    home = g.run.places[il] if g.run.cache_on_device else g.run.host
+    return g.memory(f"further {il}", F32, home, width, g.run.sequences)
+
+
 def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:
     """
     The states of the batch's sequences, or what ``scan`` makes of them; those of others are carried over.
@@ -168,16 +176,16 @@ def ssm_scan(kept: Node, x: Node, dt: Node, a: Node, b: Node, c: Node, ids: Node
     return ops.make("ssm_scan", F32, (size, 1, 1, 1), kept, x, dt, a, b, c, ids)
 
 
-def roll(g: Builder, rolling: Node, mixed: Node, kernel: int, channels: int) -> Node:
+def roll(g: Builder, rolling: Node, mixed: Node, kernel: int, channels: int, *, copied: bool = False) -> Node:
     """
-    The remembered tokens and the new ones in a row, and remember the last of them.
+    The remembered tokens and the new ones in a row, and remember the last of them: straight, or through a copy.
     """
     count = g.run.sequences
     kept = ops.reshape(load(g, rolling), kernel - 1, channels, count)
     window = ops.concat(kept, ops.transpose(mixed), 0)
     last = ops.view(window, (kernel - 1, channels, count), (window.nb[1], window.nb[2]))
     target = ops.view(rolling, ((kernel - 1) * channels, count), (rolling.nb[1],))
-    g.graph.expand(ops.cpy(last, target))
+    g.graph.expand(ops.cpy(ops.cont(last) if copied else last, target))
     return window
 
 

@@ -27,21 +27,35 @@ class KvLayer(msgspec.Struct, frozen=True, gc=False):
 class KvCache(msgspec.Struct, frozen=True):
     """
     A cache with one cell per token. ``window`` is how many tokens back its layers look, None for all of them.
+
+    ``ratio`` is how many tokens share a cell. With ``own_streams`` each sequence has a stream of its own, of the
+    whole context, even where the others share one. With ``own_widths`` a V that is stored across is as wide as the
+    widest of this cache, not of all.
     """
 
     layers: tuple[KvLayer, ...]
     window: int | None = None
     name: str = ""
+    ratio: int = 1
+    own_streams: bool = False
+    own_widths: bool = False
 
 
 class StateLayer(msgspec.Struct, frozen=True, gc=False):
     """
-    One layer's recurrent state per sequence: f32 values of the rolling part and of the state proper.
+    One layer's recurrent state per sequence: f32 values of the rolling part and of the state proper, and of further
+    parts where it has more.
     """
 
     layer: int
     rolling: int
     state: int
+    more: tuple[int, ...] = ()
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """The values of each part, one tensor each."""
+        return (self.rolling, self.state, *self.more)
 
 
 class State(msgspec.Struct, frozen=True):

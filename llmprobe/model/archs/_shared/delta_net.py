@@ -33,7 +33,7 @@ def delta_net_tensors(hparams: Hparams, *, apart: bool) -> tuple[Tensor, ...]:
         inventory.norm("attn_norm")
         inventory.norm("post_attention_norm")
         if layer in recurrent:
-            _delta_net(inventory, apart=apart)
+            delta_net(inventory, apart=apart)
         else:
             gated_query(inventory)
             inventory.attn_output()
@@ -58,7 +58,10 @@ def delta_net_cache(hparams: Hparams) -> CacheLayout:
     return hybrid_cache(hparams, attention, ssm_state(sizes, recurrent))
 
 
-def _delta_net(inventory: Inventory, *, apart: bool) -> None:
+def delta_net(inventory: Inventory, *, apart: bool) -> None:
+    """
+    Append the gated delta net of one layer. With ``apart`` its beta and alpha are a matrix each.
+    """
     n_embd, ssm = inventory.sizes.n_embd, Ssm(inventory.sizes)
     value = ssm.state * ssm.rank
     width = 2 * ssm.state * ssm.groups + value

@@ -21,9 +21,10 @@ def is_latent(hparams: Hparams) -> bool:
     return bool(hparams.get("attention.key_length_mla"))
 
 
-def latent_attention(inventory: Inventory) -> None:
+def latent_attention(inventory: Inventory, *, gate: int = 0) -> None:
     """
-    Append the attention of one layer, from the norms of the two small vectors to the output matrix.
+    Append the attention of one layer, from the norms of the two small vectors to the output matrix. A matrix of
+    ``gate`` rows before that one makes the gate of its input, where there is one.
     """
     sizes = inventory.sizes
     heads, n_rot = sizes.heads(inventory.layer or 0), sizes.n_rot
@@ -44,6 +45,8 @@ def latent_attention(inventory: Inventory) -> None:
         inventory.weight("attn_v_b", kv_rank, value, heads)
     else:
         inventory.weight("attn_kv_b", kv_rank, heads * (key - n_rot + value))
+    if gate:
+        inventory.weight("attn_gate", sizes.n_embd, gate)
     inventory.weight("attn_output", heads * value, sizes.n_embd)
 
 
