@@ -12,6 +12,10 @@ NOT_SAID = {
     "llama-embed": "makes a cache that it never reads, though it sees the whole text at once",
     "graniteswitch": "has a layer of the cache for its router",
     "llada-moe": "writes by diffusion, and some files do not say that it is not causal",
+    "deepseek4": "keeps one row for several tokens, and a window",
+    "glm5-next": "keeps three rows of its indexer per token, and a cache for the layer of next tokens",
+    "qwen4exp": "keeps keys of pools of tokens",
+    "bailingmoe3": "keeps a cache for the layer of next tokens",
     "minimax-m3": "keeps values beside the keys of its indexer",
 }
 """Architectures whose caches depend on what no key says."""
