@@ -80,13 +80,15 @@ def _indexer(inventory: Inventory) -> None:
     inventory.norm("indexer.k_norm", key)
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
+def from_config(config: Config, _common: Hparams) -> Hparams:
     """
     Read the experts, the leading dense layers and the indexer.
     """
     sparse, kinds = config.part("sparse_attention_config"), config.listed("moe_layer_freq") or []
     dense = next((layer for layer, kind in enumerate(kinds) if kind), len(kinds))
-    return rules.shared_width(config, common) | {
+    return {
+        "expert_feed_forward_length": config.need("intermediate_size"),
+        "expert_gating_func": rules.SIGMOID,
         "rope.dimension_count": config.need("rotary_dim"),
         "expert_shared_count": config.need("n_shared_experts"),
         "expert_weights_norm": True,

@@ -198,8 +198,8 @@ def _table(config: Config) -> Hparams:
     """
     The table of words: a head has as many rows as the next prime number above those of the head before it.
     """
-    layers = config.listed("ple_layer_ids")
-    if not layers:
+    layers = config.get("ple_layer_ids")
+    if not isinstance(layers, list) or not layers:
         return {}
     words, each = config.need("ngram_size"), config.need("heads_per_ngram")
     counts: list[int] = []
@@ -209,7 +209,7 @@ def _table(config: Config) -> Hparams:
         if all(candidate % divisor for divisor in range(2, math.isqrt(candidate) + 1)):
             counts.append(candidate)
     return {
-        "ple.layers": [int(str(layer)) - 1 for layer in layers],
+        "ple.layers": [layer - 1 for layer in layers],
         "ple.ngram_size": words,
         "ple.heads_per_ngram": each,
         "ple.conv_kernel": config.need("ple_conv_kernel_size"),
