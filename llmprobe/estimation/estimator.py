@@ -82,7 +82,9 @@ class Estimator:
         self.layout = archs.caches(model.architecture, model.hparams)
         self.n_vocab = scored_words(model.tensors, model.hparams)
         counts = Counter(tensor.layer for tensor in model.tensors)
-        self.kernels = Sums(tuple(accumulate((counts[i] for i in range(self.n_layer)), initial=0)))
+        blocks = self._sizes.blocks
+        ran = (*blocks, *range(len(blocks), self.n_layer))
+        self.kernels = Sums(tuple(accumulate((counts[block] for block in ran), initial=0)))
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()

@@ -136,10 +136,10 @@ def test_an_architecture_that_only_engines_know_is_warned_of() -> None:
     """
     Where llama.cpp loads it and its tensors are not known here, there is a command and a warning.
     """
-    answer = api.recommend(of_architecture("grovemoe"), machine((20,)), ctx_size=2048)
+    answer = api.recommend(of_architecture("kimi-k3"), machine((20,)), ctx_size=2048)
 
     assert answer.choices[0].commands["llama.cpp"].startswith("llama-server ")
-    assert answer.warnings == (message("warning.architecture-unknown", architecture="grovemoe"),)
+    assert answer.warnings == (message("warning.architecture-unknown", architecture="kimi-k3"),)
 
 
 def test_a_known_architecture_is_not_warned_of() -> None:

@@ -8,22 +8,13 @@ NOT_IN_LLAMA_CPP = frozenset({"mllama", "solar"})
 
 WITHOUT_FAMILY = frozenset(
     {
-        "arwkv7",
-        "chameleon",
-        "cogvlm",
-        "deepseek2-ocr",
-        "grovemoe",
-        "jais2",
-        "paddleocr",
-        "pangu-embedded",
-        "plamo2",
-        "plm",
-        "rwkv6",
-        "rwkv6qwen2",
-        "rwkv7",
-        "t5",
-        "t5encoder",
-        "wavtokenizer-dec",
+        "bailingmoe3",
+        "deepseek4",
+        "dots3note",
+        "glm5-next",
+        "hy_v4",
+        "kimi-k3",
+        "qwen4exp",
     }
 )
-"""Architectures that llama.cpp loads and whose tensors are not known here (gguf 0.19, MODEL_ARCH_NAMES)."""
+"""Architectures of text models that llama.cpp loads and whose tensors are not known here."""

@@ -31,6 +31,8 @@ Some things that decide about tensors have no key in GGUF. Where a model does no
 * ``kv_weights_in_shared_layers``: true where layers that share a cache hold keys and values all the same (Gemma 4).
 * ``num_ln_in_parallel_attn``: 2 where attention and feed-forward part have a norm each (Falcon).
 * ``fuse_qkv``: true where the converter was told to put queries, keys and values in one matrix.
+* ``attention_gate``: true where the attention is multiplied by a gate of its own (K2 Horizon).
+* ``ffn_gate``: false where the feed-forward part has no gate, though others of the family do (T5).
 """
 
 from typing import TYPE_CHECKING

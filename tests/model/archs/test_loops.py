@@ -98,6 +98,7 @@ def test_a_token_of_a_looped_model_reads_the_weights_in_every_pass() -> None:
     (read,) = (share.active_bytes for share in shares if share.device == "gpu0")
 
     assert read == 2 * weights.layers + weights.output
+    assert estimator.kernels.of(22, 44) == estimator.kernels.of(0, 22) == 22 * 9
 
 
 @pytest.mark.parametrize(("context", "mib"), [(4096, 321), (32768, 2568), (131072, 10272)])
