@@ -117,6 +117,7 @@ gpt-oss:20b-cloud -> gpt-oss-20b name.cloud
 deepseek-v3.1:671b-cloud -> deepseek-v3.1-671b name.cloud
 Qwen3-8B-Q5_K_L.gguf -> qwen3-8b name.quant-ignored
 Qwen2.5-7B-Instruct-AWQ-INT4 -> qwen2.5-7b-instruct name.quant-ignored
+qwen3.6-35b-a3b-apex-i-compact -> qwen3.6-35b-a3b name.quant-ignored
 turboderp/Qwen3-14B-4.0bpw-exl3 -> qwen3-14b name.quant-ignored
 RedHatAI/Qwen2.5-7B-Instruct-quantized.w8a8 -> qwen2.5-7b-instruct name.quant-ignored
 nemotron 4b -> nemotron-mini-4b-instruct name.only-match
@@ -143,12 +144,17 @@ qwen3-vl:8b-thinking -> qwen3-vl-8b-instruct
 Mixtral-8x7B-Foo -> mixtral-8x7b-instruct-v0.1
 codellama:13b-python-q4_0 -> codellama-13b-instruct
 日本語 Llama 3.1 8B -> llama-3.1-8b-instruct
-wizardcoder-python-13b-v1.0 -> codellama-13b-instruct
+wizardcoder-python-13b -> codellama-13b-instruct
+invisietch_L3.3-Ignition-v0.1-70B -> llama-3.3-70b-instruct
+TheDrummer_Gemma-3-R1-12B-v1 -> gemma-3-12b-it
+deepseek-ai/DeepSeek-V3.2-Speciale -> deepseek-v3.2-685b
+GLM-4.7-Flash-derestricted -> glm-4.7-flash-30b-a3b
 """
 
 OTHERS = """
 FLUX.1-dev -> image
 stable-diffusion-3.5-large -> image
+sd-3.5-medium -> image
 city96/Qwen-Image-gguf -> image
 Wan2.2-T2V-A14B -> video
 openai/whisper-large-v3 -> speech
@@ -191,6 +197,13 @@ EAGLE3-LLaMA3.1-Instruct-8B -> llama-3.1-8b-instruct
 Qwen3-30B-A3B-REAP-25B -> qwen3-30b-a3b
 Qwen3.6-40B-Foo-Heretic -> qwen3.6-27b
 molmo 7b -> olmo-3-7b-instruct
+gemma 29b -> gemma-2-9b-it
+llama 370b -> llama-3.3-70b-instruct
+tiiuae/Falcon-H1R-7B -> falcon-7b-instruct
+ibm-granite/granite-speech-3.3-8b -> granite-3.3-8b-instruct
+orca_mini_v8_70b -> llama-3.3-70b-instruct
+Kimi-K2-Mini-Foo -> kimi-k2-instruct
+Mistral-Small-Foo -> mistral-small-3.2-24b
 gwen3 8b -> qwen3-8b
 lamma3 8b -> llama-3-8b-instruct
 cydonia 24b -> devstral-small-2-24b-2512

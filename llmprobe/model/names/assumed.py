@@ -11,14 +11,14 @@ from llmprobe.model.names.grammar import NUMBER, SIZE, TOTAL
 from llmprobe.model.names.index import Index
 
 _OTHER_SHAPE = (
-    "vl|vision|vlm|audio|omni|embed|embeddings?|rerank|reranker|moe|draft|drafter|eagle|eagle3|medusa|dflash|speculator"
+    "vl|vision|vlm|audio|speech|omni|embed|embeddings?|rerank|reranker|moe|draft|drafter|eagle|eagle3|medusa|dflash|speculator"
     "|reap|pruned?|expanded|upscaled?|lora|adapter|ocr|reward|classifier|bitnet|ternary|minitron|frankenmerge"
 )
 """Words after which the tensors are not the base's, wherever they are in the name."""
 
 _VARIANT = (
     "mini|tiny|small|medium|large|nano|micro|air|flash|lite|pro|ultra|super|max|plus|next|coder|code|math|guard|vl|vision"
-    "|omni|embedding|moe|distill|h"
+    "|omni|multimodal|embedding|moe|distill|h"
 )
 
 
@@ -36,8 +36,9 @@ def base_of(parts: list[str], index: Index) -> str | None:
     typed = frozenset(parts)
     found: dict[str, int] = {}
     for key, model in index.finetunes:
-        # A fine-tune has versions of its own, wherever they stand.
-        if key < typed and _is_whole(key) and not adds_a_model([part for part in parts if part not in key]):
+        # Another version of a fine-tune may have another base.
+        added = [part for part in parts if part not in key]
+        if key < typed and _is_whole(key) and not adds_a_model(added) and all(map(str.isalpha, added)):
             found[model] = max(found.get(model, 0), 2 * len(key))
     weighing = {
         size: {*index.weighing(size), *(model for model, union in index.unions.items() if size in union)}
@@ -49,7 +50,11 @@ def base_of(parts: list[str], index: Index) -> str | None:
             continue
         # A model without a size in its name is one of the size that was typed, where it has it.
         named = needed | (releases & typed) | {size for size, models in weighing.items() if model in models}
-        if _is_whole(named) and _leaves_only_additions(parts, named):
+        if _is_whole(named):
+            evident = _leaves_only_additions(parts, named)
+        else:
+            evident = releases <= typed and _is_the_only_one(parts, named)
+        if evident:
             # A release that was left out counts against a model, a word that fits for it.
             found[model] = max(found.get(model, 0), 2 * len(named) - len(releases - typed))
     most = max(found.values(), default=0)
@@ -83,10 +88,34 @@ def _leaves_only_additions(parts: list[str], key: frozenset[str]) -> bool:
     """
     places = [place for place, part in enumerate(parts) if part in key]
     size = next(place for place in places if _is_size(parts[place]))
-    between = parts[places[0] : size]
     added = [part for part in parts if part not in key]
-    if any(_changes_shape(part) for part in added):
+    if any(map(_changes_shape, added)) or not any(map(str.isalpha, added)):
         return False
-    if any(part not in key and (tells_apart(part) or NUMBER.fullmatch(part)) for part in between):
-        return False
-    return any(not NUMBER.fullmatch(part) for part in added)
+    generation = False
+    for place in range(places[0], size):
+        part, before = parts[place], parts[place - 1] if place else ""
+        if part in key:
+            generation = generation or not part.isalpha()
+        elif tells_apart(part):
+            return False
+        elif not part.isalpha() and (before in key or not before.isalpha()):
+            # Falcon H1R 7B is no Falcon 7B; Gemma 3 R1 12B is a Gemma 3.
+            generation = generation and NUMBER.fullmatch(part) is None
+            if not generation:
+                return False
+    return True
+
+
+def _is_the_only_one(parts: list[str], key: frozenset[str]) -> bool:
+    """
+    Whether a model that has one size, and none in its name, is named with nothing but words of a fine-tune.
+    """
+    added = [part for part in parts if part not in key]
+    return (
+        len(key) > 1
+        and not any(map(_is_size, key))
+        and any(map(str.isalpha, key))
+        and added != []
+        and all(map(str.isalpha, added))
+        and not adds_a_model(added)
+    )

@@ -14,13 +14,13 @@ import msgspec
 from llmprobe.model.quants.file_types import is_file_type
 
 _QUANT = (
-    r"i?q\d(?:[-_ ]?k)?(?:[-_ ](?:0|1|nl|ks|kss|kt|k|xxs|xs|s|m|xxl|xl|l|r4|r8))*|tq\d[-_]0|bf16|fp?16|fp?32|fp8|fp4"
+    r"i?q\d(?:[-_ ]?k)?(?:[-_ ](?:0|1|nl|ks|kss|kt|k|xxs|xs|s|m|xxl|xl|l|p|r4|r8))*|tq\d[-_]0|bf16|fp?16|fp?32|fp8|fp4"
     r"|mxfp[48](?:[-_ ]moe)?|nvfp4|awq|gptq|mlx|bnb|hqq|aqlm|autoround|exl[23]|int[48]|w\d{1,2}a\d{1,2}"
-    r"|[2-8][-_ ]?bits?|\d(?:\.\d+)?[-_ ]?bpw"
+    r"|apex(?:-mtp)?(?:-(?:i|tq))?(?:-(?:balanced|quality|compact|mini|nano))?|[2-8][-_ ]?bits?|\d(?:\.\d+)?[-_ ]?bpw"
 )
 _PACKING = (
     r"gguf|ggml|i1|imat|imatrix|ud|latest|cloud|free|hf|mtp|ollama|unsloth|bartowski|ubergarm|quantized|quants?|dwq|dynamic|fp16mix|int[48]mix|mix"
-    r"|h[68]|gs?\d{2,3}|groupsize|ct2?|openvino|ov|onnx|coreml|litert|safetensors|torchao"
+    r"|h[68]|gs?\d{2,3}|groupsize|ct2?|openvino|ov|onnx|coreml|litert|safetensors|torchao|hybrid|npu|cpu|vllm|sglang"
 )
 _LAST = re.compile(rf"[-_.:@ ]+(?:(?:(?P<own>ud)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")

@@ -50,7 +50,8 @@ def _spelled_alike(wanted: frozenset[str], index: Index) -> list[str]:
     from difflib import get_close_matches
 
     families = [word for word in sorted(index.vocabulary) if len(word) > 3 and not tells_apart(word)]
-    return [near for word in sorted(wanted) for near in get_close_matches(word, families, n=1, cutoff=0.75)]
+    typed = [word for word in sorted(wanted) if not tells_apart(word)]
+    return [near for word in typed for near in get_close_matches(word, families, n=1, cutoff=0.75)]
 
 
 def says_a_family(wanted: Iterable[str]) -> bool:

@@ -14,15 +14,15 @@ _WORDS = {
     "image": "flux|sdxl|sd3|stable diffusion|z image|(?:qwen|glm|hunyuan) image|hunyuanimage|hidream|pixart|auraflow"
     "|controlnet|esrgan|kandinsky",
     "video": "cogvideox|animatediff|ltxv?(?: video)?|hunyuan video|hunyuanvideo|framepack|skyreels",
-    "speech": "whisper|kokoro|xtts|tts|asr|parakeet|wav2vec2?|styletts2?|styletts 2|melotts|chatterbox|sensevoice"
-    "|funasr|cosyvoice|vibevoice|speecht5|hubert|encodec",
+    "speech": "whisper\\w*|kokoros?|xtts|tts|\\w*asr|vad|fish speech|parakeet|wav2vec2?|styletts2?|styletts 2|melotts"
+    "|chatterbox|sensevoice|funasr|cosyvoice|vibevoice|speecht5|hubert|encodec",
     "music": "musicgen|audiogen|stable audio|demucs|ace step",
     "vision": "siglip2?|siglip 2|dinov?2|dinov?3|yolo|yolov\\d+|depth anything|segment anything|rmbg",
 }
 _BEGINNINGS = {
-    "image": "sd (?:1|2|3|xl)|chroma|sana|kolors|pony|juggernaut|dreamshaper|playground|omnigen",
+    "image": "sd (?:\\d[\\d.]*|xl)|chroma|sana|kolors|pony|juggernaut|dreamshaper|playground|omnigen",
     "video": "wan|svd|mochi",
-    "speech": "bark|piper|canary|dia|csm|moonshine|vits|seamless",
+    "speech": "voice|bark|piper|canary|dia|csm|moonshine|vits|seamless",
     "vision": "clip|sam|vit|detr|trocr|florence|resnet",
     "cloud": "gpt [3-9]|chatgpt|o[134]|claude|sonnet|opus|haiku|gemini|copilot|dall e|midjourney|sora|veo|imagen|suno"
     "|udio|sonar|grok 4|doubao|jurassic|voyage|embedding (?:3|ada|0\\d+)|mistral medium 3(?:\\.1)?|yi large"
