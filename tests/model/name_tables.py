@@ -95,6 +95,8 @@ qwen:14b-chat -> qwen1.5-14b-chat
 gemma:latest -> gemma-7b-it
 phi4-reasoning:14b-plus-q4_K_M -> phi-4-reasoning-plus-14b
 nemotron-3-ultra -> nemotron-3-ultra-550b-a55b
+deepseek-r1 -> deepseek-r1-0528-qwen3-8b
+DeepSeek-R1-Q4_K_M.gguf -> deepseek-r1-671b
 poolside/Laguna-S-2.1 -> laguna-s-2.1
 """
 
@@ -103,11 +105,13 @@ NOTED = """
 lama 3.1 8b -> llama-3.1-8b-instruct name.read-as
 Quen2.5 32B -> qwen2.5-32b-instruct name.read-as
 deepsek r1 14b -> deepseek-r1-distill-qwen-14b name.read-as
+qewn3 8b -> qwen3-8b name.read-as
 gemma3:12 -> gemma-3-12b-it name.read-as
 mixtral 8x22 -> mixtral-8x22b-instruct-v0.1 name.read-as
 mistral 7b v2 -> mistral-7b-instruct-v0.2 name.read-as
 gemma 4 4b -> gemma-4-e4b-it name.read-as
 llama 4 109b -> llama-4-scout-17b-16e-instruct name.size-counted
+kimi k2.6 1t -> kimi-k2.6 name.size-counted
 granite 4 h tiny 7b -> granite-4.0-h-tiny name.size-counted
 qwen3moe 235B.A22B -> qwen3-235b-a22b-instruct-2507 name.size-counted name.ambiguous
 Qwen3-32B-128K-GGUF -> qwen3-32b name.context-ignored
@@ -205,6 +209,7 @@ orca_mini_v8_70b -> llama-3.3-70b-instruct
 Kimi-K2-Mini-Foo -> kimi-k2-instruct
 Mistral-Small-Foo -> mistral-small-3.2-24b
 gwen3 8b -> qwen3-8b
+gim 4 32b -> olmo-3.1-32b-instruct
 lamma3 8b -> llama-3-8b-instruct
 cydonia 24b -> devstral-small-2-24b-2512
 """

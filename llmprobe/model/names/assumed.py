@@ -39,7 +39,7 @@ def base_of(parts: list[str], index: Index) -> str | None:
         # Another version of a fine-tune may have another base.
         added = [part for part in parts if part not in key]
         if key < typed and _is_whole(key) and not adds_a_model(added) and all(map(str.isalpha, added)):
-            found[model] = max(found.get(model, 0), 2 * len(key))
+            found[model] = 2 * len(key)
     weighing = {
         size: {*index.weighing(size), *(model for model, union in index.unions.items() if size in union)}
         for size in typed

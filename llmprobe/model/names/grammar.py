@@ -106,7 +106,7 @@ def plain(text: str) -> str:
     """
     shown = _PLUS.sub("-plus", unicodedata.normalize("NFKC", text))
     if not shown.isascii():
-        for name, latin in sorted(_KATAKANA.items(), key=lambda pair: -len(pair[0])):
+        for name, latin in _KATAKANA.items():
             shown = shown.replace(name, f" {latin} ")
     shown = re.sub(_REMARK, "", shown, flags=re.IGNORECASE)
     shown = re.sub(_BENCH, r"_\1", shown, flags=re.IGNORECASE)
@@ -142,7 +142,7 @@ def _stripped(text: str) -> tuple[str, list[str], set[str]]:
         lowered = rest.lower()
         if (shard := _SHARD.search(lowered)) is not None:
             rest = rest[: shard.start()]
-        elif (match := _LAST.search(lowered)) is not None and match.start() > 0:
+        elif (match := _LAST.search(lowered)) is not None:
             if match["quant"] is not None:
                 quants.append(rest[match.start("own" if match["own"] else "quant") :])
             else:

@@ -64,8 +64,8 @@ def resolve(text: str, index: Index) -> Resolution:
 
 def _without_quant(text: str, name: Name, index: Index) -> Resolution:
     rest = name.rest
-    owner, mark, own = rest.partition("_")
-    if mark and owner.casefold() in index.owners and says_a_family(words(own)):
+    owner, _, own = rest.partition("_")
+    if owner.casefold() in index.owners and says_a_family(words(own)):
         rest = own
     literal = index.repositories.get(rest.casefold()) if "/" in text or "gguf" in text.lower() else None
     literal = literal or index.literal.get(rest.casefold())
