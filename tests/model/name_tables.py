@@ -96,6 +96,8 @@ gemma:latest -> gemma-7b-it
 phi4-reasoning:14b-plus-q4_K_M -> phi-4-reasoning-plus-14b
 nemotron-3-ultra -> nemotron-3-ultra-550b-a55b
 deepseek-r1 -> deepseek-r1-0528-qwen3-8b
+mistral:7b-text-v0.2-q4_0 -> mistral-7b-instruct-v0.2
+3.1 llama 8b -> llama-3.1-8b-instruct
 DeepSeek-R1-Q4_K_M.gguf -> deepseek-r1-671b
 poolside/Laguna-S-2.1 -> laguna-s-2.1
 """
@@ -106,6 +108,7 @@ lama 3.1 8b -> llama-3.1-8b-instruct name.read-as
 Quen2.5 32B -> qwen2.5-32b-instruct name.read-as
 deepsek r1 14b -> deepseek-r1-distill-qwen-14b name.read-as
 qewn3 8b -> qwen3-8b name.read-as
+mistrl 7b -> mistral-7b-instruct-v0.3 name.read-as name.ambiguous
 gemma3:12 -> gemma-3-12b-it name.read-as
 mixtral 8x22 -> mixtral-8x22b-instruct-v0.1 name.read-as
 mistral 7b v2 -> mistral-7b-instruct-v0.2 name.read-as
@@ -210,6 +213,13 @@ Kimi-K2-Mini-Foo -> kimi-k2-instruct
 Mistral-Small-Foo -> mistral-small-3.2-24b
 gwen3 8b -> qwen3-8b
 gim 4 32b -> olmo-3.1-32b-instruct
+phi 41 4b -> phi-4-14b
+DS-R1-671B-Foo -> deepseek-r1-671b
+jinaai/jina-embeddings-v3 -> embeddinggemma-300m
+BAGEL-7B-MoT -> olmo-3-7b-instruct
+llama 4 112b -> llama-4-scout-17b-16e-instruct
+Kimi-K2-Foo-3 -> kimi-k2-instruct
+wizardcoder-python-13b-v1.0 -> codellama-13b-instruct
 lamma3 8b -> llama-3-8b-instruct
 cydonia 24b -> devstral-small-2-24b-2512
 """
@@ -227,6 +237,8 @@ phi mini -> phi-4-mini-instruct
 r1 8b -> deepseek-r1-0528-qwen3-8b
 mistral small -> mistral-small-3.2-24b
 mistral-large -> mistral-large-3-675b
+someone/Qwen3-235B-2507 -> qwen3-235b-a22b-instruct-2507
+https://ollama.com/library/mistral-small -> mistral-small-3.2-24b
 gemma 2b -> gemma-2b-it
 falcon-7b -> falcon-7b-instruct
 llama 70B Q4_K - Medium -> llama-3.3-70b-instruct

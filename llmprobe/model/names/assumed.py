@@ -63,7 +63,7 @@ def base_of(parts: list[str], index: Index) -> str | None:
 
 
 def _is_whole(key: frozenset[str]) -> bool:
-    return any(map(_is_size, key)) and any(word.isalpha() for word in key)
+    return any(map(_is_size, key)) and any(map(str.isalpha, key))
 
 
 def _is_size(word: str) -> bool:

@@ -173,7 +173,7 @@ def words(text: str) -> list[str]:
     shown = _SPLIT_VERSION.sub(r"\1.\2", text.casefold())
     parts: list[str] = []
     for token in _SEPARATORS.split(shown):
-        if token and token not in _NOISE:
+        if token:
             parts.extend(part for part in _parts(token) if part not in _NOISE)
     return parts
 

@@ -157,7 +157,7 @@ class Index:
         """
 
         def unusual(name: str) -> float:
-            return abs(math.log(max(1, self.entries[name].parameters) / _USUAL))
+            return abs(math.log(self.entries[name].parameters / _USUAL))
 
         ordered = sorted(sorted(ids), key=unusual)
         return sorted(ordered, key=lambda name: self.entries[name].released or "", reverse=True)

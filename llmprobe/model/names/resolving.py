@@ -117,9 +117,7 @@ def _crosses_generations(parts: list[str], found: Resolution) -> bool:
         return False
     typed = frozenset(parts)
     generations = {
-        frozenset(filter(_is_generation, words(one))) - typed
-        for one in (found.id, *found.alternatives)
-        if typed <= frozenset(words(one)) or one == found.id
+        frozenset(filter(_is_generation, words(one))) - typed for one in (found.id, *found.alternatives)
     }
     return len(generations) > 1
 
@@ -300,7 +298,7 @@ def _by_words(text: str, parts: list[str], index: Index) -> Resolution | None:
         }
     if equal:
         return _chosen(text, index, index.newest(equal))
-    if any(len(word) > 3 and word.isalpha() and word not in index.vocabulary for word in wanted):
+    if any(word.isalpha() and word not in index.vocabulary for word in wanted):
         known = [model for key, model in index.finetunes if wanted <= key]
     return _as_fine_tune(text, known, index) if known else _by_part(text, parts, index)
 

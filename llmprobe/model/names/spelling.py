@@ -41,7 +41,7 @@ def _is_slip(typed: str, word: str) -> bool:
     >>> _is_slip("lama", "llama"), _is_slip("quen", "qwen"), _is_slip("molmo", "olmo")
     (True, True, False)
     """
-    if min(len(typed), len(word)) < _SHORTEST or abs(len(typed) - len(word)) > 1:
+    if min(len(typed), len(word)) < _SHORTEST:
         return False
     if len(typed) == len(word):
         other = [place for place in range(len(word)) if typed[place] != word[place]]
