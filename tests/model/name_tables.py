@@ -146,6 +146,7 @@ dolphin-2.9-llama3-8b -> llama-3-8b-instruct
 Hermes-2-Pro-Llama-3-8B -> llama-3-8b-instruct
 EVA-Qwen2.5-32B-v0.2 -> qwen2.5-32b-instruct
 gemma-3-12b-it-heretic -> gemma-3-12b-it
+gemma-3n-E4B-it-foo -> gemma-3n-e4b-it
 Qwen3-VL-8B-Thinking -> qwen3-vl-8b-instruct
 qwen3-vl:8b-thinking -> qwen3-vl-8b-instruct
 Mixtral-8x7B-Foo -> mixtral-8x7b-instruct-v0.1
@@ -214,6 +215,7 @@ Mistral-Small-Foo -> mistral-small-3.2-24b
 gwen3 8b -> qwen3-8b
 gim 4 32b -> olmo-3.1-32b-instruct
 phi 41 4b -> phi-4-14b
+starcoder-foo -> starcoder-15b
 DS-R1-671B-Foo -> deepseek-r1-671b
 jinaai/jina-embeddings-v3 -> embeddinggemma-300m
 BAGEL-7B-MoT -> olmo-3-7b-instruct

@@ -51,11 +51,13 @@ def test_an_assumed_shape_comes_with_the_command_that_reads_the_exact_one() -> N
     A repository is read by its name, anything else by the path of its file.
     """
     (owned,) = resolve("someone/Qwen3-14B-Foo-GGUF", INDEX).notes
+    (filed,) = resolve("hf.co/someone/Foo-GGUF/Qwen3-14B-Foo-Q8_0.gguf", INDEX).notes
     (bare,) = resolve("qwen3-14b-foo", INDEX).notes
 
     assert str(owned).endswith(
         "same shape as Qwen3 14B; exact: llmprobe estimate hf:someone/Qwen3-14B-Foo-GGUF"
     )
+    assert str(filed).endswith("estimate hf:someone/Foo-GGUF")
     assert str(bare).endswith("same shape as Qwen3 14B; exact: llmprobe estimate FILE.gguf")
 
 
