@@ -43,7 +43,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
     path = _path(name)
     if _is_address(name):
         return _in_quant(_from_address(name), quant)
-    if name.lower().startswith("hf:"):
+    if name.lower().startswith("hf:") and not name.lower().startswith("hf://"):
         return _in_quant(_from_hub(name[3:], quant), quant)
     if path.name == "config.json" and path.is_file():
         return _in_quant(_from_folder(path.parent), quant)
@@ -60,7 +60,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
             message("error.no-file-no-name", file=name, reason=error.message), hint=error.hint
         ) from None
     notes = list(found.notes)
-    if name.lower().startswith(("http:", "https:", "hf.co/")):
+    if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
         notes.append(message("model.from-catalog-not-address"))
     spec = _from_catalog(catalog.by_id()[found.id], notes)
     wanted = quant or found.quant
@@ -96,6 +96,16 @@ def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
     """
     found = names.matching(text, _index()) if text else catalog.by_id()
     return tuple(_listed(catalog.by_id()[name]) for name in found)
+
+
+def meant(text: str) -> str:
+    """
+    The id of the model of the catalog that a name means.
+
+    Raises:
+        ModelError: nothing has that name.
+    """
+    return names.resolve(text, _index()).id
 
 
 def _listed(entry: catalog.Entry) -> CatalogEntry:

@@ -8,8 +8,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
-from llmprobe.model import catalog, names
-from llmprobe.model.loading import entries, load
+from llmprobe.model.loading import entries, load, meant
 from llmprobe.model.quants import file_type
 from llmprobe.tasks.arguments import check_machine
 
@@ -46,14 +45,14 @@ def models(text: str | None = None) -> ModelList:
     if text is None:
         return listed
     try:
-        meant = names.resolve(text, names.Index(catalog.by_id().values())).id
+        wanted = meant(text)
     except ModelError:
         if listed.models:
             return listed
         raise
-    first = next(entry for entry in (*listed.models, *entries(meant)) if entry.id == meant)
-    others = tuple(entry for entry in listed.models if entry.id != meant)
-    return msgspec.structs.replace(listed, meant=meant, models=(first, *others))
+    first = next(entry for entry in (*listed.models, *entries(wanted)) if entry.id == wanted)
+    others = tuple(entry for entry in listed.models if entry.id != wanted)
+    return msgspec.structs.replace(listed, meant=wanted, models=(first, *others))
 
 
 def quant_name(name: str) -> str:

@@ -445,7 +445,17 @@ def test_a_model_that_does_not_exist_is_no_answer(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    "name", ["llama3", "qwen3:30b", "jamba", "Meta-Llama-3-70B-Instruct", "deepseek coder"]
+    "name",
+    [
+        "llama3",
+        "qwen3:30b",
+        "jamba",
+        "Meta-Llama-3-70B-Instruct",
+        "deepseek coder",
+        "lama3 70b",
+        "command r+",
+        "Qwen3-14B-Foo-GGUF",
+    ],
 )
 def test_models_understands_a_name_as_recommend_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """

@@ -77,6 +77,28 @@ def test_an_ambiguous_name_leaves_a_note() -> None:
     assert load("llama 70b").notes[0].id == "name.ambiguous"
 
 
+def test_another_tools_address_of_a_repository_is_a_name() -> None:
+    """
+    ``hf://`` is how other tools write a repository: it is looked up, and nothing is fetched without being asked for.
+    """
+    spec = load("hf://bartowski/Qwen_Qwen3-8B-GGUF")
+
+    assert (spec.id, [note.id for note in spec.notes]) == ("qwen3-8b", ["model.from-catalog-not-address"])
+
+
+def test_an_assumed_shape_is_said_with_the_model() -> None:
+    """
+    The tensors are the base's, and the note says whose they may be.
+    """
+    spec = load("Qwen3-14B-Foo.i1-Q4_K_M.gguf")
+
+    assert (spec.id, spec.quant, [note.id for note in spec.notes]) == (
+        "qwen3-14b",
+        "Q4_K_M",
+        ["name.same-shape"],
+    )
+
+
 def test_an_unknown_quantization_is_a_usage_error() -> None:
     """
     The model is known, what was asked of it is not.

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -7,94 +8,10 @@ import pytest
 from llmprobe.errors import ModelError
 from llmprobe.model import catalog
 from llmprobe.model.names import Index, matching, resolve, split_quant, words
+from tests.model.name_tables import AMBIGUOUS, ASSUMED, CLOUD, EXACT, NOTED, OTHERS, UNKNOWN, rows
 
 INDEX = Index(catalog.by_id().values())
 ENTRIES = tuple(catalog.by_id().values())
-
-# One model, whatever the spelling.
-EXACT = """
-llama3-70b -> llama-3-70b-instruct
-llama-3 70b -> llama-3-70b-instruct
-LLaMA-3-70B -> llama-3-70b-instruct
-llama 3 70b instruct -> llama-3-70b-instruct
-llama-v3-70b -> llama-3-70b-instruct
-Meta-Llama-3-70B-Instruct -> llama-3-70b-instruct
-meta-llama/Meta-Llama-3-70B-Instruct -> llama-3-70b-instruct
-Llama 3.1 8B -> llama-3.1-8b-instruct
-llama3.1 -> llama-3.1-8b-instruct
-llama3.1:8b-instruct-q4_K_M -> llama-3.1-8b-instruct
-bartowski/Meta-Llama-3.1-8B-Instruct-GGUF -> llama-3.1-8b-instruct
-llama-3.1-405b -> llama-3.1-405b-instruct
-Llama-3.2-3B-Instruct-Q8_0 -> llama-3.2-3b-instruct
-llama3.3 -> llama-3.3-70b-instruct
-llama 4 scout -> llama-4-scout-17b-16e-instruct
-llama guard 3 -> llama-guard-3-8b
-code llama 7b -> codellama-7b-instruct
-tinyllama -> tinyllama-1.1b-chat
-qwen3:30b -> qwen3-30b-a3b
-qwen3-30b-a3b -> qwen3-30b-a3b
-Qwen3-30B-A3B-Q4_K_M-00001-of-00002.gguf -> qwen3-30b-a3b
-qwen3:30b-a3b-thinking-2507-q4_K_M -> qwen3-30b-a3b-thinking-2507
-hf.co/unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF:Q4_K_M -> qwen3-30b-a3b-instruct-2507
-Qwen/Qwen3-8B-GGUF -> qwen3-8b
-qwen 3 235b -> qwen3-235b-a22b
-qwen2.5 coder 32b -> qwen2.5-coder-32b-instruct
-qwen2.5vl:7b -> qwen2.5-vl-7b-instruct
-qwen3 vl 8b -> qwen3-vl-8b-instruct
-qwen:32b -> qwen1.5-32b-chat
-qwq -> qwq-32b
-mixtral-8x7b -> mixtral-8x7b-instruct-v0.1
-mixtral:8x7b-instruct-v0.1-q4_0 -> mixtral-8x7b-instruct-v0.1
-mistral-7b-instruct-v0.2 -> mistral-7b-instruct-v0.2
-mistral nemo -> mistral-nemo-instruct-2407
-phi-3-mini -> phi-3-mini-4k-instruct
-phi3:mini -> phi-3-mini-4k-instruct
-phi 4 mini -> phi-4-mini-instruct
-phi4 -> phi-4-14b
-gpt oss 20b -> gpt-oss-20b
-gptoss20b -> gpt-oss-20b
-gpt-oss -> gpt-oss-20b
-gpt-oss-20b-mxfp4.gguf -> gpt-oss-20b
-openai/gpt-oss-120b -> gpt-oss-120b
-ggml-org/gpt-oss-20b-GGUF -> gpt-oss-20b
-gemma-3-27b -> gemma-3-27b-it
-gemma3:27b-it-qat -> gemma-3-27b-it
-unsloth/gemma-3-27b-it-GGUF -> gemma-3-27b-it
-gemma-2-9b-it-Q6_K.gguf -> gemma-2-9b-it
-gemma3n e4b -> gemma-3n-e4b-it
-r1 14b -> deepseek-r1-distill-qwen-14b
-deepseek-r1:70b -> deepseek-r1-distill-llama-70b
-deepseek-r1:8b-0528-qwen3-q8_0 -> deepseek-r1-0528-qwen3-8b
-deepseek-r1-671b -> deepseek-r1-671b
-unsloth/DeepSeek-R1-GGUF -> deepseek-r1-671b
-deepseek v3 -> deepseek-v3-671b
-glm 4.5 air -> glm-4.5-air-106b-a12b
-granite4:tiny-h -> granite-4.0-h-tiny
-granite 4 h tiny -> granite-4.0-h-tiny
-smollm2 135m -> smollm2-135m-instruct
-command-r -> command-r-08-2024-35b
-bge-m3 -> bge-m3
-"""
-
-# Several models: the newest that is not somebody's fine-tune, and the answer says so.
-AMBIGUOUS = """
-llama 70b -> llama-3.3-70b-instruct
-llama 8b -> llama-3.1-8b-instruct
-gemma 27b -> gemma-3-27b-it
-gemma -> gemma-4-e4b-it
-qwen 32b -> qwen3-32b
-mistral-7b -> mistral-7b-instruct-v0.3
-mistral 7b instruct -> mistral-7b-instruct-v0.3
-phi mini -> phi-4-mini-instruct
-r1 8b -> deepseek-r1-0528-qwen3-8b
-mistral small -> mistral-small-3.2-24b
-"""
-
-
-def rows(table: str) -> list[tuple[str, str]]:
-    return [
-        (left, right) for left, _, right in (line.partition(" -> ") for line in table.split("\n") if line)
-    ]
 
 
 @pytest.mark.parametrize(("typed", "meant"), rows(EXACT))
@@ -105,6 +22,153 @@ def test_a_name_is_found_however_it_is_typed(typed: str, meant: str) -> None:
     found = resolve(typed, INDEX)
 
     assert (found.id, found.exact, found.notes) == (meant, True, ())
+
+
+@pytest.mark.parametrize(("typed", "answer"), rows(NOTED))
+def test_what_was_read_into_a_name_is_said(typed: str, answer: str) -> None:
+    """
+    A slip of the keys, a missing unit, a count, a context: the answer is that of an expert, with the reason.
+    """
+    found = resolve(typed, INDEX)
+
+    assert " ".join((found.id, *(note.id for note in found.notes))) == answer
+
+
+@pytest.mark.parametrize(("typed", "base"), rows(ASSUMED))
+def test_a_fine_tune_has_the_shape_of_the_base_in_its_name(typed: str, base: str) -> None:
+    """
+    Family, generation and size are evident, so the shape is: it is marked as assumed.
+    """
+    found = resolve(typed, INDEX)
+
+    assert (found.id, found.exact) == (base, False)
+    (note,) = found.notes
+    assert (note.id, note.values["base"]) == ("name.same-shape", catalog.by_id()[base].name)
+
+
+def test_an_assumed_shape_comes_with_the_command_that_reads_the_exact_one() -> None:
+    """
+    A repository is read by its name, anything else by the path of its file.
+    """
+    (owned,) = resolve("someone/Qwen3-14B-Foo-GGUF", INDEX).notes
+    (filed,) = resolve("hf.co/someone/Foo-GGUF/Qwen3-14B-Foo-Q8_0.gguf", INDEX).notes
+    (bare,) = resolve("qwen3-14b-foo", INDEX).notes
+
+    assert str(owned).endswith(
+        "same shape as Qwen3 14B; exact: llmprobe estimate hf:someone/Qwen3-14B-Foo-GGUF"
+    )
+    assert str(filed).endswith("estimate hf:someone/Foo-GGUF")
+    assert str(bare).endswith("same shape as Qwen3 14B; exact: llmprobe estimate FILE.gguf")
+
+
+@pytest.mark.parametrize(("typed", "kind"), rows(OTHERS))
+def test_what_is_no_language_model_is_said_to_be_that(typed: str, kind: str) -> None:
+    """
+    A model of images or sound is named as one, not answered with a language model's name.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve(typed, INDEX)
+
+    assert (caught.value.message.id, caught.value.message.values["kind"]) == (
+        "error.not-a-language-model",
+        kind,
+    )
+
+
+@pytest.mark.parametrize("typed", CLOUD)
+def test_what_only_its_maker_runs_is_said_to_be_that(typed: str) -> None:
+    """
+    No weights, no estimate.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve(typed, INDEX)
+
+    assert caught.value.message.id == "error.model-cloud-only"
+
+
+def test_a_fine_tune_made_with_a_cloud_models_answers_is_none() -> None:
+    """
+    Whose answers a model was trained on says nothing about where it runs.
+    """
+    assert resolve("Qwen3.5-9B-Claude-Opus-Distilled", INDEX).id == "qwen3.5-9b"
+
+
+def test_a_projector_is_no_model() -> None:
+    """
+    The file beside a model's file is named as such.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve("mmproj-gemma-3-4b-it-f16.gguf", INDEX)
+
+    assert caught.value.message.id == "error.model-is-projector"
+
+
+@pytest.mark.parametrize(("typed", "near"), rows(UNKNOWN))
+def test_what_was_typed_is_not_replaced(typed: str, near: str) -> None:
+    """
+    A size, a generation, a kind or a repository that is not known is refused, and the nearest names are useful.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve(typed, INDEX)
+
+    assert caught.value.message.id == "error.model-unknown"
+    assert caught.value.hint is not None
+    assert set(near.split()) <= set(caught.value.hint.values["names"])  # type: ignore[arg-type]
+
+
+def test_an_unknown_repository_can_be_read() -> None:
+    """
+    The hint says that the hub has it where the name was an owner's.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve("JetBrains/Mellum2-12B-A2.5B-Instruct", INDEX)
+
+    assert str(caught.value.hint).endswith("and so does hf:JetBrains/Mellum2-12B-A2.5B-Instruct")
+
+
+@pytest.mark.parametrize("table", [EXACT, AMBIGUOUS, ASSUMED])
+def test_case_separators_and_owner_change_nothing(table: str) -> None:
+    """
+    A name and its spellings mean one model, or none of them does.
+    """
+    plain = [
+        (typed, meant)
+        for typed, meant in rows(table)
+        if re.fullmatch("[ -~]+", typed) and " - " not in typed and typed[:8] != "https://"
+    ]
+    apart = [
+        (typed, other)
+        for typed, meant in plain
+        for other in (
+            typed.upper(),
+            typed.title(),
+            f"  {typed} ",
+            typed.replace(" ", "-"),
+            typed.replace(" ", "_"),
+        )
+        if ":" not in typed or other.casefold().strip() == typed.casefold()
+        if resolve(other, INDEX).id != meant
+    ]
+
+    assert apart == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES[::7], ids=lambda entry: entry.id)
+def test_an_answer_without_a_note_has_all_that_was_typed(entry: catalog.Entry) -> None:
+    """
+    A size or a generation that the model does not have is never taken silently.
+    """
+    known = INDEX.unions[entry.id]
+    for word in words(entry.id):
+        if not word[0].isdigit():
+            continue
+        for other in ("6.5b" if word[-1].isalpha() else "7.7", "19b" if word[-1].isalpha() else "9"):
+            typed = entry.id.replace(word, other)
+            try:
+                found = resolve(typed, INDEX)
+            except ModelError:
+                continue
+            assert found.notes or other in INDEX.unions[found.id] or other in known, (typed, found.id)
 
 
 @pytest.mark.parametrize(("typed", "meant"), rows(AMBIGUOUS))
@@ -140,7 +204,8 @@ def test_a_name_means_the_same_in_every_run() -> None:
     code = (
         "from llmprobe.model import catalog, names; index = names.Index(catalog.by_id().values());"
         "print([names.resolve(n, index).id for n in ('jamba', 'deepseek coder', 'hunyuan', 'falcon h1', 'granite 4.1',"
-        " 'granite 4.2', 'exaone 3.5', 'exaone deep', 'yi 1.5', 'bge')])"
+        " 'granite 4.2', 'exaone 3.5', 'exaone deep', 'yi 1.5', 'bge', 'wizardcoder', 'MN-12B-Foo', 'qwen35 27B')],"
+        " names.nearest('llama 3.3 8b', index), names.nearest('cydonia 24b', index), names.nearest('gwen 8b', index))"
     )
     answers = {
         subprocess.run(
@@ -192,7 +257,7 @@ def test_a_known_fine_tune_has_its_base_models_tensors(entry: catalog.Entry) -> 
 
 
 @pytest.mark.parametrize(
-    "typed", ["nosuchmodel", "llama9-70b", "gpt-4", "70b", "8b", "", "-", "q4_k_m", "🦙"]
+    "typed", ["nosuchmodel", "llama9-70b", "3 small", "70b", "8b", "", "-", "q4_k_m", "🦙"]
 )
 def test_a_name_that_nothing_matches_is_an_error(typed: str) -> None:
     """
@@ -200,16 +265,6 @@ def test_a_name_that_nothing_matches_is_an_error(typed: str) -> None:
     """
     with pytest.raises(ModelError, match="no model is named"):
         resolve(typed, INDEX)
-
-
-def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
-    """
-    The hint names what was probably meant.
-    """
-    with pytest.raises(ModelError) as caught:
-        resolve("lama3-70b", INDEX)
-
-    assert "llama-3-70b-instruct" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

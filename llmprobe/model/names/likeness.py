@@ -1,0 +1,61 @@
+"""
+How much two names share: the nearest names of one that nothing matches.
+"""
+
+from collections.abc import Iterable
+
+from llmprobe.model.names.assumed import tells_apart
+from llmprobe.model.names.grammar import NUMBER, SIZE, TOTAL, words
+from llmprobe.model.names.index import Index
+
+SHOWN = 5
+FAMILY = 4
+"""What a family that two names share weighs."""
+
+
+def nearest(text: str, index: Index, count: int = SHOWN) -> tuple[str, ...]:
+    """
+    The ids that share most with a name: the family above all, then the size and the generation.
+    """
+    wanted = frozenset(words(text))
+    near = _sharing(wanted, index)
+    if not near:
+        for alike in _spelled_alike(wanted, index):
+            near += _sharing(wanted | {alike}, index)
+        sizes = {word for word in wanted if TOTAL.fullmatch(word)}
+        near += index.newest({model for key, model in index.keys if sizes & key})
+    return tuple(dict.fromkeys(near))[:count]
+
+
+def _sharing(wanted: frozenset[str], index: Index) -> list[str]:
+    shared: dict[str, float] = {}
+    for key, model in index.keys:
+        common = key & wanted
+        if says_a_family(common):
+            value = sum(map(weight, common)) - sum(map(weight, key - wanted)) / 8
+            shared[model] = max(value, shared.get(model, value))
+    return sorted(index.newest(shared), key=lambda model: -shared[model])
+
+
+def weight(word: str) -> int:
+    """
+    How much a word that two names share says: a generation, a size, what tells relatives apart, or a family.
+    """
+    if any(pattern.fullmatch(word) for pattern in (NUMBER, SIZE, TOTAL)):
+        return 2
+    return 1 if tells_apart(word) else FAMILY
+
+
+def _spelled_alike(wanted: frozenset[str], index: Index) -> list[str]:
+    from difflib import get_close_matches
+
+    families = [word for word in sorted(index.vocabulary) if len(word) > 3 and not tells_apart(word)]
+    typed = [word for word in sorted(wanted) if not tells_apart(word)]
+    return [near for word in typed for near in get_close_matches(word, families, n=1, cutoff=0.75)]
+
+
+def says_a_family(wanted: Iterable[str]) -> bool:
+    """
+    Whether one of the words is neither a number nor one that relatives share.
+    """
+    return any(weight(word) == FAMILY for word in wanted)
