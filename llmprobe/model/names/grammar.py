@@ -22,15 +22,15 @@ _PACKING = (
     r"gguf|ggml|i1|imat|imatrix|ud|latest|cloud|free|hf|mtp|ollama|unsloth|bartowski|ubergarm|quantized|quants?|dwq|dynamic|fp16mix|int[48]mix|mix"
     r"|h[68]|gs?\d{2,3}|groupsize|ct2?|openvino|ov|onnx|coreml|litert|safetensors|torchao|hybrid|npu|cpu|vllm|sglang"
 )
-_LAST = re.compile(rf"[-_.:@ ]+(?:(?:(?P<own>ud)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$")
-_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_LAST = rf"[-_.:@ ]+(?:(?:(?P<own>ud)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$"
+_SHARD = r"-\d{5}-of-\d{5}$"
 _PLACE = r"^(?:ollama (?:run|pull|show) |[a-z]+:(?=//))"
 _PAGE = r"/(?:tree|resolve|raw)/[^/]+/?$|[?#].*$"
 _SEPARATORS = re.compile(r"(?:[^\w.]|_)+|\.(?!\d)|(?<!\d)\.")
 _BENCH = r"(?<=\d_k) - (s|m|l)(?:mall|edium|arge)\b"
 """What llama-bench prints for ``Q4_K_M``: ``Q4_K - Medium``."""
 _REMARK = r"\([^()]*\d ?gi?b\)"
-_PLUS = re.compile(r"(?<=\w)\+(?![^\W_])")
+_PLUS = r"(?<=\w)\+(?![^\W_])"
 _SPLIT_VERSION = re.compile(r"(?<![\d.])(\d)_(\d)(?![\da-z.])")
 _WORD_THEN_NUMBER = re.compile(r"([^\W\d_]{3,})(\d.*)")
 _NUMBER_THEN_WORD = re.compile(r"(\d+(?:\.\d+)*)([^\W\d_]{2,})")
@@ -61,10 +61,10 @@ _NOISE = frozenset(
     )
 )
 _ABBREVIATED = (
-    (re.compile(r"l([23](?:\.\d)?)"), ("llama",)),
-    (re.compile(r"mn()"), ("mistral", "nemo")),
-    (re.compile(r"ms(3(?:\.\d)?)"), ("mistral", "small")),
-    (re.compile(r"q(2\.5|3(?:\.\d)?)"), ("qwen",)),
+    (r"l([23](?:\.\d)?)", ("llama",)),
+    (r"mn()", ("mistral", "nemo")),
+    (r"ms(3(?:\.\d)?)", ("mistral", "small")),
+    (r"q(2\.5|3(?:\.\d)?)", ("qwen",)),
 )
 """How people begin the names of their fine-tunes."""
 _KATAKANA = {
@@ -104,7 +104,7 @@ def plain(text: str) -> str:
     """
     A name in letters of usual width, with ``plus`` for a ``+`` at the end of a word, and without brackets.
     """
-    shown = _PLUS.sub("-plus", unicodedata.normalize("NFKC", text))
+    shown = re.sub(_PLUS, "-plus", unicodedata.normalize("NFKC", text))
     if not shown.isascii():
         for name, latin in _KATAKANA.items():
             shown = shown.replace(name, f" {latin} ")
@@ -140,9 +140,9 @@ def _stripped(text: str) -> tuple[str, list[str], set[str]]:
     rest, quants, packing = text.strip(), [], set()
     while True:
         lowered = rest.lower()
-        if (shard := _SHARD.search(lowered)) is not None:
+        if (shard := re.search(_SHARD, lowered)) is not None:
             rest = rest[: shard.start()]
-        elif (match := _LAST.search(lowered)) is not None:
+        elif (match := re.search(_LAST, lowered)) is not None:
             if match["quant"] is not None:
                 quants.append(rest[match.start("own" if match["own"] else "quant") :])
             else:
@@ -218,7 +218,7 @@ def other_readings(parts: list[str]) -> Iterator[list[str]]:
 
 def _unabbreviated(part: str) -> tuple[str, ...]:
     for pattern, family in _ABBREVIATED:
-        if (match := pattern.fullmatch(part)) is not None:
+        if (match := re.fullmatch(pattern, part)) is not None:
             return (*family, _whole(match[1])) if match[1] else family
     return (part,)
 
