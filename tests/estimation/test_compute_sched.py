@@ -91,3 +91,19 @@ def test_what_a_device_cannot_compute_is_left_to_the_host() -> None:
     graph.expand(rows)
     _reserve(graph, 1, op_offload=True)
     assert rows.backend == 1
+
+
+def test_an_indexer_runs_on_the_device_for_the_head_counts_it_knows() -> None:
+    """
+    The kernel is there for keys of 128 values and for 4, 32 and 64 heads; others are left to the host.
+    """
+    rules = CudaRules(1)
+
+    def supported(width: int, heads: int) -> bool:
+        q, k = ops.leaf(F32, width, heads, ROWS), ops.leaf(F16, width, 1, WIDTH)
+        weights, mask = ops.leaf(F32, heads, ROWS), ops.leaf(F16, WIDTH, ROWS)
+        node = ops.make("lightning_indexer", F32, (WIDTH, ROWS, 1, 1), q, k, weights, mask)
+        return rules.supports(node, 0)
+
+    assert [heads for heads in (2, 4, 8, 16, 32, 64) if supported(128, heads)] == [4, 32, 64]
+    assert not supported(64, 32)

@@ -23,6 +23,7 @@ _OTHER_HEADS = {192: (128, 8), 320: (256, 32), 512: (512, 2), 576: (512, 2)}
 _VECTOR_HEADS = frozenset({64, 128, 256})
 _CELLS_STRIDE = 256
 _SCAN_STATES = frozenset({96, 128, 256})
+_INDEXER_KEY, _INDEXER_HEADS = 128, frozenset({4, 32, 64})
 
 
 class CudaRules:
@@ -178,6 +179,12 @@ def _ssm_scan(node: Node) -> bool:
     return state.ne[0] == 16 and state.ne[1] == 1 and state.ne[2] % 128 == 0 and node.src[4].ne[1] == 1
 
 
+def _lightning_indexer(node: Node) -> bool:
+    q, k = node.src[0], node.src[1]
+    known = q.ne[0] == _INDEXER_KEY and q.ne[1] in _INDEXER_HEADS
+    return known and k.kind.name in _ATTENTION_TYPES
+
+
 _CHECKS: dict[str, Callable[[Node], bool]] = {
     "flash_attn_ext": lambda node: attention_kernel(node) != "",
     "mul_mat": _mul_mat,
@@ -198,6 +205,7 @@ _CHECKS: dict[str, Callable[[Node], bool]] = {
     "div": _binary,
     "scale": lambda node: node.src[0].kind.name in ("f32", "bf16"),
     "repeat": lambda node: node.src[0].kind.name in ("f32", "f16"),
+    "lightning_indexer": _lightning_indexer,
     "ssm_scan": _ssm_scan,
     "ssm_conv": lambda node: node.src[0].ne[1] % 128 == 0,
 }

@@ -279,10 +279,10 @@ def test_experts_in_mxfp4_stay_so() -> None:
         ({"architectures": [7]}, "architectures is missing"),
         (
             {
-                "architectures": ["KimiK3ForConditionalGeneration"],
-                "text_config": {"architectures": ["KimiLinearForCausalLM"]},
+                "architectures": ["Sarashina2VisionForCausalLM"],
+                "text_config": {"architectures": ["LlamaForCausalLM"]},
             },
-            "KimiK3",
+            "Sarashina2Vision",
         ),
         ({"architectures": ["MambaForCausalLM"]}, "padded"),
         ({"num_hidden_layers": None}, "num_hidden_layers"),
