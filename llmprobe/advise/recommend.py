@@ -20,7 +20,6 @@ from llmprobe.advise.explain.changes import changes
 from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
 from llmprobe.advise.search.case import Misfit
-from llmprobe.engines import loads_without_family
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
@@ -85,7 +84,7 @@ class Advice:
             UsageError: the context is negative, or there is less than one slot.
         """
         problem = self.problem(snapshot, wishes)
-        if self._is_unknown and not loads_without_family(self._model.architecture):
+        if self._is_unknown:
             return self._not_loaded(problem, snapshot)
         candidates, rejected, misfits = find(problem)
         wanted, excluded = ranked(problem, candidates)

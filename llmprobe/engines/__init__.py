@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Command, Engine, Observe
 from llmprobe.engines._remembering import steady
-from llmprobe.engines._shared.architectures import WITHOUT_FAMILY
 from llmprobe.engines._shared.disk import models_below
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Source
@@ -120,13 +119,6 @@ def not_loaded(name: str, architecture: str) -> tuple[Message, tuple[Message, ..
     able = [other for other, one in all_engines().items() if architecture in one.loaded]
     why = message("rejected.engine-lacks-architecture", engine=name, architecture=architecture)
     return why, tuple(message("nearest.engine-has-architecture", engine=other) for other in able)
-
-
-def loads_without_family(architecture: str) -> bool:
-    """
-    Whether engines load an architecture whose tensors are not known here: all of them go by llama.cpp's list.
-    """
-    return architecture in WITHOUT_FAMILY
 
 
 def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], ...]:

@@ -7,11 +7,9 @@ import pytest
 
 from llmprobe import api
 from llmprobe.advise.recommend import recommend
-from llmprobe.engines._shared.architectures import WITHOUT_FAMILY
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
-from llmprobe.model import archs
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model, unified
@@ -132,28 +130,11 @@ def test_an_architecture_that_nobody_loads_gets_no_command(engine: str) -> None:
     assert answer.warnings == (message("warning.architecture-unknown", architecture="bogus"),)
 
 
-def test_an_architecture_that_only_engines_know_is_warned_of() -> None:
-    """
-    Where llama.cpp loads it and its tensors are not known here, there is a command and a warning.
-    """
-    answer = api.recommend(of_architecture("kimi-k3"), machine((20,)), ctx_size=2048)
-
-    assert answer.choices[0].commands["llama.cpp"].startswith("llama-server ")
-    assert answer.warnings == (message("warning.architecture-unknown", architecture="kimi-k3"),)
-
-
 def test_a_known_architecture_is_not_warned_of() -> None:
     """
     A warning is only for what is not known.
     """
     assert recommend(TINY, machine((20,)), Wishes(ctx_size=2048), {}).warnings == ()
-
-
-def test_what_engines_load_is_not_listed_twice() -> None:
-    """
-    An architecture that has a family is not among those without one.
-    """
-    assert WITHOUT_FAMILY & archs.supported() == frozenset()
 
 
 def test_an_architecture_that_llama_cpp_refuses_has_the_same_verdict() -> None:

@@ -323,18 +323,6 @@ def test_a_program_says_the_figures_that_it_is_estimated_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "loaded"), [("t5", True), ("rwkv7", True), ("llama", False), ("mllama", False)]
-)
-def test_an_architecture_may_be_loaded_though_its_tensors_are_not_known(
-    architecture: str, *, loaded: bool
-) -> None:
-    """
-    llama.cpp has T5 and RWKV; what is known here, or refused there, is none of these.
-    """
-    assert engines.loads_without_family(architecture) is loaded
-
-
-@pytest.mark.parametrize(
     ("program", "refused", "hint"),
     [
         (

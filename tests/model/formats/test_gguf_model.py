@@ -251,7 +251,7 @@ def test_a_header_alone_is_noted() -> None:
         (header(general__type="adapter"), message("error.gguf-part-of-model", file="x.gguf", kind="adapter")),
         (
             header(general__architecture="clip"),
-            message("error.gguf-part-of-model", file="x.gguf", kind="clip"),
+            message("error.gguf-projector", file="x.gguf", base=None),
         ),
         (header((*SMALL, QUERY)), message("error.parts-repeat-tensor", file="x.gguf")),
         (
