@@ -164,3 +164,14 @@ def test_rwkv6_halves_what_some_layers_write() -> None:
     One in six of 24 layers does, which is a node each.
     """
     assert changed("rwkv6-world-1.6b", unchanged, rescale_every_n_layers=0) == -4
+
+
+def test_t5s_decoder_may_have_fewer_layers_than_its_encoder() -> None:
+    """
+    Each layer less is as many nodes less, and the last of them drops the rows that nobody asked for.
+    """
+    less = [changed("flan-t5-large", unchanged, decoder_block_count=count) for count in (18, 12)]
+
+    assert less == [less[0], 2 * less[0]]
+    assert less[0] % 6 == 0
+    assert less[0] < 0
