@@ -48,8 +48,11 @@ def graph(g: Builder) -> None:
     length = g.sizes.positive("context_length")
     encoded = g.input("encoded text", F32, g.sizes.n_embd, length)
     buckets = g.input("distances", I32, g.run.cells[0], g.tokens)
+    # A decoder may have fewer layers than the encoder; the rows without results are dropped in its own last one.
+    decoders = min(g.sizes.number("decoder_block_count", g.sizes.n_layer), g.sizes.n_layer)
+    g.last = min(g.last, decoders - 1)
     for il in g.layers():
-        if il < g.sizes.number("decoder_block_count", g.sizes.n_layer):
+        if il < decoders:
             x = _layer(g, il, x, encoded, buckets)
     x = g.norm(x, "dec.output_norm")
     x.output = True
