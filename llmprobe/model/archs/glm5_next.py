@@ -25,7 +25,7 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("glm5-next",)
-HF_CLASSES: dict[str, str] = {"Glm5NextForCausalLM": "glm5-next"}
+HF_CLASSES: dict[str, str] = {"Glm5NextForConditionalGeneration": "glm5-next"}
 
 _LATENT, _INDEXER = range(2)
 _KEPT = 3
@@ -99,6 +99,8 @@ def _indexer(inventory: Inventory) -> None:
 def from_config(config: Config, common: Hparams) -> Hparams:
     """
     Read which layers attend to everything, the delta attention of the others, the indexer and the streams.
+
+    The layers that predict further tokens are kept; each attends to everything and has an indexer.
     """
     linear, types = config.part("linear_attn_config"), config.listed("layer_types")
     told = linear.get("full_attn_layers")
@@ -108,9 +110,13 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         full = [layer + 1 in told for layer in range(config.layers)]
     else:
         raise ModelError(message("config.lacks", keys=("layer_types",)))
-    limit = config.real("swiglu_limit")
+    limit, further = config.real("swiglu_limit"), config.number("num_nextn_predict_layers")
+    indexed = config.listed("indexer_types")
     return rules.latent(config, common) | {
-        "attention.head_count_kv": [int(one) for one in full],
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
+        "attention.head_count_kv": [int(one) for one in full] + [1] * further,
+        "attention.indexer.types": indexed and [kind == "full" for kind in indexed] + [True] * further,
         "kda.head_dim": linear.get("head_dim") or config.number("linear_key_head_dim"),
         "kda.gate_lower_bound": linear.get("gate_lower_bound", config.real("linear_gate_lower_bound")),
         "ssm.conv_kernel": linear.get("short_conv_kernel_size") or config.number("linear_conv_kernel_dim"),
@@ -118,7 +124,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         "attention.indexer.key_length": config.need("index_head_dim"),
         "attention.indexer.top_k": config.need("index_topk"),
         "attention.indexer.kpool": config.need("index_kpool"),
-        "attention.indexer.kpool_select_tail": config.flag("index_kpool_select_tail", default=True),
+        "attention.indexer.kpool_select_tail": config.flag("index_kpool_always_select_tail", default=True),
         "hyper_connection.count": config.need("hc_mult"),
         "expert_gating_func": rules.SIGMOID,
         "swiglu_clamp_exp": limit,

@@ -168,6 +168,46 @@ def test_layers_of_decilm_have_what_each_is_said_to_have() -> None:
     assert sum(layer.k > 0 for layer in cache.layers) == 49
 
 
+def test_glm_5_3_attends_without_positions_and_keeps_its_further_layer() -> None:
+    """
+    The released GLM-5.3-Flash has 321,323,031,390 parameters, 0.56 billion of them in its projector.
+    """
+    text = {
+        "hidden_size": 4096,
+        "intermediate_size": 12288,
+        "num_hidden_layers": 45,
+        "num_nextn_predict_layers": 1,
+        "vocab_size": 154880,
+        "max_position_embeddings": 1048576,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 64,
+        "q_lora_rank": 1536,
+        "kv_lora_rank": 512,
+        "qk_nope_head_dim": 256,
+        "qk_rope_head_dim": 0,
+        "v_head_dim": 256,
+        "n_routed_experts": 288,
+        "num_experts_per_tok": 8,
+        "n_shared_experts": 1,
+        "moe_intermediate_size": 2048,
+        "first_k_dense_replace": 3,
+        "layer_types": ["full_attention" if layer % 4 == 3 else "linear_attention" for layer in range(45)],
+        "linear_attn_config": {"head_dim": 128, "short_conv_kernel_size": 4, "gate_lower_bound": -5.0},
+        "index_n_heads": 32,
+        "index_head_dim": 128,
+        "index_topk": 2048,
+        "index_kpool": 4,
+        "hc_mult": 4,
+    }
+    values = {"architectures": ["Glm5NextForConditionalGeneration"], "text_config": text}
+    spec = hf_config.spec(json.dumps(values).encode(), "x")
+
+    kept = sum(tensor.elements for tensor in spec.tensors)
+    assert round((321_323_031_390 - kept) / 1e9, 2) == 0.56
+    assert spec.hparams["attention.key_length"] == spec.hparams["attention.value_length"] == 512
+    assert spec.hparams["attention.head_count_kv"][44:] == [0, 1]
+
+
 def test_a_configuration_is_a_model() -> None:
     """
     It has the name that it is given, counts, a context, and no file type.

@@ -52,8 +52,11 @@ def window(config: Config, _common: Hparams) -> Hparams:
 def latent(config: Config, common: Hparams) -> Hparams:
     """
     Read what attention over a latent vector needs, in the form of DeepSeek and those who followed it.
+
+    A rotary part of 0 stands for attention without positions; one that isn't said is refused.
     """
-    latent, rotary = config.number("kv_lora_rank", default=512), config.need("qk_rope_head_dim")
+    latent = config.number("kv_lora_rank", default=512)
+    rotary = 0 if config.get("qk_rope_head_dim") == 0 else config.need("qk_rope_head_dim")
     dense = config.number("first_k_dense_replace", default=0 if common.get("expert_count") else config.layers)
     return {
         "attention.head_count_kv": 1,
