@@ -157,11 +157,13 @@ def sentence(coverage: Coverage) -> str:
     modelled = len(coverage.modelled_and_measured) + len(coverage.modelled)
     guessed, refused = len(coverage.by_metadata), len(coverage.refused)
     total = modelled + len(coverage.bounded) + guessed + refused
+    metadata = (
+        f"{guessed} have the caches that their metadata say and a bounded compute buffer, " if guessed else ""
+    )
     return (
         f"Of {total} architectures {modelled} are modelled ({len(coverage.modelled_and_measured)} of them measured), "
         f"{len(coverage.bounded)} have exact weights and caches and a bounded compute buffer, marked assumed, "
-        f"{guessed} have the caches that their metadata say and a bounded compute buffer, "
-        f"and {refused} are refused: parts of models, or models that write no text."
+        f"{metadata}and {refused} are refused: parts of models, or models that write no text."
     )
 
 
