@@ -1021,6 +1021,8 @@ SENTENCES: dict[str, str] = {
     " {slots} slots: llama.cpp uses multiples of {multiple}",
     "note.own-cache-per-slot": "Each of the {slots} slots has its own cache, as in llama-server with -np. Its 4 default"
     " slots share one cache (--kv-unified), which is smaller for layers with a sliding window.",
+    "note.quant-by-rule": "{quant} is mixed by a rule found from {files} {files:file|files}, which were up to {smaller:.1%}"
+    " smaller and {larger:.1%} larger; that much is kept free. The file itself is exact: llmprobe estimate FILE.gguf",
     "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
     "note.mmap-in-the-log": "With mmap the engine's log reports the host's weights as the span of the file between the"
     " first and the last tensor on the host; the required bytes are the ones listed here.",
@@ -1173,7 +1175,7 @@ SENTENCES: dict[str, str] = {
     "quality.unknown": "unknown loss",
     "quality.basis.unmeasured": "{quant} was never measured",
     "quality.basis.published": "the weights as published[, plus {cache}]",
-    "quality.basis.measured": "{divergence:.4f} measured on {model} ({dataset}, perplexity "
+    "quality.basis.measured": "{divergence:.4f} measured [with {of} ]on {model} ({dataset}, perplexity "
     "+{perplexity_increase:.1%}), x {size_factor:.2f} for the size of the model[, x {family_factor:.2f} for its family]"
     "[, plus {cache}]",
     "quality.basis.cache": "{divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",
