@@ -282,6 +282,7 @@ def test_a_name_that_nothing_matches_is_an_error(typed: str) -> None:
         ("mradermacher/Qwen3-8B-i1-GGUF:IQ4_XS", "i1-IQ4_XS"),
         ("Qwen3-8B.i1-IQ4_XS.gguf", "i1-IQ4_XS"),
         ("Qwen3-8B.i1-Q4_K_M.gguf", "Q4_K_M"),
+        ("Qwen3.6-35B-A3B-APEX-I-Compact.gguf", "APEX-I-Compact"),
         ("llama3-70b", None),
     ],
 )

@@ -13,7 +13,7 @@ class Foreign(msgspec.Struct, frozen=True, gc=False):
     """
     A quantization that llama.cpp does not load: what loads it, and the file type of about as many bits that it has.
 
-    ``engine`` is None of a type that llama.cpp removed: no current engine loads it.
+    ``engine`` is None of a type that llama.cpp had and removed.
     """
 
     engine: str | None
@@ -40,7 +40,7 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     (r"gptq\w*|autoround|w4a16", Foreign("vLLM", "Q4_K_M")),
     (r"fp8\w*|w8a8", Foreign("vLLM", "Q8_0")),
     (r"w8a16", Foreign("vLLM", "Q8_0")),
-    (r"nvfp4|fp4|w4a4", Foreign("vLLM", "Q4_K_M")),
+    (r"w4a4", Foreign("vLLM", "Q4_K_M")),
     # github.com/turboderp-org/exllamav2, exllamav3
     (r"exl2|\d(?:\.\d+)?bpw", Foreign("ExLlamaV2", "Q4_K_M")),
     (r"exl3", Foreign("ExLlamaV3", "Q4_K_M")),
@@ -51,6 +51,9 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     (r"mlx\w*", Foreign("MLX", "Q4_K_M")),
 )
 
+_EIGHT_BITS = r"int8|8_?bit|^8(?:\.0)?bpw"
+"""Formats of several widths say which one they have."""
+
 
 def foreign(name: str) -> Foreign | None:
     """
@@ -60,4 +63,7 @@ def foreign(name: str) -> Foreign | None:
     ('vLLM', 'ik_llama.cpp', 'Q4_0')
     """
     typed = re.sub(r"[-. ]", "_", name.lower()) if "bpw" not in name.lower() else name.lower().strip()
-    return next((one for pattern, one in _FORMATS if re.fullmatch(pattern, typed)), None)
+    found = next((one for pattern, one in _FORMATS if re.fullmatch(pattern, typed)), None)
+    if found is not None and found.instead == "Q4_K_M" and re.search(_EIGHT_BITS, typed):
+        return Foreign(found.engine, "Q8_0")
+    return found

@@ -99,7 +99,7 @@ class Inventory:
         """
         types = list(self._types(file_type(rule.follows), rule.imatrix, experts))
         for number, (tensor, place) in enumerate(zip(self.tensors, self.places, strict=True)):
-            wanted = None if place is None else rule.type_of(tensor.name)
+            wanted = None if place is None else rule.type_of(tensor, self.layers)
             if wanted is not None and not (experts is not None and _is_stacked(tensor)):
                 types[number] = fitting(wanted, tensor.shape[0], tensor.name)
         return tuple(types)

@@ -12,7 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from llmprobe.data import table
+from llmprobe.errors import RefusedError
 from llmprobe.facts.model import ModelSpec, Tensor
+from llmprobe.words.message import message
 
 Models = Literal["published", "older experts", "experts", "hybrid", "plain"]
 """
@@ -20,7 +22,7 @@ The kinds of models that a name is mixed differently for: experts that were publ
 before 2026, others of today, models with linear attention, all others.
 """
 
-_KNOWN_BY_MAKERS = ("UD-", "I1-")
+_KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-")
 _ALSO_CALLED = {name: f"UD-{name}" for name in ("Q2_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL")}
 _FALLBACK: dict[Models, Models] = {"published": "experts", "older experts": "experts"}
 
@@ -29,25 +31,27 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """
     The rule of one name for one kind of models.
 
-    ``follows`` is the file type whose mixture all tensors have that ``raised`` does not name: pairs of a part of a
-    tensor's name and a type. ``low`` and ``high`` are by how many percent a published file may be smaller (below 0)
-    and larger than the rule, as far as ``files`` of them told.
+    ``follows`` is the file type whose mixture all tensors have that ``raised`` does not name: a part of a tensor's
+    name, a type, and of how many of the first and of the last layers (None: of all). ``low`` and ``high`` are by how
+    many percent a published file may be smaller (below 0) and larger than the rule, as far as ``files`` of them told.
     """
 
     name: str
     follows: str
     imatrix: bool
-    raised: tuple[tuple[str, str], ...]
+    raised: tuple[tuple[str, str, int | None], ...]
     low: float
     high: float
     files: int
 
-    def type_of(self, name: str) -> str | None:
+    def type_of(self, tensor: Tensor, layers: int) -> str | None:
         """
-        The type that the rule gives to a tensor, None where it keeps that of the file type.
+        The type that the rule gives to a tensor of a model of so many layers, None for that of the file type.
         """
-        for part, kind in self.raised:
-            if not part or name.startswith(part) or f".{part}" in name:
+        for part, kind, edge in self.raised:
+            if part and not tensor.name.startswith(part) and f".{part}" not in tensor.name:
+                continue
+            if edge is None or (tensor.layer is not None and not edge <= tensor.layer < layers - edge):
                 return kind
         return None
 
@@ -86,6 +90,9 @@ def followed(name: str) -> str:
 def recipe(name: str, models: Models) -> Recipe | None:
     """
     The rule of a name for a kind of models, None of a file type that llama-quantize makes.
+
+    Raises:
+        RefusedError: the name has rules for other kinds of models only.
     """
     if not _may_be_recipe(name):
         return None
@@ -94,7 +101,11 @@ def recipe(name: str, models: Models) -> Recipe | None:
         for row in rows:
             if row["models"] == wanted and (wanted is not None or models not in _FALLBACK):
                 return _recipe(row, name)
-    return _recipe(rows[-1], name) if rows else None
+    if not rows:
+        return None
+    raise RefusedError(
+        message("error.quant-without-rule", quant=name), hint=message("hint.quant-file-is-exact", quant=name)
+    )
 
 
 def recipe_of(model: ModelSpec, name: str) -> Recipe | None:
@@ -131,7 +142,7 @@ def _recipe(row: dict[str, Any], name: str) -> Recipe:
         name=name,
         follows=_follows(row, name),
         imatrix=row["imatrix"],
-        raised=tuple((part, kind) for part, kind in row["raised"]),
+        raised=tuple((part, kind, edge[0] if edge else None) for part, kind, *edge in row["raised"]),
         low=row["low"],
         high=row["high"],
         files=row["files"],

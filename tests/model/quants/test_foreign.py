@@ -16,12 +16,15 @@ from llmprobe.words.message import message
         ("AWQ", "vLLM", "Q4_K_M"),
         ("gptq-int4", "vLLM", "Q4_K_M"),
         ("FP8", "vLLM", "Q8_0"),
-        ("NVFP4", "vLLM", "Q4_K_M"),
+        ("w4a4", "vLLM", "Q4_K_M"),
         ("exl2", "ExLlamaV2", "Q4_K_M"),
         ("4.0bpw", "ExLlamaV2", "Q4_K_M"),
         ("EXL3", "ExLlamaV3", "Q4_K_M"),
         ("bnb-4bit", "Transformers", "Q4_K_M"),
         ("mlx", "MLX", "Q4_K_M"),
+        ("mlx-8bit", "MLX", "Q8_0"),
+        ("8.0bpw", "ExLlamaV2", "Q8_0"),
+        ("GPTQ-Int8", "vLLM", "Q8_0"),
         ("IQ4_KS", "ik_llama.cpp", "IQ4_XS"),
         ("iq2_k_r4", "ik_llama.cpp", "IQ2_M"),
         ("IQ5_K", "ik_llama.cpp", "Q5_K_M"),
@@ -63,6 +66,8 @@ def test_no_file_type_is_foreign_and_all_that_is_taken_instead_exists() -> None:
     for name in FILE_TYPES:
         assert file_type(name).name == name
     assert foreign("Q9") is None
+    # llama.cpp has the type, but llama-quantize makes no file of it.
+    assert foreign("NVFP4") is None
     for typed in ("AWQ", "IQ6_K", "q4_2", "hqq"):
         found = foreign(typed)
         assert found is not None

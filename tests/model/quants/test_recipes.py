@@ -8,8 +8,10 @@ from statistics import median
 import pytest
 
 from llmprobe.data import table
+from llmprobe.errors import RefusedError
 from llmprobe.model.loading import load
 from llmprobe.model.quants import FILE_TYPES, TYPES, Inventory, file_type, followed, recipe_of, total_bytes
+from llmprobe.words.message import message
 
 UNSLOTH = (
     # huggingface.co/unsloth: bits per weight that llama.cpp's loader printed, or its model_size in llama-bench.
@@ -55,12 +57,22 @@ BARTOWSKI = (
 )
 
 
+APEX = (
+    # huggingface.co/mudler, sizes in GiB with one decimal.
+    ("qwen3.5-35b-a3b", "APEX-Quality", 22_870_700_851),
+    ("qwen3.5-35b-a3b", "APEX-Balanced", 25_340_307_046),
+    ("qwen3.6-35b-a3b", "APEX-Compact", 17_287_243_366),
+    ("qwen3.5-122b-a10b", "APEX-Quality", 77_631_533_875),
+    ("qwen3.5-122b-a10b", "APEX-Balanced", 89_550_068_122),
+)
+
+
 def of_rule(model: str, quant: str) -> int:
     spec = load(model, quant=quant)
     return total_bytes(spec.tensors, [str(tensor.type) for tensor in spec.tensors])
 
 
-@pytest.mark.parametrize(("model", "quant", "published"), UNSLOTH + BARTOWSKI)
+@pytest.mark.parametrize(("model", "quant", "published"), UNSLOTH + BARTOWSKI + APEX)
 def test_published_files_are_within_the_range_of_their_rule(model: str, quant: str, published: int) -> None:
     """
     The range is what the answer keeps free, so no file that is known may be outside it.
@@ -150,6 +162,54 @@ def test_a_name_is_written_as_its_publisher_does(typed: str, name: str, stock: s
     assert followed(name) == stock
 
 
+@pytest.mark.parametrize(
+    ("quant", "layers", "experts"),
+    [
+        ("APEX-Quality", 40, {"q6_K": 30, "q5_K": 30, "iq4_xs": 60}),
+        ("APEX-Balanced", 40, {"q6_K": 30, "q5_K": 90}),
+        ("APEX-Compact", 40, {"q4_K": 30, "q3_K": 90}),
+        ("APEX-Quality", 48, {"q6_K": 30, "q5_K": 30, "iq4_xs": 84}),
+    ],
+)
+def test_apex_mixes_experts_by_layer(quant: str, layers: int, experts: dict[str, int]) -> None:
+    """
+    Three tensors of each layer, by the project's files of types: the first and last five layers have the largest.
+    """
+    spec = load({40: "qwen3.5-35b-a3b", 48: "qwen3.5-122b-a10b"}[layers], quant=quant)
+
+    assert Counter(one.type for one in spec.tensors if "_exps" in one.name) == experts
+
+
+@pytest.mark.parametrize(
+    ("model", "quant", "resident"),
+    [
+        ("qwen3.5-35b-a3b", "APEX-Quality", 2_109_522_432),
+        ("qwen3.6-35b-a3b", "APEX-Compact", 1_617_111_552),
+        ("qwen3.5-122b-a10b", "APEX-Balanced", 5_279_625_216),
+        ("qwen3.5-122b-a10b", "APEX-Compact", 3_908_800_512),
+    ],
+)
+def test_what_stays_on_a_gpu_without_experts_is_known_to_the_byte(
+    model: str, quant: str, resident: int
+) -> None:
+    """
+    Everything but routed experts, by the project's files of types (counted for github.com/mudler/apex-quant).
+    """
+    rest = [one for one in load(model, quant=quant).tensors if "_exps" not in one.name]
+
+    assert total_bytes(rest, [str(one.type) for one in rest]) == resident
+
+
+def test_a_rule_for_mixtures_of_experts_is_none_for_others() -> None:
+    """
+    Nothing is put in its place.
+    """
+    with pytest.raises(RefusedError) as refused:
+        load("qwen3-8b", quant="APEX-Quality")
+
+    assert refused.value.message == message("error.quant-without-rule", quant="APEX-Quality")
+
+
 def test_stock_names_have_no_rule() -> None:
     """
     What llama-quantize makes is known exactly.
@@ -164,7 +224,7 @@ def test_every_rule_has_known_types_a_spread_and_a_source() -> None:
     A row without files behind it would be a guess.
     """
     for row in table("recipes")["rows"]:
-        assert {kind for _, kind in row["raised"]} <= TYPES.keys()
+        assert {kind for _, kind, *_ in row["raised"]} <= TYPES.keys()
         assert row["low"] < 0 < row["high"]
         assert row["files"] > 0
         assert "-GGUF" in row["source"]
