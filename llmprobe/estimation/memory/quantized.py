@@ -62,10 +62,12 @@ class Quantized:
 
     def recipe(self, quant: str) -> Recipe | None:
         """
-        The rule that a quantization follows, None where its types are known.
+        The rule that a quantization follows, None where its types are known: of a file that was read.
         """
         if quant not in self._recipes:
-            self._recipes[quant] = recipe_of(self._model, quant)
+            model = self._model
+            read = quant == model.quant and model.source in ("gguf", "installed") and model.path is not None
+            self._recipes[quant] = None if read else recipe_of(model, quant)
         return self._recipes[quant]
 
     def table(self, quant: str, bound: Bound = "likely") -> WeightTable:

@@ -54,9 +54,7 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
     models = _models(names)
     if not models:
         return None
-    wanted = file_type(quant).name if quant is not None else None
-    if wanted is not None and followed(wanted) == wanted.partition("-")[2]:
-        wanted = followed(wanted)
+    wanted = _in_file_names(quant) if quant is not None else None
     order = [kind for kind in (wanted, *_PREFERRED) if kind is not None]
     # The first place counts: what was asked for is among the preferred ones too.
     ranks = {kind: rank for rank, kind in reversed(list(enumerate(order)))}
@@ -114,6 +112,21 @@ def _models(names: Sequence[str]) -> list[str]:
 def _is_whole(shard: re.Match[str], there: set[str]) -> bool:
     end = shard.string[shard.end(2) :]
     return all(f"{shard[1]}-{number:05}{end}" in there for number in range(1, min(int(shard[3]), 1024) + 1))
+
+
+def says(name: str, quant: str) -> bool:
+    """
+    Whether a file's name ends in a quantization.
+    """
+    return _quant_of(name) == _in_file_names(quant)
+
+
+def _in_file_names(quant: str) -> str:
+    """
+    A quantization as ``_quant_of`` tells it: that of a stock name whoever mixed the file.
+    """
+    name = file_type(quant).name
+    return followed(name) if followed(name) == name.partition("-")[2] else name
 
 
 def _quant_of(name: str) -> str | None:
