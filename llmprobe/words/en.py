@@ -259,7 +259,7 @@ SENTENCES: dict[str, str] = {
     "error.quant-unknown": "'{quant}' is not a quantization of llama.cpp",
     "error.quant-removed": "'{quant}' was removed from llama.cpp, which no longer loads such files",
     "error.quant-of-other-engine": "'{quant}' is not loaded by llama.cpp but by {engine}",
-    "error.quant-without-rule": "no rule is known for {quant} of such a model",
+    "error.quant-without-rule": "no rule is known for {quant} of this model",
     "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
     "hint.quant-instead": "with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",

@@ -4,8 +4,12 @@ Weights that follow a rule about files that nobody has read: a range, and its up
 
 import pytest
 
+from llmprobe.data import table
 from llmprobe.estimation import Estimator
+from llmprobe.estimation.speed.parts import CPU, quant_efficiency
+from llmprobe.estimation.speed.prompt import processor_operations_per_s
 from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 from llmprobe.words.message import message
@@ -52,6 +56,32 @@ def test_nothing_fits_that_does_not_with_the_upper_end() -> None:
     assert margin == pytest.approx(0.03 * gpu.weights_bytes, rel=1e-6)
     assert answer(gpu.total_bytes) == (False, margin)
     assert answer(gpu.total_bytes + margin) == (True, 0)
+
+
+def test_a_device_may_take_less_than_its_pool_and_is_judged_alike() -> None:
+    """
+    A budget of the device within that of its pool counts the upper end too.
+    """
+    gpu = QWEN.devices("UD-Q4_K_XL", SETTINGS, HARDWARE)[1]
+    budgets = {"ram": 1 << 40, "vram0": 1 << 40, "gpu0": gpu.total_bytes}
+
+    assert QWEN.estimate("UD-Q4_K_XL", SETTINGS, HARDWARE, budgets).fits is False
+
+
+def test_speeds_are_those_of_the_file_type_that_is_followed() -> None:
+    """
+    A kernel sees types, whatever the file is called.
+    """
+    constants = table("speed")
+    for backend in ("cuda", CPU):
+        assert quant_efficiency(constants, "UD-IQ2_XXS", backend) == quant_efficiency(
+            constants, "IQ2_XXS", backend
+        )
+    cores = Processor(threads=8)
+    own, stock, other = (
+        processor_operations_per_s(constants, cores, quant) for quant in ("UD-IQ2_M", "IQ2_M", "Q4_K_M")
+    )
+    assert own == stock != other
 
 
 def test_a_search_counts_the_upper_end() -> None:

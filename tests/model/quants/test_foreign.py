@@ -59,6 +59,16 @@ def test_a_removed_type_is_said_to_be_removed(typed: str, instead: str) -> None:
     assert refused.value.hint == message("hint.quant-instead", instead=instead)
 
 
+def test_a_type_that_only_others_make_needs_its_file() -> None:
+    """
+    Unsloth's NVFP4 of Qwen3.8-27B has 6.6 bits per weight, as attention is in 8: the name tells no size.
+    """
+    with pytest.raises(UsageError) as refused:
+        file_type("nvfp4")
+
+    assert refused.value.message == message("error.quant-without-rule", quant="nvfp4")
+
+
 def test_no_file_type_is_foreign_and_all_that_is_taken_instead_exists() -> None:
     """
     A file type of llama.cpp is never refused.
