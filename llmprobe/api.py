@@ -191,7 +191,7 @@ def recommend(
         min_quality=min_quality,
         top=top,
     )
-    return recommend.recommend(model, snapshot, wishes, explain=explain)
+    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
-from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.context import in_force
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.quality import HEAVY_LOSS
@@ -21,6 +21,7 @@ from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import UsageError
+from llmprobe.estimation.document import recipe_notes
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
@@ -149,6 +150,8 @@ class Advice:
         is_moe, abilities = problem.estimator.is_moe, self._abilities
         yield from self._model.notes
         yield from notes.of_context(self._model, problem.wishes)
+        for quant in quants_for(problem.estimator, problem.wishes):
+            yield from recipe_notes(problem.estimator.recipe(quant))
         yield from problem.site.notes
         yield from abilities.notes
         if is_moe:

@@ -16,7 +16,7 @@ from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
 from llmprobe.estimation.memory import kv_cache, overhead
-from llmprobe.estimation.memory.quantized import Quantized
+from llmprobe.estimation.memory.quantized import BOUNDS, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
@@ -31,6 +31,7 @@ from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import Sizes
+from llmprobe.model.quants import Recipe
 from llmprobe.words.message import message
 
 NO_SPEED = Speed(
@@ -88,7 +89,6 @@ class Estimator:
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()
-        self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._cached: dict[tuple[object, ...], tuple[kv_cache.CachePart, ...]] = {}
         self._caches: dict[tuple[object, ...], Caches] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
@@ -110,7 +110,7 @@ class Estimator:
         return self._quantized.file_bytes(quant)
 
     def loaded_bytes(self, quant: str) -> int:
-        """The bytes of the tensors that are loaded, of which the file may have more (next-n layers)."""
+        """The most that the loaded tensors may take, of which the file may have more (next-n layers)."""
         return self.table(quant).loaded_bytes
 
     def setup(self, settings: Settings, hardware: Hardware = NO_DEVICES) -> Setup:
@@ -136,7 +136,7 @@ class Estimator:
         self, quant: str, settings: Settings, hardware: Hardware, *, exact: bool = False
     ) -> dict[str, int]:
         """
-        The bytes per device, overhead included: the host first, then each device in use.
+        The most bytes per device, overhead included: the host first, then each device in use.
 
         Unless ``exact``, the compute buffers are the largest of a few placements of the same kind (everything on
         the devices, some layers, some experts), found once for a whole search; see ``search_bounds``.
@@ -154,13 +154,13 @@ class Estimator:
 
     def without_compute(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        The bytes per device but for the compute buffers.
+        The most bytes per device but for the compute buffers.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
         setup = self.setup(settings, hardware)
-        weights, caches = self._weights_of(quant, setup), self._caches_of(setup)
+        weights, caches = self._quantized.weights(quant, setup, "high"), self._caches_of(setup)
         result = {
             device: part.total + sum([size for _, size in caches[device]]) for device, part in weights.items()
         }
@@ -179,8 +179,12 @@ class Estimator:
         return self._bounds.of(quant, settings, hardware)
 
     def table(self, quant: str) -> WeightTable:
-        """The weights by layer and kind of buffer."""
-        return self._quantized.table(quant)
+        """The weights by layer and kind of buffer, at the most where their types follow a rule."""
+        return self._quantized.table(quant, "high")
+
+    def recipe(self, quant: str) -> Recipe | None:
+        """The rule that the types of a quantization follow, None where they are known."""
+        return self._quantized.recipe(quant)
 
     def layer_caches(self, settings: Settings, backend: str) -> tuple[kv_cache.CachePart, ...]:
         """
@@ -199,12 +203,14 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         parts = self.parts(quant, settings, hardware)
+        weights = self._weight_terms(quant, parts)
         used = parts.setup.devices
         result = [
             terms.device_estimate(
                 HOST,
                 None,
                 (
+                    *weights[HOST],
                     *self._buffers(parts, HOST),
                     terms.output_term(parts.output, self.n_vocab, parts.setup.settings),
                     overhead.host_overhead(len(used)),
@@ -213,15 +219,25 @@ class Estimator:
         ]
         for device in used:
             items = (
+                *weights[device.id],
                 *self._buffers(parts, device.id),
                 overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
             )
             result.append(terms.device_estimate(device.id, device.name, items))
         return tuple(result)
 
+    def _weight_terms(self, quant: str, parts: Parts) -> dict[str, tuple[Term, ...]]:
+        low, high = (self._quantized.weights(quant, parts.setup, bound) for bound in BOUNDS)
+        known = self._quantized.recipe(quant) is None
+        return {
+            device: terms.weight_terms(
+                weights, device, parts.setup, self.n_layer, None if known else (low[device], high[device])
+            )
+            for device, weights in parts.weights.items()
+        }
+
     def _buffers(self, parts: Parts, device: str) -> tuple[Term, ...]:
         return (
-            *terms.weight_terms(parts.weights[device], device, parts.setup, self.n_layer),
             *terms.cache_terms(parts.caches[device], parts.setup.settings),
             *terms.compute_terms(parts.compute, device),
         )
@@ -237,7 +253,7 @@ class Estimator:
         """
         setup = self.setup(settings, hardware)
         return active_shares(
-            self.table(quant),
+            self._quantized.table(quant),
             setup,
             self._caches_of(setup),
             kernels=self.kernels,
@@ -257,15 +273,15 @@ class Estimator:
         setup = self.setup(settings, hardware)
         return Parts(
             setup=setup,
-            weights=self._weights_of(quant, setup),
+            weights=self._quantized.weights(quant, setup),
             caches=self._caches_of(setup),
             compute=self._compute_of(quant, setup, allocated=True),
             output=self._output_bytes(setup),
         )
 
     def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
-        """The weights by device."""
-        return self._weights_of(quant, self.setup(settings, hardware))
+        """The weights by device, at the most."""
+        return self._quantized.weights(quant, self.setup(settings, hardware), "high")
 
     def caches(self, settings: Settings, hardware: Hardware) -> Caches:
         """
@@ -282,20 +298,6 @@ class Estimator:
 
     def _output_bytes(self, setup: Setup) -> int:
         return 4 * self.n_vocab * setup.settings.parallel
-
-    def _weights_of(self, quant: str, setup: Setup) -> dict[str, DeviceWeights]:
-        repack = setup.settings.repack
-        key = (quant, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
-        found = self._weights.get(key)
-        if found is None:
-            found = self._weights[key] = self.table(quant).place(
-                setup.spans,
-                dict(setup.backends),
-                host_experts=setup.host_experts,
-                repack=repack,
-                cpu=setup.cpu,
-            )
-        return found
 
     def _caches_of(self, setup: Setup) -> Caches:
         key = (setup.memory, setup.spans, setup.backends)
@@ -391,6 +393,6 @@ class Estimator:
             speed=speed or NO_SPEED,
             missing_bytes=missing,
             rule_of_thumb=thumb,
-            notes=terms.notes(setup),
+            notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
             warnings=document.warnings(self.model, setup.settings),
         )

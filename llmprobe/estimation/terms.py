@@ -18,9 +18,15 @@ from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.words.message import Message, message
 
 
-def weight_terms(weights: DeviceWeights, device: str, setup: Setup, n_layer: int) -> tuple[Term, ...]:
+def weight_terms(
+    weights: DeviceWeights,
+    device: str,
+    setup: Setup,
+    n_layer: int,
+    bounds: tuple[DeviceWeights, DeviceWeights] | None = None,
+) -> tuple[Term, ...]:
     """
-    The weights of a device as terms, without empty ones.
+    The weights of a device as terms, without empty ones; with ``bounds``, the least and the most, they are assumed.
     """
     own = next((part for part in setup.spans if part.device == device), Span(device, 0, 0))
     stop = min(own.stop, n_layer)
@@ -28,23 +34,31 @@ def weight_terms(weights: DeviceWeights, device: str, setup: Setup, n_layer: int
     layers = _ranges(held)
     kept_here = held | kept if device == HOST else held - kept
     rows = (
-        ("token-embedding", weights.embedding, message("term.token-embedding")),
+        ("token-embedding", "embedding", message("term.token-embedding")),
         (
             "layers",
-            weights.layers,
+            "layers",
             message("term.layers", count=len(held), ranges=layers, apart=weights.experts > 0),
         ),
         (
             "experts",
-            weights.experts,
+            "experts",
             message("term.experts", count=len(kept_here), ranges=_ranges(kept_here)),
         ),
-        ("output-layer", weights.output, message("term.output-layer")),
+        ("output-layer", "output", message("term.output-layer")),
     )
     return tuple(
-        Term(name=name, kind="weights", bytes=size, how=how, basis="derived")
-        for name, size, how in rows
-        if size
+        Term(
+            name=name,
+            kind="weights",
+            bytes=getattr(weights, part),
+            how=how,
+            basis="derived" if bounds is None else "assumed",
+            low_bytes=None if bounds is None else getattr(bounds[0], part),
+            high_bytes=None if bounds is None else getattr(bounds[1], part),
+        )
+        for name, part, how in rows
+        if getattr(weights, part)
     )
 
 
@@ -135,7 +149,8 @@ def compare(
     """
     Whether the devices fit their budgets, what is missing in all, and the devices with their budgets.
 
-    Devices that share a pool must fit it together; one may have a budget of its own within it.
+    Devices that share a pool must fit it together; one may have a budget of its own within it. Weights that follow a
+    rule are counted as the most that they may be.
     """
     pools = {HOST: "ram"} | {device.id: pool_of(device.id, device.pool) for device in used}
     needs: dict[str, int] = {}
@@ -143,9 +158,10 @@ def compare(
     short_devices = 0
     for device in devices:
         pool, own = pools[device.id], budgets.get(device.id)
-        needs[pool] = needs.get(pool, 0) + device.total_bytes
+        most = device.total_bytes + _margin(device)
+        needs[pool] = needs.get(pool, 0) + most
         if own is not None:
-            short_devices += max(0, device.total_bytes - own)
+            short_devices += max(0, most - own)
         budget = budgets.get(pool) if own is None else own
         limited.append(msgspec.structs.replace(device, budget_bytes=budget))
     short_pools = 0
@@ -159,6 +175,17 @@ def compare(
     if any(device.budget_bytes is None for device in limited):
         return None, None, tuple(limited)
     return True, 0, tuple(limited)
+
+
+def _margin(device: DeviceEstimate) -> int:
+    """
+    By how much the weights of a device may be more than the rule says that they follow.
+    """
+    return sum(
+        term.high_bytes - term.bytes
+        for term in device.terms
+        if term.kind == "weights" and term.high_bytes is not None
+    )
 
 
 def pool_of(device: str, pool: str | None) -> str:

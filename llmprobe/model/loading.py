@@ -16,7 +16,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import CatalogEntry, ModelSpec
 from llmprobe.model import archs, catalog, names
 from llmprobe.model.formats import gguf, gguf_model
-from llmprobe.model.quants import assign, file_type, typed
+from llmprobe.model.quants import assign, file_type, followed, typed
 from llmprobe.source import model_files
 from llmprobe.words.message import Message, message
 
@@ -87,7 +87,15 @@ def _path(name: str) -> Path:
 
 
 def _in_quant(spec: ModelSpec, quant: str | None) -> ModelSpec:
-    return spec if quant is None or file_type(quant).name == spec.quant else _requantized(spec, quant)
+    if quant is None or file_type(quant).name == spec.quant:
+        return spec
+    if followed(file_type(quant).name) != file_type(quant).name and spec.source == "gguf" and spec.path:
+        from llmprobe.model.formats import repository
+
+        if repository.says(spec.path, quant):
+            # A file's own types are better than any rule about files of its name.
+            return msgspec.structs.replace(spec, quant=file_type(quant).name)
+    return _requantized(spec, quant)
 
 
 def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
@@ -168,7 +176,9 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
 def _requantized(spec: ModelSpec, quant: str) -> ModelSpec:
     name = file_type(quant).name
     types = assign(spec.tensors, spec.architecture, spec.hparams, name, published=spec.published_quant)
-    return msgspec.structs.replace(spec, quant=name, tensors=typed(spec.tensors, types))
+    # What a rule says of such files is not what this one holds.
+    path = spec.path if followed(name) == name else None
+    return msgspec.structs.replace(spec, quant=name, tensors=typed(spec.tensors, types), path=path)
 
 
 def _from_file(path: Path) -> ModelSpec:

@@ -22,7 +22,7 @@ from llmprobe.site import assumed
 from llmprobe.tasks.arguments import check_machine, check_model
 from llmprobe.tasks.defaults import defaults_for
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import quant_name
+from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.words.message import Message, message
 
 DEFAULT_QUANT = "Q4_K_M"
@@ -95,6 +95,7 @@ def estimate(
         answer,
         notes=(
             *model.notes,
+            *quant_notes(() if quant is None else (quant,)),
             *defaults.assumed,
             *_notes(given, told, model, is_moe=estimator.is_moe),
             *answer.notes,

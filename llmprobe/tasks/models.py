@@ -2,6 +2,8 @@
 Models by name, file or URL, and what the catalog has.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from llmprobe.errors import ModelError
@@ -9,8 +11,9 @@ from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
 from llmprobe.model.loading import entries, load, meant
-from llmprobe.model.quants import file_type
+from llmprobe.model.quants import file_type, taken_for
 from llmprobe.tasks.arguments import check_machine
+from llmprobe.words.message import Message, message
 
 
 def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None = None) -> ModelSpec:
@@ -63,3 +66,13 @@ def quant_name(name: str) -> str:
         UsageError: it does not exist.
     """
     return file_type(str(name)).name
+
+
+def quant_notes(names: Iterable[str]) -> tuple[Message, ...]:
+    """
+    What names were taken for that say only how many bits (``int4``).
+    """
+    taken = [(name, taken_for(name)) for name in names]
+    return tuple(
+        message("note.quant-taken-for", typed=name, quant=quant) for name, quant in taken if quant is not None
+    )

@@ -23,7 +23,7 @@ from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
 from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
 from llmprobe.tasks.machines import probe
-from llmprobe.tasks.models import quant_name
+from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.words.message import message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
@@ -75,10 +75,15 @@ def wishes_of(
 
 
 def recommend(
-    model: ModelSpec, snapshot: Snapshot | None, wishes: Wishes, *, explain: bool = False
+    model: ModelSpec,
+    snapshot: Snapshot | None,
+    wishes: Wishes,
+    *,
+    typed: str | Sequence[str] = (),
+    explain: bool = False,
 ) -> Recommendation:
     """
-    The recommendation for these wishes, described by ``api.recommend``.
+    The recommendation for these wishes, described by ``api.recommend``; ``typed`` are its quantizations as they came.
 
     Raises:
         UsageError: the file's quantization is not the wanted one, or the engine's settings cannot be printed.
@@ -116,6 +121,7 @@ def recommend(
     remarks = engines.engine(wishes.engine).remarks
     return msgspec.structs.replace(
         answer,
+        notes=(*quant_notes(texts("quants", typed)), *answer.notes),
         choices=tuple(
             msgspec.structs.replace(one, remarks=remarks(one, here, _backend(answer, one)))
             for one in answer.choices

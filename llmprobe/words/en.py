@@ -167,7 +167,8 @@ SENTENCES: dict[str, str] = {
     "model.also-on-disk": "also on this disk: {quant} ({path})",
     "model.read-from-disk": "the file on this disk was read: {name} ({kept_by})[, {quant}]",
     "model.kept-unusable": "{name} ({kept_by}) cannot be used[: {reason}]",
-    "name.quant-ignored": "{quant} is not a mixture of llama-quantize and was ignored; the file itself can be estimated",
+    "name.quant-ignored": "{quant} is not a mixture of llama-quantize and was ignored[; {engine} loads it][; nearest in"
+    " llama.cpp: {instead}]; the file itself can be estimated",
     "name.cloud": "'{name}' runs on the servers of its library; this is the same model on this machine",
     "name.next-token": "the next-token layers of {name} are not counted; its file can be estimated with them",
     "name.context-ignored": "the {context} in '{name}' is its context limit: the tensors are the same, and -c sets the context",
@@ -256,6 +257,11 @@ SENTENCES: dict[str, str] = {
     "model.text-encoder": "the text encoder of image models: it writes no text",
     "model.header-only": "the file has a header but no tensor data; the estimate is for the whole file",
     "error.quant-unknown": "'{quant}' is not a quantization of llama.cpp",
+    "error.quant-removed": "'{quant}' was removed from llama.cpp, which no longer loads such files",
+    "error.quant-of-other-engine": "'{quant}' is not loaded by llama.cpp but by {engine}",
+    "error.quant-without-rule": "no rule is known for {quant} of this model",
+    "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
+    "hint.quant-instead": "with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",
     "error.quant-not-possible": "llama-quantize cannot make {type} of {tensor}: its rows of {row} are not divisible by {block}",
     "hint.smaller-blocks": "choose a file type with smaller blocks, such as Q2_0 or Q4_0",
@@ -1017,6 +1023,9 @@ SENTENCES: dict[str, str] = {
     " {slots} slots: llama.cpp uses multiples of {multiple}",
     "note.own-cache-per-slot": "Each of the {slots} slots has its own cache, as in llama-server with -np. Its 4 default"
     " slots share one cache (--kv-unified), which is smaller for layers with a sliding window.",
+    "note.quant-by-rule": "{quant} is mixed by a rule found from {files} {files:file|files}, which were up to {smaller:.1%}"
+    " smaller and {larger:.1%} larger; that much is kept free. The file itself is exact: llmprobe estimate FILE.gguf",
+    "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
     "note.mmap-in-the-log": "With mmap the engine's log reports the host's weights as the span of the file between the"
     " first and the last tensor on the host; the required bytes are the ones listed here.",
     "note.backend-not-measured": "The buffers were verified against llama.cpp on CUDA; the same rules are assumed for"
@@ -1168,7 +1177,7 @@ SENTENCES: dict[str, str] = {
     "quality.unknown": "unknown loss",
     "quality.basis.unmeasured": "{quant} was never measured",
     "quality.basis.published": "the weights as published[, plus {cache}]",
-    "quality.basis.measured": "{divergence:.4f} measured on {model} ({dataset}, perplexity "
+    "quality.basis.measured": "{divergence:.4f} measured [with {of} ]on {model} ({dataset}, perplexity "
     "+{perplexity_increase:.1%}), x {size_factor:.2f} for the size of the model[, x {family_factor:.2f} for its family]"
     "[, plus {cache}]",
     "quality.basis.cache": "{divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",

@@ -49,3 +49,10 @@ def test_no_speed_is_bounded() -> None:
     """
     assert points(0.0) == points(0.0005) < points(0.002)
     assert points(prompts=0.5) == points(prompts=1.0)
+
+
+def test_a_code_book_costs_under_any_name() -> None:
+    """
+    UD-IQ4_XS is made of IQ4_XS, whose lookups are slow on a CPU.
+    """
+    assert points(quant="UD-IQ4_XS") == points(quant="IQ4_XS") < points(quant="UD-Q4_K_XL")

@@ -250,3 +250,34 @@ def test_a_model_that_aborts_with_flash_attention_is_run_without() -> None:
 
     assert (choice.flash_attn, choice.cache_type_v, choice.gpu_layers) == ("off", "f16", 33)
     assert "-fa off" in choice.commands["llama.cpp"]
+
+
+def test_a_mixture_by_a_rule_fits_with_its_upper_end() -> None:
+    """
+    What is said to fit fits if the file is the largest that its rule allows, and the rule is said.
+    """
+    told = answer(LLAMA31_8B, machine((5.5,)), quants=("UD-Q4_K_XL",), ctx_size=8192)
+    choice = told.choices[0]
+    most = {
+        device.id: sum(term.high_bytes or 0 for term in device.terms if term.kind == "weights")
+        - device.weights_bytes
+        + device.total_bytes
+        for device in choice.devices
+    }
+
+    assert choice.quant == "UD-Q4_K_XL"
+    assert 0 < choice.gpu_layers < 33
+    assert most["gpu0"] <= 5.5 * GIB - 512 * MIB
+    assert [note.id for note in told.notes].count("note.quant-by-rule") == 1
+
+
+def test_a_mixture_by_a_rule_loses_what_its_file_type_does() -> None:
+    """
+    No loss was measured for it, so that of Q4_K_M is told, and named.
+    """
+    spec, here = LLAMA31_8B, machine((23.5,))
+    stock = best(spec, here, quants=("Q4_K_M",), ctx_size=8192)
+    mixed = best(spec, here, quants=("UD-Q4_K_XL",), ctx_size=8192)
+
+    assert mixed.quality.value == stock.quality.value
+    assert (mixed.quality.basis.values["of"], stock.quality.basis.values.get("of")) == ("Q4_K_M", None)

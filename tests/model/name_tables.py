@@ -87,7 +87,6 @@ meta-llama/llama-3.1-70b-instruct:free -> llama-3.1-70b-instruct
 qwen/qwen3-32b@q8_0 -> qwen3-32b
 C:\\models\\gemma-3-12b-it-Q4_K_M.gguf -> gemma-3-12b-it
 Qwen3-32B.i1-IQ2_M.gguf -> qwen3-32b
-mlx-community/Qwen3-4B-4bit-DWQ -> qwen3-4b
 google/gemma-3-1b-it-qat-q4_0-gguf -> gemma-3-1b-it
 gpt-oss:120b (mxfp4) -> gpt-oss-120b
 starcoder:7b-base-q4_0 -> starcoderbase-7b
@@ -122,9 +121,12 @@ Qwen3-30B-A3B-Instruct-2507-1M-GGUF -> qwen3-30b-a3b-instruct-2507 name.context-
 unsloth/Qwen3.6-27B-MTP-GGUF -> qwen3.6-27b name.next-token
 gpt-oss:20b-cloud -> gpt-oss-20b name.cloud
 deepseek-v3.1:671b-cloud -> deepseek-v3.1-671b name.cloud
-Qwen3-8B-Q5_K_L.gguf -> qwen3-8b name.quant-ignored
+Qwen3-8B-Q5_K_P.gguf -> qwen3-8b name.quant-ignored
+mlx-community/Qwen3-4B-4bit-DWQ -> qwen3-4b note.quant-taken-for
+Qwen3-8B-int4 -> qwen3-8b note.quant-taken-for
+Qwen3-8B-Q4_0_4_4.gguf -> qwen3-8b name.quant-ignored
 Qwen2.5-7B-Instruct-AWQ-INT4 -> qwen2.5-7b-instruct name.quant-ignored
-qwen3.6-35b-a3b-apex-i-compact -> qwen3.6-35b-a3b name.quant-ignored
+qwen3.6-35b-a3b-apex-i-mini -> qwen3.6-35b-a3b name.quant-ignored
 turboderp/Qwen3-14B-4.0bpw-exl3 -> qwen3-14b name.quant-ignored
 RedHatAI/Qwen2.5-7B-Instruct-quantized.w8a8 -> qwen2.5-7b-instruct name.quant-ignored
 nemotron 4b -> nemotron-mini-4b-instruct name.only-match

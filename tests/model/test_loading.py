@@ -9,6 +9,7 @@ from pytest_mock import MockerFixture
 from benchmarks import gguf_writer as gguf_files
 from benchmarks.truth.models import models
 from llmprobe.errors import ModelError, UsageError
+from llmprobe.estimation import Estimator
 from llmprobe.facts.model import Tensor
 from llmprobe.model.loading import entries, load
 from llmprobe.model.quants import assign, tensor_bytes
@@ -45,6 +46,29 @@ def test_a_catalogued_model_has_all_its_tensors() -> None:
 
     assert (spec.id, spec.source, spec.quant) == ("llama-3-70b-instruct", "catalog", None)
     assert (len(spec.tensors), spec.parameters) == (723, 70_553_706_496)
+
+
+def test_a_file_is_exact_though_its_name_has_a_rule(tmp_path: Path) -> None:
+    """
+    Where the file that was asked for is there, its own types count, and no range is kept.
+    """
+    file = write(tmp_path / "m-UD-Q4_K_XL.gguf", SMALL)
+    spec = load(str(file), quant="UD-Q4_K_XL")
+
+    assert (spec.quant, spec.path) == ("UD-Q4_K_XL", str(file))
+    assert [tensor.type for tensor in spec.tensors] == ["q8_0", "q4_0", "q4_0"]
+    assert Estimator(spec).recipe("UD-Q4_K_XL") is None
+
+
+def test_another_file_follows_the_rule(tmp_path: Path) -> None:
+    """
+    A file of another name can't tell what the wanted one holds: it is not the file to run either.
+    """
+    spec = load(str(write(tmp_path / "m-Q4_0.gguf", SMALL)), quant="UD-Q6_K_XL")
+
+    assert (spec.quant, spec.path) == ("UD-Q6_K_XL", None)
+    assert spec.tensors[1].type == "q8_0"
+    assert Estimator(spec).recipe("UD-Q6_K_XL") is not None
 
 
 @pytest.mark.parametrize("name", ["llama3-70b-q4_k_m", "Meta-Llama-3-70B-Instruct-Q4_K_M.gguf"])

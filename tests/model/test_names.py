@@ -8,6 +8,7 @@ import pytest
 from llmprobe.errors import ModelError
 from llmprobe.model import catalog
 from llmprobe.model.names import Index, matching, resolve, split_quant, words
+from llmprobe.words.message import message
 from tests.model.name_tables import AMBIGUOUS, ASSUMED, CLOUD, EXACT, NOTED, OTHERS, UNKNOWN, rows
 
 INDEX = Index(catalog.by_id().values())
@@ -275,7 +276,13 @@ def test_a_name_that_nothing_matches_is_an_error(typed: str) -> None:
         ("llama-3-70b-f16", "F16"),
         ("hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:IQ4_XS", "IQ4_XS"),
         ("llama3.1:8b-instruct-q8_0", "Q8_0"),
-        ("unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", None),
+        ("unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", "UD-Q4_K_XL"),
+        ("Qwen3-8B-UD-IQ2_M.gguf", "UD-IQ2_M"),
+        ("gemma-2-9b-it-Q6_K_L.gguf", "Q6_K_L"),
+        ("mradermacher/Qwen3-8B-i1-GGUF:IQ4_XS", "i1-IQ4_XS"),
+        ("Qwen3-8B.i1-IQ4_XS.gguf", "i1-IQ4_XS"),
+        ("Qwen3-8B.i1-Q4_K_M.gguf", "Q4_K_M"),
+        ("Qwen3.6-35B-A3B-APEX-I-Compact.gguf", "APEX-I-Compact"),
         ("llama3-70b", None),
     ],
 )
@@ -287,16 +294,24 @@ def test_a_quantization_in_the_name_is_part_of_the_answer(typed: str, quant: str
 
 
 @pytest.mark.parametrize(
-    "typed", ["unsloth/Qwen3-8B-GGUF:UD-Q4_K_XL", "gemma-2-9b-it-Q6_K_L.gguf", "llama3-70b-awq"]
+    ("typed", "quant", "engine", "instead"),
+    [
+        ("Qwen3-8B-Q4_K_P.gguf", "Q4_K_P", None, None),
+        ("gemma-2-9b-it-Q4_0_4_8.gguf", "Q4_0_4_8", None, "Q4_0"),
+        ("llama3-70b-awq", "awq", "vLLM", "Q4_K_M"),
+        ("Qwen3-8B-IQ4_KS", "IQ4_KS", "ik_llama.cpp", "IQ4_XS"),
+    ],
 )
-def test_a_mixture_of_somebody_else_is_said_to_be_left_out(typed: str) -> None:
+def test_a_mixture_of_somebody_else_is_said_to_be_left_out(
+    typed: str, quant: str, engine: str | None, instead: str | None
+) -> None:
     """
-    What llama-quantize does not make can't be estimated from a name, and nothing else is put in its place silently.
+    What has no rule can't be estimated from a name: the answer says so, what loads it, and what is nearest.
     """
     found = resolve(typed, INDEX)
 
     assert found.exact
-    assert [note.id for note in found.notes] == ["name.quant-ignored"]
+    assert found.notes == (message("name.quant-ignored", quant=quant, engine=engine, instead=instead),)
 
 
 def test_words_leave_out_what_every_name_has() -> None:

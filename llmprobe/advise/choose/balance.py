@@ -14,6 +14,7 @@ from math import log2
 
 import msgspec
 
+from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 DIVERGENCE_THAT_SHOWS = 0.05
@@ -105,7 +106,7 @@ def _of_loss(divergence: float | None, priority: str) -> float:
 
 
 def _of_type(quant: str) -> float:
-    return CODE_BOOK_COST if quant.startswith("IQ") else 0.0
+    return CODE_BOOK_COST if followed(quant).startswith("IQ") else 0.0
 
 
 def rule(priority: str) -> tuple[Message, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from llmprobe.data import table
 from llmprobe.facts.recommendation import Quality
+from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 METRIC = "mean-kl-divergence-from-f16-nats-per-token"
@@ -58,7 +59,7 @@ def quality(
     that nobody measured.
     """
     data = table("quality")
-    row = data["rows"].get(quant.upper())
+    row = data["rows"].get(followed(quant).upper())
     if row is None and not native:
         unmeasured = message("quality.basis.unmeasured", quant=quant)
         return Quality(value=None, metric=METRIC, basis=unmeasured, words=message("quality.unknown"))
@@ -86,6 +87,7 @@ def quality(
             perplexity_increase=row["ppl_ratio"] - 1,
             size_factor=size,
             family_factor=None if family == 1.0 else family,
+            of=None if followed(quant) == quant else followed(quant),
             cache=of_cache,
         )
     value = weights + cache

@@ -2,10 +2,18 @@
 A model's tensors in each quantization: the types that a file of it has, its bytes, and where they are by layer.
 """
 
-from llmprobe.estimation.memory.weights import WeightTable
+from typing import Literal
+
+from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
+from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.quants import Inventory, tensor_bytes, typed
+from llmprobe.model.quants import Inventory, Recipe, recipe_of, tensor_bytes, typed
+
+Bound = Literal["low", "likely", "high"]
+"""The least and the most that the weights may take where their types follow a rule, and what the rule says."""
+
+BOUNDS: tuple[Bound, Bound] = ("low", "high")
 
 
 class Quantized:
@@ -18,7 +26,9 @@ class Quantized:
         self._inventory: Inventory | None = None
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._file_bytes: dict[str, int] = {}
-        self._tables: dict[str, WeightTable] = {}
+        self._tables: dict[tuple[str, Bound], WeightTable] = {}
+        self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
+        self._recipes: dict[str, Recipe | None] = {}
 
     def tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -50,20 +60,53 @@ class Quantized:
             self._file_bytes[quant] = found
         return found
 
-    def table(self, quant: str) -> WeightTable:
+    def recipe(self, quant: str) -> Recipe | None:
+        """
+        The rule that a quantization follows, None where its types are known: of a file that was read.
+        """
+        if quant not in self._recipes:
+            model = self._model
+            read = quant == model.quant and model.source in ("gguf", "installed") and model.path is not None
+            self._recipes[quant] = None if read else recipe_of(model, quant)
+        return self._recipes[quant]
+
+    def table(self, quant: str, bound: Bound = "likely") -> WeightTable:
         """
         The weights by layer and kind of buffer.
         """
-        found = self._tables.get(quant)
+        rule = self.recipe(quant)
+        key: tuple[str, Bound] = (quant, "likely" if rule is None else bound)
+        found = self._tables.get(key)
         if found is None:
+            percent = 0.0 if rule is None or bound == "likely" else rule.low if bound == "low" else rule.high
             family = archs.get(self._model.architecture)
             rope_layers = None if family is None else family.rope_layers
-            found = self._tables[quant] = WeightTable(
+            found = self._tables[key] = WeightTable(
                 self.tensors(quant),
                 self._model.hparams,
                 encoder=family is not None and family.encoder,
                 output_first=family is not None and family.output_first,
                 no_output=family is not None and family.no_output,
                 rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
+                share=1 + percent / 100,
+            )
+        return found
+
+    def weights(self, quant: str, setup: Setup, bound: Bound = "likely") -> dict[str, DeviceWeights]:
+        """
+        The weights of every device, the host among them.
+        """
+        if self.recipe(quant) is None:
+            bound = "likely"
+        repack = setup.settings.repack
+        key = (quant, bound, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
+        found = self._weights.get(key)
+        if found is None:
+            found = self._weights[key] = self.table(quant, bound).place(
+                setup.spans,
+                dict(setup.backends),
+                host_experts=setup.host_experts,
+                repack=repack,
+                cpu=setup.cpu,
             )
         return found

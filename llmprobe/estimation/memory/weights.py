@@ -115,6 +115,7 @@ class WeightTable:
     With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
     tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
     layers that use rotary factors, None for all. ``passes`` counts how often a token goes through the layers.
+    Every tensor takes ``share`` of its bytes: 1 where its type is known, a bound of it where that follows a rule.
     """
 
     def __init__(
@@ -126,8 +127,10 @@ class WeightTable:
         output_first: bool = False,
         no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
+        share: float = 1.0,
     ) -> None:
         self._hparams = hparams
+        self._share = share
         blocks = blocks_of(hparams, int(hparams["block_count"]))
         self.n_layer = len(blocks) + routers(hparams)
         trunk = len(blocks) - int(hparams.get("nextn_predict_layers") or 0)
@@ -144,7 +147,7 @@ class WeightTable:
         # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
         self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
-            _host_bytes(tensor) for name, tensor in self._by_name.items() if name in INPUT_NAMES
+            self._stored(tensor, HOST) for name, tensor in self._by_name.items() if name in INPUT_NAMES
         )
         self.row_bytes = sum(
             row_bytes(_kind(tensor), tensor.shape[0])
@@ -166,7 +169,7 @@ class WeightTable:
         stays = [0] * (self.n_layer + 1)
         output = rope = 0
         for tensor in self._tensors:
-            size = stored_bytes(tensor, backend)
+            size = self._stored(tensor, backend)
             on_host = backend != HOST and self._stays(tensor)
             if tensor.layer is None:
                 if tensor.name in INPUT_NAMES:
@@ -176,11 +179,11 @@ class WeightTable:
                 elif tensor.name in FIRST_LAYER_NAMES and not self._is_last_norm(tensor.name):
                     dense[0] += size
                 elif on_host:
-                    stays[self.n_layer] += _host_bytes(tensor)
+                    stays[self.n_layer] += self._stored(tensor, HOST)
                 else:
                     output += size
             elif on_host:
-                stays[self._home_of[tensor.layer]] += _host_bytes(tensor)
+                stays[self._home_of[tensor.layer]] += self._stored(tensor, HOST)
             elif EXPERTS.search(tensor.name):
                 experts[self._home_of[tensor.layer]] += size
             else:
@@ -194,6 +197,10 @@ class WeightTable:
             rope=rope,
             rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
         )
+
+    def _stored(self, tensor: Tensor, backend: str) -> int:
+        size = stored_bytes(tensor, backend)
+        return size if self._share == 1.0 else round(size * self._share)
 
     def _stays(self, tensor: Tensor) -> bool:
         if self._scans and tensor.name.endswith(".ssm_a"):
@@ -269,7 +276,7 @@ class WeightTable:
         embedding = self._by_name["token_embd.weight"]
         if embedding.type in HOST_ONLY_TYPES:
             return shares.output, shares.output_stays
-        return shares.output + stored_bytes(embedding, backend), shares.output_stays
+        return shares.output + self._stored(embedding, backend), shares.output_stays
 
     def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
         """The second copy of a tied embedding on the host: it is reordered, or was made first."""
@@ -277,7 +284,7 @@ class WeightTable:
         if not self.tied or embedding is None:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
-        return _host_bytes(embedding) if repacked or self._output_first else 0
+        return self._stored(embedding, HOST) if repacked or self._output_first else 0
 
 
 def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:
@@ -318,10 +325,6 @@ def row_padding(kind: str, ne0: int) -> int:
     if not TYPES[kind].quantized or ne0 % ROW_PAD == 0:
         return 0
     return row_bytes(kind, ROW_PAD - ne0 % ROW_PAD)
-
-
-def _host_bytes(tensor: Tensor) -> int:
-    return stored_bytes(tensor, HOST)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.facts.processor import Processor
+from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 Constants = dict[str, Any]
@@ -94,9 +95,9 @@ def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> f
     """
     How much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
     """
-    rows = constants["quants"]
-    efficiency: float = rows["gpu"].get(quant.upper(), 1.0)
-    if backend == CPU and quant.upper().startswith(_CODE_BOOK):
+    rows, name = constants["quants"], followed(quant).upper()
+    efficiency: float = rows["gpu"].get(name, 1.0)
+    if backend == CPU and name.startswith(_CODE_BOOK):
         efficiency *= rows["cpu_code_book"]
     return efficiency
 

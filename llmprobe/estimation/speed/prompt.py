@@ -17,6 +17,7 @@ from typing import Any
 from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, Part, Share, device_row, standing
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
+from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 LEAST_OFFLOADED_BATCH = 32
@@ -226,7 +227,7 @@ def _type_factor(measured: dict[str, float], quant: str) -> float:
     """
     How fast a processor multiplies a file type beside Q4_K_S; one that was not measured is like its kin.
     """
-    name = quant.upper()
+    name = followed(quant).upper()
     if name in measured:
         return measured[name]
     for kin in (name.rpartition("_")[0] or name, "IQ" if name.startswith("IQ") else name):

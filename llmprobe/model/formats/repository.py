@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from llmprobe.errors import ModelError
-from llmprobe.model.quants.file_types import file_type, is_file_type
+from llmprobe.model.quants.file_types import FILE_TYPES, file_type, is_file_type
+from llmprobe.model.quants.recipes import followed
 from llmprobe.words.message import Message, message
 
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE | re.DOTALL)
 _QUANT = re.compile(
-    r"(?<![a-z0-9])(?:ud-)?(i?q\d(?:_(?:k|0|1|nl|xxs|xs|s|m|l|xl|xxl))*|tq\d_0|bf16|f16|f32|fp16|fp32|mxfp4(?:_moe)?)"
+    r"(?<![a-z0-9])(?:ud-|i1-)?(i?q\d(?:_(?:k|0|1|nl|xxs|xs|s|m|l|xl|xxl))*|tq\d_0|bf16|f16|f32|fp16|fp32|mxfp4(?:_moe)?)"
     r"(?![a-z0-9])",
     re.IGNORECASE,
 )
@@ -53,7 +54,7 @@ def gguf_file(names: Sequence[str], where: str, quant: str | None = None) -> Cho
     models = _models(names)
     if not models:
         return None
-    wanted = file_type(quant).name if quant is not None else None
+    wanted = _in_file_names(quant) if quant is not None else None
     order = [kind for kind in (wanted, *_PREFERRED) if kind is not None]
     # The first place counts: what was asked for is among the preferred ones too.
     ranks = {kind: rank for rank, kind in reversed(list(enumerate(order)))}
@@ -113,9 +114,28 @@ def _is_whole(shard: re.Match[str], there: set[str]) -> bool:
     return all(f"{shard[1]}-{number:05}{end}" in there for number in range(1, min(int(shard[3]), 1024) + 1))
 
 
+def says(name: str, quant: str) -> bool:
+    """
+    Whether a file's name ends in a quantization.
+    """
+    return _quant_of(name) == _in_file_names(quant)
+
+
+def _in_file_names(quant: str) -> str:
+    """
+    A quantization as ``_quant_of`` tells it: that of a stock name whoever mixed the file.
+    """
+    name = file_type(quant).name
+    return followed(name) if followed(name) == name.partition("-")[2] else name
+
+
 def _quant_of(name: str) -> str | None:
     """
     The file type that a file's name, or the folder it is in, says last.
     """
-    found = [match[1] for match in _QUANT.finditer(name) if is_file_type(match[1])]
-    return file_type(found[-1]).name if found else None
+    found = [match for match in _QUANT.finditer(name) if is_file_type(match[0]) or is_file_type(match[1])]
+    if not found:
+        return None
+    whole, own = found[-1][0], found[-1][1]
+    # A file of a stock name is that whoever mixed it; a name that only its publisher has is told whole.
+    return file_type(own if own.upper() in FILE_TYPES or not is_file_type(whole) else whole).name

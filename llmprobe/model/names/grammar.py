@@ -14,7 +14,8 @@ import msgspec
 from llmprobe.model.quants.file_types import is_file_type
 
 _QUANT = (
-    r"i?q\d(?:[-_ ]?k)?(?:[-_ ](?:0|1|nl|ks|kss|kt|k|xxs|xs|s|m|xxl|xl|l|p|r4|r8))*|tq\d[-_]0|bf16|fp?16|fp?32|fp8|fp4"
+    r"i?q4_(?:0|nl)_[48]_[48]"
+    r"|i?q\d(?:[-_ ]?k)?(?:[-_ ](?:0|1|nl|ks|kss|kt|k|xxs|xs|s|m|xxl|xl|l|p|r4|r8))*|tq\d[-_]0|bf16|fp?16|fp?32|fp8|fp4"
     r"|mxfp[48](?:[-_ ]moe)?|nvfp4|awq|gptq|mlx|bnb|hqq|aqlm|autoround|exl[23]|int[48]|w\d{1,2}a\d{1,2}"
     r"|apex(?:-mtp)?(?:-(?:i|tq))?(?:-(?:balanced|quality|compact|mini|nano))?|[2-8][-_ ]?bits?|\d(?:\.\d+)?[-_ ]?bpw"
 )
@@ -22,7 +23,7 @@ _PACKING = (
     r"gguf|ggml|i1|imat|imatrix|ud|latest|cloud|free|hf|mtp|ollama|unsloth|bartowski|ubergarm|quantized|quants?|dwq|dynamic|fp16mix|int[48]mix|mix"
     r"|h[68]|gs?\d{2,3}|groupsize|ct2?|openvino|ov|onnx|coreml|litert|safetensors|torchao|hybrid|npu|cpu|vllm|sglang"
 )
-_LAST = rf"[-_.:@ ]+(?:(?:(?P<own>ud)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$"
+_LAST = rf"[-_.:@ ]+(?:(?:(?P<own>ud|i1|imat)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$"
 _SHARD = r"-\d{5}-of-\d{5}$"
 _PLACE = r"^(?:ollama (?:run|pull|show) |[a-z]+:(?=//))"
 _PAGE = r"/(?:tree|resolve|raw)/[^/]+/?$|[?#].*$"
@@ -129,10 +130,22 @@ def parse(text: str) -> Name:
     return Name(
         rest=rest,
         # AWQ-INT4 is AWQ, and no mixture of llama-quantize.
-        quant=next((quant for quant in quants if not is_file_type(quant)), quants[0] if quants else None),
+        quant=_of_recipe(
+            next((quant for quant in quants if not is_file_type(quant)), quants[0] if quants else None),
+            packing,
+        ),
         repo=repo,
         next_token="mtp" in packing,
         cloud="cloud" in packing,
+    )
+
+
+def _of_recipe(quant: str | None, packing: set[str]) -> str | None:
+    """All files of a repository of ``i1`` are made with an importance matrix."""
+    return (
+        f"i1-{quant}"
+        if quant is not None and packing & {"i1", "imat"} and is_file_type(f"i1-{quant}")
+        else quant
     )
 
 

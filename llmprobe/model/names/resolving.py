@@ -17,7 +17,8 @@ from llmprobe.model.names.assumed import adds_a_model, base_of, tells_apart
 from llmprobe.model.names.grammar import NUMBER, SIZE, TOTAL, Name, letters, words
 from llmprobe.model.names.index import Index, names_of
 from llmprobe.model.names.likeness import FAMILY, SHOWN, nearest, says_a_family, weight
-from llmprobe.model.quants.file_types import file_type, is_file_type
+from llmprobe.model.quants.file_types import file_type, is_file_type, taken_for
+from llmprobe.model.quants.foreign import foreign
 from llmprobe.words.message import Message, message
 
 _FOR_VECTORS = "text-embedding-"
@@ -56,9 +57,13 @@ def resolve(text: str, index: Index) -> Resolution:
     if name.next_token:
         notes.append(message("name.next-token", name=text))
     if name.quant is not None and is_file_type(name.quant):
+        if (taken := taken_for(name.quant)) is not None:
+            notes.append(message("note.quant-taken-for", typed=name.quant, quant=taken))
         return msgspec.structs.replace(found, quant=file_type(name.quant).name, notes=tuple(notes))
     if name.quant is not None:
-        notes.append(message("name.quant-ignored", quant=name.quant))
+        other = foreign(name.quant)
+        engine, instead = (None, None) if other is None else (other.engine, other.instead)
+        notes.append(message("name.quant-ignored", quant=name.quant, engine=engine, instead=instead))
     return msgspec.structs.replace(found, notes=tuple(notes))
 
 

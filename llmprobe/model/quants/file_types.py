@@ -4,9 +4,13 @@ File types: the names under which a quantized model is published, each a mixture
 Which tensor gets which type is in ``rules``. Source: llama.cpp b11549, include/llama.h and tools/quantize.
 """
 
+from functools import cache
+
 import msgspec
 
 from llmprobe.errors import UsageError
+from llmprobe.model.quants.foreign import foreign
+from llmprobe.model.quants.recipes import followed, published_name, recipe_names
 from llmprobe.words.message import message
 
 
@@ -89,6 +93,11 @@ _ALIASES = {
     "INT4": "Q4_K_M",
 }
 
+_MADE_ELSEWHERE = frozenset(("NVFP4",))
+"""llama.cpp runs files of it, but llama-quantize makes none: 4.5 to 6.6 bits per weight, as their makers mix them."""
+
+_ONLY_BITS = frozenset(("8BIT", "6BIT", "5BIT", "4BIT", "INT8", "INT4"))
+
 
 def _compact(text: str) -> str:
     return "".join(letter for letter in text.upper() if letter.isalnum())
@@ -99,14 +108,46 @@ _BY_COMPACT = {_compact(name): FILE_TYPES[name] for name in FILE_TYPES} | {
 }
 
 
+@cache
+def _recipes() -> dict[str, FileType]:
+    """
+    The names of recipes as file types: each with the number and base of the one that it follows.
+    """
+    found = {}
+    for name in recipe_names():
+        kind = FILE_TYPES[followed(published_name(name))]
+        found[_compact(name)] = FileType(published_name(name), kind.id, kind.base, kind.needs_imatrix)
+    return found
+
+
+def _found(name: str) -> FileType | None:
+    compact = _compact(name)
+    if compact.startswith("IMAT"):
+        compact = f"I1{compact[4:]}"
+    # Most mixtures are the same with an importance matrix and without.
+    return _BY_COMPACT.get(compact) or _recipes().get(compact) or _BY_COMPACT.get(compact.removeprefix("I1"))
+
+
 def file_type(name: str) -> FileType:
     """
-    The file type that a name means, in any case and spelling: ``q4_k_m``, ``Q4-K-M``, ``fp16``.
+    The file type that a name means, in any case and spelling: ``q4_k_m``, ``Q4-K-M``, ``fp16``, ``ud-q4_k_xl``.
 
     Raises:
-        UsageError: nothing has that name; the nearest ones are named.
+        UsageError: nothing has that name, or llama.cpp does not load it; what to take instead is named.
     """
-    found = _BY_COMPACT.get(_compact(name))
+    found = _found(name)
+    if found is None and _compact(name) in _MADE_ELSEWHERE:
+        raise UsageError(
+            message("error.quant-without-rule", quant=name),
+            hint=message("hint.quant-file-is-exact", quant=name),
+        )
+    if found is None and (other := foreign(name)) is not None:
+        raise UsageError(
+            message("error.quant-removed", quant=name)
+            if other.engine is None
+            else message("error.quant-of-other-engine", quant=name, engine=other.engine),
+            hint=message("hint.quant-instead", instead=other.instead),
+        )
     if found is None:
         from difflib import get_close_matches
 
@@ -117,8 +158,15 @@ def file_type(name: str) -> FileType:
     return found
 
 
+def taken_for(name: str) -> str | None:
+    """
+    The file type that a name without a mixture is taken for (``4bit``, ``int8``), None where it says one.
+    """
+    return _ALIASES[_compact(name)] if _compact(name) in _ONLY_BITS else None
+
+
 def is_file_type(name: str) -> bool:
     """
     Whether ``file_type`` knows the name.
     """
-    return _compact(name) in _BY_COMPACT
+    return _found(name) is not None

@@ -12,6 +12,7 @@ import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.quants.file_types import FileType, file_type
+from llmprobe.model.quants.recipes import Recipe, models_of, recipe
 from llmprobe.model.quants.roles import VALUE_ROLES, Role, is_quantized, role_of, stored_type
 from llmprobe.model.quants.rules import Mixture, choose, fitting
 from llmprobe.model.quants.types import tensor_bytes
@@ -86,8 +87,22 @@ class Inventory:
         key = (kind, imatrix, published)
         known = self._found.get(key)
         if known is None:
-            known = self._found[key] = self._types(kind, imatrix, _PUBLISHED_EXPERTS.get(published or ""))
+            rule = recipe(kind.name, models_of(self.tensors, self.architecture, published=published))
+            experts = _PUBLISHED_EXPERTS.get(published or "")
+            known = self._types(kind, imatrix, experts) if rule is None else self._mixed(rule, experts)
+            self._found[key] = known
         return known
+
+    def _mixed(self, rule: Recipe, experts: str | None) -> tuple[str, ...]:
+        """
+        The types by a recipe; rows that are not whole blocks of its type get what the quantizer falls back to.
+        """
+        types = list(self._types(file_type(rule.follows), rule.imatrix, experts))
+        for number, (tensor, place) in enumerate(zip(self.tensors, self.places, strict=True)):
+            wanted = None if place is None else rule.type_of(tensor, self.layers)
+            if wanted is not None and not (experts is not None and _is_stacked(tensor)):
+                types[number] = fitting(wanted, tensor.shape[0], tensor.name)
+        return tuple(types)
 
     def _types(self, kind: FileType, imatrix: bool, experts: str | None) -> tuple[str, ...]:
         mixture = self.mixture(kind, imatrix)
@@ -97,7 +112,7 @@ class Inventory:
             if place is None:
                 continue
             shape = tensor.shape
-            if experts is not None and len(shape) > 2 and shape[2] > 1:
+            if experts is not None and _is_stacked(tensor):
                 types[number] = experts
             elif whole:
                 types[number] = kind.base
@@ -108,6 +123,10 @@ class Inventory:
                 )  # fmt: skip
                 types[number] = fitting(wanted, shape[0], tensor.name)
         return tuple(types)
+
+
+def _is_stacked(tensor: Tensor) -> bool:
+    return len(tensor.shape) > 2 and tensor.shape[2] > 1
 
 
 def assign(

@@ -13,6 +13,11 @@ from llmprobe.words.message import message
         (["m-Q8_0.gguf", "m-Q4_K_M.gguf"], "Q8_0", "m-Q8_0.gguf"),
         (["m.q8_0.gguf", "m.q4_k_m.gguf"], "q8", "m.q8_0.gguf"),
         (["m-UD-Q4_K_XL.gguf", "m-Q4_K_S.gguf"], None, "m-Q4_K_S.gguf"),
+        (["m-UD-Q4_K_XL.gguf", "m-Q4_K_M.gguf"], "ud-q4_k_xl", "m-UD-Q4_K_XL.gguf"),
+        (["m-UD-Q4_K_M.gguf", "m-Q6_K.gguf"], "UD-Q4_K_M", "m-UD-Q4_K_M.gguf"),
+        (["m-UD-Q4_K_M.gguf", "m-Q6_K.gguf"], None, "m-UD-Q4_K_M.gguf"),
+        (["m.i1-IQ4_XS.gguf", "m.i1-Q6_K.gguf"], "i1-IQ4_XS", "m.i1-IQ4_XS.gguf"),
+        (["m-Q6_K_L.gguf", "m-Q6_K.gguf"], "Q6_K_L", "m-Q6_K_L.gguf"),
         (["m-F16.gguf", "m-IQ2_XXS.gguf"], "Q5_K_M", "m-F16.gguf"),
         (
             ["Q8_0/m-00001-of-00002.gguf", "Q8_0/m-00002-of-00002.gguf", "m-Q2_K.gguf"],

@@ -1,0 +1,69 @@
+"""
+Quantizations that are no file type of llama.cpp: types that it dropped, those of its fork, formats of other engines.
+
+Each says what loads such files and what to take with llama.cpp instead.
+"""
+
+import re
+
+import msgspec
+
+
+class Foreign(msgspec.Struct, frozen=True, gc=False):
+    """
+    A quantization that llama.cpp does not load: what loads it, and the file type of about as many bits that it has.
+
+    ``engine`` is None of a type that llama.cpp had and removed.
+    """
+
+    engine: str | None
+    instead: str
+
+
+_FORMATS: tuple[tuple[str, Foreign], ...] = (
+    # llama.cpp, ggml/include/ggml.h, "support has been removed from gguf files": they are reordered when loaded.
+    (r"q4_0_(?:4_4|4_8|8_8)", Foreign(None, "Q4_0")),
+    (r"iq4_nl_4_4", Foreign(None, "IQ4_NL")),
+    # llama.cpp, ggml/include/ggml.h: GGML_TYPE_Q4_2 and Q4_3, "support has been removed"
+    (r"q4_[23]", Foreign(None, "Q4_0")),
+    # github.com/ikawrakow/ik_llama.cpp, ggml/include/ggml.h
+    (r"iq1_(?:kt|s_r4|m_r4)|iq1_bn", Foreign("ik_llama.cpp", "IQ1_S")),
+    (r"(?:iq2_(?:k|ks|kl|kt|bn)|q2_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ2_M")),
+    (r"(?:iq3_(?:k|ks|kl|kt)|q3_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ3_M")),
+    (r"(?:iq4_(?:k|ks|kss|kt)|q4_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ4_XS")),
+    (r"(?:iq5_(?:k|ks)|q5_k)(?:_r[48])?", Foreign("ik_llama.cpp", "Q5_K_M")),
+    (r"iq6_k|q6_k_r4|q6_0(?:_r4)?", Foreign("ik_llama.cpp", "Q6_K")),
+    (r"q8_k(?:v|_r8)|q8_0_r[48]", Foreign("ik_llama.cpp", "Q8_0")),
+    (r"i?q\d\w*_r[48]", Foreign("ik_llama.cpp", "Q4_K_M")),
+    # docs.vllm.ai, Quantization; docs.sglang.ai, Quantization
+    (r"awq\w*", Foreign("vLLM", "Q4_K_M")),
+    (r"gptq\w*|autoround|w4a16", Foreign("vLLM", "Q4_K_M")),
+    (r"fp8\w*|w8a8", Foreign("vLLM", "Q8_0")),
+    (r"w8a16", Foreign("vLLM", "Q8_0")),
+    (r"w4a4", Foreign("vLLM", "Q4_K_M")),
+    # github.com/turboderp-org/exllamav2, exllamav3
+    (r"exl2|\d(?:\.\d+)?bpw", Foreign("ExLlamaV2", "Q4_K_M")),
+    (r"exl3", Foreign("ExLlamaV3", "Q4_K_M")),
+    # huggingface.co/docs/transformers, Quantization
+    (r"bnb\w*|bitsandbytes|nf4", Foreign("Transformers", "Q4_K_M")),
+    (r"hqq|aqlm", Foreign("Transformers", "Q4_K_M")),
+    # github.com/ml-explore/mlx-lm
+    (r"mlx\w*", Foreign("MLX", "Q4_K_M")),
+)
+
+_EIGHT_BITS = r"int8|8_?bit|^8(?:\.0)?bpw"
+"""Formats of several widths say which one they have."""
+
+
+def foreign(name: str) -> Foreign | None:
+    """
+    What a name means that is no file type, None where nothing is known of it.
+
+    >>> foreign("AWQ").engine, foreign("iq4-ks").engine, foreign("Q4_0_4_4").instead
+    ('vLLM', 'ik_llama.cpp', 'Q4_0')
+    """
+    typed = re.sub(r"[-. ]", "_", name.lower()) if "bpw" not in name.lower() else name.lower().strip()
+    found = next((one for pattern, one in _FORMATS if re.fullmatch(pattern, typed)), None)
+    if found is not None and found.instead == "Q4_K_M" and re.search(_EIGHT_BITS, typed):
+        return Foreign(found.engine, "Q8_0")
+    return found

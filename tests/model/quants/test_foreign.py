@@ -1,0 +1,84 @@
+"""
+Quantizations that llama.cpp does not load: what does, and what to take instead.
+"""
+
+import pytest
+
+from llmprobe.errors import UsageError
+from llmprobe.model.quants import FILE_TYPES, file_type
+from llmprobe.model.quants.foreign import foreign
+from llmprobe.words.message import message
+
+
+@pytest.mark.parametrize(
+    ("typed", "engine", "instead"),
+    [
+        ("AWQ", "vLLM", "Q4_K_M"),
+        ("gptq-int4", "vLLM", "Q4_K_M"),
+        ("FP8", "vLLM", "Q8_0"),
+        ("w4a4", "vLLM", "Q4_K_M"),
+        ("exl2", "ExLlamaV2", "Q4_K_M"),
+        ("4.0bpw", "ExLlamaV2", "Q4_K_M"),
+        ("EXL3", "ExLlamaV3", "Q4_K_M"),
+        ("bnb-4bit", "Transformers", "Q4_K_M"),
+        ("mlx", "MLX", "Q4_K_M"),
+        ("mlx-8bit", "MLX", "Q8_0"),
+        ("8.0bpw", "ExLlamaV2", "Q8_0"),
+        ("GPTQ-Int8", "vLLM", "Q8_0"),
+        ("IQ4_KS", "ik_llama.cpp", "IQ4_XS"),
+        ("iq2_k_r4", "ik_llama.cpp", "IQ2_M"),
+        ("IQ5_K", "ik_llama.cpp", "Q5_K_M"),
+        ("Q8_0_R8", "ik_llama.cpp", "Q8_0"),
+    ],
+)
+def test_a_format_of_another_engine_is_refused_with_what_loads_it(
+    typed: str, engine: str, instead: str
+) -> None:
+    """
+    The hint has a file type of llama.cpp with about as many bits.
+    """
+    with pytest.raises(UsageError) as refused:
+        file_type(typed)
+
+    assert refused.value.message == message("error.quant-of-other-engine", quant=typed, engine=engine)
+    assert refused.value.hint == message("hint.quant-instead", instead=instead)
+
+
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [("Q4_0_4_4", "Q4_0"), ("q4_0_8_8", "Q4_0"), ("IQ4_NL_4_4", "IQ4_NL"), ("Q4_2", "Q4_0")],
+)
+def test_a_removed_type_is_said_to_be_removed(typed: str, instead: str) -> None:
+    """
+    llama.cpp reorders Q4_0 and IQ4_NL when it loads them since their reordered files were dropped.
+    """
+    with pytest.raises(UsageError) as refused:
+        file_type(typed)
+
+    assert refused.value.message == message("error.quant-removed", quant=typed)
+    assert refused.value.hint == message("hint.quant-instead", instead=instead)
+
+
+def test_a_type_that_only_others_make_needs_its_file() -> None:
+    """
+    Unsloth's NVFP4 of Qwen3.8-27B has 6.6 bits per weight, as attention is in 8: the name tells no size.
+    """
+    with pytest.raises(UsageError) as refused:
+        file_type("nvfp4")
+
+    assert refused.value.message == message("error.quant-without-rule", quant="nvfp4")
+
+
+def test_no_file_type_is_foreign_and_all_that_is_taken_instead_exists() -> None:
+    """
+    A file type of llama.cpp is never refused.
+    """
+    for name in FILE_TYPES:
+        assert file_type(name).name == name
+    assert foreign("Q9") is None
+    # llama.cpp has the type, but llama-quantize makes no file of it.
+    assert foreign("NVFP4") is None
+    for typed in ("AWQ", "IQ6_K", "q4_2", "hqq"):
+        found = foreign(typed)
+        assert found is not None
+        assert found.instead in FILE_TYPES
