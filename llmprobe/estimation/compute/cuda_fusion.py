@@ -11,6 +11,8 @@ from llmprobe.model.archs._building.ops import Node
 Keep = Callable[[Node, Node], None]
 
 _MOST_EXPERTS_ADDED = 15
+_ROUTED = ["mul_mat_id", "mul_mat_id", "glu"]
+_SHARED = ["mul_mat", "mul_mat", "glu"]
 _GLU = frozenset({"swiglu", "geglu", "swiglu_oai", "swiglu_clamp"})
 
 
@@ -204,11 +206,12 @@ def _is_norm(nodes: Sequence[Node]) -> bool:
 def _join_shared_experts(nodes: list[Node], start: int, end: int, keep: Keep) -> None:
     i = start
     while i + 5 < end:
-        if nodes[i].op == "mul_mat_id":
+        # What follows decides the most cheaply, and of a large graph most pairs are none.
+        if [node.op for node in nodes[i : i + 3]] == _ROUTED:
             for j in range(i + 3, end - 2):
                 if nodes[j].op == "mul_mat_id" and nodes[j + 1].op == "mul_mat_id":
                     break
-                if nodes[j].op == "mul_mat" and _same_experts(nodes, i, j):
+                if [node.op for node in nodes[j : j + 3]] == _SHARED and _same_experts(nodes, i, j):
                     nodes[i + 3 : j + 3] = [*nodes[j : j + 3], *nodes[i + 3 : j]]
                     up = nodes[i + 2].src[1]
                     keep(up.src[1], nodes[i + 5])
@@ -223,9 +226,8 @@ def _same_experts(nodes: list[Node], i: int, j: int) -> bool:
     Whether the shared expert has the routed experts' shape, types and activation.
     """
     window = [*nodes[i : i + 3], *nodes[j : j + 3]]
-    ops = ("mul_mat_id", "mul_mat_id", "glu", "mul_mat", "mul_mat", "glu")
     routed, shared = window[2], window[5]
-    if not _fusable(window, ops, (routed, shared)) or len(routed.src) != 2 or len(shared.src) != 2:
+    if not _fusable(window, (*_ROUTED, *_SHARED), (routed, shared)) or len(routed.src) != 2 or len(shared.src) != 2:
         return False
     gate, up = routed.src
     shared_gate, shared_up = shared.src
