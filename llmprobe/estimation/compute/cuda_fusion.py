@@ -227,7 +227,11 @@ def _same_experts(nodes: list[Node], i: int, j: int) -> bool:
     """
     window = [*nodes[i : i + 3], *nodes[j : j + 3]]
     routed, shared = window[2], window[5]
-    if not _fusable(window, (*_ROUTED, *_SHARED), (routed, shared)) or len(routed.src) != 2 or len(shared.src) != 2:
+    if (
+        not _fusable(window, (*_ROUTED, *_SHARED), (routed, shared))
+        or len(routed.src) != 2
+        or len(shared.src) != 2
+    ):
         return False
     gate, up = routed.src
     shared_gate, shared_up = shared.src
