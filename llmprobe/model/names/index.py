@@ -151,6 +151,12 @@ class Index:
             found[model] = found.get(model, frozenset()) | key
         return found
 
+    def union(self, model: str) -> frozenset[str]:
+        """The words of all names of one model together; the other names are not taken apart for it."""
+        every = self.literal.items() | self.repositories.items()
+        own = (name for name, meant in every if meant == model and not name.endswith(":latest"))
+        return frozenset(word for name in own for word in words(name))
+
     def newest(self, ids: Iterable[str]) -> list[str]:
         """
         Ids in order of release, the newest first; of the same month the most usual size first, then by name.

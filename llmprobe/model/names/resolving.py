@@ -78,7 +78,7 @@ def _without_quant(text: str, name: Name, index: Index) -> Resolution:
         return Resolution(id=literal, exact=True)
     parts = words(rest)
     joined = (index.letters if any(map(NUMBER.fullmatch, parts)) else index.ids).get(letters(rest))
-    if joined is not None and _has_numbers(parts, index.unions[joined]):
+    if joined is not None and _has_numbers(parts, index.union(joined)):
         return Resolution(id=joined, exact=True)
     if name.repo is not None and (called := index.called(parts)):
         return Resolution(id=called[0], exact=True)
