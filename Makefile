@@ -56,6 +56,9 @@ docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 
 ci: lint types contracts test accuracy-check docs wheel  ## Everything that a change must pass
 
+catalog: $(VENV)/.dev  ## Check every entry of the catalog, and your own, by counting its tensors
+	$(BIN)/python -m benchmarks.catalog
+
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
 
@@ -112,4 +115,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check bench budgets verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog bench budgets verify wheel sdist constraints clean

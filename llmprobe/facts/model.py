@@ -73,6 +73,13 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """
     One model as ``llmprobe models`` lists it.
 
+    ``modality`` is what it reads beside text (``text+vision``), or ``embedding`` of one that makes vectors.
+    ``thinking`` says whether it writes its reasoning before an answer, ``thinking_switch`` that this can be switched
+    off, ``thinking_tokens`` how many tokens that usually takes, from and to. ``projector`` says that a projector of it
+    is published, ``next_token_layers`` how many layers for multi-token prediction its published weights have,
+    ``ollama`` is its name in Ollama's library, ``gguf`` are repositories with GGUF files of it, the usual one first.
+    ``own_file`` is where the user wrote this entry. None is stated nowhere.
+
     ``note`` says what can't be done with it, or what is odd about it.
     """
 
@@ -88,6 +95,14 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     license: str | None = None
     modality: str | None = None
+    thinking: bool | None = None
+    thinking_switch: bool | None = None
+    thinking_tokens: tuple[int, int] | None = None
+    next_token_layers: int | None = None
+    projector: bool | None = None
+    ollama: str | None = None
+    gguf: tuple[str, ...] = ()
+    own_file: str | None = None
     source: str | None = None
     note: Message | None = None
 
@@ -95,6 +110,9 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe models``. ``meant`` is the model that the other commands take the query for.
+
+    ``catalog_date`` is the month of the catalog's newest facts, ``own_folder`` where entries of the user's own are
+    looked for, and ``problems`` what is wrong with those that were left out.
     """
 
     schema: Literal["llmprobe.models/1"] = "llmprobe.models/1"
@@ -102,4 +120,7 @@ class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     this_machine: bool = True
     query: str | None = None
     meant: str | None = None
+    catalog_date: str | None = None
+    own_folder: str | None = None
+    problems: tuple[Message, ...] = ()
     models: tuple[CatalogEntry, ...] = ()

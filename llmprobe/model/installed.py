@@ -156,9 +156,10 @@ def _means(kept: "ModelOnDisk", model_id: str) -> bool:
 
 @cache
 def _index() -> "names.Index":
-    from llmprobe.model import catalog, names
+    from llmprobe.model import names
+    from llmprobe.model.known import known
 
-    return names.Index(catalog.by_id().values())
+    return names.Index(known().entries.values())
 
 
 def _plain(name: str) -> str:

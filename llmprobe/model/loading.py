@@ -1,5 +1,5 @@
 """
-A model by its name, its file, or its address: the one place of this package that asks ``source`` for files.
+A model by its name, its file, or its address: with ``known`` the places of this package that ask ``source`` for files.
 
 Of a GGUF file only the header is read, here as from the network. What a name means is decided by how it is written:
 an address, ``hf:`` and a repository, a path, and last a name of the catalog.
@@ -16,6 +16,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import CatalogEntry, ModelSpec
 from llmprobe.model import archs, catalog, names
 from llmprobe.model.formats import gguf, gguf_model
+from llmprobe.model.known import known, listing
 from llmprobe.model.quants import assign, file_type, followed, typed
 from llmprobe.source import model_files
 from llmprobe.words.message import Message, message
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _INDEX = "model.safetensors.index.json"
 _LONGEST_SHOWN = 80
-_NOT_LISTED = message("model.tensors-not-known")
 
 
 def load(name: str, *, quant: str | None = None) -> ModelSpec:
@@ -54,6 +54,9 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
     try:
         found = names.resolve(name, _index())
     except ModelError as error:
+        own = known().problem_of(name)
+        if own is not None:
+            raise ModelError(own, hint=error.hint) from None
         if not name.lower().endswith(".gguf"):
             raise
         raise ModelError(
@@ -62,7 +65,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
     notes = list(found.notes)
     if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
         notes.append(message("model.from-catalog-not-address"))
-    spec = _from_catalog(catalog.by_id()[found.id], notes)
+    spec = _from_catalog(known().entries[found.id], notes)
     wanted = quant or found.quant
     return spec if wanted is None else _requantized(spec, wanted)
 
@@ -102,8 +105,8 @@ def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
     """
     The models of the catalog, or those that a text may mean.
     """
-    found = names.matching(text, _index()) if text else catalog.by_id()
-    return tuple(_listed(catalog.by_id()[name]) for name in found)
+    found = names.matching(text, _index()) if text else known().entries
+    return tuple(listing(known().entries[name]) for name in found)
 
 
 def meant(text: str) -> str:
@@ -116,15 +119,9 @@ def meant(text: str) -> str:
     return names.resolve(text, _index()).id
 
 
-def _listed(entry: catalog.Entry) -> CatalogEntry:
-    if archs.get(entry.architecture) is None:
-        return catalog.listing(entry, _NOT_LISTED)
-    return catalog.listing(entry, None if entry.note is None else message(f"catalog.{entry.note}"))
-
-
 @cache
 def _index() -> names.Index:
-    return names.Index(catalog.by_id().values())
+    return names.Index(known().entries.values())
 
 
 def _is_file(name: str, path: Path) -> bool:
@@ -158,7 +155,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
     return ModelSpec(
         id=entry.id,
         name=entry.name,
-        family=catalog.family_of()[entry.id],
+        family=known().families[entry.id],
         architecture=entry.architecture,
         hparams=hparams,
         tensors=tensors,
@@ -169,7 +166,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
         source="catalog",
         repo=entry.repo,
         published_quant=entry.published_quant,
-        notes=(*notes, *((message(f"catalog.{entry.note}"),) if entry.note is not None else ())),
+        notes=(*notes, *known().notes(entry)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import ModelSpec
-from llmprobe.model import catalog
+from llmprobe.model.known import known
 from llmprobe.model.loading import load
 
 _SIZE_WORD = r"-\d+(\.\d+)?[bm](-.*)?$"
@@ -20,15 +20,15 @@ def smaller(model: ModelSpec) -> Iterator[ModelSpec]:
     ``deepseek-r1-671b`` has its distills among them, which are of other families. A model that cannot be weighed
     is left out.
     """
-    own = catalog.by_id().get(model.id)
+    everything = known()
+    own = everything.entries.get(model.id)
     since = (own and own.released) or ""
     modality = own.modality if own is not None else "text"
     stem = re.sub(_SIZE_WORD, "", model.id) + "-"
-    families = catalog.family_of()
     found = [
         entry
-        for entry in catalog.by_id().values()
-        if (families[entry.id] == model.family or entry.id.startswith(stem))
+        for entry in everything.entries.values()
+        if (everything.families[entry.id] == model.family or entry.id.startswith(stem))
         and entry.parameters < model.parameters
         and entry.modality == modality
         and (entry.released or "") >= since

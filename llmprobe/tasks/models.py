@@ -10,6 +10,8 @@ from llmprobe.errors import ModelError
 from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
+from llmprobe.model.catalog import DATE
+from llmprobe.model.known import known
 from llmprobe.model.loading import entries, load, meant
 from llmprobe.model.quants import file_type, taken_for
 from llmprobe.tasks.arguments import check_machine
@@ -44,7 +46,14 @@ def models(text: str | None = None) -> ModelList:
     """
     if text is not None:
         given.text("text", text)
-    listed = ModelList(query=text, models=entries(text or ""))
+    everything = known()
+    listed = ModelList(
+        query=text,
+        catalog_date=DATE,
+        own_folder=everything.folder,
+        problems=everything.problems,
+        models=entries(text or ""),
+    )
     if text is None:
         return listed
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.catalog import malformed
 from benchmarks.truth.models import TRUTH, TruthModel, models
 from llmprobe.model import archs, catalog
 from llmprobe.model.formats.gguf_model import next_n_elements
@@ -111,6 +112,45 @@ def test_a_file_has_only_fields_that_are_read(path: Path) -> None:
 
     assert content.keys() == {"family", "models"}
     assert {field for model in content["models"] for field in model} <= known
+
+
+def test_what_is_stated_beside_the_sizes_has_its_form() -> None:
+    """
+    Repositories, months and ranges; no projector of a model of text.
+    """
+    assert [(entry.id, malformed(entry)) for entry in ENTRIES if malformed(entry)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "thinking", "switch", "layers", "projector", "ollama", "repo"),
+    [
+        ("qwen3.8-27b", True, None, 1, True, None, "ggml-org/Qwen3.8-27B-GGUF"),
+        ("qwen3-8b", True, True, None, None, "qwen3:8b", "unsloth/Qwen3-8B-GGUF"),
+        (
+            "qwen3-30b-a3b-instruct-2507",
+            False,
+            None,
+            None,
+            None,
+            "qwen3:30b-a3b-instruct-2507",
+            "unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF",
+        ),
+        ("gpt-oss-20b", True, None, None, None, "gpt-oss:20b", "ggml-org/gpt-oss-20b-GGUF"),
+        ("deepseek-v3-0324-671b", False, None, 1, None, None, "ubergarm/DeepSeek-V3-0324-GGUF"),
+    ],
+)
+def test_models_have_what_their_publishers_state(
+    name: str, thinking: bool, switch: bool | None, layers: int | None, projector: bool | None,
+    ollama: str | None, repo: str,
+) -> None:  # fmt: skip
+    """
+    Thinking, its switch, layers for multi-token prediction, projector, name at Ollama, and a repository of files.
+    """
+    entry = catalog.by_id()[name]
+
+    assert (entry.thinking, entry.thinking_switch, entry.next_token_layers) == (thinking, switch, layers)
+    assert (entry.projector, entry.ollama) == (projector, ollama)
+    assert repo in entry.gguf
 
 
 def test_ids_are_unique() -> None:

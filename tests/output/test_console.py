@@ -175,3 +175,58 @@ def test_a_look_takes_the_place_of_the_one_before_it_on_a_terminal(monkeypatch: 
     assert "2" in drawn.splitlines()[0].partition("this machine")[2]
     assert "\x1b[2K" not in once.text()
     assert once.text().splitlines()[0] == "this machine"
+
+
+def test_what_is_known_of_the_model_that_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What it reads, whether it thinks, and where it can be had; of the others their names alone, and last the date.
+    """
+    first, second = samples.models().models
+    known = replace(
+        first,
+        modality="text+vision",
+        thinking=True,
+        thinking_switch=True,
+        thinking_tokens=(1000, 4000),
+        projector=True,
+        next_token_layers=1,
+        license="mit",
+        ollama="llama3:70b",
+        gguf=("a/B-GGUF", "c/B-GGUF"),
+    )
+    bad = message("own.file-malformed", file="mine.json", reason="cut short")
+    found = replace(
+        samples.models(), meant=first.id, models=(known, second), catalog_date="2026-11", problems=(bad,)
+    )
+    lines = page_of(monkeypatch, lambda page: models.show(page, found), 120)
+
+    assert lines[5].split(" · ") == [
+        "  reads images",
+        "thinks before it answers, which can be switched off",
+        "1000 to 4000 tokens of thinking",
+    ]
+    assert lines[6].split(" · ") == ["  projector published", "1 MTP layer", "licence mit"]
+    assert lines[7:9] == ["  Ollama: llama3:70b", "  GGUF files: a/B-GGUF, c/B-GGUF"]
+    assert lines[-2:] == [
+        "2 models; the catalog is of 2026-11",
+        "- mine.json is no file of catalog entries: cut short",
+    ]
+    assert len(lines) == 13
+
+
+@pytest.mark.parametrize(
+    ("thinking", "switch", "words"),
+    [(True, None, "thinks before it answers"), (False, None, "answers without thinking"), (None, None, "")],
+)
+def test_thinking_is_said_as_far_as_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, thinking: bool | None, switch: bool | None, words: str
+) -> None:
+    """
+    Nothing where no source states it.
+    """
+    first = samples.models().models[0]
+    entry = replace(first, aliases=(), modality=None, thinking=thinking, thinking_switch=switch)
+    found = replace(samples.models(), meant=first.id, models=(entry,))
+    lines = page_of(monkeypatch, lambda page: models.show(page, found), 120)
+
+    assert [line.strip() for line in lines[4:]] == ([words] if words else [])

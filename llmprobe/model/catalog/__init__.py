@@ -6,6 +6,9 @@ architecture's prefix, and a few of Hugging Face's keys where GGUF says a thing 
 (``tie_word_embeddings``, ``attention_bias``, ``mlp_bias``, ``use_qk_norm``, ``attention_k_eq_v``,
 ``num_ln_in_parallel_attn``, ``use_qkv_bias``, ``qk_layernorm``). Every entry names where it was read and what its
 count of parameters was checked against. A new model is an entry, a new family a file; nothing else is to be edited.
+
+Where the repositories of GGUF files are from: llmfit 1.1.17 (PyPI, MIT), the galleries of LocalAI and Lemonade, August
+2026. ``thinking`` is from published results that name the mode they were measured in.
 """
 
 from functools import cache
@@ -13,8 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from llmprobe.facts.model import CatalogEntry, Hparams
-from llmprobe.words.message import Message
+from llmprobe.facts.model import Hparams
+
+DATE = "2026-11"
+"""The month of the newest facts; entries say themselves when a model was released."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +28,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``finetunes`` are names of models that have this model's tensors under other weights. ``parameters`` leaves out
     next-n layers. ``checked`` is the published count that ``parameters`` was compared with.
+
+    ``modality`` is what it reads beside text (``text+vision``), or ``embedding`` of one that makes vectors.
+    ``projector`` says that a projector of it is published, ``next_token_layers`` how many layers for multi-token
+    prediction its published weights have, ``gguf`` are repositories with GGUF files of it, the usual one first.
+    ``thinking`` says whether it writes its reasoning before an answer, ``thinking_switch`` that this can be switched
+    off, ``thinking_tokens`` how many tokens that usually takes, from and to. None is not stated anywhere.
     """
 
     id: str
@@ -37,6 +48,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     license: str | None = None
     modality: str = "text"
+    thinking: bool | None = None
+    thinking_switch: bool | None = None
+    thinking_tokens: tuple[int, int] | None = None
+    next_token_layers: int | None = None
+    projector: bool | None = None
+    gguf: tuple[str, ...] = ()
     published_quant: str | None = None
     source: str
     checked: str | None = None
@@ -44,6 +61,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     # Decoded when this one model is asked for: the metadata are most of a file.
     hparams: msgspec.Raw
+
+    @property
+    def ollama(self) -> str | None:
+        """The name under which Ollama's library has it, None where that is not known."""
+        return next((name for name in self.aliases if ":" in name and not name.endswith(":latest")), None)
 
     def metadata(self) -> Hparams:
         """The hyper-parameters in GGUF's keys."""
@@ -74,33 +96,3 @@ def by_id() -> dict[str, Entry]:
     Every entry by its id, in the order of the files.
     """
     return {entry.id: entry for family in families() for entry in family.models}
-
-
-@cache
-def family_of() -> dict[str, str]:
-    """
-    The family of each id.
-    """
-    return {entry.id: family.family for family in families() for entry in family.models}
-
-
-def listing(entry: Entry, note: Message | None) -> CatalogEntry:
-    """
-    An entry as ``llmprobe models`` lists it, with a note.
-    """
-    return CatalogEntry(
-        id=entry.id,
-        name=entry.name,
-        family=family_of()[entry.id],
-        architecture=entry.architecture,
-        parameters=entry.parameters,
-        active_parameters=entry.active_parameters,
-        aliases=entry.aliases,
-        max_context=entry.max_context,
-        repo=entry.repo,
-        released=entry.released,
-        license=entry.license,
-        modality=entry.modality,
-        source=entry.source,
-        note=note,
-    )
