@@ -1015,6 +1015,7 @@ SENTENCES: dict[str, str] = {
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
+    "term.compute-of-a-load": "{how}; --fit, which only measures, counts {measured:bytes}",
     "term.compute-by-cuda-rules": "the model's graph, allocated by the rules of the CUDA backend",
     "term.compute-bound": "an upper bound from the model's widths, because its graph is unknown",
     "term.output-buffer": "{logits} logits x {sequences} {sequences:sequence|sequences}, f32",
