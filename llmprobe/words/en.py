@@ -106,7 +106,6 @@ SENTENCES: dict[str, str] = {
     "config.class-unknown": "the class '{name}' of config.json is not modelled",
     "config.lacks-in-file": "config.json: {keys:or} is missing",
     "hint.gguf-of-model": "give the path or address of a GGUF file of the model: it lists its own tensors",
-    "config.mamba-vocabulary": "config.json of a Mamba model leaves out how its vocabulary is padded",
     "config.not-json": "config.json is not a JSON object",
     "config.odd-values": "some values are impossible for a model",
     "model.published-quantized": "the model is published in {method}; its GGUF files are made from that",
