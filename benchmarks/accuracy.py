@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import (
-    accuracy_devices,
     accuracy_loads,
     accuracy_logs,
     accuracy_parameters,
+    accuracy_projectors,
     accuracy_published,
     accuracy_quants,
     accuracy_speed,
@@ -77,7 +77,6 @@ def measure() -> Accuracy:
     names = measured_models()
     with ProcessPoolExecutor() as pool:
         of_speeds = pool.submit(accuracy_speed.measure)
-        of_devices = pool.submit(accuracy_devices.quantities)
         loads = dict(zip(names, pool.map(_loads, names), strict=True))
         speeds = of_speeds.result()
     quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
@@ -97,8 +96,8 @@ def measure() -> Accuracy:
             *_of_quants(every_quant),
             *_of_loads(every_load),
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
-            *of_devices.result(),
             *_of_tables(),
+            *_of_projectors(),
             *of_speeds_held(speeds),
         ),
         coverage=coverage(),
@@ -266,6 +265,28 @@ def _of_tables() -> tuple[Quantity, ...]:
             published.sizes,
             1.0,
             "near",
+        ),
+    )
+
+
+def _of_projectors() -> tuple[Quantity, ...]:
+    counts = accuracy_projectors.measure_all()
+    compute = _share(
+        "compute of projectors",
+        "within 1% or 4 MiB in 95%, never lower than that",
+        counts.compute_near,
+        counts.loads,
+        0.95,
+        "near",
+    )
+    return (
+        _share(
+            "weights of projectors", "equal to the byte", counts.weights_equal, counts.loads, 1.0, "equal"
+        ),
+        msgspec.structs.replace(
+            compute,
+            found=f"{compute.found}, {counts.compute_equal} equal, {counts.compute_low} lower",
+            held=compute.held and counts.compute_low == 0,
         ),
     )
 

@@ -106,6 +106,7 @@ SENTENCES: dict[str, str] = {
     "config.class-unknown": "the class '{name}' of config.json is not modelled",
     "config.lacks-in-file": "config.json: {keys:or} is missing",
     "hint.gguf-of-model": "give the path or address of a GGUF file of the model: it lists its own tensors",
+    "config.mamba-vocabulary": "config.json of a Mamba model leaves out how its vocabulary is padded",
     "config.not-json": "config.json is not a JSON object",
     "config.odd-values": "some values are impossible for a model",
     "model.published-quantized": "the model is published in {method}; its GGUF files are made from that",
@@ -967,6 +968,10 @@ SENTENCES: dict[str, str] = {
     " {slots} slots that have a cache each",
     "error.heads-not-whole-blocks": "a {cache} cache in {type} needs heads of whole blocks of {block} values,"
     " but this model's heads have {head}",
+    "error.image-limits": "an image of at most {most} pixels is smaller than the least, {least} pixels",
+    "hint.image-limits": "give --image-max-tokens together with --image-min-tokens, or neither",
+    "error.projector-metadata": "the projector {name} does not load: {key} is {value}",
+    "hint.projector-file": "download the mmproj file again",
     "error.override-not-readable": "{given} is not a tensor override",
     "error.override-not-to-cpu": "-ot {given} moves tensors to [{buffer}][!{buffer}nothing]; only CPU is estimated",
     "error.override-no-pattern": "-ot {given} is not a valid pattern: {reason}",
@@ -1014,7 +1019,6 @@ SENTENCES: dict[str, str] = {
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
-    "term.compute-of-a-load": "{how}; --fit, which only measures, counts {measured:bytes}",
     "term.compute-by-cuda-rules": "the model's graph, allocated by the rules of the CUDA backend",
     "term.compute-bound": "an upper bound from the model's widths, because its graph is unknown",
     "term.output-buffer": "{logits} logits x {sequences} {sequences:sequence|sequences}, f32",

@@ -86,12 +86,13 @@ def attention_kernel(node: Node) -> str:
     """
     Which kernel computes an attention: ``mma``, ``vector``, or nothing where there is none.
     """
-    q, k, v, mask = node.src[:4]
+    q, k, v = node.src[:3]
+    mask = None if node.tag == "no mask" else node.src[3]
     ratio = q.ne[2] // k.ne[2]
     alibi = node.tag == "alibi"
-    grouped = ratio >= 2 and not alibi and k.ne[1] % _CELLS_STRIDE == 0
+    grouped = ratio >= 2 and mask is not None and not alibi and k.ne[1] % _CELLS_STRIDE == 0
     if grouped:
-        for part in (q, k, v, mask):
+        for part in node.src[:4]:
             if part.kind.block == 1 and any(stride % 16 for stride in part.nb[1:]):
                 grouped = False
     head = k.ne[0]
@@ -101,7 +102,9 @@ def attention_kernel(node: Node) -> str:
             return ""
     elif head not in _SAME_HEADS or v.ne[0] != head:
         return ""
-    if k.kind.name not in _ATTENTION_TYPES or v.kind.name not in _ATTENTION_TYPES or mask.ne[2] != 1:
+    if k.kind.name not in _ATTENTION_TYPES or v.kind.name not in _ATTENTION_TYPES:
+        return ""
+    if mask is not None and mask.ne[2] != 1:
         return ""
     if head in (40, 72):
         return "mma"
@@ -168,8 +171,10 @@ def _cpy(node: Node) -> bool:
 
 
 def _binary(node: Node) -> bool:
-    kinds = {node.src[0].kind.name, node.src[1].kind.name, node.kind.name}
-    return kinds <= {"f32", "f16"}
+    first, second, result = node.src[0].kind.name, node.src[1].kind.name, node.kind.name
+    if "bf16" in (first, second, result):
+        return first == result == "bf16" and second in ("bf16", "f32")
+    return {first, second, result} <= {"f32", "f16"}
 
 
 def _ssm_scan(node: Node) -> bool:
@@ -207,5 +212,6 @@ _CHECKS: dict[str, Callable[[Node], bool]] = {
     "repeat": lambda node: node.src[0].kind.name in ("f32", "f16"),
     "lightning_indexer": _lightning_indexer,
     "ssm_scan": _ssm_scan,
+    "im2col": lambda node: node.src[0].contiguous() and node.src[1].contiguous(),
     "ssm_conv": lambda node: node.src[0].ne[1] % 128 == 0,
 }

@@ -12,9 +12,7 @@ from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, router
 
 ARCHITECTURES = ("arctic",)
-HF_CLASSES: dict[str, str] = {
-    "ArcticForCausalLM": "arctic",
-}
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

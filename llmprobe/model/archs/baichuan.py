@@ -8,10 +8,7 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.rows import llama_tensors
 
 ARCHITECTURES = ("baichuan",)
-HF_CLASSES: dict[str, str] = {
-    "BaichuanForCausalLM": "baichuan",
-    "BaiChuanForCausalLM": "baichuan",
-}
+HF_CLASSES: dict[str, str] = {}
 
 ROTARY_LAYERS, BIASED_LAYERS = 32, 40
 

@@ -10,10 +10,7 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("bitnet",)
-HF_CLASSES: dict[str, str] = {
-    "BitnetForCausalLM": "bitnet",
-    "BitNetForCausalLM": "bitnet",
-}
+HF_CLASSES: dict[str, str] = {}
 NO_OUTPUT = True
 
 

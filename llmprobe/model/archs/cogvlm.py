@@ -10,9 +10,7 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("cogvlm",)
-HF_CLASSES: dict[str, str] = {
-    "CogVLMForCausalLM": "cogvlm",
-}
+HF_CLASSES: dict[str, str] = {}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

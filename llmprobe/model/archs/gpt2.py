@@ -15,7 +15,6 @@ ARCHITECTURES = ("gpt2", "starcoder")
 HF_CLASSES: dict[str, str] = {
     "GPT2LMHeadModel": "gpt2",
     "GPTBigCodeForCausalLM": "starcoder",
-    "RuGPT3XLForCausalLM": "gpt2",
 }
 
 

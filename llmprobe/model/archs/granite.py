@@ -20,8 +20,6 @@ HF_CLASSES: dict[str, str] = {
     "GraniteMoeForCausalLM": "granitemoe",
     "GraniteMoeSharedForCausalLM": "granitemoe",
     "MiniCPMForCausalLM": "minicpm",
-    "GraniteSpeechForConditionalGeneration": "granite",
-    "GraniteSpeechPlusForConditionalGeneration": "granite",
 }
 
 

@@ -21,8 +21,6 @@ HF_CLASSES: dict[str, str] = {
     "LlamaModel": "llama",
     "InternLM3ForCausalLM": "llama",
     "IQuestCoderForCausalLM": "llama",
-    "JanusForConditionalGeneration": "llama",
-    "Sarashina2VisionForCausalLM": "llama",
 }
 
 

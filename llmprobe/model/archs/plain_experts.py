@@ -27,7 +27,6 @@ _ATTENTION = (Norm("attn_norm"), Qkv(), AttentionOutput())
 ROWS = (
     Row(
         name="bailingmoe",
-        hf_classes=("BailingMoeForCausalLM",),
         layer=(*_ATTENTION, Norm("ffn_norm"), Routed()),
         graph=Decoder(
             layer=Layer(
@@ -47,7 +46,6 @@ ROWS = (
     ),
     Row(
         name="dots1",
-        hf_classes=("Dots1ForCausalLM",),
         layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Routed(dense=True, biased=True)),
         graph=Decoder(
             layer=Layer(

@@ -20,8 +20,6 @@ HF_CLASSES: dict[str, str] = {
     "Qwen3VLForConditionalGeneration": "qwen3vl",
     "Qwen3VLMoeForConditionalGeneration": "qwen3vlmoe",
     "Qwen3OmniMoeForConditionalGeneration": "qwen3vlmoe",
-    "StepVLForConditionalGeneration": "qwen3",
-    "Qwen3ASRForConditionalGeneration": "qwen3vl",
 }
 VISION = ("qwen3vl", "qwen3vlmoe")
 

@@ -1,0 +1,188 @@
+"""
+The bytes of a projector on the device that it is loaded to, and on the host.
+
+Source: llama.cpp b11549, tools/mtmd/clip.cpp (``load_tensors``, ``warmup``, ``reserve_compute_meta``).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from llmprobe.estimation.compute.scheduler import reserve
+from llmprobe.estimation.memory.weights import row_padding
+from llmprobe.estimation.projector.bound import Bound, bound
+from llmprobe.estimation.projector.rules import alignment, has_flash, rules_of
+from llmprobe.facts.backends import BACKENDS
+from llmprobe.facts.model import Tensor
+from llmprobe.facts.projector import Projector
+from llmprobe.facts.settings import Switch
+from llmprobe.model.archs._building.ops import Graph
+from llmprobe.model.projectors import (
+    ImageTokens,
+    MissingTensorError,
+    Sizes,
+    batch_of,
+    encoders,
+    family_of,
+    graph,
+)
+from llmprobe.model.quants import tensor_bytes
+
+HOST = "host"
+
+_READ_APART = (".input_max", ".input_min", ".output_max", ".output_min")
+"""Scalars that are read as numbers and take no memory on a device."""
+_READ_APART_WHOLE = frozenset({"a.mel_filters", "a.window"})
+
+
+class Buffers(msgspec.Struct, frozen=True):
+    """
+    Compute buffers in bytes: on the device of the projector, and on the host beside it.
+    """
+
+    device: int
+    host: int
+
+
+class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a projector takes on one device and, beside it, on the host.
+
+    ``tensor_bytes`` is the sum of its tensors, ``weights_bytes`` that with the padding of the device. ``warmup`` are
+    the buffers that are reserved at the start, ``largest`` those after the largest image. ``side`` and ``largest_side``
+    are the images in pixels a side, 0 where it hears only. ``low`` and ``high`` bound both where the graph of a type
+    in ``unknown`` is not known; else they are None.
+    """
+
+    tensor_bytes: int
+    weights_bytes: int
+    warmup: Buffers
+    largest: Buffers
+    flash_attn: bool
+    side: int = 0
+    largest_side: int = 0
+    unknown: tuple[str, ...] = ()
+    low: Buffers | None = None
+    high: Buffers | None = None
+
+
+def loaded(projector: Projector) -> Iterable[int]:
+    """
+    The numbers of the tensors that are loaded: not those of an encoder of sound that llama.cpp leaves unread.
+    """
+    silent = projector.kind("vision") == "gemma3nv"
+    for number, tensor in enumerate(projector.tensors):
+        name = tensor.name
+        if name.endswith(_READ_APART) or name in _READ_APART_WHOLE:
+            continue
+        if silent and name.startswith(("a.", "mm.a.")):
+            continue
+        yield number
+
+
+def measure(
+    projector: Projector, asked: ImageTokens, *, backend: str, flash_attn: Switch = "auto"
+) -> ProjectorBytes:
+    """
+    What a projector takes on a device of a backend (``host`` for the processor).
+
+    Raises:
+        RefusedError: llama.cpp would not load it, or the limits of an image contradict each other.
+    """
+    tensors = [projector.tensors[number] for number in loaded(projector)]
+    warmup, largest, low, high = [], [], [], []
+    flash = False
+    unknown: list[str] = []
+    sides, most = [0], [0]
+    for sizes in encoders(projector, asked):
+        try:
+            found = None
+            if family_of(sizes.kind) is not None:
+                found = _reserved(projector, sizes, backend, flash_attn)
+        except (MissingTensorError, ArithmeticError, IndexError, ValueError):
+            # Tensors that do not go together: llama.cpp would end, and no figure of ours would stand for it.
+            found = None
+        if found is None:
+            guess = bound(projector, sizes)
+            unknown.append(sizes.kind)
+            found = (_on(guess.likely, guess.input, backend),) * 2 + (flash_attn != "off",)
+            low.append(_on(guess.low, guess.input, backend))
+            high.append(_on(guess.high, guess.input, backend))
+        else:
+            low.append(found[0])
+            high.append(found[1])
+        warmup.append(found[0])
+        largest.append(found[1])
+        flash = flash or found[2]
+        if sizes.modality == "vision":
+            sides.append(sizes.warmup)
+            most.append(sizes.largest)
+    return ProjectorBytes(
+        tensor_bytes=sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors),
+        weights_bytes=sum(_stored(tensor, backend) for tensor in tensors),
+        warmup=_sum(warmup),
+        largest=_sum(largest),
+        flash_attn=flash,
+        side=max(sides),
+        largest_side=max(most),
+        unknown=tuple(unknown),
+        low=_sum(low) if unknown else None,
+        high=_sum(high) if unknown else None,
+    )
+
+
+def _reserved(
+    projector: Projector, sizes: Sizes, backend: str, flash_attn: Switch
+) -> tuple[Buffers, Buffers, bool]:
+    """
+    The buffers at the start and after the largest image, and whether attention is one operation.
+
+    ``auto`` tries flash attention first; buffers that it made larger stay so when it is given up.
+    """
+    first = graph(projector, sizes, sizes.warmup, flash=flash_attn != "off")
+    flash = flash_attn != "off"
+    if flash_attn == "auto" and not has_flash(first, backend):
+        flash = False
+        tried = _buffers(first, backend)
+        warmup = _most(tried, _buffers(graph(projector, sizes, sizes.warmup, flash=False), backend))
+    else:
+        warmup = _buffers(first, backend)
+    batch = batch_of(sizes)
+    if sizes.largest == sizes.warmup and batch == 1:
+        return warmup, warmup, flash
+    last = graph(projector, sizes, sizes.largest, flash=flash, batch=batch)
+    return warmup, _most(warmup, _buffers(last, backend)), flash
+
+
+def _buffers(built: Graph, backend: str) -> Buffers:
+    if backend == HOST:
+        sizes = reserve(built, 0, rules_of(backend), op_offload=True, copies=1).sizes
+        return Buffers(sizes[0], 0)
+    device, host = reserve(built, 1, rules_of(backend), op_offload=True, copies=1).sizes
+    return Buffers(device, host)
+
+
+def _most(one: Buffers, other: Buffers) -> Buffers:
+    return Buffers(max(one.device, other.device), max(one.host, other.host))
+
+
+def _sum(parts: list[Buffers]) -> Buffers:
+    return Buffers(sum(part.device for part in parts), sum(part.host for part in parts))
+
+
+def _stored(tensor: Tensor, backend: str) -> int:
+    """
+    What a tensor takes in the buffer of its device, from its place to that of the next.
+    """
+    kind = str(tensor.type)
+    size = tensor_bytes(tensor.shape, kind)
+    if backend in BACKENDS and BACKENDS[backend].padded:
+        size += row_padding(kind, tensor.shape[0])
+    return -(-size // alignment(backend)) * alignment(backend)
+
+
+def _on(compute: int, inputs: int, backend: str) -> Buffers:
+    return Buffers(compute, 0 if backend == HOST else inputs)
+
+
+__all__ = ["HOST", "Bound", "Buffers", "ProjectorBytes", "measure"]

@@ -1,0 +1,29 @@
+"""
+What a module of this package says about the types of projectors that it knows.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.projectors._encoder import Encoder
+from llmprobe.model.projectors._sizes import Rule
+
+Build = Callable[[Encoder], Node]
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One type of projector: how large its images are, and the graph, whose last node ``build`` returns.
+
+    ``batched`` says that llama.cpp computes several parts of one image at once.
+    """
+
+    rule: Rule
+    build: Build
+    batched: bool = False
+
+
+SCALE = "vision.projector.scale_factor"
+MERGE = "vision.spatial_merge_size"
