@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import (
+    accuracy_devices,
     accuracy_loads,
     accuracy_logs,
     accuracy_parameters,
@@ -77,6 +78,7 @@ def measure() -> Accuracy:
     names = measured_models()
     with ProcessPoolExecutor() as pool:
         of_speeds = pool.submit(accuracy_speed.measure)
+        of_devices = pool.submit(accuracy_devices.quantities)
         loads = dict(zip(names, pool.map(_loads, names), strict=True))
         speeds = of_speeds.result()
     quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
@@ -96,6 +98,7 @@ def measure() -> Accuracy:
             *_of_quants(every_quant),
             *_of_loads(every_load),
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
+            *of_devices.result(),
             *_of_tables(),
             *_of_projectors(),
             *of_speeds_held(speeds),

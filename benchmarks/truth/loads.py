@@ -61,12 +61,15 @@ def memory_cases(*models: str, other_loads: bool = False) -> Iterator[MemoryCase
             if not has_graph(model):
                 continue
             for row in content["models"].get(model, ()):
-                case = _case(content, model, row)
+                case = case_of(content, model, row)
                 if other_loads or not OTHER_LOADS & case.settings.keys():
                     yield case
 
 
-def _case(content: dict[str, Any], model: str, row: list[int]) -> MemoryCase:
+def case_of(content: dict[str, Any], model: str, row: list[int]) -> MemoryCase:
+    """
+    Return the load of a row of a table.
+    """
     index, *numbers, output = row
     settings = content["defaults"] | content["settings"][index]
     names = ["host", *(f"gpu{number}" for number in range(settings["devices"]))]
@@ -83,10 +86,17 @@ def refused_cases() -> Iterator[RefusedCase]:
     Yield every load that llama.cpp refused.
     """
     for content in _contents():
-        for model, index, words in content["refused"]:
-            settings = content["defaults"] | content["settings"][index]
-            if has_graph(model):
-                yield RefusedCase(model, settings["quant"], _told(settings), _hardware(settings), words)
+        yield from refused_of(content)
+
+
+def refused_of(content: dict[str, Any]) -> Iterator[RefusedCase]:
+    """
+    Yield the loads of a table that llama.cpp refused.
+    """
+    for model, index, words in content["refused"]:
+        settings = content["defaults"] | content["settings"][index]
+        if has_graph(model):
+            yield RefusedCase(model, settings["quant"], _told(settings), _hardware(settings), words)
 
 
 @cache

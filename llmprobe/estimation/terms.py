@@ -99,15 +99,18 @@ def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
     """
     The compute buffer of a device as a term.
     """
-    size = compute.bytes.get(device, 0)
+    size, measured = compute.taken(device), compute.bytes.get(device, 0)
     if not size:
         return ()
+    how = compute.how
+    if size != measured:
+        how = message("term.compute-of-a-load", how=how, measured=measured)
     return (
         Term(
             name="compute-buffer",
             kind="compute",
             bytes=size,
-            how=compute.how,
+            how=how,
             basis=compute.basis,
             low_bytes=compute.low_bytes.get(device) if compute.low_bytes is not None else None,
             high_bytes=compute.high_bytes.get(device) if compute.high_bytes is not None else None,

@@ -106,7 +106,6 @@ SENTENCES: dict[str, str] = {
     "config.class-unknown": "the class '{name}' of config.json is not modelled",
     "config.lacks-in-file": "config.json: {keys:or} is missing",
     "hint.gguf-of-model": "give the path or address of a GGUF file of the model: it lists its own tensors",
-    "config.mamba-vocabulary": "config.json of a Mamba model leaves out how its vocabulary is padded",
     "config.not-json": "config.json is not a JSON object",
     "config.odd-values": "some values are impossible for a model",
     "model.published-quantized": "the model is published in {method}; its GGUF files are made from that",
@@ -1019,6 +1018,7 @@ SENTENCES: dict[str, str] = {
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
+    "term.compute-of-a-load": "{how}; --fit, which only measures, counts {measured:bytes}",
     "term.compute-by-cuda-rules": "the model's graph, allocated by the rules of the CUDA backend",
     "term.compute-bound": "an upper bound from the model's widths, because its graph is unknown",
     "term.output-buffer": "{logits} logits x {sequences} {sequences:sequence|sequences}, f32",

@@ -50,8 +50,8 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     """
     What every device reserves (``host`` and the ids of the request), and how well that is known.
 
-    ``bytes`` are what llama.cpp asks for, and prints, when it only measures. With pipelining a load that allocates
-    takes less on some devices: ``allocated_bytes`` then says how much.
+    ``bytes`` are what llama.cpp asks for, and prints, when it only measures (``--fit``). With several devices a load
+    that allocates takes less on some of them: ``allocated_bytes`` then says how much.
     ``flash_attn`` is what ``auto`` resolved to. ``low_bytes`` and ``high_bytes`` are given where ``basis`` is
     ``assumed``. ``by_quant`` says that copied weights count, so that another quantization takes other bytes.
     ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
@@ -67,6 +67,11 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     high_bytes: dict[str, int] | None = None
     nodes: int | None = None
     splits: int | None = None
+
+    def taken(self, device: str) -> int:
+        """The bytes that a load takes on a device, which measuring may put higher."""
+        sizes = self.bytes if self.allocated_bytes is None else self.allocated_bytes
+        return sizes.get(device, 0)
 
 
 class _Family:
@@ -198,7 +203,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     names = (*request.devices, "host")
     exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
-    if request.allocated and pipelined(request):
+    if request.allocated and len(request.devices) > 1 and "host" not in request.layer_devices:
         really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(

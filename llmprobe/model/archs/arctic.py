@@ -12,7 +12,9 @@ from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, router
 
 ARCHITECTURES = ("arctic",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "ArcticForCausalLM": "arctic",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

@@ -6,11 +6,15 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config, without_heads
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.rwkv import rwkv_cache, time_mix_7
 
 ARCHITECTURES = ("arwkv7",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "RwkvHybridForCausalLM": "arwkv7",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -55,4 +59,19 @@ def _layer(g: Builder, il: int, x: Node, first_value: Node | None) -> tuple[Node
     return ops.like("add", x, between), first_value
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the state; the converter gives every model the same ranks.
+    """
+    return rules.NO_HEADS | {
+        "context_length": rules.ANY_LENGTH,
+        "wkv.head_size": config.need("head_size"),
+        "attention.decay_lora_rank": 64,
+        "attention.iclr_lora_rank": 64,
+        "attention.value_residual_mix_lora_rank": 32,
+        "attention.gate_lora_rank": 128 if config.flag("wkv_has_gate", default=True) else 0,
+        "token_shift_count": 1,
+    }
+
+
+common_words = without_heads

@@ -8,7 +8,10 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.rows import llama_tensors
 
 ARCHITECTURES = ("baichuan",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "BaichuanForCausalLM": "baichuan",
+    "BaiChuanForCausalLM": "baichuan",
+}
 
 ROTARY_LAYERS, BIASED_LAYERS = 32, 40
 

@@ -14,6 +14,8 @@ from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token, qu
 ARCHITECTURES = ("bailingmoe2",)
 HF_CLASSES: dict[str, str] = {
     "BailingMoeV2ForCausalLM": "bailingmoe2",
+    "SarvamMoEForCausalLM": "bailingmoe2",
+    "modeling_sarvam_moe.SarvamMoEForCausalLM": "bailingmoe2",
 }
 
 

@@ -21,7 +21,10 @@ from llmprobe.model.archs._shared.parts import is_dense, mixture
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("bailingmoe3",)
-HF_CLASSES: dict[str, str] = {"BailingMoeV3ForCausalLM": "bailingmoe3"}
+HF_CLASSES: dict[str, str] = {
+    "BailingMoeV3ForCausalLM": "bailingmoe3",
+    "BailingMoeV3VLForConditionalGeneration": "bailingmoe3",
+}
 
 _DELTA = Kda(decay=("ssm_f_a",), output=("ssm_g_a",), negated=False, by_sequence=False)
 _ROUTED = FeedForward(mixture=Mixture(gating=None, norm=None), shared="plain")

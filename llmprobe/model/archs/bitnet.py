@@ -10,7 +10,10 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("bitnet",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "BitnetForCausalLM": "bitnet",
+    "BitNetForCausalLM": "bitnet",
+}
 NO_OUTPUT = True
 
 

@@ -10,7 +10,9 @@ from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("cogvlm",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "CogVLMForCausalLM": "cogvlm",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:

@@ -10,12 +10,15 @@ from llmprobe.model.archs._building.gated import ROUTED
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token
 from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("cohere2moe",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "Cohere2MoeForCausalLM": "cohere2moe",
+}
 
 PERIOD = 4
 
@@ -55,7 +58,26 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(norm=_norm(g), layer=_layer, scale_logits=None))
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the windows, the dense layers at the beginning, and experts as wide as the configuration's inner width.
+    """
+    kinds, width = config.listed("mlp_layer_types"), config.need("intermediate_size")
+    dense = config.number("first_k_dense_replace")
+    if kinds is not None:
+        dense = next((layer for layer, kind in enumerate(kinds) if kind != "dense"), len(kinds))
+    further, shared = config.number("num_nextn_predict_layers"), config.number("num_shared_experts")
+    slides = config.slides
+    return {
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
+        "leading_dense_block_count": dense,
+        "expert_feed_forward_length": width,
+        "expert_shared_feed_forward_length": width * shared or None,
+        "attention.sliding_window": config.need("sliding_window"),
+        # A layer that predicts a token more looks at everything.
+        "attention.sliding_window_pattern": None if slides is None else slides + [False] * further,
+    }
 
 
 def layer_variant(parts: Parts, il: int) -> bool:

@@ -23,6 +23,7 @@ HF_CLASSES: dict[str, str] = {
     "KimiK25ForConditionalGeneration": "deepseek2",
     "Glm4MoeLiteForCausalLM": "deepseek2",
     "YoutuForCausalLM": "deepseek2",
+    "YoutuVLForConditionalGeneration": "deepseek2",
 }
 _GLM_FLASH_LAYERS = (47, 48)
 _GLM_VOCABULARY = 154880

@@ -6,11 +6,16 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, shared_expert
 
 ARCHITECTURES = ("deepseek2-ocr",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "DeepseekOCRForCausalLM": "deepseek2-ocr",
+    "DeepseekOCR2ForCausalLM": "deepseek2-ocr",
+    "UnlimitedOCRForCausalLM": "deepseek2-ocr",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -45,4 +50,8 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=Layer(ffn=FeedForward(mixture=mixture, shared="plain"))))
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read heads of ordinary attention: the sizes of a latent that its configuration has are of no use.
+    """
+    return {"leading_dense_block_count": config.number("first_k_dense_replace", default=1)}

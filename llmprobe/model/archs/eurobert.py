@@ -5,11 +5,15 @@ EuroBERT: Llama's layer in an encoder.
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import encoder
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("eurobert",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "EuroBertModel": "eurobert",
+    "JinaEmbeddingsV5Model": "eurobert",
+}
 ENCODER = True
 
 
@@ -39,4 +43,4 @@ def graph(g: Builder) -> None:
     encoder(g)
 
 
-from_config = None
+from_config = rules.encoder

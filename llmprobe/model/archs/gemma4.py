@@ -4,7 +4,6 @@ Gemma 4: two sizes of heads, layers that share a cache, embeddings per layer in 
 Source: llama.cpp b11549, src/models/gemma4.cpp, src/llama-model.cpp (create_memory).
 """
 
-from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder, Mixture
@@ -12,13 +11,11 @@ from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.per_layer import layer_rows, per_layer, plane, shared_cache
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
-from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_width
 from llmprobe.model.archs._shared.per_layer import layer_embedding, model_embeddings, own_cache_only
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
-from llmprobe.words.message import message
 
 ARCHITECTURES = ("gemma4",)
 HF_CLASSES: dict[str, str] = {
@@ -129,40 +126,7 @@ def graph(g: Builder) -> None:
     g.finish(x, cap=bool(g.hparams.get("final_logit_softcapping")))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Read the two kinds of layers; the output is tied.
-    """
-    slides = config.slides
-    full, sliding = config.number("global_head_dim"), config.need("head_dim")
-    if slides is None or not full:
-        raise ModelError(message("config.lacks", keys=("layer_types", "global_head_dim")))
-    heads, own = (
-        config.number("num_key_value_heads", default=config.heads),
-        config.number("num_global_key_value_heads"),
-    )
-    shared, width = config.number("num_kv_shared_layers"), config.need("intermediate_size")
-    ropes = config.part("rope_parameters").get("sliding_attention")
-    found = rules.tied(config, common) | {
-        "attention.key_length": full,
-        "attention.value_length": full,
-        "attention.key_length_swa": sliding,
-        "attention.value_length_swa": sliding,
-        "rope.dimension_count": full,
-        "rope.dimension_count_swa": sliding,
-        "rope.freq_base_swa": ropes.get("rope_theta") if isinstance(ropes, dict) else None,
-        "attention.sliding_window": config.need("sliding_window"),
-        "attention.sliding_window_pattern": slides,
-        "attention.shared_kv_layers": shared,
-        "embedding_length_per_layer_input": config.number("hidden_size_per_layer_input"),
-        "final_logit_softcapping": config.real("final_logit_softcapping"),
-    }
-    if own:
-        found["attention.head_count_kv"] = [heads if slide else own for slide in slides]
-    if config.flag("use_double_wide_mlp"):
-        first = config.layers - shared
-        found["feed_forward_length"] = [width * (1 + (layer >= first)) for layer in range(config.layers)]
-    return found
+from_config = rules.gemma4
 
 
 def _layer(g: Builder, il: int, x: Node, rows: Node | None) -> Node:

@@ -8,7 +8,9 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.per_layer import per_layer, plane
 from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import query_key_norms
 from llmprobe.model.archs._shared.per_layer import layer_embedding
@@ -16,7 +18,9 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("gemma-embedding2",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "EmbeddingGemma2Model": "gemma-embedding2",
+}
 
 PERIOD = 6
 
@@ -83,7 +87,16 @@ def _layer(g: Builder, il: int, x: Node, rows: Node) -> Node:
     return ops.like("mul", x, g.need(il, "layer_output_scale.weight"))
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read Gemma 4 as an encoder: no layer shares its cache, and the window is to both sides.
+    """
+    return rules.gemma4(config, common) | {
+        "attention.shared_kv_layers": None,
+        "attention.sliding_window": 2 * config.need("sliding_window"),
+        "attention.causal": False,
+        "embedding_length_out": config.need("embedding_dim"),
+    }
 
 
 def layer_variant(parts: Parts, il: int) -> bool:

@@ -6,12 +6,15 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.parts import next_token
 
 ARCHITECTURES = ("glm4",)
 HF_CLASSES: dict[str, str] = {
     "Glm4ForCausalLM": "glm4",
     "Glm4vForConditionalGeneration": "glm4",
+    "GlmOcrForConditionalGeneration": "glm4",
 }
 
 
@@ -30,6 +33,8 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         inventory.ffn("down")
         inventory.ffn("up", width=2 * inventory.sizes.ff(layer))
         inventory.norm("post_ffw_norm")
+        if layer not in inventory.sizes.trunk:
+            next_token(inventory)
     inventory.output()
     return inventory.done()
 
@@ -51,4 +56,10 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=layer))
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the layers of GLM-OCR that predict further tokens, which its file has and llama.cpp does not load.
+    """
+    further = config.number("num_nextn_predict_layers")
+    ocr = further and config.get("model_type") in ("glm_ocr", "glm_ocr_text")
+    return {"block_count": config.layers + further, "nextn_predict_layers": further} if ocr else {}

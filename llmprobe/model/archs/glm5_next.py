@@ -25,7 +25,10 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("glm5-next",)
-HF_CLASSES: dict[str, str] = {"Glm5NextForConditionalGeneration": "glm5-next"}
+HF_CLASSES: dict[str, str] = {
+    "Glm5NextForConditionalGeneration": "glm5-next",
+    "Glm5NextForCausalLM": "glm5-next",
+}
 
 _LATENT, _INDEXER = range(2)
 _KEPT = 3

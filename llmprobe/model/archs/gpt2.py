@@ -15,6 +15,7 @@ ARCHITECTURES = ("gpt2", "starcoder")
 HF_CLASSES: dict[str, str] = {
     "GPT2LMHeadModel": "gpt2",
     "GPTBigCodeForCausalLM": "starcoder",
+    "RuGPT3XLForCausalLM": "gpt2",
 }
 
 

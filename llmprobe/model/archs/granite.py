@@ -20,6 +20,8 @@ HF_CLASSES: dict[str, str] = {
     "GraniteMoeForCausalLM": "granitemoe",
     "GraniteMoeSharedForCausalLM": "granitemoe",
     "MiniCPMForCausalLM": "minicpm",
+    "GraniteSpeechForConditionalGeneration": "granite",
+    "GraniteSpeechPlusForConditionalGeneration": "granite",
 }
 
 

@@ -7,13 +7,17 @@ from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, L
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_matrices, expert_width, router, shared_width
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.archs._shared.windows import sliding_layers
 
 ARCHITECTURES = ("granite_swa",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "GraniteSWAForCausalLM": "granite_swa",
+    "GraniteMoeSWAForCausalLM": "granite_swa",
+}
 
 PERIOD = 4
 
@@ -70,7 +74,23 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=layer, scale_logits=True))
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the windows, the layers without positions, and the shared expert of a mixture.
+    """
+    slides, told = config.slides, config.listed("no_rope_layers")
+    if slides is None:
+        slides = [layer % PERIOD != 0 for layer in range(config.layers)]
+    shared = config.number("shared_intermediate_size") if common.get("expert_count") else 0
+    return {
+        "attention.key_length": None,
+        "attention.value_length": None,
+        "rope.dimension_count": config.width // config.heads,
+        "attention.sliding_window": config.number("sliding_window", default=128),
+        "attention.sliding_window_pattern": slides,
+        "rope.pattern": None if told is None else [bool(kept) for kept in told],
+        "expert_shared_feed_forward_length": shared or None,
+    }
 
 
 def layer_variant(parts: Parts, il: int) -> bool:

@@ -7,11 +7,14 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, kv_layer
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("graniteswitch",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "GraniteSwitchForCausalLM": "graniteswitch",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -134,4 +137,18 @@ def _adapted(g: Builder, il: int, name: str, x: Node, chosen: Node) -> Node:
     return ops.reshape(x, x.ne[0], tokens)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the adapters and their rank; one of the layers that the configuration counts is their router.
+    """
+    head = config.number("projection_head_dim", "head_dim") or config.width // config.heads
+    return {
+        "block_count": config.layers - 1,
+        "tie_word_embeddings": True,
+        "feed_forward_length": config.need("shared_intermediate_size"),
+        "attention.key_length": head,
+        "attention.value_length": head,
+        "rope.dimension_count": head,
+        "adapters.count": config.need("num_adapters"),
+        "adapters.lora_rank": config.need("max_lora_rank"),
+    }

@@ -8,11 +8,15 @@ from llmprobe.model.archs._building.blocks import Decoder, decoder, heads
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import expert_width
 
 ARCHITECTURES = ("grok",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "GrokForCausalLM": "grok",
+    "Grok1ForCausalLM": "grok",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -65,4 +69,12 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     return ops.like("add", g.norm(x, last, il), between)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the scales of the embedding and of the output.
+    """
+    return {
+        "embedding_scale": config.real("embedding_multiplier_scale"),
+        "logit_scale": config.real("output_multiplier_scale"),
+        "final_logit_softcapping": config.real("final_logit_softcapping"),
+    }

@@ -15,6 +15,8 @@ ARCHITECTURES = ("hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "maincoder")
 HF_CLASSES: dict[str, str] = {
     "HunYuanDenseV1ForCausalLM": "hunyuan-dense",
     "HunYuanMoEV1ForCausalLM": "hunyuan-moe",
+    "HunYuanVLForConditionalGeneration": "hunyuan_vl",
+    "MaincoderForCausalLM": "maincoder",
 }
 
 
@@ -64,6 +66,9 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     """
     Read the experts, whose numbers may be lists with one per layer; their output is tied.
     """
+    sections = config.rope.get("xdrope_section")
+    if config.architecture == "hunyuan_vl" and isinstance(sections, list):
+        return {"rope.dimension_sections": sections[:4]}
     if config.architecture != "hunyuan-moe":
         return {}
 

@@ -6,7 +6,9 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import (
     expert_matrices,
@@ -18,7 +20,9 @@ from llmprobe.model.archs._shared.parts import (
 )
 
 ARCHITECTURES = ("hy_v3",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "HYV3ForCausalLM": "hy_v3",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -57,4 +61,17 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=Layer(heads=Heads(factors=True, norms="before"), ffn=ROUTED)))
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the experts, and the layers that predict further tokens, which the file has behind the others.
+    """
+    further = config.number("num_nextn_predict_layers")
+    shared = config.number("num_shared_experts", default=1)
+    return {
+        "block_count": config.layers + further,
+        "nextn_predict_layers": further or None,
+        "expert_gating_func": rules.SIGMOID,
+        "expert_shared_feed_forward_length": shared * config.need("moe_intermediate_size"),
+        "expert_weights_scale": config.real("router_scaling_factor"),
+        "expert_weights_norm": config.flag("route_norm", default=True),
+    }

@@ -5,12 +5,16 @@ Jina embeddings 2: BERT with a gate in the feed-forward part and positions as a 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import Bert, bert
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
 from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("jina-bert-v2",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "JinaBertModel": "jina-bert-v2",
+    "JinaBertForMaskedLM": "jina-bert-v2",
+}
 ENCODER = True
 
 
@@ -41,4 +45,4 @@ def graph(g: Builder) -> None:
     bert(g, Bert(positions=False, activation="geglu"))
 
 
-from_config = None
+from_config = rules.bert

@@ -5,7 +5,9 @@ Jina embeddings 3: BERT with rotary positions and fused queries, keys and values
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import Bert, bert
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.encoder import encoder_embedding, token_types
 from llmprobe.model.archs._shared.inventory import Inventory
 
@@ -40,4 +42,8 @@ def graph(g: Builder) -> None:
     bert(g, Bert(rope=True, positions=False))
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read an encoder; rotary positions need no two rows beyond those that are used.
+    """
+    return rules.bert(config, common) | {"context_length": common.get("context_length")}

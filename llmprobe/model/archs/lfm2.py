@@ -22,6 +22,8 @@ HF_CLASSES: dict[str, str] = {
     "LFM2ForCausalLM": "lfm2",
     "Lfm2VlForConditionalGeneration": "lfm2",
     "Lfm2MoeForCausalLM": "lfm2moe",
+    "Lfm2Model": "lfm2",
+    "Lfm2BidirectionalModel": "lfm2",
 }
 
 

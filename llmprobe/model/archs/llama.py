@@ -21,6 +21,8 @@ HF_CLASSES: dict[str, str] = {
     "LlamaModel": "llama",
     "InternLM3ForCausalLM": "llama",
     "IQuestCoderForCausalLM": "llama",
+    "JanusForConditionalGeneration": "llama",
+    "Sarashina2VisionForCausalLM": "llama",
 }
 
 

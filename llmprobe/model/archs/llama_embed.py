@@ -2,14 +2,18 @@
 Llama as an encoder (Nemotron's embedding model): it sees the whole text at once, and a cache is made all the same.
 """
 
+from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._building.blocks import FeedForward, Heads, Layer
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.encoders import encoder
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.rows import llama_tensors
 
 ARCHITECTURES = ("llama-embed",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "LlamaBidirectionalModel": "llama-embed",
+}
 
 tensors = llama_tensors
 
@@ -26,4 +30,8 @@ def graph(g: Builder) -> None:
     encoder(g, Layer(heads=Heads(factors=True), ffn=FeedForward(mixture=mixture), cached=False))
 
 
-from_config = None
+def from_config(_config: Config, _common: Hparams) -> Hparams:
+    """
+    Read an encoder, which needs no matrix for the next token.
+    """
+    return {"attention.causal": False, "tie_word_embeddings": True}

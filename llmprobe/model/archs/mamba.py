@@ -7,6 +7,7 @@ from llmprobe.model.archs._building import state
 from llmprobe.model.archs._building.blocks import Decoder, decoder, mixer_only
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config, without_heads
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import mamba1, state_cache
 
@@ -41,5 +42,18 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=mixer_only(state.mamba1)))
 
 
-from_config = rules.mamba
-"""Refuse: the vocabulary's padding is not said."""
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the state-space layers.
+    """
+    rank = -(config.width // -16)
+    if not isinstance(config.get("time_step_rank", "dt_rank"), str):  # The first Mambas say "auto".
+        rank = config.number("time_step_rank", "dt_rank") or rank
+    return rules.mamba(config, common, padding=8, state=16) | {
+        "ssm.inner_size": config.number("intermediate_size", "d_inner") or 2 * config.width,
+        "ssm.time_step_rank": rank,
+        "ssm.dt_b_c_rms": config.get("model_type") == "falcon_mamba",
+    }
+
+
+common_words = without_heads

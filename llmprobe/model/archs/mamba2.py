@@ -7,6 +7,7 @@ from llmprobe.model.archs._building import state
 from llmprobe.model.archs._building.blocks import Decoder, decoder, mixer_only
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config, without_heads
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import mamba2, state_cache
 
@@ -39,5 +40,18 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=mixer_only(state.mamba2)))
 
 
-from_config = rules.mamba
-"""Refuse: the vocabulary's padding is not said."""
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the state-space layers.
+    """
+    inner = config.number("mamba_d_ssm", "intermediate_size", "d_inner")
+    inner = inner or config.width * config.number("mamba_expand", "expand", default=2)
+    head = config.number("mamba_d_head", "head_dim", default=64)
+    return rules.mamba(config, common, padding=16, state=128) | {
+        "ssm.inner_size": inner,
+        "ssm.time_step_rank": inner // head,
+        "ssm.group_count": config.number("n_groups", default=1),
+    }
+
+
+common_words = without_heads

@@ -7,11 +7,18 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import heads
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
+from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.encoder import classifier
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("modern-bert",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "ModernBertModel": "modern-bert",
+    "ModernBertForMaskedLM": "modern-bert",
+    "ModernBertForSequenceClassification": "modern-bert",
+}
 
 PERIOD = 3
 ENCODER = True
@@ -33,6 +40,10 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         inventory.ffn("down")
         inventory.norm("ffn_norm")
     inventory.output(always_tied=True)
+    if hparams.get("classifier.output_labels"):
+        inventory.weight("cls", inventory.sizes.n_embd, inventory.sizes.n_embd)
+        inventory.norm("cls.norm")
+    classifier(inventory)
     return inventory.done()
 
 
@@ -59,7 +70,14 @@ def graph(g: Builder) -> None:
     g.finish_hidden(g.norm(x, "output_norm", kind=kind))
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read an encoder and its windows.
+    """
+    return rules.encoder(config, common) | {
+        "attention.sliding_window": config.need("local_attention"),
+        "attention.sliding_window_pattern": config.number("global_attn_every_n_layers") or None,
+    }
 
 
 def layer_variant(parts: Parts, il: int) -> bool:

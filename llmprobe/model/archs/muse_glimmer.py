@@ -7,12 +7,15 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import gated_layer
 from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import query_key_norms
 from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("muse-glimmer",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "MuseGlimmerForConditionalGeneration": "muse-glimmer",
+}
 
 PERIOD = 4
 
@@ -55,4 +58,14 @@ def graph(g: Builder) -> None:
     g.finish(x, scale=True, cap=bool(g.hparams.get("final_logit_softcapping")))
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the windows, and the scale and the cap of the output.
+    """
+    slides = config.slides
+    return {
+        "attention.sliding_window": config.need("sliding_window"),
+        "attention.sliding_window_pattern": PERIOD if slides is None else slides,
+        "logit_scale": config.real("output_multiplier"),
+        "final_logit_softcapping": config.real("final_logit_softcapping"),
+    }

@@ -6,11 +6,17 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import FeedForward, Layer
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.encoders import encoder
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import no_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("neo-bert",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "NeoBERT": "neo-bert",
+    "NeoBERTLMHead": "neo-bert",
+    "NeoBERTForSequenceClassification": "neo-bert",
+}
 ENCODER = True
 
 
@@ -41,4 +47,8 @@ def graph(g: Builder) -> None:
     encoder(g, Layer(ffn=FeedForward(activation="swiglu*")), "enc.output_norm")
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read an encoder, whose inner width is two thirds of what its configuration says.
+    """
+    return rules.encoder(config, common) | {"feed_forward_length": 2 * config.need("intermediate_size") // 3}

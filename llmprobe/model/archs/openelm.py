@@ -2,17 +2,24 @@
 OpenELM: heads and feed-forward width of every layer its own, tied embeddings.
 """
 
+from typing import Any
+
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import query_key_norms
+from llmprobe.words.message import message
 
 ARCHITECTURES = ("openelm",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "OpenELMForCausalLM": "openelm",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -58,4 +65,42 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     return ops.like("add", g.ffn(il, g.norm(between, "ffn_norm", il)), between)
 
 
-from_config = None
+_LEAST_KEPT = 0.9
+
+
+def common_words(values: dict[str, Any]) -> dict[str, Any]:
+    """
+    Its configuration by common names; of numbers for each layer the first stands for all here.
+    """
+    names = {
+        "num_transformer_layers": "num_hidden_layers",
+        "model_dim": "hidden_size",
+        "max_context_length": "max_position_embeddings",
+        "rope_freq_constant": "rope_theta",
+        "share_input_output_layers": "tie_word_embeddings",
+    }
+    found = {common: values.get(own) for own, common in names.items()}
+    for own, common in (("num_query_heads", "num_attention_heads"), ("num_kv_heads", "num_key_value_heads")):
+        told = values.get(own)
+        found[common] = told[0] if isinstance(told, list) and told else told
+    return values | found
+
+
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the heads and the width of every layer.
+    """
+    multiple, factors = config.need("ffn_dim_divisor"), config.listed("ffn_multipliers")
+    heads, shared = config.listed("num_query_heads"), config.listed("num_kv_heads")
+    if heads is None or shared is None or factors is None:
+        raise ModelError(message("config.lacks", keys=("num_query_heads", "num_kv_heads", "ffn_multipliers")))
+    return {
+        "feed_forward_length": [_rounded(factor * config.width, multiple) for factor in factors],
+        "attention.head_count": heads,
+        "attention.head_count_kv": shared,
+    }
+
+
+def _rounded(width: float, multiple: int) -> int:
+    nearest = max(multiple, int(width + multiple / 2) // multiple * multiple)
+    return nearest + multiple if nearest < _LEAST_KEPT * width else nearest

@@ -127,6 +127,7 @@ ROWS = (
     ),
     Row(
         name="orion",
+        hf_classes=("OrionForCausalLM",),
         layer=(Norm("attn_norm", bias=True), Qkv(), AttentionOutput(), Norm("ffn_norm", bias=True), Dense()),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm"),
@@ -171,11 +172,14 @@ ROWS = (
     ),
     Row(
         name="plamo",
+        hf_classes=("PlamoForCausalLM",),
         layer=(*_ATTENTION, Dense()),
         graph=Decoder(layer=Parallel(order=("ffn", "attention", "input"))),
+        from_config=rules.plamo,
     ),
     Row(
         name="qwen",
+        hf_classes=("QWenLMHeadModel",),
         layer=(
             Norm("attn_norm"),
             Qkv(fused=True, bias=True),
@@ -187,9 +191,11 @@ ROWS = (
     ),
     Row(
         name="refact",
+        hf_classes=("GPTRefactForCausalLM",),
         layer=LLAMA,
         after=_LLAMA_END,
         graph=Decoder(layer=Layer(heads=Heads(rope=False), alibi=True)),
+        from_config=rules.refact,
     ),
     Row(
         name="seed_oss",
@@ -205,7 +211,7 @@ ROWS = (
         graph=Decoder(layer=Layer(ffn_norm="post_attention_norm")),
     ),
     Row(name="solar", layer=LLAMA, after=_LLAMA_END, graph=None),
-    Row(name="xverse", layer=LLAMA, after=_LLAMA_END, graph=Decoder()),
+    Row(name="xverse", hf_classes=("XverseForCausalLM",), layer=LLAMA, after=_LLAMA_END, graph=Decoder()),
     # GPT-2's layer: norms with biases, no gate.
     Row(
         name="bloom",
@@ -220,6 +226,7 @@ ROWS = (
     ),
     Row(
         name="codeshell",
+        hf_classes=("CodeShellForCausalLM",),
         layer=(
             Norm("attn_norm", bias=True),
             Qkv(bias=True),
@@ -229,9 +236,11 @@ ROWS = (
         ),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm", layer=Layer(ffn=_GELU)),
+        from_config=rules.codeshell,
     ),
     Row(
         name="jais",
+        hf_classes=("JAISLMHeadModel",),
         layer=(*_CLASSIC, Dense(order="down gate up", bias=True)),
         after=(Output(bias=True),),
         graph=Decoder(norm="norm", layer=Layer(heads=Heads(rope=False), alibi=True)),
@@ -295,12 +304,14 @@ ROWS = (
     ),
     Row(
         name="llada-moe",
+        hf_classes=("LLaDAMoEModel", "LLaDAMoEModelLM"),
         layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture(norm=False)))),
         caches=no_cache,
     ),
     Row(
         name="rnd1",
+        hf_classes=("RND1",),
         layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Experts()),
         graph=Decoder(layer=Layer(heads=Heads(norms="before"), ffn=FeedForward(mixture=Mixture()))),
         caches=no_cache,

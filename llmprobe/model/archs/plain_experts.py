@@ -27,6 +27,7 @@ _ATTENTION = (Norm("attn_norm"), Qkv(), AttentionOutput())
 ROWS = (
     Row(
         name="bailingmoe",
+        hf_classes=("BailingMoeForCausalLM",),
         layer=(*_ATTENTION, Norm("ffn_norm"), Routed()),
         graph=Decoder(
             layer=Layer(
@@ -46,6 +47,7 @@ ROWS = (
     ),
     Row(
         name="dots1",
+        hf_classes=("Dots1ForCausalLM",),
         layer=(*_ATTENTION, HeadNorms(key_first=True), Norm("ffn_norm"), Routed(dense=True, biased=True)),
         graph=Decoder(
             layer=Layer(

@@ -5,13 +5,17 @@ PLaMo 3: fused matrices, norms before and after each part, windows on seven of e
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder
 from llmprobe.model.archs._building.builder import Builder
+from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import query_key_norms
 from llmprobe.model.archs._shared.windows import windowed_cache
 
 ARCHITECTURES = ("plamo3",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "Plamo3ForCausalLM": "plamo3",
+    "PLaMo3ForCausalLM": "plamo3",
+}
 
 PERIOD = 8
 
@@ -58,4 +62,4 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=layer))
 
 
-from_config = None
+from_config = rules.window

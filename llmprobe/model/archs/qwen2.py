@@ -19,6 +19,9 @@ HF_CLASSES: dict[str, str] = {
     "Qwen2VLForConditionalGeneration": "qwen2vl",
     "Qwen2_5_VLForConditionalGeneration": "qwen2vl",
     "Qwen2_5OmniModel": "qwen2vl",
+    "KORMoForCausalLM": "qwen2",
+    "AudioFlamingo3ForConditionalGeneration": "qwen2",
+    "DotsOCRForCausalLM": "qwen2",
 }
 
 

@@ -20,6 +20,8 @@ HF_CLASSES: dict[str, str] = {
     "Qwen3VLForConditionalGeneration": "qwen3vl",
     "Qwen3VLMoeForConditionalGeneration": "qwen3vlmoe",
     "Qwen3OmniMoeForConditionalGeneration": "qwen3vlmoe",
+    "StepVLForConditionalGeneration": "qwen3",
+    "Qwen3ASRForConditionalGeneration": "qwen3vl",
 }
 VISION = ("qwen3vl", "qwen3vlmoe")
 

@@ -20,6 +20,7 @@ HF_CLASSES: dict[str, str] = {
     "Qwen3_5ForCausalLM": "qwen35",
     "Qwen3_5MoeForConditionalGeneration": "qwen35moe",
     "Qwen3_5MoeForCausalLM": "qwen35moe",
+    "MiniCPMV4_6ForConditionalGeneration": "qwen35",
 }
 
 

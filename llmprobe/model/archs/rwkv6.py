@@ -7,11 +7,19 @@ from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config, without_heads
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.rwkv import rwkv_cache, time_mix_6
 
 ARCHITECTURES = ("rwkv6",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "Rwkv6ForCausalLM": "rwkv6",
+}
+
+
+WIDE = 4096
+"""The width from which on the converter takes larger ranks."""
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -84,4 +92,19 @@ def layer_variant(parts: Parts, il: int) -> bool:
     return bool(period) and (il + 1) % period == 0
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the state; the ranks of what is mixed follow from the width.
+    """
+    wide = config.width == WIDE
+    return rules.NO_HEADS | {
+        "context_length": rules.ANY_LENGTH,
+        "feed_forward_length": common.get("feed_forward_length") or int(config.width * 3.5) // 32 * 32,
+        "wkv.head_size": config.need("head_size"),
+        "rescale_every_n_layers": config.number("rescale_every"),
+        "time_mix_extra_dim": 64 if wide else 32,
+        "time_decay_extra_dim": 128 if wide else 64,
+    }
+
+
+common_words = without_heads

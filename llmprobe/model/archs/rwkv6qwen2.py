@@ -6,11 +6,19 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.rwkv import rwkv_cache, time_mix_6
 
 ARCHITECTURES = ("rwkv6qwen2",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "RWKV6Qwen2ForCausalLM": "rwkv6qwen2",
+}
+
+
+WIDE = 4096
+"""The width from which on the converter takes larger ranks where the configuration says none."""
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -63,4 +71,16 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
     return ops.like("add", x, between)
 
 
-from_config = None
+def from_config(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read the state, whose heads are those of Qwen, and the ranks of what is mixed.
+    """
+    wide = config.width >= WIDE
+    return rules.NO_HEADS | {
+        "context_length": rules.ANY_LENGTH,
+        "attention.head_count_kv": config.need("num_key_value_heads"),
+        "wkv.head_size": config.width // config.heads,
+        "time_mix_extra_dim": config.number("lora_rank_tokenshift", default=64 if wide else 32),
+        "time_decay_extra_dim": config.number("lora_rank_decay", default=128 if wide else 64),
+        "token_shift_count": 1,
+    }

@@ -6,11 +6,16 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
+from llmprobe.model.archs._shared import rules
+from llmprobe.model.archs._shared.config import Config, without_heads
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.rwkv import rwkv_cache, time_mix_7
 
 ARCHITECTURES = ("rwkv7",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "Rwkv7ForCausalLM": "rwkv7",
+    "RWKV7ForCausalLM": "rwkv7",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -65,4 +70,30 @@ def _layer(g: Builder, il: int, x: Node, first_value: Node | None) -> tuple[Node
     return ops.like("add", g.mm(il, "channel_mix_value", key), between), first_value
 
 
-from_config = None
+def from_config(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the state, and the ranks of what is mixed, which follow from the width where they are not said.
+    """
+    width = config.width
+    return rules.NO_HEADS | {
+        "context_length": rules.ANY_LENGTH,
+        "feed_forward_length": common.get("feed_forward_length") or 4 * width,
+        "wkv.head_size": config.need("head_size", "head_dim"),
+        "attention.decay_lora_rank": config.number("lora_rank_decay", "decay_low_rank_dim")
+        or _rank(width, 0.5, 1.8),
+        "attention.iclr_lora_rank": config.number("lora_rank_iclr", "a_low_rank_dim")
+        or _rank(width, 0.5, 1.8),
+        "attention.value_residual_mix_lora_rank": config.number(
+            "lora_rank_value_residual_mix", "v_low_rank_dim"
+        )
+        or _rank(width, 0.5, 1.3),
+        "attention.gate_lora_rank": config.number("lora_rank_gate", "gate_low_rank_dim")
+        or _rank(width, 0.8, 0.6),
+    }
+
+
+def _rank(width: int, exponent: float, factor: float) -> int:
+    return int(max(1, round(width**exponent * factor / 32)) * 32)
+
+
+common_words = without_heads

@@ -17,6 +17,8 @@ HF_CLASSES: dict[str, str] = {
     "T5ForConditionalGeneration": "t5",
     "T5WithLMHeadModel": "t5",
     "MT5ForConditionalGeneration": "t5",
+    "UMT5ForConditionalGeneration": "t5",
+    "UMT5Model": "t5",
 }
 
 

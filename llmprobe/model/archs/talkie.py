@@ -7,10 +7,13 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
+from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
 
 ARCHITECTURES = ("talkie",)
-HF_CLASSES: dict[str, str] = {}
+HF_CLASSES: dict[str, str] = {
+    "TalkieForCausalLM": "talkie",
+}
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -61,4 +64,8 @@ def _layer(g: Builder, il: int, x: Node, entered: Node) -> Node:
     return ops.like("add", x, ops.like("mul", entered, g.need(il, "layer_output_scale.weight")))
 
 
-from_config = None
+def from_config(_config: Config, _common: Hparams) -> Hparams:
+    """
+    Say that the output is scaled, by a number that is among the weights.
+    """
+    return {"logit_scale": 1.0}

@@ -11,9 +11,9 @@ import msgspec
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.config import Config, text_part
 from llmprobe.model.archs._shared.limits import check_parameters, check_sizes
-from llmprobe.model.formats import gguf_model
+from llmprobe.model.formats import classes, gguf_model
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.words.message import Message, message
@@ -26,11 +26,14 @@ _ODD = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowErr
 
 _WHOLE = frozenset(
     (
+        "DeepseekOCR2ForCausalLM",
+        "DeepseekOCRForCausalLM",
         "Exaone4_5_ForConditionalGeneration",
         "KimiK3ForConditionalGeneration",
         "Sarashina2VisionForCausalLM",
         "Step3p7ForConditionalGeneration",
         "StepVLForConditionalGeneration",
+        "UnlimitedOCRForCausalLM",
     )
 )
 """Classes whose language model is not what the class of that part says."""
@@ -46,6 +49,7 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
         ModelError: it is no configuration, of a class that we don't know, incomplete, or of other files.
     """
     values = _decoded(content)
+    classes.refuse(class_of(values))
     architecture = architecture_of(values)
     family = None if architecture is None else archs.get(architecture)
     if architecture is None or family is None:
@@ -57,7 +61,7 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
             hint=message("hint.gguf-of-model"),
         )
     try:
-        config = Config(values, architecture)
+        config = Config(values, architecture, family.common_words)
         hparams = _hparams(config)
     except ModelError as error:
         raise _in_file(error) from None
@@ -90,9 +94,11 @@ def class_of(values: dict[str, Any]) -> str | None:
     """
     The class that decides what a configuration describes: that of its language model where it has its own.
     """
-    part = values.get("text_config")
-    whole = _first(values.get("architectures"))
-    inner = _first(part.get("architectures")) if isinstance(part, dict) else None
+    part, whole = text_part(values), _first(values.get("architectures"))
+    if whole is None and isinstance(values.get("ssm_cfg"), dict):
+        # The first Mambas name a kind of layer and no class.
+        return f"{values['ssm_cfg'].get('layer', 'Mamba')}ForCausalLM"
+    inner = None if part is None else _first(part.get("architectures"))
     return whole if inner is None or whole in _WHOLE else inner
 
 
@@ -109,10 +115,10 @@ def architecture_of(values: dict[str, Any]) -> str | None:
     family = None if name is None else archs.of_class(name)
     if name is None or family is None:
         return None
-    part = values.get("text_config")
-    text = part if isinstance(part, dict) else values
     architecture = family.hf_classes[name]
-    return architecture if family.settled is None else family.settled(architecture, text)
+    return (
+        architecture if family.settled is None else family.settled(architecture, text_part(values) or values)
+    )
 
 
 def _decoded(content: bytes) -> dict[str, Any]:

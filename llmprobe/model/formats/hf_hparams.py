@@ -46,6 +46,7 @@ def _sizes(config: Config) -> Hparams:
             "max_position_embeddings",
             "n_ctx",
             "n_positions",
+            "max_length",
             "max_sequence_length",
             "seq_length",
             "max_seq_len",
@@ -115,9 +116,12 @@ def _rope(config: Config) -> Hparams:
     found: Hparams = {
         "rope.dimension_count": int(config.head * part) if isinstance(part, int | float) else config.head,
         "rope.freq_base": rope.get(
-            "rope_theta", config.real("rope_theta", "global_rope_theta", "rotary_emb_base")
+            "rope_theta",
+            config.real("global_rope_theta", "rope_global_theta", "rope_theta", "rotary_emb_base"),
         ),
-        "rope.freq_base_swa": config.real("rope_local_base_freq", "local_rope_theta"),
+        "rope.freq_base_swa": config.real(
+            "local_rope_theta", "rope_local_theta", "swa_rope_theta", "rope_local_base_freq"
+        ),
     }
     if mode in _MODES and rope.get("factor") is not None:
         found["rope.scaling.type"] = mode

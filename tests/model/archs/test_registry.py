@@ -197,9 +197,12 @@ def test_a_class_belongs_to_one_family() -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_rule_for_configurations_is_reached_by_a_class(family: Family) -> None:
     """
-    A rule without a class that leads to it would never be used.
+    A rule without a class that leads to it would never be used; another family's may do, with what it settles.
     """
-    assert family.from_config is None or family.hf_classes
+    settling = [inspect.getsource(other.settled) for other in FAMILIES if other.settled is not None]
+    led_to = any(f'"{name}"' in source for source in settling for name in family.architectures)
+
+    assert family.from_config is None or family.hf_classes or led_to
 
 
 def test_every_shared_rule_is_used_by_a_family() -> None:

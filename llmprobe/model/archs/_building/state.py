@@ -93,6 +93,8 @@ def mamba1(g: Builder, il: int, x: Node) -> Node:
             g.norm(b, "ssm_b_norm", il),
             g.norm(c, "ssm_c_norm", il),
         )
+    elif g.hparams.get("ssm.dt_b_c_rms"):
+        dt, b, c = (ops.like("rms_norm", part) for part in (dt, b, c))
     else:
         dt = ops.cont(dt)
     dt = g.biased(il, "ssm_dt", dt)

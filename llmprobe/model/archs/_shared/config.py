@@ -2,6 +2,7 @@
 The values of a Hugging Face ``config.json``, by the names that different models give to the same thing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from llmprobe.errors import ModelError
@@ -10,7 +11,11 @@ from llmprobe.words.message import message
 _MOST = 1 << 31
 _MOST_LAYERS = 4096
 _LARGEST_REAL = 1e30
-_TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config")
+_TEXT_PARTS = ("text_config", "llm_config", "lm_config", "thinker_config", "language_config", "lfm")
+"""Where models of several parts keep the language model's; llama.cpp's converter takes the last that is there."""
+
+Words = Callable[[dict[str, Any]], dict[str, Any]]
+"""Takes a configuration, and returns it with the names of one family replaced by common ones."""
 
 
 class Config:
@@ -21,8 +26,8 @@ class Config:
         ModelError: a value without which no tensor can be listed is missing or can't be.
     """
 
-    def __init__(self, values: dict[str, Any], architecture: str) -> None:
-        self.values = merged(values)
+    def __init__(self, values: dict[str, Any], architecture: str, words: Words | None = None) -> None:
+        self.values = merged(values) if words is None else words(merged(values))
         self.architecture = architecture
         kinds = self.values.get("layers_block_type") or self.values.get("hybrid_override_pattern")
         self.layers = len(kinds) if isinstance(kinds, list | str) and kinds else self._said_layers()
@@ -123,3 +128,21 @@ def merged(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(part, dict):
             values = {**values, **merged(part)}
     return values
+
+
+def text_part(values: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    The part of a configuration that describes its language model, None where the whole does.
+    """
+    parts = [values[name] for name in _TEXT_PARTS if isinstance(values.get(name), dict)]
+    if not parts:
+        return None
+    part: dict[str, Any] = parts[-1]
+    return text_part(part) or part
+
+
+def without_heads(values: dict[str, Any]) -> dict[str, Any]:
+    """
+    A configuration of a model without attention: what heads are asked for elsewhere is of no use in it.
+    """
+    return values | {"num_attention_heads": 1}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmprobe.model.archs._building.builder import Build
     from llmprobe.model.archs._building.run import Variant
     from llmprobe.model.archs._shared.caches import CacheLayout
+    from llmprobe.model.archs._shared.config import Words
     from llmprobe.model.archs._shared.rules import Rule
 
 
@@ -23,11 +24,12 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     Architectures that share their rules.
 
     ``hf_classes`` are the classes that a ``config.json`` names, each with its architecture; where the class alone does
-    not decide, ``settled`` does. ``graph`` is None where no engine's graph is known, ``from_config`` where
-    the configuration says nothing but what is common. ``layer_variant`` tells layers apart that have the same tensors
-    and caches, ``rope_layers`` are the layers that use rotary factors where not all do. An ``encoder`` has no output
-    layer; with ``output_first`` llama.cpp makes the output matrix before the embedding. With ``no_output`` there is no
-    output matrix, not even a copy of the embedding: that is multiplied where it lies.
+    not decide, ``settled`` does; ``common_words`` replaces names that only this family's configurations have.
+    ``graph`` is None where no engine's graph is known, ``from_config`` where the configuration says nothing but what is
+    common. ``layer_variant`` tells layers apart that have the same tensors and caches, ``rope_layers`` are the layers
+    that use rotary factors where not all do. An ``encoder`` has no output layer; with ``output_first`` llama.cpp makes
+    the output matrix before the embedding. With ``no_output`` there is no output matrix, not even a copy of the
+    embedding: that is multiplied where it lies.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     graph: Build | None
     from_config: Rule | None
     settled: Callable[[str, dict[str, Any]], str] | None = None
+    common_words: Words | None = None
     layer_variant: Variant | None = None
     rope_layers: Callable[[Hparams], tuple[int, ...]] | None = None
     encoder: bool = False
@@ -62,6 +65,7 @@ def families_of(module: ModuleType) -> tuple[Family, ...]:
             graph=module.graph,
             from_config=module.from_config,
             settled=getattr(module, "settled", None),
+            common_words=getattr(module, "common_words", None),
             layer_variant=getattr(module, "layer_variant", None),
             rope_layers=getattr(module, "rope_layers", None),
             encoder=getattr(module, "ENCODER", False),

@@ -35,7 +35,7 @@ def window(config: Config, _common: Hparams) -> Hparams:
     """
     Read a window, and which layers have it where that is said.
     """
-    extent = config.number("sliding_window", "sliding_window_size")
+    extent = config.number("sliding_window", "sliding_window_size", "window_size")
     if not extent:
         return {}
     pattern = config.get("sliding_window_pattern")
@@ -116,12 +116,26 @@ def bert(config: Config, common: Hparams) -> Hparams:
     """
     length = common.get("context_length")
     shift = 2 if config.get("model_type") in ("xlm-roberta", "roberta", "camembert") else 0
-    return {
+    return encoder(config, common) | {
         "context_length": length - shift if isinstance(length, int) else None,
-        "attention.causal": False,
         "tokenizer.ggml.token_type_count": config.number("type_vocab_size", default=1),
-        "tie_word_embeddings": True,
     }
+
+
+def encoder(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read an encoder, and the labels of its classes where it is a classifier or a reranker.
+    """
+    found: Hparams = {"attention.causal": False, "tie_word_embeddings": True}
+    kind = config.get("architectures")
+    if isinstance(kind, list) and kind and str(kind[0]).endswith("ForSequenceClassification"):
+        labels = config.part("id2label")
+        found["classifier.output_labels"] = [str(label)[:60] for label in labels.values()] or [
+            "LABEL_0",
+            "LABEL_1",
+        ]
+        found["classifier_dense"] = "Roberta" in kind[0]
+    return found
 
 
 def gemma3(config: Config, common: Hparams) -> Hparams:
@@ -142,6 +156,42 @@ def gemma3(config: Config, common: Hparams) -> Hparams:
     }
 
 
+def gemma4(config: Config, common: Hparams) -> Hparams:
+    """
+    Read the two kinds of layers of Gemma 4; the output is tied.
+    """
+    slides = config.slides
+    full, sliding = config.number("global_head_dim"), config.need("head_dim")
+    if slides is None or not full:
+        raise ModelError(message("config.lacks", keys=("layer_types", "global_head_dim")))
+    heads, own = (
+        config.number("num_key_value_heads", default=config.heads),
+        config.number("num_global_key_value_heads"),
+    )
+    shared, width = config.number("num_kv_shared_layers"), config.need("intermediate_size")
+    ropes = config.part("rope_parameters").get("sliding_attention")
+    found = tied(config, common) | {
+        "attention.key_length": full,
+        "attention.value_length": full,
+        "attention.key_length_swa": sliding,
+        "attention.value_length_swa": sliding,
+        "rope.dimension_count": full,
+        "rope.dimension_count_swa": sliding,
+        "rope.freq_base_swa": ropes.get("rope_theta") if isinstance(ropes, dict) else None,
+        "attention.sliding_window": config.need("sliding_window"),
+        "attention.sliding_window_pattern": slides,
+        "attention.shared_kv_layers": shared,
+        "embedding_length_per_layer_input": config.number("hidden_size_per_layer_input"),
+        "final_logit_softcapping": config.real("final_logit_softcapping"),
+    }
+    if own:
+        found["attention.head_count_kv"] = [heads if slide else own for slide in slides]
+    if config.flag("use_double_wide_mlp"):
+        first = config.layers - shared
+        found["feed_forward_length"] = [width * (1 + (layer >= first)) for layer in range(config.layers)]
+    return found
+
+
 def delta_net(config: Config, _common: Hparams) -> Hparams:
     """
     Read the gated delta nets that Qwen builds from 3 Next on.
@@ -159,14 +209,59 @@ def delta_net(config: Config, _common: Hparams) -> Hparams:
     }
 
 
-def mamba(_config: Config, _common: Hparams) -> Hparams:
-    """
-    Refuse a pure Mamba.
+NO_HEADS: Hparams = {
+    "attention.head_count": 0,
+    "attention.head_count_kv": None,
+    "attention.key_length": None,
+    "attention.value_length": None,
+    "rope.dimension_count": None,
+}
+"""What the metadata of a model without attention say of it."""
+ANY_LENGTH = 1 << 20
+"""The context that the converter writes for models that keep a state instead of a cache."""
 
-    Raises:
-        ModelError: always.
+
+def mamba(config: Config, common: Hparams, *, padding: int, state: int) -> Hparams:
     """
-    raise ModelError(message("config.mamba-vocabulary"), hint=message("hint.gguf-of-model"))
+    Read what both Mambas share: ``state`` is the default of its size, ``padding`` that of the vocabulary's.
+    """
+    rows = config.number("pad_vocab_size_multiple", default=padding)
+    return (
+        NO_HEADS
+        | tied(config, common)
+        | {
+            "context_length": ANY_LENGTH,
+            "feed_forward_length": 0,
+            "vocab_size": -(config.need("vocab_size") // -rows) * rows,
+            "ssm.conv_kernel": config.number("conv_kernel", "d_conv", default=4),
+            "ssm.state_size": config.number("state_size", "d_state", default=state),
+        }
+    )
+
+
+def plamo(_config: Config, _common: Hparams) -> Hparams:
+    """
+    Read PLaMo, whose configuration names neither its context nor how many heads keys and values have.
+    """
+    return {"context_length": 4096, "attention.head_count_kv": 5}
+
+
+def refact(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read Refact: two thirds of four times the width in the feed-forward part, one head of keys and values.
+    """
+    width = 8 * config.width // 3
+    return {"feed_forward_length": -(-width // 256) * 256, "attention.head_count_kv": 1}
+
+
+def codeshell(config: Config, _common: Hparams) -> Hparams:
+    """
+    Read CodeShell: four times the width in the feed-forward part, heads of keys and values by groups of queries.
+    """
+    return {
+        "feed_forward_length": 4 * config.width,
+        "attention.head_count_kv": config.need("num_query_groups"),
+    }
 
 
 def t5(config: Config, common: Hparams) -> Hparams:

@@ -1,0 +1,40 @@
+"""
+Three, four and eight devices: what llama.cpp measured and allocated on each.
+"""
+
+from itertools import islice
+
+from benchmarks.accuracy_devices import measure
+from benchmarks.truth.devices import devices_cases
+from benchmarks.truth.loads import spec
+from llmprobe.estimation import Estimator
+from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.settings import Settings
+
+STEP = 9
+
+
+def test_every_buffer_of_several_devices_is_equal_to_the_byte() -> None:
+    """
+    In a sample of the loads weights, caches and compute of each device are exact, measured and allocated.
+    """
+    by_layers = (case for case in devices_cases() if case.measured.told.split_mode == "layer")
+    counts = measure(islice(by_layers, 0, None, STEP))
+
+    assert counts.differing == []
+    assert counts.equal == counts.buffers > 1000
+
+
+def test_people_are_told_what_a_load_takes_and_what_fit_counts() -> None:
+    """
+    With pipelining over three devices all but the first take 16 x width x micro-batch less than --fit measures.
+    """
+    hardware = Hardware(devices=tuple(Device(id=f"gpu{number}") for number in range(3)))
+    model = spec("llama3.1-8b")
+    _, first, *others = Estimator(model).devices("Q4_K_M", Settings(ctx_size=8192), hardware)
+
+    assert [term.how.id for term in first.terms if term.kind == "compute"] == ["term.compute-as-llama-cpp"]
+    for device in others:
+        (term,) = (term for term in device.terms if term.kind == "compute")
+        assert term.how.id == "term.compute-of-a-load"
+        assert term.how.values["measured"] - term.bytes == 16 * 4096 * 512
