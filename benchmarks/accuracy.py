@@ -25,6 +25,7 @@ from benchmarks import (
     accuracy_projectors,
     accuracy_published,
     accuracy_quants,
+    accuracy_second,
     accuracy_speed,
     accuracy_table,
 )
@@ -99,6 +100,7 @@ def measure() -> Accuracy:
             *_of_loads(every_load),
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
             *of_devices.result(),
+            *of_second(),
             *_of_tables(),
             *_of_projectors(),
             *of_speeds_held(speeds),
@@ -231,6 +233,32 @@ def _of_loads(counts: accuracy_loads.Counts) -> tuple[Quantity, ...]:
             held=total.held and median <= 0.005 and counts.total_low == 0,
         ),
     )
+
+
+def of_second() -> tuple[Quantity, ...]:
+    """
+    Return what is claimed of second contexts and of the models that they draft for, by kind.
+    """
+    found = []
+    for kind, counts in accuracy_second.measure().items():
+        exact = min(counts.weights_equal, counts.caches_equal)
+        row = _share(
+            f"drafting: {accuracy_second.NAMES[kind]}",
+            "weights and caches equal to the byte, compute within 1% or 4 MiB in 99%, never lower than that",
+            counts.compute_near,
+            counts.devices,
+            0.99,
+            "near",
+        )
+        found.append(
+            msgspec.structs.replace(
+                row,
+                found=f"{exact:,} of {counts.devices:,} equal in {counts.contexts} contexts, compute {row.found}, "
+                f"{counts.compute_equal:,} equal, {counts.compute_low} lower",
+                held=row.held and exact == counts.devices and counts.compute_low == 0,
+            )
+        )
+    return tuple(found)
 
 
 def _of_tables() -> tuple[Quantity, ...]:

@@ -115,6 +115,8 @@ def estimate(
     devices: int | None = None,
     backend: "Backend | None" = None,
     explain: bool = False,
+    draft_model: "ModelSpec | None" = None,
+    draft_quant: str | None = None,
     **settings: "Unpack[SettingsOptions]",
 ) -> "Estimate":
     """
@@ -127,6 +129,9 @@ def estimate(
     ``engine`` is a program whose defaults count where nothing is given (``llama-server``, ``ollama``; a build of it
     as ``llama-server@b9000``); where it is named, what it assumes is among the notes. None is llama-server with
     one slot.
+
+    ``draft_model`` drafts for the model (``-md``), in a quantization of its own; ``spec_type`` says how, and defaults
+    to what llama.cpp takes such a file for. ``draft-mtp`` without a draft model uses the model's own layers.
 
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
     ones are assumed, nothing is probed, and whether it fits is unknown.
@@ -145,6 +150,8 @@ def estimate(
         devices=devices,
         backend=backend,
         explain=explain,
+        draft_model=draft_model,
+        draft_quant=draft_quant,
         **settings,
     )
 

@@ -7,7 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import accuracy, accuracy_loads, accuracy_logs, accuracy_parameters, accuracy_published
+from benchmarks import (
+    accuracy,
+    accuracy_loads,
+    accuracy_logs,
+    accuracy_parameters,
+    accuracy_published,
+    accuracy_second,
+)
 from benchmarks.accuracy_table import Accuracy, rewritten
 from benchmarks.truth.models import TRUTH
 
@@ -34,6 +41,16 @@ def test_every_twentieth_load_is_as_it_was_written(part: int) -> None:
     assert set(counts.differing) <= set(WRITTEN.differing)
     assert counts.weights_equal == counts.caches_equal == counts.devices
     assert counts.output_equal == counts.loads
+
+
+def test_second_contexts_are_as_they_were_measured() -> None:
+    """
+    Draft models, layers for a further token and their targets: weights and caches to the byte, no compute buffer lower.
+    """
+    for counts in accuracy_second.measure(STEP // 4).values():
+        assert counts.weights_equal == counts.caches_equal == counts.devices
+        assert counts.compute_low == 0
+        assert counts.compute_near >= 0.99 * counts.devices
 
 
 def test_llama_cpp_itself_takes_less_with_more_in_one_case() -> None:

@@ -16,8 +16,6 @@ from llmprobe.facts.settings import Settings
 OTHER_LOADS = frozenset({"load_mtp", "mtp_ctx", "lazy_mode", "embeddings"})
 """Settings of loads that the estimator does not speak of: draft heads, tensors read late, pooled outputs."""
 
-_UNKNOWN_TO_THE_TABLE = frozenset({"cpu_moe_layers", "tensor_split", "mmap"})
-
 
 class MemoryCase(msgspec.Struct, frozen=True):
     """
@@ -123,7 +121,7 @@ def _contents() -> tuple[dict[str, Any], ...]:
 
 
 def _told(settings: dict[str, Any]) -> Settings:
-    names = set(Settings.__struct_fields__) - _UNKNOWN_TO_THE_TABLE
+    names = settings.keys() & set(Settings.__struct_fields__) - {"tensor_split"}
     return Settings(tensor_split=tuple(settings["tensor_split"]), **{name: settings[name] for name in names})
 
 

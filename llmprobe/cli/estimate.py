@@ -59,6 +59,16 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--swa-full", is_flag=True, help="help.estimate.swa-full")
 @option("--no-repack", is_flag=True, help="help.estimate.no-repack")
 @option("--outputs-max", callback=at_least(0), metavar="N", help="help.estimate.outputs-max")
+@option("-md", "--model-draft", metavar="MODEL", help="help.estimate.model-draft")
+@option("--quant-draft", metavar="Q", help="help.estimate.quant-draft")
+@option("--spec-type", metavar="TYPE,...", help="help.estimate.spec-type")
+@option("--spec-draft-n-max", callback=at_least(0), metavar="N", help="help.estimate.spec-draft-n-max")
+@option("-ctkd", "--cache-type-k-draft", type=CACHE_TYPES, help="help.estimate.cache-type-k-draft")
+@option("-ctvd", "--cache-type-v-draft", type=CACHE_TYPES, help="help.estimate.cache-type-v-draft")
+@option(
+    "-ngld", "--gpu-layers-draft", callback=layers, metavar="N|all", help="help.estimate.gpu-layers-draft"
+)
+@option("-devd", "--device-draft", metavar="NAME,...", help="help.estimate.device-draft")
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
@@ -74,6 +84,8 @@ def command(
     as_json: bool,
     devices: int | None,
     backend: Backend | None,
+    model_draft: str | None,
+    quant_draft: str | None,
     **options: Any,
 ) -> int:
     """
@@ -87,12 +99,18 @@ def command(
         raise UsageError(message("error.two-kinds-of-devices"), hint=message("hint.one-of-them"))
     snapshot = None if assumed else target.snapshot()
     spec = api.load_model(wanted, quant=options["quant"], snapshot=snapshot)
+    drafted: dict[str, Any] = {}
+    if model_draft is not None:
+        drafted["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot)
+    if quant_draft is not None:
+        drafted["draft_quant"] = quant_draft
     answer = api.estimate(
         spec,
         snapshot=snapshot,
         devices=devices,
         backend=backend,
         explain=explain,
+        **drafted,
         **_settings(**options),
     )
     say.warn(answer.warnings)
@@ -114,10 +132,24 @@ def _settings(
     no_kv_offload: bool,
     no_op_offload: bool,
     no_repack: bool,
+    spec_type: str | None,
+    spec_draft_n_max: int | None,
+    cache_type_k_draft: str | None,
+    cache_type_v_draft: str | None,
+    gpu_layers_draft: int | None,
+    device_draft: str | None,
     **others: Any,
 ) -> dict[str, Any]:
     if cpu_moe and n_cpu_moe is not None:
         raise UsageError(message("error.all-experts-and-some"), hint=message("hint.one-of-them"))
+    drafting = {
+        "spec_type": spec_type,
+        "spec_draft_n_max": spec_draft_n_max,
+        "spec_draft_type_k": cache_type_k_draft,
+        "spec_draft_type_v": cache_type_v_draft,
+        "spec_draft_ngl": None if gpu_layers_draft == ALL else gpu_layers_draft,
+        "spec_draft_device": None if device_draft is None else device_draft.split(","),
+    }
     return {
         "gpu_layers": None if gpu_layers == ALL else gpu_layers,
         "n_cpu_moe": n_cpu_moe or 0,
@@ -125,5 +157,6 @@ def _settings(
         "kv_offload": not no_kv_offload,
         "op_offload": not no_op_offload,
         "repack": not no_repack,
+        **{name: value for name, value in drafting.items() if value is not None},
         **others,
     }

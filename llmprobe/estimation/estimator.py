@@ -10,49 +10,39 @@ from itertools import accumulate
 
 import msgspec
 
+from llmprobe.errors import RefusedError
 from llmprobe.estimation import document, terms
 from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
 from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
 from llmprobe.estimation.compute.upper_bound import at_most
+from llmprobe.estimation.devices import devices_of
+from llmprobe.estimation.draft_terms import draft_in_estimate
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.quantized import BOUNDS, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
+from llmprobe.estimation.parts import Caches, Parts
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
+from llmprobe.estimation.second import Draft
 from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, Term, model_in_estimate
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, model_in_estimate
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import Sizes
+from llmprobe.model.archs._shared.next_token import next_token_model
 from llmprobe.model.quants import Recipe
 from llmprobe.words.message import message
 
 NO_SPEED = Speed(
     generation_tokens_per_s=None, prompt_tokens_per_s=None, reason=message("speed.not-requested")
 )
-
-
-Caches = dict[str, tuple[tuple[kv_cache.CachePart, int], ...]]
-"""The caches of each device and their bytes there."""
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    All that one configuration takes, by device, before it is put into words.
-    """
-
-    setup: Setup
-    weights: dict[str, DeviceWeights]
-    caches: Caches
-    compute: ComputeBytes
-    output: int
 
 
 class Estimator:
@@ -69,6 +59,8 @@ class Estimator:
         self._sizes = Sizes(model.hparams)
         self.n_layer = self._sizes.n_layer
         self.total_layers = self.n_layer + 1
+        # The layers that every token goes through; those behind them predict one more.
+        self.trunk = len(self._sizes.trunk)
         # The number for --n-cpu-moe that keeps the experts of every layer on the host.
         self.moe_layers = 1 + max(
             (t.layer for t in model.tensors if t.layer is not None and "_exps" in t.name), default=-1
@@ -93,6 +85,7 @@ class Estimator:
         self._caches: dict[tuple[object, ...], Caches] = {}
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
         self.compute_engine = ComputeEngine()
+        self._next_token: dict[str, Estimator] = {}
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
@@ -195,52 +188,16 @@ class Estimator:
         """
         return self._cache_parts(self.setup(settings), backend)
 
-    def devices(self, quant: str, settings: Settings, hardware: Hardware) -> tuple[DeviceEstimate, ...]:
+    def devices(
+        self, quant: str, settings: Settings, hardware: Hardware, draft: Draft | None = None
+    ) -> tuple[DeviceEstimate, ...]:
         """
-        What each device holds, term by term: the host first, then each device in use.
+        What each device holds, term by term: the host first, then each device in use, a ``draft`` with them.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        parts = self.parts(quant, settings, hardware)
-        weights = self._weight_terms(quant, parts)
-        used = parts.setup.devices
-        result = [
-            terms.device_estimate(
-                HOST,
-                None,
-                (
-                    *weights[HOST],
-                    *self._buffers(parts, HOST),
-                    terms.output_term(parts.output, self.n_vocab, parts.setup.settings),
-                    overhead.host_overhead(len(used)),
-                ),
-            )
-        ]
-        for device in used:
-            items = (
-                *weights[device.id],
-                *self._buffers(parts, device.id),
-                overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
-            )
-            result.append(terms.device_estimate(device.id, device.name, items))
-        return tuple(result)
-
-    def _weight_terms(self, quant: str, parts: Parts) -> dict[str, tuple[Term, ...]]:
-        low, high = (self._quantized.weights(quant, parts.setup, bound) for bound in BOUNDS)
-        known = self._quantized.recipe(quant) is None
-        return {
-            device: terms.weight_terms(
-                weights, device, parts.setup, self.n_layer, None if known else (low[device], high[device])
-            )
-            for device, weights in parts.weights.items()
-        }
-
-    def _buffers(self, parts: Parts, device: str) -> tuple[Term, ...]:
-        return (
-            *terms.cache_terms(parts.caches[device], parts.setup.settings),
-            *terms.compute_terms(parts.compute, device),
-        )
+        return devices_of(self, quant, settings, hardware, draft)
 
     def shares(
         self, quant: str, settings: Settings, hardware: Hardware, *, ram_bandwidth: int | None = None
@@ -270,14 +227,51 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        setup = self.setup(settings, hardware)
+        return self.parts_of(quant, self.setup(settings, hardware))
+
+    def parts_of(self, quant: str, setup: Setup) -> Parts:
+        """
+        The same of a configuration in force.
+        """
         return Parts(
             setup=setup,
-            weights=self._quantized.weights(quant, setup),
+            weights=self.parts_weights(quant, setup),
             caches=self._caches_of(setup),
             compute=self._compute_of(quant, setup, allocated=True),
             output=self._output_bytes(setup),
         )
+
+    def parts_weights(self, quant: str, setup: Setup) -> dict[str, DeviceWeights]:
+        """
+        The weights by device of a configuration in force, likely.
+        """
+        return self._quantized.weights(quant, setup)
+
+    def bounded_weights(
+        self, quant: str, setup: Setup
+    ) -> tuple[dict[str, DeviceWeights], dict[str, DeviceWeights]]:
+        """
+        The weights by device at the least and at the most.
+        """
+        low, high = (self._quantized.weights(quant, setup, bound) for bound in BOUNDS)
+        return low, high
+
+    def next_token(self, quant: str) -> "Estimator":
+        """
+        The estimator of the layers that predict a token more, as a model of their own.
+
+        Raises:
+            RefusedError: the model has none.
+        """
+        found = self._next_token.get(quant)
+        if found is None:
+            if self.trunk == len(self._sizes.layers):
+                raise RefusedError(
+                    message("error.no-next-token", model=self.model.name), hint=message("hint.no-next-token")
+                )
+            layers = next_token_model(self.model, self.typed_tensors(quant), quant)
+            found = self._next_token[quant] = Estimator(layers, self.profile)
+        return found
 
     def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
         """The weights by device, at the most."""
@@ -333,6 +327,7 @@ class Estimator:
             setup.spans,
             setup.backends,
             setup.host_experts,
+            setup.partly,
             allocated,
         )
         found = self._compute.get(key)
@@ -363,6 +358,7 @@ class Estimator:
         this_machine: bool = True,
         speed: Speed | None = None,
         explain: bool = False,
+        draft: Draft | None = None,
     ) -> Estimate:
         """
         The whole document for one configuration.
@@ -373,7 +369,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        devices = self.devices(quant, settings, hardware)
+        devices = self.devices(quant, settings, hardware, draft)
         parts = self.parts(quant, settings, hardware)
         setup = parts.setup
         fits, missing, devices = terms.compare(devices, setup.devices, budgets or {})
@@ -392,6 +388,7 @@ class Estimator:
             devices=devices,
             speed=speed or NO_SPEED,
             missing_bytes=missing,
+            draft=draft_in_estimate(setup.settings, draft),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
             warnings=document.warnings(self.model, setup.settings),

@@ -2,13 +2,14 @@
 Settings as programs and command lines give them: each checked here, and nowhere else before the engine's own rules.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.given import count, one_of, shown, switch, texts
-from llmprobe.facts.settings import Settings, SettingsOptions
+from llmprobe.facts.settings import Settings, SettingsOptions, SpecType
 from llmprobe.model.quants import ggml_type
 from llmprobe.words.message import message
 
@@ -25,12 +26,23 @@ _COUNTS = {
     "outputs_max": (0, _LARGEST),
     "gpu_layers": (0, _LARGEST),
     "n_cpu_moe": (0, _LARGEST),
+    "spec_draft_n_max": (0, _LARGEST),
+    "spec_draft_ngl": (0, _LARGEST),
 }
 _SWITCHES = frozenset({"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe"})
 _ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer")}
-_CACHE_TYPES = ("cache_type_k", "cache_type_v")
+_CACHE_TYPES = ("cache_type_k", "cache_type_v", "spec_draft_type_k", "spec_draft_type_v")
 _LEFT_OPEN = frozenset(
-    {"parallel", "batch_size", "ubatch_size", "flash_attn", "kv_unified", "outputs_max", "gpu_layers"}
+    {
+        "parallel",
+        "batch_size",
+        "ubatch_size",
+        "flash_attn",
+        "kv_unified",
+        "outputs_max",
+        "gpu_layers",
+        "spec_draft_ngl",
+    }
 )
 """What may be None: the engine's own."""
 
@@ -69,7 +81,7 @@ def check_counts(settings: Settings) -> None:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name == "gpu_layers" and value == "all":
+    if name in ("gpu_layers", "spec_draft_ngl") and value == "all":
         return None
     if name in _COUNTS:
         least, most = _COUNTS[name]
@@ -83,7 +95,38 @@ def _checked(name: str, value: Any) -> Any:
         return ggml_type(value).name if isinstance(value, str) else one_of(name, value, ("f16", "q8_0"))
     if name == "tensor_split":
         return _split(value)
+    if name == "spec_type":
+        return _spec_types(value)
+    if name == "spec_draft_device":
+        return tuple([device_id(one) for one in texts(name, value)])
     return texts(name, value)
+
+
+def _spec_types(value: Any) -> tuple[str, ...]:
+    """
+    Ways of drafting, ``none`` for none; several are separated by commas.
+    """
+    listed = [
+        word for one in texts("spec_type", value) for word in one.split(",") if word not in ("", "none")
+    ]
+    for word in listed:
+        one_of("spec_type", word, ("none", *get_args(SpecType)))
+    return tuple(dict.fromkeys(listed))
+
+
+def device_id(name: str) -> str:
+    """
+    A device by our id (``gpu0``) or as llama.cpp lists it (``CUDA0``, ``ROCm0``); ``none`` is no device.
+
+    Raises:
+        UsageError: the name has no number.
+    """
+    found = re.fullmatch(r"[A-Za-z]+?([0-9]{1,3})", name)
+    if found is not None:
+        return f"gpu{int(found[1])}"
+    if name.lower() != "none":
+        raise UsageError(message("error.device-name", given=name), hint=message("hint.device-name"))
+    return "none"
 
 
 def _split(value: Any) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from llmprobe.facts.engine import Profile
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, Settings, Switch
+from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import GgmlType, ggml_type
 from llmprobe.words.message import Message, message
@@ -32,6 +33,24 @@ ONE_STREAM = frozenset({"t5"})
 
 WITH_ENCODER = frozenset({"t5", "t5encoder"})
 """Architectures for which a row of results is reserved for every token, whatever is asked for."""
+
+DRAFTING_TYPES = frozenset({"draft-simple", "draft-eagle3", "draft-mtp", "draft-dflash", "draft-dspark"})
+"""Ways of drafting by a model or by a head, as many tokens at once as they are told."""
+
+TAKING_BACK_TYPES = DRAFTING_TYPES - {"draft-simple"}
+"""Ways of drafting for which the target keeps earlier recurrent states (common.h, need_n_rs_seq)."""
+
+BLOCK_TYPES = frozenset({"draft-dflash", "draft-dspark"})
+"""Ways of drafting whose head scores a whole block of tokens at once."""
+
+NGRAM_TOKENS = {
+    "ngram-simple": 48,
+    "ngram-map-k": 48,
+    "ngram-map-k4v": 48,
+    "ngram-mod": 64,
+    "ngram-cache": 8,
+}
+"""The most tokens that are drafted from what the text repeats (common.h, common_speculative_n_max)."""
 
 TEXT_ENCODERS = frozenset({"t5encoder"})
 """Architectures that write nothing, though their metadata do not say so."""
@@ -83,6 +102,30 @@ def rounding(asked: int, parallel: int, *, kv_unified: bool = False) -> tuple[Me
     )
 
 
+def drafted_tokens(settings: Settings) -> int:
+    """
+    The most tokens that are drafted at once, of all ways in use.
+    """
+    return max(
+        (
+            settings.spec_draft_n_max if kind in DRAFTING_TYPES else NGRAM_TOKENS[kind]
+            for kind in settings.spec_type
+        ),
+        default=0,
+    )
+
+
+def rs_snapshots(settings: Settings, architecture: str) -> int:
+    """
+    The earlier states that recurrent layers keep for each sequence, so that rejected tokens can be taken back.
+    """
+    if TAKING_BACK_TYPES.isdisjoint(settings.spec_type):
+        return 0
+    family = archs.get(architecture)
+    known = family is not None and architecture in family.snapshots
+    return settings.spec_draft_n_max if known else 0
+
+
 def resolve(
     settings: Settings, model: ModelSpec, profile: Profile | None = None, hardware: Hardware = NO_DEVICES
 ) -> ResolvedSettings:
@@ -103,7 +146,9 @@ def resolve(
     ctx_size, ctx_per_seq = slot_sizes(wished, settings.parallel, kv_unified=settings.kv_unified)
     outputs = settings.outputs_max
     if outputs is None:
-        outputs = 0 if profile is not None and profile.outputs == "ubatch" else settings.parallel
+        drafted = drafted_tokens(settings)
+        whole = profile is not None and profile.outputs == "ubatch" and not drafted
+        outputs = 0 if whole else min(batch, settings.parallel * (1 + drafted))
     if model.architecture in WITH_ENCODER:
         outputs = 0
     cache_type_v = ggml_type(settings.cache_type_v)
@@ -136,6 +181,13 @@ def resolve(
         repack=settings.repack,
         mmap=settings.mmap,
         devices=tuple([device.id for device in used_devices(settings, hardware)]),
+        spec_type=settings.spec_type,
+        spec_draft_n_max=settings.spec_draft_n_max,
+        spec_draft_type_k=ggml_type(settings.spec_draft_type_k).name,
+        spec_draft_type_v=ggml_type(settings.spec_draft_type_v).name,
+        spec_draft_ngl=settings.spec_draft_ngl,
+        spec_draft_device=settings.spec_draft_device,
+        rs_snapshots=rs_snapshots(settings, model.architecture),
     )
 
 

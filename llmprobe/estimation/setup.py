@@ -16,7 +16,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """
     One configuration of one model. ``devices`` are those that the engine opens, ``backends`` theirs by id.
 
-    ``memory`` is what caches depend on, ``batch`` what graphs depend on besides.
+    ``memory`` is what caches depend on, ``batch`` what graphs depend on besides. ``partly`` says of a context on some
+    layers of a model that others of them lie on the host.
     """
 
     settings: ResolvedSettings
@@ -25,6 +26,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
     backends: tuple[tuple[str, str], ...]
     host_experts: frozenset[int]
+    partly: bool = False
     memory: tuple[object, ...]
     batch: tuple[object, ...]
 
@@ -58,6 +60,7 @@ def set_up(
             run.kv_unified,
             run.swa_full,
             run.kv_offload,
+            run.rs_snapshots,
         ),
         batch=(
             run.ctx_size,

@@ -17,6 +17,9 @@ from llmprobe.facts.estimate import DeviceEstimate, Kind, Term
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.words.message import Message, message
 
+RULED = frozenset({"token-embedding", "layers", "experts", "output-layer", "draft-weights"})
+"""The terms of weights, which a rule about published files bounds."""
+
 
 def weight_terms(
     weights: DeviceWeights,
@@ -130,7 +133,7 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
     """
     A device with the sums of its terms.
     """
-    sums: dict[Kind, int] = {"weights": 0, "cache": 0, "compute": 0, "output": 0, "overhead": 0}
+    sums: dict[Kind, int] = {"weights": 0, "cache": 0, "compute": 0, "output": 0, "overhead": 0, "draft": 0}
     for item in items:
         sums[item.kind] += item.bytes
     return DeviceEstimate(
@@ -141,6 +144,7 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
         compute_bytes=sums["compute"],
         output_bytes=sums["output"],
         overhead_bytes=sums["overhead"],
+        draft_bytes=sums["draft"],
         total_bytes=sum(sums.values()),
         terms=tuple(item for item in items if item.bytes),
     )
@@ -187,7 +191,7 @@ def _margin(device: DeviceEstimate) -> int:
     return sum(
         term.high_bytes - term.bytes
         for term in device.terms
-        if term.kind == "weights" and term.high_bytes is not None
+        if term.name in RULED and term.high_bytes is not None
     )
 
 

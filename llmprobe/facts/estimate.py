@@ -9,10 +9,10 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import ResolvedSettings
+from llmprobe.facts.settings import ResolvedSettings, SpecType
 from llmprobe.words.message import Message, message
 
-Kind = Literal["weights", "cache", "compute", "output", "overhead"]
+Kind = Literal["weights", "cache", "compute", "output", "overhead", "draft"]
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,8 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     What one device (``host``, ``gpu0``, …) will hold.
 
     ``weights_bytes``, ``cache_bytes`` and ``compute_bytes`` are llama.cpp's model, context and compute buffers;
-    on the host they are the sums over its host buffer types.
+    on the host they are the sums over its host buffer types. ``draft_bytes`` is all that a second context for drafting
+    holds: its weights, where they are not the model's own, its caches, compute buffer and logits.
     """
 
     id: str
@@ -50,6 +51,7 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes: int
     overhead_bytes: int
     total_bytes: int
+    draft_bytes: int = 0
     budget_bytes: int | None = None
     name: str | None = None
     terms: tuple[Term, ...] = ()
@@ -125,6 +127,19 @@ def trained_context(model: ModelSpec) -> int | None:
     return model.max_context or model.hparams.get("context_length")
 
 
+class DraftInEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How tokens are drafted: the ways, the most tokens at once, and the draft model where it is one of its own.
+
+    ``rs_snapshots`` counts the earlier recurrent states that the model keeps, so that drafted tokens can be taken back.
+    """
+
+    types: tuple[SpecType, ...]
+    tokens: int
+    model: ModelInEstimate | None = None
+    rs_snapshots: int = 0
+
+
 class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the usual multiplication says, beside the exact figure, and why they differ.
@@ -153,6 +168,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceEstimate, ...]
     speed: Speed
     missing_bytes: int | None = None
+    draft: DraftInEstimate | None = None
     rule_of_thumb: RuleOfThumb | None = None
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

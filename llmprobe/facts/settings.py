@@ -9,6 +9,19 @@ import msgspec
 
 Switch = Literal["auto", "on", "off"]
 SplitMode = Literal["none", "layer"]
+SpecType = Literal[
+    "draft-simple",
+    "draft-eagle3",
+    "draft-mtp",
+    "draft-dflash",
+    "draft-dspark",
+    "ngram-simple",
+    "ngram-map-k",
+    "ngram-map-k4v",
+    "ngram-mod",
+    "ngram-cache",
+]
+"""How tokens are drafted, in the words of llama.cpp's ``--spec-type``."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +34,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``gpu_layers`` None is all layers and the output; 0 with devices still offloads operations.
     ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
     (``--override-tensor``).
+
+    ``spec_type`` are the ways in which tokens are drafted, none of them for none; ``spec_draft_n_max`` is the most that
+    a draft model or head drafts at once. The ``spec_draft_*`` hold for a draft's own context: the types of its cache,
+    its layers on devices (None is all), and the devices it may use (none is all).
     """
 
     ctx_size: int = 0
@@ -42,6 +59,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     op_offload: bool = True
     repack: bool = True
     mmap: bool = True
+    spec_type: tuple[SpecType, ...] = ()
+    spec_draft_n_max: int = 3
+    spec_draft_type_k: str = "f16"
+    spec_draft_type_v: str = "f16"
+    spec_draft_ngl: int | None = None
+    spec_draft_device: tuple[str, ...] = ()
 
 
 class ResolvedSettings(Settings, frozen=True, kw_only=True):
@@ -49,7 +72,8 @@ class ResolvedSettings(Settings, frozen=True, kw_only=True):
     Every setting in force after defaults and rounding: ``ctx_size`` in all, ``ctx_per_seq`` for one sequence.
 
     ``outputs_max`` 0 is the whole batch. ``flash_attn`` is ``auto`` only until the graph has decided. ``devices``
-    are those that the engine opens.
+    are those that the engine opens. ``rs_snapshots`` counts the earlier states of recurrent layers that are kept
+    beside the last.
     """
 
     engine: str
@@ -57,6 +81,12 @@ class ResolvedSettings(Settings, frozen=True, kw_only=True):
     outputs_max: int
     gpu_layers: int
     devices: tuple[str, ...] = ()
+    rs_snapshots: int = 0
+
+    @property
+    def loads_next_token(self) -> bool:
+        """Whether the layers that predict a token more are loaded."""
+        return "draft-mtp" in self.spec_type
 
     @property
     def streams(self) -> int:
@@ -69,6 +99,13 @@ def told(settings: Settings) -> dict[str, Any]:
     What the engine is told, by the names of ``Settings``: without what a record of a further kind adds.
     """
     return {name: getattr(settings, name) for name in Settings.__struct_fields__}
+
+
+def without_drafts(settings: Settings) -> Settings:
+    """
+    The same settings where nothing is drafted.
+    """
+    return msgspec.structs.replace(settings, spec_type=()) if settings.spec_type else settings
 
 
 class SettingsOptions(TypedDict, total=False):
@@ -98,3 +135,9 @@ class SettingsOptions(TypedDict, total=False):
     kv_offload: bool
     op_offload: bool
     repack: bool
+    spec_type: SpecType | Sequence[SpecType]
+    spec_draft_n_max: int
+    spec_draft_type_k: str
+    spec_draft_type_v: str
+    spec_draft_ngl: int | Literal["all"] | None
+    spec_draft_device: Sequence[str]

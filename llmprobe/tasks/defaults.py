@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llmprobe.facts.settings import Settings, SettingsOptions
     from llmprobe.words.message import Message
 
+DEFAULT_QUANT = "Q4_K_M"
+
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     """

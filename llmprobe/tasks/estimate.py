@@ -17,15 +17,14 @@ from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.given import switch, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import Settings, SettingsOptions
+from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
+from llmprobe.tasks import drafting
 from llmprobe.tasks.arguments import check_machine, check_model
-from llmprobe.tasks.defaults import defaults_for
+from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.words.message import Message, message
-
-DEFAULT_QUANT = "Q4_K_M"
 
 
 def estimate(
@@ -37,6 +36,8 @@ def estimate(
     devices: int | None = None,
     backend: assumed.Backend | None = None,
     explain: bool = False,
+    draft_model: ModelSpec | None = None,
+    draft_quant: str | None = None,
     **settings: Unpack[SettingsOptions],
 ) -> Estimate:
     """
@@ -54,6 +55,7 @@ def estimate(
     if backend is not None:
         text("backend", backend)
     given = checked(settings)
+    model, given, draft = drafting.set_up(model, given, draft_model, draft_quant)
     chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:
         site, machine = assumed.assumed(devices, backend), None
@@ -81,7 +83,9 @@ def estimate(
     speed = NO_GENERATION
     if estimator.generates:
         speed = generation_speed(
-            estimator.shares(chosen, told, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s),
+            estimator.shares(
+                chosen, without_drafts(told), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
+            ),
             moe=estimator.is_moe,
             quant=chosen,
             processor=site.processor,
@@ -89,7 +93,14 @@ def estimate(
             op_offload=told.op_offload,
         )
     answer = estimator.estimate(
-        chosen, told, hardware, site.budgets, this_machine=site.this_machine, speed=speed, explain=explain
+        chosen,
+        told,
+        hardware,
+        site.budgets,
+        this_machine=site.this_machine,
+        speed=speed,
+        explain=explain,
+        draft=draft,
     )
     return msgspec.structs.replace(
         answer,
@@ -98,6 +109,7 @@ def estimate(
             *quant_notes(() if quant is None else (quant,)),
             *defaults.assumed,
             *_notes(given, told, model, is_moe=estimator.is_moe),
+            *(() if draft is None else draft.estimator.model.notes),
             *answer.notes,
         ),
         warnings=(*answer.warnings, *_refused(defaults.profile.engine, model)),

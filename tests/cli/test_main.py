@@ -368,6 +368,36 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_estimate_hands_every_setting_of_a_draft_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What drafts, and how, arrives as the keywords that the Python API knows; what is left out is not among them.
+    """
+    seen: dict[str, object] = {}
+    monkeypatch.setattr(api, "load_model", lambda name, quant, **_options: (name, quant))
+
+    def remember(_model: object, **settings: object) -> object:
+        seen.update(settings)
+        return samples.estimate()
+
+    monkeypatch.setattr(api, "estimate", remember)
+    line = (
+        "estimate m --devices 2 -md d --quant-draft Q8_0 --spec-type draft-simple,ngram-mod --spec-draft-n-max 5 "
+        "-ctkd q8_0 -ctvd q4_0 -ngld 7 -devd gpu1,CUDA0 --json"
+    )
+    main(line.split())
+
+    assert {name: value for name, value in seen.items() if "draft" in name or "spec" in name} == {
+        "draft_model": ("d", "Q8_0"),
+        "draft_quant": "Q8_0",
+        "spec_type": "draft-simple,ngram-mod",
+        "spec_draft_n_max": 5,
+        "spec_draft_type_k": "q8_0",
+        "spec_draft_type_v": "q4_0",
+        "spec_draft_ngl": 7,
+        "spec_draft_device": ["gpu1", "CUDA0"],
+    }
+
+
 def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Each option of estimate arrives as the keyword that the Python API knows.

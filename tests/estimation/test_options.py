@@ -14,6 +14,7 @@ from llmprobe.facts.settings import Settings, SettingsOptions
 from llmprobe.words.message import message
 
 LEAST = {"ctx_size": 0, "parallel": 1, "batch_size": 1, "ubatch_size": 1, "outputs_max": 0, "n_cpu_moe": 0}
+LEAST |= {"spec_draft_n_max": 0, "spec_draft_ngl": 0}
 """The smallest value of each size."""
 
 
@@ -101,6 +102,7 @@ def test_what_is_none_is_left_to_the_engine() -> None:
     Where an engine has its own; where it has none, None is refused.
     """
     own = {"parallel", "batch_size", "ubatch_size", "flash_attn", "kv_unified", "outputs_max", "gpu_layers"}
+    own.add("spec_draft_ngl")
 
     assert checked(dict.fromkeys(own)) == {}
     for name in set(SettingsOptions.__annotations__) - own:

@@ -42,6 +42,7 @@ _DECIDING = (
     "swa_full",
     "kv_offload",
     "op_offload",
+    "rs_snapshots",
 )
 """Which settings decide, too, whether attention stays with its layer."""
 
@@ -325,5 +326,6 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         len(request.devices),
         request.embeddings,
         request.old_masks,
+        request.partly,
         *(getattr(request.settings, name) for name in _DECIDING),
     )

@@ -24,4 +24,5 @@ def request(
         host_experts=setup.host_experts,
         allocated=allocated,
         old_masks=old_masks,
+        partly=setup.partly,
     )

@@ -10,6 +10,7 @@ from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
+from llmprobe.model.archs import NEXT_TOKEN
 from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.quants.types import ggml_type
 
@@ -25,7 +26,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
     stay on the host. ``embeddings`` asks for pooled embeddings, ``allocated`` for what a load takes, too, that does not
     only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
-    copy.
+    copy. ``partly`` says that layers of the model that are not in this graph lie on the host.
     """
 
     architecture: str
@@ -38,6 +39,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: bool = False
     allocated: bool = True
     old_masks: bool = False
+    partly: bool = False
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -78,6 +80,8 @@ def run_of(
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
     built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds)
     told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
+    if request.architecture.endswith(NEXT_TOKEN):
+        built, repeats = (0,), ()
     if not parts.alone:
         told = (built, places, told)
     run = Run(
@@ -97,10 +101,11 @@ def run_of(
         host_experts=request.host_experts,
         cache_on_device=request.settings.kv_offload,
         held=held,
-        pinned=held and (host not in places or asked < _SMALL_BATCH),
+        pinned=held and (not (host in places or request.partly) or asked < _SMALL_BATCH),
         embeddings=request.embeddings,
         old_masks=request.old_masks,
         apart=apart,
+        snapshots=request.settings.rs_snapshots,
     )
     return run, told, repeats
 
@@ -112,6 +117,7 @@ def pipelined(request: ComputeRequest) -> bool:
     return (
         len(request.devices) > 1
         and "host" not in request.layer_devices
+        and not request.partly
         and request.settings.split_mode == "layer"
         and request.settings.kv_offload
         and not request.host_experts

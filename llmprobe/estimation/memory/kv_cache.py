@@ -85,7 +85,7 @@ def cache_parts(
         sizes = [0] * n_layer
         for state in layout.state.layers:
             for values in state.parts:
-                sizes[state.layer] += _rows("f32", values, run.parallel, backend)
+                sizes[state.layer] += _rows("f32", values, run.parallel * (1 + run.rs_snapshots), backend)
         parts.append(
             _part("recurrent-state", run.parallel, 1, len(layout.state.layers), sizes, recurrent=True)
         )

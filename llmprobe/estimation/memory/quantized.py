@@ -26,7 +26,7 @@ class Quantized:
         self._inventory: Inventory | None = None
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._file_bytes: dict[str, int] = {}
-        self._tables: dict[tuple[str, Bound], WeightTable] = {}
+        self._tables: dict[tuple[str, Bound, bool], WeightTable] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._recipes: dict[str, Recipe | None] = {}
 
@@ -70,12 +70,12 @@ class Quantized:
             self._recipes[quant] = None if read else recipe_of(model, quant)
         return self._recipes[quant]
 
-    def table(self, quant: str, bound: Bound = "likely") -> WeightTable:
+    def table(self, quant: str, bound: Bound = "likely", *, next_token: bool = False) -> WeightTable:
         """
-        The weights by layer and kind of buffer.
+        The weights by layer and kind of buffer, those of layers for a token more among them where ``next_token``.
         """
         rule = self.recipe(quant)
-        key: tuple[str, Bound] = (quant, "likely" if rule is None else bound)
+        key: tuple[str, Bound, bool] = (quant, "likely" if rule is None else bound, next_token)
         found = self._tables.get(key)
         if found is None:
             percent = 0.0 if rule is None or bound == "likely" else rule.low if bound == "low" else rule.high
@@ -89,6 +89,7 @@ class Quantized:
                 no_output=family is not None and family.no_output,
                 rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
                 share=1 + percent / 100,
+                next_token=next_token,
             )
         return found
 
@@ -98,11 +99,11 @@ class Quantized:
         """
         if self.recipe(quant) is None:
             bound = "likely"
-        repack = setup.settings.repack
-        key = (quant, bound, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
+        repack, next_token = setup.settings.repack, setup.settings.loads_next_token
+        key = (quant, bound, next_token, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
         found = self._weights.get(key)
         if found is None:
-            found = self._weights[key] = self.table(quant, bound).place(
+            found = self._weights[key] = self.table(quant, bound, next_token=next_token).place(
                 setup.spans,
                 dict(setup.backends),
                 host_experts=setup.host_experts,

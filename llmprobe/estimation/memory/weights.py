@@ -116,6 +116,7 @@ class WeightTable:
     tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
     layers that use rotary factors, None for all. ``passes`` counts how often a token goes through the layers.
     Every tensor takes ``share`` of its bytes: 1 where its type is known, a bound of it where that follows a rule.
+    ``next_token`` loads the next-n layers as well.
     """
 
     def __init__(
@@ -128,12 +129,13 @@ class WeightTable:
         no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
         share: float = 1.0,
+        next_token: bool = False,
     ) -> None:
         self._hparams = hparams
         self._share = share
         blocks = blocks_of(hparams, int(hparams["block_count"]))
         self.n_layer = len(blocks) + routers(hparams)
-        trunk = len(blocks) - int(hparams.get("nextn_predict_layers") or 0)
+        trunk = len(blocks) - (0 if next_token else int(hparams.get("nextn_predict_layers") or 0))
         # The layer where the weights of each block of the file lie: another where a model is looped.
         self._home_of = homes(blocks)
         self.passes = len(blocks) / len(self._home_of)

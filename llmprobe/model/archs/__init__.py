@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING
 from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
 from llmprobe.model.archs._shared.family import Family
+from llmprobe.model.archs._shared.next_token import NEXT_TOKEN
 from llmprobe.model.archs._shared.registry import Registry
 from llmprobe.model.archs._shared.sizes import Sizes
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from llmprobe.model.archs._building.run import Variant
 
 __all__ = [
+    "NEXT_TOKEN",
     "CacheLayout",
     "Family",
     "KvCache",
@@ -70,7 +72,12 @@ _registry = Registry(__name__, __path__)
 def get(architecture: str) -> Family | None:
     """
     The family of an architecture, None where there is none. Only its own file is imported.
+
+    An architecture with ``NEXT_TOKEN`` behind it is that of its layers for a token more.
     """
+    if architecture.endswith(NEXT_TOKEN):
+        family = _registry.named(architecture.removesuffix(NEXT_TOKEN))
+        return None if family is None else family.next_token
     return _registry.named(architecture)
 
 

@@ -10,6 +10,7 @@ from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder,
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
 from llmprobe.model.archs._building.latent import cut_attention
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -21,6 +22,7 @@ from llmprobe.model.archs._shared.parts import is_dense, mixture
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("bailingmoe3",)
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {
     "BailingMoeV3ForCausalLM": "bailingmoe3",
     "BailingMoeV3VLForConditionalGeneration": "bailingmoe3",
@@ -114,6 +116,16 @@ def graph(g: Builder) -> None:
     Build Ling 3.
     """
     decoder(g, Decoder(layer=_layer))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, which attends.
+    """
+    next_token_graph(g, _layer)
+
+
+draft_caches = latent_cache
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

@@ -2,11 +2,14 @@
 Command A with experts: both parts side by side behind one norm, windows on three of four layers.
 """
 
+from functools import partial
+
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, feed_forward, heads, slides
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -58,6 +61,16 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(norm=_norm(g), layer=_layer, scale_logits=None))
 
 
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, which has positions in any case.
+    """
+    next_token_graph(g, partial(_layer, turned=True), norm=_norm(g))
+
+
+draft_caches = caches
+
+
 def from_config(config: Config, _common: Hparams) -> Hparams:
     """
     Read the windows, the dense layers at the beginning, and experts as wide as the configuration's inner width.
@@ -87,14 +100,14 @@ def layer_variant(parts: Parts, il: int) -> bool:
     return il < parts.sizes.number("leading_dense_block_count", 0)
 
 
-def _layer(g: Builder, il: int, x: Node) -> Node:
+def _layer(g: Builder, il: int, x: Node, *, turned: bool = False) -> Node:
     """
-    Both parts read the same norm, the shared expert is averaged in.
+    Both parts read the same norm, the shared expert is averaged in. ``turned`` layers have positions in any case.
     """
     residual = x
     x = normed = g.norm(x, "attn_norm", il, kind=_norm(g))
     dense = layer_variant(g.parts, il)
-    q, k, v = heads(g, il, x, Heads(factors=True, rope=dense or slides(g, il)))
+    q, k, v = heads(g, il, x, Heads(factors=True, rope=turned or dense or slides(g, il)))
     x, residual, normed = g.crop(il, g.attention(il, q, k, v), residual, normed)
     inner = feed_forward(g, il, normed, ROUTED)
     if g.weight(il, "ffn_up_shexp.weight") is not None:

@@ -8,6 +8,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import latent, ops
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.config import Config
@@ -65,6 +66,16 @@ def graph(g: Builder) -> None:
     Build DeepSeek 2 and 3.
     """
     decoder(g, Decoder(layer=_layer))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more.
+    """
+    next_token_graph(g, _layer)
+
+
+draft_caches = latent_cache
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

@@ -19,6 +19,7 @@ from llmprobe.model.archs._shared.parts import expert_matrices, next_token, shar
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("deepseek4",)
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {"DeepseekV4ForCausalLM": "deepseek4"}
 
 INDEXED, DENSE = 4, 128

@@ -3,9 +3,10 @@ GLM 4.5 to 4.7 and Solar Open: a mixture of experts, and a last layer that predi
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
+from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder, decoder_layer
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
@@ -53,11 +54,21 @@ def graph(g: Builder) -> None:
     """
     Build GLM 4.5: head norms where the model has them.
     """
+    decoder(g, Decoder(layer=_layer(g, 4 if g.hparams.get("rope.dimension_sections") else 1)))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, whose tokens have one position.
+    """
+    layer = _layer(g, 1)
+    next_token_graph(g, lambda g, il, x: decoder_layer(g, il, x, layer))
+
+
+def _layer(g: Builder, per_token: int) -> Layer:
     normed = g.weight(0, "attn_q_norm.weight") is not None
-    how = Heads(
-        per_token=4 if g.hparams.get("rope.dimension_sections") else 1, norms="before" if normed else ""
-    )
-    decoder(g, Decoder(layer=Layer(heads=how, ffn_norm="post_attention_norm", ffn=ROUTED)))
+    how = Heads(per_token=per_token, norms="before" if normed else "")
+    return Layer(heads=how, ffn_norm="post_attention_norm", ffn=ROUTED)
 
 
 def from_config(config: Config, _common: Hparams) -> Hparams:

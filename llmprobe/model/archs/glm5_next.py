@@ -25,6 +25,7 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("glm5-next",)
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {
     "Glm5NextForConditionalGeneration": "glm5-next",
     "Glm5NextForCausalLM": "glm5-next",

@@ -3,9 +3,10 @@ Hunyuan 3: a mixture of experts beside a shared one, a norm over each head, next
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder
+from llmprobe.model.archs._building.blocks import Decoder, Heads, Layer, decoder, decoder_layer
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
@@ -23,6 +24,8 @@ ARCHITECTURES = ("hy_v3",)
 HF_CLASSES: dict[str, str] = {
     "HYV3ForCausalLM": "hy_v3",
 }
+
+_LAYER = Layer(heads=Heads(factors=True, norms="before"), ffn=ROUTED)
 
 
 def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
@@ -58,7 +61,14 @@ def graph(g: Builder) -> None:
     """
     Build Hy 3.
     """
-    decoder(g, Decoder(layer=Layer(heads=Heads(factors=True, norms="before"), ffn=ROUTED)))
+    decoder(g, Decoder(layer=_LAYER))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more.
+    """
+    next_token_graph(g, lambda g, il, x: decoder_layer(g, il, x, _LAYER))
 
 
 def from_config(config: Config, _common: Hparams) -> Hparams:

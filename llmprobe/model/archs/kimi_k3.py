@@ -25,6 +25,7 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("kimi-k3",)
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {"KimiK3ForConditionalGeneration": "kimi-k3"}
 
 

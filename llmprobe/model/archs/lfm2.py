@@ -7,7 +7,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, decoder, feed_forward, heads
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import Node
-from llmprobe.model.archs._building.state import convolve, load, states
+from llmprobe.model.archs._building.state import convolve, kept_states, load, states
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
 from llmprobe.model.archs._shared.config import Config
@@ -17,6 +17,7 @@ from llmprobe.model.archs._shared.recurrent import attention_layers, hybrid_cach
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("lfm2", "lfm2moe")
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {
     "Lfm2ForCausalLM": "lfm2",
     "LFM2ForCausalLM": "lfm2",
@@ -108,8 +109,9 @@ def _short_convolution(g: Builder, il: int, x: Node) -> Node:
     bx = ops.transpose(ops.like("mul", b, x))
     rolling, _ = states(g, il)
     window = ops.concat(ops.reshape(load(g, rolling), kept, width, count), bx, 0)
-    last = ops.view(window, (kept, window.ne[1], window.ne[2]), (window.nb[1], window.nb[2]))
-    g.graph.expand(ops.cpy(last, ops.view(rolling, (kept * width, count), (rolling.nb[1],))))
+    for _ in range(kept_states(g, steps)):
+        last = ops.view(window, (kept, window.ne[1], window.ne[2]), (window.nb[1], window.nb[2]))
+        g.graph.expand(ops.cpy(last, ops.view(rolling, (kept * width, count), (rolling.nb[1],))))
     y = ops.like("mul", c, convolve(g, il, window, "shortconv.conv.weight"))
     y = g.mm(il, "shortconv.out_proj", y)
     return ops.reshape(y, y.ne[0], steps * count)

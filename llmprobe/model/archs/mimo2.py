@@ -6,6 +6,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, Heads, Layer, decoder, decoder_layer
 from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
@@ -64,6 +65,16 @@ def graph(g: Builder) -> None:
     Build MiMo 2: keys and values differ in size, and layers in their number of heads.
     """
     decoder(g, Decoder(layer=_layer, hidden_output=True))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more; its hidden state is that before the last norm.
+    """
+    next_token_graph(g, _layer, norm_first=False)
+
+
+draft_caches = caches
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

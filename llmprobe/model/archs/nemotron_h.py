@@ -20,6 +20,7 @@ from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.words.message import message
 
 ARCHITECTURES = ("nemotron_h", "nemotron_h_moe")
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {
     "NemotronHForCausalLM": "nemotron_h",
 }

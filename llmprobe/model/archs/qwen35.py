@@ -10,11 +10,14 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.blocks import Decoder, decoder
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.delta_net import delta_net_layer
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.delta_net import delta_net_cache, delta_net_tensors
 
 ARCHITECTURES = ("qwen35", "qwen35moe")
+SNAPSHOTS = ARCHITECTURES
+PUBLISHED_NEXT_TOKEN = 1
 HF_CLASSES: dict[str, str] = {
     "Qwen3_5ForConditionalGeneration": "qwen35",
     "Qwen3_5ForCausalLM": "qwen35",
@@ -39,6 +42,13 @@ def graph(g: Builder) -> None:
     Build Qwen 3.5: a token has four positions.
     """
     decoder(g, Decoder(layer=partial(delta_net_layer, per_token=4)))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, which attends.
+    """
+    next_token_graph(g, partial(delta_net_layer, per_token=4))
 
 
 def from_config(config: Config, common: Hparams) -> Hparams:

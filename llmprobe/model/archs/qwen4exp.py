@@ -30,6 +30,7 @@ from llmprobe.model.archs._shared.recurrent import recurrent_layers, ssm_state
 from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("qwen4exp",)
+SNAPSHOTS = ARCHITECTURES
 HF_CLASSES: dict[str, str] = {
     "Qwen4ExpForConditionalGeneration": "qwen4exp",
     "Qwen4ExpForCausalLM": "qwen4exp",

@@ -8,6 +8,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, feed_forward, heads, slides
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED, gate_heads
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, sliding_cache
@@ -76,6 +77,16 @@ def graph(g: Builder) -> None:
     Build Step 3.5; its clamped activations are built as plain ones, which take no less.
     """
     decoder(g, Decoder(layer=_layer, hidden_output=True))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more; its hidden state is that before the last norm.
+    """
+    next_token_graph(g, _layer, norm_first=False)
+
+
+draft_caches = caches
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

@@ -8,7 +8,7 @@ from llmprobe.output.text.figures import in_gib, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
 from llmprobe.words.message import Message, message
 
-COLUMNS = ("weights", "cache", "compute", "output", "overhead", "total", "budget")
+COLUMNS = ("weights", "cache", "compute", "output", "draft", "overhead", "total", "budget")
 LONG = 200
 """Letters from which on how a figure came about is not repeated for the next device."""
 SPEED_AT = 10
@@ -91,6 +91,8 @@ def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[Message]:
         facts.append(message("page.set-experts", layers=min(settings.n_cpu_moe, repeating)))
     facts.append(message("page.set-flash-attention", flash_attn=settings.flash_attn))
     facts.append(message("page.set-ubatch", ubatch_size=settings.ubatch_size))
+    if estimate.draft is not None:
+        facts.append(message("page.set-draft", ways=estimate.draft.types, tokens=estimate.draft.tokens))
     facts.append(message("page.set-engine", engine=settings.engine))
     return facts
 
@@ -111,17 +113,19 @@ def _verdict(estimate: Estimate) -> tuple[Part, ...]:
 
 def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     rows: list[list[Part]] = []
+    drafts = any(device.draft_bytes for device in devices)
+    columns = [name for name in COLUMNS if drafts or name != "draft"]
     for device in devices:
         over = device.budget_bytes is not None and device.total_bytes > device.budget_bytes
-        figures: list[Content] = [in_gib(getattr(device, f"{name}_bytes")) for name in COLUMNS]
+        figures: list[Content] = [in_gib(getattr(device, f"{name}_bytes")) for name in columns]
         rows.append([(cell, "red" if over else "") for cell in [device.id, *figures]])
     if len(devices) > 1:
         sums: list[Content] = [
-            in_gib(sum(getattr(device, f"{name}_bytes") for device in devices)) for name in COLUMNS[:-1]
+            in_gib(sum(getattr(device, f"{name}_bytes") for device in devices)) for name in columns[:-1]
         ]
         rows.append([(cell, QUIET) for cell in [message("page.all-devices"), *sums, ""]])
-    long = [message("page.gib"), *(message("page.column", name=name) for name in COLUMNS)]
-    short = [message("page.gib"), *(message("page.column-short", name=name) for name in COLUMNS)]
+    long = [message("page.gib"), *(message("page.column", name=name) for name in columns)]
+    short = [message("page.gib"), *(message("page.column-short", name=name) for name in columns)]
     page.blank()
     if not page.table(long, rows) and not page.table(short, rows):
         for row in rows:

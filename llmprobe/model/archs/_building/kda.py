@@ -9,7 +9,7 @@ import msgspec
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, Node
-from llmprobe.model.archs._building.state import delta_net, load, states
+from llmprobe.model.archs._building.state import delta_net, kept_states, load, states
 
 
 class Kda(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +88,9 @@ def _convolved(g: Builder, il: int, name: str, x: Node, kept: Node, rolling: Nod
     rows = (4 * (kernel - 1), 4 * rolling.ne[0])
     old = ops.view(kept, (kernel - 1, inner, count), rows)
     window = ops.concat(old, ops.transpose(ops.reshape(x, inner, steps, count)), 0)
-    last = ops.view(window, (kernel - 1, inner, count), (window.nb[1], window.nb[2]))
-    g.graph.expand(ops.cpy(last, ops.view(rolling, (kernel - 1, inner, count), rows)))
+    for _ in range(kept_states(g, steps)):
+        last = ops.view(window, (kernel - 1, inner, count), (window.nb[1], window.nb[2]))
+        g.graph.expand(ops.cpy(last, ops.view(rolling, (kernel - 1, inner, count), rows)))
     weight = ops.reshape(weight, kernel, inner)
     x = ops.make("ssm_conv", F32, (inner, steps, count, 1), window, weight)
     x = ops.unary("silu", ops.reshape(x, inner, g.tokens))

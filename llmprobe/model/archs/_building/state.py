@@ -16,23 +16,24 @@ Scan = Callable[[Node, Node], Node]
 
 def states(g: Builder, il: int) -> tuple[Node, Node]:
     """
-    The tensors of a layer's rolling state and of its state proper, one row per sequence.
+    The tensors of a layer's rolling state and of its state proper, one row per sequence and state that is kept.
     """
     run = g.run
     layer = g.parts.state_of[il]
     home = run.places[il] if run.cache_on_device else run.host
     pair = []
     for name, width in (("rolling", layer.rolling), ("state", layer.state)):
-        pair.append(g.memory(f"{name} {il}", F32, home, width, run.sequences))
+        pair.append(g.memory(f"{name} {il}", F32, home, width, run.sequences * (1 + run.snapshots)))
     return pair[0], pair[1]
 
 
 def further(g: Builder, il: int, width: int) -> Node:
     """
-    The tensor of a layer's third state, one row per sequence.
+    The tensor of a layer's third state, one row per sequence and state that is kept.
     """
     home = g.run.places[il] if g.run.cache_on_device else g.run.host
-    return g.memory(f"further {il}", F32, home, width, g.run.sequences)
+    rows = g.run.sequences * (1 + g.run.snapshots)
+    return g.memory(f"further {il}", F32, home, width, rows)
 
 
 def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:
@@ -135,9 +136,10 @@ def mamba2(g: Builder, il: int, x: Node) -> Node:
     xbc = ops.view(mixed, (channels, steps, count), rows)
     dt = ops.view(mixed, (heads, steps, count), rows)
     window = ops.concat(conv, ops.transpose(xbc), 0)
-    last = ops.view(window, (kernel - 1, channels, count), (window.nb[1], window.nb[2]))
-    target = ops.view(rolling, ((kernel - 1) * channels, count), (rolling.nb[1],))
-    g.graph.expand(ops.cpy(last, target))
+    for _ in range(kept_states(g, steps)):
+        last = ops.view(window, (kernel - 1, channels, count), (window.nb[1], window.nb[2]))
+        target = ops.view(rolling, ((kernel - 1) * channels, count), (rolling.nb[1],))
+        g.graph.expand(ops.cpy(last, target))
     xbc = ops.unary("silu", ops.like("add", convolve(g, il, window), g.need(il, "ssm_conv1d.bias")))
     rows = (xbc.nb[1], xbc.nb[2])
     x = ops.view(xbc, (head, heads, steps, count), (4 * head, *rows))
@@ -146,12 +148,12 @@ def mamba2(g: Builder, il: int, x: Node) -> Node:
 
     def scan(kept: Node, ids: Node) -> Node:
         kept = ops.reshape(kept, width, head, heads, state.ne[1])
-        return ssm_scan(kept, x, dt, decay(g, il), b, c, ids)
+        return ssm_scan(kept, x, dt, decay(g, il), b, c, ids, 1 + g.run.snapshots)
 
     y = load(g, state, scan)
-    size = width * inner
-    new = ops.view(y, (size, count, 1), (4 * size, 4 * size * count))
-    g.graph.expand(ops.cpy(new, ops.view(state, (size, count, 1), (state.nb[1], 4 * size * count))))
+    size, written = width * inner, kept_states(g, steps)
+    new = ops.view(y, (size, count, written), (4 * size, 4 * size * count))
+    g.graph.expand(ops.cpy(new, ops.view(state, (size, count, written), (state.nb[1], 4 * size * count))))
     row = x.nb[1]
     y = ops.view(y, (head, heads, steps, count), (row, heads * row, steps * heads * row))
     y = ops.like("add", y, ops.like("mul", x, g.need(il, "ssm_d")))
@@ -170,11 +172,21 @@ def convolve(g: Builder, il: int, window: Node, name: str = "ssm_conv1d.weight")
     return ops.make("ssm_conv", F32, shape, window, kernel)
 
 
-def ssm_scan(kept: Node, x: Node, dt: Node, a: Node, b: Node, c: Node, ids: Node) -> Node:
+def kept_states(g: Builder, steps: int) -> int:
+    """
+    How many states of each sequence a batch of so many tokens leaves behind: the last, and those that it may fall
+    back to.
+    """
+    return min(steps, 1 + g.run.snapshots) if g.run.snapshots else 1
+
+
+def ssm_scan(
+    kept: Node, x: Node, dt: Node, a: Node, b: Node, c: Node, ids: Node, states_kept: int = 1
+) -> Node:
     """
     Outputs and new states in one tensor.
     """
-    size = x.elements + kept.ne[0] * kept.ne[1] * kept.ne[2] * ids.ne[0]
+    size = x.elements + kept.ne[0] * kept.ne[1] * kept.ne[2] * ids.ne[0] * states_kept
     return ops.make("ssm_scan", F32, (size, 1, 1, 1), kept, x, dt, a, b, c, ids)
 
 
@@ -185,9 +197,10 @@ def roll(g: Builder, rolling: Node, mixed: Node, kernel: int, channels: int, *, 
     count = g.run.sequences
     kept = ops.reshape(load(g, rolling), kernel - 1, channels, count)
     window = ops.concat(kept, ops.transpose(mixed), 0)
-    last = ops.view(window, (kernel - 1, channels, count), (window.nb[1], window.nb[2]))
-    target = ops.view(rolling, ((kernel - 1) * channels, count), (rolling.nb[1],))
-    g.graph.expand(ops.cpy(ops.cont(last) if copied else last, target))
+    for _ in range(1 + g.run.snapshots):
+        last = ops.view(window, (kernel - 1, channels, count), (window.nb[1], window.nb[2]))
+        target = ops.view(rolling, ((kernel - 1) * channels, count), (rolling.nb[1],))
+        g.graph.expand(ops.cpy(ops.cont(last) if copied else last, target))
     return window
 
 
@@ -196,10 +209,16 @@ def delta_net(g: Builder, state: Node, q: Node, k: Node, v: Node, gate: Node, be
     The output of a gated delta net, and write its new state back.
     """
     width, heads, steps, count = v.ne
-    shape = (width * heads, steps * count + width * count, 1, 1)
+    shape = (width * heads, steps * count + width * count * (1 + g.run.snapshots), 1, 1)
     result = ops.make("gated_delta_net", F32, shape, q, k, v, gate, beta, kept)
     row = 4 * width
     out = ops.view(result, v.ne, (row, row * heads, row * heads * steps))
-    new = ops.view(result, (width, width, heads, count), (row, row * width, row * width * heads))
-    g.graph.expand(ops.cpy(new, ops.view(state, (state.ne[0], count), (state.nb[1],))))
+    if not g.run.snapshots:
+        new = ops.view(result, (width, width, heads, count), (row, row * width, row * width * heads))
+        g.graph.expand(ops.cpy(new, ops.view(state, (state.ne[0], count), (state.nb[1],))))
+        return out
+    size, written = width * width * heads, kept_states(g, steps)
+    new = ops.view(result, (size, count, written), (4 * size, 4 * size * count))
+    old = ops.view(state, (size, count, written), (state.nb[1], state.nb[1] * count))
+    g.graph.expand(ops.cpy(new, old))
     return out

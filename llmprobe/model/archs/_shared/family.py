@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from llmprobe.model.archs._shared.caches import attention_cache
+
 if TYPE_CHECKING:
     from llmprobe.facts.model import Hparams, Tensor
     from llmprobe.model.archs._building.builder import Build
@@ -30,6 +32,11 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     that use rotary factors where not all do. An ``encoder`` has no output layer; with ``output_first`` llama.cpp makes
     the output matrix before the embedding. With ``no_output`` there is no output matrix, not even a copy of the
     embedding: that is multiplied where it lies.
+
+    ``draft_graph`` is the graph of the layer that predicts a token more (MTP), as a context of its own, None where
+    llama.cpp has none; ``draft_caches`` what that context keeps. ``snapshots`` says that earlier recurrent states are
+    kept where a draft may have to be taken back (llama.cpp b11549, llm_arch_supports_rs_rollback), and
+    ``published_next_token`` how many such layers the family's models are published with, beside files without them.
     """
 
     name: str
@@ -46,6 +53,24 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     encoder: bool = False
     output_first: bool = False
     no_output: bool = False
+    draft_graph: Build | None = None
+    draft_caches: Callable[[Hparams], CacheLayout] | None = None
+    snapshots: frozenset[str] = frozenset()
+    published_next_token: int = 0
+
+    @property
+    def next_token(self) -> Family:
+        """The same for a context of the layers that predict a token more, whose caches are attention's by default."""
+        return Family(
+            name=self.name,
+            architectures=self.architectures,
+            hf_classes={},
+            tensors=self.tensors,
+            caches=self.draft_caches or attention_cache,
+            graph=self.draft_graph,
+            from_config=None,
+            rope_layers=self.rope_layers,
+        )
 
 
 def families_of(module: ModuleType) -> tuple[Family, ...]:
@@ -71,5 +96,9 @@ def families_of(module: ModuleType) -> tuple[Family, ...]:
             encoder=getattr(module, "ENCODER", False),
             output_first=getattr(module, "OUTPUT_FIRST", False),
             no_output=getattr(module, "NO_OUTPUT", False),
+            draft_graph=getattr(module, "draft_graph", None),
+            draft_caches=getattr(module, "draft_caches", None),
+            snapshots=frozenset(getattr(module, "SNAPSHOTS", ())),
+            published_next_token=getattr(module, "PUBLISHED_NEXT_TOKEN", 0),
         ),
     )

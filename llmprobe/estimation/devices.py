@@ -1,0 +1,79 @@
+"""
+What each device holds for one configuration, term by term, with what a second context adds.
+"""
+
+from typing import TYPE_CHECKING
+
+from llmprobe.estimation import terms
+from llmprobe.estimation.draft_terms import draft_terms
+from llmprobe.estimation.memory import overhead
+from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.second import Draft, second_parts
+from llmprobe.facts.devices import Hardware
+from llmprobe.facts.estimate import DeviceEstimate, Term
+from llmprobe.facts.settings import Settings
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.estimator import Estimator
+    from llmprobe.estimation.parts import Parts
+
+
+def devices_of(
+    estimator: "Estimator", quant: str, settings: Settings, hardware: Hardware, draft: Draft | None = None
+) -> tuple[DeviceEstimate, ...]:
+    """
+    The host first, then each device that the model or its draft uses.
+
+    Raises:
+        RefusedError: the settings do not go together for this model.
+    """
+    parts = estimator.parts(quant, settings, hardware)
+    second = second_parts(estimator, quant, settings, hardware, draft)
+    used = parts.setup.devices
+    if second is not None:
+        used = (*used, *(device for device in second.setup.devices if device not in used))
+    weights = _weights(estimator, quant, parts)
+    result = [
+        terms.device_estimate(
+            HOST,
+            None,
+            (
+                *weights[HOST],
+                *_buffers(parts, HOST),
+                terms.output_term(parts.output, estimator.n_vocab, parts.setup.settings),
+                *draft_terms(second, HOST, draft),
+                overhead.host_overhead(len(used)),
+            ),
+        )
+    ]
+    for device in used:
+        items = (
+            *weights.get(device.id, ()),
+            *_buffers(parts, device.id),
+            *draft_terms(second, device.id, draft),
+            overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
+        )
+        result.append(terms.device_estimate(device.id, device.name, items))
+    return tuple(result)
+
+
+def _weights(estimator: "Estimator", quant: str, parts: "Parts") -> dict[str, tuple[Term, ...]]:
+    low, high = estimator.bounded_weights(quant, parts.setup)
+    known = estimator.recipe(quant) is None
+    return {
+        device: terms.weight_terms(
+            weights,
+            device,
+            parts.setup,
+            estimator.n_layer,
+            None if known else (low[device], high[device]),
+        )
+        for device, weights in parts.weights.items()
+    }
+
+
+def _buffers(parts: "Parts", device: str) -> tuple[Term, ...]:
+    return (
+        *terms.cache_terms(parts.caches.get(device, ()), parts.setup.settings),
+        *terms.compute_terms(parts.compute, device),
+    )

@@ -1,0 +1,127 @@
+"""
+Second contexts: what a draft model, or the layers of a model that predict a token more, take beside the model.
+
+They are estimated as any other context is. Source: llama.cpp b11549, common/speculative.cpp
+(common_base_params_to_speculative, common_speculative_init_result).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llmprobe.errors import RefusedError
+from llmprobe.estimation.placement import HOST, Span
+from llmprobe.estimation.settings import BLOCK_TYPES, DRAFTING_TYPES
+from llmprobe.facts.settings import Settings, told
+from llmprobe.words.message import message
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.estimator import Estimator
+    from llmprobe.estimation.parts import Parts
+    from llmprobe.estimation.setup import Setup
+    from llmprobe.facts.devices import Hardware
+    from llmprobe.facts.settings import ResolvedSettings
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """
+    A draft model: its estimator, and the quantization of its file.
+    """
+
+    estimator: Estimator
+    quant: str
+
+
+def needs_draft(settings: Settings) -> bool:
+    """
+    Whether tokens are drafted by a model or by layers of one, and not from the text alone.
+    """
+    return not DRAFTING_TYPES.isdisjoint(settings.spec_type)
+
+
+def second_parts(
+    target: Estimator, quant: str, settings: Settings, hardware: Hardware, draft: Draft | None
+) -> Parts | None:
+    """
+    What the second context takes by part and device, None where nothing needs one.
+
+    Layers of the model itself have no weights here: they are among the model's.
+
+    Raises:
+        RefusedError: there is no draft model, and the model has no layers that predict a token more.
+    """
+    if not needs_draft(settings):
+        return None
+    setup = target.setup(settings, hardware)
+    own = draft_settings(settings, setup.settings)
+    if draft is None:
+        if settings.spec_type != ("draft-mtp",):
+            raise RefusedError(
+                message("error.draft-missing", spec_type=settings.spec_type),
+                hint=message("hint.draft-missing"),
+            )
+        return msgspec.structs.replace(_next_token(target, quant, own, setup), weights={})
+    hardware = draft_hardware(hardware, setup.settings)
+    if "draft-mtp" not in settings.spec_type:
+        return draft.estimator.parts(draft.quant, own, hardware)
+    # The file holds these layers alone, and counts those of the model all the same.
+    loaded = draft.estimator.setup(own, hardware)
+    parts = _next_token(draft.estimator, draft.quant, own, loaded)
+    return msgspec.structs.replace(parts, weights=draft.estimator.parts_weights(draft.quant, loaded))
+
+
+def _next_token(owner: Estimator, quant: str, settings: Settings, setup: Setup) -> Parts:
+    layers = owner.next_token(quant)
+    return layers.parts_of(quant, _moved(layers.setup(settings), setup, owner.trunk))
+
+
+def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
+    """
+    What the draft's context is told, where the target's is in force: as many cells, slots and rows, its own types of
+    cache and layers, and one output for each slot, or a whole block.
+    """
+    rows = 1 + run.spec_draft_n_max if BLOCK_TYPES & set(run.spec_type) else 1
+    own = {
+        "ctx_size": run.ctx_size,
+        "cache_type_k": settings.spec_draft_type_k,
+        "cache_type_v": settings.spec_draft_type_v,
+        "outputs_max": run.parallel * rows,
+        "gpu_layers": settings.spec_draft_ngl,
+        "n_cpu_moe": 0,
+        "cpu_moe_layers": (),
+        # Nothing is taken back in this context.
+        "spec_draft_n_max": 0,
+    }
+    return Settings(**(told(settings) | own))
+
+
+def draft_hardware(hardware: Hardware, run: ResolvedSettings) -> Hardware:
+    """
+    The devices that the draft may use: those that it is given, or all of the target's.
+    """
+    if not run.spec_draft_device:
+        return hardware
+    named = {device.id: device for device in hardware.devices}
+    kept = tuple(named[name] for name in run.spec_draft_device if name in named)
+    return msgspec.structs.replace(hardware, devices=kept)
+
+
+def _moved(setup: Setup, target: Setup, trunk: int) -> Setup:
+    """
+    The configuration of the layers behind the ``trunk``, which lie where the target's placement puts them.
+    """
+    spans = tuple(
+        Span(span.device, max(span.start - trunk, 0), span.stop - trunk)
+        for span in target.spans
+        if span.stop > trunk
+    )
+    return msgspec.structs.replace(
+        setup,
+        settings=msgspec.structs.replace(setup.settings, devices=target.settings.devices),
+        spans=spans,
+        devices=target.devices,
+        backends=target.backends,
+        partly=bool(target.host_experts) or any(span.device == HOST for span in target.spans),
+    )

@@ -1,0 +1,64 @@
+"""
+A model with the layers that predict a token more (MTP): as its file has them, or as the family publishes them.
+"""
+
+import msgspec
+
+from llmprobe.errors import RefusedError
+from llmprobe.facts.model import Hparams, ModelSpec
+from llmprobe.model import archs
+from llmprobe.words.message import message
+
+
+def has_next_token(model: ModelSpec) -> bool:
+    """
+    Whether the model has layers that predict a token more.
+    """
+    return bool(model.hparams.get("nextn_predict_layers"))
+
+
+def publishes_next_token(model: ModelSpec) -> bool:
+    """
+    Whether a model of the catalog can be had with such layers, though its usual file is without.
+    """
+    family = archs.get(model.architecture)
+    return family is not None and family.published_next_token > 0 and model.source == "catalog"
+
+
+def with_next_token(model: ModelSpec) -> ModelSpec:
+    """
+    The model with these layers; one of the catalog as its family publishes it, with a note about the file.
+
+    Raises:
+        RefusedError: it has none.
+    """
+    if has_next_token(model):
+        return model
+    family = archs.get(model.architecture)
+    if family is None or not publishes_next_token(model):
+        raise RefusedError(
+            message("error.no-next-token", model=model.name), hint=message("hint.no-next-token")
+        )
+    hparams = _with_layers(model.hparams, family.published_next_token)
+    tensors = family.tensors(hparams)
+    return msgspec.structs.replace(
+        model,
+        hparams=hparams,
+        tensors=tensors,
+        file_parameters=sum(tensor.elements for tensor in tensors),
+        notes=(*model.notes, message("note.next-token-file", model=model.name)),
+    )
+
+
+def _with_layers(hparams: Hparams, further: int) -> Hparams:
+    """
+    The sizes with so many layers more: each like the last, where they are listed by layer.
+    """
+    count = int(hparams["block_count"])
+    found = {
+        key: [*value, *[value[-1]] * further]
+        if isinstance(value, list | tuple) and len(value) == count
+        else value
+        for key, value in hparams.items()
+    }
+    return found | {"block_count": count + further, "nextn_predict_layers": further}
