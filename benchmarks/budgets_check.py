@@ -124,13 +124,21 @@ def _left(
     return left | dict.fromkeys(unknown)
 
 
+def _quant_of(file: str) -> str | None:
+    """
+    Return the type that a file says, or a name of Ollama's, whose models of one type only say none.
+    """
+    said = quant_in_name(file.replace(":", "-").replace("-fp16", "-F16"))
+    return said if said is not None or ":" in file else ""
+
+
 def _differences(choice: Choice, configuration: Configuration, estimator: Estimator) -> list[str]:
     """
     Return where a choice says other than what its command comes to.
     """
     faults = []
     file = configuration.file
-    if choice.on_disk != file and quant_in_name(file) != choice.quant:
+    if choice.on_disk != file and _quant_of(file) not in (None, choice.quant):
         faults.append(f"{file} is not {choice.quant}")
     again = estimator.devices(choice.quant, configuration.settings, configuration.hardware)
     ids = [device.id for device in choice.devices]

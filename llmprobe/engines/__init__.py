@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from llmprobe.engines._record import Command, Engine, Observe
 from llmprobe.engines._remembering import steady
 from llmprobe.engines._shared.disk import models_below
+from llmprobe.engines._shared.model_files import model_file, needs_file
 from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
@@ -158,6 +159,20 @@ def files(name: str, choice: "Choice", model: ModelSpec, backend: str | None) ->
         return one.files(choice, model, backend)
     line = one.command(choice, model, backend)
     return {} if line is None else {"command.txt": f"{line}\n"}
+
+
+def file_of(choice: "Choice", model: ModelSpec) -> str:
+    """
+    The file that a choice is, or the name under which its quantization is customarily published.
+    """
+    return model_file(choice, model)
+
+
+def is_to_be_fetched(choice: "Choice", model: ModelSpec) -> bool:
+    """
+    Tell whether the file of a choice is not on this machine, as far as is known.
+    """
+    return needs_file(choice, model)
 
 
 def _folder(path: str) -> Observe:

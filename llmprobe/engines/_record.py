@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Occasion, Profile
+from llmprobe.facts.engine import Abilities, Fetch, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
 from llmprobe.words.message import Message
@@ -22,6 +22,9 @@ Command = Callable[["Choice", ModelSpec, str | None], str | None]
 None where the engine cannot run the choice: its ``remarks`` then give the reason."""
 
 Files = Callable[["Choice", ModelSpec, str | None], dict[str, str]]
+Fetching = Callable[["Choice", ModelSpec, str | None], Fetch | None]
+"""How the file of a choice is fetched, None where no place is known that has it."""
+
 Remarks = Callable[["Choice", ModelSpec, str | None], tuple[Message, ...]]
 
 
@@ -40,7 +43,10 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     to that. ``not_loaded`` are architectures that it refuses, ``loaded`` those that it runs though others refuse
     them. ``settled`` fills in defaults that depend on the model and the devices, ``of_build`` what an older build
     does otherwise. ``further_commands`` are other programs of the same engine, by name. ``remarks`` are what must be
-    known beside a command, ``files`` what is written into a folder: None is the command alone.
+    known beside a command, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
+    engine gets a file that is not here, ``kept_on`` the stores (as the probe of disks names them) that it puts it into,
+    ``install`` where it can be had where looking for it finds it whenever it is there, ``needs`` what it needs beside
+    itself to load a GGUF file.
     """
 
     name: str
@@ -49,6 +55,10 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     remarks: Remarks = no_remarks
     further_commands: Mapping[str, Command] = {}
     files: Files | None = None
+    fetch: Fetching | None = None
+    kept_on: tuple[str, ...] = ()
+    install: str | None = None
+    needs: tuple[Message, ...] = ()
     profiles: Mapping[str, Profile] = {}
     abilities: Abilities = Abilities()
     not_loaded: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ Source: llama.cpp b11549, tools/server/server.cpp, tools/llama-bench/llama-bench
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import env, home, joined, models_in, names
 from llmprobe.engines._shared.hub_cache import hub_cache, models_of_hub
-from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.shell import environment_words
+from llmprobe.engines._shared.model_files import is_local, model_file
+from llmprobe.engines._shared.publishers import place_of
+from llmprobe.engines._shared.shell import line
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.backends import BACKENDS
-from llmprobe.facts.engine import Profile
+from llmprobe.facts.engine import Fetch, Place, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
@@ -143,7 +144,7 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
 
     ``--fit off`` keeps the engine from changing what was computed. ``backend`` is that of the devices in use.
     """
-    return " ".join(_words("llama-server", choice, model, backend))
+    return line(choice, choice.environment, _words("llama-server", choice, model, backend))
 
 
 def cli_command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
@@ -153,23 +154,52 @@ def cli_command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     It runs the server inside and has one slot unless told otherwise. With one for all the context, or for its own part
     of it, the compute buffers would not be those of the choice.
     """
-    return " ".join(_words("llama-cli", choice, model, backend))
+    return line(choice, choice.environment, _words("llama-cli", choice, model, backend))
+
+
+def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:
+    """
+    The command line with ``-hf`` in place of the file: llama-server fetches it into the hub's cache and runs it.
+
+    It would load a projector that is beside the file, too (common/arg.cpp, ``-hf``). A file at another address is
+    fetched by itself.
+    """
+    place = place_of(model, choice.quant)
+    if place is not None:
+        words = _words("llama-server", choice, model, backend, _hub_words(place, model))
+        how = message("obtain.llama-cpp", option=" ".join(_hub_words(place, model)))
+        return Fetch(command=line(choice, choice.environment, words), how=how, place=place)
+    if model.path is not None and choice.quant == model.quant and not is_local(model):
+        fetching = f"curl -L -o {shell_word(model_file(choice, model))} {shell_word(model.path)}"
+        return Fetch(command=fetching, how=message("obtain.address", command=fetching))
+    return None
+
+
+def _hub_words(place: Place, model: ModelSpec) -> list[str]:
+    words = ["-hf", shell_word(f"{place.repository}:{place.tag}")]
+    return [*words, "--no-mmproj"] if model.published is not None and model.published.projector else words
 
 
 def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: a script for each program.
     """
-    lines = {
+    commands = {
         "llama-server": command(choice, model, backend),
         "llama-cli": cli_command(choice, model, backend),
     }
-    return {f"run-{program}.sh": f'#!/bin/sh\n{line} "$@"\n' for program, line in lines.items()}
+    if choice.shell == "powershell":
+        return {f"run-{program}.ps1": f"{command} @args\n" for program, command in commands.items()}
+    return {f"run-{program}.sh": f'#!/bin/sh\n{command} "$@"\n' for program, command in commands.items()}
 
 
-def _words(program: str, choice: "Choice", model: ModelSpec, backend: str | None) -> list[str]:
-    words = environment_words(choice.environment)
-    words += [program, "-m", shell_word(model_file(choice, model))]
+def _words(
+    program: str, choice: "Choice", model: ModelSpec, backend: str | None, file: Sequence[str] = ()
+) -> list[str]:
+    """
+    The words of a command; ``file`` are those that name the model, ``-m`` and the file where there are none.
+    """
+    words = [program, *(file or ("-m", shell_word(model_file(choice, model))))]
     words += ["-c", str(choice.ctx_size)]
     if program == "llama-server" or choice.parallel > 1:
         words += ["-np", str(choice.parallel)]
@@ -281,6 +311,9 @@ ENGINE = Engine(
     command=command,
     further_commands={"llama-cli": cli_command},
     files=files,
+    fetch=fetch,
+    kept_on=("huggingface", "llama.cpp"),
+    install="https://github.com/ggml-org/llama.cpp/releases",
     profiles=PROFILES,
     not_loaded=NOT_IN_LLAMA_CPP,
     of_build=of_build,

@@ -12,11 +12,12 @@ import msgspec
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import folders, home, is_unfinished, joined, models_in, names
-from llmprobe.engines._shared.model_files import model_file
+from llmprobe.engines._shared.model_files import model_file, needs_file
+from llmprobe.engines._shared.publishers import place_of
 from llmprobe.engines._shared.shell import devices_in_use
 from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, records, text
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Profile
+from llmprobe.facts.engine import Abilities, Fetch, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
 from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
@@ -106,6 +107,11 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     file = model_file(choice, model)
     place = _place(file)
     lines = []
+    if needs_file(choice, model):
+        published = place_of(model, choice.quant)
+        if published is not None and published.file is not None:
+            # As ``lms get`` keeps it.
+            place = f"{published.repository}/{published.file}"
     if place is None:
         name = file.replace("\\", "/").rpartition("/")[2]
         if not name.endswith(".gguf"):
@@ -118,6 +124,18 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     words = ["lms", "load", "--exact", shell_word(place), "--gpu", _share(choice, backend)]
     words += ["--context-length", str(choice.ctx_size), "--parallel", str(choice.parallel), "-y"]
     return "\n".join([*lines, " ".join(words)])
+
+
+def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
+    """
+    What downloads the file into LM Studio's own folder (``lms get``, with the type behind the repository).
+    """
+    place = place_of(model, choice.quant)
+    if place is None:
+        return None
+    address = f"https://huggingface.co/{place.repository}@{place.tag.lower()}"
+    line = f"lms get {shell_word(address)}"
+    return Fetch(command=line, how=message("obtain.lmstudio", command=line), place=place)
 
 
 def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
@@ -231,6 +249,9 @@ ENGINE = Engine(
     command=command,
     remarks=remarks,
     files=files,
+    fetch=fetch,
+    kept_on=("lmstudio",),
+    install="https://lmstudio.ai/download",
     profiles=PROFILES,
     abilities=ABILITIES,
     # It runs GGUF files by its own build of llama.cpp.

@@ -1,26 +1,28 @@
 """
 Ollama: its own defaults, what it is doing on a machine, the models it keeps, and the Modelfile of a choice.
 
-Source: github.com/ollama/ollama at fb30760 (August 2026): server/routes.go and server/sched.go for the automatic
-context and batch, llm/llama_server.go for what llama-server is started with, envconfig/config.go for the environment.
+Source: github.com/ollama/ollama at fb30760 (August 2026): llm/llama_server.go for what llama-server is started with,
+envconfig/config.go for the environment; ``_shared/ollama_defaults.py`` has the automatic context and batch.
 Files in parts: ollama/ollama#5245.
 """
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.disk import env
-from llmprobe.engines._shared.model_files import model_file, split_of
+from llmprobe.engines._shared.model_files import embeds, model_file, needs_file, split_of
+from llmprobe.engines._shared.ollama_defaults import ONE_SLOT, settled
+from llmprobe.engines._shared.ollama_library import library_name
 from llmprobe.engines._shared.ollama_store import models_on_disk, service_environment, settings_of
-from llmprobe.engines._shared.shell import devices_in_use, environment_words
+from llmprobe.engines._shared.publishers import place_of
+from llmprobe.engines._shared.shell import devices_in_use, line, quoted
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Occasion, Profile
+from llmprobe.facts.engine import Abilities, Fetch, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
-from llmprobe.units import GIB, MIB, port_number, whole_number
+from llmprobe.harmless import shell_word
+from llmprobe.units import port_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -41,21 +43,6 @@ ABILITIES = Abilities(
     notes_on_experts=(message("engine.ollama-experts"),),
 )
 
-CONTEXTS = ((47 * GIB, 262144), (23 * GIB, 32768), (0, 4096))
-"""From so much VRAM over all GPUs on, this is the context where none is set."""
-
-BATCHES = ((32768, 2048), (4096, 1024), (-1, 512))
-"""Beyond so many tokens of context, this is the batch where none is set and there is room for it."""
-
-BATCH_ROOM = {2048: (60, 2 * GIB), 1024: (75, 768 * MIB)}
-"""What is predicted may take so many percent of what is free, and with so many bytes more 80 percent."""
-
-ONE_SLOT = frozenset(
-    {"mllama", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen3next", "lfm2", "lfm2moe"}
-    | {"nemotron_h", "nemotron_h_moe", "nemotron_h_omni"}
-)
-"""Architectures that it never gives more than one slot."""
-
 LOADED = frozenset({"mllama", "solar"})
 """Architectures that llama.cpp refuses and Ollama runs: by an engine of its own, and by a patch."""
 
@@ -66,84 +53,6 @@ VISIBLE_DEVICES = {
     "rocm": "ROCR_VISIBLE_DEVICES",
     "vulkan": "GGML_VK_VISIBLE_DEVICES",
 }
-
-
-def settled(profile: Profile, occasion: Occasion) -> Profile:
-    """
-    The profile with the context and batch that Ollama takes for this model on these devices.
-    """
-    notes = []
-    slots = _number(occasion.settings.get("OLLAMA_NUM_PARALLEL")) or profile.parallel
-    if occasion.model.architecture in ONE_SLOT and slots > 1:
-        notes.append(message("engine.ollama-one-slot", architecture=occasion.model.architecture))
-        slots = 1
-    trained = occasion.model.max_context
-    asked = occasion.ctx_size or _number(occasion.settings.get("OLLAMA_CONTEXT_LENGTH"))
-    ctx_size = asked or automatic_context(occasion.vram_total_bytes or 0)
-    if trained is not None:
-        ctx_size = min(ctx_size, trained)
-    if not asked:
-        notes.append(
-            message("engine.ollama-context", ctx_size=ctx_size, vram_bytes=occasion.vram_total_bytes)
-        )
-    flash = "auto" if flash_attention_supported(occasion) else "off"
-    batch = automatic_batch(ctx_size, occasion, flash_attention=flash != "off")
-    notes.append(message("engine.ollama-batch", batch_size=batch))
-    notes.append(message("engine.ollama-slots"))
-    return msgspec.structs.replace(
-        profile,
-        ctx_size=ctx_size,
-        parallel=slots,
-        batch_size=batch,
-        ubatch_size=batch,
-        flash_attn=flash,
-        notes=tuple(notes),
-    )
-
-
-def automatic_context(vram_bytes: int) -> int:
-    """
-    The context that Ollama takes where none is set, by the VRAM of all GPUs together.
-    """
-    return next(ctx_size for least, ctx_size in CONTEXTS if vram_bytes >= least)
-
-
-def automatic_batch(ctx_size: int, occasion: Occasion, *, flash_attention: bool) -> int:
-    """
-    The batch that Ollama takes where none is set: larger for long contexts, smaller where memory is short.
-    """
-    if not flash_attention and occasion.backend == "cuda":
-        free = occasion.smallest_free_bytes
-        return 256 if ctx_size > 4096 and free is not None and 0 < free <= 8 * GIB else 512
-    batch = next(batch for beyond, batch in BATCHES if ctx_size > beyond)
-    while batch > 512 and not _has_room(batch, predicted_bytes(occasion, ctx_size), occasion.vram_free_bytes):
-        batch //= 2
-    return batch
-
-
-def predicted_bytes(occasion: Occasion, ctx_size: int) -> int:
-    """
-    Ollama's own rough prediction: the file, and a cache as if every layer had the smallest count of heads.
-    """
-    hparams = occasion.model.hparams
-    heads = max(_numbers(hparams.get("attention.head_count")))
-    kv_heads = min(_numbers(hparams.get("attention.head_count_kv"))) or 1
-    width = int(hparams.get("embedding_length") or 0) // heads if heads else 0
-    layers = int(hparams.get("block_count") or 0)
-    return occasion.file_bytes + 2 * layers * kv_heads * width * ctx_size * 2
-
-
-def flash_attention_supported(occasion: Occasion) -> bool:
-    """
-    Tell whether Ollama leaves flash attention to llama.cpp; on CUDA before capability 6.0, and on 7.2, it does not.
-    """
-    if occasion.backend != "cuda":
-        return occasion.backend != "sycl"
-    return all(
-        float(capability) >= 6.0 and capability != "7.2"
-        for capability in occasion.compute_capabilities
-        if whole_number(capability.replace(".", "", 1)) is not None
-    )
 
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
@@ -206,12 +115,36 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | No
     if not model_file(choice, model).isprintable():
         return None
     content = modelfile(choice, model, backend).splitlines()
-    serve = _serve(environment(choice, backend))
+    serve = _serve(choice, environment(choice, backend))
     # A comment, as the server may run already: the reason is among the remarks.
     lines = [] if serve is None else [f"# {serve}"]
-    lines += ["cat > Modelfile <<'END'", *content, "END"]
-    lines += [f"ollama create {name} -f Modelfile", f"ollama run {name}"]
-    return "\n".join(lines)
+    if choice.shell == "powershell":
+        encoding = "" if all(map(str.isascii, content)) else " -Encoding utf8"
+        lines.append(f"{', '.join(map(quoted, content))} | Set-Content{encoding} Modelfile")
+    else:
+        lines += ["cat > Modelfile <<'END'", *content, "END"]
+    return "\n".join([*lines, *_made_and_run(name, model)])
+
+
+def _made_and_run(name: str, model: ModelSpec) -> list[str]:
+    """
+    What makes a model of the Modelfile and talks to it; one that makes vectors answers to requests only.
+    """
+    return [f"ollama create {name} -f Modelfile", *([] if embeds(model) else [f"ollama run {name}"])]
+
+
+def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
+    """
+    What pulls the model: from Ollama's library where that has this type, else from a repository on Hugging Face.
+    """
+    name = library_name(model, choice.quant)
+    place = None if name else place_of(model, choice.quant)
+    if name is None and place is not None:
+        name = f"hf.co/{place.repository}:{place.tag}"
+    if name is None:
+        return None
+    pull = f"ollama pull {shell_word(name)}"
+    return Fetch(command=pull, how=message("obtain.ollama", command=pull), place=place, name=name)
 
 
 def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
@@ -222,16 +155,13 @@ def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, 
         return {}
     name = model_name(choice, model)
     variables = environment(choice, backend)
-    script = [
-        "#!/bin/sh",
-        "set -e",
-        'cd "$(dirname "$0")"',
-        f"ollama create {name} -f Modelfile",
-        f"ollama run {name}",
-    ]
+    script, ending = ["#!/bin/sh", "set -e", 'cd "$(dirname "$0")"'], "sh"
+    if choice.shell == "powershell":
+        script, ending = ["Set-Location $PSScriptRoot"], "ps1"
+    script += _made_and_run(name, model)
     written = {
         "Modelfile": modelfile(choice, model, backend),
-        "run-ollama.sh": "\n".join(script) + "\n",
+        f"run-ollama.{ending}": "\n".join(script) + "\n",
     }
     if variables:
         written["ollama.env"] = "".join(f"{key}={value}\n" for key, value in sorted(variables.items()))
@@ -255,7 +185,10 @@ def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
     """
     file = model_file(choice, model)
-    if "/" not in file and "\\" not in file:
+    fetched = fetch(choice, model, backend) if needs_file(choice, model) else None
+    if fetched is not None and fetched.name is not None:
+        file = fetched.name
+    elif "/" not in file and "\\" not in file:
         file = f"./{file}"
     if choice.on_disk is not None and model.kept_as is not None and BLOB in choice.on_disk:
         # By its name it keeps its template and parameters, which the blob alone has not.
@@ -290,8 +223,10 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     """
     What must be known beside the Modelfile: what only the server's environment can say, and what Ollama cannot do.
     """
-    serve = _serve(environment(choice, backend))
+    serve = _serve(choice, environment(choice, backend))
     lines = [] if serve is None else [message("engine.ollama-serve", command=serve)]
+    if embeds(model):
+        lines.append(message("engine.ollama-embeds", name=model_name(choice, model)))
     if choice.n_cpu_moe and backend is not None:
         lines.append(message("engine.ollama-experts"))
     if choice.cache_type_k != choice.cache_type_v:
@@ -306,18 +241,11 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     return tuple(lines)
 
 
-def _serve(variables: dict[str, str]) -> str | None:
+def _serve(choice: "Choice", variables: dict[str, str]) -> str | None:
     """
     The command that starts the server with these variables, None where it needs none.
     """
-    return " ".join((*environment_words(variables), "ollama serve")) if variables else None
-
-
-def _has_room(batch: int, predicted: int, free: int | None) -> bool:
-    if not predicted or not free:
-        return True
-    percent, surcharge = BATCH_ROOM[batch]
-    return predicted <= free * percent // 100 and predicted + surcharge <= free * 80 // 100
+    return line(choice, variables, ["ollama", "serve"]) if variables else None
 
 
 def _loaded(record: dict[str, object]) -> LoadedModel:
@@ -351,22 +279,11 @@ def _url(source: Source) -> str | None:
 
 def _version(said: object) -> str | None:
     lines = said.splitlines() if isinstance(said, str) else []
-    for line in lines:
-        before, found, version = line.partition("version is ")
+    for row in lines:
+        before, found, version = row.partition("version is ")
         if found and before.lower().startswith(("ollama", "warning")):
             return text(version.strip())
     return None
-
-
-def _number(value: str | None) -> int:
-    return whole_number(value or "") or 0
-
-
-def _numbers(value: Any) -> list[int]:
-    """
-    A key that GGUF holds as one number or as one for each layer; 0 of one that it lacks.
-    """
-    return [int(item) for item in value] if value and isinstance(value, list | tuple) else [int(value or 0)]
 
 
 ENGINE = Engine(
@@ -375,6 +292,9 @@ ENGINE = Engine(
     command=command,
     remarks=remarks,
     files=files,
+    fetch=fetch,
+    kept_on=("ollama",),
+    install="https://ollama.com/download",
     profiles=PROFILES,
     abilities=ABILITIES,
     loaded=LOADED,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from llmprobe.engines._record import Engine
 from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.shell import devices_in_use, environment_words
+from llmprobe.engines._shared.publishers import place_of
+from llmprobe.engines._shared.shell import devices_in_use, line
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities
+from llmprobe.facts.engine import Abilities, Fetch
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
@@ -81,10 +82,28 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | No
     """
     The ``vllm serve`` line of a choice, None where vLLM cannot run it.
     """
+    return _serve(choice, model, backend, model_file(choice, model))
+
+
+def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:
+    """
+    The line with a repository and a type in place of the file, which vLLM then fetches itself
+    (docs.vllm.ai, GGUF: ``repo_id:quant_type``, with its plugin for GGUF).
+    """
+    place = place_of(model, choice.quant)
+    if place is None:
+        return None
+    name = f"{place.repository}:{place.tag}"
+    command = _serve(choice, model, backend, name)
+    if command is None:
+        return None
+    return Fetch(command=command, how=message("obtain.vllm", name=name), place=place)
+
+
+def _serve(choice: "Choice", model: ModelSpec, backend: str | None, file: str) -> str | None:
     if remarks(choice, model, backend):
         return None
-    words = environment_words(_environment(choice, backend))
-    words += ["vllm", "serve", shell_word(model_file(choice, model))]
+    words = ["vllm", "serve", shell_word(file)]
     if model.repo is not None:
         words += ["--tokenizer", shell_word(model.repo)]
     words += [
@@ -96,7 +115,7 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | No
     devices = len(devices_in_use(choice))
     if devices > 1:
         words += ["--pipeline-parallel-size", str(devices)]
-    return " ".join(words)
+    return line(choice, _environment(choice, backend), words)
 
 
 def _environment(choice: "Choice", backend: str | None) -> dict[str, str]:
@@ -122,6 +141,9 @@ ENGINE = Engine(
     observe=observe,
     command=command,
     remarks=remarks,
+    fetch=fetch,
+    kept_on=("huggingface",),
+    needs=(message("obtain.vllm-plugin"),),
     abilities=ABILITIES,
     not_loaded=NOT_IN_LLAMA_CPP,
 )

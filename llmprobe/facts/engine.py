@@ -24,6 +24,33 @@ def unload_command(engine: str, model: str) -> str | None:
     return None if command is None or len(model) > _LONGEST_NAME else f"{command} {shell_word(model)}"
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where a file is published: a repository on Hugging Face, the type by which it is asked for there, its name.
+
+    ``certain`` is true where that very file was seen, not only what its publisher usually offers. ``file`` None is a
+    name that is not known.
+    """
+
+    repository: str
+    tag: str
+    file: str | None = None
+    certain: bool = False
+
+
+class Fetch(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How an engine gets the file of a choice: the lines of a shell that fetch it (or fetch and run it), and the place.
+
+    ``how`` says what the lines do. ``name`` is that of Ollama's library, where the engine has it from there.
+    """
+
+    command: str
+    how: Message
+    place: Place | None = None
+    name: str | None = None
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """
     What an engine's program does when it is told nothing: data, not behaviour.

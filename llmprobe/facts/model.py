@@ -39,6 +39,18 @@ class Tensor(msgspec.Struct, frozen=True, gc=False):
         return count
 
 
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where files of a model are published, by the catalog: repositories on Hugging Face, the usual one first, and its
+    name in Ollama's library. ``embeds`` says that it turns text into vectors, ``projector`` that a projector is there.
+    """
+
+    repositories: tuple[str, ...] = ()
+    ollama: str | None = None
+    embeds: bool = False
+    projector: bool = False
+
+
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """
     A model, wherever it came from: catalog, GGUF file, configuration.
@@ -46,7 +58,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all in the file.
     ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
-    ``kept_as`` is the name under which an engine on this machine keeps the file.
+    ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
+    has files of it, None of a model that is not the catalog's.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
 
@@ -66,6 +79,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     quant: str | None = None
     published_quant: str | None = None
     kept_as: str | None = None
+    published: Published | None = None
     notes: tuple[Message, ...] = ()
 
 

@@ -22,6 +22,9 @@ needs no download; the others are named by what they are better at than the firs
 """
 
 
+Shell = Literal["sh", "powershell"]
+
+
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """
     The loss of a quantization: ``value`` in units of ``metric``, its level in ``words``, and its ``basis``.
@@ -53,6 +56,35 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     top: int = 4
 
 
+class FileOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Where the file of a choice comes from. Nothing of it is downloaded by this program.
+
+    ``here`` is true where ``file`` is on this machine, False where it was not found, None of another machine. A
+    published one is in ``repository`` under ``tag`` (its type), or has a ``name`` in Ollama's library; ``certain`` says
+    that this very file was seen there, not only that its publisher usually offers the type. ``command`` fetches it for
+    the engine, ``how`` says what the command does. ``make`` are the lines that make one where none is known.
+
+    ``size_bytes`` is what it takes on the disk, whose room is ``free_bytes`` of the file system at ``directory``;
+    ``has_room`` None is unknown. ``needs`` is what must be installed first.
+    """
+
+    file: str
+    here: bool | None
+    repository: str | None = None
+    tag: str | None = None
+    name: str | None = None
+    certain: bool = False
+    how: Message | None = None
+    command: str | None = None
+    make: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    directory: str | None = None
+    free_bytes: int | None = None
+    has_room: bool | None = None
+    needs: tuple[Message, ...] = ()
+
+
 class Choice(Settings, frozen=True, kw_only=True):
     """
     One way to run the model here: what the engine is told, and what comes of it.
@@ -60,7 +92,8 @@ class Choice(Settings, frozen=True, kw_only=True):
     ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
     their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
     it sees them alone or in this order. ``on_disk`` is the file that is this choice already. ``remarks``
-    are what must be known beside the command of the engine that was asked for.
+    are what must be known beside the command of the engine that was asked for, ``origin`` is where its file comes from.
+    ``shell`` is the one that commands are written for: PowerShell on Windows.
 
     ``verdict`` is the choice in one line, ``reasons`` are for every reader, ``details`` for ``--explain``.
     """
@@ -83,6 +116,8 @@ class Choice(Settings, frozen=True, kw_only=True):
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     download_bytes: int | None = None
     on_disk: str | None = None
+    shell: Shell = "sh"
+    origin: FileOrigin | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

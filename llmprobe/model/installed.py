@@ -107,6 +107,7 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         max_context=found[0].max_context or model.max_context,
         repo=model.repo,
         published_quant=model.published_quant,
+        published=model.published,
         notes=(*found[0].notes, *notes),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.errors import ModelError
-from llmprobe.facts.model import CatalogEntry, ModelSpec
+from llmprobe.facts.model import CatalogEntry, ModelSpec, Published
 from llmprobe.model import archs, catalog, names
 from llmprobe.model.formats import gguf, gguf_model
 from llmprobe.model.known import known, listing
@@ -166,6 +166,12 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
         source="catalog",
         repo=entry.repo,
         published_quant=entry.published_quant,
+        published=Published(
+            repositories=entry.gguf,
+            ollama=entry.ollama,
+            embeds=entry.modality == "embedding",
+            projector=entry.projector is True,
+        ),
         notes=(*notes, *known().notes(entry)),
     )
 

@@ -3,7 +3,7 @@ The README.txt beside the files that ``--write`` writes.
 """
 
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Recommendation
+from llmprobe.facts.recommendation import FileOrigin, Recommendation
 from llmprobe.words.render import Words, words
 
 
@@ -38,7 +38,7 @@ def readme(
         "",
         *(say.say("readme.device", device=device.id, bytes=device.total_bytes) for device in best.devices),
         "",
-        say.say("readme.download") if here is None else say.say("readme.here", path=here),
+        *(_download(best.origin, say) if here is None else [say.say("readme.here", path=here)]),
         "",
         say.say("readme.files", names=tuple(names)),
     ]
@@ -46,3 +46,13 @@ def readme(
     if further:
         lines += ["", *(f"- {say.text(one)}" for one in further)]
     return "\n".join(lines) + "\n"
+
+
+def _download(origin: FileOrigin | None, say: Words) -> list[str]:
+    """
+    That the file is not here, and how it is got.
+    """
+    lines = [say.say("readme.download")]
+    if origin is not None and origin.how is not None:
+        lines += ["", *say.text(origin.how).split("\n"), *origin.make]
+    return lines

@@ -16,7 +16,7 @@ from llmprobe.estimation.options import MOST_SLOTS
 from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Shell, Wishes
 from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
 from llmprobe.model.quants import ggml_type
@@ -24,6 +24,7 @@ from llmprobe.output.readme import readme
 from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
+from llmprobe.tasks.origins import origin
 from llmprobe.words.message import message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
@@ -109,24 +110,43 @@ def recommend(
 
         return refusal(model, machine, wishes, *refused)
     here = on_this_disk(model, machine)
+    shell: Shell = "powershell" if machine.host.system == "win32" else "sh"
     answer = advise(
         here,
         machine,
         wishes,
-        engines.commands(wishes.engine),
+        {name: _for_shell(command, shell) for name, command in engines.commands(wishes.engine).items()},
         relatives=lambda: relatives.smaller(model),
         abilities=engines.abilities(wishes.engine),
         explain=explain,
     )
     remarks = engines.engine(wishes.engine).remarks
+
+    def completed(one: Choice) -> Choice:
+        backend = _backend(answer, one)
+        one = msgspec.structs.replace(one, shell=shell)
+        return msgspec.structs.replace(
+            one,
+            remarks=remarks(one, here, backend),
+            origin=origin(wishes.engine, one, here, backend, machine),
+        )
+
     return msgspec.structs.replace(
         answer,
         notes=(*quant_notes(texts("quants", typed)), *answer.notes),
-        choices=tuple(
-            msgspec.structs.replace(one, remarks=remarks(one, here, _backend(answer, one)))
-            for one in answer.choices
-        ),
+        choices=tuple(map(completed, answer.choices)),
     )
+
+
+def _for_shell(command: engines.Command, shell: Shell) -> engines.Command:
+    """
+    A command that is written for this shell.
+    """
+
+    def written(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
+        return command(msgspec.structs.replace(choice, shell=shell), model, backend)
+
+    return written
 
 
 def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:

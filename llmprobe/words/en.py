@@ -917,6 +917,7 @@ SENTENCES: dict[str, str] = {
     "engine.ollama-batch": "Ollama defaults to a batch and micro-batch of {batch_size} for this context and free "
     "memory (num_batch)",
     "engine.ollama-slots": "each slot has its own cache: OLLAMA_NUM_PARALLEL=N needs N times the memory of the context",
+    "engine.ollama-embeds": "a model for embeddings has no chat: programs ask for {name} at http://localhost:11434/api/embed",
     "engine.ollama-serve": "start the server with: {command}",
     "engine.ollama-one-cache-type": "Ollama uses one cache type for K and V: {type_k} applies to both",
     "engine.ollama-split-files": "Ollama does not load split files: join the parts first with llama-gguf-split "
@@ -1573,6 +1574,23 @@ SENTENCES: dict[str, str] = {
     "page.speed-basis": "Basis of the speed",
     "page.terms": "Term by term",
     "page.why": "Why",
+    "page.get": "Get the file",
+    "obtain.needed": "the command needs {file}[, {size_bytes:bytes}][; {free_bytes:bytes} free on {directory}]",
+    "obtain.absent": "the command needs {file}, which was not found here[; it takes {size_bytes:bytes}][ of {free_bytes:bytes} free on {directory}]",
+    "obtain.no-room": "that does not fit on {directory}, where {free_bytes:bytes} is free",
+    "obtain.usual": "{repository} usually has this type (not checked)",
+    "obtain.certain": "{repository} has it",
+    "obtain.llama-cpp": "llama-server fetches it itself, with this in place of -m and the file\n{option:shell}",
+    "obtain.lmstudio": "LM Studio downloads it\n{command:shell}",
+    "obtain.ollama": "Ollama pulls it\n{command:shell}",
+    "obtain.vllm": "vLLM fetches it itself, with {name} in place of the file",
+    "obtain.address": "download it\n{command:shell}",
+    "obtain.make": "no published file of this type is known; llama.cpp's tools make one",
+    "obtain.unknown": "no published file of {quant} is known, and only its publisher can make one",
+    "obtain.install": "{engine:engine-name.} was not found here; it is at {address}",
+    "obtain.vllm-plugin": "vLLM reads GGUF files with a plugin\npip install vllm-gguf-plugin",
+    "obtain.others": "{quants}: {place}",
+    "obtain.to-be-made": "no published file known",
     "page.run-it": "Run it",
     # command line: help, errors
     # command line: lines on stderr

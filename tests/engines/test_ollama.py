@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from llmprobe.engines import ollama
+from llmprobe.engines._shared import ollama_defaults
 from llmprobe.engines._shared.values import UNNAMED
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Occasion
@@ -252,7 +253,7 @@ def test_the_automatic_context_goes_by_vram(vram: int, expected: int) -> None:
     """
     4096, 32768 from 23 GiB and 262144 from 47 GiB over all GPUs on.
     """
-    assert ollama.automatic_context(vram) == expected
+    assert ollama_defaults.automatic_context(vram) == expected
 
 
 def test_the_context_is_no_longer_than_the_model_knows() -> None:
@@ -262,9 +263,12 @@ def test_the_context_is_no_longer_than_the_model_knows() -> None:
     profile = ollama.PROFILES["ollama"]
     short = msgspec.structs.replace(model("llama", LLAMA_8B), max_context=8192)
 
-    assert ollama.settled(profile, occasion(model=short)).ctx_size == 8192
-    assert ollama.settled(profile, occasion(settings={"OLLAMA_CONTEXT_LENGTH": "16384"})).ctx_size == 16384
-    assert ollama.settled(profile, occasion(ctx_size=2048)).ctx_size == 2048
+    assert ollama_defaults.settled(profile, occasion(model=short)).ctx_size == 8192
+    assert (
+        ollama_defaults.settled(profile, occasion(settings={"OLLAMA_CONTEXT_LENGTH": "16384"})).ctx_size
+        == 16384
+    )
+    assert ollama_defaults.settled(profile, occasion(ctx_size=2048)).ctx_size == 2048
 
 
 @pytest.mark.parametrize(("architecture", "slots"), [("llama", 4), ("qwen35", 1)])
@@ -275,7 +279,7 @@ def test_slots_are_those_of_the_server(architecture: str, slots: int) -> None:
     spec = msgspec.structs.replace(model("llama", LLAMA_8B), architecture=architecture)
     given = occasion(model=spec, settings={"OLLAMA_NUM_PARALLEL": "4"})
 
-    assert ollama.settled(ollama.PROFILES["ollama"], given).parallel == slots
+    assert ollama_defaults.settled(ollama.PROFILES["ollama"], given).parallel == slots
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,7 @@ def test_the_automatic_batch_goes_by_context_and_room(
     """
     512, 1024 and 2048, lowered until Ollama's prediction (here 5 GiB and 4 GiB of cache) leaves room for it.
     """
-    assert ollama.automatic_batch(ctx_size, occasion(**changes), flash_attention=True) == expected
+    assert ollama_defaults.automatic_batch(ctx_size, occasion(**changes), flash_attention=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -309,7 +313,7 @@ def test_old_cuda_cards_go_without_flash_attention(
     Before compute capability 6.0 Ollama switches it off, and takes small batches on small cards.
     """
     given = occasion(compute_capabilities=(capability,), ctx_size=8192, smallest_free_bytes=free)
-    settled = ollama.settled(ollama.PROFILES["ollama"], given)
+    settled = ollama_defaults.settled(ollama.PROFILES["ollama"], given)
 
     assert (settled.ubatch_size, settled.flash_attn) == expected
 
@@ -318,7 +322,7 @@ def test_prediction_is_ollamas_own() -> None:
     """
     File + 2 x layers x heads of K and V x width of a head x context x 2 bytes.
     """
-    assert ollama.predicted_bytes(occasion(), 8192) == 5 * GIB + 2 * 32 * 8 * 128 * 8192 * 2
+    assert ollama_defaults.predicted_bytes(occasion(), 8192) == 5 * GIB + 2 * 32 * 8 * 128 * 8192 * 2
 
 
 def test_a_modelfile_says_what_the_choice_stands_on() -> None:

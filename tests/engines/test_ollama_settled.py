@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from llmprobe.engines import ollama
+from llmprobe.engines._shared import ollama_defaults
 from llmprobe.facts.engine import Occasion
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
@@ -22,7 +23,7 @@ BARE = msgspec.structs.replace(model("llama", LLAMA_8B), hparams={})
 
 
 def settled(**changes: Any) -> Any:
-    return ollama.settled(PROFILE, occasion(**changes))
+    return ollama_defaults.settled(PROFILE, occasion(**changes))
 
 
 def of_file(size: int, free: int | None) -> Occasion:
@@ -133,7 +134,7 @@ def test_a_batch_needs_its_room(size: int, free: int | None, ctx_size: int, batc
 
     Where the prediction or what is free is not known, there is room.
     """
-    assert ollama.automatic_batch(ctx_size, of_file(size, free), flash_attention=True) == batch
+    assert ollama_defaults.automatic_batch(ctx_size, of_file(size, free), flash_attention=True) == batch
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_a_card_without_flash_attention_has_small_batches(
     """
     given = occasion(smallest_free_bytes=free)
 
-    assert ollama.automatic_batch(ctx_size, given, flash_attention=False) == batch
+    assert ollama_defaults.automatic_batch(ctx_size, given, flash_attention=False) == batch
 
 
 def test_only_cuda_has_batches_of_its_own_without_flash_attention() -> None:
@@ -165,7 +166,7 @@ def test_only_cuda_has_batches_of_its_own_without_flash_attention() -> None:
     """
     given = occasion(backend="sycl", vram_free_bytes=80 * GIB, smallest_free_bytes=4 * GIB)
 
-    assert ollama.automatic_batch(8192, given, flash_attention=False) == 1024
+    assert ollama_defaults.automatic_batch(8192, given, flash_attention=False) == 1024
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,9 @@ def test_flash_attention_is_a_matter_of_the_devices(
     """
     Each CUDA card has to be able to, from 6.0 on but not Xavier (7.2); of other backends SYCL is not.
     """
-    found = ollama.flash_attention_supported(occasion(backend=backend, compute_capabilities=capabilities))
+    found = ollama_defaults.flash_attention_supported(
+        occasion(backend=backend, compute_capabilities=capabilities)
+    )
 
     assert found is expected
 
@@ -221,4 +224,4 @@ def test_prediction_takes_one_count_of_heads_for_all_layers(hparams: dict[str, A
     """
     spec = msgspec.structs.replace(model("llama", LLAMA_8B), hparams=LLAMA_8B | hparams)
 
-    assert ollama.predicted_bytes(occasion(model=spec), 100) == 5 * GIB + cache * 100 * 2
+    assert ollama_defaults.predicted_bytes(occasion(model=spec), 100) == 5 * GIB + cache * 100 * 2

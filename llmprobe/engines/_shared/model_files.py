@@ -30,6 +30,22 @@ def model_file(choice: "Choice", model: ModelSpec) -> str:
     return f"{base}-{choice.quant}.gguf"
 
 
+def needs_file(choice: "Choice", model: ModelSpec) -> bool:
+    """
+    Tell whether the file of a choice is not on this machine, as far as is known.
+    """
+    return choice.on_disk is None and not (is_local(model) and choice.quant == model.quant)
+
+
+def embeds(model: ModelSpec) -> bool:
+    """
+    Tell whether a model makes vectors of text, by the catalog or by its file.
+    """
+    if model.published is not None:
+        return model.published.embeds
+    return model.hparams.get("attention.causal") is False and "pooling_type" in model.hparams
+
+
 def is_local(model: ModelSpec) -> bool:
     """
     Tell whether a model was read from a file of this machine, not from an address or the catalog.

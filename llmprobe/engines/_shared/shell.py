@@ -1,7 +1,11 @@
 """
 Words of a shell: a command that can be copied, whatever the names in it hold.
+
+Commands are written for a POSIX shell. On Windows they are PowerShell's: no here-documents, variables are set by
+lines of their own, and a comma outside of quotes would make several words of one.
 """
 
+import re
 from typing import TYPE_CHECKING
 
 from llmprobe.harmless import shell_word
@@ -9,12 +13,44 @@ from llmprobe.harmless import shell_word
 if TYPE_CHECKING:
     from llmprobe.facts.recommendation import Choice
 
+_PLAIN = r"[\w./:\\=+-]+"
+"""Signs that PowerShell takes as they are, in a word that does not begin with one of its own."""
+
 
 def environment_words(environment: dict[str, str]) -> list[str]:
     """
     Variables as they are set before a command.
     """
     return [f"{name}={shell_word(value)}" for name, value in sorted(environment.items())]
+
+
+def line(choice: "Choice", environment: dict[str, str], words: list[str]) -> str:
+    """
+    A command of quoted words with its variables, for the shell of a choice.
+    """
+    if choice.shell == "sh":
+        return " ".join((*environment_words(environment), *words))
+    variables = [f"$env:{name} = {quoted(value)};" for name, value in sorted(environment.items())]
+    return " ".join((*variables, *map(_translated, words)))
+
+
+def quoted(text: str) -> str:
+    """
+    Text as PowerShell takes it whatever it holds.
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _translated(word: str) -> str:
+    """
+    A word for a POSIX shell as PowerShell takes it. What only an escape can write is left as it is.
+    """
+    if word.startswith("$'"):
+        return word
+    import shlex
+
+    plain = " ".join(shlex.split(word))
+    return plain if re.fullmatch(_PLAIN, plain) else quoted(plain)
 
 
 def devices_in_use(choice: "Choice") -> tuple[str, ...]:

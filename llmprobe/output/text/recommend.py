@@ -7,7 +7,7 @@ import msgspec
 from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
-from llmprobe.output.text import findings, shell
+from llmprobe.output.text import findings, origins, shell
 from llmprobe.output.text.estimate import show_terms
 from llmprobe.output.text.figures import in_gib, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
@@ -44,6 +44,7 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         page.bullets(notes)
     findings.show(page, recommendation.findings)
     if recommendation.choices:
+        origins.show(page, recommendation.choices)
         _commands(page, recommendation.choices[0], recommendation.wishes.engine)
 
 
@@ -311,7 +312,8 @@ def _commands(page: Page, best: Choice, engine: str) -> None:
     page.blank()
     commands = [best.commands[engine]] if engine in best.commands else list(best.commands.values())
     for command in commands:
-        for row in shell.lines(command, page.width - 2 if page.bars else None):
+        broken = page.bars and best.shell == "sh"
+        for row in shell.lines(command, page.width - 2 if broken else None):
             page.verbatim(row)
     if best.remarks:
         page.blank()
