@@ -8,7 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.machine import Basis
-from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.model import Folder, ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, SpecType
 from llmprobe.words.message import Message, message
 
@@ -91,7 +91,8 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
 class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The model and its quantization. ``tensor_bytes`` is the sum of all tensors of the file.
+    The model and its quantization. ``tensor_bytes`` is the sum of all tensors of the file, ``folder`` the weights
+    beside a configuration.
     """
 
     id: str
@@ -102,6 +103,7 @@ class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
     file_parameters: int
     tensor_bytes: int
     max_context: int | None = None
+    folder: Folder | None = None
 
 
 def model_in_estimate(model: ModelSpec, quant: str, tensor_bytes: int) -> ModelInEstimate:
@@ -117,6 +119,7 @@ def model_in_estimate(model: ModelSpec, quant: str, tensor_bytes: int) -> ModelI
         file_parameters=model.file_parameters,
         tensor_bytes=tensor_bytes,
         max_context=trained_context(model),
+        folder=model.folder,
     )
 
 

@@ -51,6 +51,32 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     projector: bool = False
 
 
+Gguf = Literal["made", "dequantized", "kept", "refused"]
+"""What llama.cpp's converter makes from published weights: a GGUF file from floats, from unpacked or kept numbers."""
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The weights as they are published. ``format`` is what people call it, ``bytes`` the size of the whole folder.
+
+    ``basis`` is ``exact`` where the files were seen, ``derived`` where the size follows from the format, and
+    ``assumed`` where a list of exceptions was not understood, or where nothing is known of the width (``bytes`` is
+    None). ``engines`` load the weights as they are. ``gguf_type`` is the type that a GGUF file keeps, ``left_out`` are
+    the parts that are not quantized, in ``left_out_type``; ``understood`` is False where the configuration names some
+    in a way that was not.
+    """
+
+    format: str
+    bytes: int | None
+    basis: Literal["exact", "derived", "assumed"]
+    engines: tuple[str, ...]
+    gguf: Gguf
+    gguf_type: str | None = None
+    left_out: tuple[str, ...] = ()
+    left_out_type: str | None = None
+    understood: bool = True
+
+
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """
     A model, wherever it came from: catalog, GGUF file, configuration.
@@ -59,7 +85,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
     ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
-    has files of it, None of a model that is not the catalog's.
+    has files of it, None of a model that is not the catalog's; ``folder`` are the weights beside a configuration.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
 
@@ -80,6 +106,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     published_quant: str | None = None
     kept_as: str | None = None
     published: Published | None = None
+    folder: Folder | None = None
     notes: tuple[Message, ...] = ()
 
 

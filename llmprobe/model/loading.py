@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from llmprobe.source.web.hub import Hub
 
 _INDEX = "model.safetensors.index.json"
+_QUANTIZATION = "hf_quant_config.json"
 _LONGEST_SHOWN = 80
 
 
@@ -326,7 +327,13 @@ def _from_folder(path: Path) -> ModelSpec:
     content = model_files.small(path / "config.json", hf_config.LARGEST)
     if content is None:
         raise ModelError(message("error.folder-without-config", path=str(path)), hint=_folder_hint(path))
-    return hf_config.spec(content, path.resolve().name, path=str(path), weights=_weights(path))
+    return hf_config.spec(
+        content,
+        path.resolve().name,
+        path=str(path),
+        weights=_weights(path),
+        quantization=model_files.small(path / _QUANTIZATION, hf_config.LARGEST),
+    )
 
 
 def _weights(path: Path) -> "safetensors.Weights | None":
@@ -358,7 +365,16 @@ def _config_of_hub(
     elif "model.safetensors" in files:
         weights = _remote_weights(client, hub.address(repo, revision, "model.safetensors"))
     name = repo.rpartition("/")[2]
-    spec = hf_config.spec(content, name, path=hub.address(repo, revision, "config.json"), weights=weights)
+    beside = None
+    if _QUANTIZATION in files:
+        beside = fetched(client, hub.address(repo, revision, _QUANTIZATION), hf_config.LARGEST)
+    spec = hf_config.spec(
+        content,
+        name,
+        path=hub.address(repo, revision, "config.json"),
+        weights=weights,
+        quantization=beside,
+    )
     note = message("model.from-config-of-repo", repo=repo)
     return msgspec.structs.replace(spec, repo=repo, notes=(note, *spec.notes))
 

@@ -331,10 +331,9 @@ def test_a_repository_without_gguf_is_its_configuration(site: Site, hub: types.M
     spec = load("hf:owner/repo")
 
     assert (spec.id, spec.repo, spec.source, spec.parameters) == ("repo", "owner/repo", "config", PARAMETERS)
-    assert spec.notes == (
-        message("model.from-config-of-repo", repo="owner/repo"),
-        message("model.published-in", type="float16"),
-    )
+    assert spec.notes[0] == message("model.from-config-of-repo", repo="owner/repo")
+    assert spec.folder is not None
+    assert (spec.folder.bytes, spec.folder.basis) == (2 * PARAMETERS, "exact")
 
 
 def test_of_a_single_safetensors_file_the_header_is_read(site: Site, hub: types.ModuleType) -> None:

@@ -13,7 +13,7 @@ from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs._shared.config import Config, text_part
 from llmprobe.model.archs._shared.limits import check_parameters, check_sizes
-from llmprobe.model.formats import classes, gguf_model
+from llmprobe.model.formats import classes, gguf_model, published
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.words.message import Message, message
@@ -38,12 +38,21 @@ _WHOLE = frozenset(
 )
 """Classes whose language model is not what the class of that part says."""
 
+_MXFP4 = "MXFP4"
 _PLAIN = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
-def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights | None = None) -> ModelSpec:
+def spec(
+    content: bytes,
+    name: str,
+    *,
+    path: str | None = None,
+    weights: Weights | None = None,
+    quantization: bytes | None = None,
+) -> ModelSpec:
     """
-    The model of a configuration; ``weights`` is what the files beside it hold, where there are any.
+    The model of a configuration; ``weights`` is what the files beside it hold, where there are any, ``quantization``
+    what is in ``hf_quant_config.json``.
 
     Raises:
         ModelError: it is no configuration, of a class that we don't know, incomplete, or of other files.
@@ -71,6 +80,8 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
     tensors = _listed(family, hparams)
     file_parameters = sum(tensor.elements for tensor in tensors)
     context = hparams.get("context_length")
+    beside = None if quantization is None else _decoded(quantization)
+    found = published.folder(config.values, tensors, architecture, weights=weights, beside=beside)
     return ModelSpec(
         id=name,
         name=name,
@@ -85,8 +96,15 @@ def spec(content: bytes, name: str, *, path: str | None = None, weights: Weights
         max_context=context if isinstance(context, int) else None,
         source="config",
         path=path,
-        published_quant="MXFP4" if _method(config.values) == "mxfp4" else None,
-        notes=(*_notes(config, hparams), *_checked(tensors, hparams, config, weights)),
+        published_quant=_MXFP4 if found is not None and found.format == published.MXFP4_EXPERTS else None,
+        folder=found,
+        notes=(
+            *([] if found is None else published.notes(found)),
+            *_notes(config, hparams),
+            *_checked(
+                tensors, hparams, config, weights, quantized=found is not None and found.gguf != "made"
+            ),
+        ),
     )
 
 
@@ -170,20 +188,9 @@ def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
     return tensors
 
 
-def _method(values: dict[str, Any]) -> str | None:
-    said = values.get("quantization_config") or values.get("compression_config")
-    method = said.get("quant_method", said.get("format")) if isinstance(said, dict) else None
-    return method if isinstance(method, str) else None
-
-
 def _notes(config: Config, hparams: Hparams) -> list[Message]:
     values = config.values
     notes = []
-    method, kind = _method(values), values.get("torch_dtype") or values.get("dtype")
-    if method is not None:
-        notes.append(message("model.published-quantized", method=method))
-    elif isinstance(kind, str):
-        notes.append(message("model.published-in", type=kind.removeprefix("torch.")))
     further = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
     if further and not hparams.get("nextn_predict_layers"):
         notes.append(message("model.next-n-left-out", layers=further))
@@ -193,7 +200,7 @@ def _notes(config: Config, hparams: Hparams) -> list[Message]:
 
 
 def _checked(
-    tensors: tuple[Tensor, ...], hparams: Hparams, config: Config, weights: Weights | None
+    tensors: tuple[Tensor, ...], hparams: Hparams, config: Config, weights: Weights | None, *, quantized: bool
 ) -> list[Message]:
     """
     What follows from comparing the list of tensors with the files that are there.
@@ -201,7 +208,7 @@ def _checked(
     if weights is None:
         return [message("model.no-files-to-check")]
     found = weights.parameters(hparams["block_count"])
-    if found is None:
+    if found is None and not quantized:
         found = _from_bytes(config, weights)
     if found is None:
         return [message("model.files-not-checkable")]
@@ -223,6 +230,6 @@ def _from_bytes(config: Config, weights: Weights) -> int | None:
     """
     size = _PLAIN.get(str(config.get("torch_dtype", "dtype")).removeprefix("torch."))
     parts = any(isinstance(config.values.get(part), dict) for part in ("vision_config", "audio_config"))
-    if weights.total_bytes is None or size is None or parts or _method(config.values) is not None:
+    if weights.total_bytes is None or size is None or parts:
         return None
     return weights.total_bytes // size

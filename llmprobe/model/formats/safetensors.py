@@ -16,6 +16,14 @@ from llmprobe.words.message import message
 
 LARGEST_HEADER = 64 << 20
 _NUMBERS = frozenset(("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"))
+_WIDTHS = {
+    **dict.fromkeys(("F64", "I64", "U64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "BOOL"), 8),
+    "F4": 4,
+}
+"""Bits of a stored number."""
 _OTHER_PARTS = (
     "vision",
     "visual",
@@ -66,6 +74,15 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     shapes: dict[str, Stored] = {}
     total_bytes: int | None = None
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """The bytes of all tensors, None where neither an index nor the headers say it."""
+        if self.total_bytes is not None or not self.shapes:
+            return self.total_bytes
+        if any(stored.dtype not in _WIDTHS for stored in self.shapes.values()):
+            return None
+        return sum(stored.elements * _WIDTHS[stored.dtype] // 8 for stored in self.shapes.values())
 
     @property
     def tied(self) -> bool:

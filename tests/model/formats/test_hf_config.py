@@ -216,7 +216,7 @@ def test_a_configuration_is_a_model() -> None:
 
     assert (spec.id, spec.source, spec.architecture, spec.quant) == ("small", "config", "llama", None)
     assert (spec.parameters, spec.max_context) == (files().parameters(2), 512)
-    assert spec.notes == (message("model.published-in", type="bfloat16"),)
+    assert [note.id for note in spec.notes] == ["model.published"]
 
 
 def test_without_files_it_is_said_that_nothing_was_checked() -> None:
@@ -284,10 +284,12 @@ def test_packed_weights_can_not_be_checked() -> None:
         content(quantization_config={"quant_method": "gptq"}), "small", weights=files(dtype="I32")
     )
 
-    assert spec.notes == (
-        message("model.published-quantized", method="gptq"),
-        message("model.files-not-checkable"),
-    )
+    assert [note.id for note in spec.notes] == [
+        "model.published",
+        "model.published-loaded-by",
+        "model.gguf-dequantizes",
+        "model.files-not-checkable",
+    ]
 
 
 def test_an_index_alone_is_compared_by_its_bytes() -> None:
