@@ -1,15 +1,17 @@
 """
-How close the buffers of several devices come to what llama.cpp allocated, split by layers.
+How close the buffers of several devices come to what llama.cpp allocated, split by layers and by tensors.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from benchmarks.accuracy_table import Quantity, percent
-from benchmarks.truth.devices import DevicesCase, devices_cases
+from benchmarks.truth.devices import DevicesCase, devices_cases, refused_on_devices
 from benchmarks.truth.loads import spec
+from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
+from llmprobe.estimation.placement import HOST
 
 
 class Counts(msgspec.Struct):
@@ -28,15 +30,56 @@ def quantities() -> tuple[Quantity, ...]:
     """
     Return what is claimed of several devices.
     """
-    counts = measure(case for case in devices_cases() if case.measured.told.split_mode == "layer")
+    refused, taken = measure_refusals()
     return (
-        Quantity(
-            name="three, four and eight devices, by layers",
-            must="each buffer equal to the byte, measured and allocated",
-            found=f"{counts.equal:,} of {counts.buffers:,} buffers of {counts.loads} loads equal "
-            f"({percent(counts.equal, counts.buffers)})",
-            held=counts.equal == counts.buffers > 0,
+        _equal(
+            "three, four and eight devices, by layers",
+            "each buffer equal to the byte, measured and allocated",
+            measure(of_split("layer")),
         ),
+        _equal(
+            "two to four devices, by tensors (-sm tensor)",
+            "each buffer equal to the byte, allocated",
+            measure(of_split("tensor")),
+        ),
+        Quantity(
+            name="splits by rows and tensors that llama.cpp refuses",
+            must="all refused",
+            found=f"{refused - len(taken)} of {refused} refused",
+            held=refused > 0 and not taken,
+        ),
+    )
+
+
+def of_split(mode: str) -> Iterator[DevicesCase]:
+    """
+    Yield the loads that are split in one way.
+    """
+    return (case for case in devices_cases() if case.measured.told.split_mode == mode)
+
+
+def measure_refusals() -> tuple[int, list[str]]:
+    """
+    Return how many splits llama.cpp refused, and those of them that we do not refuse.
+    """
+    count, taken = 0, []
+    for case in refused_on_devices():
+        count += 1
+        try:
+            Estimator(spec(case.model)).setup(case.told, case.hardware)
+        except RefusedError:
+            continue
+        taken.append(f"{case.model}: {case.words}")
+    return count, taken
+
+
+def _equal(name: str, must: str, counts: Counts) -> Quantity:
+    return Quantity(
+        name=name,
+        must=must,
+        found=f"{counts.equal:,} of {counts.buffers:,} buffers of {counts.loads} loads equal "
+        f"({percent(counts.equal, counts.buffers)})",
+        held=counts.equal == counts.buffers > 0,
     )
 
 
@@ -66,6 +109,8 @@ def _compare(case: DevicesCase, estimator: Estimator, counts: Counts) -> None:
             ("allocated compute", parts.compute.taken(device), case.allocated[device]),
         )
         for name, ours, theirs in pairs:
+            if case.mapped and device == HOST and name == "weights":
+                continue
             counts.buffers += 1
             counts.equal += ours == theirs
             if ours != theirs:

@@ -100,7 +100,7 @@ def test_all_experts_can_be_kept_on_the_cpu() -> None:
         {"tensor_split": (-1,)},
         {"tensor_split": (float("nan"),)},
         {"flash_attn": "maybe"},
-        {"split_mode": "row"},
+        {"split_mode": "rows"},
         {"ctx_size": "8k"},
         {"ctx_size": 8192.5},
         {"gpu_layers": True},

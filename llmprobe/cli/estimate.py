@@ -51,7 +51,11 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("-np", "--parallel", callback=at_least(1), metavar="N", help="help.estimate.parallel")
 @option("--kv-unified/--no-kv-unified", default=None, help="help.estimate.kv-unified")
 @option(
-    "-sm", "--split-mode", type=Choice(("none", "layer")), default="layer", help="help.estimate.split-mode"
+    "-sm",
+    "--split-mode",
+    type=Choice(("none", "layer", "row", "tensor")),
+    default="layer",
+    help="help.estimate.split-mode",
 )
 @option("-ts", "--tensor-split", callback=split, metavar="A,B,...", help="help.estimate.tensor-split")
 @option("-nkvo", "--no-kv-offload", is_flag=True, help="help.estimate.no-kv-offload")

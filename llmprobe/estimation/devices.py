@@ -46,12 +46,14 @@ def devices_of(
             ),
         )
     ]
+    sums = estimator.sums_over_devices(parts.setup)
     for device in used:
         items = (
             *weights.get(device.id, ()),
             *_buffers(parts, device.id),
             *draft_terms(second, device.id, draft),
             overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
+            *((sums,) if sums else ()),
         )
         result.append(terms.device_estimate(device.id, device.name, items))
     return tuple(result)
@@ -75,5 +77,5 @@ def _weights(estimator: "Estimator", quant: str, parts: "Parts") -> dict[str, tu
 def _buffers(parts: "Parts", device: str) -> tuple[Term, ...]:
     return (
         *terms.cache_terms(parts.caches.get(device, ()), parts.setup.settings),
-        *terms.compute_terms(parts.compute, device),
+        *terms.compute_terms(parts.compute, device, parts.setup),
     )

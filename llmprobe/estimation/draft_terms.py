@@ -36,7 +36,7 @@ def draft_terms(second: "Parts | None", device: str, draft: "Draft | None") -> t
                 basis="derived",
             )
         )
-    for term in terms.compute_terms(second.compute, device):
+    for term in terms.compute_terms(second.compute, device, second.setup):
         found.append(
             Term(
                 name="draft-compute",

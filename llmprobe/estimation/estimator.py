@@ -19,6 +19,7 @@ from llmprobe.estimation.compute.upper_bound import at_most
 from llmprobe.estimation.devices import devices_of
 from llmprobe.estimation.draft_terms import draft_in_estimate
 from llmprobe.estimation.memory import kv_cache, overhead
+from llmprobe.estimation.memory.cache_table import CacheTable
 from llmprobe.estimation.memory.quantized import BOUNDS, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.parts import Caches, Parts
@@ -29,9 +30,10 @@ from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
+from llmprobe.estimation.speed.together import kind_of
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, model_in_estimate
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, Layers, Speed, Term, model_in_estimate
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
@@ -81,8 +83,7 @@ class Estimator:
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()
-        self._cached: dict[tuple[object, ...], tuple[kv_cache.CachePart, ...]] = {}
-        self._caches: dict[tuple[object, ...], Caches] = {}
+        self._caches = CacheTable(self.layout, self.n_layer)
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
         self.compute_engine = ComputeEngine()
         self._next_token: dict[str, Estimator] = {}
@@ -153,13 +154,14 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         setup = self.setup(settings, hardware)
-        weights, caches = self._quantized.weights(quant, setup, "high"), self._caches_of(setup)
+        weights, caches = self._quantized.weights(quant, setup, "high"), self._caches_of(quant, setup)
         result = {
             device: part.total + sum([size for _, size in caches[device]]) for device, part in weights.items()
         }
         result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
+        sums = self.sums_over_devices(setup)
         for device in setup.devices:
-            result[device.id] += overhead.device_overhead(device).bytes
+            result[device.id] += overhead.device_overhead(device).bytes + (sums.bytes if sums else 0)
         return result
 
     def compute_bounds(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
@@ -186,7 +188,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return self._cache_parts(self.setup(settings), backend)
+        return self._caches.parts(self.setup(settings), backend)
 
     def devices(
         self, quant: str, settings: Settings, hardware: Hardware, draft: Draft | None = None
@@ -208,16 +210,22 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
+        together = None
+        if settings.split_mode == "tensor":
+            # What is gained was measured against the same devices with layers of their own.
+            settings = msgspec.structs.replace(settings, split_mode="layer")
+            together = kind_of(self.model.parameters, len(hardware.devices), moe=self.is_moe)
         setup = self.setup(settings, hardware)
         return active_shares(
             self._quantized.table(quant),
             setup,
-            self._caches_of(setup),
+            self._caches_of(quant, setup),
             kernels=self.kernels,
             attention=kv_cache.attention_operations(self.layout, setup.settings, self._sizes),
             used_experts=self.used_experts,
             active_parameters=self.model.active_parameters or self.model.parameters,
             ram_bandwidth=ram_bandwidth,
+            together=together,
         )
 
     def parts(self, quant: str, settings: Settings, hardware: Hardware) -> Parts:
@@ -236,7 +244,7 @@ class Estimator:
         return Parts(
             setup=setup,
             weights=self.parts_weights(quant, setup),
-            caches=self._caches_of(setup),
+            caches=self._caches_of(quant, setup),
             compute=self._compute_of(quant, setup, allocated=True),
             output=self._output_bytes(setup),
         )
@@ -273,18 +281,22 @@ class Estimator:
             found = self._next_token[quant] = Estimator(layers, self.profile)
         return found
 
+    def sums_over_devices(self, setup: Setup) -> Term | None:
+        """What devices that compute together keep for their sums."""
+        return overhead.all_reduce(setup.settings, self._sizes.n_embd, self.expert_used_count)
+
     def weights(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, DeviceWeights]:
         """The weights by device, at the most."""
         return self._quantized.weights(quant, self.setup(settings, hardware), "high")
 
-    def caches(self, settings: Settings, hardware: Hardware) -> Caches:
+    def caches(self, settings: Settings, hardware: Hardware, quant: str | None = None) -> Caches:
         """
-        The caches by device.
+        The caches by device; ``quant`` counts for a split of tensors, which keeps whole blocks of the weights.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return self._caches_of(self.setup(settings, hardware))
+        return self._caches_of(quant or self.model.quant or "F16", self.setup(settings, hardware))
 
     def output_bytes(self, settings: Settings) -> int:
         """The bytes of the buffer that the host keeps for logits, one row per sequence."""
@@ -293,28 +305,8 @@ class Estimator:
     def _output_bytes(self, setup: Setup) -> int:
         return 4 * self.n_vocab * setup.settings.parallel
 
-    def _caches_of(self, setup: Setup) -> Caches:
-        key = (setup.memory, setup.spans, setup.backends)
-        found = self._caches.get(key)
-        if found is None:
-            found = self._caches[key] = kv_cache.place(
-                {
-                    device: self._cache_parts(setup, backend)
-                    for device, backend in ((HOST, HOST), *setup.backends)
-                },
-                self.n_layer,
-                setup.spans,
-                offload=setup.settings.kv_offload,
-            )
-        return found
-
-    def _cache_parts(self, setup: Setup, backend: str) -> tuple[kv_cache.CachePart, ...]:
-        key = (setup.memory, backend)
-        found = self._cached.get(key)
-        if found is None:
-            found = kv_cache.cache_parts(self.layout, setup.settings, self.n_layer, backend)
-            self._cached[key] = found
-        return found
+    def _caches_of(self, quant: str, setup: Setup) -> Caches:
+        return self._caches.placed(setup, self._quantized.slices(quant, setup))
 
     def _measured_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> ComputeBytes:
         return self._compute_of(quant, self.setup(settings, hardware), allocated=False)
@@ -346,7 +338,8 @@ class Estimator:
         )
 
     def _rough_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
-        return at_most(self._request(quant, self.setup(settings, hardware), allocated=False))
+        asked = self._request(quant, self.setup(settings, hardware), allocated=False)
+        return asked.on_all(at_most(asked))
 
     def estimate(
         self,

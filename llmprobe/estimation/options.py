@@ -30,7 +30,7 @@ _COUNTS = {
     "spec_draft_ngl": (0, _LARGEST),
 }
 _SWITCHES = frozenset({"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe"})
-_ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer")}
+_ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer", "row", "tensor")}
 _CACHE_TYPES = ("cache_type_k", "cache_type_v", "spec_draft_type_k", "spec_draft_type_v")
 _LEFT_OPEN = frozenset(
     {

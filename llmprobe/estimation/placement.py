@@ -48,6 +48,8 @@ def offloaded_layers(settings: Settings, hardware: Hardware, n_layer: int) -> in
 def spans(settings: Settings, hardware: Hardware, n_layer: int) -> tuple[Span, ...]:
     """
     The layers of each device in order, the host's first; devices without layers are left out.
+
+    With a split of tensors every device has the same layers, and of each a part.
     """
     devices = used_devices(settings, hardware)
     offloaded = offloaded_layers(settings, hardware, n_layer)
@@ -55,6 +57,8 @@ def spans(settings: Settings, hardware: Hardware, n_layer: int) -> tuple[Span, .
     result = [Span(HOST, 0, first)] if first else []
     if not offloaded:
         return tuple(result)
+    if settings.split_mode == "tensor":
+        return (*result, *(Span(device.id, first, n_layer + 1) for device in devices))
     points = _split_points(settings, devices)
     owners = [
         min(bisect_right(points, _f32(index / offloaded)), len(devices) - 1) for index in range(offloaded)
@@ -92,9 +96,12 @@ def consecutive(layers: Iterable[int]) -> tuple[range, ...]:
 
 def layer_devices(parts: tuple[Span, ...]) -> tuple[str, ...]:
     """
-    The device of every layer and then of the output layer.
+    The device of every layer and then of the output layer; the first of those that share one.
     """
-    return tuple(part.device for part in parts for _ in range(part.start, part.stop))
+    owners: list[str] = []
+    for part in parts:
+        owners += [part.device] * (part.stop - max(part.start, len(owners)))
+    return tuple(owners)
 
 
 def _split_points(settings: Settings, devices: tuple[Device, ...]) -> list[float]:

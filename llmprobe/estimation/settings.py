@@ -155,8 +155,8 @@ def resolve(
     flash_attn = settings.flash_attn
     if model.architecture in WITHOUT_FLASH:
         flash_attn = "off"
-    elif flash_attn == "auto" and cache_type_v.quantized:
-        # A quantized V cache turns it on instead of leaving it to the graph.
+    elif flash_attn == "auto" and (cache_type_v.quantized or settings.split_mode == "tensor"):
+        # A quantized V cache, or a split of tensors, turns it on instead of leaving it to the graph.
         flash_attn = "on"
     return ResolvedSettings(
         engine=profile.engine if profile is not None else "llama.cpp",

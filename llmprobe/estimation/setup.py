@@ -6,6 +6,7 @@ import msgspec
 
 from llmprobe.estimation.placement import Span, host_experts, spans, used_devices
 from llmprobe.estimation.settings import resolve
+from llmprobe.estimation.splits import refuse_split
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.model import ModelSpec
@@ -39,8 +40,9 @@ def set_up(
 
     Raises:
         UsageError: a size is out of range, or a cache type does not exist.
-        RefusedError: neither the settings nor the model name a context.
+        RefusedError: neither the settings nor the model name a context, or the devices cannot be split so.
     """
+    refuse_split(settings, hardware, model.architecture)
     run = resolve(settings, model, profile, hardware)
     devices = used_devices(settings, hardware)
     return Setup(

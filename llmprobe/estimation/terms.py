@@ -36,17 +36,20 @@ def weight_terms(
     held, kept = frozenset(range(own.start, stop)), setup.host_experts
     layers = _ranges(held)
     kept_here = held | kept if device == HOST else held - kept
+    # With a split of tensors each of several devices has a slice of what the others have, too.
+    devices = len(setup.devices) if setup.settings.split_mode == "tensor" and device != HOST else 1
+    slices = devices if devices > 1 else None
     rows = (
         ("token-embedding", "embedding", message("term.token-embedding")),
         (
             "layers",
             "layers",
-            message("term.layers", count=len(held), ranges=layers, apart=weights.experts > 0),
+            message("term.layers", count=len(held), ranges=layers, apart=weights.experts > 0, devices=slices),
         ),
         (
             "experts",
             "experts",
-            message("term.experts", count=len(kept_here), ranges=_ranges(kept_here)),
+            message("term.experts", count=len(kept_here), ranges=_ranges(kept_here), devices=slices),
         ),
         ("output-layer", "output", message("term.output-layer")),
     )
@@ -98,7 +101,7 @@ def _of_cache(part: CachePart, run: ResolvedSettings) -> Message:
     )
 
 
-def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
+def compute_terms(compute: ComputeBytes, device: str, setup: Setup) -> tuple[Term, ...]:
     """
     The compute buffer of a device as a term.
     """
@@ -106,6 +109,8 @@ def compute_terms(compute: ComputeBytes, device: str) -> tuple[Term, ...]:
     if not size:
         return ()
     how = compute.how
+    if setup.settings.split_mode == "tensor" and len(setup.devices) > 1 and device != HOST:
+        how = message("term.compute-on-each", how=how)
     if size != measured:
         how = message("term.compute-of-a-load", how=how, measured=measured)
     return (
@@ -212,6 +217,10 @@ def notes(setup: Setup) -> tuple[Message, ...]:
         result.append(message("note.own-cache-per-slot", slots=settings.parallel))
     if settings.mmap:
         result.append(message("note.mmap-in-the-log"))
+    if settings.split_mode == "tensor":
+        result.append(message("note.tensor-split-not-fitted"))
+        if len(setup.devices) == 1:
+            result.append(message("note.tensor-split-of-one-device"))
     assumed = {device.backend for device in setup.devices if not BACKENDS[device.backend].exact}
     if assumed:
         result.append(message("note.backend-not-measured", backends=tuple(sorted(map(label, assumed)))))

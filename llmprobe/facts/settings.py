@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 Switch = Literal["auto", "on", "off"]
-SplitMode = Literal["none", "layer"]
+SplitMode = Literal["none", "layer", "row", "tensor"]
 SpecType = Literal[
     "draft-simple",
     "draft-eagle3",
@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``gpu_layers`` None is all layers and the output; 0 with devices still offloads operations.
     ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
     (``--override-tensor``).
+    ``split_mode`` ``layer`` gives each device layers of its own, ``row`` and ``tensor`` each a part of every layer.
 
     ``spec_type`` are the ways in which tokens are drafted, none of them for none; ``spec_draft_n_max`` is the most that
     a draft model or head drafts at once. The ``spec_draft_*`` hold for a draft's own context: the types of its cache,

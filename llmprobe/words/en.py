@@ -967,6 +967,18 @@ SENTENCES: dict[str, str] = {
     "error.setting-not-a-list": "{setting} must be a list of text, not {given}",
     "error.setting-out-of-range": "{setting} must be {least}[ to {most}][!{most} or more], not {given}",
     "error.tensor-split-not-numbers": "the tensor split must be numbers of 0 or more, not {given}",
+    "error.no-split-buffers": "llama.cpp refuses a split by rows: {device} ({backend}) does not support split buffers;"
+    " only SYCL has them",
+    "error.rows-not-estimated": "a split by rows is not estimated: llama.cpp has it for SYCL alone, and it was never"
+    " measured",
+    "error.tensor-split-refused": "llama.cpp refuses a split by tensors for the architecture {architecture}",
+    "error.tensor-split-aborts": "llama.cpp aborts on a split by tensors for the architecture {architecture}: there is no"
+    " {tensor}",
+    "error.tensor-split-without-devices": "a split by tensors needs a GPU, and none is in use",
+    "error.tensor-split-needs-flash-attention": "a split by tensors needs flash attention, which is off",
+    "hint.split-by-layers": "split by layers (-sm layer)",
+    "hint.split-by-tensors-or-layers": "split by tensors (-sm tensor) or by layers (-sm layer)",
+    "hint.flash-attention-on-or-layers": "leave flash attention on (-fa on), or split by layers (-sm layer)",
     "error.tensor-split-too-long": "the tensor split names {given} {given:device|devices}, the machine has {devices}",
     "error.min-speed-not-a-number": "the minimum speed must be a number of 0 or more, not {given}",
     "error.timeout-not-positive": "the timeout must be a number of seconds above 0, not {given}",
@@ -1035,10 +1047,12 @@ SENTENCES: dict[str, str] = {
     "label.term.cuda-context": "CUDA context",
     "label.term.driver-context": "driver context",
     "label.term.engine": "engine process",
+    "label.term.all-reduce": "sums over all devices",
     # site and estimation: how the figure of a term came about
     "term.token-embedding": "always on the host",
-    "term.layers": "tensors[ of {count:layer|layers} {ranges:and}][{apart:, without experts|}]",
-    "term.experts": "experts[ of {count:layer|layers} {ranges:and}]",
+    "term.layers": "[a slice for one of {devices} devices: ]tensors[ of {count:layer|layers} {ranges:and}]"
+    "[{apart:, without experts|}]",
+    "term.experts": "[a slice for one of {devices} devices: ]experts[ of {count:layer|layers} {ranges:and}]",
     "term.range": "{first} to {last}",
     "term.single-layer": "{layer}",
     "term.output-layer": "output norm and output matrix",
@@ -1047,6 +1061,7 @@ SENTENCES: dict[str, str] = {
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
+    "term.compute-on-each": "{how}; whole on each device",
     "term.compute-of-a-load": "{how}; --fit, which only measures, counts {measured:bytes}",
     "term.compute-by-cuda-rules": "the model's graph, allocated by the rules of the CUDA backend",
     "term.compute-bound": "an upper bound from the model's widths, because its graph is unknown",
@@ -1056,6 +1071,8 @@ SENTENCES: dict[str, str] = {
     "term.draft-compute": "of the second context: {compute}",
     "term.driver-context": "range measured with {backend}[ on compute capability {generation}.x]"
     "[, for {multiprocessors} multiprocessors]",
+    "term.all-reduce": "{steps} {steps:buffer|buffers} for the sums of a micro-batch over {devices} devices, made with"
+    " the first prompt",
     "term.engine-with-devices": "measured size of a process with a GPU driver loaded, without buffers",
     "term.engine-alone": "measured size of llama.cpp's programs on the CPU alone, without buffers",
     # site and estimation: notes and warnings
@@ -1075,6 +1092,9 @@ SENTENCES: dict[str, str] = {
     "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
     "note.mmap-in-the-log": "With mmap the engine's log reports the host's weights as the span of the file between the"
     " first and the last tensor on the host; the required bytes are the ones listed here.",
+    "note.tensor-split-not-fitted": "--fit does not plan a split by tensors: llama-server starts with the context and"
+    " the layers that it is given, whether they fit or not.",
+    "note.tensor-split-of-one-device": "There is one device, so a split by tensors gains nothing.",
     "note.backend-not-measured": "The buffers were verified against llama.cpp on CUDA; the same rules are assumed for"
     " {backends:and}.",
     "note.program-defaults": "{program} is assumed with {slots} {slots:slot|slots}"
@@ -1129,6 +1149,8 @@ SENTENCES: dict[str, str] = {
     "speed.cores-multiply": "the CPU: {threads} {threads:thread|threads} x {gflops:.0f} GFLOPS ({measured})",
     "speed.cores-attend": "attention over the cache in RAM: {threads} {threads:thread|threads} x {gflops:.0f} GFLOPS"
     " ({measured})",
+    "speed.together": "{part}, all devices at once: x{likely:.2f} of one after the other ({low:.2f} to {high:.2f}, {rows}"
+    " {rows:measurement|measurements})",
     "speed.measured": "{rows} measurements[, {current} with a current build]",
     "speed.assumed": "assumed from {rows} {rows:measurement|measurements}",
     # advise: reasons
@@ -1516,6 +1538,7 @@ SENTENCES: dict[str, str] = {
     "page.set-cache": "cache {type_k}[/{type_v}]",
     "page.set-layers": "{layers} of {total} layers on the GPU",
     "page.set-no-gpu": "on the CPU",
+    "page.set-split-by-tensors": "split by tensors over {devices} {devices:device|devices}",
     "page.set-experts": "experts of {layers} {layers:layer|layers} on the CPU",
     "page.set-flash-attention": "flash attention {flash_attn}",
     "page.set-ubatch": "micro-batch {ubatch_size}",
@@ -1759,7 +1782,8 @@ SENTENCES: dict[str, str] = {
     "help.estimate.ubatch-size": "Most tokens that are computed together (default: 512).",
     "help.estimate.parallel": "Slots that answer at the same time (default: 1).",
     "help.estimate.kv-unified": "One cache that all slots share.",
-    "help.estimate.split-mode": "How layers are split over GPUs.",
+    "help.estimate.split-mode": "How GPUs share the model: layers of their own, or a slice of every tensor; rows with"
+    " SYCL alone.",
     "help.estimate.tensor-split": "Proportions of the model on each GPU, such as 3,1.",
     "help.estimate.no-kv-offload": "Keep the cache in RAM.",
     "help.estimate.no-op-offload": "Do not send large operations on weights in RAM to the GPU.",

@@ -4,25 +4,33 @@ Three, four and eight devices: what llama.cpp measured and allocated on each.
 
 from itertools import islice
 
-from benchmarks.accuracy_devices import measure
-from benchmarks.truth.devices import devices_cases
+import pytest
+
+from benchmarks.accuracy_devices import measure, measure_refusals, of_split
 from benchmarks.truth.loads import spec
 from llmprobe.estimation import Estimator
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 
-STEP = 9
 
-
-def test_every_buffer_of_several_devices_is_equal_to_the_byte() -> None:
+@pytest.mark.parametrize(("mode", "step"), [("layer", 9), ("tensor", 7)])
+def test_every_buffer_of_several_devices_is_equal_to_the_byte(mode: str, step: int) -> None:
     """
     In a sample of the loads weights, caches and compute of each device are exact, measured and allocated.
     """
-    by_layers = (case for case in devices_cases() if case.measured.told.split_mode == "layer")
-    counts = measure(islice(by_layers, 0, None, STEP))
+    counts = measure(islice(of_split(mode), 0, None, step))
 
     assert counts.differing == []
-    assert counts.equal == counts.buffers > 1000
+    assert counts.equal == counts.buffers > 500
+
+
+def test_what_llama_cpp_refuses_to_split_is_refused() -> None:
+    """
+    Rows on CUDA, and tensors of architectures that it does not split.
+    """
+    count, taken = measure_refusals()
+
+    assert (taken, count > 30) == ([], True)
 
 
 def test_people_are_told_what_a_load_takes_and_what_fit_counts() -> None:
@@ -37,4 +45,4 @@ def test_people_are_told_what_a_load_takes_and_what_fit_counts() -> None:
     for device in others:
         (term,) = (term for term in device.terms if term.kind == "compute")
         assert term.how.id == "term.compute-of-a-load"
-        assert term.how.values["measured"] - term.bytes == 16 * 4096 * 512
+        assert term.how.values["measured"] == term.bytes + 16 * 4096 * 512

@@ -72,7 +72,8 @@ def test_a_switch_is_true_or_false(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("flash_attn", ("auto", "on", "off")), ("split_mode", ("none", "layer"))]
+    ("name", "words"),
+    [("flash_attn", ("auto", "on", "off")), ("split_mode", ("none", "layer", "row", "tensor"))],
 )
 def test_a_word_is_one_of_few(name: str, words: tuple[str, ...]) -> None:
     """

@@ -179,7 +179,7 @@ class ComputeEngine:
 
 
 def _bound(request: ComputeRequest) -> ComputeBytes:
-    sizes = compute_bound.bound(request)
+    sizes = request.on_all(compute_bound.bound(request))
     return ComputeBytes(
         bytes=sizes,
         basis="assumed",
@@ -192,15 +192,19 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
 
 def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> ComputeBytes:
     flash = _flash(request, model)
-    reservation = _reserve(request, model, flash=flash is not False, whole=whole)
+    # A split of tensors is never only measured.
+    held = request.sliced
+    reservation = _reserve(request, model, flash=flash is not False, whole=whole, held=held)
     if flash is None and not reservation.kernels:
         flash = False
-        reservation = _reserve(request, model, flash=False, whole=whole)
+        reservation = _reserve(request, model, flash=False, whole=whole, held=held)
     apart: frozenset[str] = frozenset()
     if reservation.together and request.devices and "host" in request.layer_devices:
         apart = _apart(request, model, flash=flash is not False)
         if apart:
-            reservation = _reserve(request, model, flash=flash is not False, whole=whole, apart=apart)
+            reservation = _reserve(
+                request, model, flash=flash is not False, whole=whole, held=held, apart=apart
+            )
     names = (*request.devices, "host")
     exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
@@ -208,7 +212,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
         really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
-        bytes=dict(zip(names, reservation.sizes, strict=True)),
+        bytes=request.on_all(dict(zip(names, reservation.sizes, strict=True))),
         basis="derived" if exact else "assumed",
         how=message("term.compute-as-llama-cpp" if exact else "term.compute-by-cuda-rules"),
         flash_attn=flash is not False,

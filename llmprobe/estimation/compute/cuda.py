@@ -61,6 +61,22 @@ class CudaRules:
     optimize = staticmethod(compute_fusion.optimize)
 
 
+class SlicedRules(CudaRules):
+    """
+    Those of devices that compute together as one: weights are not copied to it, and nodes stay in their order.
+
+    Source: llama.cpp b11549, ggml/src/ggml-backend-meta.cpp.
+    """
+
+    def wants(self, _node: Node) -> bool:
+        """Never, whatever the batch."""
+        return False
+
+    @staticmethod
+    def optimize(_nodes: list[Node], _start: int, _end: int, _keep: Callable[[Node, Node], None]) -> None:
+        """Leave the nodes as they are."""
+
+
 @cache
 def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
     """

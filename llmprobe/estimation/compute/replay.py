@@ -12,7 +12,7 @@ from collections.abc import Hashable
 import msgspec
 
 from llmprobe.estimation.compute.allocator import Count
-from llmprobe.estimation.compute.cuda import CudaRules, attention_kernel
+from llmprobe.estimation.compute.cuda import CudaRules, SlicedRules, attention_kernel
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import AllocationPlan, CopiedBytes, Copy
 from llmprobe.estimation.compute.scheduler import reserve_places, schedule
@@ -139,7 +139,7 @@ class GraphCache:
     ) -> tuple[AllocationPlan | None, Reservation]:
         builder = Builder(self._parts, run)
         self._build(builder)
-        rules = CudaRules(run.host)
+        rules = SlicedRules(run.host) if run.sliced else CudaRules(run.host)
         plan, splits = None, 0
         weights: dict[Copy, int] = {}
         if places:

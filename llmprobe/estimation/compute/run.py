@@ -42,9 +42,20 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     partly: bool = False
 
     @property
+    def sliced(self) -> bool:
+        """Whether the devices compute together as one, each with a slice of every tensor."""
+        return self.settings.split_mode == "tensor"
+
+    @property
     def devices(self) -> tuple[str, ...]:
-        """The GPUs in use, in order; none is a run on the CPU alone."""
-        return self.settings.devices
+        """The GPUs in use, in order; none is a run on the CPU alone. Of those that are one, the first."""
+        return self.settings.devices[:1] if self.sliced else self.settings.devices
+
+    def on_all(self, sizes: dict[str, int]) -> dict[str, int]:
+        """Bytes by device, where one stands for all that compute together: each has the whole buffer."""
+        if not self.sliced:
+            return sizes
+        return dict.fromkeys(self.settings.devices, sizes[self.settings.devices[0]]) | {"host": sizes["host"]}
 
 
 def run_of(
@@ -106,6 +117,7 @@ def run_of(
         old_masks=request.old_masks,
         apart=apart,
         snapshots=request.settings.rs_snapshots,
+        sliced=request.sliced,
     )
     return run, told, repeats
 

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 import msgspec
 
+from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.weights import (
     DEVICE_ALIGNMENT,
     HOST_ALIGNMENT,
@@ -59,10 +60,21 @@ def streams(cache: KvCache, run: ResolvedSettings) -> int:
 
 
 def cache_parts(
-    layout: CacheLayout, run: ResolvedSettings, n_layer: int, backend: str
+    layout: CacheLayout,
+    run: ResolvedSettings,
+    n_layer: int,
+    backend: str,
+    *,
+    slices: Slices | None = None,
+    number: int = 0,
 ) -> tuple[CachePart, ...]:
     """
     The bytes of every cache by layer in the buffers of a backend (``host`` for host memory).
+
+    With ``slices`` they are those of the device with this number, which has a part of each.
+
+    Raises:
+        RefusedError: the caches cannot be split into these slices.
     """
     parts = []
     for cache in layout.kv:
@@ -75,8 +87,11 @@ def cache_parts(
         for layer in cache.layers:
             # V is then stored across: layers without heads have it too, where others of the cache do.
             v = widest if keeps_v and run.flash_attn == "off" else layer.v
-            rows = count * separate
-            sizes[layer.layer] = _rows(run.cache_type_k, layer.k, rows, backend)
+            rows, k = count * separate, layer.k
+            if slices is not None:
+                k = slices.cache(layer.layer, k, "k", cache.name)[number]
+                v = slices.cache(layer.layer, v, "v", cache.name)[number] if v else 0
+            sizes[layer.layer] = _rows(run.cache_type_k, k, rows, backend)
             if v:
                 sizes[layer.layer] += _rows(run.cache_type_v, v, rows, backend)
         name = f"{cache.name or 'kv'}-cache"
@@ -84,7 +99,10 @@ def cache_parts(
     if layout.state is not None:
         sizes = [0] * n_layer
         for state in layout.state.layers:
-            for values in state.parts:
+            values_of = state.parts
+            if slices is not None:
+                values_of = tuple(part[number] for part in slices.state(state.layer, values_of))
+            for values in values_of:
                 sizes[state.layer] += _rows("f32", values, run.parallel * (1 + run.rs_snapshots), backend)
         parts.append(
             _part("recurrent-state", run.parallel, 1, len(layout.state.layers), sizes, recurrent=True)

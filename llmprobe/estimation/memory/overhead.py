@@ -13,6 +13,7 @@ from llmprobe.data import table
 from llmprobe.facts.backends import label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Term
+from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.units import MIB, whole_number
 from llmprobe.words.message import Message, message
 
@@ -51,6 +52,29 @@ def host_overhead(devices: int) -> Term:
     row = table("overhead")["host"]["with_devices" if devices else "alone"]
     how = message("term.engine-with-devices" if devices else "term.engine-alone")
     return _term("engine", how, row, int(row["high"]))
+
+
+def all_reduce(run: ResolvedSettings, n_embd: int, used_experts: int) -> Term | None:
+    """
+    What devices that compute together keep for sums over all of them; None where they do not.
+
+    One buffer for each halving of the devices, as large as the widest sum: the hidden state of a micro-batch, at the
+    most that of every expert in use before their outputs are added.
+    Source: llama.cpp b11549, ggml/src/ggml-backend-meta.cpp (``ggml_backend_meta_graph_compute``).
+    """
+    if run.split_mode != "tensor" or len(run.devices) < 2:
+        return None
+    steps = (len(run.devices) - 1).bit_length()
+    size = 4 * n_embd * run.ubatch_size * steps
+    return Term(
+        name="all-reduce",
+        kind="overhead",
+        bytes=size,
+        how=message("term.all-reduce", steps=steps, devices=len(run.devices)),
+        basis="assumed",
+        low_bytes=size,
+        high_bytes=size * max(used_experts, 1),
+    )
 
 
 def _generation(device: Device) -> int | None:

@@ -4,6 +4,7 @@ A model's tensors in each quantization: the types that a file of it has, its byt
 
 from typing import Literal
 
+from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
@@ -29,6 +30,7 @@ class Quantized:
         self._tables: dict[tuple[str, Bound, bool], WeightTable] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._recipes: dict[str, Recipe | None] = {}
+        self._slices: dict[tuple[str, int, tuple[float, ...]], Slices] = {}
 
     def tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -93,6 +95,26 @@ class Quantized:
             )
         return found
 
+    def slices(self, quant: str, setup: Setup) -> Slices | None:
+        """
+        What a split of tensors puts on each device, None for any other split.
+        """
+        if setup.settings.split_mode != "tensor":
+            return None
+        key = (quant, len(setup.devices), setup.settings.tensor_split)
+        found = self._slices.get(key)
+        if found is None:
+            model = self._model
+            found = self._slices[key] = Slices(
+                model.architecture,
+                model.hparams,
+                archs.caches(model.architecture, model.hparams),
+                self.tensors(quant),
+                len(setup.devices),
+                setup.settings.tensor_split,
+            )
+        return found
+
     def weights(self, quant: str, setup: Setup, bound: Bound = "likely") -> dict[str, DeviceWeights]:
         """
         The weights of every device, the host among them.
@@ -100,7 +122,18 @@ class Quantized:
         if self.recipe(quant) is None:
             bound = "likely"
         repack, next_token = setup.settings.repack, setup.settings.loads_next_token
-        key = (quant, bound, next_token, setup.spans, setup.backends, setup.host_experts, repack, setup.cpu)
+        slices = self.slices(quant, setup)
+        key = (
+            quant,
+            bound,
+            next_token,
+            setup.spans,
+            setup.backends,
+            setup.host_experts,
+            repack,
+            setup.cpu,
+            slices,
+        )
         found = self._weights.get(key)
         if found is None:
             found = self._weights[key] = self.table(quant, bound, next_token=next_token).place(
@@ -109,5 +142,6 @@ class Quantized:
                 host_experts=setup.host_experts,
                 repack=repack,
                 cpu=setup.cpu,
+                slices=slices,
             )
         return found

@@ -8,11 +8,13 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 """
 
 import re
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
 
+from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import pad
 from llmprobe.facts.backends import BACKENDS
@@ -157,20 +159,40 @@ class WeightTable:
             if name in INPUT_NAMES
         )
         self._shares: dict[str, Shares] = {}
+        self._sliced: dict[tuple[object, ...], tuple[Shares, ...]] = {}
 
     def shares(self, backend: str) -> Shares:
         """The bytes by layer in the buffers of a backend (``host`` for host memory)."""
         found = self._shares.get(backend)
         if found is None:
-            found = self._shares[backend] = self._measure(backend)
+            found = self._shares[backend] = self._measure(backend, self._tensors)
         return found
 
-    def _measure(self, backend: str) -> Shares:
+    def sliced(self, slices: Slices, backends: Collection[str]) -> tuple[Shares, ...]:
+        """
+        What each device of a split of tensors has, in the buffers of its backend, in the order of the devices.
+
+        Raises:
+            RefusedError: the model cannot be split so.
+        """
+        key = (slices, *backends)
+        found = self._sliced.get(key)
+        if found is None:
+            parts = [slices.of(tensor) for tensor in self._tensors]
+            found = self._sliced[key] = tuple(
+                [
+                    self._measure(backend, [part[number] for part in parts])
+                    for number, backend in enumerate(backends)
+                ]
+            )
+        return found
+
+    def _measure(self, backend: str, tensors: Iterable[Tensor]) -> Shares:
         dense = [0] * self.n_layer
         experts = [0] * self.n_layer
         stays = [0] * (self.n_layer + 1)
         output = rope = 0
-        for tensor in self._tensors:
+        for tensor in tensors:
             size = self._stored(tensor, backend)
             on_host = backend != HOST and self._stays(tensor)
             if tensor.layer is None:
@@ -220,14 +242,23 @@ class WeightTable:
         host_experts: frozenset[int] = frozenset(),
         repack: bool = True,
         cpu: str = "x86",
+        slices: Slices | None = None,
     ) -> dict[str, DeviceWeights]:
         """
         The weights of every device, the host among them, for layers in ``parts``.
 
         ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``host_experts`` are
-        the layers whose experts stay on the host. ``cpu`` is a key
-        of ``REPACKED_TYPES``.
+        the layers whose experts stay on the host. ``cpu`` is a key of ``REPACKED_TYPES``. With ``slices`` all devices
+        have the same layers, and each its part of their tensors.
+
+        Raises:
+            RefusedError: the model cannot be split into these slices.
         """
+        of_devices = (
+            {device: self.shares(backend) for device, backend in backends.items()}
+            if slices is None
+            else dict(zip(backends, self.sliced(slices, backends.values()), strict=True))
+        )
         host = self.shares(HOST)
         on_host = {"embedding": self.input_bytes, "layers": 0, "experts": 0, "output": 0}
         result: dict[str, DeviceWeights] = {}
@@ -242,14 +273,14 @@ class WeightTable:
                         REPACKED_TYPES[cpu] if repack and not backends else frozenset()
                     )
                 continue
-            own = self.shares(backends[part.device])
+            own = of_devices[part.device]
             kept = [layer for layer in host_experts if part.start <= layer < stop]
-            on_host["experts"] += sum(host.experts.of(layer, layer + 1) for layer in kept)
-            on_host["layers"] += own.stays.of(part.start, stop)
-            output = 0
-            if has_output:
-                output, stays = self._output(own, backends[part.device])
-                on_host["output"] += stays
+            output = self._output(own, backends[part.device]) if has_output else 0
+            if slices is None or part.device == next(iter(backends)):
+                stays = self.shares(backends[part.device])
+                on_host["experts"] += sum(host.experts.of(layer, layer + 1) for layer in kept)
+                on_host["layers"] += stays.stays.of(part.start, stop)
+                on_host["output"] += stays.output_stays if has_output else 0
             result[part.device] = DeviceWeights(
                 layers=own.of(part.start, stop),
                 experts=own.experts.of(part.start, stop)
@@ -269,16 +300,16 @@ class WeightTable:
 
     def output_bytes(self, backend: str) -> int:
         """What an output layer on a device takes there."""
-        return self._output(self.shares(backend), backend)[0]
+        return self._output(self.shares(backend), backend)
 
-    def _output(self, shares: Shares, backend: str) -> tuple[int, int]:
-        """What an output layer on a device takes there, and what of it stays on the host."""
+    def _output(self, shares: Shares, backend: str) -> int:
+        """What an output layer on a device takes there: a tied embedding is copied whole."""
         if not self.tied:
-            return shares.output, shares.output_stays
+            return shares.output
         embedding = self._by_name["token_embd.weight"]
         if embedding.type in HOST_ONLY_TYPES:
-            return shares.output, shares.output_stays
-        return shares.output + self._stored(embedding, backend), shares.output_stays
+            return shares.output
+        return shares.output + self._stored(embedding, backend)
 
     def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
         """The second copy of a tied embedding on the host: it is reordered, or was made first."""

@@ -12,6 +12,7 @@ from llmprobe.data import table
 from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part
 from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.estimation.speed.ranking import ranking_prompt_speed
+from llmprobe.estimation.speed.together import together
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.processor import Processor
 from llmprobe.words.message import Message, message
@@ -125,7 +126,9 @@ def _parts(
     return tuple(
         host_part(constants, share, cores, quant=quant, filled=filled)
         if share.backend == CPU
-        else device_part(constants, share, moe=moe, quant=quant, filled=filled)
+        else together(
+            device_part(constants, share, moe=moe, quant=quant, filled=filled), share.together, "generation"
+        )
         for share in shares
     )
 

@@ -7,7 +7,7 @@ A kernel takes some microseconds in which the memory stands still, however littl
 models and mixtures of experts reach less of a fast memory. The constants are those of ``data/speed.json``.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     are stored here, experts that a token does not use among them, ``flops`` the FP16 operations per second, and
     ``link_bytes_per_s`` how fast weights come to the device from RAM. ``attention_operations`` are those of one
     token over a cache that is kept here and full: 4 x heads x their width x cells, over the layers.
+
+    ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``).
     """
 
     device: str
@@ -60,6 +62,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     flops: int | None = None
     link_bytes_per_s: int | None = None
     attention_operations: int = 0
+    together: Literal["dense", "small", "experts"] | None = None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

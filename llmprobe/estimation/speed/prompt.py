@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, Part, Share, device_row, standing
+from llmprobe.estimation.speed.together import together
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
 from llmprobe.model.quants import followed
@@ -70,8 +71,10 @@ def prompt_speed(
 
 def offloads(shares: Sequence[Share], *, ubatch_size: int, op_offload: bool) -> bool:
     """
-    Whether a device multiplies the weights that lie in RAM.
+    Whether a device multiplies the weights that lie in RAM, which those that compute together never do.
     """
+    if any(share.together for share in shares):
+        return False
     return (
         op_offload and ubatch_size >= LEAST_OFFLOADED_BATCH and any(share.backend != CPU for share in shares)
     )
@@ -97,7 +100,8 @@ def prompt_parts(
     parts = []
     for number, share in enumerate(devices):
         also = host if in_ram and offloaded and number == 0 else None
-        parts.append(_device_part(constants, share, also, moe=moe, ubatch_size=ubatch_size, filled=filled))
+        part = _device_part(constants, share, also, moe=moe, ubatch_size=ubatch_size, filled=filled)
+        parts.append(together(part, share.together, "prompt"))
     if host is None:
         return parts
     if in_ram and offloaded:

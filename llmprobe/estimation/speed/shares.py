@@ -11,6 +11,7 @@ from llmprobe.estimation.memory.weights import Sums, WeightTable
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.estimation.speed.together import Kind
 
 SAME_BANDWIDTH = 0.03
 """Two bandwidths this near, as a part of one, are those of one product."""
@@ -26,13 +27,14 @@ def active_shares(
     used_experts: float,
     active_parameters: int,
     ram_bandwidth: int | None,
+    together: Kind | None = None,
 ) -> tuple[Share, ...]:
     """
     The bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
     are the tensors of the layers, ``attention`` the operations over their full caches; a token's
-    ``active_parameters`` are where the bytes are.
+    ``active_parameters`` are where the bytes are. ``together`` says that all devices compute each layer at once.
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
@@ -72,6 +74,7 @@ def active_shares(
                 if device is None
                 else fp16_flops(device.name, device.bandwidth_bytes_per_s, device.cores),
                 link_bytes_per_s=None if device is None else device.link_bytes_per_s,
+                together=None if device is None else together,
             )
         )
     return tuple(result)

@@ -86,6 +86,8 @@ def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[Message]:
         if settings.devices
         else message("page.set-no-gpu"),
     ]
+    if settings.split_mode == "tensor":
+        facts.append(message("page.set-split-by-tensors", devices=len(settings.devices)))
     if settings.n_cpu_moe:
         repeating = max(1, layers.total - 1)
         facts.append(message("page.set-experts", layers=min(settings.n_cpu_moe, repeating)))

@@ -28,7 +28,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``held`` says that nodes stay where the model's code puts them, ``pinned`` that norms then stay with their
     layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
     ``apart`` names operations that stand for several and are built as those. ``snapshots`` are how many earlier states
-    of a recurrent layer are kept beside the last, so that drafted tokens can be taken back.
+    of a recurrent layer are kept beside the last, so that drafted tokens can be taken back. ``sliced`` says that the
+    one device stands for several, each with a slice of every tensor.
     """
 
     tokens: int
@@ -52,6 +53,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     old_masks: bool = False
     apart: frozenset[str] = frozenset()
     snapshots: int = 0
+    sliced: bool = False
 
 
 class Parts:
