@@ -29,6 +29,12 @@ option = partial(click.option, cls=Option)
 """``click.option`` with the id of its text as ``help``."""
 
 
+def _show_help(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
 class Helped(click.Command):
     """
     A command or group whose ``help`` and ``short_help`` are ids, with examples, which are commands.
@@ -39,10 +45,17 @@ class Helped(click.Command):
         self.examples = examples
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        found = super().get_help_option(ctx)
-        if found is not None:
-            found.help = spoken(ctx).sentence("help.help")
-        return found
+        # click's own asks gettext for its text, which looks for files of translations at every start.
+        if self._help_option is None:
+            self._help_option = Option(
+                self.get_help_option_names(ctx),
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                help="help.help",
+                callback=_show_help,
+            )
+        return self._help_option
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - as click calls it
         return spoken().sentence(self.short_help or "")

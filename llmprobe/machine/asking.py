@@ -21,8 +21,11 @@ _NAMED = 4
 _DIGITS = 20
 """A longer number is no size and no count of anything."""
 
-_ORDERS = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ORDERS = "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 """What a terminal obeys instead of showing it: control characters, and turns of the direction of writing."""
+
+_ORDERS_IN_ASCII = "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"
+"""The same in what most answers are; the other expression takes half a millisecond to compile."""
 
 _DEEPEST = 50
 """No answer has a meaning so deep in it."""
@@ -115,7 +118,8 @@ def _harmless(value: Any, depth: int) -> Any:
     The value without what a terminal obeys; itself where there is nothing to change in it.
     """
     if isinstance(value, str):
-        return _ORDERS.sub("\N{REPLACEMENT CHARACTER}", value) if _ORDERS.search(value) else value
+        orders = _ORDERS_IN_ASCII if value.isascii() else _ORDERS
+        return re.sub(orders, "\N{REPLACEMENT CHARACTER}", value) if re.search(orders, value) else value
     if depth > _DEEPEST:
         return None
     if isinstance(value, list):

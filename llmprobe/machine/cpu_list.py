@@ -2,9 +2,7 @@
 The kernel's notation for a set of processors, which several files of /proc and /sys use.
 """
 
-import re
-
-_RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
+_DIGITS = 5
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
@@ -15,8 +13,12 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
     numbers: list[int] = []
     for part in text.strip().split(","):
-        match = re.fullmatch(_RANGE, part)
-        if match is None:
+        first, dash, last = part.partition("-")
+        if not _is_number(first) or (dash and not _is_number(last)):
             return ()
-        numbers.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+        numbers.extend(range(int(first), int(last or first) + 1))
     return tuple(numbers)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS

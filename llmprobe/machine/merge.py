@@ -290,6 +290,9 @@ def _joined(empty: Record, parts: Iterable[Record]) -> Record:
     """
     joined = empty
     for part in parts:
+        if part == empty:
+            # Most probes know nothing of the host, and a record has some forty fields.
+            continue
         joined = msgspec.structs.replace(
             joined,
             **{name: _first(getattr(joined, name), getattr(part, name)) for name in empty.__struct_fields__},

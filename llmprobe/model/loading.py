@@ -6,18 +6,17 @@ an address, ``hf:`` and a repository, a path, and last a name of the catalog.
 """
 
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from llmprobe.errors import ModelError
-from llmprobe.facts.model import CatalogEntry, ModelSpec, Published
-from llmprobe.model import archs, catalog, names
+from llmprobe.facts.model import ModelSpec
+from llmprobe.model import from_catalog
 from llmprobe.model.formats import gguf, gguf_model
-from llmprobe.model.known import known, listing
-from llmprobe.model.quants import assign, file_type, followed, typed
+from llmprobe.model.from_catalog import requantized
+from llmprobe.model.quants import file_type, followed
 from llmprobe.source import model_files
 from llmprobe.words.message import Message, message
 
@@ -52,23 +51,7 @@ def load(name: str, *, quant: str | None = None) -> ModelSpec:
         return _in_quant(_from_file(path), quant)
     if path.is_dir() and (_looks_like_path(name) or (path / "config.json").is_file()):
         return _in_quant(_from_folder(path), quant)
-    try:
-        found = names.resolve(name, _index())
-    except ModelError as error:
-        own = known().problem_of(name)
-        if own is not None:
-            raise ModelError(own, hint=error.hint) from None
-        if not name.lower().endswith(".gguf"):
-            raise
-        raise ModelError(
-            message("error.no-file-no-name", file=name, reason=error.message), hint=error.hint
-        ) from None
-    notes = list(found.notes)
-    if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
-        notes.append(message("model.from-catalog-not-address"))
-    spec = _from_catalog(known().entries[found.id], notes)
-    wanted = quant or found.quant
-    return spec if wanted is None else _requantized(spec, wanted)
+    return from_catalog.named(name, quant)
 
 
 def _path(name: str) -> Path:
@@ -99,30 +82,7 @@ def _in_quant(spec: ModelSpec, quant: str | None) -> ModelSpec:
         if repository.says(spec.path, quant):
             # A file's own types are better than any rule about files of its name.
             return msgspec.structs.replace(spec, quant=file_type(quant).name)
-    return _requantized(spec, quant)
-
-
-def entries(text: str | None = None) -> tuple[CatalogEntry, ...]:
-    """
-    The models of the catalog, or those that a text may mean.
-    """
-    found = names.matching(text, _index()) if text else known().entries
-    return tuple(listing(known().entries[name]) for name in found)
-
-
-def meant(text: str) -> str:
-    """
-    The id of the model of the catalog that a name means.
-
-    Raises:
-        ModelError: nothing has that name.
-    """
-    return names.resolve(text, _index()).id
-
-
-@cache
-def _index() -> names.Index:
-    return names.Index(known().entries.values())
+    return requantized(spec, quant)
 
 
 def _is_file(name: str, path: Path) -> bool:
@@ -141,48 +101,6 @@ def _is_file(name: str, path: Path) -> bool:
 
 def _looks_like_path(name: str) -> bool:
     return "/" in name or "\\" in name or name in (".", "..")
-
-
-def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
-    family = archs.get(entry.architecture)
-    if family is None:
-        raise ModelError(
-            message("error.architecture-not-listed", model=entry.name, architecture=entry.architecture),
-            hint=message("hint.gguf-lists-itself"),
-        )
-    hparams = entry.metadata()
-    tensors = family.tensors(hparams)
-    file_parameters = sum(tensor.elements for tensor in tensors)
-    return ModelSpec(
-        id=entry.id,
-        name=entry.name,
-        family=known().families[entry.id],
-        architecture=entry.architecture,
-        hparams=hparams,
-        tensors=tensors,
-        parameters=entry.parameters,
-        active_parameters=entry.active_parameters,
-        file_parameters=file_parameters,
-        max_context=entry.max_context,
-        source="catalog",
-        repo=entry.repo,
-        published_quant=entry.published_quant,
-        published=Published(
-            repositories=entry.gguf,
-            ollama=entry.ollama,
-            embeds=entry.modality == "embedding",
-            projector=entry.projector is True,
-        ),
-        notes=(*notes, *known().notes(entry)),
-    )
-
-
-def _requantized(spec: ModelSpec, quant: str) -> ModelSpec:
-    name = file_type(quant).name
-    types = assign(spec.tensors, spec.architecture, spec.hparams, name, published=spec.published_quant)
-    # What a rule says of such files is not what this one holds.
-    path = spec.path if followed(name) == name else None
-    return msgspec.structs.replace(spec, quant=name, tensors=typed(spec.tensors, types), path=path)
 
 
 def _from_file(path: Path) -> ModelSpec:

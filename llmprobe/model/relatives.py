@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import ModelSpec
+from llmprobe.model.from_catalog import of_catalog
 from llmprobe.model.known import known
-from llmprobe.model.loading import load
 
 _SIZE_WORD = r"-\d+(\.\d+)?[bm](-.*)?$"
 
@@ -36,7 +36,7 @@ def smaller(model: ModelSpec) -> Iterator[ModelSpec]:
     found.sort(key=lambda entry: entry.released or "", reverse=True)
     for entry in sorted(found, key=lambda entry: -entry.parameters):
         try:
-            relative = load(entry.id)
+            relative = of_catalog(entry)
         except ModelError:
             continue
         yield relative

@@ -11,8 +11,9 @@ from llmprobe.facts import given
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
 from llmprobe.model.catalog import DATE
+from llmprobe.model.from_catalog import entries, meant
 from llmprobe.model.known import known
-from llmprobe.model.loading import entries, load, meant
+from llmprobe.model.loading import load
 from llmprobe.model.quants import file_type, taken_for
 from llmprobe.tasks.arguments import check_machine
 from llmprobe.words.message import Message, message

@@ -35,6 +35,8 @@ DEFAULT_LANGUAGE = "en"
 
 _TOKEN = re.compile(r"\\[\[\]]|\[!?|\]|\{(\w+)(?::([^}]*))?\}|[^\[\]{\\]+|\\")
 _NAME = re.compile(r"[a-z]{2,8}")
+_ENDS_A_LANGUAGE = str.maketrans(".@-", "___")
+"""In ``de_AT.UTF-8@euro``."""
 
 
 class _Slot(msgspec.Struct, frozen=True):
@@ -177,7 +179,7 @@ def wanted(environment: Mapping[str, str] | None = None) -> str:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         given = variables.get(name)
         if given:
-            code = re.split(r"[_.@-]", given)[0].lower()
+            code = given.translate(_ENDS_A_LANGUAGE).partition("_")[0].lower()
             try:
                 return words(code).language
             except UnknownLanguageError:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llmprobe.errors import ModelError
-from llmprobe.model import catalog, loading
+from llmprobe.model import catalog, from_catalog, loading
 from llmprobe.model.known import known, own_folder
 from llmprobe.tasks.models import models
 from llmprobe.words.render import english
@@ -30,15 +30,17 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """
     monkeypatch.setenv("LLMPROBE_CATALOG", str(tmp_path))
 
+    def forget() -> None:
+        for kept in (known, from_catalog._literal, from_catalog._index):
+            kept.cache_clear()
+
     def written(*entries: Any, name: str = "mine.json", text: str | None = None) -> None:
         content = json.dumps({"family": "mine", "models": entries}) if text is None else text
         (tmp_path / name).write_text(content)
-        known.cache_clear()
-        loading._index.cache_clear()
+        forget()
 
     yield written
-    known.cache_clear()
-    loading._index.cache_clear()
+    forget()
 
 
 def test_the_documented_entry_is_a_model(write: Write) -> None:

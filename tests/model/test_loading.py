@@ -11,7 +11,8 @@ from benchmarks.truth.models import models
 from llmprobe.errors import ModelError, UsageError
 from llmprobe.estimation import Estimator
 from llmprobe.facts.model import Tensor
-from llmprobe.model.loading import entries, load
+from llmprobe.model.from_catalog import entries
+from llmprobe.model.loading import load
 from llmprobe.model.quants import assign, tensor_bytes
 from llmprobe.words.message import message
 

@@ -48,7 +48,8 @@ _VIRTUAL = (
     r"(?i)qemu|kvm|vmware|virtualbox|xen|bochs|parallels|hyper-v|virtual machine|amazon ec2|google compute"
     r"|openstack"
 )
-_DEVICE = r"(?m)^E:\s*MEMORY_DEVICE_(\d+)_(\w+)=(.*)$"
+_DEVICES = "MEMORY_DEVICE_"
+_DEVICE = rf"(?m)^E:\s*{_DEVICES}(\d+)_(\w+)=(.*)$"
 _FLAGS = r"(?m)^flags[ \t]*:(.*)$"
 _DDR_WIDTH = 64
 
@@ -93,7 +94,7 @@ def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     lines ``E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600``.
     """
     modules: dict[str, dict[str, str]] = {}
-    for number, field, value in re.findall(_DEVICE, text):
+    for number, field, value in re.findall(_DEVICE, text) if _DEVICES in text else ():
         modules.setdefault(number, {})[field] = value.strip()
     present = (module for _, module in sorted(modules.items(), key=lambda item: (len(item[0]), item[0])))
     return tuple(module for module in present if module.get("PRESENT") != "0" and as_int(module.get("SIZE")))

@@ -14,8 +14,6 @@ Questions, in order:
     read:/proc/self/limits
 """
 
-import re
-
 import msgspec
 
 from llmprobe.facts.answer import Source
@@ -43,7 +41,7 @@ OVERCOMMIT = "/proc/sys/vm/overcommit_memory"
 LIMITS = "/proc/self/limits"
 _STRICT = 2
 _NAME_WIDTH = 26
-_WAITED = r"(?P<who>some|full) avg10=(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,4})?) "
+_LONGEST_PERCENT = len("100.0000")
 
 
 def probe(source: Source) -> Probed:
@@ -91,10 +89,15 @@ def parse_pressure(text: str) -> dict[str, float]:
     """
     waits = {}
     for line in text.splitlines():
-        match = re.match(_WAITED, line)
-        if match:
-            waits[match["who"]] = float(match["percent"])
+        who, _, rest = line.partition(" ")
+        name, _, percent = rest.partition(" ")[0].partition("=")
+        if who in ("some", "full") and name == "avg10" and _is_percent(percent):
+            waits[who] = float(percent)
     return waits
+
+
+def _is_percent(text: str) -> bool:
+    return text.isascii() and text.replace(".", "", 1).isdecimal() and len(text) <= _LONGEST_PERCENT
 
 
 def parse_limits(text: str) -> dict[str, int | None]:

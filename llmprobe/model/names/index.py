@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Protocol
 
+from llmprobe.model.literal_names import Listed, literal
 from llmprobe.model.names.grammar import NUMBER, TOTAL, letters, words
 
 _USUAL = 8e9
@@ -18,25 +19,17 @@ _ROUNDED = 0.006
 _UNITS = {"m": 1e6, "b": 1e9, "t": 1e12}
 
 
-class Named(Protocol):
+class Named(Listed, Protocol):
     """
     What an index needs of an entry.
     """
 
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def aliases(self) -> tuple[str, ...]: ...
     @property
     def finetunes(self) -> tuple[str, ...]: ...
     @property
     def architecture(self) -> str: ...
     @property
     def parameters(self) -> int: ...
-    @property
-    def repo(self) -> str | None: ...
     @property
     def released(self) -> str | None: ...
 
@@ -52,11 +45,7 @@ class Index:
     @cached_property
     def literal(self) -> dict[str, str]:
         """Every name as it is written, in lower case, with its model's id; ids come before names and aliases."""
-        found = {entry.id.casefold(): entry.id for entry in self.entries.values()}
-        for entry in self.entries.values():
-            for name in names_of(entry):
-                found.setdefault(name.casefold(), entry.id)
-        return found
+        return literal(self.entries.values())
 
     @cached_property
     def repositories(self) -> dict[str, str]:
@@ -76,19 +65,20 @@ class Index:
             if entry.repo is not None
         )
 
-    @cached_property
-    def letters(self) -> dict[str, str | None]:
-        """The letters and digits of every name with its model's id, None where several models share them."""
-        found: dict[str, str | None] = {}
-        for name, model in (self.literal | self.repositories).items():
-            key = letters(name)
-            found[key] = model if found.get(key, model) == model else None
-        return found
+    def spelled(self, text: str, *, ids: bool) -> str | None:
+        """
+        The id of the model with a name of the same letters and digits; of an id where ``ids`` asks for these.
 
-    @cached_property
-    def ids(self) -> dict[str, str]:
-        """The letters and digits of every id: whoever types all of them means that model."""
-        return {letters(name): name for name in self.entries}
+        None where no model has such a name, and where several have.
+        """
+        wanted = letters(text)
+        if not wanted:
+            return None
+        every = {name: name for name in self.entries} if ids else self.literal | self.repositories
+        found = {
+            model for name, model in every.items() if _may_spell(name, wanted) and letters(name) == wanted
+        }
+        return found.pop() if len(found) == 1 else None
 
     @cached_property
     def parsed(self) -> tuple[tuple[tuple[str, ...], str], ...]:
@@ -191,19 +181,17 @@ class Index:
         )
 
 
+def _may_spell(name: str, wanted: str) -> bool:
+    """Whether a name may have these letters: to take each apart costs more than all the rest of an answer."""
+    return len(name) >= len(wanted) and (name[0].lower() == wanted[0] or not name[0].isalnum())
+
+
 def _count(size: str) -> float:
     """The parameters that a size says: ``109b``, ``8x7b`` with all of its experts whole; 0 where it says none."""
     if TOTAL.fullmatch(size) is None:
         return 0.0
     experts, _, each = size[:-1].rpartition("x")
     return float(experts or 1) * float(each) * _UNITS[size[-1]]
-
-
-def names_of(entry: Named) -> tuple[str, ...]:
-    """
-    Every name that a model has in the catalog.
-    """
-    return (entry.id, entry.name, *entry.aliases, *((entry.repo,) if entry.repo else ()))
 
 
 def _is_release(word: str) -> bool:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 import msgspec
 
 from llmprobe.errors import ModelError
+from llmprobe.model.literal_names import as_written, names_of
 from llmprobe.model.names import grammar
 from llmprobe.model.names.assumed import adds_a_model, base_of, tells_apart
 from llmprobe.model.names.grammar import NUMBER, SIZE, TOTAL, Name, letters, words
-from llmprobe.model.names.index import Index, names_of
+from llmprobe.model.names.index import Index
 from llmprobe.model.names.likeness import FAMILY, SHOWN, nearest, says_a_family, weight
 from llmprobe.model.quants.file_types import file_type, is_file_type, taken_for
 from llmprobe.model.quants.foreign import foreign
@@ -46,7 +47,7 @@ def resolve(text: str, index: Index) -> Resolution:
     Raises:
         ModelError: nothing matches; the nearest names are in the hint.
     """
-    literal = index.literal.get(text.strip().casefold())
+    literal = index.literal.get(as_written(text))
     if literal is not None:
         return Resolution(id=literal, exact=True)
     name = grammar.parse(text)
@@ -77,7 +78,7 @@ def _without_quant(text: str, name: Name, index: Index) -> Resolution:
     if literal is not None:
         return Resolution(id=literal, exact=True)
     parts = words(rest)
-    joined = (index.letters if any(map(NUMBER.fullmatch, parts)) else index.ids).get(letters(rest))
+    joined = index.spelled(rest, ids=not any(map(NUMBER.fullmatch, parts)))
     if joined is not None and _has_numbers(parts, index.union(joined)):
         return Resolution(id=joined, exact=True)
     if name.repo is not None and (called := index.called(parts)):

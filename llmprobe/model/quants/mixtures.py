@@ -34,16 +34,28 @@ class Inventory:
         self.tensors = tensors
         self.hparams = hparams
         self.architecture = architecture
-        self.stored = [stored_type(tensor.name, tensor.shape, architecture) for tensor in tensors]
+        kinds: dict[tuple[str, tuple[int, ...]], tuple[str, Role, bool]] = {}
+        seen = []
+        for tensor in tensors:
+            # All layers have tensors of the same few kinds.
+            key = (_without_layer(tensor), tensor.shape)
+            kind = kinds.get(key)
+            if kind is None:
+                kind = kinds[key] = (
+                    stored_type(tensor.name, tensor.shape, architecture),
+                    role_of(tensor.name),
+                    is_quantized(tensor.name, tensor.shape, architecture),
+                )
+            seen.append(kind)
+        self.stored = [stored for stored, _, _ in seen]
         self.layers = int(hparams["block_count"]) * max(int(hparams.get("num_loops") or 1), 1)
         self.experts = int(hparams.get("expert_count") or 0)
-        roles = [role_of(tensor.name) for tensor in tensors]
-        self.tied = "output" not in roles
-        self.values = sum(role in VALUE_ROLES for role in roles)
-        self.places = self._places(roles)
+        self.tied = all(role != "output" for _, role, _ in seen)
+        self.values = sum(role in VALUE_ROLES for _, role, _ in seen)
+        self.places = self._places([role if quantized else None for _, role, quantized in seen])
         self._found: dict[tuple[FileType, bool, str | None], tuple[str, ...]] = {}
 
-    def _places(self, roles: Sequence[Role]) -> list[_Place | None]:
+    def _places(self, roles: Sequence[Role | None]) -> list[_Place | None]:
         """
         Each tensor's role and its count within that role, None where the quantizer leaves it alone.
 
@@ -52,8 +64,8 @@ class Inventory:
         places: list[_Place | None] = [None] * len(self.tensors)
         counts: dict[str, int] = {}
         for number in sorted(range(len(self.tensors)), key=self._order):
-            tensor, role = self.tensors[number], roles[number]
-            if is_quantized(tensor.name, tensor.shape, self.architecture):
+            role = roles[number]
+            if role is not None:
                 counted = "value" if role in VALUE_ROLES else role
                 index = counts.get(counted, 0)
                 counts[counted] = index + 1
@@ -123,6 +135,10 @@ class Inventory:
                 )  # fmt: skip
                 types[number] = fitting(wanted, shape[0], tensor.name)
         return tuple(types)
+
+
+def _without_layer(tensor: Tensor) -> str:
+    return tensor.name if tensor.layer is None else tensor.name.replace(f".{tensor.layer}.", ".", 1)
 
 
 def _is_stacked(tensor: Tensor) -> bool:

@@ -16,7 +16,7 @@ from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
 from llmprobe.source.deadline import Workers
 from llmprobe.source.errors_as_answers import plain_text
-from llmprobe.source.live import commands, files, http, metal, registry
+from llmprobe.source.live import commands, files, http
 from llmprobe.source.live.nvml import Nvml
 from llmprobe.source.live.sysctl import Sysctl
 
@@ -131,8 +131,12 @@ class LiveSource(Asking):
             case "sysctl":
                 return self._ask_sysctl(args[0])
             case "metal":
+                from llmprobe.source.live import metal
+
                 return self._within(LIBRARY_TIMEOUT_S, metal.ask, method)
             case "registry":
+                from llmprobe.source.live import registry
+
                 return self._within(LIBRARY_TIMEOUT_S, lambda: registry.ask(*args), method, *args)
             case "psutil":
                 from llmprobe.source.live import psutil
