@@ -157,6 +157,7 @@ def coverage() -> Coverage:
     measured = {models()[name].architecture for name in measured_models()}
     listed = {entry.architecture for entry in catalog.by_id().values()}
     names = archs.supported() | listed | {model.architecture for model in models().values()}
+    names -= NO_TEXT_MODELS
     graphs = {name for name in names if graph_of(name) is not None}
     known = {name for name in names if archs.get(name) is not None}
     return Coverage(

@@ -3,6 +3,7 @@ How close second contexts come to what llama.cpp allocated: draft models, layers
 the models that they draft for.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -17,12 +18,16 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.parts import Parts
 from llmprobe.estimation.second import Draft, second_parts
 from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings, SpecType
 
 WAYS: dict[str, SpecType] = {
     "draft": "draft-simple",
     "mtp": "draft-mtp",
     "snapshots": "draft-eagle3",
+    "eagle3": "draft-eagle3",
+    "dflash": "draft-dflash",
+    "dspark": "draft-dspark",
 }
 """How the cases of each kind draft. Of targets that keep states it does not matter which head it is for."""
 
@@ -30,6 +35,9 @@ NAMES = {
     "draft": "draft models",
     "mtp": "layers for a further token (MTP)",
     "snapshots": "earlier recurrent states",
+    "eagle3": "EAGLE-3 heads",
+    "dflash": "DFlash heads",
+    "dspark": "DSpark heads",
 }
 
 
@@ -91,12 +99,15 @@ def measure(step: int = 1) -> dict[str, Counts]:
     found: dict[str, Counts] = defaultdict(Counts)
     for case in list(cases())[::step]:
         counts, estimator = found[case.kind], _estimator(case.model)
+        draft = None if case.draft is None else _draft(case.draft, case.quant)
+        settings = case.settings
+        if draft is not None:
+            settings = msgspec.structs.replace(settings, read_layers=draft.read_layers(estimator.trunk))
         if case.target is not None:
-            parts = estimator.parts(case.quant, case.settings, case.hardware)
+            parts = estimator.parts(case.quant, settings, case.hardware)
             _compare(parts, case.target, counts, f"{case.kind} {case.model}: target")
         if case.second is not None:
-            draft = None if case.draft is None else Draft(_estimator(case.draft), case.quant)
-            second = second_parts(estimator, case.quant, case.settings, case.hardware, draft)
+            second = second_parts(estimator, case.quant, settings, case.hardware, draft)
             assert second is not None
             _compare(second, case.second, counts, f"{case.kind} {case.model}: second")
     return found
@@ -134,6 +145,38 @@ def _by_device(numbers: list[int] | None) -> dict[str, tuple[int, ...]] | None:
 @cache
 def _estimator(name: str) -> Estimator:
     return Estimator(spec(name))
+
+
+@cache
+def _draft(name: str, quant: str) -> Draft:
+    return (
+        Draft(Estimator(head(name)), "F16") if name in _content()["heads"] else Draft(_estimator(name), quant)
+    )
+
+
+def head(name: str) -> ModelSpec:
+    """
+    Return a measured draft head, whose tensors carry their types.
+    """
+    entry = _content()["heads"][name]
+    tensors = tuple(_tensor(*row) for row in entry["tensors"])
+    parameters = sum(tensor.elements for tensor in tensors)
+    return ModelSpec(
+        id=name,
+        name=name,
+        architecture=entry["architecture"],
+        hparams=entry["hparams"],
+        tensors=tensors,
+        parameters=parameters,
+        file_parameters=parameters,
+        source="gguf",
+        quant="F16",
+    )
+
+
+def _tensor(name: str, kind: str, *shape: int) -> Tensor:
+    layer = re.match(r"blk\.(\d+)\.", name)
+    return Tensor(name, shape, None if layer is None else int(layer[1]), kind)
 
 
 @cache

@@ -78,12 +78,17 @@ def record(*, timeout_s: float | None = None) -> str:
 
 
 def load_model(
-    name: str | PathLike[str], quant: str | None = None, *, snapshot: "Snapshot | None" = None
+    name: str | PathLike[str],
+    quant: str | None = None,
+    *,
+    snapshot: "Snapshot | None" = None,
+    draft: bool = False,
 ) -> "ModelSpec":
     """
     A model by a name as people type it, or from a GGUF file, a folder with a ``config.json``, or a URL.
 
     With the ``snapshot`` of this machine, a name that an engine here keeps a model under (``qwen3:8b``) is its file.
+    With ``draft`` it may be a head that only drafts for another model (EAGLE-3, DFlash).
 
     Raises:
         ModelError: nothing has that name, or the file is not what it should be.
@@ -91,7 +96,7 @@ def load_model(
     """
     from llmprobe.tasks import arguments, models
 
-    return models.load_model(arguments.path("name", name), quant, snapshot=snapshot)
+    return models.load_model(arguments.path("name", name), quant, snapshot=snapshot, draft=draft)
 
 
 def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":

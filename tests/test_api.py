@@ -200,13 +200,15 @@ def test_what_is_plainly_meant_is_accepted() -> None:
 
 def test_the_options_are_the_settings() -> None:
     """
-    Programs can set everything that an engine is told but mmap, and experts in the ways of llama.cpp's options.
+    Programs can set everything that an engine is told but mmap and what a draft head reads, and experts in the ways of
+    llama.cpp's options.
     """
     ways = {"cpu_moe", "override_tensor"}
 
     assert set(SettingsOptions.__annotations__) - ways == set(Settings.__struct_fields__) - {
         "mmap",
         "cpu_moe_layers",
+        "read_layers",
     }
 
 

@@ -105,7 +105,7 @@ def command(
     spec = api.load_model(wanted, quant=options["quant"], snapshot=snapshot)
     drafted: dict[str, Any] = {}
     if model_draft is not None:
-        drafted["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot)
+        drafted["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot, draft=True)
     if quant_draft is not None:
         drafted["draft_quant"] = quant_draft
     answer = api.estimate(

@@ -320,6 +320,7 @@ class Estimator:
             setup.backends,
             setup.host_experts,
             setup.partly,
+            setup.target_output,
             allocated,
         )
         found = self._compute.get(key)

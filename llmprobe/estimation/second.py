@@ -15,6 +15,7 @@ from llmprobe.errors import RefusedError
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import BLOCK_TYPES, DRAFTING_TYPES
 from llmprobe.facts.settings import Settings, told
+from llmprobe.model.archs._shared.heads import borrowed
 from llmprobe.words.message import message
 
 if TYPE_CHECKING:
@@ -25,13 +26,38 @@ if TYPE_CHECKING:
     from llmprobe.facts.settings import ResolvedSettings
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft:
     """
-    A draft model: its estimator, and the quantization of its file.
+    A draft model: its estimator, and the quantization of its file. Threads may share it.
     """
 
-    estimator: Estimator
-    quant: str
+    def __init__(self, estimator: Estimator, quant: str) -> None:
+        self.estimator = estimator
+        self.quant = quant
+        self._beside: dict[tuple[int, str], Estimator] = {}
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is a head, which reads what layers of the model saw."""
+        return "target_layers" in self.estimator.model.hparams
+
+    def read_layers(self, trunk: int) -> tuple[int, ...]:
+        """The layers of a model whose input a head reads; what comes out of the last is kept in any case."""
+        told = self.estimator.model.hparams.get("target_layers", ())
+        return tuple(sorted({int(layer) for layer in told if int(layer) < trunk}))
+
+    def beside(self, target: Estimator, quant: str) -> Estimator:
+        """The estimator of a head with the matrices that it borrows from its model."""
+        key = (id(target), quant)
+        found = self._beside.get(key)
+        if found is None:
+            own = self.estimator.typed_tensors(self.quant)
+            tensors = (*own, *borrowed(target.typed_tensors(quant)))
+            model = msgspec.structs.replace(
+                self.estimator.model, tensors=tensors, quant=self.quant, source="gguf"
+            )
+            found = self._beside[key] = type(self.estimator)(model, self.estimator.profile)
+        return found
 
 
 def needs_draft(settings: Settings) -> bool:
@@ -62,19 +88,35 @@ def second_parts(
                 message("error.draft-missing", spec_type=settings.spec_type),
                 hint=message("hint.draft-missing"),
             )
-        return msgspec.structs.replace(_next_token(target, quant, own, setup), weights={})
+        return msgspec.structs.replace(_next_token(target, quant, own, setup, hardware), weights={})
     hardware = draft_hardware(hardware, setup.settings)
+    if draft.is_head:
+        head = draft.beside(target, quant)
+        output = target_output(setup, target.n_layer)
+        placed = head.setup(own, hardware)
+        if output != HOST and output not in placed.settings.devices:
+            raise RefusedError(
+                message("error.head-without-output", device=output), hint=message("hint.head-devices")
+            )
+        return head.parts_of(draft.quant, msgspec.structs.replace(placed, target_output=output))
     if "draft-mtp" not in settings.spec_type:
         return draft.estimator.parts(draft.quant, own, hardware)
     # The file holds these layers alone, and counts those of the model all the same.
     loaded = draft.estimator.setup(own, hardware)
-    parts = _next_token(draft.estimator, draft.quant, own, loaded)
+    parts = _next_token(draft.estimator, draft.quant, own, loaded, hardware)
     return msgspec.structs.replace(parts, weights=draft.estimator.parts_weights(draft.quant, loaded))
 
 
-def _next_token(owner: Estimator, quant: str, settings: Settings, setup: Setup) -> Parts:
+def target_output(setup: Setup, n_layer: int) -> str:
+    """
+    The device of a model's output matrix.
+    """
+    return next((span.device for span in setup.spans if span.stop > n_layer), HOST)
+
+
+def _next_token(owner: Estimator, quant: str, settings: Settings, setup: Setup, hardware: Hardware) -> Parts:
     layers = owner.next_token(quant)
-    return layers.parts_of(quant, _moved(layers.setup(settings), setup, owner.trunk))
+    return layers.parts_of(quant, _moved(layers.setup(settings, hardware), setup, owner.trunk))
 
 
 def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
@@ -82,7 +124,7 @@ def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
     What the draft's context is told, where the target's is in force: as many cells, slots and rows, its own types of
     cache and layers, and one output for each slot, or a whole block.
     """
-    rows = 1 + run.spec_draft_n_max if BLOCK_TYPES & set(run.spec_type) else 1
+    rows = 1 + settings.spec_draft_n_max if BLOCK_TYPES & set(run.spec_type) else 1
     own = {
         "ctx_size": run.ctx_size,
         "cache_type_k": settings.spec_draft_type_k,
@@ -93,6 +135,7 @@ def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
         "cpu_moe_layers": (),
         # Nothing is taken back in this context.
         "spec_draft_n_max": 0,
+        "read_layers": (),
     }
     return Settings(**(told(settings) | own))
 

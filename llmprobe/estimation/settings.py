@@ -187,6 +187,7 @@ def resolve(
         spec_draft_type_v=ggml_type(settings.spec_draft_type_v).name,
         spec_draft_ngl=settings.spec_draft_ngl,
         spec_draft_device=settings.spec_draft_device,
+        read_layers=settings.read_layers,
         rs_snapshots=rs_snapshots(settings, model.architecture),
     )
 

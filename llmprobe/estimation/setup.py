@@ -18,7 +18,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     One configuration of one model. ``devices`` are those that the engine opens, ``backends`` theirs by id.
 
     ``memory`` is what caches depend on, ``batch`` what graphs depend on besides. ``partly`` says of a context on some
-    layers of a model that others of them lie on the host.
+    layers of a model that others of them lie on the host, ``target_output`` of a draft head where the output matrix
+    lies that it borrows.
     """
 
     settings: ResolvedSettings
@@ -28,6 +29,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     backends: tuple[tuple[str, str], ...]
     host_experts: frozenset[int]
     partly: bool = False
+    target_output: str | None = None
     memory: tuple[object, ...]
     batch: tuple[object, ...]
 
@@ -71,5 +73,6 @@ def set_up(
             run.op_offload,
             run.repack,
             run.split_mode,
+            run.read_layers,
         ),
     )

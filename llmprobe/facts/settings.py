@@ -38,7 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``spec_type`` are the ways in which tokens are drafted, none of them for none; ``spec_draft_n_max`` is the most that
     a draft model or head drafts at once. The ``spec_draft_*`` hold for a draft's own context: the types of its cache,
-    its layers on devices (None is all), and the devices it may use (none is all).
+    its layers on devices (None is all), and the devices it may use (none is all). ``read_layers`` are the layers of the
+    model whose input a draft head reads, as its file says.
     """
 
     ctx_size: int = 0
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spec_draft_type_v: str = "f16"
     spec_draft_ngl: int | None = None
     spec_draft_device: tuple[str, ...] = ()
+    read_layers: tuple[int, ...] = ()
 
 
 class ResolvedSettings(Settings, frozen=True, kw_only=True):

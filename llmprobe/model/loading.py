@@ -14,7 +14,7 @@ import msgspec
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import ModelSpec
 from llmprobe.model import from_catalog
-from llmprobe.model.formats import gguf, gguf_model
+from llmprobe.model.formats import gguf, gguf_model, parts
 from llmprobe.model.from_catalog import requantized
 from llmprobe.model.quants import file_type, followed
 from llmprobe.source import model_files
@@ -30,7 +30,21 @@ _QUANTIZATION = "hf_quant_config.json"
 _LONGEST_SHOWN = 80
 
 
-def load(name: str, *, quant: str | None = None) -> ModelSpec:
+def load(name: str, *, quant: str | None = None, draft: bool = False) -> ModelSpec:
+    """
+    The model that a name means, as ``_load`` finds it; a head that only drafts is refused unless it may be a ``draft``.
+
+    Raises:
+        ModelError: nothing has that name, the file is not what it should be, or its architecture is not known.
+        UsageError: the quantization does not exist.
+    """
+    found = _load(name, quant)
+    if not draft:
+        parts.refuse(name.rpartition("/")[2], {**found.hparams, "general.architecture": found.architecture})
+    return found
+
+
+def _load(name: str, quant: str | None) -> ModelSpec:
     """
     The model that a name, the path of a GGUF file, a folder with a ``config.json`` or an address means.
 
@@ -108,17 +122,17 @@ def _from_file(path: Path) -> ModelSpec:
     total = _parts(header)
     if total == 1:
         return gguf_model.spec([header], path.name, str(path))
-    parts = [path.with_name(part) for part in gguf_model.shard_names(path.name, total)]
-    missing = [part.name for part in parts if not part.is_file()]
+    files = [path.with_name(part) for part in gguf_model.shard_names(path.name, total)]
+    missing = [part.name for part in files if not part.is_file()]
     if missing:
         raise ModelError(
             message("error.part-missing", file=path.name, parts=total, missing=missing[0]),
             hint=message("hint.parts-in-one-folder"),
         )
     # Engines load a set by its first part, whichever was named here.
-    first = parts[0]
+    first = files[0]
     return gguf_model.spec(
-        [header if part == path else _header(part) for part in parts], first.name, str(first)
+        [header if part == path else _header(part) for part in files], first.name, str(first)
     )
 
 

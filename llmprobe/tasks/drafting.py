@@ -4,7 +4,7 @@ Which model drafts, and how: what was given, and what follows from the draft mod
 
 from typing import TYPE_CHECKING
 
-from llmprobe.errors import UsageError
+from llmprobe.errors import RefusedError, UsageError
 from llmprobe.tasks.arguments import check_model
 from llmprobe.words.message import message
 
@@ -46,7 +46,29 @@ def set_up(
         quant = quant_name(draft_quant)
     if not given.get("spec_type"):
         given = {**given, "spec_type": (_way_of(draft_model),)}
-    return model, given, Draft(estimator_of(draft_model), quant)
+    draft = Draft(estimator_of(draft_model), quant)
+    if draft.is_head:
+        _check_head(model, draft_model)
+    return model, given, draft
+
+
+def _check_head(model: "ModelSpec", head: "ModelSpec") -> None:
+    """
+    Check that a head belongs to a model of this size: it reads as wide a state, and as many words.
+
+    Raises:
+        RefusedError: it was made for another model.
+    """
+    width = head.hparams.get("target_hidden_size") or head.hparams.get("embedding_length")
+    told = {"embedding_length": width, "vocab_size": head.hparams.get("vocab_size")}
+    for name, value in told.items():
+        if value and model.hparams.get(name) and value != model.hparams[name]:
+            raise RefusedError(
+                message(
+                    "error.head-of-other-model", head=head.name, model=model.name, width=name, expected=value
+                ),
+                hint=message("hint.head-of-other-model"),
+            )
 
 
 def _way_of(draft: "ModelSpec") -> "SpecType":

@@ -79,6 +79,8 @@ def estimate(
     )
     estimator = estimator_of(model, defaults.profile)
     told = defaults.settings(given, model, estimator.n_layer if estimator.is_moe else 0)
+    if draft is not None:
+        told = msgspec.structs.replace(told, read_layers=draft.read_layers(estimator.trunk))
     hardware = Hardware(devices=site.devices, cpu=site.cpu)
     speed = NO_GENERATION
     if estimator.generates:

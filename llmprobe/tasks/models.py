@@ -19,7 +19,9 @@ from llmprobe.tasks.arguments import check_machine
 from llmprobe.words.message import Message, message
 
 
-def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None = None) -> ModelSpec:
+def load_model(
+    name: str, quant: str | None = None, *, snapshot: Snapshot | None = None, draft: bool = False
+) -> ModelSpec:
     """
     A model, described by ``api.load_model``.
 
@@ -35,7 +37,7 @@ def load_model(name: str, quant: str | None = None, *, snapshot: Snapshot | None
         kept = load_installed(name, snapshot, quant=wanted)
         if kept is not None:
             return kept
-    return load(name, quant=wanted)
+    return load(name, quant=wanted, draft=draft)
 
 
 def models(text: str | None = None) -> ModelList:

@@ -1025,6 +1025,10 @@ SENTENCES: dict[str, str] = {
     "error.draft-quant-alone": "a quantization of a draft model is given without a draft model",
     "error.no-next-token": "{model} has no layers that predict a further token (MTP)",
     "hint.no-next-token": 'use a file that has them ("-MTP" in its name), or a draft model (-md)',
+    "error.head-without-output": "the draft head borrows the output matrix of the model, which is on {device}",
+    "hint.head-devices": "let the draft use that device as well (-devd)",
+    "error.head-of-other-model": "{head} was made for another model than {model}: it expects {width} {expected}",
+    "hint.head-of-other-model": "use the head that was trained for this model",
     "error.device-name": "{given} is not the name of a device",
     "hint.device-name": "for example gpu0, CUDA1 or none",
     "note.next-token-file": "The file must have the layers that predict a further token: a file of {model} with"

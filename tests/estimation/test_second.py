@@ -2,8 +2,10 @@
 Second contexts: draft models and layers for a further token, beside the model that they draft for.
 """
 
+import msgspec
 import pytest
 
+from benchmarks.accuracy_second import head
 from benchmarks.truth.loads import spec
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
@@ -167,3 +169,48 @@ def test_a_draft_on_the_host_takes_nothing_of_the_device() -> None:
 
     assert gpu.draft_bytes == 0
     assert host.draft_bytes > DRAFT.estimator.tensor_bytes("Q8_0")
+
+
+EAGLE = "llama3.1-8b eagle3 f16"
+LLAMA = Estimator(spec("llama3.1-8b"))
+
+
+def test_a_head_keeps_what_it_reads_of_the_model() -> None:
+    """
+    An EAGLE-3 head of Llama 3.1 8B reads the inputs of three layers: the model's buffer keeps them, two of them beyond
+    what is there at its peak.
+    """
+    draft = Draft(Estimator(head(EAGLE)), "F16")
+    plain = Settings(ctx_size=8192, parallel=4, kv_unified=True, spec_type=("draft-eagle3",))
+    reading = msgspec.structs.replace(plain, read_layers=draft.read_layers(LLAMA.trunk))
+    grown = [LLAMA.parts("Q4_K_M", one, ONE).compute.bytes["gpu0"] for one in (plain, reading)]
+
+    assert reading.read_layers == (2, 16, 29)
+    assert grown[1] - grown[0] == 2 * 4096 * 512 * 4
+
+
+def test_a_head_scores_every_word_for_the_whole_micro_batch() -> None:
+    """
+    Its compute buffer is about 8 bytes for each of 128256 words and 512 tokens, whatever the outputs are.
+    """
+    draft = Draft(Estimator(head(EAGLE)), "F16")
+    settings = Settings(ctx_size=8192, spec_type=("draft-eagle3",), read_layers=(2, 16, 29))
+    second = second_parts(LLAMA, "Q4_K_M", settings, ONE, draft)
+
+    assert second is not None
+    assert 1 <= second.compute.bytes["gpu0"] / (8 * 128256 * 512) < 1.05
+    # d2t stays in RAM: 32000 numbers of 8 bytes.
+    assert second.weights["host"].total == 256000
+    assert second.weights["gpu0"].total == sum(
+        one.elements * (2 if one.type == "f16" else 4) for one in head(EAGLE).tensors if one.name != "d2t"
+    )
+
+
+def test_a_head_must_reach_the_matrix_that_it_borrows() -> None:
+    """
+    A head on another device than the model's output matrix cannot multiply with it.
+    """
+    asked = Settings(ctx_size=4096, spec_type=("draft-eagle3",), spec_draft_device=("gpu0",))
+
+    with pytest.raises(RefusedError, match="output matrix of the model, which is on gpu1"):
+        second_parts(LLAMA, "Q4_K_M", asked, TWO, Draft(Estimator(head(EAGLE)), "F16"))

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 import llmprobe
+from benchmarks.accuracy_second import head
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.tasks.drafting import set_up
 
@@ -89,3 +90,17 @@ def test_what_cannot_be_is_refused_in_words(settings: dict[str, object]) -> None
     """
     with pytest.raises(UsageError):
         llmprobe.estimate(TARGET, devices=1, **settings)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_head_drafts_as_its_metadata_say_and_for_its_own_model_only() -> None:
+    """
+    EAGLE-3, DFlash and DSpark are told apart; a head for Qwen 3 8B is refused for 0.6B, whose state is narrower.
+    """
+    ways = [
+        set_up(TARGET, {}, head(f"qwen3-8b {kind} f16"), None)[1]["spec_type"]
+        for kind in ("eagle3", "dflash", "dspark")
+    ]
+
+    assert ways == [("draft-eagle3",), ("draft-dflash",), ("draft-dspark",)]
+    with pytest.raises(RefusedError, match="expects embedding_length 4096"):
+        set_up(DRAFT, {}, head("qwen3-8b dflash f16"), None)

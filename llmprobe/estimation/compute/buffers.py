@@ -43,6 +43,7 @@ _DECIDING = (
     "kv_offload",
     "op_offload",
     "rs_snapshots",
+    "read_layers",
 )
 """Which settings decide, too, whether attention stays with its layer."""
 
@@ -331,5 +332,6 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         request.embeddings,
         request.old_masks,
         request.partly,
+        request.target_output,
         *(getattr(request.settings, name) for name in _DECIDING),
     )

@@ -28,14 +28,21 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
     left_out: int
 
 
-def layer_kinds(parts: Parts, places: tuple[int, ...], *, host_experts: frozenset[int]) -> list[Hashable]:
+def layer_kinds(
+    parts: Parts, places: tuple[int, ...], *, host_experts: frozenset[int], read: tuple[int, ...] = ()
+) -> list[Hashable]:
     """
-    For each layer what tells its part of the graph from another's.
+    For each layer what tells its part of the graph from another's; what goes into one that is ``read`` is kept.
     """
-    return [
+    kinds: list[Hashable] = [
         (place, layer in host_experts, parts.kind[layer])
         for layer, place in enumerate(places[: len(parts.sizes.trunk)])
     ]
+    for layer in read:
+        for near in (layer - 1, layer):
+            if 0 <= near < len(kinds):
+                kinds[near] = (kinds[near], layer)
+    return kinds
 
 
 def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:

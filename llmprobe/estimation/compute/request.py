@@ -25,4 +25,5 @@ def request(
         allocated=allocated,
         old_masks=old_masks,
         partly=setup.partly,
+        target_output=setup.target_output,
     )

@@ -27,6 +27,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     stay on the host. ``embeddings`` asks for pooled embeddings, ``allocated`` for what a load takes, too, that does not
     only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
     copy. ``partly`` says that layers of the model that are not in this graph lie on the host.
+    ``target_output`` is the device of the output matrix that a draft head borrows.
     """
 
     architecture: str
@@ -40,6 +41,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     allocated: bool = True
     old_masks: bool = False
     partly: bool = False
+    target_output: str | None = None
 
     @property
     def sliced(self) -> bool:
@@ -87,7 +89,12 @@ def run_of(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
-    kinds = layer_kinds(parts, places, host_experts=request.host_experts)
+    kinds = layer_kinds(
+        parts,
+        places,
+        host_experts=request.host_experts,
+        read=request.settings.read_layers,
+    )
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
     built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds)
     told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
@@ -118,6 +125,8 @@ def run_of(
         apart=apart,
         snapshots=request.settings.rs_snapshots,
         sliced=request.sliced,
+        read_layers=frozenset(request.settings.read_layers),
+        target_output=-1 if request.target_output is None else numbers[request.target_output],
     )
     return run, told, repeats
 

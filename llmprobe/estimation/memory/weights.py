@@ -20,6 +20,7 @@ from llmprobe.estimation.settings import pad
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import Sizes
+from llmprobe.model.archs._shared.heads import BORROWED
 from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
 from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
@@ -32,6 +33,9 @@ HOST_ALIGNMENT = 32
 
 HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
 """Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
+
+HOST_ONLY_NAMES = frozenset({"d2t"})
+"""Tables of whole numbers that no GPU looks up: which word of a model a word of its draft head is."""
 
 REPACKED_TYPES = {
     "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
@@ -141,7 +145,11 @@ class WeightTable:
         # The layer where the weights of each block of the file lie: another where a model is looped.
         self._home_of = homes(blocks)
         self.passes = len(blocks) / len(self._home_of)
-        self._tensors = [tensor for tensor in tensors if tensor.layer is None or tensor.layer < trunk]
+        self._tensors = [
+            tensor
+            for tensor in tensors
+            if tensor.name not in BORROWED and (tensor.layer is None or tensor.layer < trunk)
+        ]
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
         # Delta nets have a decay too, and multiply with it; what is scanned has a part that skips the state.
         self._scans = any(tensor.name.endswith(".ssm_d") for tensor in self._tensors)
@@ -229,7 +237,7 @@ class WeightTable:
     def _stays(self, tensor: Tensor) -> bool:
         if self._scans and tensor.name.endswith(".ssm_a"):
             return not scanned_on_gpu(Sizes(self._hparams), tensor.shape)
-        return tensor.type in HOST_ONLY_TYPES
+        return tensor.type in HOST_ONLY_TYPES or tensor.name in HOST_ONLY_NAMES
 
     def _is_last_norm(self, name: str) -> bool:
         return self._embedding_norm_last and name.startswith("token_embd_norm")
@@ -327,6 +335,9 @@ def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:
     The last matrix of a model that makes vectors may be as wide as these; then the embedding tells.
     """
     rows = {tensor.name: tensor.shape[-1] for tensor in tensors if tensor.layer is None}
+    if "target_layers" in hparams:
+        # A draft head scores the words of its model.
+        return int(hparams.get("vocab_size") or 0)
     scored = rows.get("output.weight")
     if scored is None or scored == hparams.get("embedding_length_out"):
         return rows.get("token_embd.weight", 0)

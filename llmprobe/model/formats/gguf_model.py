@@ -56,7 +56,8 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     """
     The model that a file's header, or the headers of a split set in order, describe.
 
-    An architecture that we have no file for is no obstacle: the tensors are those of the file.
+    An architecture that we have no file for is no obstacle: the tensors are those of the file. A draft head is read as
+    any other; who asks for a model refuses it.
 
     Raises:
         ModelError: there is no language model in it, or the parts do not belong together.
@@ -64,7 +65,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     metadata = headers[0].metadata
     architecture = metadata.get("general.architecture")
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
-    parts.refuse(name, metadata)
+    parts.refuse(name, metadata, heads=True)
     _check(name, architecture, tensors, metadata.get("split.tensors.count", len(tensors)))
     try:
         hparams = _hparams(headers[0], str(architecture), tensors)
@@ -136,7 +137,8 @@ def _check(name: str, architecture: Any, tensors: Sequence[Tensor], promised: An
             message("error.parts-tensor-count", file=name, tensors=len(tensors), promised=str(promised)),
             hint=message("hint.download-again"),
         )
-    if all(tensor.name != "token_embd.weight" for tensor in tensors):
+    # A draft head may borrow the embedding of its model.
+    if architecture not in parts.HEADS and all(tensor.name != "token_embd.weight" for tensor in tensors):
         raise ModelError(
             message("error.tensor-missing", tensor="token_embd.weight", architecture=architecture),
             hint=message("hint.tensor-missing"),

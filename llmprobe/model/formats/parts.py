@@ -12,6 +12,8 @@ from llmprobe.words.message import Message, message
 
 DRAFTS = frozenset({"gemma4-assistant", "eagle3", "dflash"})
 """They guess tokens for a model whose cache or hidden states they read: without it llama.cpp refuses them."""
+HEADS = frozenset({"eagle3", "dflash"})
+"""Those of them whose graph is known."""
 SPEECH = frozenset({"qwen3tts", "pockettts"})
 SOUND = frozenset({"wavtokenizer-dec"})
 DECISIONS = frozenset({"clef"})
@@ -24,13 +26,15 @@ _DRAFTED = {"gemma4-assistant": "a Gemma 4"}
 """The models that a draft belongs to, where its architecture says it."""
 
 
-def refuse(file: str, metadata: Mapping[str, Any]) -> None:
+def refuse(file: str, metadata: Mapping[str, Any], *, heads: bool = False) -> None:
     """
-    Refuse a file that is no text model.
+    Refuse a file that is no text model; with ``heads`` those are let through that can be estimated beside their model.
 
     Raises:
         ModelError: says what the file is, what it belongs to, and what to do with it.
     """
+    if heads and metadata.get("general.architecture") in HEADS:
+        return
     architecture, kind = metadata.get("general.architecture"), metadata.get("general.type", "model")
     found = _found(file, str(architecture), str(kind), metadata.get(_BASE))
     if found is not None:

@@ -12,7 +12,7 @@ from llmprobe.errors import ModelError
 from llmprobe.estimation import Estimator
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
-from llmprobe.model.formats.parts import NO_TEXT_MODELS
+from llmprobe.model.formats.parts import HEADS, NO_TEXT_MODELS
 from llmprobe.model.loading import load
 
 TENSORS = (
@@ -64,10 +64,37 @@ def test_what_is_no_text_model_says_what_it_is(
 
 def test_every_kind_of_part_is_tried() -> None:
     """
-    The table above has each architecture that is no text model, and none of them is one that we build graphs of.
+    The table above has each architecture that is no text model, and of these we build the graphs of draft heads alone.
     """
     assert {row[0] for row in KINDS} == NO_TEXT_MODELS
-    assert not NO_TEXT_MODELS & archs.supported()
+    assert NO_TEXT_MODELS & archs.supported() == HEADS
+
+
+@pytest.mark.parametrize("architecture", sorted(HEADS))
+def test_a_head_may_be_loaded_as_a_draft(architecture: str, tmp_path: Path) -> None:
+    """
+    What drafts for another model is refused as a model, and read where a draft is asked for.
+    """
+    path = tmp_path / "head.gguf"
+    metadata = {
+        "general.architecture": architecture,
+        f"{architecture}.block_count": 1,
+        f"{architecture}.embedding_length": 64,
+        f"{architecture}.feed_forward_length": 128,
+        f"{architecture}.attention.head_count": 2,
+        f"{architecture}.vocab_size": 1000,
+        f"{architecture}.target_hidden_size": 64,
+    }
+    tensors = archs.get(architecture).tensors(  # type: ignore[union-attr]  # it is there
+        {key.removeprefix(f"{architecture}."): value for key, value in metadata.items()}
+    )
+    path.write_bytes(
+        gguf_writer.header(metadata, tuple(Tensor(one.name, one.shape, one.layer, "f16") for one in tensors))
+    )
+
+    assert load(str(path), draft=True).architecture == architecture
+    with pytest.raises(ModelError, match="is a draft"):
+        load(str(path))
 
 
 def test_a_projector_may_say_so_by_its_type(tmp_path: Path) -> None:

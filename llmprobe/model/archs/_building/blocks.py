@@ -143,6 +143,8 @@ def decoder(g: Builder, plan: Decoder) -> None:
     if plan.embedding_norm:
         x = g.norm(x, "token_embd_norm", kind=plan.norm, first=True)
     for il in g.layers():
+        if il in g.run.read_layers:
+            x.output = True
         x = _layer(g, il, x, plan)
         if il < deepstack:
             x = ops.like("add", x, ops.view(entered, (width, g.tokens), (entered.nb[1],)))

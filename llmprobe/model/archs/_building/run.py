@@ -29,7 +29,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     layer, ``transposed`` that V is kept transposed, ``host_experts`` the layers whose experts stay on the host.
     ``apart`` names operations that stand for several and are built as those. ``snapshots`` are how many earlier states
     of a recurrent layer are kept beside the last, so that drafted tokens can be taken back. ``sliced`` says that the
-    one device stands for several, each with a slice of every tensor.
+    one device stands for several, each with a slice of every tensor. ``read_layers`` are those whose input a draft head
+    reads; ``target_output`` is the backend of the output matrix that a head borrows.
     """
 
     tokens: int
@@ -54,6 +55,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     apart: frozenset[str] = frozenset()
     snapshots: int = 0
     sliced: bool = False
+    read_layers: frozenset[int] = frozenset()
+    target_output: int = -1
 
 
 class Parts:
