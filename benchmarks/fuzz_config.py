@@ -30,7 +30,7 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings
 from llmprobe.model.formats import hf_config
 
-CONFIGS = Path(__file__).parent.parent / "fixtures" / "configs.json"
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 MOST_SECONDS = 2.0
 MOST_BYTES = 300 << 20
 MOST_PARAMETERS = 10**14
@@ -48,6 +48,38 @@ ODD: tuple[Any, ...] = (
 )
 
 
+QUANTIZATIONS: tuple[dict[str, Any], ...] = (
+    {"quant_method": "awq", "bits": 4, "group_size": 128, "modules_to_not_convert": ["visual"]},
+    {"quant_method": "gptq", "bits": 4, "group_size": -1, "lm_head": True},
+    {"quant_method": "fp8", "weight_block_size": [128, 128], "ignored_layers": ["re:.*mlp.*", "lm_head"]},
+    {"quant_method": "bitsandbytes", "load_in_4bit": True, "llm_int8_skip_modules": None},
+    {"quant_method": "exl2", "bits": 4.25, "head_bits": 6},
+    {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
+    {
+        "quant_method": "modelopt",
+        "quant_algo": "MIXED_PRECISION",
+        "quantized_layers": {"lm_head": {"quant_algo": "FP8"}},
+    },
+    {
+        "quant_method": "quark",
+        "global_quant_config": {"weight": {"dtype": "fp8_e4m3", "qscheme": "per_group"}},
+    },
+    {"quant_method": "torchao", "quant_type": {"default": {"_type": "Int4WeightOnlyConfig", "_data": {}}}},
+    {
+        "group_size": 64,
+        "bits": 4,
+        "mode": "affine",
+        "model.layers.0.mlp.down_proj": {"bits": 8, "group_size": 64},
+    },
+    {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {"group_0": {"weights": {"num_bits": 4, "strategy": "group", "group_size": 32}}},
+        "ignore": ["lm_head", "re:.*self_attn.*", "model.layers.*.mlp"],
+    },
+)
+
+
 class TooSlow(BaseException):
     """
     A configuration took longer than it may.
@@ -57,10 +89,11 @@ class TooSlow(BaseException):
 @cache
 def published() -> dict[str, dict[str, Any]]:
     """
-    Return what config.json says of published models, by their names in the catalog.
+    Return what config.json says of published models, by their names in the catalog, and of seldom met ones.
     """
-    found: dict[str, dict[str, Any]] = json.loads(CONFIGS.read_text(encoding="utf-8"))
-    return found
+    found: dict[str, dict[str, Any]] = json.loads((FIXTURES / "configs.json").read_text(encoding="utf-8"))
+    rare = json.loads((FIXTURES / "configs_rare.json").read_text(encoding="utf-8"))
+    return found | {name: record["config"] for name, record in rare.items()}
 
 
 def mutated(number: int) -> bytes:
@@ -117,8 +150,21 @@ def _resize(values: dict[str, Any], chance: random.Random) -> None:
         place[key] = chance.choice((place[key][:-1], place[key] * 2, place[key] * 100, place[key][:1]))
 
 
+def _quantize(values: dict[str, Any], chance: random.Random) -> None:
+    kind = deepcopy(chance.choice(QUANTIZATIONS))
+    if chance.random() < 0.7:
+        _replace(kind, chance)
+    values[chance.choice(("quantization_config", "quantization", "compression_config"))] = kind
+
+
+def _nest(values: dict[str, Any], chance: random.Random) -> None:
+    # A part of its own, or a second one beside the first.
+    inner = deepcopy(values if chance.random() < 0.5 else published()[chance.choice(sorted(published()))])
+    values[chance.choice(("text_config", "llm_config", "language_config", "thinker_config"))] = inner
+
+
 _CHANGES: tuple[Callable[[dict[str, Any], random.Random], None], ...] = (
-    *(_replace, _replace, _replace, _scale, _scale, _step, _drop, _swap, _borrow, _resize),
+    *(_replace, _replace, _replace, _scale, _scale, _step, _drop, _swap, _borrow, _resize, _quantize, _nest),
 )
 
 
@@ -173,6 +219,9 @@ def answer(content: bytes) -> Answer:
 
 
 def _can_be(spec: ModelSpec) -> bool:
+    folder = None if spec.folder is None else spec.folder.bytes
+    if folder is not None and not 0 < folder <= MOST_TERM_BYTES:
+        return False
     return 0 < spec.parameters <= MOST_PARAMETERS and 0 < (spec.active_parameters or 1) <= spec.parameters
 
 

@@ -1,248 +1,196 @@
 """
-Configurations of seldom met models, and the parameters that these have.
+Configurations of classes that llama.cpp's converter takes, and the parameters that their models have.
+
+Most counts are those of the tensors that llama.cpp was measured with; the others are published by the makers.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from llmprobe.errors import ModelError
+from llmprobe.facts.model import ModelSpec
 from llmprobe.model import archs
 from llmprobe.model.formats import hf_config
 
-QWEN_SIZES = {
-    "hidden_size": 2048,
-    "num_hidden_layers": 48,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 4,
-    "head_dim": 128,
-    "vocab_size": 151936,
-}
-SLIDES = ["sliding_attention"] * 3 + ["full_attention"]
-
-CONFIGURATIONS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "jais-2-8b": (
-        "Jais2ForCausalLM",
-        {
-            "hidden_size": 3328,
-            "intermediate_size": 26624,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 26,
-            "num_key_value_heads": 26,
-            "head_dim": 128,
-            "vocab_size": 150272,
-        },
-        8_090_401_280,
-    ),
-    "openpangu-embedded-7b": (
-        "PanguEmbeddedForCausalLM",
-        {
-            "hidden_size": 4096,
-            "intermediate_size": 12800,
-            "num_hidden_layers": 34,
-            "num_attention_heads": 32,
-            "num_key_value_heads": 8,
-            "vocab_size": 153376,
-        },
-        8_030_887_936,
-    ),
-    "paddleocr-vl-0.9b": (
-        "PaddleOCRVLForConditionalGeneration",
-        {
-            "hidden_size": 1024,
-            "intermediate_size": 3072,
-            "num_hidden_layers": 18,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 2,
-            "head_dim": 128,
-            "vocab_size": 103424,
-            "vision_config": {},
-        },
-        466_654_208,
-    ),
-    "grovemoe": (
-        "GroveMoeForCausalLM",
-        QWEN_SIZES
-        | {
-            "intermediate_size": 6144,
-            "moe_intermediate_size": 768,
-            "num_experts": 128,
-            "num_experts_per_tok": 8,
-        },
-        32_948_041_728,
-    ),
-    "maple": (
-        "MapleForCausalLM",
-        QWEN_SIZES
-        | {
-            "num_hidden_layers": 28,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 2,
-            "intermediate_size": 1024,
-            "moe_intermediate_size": 1024,
-            "num_experts": 112,
-            "num_experts_per_tok": 4,
-            "sliding_window": 513,
-            "layer_types": SLIDES * 7,
-        },
-        20_623_123_456,
-    ),
-    "spark-x2.5-4b": (
-        "Spark2_5ForCausalLM",
-        {
-            "hidden_size": 2560,
-            "intermediate_size": 9216,
-            "num_hidden_layers": 36,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 4,
-            "head_dim": 256,
-            "vocab_size": 131072,
-            "sliding_window": 512,
-            "layer_types": SLIDES * 9,
-            "tie_word_embeddings": True,
-        },
-        3_828_963_840,
-    ),
-    "plm-1.8b": (
-        "PLMForCausalLM",
-        {
-            "hidden_size": 2048,
-            "intermediate_size": 8192,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 16,
-            "kv_lora_rank": 512,
-            "qk_nope_head_dim": 128,
-            "qk_rope_head_dim": 64,
-            "v_head_dim": 128,
-            "vocab_size": 151936,
-        },
-        1_825_458_176,
-    ),
-    "nanbeige-4.2-3b": (
-        "NanbeigeForCausalLM",
-        {
-            "hidden_size": 3072,
-            "intermediate_size": 10752,
-            "num_hidden_layers": 22,
-            "num_attention_heads": 48,
-            "num_key_value_heads": 8,
-            "head_dim": 128,
-            "num_loops": 2,
-            "vocab_size": 166144,
-        },
-        4_169_800_704,
-    ),
-    "chameleon-7b": (
-        "ChameleonForConditionalGeneration",
-        {
-            "hidden_size": 4096,
-            "intermediate_size": 11008,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 32,
-            "num_key_value_heads": 32,
-            "vocab_size": 65536,
-        },
-        7_013_666_816,
-    ),
-    "plamo-2-1b": (
-        "Plamo2ForCausalLM",
-        {
-            "hidden_size": 2048,
-            "intermediate_size": 8192,
-            "num_hidden_layers": 16,
-            "num_attention_heads": 32,
-            "num_key_value_heads": 4,
-            "hidden_size_per_head": 128,
-            "mamba_num_heads": 32,
-            "mamba_d_state": 64,
-            "vocab_size": 100000,
-        },
-        1_371_153_152,
-    ),
-    "k2-horizon-36b-a4b": (
-        "K2HorizonForCausalLM",
-        QWEN_SIZES
-        | {
-            "intermediate_size": 8192,
-            "vocab_size": 250112,
-            "layernorm_num_groups": 2,
-            "num_experts": 100,
-            "num_experts_per_tok": 8,
-            "num_shared_experts": 1,
-            "moe_intermediate_size": 768,
-            "mlp_only_layers": [0, 1, 2, 40],
-            "mova_num_experts": 64,
-            "mova_num_experts_per_tok": 4,
-        },
-        26_515_457_236,
-    ),
-    "hrm-text-1b": (
-        "HrmTextForCausalLM",
-        {
-            "hidden_size": 1536,
-            "intermediate_size": 4096,
-            "num_hidden_layers": 16,
-            "num_attention_heads": 12,
-            "num_key_value_heads": 12,
-            "head_dim": 128,
-            "H_cycles": 2,
-            "L_cycles": 3,
-            "vocab_size": 151808,
-        },
-        1_447_822_848,
-    ),
-    "flan-t5-large": (
-        "T5ForConditionalGeneration",
-        {
-            "d_model": 1024,
-            "d_ff": 2816,
-            "d_kv": 64,
-            "num_layers": 24,
-            "num_decoder_layers": 24,
-            "num_heads": 16,
-            "relative_attention_num_buckets": 32,
-            "feed_forward_proj": "gated-gelu",
-            "tie_word_embeddings": False,
-            "vocab_size": 32128,
-        },
-        783_150_080,
-    ),
-    "t5-v1.1-xxl-encoder": (
-        "T5EncoderModel",
-        {
-            "d_model": 4096,
-            "d_ff": 10240,
-            "d_kv": 64,
-            "num_layers": 24,
-            "num_heads": 64,
-            "relative_attention_num_buckets": 32,
-            "feed_forward_proj": "gated-gelu",
-            "vocab_size": 32128,
-        },
-        4_762_310_656,
-    ),
-}
+RARE: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[3] / "fixtures" / "configs_rare.json").read_text(encoding="utf-8")
+)
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_configuration_gives_the_parameters_of_the_model(name: str) -> None:
+@pytest.mark.parametrize("name", RARE)
+def test_a_configuration_gives_the_parameters_of_its_model(name: str) -> None:
     """
-    They are those of the tensors that llama.cpp was measured with.
+    They are those of the measured or published tensors, and the graph of the architecture is known.
     """
-    kind, values, parameters = CONFIGURATIONS[name]
-    spec = hf_config.spec(json.dumps({"architectures": [kind]} | values).encode(), name)
+    spec = _read(name)
 
-    assert spec.parameters == parameters
+    assert spec.parameters == RARE[name]["parameters"]
     assert archs.graph_of(spec.architecture) is not None
+
+
+def _read(name: str, **changed: Any) -> ModelSpec:
+    return hf_config.spec(json.dumps(RARE[name]["config"] | changed).encode(), name)
+
+
+def test_a_state_needs_no_heads() -> None:
+    """
+    RWKV and Mamba have no attention, and the converter gives them a context of 2^20 tokens.
+    """
+    for name in ("rwkv6-world-1.6b", "rwkv7-world-1.5b", "qrwkv6-7b-instruct", "mamba-2.8b", "mamba2-2.7b"):
+        spec = _read(name)
+
+        assert spec.hparams["attention.head_count"] == 0
+        assert spec.max_context == 1048576
+
+
+def test_the_vocabulary_of_a_mamba_is_padded() -> None:
+    """
+    To a multiple of what its configuration says, else of 8 rows for the first Mamba and of 16 for the second.
+    """
+    rows = [
+        _read(name, **more).hparams["vocab_size"]
+        for name in ("mamba-2.8b", "mamba2-2.7b")
+        for more in ({}, {"pad_vocab_size_multiple": 64})
+    ]
+
+    assert rows == [50280, 50304, 50288, 50304]
+
+
+def test_a_file_of_the_first_mambas_names_a_kind_of_layer_instead_of_a_class() -> None:
+    """
+    state-spaces/mamba2-2.7b has ``ssm_cfg`` and no ``architectures``.
+    """
+    values = {"d_model": 2560, "n_layer": 64, "vocab_size": 50277, "ssm_cfg": {"layer": "Mamba2"}}
+
+    assert hf_config.spec(json.dumps(values).encode(), "mamba2").architecture == "mamba2"
+
+
+def test_falcon_mamba_norms_what_the_first_mamba_does_not() -> None:
+    """
+    Its step, B and C are normed, which the metadata say and no tensor shows.
+    """
+    assert _read("falcon-mamba-7b").hparams["ssm.dt_b_c_rms"] is True
+    assert _read("mamba-2.8b").hparams["ssm.dt_b_c_rms"] is False
+
+
+def test_the_layers_for_further_tokens_are_in_the_file_and_not_counted() -> None:
+    """
+    Hunyuan 3 keeps one more layer with the output of its experts; a model's parameters are those of the others.
+    """
+    values = {
+        "hidden_size": 4096,
+        "intermediate_size": 13312,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 120832,
+        "num_experts": 192,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 1536,
+        "num_shared_experts": 1,
+        "first_k_dense_replace": 1,
+        "num_nextn_predict_layers": 1,
+    }
+    spec = hf_config.spec(json.dumps({"architectures": ["HYV3ForCausalLM"]} | values).encode(), "hy3")
+    experts = 3 * 4096 * 1536 * 193
+    attention = 4096 * 128 * (64 + 8 + 8 + 64)
+    small = 4096 * 192 + 192 + 2 * 4096 + 2 * 128
+
+    assert spec.file_parameters - spec.parameters == experts + attention + small + 2 * 4096 * 4096 + 3 * 4096
+    assert spec.hparams["block_count"] == 81
+    assert spec.notes[0].id != "model.next-n-left-out"
+
+
+def test_a_reranker_has_a_head_for_its_labels() -> None:
+    """
+    BERT's is one matrix; RoBERTa and its kin have a square one before it. Without labels there are two classes.
+    """
+    sizes = {"hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6, "num_attention_heads": 12}
+    more = {"vocab_size": 30522, "max_position_embeddings": 512, "type_vocab_size": 2}
+    values = {"architectures": ["BertForSequenceClassification"]} | sizes | more
+    spec = hf_config.spec(json.dumps(values).encode(), "reranker")
+
+    assert {t.name: t.shape for t in spec.tensors if t.name.startswith("cls")} == {
+        "cls.output.weight": (384, 2),
+        "cls.output.bias": (2,),
+    }
+    assert [t.shape for t in _read("bge-reranker-v2-m3").tensors if t.name == "cls.weight"] == [(1024, 1024)]
+
+
+def test_the_text_part_is_found_under_each_of_its_names() -> None:
+    """
+    The converter renames the parts of InternVL, GLM-ASR, Qwen Omni, DeepSeek OCR and LFM Audio.
+    """
+    text = {
+        "architectures": ["Qwen2ForCausalLM"],
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "vocab_size": 320,
+    }
+    text |= {"num_attention_heads": 4, "intermediate_size": 128}
+    for part in ({"llm_config": text}, {"lm_config": text}, {"language_config": text}, {"lfm": text}):
+        values = {"architectures": ["SomethingNew"], "vision_config": {}} | part
+
+        assert hf_config.spec(json.dumps(values).encode(), "vl").architecture == "qwen2"
+    nested = {"architectures": ["SomethingNew"], "thinker_config": {"text_config": text}}
+
+    assert hf_config.spec(json.dumps(nested).encode(), "omni").architecture == "qwen2"
 
 
 def test_t5_without_a_gate_has_two_matrices() -> None:
     """
     The first T5 has a plain feed-forward part in every layer of both stacks, and a tied output.
     """
-    kind, values, _ = CONFIGURATIONS["flan-t5-large"]
-    plain = values | {"feed_forward_proj": "relu", "tie_word_embeddings": True}
-    spec = hf_config.spec(json.dumps({"architectures": [kind]} | plain).encode(), "t5")
+    spec = _read("flan-t5-large", feed_forward_proj="relu", tie_word_embeddings=True)
 
     assert not [tensor.name for tensor in spec.tensors if "ffn_gate" in tensor.name]
     assert spec.parameters == 783_150_080 - 48 * 1024 * 2816 - 1024 * 32128
+
+
+def test_of_two_text_parts_the_one_that_the_converter_takes_decides() -> None:
+    """
+    It renames one part after another, so the last that is there wins, and the other says nothing.
+    """
+    small = {
+        "architectures": ["Qwen2ForCausalLM"],
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "vocab_size": 320,
+    }
+    small |= {"num_attention_heads": 4, "intermediate_size": 128, "num_key_value_heads": 2}
+    large = {"architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "head_dim": 100}
+    values = {"architectures": ["SomethingNew"], "text_config": large, "llm_config": small}
+    spec = hf_config.spec(json.dumps(values).encode(), "two")
+
+    assert spec.architecture == "qwen2"
+    assert spec.hparams["attention.key_length"] == 16
+
+
+def test_parts_within_parts_are_followed_only_so_far() -> None:
+    """
+    A part that has itself for a part ends in an answer.
+    """
+    values: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 320}
+    values |= {"num_attention_heads": 4, "intermediate_size": 128, "architectures": ["Qwen2ForCausalLM"]}
+    for _ in range(60):
+        values = {"text_config": values}
+    with pytest.raises(ModelError, match="architectures is missing"):
+        hf_config.spec(json.dumps(values).encode(), "deep")
+
+
+def test_heads_that_do_not_share_are_refused_in_one_sentence() -> None:
+    """
+    A multiple of the query heads for keys and values, or a number that does not divide them, is of no model.
+    """
+    for shared, what in (
+        (40000, "attention.head_count_kv is 40000"),
+        (12, "40 query heads do not divide into 12"),
+    ):
+        with pytest.raises(ModelError, match=what) as caught:
+            _read("orion-14b", num_key_value_heads=shared)
+
+        assert str(caught.value).count(". ") == 0

@@ -13,6 +13,8 @@ _MOST_LAYERS = 4096
 _LARGEST_REAL = 1e30
 _TEXT_PARTS = ("text_config", "llm_config", "lm_config", "thinker_config", "language_config", "lfm")
 """Where models of several parts keep the language model's; llama.cpp's converter takes the last that is there."""
+_DEEPEST = 4
+"""Parts within parts: a thinker has one for its text."""
 
 Words = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a configuration, and returns it with the names of one family replaced by common ones."""
@@ -123,10 +125,11 @@ def merged(values: dict[str, Any]) -> dict[str, Any]:
     """
     A configuration in which the values of the language model stand before those of the whole.
     """
-    for name in _TEXT_PARTS:
-        part = values.get(name)
-        if isinstance(part, dict):
-            values = {**values, **merged(part)}
+    part = _part(values)
+    for _ in range(_DEEPEST):
+        if part is None:
+            break
+        values, part = values | part, _part(part)
     return values
 
 
@@ -134,11 +137,17 @@ def text_part(values: dict[str, Any]) -> dict[str, Any] | None:
     """
     The part of a configuration that describes its language model, None where the whole does.
     """
-    parts = [values[name] for name in _TEXT_PARTS if isinstance(values.get(name), dict)]
-    if not parts:
-        return None
-    part: dict[str, Any] = parts[-1]
-    return text_part(part) or part
+    found, part = None, _part(values)
+    for _ in range(_DEEPEST):
+        if part is None:
+            break
+        found, part = part, _part(part)
+    return found
+
+
+def _part(values: dict[str, Any]) -> dict[str, Any] | None:
+    parts: list[dict[str, Any]] = [values[name] for name in _TEXT_PARTS if isinstance(values.get(name), dict)]
+    return parts[-1] if parts else None
 
 
 def without_heads(values: dict[str, Any]) -> dict[str, Any]:

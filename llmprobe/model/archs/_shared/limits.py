@@ -6,6 +6,7 @@ whose vocabularies have 262,208 words.
 """
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from llmprobe.errors import ModelError
@@ -185,11 +186,20 @@ def _check_experts(hparams: Hparams) -> None:
 
 def _check_heads(hparams: Hparams) -> None:
     """
-    Several query heads share the keys and values of one, never the other way; which layers have any may be listed.
+    As many query heads share each one of keys and values, never the other way; which layers have any may be listed.
     """
-    heads, shared = (_largest(hparams.get(f"attention.{name}")) for name in ("head_count", "head_count_kv"))
+    told = [hparams.get(f"attention.{name}") for name in ("head_count", "head_count_kv")]
+    heads, shared = map(_largest, told)
     if heads and shared > heads:
         raise _refused(message("hparam.more-kv-heads", heads_kv=shared, heads=heads))
+    queries, keys = (value if isinstance(value, list | tuple) else repeat(value or 0) for value in told)
+    for count, of_them in zip(queries, keys, strict=False) if _any_listed(told) else ((heads, shared),):
+        if count and of_them and count % of_them:
+            raise _refused(message("hparam.kv-heads-divide", heads_kv=of_them, heads=count))
+
+
+def _any_listed(values: list[Any]) -> bool:
+    return any(isinstance(value, list | tuple) for value in values)
 
 
 def _largest(size: Any) -> int:
