@@ -97,7 +97,7 @@ def test_any_text_survives(
         ('{"schema": "llmprobe.recording/1"}', "is not valid llmprobe.recording/1"),
         ("[" * 100_000, "nested too deeply"),
         (
-            '{"schema": "llmprobe.recording/1", "files": ' + '{"a":' * 5000 + "1" + "}" * 5001,
+            '{"schema": "llmprobe.recording/1", "files": ' + '{"a":' * 100_000 + "1" + "}" * 100_001,
             "nested too deeply",
         ),
     ],
