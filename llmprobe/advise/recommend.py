@@ -17,6 +17,7 @@ from llmprobe.advise.choose.shown import Shown, disk_first, is_on_disk, shown
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import notes, verdict
 from llmprobe.advise.explain.changes import changes
+from llmprobe.advise.explain.hurdles import behind, hurdle
 from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
 from llmprobe.advise.search.case import Misfit
@@ -93,7 +94,9 @@ class Advice:
         chosen = settled(problem, disk_first(self._model, wanted, shown(wanted, wishes)))
         order = [one for _, one in chosen]
         order += [one for one in wanted if all(one.quant != other.quant for _, other in chosen)]
-        choices = tuple(self._choice(problem, label, candidate, order) for label, candidate in chosen)
+        choices = tuple(
+            self._choice(problem, label, candidate, order, snapshot) for label, candidate in chosen
+        )
         freed = tuple(notes.freed(problem, order[0] if chosen else None, snapshot))
         answer = Recommendation(
             this_machine=snapshot.this_machine,
@@ -170,7 +173,14 @@ class Advice:
             return ()
         return (message("warning.architecture-unknown", architecture=self._model.architecture),)
 
-    def _choice(self, problem: Problem, label: Label, candidate: Candidate, order: list[Candidate]) -> Choice:
+    def _choice(
+        self,
+        problem: Problem,
+        label: Label,
+        candidate: Candidate,
+        order: list[Candidate],
+        snapshot: Snapshot,
+    ) -> Choice:
         site = problem.site
         backend = candidate.devices[0].backend if candidate.devices else None
         estimate = problem.estimator.estimate(
@@ -184,7 +194,10 @@ class Advice:
         model, quant = self._model, candidate.quant
         choice = Choice(
             label=label,
-            verdict=verdict.of_choice(problem, candidate),
+            verdict=behind(
+                hurdle(snapshot, estimate.devices, mmap=estimate.settings.mmap),
+                verdict.of_choice(problem, candidate),
+            ),
             quant=quant,
             **told(estimate.settings),
             total_layers=problem.estimator.total_layers,

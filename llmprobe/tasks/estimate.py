@@ -125,6 +125,8 @@ def _notes(given: SettingsOptions, told: Settings, model: ModelSpec, *, is_moe: 
     notes: tuple[Message, ...] = ()
     if given.get("ctx_size"):
         notes = rounding(given["ctx_size"], told.parallel, kv_unified=told.kv_unified)
+    elif not told.ctx_size and model.max_context:
+        notes = (message("note.context-trained", ctx_size=model.max_context),)
     if (given.get("cpu_moe") or given.get("n_cpu_moe")) and not is_moe:
         option = "--cpu-moe" if given.get("cpu_moe") else "--n-cpu-moe"
         notes = (*notes, message("note.no-experts-to-keep", option=option, model=model.name))

@@ -1095,8 +1095,8 @@ SENTENCES: dict[str, str] = {
     "note.quant-by-rule": "{quant} is mixed by a rule found from {files} {files:file|files}, which were up to {smaller:.1%}"
     " smaller and {larger:.1%} larger; that much is kept free. The file itself is exact: llmprobe estimate FILE.gguf",
     "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
-    "note.mmap-in-the-log": "With mmap the engine's log reports the host's weights as the span of the file between the"
-    " first and the last tensor on the host; the required bytes are the ones listed here.",
+    "note.mmap-in-the-log": "llama.cpp's own log shows more for the host's weights: the whole span of the mapped file from"
+    " the first to the last of them. What they take is listed here",
     "note.tensor-split-not-fitted": "--fit does not plan a split by tensors: llama-server starts with the context and"
     " the layers that it is given, whether they fit or not.",
     "note.tensor-split-of-one-device": "There is one device, so a split by tensors gains nothing.",
@@ -1161,6 +1161,9 @@ SENTENCES: dict[str, str] = {
     # advise: reasons
     # advise: the verdict
     "verdict.good": "Runs well here: {where}, about {tokens_per_s:pace} tokens/s",
+    "verdict.after-remedy": "Not as it is: {hurdle}[; lift it with {command:shell}]. Then: {then}",
+    "hurdle.address-space": "this shell lets a program map less than this takes",
+    "hurdle.overcommit": "the kernel commits less memory than this takes",
     "verdict.readable": "Runs at a readable speed: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.slow": "Runs, but slowly: {where}, about {tokens_per_s:pace} tokens/s",
     "verdict.speed-unknown": "Fits here: {where}, speed unknown",
@@ -1280,6 +1283,7 @@ SENTENCES: dict[str, str] = {
     "label.faster": "Faster",
     "label.longest-context": "Longest context",
     "label.alternative": "Alternative",
+    "note.context-trained": "using the whole context that it was trained for, {ctx_size} tokens; set it with -c",
     "note.context-default": "using the default context of {ctx_size} tokens; set it with -c",
     "note.context-longest": "using the longest context that fits, up to the {max_context} tokens the model was "
     "trained for",
@@ -1491,6 +1495,7 @@ SENTENCES: dict[str, str] = {
     "page.silent": "Sources that did not answer in full",
     "page.silent-source": "{name} ({status:status.})[: {detail}]",
     "page.notes": "Notes",
+    "page.what-next": "How a model would run here: llmprobe recommend MODEL, for example qwen3-8b",
     "page.explain-a-finding": "More about one: llmprobe check --explain {finding}",
     "page.severity": "{severity:severity.}",
     "page.finding-id": "({finding}[; seen in {evidence}])",
@@ -1594,6 +1599,7 @@ SENTENCES: dict[str, str] = {
     "page.fullness": "{total} of {budget} GiB  {share}",
     "page.layers-on-cpu": "none: the CPU computes everything",
     "page.of-layers": "of {total}",
+    "page.of-layers-and-output": "of {total} (the output is one)",
     "page.experts-first": "experts of the first {layers} {layers:layer|layers} on the CPU",
     "page.experts-of": "experts of {layers} {layers:layer|layers} on the CPU",
     "page.split": "split {split}",

@@ -60,7 +60,11 @@ def test_a_recommendation_begins_with_its_verdict(monkeypatch: pytest.MonkeyPatc
         ({}, "Quantization", "Q4_K_M, 39.59 GiB"),
         ({"download_bytes": 5 * GIB}, "Quantization", "Q4_K_M, 5.00 GiB"),
         ({}, "GPU layers", "43 of 81"),
-        ({"n_cpu_moe": 3}, "GPU layers", "43 of 81, experts of the first 3 layers on the CPU"),
+        (
+            {"n_cpu_moe": 3},
+            "GPU layers",
+            "43 of 81 (the output is one), experts of the first 3 layers on the CPU",
+        ),
         ({"cpu_moe_layers": (7,)}, "GPU layers", "43 of 81, experts of 1 layer on the CPU"),
         ({"tensor_split": (3.0, 1.5)}, "GPU layers", "43 of 81, split 3,1.5"),
         ({"devices": (samples.HOST_4090,)}, "GPU layers", "none: the CPU computes everything"),

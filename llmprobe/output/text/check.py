@@ -64,6 +64,8 @@ def show(page: Page, snapshot: Snapshot) -> None:
         engines.show(page, snapshot.engines)
     findings.show(page, snapshot.findings)
     _silent_sources(page, snapshot)
+    page.blank()
+    page.line((message("page.what-next"), QUIET))
 
 
 def _verdict(page: Page, snapshot: Snapshot) -> None:

@@ -210,7 +210,9 @@ def _short_name_of(device: DeviceEstimate) -> Content:
 def _layers(choice: Choice) -> tuple[Part, ...]:
     if all(device.id == "host" for device in choice.devices):
         return (message("page.layers-on-cpu"),)
-    more = [message("page.of-layers", total=choice.total_layers)]
+    # Where layers with experts are counted beside them, the numbers differ by the output.
+    total = choice.total_layers
+    more = [message("page.of-layers-and-output" if choice.n_cpu_moe else "page.of-layers", total=total)]
     if choice.n_cpu_moe:
         more.append(message("page.experts-first", layers=choice.n_cpu_moe))
     if choice.cpu_moe_layers:
