@@ -51,6 +51,9 @@ _WITH_VALUE = {
     "-dev": "device",
     "--device": "device",
     "--fit": "fit",
+    "--mmproj": "mmproj",
+    "--image-min-tokens": "image_min_tokens",
+    "--image-max-tokens": "image_max_tokens",
 }
 _ALONE = {
     "-nkvo": "no_kv_offload",
@@ -64,6 +67,7 @@ _ALONE = {
     "--kv-unified": "kv_unified",
     "--swa-full": "swa_full",
     "--embedding": "embedding",
+    "--no-mmproj-offload": "no_mmproj_offload",
 }
 _DEVICE_NAMES = {"CUDA": "cuda", "ROCm": "rocm", "Vulkan": "vulkan", "MTL": "metal", "SYCL": "sycl"}
 _VISIBLE = {
@@ -132,6 +136,11 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
             kv_offload="no_kv_offload" not in said,
             op_offload="no_op_offload" not in said,
             repack="no_repack" not in said,
+            # A file that is given is loaded, and none that is not: -m alone looks for nothing beside it.
+            mmproj="auto" if "mmproj" in said else "none",
+            mmproj_offload="no_mmproj_offload" not in said,
+            image_min_tokens=int(said.get("image_min_tokens", 0)),
+            image_max_tokens=int(said.get("image_max_tokens", 0)),
         ),
         hardware=Hardware(devices=devices, cpu=_cpu(snapshot)),
     )

@@ -138,6 +138,8 @@ def estimate(
     ``draft_model`` drafts for the model (``-md``), in a quantization of its own; ``spec_type`` says how, and defaults
     to what llama.cpp takes such a file for. ``draft-mtp`` without a draft model uses the model's own layers.
 
+    ``mmproj`` is the projector of images or sound: a file, "auto" (the model's own, where it has one) or "none".
+
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
     ones are assumed, nothing is probed, and whether it fits is unknown.
 
@@ -177,10 +179,17 @@ def recommend(
     min_speed: float | None = None,
     min_quality: str | None = None,
     top: int = 4,
+    mmproj: str = "auto",
+    mmproj_offload: bool | None = None,
+    image_min_tokens: int = 0,
+    image_max_tokens: int = 0,
     explain: bool = False,
 ) -> "Recommendation":
     """
     The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
+
+    A model that reads images or sound is planned with its projector (``mmproj`` "auto"), with that of a file, or
+    without ("none"). ``mmproj_offload`` None leaves it to the search whether the projector lies on a GPU or in RAM.
 
     With ``explain`` it also reports what would change the first, which needs some more searches.
 
@@ -202,6 +211,10 @@ def recommend(
         min_speed=min_speed,
         min_quality=min_quality,
         top=top,
+        mmproj=mmproj,
+        mmproj_offload=mmproj_offload,
+        image_min_tokens=image_min_tokens,
+        image_max_tokens=image_max_tokens,
     )
     return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
 

@@ -215,6 +215,7 @@ class Advice:
             if model.path and quant == model.quant
             else problem.estimator.tensor_bytes(quant),
             on_disk=model.path if is_on_disk(model, quant) else None,
+            projector=estimate.projector,
         )
         lines = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         printed = {engine: line for engine, line in lines.items() if line is not None}

@@ -73,6 +73,10 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
     "-ngld", "--gpu-layers-draft", callback=layers, metavar="N|all", help="help.estimate.gpu-layers-draft"
 )
 @option("-devd", "--device-draft", metavar="NAME,...", help="help.estimate.device-draft")
+@option("-mm", "--mmproj", metavar="FILE|auto|none", help="help.estimate.mmproj")
+@option("--no-mmproj-offload", is_flag=True, help="help.estimate.no-mmproj-offload")
+@option("--image-min-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-min-tokens")
+@option("--image-max-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-max-tokens")
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
@@ -136,6 +140,10 @@ def _settings(
     no_kv_offload: bool,
     no_op_offload: bool,
     no_repack: bool,
+    mmproj: str | None,
+    no_mmproj_offload: bool,
+    image_min_tokens: int | None,
+    image_max_tokens: int | None,
     spec_type: str | None,
     spec_draft_n_max: int | None,
     cache_type_k_draft: str | None,
@@ -161,6 +169,10 @@ def _settings(
         "kv_offload": not no_kv_offload,
         "op_offload": not no_op_offload,
         "repack": not no_repack,
+        "mmproj": mmproj or "auto",
+        "mmproj_offload": not no_mmproj_offload,
+        "image_min_tokens": image_min_tokens or 0,
+        "image_max_tokens": image_max_tokens or 0,
         **{name: value for name, value in drafting.items() if value is not None},
         **others,
     }

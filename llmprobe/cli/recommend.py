@@ -55,6 +55,10 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
 @option("--min-quality", metavar="Q", help="help.recommend.min-quality")
 @option("--top", callback=at_least(1), default="4", metavar="N", help="help.recommend.top")
+@option("-mm", "--mmproj", metavar="FILE|auto|none", default="auto", help="help.estimate.mmproj")
+@option("--mmproj-offload/--no-mmproj-offload", default=None, help="help.recommend.mmproj-offload")
+@option("--image-min-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-min-tokens")
+@option("--image-max-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-max-tokens")
 @option("--explain", is_flag=True, help="help.recommend.explain")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
@@ -100,8 +104,21 @@ def command(
     return 0 if recommendation.choices else 3
 
 
-def _wishes(*, ctx_size: int | None, reserve: int | None, **others: Any) -> dict[str, Any]:
-    return {"ctx_size": "max" if ctx_size == LONGEST else ctx_size, "reserve_bytes": reserve, **others}
+def _wishes(
+    *,
+    ctx_size: int | None,
+    reserve: int | None,
+    image_min_tokens: int | None,
+    image_max_tokens: int | None,
+    **others: Any,
+) -> dict[str, Any]:
+    return {
+        "ctx_size": "max" if ctx_size == LONGEST else ctx_size,
+        "reserve_bytes": reserve,
+        "image_min_tokens": image_min_tokens or 0,
+        "image_max_tokens": image_max_tokens or 0,
+        **others,
+    }
 
 
 def _folders(target: Target, given: tuple[str, ...]) -> tuple[str, ...]:

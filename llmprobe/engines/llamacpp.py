@@ -41,7 +41,9 @@ PROFILES: dict[str, Profile] = {
         outputs="slots",
         notes=(message("engine.llama-server-prompt-cache", bytes=8 * GIB),),
     ),
-    "llama-bench": Profile(engine="llama.cpp", program="llama-bench", outputs="ubatch", mmap=True),
+    "llama-bench": Profile(
+        engine="llama.cpp", program="llama-bench", outputs="ubatch", mmap=True, loads_projector=False
+    ),
 }
 
 CHANGED_BUILD = 9400
@@ -52,6 +54,9 @@ reserved for the rows that are asked for instead of a whole micro-batch (23861).
 
 KNOWN_NEW_BUILD = 9849
 """The first build whose logs are known to follow the new rules."""
+
+CUSTOMARY_PROJECTOR = "mmproj-F16.gguf"
+"""The name under which a projector is mostly published."""
 
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
@@ -161,13 +166,14 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     """
     The command line with ``-hf`` in place of the file: llama-server fetches it into the hub's cache and runs it.
 
-    It would load a projector that is beside the file, too (common/arg.cpp, ``-hf``). A file at another address is
-    fetched by itself.
+    It loads the projector that is beside the file, too, unless told not to (common/arg.cpp, ``-hf``). A file at another
+    address is fetched by itself.
     """
     place = place_of(model, choice.quant)
     if place is not None:
-        words = _words("llama-server", choice, model, backend, _hub_words(place, model))
-        how = message("obtain.llama-cpp", option=" ".join(_hub_words(place, model)))
+        named = _hub_words(place, choice, model)
+        words = _words("llama-server", choice, model, backend, named)
+        how = message("obtain.llama-cpp", option=" ".join(named))
         return Fetch(command=line(choice, choice.environment, words), how=how, place=place)
     if model.path is not None and choice.quant == model.quant and not is_local(model):
         fetching = f"curl -L -o {shell_word(model_file(choice, model))} {shell_word(model.path)}"
@@ -175,9 +181,10 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     return None
 
 
-def _hub_words(place: Place, model: ModelSpec) -> list[str]:
+def _hub_words(place: Place, choice: "Choice", model: ModelSpec) -> list[str]:
     words = ["-hf", shell_word(f"{place.repository}:{place.tag}")]
-    return [*words, "--no-mmproj"] if model.published is not None and model.published.projector else words
+    offered = model.published is not None and model.published.projector
+    return [*words, "--no-mmproj"] if offered and choice.projector is None else words
 
 
 def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
@@ -200,6 +207,7 @@ def _words(
     The words of a command; ``file`` are those that name the model, ``-m`` and the file where there are none.
     """
     words = [program, *(file or ("-m", shell_word(model_file(choice, model))))]
+    words += _projector_words(choice, named=not file)
     words += ["-c", str(choice.ctx_size)]
     if program == "llama-server" or choice.parallel > 1:
         words += ["-np", str(choice.parallel)]
@@ -223,6 +231,27 @@ def _words(
         words += ["-ts", ",".join(f"{share:g}" for share in choice.tensor_split)]
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
+    return words
+
+
+def _projector_words(choice: "Choice", *, named: bool) -> list[str]:
+    """
+    The projector of a choice, under the name that publishers give it where no file of it is known; not ``named``,
+    it is fetched with the model.
+    """
+    found = choice.projector
+    if found is None:
+        return []
+    words = []
+    if named or found.path is not None:
+        words = ["--mmproj", shell_word(found.path or CUSTOMARY_PROJECTOR)]
+    if not choice.mmproj_offload:
+        words.append("--no-mmproj-offload")
+    for option, tokens in (
+        ("--image-min-tokens", choice.image_min_tokens),
+        ("--image-max-tokens", choice.image_max_tokens),
+    ):
+        words += [option, str(tokens)] if tokens else []
     return words
 
 

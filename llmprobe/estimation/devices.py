@@ -8,6 +8,7 @@ from llmprobe.estimation import terms
 from llmprobe.estimation.draft_terms import draft_terms
 from llmprobe.estimation.memory import overhead
 from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.projector.placed import projector_terms
 from llmprobe.estimation.second import Draft, second_parts
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import DeviceEstimate, Term
@@ -29,6 +30,7 @@ def devices_of(
     """
     parts = estimator.parts(quant, settings, hardware)
     second = second_parts(estimator, quant, settings, hardware, draft)
+    placed = estimator.projectors.of(parts.setup)
     used = parts.setup.devices
     if second is not None:
         used = (*used, *(device for device in second.setup.devices if device not in used))
@@ -42,6 +44,7 @@ def devices_of(
                 *_buffers(parts, HOST),
                 terms.output_term(parts.output, estimator.n_vocab, parts.setup.settings),
                 *draft_terms(second, HOST, draft),
+                *projector_terms(placed, HOST),
                 overhead.host_overhead(len(used)),
             ),
         )
@@ -52,6 +55,7 @@ def devices_of(
             *weights.get(device.id, ()),
             *_buffers(parts, device.id),
             *draft_terms(second, device.id, draft),
+            *projector_terms(placed, device.id),
             overhead.device_overhead(device, weights_on_host=parts.weights[HOST].multiplied > 0),
             *((sums,) if sums else ()),
         )

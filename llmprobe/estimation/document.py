@@ -2,6 +2,7 @@
 What to warn of beside an estimate.
 """
 
+from llmprobe.estimation.projector.placed import Placed
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import ResolvedSettings
@@ -10,13 +11,15 @@ from llmprobe.model.quants import Recipe
 from llmprobe.words.message import Message, message
 
 
-def warnings(model: ModelSpec, run: ResolvedSettings) -> tuple[Message, ...]:
+def warnings(model: ModelSpec, run: ResolvedSettings, placed: Placed | None) -> tuple[Message, ...]:
     """
     What the user should know before relying on the estimate.
     """
     result = []
     if archs.get(model.architecture) is None:
         result.append(message("warning.architecture-unknown", architecture=model.architecture))
+    if placed is not None and placed.size.unknown:
+        result.append(message("warning.projector-unknown", kinds=placed.size.unknown))
     trained = trained_context(model)
     if trained is not None and run.ctx_per_seq > trained:
         result.append(message("warning.beyond-trained-context", ctx_size=run.ctx_per_seq, trained=trained))

@@ -24,6 +24,7 @@ from llmprobe.estimation.memory.quantized import BOUNDS, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.parts import Caches, Parts
 from llmprobe.estimation.placement import HOST
+from llmprobe.estimation.projector.placed import Projectors, projector_in_estimate
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
 from llmprobe.estimation.second import Draft
 from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
@@ -86,6 +87,7 @@ class Estimator:
         self._caches = CacheTable(self.layout, self.n_layer)
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
         self.compute_engine = ComputeEngine()
+        self.projectors = Projectors(model.projector, profile)
         self._next_token: dict[str, Estimator] = {}
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
@@ -162,6 +164,8 @@ class Estimator:
         sums = self.sums_over_devices(setup)
         for device in setup.devices:
             result[device.id] += overhead.device_overhead(device).bytes + (sums.bytes if sums else 0)
+        for name, size in self.projectors.most(setup).items():
+            result[name] += size
         return result
 
     def compute_bounds(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
@@ -365,7 +369,7 @@ class Estimator:
         """
         devices = self.devices(quant, settings, hardware, draft)
         parts = self.parts(quant, settings, hardware)
-        setup = parts.setup
+        setup, placed = parts.setup, self.projectors.of(parts.setup)
         fits, missing, devices = terms.compare(devices, setup.devices, budgets or {})
         tensor_total = self.tensor_bytes(quant)
         thumb = None
@@ -383,7 +387,8 @@ class Estimator:
             speed=speed or NO_SPEED,
             missing_bytes=missing,
             draft=draft_in_estimate(setup.settings, draft),
+            projector=projector_in_estimate(placed),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
-            warnings=document.warnings(self.model, setup.settings),
+            warnings=document.warnings(self.model, setup.settings, placed),
         )

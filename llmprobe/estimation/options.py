@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, cast, get_args
 
 from llmprobe.errors import UsageError
-from llmprobe.facts.given import count, one_of, shown, switch, texts
+from llmprobe.facts.given import count, one_of, shown, switch, text, texts
 from llmprobe.facts.settings import Settings, SettingsOptions, SpecType
 from llmprobe.model.quants import ggml_type
 from llmprobe.words.message import message
@@ -26,10 +26,14 @@ _COUNTS = {
     "outputs_max": (0, _LARGEST),
     "gpu_layers": (0, _LARGEST),
     "n_cpu_moe": (0, _LARGEST),
+    "image_min_tokens": (0, _LARGEST),
+    "image_max_tokens": (0, _LARGEST),
     "spec_draft_n_max": (0, _LARGEST),
     "spec_draft_ngl": (0, _LARGEST),
 }
-_SWITCHES = frozenset({"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe"})
+_SWITCHES = frozenset(
+    {"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe", "mmproj_offload"}
+)
 _ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer", "row", "tensor")}
 _CACHE_TYPES = ("cache_type_k", "cache_type_v", "spec_draft_type_k", "spec_draft_type_v")
 _LEFT_OPEN = frozenset(
@@ -95,6 +99,8 @@ def _checked(name: str, value: Any) -> Any:
         return ggml_type(value).name if isinstance(value, str) else one_of(name, value, ("f16", "q8_0"))
     if name == "tensor_split":
         return _split(value)
+    if name == "mmproj":
+        return text(name, value) or "none"
     if name == "spec_type":
         return _spec_types(value)
     if name == "spec_draft_device":

@@ -189,6 +189,10 @@ def resolve(
         spec_draft_device=settings.spec_draft_device,
         read_layers=settings.read_layers,
         rs_snapshots=rs_snapshots(settings, model.architecture),
+        mmproj=settings.mmproj,
+        mmproj_offload=settings.mmproj_offload,
+        image_min_tokens=settings.image_min_tokens,
+        image_max_tokens=settings.image_max_tokens,
     )
 
 

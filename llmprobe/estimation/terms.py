@@ -19,6 +19,8 @@ from llmprobe.words.message import Message, message
 
 RULED = frozenset({"token-embedding", "layers", "experts", "output-layer", "draft-weights"})
 """The terms of weights, which a rule about published files bounds."""
+_GROWING = frozenset({"projector-compute", "projector-inputs"})
+"""The terms that grow with the largest image."""
 
 
 def weight_terms(
@@ -138,7 +140,15 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
     """
     A device with the sums of its terms.
     """
-    sums: dict[Kind, int] = {"weights": 0, "cache": 0, "compute": 0, "output": 0, "overhead": 0, "draft": 0}
+    sums: dict[Kind, int] = {
+        "weights": 0,
+        "cache": 0,
+        "compute": 0,
+        "output": 0,
+        "overhead": 0,
+        "draft": 0,
+        "projector": 0,
+    }
     for item in items:
         sums[item.kind] += item.bytes
     return DeviceEstimate(
@@ -150,6 +160,7 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
         output_bytes=sums["output"],
         overhead_bytes=sums["overhead"],
         draft_bytes=sums["draft"],
+        projector_bytes=sums["projector"],
         total_bytes=sum(sums.values()),
         terms=tuple(item for item in items if item.bytes),
     )
@@ -191,12 +202,12 @@ def compare(
 
 def _margin(device: DeviceEstimate) -> int:
     """
-    By how much the weights of a device may be more than the rule says that they follow.
+    By how much weights may be more than the rule says that they follow, and what the largest image adds.
     """
     return sum(
         term.high_bytes - term.bytes
         for term in device.terms
-        if term.name in RULED and term.high_bytes is not None
+        if term.name in RULED | _GROWING and term.high_bytes is not None
     )
 
 

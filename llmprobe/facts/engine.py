@@ -57,6 +57,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     ``outputs`` is how many rows of logits it reserves: one per slot, or the whole micro-batch.
     ``parallel`` and ``kv_unified`` are what the program itself would choose; ``llmprobe estimate`` asks for one slot.
+    ``loads_projector`` says that it can read images and sound with a projector.
     ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
     """
 
@@ -71,6 +72,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Literal["slots", "ubatch"] = "slots"
     mmap: bool = True
     old_masks: bool = False
+    loads_projector: bool = True
     notes: tuple[Message, ...] = ()
 
 

@@ -12,7 +12,7 @@ from llmprobe.facts.model import Folder, ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, SpecType
 from llmprobe.words.message import Message, message
 
-Kind = Literal["weights", "cache", "compute", "output", "overhead", "draft"]
+Kind = Literal["weights", "cache", "compute", "output", "overhead", "draft", "projector"]
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,8 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     ``weights_bytes``, ``cache_bytes`` and ``compute_bytes`` are llama.cpp's model, context and compute buffers;
     on the host they are the sums over its host buffer types. ``draft_bytes`` is all that a second context for drafting
-    holds: its weights, where they are not the model's own, its caches, compute buffer and logits.
+    holds: its weights, where they are not the model's own, its caches, compute buffer and logits. ``projector_bytes``
+    is all that the encoder of images or sound holds before the first of them.
     """
 
     id: str
@@ -52,6 +53,7 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     overhead_bytes: int
     total_bytes: int
     draft_bytes: int = 0
+    projector_bytes: int = 0
     budget_bytes: int | None = None
     name: str | None = None
     terms: tuple[Term, ...] = ()
@@ -143,6 +145,32 @@ class DraftInEstimate(msgspec.Struct, frozen=True, kw_only=True):
     rs_snapshots: int = 0
 
 
+class ProjectorInEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The projector that is loaded beside the model (``--mmproj``), on ``device``.
+
+    ``tensor_bytes`` is the sum of its tensors, ``weights_bytes`` that with the padding of the device,
+    ``compute_bytes`` what the encoder reserves for the image or sound that is tried at the start, inputs on the host
+    included; ``largest_image_bytes`` is what the largest image adds at the most. ``image_size`` and
+    ``largest_image_size`` are pixels a side, None of one that hears only. ``modelled`` False: the graph of a type is
+    not known, and its buffers are bounds. ``assumed`` is a projector as it was published, not a file that is here.
+    """
+
+    name: str
+    path: str | None = None
+    types: tuple[str, ...]
+    device: str
+    tensor_bytes: int
+    weights_bytes: int
+    compute_bytes: int
+    largest_image_bytes: int
+    image_size: int | None = None
+    largest_image_size: int | None = None
+    flash_attn: bool
+    modelled: bool = True
+    assumed: bool = False
+
+
 class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the usual multiplication says, beside the exact figure, and why they differ.
@@ -172,6 +200,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     speed: Speed
     missing_bytes: int | None = None
     draft: DraftInEstimate | None = None
+    projector: ProjectorInEstimate | None = None
     rule_of_thumb: RuleOfThumb | None = None
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

@@ -311,6 +311,7 @@ class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is its GGUF file, or the first of a split set; None where there is none to be read. ``problem`` says
     why it can't be used: half downloaded, parts missing. ``quant`` is what the keeper or the file's name says.
+    ``projector`` is the mmproj file that the keeper names for it.
     """
 
     name: str
@@ -319,6 +320,7 @@ class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     quant: str | None = None
     repo: str | None = None
+    projector: str | None = None
     problem: Message | None = None
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from llmprobe._version import __version__
+from llmprobe.facts.projector import Projector
+from llmprobe.facts.tensor import Tensor as Tensor
 from llmprobe.words.message import Message
 
 Hparams = dict[str, Any]
@@ -15,28 +17,6 @@ GGUF metadata of the architecture with the architecture's prefix taken off: ``bl
 ``attention.head_count_kv`` (a number, or a list with one per layer), ``expert_count``, ….
 Keys of other namespaces keep their whole name (``tokenizer.ggml.token_type_count``).
 """
-
-
-class Tensor(msgspec.Struct, frozen=True, gc=False):
-    """
-    One tensor as the GGUF file lists it.
-
-    ``shape`` is ne0, ne1, … (ne0 is the row, GGUF's order). ``layer`` is the N of ``blk.N.`` (``enc.blk.N.``,
-    ``dec.blk.N.``), None outside the layers. ``type`` is ggml's type name in lower case as llama.cpp prints it
-    (``q4_K``, ``f16``), None when not chosen yet.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    layer: int | None = None
-    type: str | None = None
-
-    @property
-    def elements(self) -> int:
-        count = 1
-        for extent in self.shape:
-            count *= extent
-        return count
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +66,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
     ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
     has files of it, None of a model that is not the catalog's; ``folder`` are the weights beside a configuration.
+    ``projector`` reads images or sound for it: a file beside it, or one as it was published.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
 
@@ -107,6 +88,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     kept_as: str | None = None
     published: Published | None = None
     folder: Folder | None = None
+    projector: Projector | None = None
     notes: tuple[Message, ...] = ()
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from llmprobe.facts.model import Tensor
+from llmprobe.facts.tensor import Tensor
 
 Modality = Literal["vision", "audio"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe._version import __version__
-from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, Speed
+from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, ProjectorInEstimate, Speed
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, MemoryPool
 from llmprobe.facts.settings import Settings
@@ -39,6 +39,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """
     The user's wishes. ``ctx_size`` None is a default that a note names; it is never changed silently.
+    ``mmproj_offload`` None leaves it to the search where a projector lies.
     """
 
     ctx_size: int | None = None
@@ -54,6 +55,10 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     min_speed: float | None = None
     min_quality: str | None = None
     top: int = 4
+    mmproj: str = "auto"
+    mmproj_offload: bool | None = None
+    image_min_tokens: int = 0
+    image_max_tokens: int = 0
 
 
 class FileOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +123,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     on_disk: str | None = None
     shell: Shell = "sh"
     origin: FileOrigin | None = None
+    projector: ProjectorInEstimate | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

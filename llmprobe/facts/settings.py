@@ -40,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     a draft model or head drafts at once. The ``spec_draft_*`` hold for a draft's own context: the types of its cache,
     its layers on devices (None is all), and the devices it may use (none is all). ``read_layers`` are the layers of the
     model whose input a draft head reads, as its file says.
+
+    ``mmproj`` is the projector: a file, ``auto`` (the model's own, where it has one) or ``none``; ``mmproj_offload``
+    False keeps it in RAM. ``image_min_tokens`` and ``image_max_tokens`` limit an image where its size is dynamic; 0 is
+    the projector's own limit.
     """
 
     ctx_size: int = 0
@@ -68,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     spec_draft_ngl: int | None = None
     spec_draft_device: tuple[str, ...] = ()
     read_layers: tuple[int, ...] = ()
+    mmproj: str = "auto"
+    mmproj_offload: bool = True
+    image_min_tokens: int = 0
+    image_max_tokens: int = 0
 
 
 class ResolvedSettings(Settings, frozen=True, kw_only=True):
@@ -144,3 +152,7 @@ class SettingsOptions(TypedDict, total=False):
     spec_draft_type_v: str
     spec_draft_ngl: int | Literal["all"] | None
     spec_draft_device: Sequence[str]
+    mmproj: str
+    mmproj_offload: bool
+    image_min_tokens: int
+    image_max_tokens: int

@@ -125,6 +125,11 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
     hparams = entry.metadata()
     tensors = family.tensors(hparams)
     file_parameters = sum(tensor.elements for tensor in tensors)
+    projector = None
+    if entry.mmproj is not None:
+        from llmprobe.model.projectors import described
+
+        projector = described(entry.mmproj, int(hparams["embedding_length"]), f"mmproj of {entry.name}")
     return ModelSpec(
         id=entry.id,
         name=entry.name,
@@ -145,5 +150,6 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
             embeds=entry.modality == "embedding",
             projector=entry.projector is True,
         ),
+        projector=projector,
         notes=(*notes, *known().notes(entry)),
     )

@@ -108,6 +108,7 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         repo=model.repo,
         published_quant=model.published_quant,
         published=model.published,
+        projector=found[0].projector or model.projector,
         notes=(*found[0].notes, *notes),
     )
 
@@ -115,6 +116,10 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
 def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False) -> "ModelSpec":
     note = message("model.read-from-disk", name=kept.name, kept_by=kept.kept_by, quant=spec.quant)
     name = kept.name.removesuffix(":latest").rpartition("/")[2].removesuffix(".gguf")
+    if kept.projector is not None and spec.projector is None:
+        from llmprobe.model.projector_of import with_projector_of
+
+        spec = with_projector_of(spec, kept.projector)
     return msgspec.structs.replace(
         spec,
         id=name.lower(),

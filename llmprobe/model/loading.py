@@ -121,7 +121,7 @@ def _from_file(path: Path) -> ModelSpec:
     header = _header(path)
     total = _parts(header)
     if total == 1:
-        return gguf_model.spec([header], path.name, str(path))
+        return _complete(gguf_model.spec([header], path.name, str(path)))
     files = [path.with_name(part) for part in gguf_model.shard_names(path.name, total)]
     missing = [part.name for part in files if not part.is_file()]
     if missing:
@@ -131,9 +131,20 @@ def _from_file(path: Path) -> ModelSpec:
         )
     # Engines load a set by its first part, whichever was named here.
     first = files[0]
-    return gguf_model.spec(
-        [header if part == path else _header(part) for part in files], first.name, str(first)
+    return _complete(
+        gguf_model.spec([header if part == path else _header(part) for part in files], first.name, str(first))
     )
+
+
+def _complete(spec: ModelSpec) -> ModelSpec:
+    """
+    A model of a file with the projector that lies beside it.
+    """
+    if not any("mmproj" in name.lower() for name in model_files.beside(Path(str(spec.path)))):
+        return spec
+    from llmprobe.model.projector_of import with_projector_beside
+
+    return with_projector_beside(spec)
 
 
 def _parts(header: gguf.Header) -> int:

@@ -73,6 +73,21 @@ def names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def beside(path: Path) -> tuple[str, ...]:
+    """
+    The names in a file's folder, sorted; nothing where the folder is closed or too large to look through.
+    """
+    found = []
+    try:
+        for other in path.parent.iterdir():
+            found.append(other.name)
+            if len(found) > _MOST_FILES:
+                return ()
+    except OSError:
+        return ()
+    return tuple(sorted(found))
+
+
 def _unreadable(path: Path, error: OSError) -> Message:
     return message("error.file-unreadable", path=str(path), reason=(error.strerror or str(error)).lower())
 

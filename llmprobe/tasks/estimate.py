@@ -19,7 +19,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
-from llmprobe.tasks import drafting
+from llmprobe.tasks import drafting, projecting
 from llmprobe.tasks.arguments import check_machine, check_model
 from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
 from llmprobe.tasks.machines import probe
@@ -55,6 +55,7 @@ def estimate(
     if backend is not None:
         text("backend", backend)
     given = checked(settings)
+    model = projecting.set_up(model, given.get("mmproj"))
     model, given, draft = drafting.set_up(model, given, draft_model, draft_quant)
     chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
     if devices is not None or backend is not None:

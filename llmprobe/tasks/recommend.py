@@ -21,6 +21,7 @@ from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
 from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
+from llmprobe.tasks import projecting
 from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
@@ -45,6 +46,10 @@ def wishes_of(
     min_speed: float | None = None,
     min_quality: str | None = None,
     top: int = 4,
+    mmproj: str = "auto",
+    mmproj_offload: bool | None = None,
+    image_min_tokens: int = 0,
+    image_max_tokens: int = 0,
 ) -> Wishes:
     """
     What a program asks for, each wish checked.
@@ -72,6 +77,10 @@ def wishes_of(
         min_speed=min_speed,
         min_quality=None if min_quality is None else quant_name(min_quality),
         top=count("top", top, least=1),
+        mmproj=text("mmproj", mmproj) or "none",
+        mmproj_offload=None if mmproj_offload is None else switch("mmproj_offload", mmproj_offload),
+        image_min_tokens=count("image_min_tokens", image_min_tokens, most=2**31 - 1),
+        image_max_tokens=count("image_max_tokens", image_max_tokens, most=2**31 - 1),
     )
 
 
@@ -109,7 +118,7 @@ def recommend(
         from llmprobe.advise.refusal import refusal
 
         return refusal(model, machine, wishes, *refused)
-    here = on_this_disk(model, machine)
+    here = projecting.set_up(on_this_disk(model, machine), wishes.mmproj)
     shell: Shell = "powershell" if machine.host.system == "win32" else "sh"
     answer = advise(
         here,

@@ -22,7 +22,7 @@ REASONS: list[tuple[Name, str, int, tuple[str, ...]]] = [
         ("experts-in-ram", "experts-resident", "ubatch-larger"),
     ),
     ("linux-4090-64g", "gpt-oss-120b", 16384, ("experts-in-ram", "experts-resident", "no-loss MXFP4")),
-    (SMALL, "gemma-3-12b", 8192, ("all-on-gpu", "not-finer Q8_0")),
+    (SMALL, "gemma-3-12b", 8192, ("partly-on-gpu", "not-finer Q8_0")),
     (SMALL, "gemma-3-27b", 8192, ("partly-on-gpu", "not-faster Q3_K_M")),
     ("linux-2x3090-64g", "llama3.3-70b", 8192, ("all-on-gpu", "split-evenly", "not-finer Q5_K_M")),
     (PAIR, "qwen3-32b", 16384, ("split-fastest-first",)),

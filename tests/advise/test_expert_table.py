@@ -67,7 +67,6 @@ def test_4090_with_a_70b() -> None:
     ("name", "model", "ctx_size", "quants"),
     [
         ("linux-4090-64g", "llama3.1-8b", 32768, {"Q8_0", "BF16", "F16"}),
-        (("RTX 3060 12GB", 32), "gemma-3-12b", 8192, {"Q6_K"}),
         ("linux-2x3090-64g", "llama3.3-70b", 8192, {"Q4_K_M"}),
         ("macos-m3max-64g", "llama3-70b", 8192, {"Q4_K_M"}),
         ("macos-m1-16g", "llama3.1-8b", 8192, {"Q4_K_M", "Q5_K_M", "Q6_K"}),
@@ -83,6 +82,36 @@ def test_what_belongs_on_the_gpu_whole(name: Name, model: str, ctx_size: int, qu
     assert whole(choice)
     assert choice.quant in quants
     assert (choice.cache_type_k, choice.ctx_size) == ("f16", ctx_size)
+
+
+def test_a_projector_is_planned_for_and_the_card_is_not_full() -> None:
+    """
+    Gemma 3 12B fits an RTX 3060 as Q6_K without its projector; with it (815 MiB and its buffers) less of it does.
+    """
+    spec = api.load_model("gemma-3-12b")
+    snapshot = machine(("RTX 3060 12GB", 32))
+    text = api.recommend(spec, snapshot, ctx_size=8192, mmproj="none").choices[0]
+    seeing = first(("RTX 3060 12GB", 32), "gemma-3-12b", 8192)
+
+    assert (text.quant, whole(text), text.projector) == ("Q6_K", True, None)
+    assert seeing.projector is not None
+    assert seeing.devices[1].projector_bytes > 900 << 20
+    assert seeing.devices[1].budget_bytes is not None
+    assert seeing.devices[1].total_bytes <= seeing.devices[1].budget_bytes - (512 << 20)
+    assert "--mmproj mmproj-F16.gguf" in seeing.commands["llama.cpp"]
+    assert "--mmproj" not in text.commands["llama.cpp"]
+
+
+def test_gemma_3_27b_on_12_gib_leaves_room_for_its_projector() -> None:
+    """
+    llama.cpp's issue 18111: with 39 or 40 layers on an RTX 3060 the first image ended in CUDA out of memory.
+    """
+    choice = first(("RTX 3060 12GB", 32), "gemma-3-27b", 8192)
+
+    assert choice.quant == "Q4_K_M"
+    assert 33 <= choice.gpu_layers <= 36
+    assert choice.projector is not None
+    assert choice.projector.device == "gpu0"
 
 
 def test_two_equal_cards_share_by_free_memory() -> None:

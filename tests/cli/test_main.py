@@ -346,13 +346,17 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     line = (
         "recommend --model m -c max -np 2 --quant Q4_K_M --quant Q6_K --cache-type-k q8_0 --cache-type-v Q8_0 "
         "--priority speed --engine ollama --reserve 1GB --assume-idle --min-speed 3 --min-quality Q3_K_M "
-        "--top 2 --explain --json"
+        "--top 2 --mmproj none --no-mmproj-offload --image-min-tokens 8 --image-max-tokens 512 --explain --json"
     )
     main(line.split())
 
     assert seen == {
         "model": "m",
         "explain": True,
+        "mmproj": "none",
+        "mmproj_offload": False,
+        "image_min_tokens": 8,
+        "image_max_tokens": 512,
         "ctx_size": "max",
         "parallel": 2,
         "quants": ("Q4_K_M", "Q6_K"),
@@ -413,7 +417,8 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
     line = (
         "estimate m --quant Q4_K_M -c 8k -ngl all --n-cpu-moe 3 -ctk q8_0 -ctv q8_0 -fa on -b 1024 -ub 256 "
         "-np 2 --kv-unified -sm none -ts 3,1 -nkvo -ot a=CPU -ot b=CPU --no-op-offload --swa-full --no-repack "
-        "--outputs-max 4 --engine llama-bench --devices 2 --backend rocm --explain --json"
+        "--outputs-max 4 --engine llama-bench --devices 2 --backend rocm --mmproj p.gguf --no-mmproj-offload "
+        "--image-min-tokens 8 --image-max-tokens 512 --explain --json"
     )
     main(line.split())
 
@@ -439,6 +444,10 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "swa_full": True,
         "repack": False,
         "outputs_max": 4,
+        "mmproj": "p.gguf",
+        "mmproj_offload": False,
+        "image_min_tokens": 8,
+        "image_max_tokens": 512,
         "engine": "llama-bench",
         "devices": 2,
         "backend": "rocm",

@@ -299,3 +299,18 @@ def test_without_a_configuration_the_quantization_is_unknown(config: dict[str, A
     (found,) = look(answers).models
 
     assert (found.quant, found.problem, found.bytes) == (None, None, 5_000_000_000)
+
+
+@pytest.mark.parametrize(("present", "expected"), [(True, f"{BLOBS}/sha256-{digest(7)}"), (False, None)])
+def test_a_projector_is_a_layer_of_its_own(present: bool, expected: str | None) -> None:
+    """
+    Ollama keeps the projector of a model as a blob that the manifest names; one that is not there is not told.
+    """
+    layers = json.loads(manifest(1))["layers"]
+    layers.append({"mediaType": "application/vnd.ollama.image.projector", "digest": f"sha256:{digest(7)}"})
+    blobs = (f"sha256-{digest(1)}", *((f"sha256-{digest(7)}",) if present else ()))
+    answers = disk({TINY: json.dumps({"layers": layers})}, blobs) | REFUSES
+    (found,) = look(answers).models
+
+    assert found.projector == expected
+    assert found.problem is None

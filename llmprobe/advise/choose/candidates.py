@@ -118,6 +118,10 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             batch_size=batch_size,
             ubatch_size=ubatch_size,
             flash_attn=usual_flash(estimator.model.architecture),
+            mmproj=wishes.mmproj,
+            mmproj_offload=wishes.mmproj_offload is not False,
+            image_min_tokens=wishes.image_min_tokens,
+            image_max_tokens=wishes.image_max_tokens,
         )
         placed: list[Placed] = []
         for devices in usable[:1] if hopeless else usable:

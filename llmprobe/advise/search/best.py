@@ -128,6 +128,7 @@ class Search:
         case = self.case
         bounds = {} if corrections is None else case.estimator.compute_bounds(case.quant, kind, case.hardware)
         name = kind_of(case, kind)
+        beside = case.estimator.projectors.most(case.estimator.setup(kind, case.hardware))
 
         def room(device: Device, role: Role) -> int:
             compute = bounds.get(device.id, 0)
@@ -137,7 +138,8 @@ class Search:
                 compute += min(known.values()) if name == "whole" else own
                 compute = max(0, compute - _SLACK_BYTES)
             rope = case.estimator.table(case.quant).shares(device.backend).rope
-            return (case.site.capacities[device.id] or 0) - device_overhead(device).bytes - compute - rope
+            others = device_overhead(device).bytes + beside.get(device.id, 0)
+            return (case.site.capacities[device.id] or 0) - others - compute - rope
 
         roles: tuple[Role, ...] = ("some", "all", "alone")
         return Rooms(*(tuple(room(device, role) for device in case.devices) for role in roles))

@@ -25,6 +25,7 @@ SERVICE_FILES = ("/etc/systemd/system/ollama.service", "/etc/systemd/system/olla
 SERVICE_MODELS = "/usr/share/ollama/.ollama/models"
 _LIBRARY = "registry.ollama.ai"
 _MODEL_LAYER = "application/vnd.ollama.image.model"
+_PROJECTOR_LAYER = "application/vnd.ollama.image.projector"
 
 
 def models_on_disk(source: Source, folder: str | None) -> tuple[tuple[ModelOnDisk, ...], tuple[str, ...]]:
@@ -114,6 +115,7 @@ def _entry(source: Source, path: str, name: str, blobs: str, present: frozenset[
     digest = text(layers[0].get("digest")) or ""
     blob = digest.replace(":", "-")
     whole = blob in present
+    projector = next(iter(_blobs_of(manifest, _PROJECTOR_LAYER)), None)
     problem = None if whole else HALF if f"{blob}-partial" in present else message("model.file-missing")
     return ModelOnDisk(
         name=name,
@@ -121,8 +123,14 @@ def _entry(source: Source, path: str, name: str, blobs: str, present: frozenset[
         path=joined(source, blobs, blob) if whole else None,
         bytes=count(layers[0].get("size")),
         quant=_quant(source, manifest, blobs),
+        projector=joined(source, blobs, projector) if projector in present else None,
         problem=problem,
     )
+
+
+def _blobs_of(manifest: object, kind: str) -> list[str]:
+    layers = [layer for layer in records(field(manifest, "layers")) if layer.get("mediaType") == kind]
+    return [(text(layer.get("digest")) or "").replace(":", "-") for layer in layers]
 
 
 def _quant(source: Source, manifest: object, blobs: str) -> str | None:

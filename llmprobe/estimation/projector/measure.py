@@ -11,7 +11,7 @@ import msgspec
 from llmprobe.estimation.compute.scheduler import reserve
 from llmprobe.estimation.memory.weights import row_padding
 from llmprobe.estimation.projector.bound import Bound, bound
-from llmprobe.estimation.projector.rules import alignment, has_flash, rules_of
+from llmprobe.estimation.projector.rules import EXACT, alignment, has_flash, rules_of
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.projector import Projector
@@ -25,6 +25,7 @@ from llmprobe.model.projectors import (
     encoders,
     family_of,
     graph,
+    limited,
 )
 from llmprobe.model.quants import tensor_bytes
 
@@ -51,7 +52,7 @@ class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
     ``tensor_bytes`` is the sum of its tensors, ``weights_bytes`` that with the padding of the device. ``warmup`` are
     the buffers that are reserved at the start, ``largest`` those after the largest image. ``side`` and ``largest_side``
     are the images in pixels a side, 0 where it hears only. ``low`` and ``high`` bound both where the graph of a type
-    in ``unknown`` is not known; else they are None.
+    in ``unknown`` is not known; else they are None. ``measured`` False is a backend whose own rules are not known.
     """
 
     tensor_bytes: int
@@ -62,6 +63,7 @@ class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
     side: int = 0
     largest_side: int = 0
     unknown: tuple[str, ...] = ()
+    measured: bool = True
     low: Buffers | None = None
     high: Buffers | None = None
 
@@ -81,10 +83,18 @@ def loaded(projector: Projector) -> Iterable[int]:
 
 
 def measure(
-    projector: Projector, asked: ImageTokens, *, backend: str, flash_attn: Switch = "auto"
+    projector: Projector,
+    asked: ImageTokens,
+    *,
+    backend: str,
+    flash_attn: Switch = "auto",
+    ubatch: int = 0,
 ) -> ProjectorBytes:
     """
     What a projector takes on a device of a backend (``host`` for the processor).
+
+    ``ubatch`` is the micro-batch of the language model: some models see an image only if it is in one, so
+    llama-server limits its tokens to that.
 
     Raises:
         RefusedError: llama.cpp would not load it, or the limits of an image contradict each other.
@@ -94,7 +104,7 @@ def measure(
     flash = False
     unknown: list[str] = []
     sides, most = [0], [0]
-    for sizes in encoders(projector, asked):
+    for sizes in encoders(projector, limited(projector, asked, ubatch)):
         try:
             found = None
             if family_of(sizes.kind) is not None:
@@ -126,6 +136,7 @@ def measure(
         side=max(sides),
         largest_side=max(most),
         unknown=tuple(unknown),
+        measured=backend in EXACT,
         low=_sum(low) if unknown else None,
         high=_sum(high) if unknown else None,
     )

@@ -30,8 +30,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     next-n layers. ``checked`` is the published count that ``parameters`` was compared with.
 
     ``modality`` is what it reads beside text (``text+vision``), or ``embedding`` of one that makes vectors.
-    ``projector`` says that a projector of it is published, ``next_token_layers`` how many layers for multi-token
-    prediction its published weights have, ``gguf`` are repositories with GGUF files of it, the usual one first.
+    ``projector`` says that a projector of it is published, ``mmproj`` which description of ``model/projectors`` it has
+    (several are joined by ``+``), ``next_token_layers`` how many layers for multi-token prediction its published
+    weights have, ``gguf`` are repositories with GGUF files of it, the usual one first.
     ``thinking`` says whether it writes its reasoning before an answer, ``thinking_switch`` that this can be switched
     off, ``thinking_tokens`` how many tokens that usually takes, from and to. None is not stated anywhere.
     """
@@ -53,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     thinking_tokens: tuple[int, int] | None = None
     next_token_layers: int | None = None
     projector: bool | None = None
+    mmproj: str | None = None
     gguf: tuple[str, ...] = ()
     published_quant: str | None = None
     source: str

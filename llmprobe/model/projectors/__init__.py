@@ -30,10 +30,13 @@ __all__ = [
     "family_of",
     "graph",
     "kinds",
+    "limited",
 ]
 
 _MOST_BATCHED = 1024
 _OTHER_NAMES = {("qwen2.5o", "vision"): "qwen2.5vl_merger", ("qwen2.5o", "audio"): "qwen2a"}
+_CAUSAL_WIDTHS = frozenset({1536, 2560})
+"""The widths of the Gemma 4 models that see images like text."""
 _SILENT = "gemma3nv"
 """The type beside which llama.cpp leaves the encoder of sound unread."""
 
@@ -83,6 +86,29 @@ def encoders(projector: Projector, asked: ImageTokens) -> tuple[Sizes, ...]:
         rule = family.rule if family is not None else Rule()
         result.append(sizes(projector, modality, kind, rule, asked))
     return tuple(result)
+
+
+def limited(projector: Projector, asked: ImageTokens, ubatch: int) -> ImageTokens:
+    """
+    The limits of an image that llama-server gives a projector for a micro-batch of the language model.
+
+    Source: llama.cpp b11549, tools/server/server-context.cpp (``use_non_causal``).
+    """
+    for found in encoders(projector, asked) if ubatch else ():
+        family = family_of(found.kind)
+        if family is None or not family.in_one_batch or found.modality != "vision":
+            continue
+        side = found.largest // (found.patch * found.merge)
+        causal = found.kind == "gemma4v" and _width(projector) in _CAUSAL_WIDTHS
+        if found.largest > found.warmup and side * side > ubatch and not causal:
+            return ImageTokens(min(asked.least, ubatch), ubatch)
+    return asked
+
+
+def _width(projector: Projector) -> int:
+    return next(
+        (tensor.shape[-1] for tensor in projector.tensors if tensor.name == "mm.input_projection.weight"), 0
+    )
 
 
 def batch_of(sizes: Sizes) -> int:

@@ -17,12 +17,14 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     """
     One type of projector: how large its images are, and the graph, whose last node ``build`` returns.
 
-    ``batched`` says that llama.cpp computes several parts of one image at once.
+    ``batched`` says that llama.cpp computes several parts of one image at once, ``in_one_batch`` that the language
+    model must see an image in one micro-batch.
     """
 
     rule: Rule
     build: Build
     batched: bool = False
+    in_one_batch: bool = False
 
 
 SCALE = "vision.projector.scale_factor"

@@ -49,9 +49,14 @@ def _unified(e: Encoder) -> Node:
 
 FAMILIES = {
     "gemma4v": Family(
-        rule=Rule(merge=3, merge_key=SCALE, tokens=(70, 1120), warmup=256), build=_gemma4, batched=True
+        rule=Rule(merge=3, merge_key=SCALE, tokens=(70, 1120), warmup=256),
+        build=_gemma4,
+        batched=True,
+        in_one_batch=True,
     ),
     "gemma4uv": Family(
-        rule=Rule(merge=3, merge_key=SCALE, tokens=(70, 1120), warmup=256, one_patch=True), build=_unified
+        rule=Rule(merge=3, merge_key=SCALE, tokens=(70, 1120), warmup=256, one_patch=True),
+        build=_unified,
+        in_one_batch=True,
     ),
 }

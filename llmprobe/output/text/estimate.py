@@ -2,13 +2,13 @@
 One configuration for a person to read: whether it fits, what each device holds, term by term, and the rule of thumb.
 """
 
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, RuleOfThumb, Speed, Term
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, ProjectorInEstimate, RuleOfThumb, Speed, Term
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.output.text.figures import in_gib, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
 from llmprobe.words.message import Message, message
 
-COLUMNS = ("weights", "cache", "compute", "output", "draft", "overhead", "total", "budget")
+COLUMNS = ("weights", "cache", "compute", "output", "draft", "projector", "overhead", "total", "budget")
 LONG = 200
 """Letters from which on how a figure came about is not repeated for the next device."""
 SPEED_AT = 10
@@ -25,6 +25,16 @@ def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
     page.blank()
     page.line(*_verdict(estimate), hang=2)
     page.joined(_settings(estimate.settings, estimate), indent=0, style=QUIET)
+    if estimate.projector is not None:
+        page.line(
+            (
+                message(
+                    "page.projector", name=estimate.projector.name, size=projector_line(estimate.projector)
+                ),
+                QUIET,
+            ),
+            hang=2,
+        )
     _table(page, estimate.devices)
     shown: dict[Message, str] = {}
     for device in estimate.devices:
@@ -99,6 +109,20 @@ def _settings(settings: ResolvedSettings, estimate: Estimate) -> list[Message]:
     return facts
 
 
+def projector_line(projector: ProjectorInEstimate) -> Message:
+    """
+    A projector in one line: where it is, what it takes, and how much more the largest image takes.
+    """
+    return message(
+        "page.projector-size",
+        device=projector.device,
+        weights_bytes=projector.weights_bytes,
+        compute_bytes=projector.compute_bytes,
+        largest_bytes=projector.largest_image_bytes or None,
+        side=projector.largest_image_size,
+    )
+
+
 def _verdict(estimate: Estimate) -> tuple[Part, ...]:
     if estimate.fits is None:
         return ((message("page.fits-unknown", total_bytes=estimate.total_bytes), WARNING),)
@@ -115,8 +139,12 @@ def _verdict(estimate: Estimate) -> tuple[Part, ...]:
 
 def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     rows: list[list[Part]] = []
-    drafts = any(device.draft_bytes for device in devices)
-    columns = [name for name in COLUMNS if drafts or name != "draft"]
+    unused = {
+        name
+        for name in ("draft", "projector")
+        if not any(getattr(device, f"{name}_bytes") for device in devices)
+    }
+    columns = [name for name in COLUMNS if name not in unused]
     for device in devices:
         over = device.budget_bytes is not None and device.total_bytes > device.budget_bytes
         figures: list[Content] = [in_gib(getattr(device, f"{name}_bytes")) for name in columns]

@@ -8,7 +8,7 @@ from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
 from llmprobe.output.text import findings, origins, shell
-from llmprobe.output.text.estimate import show_terms
+from llmprobe.output.text.estimate import projector_line, show_terms
 from llmprobe.output.text.figures import in_gib, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
 from llmprobe.words.message import Message, message
@@ -129,6 +129,8 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     pair(message("page.gpu-layers"), *_layers(best))
     pair(message("page.context"), (_context(best), ANSWER))
     pair(message("page.kv-cache"), _cache(best))
+    if best.projector is not None:
+        pair(message("page.projector-title"), projector_line(best.projector))
     # The verdict says it of a model that generates nothing.
     generates = best.speed.reason.id != "speed.no-generation"
     if generates:
