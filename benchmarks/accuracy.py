@@ -25,6 +25,7 @@ from benchmarks import (
     accuracy_projectors,
     accuracy_published,
     accuracy_quants,
+    accuracy_recipes,
     accuracy_second,
     accuracy_speed,
     accuracy_table,
@@ -102,6 +103,7 @@ def measure() -> Accuracy:
             *of_devices.result(),
             *of_second(),
             *_of_tables(),
+            *_of_recipes(),
             *_of_projectors(),
             *of_speeds_held(speeds),
         ),
@@ -298,6 +300,42 @@ def _of_tables() -> tuple[Quantity, ...]:
             1.0,
             "near",
         ),
+    )
+
+
+def _of_recipes() -> tuple[Quantity, ...]:
+    counts = accuracy_recipes.measure()
+    near = _share(
+        "dynamic files by their names (UD-)",
+        "3% at the median, 7% in 90%",
+        counts.within_far,
+        len(counts.errors),
+        0.9,
+        "within 7%",
+    )
+    resident = _share(
+        "all but the experts of files with a rule",
+        "never more than the stated range",
+        counts.residents_in_range,
+        counts.residents,
+        1.0,
+        "within it",
+    )
+    return (
+        msgspec.structs.replace(
+            near,
+            found=f"{near.found}, median {counts.middle:.1%}",
+            held=near.held and counts.middle <= accuracy_recipes.NEAR,
+        ),
+        _share(
+            "files whose names have a rule or a spread",
+            "within the stated range",
+            counts.in_range,
+            counts.files,
+            1.0,
+            "within it",
+        ),
+        resident,
     )
 
 

@@ -13,6 +13,7 @@ from benchmarks import (
     accuracy_logs,
     accuracy_parameters,
     accuracy_published,
+    accuracy_recipes,
     accuracy_second,
 )
 from benchmarks.accuracy_table import Accuracy, rewritten
@@ -116,3 +117,15 @@ def test_the_readme_shows_what_was_written() -> None:
 
     assert rewritten(text, WRITTEN) == text
     assert WRITTEN.quantities[0].found in text
+
+
+def test_files_are_within_the_range_of_their_name() -> None:
+    """
+    Dynamic files are within 3 % at the median and 7 % in nine of ten; none of any name is outside its range.
+    """
+    counts = accuracy_recipes.measure()
+
+    assert counts.middle <= accuracy_recipes.NEAR
+    assert counts.within_far >= 0.9 * len(counts.errors)
+    assert counts.differing == []
+    assert counts.residents_in_range == counts.residents > 0

@@ -153,8 +153,11 @@ class Advice:
         is_moe, abilities = problem.estimator.is_moe, self._abilities
         yield from self._model.notes
         yield from notes.of_context(self._model, problem.wishes)
-        for quant in quants_for(problem.estimator, problem.wishes):
-            yield from recipe_notes(problem.estimator.recipe(quant))
+        rules = [problem.estimator.recipe(quant) for quant in quants_for(problem.estimator, problem.wishes)]
+        shown_quants = {candidate.quant for _, candidate in chosen}
+        yield from recipe_notes(
+            *(rule for rule in rules if rule is not None and (not rule.plain or rule.name in shown_quants))
+        )
         yield from problem.site.notes
         yield from abilities.notes
         if is_moe:

@@ -26,18 +26,39 @@ def warnings(model: ModelSpec, run: ResolvedSettings, placed: Placed | None) -> 
     return tuple(result)
 
 
-def recipe_notes(rule: Recipe | None) -> tuple[Message, ...]:
+def recipe_notes(*rules: Recipe | None) -> tuple[Message, ...]:
     """
-    That the weights follow a rule about published files, and how far these were from it.
+    That the weights follow rules about published files, and how far these were from them.
+
+    Plain types that publishers mix differently are one note together.
     """
-    if rule is None:
-        return ()
-    return (
+    notes = []
+    plain = [rule for rule in rules if rule is not None and rule.plain]
+    if plain:
+        residents = [high for high in (rule.resident_high() for rule in plain) if high is not None]
+        notes.append(
+            message(
+                "note.quant-by-publisher",
+                quants=tuple(rule.name for rule in plain),
+                smaller=max(abs(rule.low) for rule in plain) / 100,
+                larger=max(rule.high for rule in plain) / 100,
+                resident=_share(max(residents, default=None)),
+            )
+        )
+    notes += [
         message(
             "note.quant-by-rule",
             quant=rule.name,
             smaller=abs(rule.low) / 100,
             larger=rule.high / 100,
             files=rule.files,
-        ),
-    )
+            resident=_share(rule.resident_high()),
+        )
+        for rule in rules
+        if rule is not None and not rule.plain
+    ]
+    return tuple(notes)
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100

@@ -1112,7 +1112,11 @@ SENTENCES: dict[str, str] = {
     "note.own-cache-per-slot": "Each of the {slots} slots has its own cache, as in llama-server with -np. Its 4 default"
     " slots share one cache (--kv-unified), which is smaller for layers with a sliding window.",
     "note.quant-by-rule": "{quant} is mixed by a rule found from {files} {files:file|files}, which were up to {smaller:.1%}"
-    " smaller and {larger:.1%} larger; that much is kept free. The file itself is exact: llmprobe estimate FILE.gguf",
+    " smaller and {larger:.1%} larger[, all but the experts up to {resident:.0%} larger]; that much is kept free. The file"
+    " itself is exact: llmprobe estimate FILE.gguf",
+    "note.quant-by-publisher": "publishers mix {quants} of this kind of model differently: files are up to {smaller:.1%} smaller"
+    " and {larger:.1%} larger than llama-quantize makes them[, all but the experts up to {resident:.0%} larger]; that much is"
+    " kept free. The file itself is exact: llmprobe estimate FILE.gguf",
     "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
     "note.mmap-in-the-log": "llama.cpp's own log shows more for the host's weights: the whole span of the mapped file from"
     " the first to the last of them. What they take is listed here",

@@ -2,6 +2,7 @@
 Weights that follow a rule about files that nobody has read: a range, and its upper end kept free.
 """
 
+import msgspec
 import pytest
 
 from llmprobe.data import table
@@ -107,5 +108,42 @@ def test_the_note_says_the_rule_and_its_spread() -> None:
     by_rule = QWEN.estimate("UD-Q4_K_XL", SETTINGS, HARDWARE).notes
     stock = QWEN.estimate("Q4_K_M", SETTINGS, HARDWARE).notes
 
-    assert message("note.quant-by-rule", quant="UD-Q4_K_XL", smaller=0.02, larger=0.03, files=9) in by_rule
+    assert (
+        message("note.quant-by-rule", quant="UD-Q4_K_XL", smaller=0.02, larger=0.03, files=9, resident=None)
+        in by_rule
+    )
     assert all(note.id != "note.quant-by-rule" for note in stock)
+
+
+def test_the_part_beside_the_experts_has_its_own_range() -> None:
+    """
+    With the experts on the host, what the device holds may be 83 % more than the rule of an older mixture says.
+    """
+    moe = Estimator(load("qwen3-30b-a3b"))
+    settings = Settings(ctx_size=8192, n_cpu_moe=48)
+    host, gpu = moe.devices("UD-Q4_K_XL", settings, HARDWARE)
+    totals = moe.totals("UD-Q4_K_XL", settings, HARDWARE, exact=True)
+    rest = sum(term.bytes for term in host.terms if term.name == "token-embedding")
+    experts = host.weights_bytes - rest
+
+    assert totals["gpu0"] - gpu.total_bytes == pytest.approx(0.83 * gpu.weights_bytes, rel=1e-4)
+    assert totals["host"] - host.total_bytes == pytest.approx(0.07 * experts + 0.83 * rest, rel=1e-4)
+
+
+def test_a_plain_name_that_publishers_mix_differently_has_a_range() -> None:
+    """
+    Of the catalog's model; what llama-quantize makes of a 16-bit file here is computed.
+    """
+    named = load("qwen3.5-9b")
+    made = msgspec.structs.replace(named, source="config")
+    notes = {
+        source: [note.id for note in Estimator(model).estimate("Q4_K_M", SETTINGS, HARDWARE).notes]
+        for source, model in (("name", named), ("made", made))
+    }
+    gpu = Estimator(named).devices("Q4_K_M", SETTINGS, HARDWARE)[1]
+    layers = next(term for term in gpu.terms if term.name == "layers")
+
+    assert "note.quant-by-publisher" in notes["name"]
+    assert "note.quant-by-publisher" not in notes["made"]
+    assert layers.high_bytes == pytest.approx(1.055 * layers.bytes, rel=1e-6)
+    assert layers.low_bytes == pytest.approx(0.995 * layers.bytes, rel=1e-6)

@@ -2,6 +2,7 @@
 A model's tensors in each quantization: the types that a file of it has, its bytes, and where they are by layer.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from llmprobe.estimation.memory.slices import Slices
@@ -9,7 +10,7 @@ from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.quants import Inventory, Recipe, recipe_of, tensor_bytes, typed
+from llmprobe.model.quants import Inventory, Recipe, recipe_of, spread_of, tensor_bytes, typed
 
 Bound = Literal["low", "likely", "high"]
 """The least and the most that the weights may take where their types follow a rule, and what the rule says."""
@@ -64,12 +65,16 @@ class Quantized:
 
     def recipe(self, quant: str) -> Recipe | None:
         """
-        The rule that a quantization follows, None where its types are known: of a file that was read.
+        The rule that a quantization follows, None where its types are known: of a file that was read, of a name that
+        all publishers mean alike.
         """
         if quant not in self._recipes:
             model = self._model
             read = quant == model.quant and model.source in ("gguf", "installed") and model.path is not None
-            self._recipes[quant] = None if read else recipe_of(model, quant)
+            rule = None if read else recipe_of(model, quant)
+            if rule is None and model.source == "catalog":
+                rule = spread_of(model, quant)
+            self._recipes[quant] = rule
         return self._recipes[quant]
 
     def table(self, quant: str, bound: Bound = "likely", *, next_token: bool = False) -> WeightTable:
@@ -80,7 +85,6 @@ class Quantized:
         key: tuple[str, Bound, bool] = (quant, "likely" if rule is None else bound, next_token)
         found = self._tables.get(key)
         if found is None:
-            percent = 0.0 if rule is None or bound == "likely" else rule.low if bound == "low" else rule.high
             family = archs.get(self._model.architecture)
             rope_layers = None if family is None else family.rope_layers
             found = self._tables[key] = WeightTable(
@@ -90,7 +94,7 @@ class Quantized:
                 output_first=family is not None and family.output_first,
                 no_output=family is not None and family.no_output,
                 rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
-                share=1 + percent / 100,
+                share=None if rule is None or bound == "likely" else _share(rule, bound),
                 next_token=next_token,
             )
         return found
@@ -145,3 +149,11 @@ class Quantized:
                 slices=slices,
             )
         return found
+
+
+def _share(rule: Recipe, bound: Bound) -> Callable[[Tensor], float]:
+    """
+    What each tensor takes of its bytes by a rule, at the least or at the most.
+    """
+    end = BOUNDS.index(bound)
+    return lambda tensor: 1 + rule.range_of(tensor)[end] / 100

@@ -8,7 +8,7 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from itertools import accumulate
 
@@ -121,7 +121,8 @@ class WeightTable:
     With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
     tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
     layers that use rotary factors, None for all. ``passes`` counts how often a token goes through the layers.
-    Every tensor takes ``share`` of its bytes: 1 where its type is known, a bound of it where that follows a rule.
+    Every tensor takes ``share`` of its bytes, all of them where its type is known (None), a bound where that follows a
+    rule.
     ``next_token`` loads the next-n layers as well.
     """
 
@@ -134,7 +135,7 @@ class WeightTable:
         output_first: bool = False,
         no_output: bool = False,
         rope_layers: tuple[int, ...] | None = None,
-        share: float = 1.0,
+        share: Callable[[Tensor], float] | None = None,
         next_token: bool = False,
     ) -> None:
         self._hparams = hparams
@@ -232,7 +233,7 @@ class WeightTable:
 
     def _stored(self, tensor: Tensor, backend: str) -> int:
         size = stored_bytes(tensor, backend)
-        return size if self._share == 1.0 else round(size * self._share)
+        return size if self._share is None else round(size * self._share(tensor))
 
     def _stays(self, tensor: Tensor) -> bool:
         if self._scans and tensor.name.endswith(".ssm_a"):

@@ -126,6 +126,8 @@ def parse(text: str) -> Name:
     is_file = len(steps) > 2 and steps[-1].lower().endswith(".gguf")
     owned = steps[:2] if is_file else steps[-2:]
     rest, quants, packing = _stripped(steps[-1] if steps else "")
+    if "qat" in re.split(r"[-_. ]", rest.lower()):
+        packing.add("qat")
     repo = "/".join(owned).partition(":")[0].strip() if len(owned) == 2 and "\\" not in shown else None
     return Name(
         rest=rest,
@@ -141,7 +143,12 @@ def parse(text: str) -> Name:
 
 
 def _of_recipe(quant: str | None, packing: set[str]) -> str | None:
-    """All files of a repository of ``i1`` are made with an importance matrix."""
+    """
+    All files of a repository of ``i1`` are made with an importance matrix, and those that were trained for their type
+    (``qat``) are mixed by their maker.
+    """
+    if quant is not None and "qat" in packing and is_file_type(f"qat-{quant}"):
+        return f"qat-{quant}"
     return (
         f"i1-{quant}"
         if quant is not None and packing & {"i1", "imat"} and is_file_type(f"i1-{quant}")

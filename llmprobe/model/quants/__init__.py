@@ -11,7 +11,7 @@ from llmprobe.model.quants.file_types import (
     taken_for,
 )
 from llmprobe.model.quants.mixtures import Inventory, assign, total_bytes, typed
-from llmprobe.model.quants.recipes import Recipe, followed, recipe_of
+from llmprobe.model.quants.recipes import Recipe, followed, recipe_of, spread_of
 from llmprobe.model.quants.types import TYPE_NAMES, TYPES, GgmlType, ggml_type, row_bytes, tensor_bytes
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "is_file_type",
     "recipe_of",
     "row_bytes",
+    "spread_of",
     "taken_for",
     "tensor_bytes",
     "total_bytes",

@@ -22,7 +22,7 @@ The kinds of models that a name is mixed differently for: experts that were publ
 before 2026, others of today, models with linear attention, all others.
 """
 
-_KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-")
+_KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-", "QAT-")
 _ALSO_CALLED = {name: f"UD-{name}" for name in ("Q2_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL")}
 _FALLBACK: dict[Models, Models] = {"published": "experts", "older experts": "experts"}
 
@@ -33,7 +33,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     ``follows`` is the file type whose mixture all tensors have that ``raised`` does not name: a part of a tensor's
     name, a type, and of how many of the first and of the last layers (None: of all). ``low`` and ``high`` are by how
-    many percent a published file may be smaller (below 0) and larger than the rule, as far as ``files`` of them told.
+    many percent a published file may be smaller (below 0) and larger than the rule, as far as ``files`` of them told;
+    ``ranges`` has the same for the tensors whose names hold a part, the first that fits, where roles differ.
+    ``plain`` says that it is no mixture of its own, but a type that publishers mix differently.
     """
 
     name: str
@@ -43,6 +45,25 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     files: int
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    plain: bool = False
+
+    def range_of(self, tensor: Tensor) -> tuple[float, float]:
+        """
+        By how many percent a tensor may be smaller and larger than the rule says.
+        """
+        for part, low, high in self.ranges:
+            if part in tensor.name:
+                return low, high
+        return self.low, self.high
+
+    def resident_high(self) -> float | None:
+        """
+        By how many percent all but the experts may be larger, None where that is the range of the whole.
+        """
+        if not any(part == "_exps" for part, _, _ in self.ranges):
+            return None
+        return next((high for part, _, high in self.ranges if not part), None)
 
     def type_of(self, tensor: Tensor, layers: int) -> str | None:
         """
@@ -117,6 +138,23 @@ def recipe_of(model: ModelSpec, name: str) -> Recipe | None:
     return recipe(name, models_of(model.tensors, model.architecture, published=model.published_quant))
 
 
+def spread_of(model: ModelSpec, name: str) -> Recipe | None:
+    """
+    By how much files of a plain type differ among publishers, None where all make what llama-quantize makes.
+
+    Publishers put the linear attention of Qwen's models with a gated delta net into other types than llama-quantize
+    does; of other models with linear attention nobody has compared files.
+    """
+    if model.architecture not in table("recipes")["spread_architectures"]:
+        return None
+    experts = any("_exps" in tensor.name for tensor in model.tensors)
+    kind = "linear attention and experts" if experts else "linear attention"
+    for row in table("recipes")["spreads"]:
+        if row["models"] == kind and name in row["names"]:
+            return _recipe({**row, "base": name, "imatrix": False, "raised": (), "plain": True}, name)
+    return None
+
+
 def models_of(tensors: Sequence[Tensor], architecture: str, *, published: str | None = None) -> Models:
     """
     The kind of a model, by its tensors.
@@ -146,4 +184,6 @@ def _recipe(row: dict[str, Any], name: str) -> Recipe:
         low=row["low"],
         high=row["high"],
         files=row["files"],
+        ranges=tuple((part, low, high) for part, low, high in row.get("ranges", ())),
+        plain=row.get("plain", False),
     )

@@ -10,7 +10,17 @@ import pytest
 from llmprobe.data import table
 from llmprobe.errors import RefusedError
 from llmprobe.model.loading import load
-from llmprobe.model.quants import FILE_TYPES, TYPES, Inventory, file_type, followed, recipe_of, total_bytes
+from llmprobe.model.quants import (
+    FILE_TYPES,
+    TYPES,
+    Inventory,
+    file_type,
+    followed,
+    recipe_of,
+    spread_of,
+    tensor_bytes,
+    total_bytes,
+)
 from llmprobe.words.message import message
 
 UNSLOTH = (
@@ -64,6 +74,9 @@ APEX = (
     ("qwen3.6-35b-a3b", "APEX-Compact", 17_287_243_366),
     ("qwen3.5-122b-a10b", "APEX-Quality", 77_631_533_875),
     ("qwen3.5-122b-a10b", "APEX-Balanced", 89_550_068_122),
+    ("qwen3.5-35b-a3b", "APEX-Mini", 13_099_650_253),
+    ("qwen3.6-35b-a3b", "APEX-I-Mini", 14_280_766_259),
+    ("qwen3.5-122b-a10b", "APEX-Mini", 48_211_007_898),
 )
 
 
@@ -227,5 +240,113 @@ def test_every_rule_has_known_types_a_spread_and_a_source() -> None:
         assert {kind for _, kind, *_ in row["raised"]} <= TYPES.keys()
         assert row["low"] < 0 < row["high"]
         assert row["files"] > 0
-        assert "-GGUF" in row["source"]
+        assert "-gguf" in row["source"].lower()
         assert row["base"] in FILE_TYPES or all(name.partition("-")[2] in FILE_TYPES for name in row["names"])
+
+
+def test_every_spread_has_files_and_known_types() -> None:
+    """
+    Plain types, each once for a kind of models.
+    """
+    seen = Counter((name, row["models"]) for row in table("recipes")["spreads"] for name in row["names"])
+
+    assert max(seen.values()) == 1
+    for row in table("recipes")["spreads"]:
+        assert set(row["names"]) <= FILE_TYPES.keys()
+        assert row["low"] < 0 < row["high"]
+        assert row["files"] > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "gigabytes"),
+    [("gemma-3-1b-it", 1.0), ("gemma-3-4b-it", 3.16), ("gemma-3-12b-it", 8.07), ("gemma-3-27b-it", 17.2)],
+)
+def test_files_trained_for_their_type_keep_the_embedding(model: str, gigabytes: float) -> None:
+    """
+    Google's QAT files: everything in Q4_0, the embedding in 16 bits; with it in Q6_K they are 9 to 28 % smaller.
+    """
+    spec = load(f"google/{model}-qat-q4_0-gguf")
+
+    assert spec.quant == "QAT-Q4_0"
+    assert {tensor.type for tensor in spec.tensors if len(tensor.shape) > 1} == {"q4_0", "f16"}
+    assert total_bytes(spec.tensors, [str(one.type) for one in spec.tensors]) == pytest.approx(
+        gigabytes * 1e9, rel=0.005
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "quant"),
+    [
+        ("gemma-3-12b-it-qat-Q4_0", "QAT-Q4_0"),
+        ("gemma-3-12b-it-Q4_0", "Q4_0"),
+        ("gemma-3-12b-it-qat-Q4_K_M", "Q4_K_M"),
+    ],
+)
+def test_training_for_a_type_changes_only_that_type(typed: str, quant: str) -> None:
+    """
+    Other types of such a model are made by llama-quantize.
+    """
+    assert load(typed).quant == quant
+
+
+def _beside_experts(model: str, quant: str) -> int:
+    spec = load(model, quant=quant)
+    rest = [one for one in spec.tensors if "_exps" not in one.name]
+    return sum(tensor_bytes(one.shape, str(one.type)) for one in rest)
+
+
+@pytest.mark.parametrize(
+    "model", ["glm-4.5-air-106b-a12b", "qwen3-235b-a22b", "qwen3-30b-a3b", "deepseek-r1-0528-671b"]
+)
+@pytest.mark.parametrize("quant", ["UD-Q2_K_XL", "UD-Q4_K_XL", "UD-Q6_K_XL"])
+def test_an_older_mixture_that_was_made_again_is_within_the_range(model: str, quant: str) -> None:
+    """
+    Unsloth's files of 2026 hold everything but the experts in Q8_0: 34/32 bytes for each value of a matrix.
+    """
+    spec = load(model)
+    rule = recipe_of(spec, quant)
+    assert rule is not None
+    again = sum(
+        tensor_bytes(one.shape, "q8_0" if len(one.shape) > 1 and one.shape[0] % 32 == 0 else "f32")
+        for one in spec.tensors
+        if "_exps" not in one.name and "ffn_gate_inp" not in one.name
+    )
+    most = _beside_experts(model, quant) * (1 + (rule.resident_high() or 0) / 100)
+
+    assert again <= most
+
+
+def test_roles_have_ranges_of_their_own() -> None:
+    """
+    The first part that fits counts; where none does, the range of the whole.
+    """
+    rule = recipe_of(load("qwen3-30b-a3b"), "UD-Q4_K_XL")
+    plain = recipe_of(load("qwen3-8b"), "UD-Q4_K_XL")
+    tensors = {one.name: one for one in load("qwen3-30b-a3b").tensors}
+    assert rule is not None
+    assert plain is not None
+
+    assert rule.range_of(tensors["blk.0.ffn_up_exps.weight"]) == (-2, 7)
+    assert rule.range_of(tensors["blk.0.attn_q.weight"]) == (-3, 83)
+    assert plain.range_of(tensors["blk.0.attn_q.weight"]) == (-2, 3)
+    assert (rule.resident_high(), plain.resident_high()) == (83, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "quant", "known"),
+    [
+        ("qwen3.5-9b", "Q4_K_M", True),
+        ("qwen3.6-35b-a3b", "Q4_K_M", True),
+        ("qwen3.5-9b", "BF16", False),
+        ("qwen3-8b", "Q4_K_M", False),
+        ("kimi-linear-48b-a3b-instruct", "Q4_K_M", False),
+    ],
+)
+def test_plain_types_differ_by_publisher_where_that_was_seen(model: str, quant: str, known: bool) -> None:
+    """
+    Only of models with linear attention whose files were compared.
+    """
+    found = spread_of(load(model), quant)
+
+    assert (found is not None) is known
+    assert found is None or (found.plain and found.follows == quant)
