@@ -76,10 +76,16 @@ class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True):
 class MemoryModules(msgspec.Struct, frozen=True, kw_only=True):
     """
     The memory modules that the firmware lists; ``kind`` is as it names them (``DDR5``).
+
+    ``slots`` counts the places for modules, the empty ones among them. ``bus_bits`` is the part of the bus that they
+    use, ``most_bus_bits`` all that the processors have, where that is known.
     """
 
     count: int
     channels: int
+    slots: int | None = None
+    bus_bits: int | None = None
+    most_bus_bits: int | None = None
     kind: str | None = None
     installed_bytes: int | None = None
     evidence: tuple[str, ...]

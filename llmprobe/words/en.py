@@ -727,6 +727,8 @@ SENTENCES: dict[str, str] = {
     "second module in the other channel it would be almost twice as fast.",
     "finding.single-channel-ram.remedy": "Install a second module of the same kind, in the slot that the board's "
     "manual names.",
+    "finding.single-channel-ram.remedy-move": "Move a module to a slot of the other channel; the board's manual names "
+    "the pairs.",
     "rule.ram-vs-installed": "The system has less memory than is installed.",
     "finding.ram-vs-installed.title": "{missing_bytes:bytes} of {installed_bytes:bytes} installed memory "
     "is not available to the system",

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmprobe.errors import UsageError
-from llmprobe.machine import host_ram, hypothetical
+from llmprobe.machine import host_ram, hypothetical, memory_bus
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, intel, memory
@@ -51,8 +51,8 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     lambda text: topology.pci_address(topology.parse_properties(text)),
     intel.parse_size,
     lambda text: intel.parse_bar(text, 0),
-    lambda text: host.channels_of(host.parse_udev_memory(text)),
-    lambda text: host.ram_bandwidth(host.parse_udev_memory(text)),
+    lambda text: memory_bus.bus(host.parse_udev_memory(text), processor=text, system=text),
+    host.slots,
 )
 LONG = "9" * 5000
 TEXT = st.one_of(

@@ -14,7 +14,7 @@ Questions, in order:
     read:/sys/class/dmi/id/sys_vendor
     read:/sys/class/dmi/id/product_name
     read:/proc/device-tree/model                       where there is no DMI
-    read:/proc/cpuinfo                                 for the flag ``hypervisor``
+    read:/proc/cpuinfo                                 for the flag ``hypervisor``, the processor
     cpuinfo:                                           where that says nothing
     list:/dev                                          under WSL, for dxg
     read:/run/udev/data/+dmi:id
@@ -35,6 +35,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, MemoryModules
 from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.memory_bus import Bus, bus
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
 
@@ -51,7 +52,8 @@ _VIRTUAL = (
 _DEVICES = "MEMORY_DEVICE_"
 _DEVICE = rf"(?m)^E:\s*{_DEVICES}(\d+)_(\w+)=(.*)$"
 _FLAGS = r"(?m)^flags[ \t]*:(.*)$"
-_DDR_WIDTH = 64
+_MODEL = r"(?m)^model name[ \t]*:(.*)$"
+_SOCKET = r"(?m)^physical id[ \t]*:(.*)$"
 
 
 def probe(source: Source) -> Probed:
@@ -100,52 +102,44 @@ def parse_udev_memory(text: str) -> tuple[dict[str, str], ...]:
     return tuple(module for module in present if module.get("PRESENT") != "0" and as_int(module.get("SIZE")))
 
 
-def ram_bandwidth(modules: tuple[dict[str, str], ...]) -> tuple[int, Message] | None:
+def slots(text: str) -> int:
     """
-    The peak rate of the modules in bytes/s, and how it is known.
-
-    Modules share a channel where their locators name one (``ChannelA-DIMM0``); otherwise each is assumed to have its
-    own: an upper bound.
+    How many places for memory modules the firmware lists, the empty ones among them.
     """
-    channels: dict[str, int] = {}
-    speeds = set()
-    for place, module in enumerate(modules):
-        speed = as_int(module.get("CONFIGURED_SPEED_MTS")) or as_int(module.get("SPEED_MTS"))
-        if not speed:
-            return None
-        width = as_int(module.get("DATA_WIDTH")) or _DDR_WIDTH
-        speeds.add(speed)
-        named = _channel(place, module)
-        channels[named] = max(channels.get(named, 0), speed * width * 1_000_000 // 8)
-    if not channels:
-        return None
-    how = message("bandwidth.modules", channels=len(channels), speeds_mts=tuple(sorted(speeds)))
-    return sum(channels.values()), how
+    return len({number for number, _, _ in re.findall(_DEVICE, text)}) if _DEVICES in text else 0
 
 
-def _modules(modules: tuple[dict[str, str], ...]) -> MemoryModules:
+def _modules(modules: tuple[dict[str, str], ...], used: Bus, places: int) -> MemoryModules:
     sizes = [as_int(module.get("SIZE")) or 0 for module in modules]
     return MemoryModules(
         count=len(modules),
+        slots=places,
         kind=modules[0].get("TYPE"),
-        channels=len(channels_of(modules)),
+        channels=used.channels,
+        bus_bits=used.bits,
+        most_bus_bits=used.most_bits,
         installed_bytes=sum(sizes) if all(size >= MIB for size in sizes) else None,
         evidence=(f"read:{UDEV_DMI}",),
     )
 
 
-def channels_of(modules: tuple[dict[str, str], ...]) -> tuple[str, ...]:
+def _bandwidth(used: Bus) -> Message:
     """
-    The channels of the modules, each once: named by the locator, else assumed to be one for each module.
+    How the peak rate of the modules is known.
     """
-    named = [_channel(place, module) for place, module in enumerate(modules)]
-    return tuple(dict.fromkeys(named))
+    return message("bandwidth.modules", channels=used.channels, speeds_mts=used.transfers_mts)
 
 
-def _channel(place: int, module: dict[str, str]) -> str:
-    locator = module.get("LOCATOR", "")
-    channel = re.sub(r"[-_ ]?DIMM[-_ ]?\d+$", "", locator)
-    return channel if channel and channel != locator else f"module {place}"
+def _processor(ask: Asker) -> tuple[str | None, int | None]:
+    """
+    The name of the processor and the number of sockets that the kernel counts, each None where it does not tell.
+    """
+    text = ask.text("/proc/cpuinfo") or ""
+    sockets = len(set(re.findall(_SOCKET, text))) or None
+    if (name := re.search(_MODEL, text)) is not None:
+        return name[1].strip(), sockets
+    named = fields_of(ask.cpuinfo()).get("brand_raw")
+    return named if isinstance(named, str) else None, sockets
 
 
 def _mac(ask: Asker) -> SystemFacts:
@@ -177,8 +171,13 @@ def _linux(ask: Asker) -> SystemFacts:
         "wsl" if wsl else "container" if container else "vm" if virtual else "bare"
     )
     evidence = ("read:/proc/sys/kernel/osrelease",) if wsl else (container,) if container else ()
-    modules = parse_udev_memory(ask.text(UDEV_DMI) or "")
-    rate = ram_bandwidth(modules)
+    firmware = ask.text(UDEV_DMI) or ""
+    modules = parse_udev_memory(firmware)
+    used = None
+    if modules:
+        processor, sockets = _processor(ask)
+        used = bus(modules, processor=processor, sockets=sockets, system=f"{vendor} {product}")
+    rate = None if used is None else used.bytes_per_s
     return SystemFacts(
         os=release.get("PRETTY_NAME") or None,
         environment=environment,
@@ -186,10 +185,10 @@ def _linux(ask: Asker) -> SystemFacts:
         in_container=container is not None,
         wsl_gpu="dxg" in items_of(ask.list("/dev")) if wsl else None,
         product=" ".join(part for part in (vendor, product) if part) or None,
-        ram_bandwidth_bytes_per_s=rate[0] if rate else None,
+        ram_bandwidth_bytes_per_s=rate,
         ram_bandwidth_basis="derived" if rate else None,
-        ram_bandwidth_how=rate[1] if rate else None,
-        memory=HostMemory(modules=_modules(modules) if modules else None),
+        ram_bandwidth_how=None if used is None or rate is None else _bandwidth(used),
+        memory=HostMemory(modules=None if used is None else _modules(modules, used, slots(firmware))),
     )
 
 

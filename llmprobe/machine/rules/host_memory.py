@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
+from llmprobe.machine.memory_bus import DDR_BITS
 from llmprobe.machine.rules import Rule
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -167,18 +168,27 @@ def memory_only_nodes(snapshot: Snapshot) -> Iterator[Finding]:
 
 def single_channel(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    One memory module is read at half the speed of two.
+    Memory on one channel is read at half the speed of two.
+
+    Some processors have only one, and what is soldered stays as it is. Where there is no free slot and no second
+    module to move, there is nothing to do.
     """
     modules = snapshot.host.memory.modules
     if modules is None or modules.channels != 1 or not (modules.kind or "").startswith("DDR"):
         return
+    if modules.most_bus_bits is not None and modules.most_bus_bits <= DDR_BITS:
+        return
+    movable = modules.slots is None or modules.slots > modules.count
+    remedy = message("finding.single-channel-ram.remedy")
+    if modules.count > 1:
+        remedy = message("finding.single-channel-ram.remedy-move")
     yield Finding(
         id="single-channel-ram",
-        severity="warning",
+        severity="warning" if movable else "note",
         title=message("finding.single-channel-ram.title"),
         detail=message("finding.single-channel-ram.detail"),
         evidence=modules.evidence,
-        remedy=Remedy(text=message("finding.single-channel-ram.remedy")),
+        remedy=Remedy(text=remedy) if movable else None,
     )
 
 

@@ -10,7 +10,7 @@ from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.machine import Cpu, SystemFacts
 from llmprobe.machine.probes import cpu, host
 from llmprobe.machine.probes.cpu import instruction_sets, parse_cpuinfo, parse_lscpu
-from llmprobe.machine.probes.host import channels_of, parse_os_release, parse_udev_memory, ram_bandwidth
+from llmprobe.machine.probes.host import parse_os_release, parse_udev_memory
 from llmprobe.words.message import message
 from tests.machine.fake import GIB, LINUX, LINUX_ARM, MAC, MIB, WINDOWS, FakeSource
 
@@ -245,29 +245,40 @@ def test_modules_are_those_that_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "rate", "channels"),
+    ("given", "rate", "channels", "slots"),
     [
-        ([FULL], 38_400_000_000, 1),
-        ([FULL, FULL], 76_800_000_000, 2),
-        ([FULL | {"LOCATOR": "ChannelA-DIMM0"}, FULL | {"LOCATOR": "ChannelA-DIMM1"}], 38_400_000_000, 1),
-        ([FULL | {"LOCATOR": "ChannelA-DIMM0"}, FULL | {"LOCATOR": "ChannelB-DIMM0"}], 76_800_000_000, 2),
-        ([FULL | {"LOCATOR": "DIMM 0"}, FULL | {"LOCATOR": "DIMM 1"}], 76_800_000_000, 2),
-        ([FULL | {"CONFIGURED_SPEED_MTS": 0}], 44_800_000_000, 1),
-        ([FULL | {"DATA_WIDTH": 32}], 19_200_000_000, 1),
-        ([{"SIZE": GIB}], None, 1),
-        ([FULL, {"SIZE": GIB}], None, 2),
-        ([], None, 0),
+        ([FULL], 38_400_000_000, 1, 1),
+        ([FULL, FULL, {"PRESENT": 0}], 76_800_000_000, 2, 3),
+        ([FULL | {"LOCATOR": "ChannelA-DIMM0"}, FULL | {"LOCATOR": "ChannelA-DIMM1"}], 38_400_000_000, 1, 2),
+        ([FULL, {"SIZE": GIB}], None, 2, 2),
     ],
 )
 def test_the_rate_of_modules_is_that_of_their_channels(
-    given: list[dict[str, Any]], rate: int | None, channels: int
+    given: list[dict[str, Any]], rate: int | None, channels: int, slots: int
 ) -> None:
     """64 bits each, at the speed that is configured; unknown where one does not say its own."""
-    parsed = parse_udev_memory(modules(*given))
-    found = ram_bandwidth(parsed)
+    found = system({"read:/run/udev/data/+dmi:id": modules(*given)})
 
-    assert (found[0] if found else None, len(channels_of(parsed))) == (rate, channels)
-    assert found is None or found[1].values["channels"] == channels
+    assert found.memory.modules is not None
+    assert (found.memory.modules.channels, found.memory.modules.slots) == (channels, slots)
+    assert found.ram_bandwidth_bytes_per_s == rate
+    assert found.ram_bandwidth_how is None or found.ram_bandwidth_how.values["channels"] == channels
+    assert (found.ram_bandwidth_how is None) == (rate is None)
+
+
+def test_the_processor_bounds_the_bus_of_modules_without_names() -> None:
+    """Four sticks of a client are two channels; two sockets have twice as many."""
+    answers = {
+        "read:/run/udev/data/+dmi:id": modules(FULL, FULL, FULL, FULL),
+        "read:/proc/cpuinfo": "model name\t: AMD Ryzen 9 7950X\nphysical id\t: 0\n",
+    }
+    two = answers | {
+        "read:/proc/cpuinfo": answers["read:/proc/cpuinfo"]
+        + "model name\t: AMD Ryzen 9 7950X\nphysical id\t: 1\n"
+    }
+
+    assert system(answers).ram_bandwidth_bytes_per_s == 76_800_000_000
+    assert system(two).ram_bandwidth_bytes_per_s == 153_600_000_000
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def test_bandwidth_of_memory_is_unknown_where_nobody_says_it() -> None:
     Nothing is guessed.
     """
     assert host.probe(FakeSource({})).host.ram_bandwidth_bytes_per_s is None
-    assert host.ram_bandwidth(({"SIZE": "1", "LOCATOR": "DIMM0"},)) is None
+    silent = {"read:/run/udev/data/+dmi:id": "E:MEMORY_DEVICE_0_SIZE=1\nE:MEMORY_DEVICE_0_LOCATOR=DIMM0\n"}
+    assert host.probe(FakeSource(silent)).host.ram_bandwidth_bytes_per_s is None
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,8 @@ def test_modules_are_summed() -> None:
         count=2,
         kind="DDR5",
         channels=1,
+        slots=2,
+        bus_bits=64,
         installed_bytes=34359738368,
         evidence=("read:/run/udev/data/+dmi:id",),
     )

@@ -18,6 +18,7 @@ from llmprobe.facts.host import (
     Swap,
     ZfsCache,
 )
+from llmprobe.machine.rules import host_memory
 from tests.machine.fake import GIB, MIB
 from tests.machine.rules.records import (
     ASKED,
@@ -129,6 +130,32 @@ def test_memory_without_processors_is_an_extension_of_x86(kind: str, name: str) 
     snapshot = machine(host={"machine": kind, "memory": HostMemory(numa=Numa(nodes=nodes, evidence=ASKED))})
 
     assert only(snapshot, "numa-memory-only").detail.id == f"finding.numa-memory-only.detail-{name}"
+
+
+def test_what_can_be_done_about_one_channel() -> None:
+    """A free slot takes a second module, a second module moves, and one slot or one channel stays as it is."""
+    given: dict[str, dict[str, Any]] = {
+        "add": {"count": 1, "slots": 2, "most_bus_bits": 128},
+        "move": {"count": 2, "slots": 4, "most_bus_bits": None},
+        "one slot": {"count": 1, "slots": 1, "most_bus_bits": 128},
+        "full": {"count": 2, "slots": 2, "most_bus_bits": 128},
+        "one channel": {"count": 1, "slots": 2, "most_bus_bits": 64},
+    }
+    said: dict[str, Any] = {}
+    for name, fields in given.items():
+        modules = MemoryModules(channels=1, kind="DDR4", bus_bits=64, evidence=ASKED, **fields)
+        snapshot = machine(host={"memory": HostMemory(modules=modules)})
+        said[name] = [
+            (one.severity, one.remedy and one.remedy.text.id) for one in host_memory.single_channel(snapshot)
+        ]
+
+    assert said == {
+        "add": [("warning", "finding.single-channel-ram.remedy")],
+        "move": [("warning", "finding.single-channel-ram.remedy-move")],
+        "one slot": [("note", None)],
+        "full": [("note", None)],
+        "one channel": [],
+    }
 
 
 @pytest.mark.parametrize(
