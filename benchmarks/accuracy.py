@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import (
+    accuracy_adapters,
     accuracy_devices,
     accuracy_loads,
     accuracy_logs,
@@ -102,6 +103,7 @@ def measure() -> Accuracy:
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
             *of_devices.result(),
             *of_second(),
+            *of_adapters(),
             *_of_tables(),
             *_of_recipes(),
             *_of_projectors(),
@@ -242,26 +244,39 @@ def of_second() -> tuple[Quantity, ...]:
     """
     Return what is claimed of second contexts and of the models that they draft for, by kind.
     """
-    found = []
-    for kind, counts in accuracy_second.measure().items():
-        exact = min(counts.weights_equal, counts.caches_equal)
-        row = _share(
-            f"drafting: {accuracy_second.NAMES[kind]}",
-            "weights and caches equal to the byte, compute within 1% or 4 MiB in 99%, never lower than that",
-            counts.compute_near,
-            counts.devices,
-            0.99,
-            "near",
-        )
-        found.append(
-            msgspec.structs.replace(
-                row,
-                found=f"{exact:,} of {counts.devices:,} equal in {counts.contexts} contexts, compute {row.found}, "
-                f"{counts.compute_equal:,} equal, {counts.compute_low} lower",
-                held=row.held and exact == counts.devices and counts.compute_low == 0,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        _of_contexts(f"drafting: {accuracy_second.NAMES[kind]}", counts)
+        for kind, counts in accuracy_second.measure().items()
+    )
+
+
+def of_adapters() -> tuple[Quantity, ...]:
+    """
+    Return what is claimed of adapters, and of loads that make vectors of texts.
+    """
+    found = accuracy_adapters.measure()
+    return (
+        _of_contexts("adapters: LoRA and control vectors", found["adapters"]),
+        _of_contexts("embeddings: vectors of texts, pooled in four ways", found["embeddings"]),
+    )
+
+
+def _of_contexts(name: str, counts: accuracy_second.Counts) -> Quantity:
+    exact = min(counts.weights_equal, counts.caches_equal)
+    row = _share(
+        name,
+        "weights and caches equal to the byte, compute within 1% or 4 MiB in 99%, never lower than that",
+        counts.compute_near,
+        counts.devices,
+        0.99,
+        "near",
+    )
+    return msgspec.structs.replace(
+        row,
+        found=f"{exact:,} of {counts.devices:,} equal in {counts.contexts} contexts, compute {row.found}, "
+        f"{counts.compute_equal:,} equal, {counts.compute_low} lower",
+        held=row.held and exact == counts.devices and counts.compute_low == 0,
+    )
 
 
 def _of_tables() -> tuple[Quantity, ...]:

@@ -20,7 +20,7 @@ from llmprobe.estimation.compute.buffers import (
     ComputeRequest,
 )
 from llmprobe.estimation.placement import host_experts
-from llmprobe.estimation.settings import WITH_ENCODER
+from llmprobe.estimation.settings import WITH_ENCODER, pooling_of
 from llmprobe.facts.settings import ResolvedSettings, told
 from llmprobe.model.archs import Sizes, graph_of
 
@@ -68,10 +68,11 @@ def request_of(case: MemoryCase, estimator: Estimator) -> ComputeRequest:
                 if load.outputs_max is None
                 else load.outputs_max,
                 "gpu_layers": n_layer + 1 if load.gpu_layers is None else load.gpu_layers,
+                "embeddings": bool(case.settings.get("embeddings")),
+                "pooling": pooling_of(model),
             }
         ),
         host_experts=host_experts(load, case.hardware, n_layer),
-        embeddings=bool(case.settings.get("embeddings")),
     )
 
 

@@ -87,8 +87,8 @@ def cases() -> Iterator[Case]:
             settings["quant"],
             Settings(**told, spec_type=(WAYS[row["kind"]],)),
             Hardware(devices=devices),
-            _by_device(row.get("target")),
-            _by_device(row.get("second")),
+            by_device(row["target"]) if "target" in row else None,
+            by_device(row["second"]) if "second" in row else None,
         )
 
 
@@ -105,15 +105,18 @@ def measure(step: int = 1) -> dict[str, Counts]:
             settings = msgspec.structs.replace(settings, read_layers=draft.read_layers(estimator.trunk))
         if case.target is not None:
             parts = estimator.parts(case.quant, settings, case.hardware)
-            _compare(parts, case.target, counts, f"{case.kind} {case.model}: target")
+            compare(parts, case.target, counts, f"{case.kind} {case.model}: target")
         if case.second is not None:
             second = second_parts(estimator, case.quant, settings, case.hardware, draft)
             assert second is not None
-            _compare(second, case.second, counts, f"{case.kind} {case.model}: second")
+            compare(second, case.second, counts, f"{case.kind} {case.model}: second")
     return found
 
 
-def _compare(parts: Parts, measured: dict[str, tuple[int, ...]], counts: Counts, name: str) -> None:
+def compare(parts: Parts, measured: dict[str, tuple[int, ...]], counts: Counts, name: str) -> None:
+    """
+    Take one context into the counts.
+    """
     counts.contexts += 1
     for device, (weights, cached, compute) in measured.items():
         found_weights = parts.weights[device].total if device in parts.weights else 0
@@ -135,9 +138,10 @@ def _compare(parts: Parts, measured: dict[str, tuple[int, ...]], counts: Counts,
                 counts.differing.append(f"{name}: {part} of {device} {ours - theirs:+}")
 
 
-def _by_device(numbers: list[int] | None) -> dict[str, tuple[int, ...]] | None:
-    if numbers is None:
-        return None
+def by_device(numbers: list[int]) -> dict[str, tuple[int, ...]]:
+    """
+    Return weights, cache and compute by device, which a table lists in a row.
+    """
     parts = [tuple(numbers[at : at + 3]) for at in range(0, len(numbers), 3)]
     return {"host": parts[0], **{f"gpu{number}": part for number, part in enumerate(parts[1:])}}
 

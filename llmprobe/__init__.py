@@ -11,7 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from llmprobe.api import estimate, files, load_model, models, probe, recommend, record, watch
+    from llmprobe.api import (
+        estimate,
+        files,
+        load_adapter,
+        load_model,
+        models,
+        probe,
+        recommend,
+        record,
+        watch,
+    )
     from llmprobe.errors import LlmprobeError, ModelError, RecordingError, RefusedError, UsageError
 
 __all__ = [
@@ -23,6 +33,7 @@ __all__ = [
     "__version__",
     "estimate",
     "files",
+    "load_adapter",
     "load_model",
     "models",
     "probe",

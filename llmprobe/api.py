@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from llmprobe.facts.adapter import Adapter
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
@@ -99,6 +100,18 @@ def load_model(
     return models.load_model(arguments.path("name", name), quant, snapshot=snapshot, draft=draft)
 
 
+def load_adapter(path: str | PathLike[str]) -> "Adapter":
+    """
+    A LoRA or a control vector from its GGUF file.
+
+    Raises:
+        ModelError: there is no such file, or it is no adapter.
+    """
+    from llmprobe.tasks import arguments, models
+
+    return models.load_adapter(arguments.path("path", path))
+
+
 def models(text: str | None = None) -> "tuple[CatalogEntry, ...]":
     """
     The models of the catalog, or those that ``text`` may mean, first the one that ``load_model`` takes it for.
@@ -122,6 +135,7 @@ def estimate(
     explain: bool = False,
     draft_model: "ModelSpec | None" = None,
     draft_quant: str | None = None,
+    adapters: "Sequence[Adapter]" = (),
     **settings: "Unpack[SettingsOptions]",
 ) -> "Estimate":
     """
@@ -139,6 +153,7 @@ def estimate(
     to what llama.cpp takes such a file for. ``draft-mtp`` without a draft model uses the model's own layers.
 
     ``mmproj`` is the projector of images or sound: a file, "auto" (the model's own, where it has one) or "none".
+    ``adapters`` are LoRA adapters and control vectors, each loaded by ``load_adapter``.
 
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
     ones are assumed, nothing is probed, and whether it fits is unknown.
@@ -159,6 +174,7 @@ def estimate(
         explain=explain,
         draft_model=draft_model,
         draft_quant=draft_quant,
+        adapters=adapters,
         **settings,
     )
 

@@ -77,6 +77,11 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--no-mmproj-offload", is_flag=True, help="help.estimate.no-mmproj-offload")
 @option("--image-min-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-min-tokens")
 @option("--image-max-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-max-tokens")
+@option("--lora", multiple=True, metavar="FILE,...", help="help.estimate.lora")
+@option("--control-vector", multiple=True, metavar="FILE,...", help="help.estimate.control-vector")
+@option("--embeddings", "--embedding", is_flag=True, help="help.estimate.embeddings")
+@option("--reranking", "--rerank", is_flag=True, help="help.estimate.reranking")
+@option("--pooling", type=Choice(("none", "mean", "cls", "last", "rank")), help="help.estimate.pooling")
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
@@ -94,6 +99,8 @@ def command(
     backend: Backend | None,
     model_draft: str | None,
     quant_draft: str | None,
+    lora: tuple[str, ...],
+    control_vector: tuple[str, ...],
     **options: Any,
 ) -> int:
     """
@@ -107,18 +114,21 @@ def command(
         raise UsageError(message("error.two-kinds-of-devices"), hint=message("hint.one-of-them"))
     snapshot = None if assumed else target.snapshot()
     spec = api.load_model(wanted, quant=options["quant"], snapshot=snapshot)
-    drafted: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
     if model_draft is not None:
-        drafted["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot, draft=True)
+        beside["draft_model"] = api.load_model(model_draft, quant=quant_draft, snapshot=snapshot, draft=True)
     if quant_draft is not None:
-        drafted["draft_quant"] = quant_draft
+        beside["draft_quant"] = quant_draft
+    files = [file for listed in (*lora, *control_vector) for file in listed.split(",")]
+    if files:
+        beside["adapters"] = tuple(api.load_adapter(file) for file in files)
     answer = api.estimate(
         spec,
         snapshot=snapshot,
         devices=devices,
         backend=backend,
         explain=explain,
-        **drafted,
+        **beside,
         **_settings(**options),
     )
     say.warn(answer.warnings)
@@ -150,11 +160,16 @@ def _settings(
     cache_type_v_draft: str | None,
     gpu_layers_draft: int | None,
     device_draft: str | None,
+    embeddings: bool,
+    reranking: bool,
+    pooling: str | None,
     **others: Any,
 ) -> dict[str, Any]:
     if cpu_moe and n_cpu_moe is not None:
         raise UsageError(message("error.all-experts-and-some"), hint=message("hint.one-of-them"))
-    drafting = {
+    beside = {
+        "embeddings": True if embeddings or reranking else None,
+        "pooling": "rank" if reranking else pooling,
         "spec_type": spec_type,
         "spec_draft_n_max": spec_draft_n_max,
         "spec_draft_type_k": cache_type_k_draft,
@@ -173,6 +188,6 @@ def _settings(
         "mmproj_offload": not no_mmproj_offload,
         "image_min_tokens": image_min_tokens or 0,
         "image_max_tokens": image_max_tokens or 0,
-        **{name: value for name, value in drafting.items() if value is not None},
+        **{name: value for name, value in beside.items() if value is not None},
         **others,
     }

@@ -4,7 +4,10 @@ What each device holds for one configuration, term by term, with what a second c
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from llmprobe.estimation import terms
+from llmprobe.estimation.adapted import Adapters, adapted, adapter_terms
 from llmprobe.estimation.draft_terms import draft_terms
 from llmprobe.estimation.memory import overhead
 from llmprobe.estimation.placement import HOST
@@ -20,15 +23,24 @@ if TYPE_CHECKING:
 
 
 def devices_of(
-    estimator: "Estimator", quant: str, settings: Settings, hardware: Hardware, draft: Draft | None = None
+    estimator: "Estimator",
+    quant: str,
+    settings: Settings,
+    hardware: Hardware,
+    draft: Draft | None = None,
+    adapters: Adapters = (),
 ) -> tuple[DeviceEstimate, ...]:
     """
-    The host first, then each device that the model or its draft uses.
+    The host first, then each device that the model or its draft uses, ``adapters`` of the model with them.
 
     Raises:
         RefusedError: the settings do not go together for this model.
     """
     parts = estimator.parts(quant, settings, hardware)
+    whole = adapted(estimator, quant, adapters)
+    if whole is not estimator:
+        parts = msgspec.structs.replace(parts, compute=whole.parts_of(quant, parts.setup).compute)
+    beside = adapter_terms(estimator, whole, quant, parts.setup, adapters)
     second = second_parts(estimator, quant, settings, hardware, draft)
     placed = estimator.projectors.of(parts.setup)
     used = parts.setup.devices
@@ -41,6 +53,7 @@ def devices_of(
             None,
             (
                 *weights[HOST],
+                *beside.get(HOST, ()),
                 *_buffers(parts, HOST),
                 terms.output_term(parts.output, estimator.n_vocab, parts.setup.settings),
                 *draft_terms(second, HOST, draft),
@@ -53,6 +66,7 @@ def devices_of(
     for device in used:
         items = (
             *weights.get(device.id, ()),
+            *beside.get(device.id, ()),
             *_buffers(parts, device.id),
             *draft_terms(second, device.id, draft),
             *projector_terms(placed, device.id),

@@ -50,7 +50,10 @@ def draft_terms(second: "Parts | None", device: str, draft: "Draft | None") -> t
         )
     if device == HOST:
         how = message(
-            "term.output-buffer", logits=second.output // (4 * run.parallel), sequences=run.parallel
+            "term.output-buffer",
+            logits=second.output // (4 * run.parallel),
+            sequences=run.parallel,
+            vectors=False,
         )
         found.append(Term(name="draft-output", kind="draft", bytes=second.output, how=how, basis="derived"))
     return tuple(found)

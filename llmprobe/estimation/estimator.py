@@ -10,8 +10,8 @@ from itertools import accumulate
 
 import msgspec
 
-from llmprobe.errors import RefusedError
 from llmprobe.estimation import document, terms
+from llmprobe.estimation.adapted import Adapters, adapters_in_estimate
 from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
 from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
@@ -39,7 +39,6 @@ from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.settings import Settings
 from llmprobe.model import archs
 from llmprobe.model.archs import Sizes
-from llmprobe.model.archs._shared.next_token import next_token_model
 from llmprobe.model.quants import Recipe
 from llmprobe.words.message import message
 
@@ -88,7 +87,7 @@ class Estimator:
         self._compute: dict[tuple[object, ...], ComputeBytes] = {}
         self.compute_engine = ComputeEngine()
         self.projectors = Projectors(model.projector, profile)
-        self._next_token: dict[str, Estimator] = {}
+        self.next_token: dict[str, Estimator] = {}
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
@@ -195,15 +194,20 @@ class Estimator:
         return self._caches.parts(self.setup(settings), backend)
 
     def devices(
-        self, quant: str, settings: Settings, hardware: Hardware, draft: Draft | None = None
+        self,
+        quant: str,
+        settings: Settings,
+        hardware: Hardware,
+        draft: Draft | None = None,
+        adapters: Adapters = (),
     ) -> tuple[DeviceEstimate, ...]:
         """
-        What each device holds, term by term: the host first, then each device in use, a ``draft`` with them.
+        What each device holds, term by term: the host first, then each device in use, a draft and adapters with them.
 
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        return devices_of(self, quant, settings, hardware, draft)
+        return devices_of(self, quant, settings, hardware, draft, adapters)
 
     def shares(
         self, quant: str, settings: Settings, hardware: Hardware, *, ram_bandwidth: int | None = None
@@ -268,23 +272,6 @@ class Estimator:
         low, high = (self._quantized.weights(quant, setup, bound) for bound in BOUNDS)
         return low, high
 
-    def next_token(self, quant: str) -> "Estimator":
-        """
-        The estimator of the layers that predict a token more, as a model of their own.
-
-        Raises:
-            RefusedError: the model has none.
-        """
-        found = self._next_token.get(quant)
-        if found is None:
-            if self.trunk == len(self._sizes.layers):
-                raise RefusedError(
-                    message("error.no-next-token", model=self.model.name), hint=message("hint.no-next-token")
-                )
-            layers = next_token_model(self.model, self.typed_tensors(quant), quant)
-            found = self._next_token[quant] = Estimator(layers, self.profile)
-        return found
-
     def sums_over_devices(self, setup: Setup) -> Term | None:
         """What devices that compute together keep for their sums."""
         return overhead.all_reduce(setup.settings, self._sizes.n_embd, self.expert_used_count)
@@ -307,7 +294,10 @@ class Estimator:
         return self._output_bytes(self.setup(settings))
 
     def _output_bytes(self, setup: Setup) -> int:
-        return 4 * self.n_vocab * setup.settings.parallel
+        width = self.n_vocab
+        if setup.settings.embeddings:
+            width += self._sizes.number("embedding_length_out", self._sizes.n_embd)
+        return 4 * width * setup.settings.parallel
 
     def _caches_of(self, quant: str, setup: Setup) -> Caches:
         return self._caches.placed(setup, self._quantized.slices(quant, setup))
@@ -357,6 +347,7 @@ class Estimator:
         speed: Speed | None = None,
         explain: bool = False,
         draft: Draft | None = None,
+        adapters: Adapters = (),
     ) -> Estimate:
         """
         The whole document for one configuration.
@@ -367,7 +358,7 @@ class Estimator:
         Raises:
             RefusedError: the settings do not go together for this model.
         """
-        devices = self.devices(quant, settings, hardware, draft)
+        devices = self.devices(quant, settings, hardware, draft, adapters)
         parts = self.parts(quant, settings, hardware)
         setup, placed = parts.setup, self.projectors.of(parts.setup)
         fits, missing, devices = terms.compare(devices, setup.devices, budgets or {})
@@ -388,6 +379,7 @@ class Estimator:
             missing_bytes=missing,
             draft=draft_in_estimate(setup.settings, draft),
             projector=projector_in_estimate(placed),
+            adapters=adapters_in_estimate(adapters),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
             warnings=document.warnings(self.model, setup.settings, placed),

@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.given import count, one_of, shown, switch, text, texts
-from llmprobe.facts.settings import Settings, SettingsOptions, SpecType
+from llmprobe.facts.settings import Pooling, Settings, SettingsOptions, SpecType
 from llmprobe.model.quants import ggml_type
 from llmprobe.words.message import message
 
@@ -32,9 +32,23 @@ _COUNTS = {
     "spec_draft_ngl": (0, _LARGEST),
 }
 _SWITCHES = frozenset(
-    {"kv_unified", "swa_full", "kv_offload", "op_offload", "repack", "mmap", "cpu_moe", "mmproj_offload"}
+    {
+        "kv_unified",
+        "swa_full",
+        "kv_offload",
+        "op_offload",
+        "repack",
+        "mmap",
+        "cpu_moe",
+        "mmproj_offload",
+        "embeddings",
+    }
 )
-_ONE_OF = {"flash_attn": ("auto", "on", "off"), "split_mode": ("none", "layer", "row", "tensor")}
+_ONE_OF = {
+    "flash_attn": ("auto", "on", "off"),
+    "split_mode": ("none", "layer", "row", "tensor"),
+    "pooling": get_args(Pooling),
+}
 _CACHE_TYPES = ("cache_type_k", "cache_type_v", "spec_draft_type_k", "spec_draft_type_v")
 _LEFT_OPEN = frozenset(
     {
@@ -46,6 +60,7 @@ _LEFT_OPEN = frozenset(
         "outputs_max",
         "gpu_layers",
         "spec_draft_ngl",
+        "pooling",
     }
 )
 """What may be None: the engine's own."""

@@ -16,6 +16,7 @@ from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import BLOCK_TYPES, DRAFTING_TYPES
 from llmprobe.facts.settings import Settings, told
 from llmprobe.model.archs._shared.heads import borrowed
+from llmprobe.model.archs._shared.next_token import next_token_model
 from llmprobe.words.message import message
 
 if TYPE_CHECKING:
@@ -115,7 +116,14 @@ def target_output(setup: Setup, n_layer: int) -> str:
 
 
 def _next_token(owner: Estimator, quant: str, settings: Settings, setup: Setup, hardware: Hardware) -> Parts:
-    layers = owner.next_token(quant)
+    layers = owner.next_token.get(quant)
+    if layers is None:
+        if not owner.model.hparams.get("nextn_predict_layers"):
+            raise RefusedError(
+                message("error.no-next-token", model=owner.model.name), hint=message("hint.no-next-token")
+            )
+        model = next_token_model(owner.model, owner.typed_tensors(quant), quant)
+        layers = owner.next_token[quant] = type(owner)(model, owner.profile)
     return layers.parts_of(quant, _moved(layers.setup(settings, hardware), setup, owner.trunk))
 
 

@@ -11,7 +11,7 @@ from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Profile
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import ResolvedSettings, Settings, Switch
+from llmprobe.facts.settings import Pooling, ResolvedSettings, Settings, Switch
 from llmprobe.model import archs
 from llmprobe.model.archs import CacheLayout, Sizes
 from llmprobe.model.quants import GgmlType, ggml_type
@@ -126,6 +126,17 @@ def rs_snapshots(settings: Settings, architecture: str) -> int:
     return settings.spec_draft_n_max if known else 0
 
 
+_POOLINGS: tuple[Pooling, ...] = ("none", "mean", "cls", "last", "rank")
+
+
+def pooling_of(model: ModelSpec) -> Pooling:
+    """
+    How a model says that vectors of texts are made (llama.h, llama_pooling_type), by none where it does not say.
+    """
+    told = model.hparams.get("pooling_type")
+    return _POOLINGS[told] if isinstance(told, int) and 0 <= told < len(_POOLINGS) else "none"
+
+
 def resolve(
     settings: Settings, model: ModelSpec, profile: Profile | None = None, hardware: Hardware = NO_DEVICES
 ) -> ResolvedSettings:
@@ -143,6 +154,9 @@ def resolve(
     batch = settings.batch_size
     if model.hparams.get("attention.causal", True):
         batch = min(wished, batch)
+    if settings.embeddings:
+        # A text is read in one micro-batch, all of whose tokens are outputs (tools/server/server.cpp).
+        batch = min(batch, settings.ubatch_size)
     ctx_size, ctx_per_seq = slot_sizes(wished, settings.parallel, kv_unified=settings.kv_unified)
     outputs = settings.outputs_max
     if outputs is None:
@@ -151,6 +165,9 @@ def resolve(
         outputs = 0 if whole else min(batch, settings.parallel * (1 + drafted))
     if model.architecture in WITH_ENCODER:
         outputs = 0
+    pooling = settings.pooling or pooling_of(model)
+    if settings.embeddings and settings.outputs_max is None:
+        outputs = batch
     cache_type_v = ggml_type(settings.cache_type_v)
     flash_attn = settings.flash_attn
     if model.architecture in WITHOUT_FLASH:
@@ -188,6 +205,8 @@ def resolve(
         spec_draft_ngl=settings.spec_draft_ngl,
         spec_draft_device=settings.spec_draft_device,
         read_layers=settings.read_layers,
+        embeddings=settings.embeddings,
+        pooling=pooling if settings.embeddings else None,
         rs_snapshots=rs_snapshots(settings, model.architecture),
         mmproj=settings.mmproj,
         mmproj_offload=settings.mmproj_offload,

@@ -74,5 +74,7 @@ def set_up(
             run.repack,
             run.split_mode,
             run.read_layers,
+            run.embeddings,
+            run.pooling,
         ),
     )

@@ -132,7 +132,7 @@ def output_term(size: int, n_vocab: int, run: ResolvedSettings) -> Term:
     """
     The buffer of the logits, which is the host's.
     """
-    how = message("term.output-buffer", logits=n_vocab, sequences=run.parallel)
+    how = message("term.output-buffer", logits=n_vocab, sequences=run.parallel, vectors=run.embeddings)
     return Term(name="output-buffer", kind="output", bytes=size, how=how, basis="derived")
 
 
@@ -148,6 +148,7 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
         "overhead": 0,
         "draft": 0,
         "projector": 0,
+        "adapter": 0,
     }
     for item in items:
         sums[item.kind] += item.bytes
@@ -161,6 +162,7 @@ def device_estimate(device: str, name: str | None, items: tuple[Term, ...]) -> D
         overhead_bytes=sums["overhead"],
         draft_bytes=sums["draft"],
         projector_bytes=sums["projector"],
+        adapter_bytes=sums["adapter"],
         total_bytes=sum(sums.values()),
         terms=tuple(item for item in items if item.bytes),
     )
@@ -226,6 +228,8 @@ def notes(setup: Setup) -> tuple[Message, ...]:
     result = []
     if settings.parallel > 1 and not settings.kv_unified:
         result.append(message("note.own-cache-per-slot", slots=settings.parallel))
+    if settings.embeddings:
+        result.append(message("note.longest-text", tokens=settings.ubatch_size))
     if settings.mmap:
         result.append(message("note.mmap-in-the-log"))
     if settings.split_mode == "tensor":

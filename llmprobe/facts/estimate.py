@@ -7,12 +7,13 @@ from typing import Literal
 import msgspec
 
 from llmprobe._version import __version__
+from llmprobe.facts.adapter import AdapterInEstimate
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import Folder, ModelSpec
 from llmprobe.facts.settings import ResolvedSettings, SpecType
 from llmprobe.words.message import Message, message
 
-Kind = Literal["weights", "cache", "compute", "output", "overhead", "draft", "projector"]
+Kind = Literal["weights", "cache", "compute", "output", "overhead", "draft", "projector", "adapter"]
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,8 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     ``weights_bytes``, ``cache_bytes`` and ``compute_bytes`` are llama.cpp's model, context and compute buffers;
     on the host they are the sums over its host buffer types. ``draft_bytes`` is all that a second context for drafting
     holds: its weights, where they are not the model's own, its caches, compute buffer and logits. ``projector_bytes``
-    is all that the encoder of images or sound holds before the first of them.
+    is all that the encoder of images or sound holds before the first of them. ``adapter_bytes`` are
+    the tensors of adapters.
     """
 
     id: str
@@ -54,6 +56,7 @@ class DeviceEstimate(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int
     draft_bytes: int = 0
     projector_bytes: int = 0
+    adapter_bytes: int = 0
     budget_bytes: int | None = None
     name: str | None = None
     terms: tuple[Term, ...] = ()
@@ -201,6 +204,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int | None = None
     draft: DraftInEstimate | None = None
     projector: ProjectorInEstimate | None = None
+    adapters: tuple[AdapterInEstimate, ...] = ()
     rule_of_thumb: RuleOfThumb | None = None
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

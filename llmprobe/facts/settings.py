@@ -22,6 +22,8 @@ SpecType = Literal[
     "ngram-cache",
 ]
 """How tokens are drafted, in the words of llama.cpp's ``--spec-type``."""
+Pooling = Literal["none", "mean", "cls", "last", "rank"]
+"""How the vector of a text is made of those of its tokens."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``mmproj`` is the projector: a file, ``auto`` (the model's own, where it has one) or ``none``; ``mmproj_offload``
     False keeps it in RAM. ``image_min_tokens`` and ``image_max_tokens`` limit an image where its size is dynamic; 0 is
     the projector's own limit.
+
+    ``embeddings`` makes vectors of texts instead of writing, ``pooling`` says how; None is what the model says.
     """
 
     ctx_size: int = 0
@@ -76,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mmproj_offload: bool = True
     image_min_tokens: int = 0
     image_max_tokens: int = 0
+    embeddings: bool = False
+    pooling: Pooling | None = None
 
 
 class ResolvedSettings(Settings, frozen=True, kw_only=True):
@@ -156,3 +162,5 @@ class SettingsOptions(TypedDict, total=False):
     mmproj_offload: bool
     image_min_tokens: int
     image_max_tokens: int
+    embeddings: bool
+    pooling: Pooling | None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.errors import ModelError
+from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.model import ModelSpec
 from llmprobe.model import from_catalog
 from llmprobe.model.formats import gguf, gguf_model, parts
@@ -66,6 +67,21 @@ def _load(name: str, quant: str | None) -> ModelSpec:
     if path.is_dir() and (_looks_like_path(name) or (path / "config.json").is_file()):
         return _in_quant(_from_folder(path), quant)
     return from_catalog.named(name, quant)
+
+
+def load_adapter(name: str) -> Adapter:
+    """
+    The LoRA or control vector of a GGUF file.
+
+    Raises:
+        ModelError: there is no such file, or it is no adapter.
+    """
+    from llmprobe.model.formats.adapter import adapter
+
+    path = _path(name)
+    if not path.is_file():
+        raise ModelError(message("error.no-adapter-file", file=name), hint=message("hint.no-adapter"))
+    return adapter(_header(path), path.name, str(path))
 
 
 def _path(name: str) -> Path:

@@ -3,12 +3,16 @@ What programs hand to the public functions: records of the right kind, and paths
 """
 
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.given import text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.words.message import message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.adapter import Adapter
 
 
 def check_model(model: object) -> None:
@@ -22,6 +26,28 @@ def check_model(model: object) -> None:
         raise UsageError(
             message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")
         )
+
+
+def checked_adapters(adapters: object) -> "tuple[Adapter, ...]":
+    """
+    Adapters that were loaded, as a tuple.
+
+    Raises:
+        UsageError: one is something else, such as a path.
+    """
+    # Imported only here: most models run without.
+    from llmprobe.facts.adapter import Adapter
+
+    if not adapters:
+        return ()
+    listed = tuple(adapters) if isinstance(adapters, list | tuple) else (adapters,)
+    for one in listed:
+        if not isinstance(one, Adapter):
+            raise UsageError(
+                message("error.not-an-adapter", given=type(one).__name__),
+                hint=message("hint.load-the-adapter"),
+            )
+    return listed
 
 
 def check_machine(snapshot: object) -> None:

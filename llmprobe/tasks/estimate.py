@@ -2,6 +2,7 @@
 One configuration: the engine's defaults, the devices, and the estimate.
 """
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import msgspec
@@ -12,6 +13,7 @@ from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.options import checked
 from llmprobe.estimation.settings import rounding
 from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
+from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.given import switch, text
@@ -20,7 +22,7 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
 from llmprobe.tasks import drafting, projecting
-from llmprobe.tasks.arguments import check_machine, check_model
+from llmprobe.tasks.arguments import check_machine, check_model, checked_adapters
 from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
@@ -38,6 +40,7 @@ def estimate(
     explain: bool = False,
     draft_model: ModelSpec | None = None,
     draft_quant: str | None = None,
+    adapters: Sequence[Adapter] = (),
     **settings: Unpack[SettingsOptions],
 ) -> Estimate:
     """
@@ -104,6 +107,7 @@ def estimate(
         speed=speed,
         explain=explain,
         draft=draft,
+        adapters=checked_adapters(adapters),
     )
     return msgspec.structs.replace(
         answer,

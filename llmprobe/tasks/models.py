@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.facts import given
+from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList, ModelSpec
 from llmprobe.model.catalog import DATE
@@ -38,6 +39,18 @@ def load_model(
         if kept is not None:
             return kept
     return load(name, quant=wanted, draft=draft)
+
+
+def load_adapter(name: str) -> Adapter:
+    """
+    An adapter, described by ``api.load_adapter``.
+
+    Raises:
+        ModelError: there is no such file, or it is no adapter.
+    """
+    from llmprobe.model.loading import load_adapter
+
+    return load_adapter(name)
 
 
 def models(text: str | None = None) -> ModelList:

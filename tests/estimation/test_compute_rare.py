@@ -10,7 +10,7 @@ import pytest
 
 from llmprobe.estimation.compute.buffers import ComputeEngine, ComputeRequest
 from llmprobe.facts.model import Tensor
-from llmprobe.facts.settings import ResolvedSettings
+from llmprobe.facts.settings import Pooling, ResolvedSettings
 from llmprobe.model import archs
 
 _SIZES = {
@@ -114,6 +114,9 @@ MEASURED: dict[str, tuple[dict[str, Any], tuple[int, float], tuple[int, float]]]
 """What a model has besides the usual; then nodes and MiB with flash attention, and without."""
 
 
+POOLINGS: tuple[Pooling, ...] = ("none", "mean", "cls", "last", "rank")
+
+
 @pytest.mark.parametrize("flash", ["auto", "off"])
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_graph_is_the_one_that_llama_cpp_builds(name: str, flash: Any) -> None:
@@ -140,8 +143,9 @@ def test_the_graph_is_the_one_that_llama_cpp_builds(name: str, flash: Any) -> No
                 flash_attn=flash,
                 outputs_max=1,
                 gpu_layers=0,
+                embeddings=encoder,
+                pooling=POOLINGS[extra.get("pooling_type", 0)],
             ),
-            embeddings=encoder,
         )
     )
     found = (answer.nodes, round(answer.bytes["host"] / 2**20, 2))

@@ -103,7 +103,7 @@ def test_what_is_none_is_left_to_the_engine() -> None:
     Where an engine has its own; where it has none, None is refused.
     """
     own = {"parallel", "batch_size", "ubatch_size", "flash_attn", "kv_unified", "outputs_max", "gpu_layers"}
-    own.add("spec_draft_ngl")
+    own |= {"spec_draft_ngl", "pooling"}
 
     assert checked(dict.fromkeys(own)) == {}
     for name in set(SettingsOptions.__annotations__) - own:

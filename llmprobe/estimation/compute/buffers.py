@@ -44,6 +44,8 @@ _DECIDING = (
     "op_offload",
     "rs_snapshots",
     "read_layers",
+    "embeddings",
+    "pooling",
 )
 """Which settings decide, too, whether attention stays with its layer."""
 
@@ -329,7 +331,6 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         places[0],
         places[-1],
         len(request.devices),
-        request.embeddings,
         request.old_masks,
         request.partly,
         request.target_output,

@@ -24,7 +24,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from
     it is remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the
     device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
-    stay on the host. ``embeddings`` asks for pooled embeddings, ``allocated`` for what a load takes, too, that does not
+    stay on the host. ``allocated`` asks for what a load takes, too, that does not
     only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
     copy. ``partly`` says that layers of the model that are not in this graph lie on the host.
     ``target_output`` is the device of the output matrix that a draft head borrows.
@@ -37,7 +37,6 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     layer_devices: tuple[str, ...]
     backend: str = "cuda"
     host_experts: frozenset[int] = frozenset()
-    embeddings: bool = False
     allocated: bool = True
     old_masks: bool = False
     partly: bool = False
@@ -120,7 +119,8 @@ def run_of(
         cache_on_device=request.settings.kv_offload,
         held=held,
         pinned=held and (not (host in places or request.partly) or asked < _SMALL_BATCH),
-        embeddings=request.embeddings,
+        embeddings=request.settings.embeddings,
+        pooling=request.settings.pooling or "none",
         old_masks=request.old_masks,
         apart=apart,
         snapshots=request.settings.rs_snapshots,

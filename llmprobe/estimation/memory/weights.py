@@ -160,7 +160,7 @@ class WeightTable:
         # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
         self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
-            self._stored(tensor, HOST) for name, tensor in self._by_name.items() if name in INPUT_NAMES
+            self._stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
         )
         self.row_bytes = sum(
             row_bytes(_kind(tensor), tensor.shape[0])
@@ -205,7 +205,7 @@ class WeightTable:
             size = self._stored(tensor, backend)
             on_host = backend != HOST and self._stays(tensor)
             if tensor.layer is None:
-                if tensor.name in INPUT_NAMES:
+                if is_input(tensor.name):
                     continue
                 if tensor.name in ROPE_NAMES:
                     rope += size
@@ -327,6 +327,13 @@ class WeightTable:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
         return self._stored(embedding, HOST) if repacked or self._output_first else 0
+
+
+def is_input(name: str) -> bool:
+    """
+    Whether a tensor outside the layers is looked up and stays on the host, its adapters with it.
+    """
+    return name in INPUT_NAMES or name.startswith("token_embd.weight.lora_")
 
 
 def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:

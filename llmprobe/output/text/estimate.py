@@ -8,7 +8,18 @@ from llmprobe.output.text.figures import in_gib, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
 from llmprobe.words.message import Message, message
 
-COLUMNS = ("weights", "cache", "compute", "output", "draft", "projector", "overhead", "total", "budget")
+COLUMNS = (
+    "weights",
+    "adapter",
+    "cache",
+    "compute",
+    "output",
+    "draft",
+    "projector",
+    "overhead",
+    "total",
+    "budget",
+)
 LONG = 200
 """Letters from which on how a figure came about is not repeated for the next device."""
 SPEED_AT = 10
@@ -141,7 +152,7 @@ def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
     rows: list[list[Part]] = []
     unused = {
         name
-        for name in ("draft", "projector")
+        for name in ("draft", "projector", "adapter")
         if not any(getattr(device, f"{name}_bytes") for device in devices)
     }
     columns = [name for name in COLUMNS if name not in unused]

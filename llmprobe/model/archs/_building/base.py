@@ -11,6 +11,7 @@ from llmprobe.errors import ModelError
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import I32, Graph, Node
 from llmprobe.model.archs._building.run import Parts, Run
+from llmprobe.model.archs._shared.adapters import DIRECTION
 from llmprobe.model.quants.types import GgmlType
 from llmprobe.words.message import message
 
@@ -72,7 +73,9 @@ class Base:
         if found is None:
             return None
         node = Node("", found[0], found[1], found[2], ())
-        node.live = node.weight = True
+        # Tensors of adapters are no weights to the scheduler: nothing is moved for their sake.
+        node.live = True
+        node.weight = ".lora_" not in name and name != DIRECTION
         node.origin = (il, name)
         node.buffer = run.places[il]
         if il in run.host_experts and name.startswith("ffn_") and "exps." in name:
@@ -148,8 +151,22 @@ class Base:
         return self.input("positions", I32, self.tokens * per_token)
 
     def mm(self, il: int, name: str, x: Node) -> Node:
-        """The product with a layer's matrix."""
-        return ops.mul_mat(self.need(il, f"{name}.weight"), x)
+        """The product with a layer's matrix, and with the adapters that change it."""
+        return self.adapted(il, f"{name}.weight", ops.mul_mat(self.need(il, f"{name}.weight"), x), x)
+
+    def adapted(self, il: int, name: str, result: Node, x: Node, chosen: Node | None = None) -> Node:
+        """A product after each LoRA of its matrix was added (``build_lora_mm``); ``chosen`` names experts."""
+        for number in range(self.parts.adapters):
+            low = self.weight(il, f"{name}.lora_a.{number}")
+            if low is None:
+                continue
+            high = self.need(il, f"{name}.lora_b.{number}")
+            if chosen is None:
+                part = ops.mul_mat(high, ops.mul_mat(low, x))
+            else:
+                part = ops.mul_mat_id(high, ops.mul_mat_id(low, x, chosen), chosen)
+            result = ops.like("add", result, ops.like("scale", part))
+        return result
 
     def biased(self, il: int, name: str, x: Node, *, scaled: bool = False) -> Node:
         """The product with a layer's matrix, plus its bias and times its scale where it has them."""

@@ -11,6 +11,7 @@ import msgspec
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import F32, Node
+from llmprobe.model.archs._shared.adapters import DIRECTION
 
 Step = Callable[[Builder, int, Node], Node]
 """Builds one layer: takes its number and its input, and returns its output."""
@@ -146,6 +147,9 @@ def decoder(g: Builder, plan: Decoder) -> None:
         if il in g.run.read_layers:
             x.output = True
         x = _layer(g, il, x, plan)
+        direction = g.weight(il, DIRECTION)
+        if direction is not None:
+            x = ops.like("add", x, direction)
         if il < deepstack:
             x = ops.like("add", x, ops.view(entered, (width, g.tokens), (entered.nb[1],)))
     if plan.hidden_output:

@@ -94,7 +94,7 @@ class Builder(Attention):
     ) -> None:
         """Append the last norm and the logits; both are outputs."""
         name = "output_norm" if "output_norm.weight" in self.parts.outside else "token_embd_norm"
-        x = self.norm(x, name, kind=norm)
+        x = hidden = self.norm(x, name, kind=norm)
         x.output = True
         if scale_hidden:
             x = ops.like("scale", x)
@@ -105,21 +105,39 @@ class Builder(Attention):
             x = ops.like("scale", ops.unary("tanh", ops.like("scale", x)))
         x.output = True
         self.graph.expand(x)
+        if self.run.embeddings:
+            self.pooled(hidden)
 
     def finish_hidden(self, x: Node) -> None:
         """Append the hidden states as output, and the pooled ones where embeddings are asked for."""
         x.output = True
         self.graph.expand(x)
-        if not self.run.embeddings:
-            return
-        pooling = self.sizes.number("pooling_type", 0)
-        if pooling == 1:
-            means = self.input("means", F32, self.tokens, self.run.sequences)
+        if self.run.embeddings:
+            self.pooled(x)
+
+    def pooled(self, x: Node) -> None:
+        """
+        Append the vectors of texts, made of those of their tokens (``build_pooling``); a ranking has a head of its own.
+        """
+        pooling = self.run.pooling
+        if pooling == "mean":
+            means = self.input("means", F32, x.ne[1], self.run.sequences)
             x = ops.mul_mat(ops.cont(ops.transpose(x)), means)
-        elif pooling:
+        elif pooling != "none":
             x = ops.get_rows(x, self.input("rows", I32, self.run.sequences))
+        if pooling == "rank":
+            x = self._ranked(x)
         x.output = True
         self.graph.expand(x)
+
+    def _ranked(self, x: Node) -> Node:
+        if self.weight(-1, "cls.weight") is not None:
+            x = ops.unary("tanh", self.biased(-1, "cls", x))
+            norm = self.weight(-1, "cls.norm.weight")
+            x = x if norm is None else ops.like("mul", ops.like("norm", x), norm)
+        if self.weight(-1, "cls.output.weight") is not None:
+            x = self.biased(-1, "cls.output", x)
+        return ops.like("soft_max", x) if self.architecture in ("qwen3", "qwen3vl") else x
 
     def logits(self, x: Node) -> Node:
         """The scores of all words; a tied model has a second copy of the embedding for it."""
@@ -127,7 +145,7 @@ class Builder(Attention):
         if matrix is None:
             matrix = self.copy("token_embd.weight", self.run.places[-1])
             assert matrix is not None
-        x = ops.mul_mat(matrix, x)
+        x = self.adapted(-1, "output.weight", ops.mul_mat(matrix, x), x)
         bias = self.weight(-1, "output.bias")
         return x if bias is None else ops.like("add", x, bias)
 
@@ -236,7 +254,8 @@ class Builder(Attention):
 
     def _expert(self, il: int, name: str, x: Node, chosen: Node, *, scaled: bool = False) -> Node:
         tokens = x.ne[2]
-        x = ops.mul_mat_id(self.need(il, f"{name}.weight"), x, chosen)
+        product = ops.mul_mat_id(self.need(il, f"{name}.weight"), x, chosen)
+        x = self.adapted(il, f"{name}.weight", product, x, chosen)
         scale = self.weight(il, f"{name}.scale") if scaled else None
         if scale is not None:
             count = scale.ne[0]

@@ -31,6 +31,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     of a recurrent layer are kept beside the last, so that drafted tokens can be taken back. ``sliced`` says that the
     one device stands for several, each with a slice of every tensor. ``read_layers`` are those whose input a draft head
     reads; ``target_output`` is the backend of the output matrix that a head borrows.
+    ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``.
     """
 
     tokens: int
@@ -51,6 +52,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held: bool = False
     pinned: bool = False
     embeddings: bool = False
+    pooling: str = "none"
     old_masks: bool = False
     apart: frozenset[str] = frozenset()
     snapshots: int = 0
@@ -65,7 +67,8 @@ class Parts:
 
     They stand for all quantizations that the graph does not tell apart. ``kind`` are numbers that tell layers apart.
     ``homes`` is, for each layer, the one where its weights lie: another where a model is ``looped``.
-    ``alone`` says that a layer's part of the graph does not depend on where another's cache lies.
+    ``alone`` says that a layer's part of the graph does not depend on where another's cache lies. ``adapters`` counts
+    the LoRA adapters whose tensors are among the weights.
     """
 
     def __init__(
@@ -125,6 +128,7 @@ class Parts:
             self.cache_of.setdefault(layer, (number, position))
         state = layout.state.layers if layout.state is not None else ()
         self.state_of = {layer.layer: layer for layer in state}
+        self.adapters = adapters_of(tensors)
         self.alone = all(layer in self.cache_of or layer in self.state_of for layer in self.sizes.trunk)
         self.kind = [hash((self._told_apart(layer), *numbers[layer])) for layer in self.sizes.layers]
         self.widest_v = max(
@@ -172,6 +176,14 @@ def seen_as(tensor: Tensor) -> str:
     return kind.name if told else ""
 
 
+def adapters_of(tensors: tuple[Tensor, ...]) -> int:
+    """
+    How many LoRA adapters have tensors among these: their numbers stand at the end of their names.
+    """
+    numbers = [int(tensor.name.rpartition(".")[2]) for tensor in tensors if ".lora_" in tensor.name]
+    return 1 + max(numbers, default=-1)
+
+
 def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
     """
     For each layer with a shared expert which matrices into the experts have the same type.
@@ -181,6 +193,8 @@ def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
     types: dict[int, list[str | None]] = {}
     shared: set[int] = set()
     for tensor in tensors:
+        if ".lora_" in tensor.name:
+            continue
         if tensor.layer is not None and ("_exps." in tensor.name or "_shexp." in tensor.name):
             if "ffn_down" not in tensor.name:
                 types.setdefault(tensor.layer, []).append(tensor.type)
