@@ -41,8 +41,9 @@ def weight_terms(
     # With a split of tensors each of several devices has a slice of what the others have, too.
     devices = len(setup.devices) if setup.settings.split_mode == "tensor" and device != HOST else 1
     slices = devices if devices > 1 else None
+    late = weights.late if setup.settings.mmap else 0
     rows = (
-        ("token-embedding", "embedding", message("term.token-embedding")),
+        ("token-embedding", "embedding", message("term.token-embedding", late_bytes=late or None)),
         (
             "layers",
             "layers",

@@ -1079,7 +1079,8 @@ SENTENCES: dict[str, str] = {
     "label.term.engine": "engine process",
     "label.term.all-reduce": "sums over all devices",
     # site and estimation: how the figure of a term came about
-    "term.token-embedding": "always on the host",
+    "term.token-embedding": "always on the host[; {late_bytes:bytes} of it is a table of which llama.cpp maps the file,"
+    " so only rows in use stay in RAM]",
     "term.layers": "[a slice for one of {devices} devices: ]tensors[ of {count:layer|layers} {ranges:and}]"
     "[{apart:, without experts|}]",
     "term.experts": "[a slice for one of {devices} devices: ]experts[ of {count:layer|layers} {ranges:and}]",

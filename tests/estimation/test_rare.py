@@ -220,3 +220,18 @@ def test_a_cache_that_is_not_read_is_made_all_the_same() -> None:
     Nemotron's embedding model keeps 32 layers of 2 x 1,024 values of two bytes.
     """
     assert cache_bytes("llama-embed-nemotron-8b", Settings(ctx_size=512)) == 512 * 32 * 2 * 1024 * 2
+
+
+def test_a_table_of_n_grams_is_mapped_and_not_read_at_once() -> None:
+    """
+    Of Qwen 3.8 Flash Next it has 35,200,168,960 bytes on the host beside an embedding of 357,580,800; without mmap
+    nothing is read late, and what is stored is the same.
+    """
+    estimator = Estimator(spec("qwen3.8-flash-next"))
+    hardware = Hardware(devices=(Device(id="gpu0"),))
+    for mmap, late in ((True, 35_200_168_960), (False, None)):
+        host = estimator.estimate("Q4_K_M", Settings(ctx_size=4096, mmap=mmap), hardware).devices[0]
+        term = next(term for term in host.terms if term.name == "token-embedding")
+
+        assert term.bytes == 35_200_168_960 + 357_580_800
+        assert term.how.values["late_bytes"] == late

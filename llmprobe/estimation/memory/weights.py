@@ -31,6 +31,12 @@ ROW_PAD = 512
 DEVICE_ALIGNMENT = 128
 HOST_ALIGNMENT = 32
 
+READ_LATE = 4 << 30
+"""
+A table of n-grams over this is not read at once: it is mapped, and the rows in use become resident (``--lazy-mode``,
+src/llama-model-loader.cpp).
+"""
+
 HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
 """Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
 
@@ -95,10 +101,11 @@ class Shares(msgspec.Struct, frozen=True, kw_only=True):
 
 class DeviceWeights(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The weights on one device, in parts.
+    The weights on one device, in parts. ``late`` is what is read row by row of the embedding, from the mapped file.
     """
 
     embedding: int = 0
+    late: int = 0
     layers: int = 0
     experts: int = 0
     output: int = 0
@@ -162,6 +169,9 @@ class WeightTable:
         self.input_bytes = sum(
             self._stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
         )
+        table = self._by_name.get("per_layer_token_embd.weight") if "ple.ngram_size" in hparams else None
+        late = 0 if table is None else self._stored(table, HOST)
+        self.late_bytes = late if late > READ_LATE else 0
         self.row_bytes = sum(
             row_bytes(_kind(tensor), tensor.shape[0])
             for name, tensor in self._by_name.items()
@@ -269,7 +279,13 @@ class WeightTable:
             else dict(zip(backends, self.sliced(slices, backends.values()), strict=True))
         )
         host = self.shares(HOST)
-        on_host = {"embedding": self.input_bytes, "layers": 0, "experts": 0, "output": 0}
+        on_host = {
+            "embedding": self.input_bytes,
+            "late": self.late_bytes,
+            "layers": 0,
+            "experts": 0,
+            "output": 0,
+        }
         result: dict[str, DeviceWeights] = {}
         for part in parts:
             stop = min(part.stop, self.n_layer)

@@ -46,7 +46,7 @@ _BESIDE = (
     "position_ids",
     "zero_point",
 )
-_HEADS = ("lm_head.weight", "output_layer.weight", "embed_out.weight")
+_HEADS = frozenset(("lm_head", "output_layer", "embed_out"))
 _EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "tok_embeddings.weight")
 
 
@@ -87,7 +87,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tied(self) -> bool:
         """Whether no matrix of its own makes the output."""
-        return not any(name.endswith(_HEADS) or name == "output.weight" for name in self.names)
+        return not any(name == "output.weight" or _module(name) in _HEADS for name in self.names)
 
     def vocabulary(self, width: int) -> int | None:
         """The rows of the embedding, None where no tensor is known to be it."""
@@ -175,6 +175,13 @@ def _is_plain(name: Any) -> bool:
     Whether this is the name of a file in the same folder.
     """
     return isinstance(name, str) and name.endswith(".safetensors") and not {"/", "\\"} & set(name)
+
+
+def _module(name: str) -> str:
+    """
+    The module that a tensor is of, whatever its own name: packed weights have others.
+    """
+    return name.rpartition(".")[0].rpartition(".")[2]
 
 
 def _is_of(name: str, marks: tuple[str, ...]) -> bool:

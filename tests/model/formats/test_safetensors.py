@@ -86,6 +86,10 @@ def test_an_index_that_is_none_is_refused(index: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "tied"),
     [
+        ("lm_head.qweight", False),
+        ("lm_head.q_weight", False),
+        ("language_model.lm_head.weight_packed", False),
+        ("model.lm_head_norm.weight", True),
         ("lm_head.weight", False),
         ("language_model.lm_head.weight", False),
         ("output.weight", False),
