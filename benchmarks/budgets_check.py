@@ -52,6 +52,9 @@ def check(
     left: dict[str, int | None] = {}
     seen: list[Configuration] = []
     for engine, words in choice.commands.items():
+        if engine == "ollama" and (choice.n_cpu_moe or choice.cpu_moe_layers):
+            # The Modelfile leaves the placement to the engine.
+            continue
         try:
             configuration = _READERS[engine](words, snapshot, model, _backend(choice, snapshot))
         except UnreadableError as error:

@@ -75,6 +75,8 @@ class Advice:
         """
         if wishes.parallel < 1:
             raise UsageError(message("error.slots", given=wishes.parallel), hint=message("hint.slots"))
+        if self._estimator.is_moe and (least := self._abilities.own_fit_bytes) is not None:
+            wishes = msgspec.structs.replace(wishes, reserve_bytes=max(wishes.reserve_bytes or 0, least))
         site = msgspec.structs.replace(survey(snapshot, wishes), abilities=self._abilities)
         return Problem(self._estimator, site, wishes, in_force(self._model, wishes))
 

@@ -22,7 +22,7 @@ from llmprobe.facts.engine import Abilities, Fetch, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
-from llmprobe.units import port_number
+from llmprobe.units import GIB, port_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -33,14 +33,17 @@ NAME = "ollama"
 PROFILES: dict[str, Profile] = {
     "ollama": Profile(engine="ollama", program="ollama", ctx_size=4096, batch_size=512, ubatch_size=512),
 }
+FIT_TARGET_BYTES = GIB
+"""What llama-server leaves free on each device where it places a model by itself (``--fit-target``)."""
+
 ABILITIES = Abilities(
-    experts_on_host=False,
     tensor_split=False,
+    own_fit_bytes=FIT_TARGET_BYTES,
     cache_types=("f16", "q8_0", "q4_0"),
     same_cache_types=True,
     kv_on_host=False,
     ubatch_sizes=(512, 128),
-    notes_on_experts=(message("engine.ollama-experts"),),
+    notes_on_experts=(message("engine.ollama-fit", bytes=FIT_TARGET_BYTES),),
 )
 
 LOADED = frozenset({"mllama", "solar"})
@@ -182,7 +185,8 @@ def model_name(choice: "Choice", model: ModelSpec) -> str:
 
 def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     """
-    The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``.
+    The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``, left
+    out where Ollama places experts by itself.
     """
     file = model_file(choice, model)
     fetched = fetch(choice, model, backend) if needs_file(choice, model) else None
@@ -193,13 +197,22 @@ def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     if choice.on_disk is not None and model.kept_as is not None and BLOB in choice.on_disk:
         # By its name it keeps its template and parameters, which the blob alone has not.
         file = model.kept_as
+    layers = choice.gpu_layers if backend is not None else 0
     lines = [
         f"FROM {file}",
         f"PARAMETER num_ctx {choice.ctx_size // choice.parallel}",
-        f"PARAMETER num_gpu {choice.gpu_layers if backend is not None else 0}",
+        *([] if _fits_itself(choice, backend) else [f"PARAMETER num_gpu {layers}"]),
         f"PARAMETER num_batch {choice.ubatch_size}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _fits_itself(choice: "Choice", backend: str | None) -> bool:
+    """
+    Tell whether the placement is left to Ollama: only its llama-server can keep experts apart, where no layers are set
+    (llm/llama_server.go: ``-ngl`` where num_gpu is given, ``--fit`` else).
+    """
+    return backend is not None and bool(choice.n_cpu_moe or choice.cpu_moe_layers)
 
 
 def environment(choice: "Choice", backend: str | None) -> dict[str, str]:
@@ -227,8 +240,9 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     lines = [] if serve is None else [message("engine.ollama-serve", command=serve)]
     if embeds(model):
         lines.append(message("engine.ollama-embeds", name=model_name(choice, model)))
-    if choice.n_cpu_moe and backend is not None:
-        lines.append(message("engine.ollama-experts"))
+    if _fits_itself(choice, backend):
+        kept = choice.n_cpu_moe + len(choice.cpu_moe_layers)
+        lines.append(message("engine.ollama-experts", layers=kept))
     if choice.cache_type_k != choice.cache_type_v:
         lines.append(message("engine.ollama-one-cache-type", type_k=choice.cache_type_k))
     file = model_file(choice, model)

@@ -103,7 +103,9 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
     (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type, ``kv_on_host`` keeping the cache
     apart from its layers, ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
-    ``notes`` say it to a person, ``notes_on_experts`` only where the model has experts.
+    ``own_fit_bytes`` is what the engine leaves free on each device where it decides itself which experts stay on the
+    host: they are then counted, and not told. ``notes`` say it to a person, ``notes_on_experts`` only where the model
+    has experts.
     """
 
     experts_on_host: bool = True
@@ -114,5 +116,6 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     kv_on_host: bool = True
     ubatch_sizes: tuple[int, ...] = ()
     backends: tuple[str, ...] = ()
+    own_fit_bytes: int | None = None
     notes: tuple[Message, ...] = ()
     notes_on_experts: tuple[Message, ...] = ()

@@ -926,8 +926,10 @@ SENTENCES: dict[str, str] = {
     "engine.llama-cpp-older-build": "build {build} reserves logits for a whole micro-batch, and masks in f32 beside "
     "an f16 copy",
     "engine.llama-cpp-build-unsure": "buffers changed around build {changed}; build {build} is assumed to be newer",
-    "engine.ollama-experts": "Ollama places whole layers only: it cannot keep experts on the CPU and the rest of a "
-    "layer on the GPU",
+    "engine.ollama-experts": "num_gpu is left out: Ollama's llama-server then keeps the experts of about {layers}"
+    " {layers:layer|layers} in RAM by itself; with a number it would leave out whole layers, which is slower",
+    "engine.ollama-fit": "where not all fits, Ollama (from August 2026 on) chooses itself which experts stay in RAM, and"
+    " leaves {bytes:bytes} of each GPU free",
     "engine.ollama-one-slot": "Ollama serves models of the architecture {architecture} with one slot",
     "engine.ollama-context": "Ollama defaults to a context of {ctx_size} tokens[ with {vram_bytes:bytes} of VRAM in "
     "total][!{vram_bytes}, as with less than 23 GiB of VRAM: the VRAM is not known]",

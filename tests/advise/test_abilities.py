@@ -9,6 +9,7 @@ import pytest
 from llmprobe import api
 from llmprobe.errors import UsageError
 from llmprobe.facts.recommendation import Choice
+from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model
 
@@ -23,11 +24,11 @@ def within_budgets(choice: Choice) -> bool:
     return all(one.budget_bytes is None or one.total_bytes <= one.budget_bytes for one in choice.devices)
 
 
-def test_ollama_gets_whole_layers_where_llama_cpp_gets_experts() -> None:
+def test_lm_studio_gets_whole_layers_where_llama_cpp_gets_experts() -> None:
     """
-    On a small card llama.cpp keeps experts on the CPU; for Ollama fewer whole layers are on the GPU, and they fit.
+    On a small card llama.cpp keeps experts on the CPU; for LM Studio fewer whole layers are on the GPU, and they fit.
     """
-    apart, whole = best((7.5,), "llama.cpp", quants=["Q4_K_M"]), best((7.5,), "ollama", quants=["Q4_K_M"])
+    apart, whole = best((7.5,), "llama.cpp", quants=["Q4_K_M"]), best((7.5,), "lmstudio", quants=["Q4_K_M"])
 
     assert apart is not None
     assert whole is not None
@@ -47,7 +48,42 @@ def test_ollama_says_what_it_cannot() -> None:
 
     ids = [{note.id for note in answer.notes} for answer in (experts, dense)]
 
-    assert ["engine.ollama-experts" in one for one in ids] == [True, False]
+    assert ["engine.ollama-fit" in one for one in ids] == [True, False]
+
+
+def test_ollama_places_experts_by_itself() -> None:
+    """
+    GLM 4.7 Flash on 12 GB with 64K in q8_0: a user of such a card saw 48 of 48 layers and 25 tokens/s where Ollama was
+    left alone, 10 tokens/s with a part of the layers. So no count of layers is written, and 1 GiB is left to --fit.
+    """
+    given = machine((11.6,))
+    answer = api.recommend(
+        api.load_model("glm-4.7-flash"),
+        given,
+        engine="ollama",
+        ctx_size=65536,
+        cache_type_k="q8_0",
+        cache_type_v="q8_0",
+        quants=["Q4_K_M"],
+    )
+    choice = answer.choices[0]
+    used = next(device.total_bytes for device in choice.devices if device.id == "gpu0")
+
+    assert (choice.gpu_layers, choice.total_layers) == (48, 48)
+    assert 0 < choice.n_cpu_moe < 47
+    assert "num_gpu" not in choice.commands["ollama"]
+    assert used <= 10.6 * GIB
+    assert message("engine.ollama-experts", layers=choice.n_cpu_moe) in choice.remarks
+
+
+def test_a_mixture_that_fits_is_told_to_ollama_as_a_dense_model_is() -> None:
+    """
+    With its layers, which leaves nothing to choose.
+    """
+    whole = api.recommend(model("qwen3moe", QWEN3_30B), machine((60.0,)), engine="ollama").choices[0]
+
+    assert whole.n_cpu_moe == 0
+    assert "PARAMETER num_gpu 49" in whole.commands["ollama"]
 
 
 @pytest.mark.parametrize("engine", ["ollama", "lmstudio"])
