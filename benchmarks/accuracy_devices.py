@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from benchmarks.accuracy_table import Quantity, percent
-from benchmarks.truth.devices import DevicesCase, devices_cases, refused_on_devices
+from benchmarks.truth.devices import DevicesCase, devices_cases, experts_cases, refused_on_devices
 from benchmarks.truth.loads import spec
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
@@ -42,8 +42,13 @@ def quantities() -> tuple[Quantity, ...]:
             "each buffer equal to the byte, allocated",
             measure(of_split("tensor")),
         ),
+        _equal(
+            "the expert cache, and feed-forward weights on the host (--n-cpu-ffn)",
+            "each buffer equal to the byte",
+            measure(experts_cases()),
+        ),
         Quantity(
-            name="splits by rows and tensors that llama.cpp refuses",
+            name="splits and expert caches that llama.cpp refuses",
             must="all refused",
             found=f"{refused - len(taken)} of {refused} refused",
             held=refused > 0 and not taken,
@@ -66,7 +71,7 @@ def measure_refusals() -> tuple[int, list[str]]:
     for case in refused_on_devices():
         count += 1
         try:
-            Estimator(spec(case.model)).setup(case.told, case.hardware)
+            Estimator(spec(case.model)).parts(case.quant, case.told, case.hardware)
         except RefusedError:
             continue
         taken.append(f"{case.model}: {case.words}")
@@ -102,12 +107,17 @@ def _compare(case: DevicesCase, estimator: Estimator, counts: Counts) -> None:
     parts = estimator.parts(load.quant, load.told, load.hardware)
     counts.loads += 1
     for device, (weights, cache, compute) in load.bytes.items():
-        pairs = (
+        pairs = [
             ("weights", parts.weights[device].total, weights),
-            ("cache", sum(size for _, size in parts.caches[device]), cache),
+            (
+                "cache",
+                sum(size for _, size in parts.caches[device]) + parts.experts.bytes.get(device, 0),
+                cache,
+            ),
             ("compute", parts.compute.bytes[device], compute),
-            ("allocated compute", parts.compute.taken(device), case.allocated[device]),
-        )
+        ]
+        if case.allocated is not None:
+            pairs.append(("allocated compute", parts.compute.taken(device), case.allocated[device]))
         for name, ours, theirs in pairs:
             if case.mapped and device == HOST and name == "weights":
                 continue

@@ -203,7 +203,7 @@ def test_the_options_are_the_settings() -> None:
     Programs can set everything that an engine is told but mmap and what a draft head reads, and experts in the ways of
     llama.cpp's options.
     """
-    ways = {"cpu_moe", "override_tensor"}
+    ways = {"cpu_moe"}
 
     assert set(SettingsOptions.__annotations__) - ways == set(Settings.__struct_fields__) - {
         "mmap",

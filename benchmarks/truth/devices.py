@@ -1,5 +1,6 @@
 """
-The measured loads on several devices of ``fixtures/truth``, read back into settings and hardware.
+The measured loads of ``fixtures/truth`` on several devices, and of those with a cache of experts or dense feed-forward
+weights on the host, read back into settings and hardware.
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,12 @@ class DevicesCase(msgspec.Struct, frozen=True):
     """
     One load on several devices: what measuring gave, and the compute buffers by device of a load that allocates.
 
-    ``mapped`` says that the host's weights are ranges of the file, which are no sum of tensors.
+    ``allocated`` is None where nothing was allocated. ``mapped`` says that the host's weights are ranges of the file,
+    which are no sum of tensors.
     """
 
     measured: MemoryCase
-    allocated: dict[str, int]
+    allocated: dict[str, int] | None
     mapped: bool
 
 
@@ -28,7 +30,7 @@ def devices_cases() -> Iterator[DevicesCase]:
     """
     Yield every load, those of one model after each other.
     """
-    content = _content()
+    content = _content("devices")
     for model, rows in content["models"].items():
         for *numbers, less in rows:
             case = case_of(content, model, [*numbers, 0])
@@ -43,10 +45,21 @@ def refused_on_devices() -> Iterator[RefusedCase]:
     """
     Yield every load that llama.cpp refused.
     """
-    yield from refused_of(_content())
+    for name in ("devices", "experts"):
+        yield from refused_of(_content(name))
+
+
+def experts_cases() -> Iterator[DevicesCase]:
+    """
+    Yield every load with a cache of experts, or with dense feed-forward weights on the host.
+    """
+    content = _content("experts")
+    for model, rows in content["models"].items():
+        for row in rows:
+            yield DevicesCase(case_of(content, model, [*row, 0]), None, mapped=False)
 
 
 @cache
-def _content() -> dict[str, Any]:
-    content: dict[str, Any] = msgspec.json.decode((TRUTH / "devices.json").read_bytes())
+def _content(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = msgspec.json.decode((TRUTH / f"{name}.json").read_bytes())
     return content

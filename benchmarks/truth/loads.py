@@ -12,6 +12,7 @@ from benchmarks.truth.models import has_graph, models, tables
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings
+from llmprobe.units import GIB
 
 OTHER_LOADS = frozenset({"load_mtp", "mtp_ctx", "lazy_mode", "embeddings"})
 """Settings of loads that the estimator does not speak of: draft heads, tensors read late, pooled outputs."""
@@ -126,4 +127,7 @@ def _told(settings: dict[str, Any]) -> Settings:
 
 
 def _hardware(settings: dict[str, Any]) -> Hardware:
-    return Hardware(devices=tuple(Device(id=f"gpu{number}") for number in range(settings["devices"])))
+    free = settings["device_gib"] * GIB if "device_gib" in settings else None
+    return Hardware(
+        devices=tuple(Device(id=f"gpu{number}", free_bytes=free) for number in range(settings["devices"]))
+    )

@@ -40,9 +40,13 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
     "-ot",
     "--override-tensor",
     multiple=True,
-    metavar="PATTERN=CPU",
+    metavar="PATTERN=BUFFER",
     help="help.estimate.override-tensor",
 )
+@option(
+    "-ncffn", "--n-cpu-ffn", callback=at_least(0), default="0", metavar="N", help="help.estimate.n-cpu-ffn"
+)
+@option("--moe-cache-mib", callback=at_least(0), default="0", metavar="N", help="help.estimate.moe-cache-mib")
 @option("-ctk", "--cache-type-k", type=CACHE_TYPES, default="f16", help="help.estimate.cache-type-k")
 @option("-ctv", "--cache-type-v", type=CACHE_TYPES, default="f16", help="help.estimate.cache-type-v")
 @option("-fa", "--flash-attn", type=Choice(("on", "off", "auto")), help="help.estimate.flash-attn")

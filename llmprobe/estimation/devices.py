@@ -95,5 +95,6 @@ def _weights(estimator: "Estimator", quant: str, parts: "Parts") -> dict[str, tu
 def _buffers(parts: "Parts", device: str) -> tuple[Term, ...]:
     return (
         *terms.cache_terms(parts.caches.get(device, ()), parts.setup.settings),
+        *terms.expert_cache_terms(parts.experts, parts.setup, device),
         *terms.compute_terms(parts.compute, device, parts.setup),
     )

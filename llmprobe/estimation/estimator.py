@@ -156,8 +156,10 @@ class Estimator:
         """
         setup = self.setup(settings, hardware)
         weights, caches = self._quantized.weights(quant, setup, "high"), self._caches_of(quant, setup)
+        experts = self._quantized.experts(quant, setup).bytes
         result = {
-            device: part.total + sum([size for _, size in caches[device]]) for device, part in weights.items()
+            device: part.total + sum([size for _, size in caches[device]]) + experts.get(device, 0)
+            for device, part in weights.items()
         }
         result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
         sums = self.sums_over_devices(setup)
@@ -255,6 +257,7 @@ class Estimator:
             caches=self._caches_of(quant, setup),
             compute=self._compute_of(quant, setup, allocated=True),
             output=self._output_bytes(setup),
+            experts=self._quantized.experts(quant, setup),
         )
 
     def parts_weights(self, quant: str, setup: Setup) -> dict[str, DeviceWeights]:
@@ -313,6 +316,8 @@ class Estimator:
             setup.spans,
             setup.backends,
             setup.host_experts,
+            setup.moved,
+            setup.settings.moe_cache_mib,
             setup.partly,
             setup.target_output,
             allocated,
@@ -329,6 +334,7 @@ class Estimator:
             self.typed_tensors(quant),
             setup,
             allocated=allocated,
+            experts=self._quantized.experts(quant, setup),
             old_masks=self.profile is not None and self.profile.old_masks,
         )
 

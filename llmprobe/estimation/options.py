@@ -28,6 +28,8 @@ _COUNTS = {
     "n_cpu_moe": (0, _LARGEST),
     "image_min_tokens": (0, _LARGEST),
     "image_max_tokens": (0, _LARGEST),
+    "n_cpu_ffn": (0, _LARGEST),
+    "moe_cache_mib": (0, _LARGEST),
     "spec_draft_n_max": (0, _LARGEST),
     "spec_draft_ngl": (0, _LARGEST),
 }

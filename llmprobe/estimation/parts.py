@@ -5,6 +5,7 @@ All that one configuration takes, by part and device, before it is put into word
 import msgspec
 
 from llmprobe.estimation.compute.buffers import ComputeBytes
+from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import DeviceWeights
 from llmprobe.estimation.setup import Setup
@@ -15,7 +16,8 @@ Caches = dict[str, tuple[tuple[CachePart, int], ...]]
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What the devices of one configuration hold, without overhead. ``output`` is the host's buffer for logits.
+    What the devices of one configuration hold, without overhead. ``output`` is the host's buffer for logits,
+    ``experts`` the cache of experts.
     """
 
     setup: Setup
@@ -23,3 +25,4 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     caches: Caches
     compute: ComputeBytes
     output: int
+    experts: ExpertCache = NO_CACHE

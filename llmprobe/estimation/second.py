@@ -141,6 +141,9 @@ def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
         "gpu_layers": settings.spec_draft_ngl,
         "n_cpu_moe": 0,
         "cpu_moe_layers": (),
+        "n_cpu_ffn": 0,
+        "override_tensor": (),
+        "moe_cache_mib": 0,
         # Nothing is taken back in this context.
         "spec_draft_n_max": 0,
         "read_layers": (),

@@ -4,6 +4,7 @@ What follows from settings and hardware for one model: the settings in force, an
 
 import msgspec
 
+from llmprobe.estimation.overrides import MovedTensors, moved_tensors
 from llmprobe.estimation.placement import Span, host_experts, spans, used_devices
 from llmprobe.estimation.settings import resolve
 from llmprobe.estimation.splits import refuse_split
@@ -28,6 +29,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
     backends: tuple[tuple[str, str], ...]
     host_experts: frozenset[int]
+    moved: MovedTensors = ()
     partly: bool = False
     target_output: str | None = None
     memory: tuple[object, ...]
@@ -47,13 +49,15 @@ def set_up(
     refuse_split(settings, hardware, model.architecture)
     run = resolve(settings, model, profile, hardware)
     devices = used_devices(settings, hardware)
+    parts = spans(settings, hardware, n_layer)
     return Setup(
         settings=run,
         devices=devices,
         cpu=hardware.cpu,
-        spans=spans(settings, hardware, n_layer),
+        spans=parts,
         backends=tuple([(device.id, device.backend) for device in devices]),
         host_experts=host_experts(settings, hardware, n_layer),
+        moved=moved_tensors(model, settings, hardware, parts, n_layer),
         memory=(
             run.ctx_per_seq,
             run.parallel,
@@ -76,5 +80,6 @@ def set_up(
             run.read_layers,
             run.embeddings,
             run.pooling,
+            bool(run.override_tensor or run.n_cpu_ffn or run.moe_cache_mib),
         ),
     )

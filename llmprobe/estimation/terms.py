@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from llmprobe.estimation.compute.buffers import ComputeBytes
+from llmprobe.estimation.memory.expert_cache import ExpertCache
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import DeviceWeights
 from llmprobe.estimation.placement import HOST, Span, consecutive
@@ -102,6 +103,22 @@ def _of_cache(part: CachePart, run: ResolvedSettings) -> Message:
         type_k=run.cache_type_k,
         type_v=run.cache_type_v,
     )
+
+
+def expert_cache_terms(experts: ExpertCache, setup: Setup, device: str) -> tuple[Term, ...]:
+    """
+    The cache of experts on a device, or the host's tables of what is where, as a term.
+    """
+    size = experts.bytes.get(device, 0)
+    if not size:
+        return ()
+    layers = experts.layers(setup.spans, device)
+    how = message(
+        "term.expert-cache",
+        layers=len(layers),
+        slots=None if device == HOST else sum({experts.slots[layer] for layer in layers}),
+    )
+    return (Term(name="expert-cache", kind="cache", bytes=size, how=how, basis="derived"),)
 
 
 def compute_terms(compute: ComputeBytes, device: str, setup: Setup) -> tuple[Term, ...]:
@@ -233,6 +250,13 @@ def notes(setup: Setup) -> tuple[Message, ...]:
         result.append(message("note.longest-text", tokens=settings.ubatch_size))
     if settings.mmap:
         result.append(message("note.mmap-in-the-log"))
+    for place in sorted({target for _, target in setup.moved}):
+        count = sum(target == place for _, target in setup.moved)
+        result.append(message("note.override-moves", tensors=count, device=place))
+    if settings.moe_cache_mib:
+        result.append(message("note.expert-cache-not-in-speed"))
+        if len(setup.devices) > 1 and not any(settings.tensor_split):
+            result.append(message("note.expert-cache-by-free-memory"))
     if settings.split_mode == "tensor":
         result.append(message("note.tensor-split-not-fitted"))
         if len(setup.devices) == 1:

@@ -36,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``gpu_layers`` None is all layers and the output; 0 with devices still offloads operations.
     ``n_cpu_moe`` keeps the experts of the first N layers on the host, ``cpu_moe_layers`` those of further layers
     (``--override-tensor``).
+    ``n_cpu_ffn`` keeps the dense feed-forward weights of the first N layers on the host. ``override_tensor`` are
+    patterns that put tensors elsewhere (``PATTERN=CUDA1``), beside those that ``cpu_moe_layers`` says; the first that
+    matches counts, before the others. ``moe_cache_mib`` caches a part of the experts that lie on the host on devices.
     ``split_mode`` ``layer`` gives each device layers of its own, ``row`` and ``tensor`` each a part of every layer.
 
     ``spec_type`` are the ways in which tokens are drafted, none of them for none; ``spec_draft_n_max`` is the most that
@@ -63,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int | None = None
     n_cpu_moe: int = 0
     cpu_moe_layers: tuple[int, ...] = ()
+    n_cpu_ffn: int = 0
+    override_tensor: tuple[str, ...] = ()
+    moe_cache_mib: int = 0
     split_mode: SplitMode = "layer"
     tensor_split: tuple[float, ...] = ()
     kv_offload: bool = True
@@ -129,8 +135,7 @@ class SettingsOptions(TypedDict, total=False):
     """
     The settings as a program gives them by keyword. What is left out or None defaults to the engine's own.
 
-    ``cpu_moe`` keeps the experts of every layer on the host. ``override_tensor`` are patterns of llama.cpp's ``-ot``
-    that keep all experts of layers on the CPU.
+    ``cpu_moe`` keeps the experts of every layer on the host. ``override_tensor`` are patterns of llama.cpp's ``-ot``.
     """
 
     ctx_size: int
@@ -147,6 +152,8 @@ class SettingsOptions(TypedDict, total=False):
     n_cpu_moe: int
     cpu_moe: bool
     override_tensor: Sequence[str]
+    n_cpu_ffn: int
+    moe_cache_mib: int
     split_mode: SplitMode
     tensor_split: Sequence[float]
     kv_offload: bool

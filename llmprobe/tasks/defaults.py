@@ -40,9 +40,9 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
         ``expert_layers`` are the layers of a mixture of experts, 0 of any other model, which has none to keep.
 
         Raises:
-            UsageError: a tensor override moves anything else than all experts of layers.
+            UsageError: a tensor override cannot be read, or matches nothing.
         """
-        from llmprobe.estimation.overrides import expert_layers as overridden
+        from llmprobe.estimation.overrides import read
         from llmprobe.estimation.settings import usual_flash
         from llmprobe.facts.settings import Settings
 
@@ -55,11 +55,13 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
         }
         rest = {name: value for name, value in given.items() if name not in ("cpu_moe", "override_tensor")}
         kept = expert_layers if given.get("cpu_moe") else given.get("n_cpu_moe", 0)
+        layers, others = read(model, given.get("override_tensor", ()))
         fixed: dict[str, Any] = {
             "ctx_size": given.get("ctx_size") or self.ctx_size,
             "parallel": self.parallel,
             "n_cpu_moe": kept if expert_layers else 0,
-            "cpu_moe_layers": overridden(model, given.get("override_tensor", ())),
+            "cpu_moe_layers": layers,
+            "override_tensor": others,
         }
         return Settings(**(own | rest | fixed))
 

@@ -972,6 +972,12 @@ SENTENCES: dict[str, str] = {
     "error.setting-not-a-list": "{setting} must be a list of text, not {given}",
     "error.setting-out-of-range": "{setting} must be {least}[ to {most}][!{most} or more], not {given}",
     "error.tensor-split-not-numbers": "the tensor split must be numbers of 0 or more, not {given}",
+    "error.expert-cache-too-small": "a cache of {mib} MiB is too small for the experts of one token",
+    "error.expert-cache-without-devices": "the expert cache needs a GPU, and none is in use",
+    "error.expert-cache-without-experts": "the expert cache needs a mixture of experts",
+    "error.expert-cache-in-tensor-split": "the expert cache does not go together with a split by tensors",
+    "hint.larger-expert-cache": "raise --moe-cache-mib, or leave it out",
+    "hint.without-expert-cache": "leave --moe-cache-mib out",
     "error.no-split-buffers": "llama.cpp refuses a split by rows: {device} ({backend}) does not support split buffers;"
     " only SYCL has them",
     "error.rows-not-estimated": "a split by rows is not estimated: llama.cpp has it for SYCL alone, and it was never"
@@ -1013,12 +1019,12 @@ SENTENCES: dict[str, str] = {
     "error.projector-metadata": "the projector {name} does not load: {key} is {value}",
     "hint.projector-file": "download the mmproj file again",
     "error.override-not-readable": "{given} is not a tensor override",
-    "error.override-not-to-cpu": "-ot {given} moves tensors to [{buffer}][!{buffer}nothing]; only CPU is estimated",
     "error.override-no-pattern": "-ot {given} is not a valid pattern: {reason}",
     "error.override-matches-nothing": "-ot {given} matches no tensor of {model}",
-    "error.override-moves-others": "-ot {given} moves {tensor}; only experts are estimated",
-    "error.override-leaves-experts": "the tensor overrides leave {tensor} in place; only all experts of a layer"
-    " together are estimated",
+    "error.override-unknown-buffer": "there is no buffer {buffer} to move tensors to",
+    "error.override-moves-embedding": "{tensor} stays where it is: only tensors of layers and the output are moved",
+    "error.override-in-tensor-split": "a split by tensors moves {tensor} to the CPU at the most",
+    "hint.override-layers": "narrow the pattern, such as blk\\.",
     "error.quant-of-the-file": "{file} is {quant}, but --quant requests {requested}",
     "error.nothing-to-write": "nothing fits, so there is nothing to write",
     "hint.whole-number": "give a number without a unit, such as 8192",
@@ -1066,6 +1072,7 @@ SENTENCES: dict[str, str] = {
     "label.term.sliding-window-cache": "sliding-window cache",
     "label.term.indexer-cache": "indexer cache",
     "label.term.recurrent-state": "recurrent state",
+    "label.term.expert-cache": "expert cache",
     "label.term.compute-buffer": "compute buffer",
     "label.term.output-buffer": "output buffer",
     "label.term.projector-weights": "projector",
@@ -1091,6 +1098,8 @@ SENTENCES: dict[str, str] = {
     "term.output-layer": "output norm and output matrix",
     "term.cache": "{cells} cells[ x {streams} sequences], {layers} {layers:layer|layers} in total, K {type_k},"
     " V {type_v}",
+    "term.expert-cache": "[{slots} slots for experts][!{slots}tables of the experts' slots] of {layers}"
+    " {layers:layer|layers} with experts in RAM",
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
@@ -1137,6 +1146,11 @@ SENTENCES: dict[str, str] = {
     "note.quant-taken-for": "'{typed}' names no mixture and was taken for {quant}",
     "note.mmap-in-the-log": "llama.cpp's own log shows more for the host's weights: the whole span of the mapped file from"
     " the first to the last of them. What they take is listed here",
+    "note.override-moves": "The overrides put {tensors} {tensors:tensor|tensors} on {device} that would lie elsewhere.",
+    "note.expert-cache-not-in-speed": "The speed leaves the expert cache out: how often an expert is found there was"
+    " never measured. Only micro-batches of up to 32 tokens read it, so prompts gain nothing.",
+    "note.expert-cache-by-free-memory": "llama.cpp shares the expert cache among the GPUs by what is free once the weights"
+    " are loaded; here it is shared by what is free before. -ts decides it.",
     "note.tensor-split-not-fitted": "--fit does not plan a split by tensors: llama-server starts with the context and"
     " the layers that it is given, whether they fit or not.",
     "note.tensor-split-of-one-device": "There is one device, so a split by tensors gains nothing.",
@@ -1822,9 +1836,7 @@ SENTENCES: dict[str, str] = {
     "help.estimate.gpu-layers": "Layers on the GPUs (default: all).",
     "help.estimate.n-cpu-moe": "Keep the experts of the first N layers on the CPU.",
     "help.estimate.cpu-moe": "Keep all experts on the CPU.",
-    "help.estimate.override-tensor": "Keep the experts of the matching layers on the CPU, as recommend prints "
-    "it; other "
-    "tensors are refused.",
+    "help.estimate.override-tensor": "Put the matching tensors into a buffer: CPU, CUDA1, ... The first match counts.",
     "help.estimate.cache-type-k": "Type of the K cache.",
     "help.estimate.cache-type-v": "Type of the V cache.",
     "help.estimate.model-draft": "Model that drafts tokens: a name, a GGUF file, hf:owner/repo.",
@@ -1846,6 +1858,8 @@ SENTENCES: dict[str, str] = {
     "help.estimate.ubatch-size": "Most tokens that are computed together (default: 512).",
     "help.estimate.parallel": "Slots that answer at the same time (default: 1).",
     "help.estimate.kv-unified": "One cache that all slots share.",
+    "help.estimate.n-cpu-ffn": "Keep the dense feed-forward weights of the first N layers on the CPU.",
+    "help.estimate.moe-cache-mib": "Cache experts that stay in RAM on the GPUs, N MiB in all.",
     "help.estimate.split-mode": "How GPUs share the model: layers of their own, or a slice of every tensor; rows with"
     " SYCL alone.",
     "help.estimate.tensor-split": "Proportions of the model on each GPU, such as 3,1.",

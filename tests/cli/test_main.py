@@ -416,7 +416,8 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(api, "estimate", remember)
     line = (
         "estimate m --quant Q4_K_M -c 8k -ngl all --n-cpu-moe 3 -ctk q8_0 -ctv q8_0 -fa on -b 1024 -ub 256 "
-        "-np 2 --kv-unified -sm none -ts 3,1 -nkvo -ot a=CPU -ot b=CPU --no-op-offload --swa-full --no-repack "
+        "-np 2 --kv-unified -sm none -ts 3,1 -nkvo -ot a=CPU -ot b=CUDA1 -ncffn 4 --moe-cache-mib 512 "
+        "--no-op-offload --swa-full --no-repack "
         "--outputs-max 4 --engine llama-bench --devices 2 --backend rocm --mmproj p.gguf --no-mmproj-offload "
         "--image-min-tokens 8 --image-max-tokens 512 --explain --json"
     )
@@ -429,7 +430,9 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "gpu_layers": None,
         "n_cpu_moe": 3,
         "cpu_moe": False,
-        "override_tensor": ("a=CPU", "b=CPU"),
+        "override_tensor": ("a=CPU", "b=CUDA1"),
+        "n_cpu_ffn": 4,
+        "moe_cache_mib": 512,
         "cache_type_k": "q8_0",
         "cache_type_v": "q8_0",
         "flash_attn": "on",

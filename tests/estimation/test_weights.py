@@ -4,7 +4,8 @@ Which tensor is stored where.
 
 from typing import Any
 
-from llmprobe.estimation.memory.weights import WeightTable, stored_bytes
+from llmprobe.estimation.memory.stored import stored_bytes
+from llmprobe.estimation.memory.weights import WeightTable
 from llmprobe.estimation.placement import host_experts, spans
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import Tensor

@@ -12,7 +12,7 @@ import pytest
 import llmprobe
 from llmprobe.data import table
 from llmprobe.estimation.memory.overhead import device_overhead
-from llmprobe.estimation.memory.weights import stored_bytes
+from llmprobe.estimation.memory.stored import stored_bytes
 from llmprobe.estimation.speed.parts import Share, device_row
 from llmprobe.facts.backends import BACKENDS, BackendName, label
 from llmprobe.facts.devices import Device

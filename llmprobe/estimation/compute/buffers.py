@@ -325,7 +325,11 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         return None
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
-    kinds = (None, None, *layer_kinds(parts, places, host_experts=request.host_experts), None, None)
+    moved = request.moved_to(numbers)
+    inside = layer_kinds(
+        parts, places, host_experts=request.host_experts, moved=moved, expert_slots=request.expert_slots
+    )
+    kinds = (None, None, *inside, None, None)
     return (
         frozenset(zip(kinds, kinds[1:], kinds[2:], kinds[3:], strict=False)),
         places[0],

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Sequence
 
 import msgspec
 
-from llmprobe.model.archs._building.run import Parts
+from llmprobe.model.archs._building.run import Moved, Parts
 
 _KEPT = 3
 """The first of a run, whose inputs come from elsewhere; what is repeated; and one to compare it with."""
@@ -29,13 +29,23 @@ class Repeat(msgspec.Struct, frozen=True, gc=False):
 
 
 def layer_kinds(
-    parts: Parts, places: tuple[int, ...], *, host_experts: frozenset[int], read: tuple[int, ...] = ()
+    parts: Parts,
+    places: tuple[int, ...],
+    *,
+    host_experts: frozenset[int],
+    moved: Moved = (),
+    expert_slots: tuple[tuple[int, int], ...] = (),
+    read: tuple[int, ...] = (),
 ) -> list[Hashable]:
     """
     For each layer what tells its part of the graph from another's; what goes into one that is ``read`` is kept.
     """
+    elsewhere: dict[int, tuple[tuple[str, int], ...]] = {}
+    for layer, name, place in moved:
+        elsewhere[layer] = (*elsewhere.get(layer, ()), (name, place))
+    slots = dict(expert_slots)
     kinds: list[Hashable] = [
-        (place, layer in host_experts, parts.kind[layer])
+        (place, layer in host_experts, parts.kind[layer], elsewhere.get(layer), slots.get(layer))
         for layer, place in enumerate(places[: len(parts.sizes.trunk)])
     ]
     for layer in read:

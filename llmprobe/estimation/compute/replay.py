@@ -98,6 +98,8 @@ class GraphCache:
             places=run.places[-1:],
             built=(),
             host_experts=frozenset(),
+            moved=tuple(one for one in run.moved if one[0] < 0),
+            expert_slots=(),
         )
         key = (kinds, shape, op_offload, copies, places)
         graphs = self._graphs.get(key)

@@ -3,13 +3,21 @@ From a model and a configuration to what is asked about compute buffers.
 """
 
 from llmprobe.estimation.compute.run import ComputeRequest
+from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache
+from llmprobe.estimation.overrides import in_layers
 from llmprobe.estimation.placement import layer_devices
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
 
 
 def request(
-    model: ModelSpec, tensors: tuple[Tensor, ...], setup: Setup, *, allocated: bool, old_masks: bool
+    model: ModelSpec,
+    tensors: tuple[Tensor, ...],
+    setup: Setup,
+    *,
+    allocated: bool,
+    old_masks: bool,
+    experts: ExpertCache = NO_CACHE,
 ) -> ComputeRequest:
     """
     What the buffers of one configuration depend on; ``tensors`` carry their types.
@@ -22,6 +30,8 @@ def request(
         layer_devices=layer_devices(setup.spans),
         backend=setup.devices[0].backend if setup.devices else "cuda",
         host_experts=setup.host_experts,
+        moved=in_layers(model, setup.moved),
+        expert_slots=tuple(sorted(experts.slots.items())),
         allocated=allocated,
         old_masks=old_masks,
         partly=setup.partly,

@@ -2,16 +2,17 @@
 What is asked about compute buffers, and the run of a model's graph that answers it.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import msgspec
 
 from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
+from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import NEXT_TOKEN
-from llmprobe.model.archs._building.run import Parts, Run
+from llmprobe.model.archs._building.run import Moved, Parts, Run
 from llmprobe.model.quants.types import ggml_type
 
 _SMALL_BATCH = 32
@@ -24,10 +25,11 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from
     it is remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the
     device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
-    stay on the host. ``allocated`` asks for what a load takes, too, that does not
+    stay on the host, and ``moved``, the tensors that lie elsewhere (layer, name, device). ``expert_slots`` are the
+    layers with a cache of experts, and the slots of each. ``allocated`` asks for what a load takes, too, that does not
     only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
-    copy. ``partly`` says that layers of the model that are not in this graph lie on the host.
-    ``target_output`` is the device of the output matrix that a draft head borrows.
+    copy. ``partly`` says that layers of the model that are not in this graph lie on the host. ``target_output`` is the
+    device of the output matrix that a draft head borrows.
     """
 
     architecture: str
@@ -41,6 +43,12 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     old_masks: bool = False
     partly: bool = False
     target_output: str | None = None
+    moved: tuple[tuple[int, str, str], ...] = ()
+    expert_slots: tuple[tuple[int, int], ...] = ()
+
+    def moved_to(self, numbers: Mapping[str, int]) -> Moved:
+        """The weights that lie elsewhere, with the backends' numbers."""
+        return tuple((layer, name, numbers[device]) for layer, name, device in self.moved)
 
     @property
     def sliced(self) -> bool:
@@ -88,10 +96,15 @@ def run_of(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
+    moved = request.moved_to(numbers)
+    # Only small micro-batches read experts that are cached.
+    cached = request.expert_slots if asked <= MOST_TOKENS else ()
     kinds = layer_kinds(
         parts,
         places,
         host_experts=request.host_experts,
+        moved=moved,
+        expert_slots=cached,
         read=request.settings.read_layers,
     )
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
@@ -127,6 +140,8 @@ def run_of(
         sliced=request.sliced,
         read_layers=frozenset(request.settings.read_layers),
         target_output=-1 if request.target_output is None else numbers[request.target_output],
+        moved=moved,
+        expert_slots=cached,
     )
     return run, told, repeats
 
@@ -142,4 +157,6 @@ def pipelined(request: ComputeRequest) -> bool:
         and request.settings.split_mode == "layer"
         and request.settings.kv_offload
         and not request.host_experts
+        and not (request.settings.override_tensor or request.settings.n_cpu_ffn)
+        and not request.settings.moe_cache_mib
     )

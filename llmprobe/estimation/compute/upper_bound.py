@@ -39,7 +39,11 @@ def bound(request: ComputeRequest) -> dict[str, int]:
     work = _work(request, rows)
     if not request.devices:
         return {"host": inputs + work}
-    outside = "host" in request.layer_devices or bool(request.host_experts) or not request.settings.kv_offload
+    outside = (
+        "host" in request.layer_devices
+        or bool(request.host_experts or request.moved)
+        or not request.settings.kv_offload
+    )
     copies = _PIPELINE_COPIES if len(request.devices) > 1 and not outside else 1
     copied = _largest_weight(request) if outside and request.settings.op_offload else 0
     sizes = dict.fromkeys(request.devices, copies * inputs + work + copied)

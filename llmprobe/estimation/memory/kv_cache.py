@@ -9,12 +9,8 @@ from itertools import accumulate
 import msgspec
 
 from llmprobe.estimation.memory.slices import Slices
-from llmprobe.estimation.memory.weights import (
-    DEVICE_ALIGNMENT,
-    HOST_ALIGNMENT,
-    Sums,
-    row_padding,
-)
+from llmprobe.estimation.memory.stored import DEVICE_ALIGNMENT, HOST_ALIGNMENT, row_padding
+from llmprobe.estimation.memory.weights import Sums
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import CELL_PAD, pad
 from llmprobe.facts.backends import BACKENDS

@@ -5,6 +5,8 @@ A model's tensors in each quantization: the types that a file of it has, its byt
 from collections.abc import Callable
 from typing import Literal
 
+from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache, expert_cache
+from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
@@ -119,6 +121,25 @@ class Quantized:
             )
         return found
 
+    def experts(self, quant: str, setup: Setup) -> ExpertCache:
+        """
+        The cache of experts.
+
+        Raises:
+            RefusedError: llama.cpp refuses it here.
+        """
+        if not setup.settings.moe_cache_mib:
+            return NO_CACHE
+        return expert_cache(
+            self.table(quant, next_token=setup.settings.loads_next_token).loaded,
+            setup.settings,
+            setup.spans,
+            setup.devices,
+            setup.host_experts,
+            dict(setup.moved),
+            int(self._model.hparams.get("expert_used_count") or 0),
+        )
+
     def weights(self, quant: str, setup: Setup, bound: Bound = "likely") -> dict[str, DeviceWeights]:
         """
         The weights of every device, the host among them.
@@ -134,19 +155,24 @@ class Quantized:
             setup.spans,
             setup.backends,
             setup.host_experts,
+            setup.moved,
             repack,
             setup.cpu,
             slices,
         )
         found = self._weights.get(key)
         if found is None:
-            found = self._weights[key] = self.table(quant, bound, next_token=next_token).place(
+            table, backends = self.table(quant, bound, next_token=next_token), dict(setup.backends)
+            placed = table.place(
                 setup.spans,
-                dict(setup.backends),
+                backends,
                 host_experts=setup.host_experts,
                 repack=repack,
                 cpu=setup.cpu,
                 slices=slices,
+            )
+            found = self._weights[key] = after_moves(
+                placed, table, setup.moved, setup.spans, backends, setup.host_experts, slices
             )
         return found
 

@@ -8,28 +8,20 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
 
 import msgspec
 
 from llmprobe.estimation.memory.slices import Slices
+from llmprobe.estimation.memory.stored import kind_of, stored_bytes
 from llmprobe.estimation.placement import HOST, Span
-from llmprobe.estimation.settings import pad
-from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import Sizes
 from llmprobe.model.archs._shared.heads import BORROWED
 from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
 from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
-from llmprobe.model.quants import TYPES, row_bytes, tensor_bytes
-
-ROW_PAD = 512
-"""Padded backends lengthen a quantized tensor so that its last row is a multiple of this."""
-
-DEVICE_ALIGNMENT = 128
-HOST_ALIGNMENT = 32
+from llmprobe.model.quants import row_bytes
 
 READ_LATE = 4 << 30
 """
@@ -167,18 +159,23 @@ class WeightTable:
         # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
         self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
-            self._stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
+            self.stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
         )
         table = self._by_name.get("per_layer_token_embd.weight") if "ple.ngram_size" in hparams else None
-        late = 0 if table is None else self._stored(table, HOST)
+        late = 0 if table is None else self.stored(table, HOST)
         self.late_bytes = late if late > READ_LATE else 0
         self.row_bytes = sum(
-            row_bytes(_kind(tensor), tensor.shape[0])
+            row_bytes(kind_of(tensor), tensor.shape[0])
             for name, tensor in self._by_name.items()
             if name in INPUT_NAMES
         )
         self._shares: dict[str, Shares] = {}
         self._sliced: dict[tuple[object, ...], tuple[Shares, ...]] = {}
+
+    @property
+    def loaded(self) -> Sequence[Tensor]:
+        """The tensors that are loaded, next-n layers only where they are."""
+        return self._tensors
 
     def shares(self, backend: str) -> Shares:
         """The bytes by layer in the buffers of a backend (``host`` for host memory)."""
@@ -212,7 +209,7 @@ class WeightTable:
         stays = [0] * (self.n_layer + 1)
         output = rope = 0
         for tensor in tensors:
-            size = self._stored(tensor, backend)
+            size = self.stored(tensor, backend)
             on_host = backend != HOST and self._stays(tensor)
             if tensor.layer is None:
                 if is_input(tensor.name):
@@ -222,11 +219,11 @@ class WeightTable:
                 elif tensor.name in FIRST_LAYER_NAMES and not self._is_last_norm(tensor.name):
                     dense[0] += size
                 elif on_host:
-                    stays[self.n_layer] += self._stored(tensor, HOST)
+                    stays[self.n_layer] += self.stored(tensor, HOST)
                 else:
                     output += size
             elif on_host:
-                stays[self._home_of[tensor.layer]] += self._stored(tensor, HOST)
+                stays[self._home_of[tensor.layer]] += self.stored(tensor, HOST)
             elif EXPERTS.search(tensor.name):
                 experts[self._home_of[tensor.layer]] += size
             else:
@@ -241,7 +238,12 @@ class WeightTable:
             rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
         )
 
-    def _stored(self, tensor: Tensor, backend: str) -> int:
+    def home(self, tensor: Tensor) -> int:
+        """The layer where a tensor lies, that of the output for one of no layer."""
+        return self.n_layer if tensor.layer is None else self._home_of[tensor.layer]
+
+    def stored(self, tensor: Tensor, backend: str) -> int:
+        """What a tensor takes in a buffer of a backend, with this table's share of its bytes."""
         size = stored_bytes(tensor, backend)
         return size if self._share is None else round(size * self._share(tensor))
 
@@ -334,7 +336,7 @@ class WeightTable:
         embedding = self._by_name["token_embd.weight"]
         if embedding.type in HOST_ONLY_TYPES:
             return shares.output
-        return shares.output + self._stored(embedding, backend)
+        return shares.output + self.stored(embedding, backend)
 
     def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
         """The second copy of a tied embedding on the host: it is reordered, or was made first."""
@@ -342,7 +344,7 @@ class WeightTable:
         if not self.tied or embedding is None:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
-        return self._stored(embedding, HOST) if repacked or self._output_first else 0
+        return self.stored(embedding, HOST) if repacked or self._output_first else 0
 
 
 def is_input(name: str) -> bool:
@@ -366,38 +368,6 @@ def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:
     if scored is None or scored == hparams.get("embedding_length_out"):
         return rows.get("token_embd.weight", 0)
     return scored
-
-
-def stored_bytes(tensor: Tensor, backend: str) -> int:
-    """
-    What a tensor takes in a buffer of a backend, its padding and alignment with it.
-    """
-    return _stored_bytes(tensor.shape, _kind(tensor), backend)
-
-
-# A model of many hundred tensors has a dozen shapes, and is weighed in two dozen quantizations.
-@lru_cache(maxsize=4096)
-def _stored_bytes(shape: tuple[int, ...], kind: str, backend: str) -> int:
-    size = tensor_bytes(shape, kind)
-    if backend == HOST:
-        return pad(size, HOST_ALIGNMENT)
-    if BACKENDS[backend].padded:
-        size += row_padding(kind, shape[0])
-    return pad(size, DEVICE_ALIGNMENT)
-
-
-def row_padding(kind: str, ne0: int) -> int:
-    """
-    The bytes that CUDA adds at the end of a quantized tensor whose rows are no multiple of 512 values.
-    """
-    if not TYPES[kind].quantized or ne0 % ROW_PAD == 0:
-        return 0
-    return row_bytes(kind, ROW_PAD - ne0 % ROW_PAD)
-
-
-def _kind(tensor: Tensor) -> str:
-    assert tensor.type is not None, tensor.name
-    return tensor.type
 
 
 def _sums(sizes: list[int]) -> Sums:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from llmprobe.estimation.compute.scheduler import reserve
-from llmprobe.estimation.memory.weights import row_padding
+from llmprobe.estimation.memory.stored import row_padding
 from llmprobe.estimation.projector.bound import Bound, bound
 from llmprobe.estimation.projector.rules import EXACT, alignment, has_flash, rules_of
 from llmprobe.facts.backends import BACKENDS

@@ -7,6 +7,7 @@ from functools import cache
 
 from llmprobe.data import table
 from llmprobe.estimation.memory.kv_cache import CachePart
+from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.weights import Sums, WeightTable
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.setup import Setup
@@ -38,7 +39,9 @@ def active_shares(
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
-    placed = weights.place(setup.spans, dict(setup.backends), host_experts=setup.host_experts, repack=False)
+    backends = dict(setup.backends)
+    placed = weights.place(setup.spans, backends, host_experts=setup.host_experts, repack=False)
+    placed = after_moves(placed, weights, setup.moved, setup.spans, backends, setup.host_experts)
     layers = {name: own.layers + int(own.experts * used_experts) for name, own in placed.items()}
     total = max(sum(layers.values()) + sum(own.output for own in placed.values()), 1)
     read = {name: int(layers[name] * weights.passes) + own.output for name, own in placed.items()}
@@ -93,7 +96,8 @@ def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
     How often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
     """
     on_devices = [part for part in setup.spans if part.device != HOST]
-    kept = setup.host_experts if experts else ()
+    kept = set(setup.host_experts if experts else ())
+    kept |= {int(name.split(".", 2)[1]) for name, target in setup.moved if target == HOST and "blk." in name}
     switches = sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
     if not setup.settings.kv_offload:
         switches += sum(min(part.stop, n_layer) - part.start for part in on_devices)

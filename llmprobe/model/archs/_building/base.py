@@ -36,6 +36,8 @@ class Base:
         self.last = run.built[-1] if run.built else -1
         self.starts: list[int] = []
         self._weights: dict[tuple[int, str], Node] = {}
+        self._expert_slots = dict(run.expert_slots)
+        self._moved = {(layer, name): place for layer, name, place in run.moved}
         self._copies: dict[tuple[str, int], Node] = {}
         self._inputs: dict[str, Node] = {}
 
@@ -80,7 +82,34 @@ class Base:
         node.buffer = run.places[il]
         if il in run.host_experts and name.startswith("ffn_") and "exps." in name:
             node.buffer = run.host
+        if self._moved:
+            node.buffer = self._moved.get((il, name), node.buffer)
         self._weights[il, name] = node
+        return node
+
+    def expert_slots(self, il: int, chosen: Node, experts: int) -> Node | None:
+        """
+        Where the experts that were chosen lie in the cache of experts, None where the layer does not read one.
+
+        Source: llama.cpp b11549, src/llama-graph.cpp (``build_moe_cache_slots``).
+        """
+        slots = self._expert_slots.get(il, 0)
+        used, tokens = chosen.ne[0], chosen.ne[1]
+        if not slots or (tokens * used > slots and experts > slots):
+            return None
+        table = ops.leaf(ops.I32, 1, experts)
+        table.weight, table.buffer = True, self.run.host
+        flat = ops.reshape(chosen if chosen.contiguous() else ops.cont(chosen), used * tokens)
+        found = ops.get_rows(table, flat)
+        found.backend = self.run.places[il]
+        return ops.reshape(found, used, tokens)
+
+    def cached_experts(self, il: int, matrices: Node) -> Node:
+        """The experts of a layer that are cached on its device: as many as it has slots."""
+        ne = (*matrices.ne[:2], self._expert_slots[il], 1)
+        node = Node("", matrices.kind, ne, ops.strides(matrices.kind, ne), ())
+        node.live = node.weight = True
+        node.buffer = self.run.places[il]
         return node
 
     def need(self, il: int, name: str) -> Node:

@@ -233,11 +233,14 @@ class Builder(Attention):
         if scale:
             weights = ops.like("scale", weights)
         graph.expand(weights)
+        slots = self.expert_slots(il, chosen, count)
         x = ops.reshape(x, width, 1, tokens)
         if mixture.weigh_first:
             x = ops.like("mul", ops.make("repeat", F32, (width, used, tokens, 1), x), weights)
-        x = self._experts(il, x, chosen, mixture.activation, mixture.suffix)
-        x = self._expert(il, f"ffn_down_{mixture.suffix}", x, chosen, scaled=mixture.expert_scales)
+        x = self._experts(il, x, chosen, mixture.activation, mixture.suffix, slots)
+        x = self._expert(
+            il, f"ffn_down_{mixture.suffix}", x, chosen, scaled=mixture.expert_scales, slots=slots
+        )
         if mixture.precise:
             x.tag = "f32 source"
         if not mixture.weigh_first:
@@ -252,9 +255,22 @@ class Builder(Attention):
             graph.expand(total)
         return ops.cont(total) if used == 1 else total
 
-    def _expert(self, il: int, name: str, x: Node, chosen: Node, *, scaled: bool = False) -> Node:
+    def _expert(
+        self,
+        il: int,
+        name: str,
+        x: Node,
+        chosen: Node,
+        *,
+        scaled: bool = False,
+        slots: Node | None = None,
+    ) -> Node:
         tokens = x.ne[2]
-        product = ops.mul_mat_id(self.need(il, f"{name}.weight"), x, chosen)
+        matrices = self.need(il, f"{name}.weight")
+        if slots is None:
+            product = ops.mul_mat_id(matrices, x, chosen)
+        else:
+            product = ops.mul_mat_id(self.cached_experts(il, matrices), x, slots)
         x = self.adapted(il, f"{name}.weight", product, x, chosen)
         scale = self.weight(il, f"{name}.scale") if scaled else None
         if scale is not None:
@@ -264,16 +280,18 @@ class Builder(Attention):
         bias = self.weight(il, f"{name}.bias")
         return x if bias is None else ops.like("add_id", x, bias, chosen)
 
-    def _experts(self, il: int, x: Node, chosen: Node, activation: str, suffix: str) -> Node:
+    def _experts(
+        self, il: int, x: Node, chosen: Node, activation: str, suffix: str, slots: Node | None
+    ) -> Node:
         if self.weight(il, "ffn_gate_up_exps.weight") is not None:
-            both = self._expert(il, "ffn_gate_up_exps", x, chosen)
+            both = self._expert(il, "ffn_gate_up_exps", x, chosen, slots=slots)
             half = (both.ne[0] // 2, both.ne[1], both.ne[2])
             gate = ops.view(both, half, (both.nb[1], both.nb[2]))
             up = ops.view(both, half, (both.nb[1], both.nb[2]))
             return ops.glu(activation, gate, up)
-        up = self._expert(il, f"ffn_up_{suffix}", x, chosen)
+        up = self._expert(il, f"ffn_up_{suffix}", x, chosen, slots=slots)
         if self.weight(il, f"ffn_gate_{suffix}.weight") is not None:
-            return ops.glu(activation, self._expert(il, f"ffn_gate_{suffix}", x, chosen), up)
+            return ops.glu(activation, self._expert(il, f"ffn_gate_{suffix}", x, chosen, slots=slots), up)
         if activation == "relu_sqr":
             return ops.like("sqr", ops.unary("relu", up))
         return ops.unary(activation, up)

@@ -17,6 +17,8 @@ Weight = tuple[GgmlType, Shape, Shape]
 Told = tuple[Hashable, ...]
 Variant = Callable[["Parts", int], Hashable]
 """What tells a layer from another that has the same tensors and caches."""
+Moved = tuple[tuple[int, str, int], ...]
+"""Weights that lie elsewhere than their layer: the layer (-1 of none), the name in it, and the backend."""
 _LOOKED_UP_APART = frozenset({"iq4_nl", "mxfp4", "nvfp4", "q8_K", "tq1_0", "tq2_0"})
 
 
@@ -31,7 +33,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     of a recurrent layer are kept beside the last, so that drafted tokens can be taken back. ``sliced`` says that the
     one device stands for several, each with a slice of every tensor. ``read_layers`` are those whose input a draft head
     reads; ``target_output`` is the backend of the output matrix that a head borrows.
-    ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``.
+    ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``. ``moved`` are
+    weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
     """
 
     tokens: int
@@ -59,6 +62,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sliced: bool = False
     read_layers: frozenset[int] = frozenset()
     target_output: int = -1
+    moved: Moved = ()
+    expert_slots: tuple[tuple[int, int], ...] = ()
 
 
 class Parts:
