@@ -212,10 +212,16 @@ class Estimator:
         return devices_of(self, quant, settings, hardware, draft, adapters)
 
     def shares(
-        self, quant: str, settings: Settings, hardware: Hardware, *, ram_bandwidth: int | None = None
+        self,
+        quant: str,
+        settings: Settings,
+        hardware: Hardware,
+        *,
+        ram_bandwidth: int | None = None,
+        tokens: int = 1,
     ) -> tuple[Share, ...]:
         """
-        The bytes that each device reads for one token, and the layers that it runs.
+        The bytes that each device reads for one token, or for several at once, and the layers that it runs.
 
         Raises:
             RefusedError: the settings do not go together for this model.
@@ -232,7 +238,8 @@ class Estimator:
             self._caches_of(quant, setup),
             kernels=self.kernels,
             attention=kv_cache.attention_operations(self.layout, setup.settings, self._sizes),
-            used_experts=self.used_experts,
+            # Tokens that choose independently leave out what none of them chose.
+            used_experts=1 - (1 - self.used_experts) ** tokens,
             active_parameters=self.model.active_parameters or self.model.parameters,
             ram_bandwidth=ram_bandwidth,
             together=together,

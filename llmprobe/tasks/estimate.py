@@ -98,6 +98,20 @@ def estimate(
             ubatch_size=told.ubatch_size,
             op_offload=told.op_offload,
         )
+        if told.spec_type:
+            # Imported only here: most estimates draft nothing.
+            from llmprobe.estimation.speed.drafted import drafted_speed
+
+            speed = drafted_speed(
+                speed,
+                estimator,
+                chosen,
+                told,
+                hardware,
+                draft,
+                ram_bandwidth=site.ram_bandwidth_bytes_per_s,
+                processor=site.processor,
+            )
     answer = estimator.estimate(
         chosen,
         told,

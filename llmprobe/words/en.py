@@ -1177,6 +1177,11 @@ SENTENCES: dict[str, str] = {
     "speed.no-generation": "an embedding model returns vectors and generates no tokens",
     "speed.generation": "at a short context: {parts:each}"
     "[; about {tokens_per_s_at_full_context:pace} tokens/s at a full context]; {prompt}",
+    "speed.drafted": "{plain_tokens_per_s:pace} tokens/s without drafts, x {gain:.2f} with {tokens}"
+    " {tokens:token|tokens} drafted at once: {per_check:.1f} tokens per check if {accepted:.0%} of the drafted ones"
+    " are accepted ({low:.0%} to {high:.0%} in the range; an assumption: it depends on the text); {plain}",
+    "speed.drafted-of-text": "drafts come only where the text repeats, so it is as fast as without or faster (the range"
+    " is an assumption); {plain}",
     "speed.unknown": "{why}; {prompt}",
     "speed.prompt": "prompts: {parts:and}",
     "speed.prompt-unknown": "prompt speed unknown: {parts:and}",

@@ -59,7 +59,7 @@ def generation_speed(
         ubatch_size=ubatch_size,
         op_offload=op_offload,
     )
-    reading = _that_read(shares)
+    reading = that_count(shares)
     unknown = _unknown(reading)
     if unknown is not None:
         return Speed(
@@ -105,14 +105,14 @@ def speed_at(
     """
     The likely tokens per second with a part of the context in use, 0 to 1, or None where it is unknown.
     """
-    reading = _that_read(shares)
+    reading = that_count(shares)
     if _unknown(reading) is not None:
         return None
     parts = _parts(table("speed"), reading, processor or Processor(), moe, quant, filled)
     return 1 / sum(part.likely for part in parts)
 
 
-def _that_read(shares: Sequence[Share]) -> list[Share]:
+def that_count(shares: Sequence[Share]) -> list[Share]:
     """
     The shares that count.
     """
