@@ -32,6 +32,7 @@ Some things that decide about tensors have no key in GGUF. Where a model does no
 * ``num_ln_in_parallel_attn``: 2 where attention and feed-forward part have a norm each (Falcon).
 * ``fuse_qkv``: true where the converter was told to put queries, keys and values in one matrix.
 * ``attention_gate``: true where the attention is multiplied by a gate of its own (K2 Horizon).
+* ``relative_bias_per_layer``: true where each layer has its own biases of distances (UMT5).
 * ``ffn_gate``: false where the feed-forward part has no gate, though others of the family do (T5).
 """
 

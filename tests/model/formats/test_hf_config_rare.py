@@ -194,3 +194,15 @@ def test_heads_that_do_not_share_are_refused_in_one_sentence() -> None:
             _read("orion-14b", num_key_value_heads=shared)
 
         assert str(caught.value).count(". ") == 0
+
+
+def test_umt5_has_biases_of_distances_in_every_layer() -> None:
+    """
+    T5's first layer has them for all of its stack.
+    """
+    first, every = (
+        _read("flan-t5-large"),
+        _read("flan-t5-large", architectures=["UMT5ForConditionalGeneration"]),
+    )
+
+    assert every.parameters - first.parameters == 2 * (24 - 1) * 32 * 16

@@ -277,6 +277,8 @@ def t5(config: Config, common: Hparams) -> Hparams:
         "attention.relative_buckets_count": config.number("relative_attention_num_buckets", default=32),
         "decoder_block_count": config.number("num_decoder_layers") or None,
         "ffn_gate": str(config.get("feed_forward_proj")).startswith("gated"),
+        "relative_bias_per_layer": config.get("model_type") == "umt5"
+        or "UMT5" in str(config.get("architectures")),
     }
 
 

@@ -9,7 +9,8 @@ def stack(inventory: Inventory, part: str, layers: int, *, crossing: bool = Fals
     """
     Append the layers of one part (``enc.``, ``dec.``); with ``crossing`` they look at what the encoder made too.
 
-    The first layer holds the biases of positions for all. Whether there is a gate is said by ``ffn_gate``.
+    The first layer holds the biases of positions for all, or with ``relative_bias_per_layer`` (UMT5) each has its own.
+    Whether there is a gate is said by ``ffn_gate``.
     """
     sizes = inventory.sizes
     gated = sizes.hparams.get("ffn_gate") is not False
@@ -17,7 +18,7 @@ def stack(inventory: Inventory, part: str, layers: int, *, crossing: bool = Fals
     for layer in range(layers):
         inventory.layer = layer
         inventory.norm("attn_norm")
-        if layer == 0:
+        if layer == 0 or sizes.hparams.get("relative_bias_per_layer"):
             buckets = sizes.positive("attention.relative_buckets_count")
             inventory.weight("attn_rel_b", sizes.heads(), buckets)
         _attention(inventory, "attn")
