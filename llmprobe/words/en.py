@@ -99,6 +99,7 @@ SENTENCES: dict[str, str] = {
     "hparam.experts-used-missing": "the number of the {count} experts that a token uses is missing",
     "hparam.expert-groups": "{count} experts do not divide into {groups} groups",
     "config.layers": "{layers} layers are given; at most {most} are possible",
+    "config.defaults": "config.json leaves out {keys:and}: the defaults of {kind} models hold",
     "config.not-a-count": "{key} is '{value}', and a whole number belongs there",
     "config.lacks": "{keys:or} is missing",
     "config.implausible": "{key} is {value}, which no model has",

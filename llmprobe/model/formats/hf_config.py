@@ -191,6 +191,10 @@ def _listed(family: archs.Family, hparams: Hparams) -> tuple[Tensor, ...]:
 def _notes(config: Config, hparams: Hparams) -> list[Message]:
     values = config.values
     notes = []
+    if config.defaulted:
+        notes.append(
+            message("config.defaults", keys=config.defaulted, kind=str(config.values.get("model_type"))[:60])
+        )
     further = config.number("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_layers")
     if further and not hparams.get("nextn_predict_layers"):
         notes.append(message("model.next-n-left-out", layers=further))

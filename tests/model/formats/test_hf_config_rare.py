@@ -206,3 +206,27 @@ def test_umt5_has_biases_of_distances_in_every_layer() -> None:
     )
 
     assert every.parameters - first.parameters == 2 * (24 - 1) * 32 * 16
+
+
+def test_values_that_are_left_out_are_the_defaults_of_the_kind() -> None:
+    """
+    The part of LLaVA 1.5 7B for its language model says little more than that it is a Llama of 32,064 words.
+    """
+    text = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 32064}
+    values = {"architectures": ["LlavaForConditionalGeneration"], "model_type": "llava", "vision_config": {}}
+    spec = hf_config.spec(json.dumps(values | {"text_config": text}).encode(), "llava")
+    note = next(note for note in spec.notes if note.id == "config.defaults")
+
+    # Llama 2 7B has 6,738,415,616 parameters with 32,000 words.
+    assert spec.parameters == 6_738_415_616 + 2 * 64 * 4096
+    assert "hidden_size" in note.values["keys"]
+    assert "vocab_size" not in note.values["keys"]
+
+
+def test_a_whole_configuration_has_no_defaults() -> None:
+    """
+    Nor has one of a kind whose defaults nobody here knows.
+    """
+    assert all(note.id != "config.defaults" for note in _read("bge-reranker-v2-m3").notes)
+    with pytest.raises(ModelError, match="num_hidden_layers is missing"):
+        hf_config.spec(b'{"architectures": ["LlamaForCausalLM"], "model_type": "brand-new"}', "x")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llmprobe.errors import ModelError
+from llmprobe.model.archs._shared.defaults import filled
 from llmprobe.words.message import message
 
 _MOST = 1 << 31
@@ -22,14 +23,16 @@ Words = Callable[[dict[str, Any]], dict[str, Any]]
 
 class Config:
     """
-    A configuration with the part that describes the language model in front.
+    A configuration with the part that describes the language model in front. ``defaulted`` are the values that it
+    leaves out, and that its kind of model has by default.
 
     Raises:
         ModelError: a value without which no tensor can be listed is missing or can't be.
     """
 
     def __init__(self, values: dict[str, Any], architecture: str, words: Words | None = None) -> None:
-        self.values = merged(values) if words is None else words(merged(values))
+        found, self.defaulted = filled(merged(values))
+        self.values = found if words is None else words(found)
         self.architecture = architecture
         kinds = self.values.get("layers_block_type") or self.values.get("hybrid_override_pattern")
         self.layers = len(kinds) if isinstance(kinds, list | str) and kinds else self._said_layers()
