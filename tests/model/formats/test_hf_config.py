@@ -109,11 +109,13 @@ def test_a_configuration_describes_the_model_of_the_catalog(name: str) -> None:
 )
 def test_a_configuration_takes_what_the_catalogs_model_takes(name: str, tmp_path: Path) -> None:
     """
-    Weights, cache and compute buffers of every device are the same bytes.
+    Weights, cache and compute buffers of every device are the same bytes; a projector is a file of its own.
     """
     (tmp_path / "config.json").write_text(json.dumps(configs()[name]), encoding="utf-8")
     estimates = [
-        llmprobe.estimate(llmprobe.load_model(model, "Q4_K_M"), ctx_size=4096, devices=1, backend="cuda")
+        llmprobe.estimate(
+            llmprobe.load_model(model, "Q4_K_M"), ctx_size=4096, devices=1, backend="cuda", mmproj="none"
+        )
         for model in (str(tmp_path), name)
     ]
 
