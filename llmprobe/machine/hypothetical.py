@@ -132,7 +132,7 @@ def _cap(total: int, chip: Gpu) -> Limit | None:
     The most that a chip's GPU may use of the memory that it shares, as the system comes; None for all of it.
     """
     if chip.vendor == "apple":
-        return working_set_cap(total, None)
+        return working_set_cap(total, None, chip.name)
     if chip.vendor == "amd":
         detail = message("limit.default-gtt", share=_GTT_SHARE)
         return Limit(by="working-set", bytes=int(total * _GTT_SHARE), detail=detail, basis="assumed")

@@ -370,6 +370,8 @@ SENTENCES: dict[str, str] = {
     "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
     "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
     "limit.wired-limit": "iogpu.wired_limit_mb is {wired_limit_mb}",
+    "limit.assumed-working-set-m5": "macOS lets the GPU use {share:.0%} of memory on this chip (assumed: as two such Macs"
+    " reported)",
     "limit.assumed-working-set": "macOS lets the GPU use {share:.0%} of memory (assumed: the share before macOS 26; "
     "newer versions allow up to 84%)",
     "limit.idle-system": "usual use of an idle system",

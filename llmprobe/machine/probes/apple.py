@@ -4,8 +4,8 @@ Apple silicon: one GPU that shares the host's memory, and how much of that macOS
 The exact figure is Metal's recommendedMaxWorkingSetSize, in which ``iogpu.wired_limit_mb`` is counted. Where Metal
 does not answer, that setting stands for it; at 0 macOS chooses: two thirds of memory up to 36 GiB and three quarters
 above, by what llama.cpp prints on many machines (10,922 MiB of 16 GiB, 49,152 of 64). Newer systems give more (74 to
-84 %), so the rule is on the safe side. It is a figure for one program: what others hold of the GPU's memory is seen in
-what is free.
+84 %), so the rule is on the safe side; chips from the M5 on never had an older one, and the least that they gave is
+78 %. It is a figure for one program: what others hold of the GPU's memory is seen in what is free.
 
 An Intel Mac has no memory that its processor and GPU share in this way; its GPUs are named, not used.
 
@@ -48,6 +48,9 @@ VENDORS = (Vendor(name="apple", rank=3),)
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")
 DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")
 _SMALL_BYTES = 36 * GIB
+_CHIP = r"Apple M(\d{1,2})\b"
+_FIRST_WITH_MORE, _LARGER_SHARE = 5, 0.78
+"""ggml-org/llama.cpp#16634 and another log: 26,800.6 MB of 32 GiB on an M5, 40,200.9 MB of 48 GiB on an M5 Max."""
 _BYTES_NOT_MIB = 1 << 24
 """No Mac has 16 TiB: the older of the two settings is in bytes where it is larger."""
 _IN_USE = r'"In use system memory"\s*=\s*([0-9]{1,18})\b'
@@ -87,7 +90,7 @@ def probe(source: Source) -> Probed:
     working_set = None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
-        cap = metal_cap(total, metal, wired) if metal else working_set_cap(total, wired)
+        cap = metal_cap(total, metal, wired) if metal else working_set_cap(total, wired, brand)
         caps = (("ram", cap),)
         asked = ("metal:",) if metal else ask.answered("sysctl:iogpu.wired_limit_mb")
         working_set = WorkingSet(
@@ -115,9 +118,9 @@ def metal_cap(total_bytes: int, recommended_bytes: int, wired_limit_mb: int | No
     return Limit(by="working-set", bytes=size, detail=detail, basis="measured")
 
 
-def working_set_cap(total_bytes: int, wired_limit_mb: int | None) -> Limit:
+def working_set_cap(total_bytes: int, wired_limit_mb: int | None, chip: str = "") -> Limit:
     """
-    The most that the GPU may use of a host's memory, in bytes.
+    The most that the GPU may use of a host's memory, in bytes. Chips from the M5 on came with a macOS that gives more.
 
     https://developer.apple.com/documentation/metal/mtldevice/recommendedmaxworkingsetsize
     """
@@ -125,6 +128,10 @@ def working_set_cap(total_bytes: int, wired_limit_mb: int | None) -> Limit:
         size = min(wired_limit_mb * MIB, total_bytes)
         detail = message("limit.wired-limit", wired_limit_mb=wired_limit_mb)
         return Limit(by="working-set", bytes=size, detail=detail)
+    if (found := re.match(_CHIP, chip)) is not None and int(found.group(1)) >= _FIRST_WITH_MORE:
+        detail = message("limit.assumed-working-set-m5", share=_LARGER_SHARE)
+        size = int(total_bytes * _LARGER_SHARE) // MIB * MIB
+        return Limit(by="working-set", bytes=size, detail=detail, basis="assumed")
     part, of = (2, 3) if total_bytes <= _SMALL_BYTES else (3, 4)
     size = total_bytes * part // of
     detail = message("limit.assumed-working-set", share=part / of)

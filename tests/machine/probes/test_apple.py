@@ -39,6 +39,21 @@ def test_the_working_set_by_rule(gib: int, mib: int) -> None:
     assert (limit.by, limit.bytes, limit.basis) == ("working-set", mib * MIB, "assumed")
 
 
+@pytest.mark.parametrize(
+    ("chip", "gib", "megabytes"), [("Apple M5", 32, 26800.6), ("Apple M5 Max", 48, 40200.9)]
+)
+def test_newer_chips_give_the_gpu_more(chip: str, gib: int, megabytes: float) -> None:
+    """
+    As llama.cpp printed recommendedMaxWorkingSetSize on two such Macs, in units of 10^6 bytes.
+    """
+    limit = apple.working_set_cap(gib * GIB, 0, chip)
+
+    assert limit.bytes == pytest.approx(megabytes * 1e6, rel=0.001)
+    assert limit.basis == "assumed"
+    assert apple.working_set_cap(gib * GIB, 0, "Apple M4").bytes < limit.bytes
+    assert apple.working_set_cap(gib * GIB, 20000, chip).bytes == 20000 * MIB
+
+
 def test_a_limit_that_was_set_wins() -> None:
     """
     ``iogpu.wired_limit_mb`` is what Metal then reports, as far as there is memory.
@@ -83,7 +98,7 @@ def test_without_metal_the_rule_stands(answer: Answer, status: str) -> None:
     """
     probed = apple.probe(mac("Apple M5 Max", 128, 40, **{"metal:": answer}))
 
-    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(96 * GIB, "assumed")]
+    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(102236 * MIB, "assumed")]
     assert probed.status == status
 
 
