@@ -12,6 +12,7 @@ from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.settings import Settings
+from llmprobe.model.archs._shared.adapters import number_of
 
 ONE = Hardware(devices=(Device(id="gpu0"),))
 LLAMA = Estimator(spec("llama3.2-1b"))
@@ -118,3 +119,12 @@ def test_a_model_says_how_its_vectors_are_made(name: str, pooling: str) -> None:
     settings = Settings(ctx_size=512, embeddings=True)
 
     assert Estimator(spec(name)).setup(settings, ONE).settings.pooling == pooling
+
+
+def test_adapters_that_a_model_has_itself_have_no_number() -> None:
+    """
+    Granite Switch keeps its adapters among its weights; a LoRA of a user has a number behind its part.
+    """
+    assert number_of("blk.3.attn_q.lora_a") is None
+    assert number_of("blk.3.attn_q.weight") is None
+    assert number_of("blk.3.attn_q.weight.lora_b.12") == 12

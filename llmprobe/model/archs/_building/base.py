@@ -11,7 +11,7 @@ from llmprobe.errors import ModelError
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import I32, Graph, Node
 from llmprobe.model.archs._building.run import Parts, Run
-from llmprobe.model.archs._shared.adapters import DIRECTION
+from llmprobe.model.archs._shared.adapters import DIRECTION, number_of
 from llmprobe.model.quants.types import GgmlType
 from llmprobe.words.message import message
 
@@ -77,7 +77,7 @@ class Base:
         node = Node("", found[0], found[1], found[2], ())
         # Tensors of adapters are no weights to the scheduler: nothing is moved for their sake.
         node.live = True
-        node.weight = ".lora_" not in name and name != DIRECTION
+        node.weight = number_of(name) is None and name != DIRECTION
         node.origin = (il, name)
         node.buffer = run.places[il]
         if il in run.host_experts and name.startswith("ffn_") and "exps." in name:

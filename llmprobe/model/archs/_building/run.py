@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
+from llmprobe.model.archs._shared.adapters import number_of
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.loops import homes
 from llmprobe.model.archs._shared.sizes import Sizes
@@ -185,8 +186,8 @@ def adapters_of(tensors: tuple[Tensor, ...]) -> int:
     """
     How many LoRA adapters have tensors among these: their numbers stand at the end of their names.
     """
-    numbers = [int(tensor.name.rpartition(".")[2]) for tensor in tensors if ".lora_" in tensor.name]
-    return 1 + max(numbers, default=-1)
+    numbers = (number_of(tensor.name) for tensor in tensors)
+    return 1 + max((number for number in numbers if number is not None), default=-1)
 
 
 def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
@@ -198,7 +199,7 @@ def beside_shared_experts(tensors: tuple[Tensor, ...]) -> dict[int, Hashable]:
     types: dict[int, list[str | None]] = {}
     shared: set[int] = set()
     for tensor in tensors:
-        if ".lora_" in tensor.name:
+        if number_of(tensor.name) is not None:
             continue
         if tensor.layer is not None and ("_exps." in tensor.name or "_shexp." in tensor.name):
             if "ffn_down" not in tensor.name:

@@ -13,6 +13,18 @@ DIRECTION = "control_vector"
 """The name of a layer's part of a control vector."""
 
 
+def number_of(name: str) -> int | None:
+    """
+    The number of the LoRA adapter that a tensor is of, None of a tensor of the model itself.
+
+    A model may have adapters of its own (Granite Switch), which have no number.
+    """
+    if ".lora_" not in name:
+        return None
+    number = name.rpartition(".")[2]
+    return int(number) if number.isdecimal() else None
+
+
 def adapter_tensors(model: ModelSpec, adapters: tuple[Adapter, ...], layers: int) -> tuple[Tensor, ...]:
     """
     The tensors of all adapters under the names that graphs know them by.
