@@ -46,6 +46,7 @@ ABILITIES = Abilities(
     tensor_split=False,
     cache_types=("f16",),
     kv_on_host=False,
+    projector_on_host=False,
     ubatch_sizes=(512,),
     notes=(message("engine.lmstudio-whole-layers"),),
     notes_on_experts=(message("engine.lmstudio-experts"),),

@@ -42,6 +42,7 @@ ABILITIES = Abilities(
     cache_types=("f16", "q8_0", "q4_0"),
     same_cache_types=True,
     kv_on_host=False,
+    projector_on_host=False,
     ubatch_sizes=(512, 128),
     notes_on_experts=(message("engine.ollama-fit", bytes=FIT_TARGET_BYTES),),
 )

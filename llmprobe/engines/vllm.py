@@ -30,6 +30,7 @@ ABILITIES = Abilities(
     tensor_split=False,
     cache_types=("f16",),
     kv_on_host=False,
+    projector_on_host=False,
     ubatch_sizes=(512,),
     backends=("cuda", "rocm"),
     notes=(message("engine.vllm-whole"), message("engine.vllm-buffers", share=0.9)),

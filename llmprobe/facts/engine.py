@@ -102,7 +102,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
     ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
     (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type, ``kv_on_host`` keeping the cache
-    apart from its layers, ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
+    apart from its layers, ``projector_on_host`` keeping the projector in RAM beside layers on devices,
+    ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
     ``own_fit_bytes`` is what the engine leaves free on each device where it decides itself which experts stay on the
     host: they are then counted, and not told. ``notes`` say it to a person, ``notes_on_experts`` only where the model
     has experts.
@@ -114,6 +115,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     cache_types: tuple[str, ...] = ()
     same_cache_types: bool = False
     kv_on_host: bool = True
+    projector_on_host: bool = True
     ubatch_sizes: tuple[int, ...] = ()
     backends: tuple[str, ...] = ()
     own_fit_bytes: int | None = None

@@ -1288,6 +1288,10 @@ SENTENCES: dict[str, str] = {
     "reason.cache-in-ram": "the KV cache ({bytes:bytes}) stays in RAM (-nkvo), which leaves more of the GPU to layers; "
     "the CPU then computes attention, which slows down as the text grows[: about {tokens_per_s:pace} tokens/s with a "
     "full context]",
+    "reason.projector-in-ram": "the projector ({bytes:bytes}) stays in RAM (--no-mmproj-offload), which leaves more of "
+    "the GPU to layers; the CPU then reads images, which takes seconds to a minute for each",
+    "reason.projector-requested": "the projector ({bytes:bytes}) stays in RAM, as requested (--no-mmproj-offload); the "
+    "CPU then reads images, which takes seconds to a minute for each",
     "reason.ubatch-embedding": "the micro-batch is {ubatch_size} (-ub), because a whole text becomes one vector",
     "reason.ubatch-needed": "the micro-batch is {ubatch_size} (-ub), as with {default} it would not fit; prompts take "
     "longer",
@@ -1330,6 +1334,8 @@ SENTENCES: dict[str, str] = {
     "difference.cache-type": "the KV cache in {cache_type} instead of {instead}",
     "difference.cache-in-ram": "the KV cache in RAM",
     "difference.cache-on-gpu": "the KV cache on the GPU",
+    "difference.projector-in-ram": "the projector in RAM",
+    "difference.projector-on-gpu": "the projector on the GPU",
     "difference.context": "{ctx_size} instead of {instead} tokens of context",
     "pace.about": "about {tokens_per_s:pace} tokens/s",
     "pace.instead": "about {tokens_per_s:pace} instead of {instead_tokens_per_s:pace} tokens/s",
@@ -1416,11 +1422,12 @@ SENTENCES: dict[str, str] = {
     "and nothing beyond",
     "balance.loss": "loss costs {points:g} x (divergence / {divergence:g})^2: the divergence from f16 in nats per "
     "token, which becomes noticeable at {divergence:g}",
-    "balance.costs": "types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}",
+    "balance.costs": "types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}"
+    "[, a projector in RAM {projector_points:g}]",
     "balance.score": "{quant} scores {points:.2f}[, {beside}]: {speed_points:+.2f} for {tokens_per_s:.1f} tokens/s"
     "[!{speed_known} (assumed)], {prompt_points:+.2f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
     "[!{prompts_known} (assumed)], {loss_points:+.2f} for {loss}[, {code_book_points:+.2f} for its code book]"
-    "[, {cache_points:+.2f} for a KV cache in RAM]",
+    "[, {cache_points:+.2f} for a KV cache in RAM][, {projector_points:+.2f} for a projector in RAM]",
     "balance.about-equal": "about as good as {quant}",
     "balance.less": "{points:.2f} less than {quant}",
     "balance.more": "{points:.2f} more than {quant}",

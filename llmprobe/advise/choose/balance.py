@@ -3,6 +3,7 @@ The balance between quality and speed: one utility, its few constants, and how t
 
     utility = speed_value + prompt_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2
               - (CODE_BOOK_COST if IQ…) - (CACHE_IN_RAM_COST if the cache is kept in RAM)
+              - (PROJECTOR_IN_RAM_COST if the projector is)
 
 ``speed_value`` counts doublings of generation speed. Below a comfortable speed a doubling counts fully;
 above it, where text already comes faster than it is read, it counts for little. ``prompt_value`` counts doublings of
@@ -54,6 +55,12 @@ A fifth of a doubling: with the whole cache in RAM the processor computes all at
 context, and nobody published how fast that is.
 """
 
+PROJECTOR_IN_RAM_COST = 0.5
+"""
+Half a doubling: the processor then reads images, in seconds to a minute each instead of at once, and a model whose
+projector is loaded is there for them.
+"""
+
 HARDLY = 0.05
 """Choices that are worth nearly the same: a twentieth of a doubling is below what the speeds are known to."""
 
@@ -76,6 +83,7 @@ def utility(
     priority: str,
     *,
     kv_offload: bool = True,
+    mmproj_offload: bool = True,
 ) -> float:
     """
     The value of a choice for a priority; only differences between choices mean anything.
@@ -86,6 +94,7 @@ def utility(
         - _of_loss(divergence, priority)
         - _of_type(quant)
         - (0.0 if kv_offload else CACHE_IN_RAM_COST)
+        - (0.0 if mmproj_offload else PROJECTOR_IN_RAM_COST)
     )
 
 
@@ -109,9 +118,9 @@ def _of_type(quant: str) -> float:
     return CODE_BOOK_COST if followed(quant).startswith("IQ") else 0.0
 
 
-def rule(priority: str) -> tuple[Message, ...]:
+def rule(priority: str, *, projector: bool = False) -> tuple[Message, ...]:
     """
-    The balance, with the constants of a priority.
+    The balance, with the constants of a priority; with a projector, also what that costs in RAM.
     """
     weights = PRIORITIES[priority]
     return (
@@ -127,7 +136,12 @@ def rule(priority: str) -> tuple[Message, ...]:
             comfortable_tokens_per_s=COMFORTABLE_PROMPT_TOKENS_PER_S,
         ),
         message("balance.loss", points=weights.loss, divergence=DIVERGENCE_THAT_SHOWS),
-        message("balance.costs", code_book_points=CODE_BOOK_COST, cache_points=CACHE_IN_RAM_COST),
+        message(
+            "balance.costs",
+            code_book_points=CODE_BOOK_COST,
+            cache_points=CACHE_IN_RAM_COST,
+            projector_points=PROJECTOR_IN_RAM_COST if projector else None,
+        ),
     )
 
 
@@ -142,6 +156,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens_per_s: float
     divergence: float | None
     kv_offload: bool = True
+    mmproj_offload: bool = True
     speed_known: bool = True
     prompts_known: bool = True
 
@@ -156,6 +171,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
             self.quant,
             priority,
             kv_offload=self.kv_offload,
+            mmproj_offload=self.mmproj_offload,
         )
 
 
@@ -185,6 +201,7 @@ def score(choice: Scored, priority: str, first: Scored | None = None) -> Message
         loss=loss,
         code_book_points=-_of_type(choice.quant) or None,
         cache_points=None if choice.kv_offload else -CACHE_IN_RAM_COST,
+        projector_points=None if choice.mmproj_offload else -PROJECTOR_IN_RAM_COST,
     )
 
 

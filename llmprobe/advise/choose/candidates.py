@@ -10,7 +10,7 @@ from itertools import product
 
 import msgspec
 
-from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST
+from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_COST
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.case import Misfit, Placed
@@ -127,8 +127,11 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
         for devices in usable[:1] if hopeless else usable:
             if _gives_less(estimator, quant, devices, placed, site):
                 continue
-            sized = _longest(problem, quant, settings, devices) if wishes.max_ctx else settings
-            result = problem.place(quant, sized, devices)
+            result = _placed(problem, quant, settings, devices)
+            if isinstance(result, Misfit) and not hopeless and _may_free(problem, devices, result):
+                in_ram = msgspec.structs.replace(settings, mmproj_offload=False)
+                freed = _placed(problem, quant, in_ram, devices)
+                result = freed if isinstance(freed, Placed) else result
             if isinstance(result, Placed):
                 placed.append(result)
                 yield weigh(problem, quant, result)
@@ -139,9 +142,32 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             return
 
 
+def _placed(problem: Problem, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Placed | Misfit:
+    if problem.wishes.max_ctx:
+        settings = _longest(problem, quant, settings, devices)
+    return problem.place(quant, settings, devices)
+
+
+def _may_move_projector(problem: Problem, devices: tuple[Device, ...]) -> bool:
+    """
+    Whether the projector can lie in RAM while layers lie on devices, and nobody said where it shall.
+    """
+    site = problem.site
+    can = bool(devices) and not site.unified and site.abilities.projector_on_host and site.abilities.partial
+    return can and problem.loads_projector and problem.wishes.mmproj_offload is None
+
+
+def _may_free(problem: Problem, devices: tuple[Device, ...], misfit: Misfit) -> bool:
+    """
+    Whether a device lacks what its projector takes; RAM gains nothing by holding that too.
+    """
+    short = any(short.where != HOST for short in misfit.largest)
+    return short and _may_move_projector(problem, devices)
+
+
 def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     """
-    The other ways to place what stays in RAM in part: larger micro-batches, and the cache on the host.
+    The other ways to place what stays in RAM in part: larger micro-batches, the cache on the host, and the projector.
 
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
@@ -151,7 +177,7 @@ def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     sizes = (candidate.settings.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes
     found = []
-    for kv_offload in (True, False) if _may_leave_cache(estimator, site, candidate) else (True,):
+    for kv_offload in (True, False) if _may_leave_cache(problem, candidate) else (True,):
         for ubatch_size in sizes:
             if kv_offload and ubatch_size == candidate.settings.ubatch_size:
                 continue
@@ -163,19 +189,44 @@ def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
             placed = problem.place(candidate.quant, settings, candidate.devices)
             if isinstance(placed, Placed):
                 found.append(weigh(problem, candidate.quant, placed))
+    if candidate.settings.mmproj_offload and _may_leave_projector(problem, candidate):
+        settings = msgspec.structs.replace(candidate.settings, mmproj_offload=False)
+        placed = problem.place(candidate.quant, settings, candidate.devices)
+        if isinstance(placed, Placed):
+            found.append(weigh(problem, candidate.quant, placed))
     return found
 
 
-def _may_leave_cache(estimator: Estimator, site: Site, candidate: Candidate) -> bool:
+def _may_leave_projector(problem: Problem, candidate: Candidate) -> bool:
+    """
+    Whether a projector in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
+    """
+    if not _may_move_projector(problem, candidate.devices):
+        return False
+    estimator = problem.estimator
+    held = estimator.projectors.most(estimator.setup(candidate.settings, candidate.placed.hardware))
+    freed = sum(size for device, size in held.items() if device != HOST)
+    return _saves(problem, candidate, freed, PROJECTOR_IN_RAM_COST)
+
+
+def _saves(problem: Problem, candidate: Candidate, freed: int, cost: float) -> bool:
+    """
+    Whether reading this much less in RAM makes generation faster by more than a cost in doublings.
+    """
+    estimator = problem.estimator
+    read = freed * estimator.used_experts if estimator.is_moe else freed
+    seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
+    saved = read / (problem.site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH)
+    return saved > seconds * (1 - 2**-cost)
+
+
+def _may_leave_cache(problem: Problem, candidate: Candidate) -> bool:
     """
     Whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
     """
-    caches = estimator.caches(candidate.settings, candidate.placed.hardware)
+    caches = problem.estimator.caches(candidate.settings, candidate.placed.hardware)
     freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
-    read = freed * estimator.used_experts if estimator.is_moe else freed
-    seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
-    saved = read / (site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH)
-    return site.abilities.kv_on_host and saved > seconds * (1 - 2**-CACHE_IN_RAM_COST)
+    return problem.site.abilities.kv_on_host and _saves(problem, candidate, freed, CACHE_IN_RAM_COST)
 
 
 def _ubatch_sizes(abilities: Abilities) -> tuple[int, ...]:

@@ -49,6 +49,19 @@ class Problem:
             self.ctx_size if ctx_size is None else ctx_size,
         )
 
+    @property
+    def loads_projector(self) -> bool:
+        """
+        Whether the model is loaded with a projector.
+        """
+        return self.wishes.mmproj != "none" and self.estimator.projectors.loaded
+
+    def moved_projector(self, settings: Settings) -> bool:
+        """
+        Whether a search put the projector into RAM, where nobody asked for that.
+        """
+        return not settings.mmproj_offload and self.wishes.mmproj_offload is None
+
     def case(self, quant: str, settings: Settings, devices: tuple[Device, ...]) -> Case:
         """
         One quantization to be placed on these devices; an earlier placement in the settings does not count.

@@ -77,4 +77,5 @@ def _worth_for_speed(candidate: Candidate) -> float:
         candidate.quant,
         "speed",
         kv_offload=candidate.settings.kv_offload,
+        mmproj_offload=candidate.settings.mmproj_offload,
     )

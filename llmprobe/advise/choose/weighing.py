@@ -129,6 +129,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
             quant,
             problem.wishes.priority,
             kv_offload=settings.kv_offload,
+            mmproj_offload=not problem.moved_projector(settings),
         ),
     )
 

@@ -29,6 +29,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     ctx_size: int
     speed: Speed
     ranking_speed: float = 0.0
+    mmproj_offload: bool = True
 
 
 def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
@@ -43,6 +44,7 @@ def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
         whole=candidate.is_whole(estimator),
         cache_type_k=candidate.settings.cache_type_k,
         kv_offload=candidate.settings.kv_offload,
+        mmproj_offload=candidate.settings.mmproj_offload,
         ctx_size=candidate.settings.ctx_size,
         speed=candidate.speed,
         ranking_speed=candidate.ranking_speed,
@@ -62,6 +64,7 @@ def of_choice(choice: Choice) -> Outline:
         whole=choice.gpu_layers == choice.total_layers and not host_experts,
         cache_type_k=choice.cache_type_k,
         kv_offload=choice.kv_offload,
+        mmproj_offload=choice.mmproj_offload,
         ctx_size=choice.ctx_size,
         speed=choice.speed,
     )
@@ -119,6 +122,10 @@ def placed_apart(other: Outline, now: Outline, *, cache: bool = True, context: b
         )
     if other.kv_offload != now.kv_offload:
         apart.append(message("difference.cache-on-gpu" if other.kv_offload else "difference.cache-in-ram"))
+    if other.mmproj_offload != now.mmproj_offload:
+        apart.append(
+            message("difference.projector-on-gpu" if other.mmproj_offload else "difference.projector-in-ram")
+        )
     if context and other.ctx_size != now.ctx_size:
         apart.append(message("difference.context", ctx_size=other.ctx_size, instead=now.ctx_size))
     return apart

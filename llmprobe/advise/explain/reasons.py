@@ -29,6 +29,7 @@ def reasons(
     if problem.estimator.is_moe:
         lines.append(experts_resident(problem))
     lines += _of_cache(problem, candidate)
+    lines += _of_projector(problem, candidate)
 
     def instead(other: Candidate) -> dict[str, Value]:
         return {
@@ -73,13 +74,14 @@ def weighed(problem: Problem, shown: list[Candidate]) -> tuple[Message, ...]:
             prompt_tokens_per_s=one.ranking_prompt_speed,
             divergence=one.quality.value,
             kv_offload=one.settings.kv_offload,
+            mmproj_offload=not problem.moved_projector(one.settings),
             speed_known=one.speed.generation_tokens_per_s is not None,
             prompts_known=one.speed.prompt_tokens_per_s is not None,
         )
         for one in shown
     ]
     lines = [score(one, priority, None if one is scored[0] else scored[0]) for one in scored]
-    return (*rule(priority), *lines)
+    return (*rule(priority, projector=problem.loads_projector), *lines)
 
 
 def experts_resident(problem: Problem) -> Message:
@@ -159,6 +161,20 @@ def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
             )
         )
     return lines
+
+
+def _of_projector(problem: Problem, candidate: Candidate) -> list[Message]:
+    """
+    Why the projector is in RAM beside layers on devices.
+    """
+    settings = candidate.settings
+    if settings.mmproj_offload or not candidate.devices or not problem.loads_projector:
+        return []
+    estimator = problem.estimator
+    held = estimator.projectors.most(estimator.setup(settings, candidate.placed.hardware))
+    if problem.moved_projector(settings):
+        return [message("reason.projector-in-ram", bytes=held[HOST])]
+    return [message("reason.projector-requested", bytes=held[HOST])]
 
 
 def _of_batch(problem: Problem, candidate: Candidate) -> list[Message]:

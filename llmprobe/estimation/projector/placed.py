@@ -80,6 +80,13 @@ class Projectors:
         self._projector = projector if loaded else None
         self._found: dict[tuple[object, ...], Placed] = {}
 
+    @property
+    def loaded(self) -> bool:
+        """
+        Whether there is one that the engine loads, unless it is told not to.
+        """
+        return self._projector is not None
+
     def of(self, setup: "Setup") -> Placed | None:
         """
         The projector with these settings, None where none is loaded.
