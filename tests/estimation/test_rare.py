@@ -235,3 +235,20 @@ def test_a_table_of_n_grams_is_mapped_and_not_read_at_once() -> None:
 
         assert term.bytes == 35_200_168_960 + 357_580_800
         assert term.how.values["late_bytes"] == late
+
+
+def test_small_micro_batches_of_glm_5_3_gather_what_they_look_at() -> None:
+    """
+    Up to 16 tokens each token's rows are copied, and once more to be read across: 2,048 rows and the 3 of the last
+    pool, 512 values each in 32 bits. That is so only where the context has more.
+    """
+    estimator = Estimator(spec("glm-5.3-flash"))
+
+    def compute(ctx_size: int, ubatch_size: int) -> int:
+        settings = Settings(ctx_size=ctx_size, ubatch_size=ubatch_size)
+        return estimator.estimate("Q4_K_M", settings, GPU).devices[1].compute_bytes
+
+    rows = (2048 + 3) * 512 * 4
+
+    assert compute(32768, 16) > 2 * 16 * rows > compute(32768, 17)
+    assert compute(2048, 16) < compute(2048, 17)

@@ -142,6 +142,7 @@ def run_of(
         target_output=-1 if request.target_output is None else numbers[request.target_output],
         moved=moved,
         expert_slots=cached,
+        ubatch=min(request.settings.ubatch_size, batch),
     )
     return run, told, repeats
 

@@ -193,7 +193,9 @@ def _attend(g: Builder, il: int, x: Node) -> Node:
         g.chosen = pools.choose(g, il, x, low)
     chosen = g.chosen
     assert chosen is not None
+    value = g.need(il, "attn_v_b.weight")
+    if pools.gathers(g):
+        return g.gathered_attention(il, q, latent, value, chosen, pools.alive(g))
     mask = g.mask(_LATENT)
     narrow = ops.reshape(chosen, *mask.ne)
-    value = g.need(il, "attn_v_b.weight")
     return g.latent_attention(il, q, latent, latent, value, narrow=lambda _: narrow)

@@ -280,6 +280,28 @@ class Attention(Base):
         x = self.mha(il, q, keys, values, mask, sinks=sinks, v_mla=v_mla)
         return self.biased(il, output, x) if output else x
 
+    def gathered_attention(
+        self, il: int, q: Node, latent: Node, v_mla: Node, chosen: Node, alive: Node
+    ) -> Node:
+        """
+        The attention over the rows of a latent that are ``chosen`` for each token, up to its output matrix.
+
+        Tokens are in the last dimension; ``alive`` is the mask of the rows.
+        """
+        graph = self.graph
+        cache, _, _, number = self._cache(il)
+        inputs = self._cache_inputs(number)
+        for part in (q, latent, self.store(cache, latent, inputs.k_ids), inputs.mask):
+            graph.expand(part)
+        count, tokens = chosen.ne[:2]
+        every = ops.view(cache, (latent.ne[0], cache.ne[1] * cache.ne[2]), (cache.nb[1],))
+        rows = ops.get_rows(every, ops.reshape(chosen, count * tokens))
+        rows = ops.reshape(rows, latent.ne[0], count, 1, tokens)
+        scores = ops.like("soft_max", ops.mul_mat(rows, ops.permute(q, 0, 2, 3, 1)), alive)
+        x = ops.mul_mat(v_mla, ops.mul_mat(ops.cont(ops.transpose(rows)), scores))
+        x = ops.cont(ops.permute(x, 0, 2, 1, 3))
+        return self.mm(il, "attn_output", ops.reshape(x, x.ne[0] * x.ne[1], tokens))
+
     def mha(
         self,
         il: int,

@@ -11,6 +11,8 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F16, F32, I32, I64, Node
 
 _PAD = 64
+_GATHERED = 16
+"""The most tokens of a micro-batch for which rows are gathered."""
 
 
 def expand_inputs(g: Builder, cache: int) -> None:
@@ -44,7 +46,7 @@ def padded(g: Builder, cache: int) -> int:
 
 def choose(g: Builder, il: int, x: Node, low: Node) -> Node:
     """
-    A mask over all cells that leaves the chosen ones.
+    A mask over all cells that leaves the chosen ones, or the cells themselves where their rows are gathered.
     """
     tokens, cache = g.tokens, 1
     count, width = (
@@ -64,8 +66,26 @@ def choose(g: Builder, il: int, x: Node, low: Node) -> Node:
         "lightning_indexer", F32, (padded(g, cache), tokens, 1, 1), q, keys, weights, _mask(g, cache)
     )
     chosen = _members(g, cache, score)
+    if gathers(g):
+        return chosen
     g.graph.expand(chosen)
     return _seen(g, cache, chosen)
+
+
+def gathers(g: Builder) -> bool:
+    """
+    Whether the rows of chosen cells are gathered, which small batches in a longer context do.
+    """
+    context = g.run.cells[0] * g.run.streams
+    top = g.sizes.positive("attention.indexer.top_k")
+    return g.run.ubatch <= _GATHERED and context > top + pool_size(g) - 1
+
+
+def alive(g: Builder) -> Node:
+    """
+    The mask of the chosen cells.
+    """
+    return _alive(g, 1)
 
 
 def pool_size(g: Builder) -> int:

@@ -36,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reads; ``target_output`` is the backend of the output matrix that a head borrows.
     ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``. ``moved`` are
     weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
+    ``ubatch`` are the tokens that any batch of this run has at most.
     """
 
     tokens: int
@@ -65,6 +66,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target_output: int = -1
     moved: Moved = ()
     expert_slots: tuple[tuple[int, int], ...] = ()
+    ubatch: int = 0
 
 
 class Parts:
