@@ -199,6 +199,8 @@ def recommend(
     mmproj_offload: bool | None = None,
     image_min_tokens: int = 0,
     image_max_tokens: int = 0,
+    spec_type: str | Sequence[str] = (),
+    spec_draft_n_max: int = 3,
     explain: bool = False,
 ) -> "Recommendation":
     """
@@ -206,6 +208,8 @@ def recommend(
 
     A model that reads images or sound is planned with its projector (``mmproj`` "auto"), with that of a file, or
     without ("none"). ``mmproj_offload`` None leaves it to the search whether the projector lies on a GPU or in RAM.
+
+    ``spec_type`` "draft-mtp" plans with the model's own layers for a further token, n-gram drafting with its outputs.
 
     With ``explain`` it also reports what would change the first, which needs some more searches.
 
@@ -231,6 +235,8 @@ def recommend(
         mmproj_offload=mmproj_offload,
         image_min_tokens=image_min_tokens,
         image_max_tokens=image_max_tokens,
+        spec_type=spec_type,
+        spec_draft_n_max=spec_draft_n_max,
     )
     return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
 

@@ -17,6 +17,7 @@ from llmprobe.advise.choose.shown import Shown, disk_first, is_on_disk, shown
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import notes, verdict
 from llmprobe.advise.explain.changes import changes
+from llmprobe.advise.explain.drafting import of_drafting
 from llmprobe.advise.explain.hurdles import behind, hurdle
 from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
@@ -166,6 +167,8 @@ class Advice:
             yield from abilities.notes_on_experts
         if is_moe and not candidates:
             yield experts_resident(problem)
+        if problem.wishes.engine == "llama.cpp" and self._commands:
+            yield from of_drafting(problem, [one for _, one in chosen])
         yield from notes.of_speed(problem, snapshot, [one for _, one in chosen])
 
     @property
@@ -221,6 +224,7 @@ class Advice:
             else problem.estimator.tensor_bytes(quant),
             on_disk=model.path if is_on_disk(model, quant) else None,
             projector=estimate.projector,
+            draft=estimate.draft,
         )
         lines = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         printed = {engine: line for engine, line in lines.items() if line is not None}

@@ -59,6 +59,8 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--mmproj-offload/--no-mmproj-offload", default=None, help="help.recommend.mmproj-offload")
 @option("--image-min-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-min-tokens")
 @option("--image-max-tokens", callback=at_least(1), metavar="N", help="help.estimate.image-max-tokens")
+@option("--spec-type", metavar="TYPE,...", help="help.recommend.spec-type")
+@option("--spec-draft-n-max", callback=at_least(1), metavar="N", help="help.estimate.spec-draft-n-max")
 @option("--explain", is_flag=True, help="help.recommend.explain")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
@@ -110,9 +112,13 @@ def _wishes(
     reserve: int | None,
     image_min_tokens: int | None,
     image_max_tokens: int | None,
+    spec_type: str | None,
+    spec_draft_n_max: int | None,
     **others: Any,
 ) -> dict[str, Any]:
+    drafting = {"spec_type": spec_type, "spec_draft_n_max": spec_draft_n_max}
     return {
+        **{name: value for name, value in drafting.items() if value is not None},
         "ctx_size": "max" if ctx_size == LONGEST else ctx_size,
         "reserve_bytes": reserve,
         "image_min_tokens": image_min_tokens or 0,

@@ -229,6 +229,9 @@ def _words(
         words.append("-nkvo")
     if choice.tensor_split:
         words += ["-ts", ",".join(f"{share:g}" for share in choice.tensor_split)]
+    if choice.spec_type:
+        words += ["--spec-type", ",".join(choice.spec_type)]
+        words += ["--spec-draft-n-max", str(choice.spec_draft_n_max)]
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
     return words

@@ -10,6 +10,7 @@ from llmprobe.estimation import terms
 from llmprobe.estimation.adapted import Adapters, adapted, adapter_terms
 from llmprobe.estimation.draft_terms import draft_terms
 from llmprobe.estimation.memory import overhead
+from llmprobe.estimation.memory.quantized import BOUNDS
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.placed import projector_terms
 from llmprobe.estimation.second import Draft, second_parts
@@ -78,7 +79,7 @@ def devices_of(
 
 
 def _weights(estimator: "Estimator", quant: str, parts: "Parts") -> dict[str, tuple[Term, ...]]:
-    low, high = estimator.bounded_weights(quant, parts.setup)
+    low, high = (estimator.parts_weights(quant, parts.setup, bound) for bound in BOUNDS)
     known = estimator.recipe(quant) is None
     return {
         device: terms.weight_terms(

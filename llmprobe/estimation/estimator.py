@@ -20,13 +20,13 @@ from llmprobe.estimation.devices import devices_of
 from llmprobe.estimation.draft_terms import draft_in_estimate
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.cache_table import CacheTable
-from llmprobe.estimation.memory.quantized import BOUNDS, Quantized
+from llmprobe.estimation.memory.quantized import Bound, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
 from llmprobe.estimation.parts import Caches, Parts
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.placed import Projectors, projector_in_estimate
 from llmprobe.estimation.rule_of_thumb import rule_of_thumb
-from llmprobe.estimation.second import Draft
+from llmprobe.estimation.second import Draft, beside
 from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
 from llmprobe.estimation.speed.parts import Share
@@ -88,6 +88,7 @@ class Estimator:
         self.compute_engine = ComputeEngine()
         self.projectors = Projectors(model.projector, profile)
         self.next_token: dict[str, Estimator] = {}
+        self.beside: dict[tuple[object, ...], dict[str, int]] = {}
         self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
@@ -165,7 +166,10 @@ class Estimator:
         sums = self.sums_over_devices(setup)
         for device in setup.devices:
             result[device.id] += overhead.device_overhead(device).bytes + (sums.bytes if sums else 0)
-        for name, size in self.projectors.most(setup).items():
+        for name, size in (
+            *self.projectors.most(setup).items(),
+            *beside(self, quant, settings, hardware).items(),
+        ):
             result[name] += size
         return result
 
@@ -178,9 +182,10 @@ class Estimator:
         """
         return self._bounds.of(quant, settings, hardware)
 
-    def table(self, quant: str) -> WeightTable:
+    def table(self, quant: str, settings: Settings | None = None) -> WeightTable:
         """The weights by layer and kind of buffer, at the most where their types follow a rule."""
-        return self._quantized.table(quant, "high")
+        drafts = settings is not None and "draft-mtp" in settings.spec_type
+        return self._quantized.table(quant, "high", next_token=drafts)
 
     def recipe(self, quant: str) -> Recipe | None:
         """The rule that the types of a quantization follow, None where they are known."""
@@ -267,20 +272,11 @@ class Estimator:
             experts=self._quantized.experts(quant, setup),
         )
 
-    def parts_weights(self, quant: str, setup: Setup) -> dict[str, DeviceWeights]:
+    def parts_weights(self, quant: str, setup: Setup, bound: Bound = "likely") -> dict[str, DeviceWeights]:
         """
-        The weights by device of a configuration in force, likely.
+        The weights by device of a configuration in force: likely, at the least or at the most.
         """
-        return self._quantized.weights(quant, setup)
-
-    def bounded_weights(
-        self, quant: str, setup: Setup
-    ) -> tuple[dict[str, DeviceWeights], dict[str, DeviceWeights]]:
-        """
-        The weights by device at the least and at the most.
-        """
-        low, high = (self._quantized.weights(quant, setup, bound) for bound in BOUNDS)
-        return low, high
+        return self._quantized.weights(quant, setup, bound)
 
     def sums_over_devices(self, setup: Setup) -> Term | None:
         """What devices that compute together keep for their sums."""

@@ -127,6 +127,32 @@ def _next_token(owner: Estimator, quant: str, settings: Settings, setup: Setup, 
     return layers.parts_of(quant, _moved(layers.setup(settings, hardware), setup, owner.trunk))
 
 
+def beside(owner: Estimator, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
+    """
+    What a second context on the model's own layers takes by device, for a search: found once where they lie alike.
+
+    Raises:
+        RefusedError: the way of drafting needs a draft model, or the model has no such layers.
+    """
+    if not needs_draft(settings):
+        return {}
+    setup = owner.setup(settings, hardware)
+    tail = tuple(span.device for span in setup.spans if span.stop > owner.trunk)
+    partly = setup.spans[0].device == HOST or bool(setup.host_experts)
+    key = (quant, setup.memory, setup.batch, tail, setup.backends, partly)
+    found = owner.beside.get(key)
+    if found is None:
+        parts = second_parts(owner, quant, settings, hardware, None)
+        assert parts is not None
+        found = {
+            device: sum(size for _, size in caches) + parts.compute.bytes.get(device, 0)
+            for device, caches in parts.caches.items()
+        }
+        found[HOST] += parts.output
+        owner.beside[key] = found
+    return found
+
+
 def draft_settings(settings: Settings, run: ResolvedSettings) -> Settings:
     """
     What the draft's context is told, where the target's is in force: as many cells, slots and rows, its own types of

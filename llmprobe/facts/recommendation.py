@@ -7,10 +7,16 @@ from typing import Literal
 import msgspec
 
 from llmprobe._version import __version__
-from llmprobe.facts.estimate import DeviceEstimate, ModelInEstimate, ProjectorInEstimate, Speed
+from llmprobe.facts.estimate import (
+    DeviceEstimate,
+    DraftInEstimate,
+    ModelInEstimate,
+    ProjectorInEstimate,
+    Speed,
+)
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, MemoryPool
-from llmprobe.facts.settings import Settings
+from llmprobe.facts.settings import Settings, SpecType
 from llmprobe.words.message import Message
 
 Label = Literal[
@@ -39,7 +45,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """
     The user's wishes. ``ctx_size`` None is a default that a note names; it is never changed silently.
-    ``mmproj_offload`` None leaves it to the search where a projector lies.
+    ``mmproj_offload`` None leaves it to the search where a projector lies. ``spec_type`` is how tokens shall be
+    drafted.
     """
 
     ctx_size: int | None = None
@@ -59,6 +66,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     mmproj_offload: bool | None = None
     image_min_tokens: int = 0
     image_max_tokens: int = 0
+    spec_type: tuple[SpecType, ...] = ()
+    spec_draft_n_max: int = 3
 
 
 class FileOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +133,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     shell: Shell = "sh"
     origin: FileOrigin | None = None
     projector: ProjectorInEstimate | None = None
+    draft: DraftInEstimate | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

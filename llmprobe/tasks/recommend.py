@@ -12,11 +12,12 @@ import msgspec
 from llmprobe import engines
 from llmprobe.advise.recommend import recommend as advise
 from llmprobe.errors import UsageError
-from llmprobe.estimation.options import MOST_SLOTS
+from llmprobe.estimation.options import MOST_SLOTS, checked
 from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Recommendation, Shell, Wishes
+from llmprobe.facts.settings import SpecType
 from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
 from llmprobe.model.quants import ggml_type
@@ -50,6 +51,8 @@ def wishes_of(
     mmproj_offload: bool | None = None,
     image_min_tokens: int = 0,
     image_max_tokens: int = 0,
+    spec_type: str | Sequence[str] = (),
+    spec_draft_n_max: int = 3,
 ) -> Wishes:
     """
     What a program asks for, each wish checked.
@@ -81,7 +84,28 @@ def wishes_of(
         mmproj_offload=None if mmproj_offload is None else switch("mmproj_offload", mmproj_offload),
         image_min_tokens=count("image_min_tokens", image_min_tokens, most=2**31 - 1),
         image_max_tokens=count("image_max_tokens", image_max_tokens, most=2**31 - 1),
+        spec_type=_ways(spec_type),
+        spec_draft_n_max=count("spec_draft_n_max", spec_draft_n_max, most=2**31 - 1),
     )
+
+
+def _ways(spec_type: str | Sequence[str]) -> tuple[SpecType, ...]:
+    """
+    The ways of drafting that a search can plan: those that need no draft model.
+
+    Raises:
+        UsageError: one does not exist, or needs a draft model.
+    """
+    if not spec_type:
+        return ()
+    ways = checked({"spec_type": spec_type}).get("spec_type", ())
+    planned = (ways,) if isinstance(ways, str) else tuple(ways)
+    for way in planned:
+        if way.startswith("draft-") and planned != ("draft-mtp",):
+            raise UsageError(
+                message("error.draft-not-planned", spec_type=way), hint=message("hint.draft-not-planned")
+            )
+    return planned
 
 
 def recommend(
@@ -118,7 +142,17 @@ def recommend(
         from llmprobe.advise.refusal import refusal
 
         return refusal(model, machine, wishes, *refused)
-    here = projecting.set_up(on_this_disk(model, machine), wishes.mmproj)
+    here = on_this_disk(model, machine)
+    if wishes.spec_type:
+        if wishes.engine != engines.DEFAULT_ENGINE:
+            raise UsageError(
+                message("error.engine-drafts", engine=wishes.engine), hint=message("hint.engine-drafts")
+            )
+        if wishes.spec_type == ("draft-mtp",):
+            from llmprobe.model.next_token import with_next_token
+
+            here = with_next_token(here)
+    here = projecting.set_up(here, wishes.mmproj)
     shell: Shell = "powershell" if machine.host.system == "win32" else "sh"
     answer = advise(
         here,

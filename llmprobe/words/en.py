@@ -1064,6 +1064,20 @@ SENTENCES: dict[str, str] = {
     "note.longest-text": "A text may have at most {tokens} tokens: each is read in one micro-batch (-ub).",
     "error.device-name": "{given} is not the name of a device",
     "hint.device-name": "for example gpu0, CUDA1 or none",
+    "error.draft-not-planned": "{spec_type} needs a draft model, which is not searched for",
+    "hint.draft-not-planned": "estimate it: llmprobe estimate MODEL -md DRAFT; or plan with --spec-type draft-mtp",
+    "error.engine-drafts": "drafting is planned for llama.cpp, not for {engine}",
+    "hint.engine-drafts": "use --engine llama.cpp, or leave --spec-type out",
+    "note.drafts-fit": "Drafting with the model's own layer for a further token (--spec-type draft-mtp, a file with"
+    ' "MTP" in its name) takes {bytes:bytes} more and fits beside the first choice[: about {likely:pace}'
+    " ({low:pace} to {high:pace}) instead of {plain:pace} tokens/s, if {accepted:.0%} of the drafts are accepted"
+    " (an assumption)]{worth:.|. It is not worth its memory here: it gains less than a tenth.}",
+    "note.drafts-displace": "Drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
+    " {missing:bytes} beside the first choice. With it the best is {quant} with {layers} of {total} layers on the GPU"
+    "[, about {likely:pace} instead of {plain:pace} tokens/s]: {better:worth it, though it displaces that|not worth what"
+    " it displaces}.",
+    "note.drafts-fit-nothing": "Drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
+    " {missing:bytes} beside the first choice, and no other fits with it.",
     "note.next-token-file": "The file must have the layers that predict a further token: a file of {model} with"
     ' "MTP" in its name.',
     # site and estimation: names of terms
@@ -1854,6 +1868,7 @@ SENTENCES: dict[str, str] = {
     "help.estimate.override-tensor": "Put the matching tensors into a buffer: CPU, CUDA1, ... The first match counts.",
     "help.estimate.cache-type-k": "Type of the K cache.",
     "help.estimate.cache-type-v": "Type of the V cache.",
+    "help.recommend.spec-type": "Plan with drafted tokens: draft-mtp (the model's own layer), or a kind of n-gram drafting.",
     "help.estimate.model-draft": "Model that drafts tokens: a name, a GGUF file, hf:owner/repo.",
     "help.estimate.quant-draft": "Quantization of the draft model (default: Q4_K_M, or that of its file).",
     "help.estimate.spec-type": "How tokens are drafted: draft-mtp (the model's own layers), draft-simple, draft-eagle3,"

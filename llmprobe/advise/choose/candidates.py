@@ -122,6 +122,8 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             mmproj_offload=wishes.mmproj_offload is not False,
             image_min_tokens=wishes.image_min_tokens,
             image_max_tokens=wishes.image_max_tokens,
+            spec_type=wishes.spec_type,
+            spec_draft_n_max=wishes.spec_draft_n_max,
         )
         placed: list[Placed] = []
         for devices in usable[:1] if hopeless else usable:
@@ -177,7 +179,9 @@ def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     sizes = (candidate.settings.ubatch_size, *LARGER_UBATCH_SIZES)
     allowed = site.abilities.ubatch_sizes
     found = []
-    for kv_offload in (True, False) if _may_leave_cache(problem, candidate) else (True,):
+    # What drafts take back is a state that the device has to reach.
+    leaves = not candidate.settings.spec_type and _may_leave_cache(problem, candidate)
+    for kv_offload in (True, False) if leaves else (True,):
         for ubatch_size in sizes:
             if kv_offload and ubatch_size == candidate.settings.ubatch_size:
                 continue

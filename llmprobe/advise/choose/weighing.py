@@ -10,6 +10,7 @@ from llmprobe.advise.choose.quality import quality
 from llmprobe.advise.search.case import Placed
 from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
 from llmprobe.estimation.estimator import Estimator
+from llmprobe.estimation.second import needs_draft
 from llmprobe.estimation.speed.generation import (
     NO_GENERATION,
     Share,
@@ -20,7 +21,7 @@ from llmprobe.estimation.speed.generation import (
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Speed
 from llmprobe.facts.recommendation import Quality
-from llmprobe.facts.settings import Settings
+from llmprobe.facts.settings import Settings, without_drafts
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +74,9 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
     """
     estimator, site = problem.estimator, problem.site
     settings, hardware = placed.settings, placed.hardware
-    read = estimator.shares(quant, settings, hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s)
+    read = estimator.shares(
+        quant, without_drafts(settings), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
+    )
     # Never larger than the context.
     ubatch_size = estimator.setup(settings, hardware).settings.ubatch_size
 
@@ -88,6 +91,16 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         )
 
     speed = speed_of(read) if estimator.generates else NO_GENERATION
+    gain = 1.0
+    if needs_draft(settings):
+        # Imported only here: few searches draft.
+        from llmprobe.estimation.speed.drafted import drafted_speed, speed_ups
+
+        known = (quant, settings, hardware, None)
+        ram = site.ram_bandwidth_bytes_per_s
+        speed = drafted_speed(speed, estimator, *known, ram_bandwidth=ram, processor=site.processor)
+        gains = speed_ups(estimator, *known, ram or RANKING_RAM_BANDWIDTH, site.processor)
+        gain = 1.0 if gains is None else gains["likely"]
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -103,7 +116,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         half_full = speed_at(
             assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
         )
-        tokens_per_s = round(half_full or 0.0, 2)
+        tokens_per_s = round((half_full or 0.0) * gain, 2)
     prompts = round(
         ranking_prompt_speed(
             assumed,

@@ -11,6 +11,7 @@ from typing import Literal
 from llmprobe.advise.search.case import Case
 from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
 from llmprobe.advise.search.ledger import Ledger
+from llmprobe.estimation import second
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.placement import spans
 from llmprobe.facts.backends import BACKENDS
@@ -128,6 +129,7 @@ class Search:
         case = self.case
         bounds = {} if corrections is None else case.estimator.compute_bounds(case.quant, kind, case.hardware)
         name = kind_of(case, kind)
+        drafts = second.beside(case.estimator, case.quant, kind, case.hardware)
         beside = case.estimator.projectors.most(case.estimator.setup(kind, case.hardware))
 
         def room(device: Device, role: Role) -> int:
@@ -138,7 +140,7 @@ class Search:
                 compute += min(known.values()) if name == "whole" else own
                 compute = max(0, compute - _SLACK_BYTES)
             rope = case.estimator.table(case.quant).shares(device.backend).rope
-            others = device_overhead(device).bytes + beside.get(device.id, 0)
+            others = device_overhead(device).bytes + beside.get(device.id, 0) + drafts.get(device.id, 0)
             return (case.site.capacities[device.id] or 0) - others - compute - rope
 
         roles: tuple[Role, ...] = ("some", "all", "alone")

@@ -106,7 +106,7 @@ class Ledger:
         return min((side.held if keep else side.whole)[-1] + side.output for side in self.devices)
 
     def _side(self, backend: str, rates: Rates, *, caches: bool) -> Side:
-        weights = self._estimator.table(self._quant)
+        weights = self._estimator.table(self._quant, self._settings)
         shares = weights.shares(backend)
         layers = range(self.n_layer)
         held = [shares.dense.of(at, at + 1) for at in layers]

@@ -57,28 +57,10 @@ def drafted_speed(
             ),
             reason=message("speed.drafted-of-text", plain=plain.reason),
         )
-    bare, count = without_drafts(settings), settings.spec_draft_n_max
-
-    def seconds(share: Share) -> float | None:
-        rate = speed_at([share], filled=0.0, moe=estimator.is_moe, quant=quant, processor=processor)
-        return None if rate is None else 1 / rate
-
-    shares = that_count(estimator.shares(quant, bare, hardware, ram_bandwidth=ram_bandwidth))
-    checked = that_count(
-        estimator.shares(quant, bare, hardware, ram_bandwidth=ram_bandwidth, tokens=count + 1)
-    )
-    once = _sum(shares, seconds)
-    check = _check(checked, seconds, count)
-    drafting = _drafting(
-        estimator, quant, settings, hardware, draft, shares, seconds, ram_bandwidth, processor
-    )
-    if once is None or check is None or drafting is None:
+    gains = speed_ups(estimator, quant, settings, hardware, draft, ram_bandwidth, processor)
+    if gains is None:
         return plain
-    kind = next(one for one in settings.spec_type if one in DRAFTING_TYPES)
-    accepted = table("drafting")["acceptance"][kind]
-    gains = {
-        bound: tokens_per_check(part, count) * once / (check + drafting) for bound, part in accepted.items()
-    }
+    count, accepted = settings.spec_draft_n_max, _accepted(settings)
     full = plain.generation_at_full_context_tokens_per_s
     return msgspec.structs.replace(
         plain,
@@ -96,6 +78,46 @@ def drafted_speed(
             plain=plain.reason,
         ),
     )
+
+
+def speed_ups(
+    estimator: "Estimator",
+    quant: str,
+    settings: Settings,
+    hardware: "Hardware",
+    draft: Draft | None,
+    ram_bandwidth: int | None,
+    processor: "Processor | None",
+) -> dict[str, float] | None:
+    """
+    How many times faster the model writes with drafts, ``low``, ``likely`` and ``high``; None where it is unknown.
+    """
+    bare, count = without_drafts(settings), settings.spec_draft_n_max
+
+    def seconds(share: Share) -> float | None:
+        rate = speed_at([share], filled=0.0, moe=estimator.is_moe, quant=quant, processor=processor)
+        return None if rate is None else 1 / rate
+
+    shares = that_count(estimator.shares(quant, bare, hardware, ram_bandwidth=ram_bandwidth))
+    checked = that_count(
+        estimator.shares(quant, bare, hardware, ram_bandwidth=ram_bandwidth, tokens=count + 1)
+    )
+    once, check = _sum(shares, seconds), _check(checked, seconds, count)
+    drafting = _drafting(
+        estimator, quant, settings, hardware, draft, shares, seconds, ram_bandwidth, processor
+    )
+    if once is None or check is None or drafting is None:
+        return None
+    return {
+        bound: tokens_per_check(part, count) * once / (check + drafting)
+        for bound, part in _accepted(settings).items()
+    }
+
+
+def _accepted(settings: Settings) -> dict[str, float]:
+    kind = next(one for one in settings.spec_type if one in DRAFTING_TYPES)
+    found: dict[str, float] = table("drafting")["acceptance"][kind]
+    return found
 
 
 def tokens_per_check(accepted: float, count: int) -> float:
