@@ -22,11 +22,17 @@ Keys of other namespaces keep their whole name (``tokenizer.ggml.token_type_coun
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """
     Where files of a model are published, by the catalog: repositories on Hugging Face, the usual one first, and its
-    name in Ollama's library. ``embeds`` says that it turns text into vectors, ``projector`` that a projector is there.
+    name in Ollama's library.
+
+    ``asked`` is the repository with GGUF files that the model was asked for by, ``stem`` the name of a fine-tune whose
+    shape is assumed to be this model's: none of the other places has its files. ``embeds`` says that it turns text
+    into vectors, ``projector`` that a projector is there.
     """
 
     repositories: tuple[str, ...] = ()
     ollama: str | None = None
+    asked: str | None = None
+    stem: str | None = None
     embeds: bool = False
     projector: bool = False
 

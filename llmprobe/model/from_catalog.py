@@ -18,6 +18,9 @@ from llmprobe.words.message import Message, message
 if TYPE_CHECKING:
     from llmprobe.model import names
 
+_ASSUMED = frozenset(("name.same-shape", "name.fine-tune"))
+"""Notes of a name that is another model's, of which only the shape is known."""
+
 
 def named(name: str, quant: str | None) -> ModelSpec:
     """
@@ -45,9 +48,26 @@ def named(name: str, quant: str | None) -> ModelSpec:
     notes = list(found.notes)
     if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
         notes.append(message("model.from-catalog-not-address"))
-    spec = _from_catalog(known().entries[found.id], notes)
+    spec = _as_asked(_from_catalog(known().entries[found.id], notes), name)
     wanted = quant or found.quant
     return spec if wanted is None else requantized(spec, wanted)
+
+
+def _as_asked(spec: ModelSpec, name: str) -> ModelSpec:
+    """
+    A model with the places that a name gives it: the repository that was typed, and none of the base's for a fine-tune.
+    """
+    from llmprobe.model.names import grammar
+
+    typed_name = grammar.parse(name)
+    repo = typed_name.repo
+    files = repo if repo is not None and repo.lower().endswith("gguf") else None
+    if any(note.id in _ASSUMED for note in spec.notes):
+        published = Published(asked=files, stem=typed_name.rest)
+        return msgspec.structs.replace(spec, published=published, repo=repo if files is None else None)
+    if files is None or spec.published is None:
+        return spec
+    return msgspec.structs.replace(spec, published=msgspec.structs.replace(spec.published, asked=files))
 
 
 def of_catalog(entry: catalog.Entry) -> ModelSpec:

@@ -75,6 +75,9 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
     """
     if model.source != "catalog" or model.quant is not None:
         return model
+    if model.published is not None and model.published.stem is not None:
+        # Of a fine-tune only the shape is that of the catalog's model.
+        return model
     from llmprobe.model.loading import load
 
     notes = []

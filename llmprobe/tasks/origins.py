@@ -9,6 +9,7 @@ from llmprobe.facts.host import ModelDisk
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, FileOrigin
+from llmprobe.model.quants import followed
 from llmprobe.tasks.making import lines as making
 from llmprobe.words.message import Message, message
 
@@ -52,7 +53,14 @@ def origin(
 
 
 def _how(choice: Choice, make: tuple[str, ...]) -> Message:
-    return message("obtain.make") if make else message("obtain.unknown", quant=choice.quant)
+    """
+    How a file comes to be that no known place has.
+    """
+    if make:
+        return message("obtain.make")
+    if followed(choice.quant) != choice.quant:
+        return message("obtain.unknown", quant=choice.quant)
+    return message("obtain.nowhere")
 
 
 def _disk(snapshot: Snapshot, stores: tuple[str, ...]) -> ModelDisk | None:

@@ -216,3 +216,30 @@ def test_scripts_for_windows_are_powershell() -> None:
 
     assert sorted(files) == ["run-llama-cli.ps1", "run-llama-server.ps1"]
     assert files["run-llama-server.ps1"].endswith(" @args\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "fetched_from", "file"),
+    [
+        (
+            "hf.co/mradermacher/Josiefied-Qwen3-8B-abliterated-v1-GGUF:Q4_K_M",
+            "mradermacher/Josiefied-Qwen3-8B-abliterated-v1-GGUF",
+            "Josiefied-Qwen3-8B-abliterated-v1-Q4_K_M.gguf",
+        ),
+        ("unsloth/Qwen3-8B-GGUF:Q4_K_M", "unsloth/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf"),
+        ("huihui-ai/Qwen3-8B-abliterated", None, "Qwen3-8B-abliterated-Q4_K_M.gguf"),
+        ("Qwen3-14B-Abliterated-Foo", None, "Qwen3-14B-Abliterated-Foo-Q4_K_M.gguf"),
+    ],
+)
+def test_a_fine_tune_is_not_fetched_as_its_base(name: str, fetched_from: str | None, file: str) -> None:
+    """
+    Only its shape is the base's. The repository that was typed comes first, and none of the base's stands in.
+    """
+    model = load(name)
+    found = fetched("llama.cpp", model)
+    of_ollama = fetched("ollama", model)
+    command = str(engines.commands("llama.cpp")["llama.cpp"](choice(), model, "cuda"))
+
+    assert (found and found.place.repository) == fetched_from
+    assert (of_ollama is None) is (fetched_from is None)
+    assert shlex.split(command)[2] == file

@@ -166,6 +166,16 @@ def test_a_file_of_another_model_is_not_taken_for_it(here: Snapshot) -> None:
     assert api.recommend(api.load_model("qwen3-8b"), lying, ctx_size=4096).choices[0].on_disk is None
 
 
+def test_the_file_of_a_base_is_not_its_fine_tune(here: Snapshot) -> None:
+    """
+    Of a fine-tune that is known by its name alone, only the shape is that of the model on this disk.
+    """
+    answer = api.recommend(api.load_model("someone/Qwen3-0.6B-Abliterated"), here, ctx_size=4096)
+
+    assert answer.choices[0].on_disk is None
+    assert "Qwen3-0.6B-Abliterated" in answer.choices[0].commands["llama.cpp"]
+
+
 def test_a_broken_file_is_said_and_the_catalog_answers(tmp_path: Path) -> None:
     """
     Half downloaded or no GGUF inside: a note, and the model of that name from the catalog.

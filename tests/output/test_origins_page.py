@@ -51,7 +51,7 @@ def test_the_place_the_size_and_the_room(monkeypatch: pytest.MonkeyPatch) -> Non
         "Get the file",
         "  - the command needs a-Q4_K_M.gguf, which was not found here; it takes 4.00 GiB of 9.00 GiB free on",
         "    /home",
-        "  - me/a-GGUF usually has this type (not checked)",
+        "  - me/a-GGUF should have this type (not checked)",
         "  - llama-server fetches it itself, with this in place of -m and the file",
         "    -hf me/a-GGUF:Q4_K_M",
     ]

@@ -161,3 +161,23 @@ def test_vllm_needs_its_plugin() -> None:
     assert [need.id for need in origin("vllm", choice(), QWEN, "cuda", here()).needs] == [
         "obtain.vllm-plugin"
     ]
+
+
+def test_a_model_without_a_source_cannot_be_made() -> None:
+    """
+    A fine-tune that is known by its name alone: nobody can say where it is.
+    """
+    found = origin("llama.cpp", choice(), load("Qwen3-14B-Abliterated-Foo"), "cuda", here())
+
+    assert found.how is not None
+    assert found.how.id == "obtain.nowhere"
+    assert found.make == ()
+
+
+def test_a_fine_tune_is_made_of_its_own_weights() -> None:
+    """
+    Those of the repository that was typed.
+    """
+    made = origin("llama.cpp", choice(), load("huihui-ai/Qwen3-8B-abliterated"), "cuda", here()).make
+
+    assert made[0] == "hf download huihui-ai/Qwen3-8B-abliterated --local-dir Qwen3-8B-abliterated"

@@ -27,6 +27,8 @@ def model_file(choice: "Choice", model: ModelSpec) -> str:
         # An address is where it can be had; the file has its name when it is here.
         return model.path if is_local(model) else model.path.partition("?")[0].rpartition("/")[2]
     base = (model.repo or model.id).rpartition("/")[2]
+    if model.published is not None and model.published.stem is not None:
+        base = model.published.stem
     return f"{base}-{choice.quant}.gguf"
 
 

@@ -15,15 +15,20 @@ from llmprobe.facts.model import ModelSpec
 
 def place_of(model: ModelSpec, quant: str) -> Place | None:
     """
-    The first repository of a model that should have a file of this type, None where none is known.
+    The first repository of a model that should have a file of this type, None where none is known; the one that was
+    asked for, whatever it offers.
 
     A model whose header was read from a repository is there for certain, in its own type.
     """
     if model.source == "gguf" and not is_local(model) and model.repo is not None and quant == model.quant:
         file = (model.path or "").partition("?")[0].rpartition("/")[2]
         return Place(repository=model.repo, tag=quant, file=file or None, certain=True)
+    if model.published is None:
+        return None
+    if model.published.asked is not None:
+        return Place(repository=model.published.asked, tag=quant)
     publishers = table("publishers")
-    for repository in () if model.published is None else model.published.repositories:
+    for repository in model.published.repositories:
         owner, _, own = repository.partition("/")
         publisher: dict[str, Any] = publishers["publishers"].get(owner, publishers["own"])
         if quant not in publisher["types"] or not own.endswith(publisher["ending"]):
