@@ -90,7 +90,7 @@ def _site(devices: tuple[Device, ...]) -> Site:
         pools={"host": "ram"} | {device.id: device.pool or device.id for device in devices},
         shared_free_bytes=None,
         reserve_bytes=0,
-        ram_bandwidth_bytes_per_s=None,
+        ram_bandwidth_bytes_per_s=50_000_000_000,
     )
 
 

@@ -7,7 +7,7 @@ Source: llama.cpp b11549, src/llama.cpp (``llama_prepare_model_devices``), src/l
 """
 
 from llmprobe.errors import RefusedError
-from llmprobe.facts.backends import label
+from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.words.message import message
@@ -65,7 +65,7 @@ def refuse_split(settings: Settings, hardware: Hardware, architecture: str) -> N
     """
     by_layers = message("hint.split-by-layers")
     if settings.split_mode == "row" and hardware.devices:
-        other = next((one for one in hardware.devices if one.backend != "sycl"), None)
+        other = next((one for one in hardware.devices if not BACKENDS[one.backend].rows), None)
         if other is not None:
             raise RefusedError(
                 message("error.no-split-buffers", device=other.id, backend=label(other.backend)),

@@ -22,7 +22,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
     backend is another ("*" is all), ``cards_first`` lists integrated graphics last. ``padded`` lengthens quantized rows
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
-    ``exact`` says that buffers were compared with measured ones.
+    ``rows`` says that it can share single tensors out by rows (``-sm row``), ``exact`` that buffers were compared with
+    measured ones.
     """
 
     name: BackendName
@@ -35,6 +36,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     cards_first: bool = False
     padded: bool = False
     partial: bool = True
+    rows: bool = False
     exact: bool = False
 
 
@@ -69,7 +71,7 @@ _ALL = (
     # On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
     # layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
     Backend(name="metal", label="Metal", device_prefix="MTL", partial=False),
-    Backend(name="sycl", label="SYCL", device_prefix="SYCL", cards_first=True, padded=True),
+    Backend(name="sycl", label="SYCL", device_prefix="SYCL", cards_first=True, padded=True, rows=True),
 )
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _ALL}

@@ -86,12 +86,15 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     Tokens per second. Unknown is None; ``reason`` says on what the figures stand or why there are none.
 
     Generation is that at a short context; at a full one the whole cache is read for every token.
+    ``prompt_is_assumed`` says that no measurement stands for the prompt's: its link, its arithmetic or its class of
+    devices is not known.
     """
 
     generation_tokens_per_s: Range | None
     prompt_tokens_per_s: Range | None
     reason: Message
     generation_at_full_context_tokens_per_s: Range | None = None
+    prompt_is_assumed: bool = False
 
 
 class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):

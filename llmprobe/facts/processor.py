@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.machine import Cpu
+from llmprobe.words.message import Message
 
 VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve")
 
@@ -14,10 +15,16 @@ VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve")
 class Processor(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the processor can do: threads that run at full speed, and whether it multiplies vectors (None: unknown).
+
+    ``ram_low`` and ``ram_high`` are what the rate of its RAM may be as parts of the likely one, where nobody measured
+    or listed it; ``ram_about`` then says what the rate rests on.
     """
 
     threads: int | None = None
     vectors: bool | None = None
+    ram_low: float = 1.0
+    ram_high: float = 1.0
+    ram_about: Message | None = None
 
 
 def processor(cpu: Cpu) -> Processor:

@@ -74,11 +74,13 @@ def of_machine(snapshot: "Snapshot") -> Places:
     """
     What an engine uses of a machine by itself: all devices of the first one's backend, one MIG instance.
     """
-    from llmprobe.facts.processor import cpu_kind, processor
+    from llmprobe.facts.processor import cpu_kind
     from llmprobe.facts.recommendation import Wishes
     from llmprobe.site.devices import MOST_DEVICES, device_of
+    from llmprobe.site.ram import of_host
     from llmprobe.site.site import survey
 
+    ram_rate, own_processor = of_host(snapshot.host)
     usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
     together = [one for one in usable if one.backend == usable[0].backend]
     if together and together[0].partition is not None and together[0].partition.kind == "mig":
@@ -87,8 +89,8 @@ def of_machine(snapshot: "Snapshot") -> Places:
     return Places(
         devices=tuple(device_of(one, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
         budgets=budgets,
-        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
-        processor=processor(snapshot.host.cpu),
+        ram_bandwidth_bytes_per_s=ram_rate,
+        processor=own_processor,
         cpu=cpu_kind(snapshot.host.machine),
         this_machine=snapshot.this_machine,
     )

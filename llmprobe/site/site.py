@@ -14,7 +14,7 @@ from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
-from llmprobe.facts.processor import Processor, cpu_kind, processor
+from llmprobe.facts.processor import Processor, cpu_kind
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.site.devices import (
     MOST_DEVICES,
@@ -24,6 +24,7 @@ from llmprobe.site.devices import (
     listed,
     numbers,
 )
+from llmprobe.site.ram import of_host
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
 
@@ -59,7 +60,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     pools: dict[str, str]
     shared_free_bytes: int | None
     reserve_bytes: int
-    ram_bandwidth_bytes_per_s: int | None
+    ram_bandwidth_bytes_per_s: int
     processor: Processor = Processor()
     cpu: Literal["x86", "arm"] = "x86"
     notes: tuple[Message, ...] = ()
@@ -164,6 +165,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     usable = _most(known)
     if len(usable) < len(known):
         notes.append(message("note.most-devices", most=MOST_DEVICES, found=len(known)))
+    ram_rate, own_processor = of_host(snapshot.host)
     return Site(
         device_sets=_device_sets(usable),
         budgets=budgets,
@@ -173,8 +175,8 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         pools=pool_of,
         shared_free_bytes=_free(ram, wishes) if shared and ram is not None else None,
         reserve_bytes=reserve,
-        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
-        processor=processor(snapshot.host.cpu),
+        ram_bandwidth_bytes_per_s=ram_rate,
+        processor=own_processor,
         cpu=cpu_kind(snapshot.host.machine),
         notes=tuple(notes),
         instances={

@@ -1202,6 +1202,7 @@ SENTENCES: dict[str, str] = {
     "speed.unknown": "{why}; {prompt}",
     "speed.prompt": "prompts: {parts:and}",
     "speed.prompt-unknown": "prompt speed unknown: {parts:and}",
+    "speed.prompt-assumed": "prompts are assumed from like devices, as {parts:and}",
     "speed.prompt-as-generation": "prompts: no slower than generation, where {parts:and} would be",
     "speed.nothing-read": "nothing is read per token",
     "speed.nothing-multiplied": "nothing is multiplied",
@@ -1221,7 +1222,9 @@ SENTENCES: dict[str, str] = {
     "speed.device-reads": "{bytes:bytes} from {device} at {bytes_per_s:rate} x {efficiency:.2f} + {kernels} kernels x"
     " {kernel_us:.1f} µs ({measured})",
     "speed.host-reads": "{bytes:bytes} from RAM at {rate} ({measured})",
-    "speed.ram-rate": "{bytes_per_s:rate} x {efficiency:.2f}",
+    "speed.ram-rate": "{bytes_per_s:rate} x {efficiency:.2f}[ ({about})]",
+    "ram.declared": "usual for {family}, may be {low:rate} to {high:rate}",
+    "ram.assumed": "assumed, may be {low:rate} to {high:rate}",
     "speed.cores-rate": "{threads} {threads:thread|threads} x {bytes_per_s:rate}",
     "speed.transfer": "{bytes:bytes} from RAM over a {bytes_per_s:rate} link for every {tokens} tokens",
     "speed.flops": "{tflops:.0f} TFLOPS of {device} x {efficiency:.2f}",
@@ -1371,18 +1374,13 @@ SENTENCES: dict[str, str] = {
     "trained for",
     "note.beyond-training": "the context of {ctx_size} tokens per slot is longer than the {max_context} that {model} "
     "was trained for; answers degrade beyond that",
-    "note.assumed-bandwidths": "where a speed is unknown, choices are ranked as if RAM read {ram_bytes_per_s:rate} and "
-    "a GPU {gpu_bytes_per_s:rate}",
-    "note.ram-bandwidth-unknown": "tokens/s are unknown for what runs from RAM, as its memory bandwidth is unknown; "
-    "{remedy}",
-    "remedy.ram-bandwidth-container": "run llmprobe outside the container, where the memory modules can be read",
-    "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules, so only what fits fully on a GPU has "
-    "a speed",
-    "remedy.ram-bandwidth-hypothetical": "record a real machine of this kind (llmprobe record) and answer for it with "
-    "--replay",
+    "note.assumed-bandwidths": "where a speed is unknown, choices are ranked as if a GPU read {gpu_bytes_per_s:rate}",
+    "note.ram-bandwidth-assumed": "speeds from RAM rest on {bytes_per_s:rate} ({about}); {remedy}",
+    "remedy.ram-bandwidth-container": "outside the container the memory modules can be read",
+    "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules",
+    "remedy.ram-bandwidth-hypothetical": "a recording of a real machine of this kind (llmprobe record) would tell",
     "remedy.ram-bandwidth-linux": "this system does not report its memory modules, which takes systemd 248 or newer",
-    "remedy.ram-bandwidth-other": "this system does not report its memory modules, so only what fits fully on a GPU "
-    "has a speed",
+    "remedy.ram-bandwidth-other": "this system does not report its memory modules",
     "note.freed": "{held:and}; with that memory free, {quant} ({quality}) would run {where}[, {pace}] (--assume-idle "
     "shows it). {remedy}",
     "held.gpu": "{bytes:bytes} of {device} is in use[ by {holders:and}]",

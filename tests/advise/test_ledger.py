@@ -14,7 +14,6 @@ from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
 from llmprobe.advise.search.ledger import (
     FILLED,
     RANKING_DEVICE_BANDWIDTH,
-    RANKING_RAM_BANDWIDTH,
     Ledger,
 )
 from llmprobe.estimation.memory.overhead import device_overhead
@@ -63,7 +62,7 @@ def seconds(asked: Case, settings: Settings) -> float:
         asked.quant,
         settings,
         asked.hardware,
-        ram_bandwidth=asked.site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH,
+        ram_bandwidth=asked.site.ram_bandwidth_bytes_per_s,
     )
     known = tuple(
         msgspec.structs.replace(

@@ -272,7 +272,8 @@ def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:
     The speed and the one that was requested are both given; an unknown speed is called unknown.
     """
     slow = asked(machine(ram_gib=60), min_speed=1000.0, quants=("Q8_0",)).rejected[0]
-    unknown = asked(machine(ram_gib=60, ram_bandwidth=None), min_speed=1.0, quants=("Q8_0",)).rejected[0]
+    nothing_known = machine((24,), bandwidth=None)
+    unknown = asked(nothing_known, min_speed=1.0, quants=("Q8_0",)).rejected[0]
 
     assert (slow.why.id, slow.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
     assert 1 < figure(slow.why, "tokens_per_s") < 100
@@ -303,18 +304,27 @@ def test_an_unknown_bandwidth_of_the_ram_has_a_remedy(
     origin: Any, environment: str | None, system: str, remedy: str
 ) -> None:
     """
-    Where tokens/s are unknown for want of the RAM's bandwidth, the note has what would make it known there.
+    Where tokens/s rest on a bandwidth of the RAM that nobody told, the note has what would make it known there.
     """
     snapshot = machine(ram_gib=20, ram_bandwidth=None)
     host = msgspec.structs.replace(snapshot.host, environment=environment, system=system)
     snapshot = msgspec.structs.replace(snapshot, host=host, origin=origin)
     notes = asked(snapshot).notes
 
-    assert inner(the(notes, "note.ram-bandwidth-unknown"), "remedy").id == f"remedy.ram-bandwidth-{remedy}"
-    assert the(notes, "note.assumed-bandwidths").values == {
-        "ram_bytes_per_s": 50_000_000_000,
-        "gpu_bytes_per_s": 300_000_000_000,
-    }
+    said = the(notes, "note.ram-bandwidth-assumed")
+    assert inner(said, "remedy").id == f"remedy.ram-bandwidth-{remedy}"
+    assert (said.values["bytes_per_s"], inner(said, "about").id) == (50_000_000_000, "ram.assumed")
+    assert not named(notes, "note.assumed-bandwidths")
+
+
+def test_a_speed_that_is_unknown_has_its_place() -> None:
+    """
+    A card whose bandwidth nobody knows is ranked like a small one, and that is said.
+    """
+    notes = asked(machine((24,), bandwidth=None)).notes
+
+    assert the(notes, "note.assumed-bandwidths").values == {"gpu_bytes_per_s": 300_000_000_000}
+    assert not named(notes, "note.ram-bandwidth-assumed")
 
 
 @pytest.mark.parametrize("snapshot", [machine((24,), ram_bandwidth=None), machine(ram_gib=20)])

@@ -331,3 +331,44 @@ def test_a_share_reads_no_cache_and_no_state_unless_it_has_them() -> None:
 
     assert read_bytes(bare, 1.0) == 5
     assert (bare.switches, bare.attention_operations, bare.recurrent) == (0, 0, False)
+
+
+def test_memory_of_unknown_speed_widens_the_range() -> None:
+    """
+    Half and twice the rate are half and nearly twice the tokens; the likely figure stays.
+    """
+    many = Processor(threads=1000, vectors=True)
+    known = generation(speed(HALF, cores=many))
+    doubted = generation(speed(HALF, cores=msgspec.structs.replace(many, ram_low=0.5, ram_high=2.0)))
+
+    assert doubted.likely == known.likely
+    assert doubted.low == pytest.approx(known.low / 2, rel=0.05)
+    assert doubted.high == pytest.approx(known.high * 2, rel=0.05)
+
+
+def test_faster_memory_helps_no_more_than_the_cores_read() -> None:
+    """
+    One thread reads less than any memory gives: only slower memory could change its figure.
+    """
+    one = Processor(threads=1, vectors=True)
+    known = generation(speed(HALF, cores=one))
+    doubted = generation(speed(HALF, cores=msgspec.structs.replace(one, ram_low=0.9, ram_high=10.0)))
+
+    assert doubted.high == known.high
+
+
+def test_a_prompt_that_nobody_measured_is_assumed() -> None:
+    """
+    Without the link's rate the weights in RAM cross it as they would on usual ones: a quarter to two and a half times.
+    """
+    found = speed(HALF, msgspec.structs.replace(GPU, link_bytes_per_s=None, flops=330 * 10**12))
+    prompt = found.prompt_tokens_per_s
+
+    assert found.prompt_is_assumed
+    assert prompt is not None
+    assert prompt.low == pytest.approx(prompt.likely / 4, abs=0.1)
+    assert prompt.high == pytest.approx(prompt.likely * 2.5, abs=0.2)
+    about = found.reason.values["prompt"]
+    assert isinstance(about, Message)
+    assert about.id == "speed.prompt-assumed"
+    assert not speed(GPU).prompt_is_assumed

@@ -14,7 +14,6 @@ from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_C
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.case import Misfit, Placed
-from llmprobe.advise.search.ledger import RANKING_RAM_BANDWIDTH
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
@@ -220,7 +219,7 @@ def _saves(problem: Problem, candidate: Candidate, freed: int, cost: float) -> b
     estimator = problem.estimator
     read = freed * estimator.used_experts if estimator.is_moe else freed
     seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
-    saved = read / (problem.site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH)
+    saved = read / (problem.site.ram_bandwidth_bytes_per_s)
     return saved > seconds * (1 - 2**-cost)
 
 

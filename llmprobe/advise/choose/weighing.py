@@ -8,7 +8,7 @@ from llmprobe.advise.choose.balance import utility
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.quality import quality
 from llmprobe.advise.search.case import Placed
-from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
+from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.second import needs_draft
 from llmprobe.estimation.speed.generation import (
@@ -151,8 +151,7 @@ def _assumed(read: tuple[Share, ...]) -> tuple[Share, ...]:
     return tuple(
         msgspec.structs.replace(
             share,
-            bandwidth_bytes_per_s=share.bandwidth_bytes_per_s
-            or (RANKING_RAM_BANDWIDTH if share.backend == "cpu" else RANKING_DEVICE_BANDWIDTH),
+            bandwidth_bytes_per_s=share.bandwidth_bytes_per_s or RANKING_DEVICE_BANDWIDTH,
         )
         for share in read
     )

@@ -13,7 +13,7 @@ from llmprobe.advise.choose.ranking import spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import verdict
 from llmprobe.advise.explain.differences import pace
-from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH, RANKING_RAM_BANDWIDTH
+from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.settings import rounding, slot_sizes
 from llmprobe.facts.engine import unload_command
@@ -71,19 +71,17 @@ def of_context(model: ModelSpec, wishes: Wishes) -> Iterator[Message]:
 
 def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> Iterator[Message]:
     """
-    Notes where a speed is unknown: what it would take to know it, and what the order is based on.
+    Notes where a speed rests on a rate of the RAM that nobody told, or is unknown for a device's.
     """
-    unknown = [one for one in shown if one.speed.generation_tokens_per_s is None]
-    if not unknown:
-        return
-    from_ram = any(not one.is_whole(problem.estimator) for one in unknown)
-    if problem.estimator.generates and from_ram and problem.site.ram_bandwidth_bytes_per_s is None:
-        yield message("note.ram-bandwidth-unknown", remedy=_measurable(snapshot))
-    yield message(
-        "note.assumed-bandwidths",
-        ram_bytes_per_s=RANKING_RAM_BANDWIDTH,
-        gpu_bytes_per_s=RANKING_DEVICE_BANDWIDTH,
-    )
+    about = problem.site.processor.ram_about
+    from_ram = any(not one.is_whole(problem.estimator) for one in shown)
+    if problem.estimator.generates and from_ram and about is not None:
+        rate = problem.site.ram_bandwidth_bytes_per_s
+        yield message(
+            "note.ram-bandwidth-assumed", bytes_per_s=rate, about=about, remedy=_measurable(snapshot)
+        )
+    if problem.estimator.generates and any(one.speed.generation_tokens_per_s is None for one in shown):
+        yield message("note.assumed-bandwidths", gpu_bytes_per_s=RANKING_DEVICE_BANDWIDTH)
 
 
 def _measurable(snapshot: Snapshot) -> Message:

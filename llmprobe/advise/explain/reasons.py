@@ -76,7 +76,7 @@ def weighed(problem: Problem, shown: list[Candidate]) -> tuple[Message, ...]:
             kv_offload=one.settings.kv_offload,
             mmproj_offload=not problem.moved_projector(one.settings),
             speed_known=one.speed.generation_tokens_per_s is not None,
-            prompts_known=one.speed.prompt_tokens_per_s is not None,
+            prompts_known=not one.speed.prompt_is_assumed and one.speed.prompt_tokens_per_s is not None,
         )
         for one in shown
     ]

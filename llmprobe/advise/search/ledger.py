@@ -16,7 +16,7 @@ from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
-from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH, RAM_BANDWIDTH
+from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
@@ -24,11 +24,8 @@ from llmprobe.site.site import Site
 FILLED = 0.5
 """How full the context is taken to be on the average: a conversation begins with none and ends with all of it."""
 
-RANKING_RAM_BANDWIDTH = RAM_BANDWIDTH
-"""Only the order of choices is based on it where the RAM's bandwidth is unknown; it is never printed as a speed."""
-
 RANKING_DEVICE_BANDWIDTH = DEVICE_BANDWIDTH
-"""The same for a device whose bandwidth is unknown."""
+"""Only the order of choices is based on it where a device's bandwidth is unknown; it is never printed as a speed."""
 
 Number = TypeVar("Number", int, float)
 
@@ -166,7 +163,7 @@ class Ledger:
         template = Share(
             device=HOST,
             backend=CPU,
-            bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s or RANKING_RAM_BANDWIDTH,
+            bandwidth_bytes_per_s=site.ram_bandwidth_bytes_per_s,
             active_bytes=0,
             layers=0,
             kernels=0,

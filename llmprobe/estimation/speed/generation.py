@@ -6,6 +6,7 @@ once, and the cache of its sequence; a prompt is arithmetic. The constants are f
 (``data/speed.json``, ``benchmarks/fit_speed.py``); each says on how many it stands.
 """
 
+import math
 from collections.abc import Sequence
 
 from llmprobe.data import table
@@ -24,6 +25,9 @@ NEGLIGIBLE = 1000
 
 WORTH_SAYING = 0.95
 """The speed at a full context is said where it is below this part of that at a short one."""
+
+UNMEASURED_PROMPTS = (0.25, 2.5)
+"""Where the link, the arithmetic or the class of a device is not known: parts of what is assumed then."""
 
 NO_GENERATION = Speed(
     generation_tokens_per_s=None,
@@ -70,7 +74,20 @@ def generation_speed(
     cores = processor or Processor()
     short, full = (_parts(constants, reading, cores, moe, quant, filled) for filled in (0.0, 1.0))
     generation, at_full = _rate(short), _rate(full)
-    prompt_words = _of_prompt(prompt, about_prompt)
+    prompt_words, assumed = _of_prompt(prompt, about_prompt), prompt is None
+    if prompt is None:
+        prompt = _unmeasured(
+            ranking_prompt_speed(
+                shares,
+                moe=moe,
+                quant=quant,
+                ubatch_size=ubatch_size,
+                op_offload=op_offload,
+                processor=processor,
+                filled=0.0,
+            )
+        )
+        prompt_words = message("speed.prompt-assumed", parts=about_prompt)
     if prompt is not None and prompt.likely < generation.likely:
         # A prompt could be read as text is written, a token at a time.
         prompt_words = message("speed.prompt-as-generation", parts=about_prompt)
@@ -83,6 +100,7 @@ def generation_speed(
         generation_tokens_per_s=generation,
         generation_at_full_context_tokens_per_s=at_full,
         prompt_tokens_per_s=prompt,
+        prompt_is_assumed=assumed,
         reason=message(
             "speed.generation",
             parts=tuple(part.words for part in short),
@@ -110,6 +128,16 @@ def speed_at(
         return None
     parts = _parts(table("speed"), reading, processor or Processor(), moe, quant, filled)
     return 1 / sum(part.likely for part in parts)
+
+
+def _unmeasured(likely: float) -> Range | None:
+    """
+    A prompt speed that no measurement stands for, as wide as its classes differ; None where nothing is computed.
+    """
+    if likely == math.inf:
+        return None
+    low, high = UNMEASURED_PROMPTS
+    return Range(low=round(likely * low, 1), likely=round(likely, 1), high=round(likely * high, 1))
 
 
 def that_count(shares: Sequence[Share]) -> list[Share]:

@@ -7,6 +7,7 @@ A kernel takes some microseconds in which the memory stands still, however littl
 models and mixtures of experts reach less of a fast memory. The constants are those of ``data/speed.json``.
 """
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -169,20 +170,29 @@ def host_part(
     assert share.bandwidth_bytes_per_s is not None
     row = constants["processor"]
     rate = share.bandwidth_bytes_per_s * row["efficiency"]
-    how = message("speed.ram-rate", bytes_per_s=share.bandwidth_bytes_per_s, efficiency=row["efficiency"])
+    how = message(
+        "speed.ram-rate",
+        bytes_per_s=share.bandwidth_bytes_per_s,
+        efficiency=row["efficiency"],
+        about=cores.ram_about,
+    )
+    most = math.inf
     if cores.threads is not None:
         per_core = row["core_bytes_per_s"] * (row["without_vectors"] if cores.vectors is False else 1.0)
-        if cores.threads * per_core < rate:
-            rate = cores.threads * per_core
+        most = cores.threads * per_core
+        if most < rate:
             how = message("speed.cores-rate", threads=cores.threads, bytes_per_s=round(per_core))
     weights = share.active_bytes / quant_efficiency(constants, quant, CPU)
-    seconds = (weights + share.cache_bytes * filled + share.state_bytes) / rate
-    seconds += ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
+    read = weights + share.cache_bytes * filled + share.state_bytes
+    started = ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
+    likely, fast, slow = (
+        read / min(rate * part, most) + started for part in (1.0, cores.ram_high, cores.ram_low)
+    )
     doubt = row["unknown_processor"] if cores.threads is None or cores.vectors is None else 1.0
     return Part(
-        likely=seconds,
-        fastest=seconds / row["high"],
-        slowest=seconds / (row["low"] * doubt),
+        likely=likely,
+        fastest=fast / row["high"],
+        slowest=slow / (row["low"] * doubt),
         words=message("speed.host-reads", bytes=read_bytes(share, filled), rate=how, measured=standing(row)),
     )
 

@@ -1,0 +1,77 @@
+"""
+How fast the RAM is where no firmware tells: from the name of the processor, else from the kind of machine.
+
+It is the bandwidth that the memory would have with what is usually installed; the range is what the slowest and the
+fastest usual modules would reach. ``data/ram.json`` says where each row is from.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from llmprobe.data import table
+from llmprobe.facts.machine import Host
+from llmprobe.facts.processor import Processor, cpu_kind, processor
+from llmprobe.words.message import Message, message
+
+_MARKS = r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bwith .*|\bw/ .*|,.*|\bpro\b(?! \d+\w*wx)"
+"""What a processor's name has beside the product: marks, clock, graphics, count of cores."""
+
+_OF_SERVERS = ("epyc", "xeon", "neoverse", "platinum")
+
+
+class RamRate(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The usual peak rate in bytes/s, and what it may be as parts of that.
+
+    ``basis`` is ``declared`` where the makers of the processor say its bus and speed, else ``assumed``.
+    """
+
+    bytes_per_s: int
+    low: float
+    high: float
+    basis: Literal["declared", "assumed"]
+    family: str | None = None
+
+
+def of_host(host: Host) -> tuple[int, Processor]:
+    """
+    The peak rate of a host's RAM in bytes/s, and what its processor can do with it.
+    """
+    own = processor(host.cpu)
+    if host.ram_bandwidth_bytes_per_s is not None:
+        return host.ram_bandwidth_bytes_per_s, own
+    rate = usual(host)
+    return rate.bytes_per_s, msgspec.structs.replace(
+        own, ram_low=rate.low, ram_high=rate.high, ram_about=about(rate)
+    )
+
+
+def usual(host: Host) -> RamRate:
+    """
+    The rate of a host's RAM by its processor, or by its kind where that is unknown.
+    """
+    rows = table("ram")
+    name = " ".join(re.sub(_MARKS, "", f"{host.cpu.name or ''} {host.product or ''}".lower()).split())
+    for row in rows["rows"]:
+        if row["word"] in name and re.search(row["match"], name):
+            return RamRate(
+                bytes_per_s=row["bus_bits"] * row["mts"] * 1_000_000 // 8,
+                low=row["low"],
+                high=row["high"],
+                basis="declared",
+                family=row["family"],
+            )
+    kind = "server" if any(word in name for word in _OF_SERVERS) else cpu_kind(host.machine)
+    return RamRate(basis="assumed", **rows["unknown"][kind])
+
+
+def about(rate: RamRate) -> Message:
+    """
+    What an unmeasured rate rests on.
+    """
+    low, high = round(rate.bytes_per_s * rate.low), round(rate.bytes_per_s * rate.high)
+    if rate.family is None:
+        return message("ram.assumed", bytes_per_s=rate.bytes_per_s, low=low, high=high)
+    return message("ram.declared", bytes_per_s=rate.bytes_per_s, low=low, high=high, family=rate.family)

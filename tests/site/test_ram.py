@@ -1,0 +1,120 @@
+"""
+How fast RAM is taken to be where no firmware tells.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from llmprobe.data import table
+from llmprobe.facts.machine import Cpu, Host
+from llmprobe.site.ram import about, of_host, usual
+from llmprobe.words.message import message
+
+HOST = Host(system="linux", machine="x86_64", release="6.8")
+MACHINES = json.loads(
+    (Path(__file__).parents[2] / "fixtures" / "truth" / "memory_buses.json").read_text(encoding="utf-8")
+)["machines"]
+
+
+def host(name: str | None, **fields: Any) -> Host:
+    """
+    A host with a processor of this name.
+    """
+    return msgspec.structs.replace(HOST, cpu=Cpu(name=name), **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "gigabytes"),
+    [
+        # bus in bits / 8 x transfers: 16 bytes x 6,000, 16 x 3,200, 64 x 3,200, 32 x 8,000, 32 x 2,133, 8 x 4,800
+        ("AMD Ryzen 9 7950X 16-Core Processor", 96.0),
+        ("AMD Ryzen 7 3700X 8-Core Processor", 51.2),
+        ("AMD EPYC 7763 64-Core Processor", 204.8),
+        ("AMD RYZEN AI MAX+ PRO 395 w/ Radeon 8060S", 256.0),
+        ("Intel(R) Xeon(R) CPU E5-2680 v3 @ 2.50GHz", 68.256),
+        ("Intel(R) Core(TM) i3-N305", 38.4),
+    ],
+)
+def test_a_processor_has_its_usual_memory(name: str, gigabytes: float) -> None:
+    """
+    By its family, whatever marks, clock and graphics its name has.
+    """
+    found = usual(host(name))
+
+    assert (found.bytes_per_s, found.basis) == (gigabytes * 1e9, "declared")
+    assert 0 < found.low <= 1 <= found.high
+
+
+def test_real_machines_lie_in_the_range() -> None:
+    """
+    Of 79 machines chosen for variety at least 80 %, and every one has a row.
+    """
+    inside = 0
+    for real in MACHINES:
+        found = usual(host(real["processor"]))
+        rate = found.bytes_per_s * real["sockets"]
+        inside += rate * found.low <= real["bytes_per_s"] <= rate * found.high
+        assert found.basis == "declared", real["processor"]
+
+    assert inside >= 0.8 * len(MACHINES)
+
+
+@pytest.mark.parametrize(
+    ("name", "machine", "gigabytes"),
+    [(None, "x86_64", 50), ("AMD EPYC", "x86_64", 150), (None, "aarch64", 25), ("VIA Nano", "x86_64", 50)],
+)
+def test_an_unknown_processor_has_that_of_its_kind(name: str | None, machine: str, gigabytes: int) -> None:
+    """
+    A wide range, and no family.
+    """
+    found = usual(host(name, machine=machine))
+
+    assert (found.bytes_per_s, found.basis, found.family) == (gigabytes * 10**9, "assumed", None)
+    assert found.high / found.low >= 4
+
+
+def test_a_board_is_known_by_its_product() -> None:
+    """
+    Raspberry's processor is only "Cortex-A76".
+    """
+    found = usual(host("Cortex-A76", machine="aarch64", product="Raspberry Pi 5 Model B Rev 1.0"))
+
+    assert found.family is not None
+    assert found.family.startswith("Raspberry Pi 5")
+
+
+def test_what_the_machine_tells_is_not_replaced() -> None:
+    """
+    Neither its rate nor its range.
+    """
+    rate, processor = of_host(host("AMD Ryzen 9 7950X", ram_bandwidth_bytes_per_s=7))
+
+    assert (rate, processor.ram_low, processor.ram_high, processor.ram_about) == (7, 1.0, 1.0, None)
+
+
+def test_what_it_rests_on_is_said() -> None:
+    """
+    With the family, or as assumed, and the range in bytes.
+    """
+    known, unknown = usual(host("AMD Ryzen 7 3700X")), usual(host(None))
+
+    assert about(known).values["family"] == known.family
+    assert about(unknown) == message(
+        "ram.assumed", bytes_per_s=50_000_000_000, low=20_000_000_000, high=100_000_000_000
+    )
+    assert of_host(host(None))[1].ram_about == about(unknown)
+
+
+def test_rows_are_found_by_their_word() -> None:
+    """
+    A row without it in its own family's names would never be looked at; the expressions are valid.
+    """
+    for row in table("ram")["rows"]:
+        assert row["word"]
+        assert row["match"] == row["match"].lower()
+        re.compile(row["match"])
