@@ -76,7 +76,7 @@ def measure() -> Counts:
 
 
 def _compare(row: Row, counts: Counts) -> None:
-    settings = {
+    settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.settings.items()
     }
     profile = _OLD if settings.pop("old", False) else None

@@ -73,5 +73,5 @@ def about(rate: RamRate) -> Message:
     """
     low, high = round(rate.bytes_per_s * rate.low), round(rate.bytes_per_s * rate.high)
     if rate.family is None:
-        return message("ram.assumed", bytes_per_s=rate.bytes_per_s, low=low, high=high)
-    return message("ram.declared", bytes_per_s=rate.bytes_per_s, low=low, high=high, family=rate.family)
+        return message("ram.assumed", low=low, high=high)
+    return message("ram.declared", low=low, high=high, family=rate.family)

@@ -219,7 +219,7 @@ def _saves(problem: Problem, candidate: Candidate, freed: int, cost: float) -> b
     estimator = problem.estimator
     read = freed * estimator.used_experts if estimator.is_moe else freed
     seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
-    saved = read / (problem.site.ram_bandwidth_bytes_per_s)
+    saved = read / problem.site.ram_bandwidth_bytes_per_s
     return saved > seconds * (1 - 2**-cost)
 
 

@@ -219,8 +219,10 @@ def test_values_that_are_left_out_are_the_defaults_of_the_kind() -> None:
 
     # Llama 2 7B has 6,738,415,616 parameters with 32,000 words.
     assert spec.parameters == 6_738_415_616 + 2 * 64 * 4096
-    assert "hidden_size" in note.values["keys"]
-    assert "vocab_size" not in note.values["keys"]
+    keys = note.values["keys"]
+    assert isinstance(keys, tuple)
+    assert "hidden_size" in keys
+    assert "vocab_size" not in keys
 
 
 def test_a_whole_configuration_has_no_defaults() -> None:
