@@ -23,7 +23,7 @@ def loaded(name: str, width: int, backend: str = "cuda", asked: ImageTokens = NO
     return measure(described(name, width, name), asked, backend=backend)
 
 
-@pytest.mark.parametrize("backend", ["cuda", "host"])
+@pytest.mark.parametrize("backend", ["cuda", "host", "metal", "vulkan"])
 def test_buffers_are_those_of_llama_cpp(backend: str) -> None:
     """
     Weights are equal to the byte, compute buffers in all but one load in a hundred, and refusals are the same.

@@ -31,6 +31,8 @@ class CudaRules:
     The rules of one process with CUDA devices; all devices are alike.
     """
 
+    device_align = DEVICE_ALIGN
+
     def __init__(self, n_devices: int) -> None:
         self.n_devices = n_devices
 

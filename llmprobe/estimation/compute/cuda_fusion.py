@@ -41,7 +41,7 @@ def optimize(nodes: list[Node], start: int, end: int, keep: Keep) -> None:
         i += 1
 
 
-def _fusable(nodes: Sequence[Node], ops: Sequence[str], outputs: Sequence[Node]) -> bool:
+def fusable(nodes: Sequence[Node], ops: Sequence[str], outputs: Sequence[Node]) -> bool:
     """
     Whether these nodes have these operations, and none but the outputs is used by another node.
     """
@@ -107,7 +107,7 @@ def _weighted_sum(nodes: list[Node], i: int, end: int, keep: Keep) -> int:
         adds += 1
     if len(views) != used or adds != used - 1 or total is None:
         return 0
-    if not _fusable(window, [node.op for node in window], (total,)):
+    if not fusable(window, [node.op for node in window], (total,)):
         return 0
     keep(parts[0], total)
     keep(parts[1], total)
@@ -183,7 +183,7 @@ def _top_k(nodes: list[Node], i: int, end: int) -> int:
         return 0
     if not first.src[0].contiguous() or not window[-1].contiguous():
         return 0
-    return len(ops) if _fusable(window, ops, (ids, window[-1])) else 0
+    return len(ops) if fusable(window, ops, (ids, window[-1])) else 0
 
 
 def _is_norm(nodes: Sequence[Node]) -> bool:
@@ -228,7 +228,7 @@ def _same_experts(nodes: list[Node], i: int, j: int) -> bool:
     window = [*nodes[i : i + 3], *nodes[j : j + 3]]
     routed, shared = window[2], window[5]
     if (
-        not _fusable(window, (*_ROUTED, *_SHARED), (routed, shared))
+        not fusable(window, (*_ROUTED, *_SHARED), (routed, shared))
         or len(routed.src) != 2
         or len(shared.src) != 2
     ):

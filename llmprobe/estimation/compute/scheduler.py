@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, simulate
-from llmprobe.estimation.compute.cuda import DEVICE_ALIGN, HOST_ALIGN
+from llmprobe.estimation.compute.cuda import HOST_ALIGN
 from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
 _FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
@@ -23,8 +23,10 @@ Keep = Callable[[Node, Node], None]
 
 class Rules(Protocol):
     """
-    What a backend can compute and how much memory it wants for it.
+    What a backend can compute and how much memory it wants for it, at places that are multiples of ``device_align``.
     """
+
+    device_align: int
 
     def supports(self, node: Node, device: int) -> bool:
         """Whether a device computes this node."""
@@ -157,7 +159,7 @@ def schedule(
     def size_of(node: Node, buffer: int) -> int:
         return rules.alloc_size(node) if buffer < n_devices else node.nbytes
 
-    aligns = (DEVICE_ALIGN,) * n_devices + (HOST_ALIGN,)
+    aligns = (rules.device_align,) * n_devices + (HOST_ALIGN,)
     marks += [len(steps)] * (len(starts) - len(marks))
     fixed = any(
         source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates

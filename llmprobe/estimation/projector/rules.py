@@ -5,15 +5,16 @@ What a backend computes of an encoder's graph, and how much memory it wants for 
 from collections.abc import Callable
 from functools import cache
 
-from llmprobe.estimation.compute.cuda import DEVICE_ALIGN, HOST_ALIGN, CudaRules
+from llmprobe.estimation.compute.cuda import HOST_ALIGN, CudaRules
 from llmprobe.estimation.compute.scheduler import Rules
+from llmprobe.estimation.projector.metal import MetalRules
+from llmprobe.estimation.projector.vulkan import VulkanRules
 from llmprobe.model.archs._building.ops import Graph
 
-EXACT = frozenset({"host", "cuda"})
+EXACT = frozenset({"host", "cuda", "metal", "vulkan"})
 """Backends whose own rules are known; ``host`` is the processor."""
 
-_RULES: dict[str, Callable[[int], Rules]] = {"cuda": CudaRules}
-_ALIGNMENTS = {"host": HOST_ALIGN, "metal": 32, "vulkan": 16}
+_RULES: dict[str, Callable[[], Rules]] = {"metal": MetalRules, "vulkan": VulkanRules}
 
 
 @cache
@@ -21,14 +22,15 @@ def rules_of(backend: str) -> Rules:
     """
     The rules of a backend; where none of its own are known, those of CUDA.
     """
-    return _RULES.get(backend, CudaRules)(1)
+    found = _RULES.get(backend)
+    return CudaRules(1) if found is None else found()
 
 
 def alignment(backend: str) -> int:
     """
     The multiple of bytes at which a tensor begins in a buffer.
     """
-    return _ALIGNMENTS.get(backend, DEVICE_ALIGN)
+    return HOST_ALIGN if backend == "host" else rules_of(backend).device_align
 
 
 def has_flash(graph: Graph, backend: str) -> bool:
