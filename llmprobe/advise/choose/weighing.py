@@ -99,7 +99,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         known = (quant, settings, hardware, None)
         ram = site.ram_bandwidth_bytes_per_s
         speed = drafted_speed(speed, estimator, *known, ram_bandwidth=ram, processor=site.processor)
-        gains = speed_ups(estimator, *known, ram or RANKING_RAM_BANDWIDTH, site.processor)
+        gains = speed_ups(estimator, *known, ram, site.processor)
         gain = 1.0 if gains is None else gains["likely"]
     loss = quality(
         quant,
