@@ -237,6 +237,7 @@ def recommend(
         image_max_tokens=image_max_tokens,
         spec_type=spec_type,
         spec_draft_n_max=spec_draft_n_max,
+        model=model,
     )
     return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
 

@@ -60,7 +60,11 @@ def estimate(
     given = checked(settings)
     model = projecting.set_up(model, given.get("mmproj"))
     model, given, draft = drafting.set_up(model, given, draft_model, draft_quant)
-    chosen = quant_name(quant) if quant is not None else model.quant or model.published_quant or DEFAULT_QUANT
+    chosen = (
+        quant_name(quant, model)
+        if quant is not None
+        else model.quant or model.published_quant or DEFAULT_QUANT
+    )
     if devices is not None or backend is not None:
         site, machine = assumed.assumed(devices, backend), None
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from llmprobe.errors import ModelError
+from llmprobe.errors import ModelError, UsageError
 from llmprobe.facts import given
 from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.machine import Snapshot
@@ -31,7 +31,7 @@ def load_model(
         UsageError: the quantization does not exist.
     """
     check_machine(snapshot)
-    wanted = None if quant is None else quant_name(quant)
+    wanted = None if quant is None else _quant_of(name, quant)
     if snapshot is not None:
         from llmprobe.model.installed import load_installed
 
@@ -39,6 +39,20 @@ def load_model(
         if kept is not None:
             return kept
     return load(name, quant=wanted, draft=draft)
+
+
+def _quant_of(name: str, quant: str) -> str:
+    """
+    A quantization for the model of a name, which is loaded only where the quantization is no type of llama.cpp.
+    """
+    try:
+        return quant_name(quant)
+    except UsageError as error:
+        try:
+            model = load(name)
+        except ModelError:
+            raise error from None
+        return quant_name(quant, model)
 
 
 def load_adapter(name: str) -> Adapter:
@@ -83,14 +97,32 @@ def models(text: str | None = None) -> ModelList:
     return msgspec.structs.replace(listed, meant=wanted, models=(first, *others))
 
 
-def quant_name(name: str) -> str:
+def quant_name(name: str, model: ModelSpec | None = None) -> str:
     """
     A quantization as llama.cpp writes it.
 
     Raises:
-        UsageError: it does not exist.
+        UsageError: it does not exist, or another program loads it; of a known model its file's size is said.
     """
-    return file_type(str(name)).name
+    try:
+        return file_type(str(name)).name
+    except UsageError as error:
+        if model is None:
+            raise
+        from llmprobe.model.quants.foreign import foreign, size_of
+
+        other, size = foreign(str(name)), size_of(model, str(name))
+        if other is None or size is None:
+            raise
+        hint = message(
+            "hint.quant-size-elsewhere",
+            likely_bytes=size.likely_bytes,
+            low_bytes=size.low_bytes,
+            high_bytes=size.high_bytes,
+            files=size.files,
+            instead=other.instead,
+        )
+        raise UsageError(error.message, hint=hint) from None
 
 
 def quant_notes(names: Iterable[str]) -> tuple[Message, ...]:

@@ -53,9 +53,10 @@ def wishes_of(
     image_max_tokens: int = 0,
     spec_type: str | Sequence[str] = (),
     spec_draft_n_max: int = 3,
+    model: ModelSpec | None = None,
 ) -> Wishes:
     """
-    What a program asks for, each wish checked.
+    What a program asks for, each wish checked; of a known ``model`` a refused quantization has its file's size.
 
     Raises:
         UsageError: one is of another kind or out of range.
@@ -70,7 +71,7 @@ def wishes_of(
         ctx_size=None if ctx_size in (None, "max") else count("ctx_size", ctx_size, most=2**31 - 1),
         max_ctx=ctx_size == "max",
         parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
-        quants=tuple(map(quant_name, texts("quants", quants))),
+        quants=tuple(quant_name(quant, model) for quant in texts("quants", quants)),
         cache_type_k=None if cache_type_k is None else ggml_type(text("cache_type_k", cache_type_k)).name,
         cache_type_v=None if cache_type_v is None else ggml_type(text("cache_type_v", cache_type_v)).name,
         priority=priority,

@@ -287,6 +287,8 @@ SENTENCES: dict[str, str] = {
     "error.quant-of-other-engine": "'{quant}' is not loaded by llama.cpp but by {engine}",
     "error.quant-without-rule": "no rule is known for {quant} of this model",
     "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
+    "hint.quant-size-elsewhere": "a file of it takes about {likely_bytes:bytes} ({low_bytes:bytes} to {high_bytes:bytes}, by {files}"
+    " published {files:file|files}); with llama.cpp: --quant {instead}",
     "hint.quant-instead": "with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",
     "error.quant-not-possible": "llama-quantize cannot make {type} of {tensor}: its rows of {row} are not divisible by {block}",

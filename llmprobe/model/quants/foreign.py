@@ -8,6 +8,9 @@ import re
 
 import msgspec
 
+from llmprobe.data import table
+from llmprobe.facts.model import ModelSpec
+
 
 class Foreign(msgspec.Struct, frozen=True, gc=False):
     """
@@ -27,11 +30,11 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     # llama.cpp, ggml/include/ggml.h: GGML_TYPE_Q4_2 and Q4_3, "support has been removed"
     (r"q4_[23]", Foreign(None, "Q4_0")),
     # github.com/ikawrakow/ik_llama.cpp, ggml/include/ggml.h
-    (r"iq1_(?:kt|s_r4|m_r4)|iq1_bn", Foreign("ik_llama.cpp", "IQ1_S")),
-    (r"(?:iq2_(?:k|ks|kl|kt|bn)|q2_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ2_M")),
-    (r"(?:iq3_(?:k|ks|kl|kt)|q3_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ3_M")),
-    (r"(?:iq4_(?:k|ks|kss|kt)|q4_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ4_XS")),
-    (r"(?:iq5_(?:k|ks)|q5_k)(?:_r[48])?", Foreign("ik_llama.cpp", "Q5_K_M")),
+    (r"(?:smol_)?iq1_kt|iq1_(?:s_r4|m_r4|bn)", Foreign("ik_llama.cpp", "IQ1_S")),
+    (r"(?:(?:smol_)?iq2_(?:k|ks|kl|kt|bn)|q2_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ2_M")),
+    (r"(?:(?:smol_)?iq3_(?:k|ks|kl|kt)|q3_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ3_M")),
+    (r"(?:(?:smol_)?iq4_(?:k|ks|kss|kt)|q4_k)(?:_r[48])?", Foreign("ik_llama.cpp", "IQ4_XS")),
+    (r"(?:(?:smol_)?iq5_(?:k|ks)|q5_k)(?:_r[48])?", Foreign("ik_llama.cpp", "Q5_K_M")),
     (r"iq6_k|q6_k_r4|q6_0(?:_r4)?", Foreign("ik_llama.cpp", "Q6_K")),
     (r"q8_k(?:v|_r8)|q8_0_r[48]", Foreign("ik_llama.cpp", "Q8_0")),
     (r"i?q\d\w*_r[48]", Foreign("ik_llama.cpp", "Q4_K_M")),
@@ -51,8 +54,39 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     (r"mlx\w*", Foreign("MLX", "Q4_K_M")),
 )
 
+_MARGIN = 0.05
+"""How far beyond the files that were seen another one may be, as a share."""
+
 _EIGHT_BITS = r"int8|8_?bit|^8(?:\.0)?bpw"
 """Formats of several widths say which one they have."""
+
+
+class Size(msgspec.Struct, frozen=True, gc=False):
+    """
+    What a file in a type of another program takes: likely, at the least and at the most, and how many files told.
+    """
+
+    likely_bytes: int
+    low_bytes: int
+    high_bytes: int
+    files: int
+
+
+def size_of(model: ModelSpec, name: str) -> Size | None:
+    """
+    The size of a model's file in a type of ik_llama.cpp, None where no file of that name was seen, or of no experts.
+
+    The type is that of the experts; everything else has more bits, by its publisher's habit.
+    """
+    wanted = re.sub(r"[-. ]", "_", name.upper()).removesuffix("_R4").replace("SMOL_", "smol-")
+    found = table("foreign_bits")["bits"].get(wanted)
+    if found is None or not any("_exps" in tensor.name for tensor in model.tensors):
+        return None
+    low, likely, high, files = found
+    each = model.parameters / 8
+    return Size(
+        round(likely * each), round(low * (1 - _MARGIN) * each), round(high * (1 + _MARGIN) * each), files
+    )
 
 
 def foreign(name: str) -> Foreign | None:

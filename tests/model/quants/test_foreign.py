@@ -5,8 +5,10 @@ Quantizations that llama.cpp does not load: what does, and what to take instead.
 import pytest
 
 from llmprobe.errors import UsageError
+from llmprobe.model.loading import load
 from llmprobe.model.quants import FILE_TYPES, file_type
-from llmprobe.model.quants.foreign import foreign
+from llmprobe.model.quants.foreign import foreign, size_of
+from llmprobe.tasks.models import quant_name
 from llmprobe.words.message import message
 
 
@@ -82,3 +84,48 @@ def test_no_file_type_is_foreign_and_all_that_is_taken_instead_exists() -> None:
         found = foreign(typed)
         assert found is not None
         assert found.instead in FILE_TYPES
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "published"),
+    [
+        # huggingface.co/ubergarm: bytes of the tensors by the bits for each weight that the loader printed.
+        ("glm-4.6-357b-a32b", "IQ4_KS", 208_104_672_295),
+        ("glm-4.6-357b-a32b", "IQ5_K", 268_618_966_800),
+        ("deepseek-r1-0528-671b", "IQ3_K_R4", 322_679_829_333),
+        ("deepseek-r1-0528-671b", "iq2-kt", 210_870_052_234),
+    ],
+)
+def test_a_file_of_another_program_has_a_size(model: str, name: str, published: int) -> None:
+    """
+    Near what was published, and within the range.
+    """
+    found = size_of(load(model), name)
+
+    assert found is not None
+    assert found.low_bytes <= published <= found.high_bytes
+    assert found.likely_bytes == pytest.approx(published, rel=0.05)
+
+
+@pytest.mark.parametrize(("model", "name"), [("qwen3-8b", "IQ4_KS"), ("glm-4.6-357b-a32b", "AWQ")])
+def test_a_size_that_nobody_published_is_not_made_up(model: str, name: str) -> None:
+    """
+    The files that were seen are all mixtures of experts.
+    """
+    assert size_of(load(model), name) is None
+
+
+def test_the_refusal_of_a_type_says_what_its_file_takes() -> None:
+    """
+    Beside what llama.cpp has instead.
+    """
+    with pytest.raises(UsageError) as refused:
+        quant_name("IQ4_KS", load("glm-4.6-357b-a32b"))
+    with pytest.raises(UsageError) as other:
+        quant_name("IQ4_KS", load("qwen3-8b"))
+
+    assert refused.value.hint is not None
+    assert refused.value.hint.id == "hint.quant-size-elsewhere"
+    assert refused.value.hint.values["instead"] == "IQ4_XS"
+    assert other.value.hint is not None
+    assert other.value.hint.id == "hint.quant-instead"
