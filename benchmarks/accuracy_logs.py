@@ -86,7 +86,11 @@ def _compare(row: Row, counts: Counts) -> None:
     setup = estimator.setup(Settings(**settings), Hardware(devices=devices))
     parts = estimator.parts_of(quant, setup)
     ruled = row.quant is not None and estimator.recipe(quant) is not None
-    low, high = estimator.bounded_weights(quant, setup) if ruled else (parts.weights, parts.weights)
+    low, high = (
+        (estimator.parts_weights(quant, setup, "low"), estimator.parts_weights(quant, setup, "high"))
+        if ruled
+        else (parts.weights, parts.weights)
+    )
     fits = True
     shown = sum(device.weights or 0 for device in row.devices.values())
     if row.file_mib is not None:

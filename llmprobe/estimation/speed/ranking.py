@@ -17,12 +17,6 @@ from llmprobe.facts.processor import Processor
 DEVICE_BANDWIDTH = 300_000_000_000
 """Of a graphics card of which nothing is known: that of a small one (RTX 4060: 272 GB/s, RX 7600: 288 GB/s)."""
 
-RAM_BANDWIDTH = 50_000_000_000
-"""
-Of RAM of which nothing is known, between dual-channel DDR4-2666 (43 GB/s) and DDR5-4800 (77 GB/s), as programs reach
-it.
-"""
-
 LINK = 15_750_000_000
 """PCIe 3.0 x16, in bytes per second: the oldest that still is common, and a narrow slot of later ones."""
 
