@@ -13,13 +13,11 @@ from llmprobe.model.archs._building.latent import cut_attention
 from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
-from llmprobe.model.archs._shared.kda import kda_state, kda_tensors
+from llmprobe.model.archs._shared.kda import kda_hybrid_cache, kda_tensors
 from llmprobe.model.archs._shared.latent import latent_cache
 from llmprobe.model.archs._shared.parts import is_dense, mixture
-from llmprobe.model.archs._shared.sizes import Sizes
 
 ARCHITECTURES = ("bailingmoe3",)
 SNAPSHOTS = ARCHITECTURES
@@ -60,14 +58,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The cache of the latent of the attention layers, that of next tokens among them, and the state of the others.
-    """
-    sizes = Sizes(hparams)
-    latent = latent_cache(hparams, (layer for layer in sizes.layers if sizes.kv_heads(layer)))
-    state = kda_state(sizes, (layer for layer in sizes.trunk if not sizes.kv_heads(layer)))
-    return CacheLayout(kv=latent.kv, state=state, latent=latent.latent)
+caches = kda_hybrid_cache
 
 
 def _latent(inventory: Inventory) -> None:

@@ -12,8 +12,9 @@ from llmprobe.model.archs._building.gated import ROUTED
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
+from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.indexer import indexer_cache, indexer_tensors
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
 from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token
@@ -41,7 +42,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         latent_attention(inventory)
         inventory.norm("ffn_norm")
         if _chooses(sizes, layer):
-            _indexer(inventory)
+            indexer_tensors(inventory)
         if is_dense(sizes, layer):
             inventory.ffn()
         else:
@@ -58,13 +59,8 @@ def caches(hparams: Hparams) -> CacheLayout:
     """
     sizes = Sizes(hparams)
     latent = latent_cache(hparams)
-    width = sizes.number("attention.indexer.key_length", 0)
-    keys = tuple(
-        KvLayer(layer=layer, k=width, v=0, head_k=width, head_v=0)
-        for layer in sizes.trunk
-        if _chooses(sizes, layer)
-    )
-    return CacheLayout(kv=(*latent.kv, KvCache(layers=keys, name="indexer")), latent=latent.latent)
+    indexer = indexer_cache(sizes, (layer for layer in sizes.trunk if _chooses(sizes, layer)))
+    return CacheLayout(kv=(*latent.kv, indexer), latent=latent.latent)
 
 
 def _chooses(sizes: Sizes, layer: int) -> bool:
@@ -74,18 +70,6 @@ def _chooses(sizes: Sizes, layer: int) -> bool:
     if sizes.number("context_length", 0) < SHARED_FROM_CONTEXT:
         return True
     return layer < 2 or layer % 4 == 2
-
-
-def _indexer(inventory: Inventory) -> None:
-    sizes = inventory.sizes
-    heads, key = (
-        sizes.number("attention.indexer.head_count", 0),
-        sizes.number("attention.indexer.key_length", 0),
-    )
-    inventory.norm("indexer.k_norm", key, bias=True)
-    inventory.weight("indexer.proj", sizes.n_embd, heads)
-    inventory.weight("indexer.attn_k", sizes.n_embd, key)
-    inventory.weight("indexer.attn_q_b", sizes.number("attention.q_lora_rank", 0), heads * key)
 
 
 def graph(g: Builder) -> None:

@@ -16,6 +16,7 @@ from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
 from llmprobe.model.archs._shared.config import Config
+from llmprobe.model.archs._shared.indexer import indexer_cache, indexer_tensors
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import is_dense, mixture, next_token
 from llmprobe.model.archs._shared.sizes import Sizes
@@ -41,7 +42,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
         _attention(inventory)
         inventory.norm("ffn_norm")
         if layer in sizes.trunk and not _slides(sizes, layer):
-            _indexer(inventory)
+            indexer_tensors(inventory)
         if layer not in sizes.trunk or is_dense(sizes, layer):
             inventory.ffn()
         else:
@@ -64,7 +65,7 @@ def caches(hparams: Hparams) -> CacheLayout:
     return CacheLayout(
         kv=(
             KvCache(_keys(full, sizes.head_k())),
-            KvCache(_keys(full, sizes.number("attention.indexer.key_length", 0)), name="indexer"),
+            indexer_cache(sizes, full),
             KvCache(_keys(near, sizes.head_k(slides=True)), window, "sliding-window"),
         ),
         latent=True,
@@ -105,18 +106,6 @@ def _attention(inventory: Inventory) -> None:
     inventory.weight("attn_v_b", latent.rank, value, heads)
     inventory.weight("attn_output", heads * value, n_embd)
     inventory.weight("attn_gate", n_embd, heads)
-
-
-def _indexer(inventory: Inventory) -> None:
-    sizes = inventory.sizes
-    heads, key = (
-        sizes.number("attention.indexer.head_count", 0),
-        sizes.number("attention.indexer.key_length", 0),
-    )
-    inventory.norm("indexer.k_norm", key, bias=True)
-    inventory.weight("indexer.proj", sizes.n_embd, heads)
-    inventory.weight("indexer.attn_k", sizes.n_embd, key)
-    inventory.weight("indexer.attn_q_b", sizes.number("attention.q_lora_rank", 0), heads * key)
 
 
 def from_config(config: Config, common: Hparams) -> Hparams:

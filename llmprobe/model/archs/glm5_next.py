@@ -13,9 +13,10 @@ from llmprobe.model.archs._building.kda import Kda, kda
 from llmprobe.model.archs._building.ops import I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
+from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.hyper import hyper_connection
+from llmprobe.model.archs._shared.indexer import indexer_cache, indexer_tensors
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.kda import kda_state, kda_tensors
 from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
@@ -71,14 +72,9 @@ def caches(hparams: Hparams) -> CacheLayout:
     sizes = Sizes(hparams)
     attend = attention_layers(sizes)
     latent = latent_cache(hparams, attend)
-    width = _KEPT * sizes.number("attention.indexer.key_length", 0)
-    keys = tuple(
-        KvLayer(layer=layer, k=width, v=0, head_k=width, head_v=0)
-        for layer in attend
-        if _chooses(sizes, layer)
-    )
+    indexer = indexer_cache(sizes, (layer for layer in attend if _chooses(sizes, layer)), rows=_KEPT)
     state = kda_state(sizes, (layer for layer in sizes.trunk if layer not in attend))
-    return CacheLayout(kv=(*latent.kv, KvCache(keys, name="indexer")), state=state, latent=latent.latent)
+    return CacheLayout(kv=(*latent.kv, indexer), state=state, latent=latent.latent)
 
 
 def _chooses(sizes: Sizes, layer: int) -> bool:
@@ -87,15 +83,8 @@ def _chooses(sizes: Sizes, layer: int) -> bool:
 
 
 def _indexer(inventory: Inventory) -> None:
-    sizes = inventory.sizes
-    heads, key = (
-        sizes.number("attention.indexer.head_count", 0),
-        sizes.number("attention.indexer.key_length", 0),
-    )
-    inventory.norm("indexer.k_norm", key, bias=True)
-    inventory.weight("indexer.proj", sizes.n_embd, heads)
-    inventory.weight("indexer.attn_k", sizes.n_embd, key)
-    inventory.weight("indexer.attn_q_b", sizes.number("attention.q_lora_rank", 0), heads * key)
+    sizes, key = inventory.sizes, inventory.sizes.number("attention.indexer.key_length", 0)
+    indexer_tensors(inventory)
     inventory.weight("indexer_compressor_gate", sizes.n_embd, key)
     inventory.weight("indexer_compressor_ape", key, sizes.number("attention.indexer.kpool", 0))
 

@@ -12,9 +12,10 @@ from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
+from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.hyper import hyper_head
+from llmprobe.model.archs._shared.indexer import indexer_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.latent import latent_cache
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, shared_expert
@@ -56,14 +57,8 @@ def caches(hparams: Hparams) -> CacheLayout:
     """
     sizes = Sizes(hparams)
     latent = latent_cache(hparams)
-    width = sizes.number("attention.indexer.key_length", 0)
-    keys = tuple(
-        KvLayer(layer=layer, k=width, v=0, head_k=width, head_v=0)
-        for layer in sizes.trunk
-        if _chooses(sizes, layer)
-    )
-    indexer = (KvCache(keys, name="indexer"),) if keys else ()
-    return CacheLayout(kv=(*latent.kv, *indexer), latent=latent.latent)
+    indexer = indexer_cache(sizes, (layer for layer in sizes.trunk if _chooses(sizes, layer)))
+    return CacheLayout(kv=(*latent.kv, indexer) if indexer.layers else latent.kv, latent=latent.latent)
 
 
 def _chooses(sizes: Sizes, layer: int) -> bool:

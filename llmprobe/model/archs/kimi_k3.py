@@ -5,7 +5,6 @@ before it left, and experts work on a narrower row.
 Sources: llama.cpp b11549, src/models/kimi-k3.cpp, conversion/kimi_k3.py.
 """
 
-from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder, Mixture
@@ -14,15 +13,11 @@ from llmprobe.model.archs._building.latent import cut_attention
 from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
-from llmprobe.model.archs._shared.kda import kda_state, kda_tensors
-from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
+from llmprobe.model.archs._shared.kda import kda_hybrid_cache, kda_tensors
+from llmprobe.model.archs._shared.latent import latent_attention
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, shared_expert
-from llmprobe.model.archs._shared.recurrent import attention_layers
-from llmprobe.model.archs._shared.sizes import Sizes
-from llmprobe.words.message import message
 
 ARCHITECTURES = ("kimi-k3",)
 SNAPSHOTS = ARCHITECTURES
@@ -55,14 +50,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The cache of the latent of the attention layers, and the state of the others.
-    """
-    sizes = Sizes(hparams)
-    latent = latent_cache(hparams, attention_layers(sizes))
-    state = kda_state(sizes, (layer for layer in sizes.trunk if not sizes.kv_heads(layer)))
-    return CacheLayout(kv=latent.kv, state=state, latent=latent.latent)
+caches = kda_hybrid_cache
 
 
 def _experts(inventory: Inventory) -> None:
@@ -80,16 +68,7 @@ def from_config(config: Config, common: Hparams) -> Hparams:
     """
     Read which layers attend to everything, the delta attention of the others, and what only this model has.
     """
-    linear = config.part("linear_attn_config")
-    full = linear.get("full_attn_layers")
-    if not isinstance(full, list):
-        raise ModelError(message("config.lacks", keys=("linear_attn_config",)))
-    return rules.latent(config, common) | {
-        "attention.head_count_kv": [int(layer + 1 in full) for layer in range(config.layers)],
-        "kda.head_dim": linear.get("head_dim"),
-        "kda.gate_lower_bound": linear.get("gate_lower_bound"),
-        "ssm.conv_kernel": linear.get("short_conv_kernel_size"),
-        "expert_gating_func": rules.SIGMOID,
+    return rules.delta_layers(config, common) | {
         "expert_latent_length": config.number("routed_expert_hidden_size") or None,
         "attn_res.block_size": config.need("attn_res_block_size"),
         "activation.situ_beta": config.real("activation_situ_beta"),

@@ -2,7 +2,6 @@
 Kimi Linear: delta attention, with latent attention on every fourth layer, experts beside a shared one.
 """
 
-from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.blocks import Decoder, FeedForward, decoder, feed_forward
@@ -11,15 +10,10 @@ from llmprobe.model.archs._building.kda import Kda, kda
 from llmprobe.model.archs._building.latent import cut_attention
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout
-from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
-from llmprobe.model.archs._shared.kda import kda_state, kda_tensors
-from llmprobe.model.archs._shared.latent import latent_attention, latent_cache
+from llmprobe.model.archs._shared.kda import kda_hybrid_cache, kda_tensors
+from llmprobe.model.archs._shared.latent import latent_attention
 from llmprobe.model.archs._shared.parts import expert_matrices, is_dense, router, router_bias, shared_expert
-from llmprobe.model.archs._shared.recurrent import attention_layers
-from llmprobe.model.archs._shared.sizes import Sizes
-from llmprobe.words.message import message
 
 ARCHITECTURES = ("kimi-linear",)
 HF_CLASSES: dict[str, str] = {
@@ -56,14 +50,7 @@ def tensors(hparams: Hparams) -> tuple[Tensor, ...]:
     return inventory.done()
 
 
-def caches(hparams: Hparams) -> CacheLayout:
-    """
-    The cache of the latent of the attention layers, and the state of the others.
-    """
-    sizes = Sizes(hparams)
-    latent = latent_cache(hparams, attention_layers(sizes))
-    state = kda_state(sizes, (layer for layer in sizes.trunk if not sizes.kv_heads(layer)))
-    return CacheLayout(kv=latent.kv, state=state, latent=latent.latent)
+caches = kda_hybrid_cache
 
 
 def graph(g: Builder) -> None:
@@ -73,20 +60,7 @@ def graph(g: Builder) -> None:
     decoder(g, Decoder(layer=_layer))
 
 
-def from_config(config: Config, common: Hparams) -> Hparams:
-    """
-    Read which layers attend to everything, and the delta attention of the others.
-    """
-    linear = config.part("linear_attn_config")
-    full = linear.get("full_attn_layers")
-    if not isinstance(full, list):
-        raise ModelError(message("config.lacks", keys=("linear_attn_config",)))
-    return rules.latent(config, common) | {
-        "attention.head_count_kv": [int(layer + 1 in full) for layer in range(config.layers)],
-        "kda.head_dim": linear.get("head_dim"),
-        "ssm.conv_kernel": linear.get("short_conv_kernel_size"),
-        "expert_gating_func": rules.SIGMOID,
-    }
+from_config = rules.delta_layers
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

@@ -2,6 +2,8 @@
 RWKV 6: a state instead of a cache, each token mixed with the one before it in both parts of a layer.
 """
 
+from functools import partial
+
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
@@ -60,18 +62,7 @@ def graph(g: Builder) -> None:
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:
-    x = rwkv.per_sequence(g, x)
-    shift, rolling = rwkv.last_tokens(g, il)
-    before_mix, before_channel = rwkv.one_of(g, shift), rwkv.one_of(g, shift)
-    normed = g.norm(x, "attn_norm", il, kind="norm")
-    mixed = rwkv.time_mix_6(g, il, normed, rwkv.shifted(before_mix, normed))
-    between = ops.like("add", mixed, x)
-    inner = g.norm(between, "attn_norm_2", il, kind="norm")
-    before = rwkv.shifted(before_channel, inner)
-    rwkv.remember(g, rolling, ops.concat(rwkv.final(normed), rwkv.final(inner), 1))
-    between, inner, before = (rwkv.flat(g, part) for part in (between, inner, before))
-    between, inner, before = g.crop(il, between, inner, before)
-    x = ops.like("add", _channel_mix(g, il, inner, before), between)
+    x = rwkv.layer(g, il, x, partial(rwkv.time_mix_6, g, il), partial(_channel_mix, g, il))
     return ops.like("scale", x) if layer_variant(g.parts, il) else x
 
 

@@ -2,6 +2,8 @@
 RWKV 7: a state instead of a cache, values of the first layer mixed into those of all others.
 """
 
+from functools import partial
+
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, rwkv
 from llmprobe.model.archs._building.builder import Builder
@@ -45,29 +47,32 @@ def graph(g: Builder) -> None:
     """
     Build RWKV 7.
     """
-    x, first_value = rwkv.first_norm(g, g.embed()), None
+    x, values = rwkv.first_norm(g, g.embed()), _Values(g)
     for il in g.layers():
-        x, first_value = _layer(g, il, x, first_value)
+        x = rwkv.layer(g, il, x, partial(values.mixed, il), partial(_channel_mix, g, il))
     g.finish(x, norm="norm")
 
 
-def _layer(g: Builder, il: int, x: Node, first_value: Node | None) -> tuple[Node, Node]:
-    x = rwkv.per_sequence(g, x)
-    shift, rolling = rwkv.last_tokens(g, il)
-    before_mix, before_channel = rwkv.one_of(g, shift), rwkv.one_of(g, shift)
-    normed = g.norm(x, "attn_norm", il, kind="norm")
-    before = rwkv.shifted(before_mix, normed)
-    mixed, first_value = rwkv.time_mix_7(g, il, normed, before, first_value)
-    between = ops.like("add", mixed, x)
-    inner = g.norm(between, "attn_norm_2", il, kind="norm")
-    before = rwkv.shifted(before_channel, inner)
-    rwkv.remember(g, rolling, ops.concat(rwkv.final(normed), rwkv.final(inner), 1))
-    between, inner, before = (rwkv.flat(g, part) for part in (between, inner, before))
-    between, inner, before = g.crop(il, between, inner, before)
-    difference = ops.like("sub", before, inner)
-    key = ops.like("add", ops.like("mul", difference, g.need(il, "channel_mix_lerp_k.weight")), inner)
+class _Values:
+    """
+    The values of the first layer, which every other mixes into its own.
+    """
+
+    def __init__(self, g: Builder) -> None:
+        self._g = g
+        self._first: Node | None = None
+
+    def mixed(self, il: int, x: Node, before: Node) -> Node:
+        """The tokens of a layer, mixed."""
+        x, self._first = rwkv.time_mix_7(self._g, il, x, before, self._first)
+        return x
+
+
+def _channel_mix(g: Builder, il: int, x: Node, before: Node) -> Node:
+    difference = ops.like("sub", before, x)
+    key = ops.like("add", ops.like("mul", difference, g.need(il, "channel_mix_lerp_k.weight")), x)
     key = ops.like("sqr", ops.unary("relu", g.mm(il, "channel_mix_key", key)))
-    return ops.like("add", g.mm(il, "channel_mix_value", key), between), first_value
+    return g.mm(il, "channel_mix_value", key)
 
 
 def from_config(config: Config, common: Hparams) -> Hparams:

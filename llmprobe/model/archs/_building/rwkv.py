@@ -4,13 +4,33 @@ RWKV in a graph: what a token sees of the one before it, and the state that grow
 Sources: llama.cpp b11549, src/models/rwkv6-base.cpp, rwkv7-base.cpp, src/llama-graph.cpp.
 """
 
+from collections.abc import Callable
+
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, Node
 from llmprobe.model.archs._building.state import load, states
 
+Mix = Callable[[Node, Node], Node]
 _MIXED = 5
 """Inputs that the token before shifts in RWKV 6: decay, key, value, receptance and gate."""
+
+
+def layer(g: Builder, il: int, x: Node, mix: Mix, channels: Mix) -> Node:
+    """
+    Build a layer: ``mix`` mixes tokens and ``channels`` their channels, each from the normed tokens and those before.
+    """
+    x = per_sequence(g, x)
+    shift, rolling = last_tokens(g, il)
+    before_mix, before_channel = one_of(g, shift), one_of(g, shift)
+    normed = g.norm(x, "attn_norm", il, kind="norm")
+    between = ops.like("add", mix(normed, shifted(before_mix, normed)), x)
+    inner = g.norm(between, "attn_norm_2", il, kind="norm")
+    before = shifted(before_channel, inner)
+    remember(g, rolling, ops.concat(final(normed), final(inner), 1))
+    between, inner, before = (flat(g, part) for part in (between, inner, before))
+    between, inner, before = g.crop(il, between, inner, before)
+    return ops.like("add", channels(inner, before), between)
 
 
 def first_norm(g: Builder, x: Node) -> Node:

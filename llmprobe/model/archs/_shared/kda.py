@@ -6,8 +6,10 @@ Source: llama.cpp b11549, src/models/kimi-linear.cpp, src/llama-hparams.cpp (n_e
 
 from collections.abc import Iterable
 
-from llmprobe.model.archs._shared.caches import State
+from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.caches import CacheLayout, State
 from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.latent import latent_cache
 from llmprobe.model.archs._shared.recurrent import uniform_state
 from llmprobe.model.archs._shared.sizes import Sizes
 
@@ -19,6 +21,17 @@ def kda_state(sizes: Sizes, layers: Iterable[int]) -> State:
     inner = sizes.heads() * sizes.number("kda.head_dim", 0)
     rolling = 3 * (sizes.number("ssm.conv_kernel", 4) - 1) * inner
     return uniform_state(layers, rolling, inner * sizes.number("kda.head_dim", 0))
+
+
+def kda_hybrid_cache(hparams: Hparams) -> CacheLayout:
+    """
+    The cache of the latent of the layers that attend to everything, those for further tokens among them, and the state
+    of the others.
+    """
+    sizes = Sizes(hparams)
+    latent = latent_cache(hparams, (layer for layer in sizes.layers if sizes.kv_heads(layer)))
+    state = kda_state(sizes, (layer for layer in sizes.trunk if not sizes.kv_heads(layer)))
+    return CacheLayout(kv=latent.kv, state=state, latent=latent.latent)
 
 
 def kda_tensors(inventory: Inventory, decay: str, output: str, *, flat: bool = False) -> None:

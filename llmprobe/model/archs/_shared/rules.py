@@ -72,6 +72,26 @@ def latent(config: Config, common: Hparams) -> Hparams:
     }
 
 
+def delta_layers(config: Config, common: Hparams) -> Hparams:
+    """
+    Read which layers attend to everything, and the delta attention of the others, as Kimi says them.
+
+    Raises:
+        ModelError: the configuration does not say.
+    """
+    linear = config.part("linear_attn_config")
+    full = linear.get("full_attn_layers")
+    if not isinstance(full, list):
+        raise ModelError(message("config.lacks", keys=("linear_attn_config",)))
+    return latent(config, common) | {
+        "attention.head_count_kv": [int(layer + 1 in full) for layer in range(config.layers)],
+        "kda.head_dim": linear.get("head_dim"),
+        "kda.gate_lower_bound": linear.get("gate_lower_bound"),
+        "ssm.conv_kernel": linear.get("short_conv_kernel_size"),
+        "expert_gating_func": SIGMOID,
+    }
+
+
 def shared_width(config: Config, common: Hparams) -> Hparams:
     """
     Read the width of the shared experts where each is as wide as the others.
