@@ -21,7 +21,16 @@ _KEPT = (
 )
 """Operations that stay together, the longer patterns before the shorter ones."""
 _PAIRS_NEAR = frozenset({("rms_norm", "mul"), ("unary", "mul")})
-_PAIRS_NEXT = frozenset({("mul_mat", "add"), ("mul_mat_id", "add_id"), ("mul_mat_id", "mul"), ("add", "add")})
+_PAIRS_NEXT = frozenset(
+    {
+        ("mul_mat", "add"),
+        ("mul_mat_id", "add_id"),
+        ("mul_mat_id", "mul"),
+        ("add", "add"),
+        ("ssm_conv", "add"),
+        ("ssm_conv", "unary"),
+    }
+)
 
 
 class VulkanRules:
@@ -147,6 +156,8 @@ class _Order:
                 chosen,
                 lambda node: node.op == "add" and node.src[0] is nodes[j] and self._is_ready(node.src[1]),
             )
+        if op == "add" and before == "ssm_conv":
+            self._pull_first(j, chosen, lambda node: node.op == "unary" and node.src[0] is nodes[j])
         if op == "unary":
             self._pull_first(j, chosen, lambda node: node.op == "mul" and self._gates(node, nodes[j]))
 
