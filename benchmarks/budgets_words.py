@@ -131,7 +131,7 @@ def llama_cpp(line: str, snapshot: Snapshot, model: ModelSpec, backend: str | No
             gpu_layers=int(said["gpu_layers"]),
             n_cpu_moe=layers if "cpu_moe" in said else int(said.get("n_cpu_moe", 0)),
             cpu_moe_layers=_overridden(model, said.get("override", "")),
-            split_mode=_one_of(said.get("split_mode", "layer"), ("none", "layer")),
+            split_mode=_one_of(said.get("split_mode", "layer"), ("none", "layer", "tensor")),
             tensor_split=shares,
             kv_offload="no_kv_offload" not in said,
             op_offload="no_op_offload" not in said,

@@ -169,6 +169,8 @@ class Advice:
             yield experts_resident(problem)
         if problem.wishes.engine == "llama.cpp" and self._commands:
             yield from of_drafting(problem, [one for _, one in chosen])
+        if any(candidate.settings.split_mode == "tensor" for _, candidate in chosen):
+            yield message("note.tensor-split-not-fitted")
         yield from notes.of_speed(problem, snapshot, [one for _, one in chosen])
 
     @property

@@ -227,6 +227,8 @@ def _words(
         words += ["-ot", shell_word(_override(choice.cpu_moe_layers))]
     if not choice.kv_offload:
         words.append("-nkvo")
+    if choice.split_mode == "tensor":
+        words += ["-sm", "tensor"]
     if choice.tensor_split:
         words += ["-ts", ",".join(f"{share:g}" for share in choice.tensor_split)]
     if choice.spec_type:

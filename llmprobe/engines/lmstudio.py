@@ -44,6 +44,7 @@ PROFILES: dict[str, Profile] = {
 ABILITIES = Abilities(
     experts_on_host=False,
     tensor_split=False,
+    slices=False,
     cache_types=("f16",),
     kv_on_host=False,
     projector_on_host=False,

@@ -38,6 +38,7 @@ FIT_TARGET_BYTES = GIB
 
 ABILITIES = Abilities(
     tensor_split=False,
+    slices=False,
     own_fit_bytes=FIT_TARGET_BYTES,
     cache_types=("f16", "q8_0", "q4_0"),
     same_cache_types=True,

@@ -28,6 +28,7 @@ ABILITIES = Abilities(
     experts_on_host=False,
     partial=False,
     tensor_split=False,
+    slices=False,
     cache_types=("f16",),
     kv_on_host=False,
     projector_on_host=False,

@@ -100,7 +100,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     What an engine can be told about a placement. What it can't be told is not searched.
 
     ``experts_on_host`` is keeping experts apart from their layers, ``partial`` leaving layers on the host,
-    ``tensor_split`` sharing layers between devices in stated proportions, ``cache_types`` the types of its cache
+    ``tensor_split`` sharing layers between devices in stated proportions, ``slices`` giving each device a slice of
+    every tensor, ``cache_types`` the types of its cache
     (empty is all of llama.cpp's), ``same_cache_types`` that K and V have one type, ``kv_on_host`` keeping the cache
     apart from its layers, ``projector_on_host`` keeping the projector in RAM beside layers on devices,
     ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
@@ -112,6 +113,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     experts_on_host: bool = True
     partial: bool = True
     tensor_split: bool = True
+    slices: bool = True
     cache_types: tuple[str, ...] = ()
     same_cache_types: bool = False
     kv_on_host: bool = True

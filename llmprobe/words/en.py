@@ -1278,6 +1278,22 @@ SENTENCES: dict[str, str] = {
     "{reserve_bytes:bytes}[; {idle:and} would not make it faster]",
     "step.layer": "one more layer needs {bytes:bytes} and its cache",
     "step.experts": "the experts of one more layer need {bytes:bytes}",
+    "reason.by-tensors": "{devices:and} compute each layer together (-sm tensor), instead of one after the other:"
+    " generation is {likely:.2f} times as fast ({low:.2f} to {high:.2f} in {rows} {rows:measurement|measurements}),"
+    " prompts {prompt:.2f} times ({prompt_low:.2f} to {prompt_high:.2f})",
+    "reason.not-by-tensors": "the layers are not split by tensors (-sm tensor): {why}",
+    "not-by-tensors.engine": "the engine does not offer it",
+    "not-by-tensors.architecture": "llama.cpp refuses it for the architecture {architecture}",
+    "not-by-tensors.nothing-gained": "there is nothing to gain",
+    "not-by-tensors.may-lose": "models of this kind generated {low:.2f} to {high:.2f} times as fast with it, by"
+    " {rows} {rows:measurement|measurements}; try it",
+    "not-by-tensors.backend": "it was not measured enough on {backend}",
+    "not-by-tensors.bandwidth-unknown": "the memory bandwidth of a GPU is unknown",
+    "not-by-tensors.unequal": "the slowest would hold up the others: their memory differs {times:.1f} times, and it was"
+    " measured up to {most:.1f}",
+    "not-by-tensors.devices": "it was measured on up to {most} GPUs, and these are {devices}",
+    "not-by-tensors.host": "not all layers are on the GPUs, or it does not fit",
+    "not-by-tensors.prompts": "its slower prompts would cost more than it gains, or it does not fit",
     "reason.split": "the layers are split: {parts:and}",
     "reason.split-equal": "the layers are split: {parts:and}, as these GPUs are equally fast",
     "reason.split-evenly": "the layers are split: {parts:and}, as these GPUs are equally fast, and filled evenly",
@@ -1326,6 +1342,7 @@ SENTENCES: dict[str, str] = {
     "reason.loss-unknown": "the loss of {quant} is unknown: {basis}",
     "reason.not-finer": "not {quant} ({quality}), which is closer to the original[: {differences}]",
     "reason.not-faster": "not {quant} ({quality}), which is faster[: {differences}]",
+    "reason.same-weights": "the same {quant}[: {differences}]",
     "reason.closer": "{quant} ({quality}) is closer to the original than {than}[: {differences}]",
     "reason.further": "{quant} ({quality}) is further from the original than {than}[: {differences}]",
     "quality.no-noticeable-loss": "no noticeable loss",
@@ -1348,6 +1365,8 @@ SENTENCES: dict[str, str] = {
     "quality.cache.assumed": "assumed",
     # advise: differences between two ways to run a model
     "difference.all-on-gpu": "fully on the GPU",
+    "difference.by-tensors": "split by tensors",
+    "difference.by-layers": "split by layers",
     "difference.layers": "{layers} instead of {instead} layers on the GPU",
     "difference.experts": "the experts of {layers} instead of {instead} layers in RAM",
     "difference.cache-type": "the KV cache in {cache_type} instead of {instead}",
@@ -1635,6 +1654,7 @@ SENTENCES: dict[str, str] = {
     "page.set-cache": "cache {type_k}[/{type_v}]",
     "page.set-layers": "{layers} of {total} layers on the GPU",
     "page.set-no-gpu": "on the CPU",
+    "page.by-tensors": "split by tensors",
     "page.set-split-by-tensors": "split by tensors over {devices} {devices:device|devices}",
     "page.set-experts": "experts of {layers} {layers:layer|layers} on the CPU",
     "page.set-flash-attention": "flash attention {flash_attn}",

@@ -13,6 +13,7 @@ import msgspec
 from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_COST
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
+from llmprobe.advise.search.by_tensors import why_not
 from llmprobe.advise.search.case import Misfit, Placed
 from llmprobe.errors import RefusedError, UsageError
 from llmprobe.estimation.estimator import Estimator
@@ -136,6 +137,7 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             if isinstance(result, Placed):
                 placed.append(result)
                 yield weigh(problem, quant, result)
+                yield from _by_tensors(problem, quant, devices, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
         if placed and not wishes.max_ctx and wishes.priority not in ("speed", "context"):
@@ -164,6 +166,39 @@ def _may_free(problem: Problem, devices: tuple[Device, ...], misfit: Misfit) -> 
     """
     short = any(short.where != HOST for short in misfit.largest)
     return short and _may_move_projector(problem, devices)
+
+
+def _by_tensors(
+    problem: Problem, quant: str, devices: tuple[Device, ...], by_layers: Placed
+) -> Iterator[Candidate]:
+    """
+    The same with tensors split over the devices, where all layers are on them and that is known to gain.
+    """
+    estimator = problem.estimator
+    if len(devices) < 2 or _leaves_host(estimator, by_layers):
+        return
+    if why_not(estimator, devices, problem.site.abilities) is not None:
+        return
+    # It needs flash attention, and a kernel for it on the devices.
+    if not estimator.parts(quant, by_layers.settings, by_layers.hardware).compute.flash_attn:
+        return
+    sliced = msgspec.structs.replace(by_layers.settings, split_mode="tensor")
+    try:
+        result = problem.place(quant, sliced, devices)
+    except RefusedError:
+        return
+    if isinstance(result, Placed):
+        yield weigh(problem, quant, result)
+
+
+def _leaves_host(estimator: Estimator, placed: Placed) -> bool:
+    """
+    Whether layers or experts stay on the host.
+    """
+    settings = placed.settings
+    return bool(
+        settings.gpu_layers != estimator.total_layers or settings.n_cpu_moe or settings.cpu_moe_layers
+    )
 
 
 def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.advise.search.by_tensors import by_tensors
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place
 from llmprobe.estimation.estimator import Estimator
@@ -84,5 +85,6 @@ class Problem:
         key = (quant, case.settings, devices)
         found = self._placed.get(key)
         if found is None:
-            found = self._placed[key] = place(case)
+            by = by_tensors if settings.split_mode == "tensor" else place
+            found = self._placed[key] = by(case)
         return found

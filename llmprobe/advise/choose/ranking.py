@@ -42,7 +42,8 @@ def spared(candidates: list[Candidate]) -> list[Candidate]:
     The candidates without those that use more devices than help: each one more must make generation or prompts faster
     by ``HARDLY`` of a doubling, the least that speeds are known to.
 
-    Equal cards run one after the other, so that a model that fits one is no faster on several.
+    Equal cards run one after the other, so that a model that fits one is no faster on several; where they compute each
+    layer together it is, but only what counts is worth a card.
     """
     return [one for one in candidates if not any(_spares(other, one) for other in candidates)]
 
@@ -56,6 +57,8 @@ def _spares(fewer: Candidate, more: Candidate) -> bool:
         return False
     if fewer.divergence > more.divergence or fewer.settings.ctx_size < more.settings.ctx_size:
         return False
+    if more.settings.split_mode == "tensor" and more.utility < fewer.utility + HARDLY * added:
+        return True
     gain = 2 ** (HARDLY * added)
     return (
         more.ranking_speed < gain * fewer.ranking_speed

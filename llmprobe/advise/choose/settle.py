@@ -17,6 +17,10 @@ def settled(problem: Problem, shown: list[tuple[Label, Candidate]]) -> list[tupl
     """
     result: list[tuple[Label, Candidate]] = []
     for label, one in shown:
+        if one.settings.split_mode == "tensor":
+            # It was placed by exact buffers.
+            result.append((label, one))
+            continue
         case = problem.case(one.quant, one.settings, one.devices)
         exact = refine(case, one.placed)
         if isinstance(exact, Placed) and not _flash_attn(case, exact):

@@ -27,6 +27,7 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     cache_type_k: str
     kv_offload: bool
     ctx_size: int
+    sliced: bool = False
     speed: Speed
     ranking_speed: float = 0.0
     mmproj_offload: bool = True
@@ -46,6 +47,7 @@ def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
         kv_offload=candidate.settings.kv_offload,
         mmproj_offload=candidate.settings.mmproj_offload,
         ctx_size=candidate.settings.ctx_size,
+        sliced=candidate.settings.split_mode == "tensor",
         speed=candidate.speed,
         ranking_speed=candidate.ranking_speed,
     )
@@ -66,6 +68,7 @@ def of_choice(choice: Choice) -> Outline:
         kv_offload=choice.kv_offload,
         mmproj_offload=choice.mmproj_offload,
         ctx_size=choice.ctx_size,
+        sliced=choice.split_mode == "tensor",
         speed=choice.speed,
     )
 
@@ -112,6 +115,8 @@ def placed_apart(other: Outline, now: Outline, *, cache: bool = True, context: b
     apart = []
     if other.whole and not now.whole:
         apart.append(message("difference.all-on-gpu"))
+    if other.sliced != now.sliced:
+        apart.append(message("difference.by-tensors" if other.sliced else "difference.by-layers"))
     if other.gpu_layers != now.gpu_layers and not other.whole:
         apart.append(message("difference.layers", layers=other.gpu_layers, instead=now.gpu_layers))
     if other.host_experts != now.host_experts and not other.whole:

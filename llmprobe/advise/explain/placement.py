@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate
+from llmprobe.advise.search.by_tensors import why_not
 from llmprobe.estimation.placement import HOST, Span, consecutive, host_experts, spans
+from llmprobe.estimation.speed.together import gain, kind_of
 from llmprobe.words.message import Message, message
 
 _EVEN = 0.1
@@ -22,9 +24,45 @@ def of_placement(problem: Problem, candidate: Candidate) -> Iterator[Message]:
         return
     yield _on_devices(problem, candidate)
     used = _used(problem, candidate)
-    if len(used) > 1:
+    if candidate.settings.split_mode == "tensor":
+        yield by_tensors(problem, candidate)
+    elif len(used) > 1:
         yield _split(problem, candidate, used)
     yield from _left_out(problem, candidate)
+
+
+def by_tensors(problem: Problem, candidate: Candidate) -> Message:
+    """
+    That all devices compute each layer together, what that gains, and what it costs.
+    """
+    estimator = problem.estimator
+    kind = kind_of(estimator.model.parameters, len(candidate.devices), moe=estimator.is_moe)
+    assert kind is not None
+    generation, prompt = gain(kind, "generation"), gain(kind, "prompt")
+    return message(
+        "reason.by-tensors",
+        devices=tuple(device.id for device in candidate.devices),
+        likely=generation.likely,
+        low=generation.low,
+        high=generation.high,
+        rows=generation.rows,
+        prompt=prompt.likely,
+        prompt_low=prompt.low,
+        prompt_high=prompt.high,
+    )
+
+
+def not_by_tensors(problem: Problem, candidate: Candidate) -> Iterator[Message]:
+    """
+    Why several devices work one after the other, and not on each layer together.
+    """
+    settings = candidate.settings
+    if settings.split_mode == "tensor" or len(_used(problem, candidate)) < 2:
+        return
+    why = why_not(problem.estimator, candidate.devices, problem.site.abilities)
+    if why is None and candidate.is_whole(problem.estimator):
+        why = message("not-by-tensors.prompts")
+    yield message("reason.not-by-tensors", why=why or message("not-by-tensors.host"))
 
 
 def named_experts(problem: Problem, candidate: Candidate) -> Iterator[Message]:

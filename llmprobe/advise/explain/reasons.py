@@ -10,7 +10,7 @@ from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.shown import WORTH_SHOWING
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.explain.differences import differences, of_candidate, pace
-from llmprobe.advise.explain.placement import named_experts, of_placement
+from llmprobe.advise.explain.placement import named_experts, not_by_tensors, of_placement
 from llmprobe.advise.search.case import Placed
 from llmprobe.estimation.placement import HOST
 from llmprobe.words.message import Message, Value, message
@@ -56,6 +56,7 @@ def details(problem: Problem, candidate: Candidate, best: Candidate) -> tuple[Me
         return ()
     return (
         *named_experts(problem, candidate),
+        *not_by_tensors(problem, candidate),
         *_of_batch(problem, candidate),
         _of_quality(candidate),
     )
@@ -96,6 +97,12 @@ def experts_resident(problem: Problem) -> Message:
 
 
 def _beside(problem: Problem, candidate: Candidate, best: Candidate) -> Message:
+    if candidate.quant == best.quant and candidate.divergence == best.divergence:
+        return message(
+            "reason.same-weights",
+            quant=candidate.quant,
+            differences=_differences(problem, candidate, best),
+        )
     return message(
         "reason.closer" if candidate.divergence < best.divergence else "reason.further",
         quant=candidate.quant,
@@ -151,7 +158,7 @@ def _of_cache(problem: Problem, candidate: Candidate) -> list[Message]:
                 )
             )
     if not settings.kv_offload:
-        caches = problem.estimator.caches(settings, candidate.placed.hardware)
+        caches = problem.estimator.caches(settings, candidate.placed.hardware, candidate.quant)
         full = candidate.speed.generation_at_full_context_tokens_per_s
         lines.append(
             message(

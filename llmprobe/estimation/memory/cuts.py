@@ -5,6 +5,7 @@ Source: llama.cpp b11549, src/llama-model.cpp (``llama_meta_device_get_split_sta
 """
 
 import re
+from functools import cache
 
 import msgspec
 
@@ -76,12 +77,15 @@ def cut_of(tensor: Tensor, architecture: str) -> Cut | None:
         return {"output.weight": Cut(1, _ITSELF), "output.bias": Cut(0, _ITSELF)}.get(tensor.name)
     if not tensor.name.startswith("blk."):
         return None
-    name = in_layer(tensor)
-    for pattern, cut in (*_CUTS_OF_LATENT, *_CUTS) if architecture in LATENT else _CUTS:
+    return _cut_in_layer(in_layer(tensor), len(tensor.shape), architecture in LATENT)
+
+
+@cache
+def _cut_in_layer(name: str, axes: int, latent: bool) -> Cut | None:
+    for pattern, cut in (*_CUTS_OF_LATENT, *_CUTS) if latent else _CUTS:
         if pattern.fullmatch(name):
             # One norm serves all heads, unless each has its own.
-            one = name in ("attn_q_norm.weight", "attn_k_norm.weight") and len(tensor.shape) < 2
-            return None if one else cut
+            return None if name in ("attn_q_norm.weight", "attn_k_norm.weight") and axes < 2 else cut
     return None
 
 

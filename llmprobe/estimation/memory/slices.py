@@ -76,6 +76,18 @@ class Slices:
             )
         )
         self._begins = self._rotations()
+        # Layers of one kind are cut alike, and a model has few kinds.
+        self._kinds = [
+            (
+                layer in self._recurrent,
+                self._sizes.heads(layer),
+                self._sizes.kv_heads(layer),
+                self._sizes.ff(layer),
+                self._head_sizes(layer),
+            )
+            for layer in self._sizes.layers
+        ]
+        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
 
     def of(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """
@@ -163,6 +175,15 @@ class Slices:
         """
         A width in parts, one for each device; ``first`` is the device that takes the first of them.
         """
+        key = (name, self._kinds[layer], width, block, by_head, first)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._cut_up(name, layer, width, block, by_head, first)
+        return found
+
+    def _cut_up(
+        self, name: str, layer: int, width: int, block: int, by_head: bool, first: int
+    ) -> tuple[int, ...]:
         segments = self._segments(name, layer, width)
         steps = self._steps(name, layer, block, by_head, len(segments))
         result = [0] * self._count

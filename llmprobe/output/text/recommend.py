@@ -219,6 +219,8 @@ def _layers(choice: Choice) -> tuple[Part, ...]:
         more.append(message("page.experts-first", layers=choice.n_cpu_moe))
     if choice.cpu_moe_layers:
         more.append(message("page.experts-of", layers=len(choice.cpu_moe_layers)))
+    if choice.split_mode == "tensor":
+        more.append(message("page.by-tensors"))
     if choice.tensor_split:
         split = ",".join(f"{part:g}" for part in choice.tensor_split)
         more.append(message("page.split", split=split))
