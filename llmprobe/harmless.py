@@ -24,7 +24,7 @@ def harmless_json(document: str) -> str:
     The same JSON document, in which signs that command a terminal or turn the direction of a line are JSON's escapes.
     """
     # Most documents have nothing of it, and the expression takes longer to compile than they to be searched.
-    if document.isascii() and "\x7f" not in document:
+    if all(map(str.isprintable, document.split("\n"))):
         return document
     return re.sub(_UNSHOWABLE, lambda found: f"\\u{ord(found[0]):04x}", document)
 

@@ -23,7 +23,7 @@ MovedTensors = tuple[tuple[str, str], ...]
 """Tensors by name that lie elsewhere than their layer, and the device (``host``, ``gpu0``, …) where they are."""
 
 _EXAMPLE = r"-ot 'blk\.(0|1)\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU'"
-_DENSE_FFN = re.compile(r"blk\.(\d+)\.ffn_(up|down|gate)\.")
+_DENSE_FFN = r"blk\.(\d+)\.ffn_(up|down|gate)\."
 _CPU = "CPU"
 
 
@@ -156,7 +156,7 @@ def _is_expert(tensor: Tensor) -> bool:
 
 
 def _on_host(name: str, layers: int) -> bool:
-    match = _DENSE_FFN.search(name)
+    match = re.search(_DENSE_FFN, name)
     return match is not None and int(match[1]) < layers
 
 

@@ -2,13 +2,17 @@
 The caches of one model, remembered by what they depend on, so that a search is sums.
 """
 
+from typing import TYPE_CHECKING
+
 from llmprobe.estimation.memory import kv_cache
 from llmprobe.estimation.memory.kv_cache import CachePart
-from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.parts import Caches
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.setup import Setup
 from llmprobe.model.archs import CacheLayout
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.memory.slices import Slices
 
 
 class CacheTable:
@@ -33,7 +37,7 @@ class CacheTable:
             self._parts[key] = found
         return found
 
-    def placed(self, setup: Setup, slices: Slices | None) -> Caches:
+    def placed(self, setup: Setup, slices: "Slices | None") -> Caches:
         """
         The caches by device: those of its layers, or with ``slices`` its part of all.
 

@@ -34,8 +34,8 @@ class Cut(msgspec.Struct, frozen=True, gc=False):
     blocks_of: tuple[str, ...]
 
 
-_CUTS: tuple[tuple[re.Pattern[str], Cut], ...] = tuple(
-    (re.compile(pattern), Cut(axis, blocks_of))
+_CUTS: tuple[tuple[str, Cut], ...] = tuple(
+    (pattern, Cut(axis, blocks_of))
     for pattern, axis, blocks_of in (
         (r"attn_(q|k|v|qkv)\.weight", 1, _MIXER_OUT),
         (r"attn_(q|k|v|qkv)\.bias", 0, _MIXER_OUT),
@@ -52,8 +52,8 @@ _CUTS: tuple[tuple[re.Pattern[str], Cut], ...] = tuple(
         (r"ffn_down(_exps)?\.weight", 0, _FFN_OUT),
     )
 )
-_CUTS_OF_LATENT: tuple[tuple[re.Pattern[str], Cut], ...] = tuple(
-    (re.compile(pattern), Cut(axis, blocks_of))
+_CUTS_OF_LATENT: tuple[tuple[str, Cut], ...] = tuple(
+    (pattern, Cut(axis, blocks_of))
     for pattern, axis, blocks_of in (
         (r"attn_sinks\.weight", 0, ("attn_output_a.weight",)),
         (r"attn_q_b\.weight", 1, ("attn_output_a.weight",)),
@@ -83,7 +83,7 @@ def cut_of(tensor: Tensor, architecture: str) -> Cut | None:
 @cache
 def _cut_in_layer(name: str, axes: int, latent: bool) -> Cut | None:
     for pattern, cut in (*_CUTS_OF_LATENT, *_CUTS) if latent else _CUTS:
-        if pattern.fullmatch(name):
+        if re.fullmatch(pattern, name):
             # One norm serves all heads, unless each has its own.
             return None if name in ("attn_q_norm.weight", "attn_k_norm.weight") and axes < 2 else cut
     return None

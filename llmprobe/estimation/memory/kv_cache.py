@@ -5,10 +5,10 @@ Source: llama.cpp b11549, src/llama-kv-cache.cpp, src/llama-kv-cache-iswa.cpp, s
 """
 
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.stored import DEVICE_ALIGNMENT, HOST_ALIGNMENT, row_padding
 from llmprobe.estimation.memory.weights import Sums
 from llmprobe.estimation.placement import HOST, Span
@@ -17,6 +17,9 @@ from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import CacheLayout, KvCache, Sizes
 from llmprobe.model.quants import row_bytes
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.memory.slices import Slices
 
 
 class CachePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ def cache_parts(
     n_layer: int,
     backend: str,
     *,
-    slices: Slices | None = None,
+    slices: "Slices | None" = None,
     number: int = 0,
 ) -> tuple[CachePart, ...]:
     """

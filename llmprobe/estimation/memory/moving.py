@@ -3,12 +3,15 @@ Weights that lie elsewhere than their layer, by tensor overrides.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.weights import EXPERTS, DeviceWeights, WeightTable
 from llmprobe.estimation.placement import HOST, Span
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.memory.slices import Slices
 
 
 def after_moves(
@@ -18,7 +21,7 @@ def after_moves(
     spans: Sequence[Span],
     backends: dict[str, str],
     host_experts: frozenset[int],
-    slices: Slices | None = None,
+    slices: "Slices | None" = None,
 ) -> dict[str, DeviceWeights]:
     """
     The weights of every device once tensors are taken from where their layer lies and put where they are told to be.

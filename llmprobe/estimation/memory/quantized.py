@@ -3,16 +3,18 @@ A model's tensors in each quantization: the types that a file of it has, its byt
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache, expert_cache
 from llmprobe.estimation.memory.moving import after_moves
-from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.quants import Inventory, Recipe, recipe_of, spread_of, tensor_bytes, typed
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.memory.slices import Slices
 
 Bound = Literal["low", "likely", "high"]
 """The least and the most that the weights may take where their types follow a rule, and what the rule says."""
@@ -101,7 +103,7 @@ class Quantized:
             )
         return found
 
-    def slices(self, quant: str, setup: Setup) -> Slices | None:
+    def slices(self, quant: str, setup: Setup) -> "Slices | None":
         """
         What a split of tensors puts on each device, None for any other split.
         """
@@ -111,6 +113,8 @@ class Quantized:
         found = self._slices.get(key)
         if found is None:
             model = self._model
+            from llmprobe.estimation.memory.slices import Slices
+
             found = self._slices[key] = Slices(
                 model.architecture,
                 model.hparams,

@@ -10,10 +10,10 @@ Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmprobe.estimation.memory.slices import Slices
 from llmprobe.estimation.memory.stored import kind_of, stored_bytes
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.facts.model import Hparams, Tensor
@@ -22,6 +22,9 @@ from llmprobe.model.archs._shared.heads import BORROWED
 from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
 from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 from llmprobe.model.quants import row_bytes
+
+if TYPE_CHECKING:
+    from llmprobe.estimation.memory.slices import Slices
 
 READ_LATE = 4 << 30
 """
@@ -184,7 +187,7 @@ class WeightTable:
             found = self._shares[backend] = self._measure(backend, self._tensors)
         return found
 
-    def sliced(self, slices: Slices, backends: Collection[str]) -> tuple[Shares, ...]:
+    def sliced(self, slices: "Slices", backends: Collection[str]) -> tuple[Shares, ...]:
         """
         What each device of a split of tensors has, in the buffers of its backend, in the order of the devices.
 
@@ -263,7 +266,7 @@ class WeightTable:
         host_experts: frozenset[int] = frozenset(),
         repack: bool = True,
         cpu: str = "x86",
-        slices: Slices | None = None,
+        slices: "Slices | None" = None,
     ) -> dict[str, DeviceWeights]:
         """
         The weights of every device, the host among them, for layers in ``parts``.

@@ -6,7 +6,6 @@ a layer. What is gained follows no rule of bandwidth: it is measured, so it has 
 """
 
 from functools import cache
-from statistics import median
 from typing import Literal
 
 import msgspec
@@ -53,7 +52,13 @@ def gain(kind: Kind, figure: Figure) -> Gain:
     rows = [row for row in table("tensor_split")["rows"] if row[figure] is not None]
     own = [row[figure] for row in rows if row["kind"] == kind]
     spread = own if len(own) >= _FEWEST_FOR_A_RANGE else [row[figure] for row in rows]
-    return Gain(low=min(spread), likely=median(own), high=max(spread), rows=len(own))
+    return Gain(low=min(spread), likely=_median(own), high=max(spread), rows=len(own))
+
+
+def _median(values: list[float]) -> float:
+    # The module statistics takes longer to import than the rest of an answer's arithmetic.
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def together(part: Part, kind: Kind | None, figure: Figure) -> Part:
