@@ -53,6 +53,36 @@ def test_a_reported_projector_of_qwen3_vl() -> None:
     assert round(loaded("qwen3-vl-1152", 4096).warmup.device / MIB, 2) == 372.08
 
 
+def test_a_projector_that_ollama_reported_for_qwen3_5_27b() -> None:
+    """
+    Ollama's issue 17482 names 1136.09 MiB for it, weights and compute: a file in BF16, which keeps patches in F32.
+    """
+    f16 = described("qwen3.5-1152", 5120, "mmproj")
+    bf16 = msgspec.structs.replace(
+        f16,
+        tensors=tuple(
+            msgspec.structs.replace(tensor, type="f32" if "patch_embd" in tensor.name else "bf16")
+            if tensor.type == "f16"
+            else tensor
+            for tensor in f16.tensors
+        ),
+    )
+    found = measure(bf16, NONE, backend="cuda")
+
+    assert round((found.weights_bytes + found.warmup.device) / MIB, 2) == 1136.09
+
+
+def test_gemma_4_s_encoders_have_the_parameters_that_were_published() -> None:
+    """
+    The encoder of pictures has 569,550,384 parameters without the matrix to the language model.
+    """
+    pictures = described("gemma-4-1152", 5376, "mmproj")
+    both = described("gemma-4-768+gemma-4-audio", 2560, "mmproj")
+
+    assert sum(tensor.elements for tensor in pictures.tensors) == 569_550_384 + 1152 * 5376
+    assert measure(both, NONE, backend="cuda").unknown == ()
+
+
 def test_a_head_of_88_has_no_kernel_on_cuda_but_one_on_the_processor() -> None:
     """
     Llama 4's heads of 88 values have no flash attention on CUDA: more compute, and inputs larger from the try.
