@@ -23,7 +23,7 @@ from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import UsageError
-from llmprobe.estimation.document import recipe_notes
+from llmprobe.estimation.document import cache_warnings, recipe_notes
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
@@ -113,7 +113,7 @@ class Advice:
             balance=weighed(problem, [one for _, one in chosen]),
             findings=notes.findings(snapshot, wishes),
             notes=(*freed, *self._notes(problem, chosen, candidates, snapshot)),
-            warnings=self._warnings,
+            warnings=(*self._warnings, *self._of_caches(chosen)),
         )
         if not explain or not choices:
             return answer
@@ -182,6 +182,18 @@ class Advice:
         if not self._is_unknown:
             return ()
         return (message("warning.architecture-unknown", architecture=self._model.architecture),)
+
+    @staticmethod
+    def _of_caches(chosen: Shown) -> tuple[Message, ...]:
+        """
+        What is slow about the cache types of the first choice on its devices.
+        """
+        if not chosen:
+            return ()
+        _, best = chosen[0]
+        settings = best.settings
+        used = tuple(device.backend for device in best.devices)
+        return cache_warnings(settings.cache_type_k, settings.cache_type_v, settings.flash_attn, used)
 
     def _choice(
         self,

@@ -2,20 +2,51 @@
 What to warn of beside an estimate.
 """
 
+from collections.abc import Collection
+
 from llmprobe.estimation.projector.placed import Placed
+from llmprobe.estimation.setup import Setup
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model import archs
 from llmprobe.model.quants import Recipe
 from llmprobe.words.message import Message, message
 
+_OF_A_BUILD = frozenset(("q4_1", "q5_0", "q5_1"))
+"""Cache types whose kernels a usual build of llama.cpp leaves out (GGML_CUDA_FA_ALL_QUANTS)."""
 
-def warnings(model: ModelSpec, run: ResolvedSettings, placed: Placed | None) -> tuple[Message, ...]:
+
+def cache_warnings(
+    type_k: str, type_v: str, flash_attn: str, backends: Collection[str]
+) -> tuple[Message, ...]:
+    """
+    That attention falls to the processor, or may, for the types of a cache that lies on these backends.
+
+    Source: llama.cpp b11549, ggml-metal-device.m, ggml-sycl/fattn.cpp and ggml-cuda/fattn.cu.
+    """
+    unlike = type_k != type_v
+    found = []
+    for name in dict.fromkeys(backends):
+        allowed = BACKENDS[name].unlike_caches if name in BACKENDS else "yes"
+        if flash_attn != "off" and allowed == "no" and unlike:
+            found.append(
+                message("warning.unlike-caches", backend=BACKENDS[name].label, type_k=type_k, type_v=type_v)
+            )
+        if flash_attn != "off" and allowed == "build option" and (unlike or {type_k, type_v} & _OF_A_BUILD):
+            found.append(
+                message(
+                    "warning.caches-of-a-build", backend=BACKENDS[name].label, type_k=type_k, type_v=type_v
+                )
+            )
+    return tuple(found)
+
+
+def warnings(model: ModelSpec, setup: Setup, placed: Placed | None) -> tuple[Message, ...]:
     """
     What the user should know before relying on the estimate.
     """
-    result = []
+    result, run = [], setup.settings
     if archs.get(model.architecture) is None:
         result.append(message("warning.architecture-unknown", architecture=model.architecture))
     if placed is not None and placed.size.unknown:
@@ -23,7 +54,8 @@ def warnings(model: ModelSpec, run: ResolvedSettings, placed: Placed | None) -> 
     trained = trained_context(model)
     if trained is not None and run.ctx_per_seq > trained:
         result.append(message("warning.beyond-trained-context", ctx_size=run.ctx_per_seq, trained=trained))
-    return tuple(result)
+    used = tuple(backend for _, backend in setup.backends)
+    return (*result, *cache_warnings(run.cache_type_k, run.cache_type_v, run.flash_attn, used))
 
 
 def recipe_notes(*rules: Recipe | None) -> tuple[Message, ...]:

@@ -391,5 +391,5 @@ class Estimator:
             adapters=adapters_in_estimate(adapters),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
-            warnings=document.warnings(self.model, setup.settings, placed),
+            warnings=document.warnings(self.model, setup, placed),
         )

@@ -22,6 +22,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
     backend is another ("*" is all), ``cards_first`` lists integrated graphics last. ``padded`` lengthens quantized rows
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
+    ``unlike_caches`` says whether its attention takes K and V of different types: ``yes``, only with a ``build option``
+    (which also q4_1, q5_0 and q5_1 need), or ``no``: it is then computed on the processor.
     ``rows`` says that it can share single tensors out by rows (``-sm row``), ``exact`` that buffers were compared with
     measured ones.
     """
@@ -38,6 +40,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = True
     rows: bool = False
     exact: bool = False
+    unlike_caches: Literal["yes", "build option", "no"] = "yes"
 
 
 _ALL = (
@@ -50,6 +53,7 @@ _ALL = (
         order=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
         padded=True,
         exact=True,
+        unlike_caches="build option",
     ),
     Backend(
         name="rocm",
@@ -59,6 +63,7 @@ _ALL = (
         # Also what its libraries have no kernels for.
         lists=("amd",),
         padded=True,
+        unlike_caches="build option",
     ),
     Backend(
         name="vulkan",
@@ -70,8 +75,16 @@ _ALL = (
     ),
     # On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
     # layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
-    Backend(name="metal", label="Metal", device_prefix="MTL", partial=False),
-    Backend(name="sycl", label="SYCL", device_prefix="SYCL", cards_first=True, padded=True, rows=True),
+    Backend(name="metal", label="Metal", device_prefix="MTL", partial=False, unlike_caches="no"),
+    Backend(
+        name="sycl",
+        label="SYCL",
+        device_prefix="SYCL",
+        cards_first=True,
+        padded=True,
+        rows=True,
+        unlike_caches="no",
+    ),
 )
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _ALL}

@@ -109,3 +109,57 @@ def test_all_but_the_experts_of_a_file_of_today_is_in_8_bits() -> None:
     assert dynamic.weights_bytes / MIB == pytest.approx(2542 - 515, rel=0.01)
     assert stock.weights_bytes < 0.66 * dynamic.weights_bytes
     assert dynamic.cache_bytes // MIB == 2622
+
+
+@pytest.mark.parametrize(
+    ("backend", "type_k", "type_v", "warned"),
+    [
+        # 18 instead of 2 graph splits, attention on the CPU (public log 61067584628).
+        ("metal", "q5_1", "q8_0", "warning.unlike-caches"),
+        ("metal", "q5_1", "q5_1", None),
+        # 12 instead of 37 tokens/s with the stock image (club-3090, Gemma 4 31B).
+        ("cuda", "q5_0", "q4_1", "warning.caches-of-a-build"),
+        ("cuda", "q5_1", "q8_0", "warning.caches-of-a-build"),
+        ("cuda", "q5_1", "q5_1", "warning.caches-of-a-build"),
+        ("cuda", "q8_0", "q8_0", None),
+        ("cuda", "f16", "f16", None),
+        # Its shaders take any mix.
+        ("vulkan", "q5_1", "q8_0", None),
+    ],
+)
+def test_unlike_types_of_a_cache_are_warned_of(
+    backend: Any, type_k: str, type_v: str, warned: str | None
+) -> None:
+    """
+    Not silently the speed of two like types.
+    """
+    found = llmprobe.estimate(
+        llmprobe.load_model("qwen3-8b"),
+        quant="Q4_K_M",
+        devices=1,
+        backend=backend,
+        ctx_size=8192,
+        cache_type_k=type_k,
+        cache_type_v=type_v,
+        flash_attn="on",
+    )
+
+    assert [one.id for one in found.warnings] == ([] if warned is None else [warned])
+
+
+def test_a_wish_for_unlike_types_is_warned_of() -> None:
+    """
+    In a recommendation as in an estimate.
+    """
+    machine = llmprobe.probe(gpus="RTX 3090", ram_bytes=64 * GIB)
+    asked: dict[str, Any] = {
+        "cache_type_k": "q5_1",
+        "cache_type_v": "q8_0",
+        "quants": ["Q4_K_M"],
+        "ctx_size": 8192,
+    }
+    answer = llmprobe.recommend(llmprobe.load_model("qwen3-8b"), machine, **asked)
+    usual = llmprobe.recommend(llmprobe.load_model("qwen3-8b"), machine, ctx_size=8192)
+
+    assert [one.id for one in answer.warnings] == ["warning.caches-of-a-build"]
+    assert usual.warnings == ()
