@@ -1727,7 +1727,7 @@ SENTENCES: dict[str, str] = {
     "page.experts-on-cpu": "Experts on CPU",
     "page.layers-of": "{layers} of {total}",
     "page.experts-layers": "[{layers} {layers:layer|layers}][!{layers}none]",
-    "page.choice": "{label:label.}: {quality}[; {full:pace} tokens/s when the context is full]",
+    "page.choice": "{label:label.}: {quality}[; {how}][; {full:pace} tokens/s when the context is full]",
     "page.not-possible": "Not possible",
     "page.rejected": ": {why}",
     "page.more-rejected": "and {count} more, see --explain",

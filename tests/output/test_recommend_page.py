@@ -187,6 +187,16 @@ def test_other_choices_are_a_table_or_lines(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
+def test_the_same_quantization_split_otherwise_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two choices may differ in how the GPUs share the model alone."""
+    answer = samples.recommendation()
+    sliced = (answer.choices[0], replace(answer.choices[1], split_mode="tensor"), answer.choices[2])
+    lines = [line.strip() for line in recommended(monkeypatch, choices=sliced)]
+
+    assert "Alternative: very close to the original; split by tensors" in lines
+    assert sum("split by tensors" in line for line in lines) == 1
+
+
 @pytest.mark.parametrize(("full", "shown"), [(1.5, True), (1.51, False), (None, False)])
 def test_a_much_slower_full_context_is_shown(
     full: float | None, shown: bool, monkeypatch: pytest.MonkeyPatch

@@ -287,7 +287,7 @@ def _others(page: Page, others: list[Choice]) -> None:
 
 def _in_a_line(choice: Choice) -> Message:
     """
-    What a choice is better at, its quality, and its speed at a full context where that is much lower.
+    What a choice is better at, its quality, how it is split, and its speed at a full context where that is much lower.
     """
     short = choice.speed.generation_tokens_per_s
     full = choice.speed.generation_at_full_context_tokens_per_s
@@ -295,6 +295,7 @@ def _in_a_line(choice: Choice) -> Message:
         "page.choice",
         label=choice.label,
         quality=choice.quality.words,
+        how=message("page.by-tensors") if choice.split_mode == "tensor" else None,
         full=full.likely if short and full and full.likely <= MUCH_SLOWER * short.likely else None,
     )
 
