@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.accuracy_loads import NEAR, SLACK
-from benchmarks.truth.loads import spec
+from benchmarks.truth.loads import memory_cases, spec
 from benchmarks.truth.models import TRUTH
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.parts import Parts
@@ -90,6 +90,28 @@ def cases() -> Iterator[Case]:
             by_device(row["target"]) if "target" in row else None,
             by_device(row["second"]) if "second" in row else None,
         )
+    yield from _beside_loads()
+
+
+def _beside_loads() -> Iterator[Case]:
+    """
+    Yield the contexts of models' own layers among the loads, with one output for each slot, as a server asks for.
+    """
+    for load in memory_cases(other_loads=True):
+        told = load.told
+        if not load.settings.get("mtp_ctx") or told.outputs_max != told.parallel:
+            continue
+        drafting = msgspec.structs.replace(
+            told,
+            spec_type=("draft-mtp",),
+            spec_draft_n_max=0,
+            spec_draft_type_k=told.cache_type_k,
+            spec_draft_type_v=told.cache_type_v,
+        )
+        measured: dict[str, tuple[int, ...]] = {
+            device: (0, *numbers[1:]) for device, numbers in load.bytes.items()
+        }
+        yield Case("mtp", load.model, None, load.quant, drafting, load.hardware, None, measured)
 
 
 def measure(step: int = 1) -> dict[str, Counts]:

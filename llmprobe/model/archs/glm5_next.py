@@ -10,6 +10,7 @@ from llmprobe.model.archs._building import hyper, ops, pools
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
@@ -33,6 +34,7 @@ HF_CLASSES: dict[str, str] = {
 }
 
 _LATENT, _INDEXER = range(2)
+_ROUTED = FeedForward(mixture=Mixture(gating=None, norm=None), shared="plain")
 _KEPT = 3
 """What the indexer keeps per token: its key, what weighs it in its pool, and the key of a pool."""
 
@@ -144,6 +146,34 @@ def graph(g: Builder) -> None:
     ids = g.input("output ids", I32, g.run.outputs)
     rows = ops.get_rows(ops.reshape(x, width * count, tokens), ids)
     g.finish(hyper.mean(ops.reshape(rows, width, count, g.run.outputs)))
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, which attends and has one stream.
+    """
+    # None of these layers keeps a state, but which ones to copy is asked all the same.
+    g.graph.expand(g.input("state ids", I32, g.run.sequences))
+    pools.expand_inputs(g, _INDEXER)
+    next_token_graph(g, _plain_layer, crop_first=True)
+
+
+def draft_caches(hparams: Hparams) -> CacheLayout:
+    """
+    The latent and the indexer's rows of these layers, all of which attend and choose.
+    """
+    sizes, latent = Sizes(hparams), latent_cache(hparams)
+    indexer = indexer_cache(sizes, sizes.trunk, rows=_KEPT)
+    return CacheLayout(kv=(*latent.kv, indexer), latent=latent.latent)
+
+
+def _plain_layer(g: Builder, il: int, x: Node) -> Node:
+    residual = x
+    x = _attend(g, il, g.norm(x, "attn_norm", il))
+    x, residual = g.crop(il, x, residual)
+    between = ops.like("add", x, residual)
+    routed = feed_forward(g, il, g.norm(between, "ffn_norm", il), _ROUTED)
+    return ops.like("add", routed, between)
 
 
 def _layer(g: Builder, il: int, streams: Node) -> Node:

@@ -12,12 +12,21 @@ from llmprobe.model.archs._building import averages, hyper, ngrams, ops
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.delta_net import gated_attention, linear
-from llmprobe.model.archs._building.ops import F32, Node
+from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
-from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer, kv_layer
+from llmprobe.model.archs._shared.caches import (
+    CacheLayout,
+    KvCache,
+    KvLayer,
+    State,
+    StateLayer,
+    attention_cache,
+    kv_layer,
+)
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.delta_net import INTERVAL, delta_net
+from llmprobe.model.archs._shared.indexer import indexer_cache
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.parts import (
     expert_matrices,
@@ -254,6 +263,43 @@ def graph(g: Builder) -> None:
     g.graph.expand(x)
 
 
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more: the word beside each of the model's streams.
+    """
+    il, width, count = g.run.built[0], g.sizes.n_embd, g.sizes.number("hyper_connection.count", 0)
+    g.last = -1
+    # None of these layers keeps a state, but which ones to copy is asked all the same.
+    g.graph.expand(g.input("state ids", I32, g.run.sequences))
+    if _pooled(g.sizes):
+        averages.expand_inputs(g)
+    table = g.copy("token_embd.weight", g.run.host)
+    assert table is not None
+    word = g.norm(ops.get_rows(table, g.input("tokens", I32, g.tokens)), "nextn.enorm", il)
+    word = ops.make("repeat", F32, (width, count, g.tokens, 1), ops.reshape(word, width, 1, g.tokens))
+    state = ops.reshape(g.input("hidden state", F32, width * count, g.tokens), width, count, g.tokens)
+    streams = g.mm(il, "nextn.eh_proj", ops.concat(word, g.norm(state, "nextn.hnorm", il), 0))
+    streams = _layer(g, il, streams)
+    flat = ops.reshape(streams, width * count, g.tokens)
+    flat.output = True
+    rows = ops.get_rows(flat, g.input("output ids", I32, g.run.outputs))
+    g.graph.expand(flat)
+    x, _ = _mixed(g, il, ops.reshape(rows, width, count, g.run.outputs), "nextn.hc_head", inject=False)
+    x.output = True
+    x = g.logits(x)
+    x.output = True
+    g.graph.expand(x)
+
+
+def draft_caches(hparams: Hparams) -> CacheLayout:
+    """
+    The cache of these layers, all of which attend, and the indexer's two rows per token.
+    """
+    sizes = Sizes(hparams)
+    indexer = indexer_cache(sizes, sizes.trunk, rows=2 if _pooled(sizes) else 1)
+    return CacheLayout(kv=(*attention_cache(hparams).kv, indexer))
+
+
 def _layer(g: Builder, il: int, streams: Node) -> Node:
     x, inject = _mixed(g, il, streams, "hc_attn")
     g.graph.expand(x)
@@ -278,7 +324,7 @@ def _layer(g: Builder, il: int, streams: Node) -> Node:
     return streams
 
 
-def _mixed(g: Builder, il: int, streams: Node, name: str) -> tuple[Node, Node | None]:
+def _mixed(g: Builder, il: int, streams: Node, name: str, *, inject: bool = True) -> tuple[Node, Node | None]:
     """
     The mean of the normalized streams, each value behind a gate of its own, and a weight for each stream on the way
     back.
@@ -297,7 +343,7 @@ def _mixed(g: Builder, il: int, streams: Node, name: str) -> tuple[Node, Node | 
         for _ in range(count - 1):
             x = ops.like("add", x, ops.view(both, (width, tokens), (both.nb[2],)))
         x = ops.like("scale", x)
-    return x, g.mm(il, f"{name}_inject", flat) if il >= 0 else None
+    return x, g.mm(il, f"{name}_inject", flat) if il >= 0 and inject else None
 
 
 def _back(g: Builder, il: int, x: Node, streams: Node, inject: Node) -> Node:
