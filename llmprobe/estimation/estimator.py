@@ -12,6 +12,7 @@ import msgspec
 
 from llmprobe.estimation import document, terms
 from llmprobe.estimation.adapted import Adapters, adapters_in_estimate
+from llmprobe.estimation.cache_kernels import as_attended
 from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, ComputeRequest
 from llmprobe.estimation.compute.request import request
 from llmprobe.estimation.compute.search_bounds import ComputeBounds, RoughBounds
@@ -236,7 +237,7 @@ class Estimator:
             # What is gained was measured against the same devices with layers of their own.
             settings = msgspec.structs.replace(settings, split_mode="layer")
             together = kind_of(self.model.parameters, len(hardware.devices), moe=self.is_moe)
-        setup = self.setup(settings, hardware)
+        setup = self.setup(as_attended(settings, hardware, self.layout), hardware)
         return active_shares(
             self._quantized.table(quant),
             setup,

@@ -137,7 +137,10 @@ def estimate(
             *(() if draft is None else draft.estimator.model.notes),
             *answer.notes,
         ),
-        warnings=(*answer.warnings, *_refused(defaults.profile.engine, model)),
+        warnings=(
+            *answer.warnings,
+            *_refused(defaults.profile.engine, model),
+        ),
     )
 
 

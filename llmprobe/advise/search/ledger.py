@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from llmprobe.data import table
+from llmprobe.estimation.cache_kernels import read_times
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
@@ -133,8 +134,12 @@ class Ledger:
         The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
         """
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
+        settings = self._settings
+        times = 1.0
+        if backend != HOST and settings.flash_attn != "off":
+            times = read_times(settings.cache_type_k, settings.cache_type_v, backend)
         for part in self._estimator.layer_caches(self._settings, backend):
-            per_byte = (2 * rates.state if part.recurrent else FILLED * rates.cache) / part.streams
+            per_byte = (2 * rates.state if part.recurrent else FILLED * rates.cache * times) / part.streams
             for at in range(self.n_layer):
                 size = part.sums.of(at, at + 1)
                 sizes[at] += size

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from llmprobe.data import table
+from llmprobe.estimation.cache_kernels import read_times
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.weights import Sums, WeightTable
@@ -13,6 +14,8 @@ from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.together import Kind
+from llmprobe.facts.devices import Device
+from llmprobe.facts.settings import ResolvedSettings
 
 SAME_BANDWIDTH = 0.03
 """Two bandwidths this near, as a part of one, are those of one product."""
@@ -62,8 +65,9 @@ def active_shares(
                 active_bytes=read[name] + (_embedding(weights, part) if device is None else 0),
                 layers=stop - start,
                 kernels=kernels.of(start, stop),
-                cache_bytes=sum(
-                    size // cached.streams for cached, size in caches[name] if not cached.recurrent
+                cache_bytes=round(
+                    sum(size // cached.streams for cached, size in caches[name] if not cached.recurrent)
+                    * (1.0 if device is None else _read_times(run, device))
                 ),
                 state_bytes=sum(
                     2 * size // cached.streams for cached, size in caches[name] if cached.recurrent
@@ -81,6 +85,12 @@ def active_shares(
             )
         )
     return tuple(result)
+
+
+def _read_times(run: ResolvedSettings, device: Device) -> float:
+    if run.flash_attn == "off":
+        return 1.0
+    return read_times(run.cache_type_k, run.cache_type_v, device.backend)
 
 
 def _embedding(weights: WeightTable, part: Span | None) -> int:
