@@ -1666,7 +1666,7 @@ SENTENCES: dict[str, str] = {
     "page.set-ubatch": "micro-batch {ubatch_size}",
     "page.projector": "{name}: {size}",
     "page.projector-title": "Projector",
-    "page.projector-size": "on {device}, {weights_bytes:bytes} + {compute_bytes:bytes} of buffers"
+    "page.projector-size": "[on {device}][!{device}in RAM], {weights_bytes:bytes} + {compute_bytes:bytes} of buffers"
     "[, up to {largest_bytes:bytes} more with the largest image][ ({side} x {side} pixels)]",
     "page.set-draft": "drafts up to {tokens} {tokens:token|tokens} ({ways:and})",
     "page.set-engine": "{engine}",

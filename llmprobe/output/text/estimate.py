@@ -126,7 +126,7 @@ def projector_line(projector: ProjectorInEstimate) -> Message:
     """
     return message(
         "page.projector-size",
-        device=projector.device,
+        device=None if projector.device == "host" else projector.device,
         weights_bytes=projector.weights_bytes,
         compute_bytes=projector.compute_bytes,
         largest_bytes=projector.largest_image_bytes or None,
