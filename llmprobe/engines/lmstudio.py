@@ -14,7 +14,7 @@ from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import folders, home, is_unfinished, joined, models_in, names
 from llmprobe.engines._shared.model_files import model_file, needs_file
 from llmprobe.engines._shared.publishers import place_of
-from llmprobe.engines._shared.shell import devices_in_use
+from llmprobe.engines._shared.shell import devices_in_use, quoted
 from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Fetch, Profile
@@ -118,7 +118,11 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
         name = file.replace("\\", "/").rpartition("/")[2]
         if not name.endswith(".gguf"):
             name = f"{model.id.replace(':', '-').replace('/', '-')}-{choice.quant}.gguf"
-            lines.append(f"ln -s {shell_word(file)} {shell_word(name)}")
+            if choice.shell == "powershell":
+                # A symbolic link takes rights there that a user seldom has.
+                lines.append(f"New-Item -ItemType HardLink -Path {quoted(name)} -Target {quoted(file)}")
+            else:
+                lines.append(f"ln -s {shell_word(file)} {shell_word(name)}")
             file = name
         repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rpartition('.')[0]}"
         lines.append(f"lms import {shell_word(file)} --symbolic-link --user-repo {shell_word(repo)} -y")
@@ -144,7 +148,10 @@ def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, 
     """
     What ``--write`` puts into a folder: a script that loads the model.
     """
-    return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{command(choice, model, backend)}\n"}
+    lines = f"{command(choice, model, backend)}\n"
+    if choice.shell == "powershell":
+        return {"load-lmstudio.ps1": lines}
+    return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{lines}"}
 
 
 def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks

@@ -208,6 +208,20 @@ def test_words_for_powershell_stay_one_word() -> None:
     assert line(choice(), {"A": "1"}, ["x"]) == "A=1 x"
 
 
+def test_lm_studio_links_a_file_as_windows_can() -> None:
+    """
+    A file without the ending that LM Studio asks for gets another name by a hard link.
+    """
+    given = choice(shell="powershell", on_disk="C:\\models\\sha256-1f")
+    lines = str(engines.commands("lmstudio")["lmstudio"](given, QWEN, "cuda")).split("\n")
+
+    assert lines[0] == (
+        "New-Item -ItemType HardLink -Path 'qwen3-8b-Q4_K_M.gguf' -Target 'C:\\models\\sha256-1f'"
+    )
+    assert lines[1].startswith("lms import qwen3-8b-Q4_K_M.gguf")
+    assert list(engines.files("lmstudio", given, QWEN, "cuda")) == ["load-lmstudio.ps1"]
+
+
 def test_scripts_for_windows_are_powershell() -> None:
     """
     With the arguments that the script is given.
