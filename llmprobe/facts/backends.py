@@ -24,8 +24,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
     ``unlike_caches`` says whether its attention takes K and V of different types: ``yes``, only with a ``build option``
     (which also q4_1, q5_0 and q5_1 need), or ``no``: it is then computed on the processor.
-    ``rows`` says that it can share single tensors out by rows (``-sm row``), ``exact`` that buffers were compared with
-    measured ones.
+    ``rows`` says that it can share single tensors out by rows (``-sm row``), ``sliced`` that the speed of a split by
+    tensors was measured with it, ``exact`` that buffers were compared with measured ones.
     """
 
     name: BackendName
@@ -39,6 +39,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     padded: bool = False
     partial: bool = True
     rows: bool = False
+    sliced: bool = False
     exact: bool = False
     unlike_caches: Literal["yes", "build option", "no"] = "yes"
 
@@ -52,6 +53,7 @@ _ALL = (
         visible_by_uuid=True,
         order=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
         padded=True,
+        sliced=True,
         exact=True,
         unlike_caches="build option",
     ),
@@ -63,6 +65,7 @@ _ALL = (
         # Also what its libraries have no kernels for.
         lists=("amd",),
         padded=True,
+        sliced=True,
         unlike_caches="build option",
     ),
     Backend(

@@ -9,13 +9,12 @@ from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.speed.together import gain, kind_of
 from llmprobe.estimation.splits import can_be_sliced
-from llmprobe.facts.backends import label
+from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
-MEASURED_BACKENDS = frozenset({"cuda", "rocm"})
 MOST_DEVICES = 4
 MOST_UNEQUAL = 2.1
 """How many times faster the memory of one device may be than another's: of a P100 beside an RTX 3060 it is 2.03."""
@@ -35,7 +34,7 @@ def why_not(estimator: Estimator, devices: tuple[Device, ...], abilities: Abilit
     found = gain(kind, "generation")
     if found.low < 1:
         return message("not-by-tensors.may-lose", low=found.low, high=found.high, rows=found.rows)
-    other = next((one for one in devices if one.backend not in MEASURED_BACKENDS), None)
+    other = next((one for one in devices if not BACKENDS[one.backend].sliced), None)
     if other is not None:
         return message("not-by-tensors.backend", backend=label(other.backend))
     rates = [one.bandwidth_bytes_per_s for one in devices]
