@@ -15,9 +15,12 @@ _NEED_MATRIX = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "Q2_K_S")
 
 def lines(model: ModelSpec, quant: str) -> tuple[str, ...]:
     """
-    The commands that make a file of this type, none where a type is one publisher's own mixture, or no source is known.
+    The commands that make a file of this type, none where a type is one publisher's own mixture, where no source is
+    known, or where the converter does not read the weights of the folder.
     """
     if followed(quant) != quant or (model.repo is None and model.source != "config"):
+        return ()
+    if model.folder is not None and model.folder.gguf == "refused":
         return ()
     base = (model.repo or model.id).rpartition("/")[2]
     folder = base

@@ -9,6 +9,7 @@ import pytest
 
 from llmprobe.facts.host import ModelDisk
 from llmprobe.facts.machine import EngineOnMachine, Snapshot, SourceReport
+from llmprobe.facts.model import Folder, Gguf
 from llmprobe.model.loading import load
 from llmprobe.tasks.making import lines
 from llmprobe.tasks.origins import origin
@@ -130,6 +131,17 @@ def test_a_folder_is_converted_where_it_is() -> None:
     folder = msgspec.structs.replace(QWEN, source="config", path="/m/my model", repo=None)
 
     assert lines(folder, "Q8_0")[0].startswith("python convert_hf_to_gguf.py '/m/my model' --outtype bf16")
+
+
+@pytest.mark.parametrize(("gguf", "converts"), [("dequantized", True), ("refused", False)])
+def test_weights_that_the_converter_refuses_are_not_converted(gguf: Gguf, converts: bool) -> None:
+    """
+    A command that ends in an error is no way to a file.
+    """
+    weights = Folder(format="AWQ", bytes=None, basis="assumed", engines=(), gguf=gguf)
+    model = msgspec.structs.replace(QWEN, source="config", path="/m/qwen-awq", repo=None, folder=weights)
+
+    assert bool(lines(model, "Q8_0")) is converts
 
 
 @pytest.mark.parametrize(
