@@ -203,5 +203,5 @@ def _moved(setup: Setup, target: Setup, trunk: int) -> Setup:
         spans=spans,
         devices=target.devices,
         backends=target.backends,
-        partly=bool(target.host_experts) or any(span.device == HOST for span in target.spans),
+        partly=any(span.device == HOST for span in target.spans),
     )

@@ -9,6 +9,7 @@ from llmprobe.model.archs._building import compressed, hyper, ops
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.compressed import Compressor
+from llmprobe.model.archs._building.next_token import entered_streams, normed
 from llmprobe.model.archs._building.ops import F32, I32, I64, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
@@ -80,6 +81,17 @@ def caches(hparams: Hparams) -> CacheLayout:
         state=State(layers=tuple(sorted(states, key=lambda state: state.layer))),
         latent=True,
     )
+
+
+def draft_caches(hparams: Hparams) -> CacheLayout:
+    """
+    The layer for a token more keeps the rows of a window, as keys and as values; it compresses nothing.
+    """
+    sizes = Sizes(hparams)
+    head = sizes.head_k()
+    rows = tuple(KvLayer(layer=layer, k=head, v=head, head_k=head, head_v=head) for layer in sizes.trunk)
+    window = sizes.number("attention.sliding_window", 0)
+    return CacheLayout(kv=(KvCache(rows, window, "sliding-window"),))
 
 
 def _keys(layers: range | tuple[int, ...], width: int) -> tuple[KvLayer, ...]:
@@ -167,6 +179,8 @@ def graph(g: Builder) -> None:
     x = hyper.spread(g, x)
     for il in g.layers():
         x = _layer(g, il, x)
+        if g.run.pinned:
+            x.backend = g.run.places[il]
     width, count, tokens = x.ne[0], x.ne[1], x.ne[2]
     ids = g.input("output ids", I32, g.run.outputs)
     rows = ops.get_rows(ops.reshape(x, width * count, tokens), ids)
@@ -175,23 +189,36 @@ def graph(g: Builder) -> None:
     g.finish(hyper.head(g, ops.reshape(rows, width, count, g.run.outputs), "output_hc"))
 
 
-def _layer(g: Builder, il: int, streams: Node) -> Node:
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more: the word beside each stream, and attention to a window alone.
+    """
+    il, width, count = g.run.built[0], g.sizes.n_embd, g.sizes.positive("hyper_connection.count")
+    streams = _layer(g, il, entered_streams(g, il, count), drafts=True)
+    ids = g.input("output ids", I32, g.run.outputs)
+    rows = ops.get_rows(ops.reshape(streams, width * count, g.tokens), ids)
+    rows.output = True
+    x = hyper.head(g, ops.reshape(rows, width, count, g.run.outputs), "output_hc")
+    x = g.logits(normed(g, il, x, "rms_norm"))
+    x.output = True
+    g.graph.expand(x)
+
+
+def _layer(g: Builder, il: int, streams: Node, *, drafts: bool = False) -> Node:
     x, after, matrix = hyper.mixed(g, il, streams, "hc_attn")
     x = _attend(g, il, g.norm(x, "attn_norm", il))
     streams = hyper.back(g, il, x, streams, after, matrix)
     x, after, matrix = hyper.mixed(g, il, streams, "hc_ffn")
-    for node in (streams, after, matrix):
-        g.graph.expand(node)
+    if not drafts:
+        for node in (streams, after, matrix):
+            g.graph.expand(node)
     x = g.norm(x, "ffn_norm", il)
     clamped = FeedForward(
         mixture=Mixture(gating=None, norm=None, activation=_activation(g, il, "swiglu_clamp_exp")),
         shared="plain",
         shared_activation=_activation(g, il, "swiglu_clamp_shexp"),
     )
-    streams = hyper.back(g, il, feed_forward(g, il, x, clamped), streams, after, matrix)
-    if g.run.pinned:
-        streams.backend = g.run.places[il]
-    return streams
+    return hyper.back(g, il, feed_forward(g, il, x, clamped), streams, after, matrix)
 
 
 def _activation(g: Builder, il: int, key: str) -> str:

@@ -12,6 +12,7 @@ from llmprobe.model.archs._building import averages, hyper, ngrams, ops
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.delta_net import gated_attention, linear
+from llmprobe.model.archs._building.next_token import entered_streams
 from llmprobe.model.archs._building.ops import F32, I32, Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
@@ -273,12 +274,7 @@ def draft_graph(g: Builder) -> None:
     g.graph.expand(g.input("state ids", I32, g.run.sequences))
     if _pooled(g.sizes):
         averages.expand_inputs(g)
-    table = g.copy("token_embd.weight", g.run.host)
-    assert table is not None
-    word = g.norm(ops.get_rows(table, g.input("tokens", I32, g.tokens)), "nextn.enorm", il)
-    word = ops.make("repeat", F32, (width, count, g.tokens, 1), ops.reshape(word, width, 1, g.tokens))
-    state = ops.reshape(g.input("hidden state", F32, width * count, g.tokens), width, count, g.tokens)
-    streams = g.mm(il, "nextn.eh_proj", ops.concat(word, g.norm(state, "nextn.hnorm", il), 0))
+    streams = entered_streams(g, il, count)
     streams = _layer(g, il, streams)
     flat = ops.reshape(streams, width * count, g.tokens)
     flat.output = True

@@ -28,7 +28,7 @@ def next_token_graph(
     if not norm_first:
         x = _rows(g, x)
         x.output = True
-    x = _normed(g, il, x, norm)
+    x = normed(g, il, x, norm)
     if norm_first:
         x.output = True
         if not crop_first:
@@ -50,7 +50,23 @@ def entered(g: Builder, il: int) -> Node:
     return g.mm(il, "nextn.eh_proj", ops.concat(g.norm(words, "nextn.enorm", il), state, 0))
 
 
-def _normed(g: Builder, il: int, x: Node, kind: str) -> Node:
+def entered_streams(g: Builder, il: int, count: int) -> Node:
+    """
+    The same for a model with several streams: the word beside each of them.
+    """
+    width, tokens = g.sizes.n_embd, g.tokens
+    table = g.weight(il, "nextn.embed_tokens.weight") or g.copy("token_embd.weight", g.run.host)
+    assert table is not None
+    word = g.norm(ops.get_rows(table, g.input("tokens", I32, tokens)), "nextn.enorm", il)
+    word = ops.make("repeat", F32, (width, count, tokens, 1), ops.reshape(word, width, 1, tokens))
+    state = ops.reshape(g.input("hidden state", F32, width * count, tokens), width, count, tokens)
+    return g.mm(il, "nextn.eh_proj", ops.concat(word, g.norm(state, "nextn.hnorm", il), 0))
+
+
+def normed(g: Builder, il: int, x: Node, kind: str) -> Node:
+    """
+    The norm before the scores: the layer's own, or the model's.
+    """
     if g.weight(il, "nextn.shared_head_norm.weight") is not None:
         return ops.like("mul", ops.like(kind, x), g.need(il, "nextn.shared_head_norm.weight"))
     return g.norm(x, "output_norm", kind=kind)
