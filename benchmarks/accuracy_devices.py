@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from benchmarks.accuracy_table import Quantity, percent
-from benchmarks.truth.devices import DevicesCase, devices_cases, experts_cases, refused_on_devices
+from benchmarks.truth.devices import (
+    DevicesCase,
+    devices_cases,
+    experts_cases,
+    hybrid_cases,
+    refused_on_devices,
+)
 from benchmarks.truth.loads import spec
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
@@ -46,6 +52,11 @@ def quantities() -> tuple[Quantity, ...]:
             "the expert cache, and feed-forward weights on the host (--n-cpu-ffn)",
             "each buffer equal to the byte",
             measure(experts_cases()),
+        ),
+        _equal(
+            "recurrent and hybrid models with cache or experts on the host",
+            "each buffer equal to the byte",
+            measure(hybrid_cases()),
         ),
         Quantity(
             name="splits and expert caches that llama.cpp refuses",

@@ -53,7 +53,18 @@ def experts_cases() -> Iterator[DevicesCase]:
     """
     Yield every load with a cache of experts, or with dense feed-forward weights on the host.
     """
-    content = _content("experts")
+    return _measured("experts")
+
+
+def hybrid_cases() -> Iterator[DevicesCase]:
+    """
+    Yield every load of a recurrent or hybrid model whose cache or experts lie on the host.
+    """
+    return _measured("hybrid")
+
+
+def _measured(name: str) -> Iterator[DevicesCase]:
+    content = _content(name)
     for model, rows in content["models"].items():
         for row in rows:
             yield DevicesCase(case_of(content, model, [*row, 0]), None, mapped=False)

@@ -7,6 +7,7 @@ from itertools import islice
 import pytest
 
 from benchmarks.accuracy_devices import measure, measure_refusals, of_split
+from benchmarks.truth.devices import hybrid_cases
 from benchmarks.truth.loads import spec
 from llmprobe.estimation import Estimator
 from llmprobe.facts.devices import Device, Hardware
@@ -19,6 +20,16 @@ def test_every_buffer_of_several_devices_is_equal_to_the_byte(mode: str, step: i
     In a sample of the loads weights, caches and compute of each device are exact, measured and allocated.
     """
     counts = measure(islice(of_split(mode), 0, None, step))
+
+    assert counts.differing == []
+    assert counts.equal == counts.buffers > 500
+
+
+def test_hybrid_models_are_exact_with_their_state_or_experts_on_the_host() -> None:
+    """
+    In a sample of the loads: blocks of nothing leave the allocator's list out of order, and a scan finds them.
+    """
+    counts = measure(islice(hybrid_cases(), 0, None, 11))
 
     assert counts.differing == []
     assert counts.equal == counts.buffers > 500
