@@ -990,6 +990,8 @@ SENTENCES: dict[str, str] = {
     "error.tensor-split-refused": "llama.cpp refuses a split by tensors for the architecture {architecture}",
     "error.tensor-split-aborts": "llama.cpp aborts on a split by tensors for the architecture {architecture}: there is no"
     " {tensor}",
+    "error.tensor-split-unknown": "a split by tensors is not estimated for the architecture {architecture}: where its states"
+    " are cut is unknown",
     "error.tensor-split-without-devices": "a split by tensors needs a GPU, and none is in use",
     "error.tensor-split-needs-flash-attention": "a split by tensors needs flash attention, which is off",
     "hint.split-by-layers": "split by layers (-sm layer)",

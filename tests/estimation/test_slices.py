@@ -203,6 +203,18 @@ def test_a_recurrent_state_that_cannot_be_cut_is_refused() -> None:
     assert caught.value.message.id == "error.tensor-split-aborts"
 
 
+def test_a_state_whose_cuts_are_unknown_is_refused() -> None:
+    """
+    Qwen 3.8 Flash Next keeps states that no kernel length says how to cut.
+    """
+    with pytest.raises(RefusedError) as caught:
+        Estimator(spec("qwen3.8-flash-next")).parts(
+            "Q4_K_M", Settings(ctx_size=2048, split_mode="tensor"), _gpus(2)
+        )
+
+    assert caught.value.message.id == "error.tensor-split-unknown"
+
+
 def test_speed_is_a_measured_multiple_of_a_split_by_layers() -> None:
     """
     A dense model of 32 billion parameters generates 1.27 to 1.68 times as fast, 1.4 at the median.

@@ -186,6 +186,11 @@ class Slices:
     ) -> tuple[int, ...]:
         segments = self._segments(name, layer, width)
         steps = self._steps(name, layer, block, by_head, len(segments))
+        if not all(steps):
+            raise RefusedError(
+                message("error.tensor-split-unknown", architecture=self._architecture),
+                hint=message("hint.split-by-layers"),
+            )
         result = [0] * self._count
         turned = [self._shares[(at + first) % self._count] for at in range(self._count)]
         sums = list(accumulate(turned, lambda total, share: _f32(total + share)))
