@@ -58,6 +58,9 @@ KNOWN_NEW_BUILD = 9849
 CUSTOMARY_PROJECTOR = "mmproj-F16.gguf"
 """The name under which a projector is mostly published."""
 
+_WHOLE_VALUES = ("f32", "f16", "bf16")
+"""Types of a V cache that needs no flash attention."""
+
 PORT = 8080
 COMMANDS = ("llama-server", "llama-cli")
 _BUILD = r"version: (?:\S+ \(build )?([1-9]\d*)"
@@ -234,9 +237,22 @@ def _words(
     if choice.spec_type:
         words += ["--spec-type", ",".join(choice.spec_type)]
         words += ["--spec-draft-n-max", str(choice.spec_draft_n_max)]
-    words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", choice.flash_attn]
+    words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", _flash(choice)]
     words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
     return words
+
+
+def _flash(choice: "Choice") -> str:
+    """
+    Flash attention as the choice was computed with it.
+
+    A projector gets the same word, and its encoder may have heads that no kernel of the device is for: told ``on`` it
+    would compute them on the CPU (tools/mtmd/clip.cpp). With a quantized V cache or a split by tensors the choice has
+    ``on`` for both.
+    """
+    decided = choice.cache_type_v not in _WHOLE_VALUES or choice.split_mode == "tensor"
+    left_open = choice.flash_attn == "on" and choice.projector is not None and not decided
+    return "auto" if left_open else choice.flash_attn
 
 
 def _projector_words(choice: "Choice", *, named: bool) -> list[str]:

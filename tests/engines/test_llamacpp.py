@@ -12,6 +12,7 @@ import pytest
 from llmprobe import engines
 from llmprobe.engines import llamacpp
 from llmprobe.errors import UsageError
+from llmprobe.facts.estimate import ProjectorInEstimate
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import HOME, REFUSED
@@ -382,3 +383,35 @@ def test_a_model_of_embeddings_pools_and_looks_ahead(hparams: dict[str, Any], *,
 
     assert ("--embedding" in llamacpp.command(choice(), spec, "cuda")) is embeds
     assert "--embedding" not in llamacpp.cli_command(choice(), spec, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "auto"),
+        ({"cache_type_v": "q8_0"}, "on"),
+        ({"split_mode": "tensor"}, "on"),
+        ({"flash_attn": "off"}, "off"),
+        ({"projector": None}, "on"),
+    ],
+)
+def test_an_encoder_is_not_told_to_use_flash_attention(changes: dict[str, Any], said: str) -> None:
+    """
+    llama-server gives its projector the same word, and heads of 88 have no kernel on CUDA: left open, each decides.
+    """
+    projector = ProjectorInEstimate(
+        name="mmproj",
+        types=("llama4",),
+        device="gpu0",
+        tensor_bytes=1,
+        weights_bytes=1,
+        compute_bytes=1,
+        largest_image_bytes=0,
+        flash_attn=False,
+    )
+    printed = engines.commands("llama.cpp")["llama.cpp"]
+    command = str(
+        printed(choice(**({"projector": projector} | changes)), model("llama", LLAMA_8B), "cuda")
+    ).split()
+
+    assert command[command.index("-fa") + 1] == said
