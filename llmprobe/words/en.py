@@ -1072,16 +1072,15 @@ SENTENCES: dict[str, str] = {
     "hint.draft-not-planned": "estimate it: llmprobe estimate MODEL -md DRAFT; or plan with --spec-type draft-mtp",
     "error.engine-drafts": "drafting is planned for llama.cpp, not for {engine}",
     "hint.engine-drafts": "use --engine llama.cpp, or leave --spec-type out",
-    "note.drafts-fit": "Drafting with the model's own layer for a further token (--spec-type draft-mtp, a file with"
+    "note.drafts-fit": "drafting with the model's own layer for a further token (--spec-type draft-mtp, a file with"
     ' "MTP" in its name) takes {bytes:bytes} more and fits beside the first choice[: about {likely:pace}'
     " ({low:pace} to {high:pace}) instead of {plain:pace} tokens/s, if {accepted:.0%} of the drafts are accepted"
-    " (an assumption)]{worth:.|. It is not worth its memory here: it gains less than a tenth.}",
-    "note.drafts-displace": "Drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
-    " {missing:bytes} beside the first choice. With it the best is {quant} with {layers} of {total} layers on the GPU"
-    "[, about {likely:pace} instead of {plain:pace} tokens/s]: {better:worth it, though it displaces that|not worth what"
-    " it displaces}.",
-    "note.drafts-fit-nothing": "Drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
-    " {missing:bytes} beside the first choice, and no other fits with it.",
+    " (an assumption)]{worth:|; it gains less than a tenth, which is not worth its memory here}",
+    "note.drafts-displace": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
+    " {missing:bytes} beside the first choice; with it the best is {quant} with {layers} of {total} layers on the GPU"
+    "[, {pace}], which is {better:worth what it displaces|not worth what it displaces}",
+    "note.drafts-fit-nothing": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
+    " {missing:bytes} beside the first choice, and no other fits with it",
     "note.next-token-file": "The file must have the layers that predict a further token: a file of {model} with"
     ' "MTP" in its name.',
     # site and estimation: names of terms

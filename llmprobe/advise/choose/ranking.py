@@ -37,6 +37,19 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
     return _varied(problem, _sorted(undominated, problem.wishes)), rejected
 
 
+def best_of(problem: Problem, candidates: list[Candidate]) -> Candidate | None:
+    """
+    The best candidate that meets the wishes, in its best variant; None where none does.
+
+    What ``ranked`` puts first, but that the variants of one alone are tried.
+    """
+    kept = spared(constrained(problem, candidates)[0])
+    if not kept:
+        return None
+    first = _sorted(kept, problem.wishes)[0]
+    return _in_its_best_variant(problem, first)
+
+
 def spared(candidates: list[Candidate]) -> list[Candidate]:
     """
     The candidates without those that use more devices than help: each one more must make generation or prompts faster
@@ -131,6 +144,12 @@ def _dominates(better: Candidate, worse: Candidate) -> bool:
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
+def _in_its_best_variant(problem: Problem, one: Candidate) -> Candidate:
+    variants = [other for other in varied(problem, one) if _is_fast_enough(other, problem.wishes)]
+    # Of equals the one nearest to the engine's own settings comes first.
+    return max([one, *variants], key=lambda one: round(one.utility, 3))
+
+
 def _varied(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
     """
     The candidates sorted anew, each that would be shown in its best variant.
@@ -140,7 +159,5 @@ def _varied(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
     # The best choice must not depend on how many are shown.
     enough = msgspec.structs.replace(wishes, top=max(wishes.top, VARIED))
     for _, one in shown(candidates, enough):
-        variants = [other for other in varied(problem, one) if _is_fast_enough(other, wishes)]
-        # Of equals the one nearest to the engine's own settings comes first.
-        best[id(one)] = max([one, *variants], key=lambda one: round(one.utility, 3))
+        best[id(one)] = _in_its_best_variant(problem, one)
     return _sorted((best.get(id(one), one) for one in candidates), wishes)

@@ -8,8 +8,9 @@ import msgspec
 
 from llmprobe.advise.choose.candidates import find
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.ranking import ranked
+from llmprobe.advise.choose.ranking import best_of
 from llmprobe.advise.choose.weighing import Candidate, weigh
+from llmprobe.advise.explain.differences import pace
 from llmprobe.advise.search.case import Placed
 from llmprobe.data import table
 from llmprobe.estimation.kept import estimator_of
@@ -50,19 +51,17 @@ def of_drafting(problem: Problem, order: list[Candidate]) -> Iterator[Message]:
         yield _fits(drafting, best, Placed(settings=settings, hardware=hardware, totals=totals), before)
         return
     missing = max(short.missing_bytes for short in shortfalls)
-    found, _ = ranked(drafting, find(drafting)[0])
-    if not found:
+    other = best_of(drafting, find(drafting)[0])
+    if other is None:
         yield message("note.drafts-fit-nothing", missing=missing)
         return
-    other = found[0]
     yield message(
         "note.drafts-displace",
         missing=missing,
         quant=other.quant,
         layers=other.on_gpu,
         total=estimator.total_layers,
-        likely=_likely(other),
-        plain=_likely(best) if _likely(other) is not None else None,
+        pace=pace(other.speed.generation_tokens_per_s, best.speed.generation_tokens_per_s),
         better=other.utility > best.utility,
     )
 
