@@ -1,14 +1,12 @@
 """
 Which types of K and V a backend's flash attention reads as they are, converts for every token, or leaves to the CPU.
-
-Sources: llama.cpp b11549, ggml/CMakeLists.txt (``GGML_CUDA_FA_QUANTS``, the pairs that a build has unless told
-otherwise), ggml/src/ggml-cuda/fattn.cu, ggml-metal/ggml-metal-device.m, ggml-sycl/fattn.cpp, ggml-vulkan.cpp.
 """
 
 from typing import Literal
 
 import msgspec
 
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.model.archs import CacheLayout
@@ -20,10 +18,6 @@ Reading = Literal["as it is", "converted", "off", "on the CPU"]
 attention is ``off`` if that is left to the engine, and else computed on the CPU.
 """
 
-_CUDA_PAIRS = frozenset({("f16", "f16"), ("bf16", "bf16"), ("q8_0", "q8_0"), ("q4_0", "q4_0")})
-_NO_KERNEL_IN_CUDA = frozenset({"iq4_nl"})
-_NO_KERNEL_IN_METAL = frozenset({"iq4_nl"})
-_SYCL_TYPES = frozenset({"f16", "q8_0", "q4_0"})
 _WRITTEN_AND_READ = 4
 """The bytes of a value that is written as f16 and read again."""
 
@@ -67,12 +61,9 @@ def _plain(kind: str) -> str:
 
 
 def _of_backend(backend: str, k: str, v: str) -> Literal["as it is", "converted", "none"]:
-    if backend in ("cuda", "rocm"):
-        if {k, v} & _NO_KERNEL_IN_CUDA:
-            return "none"
-        return "as it is" if (k, v) in _CUDA_PAIRS else "converted"
-    if backend == "metal":
-        return "as it is" if k == v and k not in _NO_KERNEL_IN_METAL else "none"
-    if backend == "sycl":
-        return "as it is" if k == v and k in _SYCL_TYPES else "none"
-    return "none" if "bf16" in (k, v) and k != v else "as it is"
+    types = BACKENDS[backend].flash
+    if {k, v} & types.never:
+        return "none"
+    if types.pairs is not None:
+        return "as it is" if (k, v) in types.pairs else "converted" if types.converts else "none"
+    return "none" if k != v and (types.equal or {k, v} & types.alone) else "as it is"

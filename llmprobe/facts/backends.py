@@ -13,6 +13,31 @@ import msgspec
 BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl"]
 
 
+class FlashTypes(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The types of K and V that flash attention has kernels for: of ``pairs`` where there are such, else of all.
+
+    Other pairs are converted to f16 for every token where it ``converts``. There is no kernel for types of ``never``,
+    for two types where they must be ``equal``, and for one of ``alone`` beside another.
+
+    Sources: llama.cpp b11549, ggml/CMakeLists.txt (``GGML_CUDA_FA_QUANTS``, the pairs that a build has unless told
+    otherwise), ggml/src/ggml-cuda/fattn.cu, ggml-metal/ggml-metal-device.m, ggml-sycl/fattn.cpp, ggml-vulkan.cpp.
+    """
+
+    pairs: frozenset[tuple[str, str]] | None = None
+    converts: bool = False
+    never: frozenset[str] = frozenset()
+    equal: bool = False
+    alone: frozenset[str] = frozenset()
+
+
+_CUDA_FLASH = FlashTypes(
+    pairs=frozenset({("f16", "f16"), ("bf16", "bf16"), ("q8_0", "q8_0"), ("q4_0", "q4_0")}),
+    converts=True,
+    never=frozenset({"iq4_nl"}),
+)
+
+
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """
     What is particular about one backend.
@@ -24,8 +49,9 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
     ``unlike_caches`` says whether its attention takes K and V of different types: ``yes``, only with a ``build option``
     (which also q4_1, q5_0 and q5_1 need), or ``no``: it is then computed on the processor.
-    ``rows`` says that it can share single tensors out by rows (``-sm row``), ``sliced`` that the speed of a split by
-    tensors was measured with it, ``exact`` that buffers were compared with measured ones.
+    ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
+    out by rows (``-sm row``), ``sliced`` that the speed of a split by tensors was measured with it, ``exact`` that
+    buffers were compared with measured ones.
     """
 
     name: BackendName
@@ -38,6 +64,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     cards_first: bool = False
     padded: bool = False
     partial: bool = True
+    flash: FlashTypes = FlashTypes()
     rows: bool = False
     sliced: bool = False
     exact: bool = False
@@ -53,6 +80,7 @@ _ALL = (
         visible_by_uuid=True,
         order=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
         padded=True,
+        flash=_CUDA_FLASH,
         sliced=True,
         exact=True,
         unlike_caches="build option",
@@ -65,6 +93,7 @@ _ALL = (
         # Also what its libraries have no kernels for.
         lists=("amd",),
         padded=True,
+        flash=_CUDA_FLASH,
         sliced=True,
         unlike_caches="build option",
     ),
@@ -75,16 +104,25 @@ _ALL = (
         visible="GGML_VK_VISIBLE_DEVICES",
         lists=("*",),
         cards_first=True,
+        flash=FlashTypes(alone=frozenset({"bf16"})),
     ),
     # On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
     # layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
-    Backend(name="metal", label="Metal", device_prefix="MTL", partial=False, unlike_caches="no"),
+    Backend(
+        name="metal",
+        label="Metal",
+        device_prefix="MTL",
+        partial=False,
+        flash=FlashTypes(equal=True, never=frozenset({"iq4_nl"})),
+        unlike_caches="no",
+    ),
     Backend(
         name="sycl",
         label="SYCL",
         device_prefix="SYCL",
         cards_first=True,
         padded=True,
+        flash=FlashTypes(pairs=frozenset((kind, kind) for kind in ("f16", "q8_0", "q4_0"))),
         rows=True,
         unlike_caches="no",
     ),
