@@ -28,8 +28,8 @@ def reading(settings: Settings, hardware: Hardware, layout: CacheLayout) -> Read
     """
     if not layout.kv or layout.latent or not hardware.devices or settings.flash_attn == "off":
         return "as it is"
-    pair = _plain(settings.cache_type_k), _plain(settings.cache_type_v)
-    found = {_of_backend(device.backend, *pair) for device in hardware.devices}
+    pair = settings.cache_type_k, settings.cache_type_v
+    found = {of_backend(device.backend, *pair) for device in hardware.devices}
     if "none" in found:
         left_open = settings.flash_attn == "auto" and settings.split_mode != "tensor"
         return "off" if left_open and not ggml_type(settings.cache_type_v).quantized else "on the CPU"
@@ -50,7 +50,7 @@ def read_times(cache_type_k: str, cache_type_v: str, backend: str) -> float:
     How many times the bytes of a cache a token moves: once, or more where it is converted.
     """
     types = _plain(cache_type_k), _plain(cache_type_v)
-    if _of_backend(backend, *types) != "converted":
+    if of_backend(backend, *types) != "converted":
         return 1.0
     stored = [TYPES[kind].block_bytes / TYPES[kind].block for kind in types]
     return 1 + _WRITTEN_AND_READ * sum(kind != "f16" for kind in types) / sum(stored)
@@ -60,8 +60,13 @@ def _plain(kind: str) -> str:
     return "f16" if kind == "f32" else kind
 
 
-def _of_backend(backend: str, k: str, v: str) -> Literal["as it is", "converted", "none"]:
-    types = BACKENDS[backend].flash
+def of_backend(
+    backend: str, cache_type_k: str, cache_type_v: str
+) -> Literal["as it is", "converted", "none"]:
+    """
+    How a backend's flash attention takes these types of K and V: with a kernel for them, for f16, or not at all.
+    """
+    k, v, types = _plain(cache_type_k), _plain(cache_type_v), BACKENDS[backend].flash
     if {k, v} & types.never:
         return "none"
     if types.pairs is not None:

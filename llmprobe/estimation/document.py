@@ -4,17 +4,15 @@ What to warn of beside an estimate.
 
 from collections.abc import Collection
 
+from llmprobe.estimation.cache_kernels import of_backend
 from llmprobe.estimation.projector.placed import Placed
 from llmprobe.estimation.setup import Setup
-from llmprobe.facts.backends import BACKENDS
+from llmprobe.facts.backends import label
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.model import archs
 from llmprobe.model.quants import Recipe
 from llmprobe.words.message import Message, message
-
-_OF_A_BUILD = frozenset(("q4_1", "q5_0", "q5_1"))
-"""Cache types whose kernels a usual build of llama.cpp leaves out (GGML_CUDA_FA_ALL_QUANTS)."""
 
 
 def cache_warnings(
@@ -22,22 +20,17 @@ def cache_warnings(
 ) -> tuple[Message, ...]:
     """
     That attention falls to the processor, or may, for the types of a cache that lies on these backends.
-
-    Source: llama.cpp b11549, ggml-metal-device.m, ggml-sycl/fattn.cpp and ggml-cuda/fattn.cu.
     """
-    unlike = type_k != type_v
+    if flash_attn == "off":
+        return ()
     found = []
     for name in dict.fromkeys(backends):
-        allowed = BACKENDS[name].unlike_caches if name in BACKENDS else "yes"
-        if flash_attn != "off" and allowed == "no" and unlike:
+        kernels = of_backend(name, type_k, type_v)
+        if kernels == "none":
+            found.append(message("warning.unlike-caches", backend=label(name), type_k=type_k, type_v=type_v))
+        elif kernels == "converted":
             found.append(
-                message("warning.unlike-caches", backend=BACKENDS[name].label, type_k=type_k, type_v=type_v)
-            )
-        if flash_attn != "off" and allowed == "build option" and (unlike or {type_k, type_v} & _OF_A_BUILD):
-            found.append(
-                message(
-                    "warning.caches-of-a-build", backend=BACKENDS[name].label, type_k=type_k, type_v=type_v
-                )
+                message("warning.caches-of-a-build", backend=label(name), type_k=type_k, type_v=type_v)
             )
     return tuple(found)
 

@@ -47,8 +47,6 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
     backend is another ("*" is all), ``cards_first`` lists integrated graphics last. ``padded`` lengthens quantized rows
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
-    ``unlike_caches`` says whether its attention takes K and V of different types: ``yes``, only with a ``build option``
-    (which also q4_1, q5_0 and q5_1 need), or ``no``: it is then computed on the processor.
     ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
     out by rows (``-sm row``), ``sliced`` that the speed of a split by tensors was measured with it, ``exact`` that
     buffers were compared with measured ones.
@@ -68,7 +66,6 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     rows: bool = False
     sliced: bool = False
     exact: bool = False
-    unlike_caches: Literal["yes", "build option", "no"] = "yes"
 
 
 _ALL = (
@@ -83,7 +80,6 @@ _ALL = (
         flash=_CUDA_FLASH,
         sliced=True,
         exact=True,
-        unlike_caches="build option",
     ),
     Backend(
         name="rocm",
@@ -95,7 +91,6 @@ _ALL = (
         padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
-        unlike_caches="build option",
     ),
     Backend(
         name="vulkan",
@@ -114,7 +109,6 @@ _ALL = (
         device_prefix="MTL",
         partial=False,
         flash=FlashTypes(equal=True, never=frozenset({"iq4_nl"})),
-        unlike_caches="no",
     ),
     Backend(
         name="sycl",
@@ -124,7 +118,6 @@ _ALL = (
         padded=True,
         flash=FlashTypes(pairs=frozenset((kind, kind) for kind in ("f16", "q8_0", "q4_0"))),
         rows=True,
-        unlike_caches="no",
     ),
 )
 
