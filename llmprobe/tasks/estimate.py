@@ -12,7 +12,8 @@ from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.options import checked
 from llmprobe.estimation.settings import rounding
-from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed
+from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed, that_count
+from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import Estimate
@@ -91,11 +92,14 @@ def estimate(
         told = msgspec.structs.replace(told, read_layers=draft.read_layers(estimator.trunk))
     hardware = Hardware(devices=site.devices, cpu=site.cpu)
     speed = NO_GENERATION
+    of_ram: tuple[Message, ...] = ()
     if estimator.generates:
+        shares = estimator.shares(
+            chosen, without_drafts(told), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
+        )
+        of_ram = _of_ram(site, shares)
         speed = generation_speed(
-            estimator.shares(
-                chosen, without_drafts(told), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
-            ),
+            shares,
             moe=estimator.is_moe,
             quant=chosen,
             processor=site.processor,
@@ -135,6 +139,7 @@ def estimate(
             *defaults.assumed,
             *_notes(given, told, model, is_moe=estimator.is_moe),
             *(() if draft is None else draft.estimator.model.notes),
+            *of_ram,
             *answer.notes,
         ),
         warnings=(
@@ -142,6 +147,17 @@ def estimate(
             *_refused(defaults.profile.engine, model),
         ),
     )
+
+
+def _of_ram(site: assumed.Places, shares: Sequence[Share]) -> tuple[Message, ...]:
+    """
+    What the speed of the part in RAM rests on, where the machine does not tell the rate.
+    """
+    about = None if site.processor is None else site.processor.ram_about
+    if about is None or all(share.backend != CPU for share in that_count(shares)):
+        return ()
+    rate = site.ram_bandwidth_bytes_per_s
+    return (message("note.ram-bandwidth-assumed", bytes_per_s=rate, about=about, remedy=None),)
 
 
 def _notes(given: SettingsOptions, told: Settings, model: ModelSpec, *, is_moe: bool) -> tuple[Message, ...]:

@@ -187,6 +187,19 @@ def test_other_choices_are_a_table_or_lines(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
+@pytest.mark.parametrize("assumed", [True, False])
+def test_an_assumed_prompt_speed_is_called_so(assumed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure that no measurement stands for does not look like one that was measured."""
+    speed = replace(
+        samples.recommendation().choices[0].speed,
+        prompt_tokens_per_s=Range(low=10.0, likely=40.0, high=100.0),
+        prompt_is_assumed=assumed,
+    )
+    shown = value(recommended(monkeypatch, best={"speed": speed}), "Prompt")
+
+    assert shown == "40 (10 to 100) tokens/s" + (", assumed from like devices" if assumed else "")
+
+
 def test_the_same_quantization_split_otherwise_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two choices may differ in how the GPUs share the model alone."""
     answer = samples.recommendation()

@@ -207,3 +207,22 @@ def test_an_architecture_that_a_program_refuses_is_warned_of(engine: str | None,
     assert bool(warnings) is said
     for one in warnings:
         assert one.values["instead"] == (message("nearest.engine-has-architecture", engine="ollama"),)
+
+
+@pytest.mark.parametrize(
+    ("layers", "rate", "said"), [(10, None, True), (10, 90e9, False), ("all", None, False)]
+)
+def test_what_a_speed_from_ram_rests_on_is_said(layers: Any, rate: float | None, said: bool) -> None:
+    """
+    Where the machine does not tell the rate, and only where weights are read from RAM.
+    """
+    found = task.estimate(
+        model("llama", LLAMA_8B),
+        snapshot=machine((24,), ram_bandwidth=rate),
+        gpu_layers=layers,
+        ctx_size=4096,
+    )
+    notes = [one for one in found.notes if one.id == "note.ram-bandwidth-assumed"]
+
+    assert bool(notes) is said
+    assert all(one.values["bytes_per_s"] == 50_000_000_000 for one in notes)

@@ -179,7 +179,10 @@ def _speed(page: Page, speed: Speed, *, explain: bool) -> None:
     figures = [
         (message("page.generation"), speed.generation_tokens_per_s),
         (message("page.generation-full"), speed.generation_at_full_context_tokens_per_s),
-        (message("page.prompt-processing"), speed.prompt_tokens_per_s),
+        (
+            message("page.prompt-assumed") if speed.prompt_is_assumed else message("page.prompt-processing"),
+            speed.prompt_tokens_per_s,
+        ),
     ]
     page.line((message("page.tokens-per-s"), ANSWER))
     for name, figure in figures:

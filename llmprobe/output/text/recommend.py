@@ -143,7 +143,14 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
         why = best.speed.reason.values.get("why")
         pair("", (why if isinstance(why, Message) else best.speed.reason, QUIET))
     if best.speed.prompt_tokens_per_s is not None:
-        pair(message("page.prompt"), message("page.rate-prompt", figure=rate(best.speed.prompt_tokens_per_s)))
+        figure = rate(best.speed.prompt_tokens_per_s)
+        assumed = best.speed.prompt_is_assumed
+        pair(
+            message("page.prompt"),
+            message("page.rate-prompt-assumed", figure=figure)
+            if assumed
+            else message("page.rate-prompt", figure=figure),
+        )
     page.blank()
     _fullness(page, best.devices if shared is None else _on_one_memory(page, best.devices, shared))
     reasons = (*best.reasons, *best.details) if explain else best.reasons
