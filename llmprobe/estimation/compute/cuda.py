@@ -26,6 +26,20 @@ _SCAN_STATES = frozenset({96, 128, 256})
 _INDEXER_KEY, _INDEXER_HEADS = 128, frozenset({4, 32, 64})
 
 
+def is_large(node: Node) -> bool:
+    """
+    Whether the batch is large enough to copy weights to a device for it: on CUDA, and on Vulkan as well.
+    """
+    op, ne = node.op, node.ne
+    if op == "get_rows":
+        return False
+    if op == "mul_mat":
+        return ne[1] >= OFFLOAD_MIN_BATCH
+    if op in ("mul_mat_id", "rope"):
+        return ne[2] >= OFFLOAD_MIN_BATCH
+    return ne[1] * ne[2] * ne[3] >= OFFLOAD_MIN_BATCH
+
+
 class CudaRules:
     """
     The rules of one process with CUDA devices; all devices are alike.
@@ -46,14 +60,7 @@ class CudaRules:
 
     def wants(self, node: Node) -> bool:
         """Whether the batch is large enough to copy weights for it."""
-        op, ne = node.op, node.ne
-        if op == "get_rows":
-            return False
-        if op == "mul_mat":
-            return ne[1] >= OFFLOAD_MIN_BATCH
-        if op in ("mul_mat_id", "rope"):
-            return ne[2] >= OFFLOAD_MIN_BATCH
-        return ne[1] * ne[2] * ne[3] >= OFFLOAD_MIN_BATCH
+        return is_large(node)
 
     def alloc_size(self, node: Node) -> int:
         """The bytes of a node: with f16 copies of a quantized cache, or padding at the end of a matrix."""

@@ -7,11 +7,11 @@ Source: llama.cpp b11549, ggml/src/ggml-vulkan/ggml-vulkan.cpp (``ggml_backend_v
 
 from collections.abc import Callable
 
+from llmprobe.estimation.compute.cuda import is_large
 from llmprobe.estimation.compute.scheduler import Keep
 from llmprobe.model.archs._building.ops import VIEW_OPS, Node
 
 LARGEST_TENSOR = (1 << 32) - 1
-OFFLOAD_MIN_BATCH = 32
 _LOOK_AHEAD = 20
 _FOLLOWERS = 15
 _KEPT = (
@@ -49,12 +49,7 @@ class VulkanRules:
 
     def wants(self, node: Node) -> bool:
         """Whether the batch is large enough to copy weights for it."""
-        op, ne = node.op, node.ne
-        if op == "get_rows":
-            return False
-        if op == "mul_mat":
-            return ne[1] >= OFFLOAD_MIN_BATCH
-        return (ne[2] if op in ("mul_mat_id", "rope") else ne[1] * ne[2] * ne[3]) >= OFFLOAD_MIN_BATCH
+        return is_large(node)
 
     def alloc_size(self, node: Node) -> int:
         """The bytes of a node, with nothing beside them."""
