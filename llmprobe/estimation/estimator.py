@@ -90,7 +90,7 @@ class Estimator:
         self.projectors = Projectors(model.projector, profile)
         self.next_token: dict[str, Estimator] = {}
         self.beside: dict[tuple[object, ...], dict[str, int]] = {}
-        self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._measured_bytes)
+        self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._buffers)
         if rough:
             self._bounds = RoughBounds(self._rough_bytes)
 
@@ -142,12 +142,11 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         result = self.without_compute(quant, settings, hardware)
-        compute = (
-            self._measured_bytes(quant, settings, hardware).bytes
-            if exact
-            else self._bounds.of(quant, settings, hardware)
-        )
-        return {device: size + compute.get(device, 0) for device, size in result.items()}
+        if exact:
+            buffers = self._buffers(quant, settings, hardware)
+            return {device: size + buffers.most(device) for device, size in result.items()}
+        bounds = self._bounds.of(quant, settings, hardware)
+        return {device: size + bounds.get(device, 0) for device, size in result.items()}
 
     def without_compute(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
@@ -268,7 +267,7 @@ class Estimator:
             setup=setup,
             weights=self.parts_weights(quant, setup),
             caches=self._caches_of(quant, setup),
-            compute=self._compute_of(quant, setup, allocated=True),
+            compute=self._compute_of(quant, setup),
             output=self._output_bytes(setup),
             experts=self._quantized.experts(quant, setup),
         )
@@ -309,10 +308,10 @@ class Estimator:
     def _caches_of(self, quant: str, setup: Setup) -> Caches:
         return self._caches.placed(setup, self._quantized.slices(quant, setup))
 
-    def _measured_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> ComputeBytes:
-        return self._compute_of(quant, self.setup(settings, hardware), allocated=False)
+    def _buffers(self, quant: str, settings: Settings, hardware: Hardware) -> ComputeBytes:
+        return self._compute_of(quant, self.setup(settings, hardware))
 
-    def _compute_of(self, quant: str, setup: Setup, *, allocated: bool) -> ComputeBytes:
+    def _compute_of(self, quant: str, setup: Setup) -> ComputeBytes:
         key = (
             quant,
             setup.memory,
@@ -324,26 +323,24 @@ class Estimator:
             setup.settings.moe_cache_mib,
             setup.partly,
             setup.target_output,
-            allocated,
         )
         found = self._compute.get(key)
         if found is None:
-            asked = self._request(quant, setup, allocated=allocated)
+            asked = self._request(quant, setup)
             found = self._compute[key] = self.compute_engine.buffers(asked)
         return found
 
-    def _request(self, quant: str, setup: Setup, *, allocated: bool) -> ComputeRequest:
+    def _request(self, quant: str, setup: Setup) -> ComputeRequest:
         return request(
             self.model,
             self.typed_tensors(quant),
             setup,
-            allocated=allocated,
             experts=self._quantized.experts(quant, setup),
             old_masks=self.profile is not None and self.profile.old_masks,
         )
 
     def _rough_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
-        asked = self._request(quant, self.setup(settings, hardware), allocated=False)
+        asked = self._request(quant, self.setup(settings, hardware))
         return asked.on_all(at_most(asked))
 
     def estimate(

@@ -31,10 +31,12 @@ ONCE_WRONG = (
     Question("linux-gh200-480g", "stablelm-2-12b-chat", 4096),
     Question("linux-2xeon-x5650-gtx1060", "minicpm3-4b", 4096),
     Question("linux-p40-24g-hot-narrow", "grok-1-314b", 8192),
+    Question("linux-2x3090-64g-half-full", "gpt-oss-120b", 32768),
 )
 """
 Heads that no cache type but f16 divides, or that have no kernel for flash attention, and an architecture for which it
-is forced off: their choices raised, or took other memory than was told.
+is forced off: their choices raised, or took other memory than was told. Last, experts in RAM beside two cards, of which
+a load takes more on one than llama.cpp measures before it.
 """
 
 WORDS = "llama-server -m x-Q8_0.gguf -c 4096 -np 1 -ngl 49 --fit off"
@@ -53,7 +55,7 @@ def test_no_choice_of_a_sample_is_over_its_budget(part: int) -> None:
 
 
 @pytest.mark.parametrize("question", ONCE_WRONG, ids=lambda question: question.model)
-def test_models_without_flash_attention_are_within_budget_too(question: Question) -> None:
+def test_models_that_were_once_over_are_within_budget(question: Question) -> None:
     """
     What their commands take is what is told, and none of them raises.
     """

@@ -30,7 +30,7 @@ def asked(*, devices: int = 1, hparams: dict[str, Any] | None = None, **settings
     hardware = Hardware(devices=tuple(Device(id=f"gpu{at}") for at in range(devices)))
     setup = estimator.setup(Settings(**(usual | settings)), hardware)
     typed = tuple(msgspec.structs.replace(tensor, type="f16") for tensor in SPEC.tensors)
-    found = request(SPEC, typed, setup, allocated=True, old_masks=False)
+    found = request(SPEC, typed, setup, old_masks=False)
     return msgspec.structs.replace(found, hparams=found.hparams | (hparams or {}))
 
 

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.truth.loads import spec
 from llmprobe.engines.llamacpp import PROFILES
 from llmprobe.estimation.estimator import Estimator
-from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.units import MIB
@@ -44,7 +43,13 @@ def test_experts_of_any_layers_can_stay_on_the_host(
         ctx_size=ctx_size, gpu_layers=gpu_layers, cpu_moe_layers=tuple(layers), tensor_split=split
     )
     estimator = Estimator(spec(model), PROFILES["llama-bench"])
-    totals = estimator.totals("Q4_K_M", settings, Hardware(devices=devices), exact=True)
-    found = tuple((totals[one.id] - device_overhead(one).bytes) // MIB for one in devices)
+    parts = estimator.parts("Q4_K_M", settings, Hardware(devices=devices))
+    measured = [
+        parts.weights[one.id].total
+        + sum(size for _, size in parts.caches[one.id])
+        + parts.compute.bytes[one.id]
+        for one in devices
+    ]
+    found = tuple(size // MIB for size in measured)
 
     assert found == used_mib

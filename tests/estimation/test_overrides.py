@@ -116,7 +116,7 @@ def test_layers_that_are_computed_on_two_devices_are_cut_there() -> None:
 
     def splits(*overrides: str) -> int:
         setup = estimator.setup(Settings(ctx_size=4096, override_tensor=overrides), TWO)
-        asked = request(SPARSE, estimator.typed_tensors("F16"), setup, allocated=False, old_masks=False)
+        asked = request(SPARSE, estimator.typed_tensors("F16"), setup, old_masks=False)
         found = estimator.compute_engine.buffers_in_full(asked).splits
         assert found is not None
         return found

@@ -77,6 +77,10 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
         sizes = self.bytes if self.allocated_bytes is None else self.allocated_bytes
         return sizes.get(device, 0)
 
+    def most(self, device: str) -> int:
+        """The larger of what measuring and a load take on a device: with experts in RAM either may be."""
+        return max(self.bytes.get(device, 0), self.taken(device))
+
 
 class _Family:
     """
@@ -211,7 +215,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     names = (*request.devices, "host")
     exact = not request.devices or BACKENDS[request.backend].exact
     allocated = None
-    if request.allocated and len(request.devices) > 1 and "host" not in request.layer_devices:
+    if len(request.devices) > 1 and "host" not in request.layer_devices:
         really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(

@@ -15,7 +15,6 @@ def request(
     tensors: tuple[Tensor, ...],
     setup: Setup,
     *,
-    allocated: bool,
     old_masks: bool,
     experts: ExpertCache = NO_CACHE,
 ) -> ComputeRequest:
@@ -32,7 +31,6 @@ def request(
         host_experts=setup.host_experts,
         moved=in_layers(model, setup.moved),
         expert_slots=tuple(sorted(experts.slots.items())),
-        allocated=allocated,
         old_masks=old_masks,
         partly=setup.partly,
         target_output=setup.target_output,

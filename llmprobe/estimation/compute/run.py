@@ -26,10 +26,9 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     it is remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the
     device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
     stay on the host, and ``moved``, the tensors that lie elsewhere (layer, name, device). ``expert_slots`` are the
-    layers with a cache of experts, and the slots of each. ``allocated`` asks for what a load takes, too, that does not
-    only measure. ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16
-    copy. ``partly`` says that layers of the model that are not in this graph lie on the host. ``target_output`` is the
-    device of the output matrix that a draft head borrows.
+    layers with a cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which
+    kept the attention mask in f32 beside an f16 copy. ``partly`` says that layers of the model that are not in this
+    graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows.
     """
 
     architecture: str
@@ -39,7 +38,6 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     layer_devices: tuple[str, ...]
     backend: str = "cuda"
     host_experts: frozenset[int] = frozenset()
-    allocated: bool = True
     old_masks: bool = False
     partly: bool = False
     target_output: str | None = None

@@ -36,7 +36,7 @@ class ComputeBounds:
 
     def of(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
-        For each device the largest buffer that a placement of this kind needs.
+        For each device the largest buffer that a placement of this kind needs, measured or loaded.
         """
         offloaded = offloaded_layers(settings, hardware, self._n_layer)
         everything = not hardware.devices or offloaded > self._n_layer
@@ -50,9 +50,7 @@ class ComputeBounds:
         found = self._found.get((None, kind, hardware)) or self._found.get((quant, kind, hardware))
         if found is None:
             answers = [self._compute(quant, one, hardware) for one in self._extremes(kind)]
-            found = {
-                device: max(answer.bytes.get(device, 0) for answer in answers) for device in answers[0].bytes
-            }
+            found = {device: max(answer.most(device) for answer in answers) for device in answers[0].bytes}
             by_quant = any(answer.by_quant for answer in answers)
             self._found[quant if by_quant else None, kind, hardware] = found
         return found

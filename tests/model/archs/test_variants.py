@@ -42,7 +42,7 @@ def nodes(architecture: str, hparams: Hparams, tensors: Iterable[Tensor]) -> int
     )
     estimator = Estimator(model)
     setup = estimator.setup(Settings(ctx_size=512, flash_attn="off"))
-    asked = request(model, estimator.typed_tensors("F16"), setup, allocated=True, old_masks=False)
+    asked = request(model, estimator.typed_tensors("F16"), setup, old_masks=False)
     found = estimator.compute_engine.buffers_in_full(asked).nodes
     assert found is not None
     return found
