@@ -241,6 +241,7 @@ def test_a_hanging_driver_costs_one_thread_however_often_one_looks(
     monkeypatch.setattr(Nvml, "ask", lambda *_: forever.wait(60))
     only(lambda source: source.nvml("nvmlInit"))
     look(timeout_s=0.05)
+    assert wait_for(lambda: len(HANGING) == 1)
     before = threading.active_count()
     answers: list[Answer] = []
     only(lambda source: answers.append(source.nvml("nvmlInit")))

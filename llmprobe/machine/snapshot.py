@@ -7,6 +7,7 @@ of any kind caught.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,12 @@ from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
     from llmprobe.source.recording import Recording
+
+PATIENCE_S = 0.02
+"""
+How long probes may wait before more threads take them. Nearly all probes together take less than starting a thread for
+each would.
+"""
 
 Origin = Literal["live", "recording", "hypothetical"]
 Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
@@ -46,7 +53,6 @@ class _Outcome(msgspec.Struct):
     name: str
     task: Callable[[Source], Probed | _Engines]
     deadline_s: float
-    thread: threading.Thread | None = None
     value: Probed | _Engines | None = None
     error: BaseException | None = None
     duration_ms: float | None = None
@@ -65,14 +71,15 @@ def collect(
     """
     The machine that a source answers for.
 
-    ``threads`` runs the probes side by side; by default only those of a machine that may respond slowly.
+    ``threads`` asks others beside a probe that is slow; by default only where a machine may respond slowly.
     Durations are reported of the live machine only, so that a recorded one is the same on every run.
     """
     wanted = [probe for probe in probing.all_probes() if source.platform.system in probe.platforms]
     asked = [_Outcome(probe.name, probe.ask, deadline_s) for probe in wanted]
     looked = [_Outcome(f"engine:{name}", _observer(observe), deadline_s) for name, observe in observers]
     outcomes = [*asked, *looked]
-    _run_all(source, outcomes, side_by_side=source.this_machine if threads is None else threads)
+    side_by_side = source.this_machine if threads is None else threads
+    _run_all(source, outcomes, deadline_s=deadline_s, side_by_side=side_by_side)
     in_time = [outcome for outcome in outcomes if not outcome.late]
     for outcome in in_time:
         if outcome.error is not None and not isinstance(outcome.error, Exception):
@@ -158,20 +165,63 @@ def _observer(observe: Callable[[Source], tuple[EngineOnMachine, ...]]) -> Calla
     return look
 
 
-def _run_all(source: Source, outcomes: Sequence[_Outcome], *, side_by_side: bool) -> None:
+def _run_all(source: Source, outcomes: Sequence[_Outcome], *, deadline_s: float, side_by_side: bool) -> None:
     if not side_by_side:
         for outcome in outcomes:
             _run(source, outcome)
         return
-    started = time.monotonic()
-    for outcome in outcomes:
-        outcome.thread = threading.Thread(target=_run, args=(source, outcome), name=outcome.name, daemon=True)
-        outcome.thread.start()
-    for outcome in outcomes:
-        if outcome.thread is not None:
-            outcome.thread.join(max(0.0, started + outcome.deadline_s - time.monotonic()))
+    _Crew(source, outcomes).work(deadline_s)
     for outcome in outcomes:
         outcome.late = not outcome.done
+
+
+class _Crew:
+    """
+    Threads that take tasks from one row. The first does most of them; more go on beside a task that is slow.
+    """
+
+    def __init__(self, source: Source, outcomes: Sequence[_Outcome]) -> None:
+        self._source = source
+        self._row = deque(outcomes)
+        self._lock = threading.Lock()
+        self._unfinished = len(outcomes)
+        self._finished = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def work(self, deadline_s: float) -> None:
+        """
+        Return when all tasks are done, or when the time is over. What was not begun by then is left.
+        """
+        until = time.monotonic() + deadline_s
+        while self._unfinished and (left_s := until - time.monotonic()) > 0:
+            self._grow()
+            self._finished.wait(min(PATIENCE_S, left_s) if self._row else left_s)
+        self._row.clear()
+        if not self._unfinished:
+            # Its threads have nothing left to do, and a look leaves none behind.
+            for thread in self._threads:
+                thread.join()
+
+    def _grow(self) -> None:
+        """
+        Double the threads, so that the last task is begun soon though all before it are slow.
+        """
+        for _ in range(min(max(1, len(self._threads)), len(self._row))):
+            thread = threading.Thread(target=self._take, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _take(self) -> None:
+        while True:
+            try:
+                outcome = self._row.popleft()
+            except IndexError:
+                return
+            _run(self._source, outcome)
+            with self._lock:
+                self._unfinished -= 1
+                if not self._unfinished:
+                    self._finished.set()
 
 
 def _run(source: Source, outcome: _Outcome) -> None:

@@ -9,7 +9,6 @@ their ``Workers``. Handing a task to a waiting thread costs a tenth of starting 
 
 import threading
 from collections.abc import Callable, Hashable
-from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -19,10 +18,15 @@ MOST_HANGING = 32
 
 
 class _Reply(Generic[T]):
+    """
+    A task and what came of it; ``pending`` is held until it came.
+    """
+
     def __init__(self, task: Callable[[], T], key: Hashable) -> None:
         self.task = task
         self.key = key
-        self.done: SimpleQueue[None] = SimpleQueue()
+        self.pending = threading.Lock()
+        self.pending.acquire()
         self.value: T | None = None
         self.error: BaseException | None = None
 
@@ -60,7 +64,28 @@ class _Hanging:
 
 
 HANGING = _Hanging()
-_Inbox = SimpleQueue[_Reply[object] | None]
+
+
+class _Inbox:
+    """
+    Where a waiting thread gets its next task from: one at a time, None as the last.
+
+    A lock does what a queue would, and the module of queues takes longer to import than all hand-overs of a command.
+    """
+
+    def __init__(self) -> None:
+        self._empty = threading.Lock()
+        self._empty.acquire()
+        self._reply: _Reply[object] | None = None
+
+    def put(self, reply: _Reply[object] | None) -> None:
+        self._reply = reply
+        self._empty.release()
+
+    def get(self) -> _Reply[object] | None:
+        self._empty.acquire()
+        reply, self._reply = self._reply, None
+        return reply
 
 
 class Workers:
@@ -89,14 +114,12 @@ class Workers:
                 raise TimeoutError("the time for all questions is over")
             inbox = self._idle.pop() if self._idle else None
         if inbox is None:
-            inbox = SimpleQueue()
+            inbox = _Inbox()
             threading.Thread(target=self._work, args=(inbox,), daemon=True).start()
         inbox.put(reply)  # type: ignore[arg-type]
-        try:
-            reply.done.get(timeout=timeout_s)
-        except Empty:
+        if not reply.pending.acquire(timeout=timeout_s):
             self._abandon(reply, inbox)  # type: ignore[arg-type]
-            raise TimeoutError(f"no answer within {timeout_s:g} s") from None
+            raise TimeoutError(f"no answer within {timeout_s:g} s")
         self._release(inbox)
         if reply.error is not None:
             raise reply.error
@@ -125,7 +148,7 @@ class Workers:
         """
         HANGING.add(reply)
         inbox.put(None)
-        if not reply.done.empty():
+        if not reply.pending.locked():
             # It returned between the deadline and now.
             HANGING.discard(reply)
 
@@ -136,6 +159,6 @@ class Workers:
                 reply.value = reply.task()
             except BaseException as error:  # noqa: BLE001 - handed over and raised where the task was given
                 reply.error = error
-            reply.done.put(None)
+            reply.pending.release()
             HANGING.discard(reply)
             del reply

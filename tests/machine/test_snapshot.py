@@ -15,7 +15,7 @@ from llmprobe.facts.host import ModelDisk
 from llmprobe.facts.machine import EngineOnMachine, MemoryPool, Probed
 from llmprobe.machine import probing
 from llmprobe.machine.probing import Probe
-from llmprobe.machine.snapshot import collect
+from llmprobe.machine.snapshot import PATIENCE_S, collect
 from llmprobe.source.recording import Recording
 from llmprobe.source.recording.replay import NotRecorded, Replay
 from llmprobe.words.message import message
@@ -126,6 +126,49 @@ def test_a_probe_that_hangs_is_left(with_probes: Callable[..., None]) -> None:
         ("hangs", "timeout", message("source.deadline", seconds=0.05))
     ]
     assert seen.pools == ()
+
+
+def test_probes_that_hang_keep_no_other_from_being_asked(with_probes: Callable[..., None]) -> None:
+    """Though every probe before the last one hangs, the last one is asked in time."""
+    forever = threading.Event()
+
+    def hang(source: Source) -> Probed:
+        forever.wait(30)
+        return Probed()
+
+    names = [f"hangs {number}" for number in range(60)]
+    with_probes(*(Probe(name, EVERYWHERE, hang) for name in names), Probe("ram", EVERYWHERE, found))
+    seen = collect(Live(), deadline_s=1)
+    forever.set()
+
+    assert {report.name: report.status for report in seen.sources} == {
+        **dict.fromkeys(names, "timeout"),
+        "ram": "ok",
+    }
+
+
+def test_no_probe_is_begun_after_the_deadline(with_probes: Callable[..., None]) -> None:
+    """A thread that hung beyond the deadline takes no further probe."""
+    forever = threading.Event()
+    begun: list[str] = []
+
+    def hang(source: Source) -> Probed:
+        forever.wait(30)
+        return Probed()
+
+    def begin(source: Source) -> Probed:
+        begun.append("late")
+        return Probed()
+
+    before = set(threading.enumerate())
+    with_probes(Probe("hangs", EVERYWHERE, hang), Probe("waits", EVERYWHERE, begin))
+    seen = collect(Live(), deadline_s=PATIENCE_S / 2)
+    forever.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+
+    assert [report.status for report in seen.sources] == ["timeout", "timeout"]
+    assert begun == []
 
 
 def test_a_probe_of_gpus_that_hangs_is_no_missing_gpu(with_probes: Callable[..., None]) -> None:
