@@ -2,13 +2,14 @@
 What to warn of beside an estimate.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from llmprobe.estimation.cache_kernels import of_backend
 from llmprobe.estimation.projector.placed import Placed
 from llmprobe.estimation.setup import Setup
+from llmprobe.estimation.terms import read_again
 from llmprobe.facts.backends import label
-from llmprobe.facts.estimate import trained_context
+from llmprobe.facts.estimate import DeviceEstimate, trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.model import archs
 from llmprobe.model.quants import Recipe
@@ -35,9 +36,15 @@ def cache_warnings(
     return tuple(found)
 
 
-def warnings(model: ModelSpec, setup: Setup, placed: Placed | None) -> tuple[Message, ...]:
+def warnings(
+    model: ModelSpec,
+    setup: Setup,
+    placed: Placed | None,
+    devices: Sequence[DeviceEstimate],
+    missing: int,
+) -> tuple[Message, ...]:
     """
-    What the user should know before relying on the estimate.
+    What the user should know before relying on the estimate; ``missing`` bytes are what the devices lack in all.
     """
     result, run = [], setup.settings
     if archs.get(model.architecture) is None:
@@ -48,7 +55,11 @@ def warnings(model: ModelSpec, setup: Setup, placed: Placed | None) -> tuple[Mes
     if trained is not None and run.ctx_per_seq > trained:
         result.append(message("warning.beyond-trained-context", ctx_size=run.ctx_per_seq, trained=trained))
     used = tuple(backend for _, backend in setup.backends)
-    return (*result, *cache_warnings(run.cache_type_k, run.cache_type_v, run.flash_attn, used))
+    return (
+        *result,
+        *cache_warnings(run.cache_type_k, run.cache_type_v, run.flash_attn, used),
+        *read_again(devices, missing, run),
+    )
 
 
 def recipe_notes(*rules: Recipe | None) -> tuple[Message, ...]:

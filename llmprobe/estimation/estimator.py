@@ -107,8 +107,8 @@ class Estimator:
         return self._quantized.file_bytes(quant)
 
     def loaded_bytes(self, quant: str) -> int:
-        """The most that the loaded tensors may take, of which the file may have more (next-n layers)."""
-        return self.table(quant).loaded_bytes
+        """The most that the loaded tensors may take, less a table that is read as it is used."""
+        return self.table(quant).loaded_bytes - self.table(quant).late_bytes
 
     def setup(self, settings: Settings, hardware: Hardware = NO_DEVICES) -> Setup:
         """
@@ -162,6 +162,8 @@ class Estimator:
             device: part.total + sum([size for _, size in caches[device]]) + experts.get(device, 0)
             for device, part in weights.items()
         }
+        if setup.settings.mmap:
+            result[HOST] -= weights[HOST].late
         result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
         sums = self.sums_over_devices(setup)
         for device in setup.devices:
@@ -389,5 +391,5 @@ class Estimator:
             adapters=adapters_in_estimate(adapters),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
-            warnings=document.warnings(self.model, setup, placed),
+            warnings=document.warnings(self.model, setup, placed, devices, missing or 0),
         )

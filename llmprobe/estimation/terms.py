@@ -66,6 +66,7 @@ def weight_terms(
             basis="derived" if bounds is None else "assumed",
             low_bytes=None if bounds is None else getattr(bounds[0], part),
             high_bytes=None if bounds is None else getattr(bounds[1], part),
+            mapped_bytes=late if name == "token-embedding" else 0,
         )
         for name, part, how in rows
         if getattr(weights, part)
@@ -193,7 +194,7 @@ def compare(
     Whether the devices fit their budgets, what is missing in all, and the devices with their budgets.
 
     Devices that share a pool must fit it together; one may have a budget of its own within it. Weights that follow a
-    rule are counted as the most that they may be.
+    rule are counted as the most that they may be, tables that are read as they are used not at all.
     """
     pools = {HOST: "ram"} | {device.id: pool_of(device.id, device.pool) for device in used}
     needs: dict[str, int] = {}
@@ -201,7 +202,7 @@ def compare(
     short_devices = 0
     for device in devices:
         pool, own = pools[device.id], budgets.get(device.id)
-        most = device.total_bytes + _margin(device)
+        most = device.total_bytes + _margin(device) - _mapped(device)
         needs[pool] = needs.get(pool, 0) + most
         if own is not None:
             short_devices += max(0, most - own)
@@ -218,6 +219,29 @@ def compare(
     if any(device.budget_bytes is None for device in limited):
         return None, None, tuple(limited)
     return True, 0, tuple(limited)
+
+
+def read_again(
+    devices: Sequence[DeviceEstimate], missing: int, settings: ResolvedSettings
+) -> tuple[Message, ...]:
+    """
+    That llama.cpp starts though the host's weights exceed RAM: they are mapped, so the system reads them again.
+
+    ``devices`` are those of ``compare`` with what is ``missing`` in all. Only where RAM alone is short, and the rest
+    of what the host holds fits it. Memory that GPU and processor share is left out: there the GPU pins it.
+    """
+    host, *others = devices
+    if not settings.mmap or host.budget_bytes is None or any(one.budget_bytes is None for one in others):
+        return ()
+    short = host.total_bytes + _margin(host) - _mapped(host) - host.budget_bytes
+    kept = host.total_bytes - host.weights_bytes
+    if not missing or short != missing or kept > host.budget_bytes:
+        return ()
+    return (message("warning.read-again", missing_bytes=missing, weights_bytes=host.weights_bytes),)
+
+
+def _mapped(device: DeviceEstimate) -> int:
+    return sum(term.mapped_bytes for term in device.terms)
 
 
 def _margin(device: DeviceEstimate) -> int:

@@ -20,7 +20,8 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     """
     One named part of what a device holds, and how its figure came about. A range is given where there is one.
 
-    ``name`` is a stable id (``kv-cache``), ``label`` its name for people.
+    ``name`` is a stable id (``kv-cache``), ``label`` its name for people. ``mapped_bytes`` of it are read from the
+    mapped file row by row as they are used, so that no budget need hold them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     low_bytes: int | None = None
     high_bytes: int | None = None
+    mapped_bytes: int = 0
 
     @property
     def label(self) -> Message:

@@ -1182,6 +1182,9 @@ SENTENCES: dict[str, str] = {
     "[ (its own default is {own_slots} {own_slots:slot|slots}: -np {own_slots}[{own_shared:, sharing one cache|}])]",
     "note.of-program": "{program}: {note}",
     "warning.architecture-unknown": "the architecture {architecture} is unknown: its cache is a guess",
+    "warning.read-again": "RAM is short by {missing_bytes:bytes}. llama.cpp starts all the same, as {weights_bytes:bytes} of"
+    " weights are mapped from the file. What RAM can't hold is read from the disk again and again, which the speed here does"
+    " not count",
     "warning.unlike-caches": "{backend} has no attention for a cache of {type_k} and {type_v}: it falls to the CPU, which is"
     " many times slower; use one type for K and V",
     "warning.caches-of-a-build": "a usual build of llama.cpp has no {backend} kernel for a cache of {type_k} and {type_v}, and"

@@ -235,6 +235,23 @@ def test_a_table_of_n_grams_is_mapped_and_not_read_at_once() -> None:
 
         assert term.bytes == 35_200_168_960 + 357_580_800
         assert term.how.values["late_bytes"] == late
+        assert term.mapped_bytes == (late or 0)
+
+
+def test_a_budget_need_not_hold_what_is_read_as_it_is_used() -> None:
+    """
+    The table of 35.2 GB is left out of what RAM must hold, by an estimate and by the search, as long as it is mapped.
+    """
+    estimator = Estimator(spec("qwen3.8-flash-next"))
+    hardware = Hardware(devices=(Device(id="gpu0"),))
+    mapped, read = Settings(ctx_size=4096), Settings(ctx_size=4096, mmap=False)
+    whole = estimator.estimate("Q4_K_M", read, hardware).devices
+    budgets = {"ram": whole[0].total_bytes - 35_200_168_960, "gpu0": whole[1].total_bytes}
+    needs = [estimator.totals("Q4_K_M", one, hardware, exact=True)["host"] for one in (read, mapped)]
+
+    assert estimator.estimate("Q4_K_M", mapped, hardware, budgets).fits is True
+    assert estimator.estimate("Q4_K_M", read, hardware, budgets).fits is False
+    assert needs[0] - needs[1] == 35_200_168_960
 
 
 def test_small_micro_batches_of_glm_5_3_gather_what_they_look_at() -> None:
