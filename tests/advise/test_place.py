@@ -7,10 +7,12 @@ import pytest
 
 from llmprobe.advise.recommend import recommend
 from llmprobe.advise.search.case import Case, Misfit, Placed
-from llmprobe.advise.search.place import place, refine
+from llmprobe.advise.search.place import last_of_the_fastest, place, refine
+from llmprobe.facts.devices import Hardware
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.settings import Settings
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_70B, machine, model, unified
 from tests.advise.test_ledger import DENSE, SPARSE, case, seconds
@@ -135,3 +137,27 @@ def test_a_card_that_brings_nothing_is_left_alone() -> None:
 
     assert [device.id for device in found.hardware.devices] == ["gpu0"]
     assert found.settings.gpu_layers == 33
+
+
+@pytest.mark.parametrize(
+    ("tried", "best"),
+    [
+        ((), None),
+        ((0.1,), 0),
+        ((0.1, 0.09, 0.12), 1),
+        ((0.1, 0.1001, 0.1003), 1),
+        ((0.1001, 0.1, 0.15), 1),
+        ((0.0, 0.0), 1),
+    ],
+)
+def test_of_equally_fast_placements_the_last_is_taken(tried: tuple[float, ...], best: int | None) -> None:
+    """
+    Times within two parts of a thousand are alike; one that is slower by more is not taken.
+    """
+    found = [
+        Placed(settings=Settings(gpu_layers=at), hardware=Hardware(), totals={}, seconds=each)
+        for at, each in enumerate(tried)
+    ]
+    expected = None if best is None else found[best]
+
+    assert last_of_the_fastest(found) is expected

@@ -54,6 +54,15 @@ def test_each_change_of_device_is_a_split() -> None:
     assert _reserve(graph, 2).splits == 3
 
 
+def test_the_host_alone_computes_all_in_one_split() -> None:
+    """
+    Nothing is cut, and one buffer holds the input and a result: the input's place is free for the next.
+    """
+    graph, _ = _chain(0, 0, 0)
+    reserved = _reserve(graph, 0)
+    assert (reserved.splits, reserved.sizes) == (1, (2 * 4 * WIDTH * ROWS,))
+
+
 def test_a_large_batch_takes_weights_of_the_host_to_the_device() -> None:
     """
     With 64 rows the device computes a product whose weights are on the host, in a place for their copy.

@@ -208,3 +208,17 @@ def test_the_rule_of_thumb_is_the_usual_multiplication() -> None:
     assert thumb.with_overhead_low_bytes == int(2.4 * parameters)
     assert thumb.with_overhead_high_bytes == 3 * parameters
     assert thumb.four_bit_bytes == int(0.6 * parameters)
+
+
+def test_the_parameters_of_a_token_are_where_its_bytes_are() -> None:
+    """
+    Each device multiplies its part of the active parameters, and together they are all of them.
+    """
+    settings = Settings(ctx_size=8192, gpu_layers=20)
+    host, gpu = LLAMA.shares("Q4_K_M", settings, ALL)
+    assert host.parameters is not None
+    assert gpu.parameters is not None
+    active = LLAMA.model.active_parameters or LLAMA.model.parameters
+    assert abs(host.parameters + gpu.parameters - active) <= 1
+    assert host.layers == 13
+    assert 12 / 33 < host.parameters / active < 13 / 32

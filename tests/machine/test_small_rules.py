@@ -215,24 +215,40 @@ def nodes(**changes: Any) -> dict[str, Any]:
     ("answers", "platform", "total", "available"),
     [
         (nodes(), LINUX_ARM, 8, 3),
+        (nodes(**{f"read:{NODES}/node2/meminfo": Answer(status="missing")}), LINUX_ARM, 104, 3),
+        (nodes(**{MEMINFO: "MemTotal: 90 kB\nMemAvailable: 80 kB\n"}), LINUX_ARM, 0, 0),
+        (nodes(**{MEMINFO: "MemTotal: 104 kB\n"}), LINUX_ARM, 8, None),
+        (nodes(**{MEMINFO: Answer(status="missing")}), LINUX_ARM, None, None),
         (nodes(), LINUX, 104, 90),
         (nodes(**{f"read:{NODES}/has_cpu": "0,2\n"}), LINUX_ARM, 104, 90),
+        (
+            nodes(
+                **{
+                    f"read:{NODES}/has_cpu": "0,2\n",
+                    f"read:{NODES}/node2/meminfo": "Node 2 MemTotal: 96 kB\nNode 2 MemFree: 1 kB\n",
+                }
+            ),
+            LINUX_ARM,
+            104,
+            90,
+        ),
         (nodes(**{f"read:{NODES}/has_cpu": ""}), LINUX_ARM, 104, 90),
+        (nodes(**{f"read:{NODES}/has_cpu": Answer(status="missing")}), LINUX_ARM, 104, 90),
+        (nodes(**{f"read:{NODES}/has_memory": Answer(status="missing")}), LINUX_ARM, 104, 90),
         (nodes(**{f"read:{NODES}/node0/meminfo": "Node 0 MemTotal: 8 kB\n"}), LINUX_ARM, 8, None),
         (nodes(**{MEMINFO: "MemTotal: 104 kB\nMemAvailable: 2 kB\n"}), LINUX_ARM, 8, 2),
     ],
 )
 def test_memory_of_a_gpu_is_no_memory_of_the_host(
-    answers: dict[str, Any], platform: Any, total: int, available: int | None
+    answers: dict[str, Any], platform: Any, total: int | None, available: int | None
 ) -> None:
     """
     That of a node without processors, but not on x86, where it is an extension; what is left is the others'.
     """
     found = host_ram(Asker(FakeSource(answers, platform)))
 
-    assert (found.total_bytes, found.available_bytes) == (
-        total * 1024,
-        None if available is None else available * 1024,
+    assert (found.total_bytes, found.available_bytes) == tuple(
+        None if each is None else each * 1024 for each in (total, available)
     )
 
 

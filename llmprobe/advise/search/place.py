@@ -4,7 +4,7 @@ The best placement of one quantization at one context: what the search finds by 
 Compute buffers are bounded by a few graphs for the whole search; what will be shown is placed by exact ones.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -115,9 +115,17 @@ def _refined(search: Search, rounds: int) -> Placed | None:
             known = smallest.setdefault(device.id, {})
             known[kind, role] = min(known.get((kind, role), 0), exact[device.id] - bounds[device.id])
         layout = search.best(smallest, fewest)
-    # The last of those that are as fast as the fastest is the plainest.
-    fastest = min((one.seconds for one in fitting.values()), default=0.0)
-    return next((one for one in reversed(fitting.values()) if one.seconds <= fastest * (1 + ALIKE)), None)
+    return last_of_the_fastest(tuple(fitting.values()))
+
+
+def last_of_the_fastest(found: Sequence[Placed]) -> Placed | None:
+    """
+    The last of the placements that are as fast as the fastest, which is the plainest of them; None of none.
+    """
+    if not found:
+        return None
+    fastest = min(one.seconds for one in found)
+    return next(one for one in reversed(found) if one.seconds <= fastest * (1 + ALIKE))
 
 
 def _is_beyond(case: Case, exact: Mapping[str, int], settings: Settings) -> bool:

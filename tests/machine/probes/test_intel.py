@@ -135,6 +135,14 @@ def test_one_unreadable_tile_is_not_half_of_a_cards_memory() -> None:
     assert pool.basis == "declared"
 
 
+def test_a_card_without_a_window_cites_nothing_for_one() -> None:
+    """The file of its regions has none for the card's memory, so it is no evidence of a window."""
+    (card,) = seen(battlemage(resource=SMALL_BAR)).accelerators
+
+    assert card.window is None
+    assert "window" not in card.cited
+
+
 def test_a_card_reports_link_window_power_and_why_it_is_slow() -> None:
     """The same fields as any other vendor's card, each with its answers."""
     path = "/sys/bus/pci/devices/0000:03:00.0"
@@ -152,6 +160,7 @@ def test_a_card_reports_link_window_power_and_why_it_is_slow() -> None:
     assert card.link is not None
     assert (card.link.width, card.link.bytes_per_s) == (8, 8 * 1_969_200_000)
     assert card.window == Window(visible_bytes=16 * GIB, slows="computing")
+    assert card.evidence_of("window") == (f"read:{path}/resource",)
     assert card.power == Power(limit_watts=190)
     assert card.throttle == Throttle(reasons=("temperature",), celsius=96)
     assert card.evidence_of("throttle") == (

@@ -13,7 +13,6 @@ DRIVER_NOT_LOADED = 9
 LIBRARY_NOT_FOUND = 12
 GPU_IS_LOST = 15
 VERSION_MISMATCH = 18
-UNKNOWN = 999
 
 _BY_CODE: dict[int | None, str] = {
     4: "denied",
