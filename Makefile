@@ -59,6 +59,9 @@ ci: lint types contracts test accuracy-check docs wheel  ## Everything that a ch
 catalog: $(VENV)/.dev  ## Check every entry of the catalog, and your own, by counting its tensors
 	$(BIN)/python -m benchmarks.catalog
 
+capability: $(VENV)/.dev  ## Fit the index of capability to published results, and write llmprobe/data/capability.json
+	$(BIN)/python -m benchmarks.capability.table
+
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
 
@@ -115,4 +118,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog bench budgets verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability bench budgets verify wheel sdist constraints clean

@@ -1,0 +1,212 @@
+"""
+The published results that the index of capability is fitted to, the fit, and the file that is made of them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.capability import fit as fitting
+from benchmarks.capability import rows, table
+from benchmarks.capability.fit import Observation
+from benchmarks.capability.models import models
+from benchmarks.capability.rows import RowError
+from llmprobe.data import table as shipped
+from llmprobe.model import capability, catalog
+
+GOOD = ("qwen3-8b", "thinking", "GPQA Diamond", "57.58", "2026-01", "ynulihao-table6")
+
+
+def with_field(place: int, value: str) -> tuple[str, ...]:
+    return (*GOOD[:place], value, *GOOD[place + 1 :])
+
+
+def test_a_result_says_when_where_and_by_whom() -> None:
+    """
+    The line of a result becomes a record with its unit, its mode and its source.
+    """
+    result = rows.result(GOOD)
+
+    assert (result.value, result.benchmark.unit, result.mode, result.stated) == (57.58, "%", "thinking", True)
+    assert result.origin.measured_by == "LLMRouterBench"
+    assert result.origin.where.startswith("github.com/ynulihao/LLMRouterBench")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (with_field(0, ""), "no model"),
+        (with_field(1, "perhaps"), "the mode 'perhaps' is not known"),
+        (with_field(2, "Pub Quiz"), "is not in benchmarks.tsv"),
+        (with_field(3, "good"), "'good' is no number"),
+        (with_field(3, "157.58"), "157.58 is no value in %"),
+        (with_field(3, "nan"), "nan is no value in %"),
+        (with_field(4, ""), "'' is no date"),
+        (with_field(4, "2026-13"), "'2026-13' is no date"),
+        (with_field(4, "lately"), "'lately' is no date"),
+        (with_field(5, ""), "the source '' is not in sources.tsv"),
+        (with_field(5, "hearsay"), "the source 'hearsay' is not in sources.tsv"),
+    ],
+)
+def test_a_value_without_date_or_source_cannot_be_in(line: tuple[str, ...], why: str) -> None:
+    """
+    A line that lacks something, or says what cannot be, is refused, and the refusal says what.
+    """
+    with pytest.raises(RowError, match=why):
+        rows.result(line)
+
+
+@pytest.mark.parametrize("text", ["a\tb\n1\n", "a\tb\n1\t2\t3\n", "b\ta\n"])
+def test_a_table_with_other_columns_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    """
+    Neither a line with a column too few or too many, nor a head with other columns.
+    """
+    (tmp_path / "some.tsv").write_text(text)
+    monkeypatch.setattr(rows, "FOLDER", tmp_path)
+
+    with pytest.raises(RowError, match=r"some\.tsv"):
+        rows.lines("some.tsv", ("a", "b"))
+
+
+def test_every_result_is_read() -> None:
+    """
+    All lines pass the checks, every source and every benchmark is used, and every model is known.
+    """
+    found = rows.results()
+
+    assert len(found) > 9000
+    assert {result.origin.key for result in found} == set(rows.origins())
+    assert {result.benchmark.name for result in found} == set(rows.benchmarks())
+    assert {result.model for result in found} <= set(models())
+
+
+def test_publishers_who_ask_for_their_name_are_named() -> None:
+    """
+    Artificial Analysis asks for attribution and Swallow's tables are CC-BY: the file names both, as every source does.
+    """
+    asking = {origin.measured_by for origin in rows.origins().values() if origin.licence}
+
+    assert {"Artificial Analysis", "Swallow LLM leaderboard v2", "LMArena", "LiveBench"} == asking
+    for name in ("Artificial Analysis", "Swallow", "CC-BY-4.0", "LMArena", "LiveBench"):
+        assert name in shipped("capability")["source"]
+
+
+def test_log_odds_of_what_is_published() -> None:
+    """
+    50 % is 0, 7.31 of 10 is 1, 1,216 Elo points are 7; nothing beyond 99.3 % counts as more.
+    """
+    assert fitting.log_odds(50, "%") == pytest.approx(0)
+    assert fitting.log_odds(7.310586, "0-10") == pytest.approx(1)
+    assert fitting.log_odds(7 * 173.7178, "Elo") == pytest.approx(7)
+    assert fitting.log_odds(100, "%") == fitting.log_odds(99.3, "%")
+
+
+@pytest.mark.parametrize(("unit", "value"), [("%", 62.0), ("0-10", 8.1), ("Elo", 1420.0)])
+def test_published_is_the_inverse(unit: str, value: float) -> None:
+    """
+    Log odds read back as what was published.
+    """
+    assert fitting.published(fitting.log_odds(value, unit), unit) == pytest.approx(value)
+
+
+def test_known_abilities_are_found_again() -> None:
+    """
+    40 made-up models on 12 tests of other levels and slopes: the fit orders them, though no test has all of them.
+
+    A model that nobody measured has the largest error, and one with more results a smaller one than one with few.
+    """
+    random = np.random.default_rng(12)
+    ability = random.normal(0, 1.2, 40)
+    levels, slopes = random.normal(0, 1, 12), random.uniform(0.7, 1.4, 12)
+    of: list[fitting.Entity] = [(f"model {n}", "no thinking") for n in range(41)]
+    seen = [
+        Observation(
+            of[n], (f"test {t}", "us"), levels[t] + slopes[t] * ability[n] + random.normal(0, 0.1), 1.0
+        )
+        for n in range(40)
+        for t in range(12)
+        if n < 2 or random.random() < 0.5
+    ]
+
+    found = fitting.fit(of, seen, np.ones((41, 1)), np.array([1e-6]))
+
+    assert np.corrcoef(found.ability[:40], ability)[0, 1] > 0.98
+    assert found.variance[40] == max(found.variance)
+    assert found.variance[0] < np.median(found.variance)
+
+
+def test_a_source_with_many_columns_does_not_outvote_others() -> None:
+    """
+    Four results of one measurer for one model weigh half each, the one of another weighs whole.
+    """
+    measured = [result for result in rows.results() if result.model == "qwen3-8b"]
+
+    found = fitting.observations(measured)
+
+    for one in found:
+        beside = [other for other in found if other.entity == one.entity and other.test[1] == one.test[1]]
+        assert one.weight == pytest.approx(len(beside) ** -0.5)
+    assert len({one.weight for one in found}) > 2
+
+
+def test_a_harness_that_cuts_thinking_off_does_not_count() -> None:
+    """
+    The second Open LLM Leaderboard counts for models that do not think, and for no others.
+    """
+    counted = {row.model for row in rows.results() if fitting.counts(row) and row.origin.key == "modelrank"}
+
+    assert "qwen2.5-7b-instruct" in counted
+    assert not any(model.startswith("qwen3") or "r1-distill" in model for model in counted)
+
+
+def test_the_stored_file_is_what_the_results_give() -> None:
+    """
+    Made again, the file says the same of every model, to a rounding; what was published is the same to the digit.
+    """
+    stored, again = shipped("capability"), table.document()
+
+    assert {name: again[name] for name in ("dated", "tests", "places", "source", "about")} == {
+        name: stored[name] for name in ("dated", "tests", "places", "source", "about")
+    }
+    for name, row in stored["uses"].items():
+        assert again["uses"][name] == pytest.approx(row, abs=0.02), name
+    assert list(again["models"]) == list(stored["models"]) == list(catalog.by_id())
+    for model, uses in stored["models"].items():
+        assert again["models"][model].keys() == uses.keys()
+        for use in uses.keys() - {"kind"}:
+            for mode, (index, error, *others) in uses[use].items():
+                index_again, error_again, *others_again = again["models"][model][use][mode]
+                assert others_again == others, (model, use)
+                assert index_again == pytest.approx(index, abs=0.25), (model, use)
+                assert error_again == pytest.approx(error, abs=0.25), (model, use)
+
+
+def test_what_is_shown_was_published() -> None:
+    """
+    Each result that is told of a model is a line of the table: its value, its test, its month, its mode, its source.
+    """
+    values: dict[tuple[str, ...], set[str]] = {}
+    for row in rows.results():
+        key = (
+            row.model,
+            row.mode,
+            row.benchmark.name,
+            row.origin.measured_by,
+            row.date[:7],
+            row.origin.where,
+        )
+        values.setdefault(key, set()).add(f"{row.value:.4g}")
+    told = 0
+    for model in catalog.by_id():
+        for use in capability.USES:
+            for mode, standing in capability.of(model, use).items():
+                assert len(standing.published) <= table.MOST_SHOWN
+                assert bool(standing.published) == bool(standing.rows)
+                for one in standing.published:
+                    key = (model, mode, one.benchmark, one.measured_by, one.month, one.source)
+                    assert f"{one.value:.4g}" in values[key]
+                    told += 1
+    assert told > 2000
