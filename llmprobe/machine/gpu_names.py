@@ -1,38 +1,53 @@
 """
-GPUs as people write them: ``2x RTX 3090``, ``7900xtx``, ``Tesla V100 16GB``, ``M4 Max 128GB``, ``my card:24GB``.
+GPUs as people write them: ``2x RTX 3090``, ``dual 3090 + 3060``, ``M4 Max 128GB``, ``my card:24GB``.
 
-A name is first compared as a whole, so that a ``+`` or an ``x`` in it stays a part of it. Only a text that is no name
-is read as a number of cards or as several kinds of them.
+A text is first compared as a whole, so that a ``+``, an ``x`` or a comma in it stays a part of a name. Only a text that
+is no name is read as several kinds of cards or as a number of them.
 """
 
-import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.machine.gpu_table import Gpu, named, rows, simplified
+from llmprobe.machine.gpu_spelling import CORES, near, plain, rows_spelled, size_in, spelling
+from llmprobe.machine.gpu_table import Gpu, named
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 
 MOST_GPUS = 16
 """As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
 
-_BEFORE = r"(?i)([0-9]{1,4})\s*[x×*]\s*(\S.*)"
-_BEHIND = r"(?i)(.*\S)\s*(?<![a-z])[x×*]\s*([0-9]{1,4})"
-_SEVERAL = r"(?i)\s*(?:,|\+|&|;|\band\b)\s*"
-_GB = r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|g)"
-_SIZE = re.compile(rf"\b{_GB}\b", re.IGNORECASE)
-_ONLY_SIZE = re.compile(_GB, re.IGNORECASE)
-_RATE = r"(?i)([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(gb|tb)(?:/s)?"
-_CORES = r"(?i)\b([0-9]{1,4})[- ]?cores?\b"
-_BRANDS = ("", "RTX ", "GTX ", "RX ", "Arc ", "Tesla ", "PRO ", "AI PRO ")
-"""What people leave out: ``4090``, ``7900 XTX``, ``V100-SXM2-16GB``, ``W7900``, ``R9700``."""
-
-_MAKERS = r"(?i)(?:tesla|quadro)\s+"
-"""What the table leaves out of some names: ``Tesla V100``."""
+_NONE = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "without", "-", "なし"))
+_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|\s/\s)\s*", re.IGNORECASE)
+_NUMBERS = {
+    **dict.fromkeys(("dual", "two", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
+    **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
+    **dict.fromkeys(("four", "quad", "vier", "quatre"), 4),
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    **dict.fromkeys(("one", "single"), 1),
+}
+_COUNTS = tuple(
+    (re.compile(pattern, re.IGNORECASE), count, name)
+    for pattern, count, name in (
+        (r"([0-9]{1,4})\s*[x×*]\s*(\S.*)", 1, 2),
+        (r"(.*\S)\s*(?<![a-z])[x×*]\s*([0-9]{1,4})\s*(?:枚|台|基|個)?", 2, 1),
+        (r"[x×*]\s*([0-9]{1,4})\s+(\S.*)", 1, 2),
+        (r"(.*\S)\s*\(\s*[x×*]?\s*([0-9]{1,2})\s*[x×*]?\s*\)", 2, 1),
+        (r"(.*\S)\s+([0-9]{1,2})[x×*]", 2, 1),
+        (r"([0-9]{1,2})\s*(?:枚|台|基|個)の?\s*(\S.*)", 1, 2),
+        (r"(.*\S)\s*(?<![0-9])([0-9]{1,2})\s*(?:枚|台|基|個)", 2, 1),
+        (r"([0-9]{1,2})\s+(\S.*)", 1, 2),
+        (rf"(?:a\s+)?({'|'.join(_NUMBERS)})\s+(?:of\s+)?(\S.*)", 1, 2),
+    )
+)
+_ONLY_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|go|g)", re.IGNORECASE)
+_RATE = r"(?i)([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(gb|tb)(?:/s|ps)?"
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
     "nvidia": "nvidia",
@@ -49,6 +64,7 @@ _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
     "arc": "intel",
 }
 _CLOSE = 0.08
+_EXACT = 0.01
 _LARGEST_GB = 4096
 _NEAREST = 4
 
@@ -58,11 +74,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     One GPU of ``--gpu``: the text that names it, its row, and the memory in GB where the text has it.
 
     ``assumed`` is true where the device was sold with several sizes and the text has none. ``rate_given`` is true
-    where the bandwidth is from the text.
+    where the bandwidth is from the text. ``rows`` are those of a chip that shares memory, one of which the size of that
+    memory chooses.
     """
 
     text: str
     row: Gpu
+    rows: tuple[Gpu, ...] = ()
     size_gb: float | None = None
     assumed: bool = False
     rate_given: bool = False
@@ -70,16 +88,19 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     """
-    The GPUs of one text, in its order.
+    The GPUs of one text, in its order; none for ``none``.
 
     Raises:
         UsageError: no GPU has such a name or such a memory, or the text has no number of GPUs that can be used.
     """
-    stripped = text.strip()
-    alone = _resolved(stripped) if stripped else None
-    if alone is not None:
-        return (alone,)
-    parts = [part for part in re.split(_SEVERAL, stripped) if part]
+    stripped = plain(text)
+    if stripped.lower() in _NONE:
+        return ()
+    if ":" not in stripped:
+        alone = _resolved(stripped) if stripped else None
+        if alone is not None:
+            return (alone,)
+    parts = [part for part in _SEVERAL.split(stripped) if part]
     if len(parts) > 1:
         return tuple(each for part in parts for each in _of_one_kind(part))
     return _of_one_kind(stripped)
@@ -95,8 +116,10 @@ def too_many_gpus(count: int) -> UsageError:
 
 
 def _of_one_kind(text: str) -> tuple[Wanted, ...]:
-    for count, name in _counted(text):
-        found = _resolved(name)
+    counted = tuple(_counted(text))
+    described = ":" in text
+    for count, name in (*counted, (1, text)) if described else ((1, text), *counted):
+        found = _resolved(name, several=count > 1)
         if found is None:
             continue
         if count == 0:
@@ -104,25 +127,23 @@ def _of_one_kind(text: str) -> tuple[Wanted, ...]:
         if count > MOST_GPUS:
             raise too_many_gpus(count)
         return (found,) * count
-    if not any(sign.isalnum() for sign in text):
+    if not spelling(text).core:
         raise UsageError(message("error.no-gpu-in-text", text=text), hint=message("hint.gpu-spelling"))
-    raise _unknown(next((name for count, name in _counted(text) if count != 1), text))
+    raise _unknown(next((name for count, name in counted if count != 1), text))
 
 
 def _counted(text: str) -> Iterator[tuple[int, str]]:
     """
     The ways to read a text as a number of GPUs and a name, the likeliest first.
     """
-    yield 1, text
-    before = re.fullmatch(_BEFORE, text)
-    if before is not None:
-        yield int(before[1]), before[2]
-    behind = re.fullmatch(_BEHIND, text)
-    if behind is not None:
-        yield int(behind[2]), behind[1]
+    for pattern, count, name in _COUNTS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            number = found[count].lower()
+            yield int(number) if number.isdecimal() else _NUMBERS[number], found[name]
 
 
-def _resolved(text: str) -> Wanted | None:
+def _resolved(text: str, *, several: bool = False) -> Wanted | None:
     """
     The GPU of a name, with its memory where the text has it; None for a name that is not known.
 
@@ -133,64 +154,99 @@ def _resolved(text: str) -> Wanted | None:
         return _described(text)
     only = _ONLY_SIZE.fullmatch(text)
     if only is not None:
-        row = Gpu(name=f"GPU with {only[1]} GB", vendor="other", source="", confidence="")
-        return _with_memory(text, row, _size_of(text, only[1]))
-    whole = _rows_of(text)
+        return _with_memory(text, _unlisted(f"GPU with {only[1]} GB"), _size_of(text, float(only[1])))
+    whole = named(text)
     if whole:
         # A size in the name of a product is a part of it: a GH200 480GB has less on its GPU.
-        return _chosen(whole, text, text, None)
-    size = _SIZE.search(text)
-    size_gb = _size_of(text, size[1]) if size is not None else None
-    plain = " ".join(_SIZE.sub(" ", text).split())
-    found = _rows_of(plain) if plain else ()
-    return _chosen(found, text, plain, size_gb) if found else None
+        return _chosen(whole, text, None)
+    size_gb = size_in(text)
+    if size_gb is not None:
+        _size_of(text, size_gb)
+    found = rows_spelled(text, several=several)
+    return _chosen(found, text, size_gb) if found else None
 
 
-def _rows_of(name: str) -> tuple[Gpu, ...]:
-    plain = re.sub(_CORES, " ", name)
-    names = [f"{brand}{plain}" for brand in _BRANDS]
-    maker = re.match(_MAKERS, plain)
-    names += [plain[maker.end() :]] if maker is not None else []
-    return next((found for each in names if (found := named(each))), ())
-
-
-def _chosen(found: tuple[Gpu, ...], text: str, plain: str, size_gb: float | None) -> Wanted:
+def _chosen(found: tuple[Gpu, ...], text: str, size_gb: float | None) -> Wanted:
     first = found[0]
-    if first.vendor == "apple":
-        return Wanted(text=text, row=_by_cores(found, text), size_gb=size_gb)
     if first.unified:
-        return Wanted(text=text, row=first, size_gb=size_gb)
+        return _chip(found, text, size_gb)
     if size_gb is not None:
         fitting = [row for row in found if _fits(row, size_gb)]
         if not fitting:
-            sizes = tuple(sorted({_gb(row) for row in found}))
-            raise UsageError(
-                message("error.gpu-memory", device=first.name, size_gb=size_gb),
-                hint=message("hint.gpu-memory", sizes_gb=sizes, name=plain or text, size_gb=size_gb),
-            )
+            raise _not_sold(found, text, size_gb)
+        if len({row.name for row in fitting}) > 1:
+            raise _several(fitting, text)
         return Wanted(text=text, row=fitting[0], size_gb=size_gb)
-    if len({row.memory_bytes for row in found}) == 1:
-        return Wanted(text=text, row=first)
+    sold = [row for row in found if not row.modified]
+    if len({(row.name, row.memory_bytes) for row in sold}) == 1:
+        return Wanted(text=text, row=sold[0])
+    usual = [row for row in sold if row.usual]
+    if len(usual) != 1:
+        raise _several(sold, text)
+    return Wanted(text=text, row=usual[0], assumed=True)
+
+
+def _chip(found: tuple[Gpu, ...], text: str, size_gb: float | None) -> Wanted:
+    """
+    A chip that shares memory, which may tell chips of one name apart, as the number of its GPU cores may.
+    """
     if len({row.name for row in found}) > 1:
-        names = tuple(row.name if _SIZE.search(row.name) else f"{row.name} {_gb(row)}GB" for row in found)
-        raise UsageError(
-            message("error.gpu-several", name=text), hint=message("hint.gpu-several", names=names)
-        )
-    usual = next((row for row in found if row.usual), first)
-    return Wanted(text=text, row=usual, assumed=True)
+        raise _several(found, text)
+    cores = CORES.search(text)
+    if cores is not None and found[0].cores is not None:
+        own = tuple(row for row in found if row.cores == int(cores[1]))
+        if not own:
+            known = tuple(row.cores for row in found)
+            raise UsageError(
+                message("error.gpu-cores", device=found[0].name, cores=int(cores[1])),
+                hint=message("hint.gpu-cores", cores=known),
+            )
+        found = own
+    wanted = Wanted(text=text, row=found[0], rows=found)
+    return wanted if size_gb is None else of_memory(wanted, size_gb)
 
 
-def _by_cores(found: tuple[Gpu, ...], text: str) -> Gpu:
-    cores = re.search(_CORES, text)
-    count = int(cores[1]) if cores is not None else found[0].cores
-    row = next((row for row in found if row.cores == count), None)
-    if row is None:
-        known = tuple(row.cores for row in found)
-        raise UsageError(
-            message("error.gpu-cores", device=found[0].name, cores=count),
-            hint=message("hint.gpu-cores", cores=known),
+def of_memory(wanted: Wanted, size_gb: float) -> Wanted:
+    """
+    A chip that shares memory, as it is sold with that much.
+
+    Raises:
+        UsageError: it is not.
+    """
+    found = wanted.rows or (wanted.row,)
+    fitting = [
+        row for row in found if not row.sizes_gb or any(_is_size(size_gb, one) for one in row.sizes_gb)
+    ]
+    if not fitting:
+        raise _not_sold(found, wanted.text, size_gb)
+    return msgspec.structs.replace(wanted, row=fitting[0], size_gb=size_gb)
+
+
+def _not_sold(found: Sequence[Gpu], text: str, size_gb: float) -> UsageError:
+    sizes = {size for row in found if not row.modified for size in (row.sizes_gb or (_gb(row),))}
+    return UsageError(
+        message("error.gpu-memory", device=found[0].name, size_gb=size_gb),
+        hint=message(
+            "hint.gpu-memory", sizes_gb=tuple(sorted(sizes)), name=_without_size(text), size_gb=size_gb
+        ),
+    )
+
+
+def _several(found: Sequence[Gpu], text: str) -> UsageError:
+    names = tuple(
+        dict.fromkeys(
+            row.name if size_in(row.name) or row.unified else f"{row.name} {_gb(row)}GB" for row in found
         )
-    return row
+    )
+    return UsageError(message("error.gpu-several", name=text), hint=message("hint.gpu-several", names=names))
+
+
+def _without_size(text: str) -> str:
+    return " ".join(re.sub(r"(?i)[(,]?\s*[0-9.]+\s*(?:gib|gb|go|g)\b\)?", " ", text).split()) or text
+
+
+def _unlisted(name: str) -> Gpu:
+    return Gpu(name=name, vendor=_vendor_of(name), source="", confidence="", memory_bytes=0)
 
 
 def _described(text: str) -> Wanted:
@@ -200,15 +256,19 @@ def _described(text: str) -> Wanted:
     Where the table has the name, its other figures hold.
     """
     name, *figures = (part.strip() for part in text.split(":"))
+    if _ONLY_SIZE.fullmatch(name) and len(figures) == 1 and re.fullmatch(_RATE, figures[0]):
+        name, figures = f"GPU with {size_in(name):g} GB", [name, *figures]
     size = _ONLY_SIZE.fullmatch(figures[0])
     rate = re.fullmatch(_RATE, figures[1]) if len(figures) > 1 else None
     if not name or size is None or len(figures) > 2 or (len(figures) > 1 and rate is None):
         raise UsageError(message("error.gpu-description", text=text), hint=message("hint.gpu-description"))
-    known = _rows_of(name)
-    row = (
-        known[0]
-        if known
-        else Gpu(name=name, vendor=_vendor_of(name), source="", confidence="", memory_bytes=0)
+    size_gb = _size_of(text, float(size[1]))
+    known = () if size_in(name) else named(name) or rows_spelled(name)
+    if len({row.name for row in known}) > 1:
+        known = tuple(row for row in known if row.usual or _fits(row, size_gb))
+    # Of one name the row with that memory has the right bandwidth, too.
+    row = next((row for row in known if _fits(row, size_gb)), None) or next(
+        (row for row in known if row.usual), next(iter(known), None) or _unlisted(name)
     )
     if rate is not None:
         per_s = round(float(rate[1]) * (1e12 if rate[2].lower() == "tb" else 1e9))
@@ -217,7 +277,7 @@ def _described(text: str) -> Wanted:
                 message("error.gpu-description", text=text), hint=message("hint.gpu-description")
             )
         row = msgspec.structs.replace(row, bandwidth_bytes_per_s=per_s)
-    wanted = _with_memory(text, row, _size_of(text, size[1]))
+    wanted = _with_memory(text, row, size_gb)
     return msgspec.structs.replace(wanted, rate_given=rate is not None)
 
 
@@ -227,8 +287,7 @@ def _with_memory(text: str, row: Gpu, size_gb: float) -> Wanted:
     return Wanted(text=text, row=row, size_gb=size_gb)
 
 
-def _size_of(text: str, number: str) -> float:
-    size_gb = float(number)
+def _size_of(text: str, size_gb: float) -> float:
     if not 0 < size_gb <= _LARGEST_GB:
         raise UsageError(
             message("error.gpu-memory-range", text=text, size_gb=size_gb),
@@ -243,15 +302,21 @@ def _vendor_of(name: str) -> Literal["nvidia", "amd", "intel", "other"]:
 
 
 def _unknown(name: str) -> UsageError:
-    names = {simplified(row.name): row.name for row in rows()}
-    close = difflib.get_close_matches(simplified(name), names, n=_NEAREST, cutoff=0.4)
-    nearest = tuple(dict.fromkeys(names[each] for each in close))
+    nearest = near(name, _NEAREST)
+    without = _without_size(name)
     return UsageError(
         message("error.gpu-unknown", name=name),
-        hint=message("hint.gpu-nearest", names=nearest, name=name)
+        hint=message("hint.gpu-nearest", names=nearest, name=without)
         if nearest
-        else message("hint.gpu-unlisted", name=name),
+        else message("hint.gpu-unlisted", name=without),
     )
+
+
+def _is_size(given_gb: float, sold_gb: int) -> bool:
+    """
+    Whether a size is one that is sold, in powers of two or of ten.
+    """
+    return any(abs(given_gb / size - 1) < _EXACT for size in (sold_gb, sold_gb * 1e9 / GIB))
 
 
 def _fits(row: Gpu, size_gb: float) -> bool:

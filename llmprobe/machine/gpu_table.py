@@ -2,8 +2,9 @@
 What the shipped table says of a GPU: memory, bandwidth, compute capability. Only ever a fallback for the
 device itself.
 
-The table is ``data/gpus.json``. A name alone is not enough where one name was sold with different memory,
-so that a row is chosen by the name and, where there are several, by the memory that the device reports.
+The table is ``data/gpus.json``, one row a line, of which only those of a name are decoded. A name alone is not enough
+where one name was sold with different memory, so that a row is chosen by the name and, where there are several, by the
+memory that the device reports.
 """
 
 import re
@@ -12,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.data import table
+from llmprobe.data import content, rows_with
 from llmprobe.units import MIB
 
 _NOISE = r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]"
@@ -26,8 +27,12 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     One row: a device as it is sold. ``memory_bytes`` is the size that the driver reports where that is known, else
     the nominal one.
 
-    ``unified`` devices have no memory of their own. ``cores`` is Apple's GPU core count. ``usual`` is true for one row
-    of a name that was sold with several sizes: the one that most people have.
+    ``unified`` devices have no memory of their own; where that of their host is soldered, ``sizes_gb`` are the sizes
+    that are sold and ``usual_gb`` the usual one. ``cores`` is Apple's GPU core count. ``usual`` is true for one row of
+    several sizes: the one that most people have; ``modified`` is a card with more memory than it was sold with.
+    ``fp16_flops`` is the dense FP16 rate of the matrix units (of Apple's chips, that of the shaders), ``pcie`` the
+    generation and the lanes of the device, ``link_bytes_per_s`` the rate of another link, one way, and ``keys`` what
+    ``named`` finds it by.
     """
 
     name: str
@@ -40,8 +45,22 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str | None = None
     unified: bool = False
     usual: bool = False
+    modified: bool = False
     cores: int | None = None
+    sizes_gb: tuple[int, ...] = ()
+    usual_gb: int | None = None
     aliases: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    fp16_flops: int | None = None
+    fp16_source: str | None = None
+    fp16_vector_flops: int | None = None
+    pcie: tuple[int, int] | None = None
+    link_bytes_per_s: int | None = None
+    watts: int | None = None
+
+
+class _Table(msgspec.Struct, frozen=True):
+    rows: tuple[Gpu, ...]
 
 
 def usual_reserve(row: Gpu) -> int:
@@ -66,7 +85,7 @@ def rows() -> tuple[Gpu, ...]:
     """
     Every row of the table.
     """
-    return msgspec.convert(table("gpus")["rows"], tuple[Gpu, ...])
+    return msgspec.json.decode(content("gpus"), type=_Table).rows
 
 
 def simplified(name: str) -> str:
@@ -85,12 +104,13 @@ def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
     """
     board = re.match(_VGPU, name.lower())
     wanted = simplified(board["board"] if board else name)
-    named = _index().get(wanted, ())
-    if not named:
+    found = _of_key(wanted)
+    if not found:
         return None
     if total_bytes is None or board is not None:
-        return named[0] if len(named) == 1 else None
-    near = [row for row in named if row.memory_bytes is None or _distance(row, total_bytes) < _CLOSE]
+        sold = [row for row in found if not row.modified]
+        return sold[0] if len(sold) == 1 else None
+    near = [row for row in found if row.memory_bytes is None or _distance(row, total_bytes) < _CLOSE]
     return min(near, key=lambda row: _distance(row, total_bytes)) if near else None
 
 
@@ -98,16 +118,13 @@ def named(name: str) -> tuple[Gpu, ...]:
     """
     All rows of one name, however they differ in memory.
     """
-    return _index().get(simplified(name), ())
+    return _of_key(simplified(name))
 
 
 @cache
-def _index() -> dict[str, tuple[Gpu, ...]]:
-    index: dict[str, tuple[Gpu, ...]] = {}
-    for row in rows():
-        for name in {simplified(each) for each in (row.name, *row.aliases)}:
-            index[name] = (*index.get(name, ()), row)
-    return index
+def _of_key(key: str) -> tuple[Gpu, ...]:
+    lines = rows_with("gpus", key) if key else ()
+    return tuple(row for line in lines if key in (row := msgspec.json.decode(line, type=Gpu)).keys)
 
 
 def _distance(row: Gpu, total_bytes: int) -> float:

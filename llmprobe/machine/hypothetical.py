@@ -11,11 +11,13 @@ from typing import Literal
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, MemoryPool, Snapshot
+from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, Link, MemoryPool, Power, Snapshot
 from llmprobe.machine import rules
-from llmprobe.machine.gpu_names import MOST_GPUS, Wanted, too_many_gpus, wanted_gpus
+from llmprobe.machine.gpu_names import MOST_GPUS, Wanted, of_memory, too_many_gpus, wanted_gpus
 from llmprobe.machine.gpu_table import Gpu, usual_reserve
+from llmprobe.machine.pcie import pcie_link
 from llmprobe.machine.probes.apple import working_set_cap
+from llmprobe.machine.rocm import ROCM_KERNELS
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
@@ -52,7 +54,11 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int | None = None) -> Snapshot:
             message("error.shared-memory-alone", device=shared.row.name),
             hint=message("hint.shared-memory-alone"),
         )
-    ram = _ram(_size_of_ram(shared, ram_bytes), shared)
+    size = _size_of_ram(shared, ram_bytes)
+    if shared is not None:
+        shared = _of_size(shared, size, given=ram_bytes is not None)
+        wanted = [shared]
+    ram = _ram(size, shared)
     pools = [ram]
     accelerators = []
     for number, each in enumerate(wanted):
@@ -87,6 +93,8 @@ def _size_of_ram(shared: Wanted | None, ram_bytes: int | None) -> int:
                 hint=message("hint.ram-contradicts"),
             )
     size = of_chip if of_chip is not None else ram_bytes
+    if size is None and shared is not None and shared.row.usual_gb is not None:
+        return shared.row.usual_gb * GIB
     if size is None and shared is not None:
         raise UsageError(
             message("error.chip-without-size", device=shared.row.name),
@@ -102,6 +110,15 @@ def _size_of_ram(shared: Wanted | None, ram_bytes: int | None) -> int:
             hint=message("hint.ram-too-large", most_bytes=_MOST_RAM),
         )
     return size
+
+
+def _of_size(shared: Wanted, size: int, *, given: bool) -> Wanted:
+    """
+    The chip as it is sold with a size of memory; ``given`` is whether anyone named that.
+    """
+    if shared.size_gb is not None:
+        return shared
+    return msgspec.structs.replace(of_memory(shared, size / GIB), assumed=not given)
 
 
 def _ram(total: int, shared: Wanted | None) -> MemoryPool:
@@ -122,7 +139,7 @@ def _ram(total: int, shared: Wanted | None) -> MemoryPool:
         free_bytes=total - system,
         budget_bytes=budget,
         limits=tuple(limits),
-        basis="declared",
+        basis="assumed" if shared is not None and shared.assumed else "declared",
         evidence=("option:--ram",) if shared is None else (f"option:--gpu {shared.text}",),
     )
 
@@ -160,11 +177,14 @@ def _vram(number: int, wanted: Wanted) -> MemoryPool:
 def _accelerator(number: int, wanted: Wanted) -> Accelerator:
     row = wanted.row
     basis: Basis | None = "declared" if row.bandwidth_bytes_per_s else None
+    why_not = _why_not(row)
     return Accelerator(
         id=f"gpu{number}",
         vendor=row.vendor,
         name=row.name,
-        backend=_BACKENDS[row.vendor],
+        backend=_backend(row) if why_not is None else None,
+        usable=why_not is None,
+        why_not=why_not,
         pools=("ram",) if row.unified else (f"vram{number}",),
         integrated=row.unified,
         index=number,
@@ -174,7 +194,44 @@ def _accelerator(number: int, wanted: Wanted) -> Accelerator:
         bandwidth_basis=basis,
         bandwidth_how=_how(wanted) if basis else None,
         cores=row.cores,
+        link=_link(row),
+        power=Power(default_watts=row.watts) if row.watts and not row.unified else None,
         evidence=(f"option:--gpu {wanted.text}",),
+    )
+
+
+def _backend(row: Gpu) -> Literal["cuda", "rocm", "sycl", "metal", "vulkan"]:
+    """
+    The backend to run on a device, as its probe would choose it.
+    """
+    if row.vendor == "amd" and row.architecture is not None and row.architecture not in ROCM_KERNELS:
+        return "vulkan"
+    return _BACKENDS[row.vendor]
+
+
+def _why_not(row: Gpu) -> Message | None:
+    """
+    Why a device of the table cannot be used, as its probe would find, or None.
+    """
+    architecture = row.architecture or ""
+    if architecture == "Ascend":
+        return message("unusable.other-engine", device=row.name)
+    if architecture == "gfx1036":
+        return message("unusable.few-compute-units")
+    if row.vendor == "intel" and row.unified and architecture.startswith("Generation"):
+        return message("unusable.slower-than-processor")
+    return None
+
+
+def _link(row: Gpu) -> Link | None:
+    """
+    The link of a card in a slot that gives it all that it can use; a chip that shares memory needs none.
+    """
+    if row.unified or row.pcie is None:
+        return Link(bytes_per_s=row.link_bytes_per_s) if row.link_bytes_per_s is not None else None
+    generation, lanes = row.pcie
+    return pcie_link(
+        max_generation=generation, device_max_generation=generation, width=lanes, max_width=lanes
     )
 
 

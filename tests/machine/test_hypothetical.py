@@ -4,8 +4,9 @@ Machines that nobody has yet, and the table that they are made of.
 
 import pytest
 
+from llmprobe.data import content
 from llmprobe.errors import UsageError
-from llmprobe.machine.gpu_table import lookup, named, rows, usual_reserve
+from llmprobe.machine.gpu_table import lookup, named, rows, simplified, usual_reserve
 from llmprobe.machine.hypothetical import hypothetical
 from llmprobe.words.message import message
 from tests.machine.fake import GIB, MIB
@@ -105,10 +106,10 @@ def test_every_name_with_several_sizes_has_one_usual_size() -> None:
     """
     sizes: dict[str, list[bool]] = {}
     for row in rows():
-        if row.memory_bytes is not None:
+        if row.memory_bytes is not None and not row.modified:
             sizes.setdefault(row.name, []).append(row.usual)
 
-    assert [name for name, usual in sizes.items() if usual.count(True) != (len(usual) > 1)] == []
+    assert [name for name, usual in sizes.items() if len(usual) > 1 and usual.count(True) != 1] == []
 
 
 def test_a_mac_brings_its_memory() -> None:
@@ -149,7 +150,7 @@ def test_budgets_add_up() -> None:
     """
     for row in rows():
         size = f" {round(row.memory_bytes / GIB)}GB" if row.memory_bytes and len(named(row.name)) > 1 else ""
-        for pool in hypothetical([f"{row.name}{size}"], 64 * GIB).pools:
+        for pool in hypothetical([f"{row.name}{size}"], (row.usual_gb or 64) * GIB).pools:
             assert pool.total_bytes is not None
             assert pool.total_bytes - sum(limit.bytes for limit in pool.limits) == pool.budget_bytes, row.name
 
@@ -177,8 +178,9 @@ def test_a_mac(gpu: str, budget_mib: int) -> None:
         ("RTX 4090 x0", "error.no-gpu-in-text", "RTX 4090"),
         ("", "error.no-gpu-in-text", "RTX 4090"),
         ("+", "error.no-gpu-in-text", "RTX 4090"),
-        ("A100", "error.gpu-several", "NVIDIA A100-SXM4-40GB"),
-        ("V100", "error.gpu-several", "Tesla V100-SXM2-16GB"),
+        ("RTX 6000", "error.gpu-several", "NVIDIA RTX 6000 Ada Generation 48GB"),
+        ("V100 24GB", "error.gpu-memory", "16 or 32 GB"),
+        ("M2 Max 16GB", "error.gpu-memory", "32, 64 or 96 GB"),
         ("M3 Max 20 cores", "error.gpu-cores", "40"),
         ("name:", "error.gpu-description", "name:24GB:608GB/s"),
         (":24GB", "error.gpu-description", "name:24GB:608GB/s"),
@@ -204,7 +206,7 @@ def test_what_is_not_sold(gpu: str, error: str, hint: str) -> None:
         (["RTX 4090"], None, "error.ram-missing"),
         ([], None, "error.ram-missing"),
         (["RTX 4090"], 0, "error.ram-zero"),
-        (["M4 Max"], None, "error.chip-without-size"),
+        (["Radeon 780M"], None, "error.chip-without-size"),
         (["M3 Max 64GB", "RTX 4090"], None, "error.shared-memory-alone"),
     ],
 )
@@ -279,8 +281,106 @@ def test_a_similar_name_is_no_match() -> None:
     """
     Substrings have given a Quadro M4000 the figures of an Apple M4, and a T400 those of a T4.
     """
-    assert lookup("Quadro M4000") is None
-    assert lookup("NVIDIA T400") is None
+    assert lookup("Quadro M40") is None
+    assert lookup("NVIDIA T40") is None
+    for name, bandwidth in (("Quadro M4000", 192_300_000_000), ("NVIDIA T400 4GB", 80_000_000_000)):
+        row = lookup(name)
+        assert row is not None
+        assert row.bandwidth_bytes_per_s == bandwidth
+
+
+def test_every_row_is_found_by_its_name_and_aliases() -> None:
+    """
+    The table keeps them as they are looked up, and a row is on a line of its own.
+    """
+    for row in rows():
+        assert row.keys == tuple(sorted({simplified(name) for name in (row.name, *row.aliases)})), row.name
+        assert row in named(row.name)
+    lines = [line for line in content("gpus").splitlines() if line.lstrip().startswith(b'{"name"')]
+    assert len(lines) == len(rows())
+
+
+@pytest.mark.parametrize(
+    ("gpu", "link", "watts"),
+    [
+        ("RTX 5090", (5, 16), 575),
+        ("RTX 4060 Ti 16GB", (4, 8), 165),
+        ("RTX 3090", (4, 16), 350),
+        ("Tesla P40", (3, 16), 250),
+        ("RX 7900 XTX", (4, 16), 355),
+        ("RX 6500 XT", (4, 4), 107),
+        ("Arc B580", (4, 8), 190),
+    ],
+)
+def test_a_card_has_the_link_and_the_power_of_its_data_sheet(
+    gpu: str, link: tuple[int, int], watts: int
+) -> None:
+    """
+    As the makers publish them, in a slot that gives the card all that it can use.
+    """
+    (card,) = hypothetical([gpu], 64 * GIB).accelerators
+
+    assert card.link is not None
+    assert card.power is not None
+    assert (card.link.max_generation, card.link.width) == link
+    assert card.power.default_watts == watts
+
+
+def test_every_card_of_the_table_has_a_link() -> None:
+    """
+    Chips that share memory need none.
+    """
+    assert [row.name for row in rows() if not row.unified and not (row.pcie or row.link_bytes_per_s)] == []
+
+
+@pytest.mark.parametrize(
+    ("gpu", "backend"),
+    [
+        ("RX 7900 XTX", "rocm"),
+        ("RX 6600", "vulkan"),
+        ("RX 580", "vulkan"),
+        ("RTX 3090", "cuda"),
+        ("Arc B580", "sycl"),
+        ("MTT S80", "vulkan"),
+        ("Snapdragon X Elite 32GB", "vulkan"),
+        ("Ascend 910B", None),
+        ("Iris Xe 16GB", None),
+        ("Radeon 610M 32GB", None),
+    ],
+)
+def test_a_device_is_used_as_its_probe_would_use_it(gpu: str, backend: str | None) -> None:
+    """
+    ROCm only where its libraries have kernels; and not what llmprobe does not estimate or the processor outruns.
+    """
+    (device,) = hypothetical([gpu], None if "GB" in gpu else 64 * GIB).accelerators
+
+    assert device.backend == backend
+    assert device.usable is (backend is not None)
+    assert (device.why_not is None) is device.usable
+
+
+@pytest.mark.parametrize(
+    ("gpu", "gigabytes_per_s", "sizes"),
+    [
+        ("M4 Max 36GB", 410, None),
+        ("M4 Max 64GB", 546, None),
+        ("M3 Max 96GB", 300, None),
+        ("M3 Max 128GB", 400, None),
+        ("M5", 153, (16, 24, 32)),
+        ("Strix Halo", 256, (32, 64, 96, 128)),
+    ],
+)
+def test_the_memory_of_a_chip_tells_its_variant(
+    gpu: str, gigabytes_per_s: int, sizes: tuple[int, ...] | None
+) -> None:
+    """
+    An M4 Max with 36 GB is the one with 32 GPU cores; without a size the usual one is taken and said.
+    """
+    snapshot = hypothetical([gpu])
+    finding = next((each for each in snapshot.findings if each.id == "memory-assumed"), None)
+
+    assert snapshot.accelerators[0].bandwidth_bytes_per_s == gigabytes_per_s * 10**9
+    assert (None if finding is None else finding.detail.values["sizes_gb"]) == sizes
 
 
 def test_every_row_says_where_it_is_from() -> None:

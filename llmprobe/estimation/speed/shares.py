@@ -5,7 +5,9 @@ What one token reads and starts, device by device: the ground of every speed fig
 from collections.abc import Mapping
 from functools import cache
 
-from llmprobe.data import table
+import msgspec
+
+from llmprobe.data import rows_with
 from llmprobe.estimation.cache_kernels import read_times
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.moving import after_moves
@@ -122,9 +124,11 @@ def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int |
     Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
     """
     product = (name or "").removesuffix(" GPU")
+    lines = dict.fromkeys(line for one in (name or "", product) if one for line in rows_with("gpus", one))
+    rows = [msgspec.json.decode(line) for line in lines]
     found = {
         row["fp16_flops"]: row
-        for row in table("gpus")["rows"]
+        for row in rows
         if "fp16_flops" in row
         and any(one in (row["name"], *row.get("aliases", ())) for one in (name, product))
     }

@@ -37,7 +37,7 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
     figures: list[Message] = []
     evidence: list[str] = []
     for each in snapshot.accelerators:
-        if each.vendor == "other":
+        if each.vendor == "other" and not named(each.name):
             # No table has it: its user gave the figures.
             continue
         rate = each.bandwidth_basis == "declared"
@@ -63,29 +63,44 @@ def table_estimate(snapshot: Snapshot) -> Iterator[Finding]:
 
 def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A GPU's name was sold with several sizes of memory, and the usual one is assumed.
+    A GPU's name is sold with several sizes of memory, and the usual one is assumed.
     """
+    seen = set()
     for each in snapshot.accelerators:
         pool = snapshot.pool(each.pools[0]) if each.pools else None
-        if pool is None or pool.kind != "vram" or pool.basis != "assumed":
+        own = "unified" if each.integrated else "vram"
+        if pool is None or pool.kind != own or pool.basis != "assumed" or each.name in seen:
             continue
-        sizes = {round(row.memory_bytes / GIB) for row in named(each.name) if row.memory_bytes is not None}
+        seen.add(each.name)
+        sold = _sold(each.name)
         yield Finding(
             id="memory-assumed",
             severity="note",
-            title=message(
-                "finding.memory-assumed.title", device=called(snapshot, each), size_bytes=pool.total_bytes
-            ),
-            detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sorted(sizes))),
+            title=message("finding.memory-assumed.title", device=each.name, size_bytes=pool.total_bytes),
+            detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sold)),
             evidence=pool.evidence,
             remedy=Remedy(
                 text=message("finding.memory-assumed.remedy"),
                 commands=tuple(
-                    f"llmprobe --gpu {shell_word(f'{each.name} {size}GB')} --ram 64GiB check"
-                    for size in sorted(sizes)
+                    f"llmprobe --gpu {shell_word(name)}{' --ram 64GiB' if pool.kind == 'vram' else ''} check"
+                    for name in sold.values()
                 ),
             ),
         )
+
+
+def _sold(name: str) -> dict[int, str]:
+    """
+    The sizes in GB that a device is sold with, and what to write for each.
+    """
+    from llmprobe.machine.gpu_spelling import same_words, size_in
+
+    sold: dict[int, str] = {}
+    for row in (*named(name), *same_words(name)):
+        sizes = () if row.modified else row.sizes_gb or (round((row.memory_bytes or 0) / GIB),)
+        for size in sizes:
+            sold.setdefault(size, row.name if size_in(row.name) else f"{row.name} {size}GB")
+    return dict(sorted(sold.items()))
 
 
 def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:

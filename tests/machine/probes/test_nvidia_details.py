@@ -344,7 +344,7 @@ def test_an_unknown_device_shares_memory_on_positive_evidence_only(
 ) -> None:
     """On ARM, coherent, and with the driver's word that there is no memory of its own."""
     answers = nvidia_machine(
-        card(name="NVIDIA N1X"),
+        card(name="NVIDIA N9X"),
         **{
             "nvml:nvmlDeviceGetMemoryInfo_v2 0": memory,
             "nvml:nvmlDeviceGetMemoryInfo 0": memory,

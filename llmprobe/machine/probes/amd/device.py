@@ -24,6 +24,7 @@ from llmprobe.machine.probes.amd.memory import (
     pool_of,
 )
 from llmprobe.machine.probes.amd.topology import Node, bandwidth
+from llmprobe.machine.rocm import ROCM_KERNELS
 from llmprobe.words.message import Message, message
 
 _INTEGRATED_GFX = frozenset(
@@ -71,25 +72,6 @@ _WITHOUT_OWN_MEMORY = frozenset({"0x74a0"})
 """MI300A: what its driver calls VRAM is the memory of the host, which the kernel counts already."""
 _TOO_SMALL_PCI = frozenset({"0x164e", "0x13c0", "0x1506"})
 _TOO_FEW_UNITS = 2
-_ROCM = frozenset(
-    {
-        "gfx906",
-        "gfx908",
-        "gfx90a",
-        "gfx942",
-        "gfx950",
-        "gfx1030",
-        "gfx1100",
-        "gfx1101",
-        "gfx1102",
-        "gfx1103",
-        "gfx1150",
-        "gfx1151",
-        "gfx1200",
-        "gfx1201",
-    }
-)
-"""What the libraries of ROCm 6 and 7 have kernels for, rocBLAS above all."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +202,7 @@ def _backend(access: Access, gfx: str | None) -> Literal["rocm", "vulkan"]:
     The backend to run on it: ROCm where its driver may be used and its libraries know the GPU, else Vulkan.
     """
     closed = access.kfd is not None and access.kfd.state != "open"
-    if closed or gfx is None or gfx not in _ROCM:
+    if closed or gfx is None or gfx not in ROCM_KERNELS:
         return "vulkan"
     return "rocm"
 
@@ -291,7 +273,7 @@ def _carve_out(device: PciDevice, memory: Memory) -> CarveOut | None:
 
 
 def _without_rocm(device: PciDevice, node: Node | None) -> WithoutRocm | None:
-    if node is None or node.gfx is None or node.gfx in _ROCM:
+    if node is None or node.gfx is None or node.gfx in ROCM_KERNELS:
         return None
     return WithoutRocm(pci=device.address, gfx=node.gfx, evidence=node.evidence)
 

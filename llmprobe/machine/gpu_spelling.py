@@ -1,0 +1,372 @@
+"""
+Which rows of the table a person means: ``7900xtx``, ``RTX 4090 laptop``, ``MacBook Air M2``, ``A100-80GB SXM``.
+
+A name is cut into words and numbers, whose order does not matter. What only names a maker or a brand may be left out;
+every other word tells products apart, so that a laptop's GPU is never the card, nor a Ti the plain one. Only where no
+product has exactly these words, they are read in another way: short forms, board makers' words, slips of the pen. A
+number is never mended, but for a letter O among digits.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+
+import msgspec
+
+from llmprobe.data import content
+from llmprobe.machine.gpu_table import Gpu
+
+_SIZE = re.compile(
+    r"(?<![0-9.])(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(gib|gb|go|mib|mb)|([0-9]{1,3})\s*g)(?![a-z0-9])",
+    re.IGNORECASE,
+)
+"""A bare G is one up to 999 only: a 5700G is a processor."""
+
+_MARKS = re.compile(r"[™®©]|\((?:tm|r|c)\)", re.IGNORECASE)
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_MEMORY_KINDS = re.compile(r"\b(?:(?:lp)?g?ddr[0-9]x?|hbm[0-9]?e?)\b")
+_PROCESSOR_CORES = re.compile(r"\b[0-9]{1,3}[- ]?cores? cpu\b")
+CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?cores?(?: gpu)?\b")
+_MAC = re.compile(r"\b(?:macbook ?(?:pro|air)?|mac ?(?:mini|studio|pro)|imac(?: ?pro)?|mac|silicon)\b")
+_OF_A_MAC = re.compile(
+    r"\b20[12][0-9]\b|(?<![a-z0-9])1[3-6](?:[.][0-9])?(?![0-9])[- ]*(?:inch|in\b|\"|”|″)?|"
+    r"\b2[47][- ]?(?:inch|in\b|\"|”|″)"
+)
+_WORDS = re.compile(r"[a-z]+|[0-9]+")
+_ABROAD = (
+    ("ノートパソコン", " laptop "),
+    ("ノートpc", " laptop "),
+    ("ノートPC", " laptop "),
+    ("ノート", " laptop "),
+    ("ラップトップ", " laptop "),
+    ("モバイル", " laptop "),
+    ("、", ", "),
+)
+
+_IDLE = frozenset(
+    re.findall(
+        r"\w+",
+        """nvidia geforce amd ati radeon apple intel graphics generation gpu gpus card cards video graphic vram memory
+        ram unified of with the edition workstation desktop discrete design series qualcomm moore threads soc""",
+    )
+)
+"""Words that tell no product from another."""
+
+_BRANDS = {
+    "rtx": "nvidia",
+    "gtx": "nvidia",
+    "gt": "nvidia",
+    "quadro": "nvidia",
+    "tesla": "nvidia",
+    "blackwell": "nvidia",
+    "rx": "amd",
+    "instinct": "amd",
+    "arc": "intel",
+}
+"""Words of a brand, which people leave out or confuse with its others, and whose it is."""
+
+_SAME = {"mobile": "laptop", "notebook": "laptop"}
+_BOARDS = re.compile(
+    r"\b(?:msi|asus dual|asus|evga|gigabyte|zotac|palit|pny|gainward|inno3d|galax|kfa2|sapphire|powercolor|xfx|asrock|"
+    r"sparkle|acer|colorful|rog|strix|tuf|gaming|oc|x? ?trio|ventus ?[23]?x?|suprim ?x?|founders|fe|ftw3?|xc3?|nitro|"
+    r"pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|merc ?(?:310|319)?|"
+    r"speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|proart|prime|noctua|white|black)\b"
+)
+"""Words of board makers, which say nothing of the chip."""
+
+_MENDED = frozenset(
+    {
+        *_IDLE,
+        *_BRANDS,
+        "laptop",
+        "mobile",
+        "super",
+        "titan",
+        "ultra",
+        "ryzen",
+        "strix",
+        "halo",
+        "server",
+        "macbook",
+        "studio",
+    }
+)
+_SHORTEST_MENDED = 3
+
+
+class Spelling(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A text in words: those that tell products apart, sorted; those of a brand; and the memory in GB that it has.
+    """
+
+    core: tuple[str, ...]
+    brands: frozenset[str]
+    size_gb: float | None = None
+
+
+def plain(text: str) -> str:
+    """
+    A text as this module compares it, but for its case: without marks, full-width letters and foreign words.
+    """
+    for word, meaning in _ABROAD:
+        text = text.replace(word, meaning)
+    text = unicodedata.normalize("NFKC", _MARKS.sub(" ", text)).translate(_DASHES)
+    return " ".join(text.split())
+
+
+def size_in(text: str) -> float | None:
+    """
+    The memory in GB that a text has, or None.
+    """
+    found = _SIZE.search(text)
+    if found is None:
+        return None
+    if found[3] is not None:
+        return float(found[3])
+    return float(found[1]) / (1024 if found[2].lower().startswith("m") else 1)
+
+
+def spelling(text: str, *, kinds: bool = False) -> Spelling:
+    """
+    The words of a text; ``kinds`` keeps those that name a kind of memory.
+    """
+    lower = text.lower()
+    size_gb = size_in(lower)
+    lower = _SIZE.sub(" ", lower)
+    lower = lower if kinds else _MEMORY_KINDS.sub(" ", lower)
+    lower = CORES.sub(" ", _PROCESSOR_CORES.sub(" ", lower))
+    if _MAC.search(lower) is not None:
+        lower = _OF_A_MAC.sub(" ", _MAC.sub(" ", lower))
+    words = [_SAME.get(word, word) for glued in _WORDS.findall(lower) for word in _apart(glued)]
+    return Spelling(
+        core=tuple(sorted(word for word in words if word not in _IDLE and word not in _BRANDS)),
+        brands=frozenset(word for word in words if word in _BRANDS),
+        size_gb=size_gb,
+    )
+
+
+def _apart(word: str) -> tuple[str, ...]:
+    """
+    The words of one that is several: ``geforcertx`` and ``tisuper`` are two.
+    """
+    for first in (
+        "nvidia",
+        "geforce",
+        "radeon",
+        "macbook",
+        "laptop",
+        "super",
+        "ti",
+        "rtx",
+        "gtx",
+        "rx",
+        "xtx",
+    ):
+        rest = word.removeprefix(first)
+        if rest != word and rest in {
+            *_BRANDS,
+            *_IDLE,
+            "ti",
+            "super",
+            "laptop",
+            "mobile",
+            "geforcertx",
+            "geforcegtx",
+        }:
+            return (first, *_apart(rest))
+    joined = {"strixhalo": ("strix", "halo"), "tis": ("ti", "super"), "maxq": ("max", "q")}
+    return joined.get(word) or _chip_and_tier(word)
+
+
+def _chip_and_tier(word: str) -> tuple[str, ...]:
+    for tier in ("max", "pro", "ultra"):
+        if word.endswith(tier) and word.removesuffix(tier) in ("rtx", "ai", "m"):
+            return (word.removesuffix(tier), tier)
+    return (word,)
+
+
+def rows_spelled(text: str, *, several: bool = False) -> tuple[Gpu, ...]:
+    """
+    The rows that a text names, whatever memory it has; none where it is no name.
+
+    ``several`` says that more than one is meant, so that an ``s`` behind the number is a plural.
+    """
+    for each in _readings(text, several=several):
+        found = _rows_of(each)
+        if found:
+            return found
+    return ()
+
+
+def same_words(name: str) -> tuple[Gpu, ...]:
+    """
+    The rows that differ from a name in their memory at most.
+    """
+    core = spelling(name).core
+    return tuple(
+        row
+        for row, _ in _forms_with(core)
+        if any(spelling(each).core == core for each in (row.name, *row.aliases))
+    )
+
+
+def near(text: str, most: int) -> tuple[str, ...]:
+    """
+    The names that share most words with a text, those of its number first.
+    """
+    wanted = spelling(text)
+    own = {*wanted.core, *wanted.brands}
+    numbers = [word for word in wanted.core if word.isdigit() and len(word) > 1]
+    ranked: dict[str, tuple[float, int]] = {}
+    for row in _all_rows():
+        for name in (row.name, *row.aliases):
+            there = spelling(name)
+            words = {*there.core, *there.brands}
+            shared = words & own
+            same = any(number in there.core for number in numbers)
+            alike = max((_alike(one, other) for one in numbers for other in there.core), default=0.0)
+            if not (same or alike >= 0.75 or (shared - there.brands and not numbers)):
+                continue
+            score = 2.0 * same + alike + len(shared) - 0.4 * len(words - own) - 0.4 * len(own - words)
+            kept = ranked.get(row.name)
+            ranked[row.name] = max(kept, (score, -len(row.name))) if kept else (score, -len(row.name))
+    places = {name: place for place, name in enumerate(ranked)}
+    return tuple(sorted(ranked, key=lambda name: (*ranked[name], places[name]), reverse=True)[:most])
+
+
+def _alike(one: str, other: str) -> float:
+    """
+    How alike two numbers of one length are: the share of equal digits.
+    """
+    if not other.isdigit() or len(one) != len(other):
+        return 0.0
+    return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
+
+
+@cache
+def _all_rows() -> tuple[Gpu, ...]:
+    from llmprobe.machine.gpu_table import rows
+
+    return rows()
+
+
+def _readings(text: str, *, several: bool) -> Iterator[Spelling]:
+    """
+    The ways to read a text, the likeliest first.
+    """
+    yield spelling(text, kinds=True)
+    own = spelling(text)
+    yield own
+    words = own.core
+    if several and "s" in words:
+        yield _with(own, tuple(word for word in words if word != "s"))
+    yield from _short_forms(own)
+    right = re.split(r"(?i)\bwith\s|\bw/", text, maxsplit=1)
+    if len(right) > 1:
+        yield from (spelling(part) for part in reversed(right) if spelling(part).core)
+    bare = _BOARDS.sub(" ", text.lower())
+    for other in dict.fromkeys((bare, _mended(text), _mended(bare))):
+        read = spelling(other)
+        if read.core != own.core:
+            yield read
+            yield from _short_forms(read)
+    if "laptop" not in words:
+        # Some chips are made for laptops alone: an RTX 4050, an RTX 3050 Ti.
+        yield _with(own, (*words, "laptop"))
+
+
+def _short_forms(own: Spelling) -> Iterator[Spelling]:
+    """
+    ``m`` behind a number is a laptop's GPU, ``s`` a SUPER or a plural; Max-Q says so too since the RTX 30.
+    """
+    words = own.core
+    if "q" in words and "max" in words:
+        yield _with(own, (*(word for word in words if word not in ("q", "max")), "laptop"))
+    if "s" in words:
+        without = tuple(word for word in words if word != "s")
+        yield _with(own, (*without, "super"))
+        yield _with(own, without)
+    if "m" in words:
+        yield _with(own, (*(word for word in words if word != "m"), "laptop"))
+    if "laptop" in words:
+        # Chips that laptops alone have are not called so.
+        yield _with(own, (*(word for word in words if word != "laptop"), "m"))
+
+
+def _with(own: Spelling, words: tuple[str, ...]) -> Spelling:
+    return msgspec.structs.replace(own, core=tuple(sorted(words)))
+
+
+def _rows_of(wanted: Spelling) -> tuple[Gpu, ...]:
+    """
+    The rows of exactly these words, with as few others of a brand as there are.
+    """
+    if not any(len(word) > 2 for word in wanted.core) and len(wanted.core) < 2:
+        return ()
+    found: dict[int, tuple[int, Gpu]] = {}
+    for row, forms in _forms_with(wanted.core):
+        for form in forms:
+            if form.core != wanted.core or not _one_maker(wanted, form, row):
+                continue
+            apart = len(form.brands ^ wanted.brands)
+            if id(row) not in found or apart < found[id(row)][0]:
+                found[id(row)] = (apart, row)
+    least = min((apart for apart, _ in found.values()), default=0)
+    return tuple(row for apart, row in found.values() if apart == least)
+
+
+def _one_maker(wanted: Spelling, form: Spelling, row: Gpu) -> bool:
+    makers = {_BRANDS[brand] for brand in wanted.brands | form.brands}
+    return len(makers | {row.vendor}) == 1 if makers else True
+
+
+def _forms_with(core: tuple[str, ...]) -> Iterator[tuple[Gpu, tuple[Spelling, ...]]]:
+    """
+    The rows whose line has all these words, in all their forms.
+    """
+    for line, lower in _lines():
+        if all(word in lower or word == "laptop" for word in core):
+            yield _forms(line)
+
+
+@cache
+def _lines() -> tuple[tuple[bytes, str], ...]:
+    lines = [line.strip().removesuffix(b",") for line in content("gpus").splitlines()]
+    return tuple((line, line.decode().lower()) for line in lines if line.startswith(b'{"name"'))
+
+
+@cache
+def _forms(line: bytes) -> tuple[Gpu, tuple[Spelling, ...]]:
+    row = msgspec.json.decode(line, type=Gpu)
+    return row, tuple(dict.fromkeys(spelling(name, kinds=True) for name in (row.name, *row.aliases)))
+
+
+def _mended(text: str) -> str:
+    """
+    A text with slips of the pen mended: a letter too few, too many, another, or two changed, and O for 0.
+    """
+    lower = re.sub(r"(?<=[0-9])o|o(?=[0-9])", "0", text.lower())
+    return re.sub(r"[a-z]+", lambda found: _nearest_word(found[0]), lower)
+
+
+def _nearest_word(word: str) -> str:
+    if len(word) < _SHORTEST_MENDED or word in _MENDED:
+        return word
+    close = {known for known in _MENDED if len(known) >= _SHORTEST_MENDED and _one_slip(word, known)}
+    return close.pop() if len(close) == 1 else word
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """
+    Whether one letter is missing, added or another, or two neighbours are exchanged.
+    """
+    if abs(len(one) - len(other)) > 1 or one == other:
+        return False
+    start = next(
+        (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    a, b = one[start:], other[start:]
+    if len(a) == len(b):
+        return a[1:] == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
+    return a[1:] == b or a == b[1:]
