@@ -72,6 +72,61 @@ def test_a_projector_that_ollama_reported_for_qwen3_5_27b() -> None:
     assert round((found.weights_bytes + found.warmup.device) / MIB, 2) == 1136.09
 
 
+@pytest.mark.parametrize(
+    ("names", "width", "parameters"),
+    [
+        # Parameters of the whole repository, less those of the language model.
+        ("kimi-k2.5", 7168, 1_026_879_376_368 - 1_026_408_232_448),
+        ("minimax-m3", 6144, 427_040_140_160 - 426_174_572_928),
+        # Patches of two frames are added into one; norms of Q and K are made from numbers by the converter.
+        ("muse-glimmer", 6656, 29_776_626_688 - (27_854_794_240 - 52 * 2 * 128) - 14 * 14 * 3 * 1536),
+        ("step-3.7", 4096, 201_365_316_160 - 199_384_301_376),
+        # The vector between rows of an image is one of the language model's.
+        ("mistral-3-1664", 12288, 127_704_210_176 - 125_025_988_608 + 12288),
+        ("mistral-3", 4096, 119_401_298_944 - 118_972_826_624 + 4096),
+        # One scale for each of 48 layers is counted with the whole alone.
+        ("gemma-4-unified+gemma-4-unified-audio", 3840, 11_959_730_224 - 11_907_350_272 - 48),
+        ("qwen2.5-vl-3456", 5120, 33_452_718_336 - 32_763_876_352),
+        ("qwen2.5-vl-3456", 8192, 73_410_777_344 - 72_706_203_648),
+        # With the next-token layer, whose matrices are the language model's but for one of twice its width.
+        ("qwen3.5-1024", 2560, 4_659_865_088 - 4_205_751_296 - 120_599_552),
+        ("qwen3.5-1024", 2048, 2_274_069_824 - 1_881_825_088 - 60_828_160),
+        ("qwen3.5-768", 1024, 873_438_784 - 752_393_024 - 20_452_864),
+    ],
+)
+def test_described_encoders_have_the_parameters_that_were_published(
+    names: str, width: int, parameters: int
+) -> None:
+    """
+    To the last one, so that no matrix is missing, and none is of another shape.
+    """
+    assert sum(tensor.elements for tensor in described(names, width, "mmproj").tensors) == parameters
+
+
+@pytest.mark.parametrize(
+    ("names", "width", "side", "largest"),
+    [
+        # 16,384 patches of 14 pixels; 256 and 576 tokens of 28; 1,024 and 4,096 of 28; 46 x 46 and 8,000 of 28; its
+        # own window of 728; 256 and 1,024 tokens of 28; 256 and 1,120 tokens of 48.
+        ("kimi-k2.5", 7168, 1792, 1792),
+        ("minimax-m3", 6144, 448, 672),
+        ("muse-glimmer", 6656, 896, 1792),
+        ("glm-5.3", 4096, 1288, 2492),
+        ("step-3.7", 4096, 728, 728),
+        ("mistral-3-1664", 12288, 448, 896),
+        ("gemma-4-unified", 3840, 768, 1584),
+    ],
+)
+def test_the_images_of_encoders_of_2026(names: str, width: int, side: int, largest: int) -> None:
+    """
+    What is tried at the start, and the largest that llama.cpp hands to an encoder; the graph of each is known.
+    """
+    found = loaded(names, width)
+
+    assert (found.side, found.largest_side) == (side, largest)
+    assert found.unknown == ()
+
+
 def test_gemma_4_s_encoders_have_the_parameters_that_were_published() -> None:
     """
     The encoder of pictures has 569,550,384 parameters without the matrix to the language model.
