@@ -2,6 +2,8 @@
 Adapters that are applied to a model while it runs: LoRA, and control vectors.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

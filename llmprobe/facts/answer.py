@@ -5,6 +5,8 @@ An error is an answer like any other: it is recorded and replayed. "Nothing ther
 "failed", "too slow" and "never asked when this was recorded" are five different answers.
 """
 
+from __future__ import annotations
+
 from typing import Any, Literal, Protocol
 
 import msgspec

@@ -6,6 +6,8 @@ ggml-metal.m, ggml-sycl.cpp; https://docs.nvidia.com/cuda/cuda-programming-guide
 (left alone CUDA numbers the fastest device first, and with PCI_BUS_ID as NVML does).
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 What a model can be put on: devices, and the processor beside them. Facts of a machine, not settings.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

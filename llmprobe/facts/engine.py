@@ -2,6 +2,8 @@
 What an engine is: what its programs do when they are told nothing, and what they can be told.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

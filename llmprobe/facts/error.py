@@ -2,6 +2,8 @@
 A question that got no answer: the document of an error.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 What one configuration takes: the document of ``llmprobe estimate`` and its parts.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 A diagnosis as data: the prose is rendered from it, last.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

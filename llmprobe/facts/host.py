@@ -4,6 +4,8 @@ What the system around the devices is like: its memory beside the pool ``ram``, 
 Each record names the answers that it rests on (``evidence``). A record that is None was not seen.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 What a machine is: its processor, its memory pools, its accelerators, and how we know.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

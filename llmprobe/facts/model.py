@@ -2,6 +2,8 @@
 What a model is: its hyper-parameters in GGUF's own words, and every tensor it consists of.
 """
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 Facts that only NVIDIA's driver has: the start of its library, the kernel's view, the devices that CUDA shows.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

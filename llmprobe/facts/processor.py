@@ -2,6 +2,8 @@
 What an estimate needs to know of a processor: its kind, its threads at full speed, its vector instructions.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 What a projector is: the encoder of images or sound beside a language model, as an mmproj file holds it.
 """
 
+from __future__ import annotations
+
 from typing import Any, Literal
 
 import msgspec

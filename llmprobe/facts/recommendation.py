@@ -2,6 +2,8 @@
 The recommendation: the document of ``llmprobe recommend`` and its parts.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -2,6 +2,8 @@
 A fact that is no record of its own, with the answers it rests on.
 """
 
+from __future__ import annotations
+
 from typing import Generic, TypeVar
 
 import msgspec

@@ -2,6 +2,8 @@
 How a model is run: what the engine is told, in llama.cpp's names, and what is in force then.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 

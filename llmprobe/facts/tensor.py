@@ -2,6 +2,8 @@
 A tensor as a model file lists it.
 """
 
+from __future__ import annotations
+
 import msgspec
 
 

@@ -2,6 +2,8 @@
 What one vendor's probe alone reports. What several vendors have in common is a field of ``Accelerator``.
 """
 
+from __future__ import annotations
+
 from typing import Literal
 
 import msgspec

@@ -5,6 +5,8 @@ A document starts with its schema id. Fields may be added under the same number;
 only when something breaks. ``null`` is kept: unknown and absent are not the same.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
