@@ -5,7 +5,9 @@ A command's module is imported when the command is used, and what it needs when 
 """
 
 import gc
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from types import FrameType
 
@@ -54,3 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if owns_process:
             # All memory goes back at once; Python would search it for cycles twice more before.
             gc.freeze()
+
+
+def program() -> None:
+    """
+    Run ``llmprobe`` as the installed program: the process ends with the exit code of ``main``.
+
+    What is to be written is written by then, and whatever ran is closed. Python would still take all modules apart,
+    which takes a thirtieth of a command. A bug keeps its traceback.
+    """
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            # Closed, or full: an answer that was lost has its exit code already.
+            continue
+    os._exit(code)

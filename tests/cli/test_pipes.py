@@ -16,7 +16,9 @@ from tests.machine_fixtures import FOLDER
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(os.name != "posix", reason="needs a shell and /dev/full")]
 
-PROGRAM = f"{sys.executable} -m llmprobe"
+PROGRAM = f"{sys.executable} -c 'from llmprobe.cli import program; program()'"
+"""As it is installed."""
+
 REPLAY = f"--replay {FOLDER / 'linux-4090-64g' / 'recording.json'}"
 ROOT = FOLDER.parents[1]
 
@@ -49,6 +51,7 @@ def shell(script: str) -> tuple[int, str, str]:
         text=True,
         check=False,
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     return result.returncode, result.stdout, result.stderr
 
@@ -76,6 +79,20 @@ def test_a_reader_that_leaves_has_what_it_wanted(command: str) -> None:
 
     assert (code, lines) in ((0, []), (2, []))
     assert (code == 2) <= ("--zzz" in command)
+
+
+def test_a_slow_reader_gets_all_of_a_long_answer() -> None:
+    """More than a pipe holds is written to its end before the process ends."""
+    code, out, _ = shell("LLMPROBE models --json | (sleep 0.2; cat); exit ${PIPESTATUS[0]}")
+
+    assert (code, json.loads(out)["schema"]) == (0, "llmprobe.models/1")
+    assert len(out) > 2 * 65536
+
+
+@pytest.mark.parametrize(("given", "code"), [("--version", 0), ("--zzz", 2), ("models zzzzzz", 1)])
+def test_the_process_ends_with_the_exit_code(given: str, code: int) -> None:
+    """The process ends without taking Python apart, with the code that was decided."""
+    assert shell(f"LLMPROBE {given}")[0] == code
 
 
 @pytest.mark.parametrize(
