@@ -129,7 +129,7 @@ def test_a_card_that_cannot_be_used_is_watched_once(monkeypatch: pytest.MonkeyPa
     """Its reason is below the row of its memory; one without memory of its own has a line."""
     machine = samples.rtx4090()
     hidden = replace(machine.accelerators[0], usable=False, why_not=said("hidden"))
-    other = replace(hidden, id="gpu1", name="Other", pools=())
+    other = replace(hidden, id="gpu1", name="Other", pools=(), why_not=said("absent"))
     lines = page_of(
         monkeypatch, lambda page: watch.show(page, replace(machine, accelerators=(hidden, other)))
     )
@@ -137,7 +137,15 @@ def test_a_card_that_cannot_be_used_is_watched_once(monkeypatch: pytest.MonkeyPa
 
     assert [line for line in lines if line.startswith("gpu0")] == [lines[row]]
     assert lines[row + 1] == "      not usable: hidden"
-    assert "gpu1  Other  not usable: hidden" in lines
+    assert "gpu1  Other  not usable: absent" in lines
+    assert len([line for line in lines if "not usable" in line]) == 2
+
+
+def test_what_can_be_used_is_watched_without_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the memory of what cannot be used says why."""
+    lines = page_of(monkeypatch, lambda page: watch.show(page, samples.eight_gpus()))
+
+    assert not [line for line in lines if "not usable" in line]
 
 
 def test_watch_shows_a_nameless_process_and_an_idle_engine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,16 +182,33 @@ def test_check_names_few_holders(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "      used by p5 5 MiB, p4 4 MiB, p3 3 MiB, p2 2 MiB, p1 1 MiB" in lines
 
 
-def apu() -> Snapshot:
+def apu(reached: float = 7.54) -> Snapshot:
     """
     A laptop whose GPU reaches a part of the memory, of which the CPU computes the rest.
     """
     mac = samples.m3max()
     gib = 2**30
-    pool = replace(mac.pools[0], free_bytes=23 * gib, budget_bytes=round(7.54 * gib), limits=())
+    pool = replace(mac.pools[0], free_bytes=23 * gib, budget_bytes=round(reached * gib), limits=())
     return replace(
         mac, pools=(pool,), accelerators=(replace(mac.accelerators[0], backend="vulkan"),), findings=()
     )
+
+
+def without_backend() -> Snapshot:
+    """
+    The laptop with a GPU of which nobody knows what runs on it.
+    """
+    return replace(apu(), accelerators=(replace(apu().accelerators[0], backend=None),))
+
+
+def with_shared_part() -> Snapshot:
+    """
+    A card that reaches memory of the host as well, of which nobody knows how much may be used.
+    """
+    machine = samples.rtx4090()
+    ram = replace(samples.DESKTOP_RAM, budget_bytes=None, limits=())
+    card = replace(machine.accelerators[0], pools=("ram", samples.VRAM_4090.id), backend="vulkan")
+    return replace(machine, pools=(ram, samples.VRAM_4090), accelerators=(card,))
 
 
 @pytest.mark.parametrize(
@@ -192,6 +217,9 @@ def apu() -> Snapshot:
         (samples.rtx4090(), "A model can use 23.08 GiB on the GPU and 52.59 GiB of RAM", "No problems found"),
         (samples.m3max(), "A model can use 48.00 GiB on the GPU", "No problems found"),
         (apu(), "A model can use 23.00 GiB, of it 7.54 GiB on the GPU", "No problems found"),
+        (apu(23), "A model can use 23.00 GiB on the GPU", "No problems found"),
+        (without_backend(), "A model can use 7.54 GiB on the GPU", "No problems found"),
+        (with_shared_part(), "A model can use 23.08 GiB on the GPU", "No problems found"),
         (samples.container(), "No usable GPU; a model can use 7.00 GiB of RAM", "1 error, see below"),
         (
             samples.eight_gpus(),

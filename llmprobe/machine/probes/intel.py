@@ -126,7 +126,7 @@ def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, Memo
     driver = _driver(ask, device)
     total, evidence = _size(ask, device, driver)
     row = gpu_table.lookup(name, total) if name else None
-    declared = total is None and row is not None and row.memory_bytes is not None
+    declared = total is None
     if declared and row is not None:
         total, evidence = row.memory_bytes, (f"read:{device.path}/device",)
     pool = None if total is None else _pool(f"vram{number}", total, evidence, declared=declared)

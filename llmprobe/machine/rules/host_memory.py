@@ -198,8 +198,10 @@ def less_than_installed(snapshot: Snapshot) -> Iterator[Finding]:
     """
     modules = snapshot.host.memory.modules
     ram = snapshot.pool("ram")
-    installed = modules.installed_bytes if modules is not None else None
-    if modules is None or installed is None or ram is None or ram.total_bytes is None:
+    if modules is None or ram is None or ram.total_bytes is None:
+        return
+    installed = modules.installed_bytes
+    if installed is None:
         return
     missing = installed - ram.total_bytes
     if snapshot.host.environment == "vm" or missing < max(_WORTH_SAYING, _MISSING_SHARE * installed):

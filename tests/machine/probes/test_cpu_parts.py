@@ -113,6 +113,15 @@ def test_a_processor_is_named_by_the_first_that_knows(
     assert found.evidence[len(evidence)] == "psutil:cpu_count"
 
 
+def test_an_empty_name_is_no_name() -> None:
+    """A virtual machine may have a registry without the names of its processor: they are unknown then."""
+    found = processor(
+        {"cpuinfo:": {"brand_raw": "", "vendor_id_raw": "", "flags": ["avx2"], "count": 2}}, WINDOWS
+    )
+
+    assert (found.name, found.vendor, found.instruction_sets) == (None, None, ("avx2",))
+
+
 def test_only_linux_has_lscpu() -> None:
     """Another system's name stays unknown."""
     source = FakeSource({"psutil:cpu_count": 4}, WINDOWS)

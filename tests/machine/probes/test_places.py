@@ -8,7 +8,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.machine.probes import asahi, disk, numa
-from llmprobe.machine.probes.disk import Mount, mount_of
+from llmprobe.machine.probes.disk import Mount, mount_of, parse_mounts
 from tests.machine.fake import GIB, LINUX, LINUX_ARM, MAC, WINDOWS, FakeSource
 from tests.machine.rules.host_cases import nodes
 
@@ -75,6 +75,22 @@ def test_a_name_that_begins_alike_is_no_mount_of_a_folder() -> None:
     mounts = (Mount("/", "ext4"), Mount("/home", "nfs"))
 
     assert mount_of("/homestead/models", mounts) == Mount("/", "ext4")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("1 0 8:1 / /data - ext4 /dev/sda rw", (Mount("/data", "ext4"),)),
+        ("1 0 8:1 / - ext4 /dev/sda rw", ()),
+        ("1 0 8:1 / /data rw", ()),
+        ("1 0 8:1 / /data rw -", ()),
+    ],
+)
+def test_a_mount_has_a_directory_and_a_type(line: str, expected: tuple[Mount, ...]) -> None:
+    """
+    The directory is the fifth field, the type the first behind the dash; a line without them is none.
+    """
+    assert parse_mounts(line) == expected
 
 
 def test_one_node_is_nothing_to_tell() -> None:
