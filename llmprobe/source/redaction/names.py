@@ -25,6 +25,8 @@ _PLAIN = re.compile(
 )
 _WITH_NUMBER = re.compile(r"\d{0,2}([a-z]+?)(?:\d{1,4}[a-z]?)?")
 _LONGEST_WORD = 40
+_LONGEST_NAME = 1000
+"""No file system has longer ones. What a server sends beyond it is one secret, and costs no time word by word."""
 _PATH = re.compile(r"(?<![\w/.:~-])(?:~?/|[A-Za-z]:\\)[^\s\"'<>|;,=]*")
 
 
@@ -40,6 +42,8 @@ class Names:
         """
         The name of a model, a file or a folder, with a placeholder for every word that may be private.
         """
+        if len(text) > _LONGEST_NAME:
+            return self._secrets.of("name", text, "name{}")
         parts = _IDENTIFIER.split(text)
         # The pattern has two groups: the identifier itself, and the sign between its parts.
         return "".join(

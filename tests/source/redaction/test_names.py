@@ -162,6 +162,16 @@ def test_private_words_go(name: str, expected: str) -> None:
     assert names().name(name) == expected
 
 
+def test_a_name_that_nobody_gives_is_one_secret() -> None:
+    """Longer than a thousand signs, it is replaced as a whole, and the same name by the same placeholder."""
+    known = names()
+    long = "acme-" * 201
+
+    assert known.name("Qwen3-" * 160) == "Qwen3-" * 160
+    assert known.name(long) == known.name(long.upper()) == "name1"
+    assert known.name(long + "x") == "name2"
+
+
 @given(st.lists(st.text("ab/\\-_. Qq48", max_size=8), min_size=2, max_size=4))
 def test_a_path_is_redacted_as_its_parts_are(parts: list[str]) -> None:
     """A replay joins what it was told, and asks for what was recorded."""
