@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed  ## Recommend how to run MODEL (llama3-70b) on this machine; the answer "no" is an answer
 	@$(BIN)/llmprobe recommend --model "$(MODEL)" || test $$? -eq 3
@@ -61,6 +61,9 @@ catalog: $(VENV)/.dev  ## Check every entry of the catalog, and your own, by cou
 
 capability: $(VENV)/.dev  ## Fit the index of capability to published results, and write llmprobe/data/capability.json
 	$(BIN)/python -m benchmarks.capability.table
+
+capability-check: $(VENV)/.dev  ## Hide published results, predict them by the others, and print how well that went
+	$(BIN)/python -m benchmarks.capability.check
 
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
@@ -118,4 +121,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability bench budgets verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench budgets verify wheel sdist constraints clean

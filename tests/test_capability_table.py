@@ -138,6 +138,27 @@ def test_known_abilities_are_found_again() -> None:
     assert found.variance[0] < np.median(found.variance)
 
 
+def test_a_mode_that_nobody_measured_follows_the_other() -> None:
+    """
+    Of two models that only one mode was measured of, the better one is the better in its other mode as well.
+    """
+    of: list[fitting.Entity] = [
+        (f"model {n}", mode) for n in range(8) for mode in ("no thinking", "thinking")
+    ]
+    seen = [
+        Observation(of[2 * n], (f"test {t}", "us"), n / 2 - 2 + t / 3, 1.0)
+        for n in range(8)
+        for t in range(6)
+    ]
+    design = np.array([[1.0, float(mode == "thinking")] for _, mode in of])
+
+    found = fitting.fit(of, seen, design, np.array([1e-6, 0.1]))
+
+    assert list(found.ability[1::2]) == sorted(found.ability[1::2])
+    assert found.ability[15] - found.ability[1] > 1
+    assert min(found.variance[1::2]) > max(found.variance[::2])
+
+
 def test_a_source_with_many_columns_does_not_outvote_others() -> None:
     """
     Four results of one measurer for one model weigh half each, the one of another weighs whole.

@@ -28,13 +28,13 @@ SLOPE_SPREAD = 0.35
 ERROR = 0.35
 ERROR_COUNTS = 3.0
 """Before it is seen a test has a slope of 1 within this spread, and this error as if of so many results."""
-LEAST_SCATTER = 0.15
-LEAST_ENTITIES = 3
+LEAST_SCATTER = 0.3
+LEAST_ENTITIES = 4
 ROUNDS = 80
 ALIKE = 0.8
 """How alike the two modes of a model lie beside what the prior says of each."""
-_MAKER_RIDGE = 4.0
-_RIDGE = 0.1
+_MAKER_RIDGE = 2.0
+_RIDGE = 0.3
 
 
 class Observation(msgspec.Struct, frozen=True):
