@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from llmprobe.facts.adapter import Adapter
+    from llmprobe.facts.bench import Bench
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
@@ -76,6 +77,21 @@ def record(*, timeout_s: float | None = None) -> str:
     from llmprobe.tasks import machines
 
     return machines.record(timeout_s=timeout_s)
+
+
+def bench(*, seconds: float = 10.0, model_folders: Sequence[str] = ()) -> "Bench":
+    """
+    Measure this machine, in at most so many seconds: how fast its RAM is read by all usable threads, and by those of
+    each NUMA node, what the threads are worth in arithmetic, and how fast the disks with models are read.
+
+    The result is kept for this user and machine, and counts in every estimate until hardware or settings change.
+
+    Raises:
+        UsageError: the time is out of range.
+    """
+    from llmprobe.tasks import bench
+
+    return bench.bench(seconds=seconds, model_folders=model_folders)
 
 
 def load_model(
@@ -202,6 +218,7 @@ def recommend(
     spec_type: str | Sequence[str] = (),
     spec_draft_n_max: int = 3,
     explain: bool = False,
+    measure: bool = True,
 ) -> "Recommendation":
     """
     The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
@@ -212,6 +229,9 @@ def recommend(
     ``spec_type`` "draft-mtp" plans with the model's own layers for a further token, n-gram drafting with its outputs.
 
     With ``explain`` it also reports what would change the first, which needs some more searches.
+
+    Without a ``snapshot`` this machine's RAM is measured the first time, in less than 0.3 s, unless ``measure`` is
+    false. The result is kept as that of ``bench`` is.
 
     Raises:
         UsageError: a wish is out of range, or the engine's settings cannot be printed.
@@ -239,7 +259,7 @@ def recommend(
         spec_draft_n_max=spec_draft_n_max,
         model=model,
     )
-    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
+    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain, measure=measure)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:

@@ -15,7 +15,7 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
-COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record")
+COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record", "bench")
 GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--lang", "--timeout", "-v", "--verbose")
 
 

@@ -2,7 +2,6 @@
 ``llmprobe recommend``: the best way to run a model on this machine, and what else is possible.
 """
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from llmprobe.cli.options import (
     rate,
 )
 from llmprobe.cli.target import Target
-from llmprobe.errors import UsageError
+from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import message
 
 README = "README.txt"
@@ -62,6 +61,7 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--spec-type", metavar="TYPE,...", help="help.recommend.spec-type")
 @option("--spec-draft-n-max", callback=at_least(1), metavar="N", help="help.estimate.spec-draft-n-max")
 @option("--explain", is_flag=True, help="help.recommend.explain")
+@option("--measure/--no-measure", default=True, help="help.recommend.measure")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
 @json_option
@@ -72,6 +72,7 @@ def command(
     named: str | None,
     model: str | None,
     explain: bool,
+    measure: bool,
     model_folders: tuple[str, ...],
     write: str | None,
     as_json: bool,
@@ -85,7 +86,9 @@ def command(
     wanted = one_model(model, named, command="llmprobe recommend", example="--model llama3-70b")
     if write is not None:
         writing.check(write)
-    snapshot = target.snapshot(model_folders=_folders(target, model_folders))
+    snapshot = target.snapshot(model_folders=target.folders(model_folders))
+    if measure and target.is_live:
+        snapshot = _measured(snapshot, as_json=as_json)
     spec = api.load_model(wanted, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
     say.warn(recommendation.warnings)
@@ -104,6 +107,20 @@ def command(
 
         pages.show_recommendation(recommendation, spoken(), explain=explain)
     return 0 if recommendation.choices else 3
+
+
+def _measured(snapshot: Snapshot, *, as_json: bool) -> Snapshot:
+    """
+    This machine, measured if it never was. A person is told.
+    """
+    from llmprobe.tasks.machines import measured_first
+
+    known = snapshot.host.measurement
+    snapshot = measured_first(snapshot)
+    new = snapshot.host.measurement
+    if new is not known and new is not None and new.ram is not None and not as_json:
+        say.warn([message("note.measured-quickly", bytes_per_s=new.ram.bytes_per_s)], "note")
+    return snapshot
 
 
 def _wishes(
@@ -125,25 +142,3 @@ def _wishes(
         "image_max_tokens": image_max_tokens or 0,
         **others,
     }
-
-
-def _folders(target: Target, given: tuple[str, ...]) -> tuple[str, ...]:
-    """
-    Absolute paths of folders; those of another machine, and those that do not exist, are refused.
-    """
-    if given and not target.is_live:
-        raise UsageError(message("error.folder-of-another-machine"), hint=message("hint.no-other-machine"))
-    for folder in given:
-        try:
-            exists = Path(folder).is_dir()
-        except (OSError, ValueError):
-            exists = False
-        if not exists:
-            raise UsageError(
-                message(
-                    "error.option",
-                    option="--models-dir",
-                    problem=message("error.folder-missing", path=folder),
-                )
-            )
-    return tuple(str(Path(folder).absolute()) for folder in given)

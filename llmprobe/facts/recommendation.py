@@ -17,7 +17,7 @@ from llmprobe.facts.estimate import (
     Speed,
 )
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.machine import Accelerator, Basis, MemoryPool
 from llmprobe.facts.settings import Settings, SpecType
 from llmprobe.words.message import Message
 
@@ -155,6 +155,8 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 
     origin: str
     cpu: str | None
+    ram_bandwidth_bytes_per_s: int | None = None
+    ram_bandwidth_basis: Basis | None = None
     pools: tuple[MemoryPool, ...]
     accelerators: tuple[Accelerator, ...]
 

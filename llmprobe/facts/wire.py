@@ -73,6 +73,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     The record of each document, by the name of its schema.
     """
     # Whoever prints one document loads the records of no other.
+    from llmprobe.facts.bench import Bench
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.machine import Snapshot
@@ -84,6 +85,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "models": ModelList,
         "estimate": Estimate,
         "recommendation": Recommendation,
+        "bench": Bench,
         "error": ErrorDocument,
     }
 

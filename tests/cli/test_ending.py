@@ -300,7 +300,10 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
         (
             ("zzz",),
             message("error.command-unknown", given="zzz"),
-            message("hint.commands", known=("check", "recommend", "estimate", "models", "watch", "record")),
+            message(
+                "hint.commands",
+                known=("check", "recommend", "estimate", "models", "watch", "record", "bench"),
+            ),
         ),
         (
             ("check", "a", "b"),
