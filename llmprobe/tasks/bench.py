@@ -31,8 +31,8 @@ from llmprobe.words.message import Message, message
 DEFAULT_S = 10.0
 LEAST_S, MOST_S = 2.0, 600.0
 
-QUICK_S = 0.2
-"""With the start and the end of its threads the quick part stays under 0.3 s."""
+QUICK_S = 0.22
+"""With the end of its threads, which give their memory back, the quick part stays under 0.3 s."""
 
 SPAN, QUICK_SPAN = GIB, 256 * MIB
 OF_FREE = 4
@@ -49,8 +49,6 @@ LOWEST = 0.5
 """No rate is doubted more: it would be none."""
 
 OF_DISK = 256 * MIB
-BUSY = 0.5
-"""Processes that run, for each usable thread, from which on a machine is called busy."""
 
 
 class _Unmeasured(Relay):
@@ -106,14 +104,12 @@ def bench(*, seconds: float = DEFAULT_S, model_folders: Sequence[str] = ()) -> B
     )
 
 
-def quick(snapshot: Snapshot) -> Snapshot:
+def quick(snapshot: Snapshot, *, started: float) -> Snapshot:
     """
-    The snapshot of this machine with the RAM measured in less than 0.3 s, and kept.
+    The snapshot of this machine with the RAM measured in less than 0.3 s from ``started`` on, and kept.
 
     It is as it was where nothing could be kept, so that no later run would know of it.
     """
-    if kept.folder() is None:
-        return snapshot
     with LiveSource() as source:
         path = source.place_of_measurement()
         if not kept.writable(path):
@@ -123,7 +119,7 @@ def quick(snapshot: Snapshot) -> Snapshot:
     host = snapshot.host
     known = host.measurement
     plan = _Plan(snapshot)
-    found = plan.quick_of_ram(QUICK_S)
+    found = plan.quick_of_ram(started + QUICK_S - time.monotonic())
     if known is not None and known.counts:
         # Another look at a busy machine: the better one is nearer to the truth.
         of = msgspec.convert(before, Kept).fingerprint
@@ -150,11 +146,11 @@ class _Plan:
         caches = places.caches_bytes()
         hidden = caches is None or seen.host.environment != "bare"
         self._caches = max(caches or 0, HIDDEN_CACHES) if hidden else caches or 0
-        load = places.load()
-        self.busy = load is not None and load > BUSY * self._threads
+        self.busy = places.busy(self._threads)
         self.notes: list[Message] = []
         if self.busy:
-            self.notes.append(message("note.bench-busy", load=round(load or 0.0, 1), threads=self._threads))
+            load = round(places.load() or 0.0, 1)
+            self.notes.append(message("note.bench-busy", load=load, threads=self._threads))
 
     def of_ram(self, seconds: float) -> RamRate | None:
         """

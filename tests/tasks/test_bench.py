@@ -307,7 +307,7 @@ def test_the_quick_part_comes_first_and_once(here: Machine, tmp_path: Path) -> N
     assert found.host.measurement is not None
     assert found.host.measurement.quick
     assert sum(sizes(here)) == 256 * MIB
-    assert here.asked[0][1] == task.QUICK_S
+    assert 0 < here.asked[0][1] <= task.QUICK_S
     assert (tmp_path / "measured.json").exists()
     assert measured_first(found) is found
     assert len(here.asked) == 1
@@ -370,6 +370,7 @@ def test_what_a_busy_machine_showed_is_measured_again(
     here.rates = iter([20, again])
     monkeypatch.setattr(places, "load", lambda: 9.0)
     first = measured_first(MACHINE)
+    assert measured_first(first) is first
     monkeypatch.setattr(places, "load", lambda: 0.0)
 
     second = measured_first(first).host

@@ -3,10 +3,11 @@ Where threads can run and what lies near them: processors, the nodes that they b
 """
 
 import os
-import sys
 from pathlib import Path
 
-_SYSTEM: str = sys.platform
+BUSY = 0.5
+"""Processes that run, for each usable thread, from which on a machine is called busy."""
+
 _NODES = Path("/sys/devices/system/node")
 _PROCESSORS = Path("/sys/devices/system/cpu")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -58,6 +59,14 @@ def load() -> float | None:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
         return None
+
+
+def busy(threads: int) -> bool:
+    """
+    Whether other programs keep so many threads busy that a measurement would be one of them, too.
+    """
+    now = load()
+    return now is not None and now > BUSY * threads
 
 
 def _names(folder: Path, beginning: str) -> list[str]:

@@ -20,7 +20,7 @@ PIECE = 8 << 20
 LEAST = TRIED_BYTES
 """Bytes that a thread needs at least."""
 
-TOUCHING = 0.5
+TOUCHING = 0.65
 """The part of the time that may pass until the memory is there."""
 
 LONGEST_WINDOW = 512 << 20
