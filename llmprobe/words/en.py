@@ -1084,10 +1084,8 @@ SENTENCES: dict[str, str] = {
     "[, {pace}], which is {better:worth what it displaces|not worth what it displaces}",
     "note.drafts-fit-nothing": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
     " {missing:bytes} beside the first choice, and no other fits with it",
-    "note.next-token-file": "The file must have the layers that predict a further token: a file of {model} with"
-    ' "MTP" in its name.',
-    # site and estimation: names of terms
-    "label.term.token-embedding": "token embedding",
+    "note.next-token-file": "The file must have the layers that predict a further token[: those of {repository} have them]"
+    '[!{repository}: a file of {model} with "MTP" in its name].',
     "label.term.layers": "layers",
     "label.term.experts": "experts",
     "label.term.output-layer": "output layer",
@@ -1792,6 +1790,9 @@ SENTENCES: dict[str, str] = {
     "obtain.absent": "the command needs {file}, which was not found here[; it takes {size_bytes:bytes}][ of {free_bytes:bytes} free on {directory}]",
     "obtain.no-room": "that does not fit on {directory}, where {free_bytes:bytes} is free",
     "obtain.usual": "{repository} should have this type (not checked)",
+    "obtain.projector": "its projector, {file}, is there as well ({size_bytes:bytes})",
+    "obtain.projector-named": "its projector is the file[ there] with mmproj in its name ({size_bytes:bytes}), which the"
+    " command calls {file}",
     "obtain.certain": "{repository} has it",
     "obtain.llama-cpp": "llama-server fetches it itself, with this in place of -m and the file\n{option:shell}",
     "obtain.lmstudio": "LM Studio downloads it\n{command:shell}",
