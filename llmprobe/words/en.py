@@ -288,8 +288,8 @@ SENTENCES: dict[str, str] = {
     "error.quant-without-rule": "no rule is known for {quant} of this model",
     "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
     "hint.quant-size-elsewhere": "a file of it takes about {likely_bytes:bytes} ({low_bytes:bytes} to {high_bytes:bytes}, by {files}"
-    " published {files:file|files}); with llama.cpp: --quant {instead}",
-    "hint.quant-instead": "with llama.cpp: --quant {instead}",
+    " published {files:file|files}); [it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
+    "hint.quant-instead": "[it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",
     "error.quant-not-possible": "llama-quantize cannot make {type} of {tensor}: its rows of {row} are not divisible by {block}",
     "hint.smaller-blocks": "choose a file type with smaller blocks, such as Q2_0 or Q4_0",
@@ -1086,6 +1086,8 @@ SENTENCES: dict[str, str] = {
     " {missing:bytes} beside the first choice, and no other fits with it",
     "note.next-token-file": "The file must have the layers that predict a further token[: those of {repository} have them]"
     '[!{repository}: a file of {model} with "MTP" in its name].',
+    # site and estimation: names of terms
+    "label.term.token-embedding": "token embedding",
     "label.term.layers": "layers",
     "label.term.experts": "experts",
     "label.term.output-layer": "output layer",
