@@ -4,9 +4,10 @@ Broken GGUF headers: each is estimated or refused with a sentence, in bounded ti
     python -m benchmarks.fuzz_gguf                      20,000 mutations of headers of every measured architecture
     python -m benchmarks.fuzz_gguf --count 500 --seed 7
 
-A mutation drops, renames, reshapes or repeats a tensor, drops a key or gives it a value that no model has, changes
-bytes, or cuts the file. A failure is a traceback, more than 2 s of CPU, more than 300 MiB beside what the program has
-already, and a figure that is negative or larger than any memory. The exit code is 1 where there is one.
+Projectors (mmproj files) are among them, cut to two layers. A mutation drops, renames, reshapes or repeats a tensor,
+drops a key or gives it a value that no model has, changes bytes, or cuts the file. A failure is a traceback, more than
+2 s of CPU, more than 300 MiB beside what the program has already, and a figure that is negative or larger than any
+memory. The exit code is 1 where there is one.
 """
 
 import argparse
@@ -27,9 +28,12 @@ import llmprobe
 from benchmarks.gguf_writer import header
 from benchmarks.truth.models import TruthModel, models
 from llmprobe.errors import LlmprobeError
+from llmprobe.estimation.projector.measure import measure
 from llmprobe.facts.model import Tensor
-from llmprobe.model.formats.gguf import read_header
+from llmprobe.model.formats.gguf import Header, read_header
 from llmprobe.model.formats.gguf_model import spec
+from llmprobe.model.formats.projector import projector
+from llmprobe.model.projectors import ImageTokens, described, descriptions
 from llmprobe.model.quants import FILE_TYPES, assign, typed
 
 COUNT = 20_000
@@ -54,6 +58,12 @@ OTHERS: tuple[Any, ...] = (
     ["a"],
     [1.5] * 8,
 )
+
+
+PROJECTOR = "mmproj of "
+PROJECTOR_LAYERS = 2
+WIDTH = 4096
+"""The width of the language model that projectors are described for."""
 
 
 class TookTooLong(BaseException):
@@ -93,11 +103,26 @@ def _typed(name: str) -> tuple[Tensor, ...]:
     return typed(model.tensors, assign(model.tensors, model.architecture, model.hparams, "Q4_K_M"))
 
 
+def _content(name: str) -> tuple[dict[str, Any], list[Tensor]]:
+    """
+    The metadata and tensors of a measured model's file, or of a projector by the name of its description.
+    """
+    if not name.startswith(PROJECTOR):
+        return metadata_of(models()[name]), list(_typed(name))
+    found = described(name.removeprefix(PROJECTOR), WIDTH, "x.gguf")
+    metadata = {f"clip.{key}": value for key, value in found.metadata.items()}
+    for key in metadata:
+        if key.endswith(".block_count"):
+            metadata[key] = PROJECTOR_LAYERS
+    tensors = [one for one in found.tensors if one.layer is None or one.layer < PROJECTOR_LAYERS]
+    return {"general.architecture": "clip", **metadata}, tensors
+
+
 def mutated(chance: random.Random, name: str) -> tuple[str, bytes]:
     """
     A header of a model with one to three things changed, and what was changed.
     """
-    metadata, tensors = metadata_of(models()[name]), list(_typed(name))
+    metadata, tensors = _content(name)
     changes = []
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         kind = chance.choice(("key", "key", "key", "drop-key", "drop", "rename", "shape", "type", "repeat"))
@@ -167,12 +192,28 @@ def outcome(data: bytes, settings: dict[str, Any]) -> str | None:
     """
     try:
         read = read_header(lambda at, length: data[at : at + length], len(data), "x.gguf")
+        if read.metadata.get("general.architecture") == "clip":
+            return _possible(_projector_bytes(read, "cuda" if settings["devices"] else "host"))
         estimate = llmprobe.estimate(spec([read], "x.gguf"), backend="cuda", **settings)
     except LlmprobeError as error:
         return None if str(error) and "\n" not in str(error) else f"a sentence of {error!s:.80}"
     sizes = [
         size for device in estimate.devices for size in (device.total_bytes, *(t.bytes for t in device.terms))
     ]
+    return _possible(sizes)
+
+
+def _projector_bytes(read: Header, backend: str) -> list[int]:
+    found = measure(projector(read, "x.gguf"), ImageTokens(), backend=backend)
+    buffers = (found.warmup, found.largest, *(part for part in (found.low, found.high) if part is not None))
+    return [
+        found.tensor_bytes,
+        found.weights_bytes,
+        *(size for each in buffers for size in (each.device, each.host)),
+    ]
+
+
+def _possible(sizes: Sequence[int]) -> str | None:
     wrong = [size for size in sizes if not 0 <= size < LARGEST_BYTES]
     return f"a figure of {wrong[0]} bytes" if wrong else None
 
@@ -190,7 +231,7 @@ def run(count: int, seed: int, names: Sequence[str] | None = None) -> Iterator[F
     """
     Go through ``count`` mutations of a seed and yield those that break a bound.
     """
-    chosen = list(names or _one_of_each())
+    chosen = list(names or (*_one_of_each(), *(PROJECTOR + name for name in descriptions())))
     signal.signal(signal.SIGVTALRM, _stop)
     for number in range(count):
         chance = random.Random(f"{seed}:{number}")

@@ -4,8 +4,15 @@ A sample of the mutations of ``benchmarks.fuzz_gguf``: a broken header is estima
 
 import os
 
+import pytest
+
 from benchmarks import fuzz_gguf
+from benchmarks.gguf_writer import header
 from benchmarks.truth.models import models
+from llmprobe.errors import ModelError
+from llmprobe.model.formats.gguf import Header, read_header
+from llmprobe.model.formats.gguf_model import spec
+from llmprobe.model.formats.projector import projector
 
 SEED = int(os.environ.get("LLMPROBE_SEED", "20261129"))
 """Another sample is drawn with the variable; a failure names the number of the mutation under this seed."""
@@ -33,3 +40,20 @@ def test_every_single_tensor_may_be_missing() -> None:
             data = fuzz_gguf.without(name, first.name)
 
             assert fuzz_gguf.outcome(data, fuzz_gguf.SETTINGS[0]) is None, f"{name} without {first.name}"
+
+
+def _read(data: bytes) -> Header:
+    return read_header(lambda at, length: data[at : at + length], len(data), "x.gguf")
+
+
+def test_a_file_of_another_kind_of_architecture_is_refused() -> None:
+    """
+    What says its architecture in a list is no model, no projector and no draft, and a sentence says so.
+    """
+    for architecture in ([1.5] * 8, ["clip"], 7, True):
+        read = _read(header({"general.architecture": architecture}))
+
+        with pytest.raises(ModelError):
+            spec([read], "x.gguf")
+        with pytest.raises(ModelError):
+            projector(read, "x.gguf")

@@ -33,7 +33,7 @@ def refuse(file: str, metadata: Mapping[str, Any], *, heads: bool = False) -> No
     Raises:
         ModelError: says what the file is, what it belongs to, and what to do with it.
     """
-    if heads and metadata.get("general.architecture") in HEADS:
+    if heads and str(metadata.get("general.architecture")) in HEADS:
         return
     architecture, kind = metadata.get("general.architecture"), metadata.get("general.type", "model")
     found = _found(file, str(architecture), str(kind), metadata.get(_BASE))

@@ -26,10 +26,10 @@ def projector(header: Header, name: str, path: str | None = None) -> Projector:
     Raises:
         ModelError: it is another kind of file.
     """
-    architecture = header.metadata.get("general.architecture")
+    architecture = str(header.metadata.get("general.architecture"))
     if architecture not in PROJECTORS:
         raise ModelError(
-            message("error.not-a-projector", file=name, architecture=str(architecture)),
+            message("error.not-a-projector", file=name, architecture=architecture),
             hint=message("hint.mmproj"),
         )
     return Projector(

@@ -17,6 +17,11 @@ from llmprobe.words.message import message
 WARMUP_FRAMES = 3000
 """The frames of sound that every encoder of sound is tried with."""
 
+_MOST_PATCHES = 1 << 10
+"""The patches of a side that no encoder comes near: attention over all of them would take terabytes."""
+
+_USUAL_MERGE = 8
+
 _MEL_OF_RAW = {"gemma4ua": 640}
 """Types that take a frame of the wave for a spectrum: the samples of a frame."""
 
@@ -87,6 +92,23 @@ def number(projector: Projector, key: str, default: int = 0) -> int:
     return value
 
 
+def numbers(projector: Projector, key: str) -> tuple[int, ...]:
+    """
+    A list of numbers of the metadata, empty where it is not there.
+
+    Raises:
+        RefusedError: it is no list of numbers that llama.cpp would take.
+    """
+    value: Any = projector.metadata.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(
+        isinstance(each, int) and abs(each) < 1 << 31 for each in value
+    ):
+        raise _broken(projector, key, value)
+    return tuple(value)
+
+
 def sizes(projector: Projector, modality: Modality, kind: str, rule: Rule, asked: ImageTokens) -> Sizes:
     """
     The sizes of one encoder of a projector.
@@ -119,6 +141,9 @@ def sizes(projector: Projector, modality: Modality, kind: str, rule: Rule, asked
     warmup, largest = (
         _images(projector, rule, asked, image, patch * merge) if vision else (WARMUP_FRAMES,) * 2
     )
+    if vision and max(warmup, largest) > _MOST_PATCHES * patch:
+        key, value = (rule.merge_key, merge) if merge > _USUAL_MERGE else ("vision.patch_size", patch)
+        raise _broken(projector, key, value)
     return Sizes(
         kind=kind,
         modality=modality,

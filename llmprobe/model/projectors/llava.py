@@ -8,14 +8,14 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, Node
 from llmprobe.model.projectors._encoder import Encoder, im2col, pooled
 from llmprobe.model.projectors._family import Family
-from llmprobe.model.projectors._sizes import Rule
+from llmprobe.model.projectors._sizes import Rule, numbers
 
 _GRID = 24
 
 
 def _llava(e: Encoder) -> Node:
     sizes = e.sizes
-    features = e.projector.metadata.get("vision.feature_layer") or []
+    features = numbers(e.projector, "vision.feature_layer")
     classes = e.weight("v.class_embd")
     positions = e.patches + (classes is not None)
     x = e.patched()

@@ -8,7 +8,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F32, Node
 from llmprobe.model.projectors._encoder import Encoder, Vit
 from llmprobe.model.projectors._family import SCALE, Family
-from llmprobe.model.projectors._sizes import Rule, number
+from llmprobe.model.projectors._sizes import Rule, number, numbers
 
 _HEAD = 128
 _QUERIES = {3: 64, 4: 64, 5: 64, 6: 64, 100045: 64}
@@ -45,7 +45,7 @@ def _resampler(e: Encoder) -> Node:
 
 def _in_two_steps(e: Encoder) -> Node:
     once = e.sizes.merge == 2
-    at = e.projector.metadata.get("vision.wa_layer_indexes") or [0]
+    at = numbers(e.projector, "vision.wa_layer_indexes") or (0,)
     learned = ops.get_rows(e.need("v.position_embd.weight"), e.numbers(e.patches))
     x = ops.like("add", e.patched(), learned)
     if e.weight("v.pre_ln.weight") is not None:

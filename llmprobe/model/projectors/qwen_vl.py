@@ -8,7 +8,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.projectors._encoder import Encoder, Vit, rope
 from llmprobe.model.projectors._family import MERGE, Family
-from llmprobe.model.projectors._sizes import Rule, number
+from llmprobe.model.projectors._sizes import Rule, number, numbers
 
 _WARMUP = 46 * 46
 _QWEN = Rule(merge=2, merge_key=MERGE, tokens=(8, 4096), pixels="unless asked", warmup=_WARMUP)
@@ -99,7 +99,7 @@ def _ling3(e: Encoder) -> Node:
 
 
 def _youtu(e: Encoder) -> Node:
-    full = e.projector.metadata.get("vision.wa_layer_indexes") or []
+    full = numbers(e.projector, "vision.wa_layer_indexes")
     x = _with_bias(e, e.mm("v.patch_embd", _squares(e)))
     x = ops.reshape(x, e.sizes.embd, e.patches)
     positions = e.numbers(4 * e.patches)
