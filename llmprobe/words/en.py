@@ -1419,7 +1419,7 @@ SENTENCES: dict[str, str] = {
     "note.freed": "{held:and}; with that memory free, {quant} ({quality}) would run {where}[, {pace}] (--assume-idle "
     "shows it). {remedy}",
     "held.gpu": "{bytes:bytes} of {device} is in use[ by {holders:and}]",
-    "held.ram": "{bytes:bytes} of RAM[ ({holders})], the system's own share included",
+    "held.ram": "{bytes:bytes} of RAM[ ({holders})] with the system's own share",
     "held.device": "{bytes:bytes} of {device}[ ({holders})]",
     "holder.process": "{name}[ (PID {pid})]",
     "holder.bytes": "{name} {bytes:bytes}",
@@ -1607,8 +1607,8 @@ SENTENCES: dict[str, str] = {
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
-    "page.usable-gpu-unknown": "Whether there is a usable GPU is unknown; [a model can use {parts:and}]"
-    "[!{parts}and so is how much RAM a model can use]",
+    "page.usable-gpu-unknown": "Whether there is a usable GPU is unknown[; a model can use {parts:and}]"
+    "[!{parts}, and so is how much RAM a model can use]",
     "page.usable-no-gpu": "No usable GPU; [a model can use {parts:and}]"
     "[!{parts}how much RAM a model can use is unknown]",
     "page.usable-on-several": "{bytes:bytes} on {devices} GPUs",

@@ -261,6 +261,9 @@ def test_a_gpu_that_nobody_looked_for_is_not_missing(monkeypatch: pytest.MonkeyP
     assert checked(monkeypatch, replace(bare, findings=(asked,)))[1].startswith(
         "Whether there is a usable GPU is unknown; "
     )
+    assert checked(monkeypatch, replace(bare, pools=(), findings=(asked,)))[1] == (
+        "Whether there is a usable GPU is unknown, and so is how much RAM a model can use"
+    )
     assert checked(monkeypatch, bare)[1].startswith("No usable GPU; ")
 
 
