@@ -3,11 +3,13 @@ A graph that is reservation again for other sizes answers as one that is built f
 """
 
 import operator
+from typing import Any
 
 import msgspec
 import pytest
 
 from llmprobe.estimation import Estimator
+from llmprobe.estimation.compute.replay import GraphCache
 from llmprobe.estimation.compute.tape import Tape
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
@@ -36,6 +38,7 @@ SETTINGS = tuple(
         "gemma-3-27b-it",
         "gpt-oss-20b",
         "qwen3-next-80b-a3b-instruct",
+        "glm-5.3-744b-a40b",
     ],
 )
 @pytest.mark.parametrize("layers", [None, 7])
@@ -50,6 +53,28 @@ def test_another_size_is_answered_as_by_a_new_graph(name: str, layers: int | Non
     replayed = [estimator.parts("Q4_K_M", settings, hardware).compute for settings in asked]
     anew = [Estimator(model).parts("Q4_K_M", settings, hardware).compute for settings in asked]
     assert replayed == anew
+
+
+def test_another_micro_batch_builds_no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A search asks for four micro-batches, and one graph is played for all of them.
+    """
+    built: list[GraphCache] = []
+    anew = GraphCache._anew
+
+    def counted(self: GraphCache, *args: Any, **options: Any) -> Any:
+        built.append(self)
+        return anew(self, *args, **options)
+
+    monkeypatch.setattr(GraphCache, "_anew", counted)
+    estimator = Estimator(load("llama-3.1-8b-instruct"))
+    sizes = [
+        estimator.parts("Q4_K_M", Settings(ctx_size=8192, ubatch_size=ubatch_size), Hardware()).compute.bytes
+        for ubatch_size in (512, 256, 1024, 2048)
+    ]
+
+    assert len(built) == 1
+    assert len({size["host"] for size in sizes}) == len(sizes)
 
 
 def test_a_tape_gives_what_was_computed_from_other_inputs() -> None:

@@ -87,13 +87,14 @@ class GraphCache:
 
         ``kinds`` tells the layers that are built. ``places`` allocates nothing.
         """
-        inputs = (run.tokens, run.outputs, run.ctx_per_seq, *run.cells)
+        inputs = (run.tokens, run.outputs, run.ctx_per_seq, run.ubatch, *run.cells)
         # What the tape answers for, or what the kinds of layers tell already, is no part of the key.
         shape = msgspec.structs.replace(
             run,
             tokens=0,
             outputs=0,
             ctx_per_seq=0,
+            ubatch=0,
             cells=(),
             places=run.places[-1:],
             built=(),
@@ -128,9 +129,9 @@ class GraphCache:
         Build the graph on a tape.
         """
         tape = Tape(inputs)
-        tokens, outputs, ctx_per_seq, *cells = tape.symbols()
+        tokens, outputs, ctx_per_seq, ubatch, *cells = tape.symbols()
         run = msgspec.structs.replace(
-            run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, cells=tuple(cells)
+            run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, ubatch=ubatch, cells=tuple(cells)
         )
         plan, reservation = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
         tape.close()
