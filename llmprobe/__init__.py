@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmprobe.api import (
-        bench,
         estimate,
         files,
+        fit,
         load_adapter,
         load_model,
         models,
@@ -32,9 +32,9 @@ __all__ = [
     "RefusedError",
     "UsageError",
     "__version__",
-    "bench",
     "estimate",
     "files",
+    "fit",
     "load_adapter",
     "load_model",
     "models",

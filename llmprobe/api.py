@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from llmprobe.facts.adapter import Adapter
-    from llmprobe.facts.bench import Bench
     from llmprobe.facts.estimate import Estimate
+    from llmprobe.facts.fit import Fit, Order, Use
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.recommendation import Recommendation
@@ -77,21 +77,6 @@ def record(*, timeout_s: float | None = None) -> str:
     from llmprobe.tasks import machines
 
     return machines.record(timeout_s=timeout_s)
-
-
-def bench(*, seconds: float = 10.0, model_folders: Sequence[str] = ()) -> "Bench":
-    """
-    Measure this machine, in at most so many seconds: how fast its RAM is read by all usable threads, and by those of
-    each NUMA node, what the threads are worth in arithmetic, and how fast the disks with models are read.
-
-    The result is kept for this user and machine, and counts in every estimate until hardware or settings change.
-
-    Raises:
-        UsageError: the time is out of range.
-    """
-    from llmprobe.tasks import bench
-
-    return bench.bench(seconds=seconds, model_folders=model_folders)
 
 
 def load_model(
@@ -218,7 +203,6 @@ def recommend(
     spec_type: str | Sequence[str] = (),
     spec_draft_n_max: int = 3,
     explain: bool = False,
-    measure: bool = True,
 ) -> "Recommendation":
     """
     The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
@@ -229,9 +213,6 @@ def recommend(
     ``spec_type`` "draft-mtp" plans with the model's own layers for a further token, n-gram drafting with its outputs.
 
     With ``explain`` it also reports what would change the first, which needs some more searches.
-
-    Without a ``snapshot`` this machine's RAM is measured the first time, in less than 0.3 s, unless ``measure`` is
-    false. The result is kept as that of ``bench`` is.
 
     Raises:
         UsageError: a wish is out of range, or the engine's settings cannot be printed.
@@ -259,7 +240,54 @@ def recommend(
         spec_draft_n_max=spec_draft_n_max,
         model=model,
     )
-    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain, measure=measure)
+    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
+
+
+def fit(
+    snapshot: "Snapshot | None" = None,
+    *,
+    use: "Use" = "chat",
+    ctx_size: int | None = None,
+    engine: str = "llama.cpp",
+    min_speed: float | None = None,
+    min_quality: str | None = None,
+    max_download_bytes: int | None = None,
+    licenses: str | Sequence[str] = (),
+    families: str | Sequence[str] = (),
+    only_gpu: bool = False,
+    sort: "Order" = "points",
+    top: int = 8,
+    reserve_bytes: int | None = None,
+    assume_idle: bool = False,
+) -> "Fit":
+    """
+    The models of the catalog that a machine (this one by default) runs best for a use, best first.
+
+    Each row has the choice that ``recommend`` makes for its model. ``licenses`` and ``families`` are beginnings of
+    names; ``max_download_bytes`` limits files that are not on this machine yet, and ``only_gpu`` leaves out what would
+    stay in RAM in part.
+
+    Raises:
+        UsageError: a wish is out of range.
+    """
+    from llmprobe.tasks import fit
+
+    wishes = fit.wishes_of(
+        use=use,
+        ctx_size=ctx_size,
+        engine=engine,
+        min_speed=min_speed,
+        min_quality=min_quality,
+        max_download_bytes=max_download_bytes,
+        licenses=licenses,
+        families=families,
+        only_gpu=only_gpu,
+        sort=sort,
+        top=top,
+        reserve_bytes=reserve_bytes,
+        assume_idle=assume_idle,
+    )
+    return fit.fit(snapshot, wishes)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:

@@ -92,11 +92,9 @@ class Advice:
         if self._is_unknown:
             return self._not_loaded(problem, snapshot)
         candidates, rejected, misfits = find(problem)
-        wanted, excluded = ranked(problem, candidates)
+        wanted, excluded, chosen = self._chosen(problem, candidates)
         rejected += excluded
-        chosen = settled(problem, disk_first(self._model, wanted, shown(wanted, wishes)))
-        order = [one for _, one in chosen]
-        order += [one for one in wanted if all(one.quant != other.quant for _, other in chosen)]
+        order = _in_order(wanted, chosen)
         choices = tuple(
             self._choice(problem, label, candidate, order, snapshot) for label, candidate in chosen
         )
@@ -104,7 +102,7 @@ class Advice:
         answer = Recommendation(
             this_machine=snapshot.this_machine,
             model=self._in_short(choices[0].quant if choices else next(iter(misfits), "")),
-            machine=_machine(snapshot),
+            machine=machine_in_short(snapshot),
             wishes=msgspec.structs.replace(wishes, ctx_size=problem.ctx_size),
             choices=choices,
             verdict=choices[0].verdict if choices else verdict.of_no(problem, rejected, misfits),
@@ -121,6 +119,31 @@ class Advice:
         found = changes(problem, snapshot, answer, again, freed_is_noted=bool(freed))
         return msgspec.structs.replace(answer, changes=found)
 
+    def first(self, problem: Problem, snapshot: Snapshot) -> tuple[Candidate, Choice] | None:
+        """
+        The first choice of ``answer``, and how it was weighed, without what is said beside it; None where none fits.
+        """
+        if self._is_unknown:
+            return None
+        wanted, _, chosen = self._chosen(problem, find(problem)[0])
+        if not chosen:
+            return None
+        (label, best), *_ = chosen
+        return best, self._choice(problem, label, best, _in_order(wanted, chosen), snapshot)
+
+    def _chosen(
+        self, problem: Problem, candidates: list[Candidate]
+    ) -> tuple[list[Candidate], list[Rejected], Shown]:
+        """
+        The candidates that meet the wishes, best first, what is excluded, and those that are shown.
+        """
+        wanted, excluded = ranked(problem, candidates)
+        return (
+            wanted,
+            excluded,
+            settled(problem, disk_first(self._model, wanted, shown(wanted, problem.wishes))),
+        )
+
     def _not_loaded(self, problem: Problem, snapshot: Snapshot) -> Recommendation:
         """
         The answer "no" for an architecture that the engine does not load.
@@ -130,7 +153,7 @@ class Advice:
         return Recommendation(
             this_machine=snapshot.this_machine,
             model=self._in_short(self._model.quant or ""),
-            machine=_machine(snapshot),
+            machine=machine_in_short(snapshot),
             wishes=msgspec.structs.replace(wishes, ctx_size=problem.ctx_size),
             choices=(),
             verdict=message("verdict.not-loaded", engine=wishes.engine, architecture=architecture),
@@ -248,15 +271,24 @@ class Advice:
         return model_in_estimate(self._model, quant, self._estimator.tensor_bytes(quant) if quant else 0)
 
 
-def _machine(snapshot: Snapshot) -> MachineInShort:
+def machine_in_short(snapshot: Snapshot) -> MachineInShort:
+    """
+    A machine as far as an answer shows it.
+    """
     return MachineInShort(
         origin=snapshot.origin,
         cpu=snapshot.host.cpu.name,
-        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
-        ram_bandwidth_basis=snapshot.host.ram_bandwidth_basis,
         pools=snapshot.pools,
         accelerators=snapshot.accelerators,
     )
+
+
+def _in_order(wanted: list[Candidate], chosen: Shown) -> list[Candidate]:
+    """
+    What is shown as it was settled, then every other quantization.
+    """
+    order = [one for _, one in chosen]
+    return order + [one for one in wanted if all(one.quant != other.quant for _, other in chosen)]
 
 
 def recommend(

@@ -15,7 +15,7 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
-COMMANDS = ("check", "recommend", "estimate", "models", "watch", "record", "bench")
+COMMANDS = ("check", "fit", "recommend", "estimate", "models", "watch", "record")
 GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--lang", "--timeout", "-v", "--verbose")
 
 

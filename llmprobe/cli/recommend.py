@@ -8,6 +8,7 @@ import click
 
 from llmprobe.cli import say, writing
 from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.folders import folders
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import (
     CACHE_TYPES,
@@ -20,7 +21,6 @@ from llmprobe.cli.options import (
     rate,
 )
 from llmprobe.cli.target import Target
-from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import message
 
 README = "README.txt"
@@ -61,7 +61,6 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--spec-type", metavar="TYPE,...", help="help.recommend.spec-type")
 @option("--spec-draft-n-max", callback=at_least(1), metavar="N", help="help.estimate.spec-draft-n-max")
 @option("--explain", is_flag=True, help="help.recommend.explain")
-@option("--measure/--no-measure", default=True, help="help.recommend.measure")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
 @json_option
@@ -72,7 +71,6 @@ def command(
     named: str | None,
     model: str | None,
     explain: bool,
-    measure: bool,
     model_folders: tuple[str, ...],
     write: str | None,
     as_json: bool,
@@ -86,9 +84,7 @@ def command(
     wanted = one_model(model, named, command="llmprobe recommend", example="--model llama3-70b")
     if write is not None:
         writing.check(write)
-    snapshot = target.snapshot(model_folders=target.folders(model_folders))
-    if measure and target.is_live:
-        snapshot = _measured(snapshot, as_json=as_json)
+    snapshot = target.snapshot(model_folders=folders(target, model_folders))
     spec = api.load_model(wanted, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
     say.warn(recommendation.warnings)
@@ -107,20 +103,6 @@ def command(
 
         pages.show_recommendation(recommendation, spoken(), explain=explain)
     return 0 if recommendation.choices else 3
-
-
-def _measured(snapshot: Snapshot, *, as_json: bool) -> Snapshot:
-    """
-    This machine, measured if it never was. A person is told.
-    """
-    from llmprobe.tasks.machines import measured_first
-
-    known = snapshot.host.measurement
-    snapshot = measured_first(snapshot)
-    new = snapshot.host.measurement
-    if new is not known and new is not None and new.ram is not None and not as_json:
-        say.warn([message("note.measured-quickly", bytes_per_s=new.ram.bytes_per_s)], "note")
-    return snapshot
 
 
 def _wishes(

@@ -2,7 +2,6 @@
 Which machine a command answers for: this one, a recorded one, or one that nobody has yet.
 """
 
-from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -46,29 +45,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_live(self) -> bool:
         return self.replay is None and self.ram_bytes is None and not self.gpus
-
-    def folders(self, given: tuple[str, ...]) -> tuple[str, ...]:
-        """
-        Absolute paths of folders with models; those of another machine, and those that do not exist, are refused.
-        """
-        if given and not self.is_live:
-            raise UsageError(
-                message("error.folder-of-another-machine"), hint=message("hint.no-other-machine")
-            )
-        for folder in given:
-            try:
-                exists = Path(folder).is_dir()
-            except (OSError, ValueError):
-                exists = False
-            if not exists:
-                raise UsageError(
-                    message(
-                        "error.option",
-                        option="--models-dir",
-                        problem=message("error.folder-missing", path=folder),
-                    )
-                )
-        return tuple(str(Path(folder).absolute()) for folder in given)
 
     def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """

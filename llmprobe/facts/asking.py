@@ -18,7 +18,6 @@ METHODS = (
     "psutil",
     "cpuinfo",
     "metal",
-    "measured",
     "sysctl",
     "env",
     "get",
@@ -74,9 +73,6 @@ class Asking(ABC):
 
     def metal(self) -> Answer:
         return self.ask("metal", ())
-
-    def measured(self) -> Answer:
-        return self.ask("measured", ())
 
     def sysctl(self, name: str) -> Answer:
         return self.ask("sysctl", (name,))

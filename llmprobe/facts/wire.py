@@ -73,9 +73,9 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     The record of each document, by the name of its schema.
     """
     # Whoever prints one document loads the records of no other.
-    from llmprobe.facts.bench import Bench
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
+    from llmprobe.facts.fit import Fit
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.recommendation import Recommendation
@@ -85,7 +85,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "models": ModelList,
         "estimate": Estimate,
         "recommendation": Recommendation,
-        "bench": Bench,
+        "fit": Fit,
         "error": ErrorDocument,
     }
 

@@ -1,9 +1,8 @@
 """
-How fast the RAM is: as it was measured on the machine, else as its firmware tells of the modules, else as it is usual.
+How fast the RAM is where no firmware tells: from the name of the processor, else from the kind of machine.
 
-What is usual goes by the name of the processor, or by the kind of machine: the bandwidth that the memory would have
-with what is usually installed; the range is what the slowest and the fastest usual modules would reach.
-``data/ram.json`` says where each row is from.
+It is the bandwidth that the memory would have with what is usually installed; the range is what the slowest and the
+fastest usual modules would reach. ``data/ram.json`` says where each row is from.
 """
 
 import re
@@ -13,15 +12,11 @@ import msgspec
 
 from llmprobe.data import table
 from llmprobe.facts.machine import Host
-from llmprobe.facts.measured import Measurement
 from llmprobe.facts.processor import Processor, cpu_kind, processor
 from llmprobe.words.message import Message, message
 
 _MARKS = r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bwith .*|\bw/ .*|,.*|\bpro\b(?! \d+\w*wx)"
 """What a processor's name has beside the product: marks, clock, graphics, count of cores."""
-
-WORTH_ITS_CORE = 0.75
-"""Of a core alone, what each of many is worth at least where no two share one: clocks differ by up to a quarter."""
 
 _OF_SERVERS = ("epyc", "xeon", "neoverse", "platinum")
 
@@ -42,32 +37,15 @@ class RamRate(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_host(host: Host) -> tuple[int, Processor]:
     """
-    The rate of a host's RAM in bytes/s, measured or at its peak, and what its processor can do with it.
+    The peak rate of a host's RAM in bytes/s, and what its processor can do with it.
     """
-    own = _with_measured_cores(processor(host.cpu), host.measurement)
-    if host.ram_bandwidth_basis == "measured" and host.ram_bandwidth_bytes_per_s is not None:
-        ram = None if host.measurement is None else host.measurement.ram
-        low = 1.0 if ram is None else ram.low
-        return host.ram_bandwidth_bytes_per_s, msgspec.structs.replace(own, ram_measured=True, ram_low=low)
+    own = processor(host.cpu)
     if host.ram_bandwidth_bytes_per_s is not None:
         return host.ram_bandwidth_bytes_per_s, own
     rate = usual(host)
     return rate.bytes_per_s, msgspec.structs.replace(
         own, ram_low=rate.low, ram_high=rate.high, ram_about=about(rate)
     )
-
-
-def _with_measured_cores(own: Processor, measurement: Measurement | None) -> Processor:
-    """
-    A processor whose threads were seen to be worth fewer cores than the system counts.
-
-    One thread alone has a higher clock than each of many, so that a small difference says nothing.
-    """
-    told = measurement is not None and measurement.counts and not measurement.busy
-    cores = measurement.cores if measurement is not None and told else None
-    if cores is None or own.threads is None or cores.worth >= own.threads * WORTH_ITS_CORE:
-        return own
-    return msgspec.structs.replace(own, threads=max(1, round(cores.worth)))
 
 
 def usual(host: Host) -> RamRate:

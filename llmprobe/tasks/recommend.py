@@ -16,7 +16,7 @@ from llmprobe.estimation.options import MOST_SLOTS, checked
 from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice, Recommendation, Shell, Wishes
+from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Shell, Wishes
 from llmprobe.facts.settings import SpecType
 from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
@@ -24,7 +24,7 @@ from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
 from llmprobe.tasks import projecting
 from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
-from llmprobe.tasks.machines import measured_first, probe
+from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.tasks.origins import origin
 from llmprobe.words.message import message
@@ -116,7 +116,6 @@ def recommend(
     *,
     typed: str | Sequence[str] = (),
     explain: bool = False,
-    measure: bool = True,
 ) -> Recommendation:
     """
     The recommendation for these wishes, described by ``api.recommend``; ``typed`` are its quantizations as they came.
@@ -138,10 +137,7 @@ def recommend(
             ),
             hint=message("hint.leave-out-quant"),
         )
-    switch("measure", measure)
     machine = probe() if snapshot is None else snapshot
-    if snapshot is None and measure:
-        machine = measured_first(machine)
     refused = engines.not_loaded(wishes.engine, model.architecture)
     if refused is not None:
         from llmprobe.advise.refusal import refusal
@@ -158,32 +154,45 @@ def recommend(
 
             here = with_next_token(here)
     here = projecting.set_up(here, wishes.mmproj)
-    shell: Shell = "powershell" if machine.host.system == "win32" else "sh"
     answer = advise(
         here,
         machine,
         wishes,
-        {name: _for_shell(command, shell) for name, command in engines.commands(wishes.engine).items()},
+        commands_for(machine, wishes.engine),
         relatives=lambda: relatives.smaller(model),
         abilities=engines.abilities(wishes.engine),
         explain=explain,
     )
-    remarks = engines.engine(wishes.engine).remarks
-
-    def completed(one: Choice) -> Choice:
-        backend = _backend(answer, one)
-        one = msgspec.structs.replace(one, shell=shell)
-        return msgspec.structs.replace(
-            one,
-            remarks=remarks(one, here, backend),
-            origin=origin(wishes.engine, one, here, backend, machine),
-        )
-
     return msgspec.structs.replace(
         answer,
         notes=(*quant_notes(texts("quants", typed)), *answer.notes),
-        choices=tuple(map(completed, answer.choices)),
+        choices=tuple(completed(one, here, machine, wishes.engine) for one in answer.choices),
     )
+
+
+def commands_for(machine: Snapshot, engine: str) -> dict[str, engines.Command]:
+    """
+    What prints choices for an engine on a machine.
+    """
+    shell = _shell(machine)
+    return {name: _for_shell(command, shell) for name, command in engines.commands(engine).items()}
+
+
+def completed(choice: Choice, model: ModelSpec, machine: Snapshot, engine: str) -> Choice:
+    """
+    A choice with what must be known beside its commands, and where its file comes from.
+    """
+    backend = _backend(machine, choice)
+    choice = msgspec.structs.replace(choice, shell=_shell(machine))
+    return msgspec.structs.replace(
+        choice,
+        remarks=engines.engine(engine).remarks(choice, model, backend),
+        origin=origin(engine, choice, model, backend, machine),
+    )
+
+
+def _shell(machine: Snapshot) -> Shell:
+    return "powershell" if machine.host.system == "win32" else "sh"
 
 
 def _for_shell(command: engines.Command, shell: Shell) -> engines.Command:
@@ -212,13 +221,13 @@ def files(recommendation: Recommendation, model: ModelSpec) -> dict[str, str]:
         # The files are used in another folder than this one, so the model's file has its whole path in them.
         model = msgspec.structs.replace(model, path=str(Path(model.path).absolute()))
     best = recommendation.choices[0]
-    written = engines.files(recommendation.wishes.engine, best, model, _backend(recommendation, best))
+    written = engines.files(recommendation.wishes.engine, best, model, _backend(recommendation.machine, best))
     return {**written, "README.txt": readme(recommendation, model, sorted(written))}
 
 
-def _backend(recommendation: Recommendation, choice: Choice) -> str | None:
+def _backend(machine: Snapshot | MachineInShort, choice: Choice) -> str | None:
     """
     The backend of the devices that a choice uses, None without any.
     """
     used = {device.id for device in choice.devices} - {"host"}
-    return next((one.backend for one in recommendation.machine.accelerators if one.id in used), None)
+    return next((one.backend for one in machine.accelerators if one.id in used), None)

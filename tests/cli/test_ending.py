@@ -301,8 +301,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
             ("zzz",),
             message("error.command-unknown", given="zzz"),
             message(
-                "hint.commands",
-                known=("check", "recommend", "estimate", "models", "watch", "record", "bench"),
+                "hint.commands", known=("check", "fit", "recommend", "estimate", "models", "watch", "record")
             ),
         ),
         (

@@ -607,7 +607,9 @@ def test_a_recording_is_not_written_over_a_folder(
     assert err == f"error: {tmp_path} is a folder\nhint: such as -o {tmp_path / 'box.json'}\n"
 
 
-@pytest.mark.parametrize("command", ["", "check", "recommend", "estimate", "models", "watch", "record"])
+@pytest.mark.parametrize(
+    "command", ["", "check", "fit", "recommend", "estimate", "models", "watch", "record"]
+)
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_has_help_with_examples(
     command: str, option: str, capsys: pytest.CaptureFixture[str]

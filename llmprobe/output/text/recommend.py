@@ -78,8 +78,15 @@ def _explained(page: Page, recommendation: Recommendation) -> None:
 
 
 def _question(page: Page, recommendation: Recommendation) -> None:
-    model, machine = recommendation.model, recommendation.machine
+    model = recommendation.model
     page.line(message("page.model-title", model=model.name, parameters=model.parameters), hang=2)
+    machine_line(page, recommendation.machine)
+
+
+def machine_line(page: Page, machine: MachineInShort) -> None:
+    """
+    Print which machine an answer is for.
+    """
     devices = [accelerator.name for accelerator in machine.accelerators if accelerator.usable]
     parts: list[Content] = [
         message(

@@ -1,0 +1,3 @@
+"""
+Which models a machine runs, best first: bounded by sums, searched only where they may be among the first.
+"""

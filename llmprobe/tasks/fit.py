@@ -1,0 +1,405 @@
+"""
+What a machine runs best: the models of the catalog for a use, each as ``recommend`` would run it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+from typing import TYPE_CHECKING, get_args
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.advise.choose.shown import is_on_disk
+from llmprobe.advise.explain.notes import findings
+from llmprobe.advise.fit import explain
+from llmprobe.advise.fit.bound import Weights, bounds
+from llmprobe.advise.fit.contender import Contender, current
+from llmprobe.advise.fit.search import Group, Placing, searched, shortfall, weighed
+from llmprobe.advise.recommend import Advice, machine_in_short
+from llmprobe.errors import UsageError
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts import given
+from llmprobe.facts.fit import Capability, Fit, Fitting, FitWishes, Mode, ModelInFit, Order, Result, Use
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.model import capability
+from llmprobe.model.catalog import DATE, Entry
+from llmprobe.model.from_catalog import of_catalog
+from llmprobe.model.installed import on_this_disk
+from llmprobe.model.known import known
+from llmprobe.site.site import survey
+from llmprobe.tasks.arguments import check_machine
+from llmprobe.tasks.machines import probe
+from llmprobe.tasks.models import quant_name
+from llmprobe.tasks.recommend import commands_for, completed
+from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.advise.choose.problem import Problem
+    from llmprobe.advise.choose.weighing import Candidate
+    from llmprobe.facts.machine import Snapshot
+    from llmprobe.facts.model import ModelSpec
+
+CONTEXTS: dict[Use, int] = {
+    "chat": 8192,
+    "coding": 16384,
+    "reasoning": 16384,
+    "agent": 32768,
+    "vision": 8192,
+    "japanese": 8192,
+    "embedding": 2048,
+}
+"""
+The context that a use needs: a conversation, a few files of code, an answer with its thinking, the tools and results of
+an agent, an image with its question, a chapter of a text.
+"""
+
+WORTH_HAVING = 1.0
+"""Points of the index by which a larger model must be better than the first to be named."""
+
+
+def wishes_of(
+    *,
+    use: Use = "chat",
+    ctx_size: int | None = None,
+    engine: str = "llama.cpp",
+    min_speed: float | None = None,
+    min_quality: str | None = None,
+    max_download_bytes: int | None = None,
+    licenses: str | Sequence[str] = (),
+    families: str | Sequence[str] = (),
+    only_gpu: bool = False,
+    sort: Order = "points",
+    top: int = 8,
+    reserve_bytes: int | None = None,
+    assume_idle: bool = False,
+) -> FitWishes:
+    """
+    What a program asks for, each wish checked.
+
+    Raises:
+        UsageError: one is of another kind or out of range.
+    """
+    given.one_of("use", use, get_args(Use))
+    given.one_of("sort", sort, get_args(Order))
+    engines.engine(given.text("engine", engine))
+    if min_speed is not None:
+        number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
+        if not (number and 0 <= min_speed < inf):
+            raise UsageError(message("error.min-speed-not-a-number", given=str(min_speed)))
+    return FitWishes(
+        use=use,
+        ctx_size=CONTEXTS[use]
+        if ctx_size is None
+        else given.count("ctx_size", ctx_size, least=1, most=2**31 - 1),
+        ctx_size_given=ctx_size is not None,
+        engine=engine,
+        min_speed=min_speed,
+        min_quality=None if min_quality is None else quant_name(min_quality),
+        max_download_bytes=None
+        if max_download_bytes is None
+        else given.count("max_download_bytes", max_download_bytes),
+        licenses=given.texts("licenses", licenses),
+        families=given.texts("families", families),
+        only_gpu=given.switch("only_gpu", only_gpu),
+        sort=sort,
+        top=given.count("top", top, least=1, most=1000),
+        reserve_bytes=None if reserve_bytes is None else given.count("reserve_bytes", reserve_bytes),
+        assume_idle=given.switch("assume_idle", assume_idle),
+    )
+
+
+def fit(snapshot: "Snapshot | None", wishes: FitWishes) -> Fit:
+    """
+    The models that this machine runs best, described by ``api.fit``.
+
+    Raises:
+        UsageError: no model of the catalog is of such a family, or has such a license.
+    """
+    check_machine(snapshot)
+    _check_beginnings(wishes)
+    question = _Question(probe() if snapshot is None else snapshot, wishes)
+    return question.answer()
+
+
+def _check_beginnings(wishes: FitWishes) -> None:
+    everything = known()
+    entries = everything.entries.values()
+    families = {everything.families[entry.id] for entry in entries}
+    licenses = {entry.license for entry in entries if entry.license is not None}
+    for one in wishes.families:
+        if not any(_begins(name, (one,)) for name in (*families, *everything.entries)):
+            raise UsageError(
+                message("error.family-unknown", given=one),
+                hint=message("hint.one-of", names=tuple(sorted(families))),
+            )
+    for one in wishes.licenses:
+        if not any(_begins(name, (one,)) for name in licenses):
+            raise UsageError(
+                message("error.license-unknown", given=one),
+                hint=message("hint.one-of", names=tuple(sorted(licenses))),
+            )
+
+
+class _Question:
+    """
+    One question for the models of a use, on one machine.
+    """
+
+    def __init__(self, machine: "Snapshot", wishes: FitWishes) -> None:
+        self._machine = machine
+        self._wishes = wishes
+        self._site = msgspec.structs.replace(
+            survey(machine, self._asked(None)), abilities=engines.abilities(wishes.engine)
+        )
+        self._left_out: Counter[str] = Counter()
+        self._loaded: dict[str, ModelSpec] = {}
+
+    def answer(self) -> Fit:
+        wishes, machine = self._wishes, self._machine
+        named = list(self._named())
+        ranked, outdated = current(one for one in named if one.capabilities)
+        self._left_out["outdated"] = outdated
+        others = [self._bounded(one) for one in named if not one.capabilities]
+        able: list[Contender] = []
+        too_large: list[Contender] = []
+        for one in map(self._bounded, ranked):
+            (able if one.bounds else too_large).append(one)
+        groups, without = searched(able, self._problem, wishes.top, self._is_wished, _ORDERS.get(wishes.sort))
+        self._left_out["too-large"] = len(too_large)
+        self._left_out["as-wished"] = len(without)
+        exact = [row for row in map(self._row, groups) if row is not None]
+        rows = tuple(sorted(exact, key=_EXACTLY[wishes.sort]))
+        beyond = (*too_large, *without)
+        return Fit(
+            this_machine=machine.this_machine,
+            machine=machine_in_short(machine),
+            wishes=wishes,
+            catalog_date=DATE,
+            capability_date=capability.dated(),
+            verdict=explain.verdict(rows, wishes),
+            rows=rows,
+            unranked=tuple(one.model for one in others if one.bounds),
+            left_out=tuple(explain.left_out(self._left_out)),
+            next_model=self._next(rows, beyond),
+            balance=explain.balance(rows),
+            findings=findings(machine, self._asked(None)),
+            notes=explain.notes(wishes, capability.dated()),
+        )
+
+    def _asked(self, ctx_size: int | None, quant: str | None = None) -> Wishes:
+        wishes = self._wishes
+        return Wishes(
+            ctx_size=ctx_size,
+            quants=() if quant is None else (quant,),
+            engine=wishes.engine,
+            min_speed=wishes.min_speed,
+            min_quality=wishes.min_quality,
+            reserve_bytes=wishes.reserve_bytes,
+            assume_idle=wishes.assume_idle,
+            top=1,
+        )
+
+    def _named(self) -> Iterator[Contender]:
+        """
+        The models of the catalog for this use that the wishes do not exclude by what is known without a search.
+        """
+        wishes = self._wishes
+        everything = known()
+        for entry in everything.entries.values():
+            family = everything.families[entry.id]
+            if (entry.modality == "embedding") is not (wishes.use == "embedding"):
+                continue
+            if wishes.use == "vision" and "vision" not in entry.modality:
+                continue
+            if not _begins(family, wishes.families) and not _begins(entry.id, wishes.families):
+                continue
+            if not _begins(entry.license or "", wishes.licenses):
+                self._left_out["license"] += 1
+            elif self._context(entry) is None:
+                self._left_out["context"] += 1
+            elif engines.not_loaded(wishes.engine, entry.architecture) is not None:
+                self._left_out["engine"] += 1
+            else:
+                yield _contender(entry, family, wishes.use)
+
+    def _context(self, entry: Entry) -> int | None:
+        """
+        The context in which a model is asked for, None where it was trained for less.
+
+        A model of embeddings that was trained for less than the usual is asked for all of its own.
+        """
+        wishes, longest = self._wishes, entry.max_context
+        if longest is None or longest >= wishes.ctx_size:
+            return wishes.ctx_size
+        return longest if wishes.use == "embedding" and not wishes.ctx_size_given else None
+
+    def _bounded(self, contender: Contender) -> Contender:
+        most = self._wishes.max_download_bytes
+        found = bounds(contender.weights, self._site)
+        if most is not None:
+            found = tuple(one for one in found if one.least_bytes <= most)
+        return msgspec.structs.replace(contender, bounds=found)
+
+    def _problem(self, contender: Contender) -> "Problem":
+        entry = known().entries[contender.model.id]
+        spec = self._loaded[entry.id] = on_this_disk(of_catalog(entry), self._machine)
+        advice = Advice(spec, {}, abilities=self._site.abilities)
+        problem = advice.problem(self._machine, self._asked(self._context(entry)))
+        # Exact buffers are worth their graphs only for what is shown.
+        return problem.changed(estimator=Estimator(spec, rough=True))
+
+    def _is_wished(self, problem: "Problem", candidate: "Candidate") -> bool:
+        wishes = self._wishes
+        if wishes.only_gpu and not candidate.is_whole(problem.estimator):
+            return False
+        if wishes.max_download_bytes is None or is_on_disk(problem.estimator.model, candidate.quant):
+            return True
+        return problem.estimator.tensor_bytes(candidate.quant) <= wishes.max_download_bytes
+
+    def _row(self, group: Group) -> Fitting | None:
+        """
+        The first of a group with what ``recommend`` says of it, None where by exact figures it does not run.
+        """
+        first, engine = group.first, self._wishes.engine
+        entry = known().entries[first.contender.model.id]
+        spec = self._loaded[entry.id]
+        free = not self._wishes.only_gpu and self._wishes.max_download_bytes is None
+        asked = self._asked(first.problem.ctx_size, None if free else first.candidate.quant)
+        advice = Advice(spec, commands_for(self._machine, engine), abilities=self._site.abilities)
+        problem = advice.problem(self._machine, asked)
+        found = advice.first(problem, self._machine)
+        if found is None:
+            return None
+        candidate, choice = found
+        exact = weighed(first.contender, problem, candidate)
+        return Fitting(
+            model=first.contender.model,
+            capability=exact.capability,
+            points=round(exact.points, 2),
+            choice=completed(choice, spec, self._machine, engine),
+            why=explain.why(exact),
+            variants=tuple(one.contender.model.id for one in group.placings[1:]),
+        )
+
+    def _next(self, rows: tuple[Fitting, ...], beyond: Iterable[Contender]) -> Message | None:
+        """
+        What the next model worth having would take: of those better than the first that do not fit, the nearest.
+        """
+        best = rows[0].capability.low if rows else 0.0
+        better = [one for one in beyond if one.best is not None and one.best.low >= best + WORTH_HAVING]
+        if not better:
+            return None
+        nearest = min(better, key=lambda one: one.weights.parameters)
+        quant, missing = shortfall(self._problem(nearest))
+        return None if missing is None else explain.next_model(nearest, quant, missing)
+
+
+def weights_of(entry: Entry) -> Weights:
+    """
+    What is known of a model of the catalog without its tensors.
+    """
+    hparams = entry.metadata()
+    experts, used = hparams.get("expert_count") or 0, hparams.get("expert_used_count") or 0
+    # Of embeddings a token reads its own rows only.
+    rows = int(hparams.get("embedding_length") or 0)
+    rows += int(hparams.get("embedding_length_per_layer_input") or 0) * int(hparams.get("block_count") or 0)
+    embeddings = rows * int(hparams.get("vocab_size") or 0)
+    active = entry.active_parameters or entry.parameters
+    return Weights(
+        id=entry.id,
+        architecture=entry.architecture,
+        parameters=entry.parameters,
+        active=max(active - embeddings, active // 4),
+        uses=int(used) / int(experts) if experts and used else 1.0,
+        published_quant=entry.published_quant,
+        generates=entry.modality != "embedding",
+    )
+
+
+def _contender(entry: Entry, family: str, use: Use) -> Contender:
+    """
+    A model of the catalog with its abilities; of one whose results are none the prior does not rank it.
+    """
+    found = {} if capability.kind(entry.id) else capability.of(entry.id, use)
+    reference = capability.reference(use)
+    return Contender(
+        model=ModelInFit(
+            id=entry.id,
+            name=entry.name,
+            family=family,
+            parameters=entry.parameters,
+            active_parameters=entry.active_parameters,
+            released=entry.released,
+            license=entry.license,
+            repo=entry.repo,
+        ),
+        weights=weights_of(entry),
+        capabilities=tuple(
+            _capability(mode, one, reference) for mode, one in found.items() if one.basis != "prior only"
+        ),
+        max_context=entry.max_context,
+        is_fine_tune=family.endswith("finetune"),
+    )
+
+
+def _capability(mode: Mode, standing: "capability.Standing", reference: "capability.Reference") -> Capability:
+    return Capability(
+        mode=mode,
+        index=standing.index,
+        se=standing.se,
+        low=standing.low,
+        reads_as=standing.reads_as,
+        reads_low=standing.reads_low,
+        reads_high=standing.reads_high,
+        test=reference.test,
+        measured_by=reference.measured_by,
+        unit=reference.unit,
+        basis=standing.basis,
+        results=tuple(
+            Result(
+                benchmark=one.benchmark,
+                value=one.value,
+                unit=one.unit,
+                measured_by=one.measured_by,
+                month=one.month,
+                source=one.source,
+            )
+            for one in standing.published
+        ),
+    )
+
+
+def _begins(name: str, beginnings: tuple[str, ...]) -> bool:
+    return not beginnings or name.lower().startswith(tuple(one.lower() for one in beginnings))
+
+
+def _months(released: str | None) -> int:
+    """
+    A month as a number, 0 where it is unknown.
+    """
+    return int((released or "0").replace("-", "")[:6])
+
+
+_ORDERS: dict[Order, Callable[[Placing], float]] = {
+    "capability": lambda one: -one.capability.low,
+    "speed": lambda one: -one.candidate.ranking_speed,
+    "size": lambda one: one.contender.weights.parameters,
+    "released": lambda one: -_months(one.contender.model.released),
+}
+"""What the search sorts by where it is not points."""
+
+
+def _likely(row: Fitting) -> float:
+    speed = row.choice.speed.generation_tokens_per_s
+    return 0.0 if speed is None else speed.likely
+
+
+_EXACTLY: dict[Order, Callable[[Fitting], float]] = {
+    "points": lambda row: -row.points,
+    "capability": lambda row: -row.capability.low,
+    "speed": lambda row: -_likely(row),
+    "size": lambda row: row.model.parameters,
+    "released": lambda row: -_months(row.model.released),
+}
+"""What rows are sorted by, once they are placed by exact figures."""

@@ -1,0 +1,86 @@
+"""
+The bound of a model is never below what a search finds of it.
+"""
+
+import random
+
+import msgspec
+import pytest
+
+from llmprobe import load_model
+from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.fit.bound import Weights, bounds
+from llmprobe.advise.recommend import Advice
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.model.known import known
+from llmprobe.site.site import survey
+from llmprobe.tasks.fit import weights_of
+from tests.advise.machines import machine, unified
+from tests.machine_fixtures import MACHINES, replayed
+
+ASKED = Wishes(ctx_size=4096)
+DENSE = Weights(id="dense", architecture="llama", parameters=8 * 10**9, active=8 * 10**9, uses=1.0)
+EACH = 6
+
+
+def quants(weights: Weights, snapshot: Snapshot) -> list[str]:
+    return [one.quant for one in bounds(weights, survey(snapshot, ASKED))]
+
+
+@pytest.mark.parametrize("name", random.sample(MACHINES, 4))
+def test_no_search_finds_more_than_the_bound(name: str) -> None:
+    """
+    On machines and for models that are drawn anew each time, every candidate has at most the utility of its bound.
+    """
+    snapshot = replayed(name)
+    texts = [name for name, entry in known().entries.items() if entry.modality != "embedding"]
+    drawn = random.sample(texts, EACH)
+    over = []
+    for model in drawn:
+        problem = Advice(load_model(model), {}).problem(snapshot, ASKED)
+        most = {one.quant: one.worth for one in bounds(weights_of(known().entries[model]), problem.site)}
+        over += [
+            (model, one.quant) for one in find(problem)[0] if one.utility > most.get(one.quant, float("-inf"))
+        ]
+
+    assert over == [], (name, drawn)
+
+
+def test_what_has_no_room_has_no_bound() -> None:
+    """
+    Of 8 billion weights BF16 takes 16 GB, Q8_0 8.5 GB, and 2.06 bits each 2.06 GB at the least.
+    """
+    assert "BF16" in quants(DENSE, machine((), ram_gib=24))
+    assert "BF16" not in quants(DENSE, machine((), ram_gib=14))
+    assert "Q8_0" in quants(DENSE, machine((), ram_gib=14))
+    assert quants(DENSE, machine((), ram_gib=2)) == []
+
+
+def test_memory_that_is_shared_counts_once() -> None:
+    """
+    A GPU that takes from RAM adds nothing to it.
+    """
+    assert "BF16" not in quants(DENSE, unified(14, 12))
+
+
+def test_a_published_type_is_the_only_one() -> None:
+    """
+    A model that is published in MXFP4 is not bounded as Q8_0.
+    """
+    native = msgspec.structs.replace(DENSE, published_quant="MXFP4")
+
+    assert quants(native, machine((), ram_gib=24)) == ["MXFP4"]
+
+
+def test_a_faster_card_is_worth_more() -> None:
+    """
+    With the weights in RAM the bound is that of RAM, on a card that of the card.
+    """
+    slow = machine((), ram_gib=24, ram_bandwidth=10e9)
+    fast = machine((24,), ram_gib=24, ram_bandwidth=10e9)
+
+    def worth(snapshot: Snapshot) -> float:
+        return max(one.worth for one in bounds(DENSE, survey(snapshot, ASKED)))
+
+    assert worth(slow) < worth(fast)
