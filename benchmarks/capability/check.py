@@ -3,7 +3,7 @@ Hides published results, fits the others, and compares what the fit expects with
 capability-check``.
 
 Once a fifth of all results is hidden, five times, so that each is predicted once; once a fifth of all models is, which
-leaves their maker, size, month and mode. Size alone is beside them: the log of the parameters, as a ranking.
+leaves what is known of a model without results. Size alone is beside them: the log of the parameters, as a ranking.
 """
 
 from collections.abc import Iterable, Sequence

@@ -3,8 +3,8 @@ Places models on one scale by results of tests that are of different difficulty,
 
 A *test* is a benchmark by one measurer, an *entity* a model in one mode. What is measured, as log odds, is
 ``level + slope * ability`` of the entity, with an error of the test's own. Abilities have a prior: a regression on what
-is known of a model without measuring it (maker, size, month, mode), so that one result moves a model a little and ten
-move it far. All unknowns are found together by expectation and maximisation.
+is known of a model without measuring it (maker, family, size, month, mode), so that one result moves a model a little
+and ten move it far. All unknowns are found together by expectation and maximisation.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ LEAST_ENTITIES = 4
 ROUNDS = 80
 ALIKE = 0.8
 """How alike the two modes of a model lie beside what the prior says of each."""
-_MAKER_RIDGE = 2.0
+_NAME_RIDGE = 2.0
 _RIDGE = 0.3
 
 
@@ -121,18 +121,20 @@ def features(of: Sequence[Entity]) -> tuple[Vector, Vector]:
     """
     known = [models()[model] for model, _ in of]
     makers = sorted({model.maker for model in known})
+    series = sorted({model.family for model in known})
 
     def row(model: Model, mode: Mode) -> list[float]:
         size, active = log10(model.parameters / 1e10), log10(model.active_parameters / 1e10)
         common = [1.0, size, active, size * size, model.month, model.month**2 / 3, size * model.month]
         flags = [mode == "thinking", model.codes, model.counts, model.sees, model.kind == "base"]
         flags += [model.kind == "special", mode == "thinking" and model.month > 1]
-        return [*common, *(float(flag) for flag in flags), *(float(model.maker == name) for name in makers)]
+        named = [model.maker == name for name in makers] + [model.family == name for name in series]
+        return [*common, *(float(flag) for flag in flags + named)]
 
     matrix = np.array([row(model, mode) for model, (_, mode) in zip(known, of, strict=True)])
     ridge = np.full(matrix.shape[1], _RIDGE)
     ridge[0] = 1e-6
-    ridge[-len(makers) :] = _MAKER_RIDGE
+    ridge[-len(makers) - len(series) :] = _NAME_RIDGE
     return matrix, ridge
 
 
@@ -171,7 +173,7 @@ def fit(
     slope, error = np.ones(len(tests)), np.full(len(tests), ERROR**2)
     level = per_test(weight * value) / per_test(weight)
     weights, scatter = np.zeros(design.shape[1]), 1.0
-    gram = design[measured].T @ design[measured] + np.diag(ridge)
+    inverse = np.linalg.inv(design[measured].T @ design[measured] + np.diag(ridge))
     doubt = np.zeros(len(of)) if known is None else known
     ability = variance = prior = np.zeros(len(of))
     for _ in range(ROUNDS):
@@ -192,7 +194,7 @@ def fit(
         left = (value - level[what] - slope[what] * at) ** 2 + slope[what] ** 2 * unsure
         error = (ERROR_COUNTS * ERROR**2 + per_test(weight * left)) / (ERROR_COUNTS + count)
 
-        weights = np.linalg.solve(gram, design[measured].T @ ability[measured])
+        weights = inverse @ (design[measured].T @ ability[measured])
         off = (
             (ability - design @ weights)[measured] ** 2
             + variance[measured]
@@ -200,7 +202,7 @@ def fit(
         )
         scatter = max(float(np.mean(off)), LEAST_SCATTER**2)
     middle = design @ weights
-    spread = np.einsum("ij,jk,ik->i", design, np.linalg.inv(gram), design) * scatter
+    spread = np.sum((design @ inverse) * design, axis=1) * scatter
     for lone in set(range(len(of))).difference(measured.tolist()):
         model, mode = of[lone]
         other = place.get((model, "thinking" if mode == "no thinking" else "no thinking"))

@@ -18,7 +18,8 @@ _COUNTS = r"math"
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is known of a model before anybody measured it. ``month`` is its release in years after the start of 2024.
+    What is known of a model before anybody measured it. ``family`` is the catalog's, or the name of the series where
+    the catalog does not have it; ``month`` is its release in years after the start of 2024.
 
     ``kind`` is ``special`` of a model that is made for one purpose, ``base`` of one that is no assistant. ``modes``
     are those that it can be run in, ``catalogued`` says that the catalog has it.
@@ -26,6 +27,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     maker: str
+    family: str
     parameters: int
     active_parameters: int
     month: float
@@ -77,11 +79,13 @@ def models() -> dict[str, Model]:
     """
     Return every model by id, the catalog's first and in its order.
     """
+    families = {entry.id: family.family for family in catalog.families() for entry in family.models}
     kinds = {model: kind for model, kind, _ in lines("kinds.tsv", ("model", "kind", "why"))}
     found = {
         entry.id: Model(
             id=entry.id,
             maker=(entry.repo or entry.id).split("/")[0],
+            family=families[entry.id],
             parameters=entry.parameters,
             active_parameters=entry.active_parameters or entry.parameters,
             month=_month(entry.released or catalog.DATE),
@@ -97,6 +101,7 @@ def models() -> dict[str, Model]:
         found[model] = Model(
             id=model,
             maker=model.split("/")[0],
+            family=re.sub(r"-\d+(\.\d+)?[BM].*", "", model),
             parameters=int(parameters),
             active_parameters=int(active or parameters),
             month=_month(released),
