@@ -26,12 +26,23 @@ def probe(
     *,
     gpus: str | Sequence[str] = (),
     ram_bytes: int | None = None,
+    ram: str | None = None,
+    ram_bandwidth_bytes_per_s: int | None = None,
+    cpu: str | None = None,
+    cores: int | None = None,
+    pcie: str | None = None,
+    wired_limit_bytes: int | None = None,
     wake: bool = False,
     timeout_s: float | None = None,
     model_folders: Sequence[str] = (),
 ) -> "Snapshot":
     """
-    This machine as it is now, a recorded one, or a hypothetical one with ``gpus`` ("RTX 4090") and ``ram_bytes``.
+    This machine as it is now, a recorded one, or a hypothetical one with ``gpus`` ("RTX 4090") and RAM: ``ram_bytes``,
+    or ``ram`` as a text ("64GB DDR5-6000").
+
+    Of a hypothetical one ``ram_bandwidth_bytes_per_s`` is the peak rate of the RAM, ``cpu`` the processor ("Ryzen 9
+    7950X") or ``cores`` how many it has, ``pcie`` the link of the cards ("4x8", or one for each: "5x16,4x4"), and
+    ``wired_limit_bytes`` what the GPU of a Mac may use.
 
     ``wake`` also asks devices of this machine that are asleep, which wakes them. What has not answered within
     ``timeout_s`` (2.5) is reported and left out. Models in ``model_folders`` count as kept on this machine.
@@ -46,6 +57,12 @@ def probe(
         replay,
         gpus=gpus,
         ram_bytes=ram_bytes,
+        ram=ram,
+        ram_bandwidth_bytes_per_s=ram_bandwidth_bytes_per_s,
+        cpu=cpu,
+        cores=cores,
+        pcie=pcie,
+        wired_limit_bytes=wired_limit_bytes,
         wake=wake,
         timeout_s=timeout_s,
         model_folders=model_folders,

@@ -21,6 +21,7 @@ TIB = 1024**4
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*"
 _UNIT = r"(?i)b|([kmgt])(b|ib)?"
+_RATE = r"(?i)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*([mgt])i?b(?:/s|ps)?\s*"
 _TOKENS = r"(?i)\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([km])\s*"
 
 
@@ -42,6 +43,14 @@ def parse_size(text: str) -> int:
         UsageError: as of ``parse_memory``.
     """
     return _bytes(text, base=1000)
+
+
+def parse_rate(text: str) -> int | None:
+    """
+    The bytes per second of a bandwidth as datasheets have it: ``80GB/s``, ``1.2 TB/s``; None of other text.
+    """
+    match = re.fullmatch(_RATE, text)
+    return None if match is None else _times(match[1], 1000 ** _POWERS[match[2].lower()])
 
 
 def parse_tokens(text: str) -> int | None:

@@ -13,7 +13,7 @@ from llmprobe.facts.asking import METHODS, question_name
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Snapshot, SourceReport
 from llmprobe.machine import rules
-from llmprobe.machine.hypothetical import hypothetical
+from llmprobe.machine.hypothetical import Options, hypothetical
 from llmprobe.machine.rules import Rule
 from llmprobe.source.recording import Recording
 from llmprobe.source.recording.replay import Replay
@@ -71,7 +71,7 @@ def seen() -> dict[str, Snapshot]:
                 replayed("linux-4090-64g"), sources=(SourceReport(name="rule:no-avx2", status="crashed"),)
             )
         ),
-        NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30),
+        NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30, Options(cpu="Some processor")),
     }
     return {machine: replayed(machine) for machine in MACHINES} | made
 

@@ -10,13 +10,16 @@ import click
 from llmprobe._version import __version__
 from llmprobe.cli import language
 from llmprobe.cli.command import Helped, option
-from llmprobe.cli.options import memory, time_limit
+from llmprobe.cli.options import at_least, bandwidth, memory, ram, time_limit
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
 COMMANDS = ("check", "fit", "recommend", "estimate", "models", "watch", "record")
-GLOBAL_OPTIONS = ("--replay", "--gpu", "--ram", "--lang", "--timeout", "-v", "--verbose")
+GLOBAL_OPTIONS = (
+    *("--replay", "--gpu", "--ram", "--ram-bandwidth", "--cpu", "--cores", "--pcie", "--wired-limit"),
+    *("--lang", "--timeout", "-v", "--verbose"),
+)
 
 
 class LazyGroup(Helped, click.Group):
@@ -99,7 +102,12 @@ def version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
 )
 @option("--replay", metavar="FILE", help="help.replay")
 @option("--gpu", "gpus", metavar="SPEC", multiple=True, help="help.gpu")
-@option("--ram", callback=memory, metavar="SIZE", help="help.ram")
+@option("--ram", callback=ram, metavar="SIZE", help="help.ram")
+@option("--ram-bandwidth", callback=bandwidth, metavar="RATE", help="help.ram-bandwidth")
+@option("--cpu", metavar="NAME", help="help.cpu")
+@option("--cores", callback=at_least(1), metavar="N", help="help.cores")
+@option("--pcie", metavar="LINK", help="help.pcie")
+@option("--wired-limit", callback=memory, metavar="SIZE", help="help.wired-limit")
 @option(language.OPTION, metavar="CODE", callback=language.known, expose_value=False, help="help.lang")
 @option("--timeout", callback=time_limit, metavar="SECONDS", help="help.timeout")
 @option("-v", "--verbose", is_flag=True, help="help.verbose")

@@ -12,7 +12,7 @@ import click
 
 from llmprobe.cli.command import Choice, option
 from llmprobe.errors import UsageError
-from llmprobe.units import parse_memory, parse_tokens
+from llmprobe.units import parse_memory, parse_rate, parse_tokens
 from llmprobe.words.message import Message, message
 
 LIMIT = 2**31
@@ -42,6 +42,33 @@ def memory(_context: click.Context, param: click.Parameter, value: str | None) -
         return parse_memory(value)
     except UsageError as error:
         raise refused(param, error.message, error.hint) from None
+
+
+def ram(_context: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """
+    Read RAM: a size alone is its bytes; with kind, speed or channels the text is checked, and stays.
+    """
+    if value is None:
+        return None
+    from llmprobe.machine.ram_spelling import Ram, parse_ram
+
+    try:
+        read = parse_ram(value)
+    except UsageError as error:
+        raise refused(param, error.message, error.hint) from None
+    return read.bytes if read == Ram(bytes=read.bytes) else value
+
+
+def bandwidth(_context: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """
+    Read a bandwidth of memory: ``80GB/s``.
+    """
+    if value is None:
+        return None
+    rate = parse_rate(value)
+    if not rate:
+        raise refused(param, message("error.ram-bandwidth", given=value), message("hint.ram-bandwidth"))
+    return rate
 
 
 def context(_context: click.Context, param: click.Parameter, value: str | None) -> int | None:

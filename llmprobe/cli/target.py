@@ -13,12 +13,19 @@ from llmprobe.words.message import message
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The options before the command. At most one of ``replay`` and ``gpus`` with ``ram_bytes`` is given.
+    The options before the command. At most one of ``replay`` and what describes a hypothetical machine is given; its
+    RAM is a size (``ram_bytes``) or a text with more (``ram``).
     """
 
     replay: str | None = None
     gpus: tuple[str, ...] = ()
     ram_bytes: int | None = None
+    ram: str | None = None
+    ram_bandwidth_bytes_per_s: int | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    pcie: str | None = None
+    wired_limit_bytes: int | None = None
     timeout_s: float | None = None
     verbose: bool = False
 
@@ -28,7 +35,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         *,
         replay: str | None,
         gpus: tuple[str, ...],
-        ram: int | None,
+        ram: str | int | None,
+        ram_bandwidth: int | None,
+        cpu: str | None,
+        cores: int | None,
+        pcie: str | None,
+        wired_limit: int | None,
         timeout: float | None,
         verbose: bool,
     ) -> Self:
@@ -38,13 +50,39 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UsageError: they name two machines.
         """
-        if replay is not None and (gpus or ram is not None):
+        target = cls(
+            replay=replay,
+            gpus=gpus,
+            ram_bytes=ram if isinstance(ram, int) else None,
+            ram=ram if isinstance(ram, str) else None,
+            ram_bandwidth_bytes_per_s=ram_bandwidth,
+            cpu=cpu,
+            cores=cores,
+            pcie=pcie,
+            wired_limit_bytes=wired_limit,
+            timeout_s=timeout,
+            verbose=verbose,
+        )
+        if replay is not None and target.is_hypothetical:
             raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
-        return cls(replay=replay, gpus=gpus, ram_bytes=ram, timeout_s=timeout, verbose=verbose)
+        return target
 
     @property
     def is_live(self) -> bool:
-        return self.replay is None and self.ram_bytes is None and not self.gpus
+        return self.replay is None and not self.is_hypothetical
+
+    @property
+    def is_hypothetical(self) -> bool:
+        described = (
+            self.ram_bytes,
+            self.ram,
+            self.ram_bandwidth_bytes_per_s,
+            self.cpu,
+            self.cores,
+            self.pcie,
+            self.wired_limit_bytes,
+        )
+        return bool(self.gpus) or any(each is not None for each in described)
 
     def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """
@@ -58,6 +96,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             self.replay,
             gpus=self.gpus,
             ram_bytes=self.ram_bytes,
+            ram=self.ram,
+            ram_bandwidth_bytes_per_s=self.ram_bandwidth_bytes_per_s,
+            cpu=self.cpu,
+            cores=self.cores,
+            pcie=self.pcie,
+            wired_limit_bytes=self.wired_limit_bytes,
             wake=wake,
             timeout_s=self.timeout_s,
             model_folders=model_folders,

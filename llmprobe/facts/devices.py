@@ -16,7 +16,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
 
     ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
-    weights can be sent to it from RAM (PCIe, one way).
+    weights can be sent to it from RAM (PCIe, one way). Where nothing tells the bandwidth, ``bandwidth_low`` and
+    ``bandwidth_high`` are what it may be as parts of the likely.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     free_bytes: int | None = None
     compute_capability: str | None = None
     bandwidth_bytes_per_s: int | None = None
+    bandwidth_low: float = 1.0
+    bandwidth_high: float = 1.0
     link_bytes_per_s: int | None = None
     cores: int | None = None
 

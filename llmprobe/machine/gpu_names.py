@@ -14,7 +14,7 @@ import msgspec
 from llmprobe.errors import UsageError
 from llmprobe.machine.gpu_spelling import CORES, near, plain, rows_spelled, size_in, spelling
 from llmprobe.machine.gpu_table import Gpu, named
-from llmprobe.units import GIB
+from llmprobe.units import GIB, parse_rate
 from llmprobe.words.message import message
 
 MOST_GPUS = 16
@@ -47,7 +47,6 @@ _COUNTS = tuple(
     )
 )
 _ONLY_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|go|g)", re.IGNORECASE)
-_RATE = r"(?i)([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(gb|tb)(?:/s|ps)?"
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
     "nvidia": "nvidia",
@@ -256,11 +255,11 @@ def _described(text: str) -> Wanted:
     Where the table has the name, its other figures hold.
     """
     name, *figures = (part.strip() for part in text.split(":"))
-    if _ONLY_SIZE.fullmatch(name) and len(figures) == 1 and re.fullmatch(_RATE, figures[0]):
+    if _ONLY_SIZE.fullmatch(name) and len(figures) == 1 and parse_rate(figures[0]) is not None:
         name, figures = f"GPU with {size_in(name):g} GB", [name, *figures]
     size = _ONLY_SIZE.fullmatch(figures[0])
-    rate = re.fullmatch(_RATE, figures[1]) if len(figures) > 1 else None
-    if not name or size is None or len(figures) > 2 or (len(figures) > 1 and rate is None):
+    rate = parse_rate(figures[1]) if len(figures) > 1 else None
+    if not name or size is None or len(figures) > 2 or (len(figures) > 1 and not rate):
         raise UsageError(message("error.gpu-description", text=text), hint=message("hint.gpu-description"))
     size_gb = _size_of(text, float(size[1]))
     known = () if size_in(name) else named(name) or rows_spelled(name)
@@ -271,12 +270,7 @@ def _described(text: str) -> Wanted:
         (row for row in known if row.usual), next(iter(known), None) or _unlisted(name)
     )
     if rate is not None:
-        per_s = round(float(rate[1]) * (1e12 if rate[2].lower() == "tb" else 1e9))
-        if not per_s:
-            raise UsageError(
-                message("error.gpu-description", text=text), hint=message("hint.gpu-description")
-            )
-        row = msgspec.structs.replace(row, bandwidth_bytes_per_s=per_s)
+        row = msgspec.structs.replace(row, bandwidth_bytes_per_s=rate)
     wanted = _with_memory(text, row, size_gb)
     return msgspec.structs.replace(wanted, rate_given=rate is not None)
 

@@ -11,14 +11,15 @@ from typing import Literal
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.facts.machine import Accelerator, Basis, Cpu, Host, Limit, Link, MemoryPool, Power, Snapshot
+from llmprobe.facts.machine import Accelerator, Basis, Host, Limit, Link, MemoryPool, Power, Snapshot
 from llmprobe.machine import rules
 from llmprobe.machine.gpu_names import MOST_GPUS, Wanted, of_memory, too_many_gpus, wanted_gpus
 from llmprobe.machine.gpu_table import Gpu, usual_reserve
-from llmprobe.machine.pcie import pcie_link
+from llmprobe.machine.hypothetical_host import HostOptions, host_of
+from llmprobe.machine.pcie import Slot, pcie_link
 from llmprobe.machine.probes.apple import working_set_cap
 from llmprobe.machine.rocm import ROCM_KERNELS
-from llmprobe.units import GIB
+from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
 
 _BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal", "vulkan"]] = {
@@ -35,7 +36,19 @@ _GTT_SHARE = 0.5
 """What Linux lets integrated graphics map of RAM by default (drivers/gpu/drm/ttm/ttm_device.c, ttm_global_init)."""
 
 
-def hypothetical(gpus: Sequence[str], ram_bytes: int | None = None) -> Snapshot:
+class Options(HostOptions, frozen=True, kw_only=True):
+    """
+    The options of a hypothetical machine beside its GPUs and the size of its RAM: those of its host, the slots of its
+    cards, one for all or one for each, and the wired limit of a Mac in bytes.
+    """
+
+    slots: tuple[Slot, ...] = ()
+    wired_limit_bytes: int | None = None
+
+
+def hypothetical(
+    gpus: Sequence[str], ram_bytes: int | None = None, options: Options | None = None
+) -> Snapshot:
     """
     An idle machine with these GPUs (``2x RTX 4090``, ``RTX 3060 12GB``, ``M3 Max 64GB``) and this much memory.
 
@@ -43,8 +56,9 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int | None = None) -> Snapshot:
 
     Raises:
         UsageError: no GPU has that name or that memory, the size of RAM is missing, impossible or contradicts the
-            name of a chip, or a chip that shares memory is combined with others.
+            name of a chip, a chip that shares memory is combined with others, or an option does not suit the machine.
     """
+    options = options or Options()
     wanted = [each for text in gpus for each in wanted_gpus(text)]
     if len(wanted) > MOST_GPUS:
         raise too_many_gpus(len(wanted))
@@ -58,17 +72,17 @@ def hypothetical(gpus: Sequence[str], ram_bytes: int | None = None) -> Snapshot:
     if shared is not None:
         shared = _of_size(shared, size, given=ram_bytes is not None)
         wanted = [shared]
-    ram = _ram(size, shared)
-    pools = [ram]
+    host = host_of(None if shared is None else shared.row, size, options)
+    pools = [_ram(size, shared, options.wired_limit_bytes)]
     accelerators = []
-    for number, each in enumerate(wanted):
-        accelerators.append(_accelerator(number, each))
+    for number, (each, slot) in enumerate(zip(wanted, _slots(wanted, options.slots), strict=True)):
+        accelerators.append(_accelerator(number, each, slot, host))
         if not each.row.unified:
             pools.append(_vram(number, each))
     snapshot = Snapshot(
         this_machine=False,
         origin="hypothetical",
-        host=_host(shared.row if shared is not None else None),
+        host=host,
         pools=tuple(pools),
         accelerators=tuple(accelerators),
     )
@@ -121,14 +135,21 @@ def _of_size(shared: Wanted, size: int, *, given: bool) -> Wanted:
     return msgspec.structs.replace(of_memory(shared, size / GIB), assumed=not given)
 
 
-def _ram(total: int, shared: Wanted | None) -> MemoryPool:
+def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPool:
     """
     The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB.
     """
+    if wired_limit is not None and (shared is None or shared.row.vendor != "apple"):
+        raise UsageError(message("error.wired-limit-of-mac"), hint=message("hint.wired-limit-of-mac"))
+    if wired_limit is not None and not MIB <= wired_limit <= total:
+        raise UsageError(
+            message("error.wired-limit-range", given_bytes=wired_limit, ram_bytes=total),
+            hint=message("hint.wired-limit-range"),
+        )
     system = min(_SYSTEM_BYTES, total // 8)
     limits = [Limit(by="os", bytes=system, detail=message("limit.idle-system"), basis="assumed")]
     budget = total - system
-    cap = _cap(total, shared.row) if shared is not None else None
+    cap = _cap(total, shared.row, wired_limit) if shared is not None else None
     if cap is not None:
         limits.append(msgspec.structs.replace(cap, bytes=max(0, budget - cap.bytes)))
         budget = min(budget, cap.bytes)
@@ -144,12 +165,12 @@ def _ram(total: int, shared: Wanted | None) -> MemoryPool:
     )
 
 
-def _cap(total: int, chip: Gpu) -> Limit | None:
+def _cap(total: int, chip: Gpu, wired_limit: int | None) -> Limit | None:
     """
     The most that a chip's GPU may use of the memory that it shares, as the system comes; None for all of it.
     """
     if chip.vendor == "apple":
-        return working_set_cap(total, None, chip.name)
+        return working_set_cap(total, None if wired_limit is None else wired_limit // MIB, chip.name)
     if chip.vendor == "amd":
         detail = message("limit.default-gtt", share=_GTT_SHARE)
         return Limit(by="working-set", bytes=int(total * _GTT_SHARE), detail=detail, basis="assumed")
@@ -174,9 +195,28 @@ def _vram(number: int, wanted: Wanted) -> MemoryPool:
     )
 
 
-def _accelerator(number: int, wanted: Wanted) -> Accelerator:
+def _slots(wanted: Sequence[Wanted], slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """
+    The slot of each card.
+    """
+    cards = [each for each in wanted if not each.row.unified]
+    if slots and not cards:
+        raise UsageError(message("error.pcie-without-card"), hint=message("hint.pcie-without-card"))
+    if len(slots) > 1 and len(slots) != len(wanted):
+        raise UsageError(
+            message("error.pcie-count", slots=len(slots), gpus=len(wanted)),
+            hint=message("hint.pcie-spelling"),
+        )
+    return slots if len(slots) > 1 else (slots or (Slot(),)) * len(wanted)
+
+
+def _accelerator(number: int, wanted: Wanted, slot: Slot, host: Host) -> Accelerator:
     row = wanted.row
-    basis: Basis | None = "declared" if row.bandwidth_bytes_per_s else None
+    rate, how = row.bandwidth_bytes_per_s, _how(wanted)
+    if row.unified and not row.sizes_gb and host.ram_bandwidth_bytes_per_s:
+        # With modules the graphics are as fast as these are.
+        rate, how = host.ram_bandwidth_bytes_per_s, message("bandwidth.of-ram", how=host.ram_bandwidth_how)
+    basis: Basis | None = "declared" if rate else None
     why_not = _why_not(row)
     return Accelerator(
         id=f"gpu{number}",
@@ -190,11 +230,11 @@ def _accelerator(number: int, wanted: Wanted) -> Accelerator:
         index=number,
         compute_capability=row.compute_capability,
         architecture=row.architecture,
-        bandwidth_bytes_per_s=row.bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=rate,
         bandwidth_basis=basis,
-        bandwidth_how=_how(wanted) if basis else None,
+        bandwidth_how=how if basis else None,
         cores=row.cores,
-        link=_link(row),
+        link=_link(row, slot),
         power=Power(default_watts=row.watts) if row.watts and not row.unified else None,
         evidence=(f"option:--gpu {wanted.text}",),
     )
@@ -223,16 +263,28 @@ def _why_not(row: Gpu) -> Message | None:
     return None
 
 
-def _link(row: Gpu) -> Link | None:
+def _link(row: Gpu, slot: Slot) -> Link | None:
     """
-    The link of a card in a slot that gives it all that it can use; a chip that shares memory needs none.
+    The link of a card in its slot, which gives it all that it can use unless it is named; a chip that shares memory
+    needs none, and where neither says anything it is unknown.
     """
-    if row.unified or row.pcie is None:
-        return Link(bytes_per_s=row.link_bytes_per_s) if row.link_bytes_per_s is not None else None
-    generation, lanes = row.pcie
+    if row.unified:
+        return None
+    if row.link_bytes_per_s is not None:
+        return Link(bytes_per_s=row.link_bytes_per_s)
+    generation, lanes = row.pcie or (None, None)
+    if generation is None and slot == Slot():
+        return None
     return pcie_link(
-        max_generation=generation, device_max_generation=generation, width=lanes, max_width=lanes
+        max_generation=_less(generation, slot.generation),
+        device_max_generation=generation,
+        width=_less(lanes, slot.lanes),
+        max_width=lanes or slot.lanes,
     )
+
+
+def _less(one: int | None, other: int | None) -> int | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _how(wanted: Wanted) -> Message:
@@ -240,21 +292,3 @@ def _how(wanted: Wanted) -> Message:
         return message("bandwidth.given")
     row = wanted.row
     return message("bandwidth.table", name=row.name, cores=row.cores, source=row.source)
-
-
-def _host(shared: Gpu | None) -> Host:
-    if shared is None:
-        return Host(system="linux", machine="x86_64", product="hypothetical machine")
-    apple = shared.vendor == "apple"
-    how = None
-    if shared.bandwidth_bytes_per_s:
-        how = message("bandwidth.table", name=shared.name, cores=shared.cores, source=shared.source)
-    return Host(
-        system="darwin" if apple else "linux",
-        machine="arm64" if apple else "x86_64" if shared.vendor in ("amd", "intel") else "aarch64",
-        product=f"hypothetical machine with {shared.name}",
-        cpu=Cpu(name=shared.name) if apple else Cpu(),
-        ram_bandwidth_bytes_per_s=shared.bandwidth_bytes_per_s,
-        ram_bandwidth_basis="declared" if how is not None else None,
-        ram_bandwidth_how=how,
-    )

@@ -11,8 +11,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from llmprobe.units import GIB
+
 DDR_BITS = 64
 """The data of one channel of DDR, of whatever generation; check bits are none."""
+
+MOST_OF_A_DESKTOP = 256 * GIB
+"""Four modules of 64 GiB, the largest without registers: more RAM is a server's."""
 
 _LEAST_TRANSFERS_OF_DDR4 = 1600
 
@@ -131,7 +136,7 @@ def bus(
             # Chips of one package share a name, and each has its own lines.
             name = f"{name} {place}"
         widths[name] = max(widths.get(name, 0), bits)
-    most = _most_bits(processor, sockets)
+    most = most_bits(processor, sockets)
     bits = sum(widths.values())
     controllers = {found[0] for name in widths if (found := re.match(_CONTROLLER, name)) is not None}
     if len(controllers) and all(name.startswith("controller") for name in widths):
@@ -196,7 +201,10 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 6 else 0
 
 
-def _most_bits(processor: str | None, sockets: int | None) -> int | None:
+def most_bits(processor: str | None, sockets: int | None) -> int | None:
+    """
+    The width of the widest bus of a processor's family in bits, over all its sockets; None where it is unknown.
+    """
     name = " ".join((processor or "").lower().split())
     for word, others, usual in _BUSES:
         if word in name:

@@ -2,7 +2,13 @@
 How fast PCIe is: the only place that knows the rate of a lane.
 """
 
+import re
+
+import msgspec
+
+from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Link
+from llmprobe.words.message import message
 
 LANE_BYTES_PER_S = {
     1: 250_000_000,
@@ -41,3 +47,40 @@ def pcie_link(
         max_width=max_width,
         bytes_per_s=width * lane if width and lane is not None else None,
     )
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A slot of a machine: the generation of its link and its lanes, None where they are not said.
+    """
+
+    generation: int | None = None
+    lanes: int | None = None
+
+
+_WRITTEN = (
+    r"(?i)\s*(?:pci-?e(?:xpress)?\s*)?(?:gen\s*)?"
+    r"(?:([1-6])(?:\.0)?(?:\s*[x×*]\s*([0-9]{1,2}))?|[x×*]\s*([0-9]{1,2}))\s*"
+)
+_LANES = (1, 2, 4, 8, 16)
+
+
+def parse_slots(text: str) -> tuple[Slot, ...]:
+    """
+    Slots as people write them: ``4x8`` (generation 4, 8 lanes), ``PCIe 4.0 x16``, ``x4``; several separated by commas.
+
+    Raises:
+        UsageError: a part names no generation from 1 to 6 and no lanes that there are.
+    """
+    slots = []
+    for part in text.split(","):
+        found = re.fullmatch(_WRITTEN, part)
+        slot = Slot() if found is None else Slot(generation=_int(found[1]), lanes=_int(found[2] or found[3]))
+        if slot == Slot() or slot.lanes not in (None, *_LANES):
+            raise UsageError(message("error.pcie-spelling", given=text), hint=message("hint.pcie-spelling"))
+        slots.append(slot)
+    return tuple(slots)
+
+
+def _int(text: str | None) -> int | None:
+    return None if text is None else int(text)

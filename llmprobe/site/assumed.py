@@ -80,7 +80,8 @@ def of_machine(snapshot: "Snapshot") -> Places:
     from llmprobe.site.ram import of_host
     from llmprobe.site.site import survey
 
-    ram_rate, own_processor = of_host(snapshot.host)
+    ram = snapshot.pool("ram")
+    ram_rate, own_processor = of_host(snapshot.host, ram.total_bytes if ram is not None else None)
     usable = [one for one in snapshot.accelerators if one.usable and one.backend is not None and one.pools]
     together = [one for one in usable if one.backend == usable[0].backend]
     if together and together[0].partition is not None and together[0].partition.kind == "mig":

@@ -11,9 +11,24 @@ from collections.abc import Sequence
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.machine import Accelerator, Snapshot
+from llmprobe.units import GIB
+from llmprobe.words.message import Message, message
 
 MOST_DEVICES = 16
 """A build of llama.cpp ends where its backend lists more."""
+
+USUAL_BANDWIDTHS = (
+    (5, 128, 80, 224),
+    (9, 288, 160, 496),
+    (13, 432, 288, 760),
+    (18, 512, 200, 960),
+    (28, 672, 280, 1008),
+    (50, 864, 504, 1600),
+    (4096, 3238, 1568, 8000),
+)
+"""
+Of cards up to so many GiB: GB/s, and those of the slowest and the fastest twentieth: the cards of data/gpus.json.
+"""
 
 
 def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
@@ -21,6 +36,9 @@ def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
     The device that a usable accelerator is.
     """
     assert accelerator.backend is not None
+    rate, low, high = accelerator.bandwidth_bytes_per_s, 1.0, 1.0
+    if rate is None:
+        rate, low, high = usual_bandwidth(free_bytes)
     return Device(
         id=accelerator.id,
         backend=accelerator.backend,
@@ -28,10 +46,38 @@ def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
         pool=accelerator.pools[0],
         free_bytes=free_bytes,
         compute_capability=accelerator.compute_capability,
-        bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=rate,
+        bandwidth_low=low,
+        bandwidth_high=high,
         link_bytes_per_s=accelerator.link.bytes_per_s if accelerator.link else None,
         cores=accelerator.cores,
     )
+
+
+def about_bandwidth(device: Device, *, hypothetical: bool) -> Message:
+    """
+    What an assumed bandwidth of a device rests on, and what would tell it.
+    """
+    rate = device.bandwidth_bytes_per_s or 0
+    return message(
+        "note.bandwidth-assumed",
+        device=device.name or device.id,
+        bytes_per_s=rate,
+        low=round(rate * device.bandwidth_low),
+        high=round(rate * device.bandwidth_high),
+        remedy=message("remedy.bandwidth-hypothetical") if hypothetical else None,
+    )
+
+
+def usual_bandwidth(memory_bytes: int | None) -> tuple[int, float, float]:
+    """
+    What a card with so much memory usually has in bytes/s, and what it may have as parts of that.
+    """
+    gib = (memory_bytes or 0) / GIB
+    rate, low, high = next(
+        (rates for most, *rates in USUAL_BANDWIDTHS if gib <= most), USUAL_BANDWIDTHS[-1][1:]
+    )
+    return rate * 10**9, low / rate, high / rate
 
 
 def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:

@@ -13,10 +13,14 @@ import msgspec
 from llmprobe.data import table
 from llmprobe.facts.machine import Host
 from llmprobe.facts.processor import Processor, cpu_kind, processor
+from llmprobe.machine.memory_bus import MOST_OF_A_DESKTOP
 from llmprobe.words.message import Message, message
 
 _MARKS = r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bwith .*|\bw/ .*|,.*|\bpro\b(?! \d+\w*wx)"
 """What a processor's name has beside the product: marks, clock, graphics, count of cores."""
+
+ASSUMED_MODULES = (0.5, 1.5)
+"""What modules of an assumed speed or number of channels may reach, as parts: half of the channels, or a later kind."""
 
 _OF_SERVERS = ("epyc", "xeon", "neoverse", "platinum")
 
@@ -35,20 +39,27 @@ class RamRate(msgspec.Struct, frozen=True, kw_only=True):
     family: str | None = None
 
 
-def of_host(host: Host) -> tuple[int, Processor]:
+def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
     """
     The peak rate of a host's RAM in bytes/s, and what its processor can do with it.
     """
     own = processor(host.cpu)
-    if host.ram_bandwidth_bytes_per_s is not None:
-        return host.ram_bandwidth_bytes_per_s, own
-    rate = usual(host)
-    return rate.bytes_per_s, msgspec.structs.replace(
-        own, ram_low=rate.low, ram_high=rate.high, ram_about=about(rate)
+    rate = host.ram_bandwidth_bytes_per_s
+    if rate is not None and host.ram_bandwidth_basis == "assumed":
+        low, high = ASSUMED_MODULES
+        words = message(
+            "ram.modules-assumed", how=host.ram_bandwidth_how, low=round(rate * low), high=round(rate * high)
+        )
+        return rate, msgspec.structs.replace(own, ram_low=low, ram_high=high, ram_about=words)
+    if rate is not None:
+        return rate, own
+    found = usual(host, ram_bytes)
+    return found.bytes_per_s, msgspec.structs.replace(
+        own, ram_low=found.low, ram_high=found.high, ram_about=about(found)
     )
 
 
-def usual(host: Host) -> RamRate:
+def usual(host: Host, ram_bytes: int | None = None) -> RamRate:
     """
     The rate of a host's RAM by its processor, or by its kind where that is unknown.
     """
@@ -63,7 +74,8 @@ def usual(host: Host) -> RamRate:
                 basis="declared",
                 family=row["family"],
             )
-    kind = "server" if any(word in name for word in _OF_SERVERS) else cpu_kind(host.machine)
+    large = (ram_bytes or 0) > MOST_OF_A_DESKTOP
+    kind = "server" if large or any(word in name for word in _OF_SERVERS) else cpu_kind(host.machine)
     return RamRate(basis="assumed", **rows["unknown"][kind])
 
 

@@ -165,7 +165,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     usable = _most(known)
     if len(usable) < len(known):
         notes.append(message("note.most-devices", most=MOST_DEVICES, found=len(known)))
-    ram_rate, own_processor = of_host(snapshot.host)
+    ram_rate, own_processor = of_host(snapshot.host, ram.total_bytes if ram is not None else None)
     return Site(
         device_sets=_device_sets(usable),
         budgets=budgets,

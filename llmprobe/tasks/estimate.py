@@ -22,6 +22,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
+from llmprobe.site.devices import about_bandwidth
 from llmprobe.tasks import drafting, projecting
 from llmprobe.tasks.arguments import check_machine, check_model, checked_adapters
 from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
@@ -140,6 +141,11 @@ def estimate(
             *_notes(given, told, model, is_moe=estimator.is_moe),
             *(() if draft is None else draft.estimator.model.notes),
             *of_ram,
+            *(
+                about_bandwidth(device, hypothetical=False)
+                for device in site.devices
+                if device.bandwidth_low < 1
+            ),
             *answer.notes,
         ),
         warnings=(

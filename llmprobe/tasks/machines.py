@@ -24,6 +24,12 @@ def probe(
     *,
     gpus: str | Sequence[str] = (),
     ram_bytes: int | None = None,
+    ram: str | None = None,
+    ram_bandwidth_bytes_per_s: int | None = None,
+    cpu: str | None = None,
+    cores: int | None = None,
+    pcie: str | None = None,
+    wired_limit_bytes: int | None = None,
     wake: bool = False,
     timeout_s: float | None = None,
     model_folders: Sequence[str] = (),
@@ -33,26 +39,61 @@ def probe(
 
     Raises:
         RecordingError: the recording cannot be read.
-        UsageError: a GPU is unknown, GPUs with memory of their own are given without RAM, a recording is given as
-                well, or a number is out of range.
+        UsageError: a GPU is unknown, GPUs with memory of their own are given without RAM, an option does not suit the
+                machine, a recording is given as well, or a number is out of range.
     """
     check_timeout(timeout_s)
     given.switch("wake", wake)
     gpus, folders = given.texts("gpus", gpus), given.texts("model_folders", model_folders)
-    if ram_bytes is not None or gpus:
+    described = (ram, ram_bandwidth_bytes_per_s, cpu, cores, pcie, wired_limit_bytes)
+    if ram_bytes is not None or gpus or any(each is not None for each in described):
         if replay is not None:
             raise UsageError(message("error.two-machines"), hint=message("hint.one-machine"))
-        from llmprobe.machine.hypothetical import hypothetical
-
-        if ram_bytes is not None:
-            given.count("ram_bytes", ram_bytes, most=_MOST_BYTES)
-        return hypothetical(gpus, ram_bytes)
+        return _hypothetical(gpus, ram_bytes, *described)
     return snapshot.probe(
         None if replay is None else path("replay", replay),
         wake=wake,
         timeout_s=timeout_s,
         observers=engines.observers(folders),
     )
+
+
+def _hypothetical(
+    gpus: Sequence[str],
+    ram_bytes: int | None,
+    ram: str | None,
+    ram_bandwidth_bytes_per_s: int | None,
+    cpu: str | None,
+    cores: int | None,
+    pcie: str | None,
+    wired_limit_bytes: int | None,
+) -> Snapshot:
+    from llmprobe.machine.hypothetical import Options, hypothetical
+    from llmprobe.machine.pcie import parse_slots
+    from llmprobe.machine.ram_spelling import parse_ram
+
+    for name, number in (("ram_bytes", ram_bytes), ("wired_limit_bytes", wired_limit_bytes)):
+        if number is not None:
+            given.count(name, number, most=_MOST_BYTES)
+    if ram_bandwidth_bytes_per_s is not None:
+        given.count("ram_bandwidth_bytes_per_s", ram_bandwidth_bytes_per_s, least=1, most=_MOST_BYTES)
+    if cores is not None:
+        given.count("cores", cores)
+    for name, text in (("ram", ram), ("cpu", cpu), ("pcie", pcie)):
+        if text is not None:
+            given.text(name, text)
+    if ram is not None and ram_bytes is not None:
+        raise UsageError(message("error.ram-twice"), hint=message("hint.ram-twice"))
+    read = None if ram is None else parse_ram(ram)
+    options = Options(
+        ram=read,
+        ram_bandwidth_bytes_per_s=ram_bandwidth_bytes_per_s,
+        cpu=cpu,
+        cores=cores,
+        slots=() if pcie is None else parse_slots(pcie),
+        wired_limit_bytes=wired_limit_bytes,
+    )
+    return hypothetical(gpus, ram_bytes if read is None else read.bytes, options)
 
 
 def watch(*, timeout_s: float | None = None) -> Iterator[Snapshot]:

@@ -269,15 +269,14 @@ def test_an_engine_that_needs_gpus_lacks_their_memory() -> None:
 
 def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:
     """
-    The speed and the one that was requested are both given; an unknown speed is called unknown.
+    The speed and the one that was requested are both given, also where the card's bandwidth is assumed.
     """
     slow = asked(machine(ram_gib=60), min_speed=1000.0, quants=("Q8_0",)).rejected[0]
-    nothing_known = machine((24,), bandwidth=None)
-    unknown = asked(nothing_known, min_speed=1.0, quants=("Q8_0",)).rejected[0]
+    assumed = asked(machine((24,), bandwidth=None), min_speed=1000.0, quants=("Q8_0",)).rejected[0]
 
     assert (slow.why.id, slow.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
     assert 1 < figure(slow.why, "tokens_per_s") < 100
-    assert unknown.why == message("rejected.speed-unknown", min_tokens_per_s=1.0)
+    assert (assumed.why.id, assumed.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
 
 
 def test_limits_that_nothing_meets_are_the_verdict() -> None:
@@ -314,16 +313,25 @@ def test_an_unknown_bandwidth_of_the_ram_has_a_remedy(
     said = the(notes, "note.ram-bandwidth-assumed")
     assert inner(said, "remedy").id == f"remedy.ram-bandwidth-{remedy}"
     assert (said.values["bytes_per_s"], inner(said, "about").id) == (50_000_000_000, "ram.assumed")
-    assert not named(notes, "note.assumed-bandwidths")
+    assert not named(notes, "note.bandwidth-assumed")
 
 
 def test_a_speed_that_is_unknown_has_its_place() -> None:
     """
-    A card whose bandwidth nobody knows is ranked like a small one, and that is said.
+    A card whose bandwidth nobody knows has that of cards with as much memory, as a range, and that is said.
     """
-    notes = asked(machine((24,), bandwidth=None)).notes
+    answer = asked(machine((24,), bandwidth=None))
+    notes, speed = answer.notes, answer.choices[0].speed.generation_tokens_per_s
 
-    assert the(notes, "note.assumed-bandwidths").values == {"gpu_bytes_per_s": 300_000_000_000}
+    assert the(notes, "note.bandwidth-assumed").values == {
+        "device": "test GPU",
+        "bytes_per_s": 672_000_000_000,
+        "low": 280_000_000_000,
+        "high": 1_008_000_000_000,
+        "remedy": None,
+    }
+    assert speed is not None
+    assert (speed.high / speed.low) > 1008 / 280
     assert not named(notes, "note.ram-bandwidth-assumed")
 
 
@@ -334,4 +342,4 @@ def test_no_remedy_is_offered_where_no_speed_is_unknown(snapshot: Snapshot) -> N
     """
     notes = asked(snapshot, quants=("Q4_K_M",)).notes
 
-    assert named(notes, "note.ram-bandwidth-unknown", "note.assumed-bandwidths") == []
+    assert named(notes, "note.ram-bandwidth-assumed", "note.bandwidth-assumed") == []

@@ -104,6 +104,12 @@ def test_only_this_machine_can_be_woken(
         ({"gpus": ("RTX 4090",)}, False),
         ({"ram_bytes": 1}, False),
         ({"ram_bytes": 0}, False),
+        ({"ram": "64GB DDR5-6000"}, False),
+        ({"ram_bandwidth_bytes_per_s": 80 * 10**9}, False),
+        ({"cpu": "Ryzen 9 7950X"}, False),
+        ({"cores": 16}, False),
+        ({"pcie": "4x8"}, False),
+        ({"wired_limit_bytes": 2**30}, False),
     ],
 )
 def test_any_option_of_a_machine_names_another(given: dict[str, Any], *, is_live: bool) -> None:
@@ -132,13 +138,36 @@ def test_a_machine_is_asked_for_as_its_options_say(
         "model_folders": (),
         "gpus": (),
         "ram_bytes": None,
+        "ram": None,
+        "ram_bandwidth_bytes_per_s": None,
+        "cpu": None,
+        "cores": None,
+        "pcie": None,
+        "wired_limit_bytes": None,
     }
+    everything = (
+        *("--ram", "64GB DDR5-6000", "--ram-bandwidth", "80GB/s", "--cpu", "Ryzen 9 7950X", "--cores", "16"),
+        *("--pcie", "4x8", "--wired-limit", "56GB"),
+    )
     ended(capsys, "--replay", "box.json", "--timeout", "3", "check", "--json")
     ended(capsys, "--gpu", "a", "--gpu", "b", "--ram", "1GiB", "check", "--json")
+    ended(capsys, *everything, "check", "--json")
 
     assert asked == [
         (("box.json",), plain | {"timeout_s": 3.0}),
         ((None,), plain | {"gpus": ("a", "b"), "ram_bytes": 1024**3}),
+        (
+            (None,),
+            plain
+            | {
+                "ram": "64GB DDR5-6000",
+                "ram_bandwidth_bytes_per_s": 80_000_000_000,
+                "cpu": "Ryzen 9 7950X",
+                "cores": 16,
+                "pcie": "4x8",
+                "wired_limit_bytes": 56 * 1024**3,
+            },
+        ),
     ]
 
 

@@ -13,7 +13,6 @@ from llmprobe.advise.choose.ranking import spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import verdict
 from llmprobe.advise.explain.differences import pace
-from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.settings import rounding, slot_sizes
 from llmprobe.facts.engine import unload_command
@@ -22,6 +21,7 @@ from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.machine.probing import vendor
+from llmprobe.site.devices import about_bandwidth
 from llmprobe.site.site import given_back, survey
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
@@ -71,7 +71,7 @@ def of_context(model: ModelSpec, wishes: Wishes) -> Iterator[Message]:
 
 def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> Iterator[Message]:
     """
-    Notes where a speed rests on a rate of the RAM that nobody told, or is unknown for a device's.
+    Notes where a speed rests on a rate of the RAM or of a device that nobody told.
     """
     about = problem.site.processor.ram_about
     from_ram = any(not one.is_whole(problem.estimator) for one in shown)
@@ -80,8 +80,9 @@ def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> It
         yield message(
             "note.ram-bandwidth-assumed", bytes_per_s=rate, about=about, remedy=_measurable(snapshot)
         )
-    if problem.estimator.generates and any(one.speed.generation_tokens_per_s is None for one in shown):
-        yield message("note.assumed-bandwidths", gpu_bytes_per_s=RANKING_DEVICE_BANDWIDTH)
+    for device in dict.fromkeys(device for one in shown for device in one.devices):
+        if device.bandwidth_low < 1:
+            yield about_bandwidth(device, hypothetical=snapshot.origin == "hypothetical")
 
 
 def _measurable(snapshot: Snapshot) -> Message:

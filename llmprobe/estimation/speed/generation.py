@@ -97,9 +97,9 @@ def generation_speed(
             high=max(prompt.high, generation.high),
         )
     return Speed(
-        generation_tokens_per_s=generation,
-        generation_at_full_context_tokens_per_s=at_full,
-        prompt_tokens_per_s=prompt,
+        generation_tokens_per_s=_doubted(generation, shares),
+        generation_at_full_context_tokens_per_s=_doubted(at_full, shares),
+        prompt_tokens_per_s=prompt if prompt is None or assumed else _doubted(prompt, shares),
         prompt_is_assumed=assumed,
         reason=message(
             "speed.generation",
@@ -128,6 +128,15 @@ def speed_at(
         return None
     parts = _parts(table("speed"), reading, processor or Processor(), moe, quant, filled)
     return 1 / sum(part.likely for part in parts)
+
+
+def _doubted(speed: Range, shares: Sequence[Share]) -> Range:
+    """
+    A speed with the range that an assumed bandwidth of a device adds to it.
+    """
+    low = min((share.bandwidth_low for share in shares), default=1.0)
+    high = max((share.bandwidth_high for share in shares), default=1.0)
+    return Range(low=round(speed.low * low, 2), likely=speed.likely, high=round(speed.high * high, 2))
 
 
 def _unmeasured(likely: float) -> Range | None:

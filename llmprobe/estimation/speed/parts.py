@@ -43,6 +43,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     ``link_bytes_per_s`` how fast weights come to the device from RAM. ``attention_operations`` are those of one
     token over a cache that is kept here and full: 4 x heads x their width x cells, over the layers.
 
+    ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
+
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``).
     """
 
@@ -62,6 +64,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     resident_bytes: int | None = None
     flops: int | None = None
     link_bytes_per_s: int | None = None
+    bandwidth_low: float = 1.0
+    bandwidth_high: float = 1.0
     attention_operations: int = 0
     together: Literal["dense", "small", "experts"] | None = None
 

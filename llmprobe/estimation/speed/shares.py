@@ -83,6 +83,8 @@ def active_shares(
                 if device is None
                 else fp16_flops(device.name, device.bandwidth_bytes_per_s, device.cores),
                 link_bytes_per_s=None if device is None else device.link_bytes_per_s,
+                bandwidth_low=1.0 if device is None else device.bandwidth_low,
+                bandwidth_high=1.0 if device is None else device.bandwidth_high,
                 together=None if device is None else together,
             )
         )

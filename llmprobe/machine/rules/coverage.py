@@ -103,6 +103,23 @@ def _sold(name: str) -> dict[int, str]:
     return dict(sorted(sold.items()))
 
 
+def cpu_not_listed(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The processor of a hypothetical machine is in no table, so that its cores are unknown.
+    """
+    cpu = snapshot.host.cpu
+    if snapshot.origin != "hypothetical" or cpu.physical_cores is not None or not cpu.evidence:
+        return
+    yield Finding(
+        id="cpu-not-listed",
+        severity="note",
+        title=message("finding.cpu-not-listed.title", cpu=cpu.name),
+        detail=message("finding.cpu-not-listed.detail"),
+        evidence=cpu.evidence,
+        remedy=Remedy(text=message("finding.cpu-not-listed.remedy")),
+    )
+
+
 def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A GPU is here whose vendor has no probe.
@@ -245,6 +262,7 @@ def _not_looked_at(snapshot: Snapshot) -> tuple[SourceReport, ...]:
 RULES = (
     Rule("table-estimate", table_estimate),
     Rule("memory-assumed", memory_assumed),
+    Rule("cpu-not-listed", cpu_not_listed),
     Rule("gpu-unsupported-vendor", unsupported_vendor),
     Rule("no-gpu", no_gpu),
     Rule("gpu-not-looked-for", gpu_not_looked_for),

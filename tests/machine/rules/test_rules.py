@@ -11,7 +11,7 @@ import pytest
 from llmprobe.facts.answer import Answer, Status
 from llmprobe.facts.machine import Host, Snapshot, SourceReport
 from llmprobe.machine import rules
-from llmprobe.machine.hypothetical import hypothetical
+from llmprobe.machine.hypothetical import Options, hypothetical
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
 from tests.machine.fake import (
@@ -177,6 +177,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "no-gpu": lambda: linux(INTEL),
     "probe-failed": lambda: linux({"psutil:swap_memory": Answer(status="timeout")}),
     "memory-assumed": lambda: hypothetical(["RTX 3060"], 64 * GIB),
+    "cpu-not-listed": lambda: hypothetical([], 64 * GIB, Options(cpu="Some processor")),
     "gpu-not-looked-for": lambda: linux({"list:/sys/bus/pci/devices": Answer(status="timeout")}),
     "not-recorded": lambda: linux({"psutil:swap_memory": Answer(status="not_recorded")}),
 }
