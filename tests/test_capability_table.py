@@ -10,6 +10,7 @@ import pytest
 from benchmarks.capability import fit as fitting
 from benchmarks.capability import rows, table
 from benchmarks.capability.fit import Observation
+from benchmarks.capability.index import fits
 from benchmarks.capability.models import models
 from benchmarks.capability.rows import RowError
 from llmprobe.data import table as shipped
@@ -69,6 +70,38 @@ def test_a_table_with_other_columns_is_refused(
 
     with pytest.raises(RowError, match=r"some\.tsv"):
         rows.lines("some.tsv", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("\tOne\texample.org\t\t\n", "a source without place or measurer"),
+        ("one\t\texample.org\t\t\n", "a source without place or measurer"),
+        ("one\tOne\t\tcopy.example.org\t\n", "a source without place or measurer"),
+        ("one\tOne\texample.org\t\t\none\tTwo\texample.com\t\t\n", "one is there twice"),
+    ],
+)
+def test_a_source_says_who_measured_and_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, why: str
+) -> None:
+    """
+    A source without a key, a measurer or a place is refused, and so is a key that two sources have.
+    """
+    (tmp_path / "sources.tsv").write_text("source\tmeasured_by\twhere\tread_in\tlicence\n" + lines)
+    monkeypatch.setattr(rows, "FOLDER", tmp_path)
+
+    with pytest.raises(RowError, match=why):
+        rows.origins.__wrapped__()
+
+
+def test_a_mode_that_the_source_does_not_name_is_marked() -> None:
+    """
+    A question mark after the mode says that it follows from the model.
+    """
+    assert rows.result(with_field(1, "thinking")).stated
+    assert not rows.result(with_field(1, "thinking?")).stated
+    assert not rows.result(with_field(1, "plain?")).stated
+    assert rows.result(with_field(1, "plain?")).mode == "no thinking"
 
 
 def test_every_result_is_read() -> None:
@@ -181,6 +214,20 @@ def test_a_harness_that_cuts_thinking_off_does_not_count() -> None:
 
     assert "qwen2.5-7b-instruct" in counted
     assert not any(model.startswith("qwen3") or "r1-distill" in model for model in counted)
+
+
+def test_a_model_of_vectors_that_nobody_measured_has_no_place() -> None:
+    """
+    Without its results bge-m3 is in the fit and is not ranked; the others are.
+    """
+    seen = [one for one in fitting.observations(rows.results()) if one.entity[0] != "bge-m3"]
+
+    (vectors,) = fits(seen, ("embedding",))
+
+    placed = {place.entity[0] for place in vectors.places()}
+    assert "bge-m3" in {model for model, _ in vectors.of}
+    assert "bge-m3" not in placed
+    assert {"bge-large-en-v1.5", "qwen3-embedding-8b"} <= placed
 
 
 def test_the_stored_file_is_what_the_results_give() -> None:

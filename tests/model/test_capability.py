@@ -24,12 +24,12 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             "chat": {"test": "Duel", "measured_by": "Duellists", "unit": "Elo", **UNIT, "a": 7.0},
         },
         "tests": [["Quiz", "maker", "%"]],
-        "places": ["example.org/quiz"],
+        "places": ["example.org/other", "example.org/quiz"],
         "models": {
             "one": {
                 "kind": "special",
-                "coding": {"t": [60.0, 5.0, 1, 9, [[0, 41.5, "2026-03", 0]]], "n": [50.0, 1.0, 3, 0, []]},
-                "chat": {"n": [50.0, 0.5, 0, 4, []]},
+                "coding": {"t": [60.0, 5.0, 1, 9, [[0, 41.5, "2026-03", 1]]], "n": [50.0, 1.0, 3, 0, []]},
+                "chat": {"n": [52.0, 0.5, 0, 4, []]},
             }
         },
     }
@@ -49,9 +49,9 @@ def test_a_share_reads_by_the_logistic_curve(table: dict[str, Any]) -> None:
 
 def test_elo_reads_in_points_of_400_per_tenfold_odds(table: dict[str, Any]) -> None:
     """
-    Log odds of 7 are 7 x 400 / ln 10 = 1,216 points.
+    Log odds of 7.2 are 7.2 x 400 / ln 10 = 1,250.8 points, which are told whole.
     """
-    assert capability.of("one", "chat")["no thinking"].reads_as == 1216
+    assert capability.of("one", "chat")["no thinking"].reads_as == 1251
 
 
 def test_a_standing_says_what_it_rests_on(table: dict[str, Any]) -> None:
