@@ -17,6 +17,7 @@ help:  ## Show what can be made
 
 run: $(VENV)/.installed  ## Recommend how to run MODEL (llama3-70b) on this machine; the answer "no" is an answer
 	@$(BIN)/llmprobe recommend --model "$(MODEL)" || test $$? -eq 3
+	@echo && echo "Which models run best on this machine: $(BIN)/llmprobe fit"
 
 test: $(VENV)/.dev  ## Run the tests
 	$(BIN)/python -m pytest --numprocesses auto

@@ -220,6 +220,7 @@ def recommend(
     spec_type: str | Sequence[str] = (),
     spec_draft_n_max: int = 3,
     explain: bool = False,
+    table: bool = False,
 ) -> "Recommendation":
     """
     The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
@@ -229,7 +230,8 @@ def recommend(
 
     ``spec_type`` "draft-mtp" plans with the model's own layers for a further token, n-gram drafting with its outputs.
 
-    With ``explain`` it also reports what would change the first, which needs some more searches.
+    With ``explain`` it also reports what would change the first, which needs some more searches, with ``table`` the
+    first choice at contexts from 4k to the model's longest.
 
     Raises:
         UsageError: a wish is out of range, or the engine's settings cannot be printed.
@@ -257,7 +259,7 @@ def recommend(
         spec_draft_n_max=spec_draft_n_max,
         model=model,
     )
-    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain)
+    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain, table=table)
 
 
 def fit(

@@ -67,6 +67,11 @@ class Advice:
         self._abilities = abilities
         self._estimator = estimator_of(model)
 
+    @property
+    def model(self) -> ModelSpec:
+        """The model that is asked about."""
+        return self._model
+
     def problem(self, snapshot: Snapshot, wishes: Wishes) -> Problem:
         """
         The question for this machine and these wishes.
@@ -168,7 +173,10 @@ class Advice:
         self, problem: Problem, wanted: list[Candidate], misfits: Mapping[str, Misfit]
     ) -> tuple[Message, ...]:
         if not wanted or wanted[0].divergence >= HEAVY_LOSS:
-            return nearest(problem, misfits, self._relatives)
+            found = nearest(problem, misfits, self._relatives)
+            # Other models fit no better where it is not known what is free.
+            known = all(misfit.known for misfit in misfits.values())
+            return (*found, message("nearest.fit")) if known else found
         if wanted[0].ranking_speed < COMFORTABLE_TOKENS_PER_S:
             return faster(problem, wanted[0], self._relatives)
         return ()

@@ -61,6 +61,7 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--spec-type", metavar="TYPE,...", help="help.recommend.spec-type")
 @option("--spec-draft-n-max", callback=at_least(1), metavar="N", help="help.estimate.spec-draft-n-max")
 @option("--explain", is_flag=True, help="help.recommend.explain")
+@option("--table", is_flag=True, help="help.recommend.table")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
 @json_option
@@ -71,6 +72,7 @@ def command(
     named: str | None,
     model: str | None,
     explain: bool,
+    table: bool,
     model_folders: tuple[str, ...],
     write: str | None,
     as_json: bool,
@@ -86,7 +88,7 @@ def command(
         writing.check(write)
     snapshot = target.snapshot(model_folders=folders(target, model_folders))
     spec = api.load_model(wanted, snapshot=snapshot)
-    recommendation = api.recommend(spec, snapshot, explain=explain, **_wishes(**options))
+    recommendation = api.recommend(spec, snapshot, explain=explain, table=table, **_wishes(**options))
     say.warn(recommendation.warnings)
     if write is not None and recommendation.choices:
         from llmprobe.output.readme import readme

@@ -14,6 +14,7 @@ from llmprobe.facts.estimate import (
     DraftInEstimate,
     ModelInEstimate,
     ProjectorInEstimate,
+    Range,
     Speed,
 )
 from llmprobe.facts.finding import Finding
@@ -159,13 +160,37 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
     accelerators: tuple[Accelerator, ...]
 
 
+class AtContext(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The first choice at one context, in short. Where it does not fit all but the context is None.
+
+    ``host_experts`` counts layers whose experts stay in RAM; bytes are over all devices, and of the host. The speeds
+    are for an empty and for a full context.
+    """
+
+    ctx_size: int
+    fits: bool = False
+    quant: str | None = None
+    gpu_layers: int | None = None
+    total_layers: int | None = None
+    host_experts: int | None = None
+    cache_type_k: str | None = None
+    cache_type_v: str | None = None
+    kv_offload: bool | None = None
+    cache_bytes: int | None = None
+    device_bytes: int | None = None
+    host_bytes: int | None = None
+    generation_tokens_per_s: Range | None = None
+    generation_at_full_context_tokens_per_s: Range | None = None
+
+
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then names what would fit.
 
     ``verdict`` is the answer in one line. ``balance`` is how choices were scored; ``changes``, with ``--explain``, is
-    what would change the first one. ``findings`` are those of the machine that are worse than a note, or whose remedy
-    makes more memory usable.
+    what would change the first one, and ``contexts``, with ``--table``, the first one at other contexts. ``findings``
+    are those of the machine that are worse than a note, or whose remedy makes more memory usable.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
@@ -180,6 +205,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     nearest: tuple[Message, ...] = ()
     balance: tuple[Message, ...] = ()
     changes: tuple[Message, ...] = ()
+    contexts: tuple[AtContext, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

@@ -10,13 +10,14 @@ from typing import Literal
 import msgspec
 
 from llmprobe import engines
+from llmprobe.advise.recommend import Advice
 from llmprobe.advise.recommend import recommend as advise
 from llmprobe.errors import UsageError
 from llmprobe.estimation.options import MOST_SLOTS, checked
 from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Shell, Wishes
+from llmprobe.facts.recommendation import AtContext, Choice, MachineInShort, Recommendation, Shell, Wishes
 from llmprobe.facts.settings import SpecType
 from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
@@ -116,6 +117,7 @@ def recommend(
     *,
     typed: str | Sequence[str] = (),
     explain: bool = False,
+    table: bool = False,
 ) -> Recommendation:
     """
     The recommendation for these wishes, described by ``api.recommend``; ``typed`` are its quantizations as they came.
@@ -126,6 +128,7 @@ def recommend(
     check_model(model)
     check_machine(snapshot)
     switch("explain", explain)
+    switch("table", table)
     others = [quant for quant in wishes.quants if quant != model.quant]
     if others and model.quant is not None and model.source != "installed":
         raise UsageError(
@@ -163,8 +166,15 @@ def recommend(
         abilities=engines.abilities(wishes.engine),
         explain=explain,
     )
+    contexts: tuple[AtContext, ...] = ()
+    if table:
+        from llmprobe.advise.contexts import at_contexts
+
+        advice = Advice(here, {}, abilities=engines.abilities(wishes.engine))
+        contexts = tuple(at_contexts(advice, machine, wishes, answer.wishes.ctx_size or 0))
     return msgspec.structs.replace(
         answer,
+        contexts=contexts,
         notes=(*quant_notes(texts("quants", typed)), *answer.notes),
         choices=tuple(completed(one, here, machine, wishes.engine) for one in answer.choices),
     )

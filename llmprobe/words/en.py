@@ -1520,6 +1520,7 @@ SENTENCES: dict[str, str] = {
     "nearest.shorter-context": "{quant} would fit with a context of {ctx_size} tokens (-c {ctx_size})",
     "nearest.smaller-model": "{model} ({id}) would fit as {quant}",
     "nearest.faster-model": "{model} ({id}) would run[ at about {tokens_per_s:pace} tokens/s] as {quant}",
+    "nearest.fit": "llmprobe fit lists the models that run best here",
     "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine:engine-name.} may load it",
     # advise: how choices are scored
     "balance.priority": "priority {priority}: choices are scored in doublings of speed at a half-full context; one "
@@ -1703,6 +1704,13 @@ SENTENCES: dict[str, str] = {
     "page.max-context": "context",
     "page.released": "released",
     "page.catalog-of": "{count} {count:model|models}; the catalog is of {date}",
+    "page.contexts": "What a longer context costs",
+    "page.context-tokens": "Context",
+    "page.context-experts": "CPU experts",
+    "page.context-cache": "Cache",
+    "page.context-gib": "GiB",
+    "page.context-full": "full",
+    "page.context-does-not-fit": "does not fit",
     "page.fit-next": "The next better model",
     "page.fit-left-out": "Not listed: {reasons:each}",
     "page.fit-unranked": "They run here, too, and too little is published to rank them: {names:list}[, and {more} more]",
@@ -1981,6 +1989,7 @@ SENTENCES: dict[str, str] = {
     "help.recommend.top": "Number of choices to show (default: 4).",
     "help.recommend.explain": "Add what would change the answer, how the choices compare, every term and every "
     "rejection.",
+    "help.recommend.table": "Add the best choice at contexts from 4k to the model's longest, with memory and speed.",
     "help.recommend.models-dir": "Also look for models in this folder of this machine; can be repeated.",
     "help.recommend.write": "Write the first choice as files for the engine into this folder.",
     "help.estimate": "Estimate the memory and the speed of MODEL in one configuration. Settings have "

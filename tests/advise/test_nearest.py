@@ -8,6 +8,7 @@ import pytest
 from llmprobe.advise.recommend import recommend
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model
 from tests.advise.messages import named, number, the
 
@@ -70,7 +71,7 @@ def test_no_shorter_context_is_named_where_none_fits() -> None:
     short = recommend(SMALL, machine(ram_gib=5.2), Wishes(ctx_size=1024, quants=QUANTS), {})
 
     assert (hopeless.choices, short.choices) == ((), ())
-    assert (hopeless.nearest, short.nearest) == ((), ())
+    assert hopeless.nearest == short.nearest == (message("nearest.fit"),)
 
 
 def test_three_smaller_models_are_named_that_fit() -> None:

@@ -346,13 +346,15 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     line = (
         "recommend --model m -c max -np 2 --quant Q4_K_M --quant Q6_K --cache-type-k q8_0 --cache-type-v Q8_0 "
         "--priority speed --engine ollama --reserve 1GB --assume-idle --min-speed 3 --min-quality Q3_K_M "
-        "--top 2 --mmproj none --no-mmproj-offload --image-min-tokens 8 --image-max-tokens 512 --explain --json"
+        "--top 2 --mmproj none --no-mmproj-offload --image-min-tokens 8 --image-max-tokens 512 --explain "
+        "--table --json"
     )
     main(line.split())
 
     assert seen == {
         "model": "m",
         "explain": True,
+        "table": True,
         "mmproj": "none",
         "mmproj_offload": False,
         "image_min_tokens": 8,

@@ -7,7 +7,7 @@ import msgspec
 from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
-from llmprobe.output.text import findings, origins, shell
+from llmprobe.output.text import contexts, findings, origins, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
 from llmprobe.output.text.figures import in_gib, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
@@ -32,6 +32,8 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
         best, *others = recommendation.choices
         _best(page, best, shared_memory(recommendation.machine), explain=explain)
         _others(page, others)
+    if recommendation.contexts:
+        contexts.show(page, recommendation.contexts)
     _rejected(page, recommendation.rejected, everything=explain or not recommendation.choices)
     if recommendation.nearest:
         page.heading(message("page.smaller-models" if recommendation.choices else "page.nearest"))
