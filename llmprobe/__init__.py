@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llmprobe.api import (
+        bench,
         estimate,
         files,
         fit,
@@ -32,6 +33,7 @@ __all__ = [
     "RefusedError",
     "UsageError",
     "__version__",
+    "bench",
     "estimate",
     "files",
     "fit",

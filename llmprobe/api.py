@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from llmprobe.facts.adapter import Adapter
+    from llmprobe.facts.bench import Bench
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.fit import Fit, Order, Use
     from llmprobe.facts.machine import Snapshot
@@ -94,6 +95,21 @@ def record(*, timeout_s: float | None = None) -> str:
     from llmprobe.tasks import machines
 
     return machines.record(timeout_s=timeout_s)
+
+
+def bench(*, seconds: float = 10.0, model_folders: Sequence[str] = ()) -> "Bench":
+    """
+    Measure this machine, in at most so many seconds: how fast its RAM is read by all usable threads, and by those of
+    each NUMA node, what the threads are worth in arithmetic, and how fast the disks with models are read.
+
+    The result is kept for this user and machine, and counts in every estimate until hardware or settings change.
+
+    Raises:
+        UsageError: the time is out of range.
+    """
+    from llmprobe.tasks import bench
+
+    return bench.bench(seconds=seconds, model_folders=model_folders)
 
 
 def load_model(
@@ -221,6 +237,7 @@ def recommend(
     spec_draft_n_max: int = 3,
     explain: bool = False,
     table: bool = False,
+    measure: bool = True,
 ) -> "Recommendation":
     """
     The best ways to run the model on a machine (this one by default), best first; none is the answer "no".
@@ -232,6 +249,9 @@ def recommend(
 
     With ``explain`` it also reports what would change the first, which needs some more searches, with ``table`` the
     first choice at contexts from 4k to the model's longest.
+
+    Without a ``snapshot`` this machine's RAM is measured the first time, in less than 0.3 s, unless ``measure`` is
+    false. The result is kept as that of ``bench`` is.
 
     Raises:
         UsageError: a wish is out of range, or the engine's settings cannot be printed.
@@ -259,7 +279,9 @@ def recommend(
         spec_draft_n_max=spec_draft_n_max,
         model=model,
     )
-    return recommend.recommend(model, snapshot, wishes, typed=quants, explain=explain, table=table)
+    return recommend.recommend(
+        model, snapshot, wishes, typed=quants, explain=explain, table=table, measure=measure
+    )
 
 
 def fit(

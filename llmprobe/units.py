@@ -81,9 +81,12 @@ def format_bytes(count: int, *, signed: bool = False) -> str:
 
 def format_rate(bytes_per_s: float) -> str:
     """
-    A memory bandwidth in the decimal units that datasheets use: ``1008 GB/s``.
+    A bandwidth in the decimal units that datasheets use: ``1008 GB/s``, ``7.9 GB/s``, ``540 MB/s``.
     """
-    return f"{bytes_per_s / 1e9:.0f} GB/s"
+    value = bytes_per_s / 1e9
+    if value >= 0.9995:
+        return f"{value:.0f} GB/s" if value >= 9.95 else f"{value:.1f} GB/s"
+    return f"{bytes_per_s / 1e6:.0f} MB/s"
 
 
 def format_count(count: int) -> str:

@@ -17,6 +17,9 @@ hypothesis.settings.load_profile("llmprobe")
 # The entries that a developer wrote for models of their own are no part of the tests.
 os.environ["LLMPROBE_CATALOG"] = ""
 
+# Nothing is measured and kept on the machine that the tests run on.
+os.environ["LLMPROBE_KEPT"] = ""
+
 LIVE = frozenset(
     {
         "tests/engines/test_engines.py::test_a_shell_reads_a_quoted_word_back",

@@ -286,6 +286,8 @@ def machine_in_short(snapshot: Snapshot) -> MachineInShort:
     return MachineInShort(
         origin=snapshot.origin,
         cpu=snapshot.host.cpu.name,
+        ram_bandwidth_bytes_per_s=snapshot.host.ram_bandwidth_bytes_per_s,
+        ram_bandwidth_basis=snapshot.host.ram_bandwidth_basis,
         pools=snapshot.pools,
         accelerators=snapshot.accelerators,
     )

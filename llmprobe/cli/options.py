@@ -25,6 +25,7 @@ ALL = -1
 """What ``-ngl all`` is parsed to."""
 
 LONGEST_WAIT_S = 600.0
+SHORTEST_BENCH_S = 2.0
 
 _WHOLE = r"\s*[+-]?[0-9]{1,20}\s*"
 _DECIMAL = r"\s*\+?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\s*"
@@ -184,6 +185,13 @@ def time_limit(_context: click.Context, param: click.Parameter, value: str | Non
         if value is None
         else seconds(param, value, least=0.0, most=LONGEST_WAIT_S, example="--timeout 30")
     )
+
+
+def bench_seconds(_context: click.Context, param: click.Parameter, value: str) -> float:
+    """
+    Read the time that a measurement may take: ``10`` or ``10s``.
+    """
+    return seconds(param, value, least=SHORTEST_BENCH_S, most=LONGEST_WAIT_S, example="--seconds 10")
 
 
 def seconds(param: click.Parameter, value: str, *, least: float, most: float, example: str) -> float:

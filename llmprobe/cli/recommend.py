@@ -21,6 +21,7 @@ from llmprobe.cli.options import (
     rate,
 )
 from llmprobe.cli.target import Target
+from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import message
 
 README = "README.txt"
@@ -62,6 +63,7 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("--spec-draft-n-max", callback=at_least(1), metavar="N", help="help.estimate.spec-draft-n-max")
 @option("--explain", is_flag=True, help="help.recommend.explain")
 @option("--table", is_flag=True, help="help.recommend.table")
+@option("--measure/--no-measure", default=True, help="help.recommend.measure")
 @option("--models-dir", "model_folders", multiple=True, metavar="DIR", help="help.recommend.models-dir")
 @option("--write", metavar="DIR", help="help.recommend.write")
 @json_option
@@ -73,6 +75,7 @@ def command(
     model: str | None,
     explain: bool,
     table: bool,
+    measure: bool,
     model_folders: tuple[str, ...],
     write: str | None,
     as_json: bool,
@@ -87,6 +90,8 @@ def command(
     if write is not None:
         writing.check(write)
     snapshot = target.snapshot(model_folders=folders(target, model_folders))
+    if measure and target.is_live:
+        snapshot = _measured(snapshot, as_json=as_json)
     spec = api.load_model(wanted, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, table=table, **_wishes(**options))
     say.warn(recommendation.warnings)
@@ -105,6 +110,20 @@ def command(
 
         pages.show_recommendation(recommendation, spoken(), explain=explain)
     return 0 if recommendation.choices else 3
+
+
+def _measured(snapshot: Snapshot, *, as_json: bool) -> Snapshot:
+    """
+    This machine, measured if it never was. A person is told.
+    """
+    from llmprobe.tasks.machines import measured_first
+
+    known = snapshot.host.measurement
+    snapshot = measured_first(snapshot)
+    new = snapshot.host.measurement
+    if new is not known and new is not None and new.ram is not None and not as_json:
+        say.warn([message("note.measured-quickly", bytes_per_s=new.ram.bytes_per_s)], "note")
+    return snapshot
 
 
 def _wishes(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Fetch, Occasion, Profile
+from llmprobe.facts.engine import Abilities, Fetch, Occasion, Place, Profile
 from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.facts.model import ModelSpec
 from llmprobe.words.message import Message
@@ -46,7 +46,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     known beside a command, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
     engine gets a file that is not here, ``kept_on`` the stores (as the probe of disks names them) that it puts it into,
     ``install`` where it can be had where looking for it finds it whenever it is there, ``needs`` what it needs beside
-    itself to load a GGUF file.
+    itself to load a GGUF file. ``projector_file`` is how a command calls the file of a projector that nobody has here,
+    and whether its publisher calls it so: None where no command names one.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     kept_on: tuple[str, ...] = ()
     install: str | None = None
     needs: tuple[Message, ...] = ()
+    projector_file: Callable[[Place | None], tuple[str, bool]] | None = None
     profiles: Mapping[str, Profile] = {}
     abilities: Abilities = Abilities()
     not_loaded: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
 from llmprobe.engines._shared.disk import env, home, joined, models_in, names
 from llmprobe.engines._shared.hub_cache import hub_cache, models_of_hub
 from llmprobe.engines._shared.model_files import is_local, model_file
-from llmprobe.engines._shared.publishers import place_of
+from llmprobe.engines._shared.publishers import place_of, projector_file
 from llmprobe.engines._shared.shell import line
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
@@ -55,7 +55,6 @@ reserved for the rows that are asked for instead of a whole micro-batch (23861).
 KNOWN_NEW_BUILD = 9849
 """The first build whose logs are known to follow the new rules."""
 
-CUSTOMARY_PROJECTOR = "mmproj-F16.gguf"
 """The name under which a projector is mostly published."""
 
 _WHOLE_VALUES = ("f32", "f16", "bf16")
@@ -210,7 +209,7 @@ def _words(
     The words of a command; ``file`` are those that name the model, ``-m`` and the file where there are none.
     """
     words = [program, *(file or ("-m", shell_word(model_file(choice, model))))]
-    words += _projector_words(choice, named=not file)
+    words += _projector_words(choice, model, named=not file)
     words += ["-c", str(choice.ctx_size)]
     if program == "llama-server" or choice.parallel > 1:
         words += ["-np", str(choice.parallel)]
@@ -255,7 +254,7 @@ def _flash(choice: "Choice") -> str:
     return "auto" if left_open else choice.flash_attn
 
 
-def _projector_words(choice: "Choice", *, named: bool) -> list[str]:
+def _projector_words(choice: "Choice", model: ModelSpec, *, named: bool) -> list[str]:
     """
     The projector of a choice, under the name that publishers give it where no file of it is known; not ``named``,
     it is fetched with the model.
@@ -265,7 +264,8 @@ def _projector_words(choice: "Choice", *, named: bool) -> list[str]:
         return []
     words = []
     if named or found.path is not None:
-        words = ["--mmproj", shell_word(found.path or CUSTOMARY_PROJECTOR)]
+        customary, _ = projector_file(place_of(model, choice.quant))
+        words = ["--mmproj", shell_word(found.path or customary)]
     if not choice.mmproj_offload:
         words.append("--no-mmproj-offload")
     for option, tokens in (
@@ -364,6 +364,7 @@ ENGINE = Engine(
     fetch=fetch,
     kept_on=("huggingface", "llama.cpp"),
     install="https://github.com/ggml-org/llama.cpp/releases",
+    projector_file=projector_file,
     profiles=PROFILES,
     not_loaded=NOT_IN_LLAMA_CPP,
     of_build=of_build,

@@ -190,23 +190,32 @@ def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``, left
     out where Ollama places experts by itself.
     """
-    file = model_file(choice, model)
+    file, name = model_file(choice, model), None
     fetched = fetch(choice, model, backend) if needs_file(choice, model) else None
-    if fetched is not None and fetched.name is not None:
-        file = fetched.name
-    elif "/" not in file and "\\" not in file:
-        file = f"./{file}"
+    if fetched is not None:
+        name = fetched.name
     if choice.on_disk is not None and model.kept_as is not None and BLOB in choice.on_disk:
         # By its name it keeps its template and parameters, which the blob alone has not.
-        file = model.kept_as
+        name = model.kept_as
+    projector = None if choice.projector is None else choice.projector.path
+    # A name brings its own projector, a file needs a second line for it.
+    second = [] if name is not None or projector is None else [f"FROM {_beside(projector)}"]
     layers = choice.gpu_layers if backend is not None else 0
     lines = [
-        f"FROM {file}",
+        f"FROM {name or _beside(file)}",
+        *second,
         f"PARAMETER num_ctx {choice.ctx_size // choice.parallel}",
         *([] if _fits_itself(choice, backend) else [f"PARAMETER num_gpu {layers}"]),
         f"PARAMETER num_batch {choice.ubatch_size}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _beside(file: str) -> str:
+    """
+    The path of a file as a Modelfile names it: a bare name would be one of the library.
+    """
+    return file if "/" in file or "\\" in file else f"./{file}"
 
 
 def _fits_itself(choice: "Choice", backend: str | None) -> bool:

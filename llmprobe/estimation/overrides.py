@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from llmprobe.errors import RefusedError, UsageError
-from llmprobe.estimation.memory.weights import EXPERTS, INPUT_NAMES, ROPE_NAMES
+from llmprobe.estimation.memory.roster import EXPERTS, INPUT_NAMES, ROPE_NAMES
 from llmprobe.estimation.placement import HOST, Span, host_experts
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Hardware

@@ -114,6 +114,13 @@ class Source(Protocol):
         and another system than macOS are ``missing``.
         """
 
+    def measured(self) -> Answer:
+        """
+        The measurement that is kept of this machine, the document ``llmprobe.measured/1`` as plain data.
+
+        A file that is not the user's own is ``denied``, one that is no JSON ``failed``.
+        """
+
     def sysctl(self, name: str) -> Answer:
         """One macOS or BSD sysctl by name (int or str)."""
 

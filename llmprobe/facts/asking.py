@@ -18,6 +18,7 @@ METHODS = (
     "psutil",
     "cpuinfo",
     "metal",
+    "measured",
     "sysctl",
     "env",
     "get",
@@ -73,6 +74,9 @@ class Asking(ABC):
 
     def metal(self) -> Answer:
         return self.ask("metal", ())
+
+    def measured(self) -> Answer:
+        return self.ask("measured", ())
 
     def sysctl(self, name: str) -> Answer:
         return self.ask("sysctl", (name,))

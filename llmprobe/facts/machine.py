@@ -11,6 +11,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.host import ControlGroup, Disagreement, HostMemory, ModelDisk
+from llmprobe.facts.measured import KeptHere, Measurement
 from llmprobe.facts.nvidia import NvidiaSystem
 from llmprobe.facts.vendors import Amd, Apple
 from llmprobe.words.message import Message
@@ -244,12 +245,15 @@ class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Host(SystemFacts, frozen=True, kw_only=True):
     """
     The system around the devices: what the interpreter knows of it, what probes found out, and the processor.
+
+    ``measurement`` is the one that is kept of it. Where it counts, the bandwidth of the RAM is the measured one.
     """
 
     system: str
     machine: str
     release: str | None = None
     cpu: Cpu = Cpu()
+    measurement: Measurement | None = None
 
 
 class Sharing(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,7 +292,8 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
     ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
     remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
-    ``sharing`` is for accelerators that may turn out not to be used, beside a card for instance.
+    ``sharing`` is for accelerators that may turn out not to be used, beside a card for instance. ``kept`` is the
+    measurement that was kept of this machine.
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
@@ -305,6 +310,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     disagreements: tuple[Disagreement, ...] = ()
     apple: Apple | None = None
     amd: Amd | None = None
+    kept: KeptHere | None = None
 
 
 class ModelOnDisk(msgspec.Struct, frozen=True, kw_only=True):

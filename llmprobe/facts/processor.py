@@ -19,7 +19,8 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     What the processor can do: threads that run at full speed, and whether it multiplies vectors (None: unknown).
 
     ``ram_low`` and ``ram_high`` are what the rate of its RAM may be as parts of the likely one, where nobody measured
-    or listed it; ``ram_about`` then says what the rate rests on.
+    or listed it; ``ram_about`` then says what the rate rests on. ``ram_measured`` is true for a rate at which threads
+    did read, of which an engine reaches all: other rates are those of the bus.
     """
 
     threads: int | None = None
@@ -27,6 +28,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     ram_low: float = 1.0
     ram_high: float = 1.0
     ram_about: Message | None = None
+    ram_measured: bool = False
 
 
 def processor(cpu: Cpu) -> Processor:

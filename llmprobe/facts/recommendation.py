@@ -18,7 +18,7 @@ from llmprobe.facts.estimate import (
     Speed,
 )
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.machine import Accelerator, Basis, MemoryPool
 from llmprobe.facts.settings import Settings, SpecType
 from llmprobe.words.message import Message
 
@@ -84,6 +84,10 @@ class FileOrigin(msgspec.Struct, frozen=True, kw_only=True):
 
     ``size_bytes`` is what it takes on the disk, whose room is ``free_bytes`` of the file system at ``directory``;
     ``has_room`` None is unknown. ``needs`` is what must be installed first.
+
+    ``projector_file`` is the file of the projector that the command names and that is not known to be here either,
+    ``projector_bytes`` its size; ``projector_certain`` says that the repository calls it so, else it is the one there
+    with ``mmproj`` in its name.
     """
 
     file: str
@@ -100,6 +104,9 @@ class FileOrigin(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int | None = None
     has_room: bool | None = None
     needs: tuple[Message, ...] = ()
+    projector_file: str | None = None
+    projector_bytes: int | None = None
+    projector_certain: bool = False
 
 
 class Choice(Settings, frozen=True, kw_only=True):
@@ -156,6 +163,8 @@ class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
 
     origin: str
     cpu: str | None
+    ram_bandwidth_bytes_per_s: int | None = None
+    ram_bandwidth_basis: Basis | None = None
     pools: tuple[MemoryPool, ...]
     accelerators: tuple[Accelerator, ...]
 

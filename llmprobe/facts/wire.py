@@ -73,6 +73,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     The record of each document, by the name of its schema.
     """
     # Whoever prints one document loads the records of no other.
+    from llmprobe.facts.bench import Bench
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.fit import Fit
@@ -86,6 +87,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "estimate": Estimate,
         "recommendation": Recommendation,
         "fit": Fit,
+        "bench": Bench,
         "error": ErrorDocument,
     }
 

@@ -15,7 +15,7 @@ import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.asking import TOTAL_TIMEOUT_S
-from llmprobe.facts.machine import EngineOnMachine, Probed, Snapshot, SourceReport
+from llmprobe.facts.machine import EngineOnMachine, Host, MemoryPool, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probing, rules
 from llmprobe.machine.asking import Asker, ProbedStatus
 from llmprobe.machine.crash import crashed
@@ -33,6 +33,9 @@ each would.
 Origin = Literal["live", "recording", "hypothetical"]
 Observer = tuple[str, Callable[[Source], tuple[EngineOnMachine, ...]]]
 """An engine's name, and what looks for it on a machine."""
+
+_MEASUREMENT = "measurement"
+"""The probe of what was measured and kept."""
 
 
 class _Engines(msgspec.Struct, frozen=True):
@@ -87,10 +90,11 @@ def collect(
     found = [outcome.value for outcome in in_time if isinstance(outcome.value, Probed)]
     seen = [outcome.value.found for outcome in in_time if isinstance(outcome.value, _Engines)]
     accelerators, pools = merge.devices(found)
+    host, reports = _with_kept(merge.host(source.platform, found), pools, found, outcomes, source)
     snapshot = Snapshot(
         this_machine=source.this_machine,
         origin=origin or ("live" if source.this_machine else "recording"),
-        host=merge.host(source.platform, found),
+        host=host,
         pools=pools,
         accelerators=accelerators,
         engines=tuple(engine for engines in seen for engine in engines),
@@ -99,7 +103,7 @@ def collect(
         apple=next((probed.apple for probed in found if probed.apple is not None), None),
         amd=next((probed.amd for probed in found if probed.amd is not None), None),
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
-        sources=tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes),
+        sources=reports,
     )
     return rules.diagnosed(snapshot)
 
@@ -147,6 +151,31 @@ def record(*, timeout_s: float | None = None, observers: Sequence[Observer] = ()
         collect(recorder, deadline_s=limit_s, observers=observers)
         ask_neighbours(recorder)
         return redact(recorder.recording(), identity())
+
+
+def _with_kept(
+    host: Host,
+    pools: Sequence[MemoryPool],
+    found: Sequence[Probed],
+    outcomes: Sequence[_Outcome],
+    source: Source,
+) -> tuple[Host, tuple[SourceReport, ...]]:
+    """
+    The host with the measurement that is kept of it, and the reports, among which is what is wrong with that.
+    """
+    reports = tuple(_report(outcome, timed=source.this_machine) for outcome in outcomes)
+    kept = next((probed.kept for probed in found if probed.kept is not None), None)
+    if kept is None:
+        return host, reports
+    from llmprobe.machine.measured import kept_measurement, with_measurement
+
+    measurement = kept_measurement(host, pools, kept)
+    if not isinstance(measurement, Message):
+        return with_measurement(host, measurement), reports
+    return host, tuple(
+        msgspec.structs.replace(one, status="failed", detail=measurement) if one.name == _MEASUREMENT else one
+        for one in reports
+    )
 
 
 def _observer(observe: Callable[[Source], tuple[EngineOnMachine, ...]]) -> Callable[[Source], _Engines]:

@@ -169,6 +169,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
             ollama=entry.ollama,
             embeds=entry.modality == "embedding",
             projector=entry.projector is True,
+            next_token=entry.gguf_mtp,
         ),
         projector=projector,
         notes=(*notes, *known().notes(entry)),

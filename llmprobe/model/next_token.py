@@ -27,7 +27,8 @@ def publishes_next_token(model: ModelSpec) -> bool:
 
 def with_next_token(model: ModelSpec) -> ModelSpec:
     """
-    The model with these layers; one of the catalog as its family publishes it, with a note about the file.
+    The model with these layers; one of the catalog as its family publishes it, with a note about the file, which only
+    some of its repositories have.
 
     Raises:
         RefusedError: it has none.
@@ -41,12 +42,20 @@ def with_next_token(model: ModelSpec) -> ModelSpec:
         )
     hparams = _with_layers(model.hparams, family.published_next_token)
     tensors = family.tensors(hparams)
+    published = model.published
+    if published is not None:
+        published = msgspec.structs.replace(published, repositories=published.next_token)
+    known = published is not None and published.repositories
     return msgspec.structs.replace(
         model,
         hparams=hparams,
         tensors=tensors,
         file_parameters=sum(tensor.elements for tensor in tensors),
-        notes=(*model.notes, message("note.next-token-file", model=model.name)),
+        published=published,
+        notes=(
+            *model.notes,
+            message("note.next-token-file", model=model.name, repository=known[0] if known else None),
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """
-How fast the RAM is where no firmware tells: from the name of the processor, else from the kind of machine.
+How fast the RAM is: as it was measured on the machine, else as its firmware tells of the modules, else as it is usual.
 
-It is the bandwidth that the memory would have with what is usually installed; the range is what the slowest and the
-fastest usual modules would reach. ``data/ram.json`` says where each row is from.
+What is usual goes by the name of the processor, or by the kind of machine: the bandwidth that the memory would have
+with what is usually installed; the range is what the slowest and the fastest usual modules would reach.
+``data/ram.json`` says where each row is from.
 """
 
 import re
@@ -12,6 +13,7 @@ import msgspec
 
 from llmprobe.data import table
 from llmprobe.facts.machine import Host
+from llmprobe.facts.measured import Measurement
 from llmprobe.facts.processor import Processor, cpu_kind, processor
 from llmprobe.machine.memory_bus import MOST_OF_A_DESKTOP
 from llmprobe.words.message import Message, message
@@ -21,6 +23,9 @@ _MARKS = r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bwith .*|\bw/ 
 
 ASSUMED_MODULES = (0.5, 1.5)
 """What modules of an assumed speed or number of channels may reach, as parts: half of the channels, or a later kind."""
+
+WORTH_ITS_CORE = 0.75
+"""Of a core alone, what each of many is worth at least where no two share one: clocks differ by up to a quarter."""
 
 _OF_SERVERS = ("epyc", "xeon", "neoverse", "platinum")
 
@@ -41,9 +46,9 @@ class RamRate(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
     """
-    The peak rate of a host's RAM in bytes/s, and what its processor can do with it.
+    The rate of a host's RAM in bytes/s, measured or at its peak, and what its processor can do with it.
     """
-    own = processor(host.cpu)
+    own = _with_measured_cores(processor(host.cpu), host.measurement)
     rate = host.ram_bandwidth_bytes_per_s
     if rate is not None and host.ram_bandwidth_basis == "assumed":
         low, high = ASSUMED_MODULES
@@ -51,12 +56,29 @@ def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
             "ram.modules-assumed", how=host.ram_bandwidth_how, low=round(rate * low), high=round(rate * high)
         )
         return rate, msgspec.structs.replace(own, ram_low=low, ram_high=high, ram_about=words)
+    if rate is not None and host.ram_bandwidth_basis == "measured":
+        ram = None if host.measurement is None else host.measurement.ram
+        low = 1.0 if ram is None else ram.low
+        return rate, msgspec.structs.replace(own, ram_measured=True, ram_low=low)
     if rate is not None:
         return rate, own
     found = usual(host, ram_bytes)
     return found.bytes_per_s, msgspec.structs.replace(
         own, ram_low=found.low, ram_high=found.high, ram_about=about(found)
     )
+
+
+def _with_measured_cores(own: Processor, measurement: Measurement | None) -> Processor:
+    """
+    A processor whose threads were seen to be worth fewer cores than the system counts.
+
+    One thread alone has a higher clock than each of many, so that a small difference says nothing.
+    """
+    told = measurement is not None and measurement.counts and not measurement.busy
+    cores = measurement.cores if measurement is not None and told else None
+    if cores is None or own.threads is None or cores.worth >= own.threads * WORTH_ITS_CORE:
+        return own
+    return msgspec.structs.replace(own, threads=max(1, round(cores.worth)))
 
 
 def usual(host: Host, ram_bytes: int | None = None) -> RamRate:

@@ -40,15 +40,8 @@ if TYPE_CHECKING:
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelSpec
 
-CONTEXTS: dict[Use, int] = {
-    "chat": 8192,
-    "coding": 16384,
-    "reasoning": 16384,
-    "agent": 32768,
-    "vision": 8192,
-    "japanese": 8192,
-    "embedding": 2048,
-}
+_LONGER = {"coding": 16384, "reasoning": 16384, "agent": 32768, "embedding": 2048}
+CONTEXTS: dict[Use, int] = dict.fromkeys(get_args(Use), 8192) | _LONGER
 """
 The context that a use needs: a conversation, a few files of code, an answer with its thinking, the tools and results of
 an agent, an image with its question, a chapter of a text.

@@ -2,6 +2,7 @@
 Machines: this one, a recorded one, a hypothetical one; and this one as a recording.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from os import PathLike
 
@@ -120,6 +121,33 @@ def record(*, timeout_s: float | None = None) -> str:
 
     check_timeout(timeout_s)
     return encode(snapshot.record(timeout_s=timeout_s, observers=engines.observers()))
+
+
+def measured_first(snapshot: Snapshot) -> Snapshot:
+    """
+    This machine with the quick part of ``bench``, where nothing that counts is kept of it yet; any other as it is.
+
+    A measurement that was made while the machine was busy is made again once it is quiet. Nothing is measured that
+    could not be kept: it would be measured before every answer.
+    """
+    started = time.monotonic()
+    known = snapshot.host.measurement
+    if not snapshot.this_machine or snapshot.origin != "live":
+        return snapshot
+    if known is not None and known.counts:
+        if not (known.quick and known.busy):
+            return snapshot
+        from llmprobe.source.measure import places
+
+        if places.busy(snapshot.host.cpu.usable_threads or 1):
+            return snapshot
+    from llmprobe.source import kept
+
+    if kept.folder() is None:
+        return snapshot
+    from llmprobe.tasks import bench
+
+    return bench.quick(snapshot, started=started)
 
 
 def check_timeout(timeout_s: object) -> None:

@@ -120,6 +120,8 @@ def quant_name(name: str, model: ModelSpec | None = None) -> str:
             low_bytes=size.low_bytes,
             high_bytes=size.high_bytes,
             files=size.files,
+            address=None if other.loader is None else other.loader.address,
+            command=None if other.loader is None else other.loader.command,
             instead=other.instead,
         )
         raise UsageError(error.message, hint=hint) from None

@@ -5,6 +5,7 @@ Where no published file is known, the lines that make it are here. Nothing is do
 """
 
 from llmprobe import engines
+from llmprobe.facts.estimate import ProjectorInEstimate
 from llmprobe.facts.host import ModelDisk
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
@@ -30,17 +31,21 @@ def origin(
     fetched = None if one.fetch is None else one.fetch(choice, model, backend)
     make = () if fetched is not None else making(model, choice.quant)
     size = choice.download_bytes
+    projector = _projector(choice) if one.projector_file is not None else None
     disk = _disk(snapshot, one.kept_on)
     free = None if disk is None else disk.free_bytes
     needed = size if size is None or not make else size + _MAKING_BYTES * model.file_parameters
+    if needed is not None and projector is not None:
+        needed += projector.tensor_bytes
+    place = None if fetched is None else fetched.place
+    called, certain = ("", False) if one.projector_file is None else one.projector_file(place)
     return FileOrigin(
         file=file,
         here=False if snapshot.this_machine else None,
-        repository=None if fetched is None or fetched.place is None else fetched.place.repository,
-        tag=None if fetched is None or fetched.place is None else fetched.place.tag,
+        repository=None if place is None else place.repository,
+        tag=None if place is None else place.tag,
         name=None if fetched is None else fetched.name,
-        certain=fetched is not None
-        and (fetched.place.certain if fetched.place is not None else fetched.name is not None),
+        certain=fetched is not None and (place.certain if place is not None else fetched.name is not None),
         how=_how(choice, make) if fetched is None else fetched.how,
         command=None if fetched is None else fetched.command,
         make=make,
@@ -49,7 +54,18 @@ def origin(
         free_bytes=free,
         has_room=None if free is None or needed is None else free >= needed,
         needs=_needs(snapshot, one),
+        projector_file=None if projector is None else called,
+        projector_bytes=None if projector is None else projector.tensor_bytes,
+        projector_certain=projector is not None and certain,
     )
+
+
+def _projector(choice: Choice) -> ProjectorInEstimate | None:
+    """
+    The projector that the command names as a file of its own, which nobody has seen here.
+    """
+    found = choice.projector
+    return found if found is not None and found.path is None else None
 
 
 def _how(choice: Choice, make: tuple[str, ...]) -> Message:

@@ -25,7 +25,7 @@ from llmprobe.model.quants import ggml_type
 from llmprobe.output.readme import readme
 from llmprobe.tasks import projecting
 from llmprobe.tasks.arguments import check_machine, check_model, check_recommendation
-from llmprobe.tasks.machines import probe
+from llmprobe.tasks.machines import measured_first, probe
 from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.tasks.origins import origin
 from llmprobe.words.message import message
@@ -118,6 +118,7 @@ def recommend(
     typed: str | Sequence[str] = (),
     explain: bool = False,
     table: bool = False,
+    measure: bool = True,
 ) -> Recommendation:
     """
     The recommendation for these wishes, described by ``api.recommend``; ``typed`` are its quantizations as they came.
@@ -140,7 +141,10 @@ def recommend(
             ),
             hint=message("hint.leave-out-quant"),
         )
+    switch("measure", measure)
     machine = probe() if snapshot is None else snapshot
+    if snapshot is None and measure:
+        machine = measured_first(machine)
     refused = engines.not_loaded(wishes.engine, model.architecture)
     if refused is not None:
         from llmprobe.advise.refusal import refusal

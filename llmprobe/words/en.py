@@ -288,8 +288,8 @@ SENTENCES: dict[str, str] = {
     "error.quant-without-rule": "no rule is known for {quant} of this model",
     "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
     "hint.quant-size-elsewhere": "a file of it takes about {likely_bytes:bytes} ({low_bytes:bytes} to {high_bytes:bytes}, by {files}"
-    " published {files:file|files}); with llama.cpp: --quant {instead}",
-    "hint.quant-instead": "with llama.cpp: --quant {instead}",
+    " published {files:file|files}); [it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
+    "hint.quant-instead": "[it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",
     "error.quant-not-possible": "llama-quantize cannot make {type} of {tensor}: its rows of {row} are not divisible by {block}",
     "hint.smaller-blocks": "choose a file type with smaller blocks, such as Q2_0 or Q4_0",
@@ -391,6 +391,7 @@ SENTENCES: dict[str, str] = {
     "bandwidth.given": "by --gpu",
     "bandwidth.given-of-ram": "by --ram-bandwidth",
     "bandwidth.of-modules": "{channels} {channels:channel|channels} of {kind} at {speed_mts} MT/s",
+    "bandwidth.measured": "{threads} {threads:thread|threads} read {bytes:bytes} of it[ on {date}]",
     # - hypothetical machines
     "error.gpu-unknown": "no GPU named '{name}' is in the table",
     "hint.gpu-nearest": "the nearest names are {names:list}; for an unlisted card add its memory: '{name}:24GB'",
@@ -449,6 +450,7 @@ SENTENCES: dict[str, str] = {
     "source.question": "{question}: {status}[ ({reason})]",
     "source.trouble": "{questions:each}[; and {more} more]",
     "source.deadline": "no answer within {seconds:g} s",
+    "source.measurement-odd": "the kept measurement is not one of llmprobe's ({reason}) and is ignored",
     "source.crashed": "{error}[: {reason}][ ({file}:{line})]",
     # machine: findings of NVIDIA
     # GPUs: state
@@ -1112,8 +1114,8 @@ SENTENCES: dict[str, str] = {
     "[, {pace}], which is {better:worth what it displaces|not worth what it displaces}",
     "note.drafts-fit-nothing": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
     " {missing:bytes} beside the first choice, and no other fits with it",
-    "note.next-token-file": "The file must have the layers that predict a further token: a file of {model} with"
-    ' "MTP" in its name.',
+    "note.next-token-file": "The file must have the layers that predict a further token[: those of {repository} have them]"
+    '[!{repository}: a file of {model} with "MTP" in its name].',
     # site and estimation: names of terms
     "label.term.token-embedding": "token embedding",
     "label.term.layers": "layers",
@@ -1265,6 +1267,7 @@ SENTENCES: dict[str, str] = {
     " {kernel_us:.1f} µs ({measured})",
     "speed.host-reads": "{bytes:bytes} from RAM at {rate} ({measured})",
     "speed.ram-rate": "{bytes_per_s:rate} x {efficiency:.2f}[ ({about})]",
+    "speed.ram-measured": "{bytes_per_s:rate} (measured)",
     "ram.declared": "usual for {family}, may be {low:rate} to {high:rate}",
     "ram.modules-assumed": "{how}, of which not all is named; may be {low:rate} to {high:rate}",
     "ram.assumed": "assumed, may be {low:rate} to {high:rate}",
@@ -1474,6 +1477,7 @@ SENTENCES: dict[str, str] = {
     "note.ram-bandwidth-assumed": "speeds from RAM rest on {bytes_per_s:rate} ({about})[; {remedy}]",
     "remedy.ram-bandwidth-container": "outside the container the memory modules can be read",
     "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules",
+    "remedy.ram-bandwidth-bench": "llmprobe bench measures it",
     "remedy.ram-bandwidth-hypothetical": "name the memory (--ram '64GB DDR5-6000') or the processor (--cpu)",
     "remedy.ram-bandwidth-linux": "this system does not report its memory modules, which takes systemd 248 or newer",
     "remedy.ram-bandwidth-other": "this system does not report its memory modules",
@@ -1631,6 +1635,41 @@ SENTENCES: dict[str, str] = {
     "column-short.overhead": "extra",
     "column-short.total": "total",
     "column-short.budget": "budget",
+    # pages: a measurement
+    "page.bench-verdict": "[This machine reads its RAM at {bytes_per_s:rate}][!{bytes_per_s}The RAM could not be "
+    "measured]",
+    "page.bench-took": "measured in {seconds:.1f} s",
+    "page.bench-ram": "{bytes_per_s:rate}[ ({low:rate} at least)], best of {passes} {passes:pass|passes} over "
+    "{bytes:bytes} by {threads} {threads:thread|threads}",
+    "page.bench-node": "node {number} by itself {bytes_per_s:rate}, {threads} {threads:thread|threads}",
+    "page.bench-cores": "{threads} {threads:thread does|threads do} the work of {worth:.1f} (one hashes "
+    "{one_bytes_per_s:rate})",
+    "page.bench-disk-name": "Disk",
+    "page.bench-disk": "{bytes_per_s:rate} from {directory} ({bytes:bytes} of a model file, past the cache)",
+    "page.bench-kept": "kept in {path}",
+    "note.bench-busy": "other programs kept this machine busy (load {load:.1f} on {threads} "
+    "{threads:thread|threads}), so that it may be faster than this",
+    "note.bench-no-ram": "too little memory was free, or it took too long to get it, to measure the RAM",
+    "note.bench-no-library": "the C library of this system has no functions that could read the RAM",
+    "note.bench-no-disk": "no model file was found to read from a disk (--models-dir names a folder)",
+    "note.bench-disk-not-read": "the model file on {directory} is too small or could not be read past the cache",
+    "note.bench-not-kept": "the result could not be kept[ in {path}][: {why}]",
+    "measured-on.system": "the system",
+    "measured-on.machine": "the kind of machine",
+    "measured-on.environment": "the container or virtual machine",
+    "measured-on.cpu": "the processor",
+    "measured-on.physical_cores": "its cores",
+    "measured-on.logical_cores": "its threads",
+    "measured-on.usable_threads": "the usable threads",
+    "measured-on.ram_bytes": "the size of the RAM",
+    "measured-on.modules": "the memory modules",
+    "measured-on.memory_kind": "the kind of memory",
+    "measured-on.bus_bits": "the memory channels",
+    "measured-on.modules_bytes_per_s": "the speed of the memory modules",
+    "measured-on.nodes": "the NUMA nodes",
+    "measured-on.transparent_hugepage": "transparent huge pages",
+    "measured-on.numa_balancing": "NUMA balancing",
+    "measured-on.scaling_governor": "the governor of the processor's clock",
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
@@ -1665,6 +1704,9 @@ SENTENCES: dict[str, str] = {
     "page.compute-capability": "compute capability {version}",
     "page.gpu-cores": "{cores} {cores:core|cores}",
     "page.bandwidth": "{bytes_per_s:rate}",
+    "page.ram-bandwidth": "reads {bytes_per_s:rate} ({basis:basis.}: {how})",
+    "page.measurement-stale": "measured[ on {date}], and no longer used: changed since {changed:and measured-on.}; "
+    "measure again with llmprobe bench",
     "page.driver": "driver {version}",
     "page.partition": "{kind:partition.}[ {profile}][ of {parent}]",
     "page.not-usable": "not usable: [{why}][!{why}unknown reason]",
@@ -1833,6 +1875,9 @@ SENTENCES: dict[str, str] = {
     "obtain.absent": "the command needs {file}, which was not found here[; it takes {size_bytes:bytes}][ of {free_bytes:bytes} free on {directory}]",
     "obtain.no-room": "that does not fit on {directory}, where {free_bytes:bytes} is free",
     "obtain.usual": "{repository} should have this type (not checked)",
+    "obtain.projector": "its projector, {file}, is there as well ({size_bytes:bytes})",
+    "obtain.projector-named": "its projector is the file[ there] with mmproj in its name ({size_bytes:bytes}), which the"
+    " command calls {file}",
     "obtain.certain": "{repository} has it",
     "obtain.llama-cpp": "llama-server fetches it itself, with this in place of -m and the file\n{option:shell}",
     "obtain.lmstudio": "LM Studio downloads it\n{command:shell}",
@@ -1858,6 +1903,8 @@ SENTENCES: dict[str, str] = {
     "note.finding-not-checked": "{finding} could not be checked: {detail}",
     "note.finding-absent": "{finding} was not found here. What it reports: {about}",
     "note.wrote": "wrote {path}",
+    "note.measured-quickly": "measured this machine's RAM in 0.2 s: {bytes_per_s:rate}; llmprobe bench does it "
+    "thoroughly, --no-measure leaves it out",
     # command line: errors and hints
     "error.option": "{option}: {problem}",
     "error.option-context": "'{given}' is not a number of tokens",
@@ -1888,6 +1935,8 @@ SENTENCES: dict[str, str] = {
     "error.two-kinds-of-devices": "--devices and --backend assume devices, and so do --replay and --gpu",
     "error.all-experts-and-some": "--cpu-moe and --n-cpu-moe exclude each other",
     "error.finding-unknown": "there is no finding '{given}'",
+    "error.bench-needs-this-machine": "bench works on this machine only",
+    "error.bench-seconds": "a measurement takes {least:g} to {most:g} seconds, not {given}",
     "error.record-needs-this-machine": "record works on this machine only",
     "error.show-writes-nothing": "--show writes no file, so -o has no effect",
     "error.folder-of-another-machine": "--models-dir is a folder of this machine, but another machine is named",
@@ -1957,6 +2006,7 @@ SENTENCES: dict[str, str] = {
     "help.short.models": "List the models of the catalog.",
     "help.short.watch": "Show free memory and its users as they change.",
     "help.short.record": "Save this machine as one file.",
+    "help.short.bench": "Measure this machine's memory, processor and disks.",
     "help.check": "Show the machine: CPU, memory, accelerators, free memory and findings. The exit code is 3 if a "
     "finding is an error.",
     "help.check.explain": "Explain one finding: evidence, cost and remedy.",
@@ -1990,6 +2040,7 @@ SENTENCES: dict[str, str] = {
     "help.recommend.explain": "Add what would change the answer, how the choices compare, every term and every "
     "rejection.",
     "help.recommend.table": "Add the best choice at contexts from 4k to the model's longest, with memory and speed.",
+    "help.recommend.measure": "Read this machine's RAM for 0.2 seconds the first time, to know its speed (default), or do not.",
     "help.recommend.models-dir": "Also look for models in this folder of this machine; can be repeated.",
     "help.recommend.write": "Write the first choice as files for the engine into this folder.",
     "help.estimate": "Estimate the memory and the speed of MODEL in one configuration. Settings have "
@@ -2053,6 +2104,10 @@ SENTENCES: dict[str, str] = {
     "one snapshot document on one line. A recording or a hypothetical machine does not change and is shown once.",
     "help.watch.interval": "Seconds between refreshes (default: 2).",
     "help.watch.count": "Stop after N refreshes.",
+    "help.bench": "Measure how fast this machine reads its RAM, what its threads are worth, and how fast disks with "
+    "models are read. Nothing is written to a disk but the result, which every later estimate uses until hardware or "
+    "kernel settings change.",
+    "help.bench.seconds": "Seconds that it may take in all (default: 10).",
     "help.record": "Record what this machine answers, with names, serials and addresses replaced. An existing "
     "file is "
     "never overwritten.",

@@ -343,3 +343,14 @@ def test_no_remedy_is_offered_where_no_speed_is_unknown(snapshot: Snapshot) -> N
     notes = asked(snapshot, quants=("Q4_K_M",)).notes
 
     assert named(notes, "note.ram-bandwidth-assumed", "note.bandwidth-assumed") == []
+
+
+def test_this_machine_can_be_measured() -> None:
+    """
+    Whatever it tells of its modules.
+    """
+    snapshot = msgspec.structs.replace(machine(ram_gib=20, ram_bandwidth=None), this_machine=True)
+
+    said = the(asked(snapshot).notes, "note.ram-bandwidth-assumed")
+
+    assert inner(said, "remedy") == message("remedy.ram-bandwidth-bench")

@@ -301,7 +301,8 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
             ("zzz",),
             message("error.command-unknown", given="zzz"),
             message(
-                "hint.commands", known=("check", "fit", "recommend", "estimate", "models", "watch", "record")
+                "hint.commands",
+                known=("check", "fit", "recommend", "estimate", "models", "watch", "record", "bench"),
             ),
         ),
         (

@@ -8,11 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe import engines
+from llmprobe import engines, probe, recommend
 from llmprobe.engines._shared.publishers import place_of
 from llmprobe.engines._shared.shell import line
 from llmprobe.facts.model import ModelSpec, Published
 from llmprobe.model.loading import load
+from llmprobe.model.next_token import with_next_token
+from llmprobe.model.projectors import described
+from llmprobe.model.quants import tensor_bytes
 from tests.engines.choices import choice
 
 QWEN = load("qwen3-8b")
@@ -257,3 +260,53 @@ def test_a_fine_tune_is_not_fetched_as_its_base(name: str, fetched_from: str | N
     assert (found and found.place.repository) == fetched_from
     assert (of_ollama is None) is (fetched_from is None)
     assert shlex.split(command)[2] == file
+
+
+@pytest.mark.parametrize(
+    ("model", "repository", "file"),
+    [
+        ("qwen3.6-27b", "unsloth/Qwen3.6-27B-MTP-GGUF", "Qwen3.6-27B-UD-Q4_K_XL.gguf"),
+        # Its one file has these layers.
+        ("qwen3.8-27b", "unsloth/Qwen3.8-27B-GGUF", "Qwen3.8-27B-UD-Q4_K_XL.gguf"),
+        ("qwen3.5-27b", None, None),
+    ],
+)
+def test_drafting_needs_a_file_with_next_token_layers(
+    model: str, repository: str | None, file: str | None
+) -> None:
+    """
+    Many repositories leave them out; where none is known that has them, none is named, and the note says what to look
+    for.
+    """
+    found = with_next_token(load(model))
+    place = place_of(found, "UD-Q4_K_XL")
+    note = next(one for one in found.notes if one.id == "note.next-token-file")
+
+    assert (place and place.repository, place and place.file) == (repository, file)
+    assert note.values["repository"] == repository
+
+
+def test_the_projector_is_named_beside_the_file() -> None:
+    """
+    By its publisher's name where that is known, else as the file with mmproj in its name; not where it is here, where
+    the engine's own file holds it, or where none is planned.
+    """
+    machine = probe(gpus="RTX 3090", ram_bytes=64 << 30)
+
+    def origin(quant: str, engine: str = "llama.cpp", **more: Any) -> Any:
+        asked: dict[str, Any] = {"quants": [quant], "ctx_size": 8192, **more}
+        return recommend(load("qwen3-vl-8b"), machine, engine=engine, **asked).choices[0].origin
+
+    named, unknown = origin("Q5_K_M"), origin("Q4_K_M")
+
+    assert (named.repository, named.projector_file) == (
+        "unsloth/Qwen3-VL-8B-Instruct-GGUF",
+        "mmproj-F16.gguf",
+    )
+    assert (named.projector_certain, unknown.projector_certain) == (True, False)
+    assert named.projector_bytes == sum(
+        tensor_bytes(tensor.shape, str(tensor.type))
+        for tensor in described("qwen3-vl-1152", 4096, "").tensors
+    )
+    assert origin("Q4_K_M", "ollama").projector_file is None
+    assert origin("Q4_K_M", mmproj="none").projector_file is None

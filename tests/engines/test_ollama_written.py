@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from llmprobe.engines import ollama
+from llmprobe.facts.estimate import ProjectorInEstimate
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import BLOBS, digest
@@ -59,6 +60,39 @@ def test_a_modelfile_begins_with_its_file(on_disk: str | None, kept_as: str | No
     spec = msgspec.structs.replace(SPEC, kept_as=kept_as)
 
     assert ollama.modelfile(choice(on_disk=on_disk), spec, "cuda").splitlines()[0] == f"FROM {said}"
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "kept_as", "path", "second"),
+    [
+        ("/m/x.gguf", None, "/m/mmproj.gguf", ["FROM /m/mmproj.gguf"]),
+        ("m/x.gguf", None, "mmproj.gguf", ["FROM ./mmproj.gguf"]),
+        ("/m/x.gguf", None, None, []),
+        (BLOB, "llama:8b", "/m/mmproj.gguf", []),
+        (BLOB, None, BLOB, [f"FROM {BLOB}"]),
+    ],
+)
+def test_a_projector_in_a_file_is_a_second_line(
+    on_disk: str, kept_as: str | None, path: str | None, second: list[str]
+) -> None:
+    """
+    Beside a model in a file; a model of Ollama's own brings its projector with its name.
+    """
+    spec = msgspec.structs.replace(SPEC, kept_as=kept_as)
+    projector = ProjectorInEstimate(
+        name="mmproj",
+        path=path,
+        types=("mlp",),
+        device="gpu0",
+        tensor_bytes=1,
+        weights_bytes=1,
+        compute_bytes=1,
+        largest_image_bytes=0,
+        flash_attn=True,
+    )
+    lines = ollama.modelfile(choice(on_disk=on_disk, projector=projector), spec, "cuda").splitlines()
+
+    assert [line for line in lines if line.startswith("FROM ")][1:] == second
 
 
 def test_without_a_gpu_no_layer_is_put_on_one() -> None:

@@ -4,6 +4,7 @@ What a processor keeps in another order is stored once more where the embedding 
 
 import pytest
 
+from llmprobe.estimation.memory.roster import Roster
 from llmprobe.estimation.memory.weights import WeightTable
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.facts.model import Tensor
@@ -33,7 +34,8 @@ def test_a_tied_embedding_is_stored_again_where_the_processor_reorders_its_type(
     AVX2 reorders q4_K and neither q6_K nor q8_0, ARM's dot products all three.
     """
     tensors = (Tensor("token_embd.weight", (COLUMNS, ROWS), None, kind), NORM)
-    weights = WeightTable(tensors, {"block_count": 1}).place((Span(HOST, 0, 2),), {}, cpu=cpu)
+    table = WeightTable(Roster(tensors, {"block_count": 1}), tensors)
+    weights = table.place((Span(HOST, 0, 2),), {}, cpu=cpu)
     values, size = BLOCK_BYTES[kind]
 
     assert weights[HOST].output - COLUMNS * 4 == (ROWS * COLUMNS // values * size if again else 0)

@@ -121,6 +121,20 @@ def test_a_processor_reads_no_faster_than_its_cores(
     assert (part.fastest, part.slowest) == pytest.approx((seconds / 2, seconds / (0.5 * doubt)))
 
 
+def test_a_measured_rate_is_reached() -> None:
+    """
+    Threads did read 200 bytes a second, so 100 bytes take half of one; the RAM of one node gives half of that. No
+    engine is much faster than a loop that does nothing else.
+    """
+    cores = msgspec.structs.replace(CORES, ram_measured=True, ram_low=0.5)
+    part = host_part(CONSTANTS, host(bandwidth_bytes_per_s=200), cores, quant="Q4_K_M")
+
+    assert part.likely == pytest.approx(100 / 200)
+    assert part.fastest == pytest.approx(100 / 200 / 1.15)
+    assert part.slowest == pytest.approx(100 / 100 / 0.6)
+    assert part.words.values["rate"] == message("speed.ram-measured", bytes_per_s=200)
+
+
 def test_a_share_reads_what_it_has() -> None:
     """
     The part of the cache that is in use, and all of a state.

@@ -4,6 +4,7 @@ Which tensor is stored where.
 
 from typing import Any
 
+from llmprobe.estimation.memory.roster import Roster
 from llmprobe.estimation.memory.stored import stored_bytes
 from llmprobe.estimation.memory.weights import WeightTable
 from llmprobe.estimation.placement import host_experts, spans
@@ -26,6 +27,10 @@ LAYER_BYTES = 512 * 512 * 2
 EXPERT_BYTES = 512 * 512 * 4 * 34 // 32
 
 
+def table_of(tensors: tuple[Tensor, ...], hparams: dict[str, Any], **roster: Any) -> WeightTable:
+    return WeightTable(Roster(tensors, hparams, **roster), tensors)
+
+
 def placed(
     tensors: tuple[Tensor, ...],
     settings: Settings,
@@ -36,7 +41,7 @@ def placed(
     """
     Return embedding, layers, experts and output by device.
     """
-    table = WeightTable(tensors, hparams, **storage)
+    table = table_of(tensors, hparams, **storage)
     backends = {device.id: device.backend for device in hardware.devices}
     weights = table.place(
         spans(settings, hardware, 2),
@@ -163,10 +168,10 @@ def test_layers_that_predict_further_tokens_are_in_the_file_and_not_loaded() -> 
     tensors = (EMBEDDING, *LAYERS, *EXPERTS, NORM, OUTPUT)
     output = OUTPUT_BYTES + 2048
 
-    assert WeightTable(tensors, HPARAMS).loaded_bytes == EMBEDDING_BYTES + output + 2 * (
+    assert table_of(tensors, HPARAMS).loaded_bytes == EMBEDDING_BYTES + output + 2 * (
         LAYER_BYTES + EXPERT_BYTES
     )
     assert (
-        WeightTable(tensors, HPARAMS | {"nextn_predict_layers": 1}).loaded_bytes
+        table_of(tensors, HPARAMS | {"nextn_predict_layers": 1}).loaded_bytes
         == EMBEDDING_BYTES + output + LAYER_BYTES + EXPERT_BYTES
     )

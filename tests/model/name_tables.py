@@ -126,7 +126,7 @@ mlx-community/Qwen3-4B-4bit-DWQ -> qwen3-4b note.quant-taken-for
 Qwen3-8B-int4 -> qwen3-8b note.quant-taken-for
 Qwen3-8B-Q4_0_4_4.gguf -> qwen3-8b name.quant-ignored
 Qwen2.5-7B-Instruct-AWQ-INT4 -> qwen2.5-7b-instruct name.quant-ignored
-qwen3.6-35b-a3b-NVFP4 -> qwen3.6-35b-a3b name.quant-ignored
+qwen3.6-35b-a3b-FP8 -> qwen3.6-35b-a3b name.quant-ignored
 turboderp/Qwen3-14B-4.0bpw-exl3 -> qwen3-14b name.quant-ignored
 RedHatAI/Qwen2.5-7B-Instruct-quantized.w8a8 -> qwen2.5-7b-instruct name.quant-ignored
 nemotron 4b -> nemotron-mini-4b-instruct name.only-match

@@ -336,3 +336,13 @@ def test_a_search_lists_all_that_a_text_may_mean() -> None:
 
     assert {"llama-3-70b-instruct", "llama-3.3-70b-instruct", "llama-2-70b-chat"} <= set(found)
     assert "llama-3-8b-instruct" not in found
+
+
+@pytest.mark.parametrize("typed", ["qwen3.6-35b-a3b-NVFP4", "nvidia/Qwen3.6-35B-A3B-NVFP4"])
+def test_nvfp4_in_a_name_is_its_quantization(typed: str) -> None:
+    """
+    llama.cpp runs it, so that it is no other program's format.
+    """
+    found = resolve(typed, INDEX)
+
+    assert (found.id, found.quant, found.notes) == ("qwen3.6-35b-a3b", "NVFP4", ())

@@ -12,6 +12,8 @@ import pytest
 
 from llmprobe.data import table
 from llmprobe.facts.machine import Cpu, Host
+from llmprobe.facts.measured import CoreRate, Measurement, RamRate
+from llmprobe.machine.measured import with_measurement
 from llmprobe.site.ram import about, of_host, usual
 from llmprobe.words.message import message
 
@@ -116,3 +118,48 @@ def test_rows_are_found_by_their_word() -> None:
         assert row["word"]
         assert row["match"] == row["match"].lower()
         re.compile(row["match"])
+
+
+RATE = RamRate(bytes_per_s=40_000_000_000, low=0.9, threads=8, span_bytes=2**30, passes=5, by="memcmp")
+
+
+def test_what_was_measured_counts_before_what_firmware_tells() -> None:
+    """
+    And that before what is usual for the processor. Only a measured rate is one that threads reached.
+    """
+    bare = host("AMD Ryzen 9 7950X 16-Core Processor")
+    told = msgspec.structs.replace(bare, ram_bandwidth_bytes_per_s=76_800_000_000)
+    known = with_measurement(told, Measurement(ram=RATE))
+
+    rates = [of_host(one) for one in (bare, told, known)]
+
+    assert [rate for rate, _ in rates] == [96_000_000_000, 76_800_000_000, 40_000_000_000]
+    assert [own.ram_measured for _, own in rates] == [False, False, True]
+    assert (rates[2][1].ram_low, rates[2][1].ram_high, rates[2][1].ram_about) == (0.9, 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("together", "change", "threads"),
+    [
+        (8.0, {}, 8),
+        (6.0, {}, 8),
+        (5.9, {}, 6),
+        (4.2, {}, 4),
+        (0.1, {}, 1),
+        (4.2, {"busy": True}, 8),
+        (4.2, {"changed": ("cpu",)}, 8),
+    ],
+)
+def test_threads_that_share_cores_are_worth_fewer(
+    together: float, change: dict[str, Any], threads: int
+) -> None:
+    """
+    Eight threads that do the work of four are four; down to three quarters it is the clock. What was seen while other
+    programs ran, or on other hardware, says nothing.
+    """
+    cores = CoreRate(threads=8, one_bytes_per_s=10**9, all_bytes_per_s=round(together * 10**9))
+    seen = msgspec.structs.replace(
+        HOST, cpu=Cpu(usable_threads=8), measurement=Measurement(cores=cores, **change)
+    )
+
+    assert of_host(seen)[1].threads == threads

@@ -90,6 +90,8 @@ def _measurable(snapshot: Snapshot) -> Message:
     How the bandwidth of the RAM could be known.
     """
     host = snapshot.host
+    if snapshot.this_machine:
+        return message("remedy.ram-bandwidth-bench")
     if snapshot.origin == "hypothetical":
         return message("remedy.ram-bandwidth-hypothetical")
     if host.environment == "container":

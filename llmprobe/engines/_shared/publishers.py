@@ -12,6 +12,18 @@ from llmprobe.engines._shared.model_files import is_local
 from llmprobe.facts.engine import Place
 from llmprobe.facts.model import ModelSpec
 
+CUSTOMARY_PROJECTOR = "mmproj-F16.gguf"
+"""What most publishers call the file of a projector."""
+
+
+def projector_file(place: Place | None) -> tuple[str, bool]:
+    """
+    How a command calls the projector of a model that is published in a place, and whether its publisher calls it so.
+    """
+    owner = "" if place is None else place.repository.partition("/")[0]
+    name = table("publishers")["publishers"].get(owner, {}).get("projector")
+    return (CUSTOMARY_PROJECTOR, False) if name is None else (name, True)
+
 
 def place_of(model: ModelSpec, quant: str) -> Place | None:
     """
@@ -33,7 +45,7 @@ def place_of(model: ModelSpec, quant: str) -> Place | None:
         publisher: dict[str, Any] = publishers["publishers"].get(owner, publishers["own"])
         if quant not in publisher["types"] or not own.endswith(publisher["ending"]):
             continue
-        base = own.removesuffix(publisher["ending"])
+        base = own.removesuffix(publisher["ending"]).removesuffix("-MTP")
         file = publisher["file"]
         return Place(
             repository=repository,

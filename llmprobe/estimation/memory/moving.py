@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmprobe.estimation.memory.weights import EXPERTS, DeviceWeights, WeightTable
+from llmprobe.estimation.memory.roster import EXPERTS
+from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.placement import HOST, Span
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache, expert_cache
 from llmprobe.estimation.memory.moving import after_moves
+from llmprobe.estimation.memory.roster import Roster
 from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
@@ -32,6 +33,7 @@ class Quantized:
         self._inventory: Inventory | None = None
         self._typed: dict[str, tuple[Tensor, ...]] = {}
         self._file_bytes: dict[str, int] = {}
+        self._rosters: dict[bool, Roster] = {}
         self._tables: dict[tuple[str, Bound, bool], WeightTable] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._recipes: dict[str, Recipe | None] = {}
@@ -89,16 +91,26 @@ class Quantized:
         key: tuple[str, Bound, bool] = (quant, "likely" if rule is None else bound, next_token)
         found = self._tables.get(key)
         if found is None:
-            family = archs.get(self._model.architecture)
-            rope_layers = None if family is None else family.rope_layers
             found = self._tables[key] = WeightTable(
+                self._roster(next_token),
                 self.tensors(quant),
-                self._model.hparams,
+                share=None if rule is None or bound == "likely" else _share(rule, bound),
+            )
+        return found
+
+    def _roster(self, next_token: bool) -> Roster:
+        found = self._rosters.get(next_token)
+        if found is None:
+            model = self._model
+            family = archs.get(model.architecture)
+            rope_layers = None if family is None else family.rope_layers
+            found = self._rosters[next_token] = Roster(
+                model.tensors,
+                model.hparams,
                 encoder=family is not None and family.encoder,
                 output_first=family is not None and family.output_first,
                 no_output=family is not None and family.no_output,
-                rope_layers=None if rope_layers is None else rope_layers(self._model.hparams),
-                share=None if rule is None or bound == "likely" else _share(rule, bound),
+                rope_layers=None if rope_layers is None else rope_layers(model.hparams),
                 next_token=next_token,
             )
         return found

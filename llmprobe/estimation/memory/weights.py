@@ -7,20 +7,16 @@ Sizes are those of a load without mmap, which are the bytes that are needed what
 Source: llama.cpp b11549, src/llama-model.cpp, src/llama-model-loader.cpp, ggml/src/ggml-cuda/ggml-cuda.cu.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from llmprobe.estimation.memory.roster import INPUT_NAMES, Roster, is_input
 from llmprobe.estimation.memory.stored import kind_of, stored_bytes
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs import Sizes
-from llmprobe.model.archs._shared.heads import BORROWED
-from llmprobe.model.archs._shared.loops import blocks_of, homes, routers
-from llmprobe.model.archs._shared.recurrent import scanned_on_gpu
 from llmprobe.model.quants import row_bytes
 
 if TYPE_CHECKING:
@@ -35,9 +31,6 @@ src/llama-model-loader.cpp).
 HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
 """Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
 
-HOST_ONLY_NAMES = frozenset({"d2t"})
-"""Tables of whole numbers that no GPU looks up: which word of a model a word of its draft head is."""
-
 REPACKED_TYPES = {
     "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
     "arm": frozenset({"q1_0", "q4_0", "q8_0", "q4_K", "q5_K", "q6_K", "iq4_nl", "mxfp4"}),
@@ -46,22 +39,6 @@ REPACKED_TYPES = {
 Types that a CPU keeps in another order, in a buffer of its own: with AVX2 (``q2_K`` with AVX-512 only), and with
 the dot products that 64-bit ARM has since 2018. Source: ggml/src/ggml-cpu/repack.cpp.
 """
-
-INPUT_NAMES = frozenset(
-    {"token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"}
-)
-ROPE_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
-FIRST_LAYER_NAMES = frozenset(
-    {
-        "token_embd_norm.weight",
-        "token_embd_norm.bias",
-        "per_layer_model_proj.weight",
-        "per_layer_proj_norm.weight",
-        "hrm.z_l_init",
-    }
-)
-
-EXPERTS = re.compile(r"ffn_(up|down|gate|gate_up)_(ch|)exps")
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -119,52 +96,24 @@ class WeightTable:
     """
     The bytes of one model in one quantization by layer and kind of buffer, so that a placement is few sums.
 
-    ``tensors`` carry their types. Next-n layers are in the file but not loaded. Encoders have no output layer.
-    With ``output_first`` llama.cpp makes the output matrix before the embedding, and then does not see that a
-    tied one is there already; with ``no_output`` the embedding is used where it lies. ``rope_layers`` are the
-    layers that use rotary factors, None for all. ``passes`` counts how often a token goes through the layers.
-    Every tensor takes ``share`` of its bytes, all of them where its type is known (None), a bound where that follows a
-    rule.
-    ``next_token`` loads the next-n layers as well.
+    ``tensors`` are all those of the roster's model, with their types. Each takes ``share`` of its bytes, all of them
+    where its type is known (None), a bound where that follows a rule.
     """
 
     def __init__(
-        self,
-        tensors: tuple[Tensor, ...],
-        hparams: Hparams,
-        *,
-        encoder: bool = False,
-        output_first: bool = False,
-        no_output: bool = False,
-        rope_layers: tuple[int, ...] | None = None,
-        share: Callable[[Tensor], float] | None = None,
-        next_token: bool = False,
+        self, roster: Roster, tensors: Sequence[Tensor], *, share: Callable[[Tensor], float] | None = None
     ) -> None:
-        self._hparams = hparams
+        self._roster = roster
         self._share = share
-        blocks = blocks_of(hparams, int(hparams["block_count"]))
-        self.n_layer = len(blocks) + routers(hparams)
-        trunk = len(blocks) - (0 if next_token else int(hparams.get("nextn_predict_layers") or 0))
-        # The layer where the weights of each block of the file lie: another where a model is looped.
-        self._home_of = homes(blocks)
-        self.passes = len(blocks) / len(self._home_of)
-        self._tensors = [
-            tensor
-            for tensor in tensors
-            if tensor.name not in BORROWED and (tensor.layer is None or tensor.layer < trunk)
-        ]
+        self.n_layer = roster.n_layer
+        self.passes = roster.passes
+        self.tied = roster.tied
+        self._tensors = roster.loaded(tensors)
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
-        # Delta nets have a decay too, and multiply with it; what is scanned has a part that skips the state.
-        self._scans = any(tensor.name.endswith(".ssm_d") for tensor in self._tensors)
-        self._output_first = output_first
-        self._rope_layers = range(self.n_layer) if rope_layers is None else rope_layers
-        self.tied = not (encoder or no_output) and "output.weight" not in self._by_name
-        # Where a language model has no other norm after its last layer, the one with the embedding's name is it.
-        self._embedding_norm_last = not encoder and "output_norm.weight" not in self._by_name
         self.input_bytes = sum(
             self.stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
         )
-        table = self._by_name.get("per_layer_token_embd.weight") if "ple.ngram_size" in hparams else None
+        table = self._by_name.get("per_layer_token_embd.weight") if roster.has_ngrams else None
         late = 0 if table is None else self.stored(table, HOST)
         self.late_bytes = late if late > READ_LATE else 0
         self.row_bytes = sum(
@@ -206,57 +155,47 @@ class WeightTable:
             )
         return found
 
-    def _measure(self, backend: str, tensors: Iterable[Tensor]) -> Shares:
-        dense = [0] * self.n_layer
-        experts = [0] * self.n_layer
-        stays = [0] * (self.n_layer + 1)
-        output = rope = 0
-        for tensor in tensors:
-            size = self.stored(tensor, backend)
-            on_host = backend != HOST and self._stays(tensor)
-            if tensor.layer is None:
-                if is_input(tensor.name):
-                    continue
-                if tensor.name in ROPE_NAMES:
-                    rope += size
-                elif tensor.name in FIRST_LAYER_NAMES and not self._is_last_norm(tensor.name):
-                    dense[0] += size
-                elif on_host:
-                    stays[self.n_layer] += self.stored(tensor, HOST)
-                else:
-                    output += size
-            elif on_host:
-                stays[self._home_of[tensor.layer]] += self.stored(tensor, HOST)
-            elif EXPERTS.search(tensor.name):
-                experts[self._home_of[tensor.layer]] += size
-            else:
-                dense[self._home_of[tensor.layer]] += size
+    def _measure(self, backend: str, tensors: Sequence[Tensor]) -> Shares:
+        roster, n_layer = self._roster, self.n_layer
+        sizes = [0] * (2 * n_layer + 2)
+        stays = [0] * (n_layer + 1)
+        # Layers have tensors of the same few shapes and types.
+        known: dict[tuple[tuple[int, ...], str | None], int] = {}
+        on_host = backend == HOST
+        for tensor, slot, home, host_only in zip(
+            tensors, roster.slot_of, roster.home_of, roster.host_only, strict=True
+        ):
+            if slot is None:
+                continue
+            if not on_host and (host_only or tensor.type in HOST_ONLY_TYPES) and home is not None:
+                stays[home] += self.stored(tensor, HOST)
+                continue
+            if self._share is not None:
+                sizes[slot] += self.stored(tensor, backend)
+                continue
+            key = tensor.shape, tensor.type
+            size = known.get(key)
+            if size is None:
+                size = known[key] = stored_bytes(tensor, backend)
+            sizes[slot] += size
         return Shares(
-            dense=_sums(dense),
-            experts=_sums(experts),
+            dense=_sums(sizes[:n_layer]),
+            experts=_sums(sizes[n_layer : 2 * n_layer]),
             stays=_sums(stays),
-            output=output,
-            output_stays=stays[self.n_layer],
-            rope=rope,
-            rope_layers=_sums([int(layer in self._rope_layers) for layer in range(self.n_layer)]),
+            output=sizes[roster.output],
+            output_stays=stays[n_layer],
+            rope=sizes[roster.rope],
+            rope_layers=_sums(roster.uses_rope),
         )
 
     def home(self, tensor: Tensor) -> int:
         """The layer where a tensor lies, that of the output for one of no layer."""
-        return self.n_layer if tensor.layer is None else self._home_of[tensor.layer]
+        return self._roster.home(tensor)
 
     def stored(self, tensor: Tensor, backend: str) -> int:
         """What a tensor takes in a buffer of a backend, with this table's share of its bytes."""
         size = stored_bytes(tensor, backend)
         return size if self._share is None else round(size * self._share(tensor))
-
-    def _stays(self, tensor: Tensor) -> bool:
-        if self._scans and tensor.name.endswith(".ssm_a"):
-            return not scanned_on_gpu(Sizes(self._hparams), tensor.shape)
-        return tensor.type in HOST_ONLY_TYPES or tensor.name in HOST_ONLY_NAMES
-
-    def _is_last_norm(self, name: str) -> bool:
-        return self._embedding_norm_last and name.startswith("token_embd_norm")
 
     def place(
         self,
@@ -347,14 +286,7 @@ class WeightTable:
         if not self.tied or embedding is None:
             return 0
         repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
-        return self.stored(embedding, HOST) if repacked or self._output_first else 0
-
-
-def is_input(name: str) -> bool:
-    """
-    Whether a tensor outside the layers is looked up and stays on the host, its adapters with it.
-    """
-    return name in INPUT_NAMES or name.startswith("token_embd.weight.lora_")
+        return self.stored(embedding, HOST) if repacked or self._roster.output_first else 0
 
 
 def scored_words(tensors: tuple[Tensor, ...], hparams: Hparams) -> int:

@@ -26,6 +26,12 @@ FEWEST_ROWS = 5
 KERNELS_OF_A_LAYER = 9
 """Tensors of a layer of llama, where a share does not say how many there are."""
 
+MEASURED_LOW, MEASURED_HIGH = 0.6, 1.15
+"""
+What generation reaches beside the rate at which threads were seen to read the RAM, in parts. Assumed: no engine reads
+faster than a loop that does nothing else, but for a busy moment of the measurement, and waits between its kernels.
+"""
+
 _CODE_BOOK = "IQ"
 
 
@@ -173,13 +179,16 @@ def host_part(
     """
     assert share.bandwidth_bytes_per_s is not None
     row = constants["processor"]
-    rate = share.bandwidth_bytes_per_s * row["efficiency"]
-    how = message(
-        "speed.ram-rate",
-        bytes_per_s=share.bandwidth_bytes_per_s,
-        efficiency=row["efficiency"],
-        about=cores.ram_about,
-    )
+    rate, high, low = float(share.bandwidth_bytes_per_s), MEASURED_HIGH, MEASURED_LOW
+    how = message("speed.ram-measured", bytes_per_s=share.bandwidth_bytes_per_s)
+    if not cores.ram_measured:
+        rate, high, low = rate * row["efficiency"], row["high"], row["low"]
+        how = message(
+            "speed.ram-rate",
+            bytes_per_s=share.bandwidth_bytes_per_s,
+            efficiency=row["efficiency"],
+            about=cores.ram_about,
+        )
     most = math.inf
     if cores.threads is not None:
         per_core = row["core_bytes_per_s"] * (row["without_vectors"] if cores.vectors is False else 1.0)
@@ -195,8 +204,8 @@ def host_part(
     doubt = row["unknown_processor"] if cores.threads is None or cores.vectors is None else 1.0
     return Part(
         likely=likely,
-        fastest=fast / row["high"],
-        slowest=slow / (row["low"] * doubt),
+        fastest=fast / high,
+        slowest=slow / (low * doubt),
         words=message("speed.host-reads", bytes=read_bytes(share, filled), rate=how, measured=standing(row)),
     )
 

@@ -93,9 +93,6 @@ _ALIASES = {
     "INT4": "Q4_K_M",
 }
 
-_MADE_ELSEWHERE = frozenset(("NVFP4",))
-"""llama.cpp runs files of it, but llama-quantize makes none: 4.5 to 6.6 bits per weight, as their makers mix them."""
-
 _ONLY_BITS = frozenset(("8BIT", "6BIT", "5BIT", "4BIT", "INT8", "INT4"))
 
 
@@ -136,17 +133,17 @@ def file_type(name: str) -> FileType:
         UsageError: nothing has that name, or llama.cpp does not load it; what to take instead is named.
     """
     found = _found(name)
-    if found is None and _compact(name) in _MADE_ELSEWHERE:
-        raise UsageError(
-            message("error.quant-without-rule", quant=name),
-            hint=message("hint.quant-file-is-exact", quant=name),
-        )
     if found is None and (other := foreign(name)) is not None:
         raise UsageError(
             message("error.quant-removed", quant=name)
             if other.engine is None
             else message("error.quant-of-other-engine", quant=name, engine=other.engine),
-            hint=message("hint.quant-instead", instead=other.instead),
+            hint=message(
+                "hint.quant-instead",
+                address=None if other.loader is None else other.loader.address,
+                command=None if other.loader is None else other.loader.command,
+                instead=other.instead,
+            ),
         )
     if found is None:
         from difflib import get_close_matches

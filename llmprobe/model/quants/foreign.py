@@ -22,6 +22,32 @@ class Foreign(msgspec.Struct, frozen=True, gc=False):
     engine: str | None
     instead: str
 
+    @property
+    def loader(self) -> "Loader | None":
+        """The program that loads it, None of a removed type."""
+        return None if self.engine is None else LOADERS[self.engine]
+
+
+class Loader(msgspec.Struct, frozen=True, gc=False):
+    """
+    A program that loads what llama.cpp does not: where it is, and the command that serves such a model.
+    """
+
+    address: str
+    command: str
+
+
+LOADERS = {
+    "ik_llama.cpp": Loader(
+        "https://github.com/ikawrakow/ik_llama.cpp", "llama-server -m FILE.gguf -c 8192 -ngl 99 -fa on"
+    ),
+    "vLLM": Loader("https://docs.vllm.ai", "vllm serve OWNER/REPOSITORY"),
+    "ExLlamaV2": Loader("https://github.com/theroyallab/tabbyAPI", "python main.py --model-name FOLDER"),
+    "ExLlamaV3": Loader("https://github.com/theroyallab/tabbyAPI", "python main.py --model-name FOLDER"),
+    "Transformers": Loader("https://huggingface.co/docs/transformers", "transformers serve OWNER/REPOSITORY"),
+    "MLX": Loader("https://github.com/ml-explore/mlx-lm", "mlx_lm.server --model OWNER/REPOSITORY"),
+}
+"""The programs of ``_FORMATS``; experts of a mixture stay in RAM in ik_llama.cpp as in llama.cpp (``--n-cpu-moe``)."""
 
 _FORMATS: tuple[tuple[str, Foreign], ...] = (
     # llama.cpp, ggml/include/ggml.h, "support has been removed from gguf files": they are reordered when loaded.

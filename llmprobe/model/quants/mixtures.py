@@ -2,7 +2,7 @@
 A whole model in a file type: the type of every tensor, and the sums that a search asks for.
 
 What does not depend on the file type (roles, counts, order) is worked out once per ``Inventory``, since a search asks
-for some twenty file types of one model.
+for some twenty file types of one model. The rules then see one tensor of each group that they cannot tell apart.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,29 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.quants.file_types import FileType, file_type
 from llmprobe.model.quants.recipes import Recipe, models_of, recipe
 from llmprobe.model.quants.roles import VALUE_ROLES, Role, is_quantized, role_of, stored_type
-from llmprobe.model.quants.rules import Mixture, choose, fitting
+from llmprobe.model.quants.rules import Mixture, Position, choose, fitting, position_of
 from llmprobe.model.quants.types import tensor_bytes
 
 _PUBLISHED_EXPERTS = {"MXFP4": "mxfp4", "MXFP4_MOE": "mxfp4"}
 
 
-class _Place(msgspec.Struct, frozen=True, gc=False):
-    role: Role
-    index: int
+class _Kind(msgspec.Struct, frozen=True, gc=False):
+    """
+    What tensors of all layers have in common by name and shape. ``role`` is None where the quantizer leaves it alone.
+    """
+
+    stored: str
+    role: Role | None
+
+
+class _Group(msgspec.Struct, frozen=True, gc=False):
+    """
+    Tensors that have one type in every file type, by one of them. ``position`` is None where the quantizer leaves them.
+    """
+
+    tensor: Tensor
+    kind: _Kind
+    position: Position | None
 
 
 class Inventory:
@@ -34,43 +48,58 @@ class Inventory:
         self.tensors = tensors
         self.hparams = hparams
         self.architecture = architecture
-        kinds: dict[tuple[str, tuple[int, ...]], tuple[str, Role, bool]] = {}
+        self.layers = int(hparams["block_count"]) * max(int(hparams.get("num_loops") or 1), 1)
+        self.experts = int(hparams.get("expert_count") or 0)
+        # All layers have tensors of the same few kinds.
+        kinds: dict[tuple[str, tuple[int, ...]], tuple[Role, _Kind]] = {}
         seen = []
         for tensor in tensors:
-            # All layers have tensors of the same few kinds.
             key = (_without_layer(tensor), tensor.shape)
             kind = kinds.get(key)
             if kind is None:
-                kind = kinds[key] = (
-                    stored_type(tensor.name, tensor.shape, architecture),
-                    role_of(tensor.name),
-                    is_quantized(tensor.name, tensor.shape, architecture),
-                )
+                role = role_of(tensor.name)
+                quantized = is_quantized(tensor.name, tensor.shape, architecture)
+                stored = stored_type(tensor.name, tensor.shape, architecture)
+                kind = kinds[key] = (role, _Kind(stored, role if quantized else None))
             seen.append(kind)
-        self.stored = [stored for stored, _, _ in seen]
-        self.layers = int(hparams["block_count"]) * max(int(hparams.get("num_loops") or 1), 1)
-        self.experts = int(hparams.get("expert_count") or 0)
-        self.tied = all(role != "output" for _, role, _ in seen)
-        self.values = sum(role in VALUE_ROLES for _, role, _ in seen)
-        self.places = self._places([role if quantized else None for _, role, quantized in seen])
+        self.tied = all(role != "output" for role, _ in seen)
+        self._groups, self._group_of = self._grouped(
+            [kind for _, kind in seen], values=sum(role in VALUE_ROLES for role, _ in seen)
+        )
         self._found: dict[tuple[FileType, bool, str | None], tuple[str, ...]] = {}
 
-    def _places(self, roles: Sequence[Role | None]) -> list[_Place | None]:
+    def _grouped(self, kinds: Sequence[_Kind], *, values: int) -> tuple[list[_Group], list[int]]:
         """
-        Each tensor's role and its count within that role, None where the quantizer leaves it alone.
+        The groups, and the number of each tensor's group.
 
         The quantizer goes through layers in order, and through the tensors of a layer by name.
         """
-        places: list[_Place | None] = [None] * len(self.tensors)
+        indices = [0] * len(kinds)
         counts: dict[str, int] = {}
-        for number in sorted(range(len(self.tensors)), key=self._order):
-            role = roles[number]
+        for number in sorted(range(len(kinds)), key=self._order):
+            role = kinds[number].role
             if role is not None:
                 counted = "value" if role in VALUE_ROLES else role
-                index = counts.get(counted, 0)
-                counts[counted] = index + 1
-                places[number] = _Place(role, index)
-        return places
+                indices[number] = counts.get(counted, 0)
+                counts[counted] = indices[number] + 1
+        groups: list[_Group] = []
+        numbers: dict[tuple[int, Position | None], int] = {}
+        positions: dict[tuple[int, int | None], Position] = {}
+        group_of = []
+        for tensor, kind, index in zip(self.tensors, kinds, indices, strict=True):
+            position = None
+            if kind.role is not None:
+                position = positions.get((index, tensor.layer))
+                if position is None:
+                    position = positions[index, tensor.layer] = position_of(
+                        index, tensor.layer, experts=self.experts, values=values, layers=self.layers
+                    )
+            # A kind is one object for all its tensors.
+            number = numbers.setdefault((id(kind), position), len(groups))
+            if number == len(groups):
+                groups.append(_Group(tensor, kind, position))
+            group_of.append(number)
+        return groups, group_of
 
     def _order(self, number: int) -> tuple[int, str]:
         tensor = self.tensors[number]
@@ -110,31 +139,29 @@ class Inventory:
         The types by a recipe; rows that are not whole blocks of its type get what the quantizer falls back to.
         """
         types = list(self._types(file_type(rule.follows), rule.imatrix, experts))
-        for number, (tensor, place) in enumerate(zip(self.tensors, self.places, strict=True)):
-            wanted = None if place is None else rule.type_of(tensor, self.layers)
+        for number, (tensor, group) in enumerate(zip(self.tensors, self._group_of, strict=True)):
+            left_alone = self._groups[group].position is None
+            wanted = None if left_alone else rule.type_of(tensor, self.layers)
             if wanted is not None and not (experts is not None and _is_stacked(tensor)):
                 types[number] = fitting(wanted, tensor.shape[0], tensor.name)
         return tuple(types)
 
     def _types(self, kind: FileType, imatrix: bool, experts: str | None) -> tuple[str, ...]:
         mixture = self.mixture(kind, imatrix)
-        whole = kind.name in ("F32", "F16", "BF16")
-        types = list(self.stored)
-        for number, (tensor, place) in enumerate(zip(self.tensors, self.places, strict=True)):
-            if place is None:
-                continue
-            shape = tensor.shape
-            if experts is not None and _is_stacked(tensor):
-                types[number] = experts
-            elif whole:
-                types[number] = kind.base
-            else:
-                wanted = choose(
-                    mixture, place.role, tensor.name, shape, index=place.index, layer=tensor.layer,
-                    values=self.values, layers=self.layers,
-                )  # fmt: skip
-                types[number] = fitting(wanted, shape[0], tensor.name)
-        return tuple(types)
+        types = [self._type(group, kind, mixture, experts) for group in self._groups]
+        return tuple([types[number] for number in self._group_of])
+
+    def _type(self, group: _Group, kind: FileType, mixture: Mixture, experts: str | None) -> str:
+        role, position = group.kind.role, group.position
+        if role is None or position is None:
+            return group.kind.stored
+        tensor = group.tensor
+        if experts is not None and _is_stacked(tensor):
+            return experts
+        if kind.name in ("F32", "F16", "BF16"):
+            return kind.base
+        wanted = choose(mixture, role, tensor.name, tensor.shape, position)
+        return fitting(wanted, tensor.shape[0], tensor.name)
 
 
 def _without_layer(tensor: Tensor) -> str:

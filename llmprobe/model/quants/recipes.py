@@ -22,7 +22,7 @@ The kinds of models that a name is mixed differently for: experts that were publ
 before 2026, others of today, models with linear attention, all others.
 """
 
-_KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-", "QAT-")
+_KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-", "QAT-", "NVFP4")
 _ALSO_CALLED = {name: f"UD-{name}" for name in ("Q2_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL")}
 _FALLBACK: dict[Models, Models] = {"published": "experts", "older experts": "experts"}
 

@@ -54,6 +54,44 @@ class Mixture(msgspec.Struct, frozen=True, kw_only=True):
     imatrix: bool
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    Where a tensor is in the model, as far as the rules look: tensors of one role that have it in common have one type.
+
+    ``second``, ``fourth``, ``counted_early`` and ``value_often`` are of its count within the role, the others of its
+    layer, or of that count where there are no experts. ``often`` and ``value_often`` get more bits (``more_bits``).
+    """
+
+    second: bool
+    fourth: bool
+    counted_early: bool
+    value_often: bool
+    earliest: bool
+    early: bool
+    middle: bool
+    often: bool
+
+
+def position_of(index: int, layer: int | None, *, experts: int, values: int, layers: int) -> Position:
+    """
+    Where a tensor is that is the ``index``-th of its role, in this layer.
+
+    ``values`` counts all value tensors of the model. Feed-forward tensors of a model with experts are placed by their
+    layer, since experts are not in order.
+    """
+    place = index if experts <= 1 or layer is None else layer
+    return Position(
+        second=index < 2,
+        fourth=index < 4,
+        counted_early=index < layers // 8,
+        value_often=more_bits(index, values),
+        earliest=place < layers // 16,
+        early=place < layers // 8,
+        middle=layers // 8 <= place < 7 * layers // 8,
+        often=more_bits(place, layers),
+    )
+
+
 def more_bits(index: int, count: int) -> bool:
     """
     Whether a layer is among the first or last eighth, or every third between them.
@@ -80,22 +118,9 @@ def fitting(kind: str, ne0: int, name: str) -> str:
     return fallback if ne0 % TYPES[fallback].block == 0 else "f16"
 
 
-def choose(
-    mixture: Mixture,
-    role: Role,
-    name: str,
-    shape: tuple[int, ...],
-    *,
-    index: int,
-    layer: int | None,
-    values: int,
-    layers: int,
-) -> str:
+def choose(mixture: Mixture, role: Role, name: str, shape: tuple[int, ...], position: Position) -> str:
     """
     The type that the mixture wants for a tensor, before ``fitting``.
-
-    ``index`` counts the tensors of the role so far, ``values`` all value tensors of the model. Feed-forward
-    tensors of a model with experts are placed by their ``layer`` instead, since experts are not in order.
     """
     name_of_type, base = mixture.file_type, mixture.base
     if mixture.architecture == "glm5-next" and any(
@@ -109,18 +134,17 @@ def choose(
     if role == "token_embd":
         return _embedding(name_of_type, base)
     if name_of_type in _LOWEST:
-        return _lowest(mixture, role, index, layers)
-    position = index if mixture.experts <= 1 or layer is None else layer
+        return _lowest(mixture, role, position)
     if role in VALUE_ROLES:
-        return _value(mixture, index, values)
+        return _value(mixture, position)
     if role in ("attn_k", "attn_q"):
         return _query_or_key(mixture, role)
     if role == "down":
-        return _down(mixture, position, layers)
+        return _down(mixture, position)
     if role == "attn_output":
         return _attention_output(mixture)
-    middle = layers // 8 <= position < 7 * layers // 8
-    return "iq3_xxs" if role in ("gate", "up") and name_of_type == "IQ3_XS" and middle else base
+    fewer = role in ("gate", "up") and name_of_type == "IQ3_XS" and position.middle
+    return "iq3_xxs" if fewer else base
 
 
 def _output(mixture: Mixture, ne0: int) -> str:
@@ -150,13 +174,13 @@ def _embedding(file_type: str, base: str) -> str:
     return "q4_K" if file_type in ("TQ1_0", "TQ2_0", "Q2_0") else base
 
 
-def _lowest(mixture: Mixture, role: Role, index: int, layers: int) -> str:
+def _lowest(mixture: Mixture, role: Role, position: Position) -> str:
     better = "iq3_s" if mixture.file_type in _NEAR_THREE else "q2_K"
     if role in VALUE_ROLES:
         return "q4_K" if mixture.gqa >= 4 or mixture.experts >= 4 else better
     if role == "attn_k" and mixture.experts == 8:
         return "q4_K"
-    if role == "down" and index < layers // 8:
+    if role == "down" and position.counted_early:
         return better
     if role == "attn_output":
         if mixture.experts == 8:
@@ -168,7 +192,7 @@ def _lowest(mixture: Mixture, role: Role, index: int, layers: int) -> str:
     return mixture.base
 
 
-def _value(mixture: Mixture, index: int, values: int) -> str:
+def _value(mixture: Mixture, position: Position) -> str:
     if mixture.experts == 8:
         return "q8_0"
     kind = mixture.base
@@ -183,14 +207,14 @@ def _value(mixture: Mixture, index: int, values: int) -> str:
         case "IQ3_M":
             kind = "q4_K"
         case "Q3_K_M":
-            kind = "q5_K" if index < 2 else "q4_K"
+            kind = "q5_K" if position.second else "q4_K"
         case "Q3_K_L":
             kind = "q5_K"
         case "IQ4_NL" | "IQ4_XS" if grouped:
             kind = "q5_K"
-        case "Q4_K_M" | "Q5_K_M" if more_bits(index, values):
+        case "Q4_K_M" | "Q5_K_M" if position.value_often:
             kind = "q6_K"
-        case "Q4_K_S" if index < 4:
+        case "Q4_K_S" if position.fourth:
             kind = "q5_K"
     return "q5_K" if mixture.seventy and kind in ("q3_K", "q4_K") else kind
 
@@ -201,10 +225,9 @@ def _query_or_key(mixture: Mixture, role: Role) -> str:
     return {"IQ3_XS": "iq3_xxs", "IQ3_XXS": "iq2_s"}.get(mixture.file_type, mixture.base)
 
 
-def _down(mixture: Mixture, position: int, layers: int) -> str:
+def _down(mixture: Mixture, position: Position) -> str:
     falcon = mixture.architecture == "falcon"
-    early = position < layers // 8
-    many = more_bits(position, layers)
+    early, many = position.early, position.often
     match mixture.file_type:
         case "Q2_K":
             return "q3_K"
@@ -213,13 +236,13 @@ def _down(mixture: Mixture, position: int, layers: int) -> str:
         case "IQ3_XXS" if not mixture.imatrix:
             return "q4_K" if early else "q3_K"
         case "Q3_K_M":
-            return "q5_K" if position < layers // 16 else "q4_K" if not falcon or many else "q3_K"
+            return "q5_K" if position.earliest else "q4_K" if not falcon or many else "q3_K"
         case "IQ3_M" if early or (mixture.experts == 8 and many):
             return "q4_K"
         case "Q3_K_L":
             return "q4_K" if falcon else "q5_K"
         case "Q4_K_M" if falcon:
-            return "q6_K" if position < layers // 16 else "q5_K" if many else "q4_K"
+            return "q6_K" if position.earliest else "q5_K" if many else "q4_K"
         case "Q4_K_M" | "Q5_K_M" if many:
             return "q6_K"
         case "IQ4_NL" | "IQ4_XS" if early and not mixture.imatrix:

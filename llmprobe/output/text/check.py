@@ -5,7 +5,7 @@ A machine for a person to read: what a model can use of it, its parts, and its f
 from collections.abc import Iterable
 
 from llmprobe.facts.backends import BACKENDS, label
-from llmprobe.facts.machine import Accelerator, Cpu, Limit, MemoryPool, Snapshot
+from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Snapshot
 from llmprobe.output.text import engines, findings
 from llmprobe.output.text.figures import in_gib
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, bar
@@ -173,6 +173,8 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
         figures(page, pool, labels[pool.id], cell)
         for device in owners:
             _device_facts(page, device)
+        if pool.id == "ram":
+            _ram_facts(page, snapshot.host)
         reasons = {device.why_not for device in owners if device.why_not}
         beside = tuple(device.id for device in sharers if pool.id == "ram" and device.usable)
         _difference(page, pool, beside, reasons)
@@ -246,6 +248,25 @@ def _device_facts(page: Page, device: Accelerator) -> None:
     page.joined(facts, indent=INDENT, style=QUIET)
     if not device.usable:
         page.line((message("page.not-usable", why=device.why_not), BAD), indent=INDENT)
+
+
+def _ram_facts(page: Page, host: Host) -> None:
+    """
+    Print how fast the RAM is where it was measured, or that a measurement no longer counts.
+    """
+    measured = host.measurement
+    if measured is None or measured.ram is None:
+        return
+    if measured.counts:
+        fact = message(
+            "page.ram-bandwidth",
+            bytes_per_s=host.ram_bandwidth_bytes_per_s,
+            basis=host.ram_bandwidth_basis,
+            how=host.ram_bandwidth_how,
+        )
+    else:
+        fact = message("page.measurement-stale", date=measured.date, changed=measured.changed)
+    page.line((fact, QUIET), indent=INDENT)
 
 
 def _difference(page: Page, pool: MemoryPool, sharers: tuple[str, ...], reasons: set[Message]) -> None:

@@ -44,6 +44,12 @@ def _lines(origin: FileOrigin) -> Iterator[Message]:
             if origin.certain
             else message("obtain.usual", repository=origin.repository)
         )
+    if origin.projector_file is not None:
+        yield message(
+            "obtain.projector" if origin.projector_certain else "obtain.projector-named",
+            file=origin.projector_file,
+            size_bytes=origin.projector_bytes,
+        )
     if origin.how is not None:
         yield origin.how
 

@@ -5,13 +5,14 @@ Answers for people, on stdout, in the language of the run. Imported only when a 
 import sys
 from collections.abc import Iterable
 
+from llmprobe.facts.bench import Bench
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Fit
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.recommendation import Recommendation
-from llmprobe.output.text import check, estimate, findings, fit, models, recommend, watch
+from llmprobe.output.text import bench, check, estimate, findings, fit, models, recommend, watch
 from llmprobe.output.text.console import console_for
 from llmprobe.output.text.page import Page
 from llmprobe.words.message import message
@@ -32,6 +33,10 @@ def show_recommendation(recommendation: Recommendation, words: Words, *, explain
 
 def show_estimate(answer: Estimate, words: Words, *, origin: str, explain: bool = False) -> None:
     estimate.show(_page(words), answer, origin=origin, explain=explain)
+
+
+def show_bench(answer: Bench, words: Words) -> None:
+    bench.show(_page(words), answer)
 
 
 def show_fit(answer: Fit, words: Words, *, explain: bool = False) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
@@ -19,6 +19,9 @@ from llmprobe.source.errors_as_answers import plain_text
 from llmprobe.source.live import commands, files, http
 from llmprobe.source.live.nvml import Nvml
 from llmprobe.source.live.sysctl import Sysctl
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
@@ -134,6 +137,8 @@ class LiveSource(Asking):
                 from llmprobe.source.live import metal
 
                 return self._within(LIBRARY_TIMEOUT_S, metal.ask, method)
+            case "measured":
+                return self._within(FILE_TIMEOUT_S, self._kept, method)
             case "registry":
                 from llmprobe.source.live import registry
 
@@ -148,6 +153,20 @@ class LiveSource(Asking):
                 return self._within(LIBRARY_TIMEOUT_S, lambda: cpu.ask(self._ask_sysctl), method)
             case _:
                 raise ValueError(f"no source is asked by {method!r}")
+
+    def _kept(self) -> Answer:
+        from llmprobe.source import kept
+
+        return kept.read(self.place_of_measurement())
+
+    def place_of_measurement(self) -> "Path | None":
+        """
+        The file in which measurements of this machine are kept, None where the user has no folder for it.
+        """
+        from llmprobe.source import kept
+
+        described = self.read("/proc/cpuinfo").value if sys.platform == "linux" else None
+        return kept.path_of(described if isinstance(described, str) else None)
 
     def _ask_sysctl(self, name: str) -> Answer:
         with self._sysctl_lock:

@@ -9,7 +9,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
     nvml                  by function, then by handle and further arguments ("" where there is none)
     psutil, sysctl, env, http                by name or URL
     registry              by key, then by name
-    cpuinfo, metal        one answer
+    cpuinfo, metal, measured                 one answer
 
 ``covers`` names what was recorded completely: what is not listed there was not on the machine. An entry is an
 area (``nvml``), an area and the beginning of its names (``env:CUDA_``), or a directory (``/proc``).
@@ -41,6 +41,7 @@ _AREA = {
     "registry": "registry",
     "cpuinfo": "cpuinfo",
     "metal": "metal",
+    "measured": "measured",
 }
 _ONE_NAME = {
     "files": "read",
@@ -51,7 +52,10 @@ _ONE_NAME = {
     "env": "env",
     "http": "get",
 }
-_ONE_ANSWER = ("cpuinfo", "metal")
+_ONE_ANSWER = ("cpuinfo", "metal", "measured")
+_KEPT = "measured"
+"""What a recording without it was made without: no measurement was kept on that machine."""
+
 _MARKS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8"))
 _HINT = message("hint.write-recording")
 
@@ -70,6 +74,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         """
         Tell whether a question is about something that was recorded completely.
         """
+        if method == _KEPT:
+            return True
         area, name = _AREA[method], " ".join(args)
         for entry in self.covers:
             if entry.startswith("/"):
@@ -95,6 +101,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     psutil: dict[str, Any] = {}
     cpuinfo: Any = msgspec.UNSET
     metal: Any = msgspec.UNSET
+    measured: Any = msgspec.UNSET
     sysctl: dict[str, Any] = {}
     env: dict[str, Any] = {}
     http: dict[str, Any] = {}
@@ -226,6 +233,7 @@ _SHAPES: dict[str, type[Any] | Any] = {
     "run": msgspec.defstruct("Output", [("exit", int), ("stdout", str), ("stderr", str)]),
     "cpuinfo": dict[str, Any],
     "metal": dict[str, Any],
+    "measured": dict[str, Any],
 }
 
 

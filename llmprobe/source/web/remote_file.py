@@ -88,14 +88,14 @@ class RemoteFile:
                 got = cut.args[0] if cut.args else b""
                 self._buffer += got
                 self._client.drop()
-                cuts = 0 if got else cuts + 1
                 if self._stream is not None:
                     raise ModelError(
                         message("web.cut-without-ranges", file=self.name),
                         hint=message("hint.later-or-download"),
                     ) from cut
-                if got and self._end >= end:
+                if got:
                     return
+                cuts += 1
                 if cuts == _MOST_CUTS:
                     raise ModelError(
                         message("web.cut-repeatedly", file=self.name), hint=message("hint.later")

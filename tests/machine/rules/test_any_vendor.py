@@ -246,7 +246,7 @@ def test_a_link_that_is_narrow_and_old_has_both_causes_and_its_rate() -> None:
     )
     assert str(found.detail).startswith(
         "The link is below what the card supports: 8 of 16 lanes are connected and the link is limited to PCIe "
-        "generation 3 of 4. It carries at most 8 GB/s."
+        "generation 3 of 4. It carries at most 7.9 GB/s."
     )
 
 

@@ -43,7 +43,8 @@ def test_a_format_of_another_engine_is_refused_with_what_loads_it(
         file_type(typed)
 
     assert refused.value.message == message("error.quant-of-other-engine", quant=typed, engine=engine)
-    assert refused.value.hint == message("hint.quant-instead", instead=instead)
+    assert refused.value.hint is not None
+    assert refused.value.hint.values["instead"] == instead
 
 
 @pytest.mark.parametrize(
@@ -58,17 +59,34 @@ def test_a_removed_type_is_said_to_be_removed(typed: str, instead: str) -> None:
         file_type(typed)
 
     assert refused.value.message == message("error.quant-removed", quant=typed)
-    assert refused.value.hint == message("hint.quant-instead", instead=instead)
+    assert refused.value.hint is not None
+    assert refused.value.hint.values["instead"] == instead
 
 
-def test_a_type_that_only_others_make_needs_its_file() -> None:
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("IQ4_KS", "llama-server -m FILE.gguf"),
+        ("AWQ", "vllm serve"),
+        ("EXL3", "main.py"),
+        ("MLX-4bit", "mlx_lm.server"),
+        ("bnb-4bit", "transformers serve"),
+    ],
+)
+def test_what_loads_a_foreign_type_and_how(typed: str, command: str) -> None:
     """
-    Unsloth's NVFP4 of Qwen3.8-27B has 6.6 bits per weight, as attention is in 8: the name tells no size.
+    Each program is named with its address and its command; a type that was removed has none.
     """
     with pytest.raises(UsageError) as refused:
-        file_type("nvfp4")
+        file_type(typed)
+    with pytest.raises(UsageError) as removed:
+        file_type("Q4_0_4_4")
 
-    assert refused.value.message == message("error.quant-without-rule", quant="nvfp4")
+    assert refused.value.hint is not None
+    assert removed.value.hint is not None
+    assert command in str(refused.value.hint.values["command"])
+    assert str(refused.value.hint.values["address"]).startswith("https://")
+    assert removed.value.hint.values["command"] is None
 
 
 def test_no_file_type_is_foreign_and_all_that_is_taken_instead_exists() -> None:

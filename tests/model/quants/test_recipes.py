@@ -9,7 +9,9 @@ import pytest
 
 from llmprobe.data import table
 from llmprobe.errors import RefusedError
+from llmprobe.estimation import Estimator
 from llmprobe.model.loading import load
+from llmprobe.model.next_token import with_next_token
 from llmprobe.model.quants import (
     FILE_TYPES,
     TYPES,
@@ -240,7 +242,7 @@ def test_every_rule_has_known_types_a_spread_and_a_source() -> None:
         assert {kind for _, kind, *_ in row["raised"]} <= TYPES.keys()
         assert row["low"] < 0 < row["high"]
         assert row["files"] > 0
-        assert "-gguf" in row["source"].lower()
+        assert any(word in row["source"].lower() for word in ("-gguf", "-nvfp4", "hf_quant_config.json"))
         assert row["base"] in FILE_TYPES or all(name.partition("-")[2] in FILE_TYPES for name in row["names"])
 
 
@@ -350,3 +352,25 @@ def test_plain_types_differ_by_publisher_where_that_was_seen(model: str, quant: 
 
     assert (found is not None) is known
     assert found is None or (found.plain and found.follows == quant)
+
+
+def test_nvfp4_has_a_rule_and_its_range() -> None:
+    """
+    Unsloth's NVFP4 of Qwen3.8-27B has 22,568,192,096 bytes with its projector and its next-token layer in 16 bits: 6.6
+    bits per weight, as all but the feed-forward part is in 8. NVIDIA's Kimi K2.6 has its experts alone in 4.5 bits.
+    """
+    dense = load("qwen3.8-27b")
+    rule = recipe_of(dense, "NVFP4")
+    assert rule is not None
+    assert dense.projector is not None
+    beside = sum(tensor.elements for tensor in dense.projector.tensors)
+    beside += with_next_token(dense).file_parameters - dense.file_parameters
+    found = Estimator(dense).tensor_bytes("NVFP4")
+    published = 22_568_192_096 - 2 * beside
+
+    assert found * (1 + rule.low / 100) < published < found * (1 + rule.high / 100)
+
+    kimi = load("kimi-k2.6", quant="nvfp4")
+    types = {tensor.name.split(".")[-2]: tensor.type for tensor in kimi.tensors if len(tensor.shape) > 1}
+    assert (types["ffn_up_exps"], types["ffn_down_exps"], types["ffn_up_shexp"]) == ("nvfp4", "nvfp4", "bf16")
+    assert (types["attn_q_b"], types["output"], types["ffn_gate_inp"]) == ("bf16", "bf16", "f32")

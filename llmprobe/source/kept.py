@@ -1,0 +1,134 @@
+"""
+What is kept of this machine between runs: one small file for each kind of machine that shares a home folder.
+
+It is in the folder that ``LLMPROBE_KEPT`` names, else in the user's folder of caches (``XDG_CACHE_HOME``,
+``~/Library/Caches``, ``LOCALAPPDATA``), only its owner can read it, and it is replaced whole. A file that another user
+wrote or may write, or that is none, is not read.
+"""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from llmprobe.facts.answer import Answer
+from llmprobe.source.errors_as_answers import of_os_error, plain_text
+
+FOLDER_VARIABLE = "LLMPROBE_KEPT"
+"""Names the folder of what is kept; empty is none, so that nothing is kept."""
+
+LARGEST_BYTES = 64 * 1024
+_SYSTEM: str = sys.platform
+_IDENTIFYING = (
+    "vendor_id",
+    "cpu family",
+    "model",
+    "model name",
+    "stepping",
+    "CPU implementer",
+    "CPU part",
+    "cpu",
+    "Hardware",
+)
+"""Lines of /proc/cpuinfo that are the same on every look at one processor."""
+
+
+def folder() -> Path | None:
+    """
+    The folder of what is kept, None where the user has none.
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen is not None:
+        return Path(chosen) if chosen else None
+    named = os.environ.get("LOCALAPPDATA" if _SYSTEM == "win32" else "XDG_CACHE_HOME")
+    try:
+        if named and Path(named).is_absolute():
+            base = Path(named)
+        elif _SYSTEM == "win32":
+            return None
+        else:
+            base = Path.home() / ("Library/Caches" if _SYSTEM == "darwin" else ".cache")
+    except RuntimeError:
+        return None
+    return base / "llmprobe"
+
+
+def path_of(cpuinfo: str | None) -> Path | None:
+    """
+    The file of the machine whose /proc/cpuinfo begins like this (None: a system without one).
+    """
+    from hashlib import sha256
+
+    place = folder()
+    if place is None:
+        return None
+    first = (cpuinfo or "").partition("\n\n")[0].splitlines()
+    lines = [line for line in first if line.partition(":")[0].strip() in _IDENTIFYING]
+    machine = os.environ.get("PROCESSOR_IDENTIFIER", "") if _SYSTEM == "win32" else os.uname().machine
+    words = "\n".join((machine, str(os.cpu_count()), *lines))
+    return place / f"measured-{sha256(words.encode()).hexdigest()[:16]}.json"
+
+
+def read(path: Path | None) -> Answer:
+    """
+    The document that is kept, as plain JSON data; ``denied`` for a file that is not ours alone.
+    """
+    from msgspec import DecodeError, json
+
+    if path is None:
+        return Answer(status="missing")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_BYTES:
+                return Answer(status="failed", detail="it is no file that llmprobe wrote")
+            if _SYSTEM != "win32" and (about.st_uid != os.geteuid() or about.st_mode & 0o022):
+                return Answer(status="denied", detail="others own it or may write to it")
+            content = os.read(descriptor, LARGEST_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return of_os_error(error)
+    try:
+        document = json.decode(content)
+    except (DecodeError, RecursionError, UnicodeDecodeError):
+        return Answer(status="failed", detail="it is no JSON")
+    if not isinstance(document, dict):
+        return Answer(status="failed", detail="it is no document")
+    return Answer(value=document)
+
+
+def write(path: Path, text: str) -> None:
+    """
+    Keep a document: the file is whole at every moment, and only its owner can read it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
+            file.write(text)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def writable(path: Path | None) -> bool:
+    """
+    Whether a document could be kept there.
+    """
+    if path is None:
+        return False
+    place = path.parent
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return os.access(place, os.W_OK | os.X_OK)
+
+
+def shown(path: Path) -> str:
+    return plain_text(str(path))

@@ -1,0 +1,3 @@
+"""
+Measuring this machine: functions that take time, memory and a disk's attention, each within a stated limit.
+"""
