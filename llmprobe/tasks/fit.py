@@ -13,14 +13,14 @@ from llmprobe import engines
 from llmprobe.advise.choose.shown import is_on_disk
 from llmprobe.advise.explain.notes import findings
 from llmprobe.advise.fit import explain
-from llmprobe.advise.fit.bound import Weights, bounds
+from llmprobe.advise.fit.bound import bounds
 from llmprobe.advise.fit.contender import Contender, current
 from llmprobe.advise.fit.search import Group, Placing, searched, shortfall, weighed
 from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts import given
-from llmprobe.facts.fit import Capability, Fit, Fitting, FitWishes, Mode, ModelInFit, Order, Result, Use
+from llmprobe.facts.fit import Fit, Fitting, FitWishes, Order, Use
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.model import capability
 from llmprobe.model.catalog import DATE, Entry
@@ -29,6 +29,7 @@ from llmprobe.model.installed import on_this_disk
 from llmprobe.model.known import known
 from llmprobe.site.site import survey
 from llmprobe.tasks.arguments import check_machine
+from llmprobe.tasks.contenders import contender
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
@@ -214,7 +215,7 @@ class _Question:
             elif engines.not_loaded(wishes.engine, entry.architecture) is not None:
                 self._left_out["engine"] += 1
             else:
-                yield _contender(entry, family, wishes.use)
+                yield contender(entry, family, wishes.use)
 
     def _context(self, entry: Entry) -> int | None:
         """
@@ -286,81 +287,6 @@ class _Question:
         nearest = min(better, key=lambda one: one.weights.parameters)
         quant, missing = shortfall(self._problem(nearest))
         return None if missing is None else explain.next_model(nearest, quant, missing)
-
-
-def weights_of(entry: Entry) -> Weights:
-    """
-    What is known of a model of the catalog without its tensors.
-    """
-    hparams = entry.metadata()
-    experts, used = hparams.get("expert_count") or 0, hparams.get("expert_used_count") or 0
-    # Of embeddings a token reads its own rows only.
-    rows = int(hparams.get("embedding_length") or 0)
-    rows += int(hparams.get("embedding_length_per_layer_input") or 0) * int(hparams.get("block_count") or 0)
-    embeddings = rows * int(hparams.get("vocab_size") or 0)
-    active = entry.active_parameters or entry.parameters
-    return Weights(
-        id=entry.id,
-        architecture=entry.architecture,
-        parameters=entry.parameters,
-        active=max(active - embeddings, active // 4),
-        uses=int(used) / int(experts) if experts and used else 1.0,
-        published_quant=entry.published_quant,
-        generates=entry.modality != "embedding",
-    )
-
-
-def _contender(entry: Entry, family: str, use: Use) -> Contender:
-    """
-    A model of the catalog with its abilities; of one whose results are none the prior does not rank it.
-    """
-    found = {} if capability.kind(entry.id) else capability.of(entry.id, use)
-    reference = capability.reference(use)
-    return Contender(
-        model=ModelInFit(
-            id=entry.id,
-            name=entry.name,
-            family=family,
-            parameters=entry.parameters,
-            active_parameters=entry.active_parameters,
-            released=entry.released,
-            license=entry.license,
-            repo=entry.repo,
-        ),
-        weights=weights_of(entry),
-        capabilities=tuple(
-            _capability(mode, one, reference) for mode, one in found.items() if one.basis != "prior only"
-        ),
-        max_context=entry.max_context,
-        is_fine_tune=family.endswith("finetune"),
-    )
-
-
-def _capability(mode: Mode, standing: "capability.Standing", reference: "capability.Reference") -> Capability:
-    return Capability(
-        mode=mode,
-        index=standing.index,
-        se=standing.se,
-        low=standing.low,
-        reads_as=standing.reads_as,
-        reads_low=standing.reads_low,
-        reads_high=standing.reads_high,
-        test=reference.test,
-        measured_by=reference.measured_by,
-        unit=reference.unit,
-        basis=standing.basis,
-        results=tuple(
-            Result(
-                benchmark=one.benchmark,
-                value=one.value,
-                unit=one.unit,
-                measured_by=one.measured_by,
-                month=one.month,
-                source=one.source,
-            )
-            for one in standing.published
-        ),
-    )
 
 
 def _begins(name: str, beginnings: tuple[str, ...]) -> bool:

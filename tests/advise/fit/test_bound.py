@@ -15,7 +15,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.model.known import known
 from llmprobe.site.site import survey
-from llmprobe.tasks.fit import weights_of
+from llmprobe.tasks.contenders import weights_of
 from tests.advise.machines import machine, unified
 from tests.machine_fixtures import MACHINES, replayed
 
