@@ -87,13 +87,15 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("apart", "at_home", "graphs", "parts")
+    __slots__ = ("apart", "at_home", "graphs", "parts", "together")
 
     def __init__(self, parts: Parts, graphs: GraphCache) -> None:
         self.parts = parts
         self.graphs = graphs
         self.at_home: dict[Hashable, bool] = {}
         self.apart: dict[Hashable, frozenset[str]] = {}
+        # Whether a graph of it had operations that stand for several.
+        self.together = False
 
 
 class _Model:
@@ -201,12 +203,18 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
     flash = _flash(request, model)
     # A split of tensors is never only measured.
     held = request.sliced
-    reservation = _reserve(request, model, flash=flash is not False, whole=whole, held=held)
+    apart: frozenset[str] = frozenset()
+    may_part = bool(request.devices) and "host" in request.layer_devices
+    # Asked beforehand where an earlier graph had such operations: the graph with them is mostly not the one needed.
+    early = may_part and flash is not None and model.family.together
+    if early:
+        apart = _apart(request, model, flash=flash is not False)
+    reservation = _reserve(request, model, flash=flash is not False, whole=whole, held=held, apart=apart)
     if flash is None and not reservation.kernels:
         flash = False
         reservation = _reserve(request, model, flash=False, whole=whole, held=held)
-    apart: frozenset[str] = frozenset()
-    if reservation.together and request.devices and "host" in request.layer_devices:
+    model.family.together |= reservation.together
+    if reservation.together and may_part and not early:
         apart = _apart(request, model, flash=flash is not False)
         if apart:
             reservation = _reserve(

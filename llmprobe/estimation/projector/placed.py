@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from llmprobe.estimation.setup import Setup
     from llmprobe.facts.engine import Profile
     from llmprobe.facts.projector import Projector
+    from llmprobe.facts.settings import Switch
+    from llmprobe.model.projectors import ImageTokens
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -48,28 +50,6 @@ def home(setup: "Setup") -> tuple[str, str]:
     return first.id, first.backend
 
 
-def place(projector: "Projector", setup: "Setup") -> Placed:
-    """
-    A projector on its device.
-
-    Raises:
-        RefusedError: llama.cpp would not load it, or the limits of an image contradict each other.
-    """
-    from llmprobe.estimation.projector.measure import measure
-    from llmprobe.model.projectors import ImageTokens
-
-    run = setup.settings
-    device, backend = home(setup)
-    size = measure(
-        projector,
-        ImageTokens(run.image_min_tokens, run.image_max_tokens),
-        backend=backend,
-        flash_attn=run.flash_attn,
-        ubatch=run.ubatch_size,
-    )
-    return Placed(projector, device, size)
-
-
 class Projectors:
     """
     The projector of one model, wherever it was placed before: what its buffers take is computed once.
@@ -78,7 +58,8 @@ class Projectors:
     def __init__(self, projector: "Projector | None", profile: "Profile | None") -> None:
         loaded = profile is None or profile.loads_projector
         self._projector = projector if loaded else None
-        self._found: dict[tuple[object, ...], Placed] = {}
+        self._images: dict[tuple[int, int, int], ImageTokens] = {}
+        self._sizes: dict[tuple[str, ImageTokens, Switch], ProjectorBytes] = {}
 
     @property
     def loaded(self) -> bool:
@@ -97,12 +78,22 @@ class Projectors:
         run = setup.settings
         if self._projector is None or run.mmproj == "none":
             return None
-        images = (run.image_min_tokens, run.image_max_tokens, run.ubatch_size, run.flash_attn)
-        key = (*home(setup), *images)
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = place(self._projector, setup)
-        return found
+        device, backend = home(setup)
+        asked = (run.image_min_tokens, run.image_max_tokens, run.ubatch_size)
+        images = self._images.get(asked)
+        if images is None:
+            from llmprobe.model.projectors import ImageTokens, limited
+
+            images = self._images[asked] = limited(self._projector, ImageTokens(*asked[:2]), run.ubatch_size)
+        # Few projectors are limited by the micro-batch, which a search varies.
+        size = self._sizes.get((backend, images, run.flash_attn))
+        if size is None:
+            from llmprobe.estimation.projector.measure import measure
+
+            size = self._sizes[backend, images, run.flash_attn] = measure(
+                self._projector, images, backend=backend, flash_attn=run.flash_attn
+            )
+        return Placed(self._projector, device, size)
 
     def most(self, setup: "Setup") -> dict[str, int]:
         """
