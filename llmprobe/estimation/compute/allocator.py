@@ -140,6 +140,16 @@ def simulate(
             free[buffer](places[block] + sizes[what], size)
 
 
+def _equal(one: Sequence[int], other: Sequence[int]) -> bool:
+    """
+    Whether two shapes are equal. Where constants differ that is known without comparing sizes on a tape by accident.
+    """
+    for a, b in zip(one, other, strict=True):
+        if type(a) is int and type(b) is int and a != b:
+            return False
+    return one == other
+
+
 def lifetimes(
     steps: Sequence[tuple[Node, int]],
     leafs: Sequence[tuple[Node, int]],
@@ -169,9 +179,9 @@ def lifetimes(
                     and parent.children == 1
                     and not parent.views
                     and not parent.output
-                    and parent.ne == node.ne
-                    and parent.nb == node.nb
                     and parent.kind is node.kind
+                    and _equal(parent.ne, node.ne)
+                    and parent.nb == node.nb
                 ):
                     node.place = parent.place
                     node.block = parent.block
