@@ -2,7 +2,7 @@
 Of layers that repeat a few are built, and what is left out is said.
 """
 
-from llmprobe.estimation.compute.layers import Repeat, shortened
+from llmprobe.estimation.compute.layers import KEPT, Repeat, shortened
 
 
 def test_equal_layers_are_shortened_to_a_few() -> None:
@@ -47,3 +47,13 @@ def test_what_is_built_and_left_out_is_the_whole() -> None:
         for kinds in ("a" * count, ("aab" * count)[:count], "a" * count + "b" * count):
             built, repeats = shortened(kinds)
             assert len(built) + sum(one.length * one.left_out for one in repeats) == len(kinds)
+
+
+def test_one_group_more_is_built_where_the_first_is_unlike_the_others() -> None:
+    """
+    Of six groups of two layers, of which a seventh begins, three are built, or four.
+    """
+    line = "ab" * 6 + "ac"
+
+    assert shortened(line)[0] == (0, 1, 2, 3, 10, 11, 12, 13)
+    assert shortened(line, KEPT + 1)[0] == (0, 1, 2, 3, 8, 9, 10, 11, 12, 13)

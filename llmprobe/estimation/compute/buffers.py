@@ -12,7 +12,7 @@ import msgspec
 
 from llmprobe.estimation.compute import upper_bound as compute_bound
 from llmprobe.estimation.compute.cuda import copied_bytes
-from llmprobe.estimation.compute.layers import layer_kinds
+from llmprobe.estimation.compute.layers import KEPT, layer_kinds
 from llmprobe.estimation.compute.replay import GraphCache, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
@@ -87,7 +87,7 @@ class _Family:
     What is remembered of a model in all quantizations that differ in the bytes of its weights only.
     """
 
-    __slots__ = ("apart", "at_home", "graphs", "parts", "together")
+    __slots__ = ("apart", "at_home", "graphs", "least", "parts", "together")
 
     def __init__(self, parts: Parts, graphs: GraphCache) -> None:
         self.parts = parts
@@ -96,6 +96,8 @@ class _Family:
         self.apart: dict[Hashable, frozenset[str]] = {}
         # Whether a graph of it had operations that stand for several.
         self.together = False
+        # The groups of layers that are built of those that repeat.
+        self.least = KEPT
 
 
 class _Model:
@@ -250,10 +252,11 @@ def _reserve(
     """
     The reservation of the prompt's graph.
     """
+    family = model.family
     run, kinds, left_out = run_of(
-        request, model.family.parts, flash=flash, whole=whole, held=held, apart=apart
+        request, family.parts, flash=flash, whole=whole, held=held, apart=apart, least=family.least
     )
-    reservation = model.family.graphs.reserve(
+    reservation = family.graphs.reserve(
         run,
         kinds,
         left_out,
@@ -261,6 +264,10 @@ def _reserve(
         op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
+    if reservation is None and family.least == KEPT:
+        # The first group of layers may leave something else than the second, as those with an input do.
+        family.least += 1
+        return _reserve(request, model, flash=flash, whole=whole, held=held, apart=apart)
     return reservation or _reserve(request, model, flash=flash, whole=True, held=held, apart=apart)
 
 

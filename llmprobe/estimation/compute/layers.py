@@ -11,7 +11,7 @@ import msgspec
 
 from llmprobe.model.archs._building.run import Moved, Parts
 
-_KEPT = 3
+KEPT = 3
 """The first of a run, whose inputs come from elsewhere; what is repeated; and one to compare it with."""
 _LONGEST_GROUP = 8
 
@@ -55,13 +55,14 @@ def layer_kinds(
     return kinds
 
 
-def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:
+def shortened(kinds: Sequence[Hashable], least: int = KEPT) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:
     """
     The positions to build, and what is left out.
 
     Of a group that is repeated in a row the first two are left and the last; and the one before where nothing of the
     group follows: the last layer before others may keep or copy something for them. The very last drops the tokens
-    without output, which the one before it may notice too.
+    without output, which the one before it may notice too. At the ``least`` so many are built, one more than usual
+    where the first leaves something else than the others do, so that the third is what is repeated.
     """
     numbers: dict[Hashable, int] = {}
     line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
@@ -73,7 +74,7 @@ def shortened(kinds: Sequence[Hashable]) -> tuple[tuple[int, ...], tuple[Repeat,
         for length in range(1, _LONGEST_GROUP + 1):
             end = _end(line, position, length)
             times, begun = divmod(end - position, length)
-            kept = _KEPT + (not begun) + (length == 1 and end == count)
+            kept = max(least, KEPT + (not begun)) + (length == 1 and end == count)
             if (times - kept) * length > best.left_out * best.length:
                 best = Repeat(len(built), length, kept, times - kept)
         if best.left_out:

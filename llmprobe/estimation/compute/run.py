@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 
 import msgspec
 
-from llmprobe.estimation.compute.layers import Repeat, layer_kinds, shortened
+from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, shortened
 from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.facts.model import Hparams, Tensor
@@ -74,13 +74,15 @@ def run_of(
     held: bool = False,
     tokens: int = 0,
     apart: frozenset[str] = frozenset(),
+    least: int = KEPT,
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``apart``
-    names operations that are built as the several they stand for.
+    names operations that are built as the several they stand for. ``least`` are the groups of layers that are built of
+    those that repeat.
     """
     sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
@@ -106,7 +108,7 @@ def run_of(
         read=request.settings.read_layers,
     )
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
-    built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds)
+    built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds, least)
     told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
     if request.architecture.endswith(NEXT_TOKEN):
         built, repeats = (0,), ()
