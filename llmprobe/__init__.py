@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         probe,
         recommend,
         record,
+        verify,
         watch,
     )
     from llmprobe.errors import LlmprobeError, ModelError, RecordingError, RefusedError, UsageError
@@ -43,6 +44,7 @@ __all__ = [
     "probe",
     "recommend",
     "record",
+    "verify",
     "watch",
 ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.model import CatalogEntry, ModelSpec
     from llmprobe.facts.recommendation import Recommendation
     from llmprobe.facts.settings import SettingsOptions
+    from llmprobe.facts.verification import Verification
     from llmprobe.site.assumed import Backend
 
 
@@ -110,6 +111,26 @@ def bench(*, seconds: float = 10.0, model_folders: Sequence[str] = ()) -> "Bench
     from llmprobe.tasks import bench
 
     return bench.bench(seconds=seconds, model_folders=model_folders)
+
+
+def verify(
+    model: str | PathLike[str], *, seconds: float = 600.0, **settings: "Unpack[SettingsOptions]"
+) -> "Verification":
+    """
+    An estimate beside what llama.cpp really does on this machine: every buffer and speed, predicted and measured.
+
+    The engine's own programs (llama-fit-params, llama-server, llama-bench) run on the ``settings``, or on those that
+    ``recommend`` chooses where none is given, for at most so many seconds. What was reached is kept for this user and
+    machine, and corrects later speeds on the same devices, until the machine is measured anew.
+
+    Raises:
+        UsageError: a setting or the time is out of range.
+        ModelError: the model is no file of this machine.
+        LlmprobeError: none of llama.cpp's programs is here, or nothing fits.
+    """
+    from llmprobe.tasks import arguments, verify
+
+    return verify.verify(arguments.path("model", model), seconds=seconds, **settings)
 
 
 def load_model(

@@ -26,6 +26,7 @@ ALL = -1
 
 LONGEST_WAIT_S = 600.0
 SHORTEST_BENCH_S = 2.0
+SHORTEST_VERIFY_S, LONGEST_VERIFY_S = 10.0, 7200.0
 
 _WHOLE = r"\s*[+-]?[0-9]{1,20}\s*"
 _DECIMAL = r"\s*\+?(?:[0-9]{1,20}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\s*"
@@ -192,6 +193,13 @@ def bench_seconds(_context: click.Context, param: click.Parameter, value: str) -
     Read the time that a measurement may take: ``10`` or ``10s``.
     """
     return seconds(param, value, least=SHORTEST_BENCH_S, most=LONGEST_WAIT_S, example="--seconds 10")
+
+
+def verify_seconds(_context: click.Context, param: click.Parameter, value: str) -> float:
+    """
+    Read the time that a comparison may take: ``600`` or ``600s``.
+    """
+    return seconds(param, value, least=SHORTEST_VERIFY_S, most=LONGEST_VERIFY_S, example="--seconds 600")
 
 
 def seconds(param: click.Parameter, value: str, *, least: float, most: float, example: str) -> float:

@@ -75,13 +75,30 @@ class DiskRate(msgspec.Struct, frozen=True, kw_only=True):
     read_bytes: Size
 
 
+class Correction(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine reached on this machine, as parts of what was predicted (``llmprobe verify``).
+
+    It holds for models that are computed by the same ``places``: ``cpu`` and the names of devices, sorted; mixtures of
+    ``experts`` apart. None was not measured. ``model`` and ``date`` are those of the run.
+    """
+
+    places: tuple[str, ...]
+    experts: bool
+    generation: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
+    prompt: Annotated[float, msgspec.Meta(gt=0, le=100)] | None = None
+    model: str
+    date: str
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """
     The figures of one measurement. None was not measured.
 
     ``quick`` is the short one that ``recommend`` makes the first time, ``busy`` one that was made while other programs
     kept the processors busy: its ``cores`` say nothing then. ``changed`` names the fields of the fingerprint
-    that are no longer as they were when it was made: it does not count then. ``date`` is that of the day, in UTC.
+    that are no longer as they were when it was made: it does not count then. ``corrections`` are of speeds that were
+    predicted with it. ``date`` is that of the day, in UTC.
     """
 
     ram: RamRate | None = None
@@ -90,7 +107,12 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     quick: bool = False
     busy: bool = False
     date: str | None = None
+    corrections: tuple[Correction, ...] = ()
     changed: tuple[str, ...] = ()
+
+    @property
+    def counting_corrections(self) -> tuple[Correction, ...]:
+        return self.corrections if self.counts else ()
 
     @property
     def counts(self) -> bool:

@@ -80,6 +80,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.recommendation import Recommendation
+    from llmprobe.facts.verification import Verification
 
     return {
         "snapshot": Snapshot,
@@ -88,6 +89,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "recommendation": Recommendation,
         "fit": Fit,
         "bench": Bench,
+        "verify": Verification,
         "error": ErrorDocument,
     }
 

@@ -14,6 +14,7 @@ from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.facts.measured import Correction
 from llmprobe.facts.processor import Processor, cpu_kind
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.site.devices import (
@@ -68,6 +69,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     abilities: Abilities = Abilities()
     listed: dict[str, tuple[Accelerator, ...]] = {}
     windows: bool = False
+    corrections: tuple[Correction, ...] = ()
 
     def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
         """
@@ -166,6 +168,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     if len(usable) < len(known):
         notes.append(message("note.most-devices", most=MOST_DEVICES, found=len(known)))
     ram_rate, own_processor = of_host(snapshot.host, ram.total_bytes if ram is not None else None)
+    measured = snapshot.host.measurement
     return Site(
         device_sets=_device_sets(usable),
         budgets=budgets,
@@ -186,6 +189,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         },
         listed={backend: listed(snapshot, backend) for backend in {one.backend for _, one in devices}},
         windows=snapshot.host.system == "win32",
+        corrections=() if measured is None else measured.counting_corrections,
     )
 
 

@@ -91,7 +91,7 @@ def bench(*, seconds: float = DEFAULT_S, model_folders: Sequence[str] = ()) -> B
         cores=plan.of_cores(left * 0.1),
         disks=plan.of_disks(left * 0.4),
         busy=plan.busy,
-        date=_today(),
+        date=today(),
     )
     place, problem = _keep(path, of, measured)
     notes = [*plan.notes, *(() if problem is None else (problem,))]
@@ -127,7 +127,7 @@ def quick(snapshot: Snapshot, *, started: float) -> Snapshot:
             found = known.ram
     else:
         of = fingerprint(host, snapshot.pools, settings)
-    measured = Measurement(ram=found, quick=True, busy=plan.busy, date=_today())
+    measured = Measurement(ram=found, quick=True, busy=plan.busy, date=today())
     place, _ = _keep(path, of, measured)
     if place is None:
         return snapshot
@@ -276,5 +276,8 @@ def _keep(path: Path | None, of: Fingerprint, measured: Measurement) -> tuple[st
     return kept.shown(path), None
 
 
-def _today() -> str:
+def today() -> str:
+    """
+    The day in UTC, as a measurement has it.
+    """
     return f"{datetime.now(UTC):%Y-%m-%d}"

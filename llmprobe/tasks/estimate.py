@@ -121,6 +121,14 @@ def estimate(
                 ram_bandwidth=site.ram_bandwidth_bytes_per_s,
                 processor=site.processor,
             )
+        measured = None if machine is None else machine.host.measurement
+        if measured is not None and measured.counting_corrections:
+            # Imported only here: few machines have any.
+            from llmprobe.estimation.speed.correction import about, corrected, correction_of
+
+            found = correction_of(measured.counting_corrections, shares, moe=estimator.is_moe)
+            speed = corrected(speed, found)
+            of_ram += () if found is None else (message("note.speed-corrected", correction=about(found)),)
     answer = estimator.estimate(
         chosen,
         told,

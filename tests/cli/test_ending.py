@@ -302,7 +302,17 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
             message("error.command-unknown", given="zzz"),
             message(
                 "hint.commands",
-                known=("check", "fit", "recommend", "estimate", "models", "watch", "record", "bench"),
+                known=(
+                    "check",
+                    "fit",
+                    "recommend",
+                    "estimate",
+                    "models",
+                    "watch",
+                    "record",
+                    "bench",
+                    "verify",
+                ),
             ),
         ),
         (

@@ -101,6 +101,15 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         speed = drafted_speed(speed, estimator, *known, ram_bandwidth=ram, processor=site.processor)
         gains = speed_ups(estimator, *known, ram, site.processor)
         gain = 1.0 if gains is None else gains["likely"]
+    faster, prompts_faster = 1.0, 1.0
+    if site.corrections:
+        # Imported only here: few machines have any.
+        from llmprobe.estimation.speed.correction import corrected, correction_of
+
+        correction = correction_of(site.corrections, read, moe=estimator.is_moe)
+        speed = corrected(speed, correction)
+        if correction is not None:
+            faster, prompts_faster = correction.generation or 1.0, correction.prompt or 1.0
     loss = quality(
         quant,
         estimator.model.parameters,
@@ -116,7 +125,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         half_full = speed_at(
             assumed, filled=FILLED, moe=estimator.is_moe, quant=quant, processor=site.processor
         )
-        tokens_per_s = round((half_full or 0.0) * gain, 2)
+        tokens_per_s = round((half_full or 0.0) * gain * faster, 2)
     prompts = round(
         ranking_prompt_speed(
             assumed,
@@ -125,7 +134,8 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
             op_offload=settings.op_offload,
             processor=site.processor,
             filled=FILLED,
-        ),
+        )
+        * prompts_faster,
         2,
     )
     return Candidate(

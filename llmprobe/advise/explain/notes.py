@@ -80,6 +80,13 @@ def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> It
         yield message(
             "note.ram-bandwidth-assumed", bytes_per_s=rate, about=about, remedy=_measurable(snapshot)
         )
+    corrected = {
+        str(one.speed.reason.values["correction"]): one.speed.reason.values["correction"]
+        for one in shown
+        if one.speed.reason.id == "speed.corrected"
+    }
+    for correction in corrected.values():
+        yield message("note.speed-corrected", correction=correction)
     for device in dict.fromkeys(device for one in shown for device in one.devices):
         if device.bandwidth_low < 1:
             yield about_bandwidth(device, hypothetical=snapshot.origin == "hypothetical")

@@ -12,7 +12,8 @@ from llmprobe.facts.fit import Fit
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.recommendation import Recommendation
-from llmprobe.output.text import bench, check, estimate, findings, fit, models, recommend, watch
+from llmprobe.facts.verification import Verification
+from llmprobe.output.text import bench, check, estimate, findings, fit, models, recommend, verify, watch
 from llmprobe.output.text.console import console_for
 from llmprobe.output.text.page import Page
 from llmprobe.words.message import message
@@ -41,6 +42,10 @@ def show_bench(answer: Bench, words: Words) -> None:
 
 def show_fit(answer: Fit, words: Words, *, explain: bool = False) -> None:
     fit.show(_page(words), answer, explain=explain)
+
+
+def show_verification(answer: Verification, words: Words, *, file: str) -> None:
+    verify.show(_page(words), answer, file=file)
 
 
 def show_models(found: ModelList, words: Words) -> None:

@@ -15,6 +15,8 @@ from llmprobe.source.errors_as_answers import of_os_error, plain_text
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping, Sequence
+    from typing import IO
 
 LARGEST_BYTES = 4 * 1024 * 1024
 """What a command may print to each of stdout and stderr."""
@@ -59,7 +61,7 @@ class Children:
         with self._lock:
             self._over = True
             for process in self._running:
-                _kill(process)
+                kill(process)
 
 
 def search_path(platform: str = sys.platform, user_path: str | None = None) -> list[str]:
@@ -80,30 +82,65 @@ def search_path(platform: str = sys.platform, user_path: str | None = None) -> l
     return list(dict.fromkeys(places))
 
 
-def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = None) -> Answer:
+def found(name: str) -> str | None:
+    """
+    The path of a command, None where none of the places has it.
+    """
+    return _find(name, search_path())
+
+
+def started(
+    program: str,
+    arguments: "Sequence[str]",
+    *,
+    stdout: "IO[bytes] | int",
+    stderr: int,
+    environment: "Mapping[str, str] | None" = None,
+) -> "subprocess.Popen[bytes]":
+    """
+    A command, by its path, that runs by itself in the root folder; ``kill`` ends it with its children.
+
+    Its ``environment`` is that of this process where none is given, in the C locale.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    import subprocess
+
+    places = search_path()
+    variables = os.environ if environment is None else environment
+    return subprocess.Popen(
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env={**variables, "LC_ALL": "C", "LANG": "C", "PATH": os.pathsep.join(places)},
+        cwd=os.path.abspath(os.sep),  # noqa: PTH100 - pathlib is imported by nothing else here
+        start_new_session=True,
+    )
+
+
+def run(
+    argv: tuple[str, ...],
+    timeout_s: float,
+    children: Children | None = None,
+    *,
+    environment: "Mapping[str, str] | None" = None,
+) -> Answer:
     """
     A command's exit status, stdout and stderr; one that is not found is ``missing``.
 
-    It is among ``children`` while it runs.
+    It is among ``children`` while it runs, and is ended with its own where this is interrupted.
     """
     children = children or Children()
-    places = search_path()
-    program = _find(argv[0], places)
+    program = found(argv[0])
     if program is None:
         return Answer(status="missing", detail=f"no command {argv[0]}")
     import subprocess
 
-    environment = {**os.environ, "LC_ALL": "C", "LANG": "C", "PATH": os.pathsep.join(places)}
+    pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(
-            [program, *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=os.path.abspath(os.sep),  # noqa: PTH100 - pathlib is imported by nothing else here
-            start_new_session=True,
-        )
+        process = started(program, argv[1:], stdout=pipe, stderr=pipe, environment=environment)
     except OSError as error:
         return of_os_error(error)
     with process:
@@ -112,11 +149,14 @@ def run(argv: tuple[str, ...], timeout_s: float, children: Children | None = Non
                 raise TimeoutError("the time for all questions is over")
             stdout, stderr = _printed(process, time.monotonic() + timeout_s)
         except TimeoutError as error:
-            _kill(process)
+            kill(process)
             return Answer(status="timeout", detail=str(error) or f"no answer within {timeout_s:g} s")
         except _TooMuch:
-            _kill(process)
+            kill(process)
             return Answer(status="failed", detail=f"printed more than {LARGEST_BYTES} bytes")
+        except BaseException:
+            kill(process)
+            raise
         finally:
             children.remove(process)
     output = {"exit": process.returncode, "stdout": plain_text(stdout), "stderr": plain_text(stderr)}
@@ -133,7 +173,10 @@ def _find(name: str, places: list[str]) -> str | None:
     return None
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """
+    End a command and its children.
+    """
     import signal
 
     if sys.platform == "win32":
@@ -198,7 +241,7 @@ def _read_by_threads(process: "subprocess.Popen[bytes]", until: float) -> tuple[
                 pass
         except _TooMuch:
             over.set()
-            _kill(process)
+            kill(process)
         except OSError:
             return
 
