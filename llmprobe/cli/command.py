@@ -75,7 +75,9 @@ class Helped(click.Command):
                 formatter.write(f"    {example}\n")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [param.get_help_record(ctx) for param in self.get_params(ctx)]
+        # Of arguments the usage says all; newer versions of click would list their names without a word.
+        options = (param for param in self.get_params(ctx) if isinstance(param, click.Option))
+        records = [option.get_help_record(ctx) for option in options]
         formatter.write_paragraph()
         formatter.write(f"{spoken(ctx).sentence('help.options')}\n")
         with formatter.indentation():

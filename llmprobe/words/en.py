@@ -2068,7 +2068,7 @@ SENTENCES: dict[str, str] = {
     "help.fit.only-gpu": "Only models that run on GPUs as a whole.",
     "help.fit.explain": "Add how the points of each model come about.",
     "help.recommend": "Find the best quantization, context, cache type and placement of a model on this machine. A "
-    "requested context is kept or refused, never changed. The exit code is 3 if nothing fits.",
+    "requested context is kept or refused, never shortened. The exit code is 3 if nothing fits.",
     "help.recommend.model": "A name, a GGUF file or its address, a folder with config.json, or hf:owner/repo.",
     "help.recommend.ctx-size": "Context in tokens over all slots, such as 8192 or 8k; max is the longest that fits.",
     "help.recommend.parallel": "Slots that answer at the same time (default: 1).",

@@ -617,12 +617,13 @@ def test_every_command_has_help_with_examples(
     command: str, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """
-    -h and --help say the same, with examples, in letters that every locale has.
+    -h and --help say the same, with examples, in letters that every locale has; no name stands there without a word.
     """
     code, out, _ = ended(capsys, *command.split(), option)
 
     assert code == 0
     assert f"llmprobe {command}".strip() in out.split("Examples:")[1]
+    assert not {"MODEL", "[TEXT]..."} & {line.strip() for line in out.splitlines()}
     assert out.isascii()
 
 
