@@ -87,7 +87,11 @@ def test_any_text(parser: Callable[[str], Any], text: str) -> None:
     parser(text)
 
 
+NO_GPU = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "without", "-", "なし"))
+
+
 @given(text=TEXT)
+@example(text="-")
 @example(text=f"{LONG}GB")
 @example(text=f"{LONG}x RTX 4090 {LONG}GB")
 @example(text="x" * 5000)
@@ -97,9 +101,10 @@ def test_any_text(parser: Callable[[str], Any], text: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_any_name_of_a_gpu(text: str) -> None:
     """
-    A name is known or refused with a sentence.
+    A name is known or refused with a sentence, and only few words say that there is none.
     """
     with suppress(UsageError):
-        assert hypothetical.hypothetical([text], 2**34).accelerators
+        found = hypothetical.hypothetical([text], 2**34).accelerators
+        assert found or text.strip().lower() in NO_GPU
     with suppress(UsageError):
         assert hypothetical.hypothetical([f"{text}:24GB"], 2**34).accelerators
