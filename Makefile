@@ -37,9 +37,8 @@ types: $(VENV)/.dev  ## Check the types, tests included
 contracts: $(VENV)/.dev  ## Check who may import whom
 	$(BIN)/lint-imports
 
-coverage: $(VENV)/.dev  ## Run the tests and measure which branches they reach; under the floor in pyproject.toml it fails
-	@# CPython cannot install coverage's trace function in threads that take turns this fast.
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report term --ignore tests/estimation/test_threads.py
+coverage:  ## Run the tests with Python 3.12 or newer and count the lines they reach; under the floor in pyproject.toml it fails
+	.ci/coverage
 
 test-oldest:  ## Run the tests with the lowest versions of dependencies that pyproject.toml declares
 	@mkdir -p build
