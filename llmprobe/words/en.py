@@ -1919,9 +1919,9 @@ SENTENCES: dict[str, str] = {
     "obtain.absent": "the command needs {file}, which was not found here[; it takes {size_bytes:bytes}][ of {free_bytes:bytes} free on {directory}]",
     "obtain.no-room": "that does not fit on {directory}, where {free_bytes:bytes} is free",
     "obtain.usual": "{repository} should have this type (not checked)",
-    "obtain.projector": "its projector, {file}, is there as well ({size_bytes:bytes})",
-    "obtain.projector-named": "its projector is the file[ there] with mmproj in its name ({size_bytes:bytes}), which the"
-    " command calls {file}",
+    "obtain.projector": "its projector is {file} of {repository} ({size_bytes:bytes})",
+    "obtain.projector-named": "its projector is the file[ of {repository}] with mmproj in its name ({size_bytes:bytes}), which"
+    " the command calls {file}",
     "obtain.certain": "{repository} has it",
     "obtain.llama-cpp": "llama-server fetches it itself, with this in place of -m and the file\n{option:shell}",
     "obtain.lmstudio": "LM Studio downloads it\n{command:shell}",

@@ -48,6 +48,7 @@ def _lines(origin: FileOrigin) -> Iterator[Message]:
         yield message(
             "obtain.projector" if origin.projector_certain else "obtain.projector-named",
             file=origin.projector_file,
+            repository=origin.repository,
             size_bytes=origin.projector_bytes,
         )
     if origin.how is not None:
