@@ -117,7 +117,7 @@ def measure(
             unknown.append(sizes.kind)
             found = (_on(guess.likely, guess.input, backend),) * 2 + (flash_attn != "off",)
             low.append(_on(guess.low, guess.input, backend))
-            high.append(_on(guess.high, guess.input, backend))
+            high.append(_on(guess.high, guess.input_high, backend))
         else:
             low.append(found[0])
             high.append(found[1])

@@ -11,7 +11,7 @@ import msgspec
 from llmprobe.facts.projector import Projector
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, I32, Graph, Node
-from llmprobe.model.projectors._sizes import Sizes
+from llmprobe.model.projectors._sizes import Sizes, number
 from llmprobe.model.quants.types import TYPES, GgmlType
 
 GATED = {"gelu": "geglu", "silu": "swiglu", "gelu_erf": "geglu_erf", "gelu_quick": "geglu_quick"}
@@ -234,12 +234,36 @@ class Encoder:
         return self._scaled(self.layer(il, "out_scale"), x)
 
     def layer_ffn(self, il: int, x: Node, activation: str) -> Node:
-        """The feed-forward part of a layer; older files name its two matrices the wrong way round."""
+        """The feed-forward part of a layer, or experts; older files name its two matrices the wrong way round."""
+        if self.weight(self.layer(il, "ffn_gate_exps.weight")) is not None:
+            return self._experts(il, x)
         up, down = self.layer(il, "ffn_up"), self.layer(il, "ffn_down")
         first = self.need(f"{down}.weight")
         if first.ne[0] == self.sizes.embd and self.need(f"{up}.weight").ne[0] != self.sizes.embd:
             up, down = down, up
         return self.ffn(x, up, down, activation, self.layer(il, "ffn_gate"))
+
+    def _experts(self, il: int, x: Node) -> Node:
+        """A mixture of experts that a sigmoid chooses from; their sum is added up one by one."""
+        gate, up, down = (
+            self.need(self.layer(il, f"ffn_{part}_exps.weight")) for part in ("gate", "up", "down")
+        )
+        width, tokens = x.ne[0], x.ne[1]
+        used = min(number(self.projector, "vision.expert_used_count"), gate.ne[2])
+        chances = ops.unary("sigmoid", self.mm(self.layer(il, "ffn_gate_inp"), x))
+        bias = self.weight(self.layer(il, "exp_probs_b.weight"))
+        chosen = ops.top_k(chances if bias is None else ops.like("add", chances, bias), used)
+        shares = ops.reshape(ops.get_rows(ops.reshape(chances, 1, gate.ne[2], tokens), chosen), used, tokens)
+        shares = ops.reshape(ops.like("div", shares, ops.sum_rows(shares)), 1, used, tokens)
+        x = ops.reshape(x, width, 1, tokens)
+        wide = ops.unary("silu", ops.mul_mat_id(gate, x, chosen))
+        x = ops.mul_mat_id(down, ops.like("mul", wide, ops.mul_mat_id(up, x, chosen)), chosen)
+        x = ops.like("mul", x, shares)
+        parts = [ops.view(x, (x.ne[0], tokens), (x.nb[2],)) for _ in range(used)]
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = ops.like("add", whole, part)
+        return ops.cont(whole) if used == 1 else whole
 
     def _scaled(self, name: str, x: Node) -> Node:
         scale = self.weight(f"{name}.weight")

@@ -120,6 +120,7 @@ def _muse(e: Encoder) -> Node:
 FAMILIES = {
     "paddleocr": Family(rule=Rule(merge=2, pixels="always", warmup=28 * 28), build=_paddle),
     "dots_ocr": Family(rule=Rule(merge_key=SCALE, pixels="always", warmup=46 * 46), build=_dots),
+    "dots3note_v": Family(rule=Rule(merge_key=MERGE, pixels="always", warmup=46 * 46), build=_dots),
     "hunyuanvl": Family(
         rule=Rule(merge=2, merge_key=MERGE, tokens=(256, 16384), pixels="always", warmup=32 * 32),
         build=_hunyuan,
