@@ -31,11 +31,16 @@ def with_next_token(model: ModelSpec) -> ModelSpec:
     some of its repositories have.
 
     Raises:
-        RefusedError: it has none.
+        RefusedError: it has none, or llama.cpp leaves them unread.
     """
-    if has_next_token(model):
-        return model
     family = archs.get(model.architecture)
+    if has_next_token(model):
+        if family is not None and family.draft_graph is None:
+            raise RefusedError(
+                message("error.next-token-unread", architecture=model.architecture),
+                hint=message("hint.next-token-unread"),
+            )
+        return model
     if family is None or not publishes_next_token(model):
         raise RefusedError(
             message("error.no-next-token", model=model.name), hint=message("hint.no-next-token")

@@ -1084,6 +1084,8 @@ SENTENCES: dict[str, str] = {
     "hint.draft-missing": "name it with -md MODEL, or leave --spec-type out",
     "error.draft-quant-alone": "a quantization of a draft model is given without a draft model",
     "error.no-next-token": "{model} has no layers that predict a further token (MTP)",
+    "error.next-token-unread": "llama.cpp leaves the layers of {architecture} unread that predict a further token (MTP)",
+    "hint.next-token-unread": "draft with a smaller model (-md), or from the text (--spec-type ngram-simple)",
     "hint.no-next-token": 'use a file that has them ("-MTP" in its name), or a draft model (-md)',
     "error.head-without-output": "the draft head borrows the output matrix of the model, which is on {device}",
     "hint.head-devices": "let the draft use that device as well (-devd)",

@@ -11,8 +11,13 @@ from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.second import Draft, draft_hardware, draft_settings, second_parts
 from llmprobe.facts.devices import Device, Hardware
+from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings
+from llmprobe.model import archs
+from llmprobe.model.loading import load
+from llmprobe.model.next_token import with_next_token
 from llmprobe.units import MIB
+from llmprobe.words.message import message
 
 ONE = Hardware(devices=(Device(id="gpu0"),))
 TWO = Hardware(devices=(Device(id="gpu0"), Device(id="gpu1")))
@@ -214,3 +219,58 @@ def test_a_head_must_reach_the_matrix_that_it_borrows() -> None:
 
     with pytest.raises(RefusedError, match="output matrix of the model, which is on gpu1"):
         second_parts(LLAMA, "Q4_K_M", asked, TWO, Draft(Estimator(head(EAGLE)), "F16"))
+
+
+def grown(name: str, **sizes: object) -> ModelSpec:
+    """
+    A model of the catalog with one layer for a further token, as its files have it.
+    """
+    model = load(name)
+    family = archs.get(model.architecture)
+    assert family is not None
+    count = int(model.hparams["block_count"])
+    hparams = {
+        key: [*value, value[-1]] if isinstance(value, list) and len(value) == count else value
+        for key, value in model.hparams.items()
+    }
+    hparams |= {"block_count": count + 1, "nextn_predict_layers": 1}
+    for key, value in sizes.items():
+        hparams[key.replace("__", ".")] = [*hparams[key.replace("__", ".")][:-1], value]
+    return msgspec.structs.replace(model, hparams=hparams, tensors=family.tensors(hparams))
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "cache"),
+    [
+        # The latent of 512 values and 64 that are turned, in two bytes, without an indexer's keys: deepseek32.cpp.
+        ("glm-5-744b-a40b", {}, 8192 * (512 + 64) * 2),
+        ("deepseek-v3.2-685b", {}, 8192 * (512 + 64) * 2),
+        # Two heads of 128 values for K and V: nemotron-h-moe.cpp.
+        ("nemotron-3-super-120b-a12b", {"attention__head_count_kv": 2}, 8192 * 2 * 2 * 128 * 2),
+    ],
+)
+def test_a_layer_for_a_further_token_has_its_graph(name: str, sizes: dict[str, object], cache: int) -> None:
+    """
+    Its buffer is computed, and its cache is of its own kind.
+    """
+    estimator = Estimator(grown(name, **sizes))
+    found = estimator.estimate("Q4_K_M", Settings(ctx_size=8192, spec_type=("draft-mtp",)), ONE)
+    terms = {term.name: term for term in found.devices[1].terms}
+
+    assert terms["draft-cache"].bytes == cache
+    assert (terms["draft-compute"].basis, terms["draft-compute"].low_bytes) == ("derived", None)
+    # Scores of one row for each slot and the input of a micro-batch are there at the same time.
+    assert terms["draft-compute"].bytes > 4 * 512 * 2 * int(estimator.model.hparams["embedding_length"])
+
+
+def test_layers_that_llama_cpp_leaves_unread_draft_nothing() -> None:
+    """
+    dots.note's file has such a layer, and b11549 no graph for it.
+    """
+    model = msgspec.structs.replace(
+        load("qwen3-8b"), architecture="dots3note", hparams={"nextn_predict_layers": 1}
+    )
+    with pytest.raises(RefusedError) as refused:
+        with_next_token(model)
+
+    assert refused.value.message == message("error.next-token-unread", architecture="dots3note")

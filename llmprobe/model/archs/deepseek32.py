@@ -5,10 +5,11 @@ Source: llama.cpp b11549, src/models/deepseek32.cpp, src/models/glm-dsa.cpp, src
 """
 
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._building import indexed, ops
+from llmprobe.model.archs._building import indexed, latent, ops
 from llmprobe.model.archs._building.blocks import Decoder, decoder, feed_forward
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
@@ -58,9 +59,9 @@ def caches(hparams: Hparams) -> CacheLayout:
     The cache of the latent, and the indexer's keys of the layers that choose for themselves.
     """
     sizes = Sizes(hparams)
-    latent = latent_cache(hparams)
+    whole = latent_cache(hparams)
     indexer = indexer_cache(sizes, (layer for layer in sizes.trunk if _chooses(sizes, layer)))
-    return CacheLayout(kv=(*latent.kv, indexer), latent=latent.latent)
+    return CacheLayout(kv=(*whole.kv, indexer), latent=whole.latent)
 
 
 def _chooses(sizes: Sizes, layer: int) -> bool:
@@ -91,6 +92,22 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         "attention.indexer.types": None if types is None else [int(kind == "full") for kind in types],
         "expert_gating_func": rules.SIGMOID,
     }
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more: whole latent attention, without the indexer.
+    """
+    next_token_graph(g, _draft_layer)
+
+
+draft_caches = latent_cache
+
+
+def _draft_layer(g: Builder, il: int, x: Node) -> Node:
+    between = ops.like("add", latent.latent_attention(g, il, g.norm(x, "attn_norm", il)), x)
+    x = g.norm(between, "ffn_norm", il)
+    return ops.like("add", feed_forward(g, il, x, ROUTED), between)
 
 
 def layer_variant(_parts: Parts, il: int) -> int:

@@ -9,6 +9,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs._building import ops, state
 from llmprobe.model.archs._building.blocks import Decoder, Heads, decoder, heads
 from llmprobe.model.archs._building.builder import Builder, Mixture
+from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -106,6 +107,21 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
         x = _latent_mixture(g, il, x)
     x, residual = g.crop(il, x, residual)
     return ops.like("add", x, residual)
+
+
+def draft_graph(g: Builder) -> None:
+    """
+    Build the layer for a token more, which attends and then asks its experts; its last norm is not the others' kind.
+
+    Source: llama.cpp b11549, src/models/nemotron-h-moe.cpp; a dense model has none.
+    """
+    next_token_graph(g, _draft_layer, norm="norm", crop_first=True)
+
+
+def _draft_layer(g: Builder, il: int, x: Node) -> Node:
+    attended = g.attention(il, *heads(g, il, g.norm(x, "attn_norm", il), Heads(rope=False)))
+    (between,) = g.crop(il, ops.like("add", attended, x))
+    return ops.like("add", _latent_mixture(g, il, g.norm(between, "post_attention_norm", il)), between)
 
 
 def _latent_mixture(g: Builder, il: int, x: Node) -> Node:
