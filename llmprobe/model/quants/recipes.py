@@ -24,6 +24,9 @@ before 2026, others of today, models with linear attention, all others.
 
 _KNOWN_BY_MAKERS = ("UD-", "I1-", "APEX-", "QAT-", "NVFP4")
 _ALSO_CALLED = {name: f"UD-{name}" for name in ("Q2_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL")}
+_UNSEEN = 3.0
+"""By how many percent more a rule that holds for every kind may be off where no file of this kind was seen."""
+
 _FALLBACK: dict[Models, Models] = {"published": "experts", "older experts": "experts"}
 
 
@@ -122,6 +125,9 @@ def recipe(name: str, models: Models) -> Recipe | None:
         for row in rows:
             if row["models"] == wanted and (wanted is not None or models not in _FALLBACK):
                 return _recipe(row, name)
+    general = next((row for row in rows if row.get("general")), None)
+    if general is not None:
+        return _recipe(general | {"low": general["low"] - _UNSEEN, "high": general["high"] + _UNSEEN}, name)
     if not rows:
         return None
     raise RefusedError(

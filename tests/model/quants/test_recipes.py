@@ -374,3 +374,20 @@ def test_nvfp4_has_a_rule_and_its_range() -> None:
     types = {tensor.name.split(".")[-2]: tensor.type for tensor in kimi.tensors if len(tensor.shape) > 1}
     assert (types["ffn_up_exps"], types["ffn_down_exps"], types["ffn_up_shexp"]) == ("nvfp4", "nvfp4", "bf16")
     assert (types["attn_q_b"], types["output"], types["ffn_gate_inp"]) == ("bf16", "bf16", "f32")
+
+
+@pytest.mark.parametrize("name", ["Q4_K_L", "Q6_K_L", "i1-IQ4_XS"])
+def test_a_general_rule_holds_for_mixtures_of_experts_too(name: str) -> None:
+    """
+    A publisher's file with an importance matrix, or with its embedding and output in 8 bits, is the same for each kind
+    of model; where none of the kind was seen, the range is wider.
+    """
+    dense, experts = load("qwen3-8b"), load("qwen3-30b-a3b")
+    seen, unseen = recipe_of(dense, name), recipe_of(experts, name)
+    assert seen is not None
+    assert unseen is not None
+    types = {tensor.name: tensor.type for tensor in load("qwen3-30b-a3b", quant=name).tensors}
+
+    assert (unseen.follows, unseen.raised) == (seen.follows, seen.raised)
+    assert unseen.low < seen.low < 0 < seen.high < unseen.high
+    assert types["output.weight"] == ("q6_K" if name.startswith("i1") else "q8_0")
