@@ -14,6 +14,7 @@ from llmprobe.cli import main
 ROOT = Path(__file__).parent.parent
 MACHINES = ROOT / "fixtures" / "machines"
 NEVER = {"rich", "http", "urllib.request", "asyncio", "logging", "dataclasses", "importlib.metadata", "email"}
+NOT_FOR_A_LOOK = {"hashlib", "json", "queue"}
 ASKS_THE_MACHINE = {"psutil", "cpuinfo", "pynvml", "subprocess", "multiprocessing"}
 WITHOUT_DEVICES = "linux-laptop-nogpu-16g"
 DESCRIBE_DEVICES = {
@@ -62,7 +63,7 @@ def test_check_of_this_machine_imports_nothing_heavy() -> None:
     """
     ``check --json`` asks the machine, and loads nothing that prints for people or talks over the network.
     """
-    assert imported_by("check", "--json") & NEVER == set()
+    assert imported_by("check", "--json") & (NEVER | NOT_FOR_A_LOOK) == set()
 
 
 @pytest.mark.live

@@ -9,13 +9,15 @@ wrote or may write, or that is none, is not read.
 import os
 import stat
 import sys
-from pathlib import Path
+from binascii import crc32
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.errors_as_answers import of_os_error, plain_text
 
 FOLDER_VARIABLE = "LLMPROBE_KEPT"
 """Names the folder of what is kept; empty is none, so that nothing is kept."""
+
+File = str | os.PathLike[str]
 
 LARGEST_BYTES = 64 * 1024
 _SYSTEM: str = sys.platform
@@ -33,32 +35,31 @@ _IDENTIFYING = (
 """Lines of /proc/cpuinfo that are the same on every look at one processor."""
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """
     The folder of what is kept, None where the user has none.
     """
+    # pathlib and hashlib are imported by nothing else in a look at the machine, and take longer than the look.
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen is not None:
-        return Path(chosen) if chosen else None
+        return chosen or None
     named = os.environ.get("LOCALAPPDATA" if _SYSTEM == "win32" else "XDG_CACHE_HOME")
-    try:
-        if named and Path(named).is_absolute():
-            base = Path(named)
-        elif _SYSTEM == "win32":
+    if not named or not os.path.isabs(named):  # noqa: PTH117 - see above
+        if _SYSTEM == "win32":
             return None
-        else:
-            base = Path.home() / ("Library/Caches" if _SYSTEM == "darwin" else ".cache")
-    except RuntimeError:
-        return None
-    return base / "llmprobe"
+        home = os.path.expanduser("~")  # noqa: PTH111 - see above
+        if home == "~":
+            return None
+        named = f"{home}/{'Library/Caches' if _SYSTEM == 'darwin' else '.cache'}"
+    return os.path.join(named, "llmprobe")  # noqa: PTH118 - see above
 
 
-def path_of(cpuinfo: str | None) -> Path | None:
+def path_of(cpuinfo: str | None) -> str | None:
     """
     The file of the machine whose /proc/cpuinfo begins like this (None: a system without one).
-    """
-    from hashlib import sha256
 
+    Machines that happen to have one name are told apart by the fingerprint in the file.
+    """
     place = folder()
     if place is None:
         return None
@@ -66,10 +67,10 @@ def path_of(cpuinfo: str | None) -> Path | None:
     lines = [line for line in first if line.partition(":")[0].strip() in _IDENTIFYING]
     machine = os.environ.get("PROCESSOR_IDENTIFIER", "") if _SYSTEM == "win32" else os.uname().machine
     words = "\n".join((machine, str(os.cpu_count()), *lines))
-    return place / f"measured-{sha256(words.encode()).hexdigest()[:16]}.json"
+    return os.path.join(place, f"measured-{crc32(words.encode()):08x}.json")  # noqa: PTH118 - as above
 
 
-def read(path: Path | None) -> Answer:
+def read(path: File | None) -> Answer:
     """
     The document that is kept, as plain JSON data; ``denied`` for a file that is not ours alone.
     """
@@ -99,36 +100,41 @@ def read(path: Path | None) -> Answer:
     return Answer(value=document)
 
 
-def write(path: Path, text: str) -> None:
+def write(file: File, text: str) -> None:
     """
     Keep a document: the file is whole at every moment, and only its owner can read it.
 
     Raises:
         OSError: it cannot be written.
     """
+    from pathlib import Path
+
+    path = Path(file)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
-            file.write(text)
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as opened:  # noqa: PTH123 - a descriptor
+            opened.write(text)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
 
 
-def writable(path: Path | None) -> bool:
+def writable(file: File | None) -> bool:
     """
     Whether a document could be kept there.
     """
-    if path is None:
+    if file is None:
         return False
-    place = path.parent
+    from pathlib import Path
+
+    place = Path(file).parent
     while not place.exists() and place != place.parent:
         place = place.parent
     return os.access(place, os.W_OK | os.X_OK)
 
 
-def shown(path: Path) -> str:
-    return plain_text(str(path))
+def shown(path: File) -> str:
+    return plain_text(os.fspath(path))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import isfinite
-from pathlib import Path
 
 import msgspec
 
@@ -261,7 +260,7 @@ class _Plan:
         return min(max(least, times * self._caches), most)
 
 
-def _keep(path: Path | None, of: Fingerprint, measured: Measurement) -> tuple[str | None, Message | None]:
+def _keep(path: str | None, of: Fingerprint, measured: Measurement) -> tuple[str | None, Message | None]:
     """
     The file that it is kept in, or why it could not be kept.
     """

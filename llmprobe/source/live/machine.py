@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.facts.asking import GET_TIMEOUT_S, RUN_TIMEOUT_S, TOTAL_TIMEOUT_S, Asking
@@ -19,9 +19,6 @@ from llmprobe.source.errors_as_answers import plain_text
 from llmprobe.source.live import commands, files, http
 from llmprobe.source.live.nvml import Nvml
 from llmprobe.source.live.sysctl import Sysctl
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
@@ -159,7 +156,7 @@ class LiveSource(Asking):
 
         return kept.read(self.place_of_measurement())
 
-    def place_of_measurement(self) -> "Path | None":
+    def place_of_measurement(self) -> str | None:
         """
         The file in which measurements of this machine are kept, None where the user has no folder for it.
         """
