@@ -164,7 +164,14 @@ def items_of(answer: Answer) -> list[Any]:
     """
     The list in an answer, empty where it is not ok or no list.
     """
-    return answer.value if answer.ok and isinstance(answer.value, list) else []
+    return listed(answer.value) if answer.ok else []
+
+
+def listed(value: Any) -> list[Any]:
+    """
+    A list within an answer, empty where it is anything else.
+    """
+    return value if isinstance(value, list) else []
 
 
 def _of_trouble(answer: Answer) -> ProbedStatus:

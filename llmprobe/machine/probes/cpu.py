@@ -31,7 +31,7 @@ import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Cpu, Probed
-from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
+from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, listed
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.words.message import Message, message
 
@@ -172,7 +172,7 @@ def _identity(ask: Asker, processors: list[dict[str, str]]) -> Cpu:
         evidence += ["cpuinfo:"] if facts else []
         name = name or _text(facts.get("brand_raw"))
         vendor = vendor or _text(facts.get("vendor_id_raw"))
-        flags += facts.get("flags") or ()
+        flags += listed(facts.get("flags"))
         count = as_int(facts.get("count"))
     if not name and ask.platform.system == "linux":
         name = parse_lscpu(str(fields_of(ask.run("lscpu")).get("stdout") or ""))

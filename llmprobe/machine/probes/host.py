@@ -34,7 +34,7 @@ from typing import Literal
 from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, MemoryModules
 from llmprobe.facts.machine import Probed, SystemFacts
-from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of, listed
 from llmprobe.machine.memory_bus import Bus, bus
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
@@ -193,8 +193,8 @@ def _linux(ask: Asker) -> SystemFacts:
 
 
 def _flags(ask: Asker) -> Collection[str]:
-    listed = re.search(_FLAGS, ask.text("/proc/cpuinfo") or "")
-    return listed[1].split() if listed else fields_of(ask.cpuinfo()).get("flags") or ()
+    found = re.search(_FLAGS, ask.text("/proc/cpuinfo") or "")
+    return found[1].split() if found else listed(fields_of(ask.cpuinfo()).get("flags"))
 
 
 def _container(ask: Asker) -> str | None:

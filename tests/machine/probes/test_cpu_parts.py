@@ -113,6 +113,15 @@ def test_a_processor_is_named_by_the_first_that_knows(
     assert found.evidence[len(evidence)] == "psutil:cpu_count"
 
 
+@pytest.mark.parametrize("flags", [7, "avx2", {"avx2": True}, None, True])
+def test_flags_that_are_no_list_are_none(flags: object) -> None:
+    """A recording may say anything; a processor without flags is no crash."""
+    answers = {"cpuinfo:": {"brand_raw": "B", "flags": flags}}
+
+    assert (processor(answers, WINDOWS).name, processor(answers, WINDOWS).instruction_sets) == ("B", ())
+    assert system(answers).environment == system({}).environment
+
+
 def test_an_empty_name_is_no_name() -> None:
     """A virtual machine may have a registry without the names of its processor: they are unknown then."""
     found = processor(

@@ -230,6 +230,7 @@ def test_the_driver_model_is_the_one_of_now(model: Any, word: str | None) -> Non
         ({"licensableFeaturesCount": 0, "gridLicensableFeatures": [{"featureState": 1}]}, None),
         ({"gridLicensableFeatures": [{"featureState": 1}]}, None),
         ({"licensableFeaturesCount": 1, "gridLicensableFeatures": ["text"]}, None),
+        ({"licensableFeaturesCount": 1, "gridLicensableFeatures": 7}, None),
         ({"licensableFeaturesCount": 1}, None),
         ("text", None),
     ],

@@ -12,7 +12,7 @@ from llmprobe.facts.answer import Answer
 from llmprobe.facts.asking import question_name
 from llmprobe.facts.machine import Link, Power, Throttle, ThrottleReason, Window
 from llmprobe.facts.nvidia import NvidiaDevice
-from llmprobe.machine.asking import as_int
+from llmprobe.machine.asking import as_int, listed
 from llmprobe.machine.pcie import pcie_link
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.device import ADDRESSING, Found, addressing_of, version_of
@@ -240,8 +240,8 @@ def _licensed(questions: _Questions) -> bool | None:
     Whether a vGPU guest has a licence for any of its features.
     """
     answer = questions.value("nvmlDeviceGetGridLicensableFeatures_v4")
-    features = answer.get("gridLicensableFeatures") if isinstance(answer, dict) else None
-    states = [each.get("featureState") for each in features or () if isinstance(each, dict)]
+    features = listed(answer.get("gridLicensableFeatures")) if isinstance(answer, dict) else []
+    states = [each.get("featureState") for each in features if isinstance(each, dict)]
     count = _field(answer, "licensableFeaturesCount") or 0
     return any(states[:count]) if states[:count] else None
 
