@@ -73,7 +73,8 @@ def hypothetical(
         shared = _of_size(shared, size, given=ram_bytes is not None)
         wanted = [shared]
     host = host_of(None if shared is None else shared.row, size, options)
-    pools = [_ram(size, shared, options.wired_limit_bytes)]
+    used = shared if shared is not None and _why_not(shared.row) is None else None
+    pools = [_ram(size, used, options.wired_limit_bytes)]
     accelerators = []
     for number, (each, slot) in enumerate(zip(wanted, _slots(wanted, options.slots), strict=True)):
         accelerators.append(_accelerator(number, each, slot, host))
@@ -213,10 +214,11 @@ def _slots(wanted: Sequence[Wanted], slots: tuple[Slot, ...]) -> tuple[Slot, ...
 def _accelerator(number: int, wanted: Wanted, slot: Slot, host: Host) -> Accelerator:
     row = wanted.row
     rate, how = row.bandwidth_bytes_per_s, _how(wanted)
+    basis: Basis | None = "declared" if rate else None
     if row.unified and not row.sizes_gb and host.ram_bandwidth_bytes_per_s:
         # With modules the graphics are as fast as these are.
         rate, how = host.ram_bandwidth_bytes_per_s, message("bandwidth.of-ram", how=host.ram_bandwidth_how)
-    basis: Basis | None = "declared" if rate else None
+        basis = host.ram_bandwidth_basis
     why_not = _why_not(row)
     return Accelerator(
         id=f"gpu{number}",

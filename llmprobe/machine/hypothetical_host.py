@@ -121,6 +121,13 @@ def _rate(
     if ram is not None and (ram.mts is not None or ram.kind is not None):
         return _of_modules(ram, cpu.name, sockets, ram_bytes)
     if shared is not None and shared.bandwidth_bytes_per_s:
+        if not shared.sizes_gb:
+            # Of a processor in a socket it is what its modules usually are.
+            return (
+                shared.bandwidth_bytes_per_s,
+                "assumed",
+                message("bandwidth.usual-beside", name=shared.name),
+            )
         how = message("bandwidth.table", name=shared.name, cores=shared.cores, source=shared.source)
         return shared.bandwidth_bytes_per_s, "declared", how
     return None, None, None

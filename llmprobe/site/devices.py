@@ -17,6 +17,9 @@ from llmprobe.words.message import Message, message
 MOST_DEVICES = 16
 """A build of llama.cpp ends where its backend lists more."""
 
+ASSUMED_MODULES = (0.5, 1.5)
+"""What modules of an assumed speed or number of channels may reach, as parts: half of the channels, or a later kind."""
+
 USUAL_BANDWIDTHS = (
     (5, 128, 80, 224),
     (9, 288, 160, 496),
@@ -39,6 +42,8 @@ def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
     rate, low, high = accelerator.bandwidth_bytes_per_s, 1.0, 1.0
     if rate is None:
         rate, low, high = usual_bandwidth(free_bytes)
+    elif accelerator.bandwidth_basis == "assumed":
+        low, high = ASSUMED_MODULES
     return Device(
         id=accelerator.id,
         backend=accelerator.backend,
@@ -65,7 +70,11 @@ def about_bandwidth(device: Device, *, hypothetical: bool) -> Message:
         bytes_per_s=rate,
         low=round(rate * device.bandwidth_low),
         high=round(rate * device.bandwidth_high),
-        remedy=message("remedy.bandwidth-hypothetical") if hypothetical else None,
+        remedy=None
+        if not hypothetical
+        else message("remedy.ram-bandwidth-hypothetical")
+        if device.pool == "ram"
+        else message("remedy.bandwidth-hypothetical"),
     )
 
 

@@ -16,13 +16,11 @@ from llmprobe.facts.machine import Host
 from llmprobe.facts.measured import Measurement
 from llmprobe.facts.processor import Processor, cpu_kind, processor
 from llmprobe.machine.memory_bus import MOST_OF_A_DESKTOP
+from llmprobe.site.devices import ASSUMED_MODULES
 from llmprobe.words.message import Message, message
 
 _MARKS = r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bwith .*|\bw/ .*|,.*|\bpro\b(?! \d+\w*wx)"
 """What a processor's name has beside the product: marks, clock, graphics, count of cores."""
-
-ASSUMED_MODULES = (0.5, 1.5)
-"""What modules of an assumed speed or number of channels may reach, as parts: half of the channels, or a later kind."""
 
 WORTH_ITS_CORE = 0.75
 """Of a core alone, what each of many is worth at least where no two share one: clocks differ by up to a quarter."""

@@ -154,6 +154,7 @@ def estimate(
                 for device in site.devices
                 if device.bandwidth_low < 1
             ),
+            *_of_machine(machine),
             *answer.notes,
         ),
         warnings=(
@@ -161,6 +162,14 @@ def estimate(
             *_refused(defaults.profile.engine, model),
         ),
     )
+
+
+def _of_machine(machine: Snapshot | None) -> tuple[Message, ...]:
+    """
+    What was taken of a machine to be, where its names did not say it.
+    """
+    findings = () if machine is None else machine.findings
+    return tuple(each.title for each in findings if each.id == "memory-assumed")
 
 
 def _of_ram(site: assumed.Places, shares: Sequence[Share]) -> tuple[Message, ...]:

@@ -96,7 +96,7 @@ def test_of_several_sizes_the_usual_one_is_taken_and_said() -> None:
     finding = next(each for each in usual.findings if each.id == "memory-assumed")
 
     assert [snapshot.pools[1].total_bytes for snapshot in (usual, named_one)] == [12 * GIB, 8 * GIB]
-    assert (usual.pools[1].basis, finding.detail.values["sizes_gb"]) == ("assumed", (8, 12))
+    assert (usual.pools[1].basis, finding.title.values["sizes_gb"]) == ("assumed", (8, 12))
     assert "memory-assumed" not in {each.id for each in named_one.findings}
 
 
@@ -380,7 +380,7 @@ def test_the_memory_of_a_chip_tells_its_variant(
     finding = next((each for each in snapshot.findings if each.id == "memory-assumed"), None)
 
     assert snapshot.accelerators[0].bandwidth_bytes_per_s == gigabytes_per_s * 10**9
-    assert (None if finding is None else finding.detail.values["sizes_gb"]) == sizes
+    assert (None if finding is None else finding.title.values["sizes_gb"]) == sizes
 
 
 def test_every_row_says_where_it_is_from() -> None:

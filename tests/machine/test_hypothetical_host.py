@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from llmprobe import api
 from llmprobe.errors import UsageError
 from llmprobe.machine.cpu_table import processors
 from llmprobe.machine.gpu_table import lookup
 from llmprobe.machine.hypothetical import Options, hypothetical
 from llmprobe.machine.pcie import Slot, parse_slots
 from llmprobe.machine.ram_spelling import parse_ram
+from llmprobe.site.devices import device_of
 from llmprobe.site.ram import of_host
 from llmprobe.tasks import machines
 from tests.machine.fake import GIB, MIB
@@ -195,6 +197,60 @@ def test_graphics_of_a_socketed_processor_are_as_fast_as_the_modules() -> None:
 
     assert row is not None
     assert socketed.bandwidth_bytes_per_s == 89_600_000_000 != row.bandwidth_bytes_per_s
+
+
+@pytest.mark.parametrize(
+    ("gpu", "ram", "basis", "parts"),
+    [
+        ("Radeon 780M", "32GB DDR5-5600", "declared", (1.0, 1.0)),
+        ("Radeon 780M", "32GB", "assumed", (0.5, 1.5)),
+        ("Strix Halo", None, "declared", (1.0, 1.0)),
+        # Of cards with 18 to 28 GB the slowest and the fastest twentieth have 280 and 1,008 GB/s.
+        ("my card:24GB", "32GB", None, (280 / 672, 1008 / 672)),
+        ("my card:24GB:608GB/s", "32GB", "declared", (1.0, 1.0)),
+    ],
+)
+def test_a_bandwidth_that_nobody_named_is_a_range(
+    gpu: str, ram: str | None, basis: str | None, parts: tuple[float, float]
+) -> None:
+    """
+    Of modules that are not named, and of cards that no table has.
+    """
+    (accelerator,) = machines.probe(gpus=gpu, ram=ram).accelerators
+    device = device_of(accelerator, 23 * GIB)
+
+    assert accelerator.bandwidth_basis == basis
+    assert (device.bandwidth_low, device.bandwidth_high) == parts
+    assert device.bandwidth_bytes_per_s
+
+
+@pytest.mark.parametrize("gpu", ["UHD 770", "Radeon 610M", "Ascend 910B 64GB"])
+def test_a_named_gpu_that_is_not_used_is_said(gpu: str) -> None:
+    """
+    With the reason; the memory of its host is not shared then.
+    """
+    snapshot = machines.probe(gpus=gpu, ram="32GB DDR4-3200")
+    finding = next(each for each in snapshot.findings if each.id == "gpu-not-usable")
+
+    assert finding.detail.values["reason"] == snapshot.accelerators[0].why_not
+    assert [pool.kind for pool in snapshot.pools if pool.id == "ram"] == ["system"]
+    assert "gpu-unsupported-vendor" not in {each.id for each in snapshot.findings}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "said"), [("Strix Halo", True), ("Strix Halo 128GB", False), ("RTX 3060", True)]
+)
+def test_an_assumed_size_is_said_beside_every_answer(gpu: str, *, said: bool) -> None:
+    """
+    Of a recommendation as a finding, of an estimate as a note, with the sizes that are sold.
+    """
+    snapshot = machines.probe(gpus=gpu, ram=None if "Strix" in gpu else "64GB")
+    model = api.load_model("qwen3-0.6b")
+    recommended = api.recommend(model, snapshot, ctx_size=2048)
+    estimated = api.estimate(model, snapshot=snapshot, ctx_size=2048)
+
+    assert ("memory-assumed" in {each.id for each in recommended.findings}) is said
+    assert ("finding.memory-assumed.title" in {each.id for each in estimated.notes}) is said
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,10 @@ from llmprobe.site.site import given_back, survey
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
-FINDINGS_THAT_ARE_OPTIONS = frozenset({"mac-wired-limit"})
-"""Notes on the machine whose remedy makes more memory usable, and so belong beside the choices."""
+FINDINGS_BESIDE_CHOICES = frozenset({"mac-wired-limit", "memory-assumed", "cpu-not-listed"})
+"""
+Notes on the machine whose remedy makes more memory usable or names what was assumed, and so belong beside the choices.
+"""
 
 FINDINGS_ABOUT_USE = frozenset({"vram-held", "model-loaded"})
 """Who uses memory now."""
@@ -49,7 +51,7 @@ def findings(snapshot: Snapshot, wishes: Wishes) -> tuple[Finding, ...]:
         one
         for one in snapshot.findings
         if one.id not in answered
-        if one.severity != "note" or (one.id in FINDINGS_THAT_ARE_OPTIONS and one.remedy is not None)
+        if one.severity != "note" or (one.id in FINDINGS_BESIDE_CHOICES and one.remedy is not None)
     )
 
 

@@ -158,10 +158,11 @@ _NOT_USABLE = {
 
 def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A card of AMD or Intel is here and nothing can run on it.
+    A card of AMD or Intel is here and nothing can run on it; of a machine to be, any GPU that was named.
     """
     for each in snapshot.accelerators:
-        if each.vendor not in ("amd", "intel") or each.usable or each.integrated:
+        named = snapshot.origin == "hypothetical"
+        if each.usable or not (named or (each.vendor in ("amd", "intel") and not each.integrated)):
             continue
         if each.state in ("asleep", "lent") or each.hidden_by is not None:
             # Each of these has a finding of its own.

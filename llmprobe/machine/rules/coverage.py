@@ -76,8 +76,13 @@ def memory_assumed(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding(
             id="memory-assumed",
             severity="note",
-            title=message("finding.memory-assumed.title", device=each.name, size_bytes=pool.total_bytes),
-            detail=message("finding.memory-assumed.detail", sizes_gb=tuple(sold)),
+            title=message(
+                "finding.memory-assumed.title",
+                device=each.name,
+                size_bytes=pool.total_bytes,
+                sizes_gb=tuple(sold),
+            ),
+            detail=message("finding.memory-assumed.detail"),
             evidence=pool.evidence,
             remedy=Remedy(
                 text=message("finding.memory-assumed.remedy"),
@@ -125,7 +130,7 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
     A GPU is here whose vendor has no probe.
     """
     for each in snapshot.accelerators:
-        if each.vendor != "other" or each.usable:
+        if each.vendor != "other" or each.usable or snapshot.origin == "hypothetical":
             continue
         yield Finding(
             id="gpu-unsupported-vendor",

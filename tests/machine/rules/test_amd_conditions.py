@@ -285,7 +285,7 @@ def test_an_assumed_size_of_a_card_is_said(
 
     assert severity(snapshot, "memory-assumed") == expected
     for finding in found(snapshot, "memory-assumed"):
-        assert finding.detail.values["sizes_gb"] == (8, 12)
+        assert finding.title.values["sizes_gb"] == (8, 12)
         assert [command.split("'")[1] for command in commands(finding)] == [
             "NVIDIA GeForce RTX 3060 8GB",
             "NVIDIA GeForce RTX 3060 12GB",
