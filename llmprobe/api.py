@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.fit import Fit, Order, Use
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
+    from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
     from llmprobe.facts.settings import SettingsOptions
     from llmprobe.facts.verification import Verification
@@ -350,6 +351,29 @@ def fit(
         assume_idle=assume_idle,
     )
     return fit.fit(snapshot, wishes)
+
+
+def plan(
+    model: "ModelSpec",
+    *,
+    ctx_size: int = 8192,
+    quant: str | None = None,
+    parallel: int = 1,
+    min_speed: float | None = None,
+) -> "Plan":
+    """
+    What a model needs, and machines of each kind that run it, the smallest first: one card, several, a card with RAM,
+    memory that is shared, the processor alone.
+
+    ``quant`` is Q4_K_M by default, or what the model is published in. Each machine is searched as ``recommend`` does.
+
+    Raises:
+        UsageError: a wish is out of range.
+    """
+    from llmprobe.tasks import plan
+
+    wishes = plan.wishes_of(model, ctx_size=ctx_size, quant=quant, parallel=parallel, min_speed=min_speed)
+    return plan.plan(model, wishes)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:

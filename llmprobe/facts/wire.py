@@ -79,6 +79,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.fit import Fit
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelList
+    from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
     from llmprobe.facts.verification import Verification
 
@@ -88,6 +89,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "estimate": Estimate,
         "recommendation": Recommendation,
         "fit": Fit,
+        "plan": Plan,
         "bench": Bench,
         "verify": Verification,
         "error": ErrorDocument,

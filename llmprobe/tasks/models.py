@@ -105,7 +105,7 @@ def quant_name(name: str, model: ModelSpec | None = None) -> str:
         UsageError: it does not exist, or another program loads it; of a known model its file's size is said.
     """
     try:
-        return file_type(str(name)).name
+        found = file_type(str(name)).name
     except UsageError as error:
         if model is None:
             raise
@@ -125,6 +125,9 @@ def quant_name(name: str, model: ModelSpec | None = None) -> str:
             instead=other.instead,
         )
         raise UsageError(error.message, hint=hint) from None
+    own = None if model is None else model.published_quant
+    # The same type under the name that the model is published with.
+    return own if own is not None and file_type(own).name == found else found
 
 
 def quant_notes(names: Iterable[str]) -> tuple[Message, ...]:

@@ -1327,6 +1327,14 @@ SENTENCES: dict[str, str] = {
     "fit.context": "Every model is asked for {ctx_size} tokens of context",
     "fit.context-of-use": "Every model is asked for {ctx_size} tokens of context, as {use:use.} needs (-c sets another)",
     "fit.full-precision": "Results are of the original models, published up to {dated}; a quantized file loses some of it",
+    # What a model needs.
+    "plan.machine": "[{gpu}][ ({gib} GiB{count:| each})][!{gpu}no GPU][, {ram}]",
+    "plan.machines-are-idle": "Machines are idle: 2 GiB of RAM and what a driver keeps are left out, and "
+    "{reserve_bytes:bytes} stay free on each GPU and in RAM",
+    "plan.nvlink": "NVLink makes a split by tensors (-sm tensor) and vLLM faster; a split by layers, which is what is shown "
+    "unless a row says otherwise, gains nothing by it",
+    "plan.slow-with-ram": "A card whose memory is too small leaves the rest to RAM: below {tokens_per_s:g} tokens/s people wait "
+    "for the words",
     "use.chat": "chat",
     "use.coding": "coding",
     "use.reasoning": "reasoning",
@@ -1800,6 +1808,21 @@ SENTENCES: dict[str, str] = {
     "page.context-gib": "GiB",
     "page.context-full": "full",
     "page.context-does-not-fit": "does not fit",
+    "page.plan-title": "{model}, {parameters:count} parameters, as {quant} ({file_bytes:bytes}) with {ctx_size} tokens of "
+    "context",
+    "page.plan-needs": "It takes {gpu_bytes:bytes} of free memory on one GPU and {ram_beside_bytes:bytes} of RAM beside it, or "
+    "{ram_alone_bytes:bytes} of RAM alone",
+    "page.plan-kind.one-card": "One card",
+    "page.plan-kind.several-cards": "Several cards",
+    "page.plan-kind.card-and-ram": "A card with the rest in RAM",
+    "page.plan-kind.unified": "Memory that processor and GPU share",
+    "page.plan-kind.processor": "The processor alone",
+    "page.plan-none": "none of the machines that were tried",
+    "page.plan-whole": "whole",
+    "page.plan-layers": "{layers} of {total} layers[, {experts} with experts in RAM]",
+    "page.plan-rate": "{rate} tokens/s",
+    "page.plan-watts": "[{watts} W][!{watts}]",
+    "page.plan-try": "To see one of them in full",
     "page.fit-next": "The next better model",
     "page.fit-left-out": "Not listed: {reasons:each}",
     "page.fit-unranked": "They run here, too, and too little is published to rank them: {names:list}[, and {more} more]",
@@ -1969,6 +1992,8 @@ SENTENCES: dict[str, str] = {
     "error.option-unknown": "there is no option {option}",
     "error.option-after-command": "{option} goes before the command",
     "error.option-before-command": "{option} goes after the command",
+    "error.plan-of-machine": "plan tries machines of its own, so --gpu, --ram, --replay and the like mean nothing to it",
+    "hint.plan-of-machine": "llmprobe recommend answers for one machine",
     "error.family-unknown": "no model of the catalog is of the family {given}",
     "error.license-unknown": "no model of the catalog has the license {given}",
     "error.command-unknown": "there is no command '{given}'",
@@ -2049,6 +2074,7 @@ SENTENCES: dict[str, str] = {
     "help.short.check": "Show this machine, its free memory and its problems.",
     "help.short.fit": "List the models that run best here.",
     "help.short.recommend": "Find the best way to run a model here.",
+    "help.short.plan": "Find the machines that run a model.",
     "help.short.estimate": "Estimate one configuration, term by term.",
     "help.short.models": "List the models of the catalog.",
     "help.short.watch": "Show free memory and its users as they change.",
@@ -2059,6 +2085,11 @@ SENTENCES: dict[str, str] = {
     "finding is an error.",
     "help.check.explain": "Explain one finding: evidence, cost and remedy.",
     "help.check.wake": "Also probe sleeping devices, which wakes them.",
+    "help.plan": "Tell what a model needs, and which machines run it: one card, several, a card with RAM, shared memory, the "
+    "processor alone, each kind from the smallest.",
+    "help.plan.ctx-size": "Context in tokens over all slots, such as 8192 or 8k (default: 8192).",
+    "help.plan.quant": "Quantization of the file (default: Q4_K_M, or what the model is published in).",
+    "help.plan.min-speed": "Only machines that generate at least N tokens per second.",
     "help.fit": "List the models of the catalog that this machine runs best for a use, each as recommend would run it. "
     "Models are ranked by published results, less what the quantized file loses, and by their speed here.",
     "help.fit.use": "What the model is for (default: chat).",

@@ -306,6 +306,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "check",
                     "fit",
                     "recommend",
+                    "plan",
                     "estimate",
                     "models",
                     "watch",

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import llmprobe
 from llmprobe import engines
 from llmprobe.errors import UsageError
 from llmprobe.facts.model import ModelSpec
@@ -260,3 +261,15 @@ def test_a_large_reserve_leaves_less_to_the_model() -> None:
 
     assert (none.choices[0].gpu_layers, none.choices[0].total_layers) == (33, 33)
     assert much.choices[0].gpu_layers < 33
+
+
+def test_the_type_that_a_model_is_published_in_is_no_loss() -> None:
+    """
+    gpt-oss is published in MXFP4, a file type that llama.cpp calls MXFP4_MOE: by either name it is the original.
+    """
+    spec = llmprobe.load_model("gpt-oss-20b")
+    for name in ("MXFP4", "mxfp4_moe"):
+        (choice,) = llmprobe.recommend(spec, machine((23.0,)), ctx_size=4096, quants=name, top=1).choices
+
+        assert choice.label == "recommended"
+        assert choice.quality.words == message("quality.no-noticeable-loss")

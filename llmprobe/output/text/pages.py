@@ -11,9 +11,21 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Fit
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
+from llmprobe.facts.plan import Plan
 from llmprobe.facts.recommendation import Recommendation
 from llmprobe.facts.verification import Verification
-from llmprobe.output.text import bench, check, estimate, findings, fit, models, recommend, verify, watch
+from llmprobe.output.text import (
+    bench,
+    check,
+    estimate,
+    findings,
+    fit,
+    models,
+    plan,
+    recommend,
+    verify,
+    watch,
+)
 from llmprobe.output.text.console import console_for
 from llmprobe.output.text.page import Page
 from llmprobe.words.message import message
@@ -46,6 +58,10 @@ def show_fit(answer: Fit, words: Words, *, explain: bool = False) -> None:
 
 def show_verification(answer: Verification, words: Words, *, file: str) -> None:
     verify.show(_page(words), answer, file=file)
+
+
+def show_plan(answer: Plan, words: Words) -> None:
+    plan.show(_page(words), answer)
 
 
 def show_models(found: ModelList, words: Words) -> None:
