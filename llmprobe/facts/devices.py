@@ -32,6 +32,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     link_bytes_per_s: int | None = None
     cores: int | None = None
 
+    @property
+    def known_bandwidth_bytes_per_s(self) -> int | None:
+        """
+        The bandwidth, None where it is not known or only assumed.
+        """
+        return self.bandwidth_bytes_per_s if self.bandwidth_low == self.bandwidth_high else None
+
 
 class Hardware(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """

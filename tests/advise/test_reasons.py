@@ -231,9 +231,9 @@ def test_the_faster_of_two_cards_is_filled_first() -> None:
 @pytest.mark.parametrize(("bandwidth", "name"), [(936e9, "reason.split-evenly"), (None, "reason.split")])
 def test_equal_cards_are_filled_evenly(bandwidth: float | None, name: str) -> None:
     """
-    Equally fast cards are called so, cards of unknown speed are not.
+    Equally fast cards are called so, cards whose speed is assumed are not.
     """
-    choice = best(LLAMA3_70B, machine((23.5, 23.5), bandwidth=bandwidth), ctx_size=8192)
+    choice = best(QWEN3_MOE, machine((23.5, 23.5), bandwidth=bandwidth), ctx_size=8192)
     split = the(choice.reasons, "reason.split-evenly", "reason.split", "reason.split-equal")
 
     assert split.id == name
@@ -273,6 +273,16 @@ def test_a_card_that_is_not_needed_has_a_reason() -> None:
     assert the(choice.reasons, "reason.left-out-not-needed") == message(
         "reason.left-out-not-needed", devices=("gpu1",), bytes_per_s=360_000_000_000, used=("gpu0",)
     )
+
+
+def test_the_reason_to_leave_a_card_out_names_no_assumed_bandwidth() -> None:
+    """
+    What was taken for cards of its size is not said to be its own.
+    """
+    choice = best(QWEN3_MOE, machine((40, 40), bandwidth=None), ctx_size=8192, quants=("Q4_K_M",))
+    left_out = the(choice.reasons, "reason.left-out-not-needed", "reason.left-out-no-gain")
+
+    assert left_out.values["bytes_per_s"] is None
 
 
 def test_equal_cards_that_are_not_needed_share_one_reason() -> None:

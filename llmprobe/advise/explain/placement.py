@@ -179,7 +179,7 @@ def _split(problem: Problem, candidate: Candidate, used: list[Span]) -> Message:
         own = min(part.stop, n_layer) - part.start - left
         parts.append(message("part.layers-and-experts", layers=layers, device=part.device, expert_layers=own))
     devices = {device.id: device for device in candidate.devices}
-    rates = {part.device: devices[part.device].bandwidth_bytes_per_s for part in used}
+    rates = {part.device: devices[part.device].known_bandwidth_bytes_per_s for part in used}
     known = {device: rate for device, rate in rates.items() if rate is not None}
     if len(known) < len(rates):
         return message("reason.split", parts=tuple(parts))
@@ -204,7 +204,7 @@ def _left_out(problem: Problem, candidate: Candidate) -> Iterator[Message]:
     alike: dict[tuple[str, int | None], list[str]] = {}
     for device in there.values():
         if device not in used:
-            alike.setdefault((device.backend, device.bandwidth_bytes_per_s), []).append(device.id)
+            alike.setdefault((device.backend, device.known_bandwidth_bytes_per_s), []).append(device.id)
     for (backend, rate), names in alike.items():
         devices = tuple(names)
         if backend != used[0].backend:
