@@ -28,8 +28,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
     ``asked`` is the repository with GGUF files that the model was asked for by, ``stem`` the name of a fine-tune whose
     shape is assumed to be this model's: none of the other places has its files. ``embeds`` says that it turns text
-    into vectors, ``projector`` that a projector is there. ``next_token`` are the repositories whose files have the
-    layers for multi-token prediction.
+    into vectors, ``projector`` that a projector is or may be there. ``next_token`` are the repositories whose files
+    have the layers for multi-token prediction.
     """
 
     repositories: tuple[str, ...] = ()
