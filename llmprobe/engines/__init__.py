@@ -3,6 +3,8 @@ Who runs it, and how? One file per engine, each with one record ``ENGINE`` (see 
 is on a machine, and the commands of a choice. Engines are found by listing this package.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -17,11 +19,11 @@ from llmprobe.errors import UsageError
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Occasion, Profile
 from llmprobe.facts.machine import EngineOnMachine
-from llmprobe.facts.model import ModelSpec
 from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 __all__ = ["Command", "Engine", "Observe", "all_engines", "engine"]
@@ -150,7 +152,7 @@ def commands(name: str) -> dict[str, Command]:
     return {name: one.command, **one.further_commands}
 
 
-def files(name: str, choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(name: str, choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     The files with which an engine runs a choice, by name; none where it cannot run it.
     """
@@ -161,14 +163,14 @@ def files(name: str, choice: "Choice", model: ModelSpec, backend: str | None) ->
     return {} if line is None else {"command.txt": f"{line}\n"}
 
 
-def file_of(choice: "Choice", model: ModelSpec) -> str:
+def file_of(choice: Choice, model: ModelSpec) -> str:
     """
     The file that a choice is, or the name under which its quantization is customarily published.
     """
     return model_file(choice, model)
 
 
-def is_to_be_fetched(choice: "Choice", model: ModelSpec) -> bool:
+def is_to_be_fetched(choice: Choice, model: ModelSpec) -> bool:
     """
     Tell whether the file of a choice is not on this machine, as far as is known.
     """

@@ -2,6 +2,8 @@
 What an engine is: one record, which each module of this package fills in as ``ENGINE``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,25 +12,25 @@ import msgspec
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Fetch, Occasion, Place, Profile
 from llmprobe.facts.machine import EngineOnMachine
-from llmprobe.facts.model import ModelSpec
 from llmprobe.words.message import Message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 Observe = Callable[[Source], tuple[EngineOnMachine, ...]]
-Command = Callable[["Choice", ModelSpec, str | None], str | None]
+Command = Callable[["Choice", "ModelSpec", str | None], str | None]
 """The lines of a shell that run a choice; the last argument is the backend of the devices in use, None without any.
 None where the engine cannot run the choice: its ``remarks`` then give the reason."""
 
-Files = Callable[["Choice", ModelSpec, str | None], dict[str, str]]
-Fetching = Callable[["Choice", ModelSpec, str | None], Fetch | None]
+Files = Callable[["Choice", "ModelSpec", str | None], dict[str, str]]
+Fetching = Callable[["Choice", "ModelSpec", str | None], Fetch | None]
 """How the file of a choice is fetched, None where no place is known that has it."""
 
-Remarks = Callable[["Choice", ModelSpec, str | None], tuple[Message, ...]]
+Remarks = Callable[["Choice", "ModelSpec", str | None], tuple[Message, ...]]
 
 
-def no_remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def no_remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     Nothing beside the command.
     """

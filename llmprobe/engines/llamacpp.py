@@ -4,6 +4,8 @@ llama.cpp: what its programs do when they are told nothing, what of it is on a m
 Source: llama.cpp b11549, tools/server/server.cpp, tools/llama-bench/llama-bench.cpp, common/common.h.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -23,12 +25,12 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.engine import Fetch, Place, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
-from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
 from llmprobe.units import GIB, port_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 NAME = "llama.cpp"
@@ -145,7 +147,7 @@ def models_on_disk(source: Source) -> tuple[tuple[ModelOnDisk, ...], tuple[str, 
     return tuple(found), tuple(asked)
 
 
-def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     The llama-server command line of a choice, with every setting that the choice stands on.
 
@@ -154,7 +156,7 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     return line(choice, choice.environment, _words("llama-server", choice, model, backend))
 
 
-def cli_command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
+def cli_command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     The llama-cli command line of a choice, which talks in the terminal and answers one at a time.
 
@@ -164,7 +166,7 @@ def cli_command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     return line(choice, choice.environment, _words("llama-cli", choice, model, backend))
 
 
-def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:
+def fetch(choice: Choice, model: ModelSpec, backend: str | None) -> Fetch | None:
     """
     The command line with ``-hf`` in place of the file: llama-server fetches it into the hub's cache and runs it.
 
@@ -183,13 +185,13 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     return None
 
 
-def _hub_words(place: Place, choice: "Choice", model: ModelSpec) -> list[str]:
+def _hub_words(place: Place, choice: Choice, model: ModelSpec) -> list[str]:
     words = ["-hf", shell_word(f"{place.repository}:{place.tag}")]
     offered = model.published is not None and model.published.projector
     return [*words, "--no-mmproj"] if offered and choice.projector is None else words
 
 
-def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: a script for each program.
     """
@@ -203,7 +205,7 @@ def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, 
 
 
 def _words(
-    program: str, choice: "Choice", model: ModelSpec, backend: str | None, file: Sequence[str] = ()
+    program: str, choice: Choice, model: ModelSpec, backend: str | None, file: Sequence[str] = ()
 ) -> list[str]:
     """
     The words of a command; ``file`` are those that name the model, ``-m`` and the file where there are none.
@@ -241,7 +243,7 @@ def _words(
     return words
 
 
-def _flash(choice: "Choice") -> str:
+def _flash(choice: Choice) -> str:
     """
     Flash attention as the choice was computed with it.
 
@@ -254,7 +256,7 @@ def _flash(choice: "Choice") -> str:
     return "auto" if left_open else choice.flash_attn
 
 
-def _projector_words(choice: "Choice", model: ModelSpec, *, named: bool) -> list[str]:
+def _projector_words(choice: Choice, model: ModelSpec, *, named: bool) -> list[str]:
     """
     The projector of a choice, under the name that publishers give it where no file of it is known; not ``named``,
     it is fetched with the model.
@@ -330,7 +332,7 @@ def _build(*said: object) -> str | None:
     return None
 
 
-def _detail(found: str | None, build: str | None, running: "re.Match[str] | None") -> Message | None:
+def _detail(found: str | None, build: str | None, running: re.Match[str] | None) -> Message | None:
     if found is None and running is None:
         return message("engine.only-caches")
     if running is not None and build is not None and build != f"b{running.group(1)}":

@@ -5,6 +5,8 @@ Source: https://lmstudio.ai/docs (load settings, REST API v1, parallel requests)
 (src/lmstudioPaths.ts, src/subcommands/load.ts, src/subcommands/importCmd.ts), August 2026.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,11 +21,11 @@ from llmprobe.engines._shared.values import UNNAMED, count, decoded, field, reco
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Fetch, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel, ModelOnDisk
-from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 NAME = "lmstudio"
@@ -100,7 +102,7 @@ def models_on_disk(source: Source, base: str) -> tuple[ModelOnDisk, ...]:
     return tuple(msgspec.structs.replace(one, repo="/".join(one.name.split("/")[:2])) for one in found)
 
 
-def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     The lines that bring the file to LM Studio where it is not there yet, and load it.
 
@@ -132,7 +134,7 @@ def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
     return "\n".join([*lines, " ".join(words)])
 
 
-def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
+def fetch(choice: Choice, model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
     """
     What downloads the file into LM Studio's own folder (``lms get``, with the type behind the repository).
     """
@@ -144,7 +146,7 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     return Fetch(command=line, how=message("obtain.lmstudio", command=line), place=place)
 
 
-def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: a script that loads the model.
     """
@@ -154,7 +156,7 @@ def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, 
     return {"load-lmstudio.sh": f"#!/bin/sh\nset -e\n{lines}"}
 
 
-def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     What the command line cannot set, so that it is set in the app.
     """
@@ -172,7 +174,7 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     return tuple(lines)
 
 
-def _share(choice: "Choice", backend: str | None) -> str:
+def _share(choice: Choice, backend: str | None) -> str:
     if backend is None or choice.gpu_layers == 0:
         return "off"
     if choice.gpu_layers >= choice.total_layers:

@@ -6,6 +6,8 @@ envconfig/config.go for the environment; ``_shared/ollama_defaults.py`` has the 
 Files in parts: ollama/ollama#5245.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
@@ -20,12 +22,12 @@ from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Fetch, Profile
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
-from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
 from llmprobe.units import GIB, port_number
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 NAME = "ollama"
@@ -112,7 +114,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | None:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
     """
     The shell lines that make a model of the choice's settings and run it, None where a Modelfile cannot name the file.
     """
@@ -138,7 +140,7 @@ def _made_and_run(name: str, model: ModelSpec) -> list[str]:
     return [f"ollama create {name} -f Modelfile", *([] if embeds(model) else [f"ollama run {name}"])]
 
 
-def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
+def fetch(choice: Choice, model: ModelSpec, backend: str | None) -> Fetch | None:  # noqa: ARG001 - the shape of Fetching
     """
     What pulls the model: from Ollama's library where that has this type, else from a repository on Hugging Face.
     """
@@ -152,7 +154,7 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     return Fetch(command=pull, how=message("obtain.ollama", command=pull), place=place, name=name)
 
 
-def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, str]:
+def files(choice: Choice, model: ModelSpec, backend: str | None) -> dict[str, str]:
     """
     What ``--write`` puts into a folder: the Modelfile, the server's environment, and a script.
     """
@@ -173,7 +175,7 @@ def files(choice: "Choice", model: ModelSpec, backend: str | None) -> dict[str, 
     return written
 
 
-def model_name(choice: "Choice", model: ModelSpec) -> str:
+def model_name(choice: Choice, model: ModelSpec) -> str:
     """
     A name for the new model that Ollama takes: ``qwen3-8b-q4_k_m-8k``.
     """
@@ -185,7 +187,7 @@ def model_name(choice: "Choice", model: ModelSpec) -> str:
     return f"{base.strip('-._') or 'model'}-{choice.quant.lower()}-{size}"
 
 
-def modelfile(choice: "Choice", model: ModelSpec, backend: str | None) -> str:
+def modelfile(choice: Choice, model: ModelSpec, backend: str | None) -> str:
     """
     The Modelfile of a choice. ``num_ctx`` counts for one slot, ``num_gpu`` is llama.cpp's ``-ngl``, left
     out where Ollama places experts by itself.
@@ -218,7 +220,7 @@ def _beside(file: str) -> str:
     return file if "/" in file or "\\" in file else f"./{file}"
 
 
-def _fits_itself(choice: "Choice", backend: str | None) -> bool:
+def _fits_itself(choice: Choice, backend: str | None) -> bool:
     """
     Tell whether the placement is left to Ollama: only its llama-server can keep experts apart, where no layers are set
     (llm/llama_server.go: ``-ngl`` where num_gpu is given, ``--fit`` else).
@@ -226,7 +228,7 @@ def _fits_itself(choice: "Choice", backend: str | None) -> bool:
     return backend is not None and bool(choice.n_cpu_moe or choice.cpu_moe_layers)
 
 
-def environment(choice: "Choice", backend: str | None) -> dict[str, str]:
+def environment(choice: Choice, backend: str | None) -> dict[str, str]:
     """
     The variables that the Ollama server must be started with for this choice.
     """
@@ -243,7 +245,7 @@ def environment(choice: "Choice", backend: str | None) -> dict[str, str]:
     return variables
 
 
-def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:
     """
     What must be known beside the Modelfile: what only the server's environment can say, and what Ollama cannot do.
     """
@@ -266,7 +268,7 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     return tuple(lines)
 
 
-def _serve(choice: "Choice", variables: dict[str, str]) -> str | None:
+def _serve(choice: Choice, variables: dict[str, str]) -> str | None:
     """
     The command that starts the server with these variables, None where it needs none.
     """

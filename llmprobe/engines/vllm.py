@@ -5,6 +5,8 @@ Source: https://docs.vllm.ai (engine arguments, GGUF), its server's /version and
 loader names the tensors of a GGUF file: that of the package gguf, which is llama.cpp's (gguf/constants.py).
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
@@ -16,11 +18,11 @@ from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities, Fetch
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
-from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 NAME = "vllm"
@@ -71,7 +73,7 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
     )
 
 
-def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
     Why vLLM cannot run a choice.
     """
@@ -80,14 +82,14 @@ def remarks(choice: "Choice", model: ModelSpec, backend: str | None) -> tuple[Me
     return () if _is_whole(choice) else (message("engine.vllm-whole"),)
 
 
-def command(choice: "Choice", model: ModelSpec, backend: str | None) -> str | None:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
     """
     The ``vllm serve`` line of a choice, None where vLLM cannot run it.
     """
     return _serve(choice, model, backend, model_file(choice, model))
 
 
-def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | None:
+def fetch(choice: Choice, model: ModelSpec, backend: str | None) -> Fetch | None:
     """
     The line with a repository and a type in place of the file, which vLLM then fetches itself
     (docs.vllm.ai, GGUF: ``repo_id:quant_type``, with its plugin for GGUF).
@@ -102,7 +104,7 @@ def fetch(choice: "Choice", model: ModelSpec, backend: str | None) -> Fetch | No
     return Fetch(command=command, how=message("obtain.vllm", name=name), place=place)
 
 
-def _serve(choice: "Choice", model: ModelSpec, backend: str | None, file: str) -> str | None:
+def _serve(choice: Choice, model: ModelSpec, backend: str | None, file: str) -> str | None:
     if remarks(choice, model, backend):
         return None
     words = ["vllm", "serve", shell_word(file)]
@@ -120,7 +122,7 @@ def _serve(choice: "Choice", model: ModelSpec, backend: str | None, file: str) -
     return line(choice, _environment(choice, backend), words)
 
 
-def _environment(choice: "Choice", backend: str | None) -> dict[str, str]:
+def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
     """
     What shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
 
@@ -134,7 +136,7 @@ def _environment(choice: "Choice", backend: str | None) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
 
 
-def _is_whole(choice: "Choice") -> bool:
+def _is_whole(choice: Choice) -> bool:
     return choice.gpu_layers >= choice.total_layers and not choice.n_cpu_moe and not choice.cpu_moe_layers
 
 

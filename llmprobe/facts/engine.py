@@ -4,13 +4,15 @@ What an engine is: what its programs do when they are told nothing, and what the
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from llmprobe.facts.model import ModelSpec
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
 
 _LONGEST_NAME = 500
 _UNLOAD = {"ollama": "ollama stop", "lmstudio": "lms unload"}

@@ -118,6 +118,8 @@ def _harmless(value: Any, depth: int) -> Any:
     The value without what a terminal obeys; itself where there is nothing to change in it.
     """
     if isinstance(value, str):
+        if value.isprintable():
+            return value
         orders = _ORDERS_IN_ASCII if value.isascii() else _ORDERS
         return re.sub(orders, "\N{REPLACEMENT CHARACTER}", value) if re.search(orders, value) else value
     if depth > _DEEPEST:

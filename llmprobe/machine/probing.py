@@ -8,6 +8,7 @@ Every probe there is. One is a module of ``llmprobe.machine.probes`` with
 
 import importlib
 from collections.abc import Callable
+from functools import cache
 
 import msgspec
 
@@ -29,6 +30,7 @@ class Probe(msgspec.Struct, frozen=True):
     vendors: tuple[Vendor, ...] | None = None
 
 
+@cache
 def all_probes() -> tuple[Probe, ...]:
     """
     Every probe, in the order of the modules' names.

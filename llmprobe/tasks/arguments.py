@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from llmprobe.errors import UsageError
 from llmprobe.facts.given import text
 from llmprobe.facts.machine import Snapshot
-from llmprobe.facts.model import ModelSpec
 from llmprobe.words.message import message
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ def check_model(model: object) -> None:
     Raises:
         UsageError: it is something else.
     """
+    # Imported only here: a look at the machine has no model.
+    from llmprobe.facts.model import ModelSpec
+
     if not isinstance(model, ModelSpec):
         raise UsageError(
             message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")

@@ -2,12 +2,13 @@
 Names of model files: which file a choice is, which quantization a name ends in, which part of a set it is.
 """
 
+from __future__ import annotations
+
 import re
 from typing import TYPE_CHECKING
 
-from llmprobe.facts.model import ModelSpec
-
 if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
 _QUANT = (
@@ -17,7 +18,7 @@ _QUANT = (
 _SPLIT = r"-(\d{5})-of-(\d{5})$"
 
 
-def model_file(choice: "Choice", model: ModelSpec) -> str:
+def model_file(choice: Choice, model: ModelSpec) -> str:
     """
     The file that a choice is, or the name under which its quantization is customarily published.
     """
@@ -32,7 +33,7 @@ def model_file(choice: "Choice", model: ModelSpec) -> str:
     return f"{base}-{choice.quant}.gguf"
 
 
-def needs_file(choice: "Choice", model: ModelSpec) -> bool:
+def needs_file(choice: Choice, model: ModelSpec) -> bool:
     """
     Tell whether the file of a choice is not on this machine, as far as is known.
     """

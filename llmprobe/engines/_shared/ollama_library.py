@@ -2,8 +2,14 @@
 Ollama's library: the name by which it has a model in a type.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from llmprobe.data import table
-from llmprobe.facts.model import ModelSpec
+
+if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
 
 
 def library_name(model: ModelSpec, quant: str) -> str | None:

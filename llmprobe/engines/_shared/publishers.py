@@ -5,12 +5,16 @@ A publisher offers about the same types of every model, so that the type of a fi
 is for the hub to say; nothing asks it here. ``data/publishers.json`` has the types and where they were seen.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from llmprobe.data import table
 from llmprobe.engines._shared.model_files import is_local
 from llmprobe.facts.engine import Place
-from llmprobe.facts.model import ModelSpec
+
+if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
 
 CUSTOMARY_PROJECTOR = "mmproj-F16.gguf"
 """What most publishers call the file of a projector."""
