@@ -90,8 +90,10 @@ def serve(
         try:
             status = _ready(process, port, until)
             answer = _completed(port, body, until) if status == "ok" and body is not None else None
+            _end(process)
         finally:
-            _stop(process)
+            commands.kill(process)
+            process.wait()
         text = _text(log)
     detail = None if status == "ok" else _last_line(text)
     return Served(status, text, answer, detail)
@@ -137,18 +139,16 @@ def _free_port() -> int:
         return number
 
 
-def _stop(process: Any) -> None:
+def _end(process: Any) -> None:
     """
-    End a server, at first politely, so that it gives back what it holds of devices.
+    Ask a server to end, so that it gives back what it holds of devices, and wait for that a moment.
     """
     import subprocess
 
     if process.poll() is None:
         process.terminate()
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_S)
-    commands.kill(process)
-    process.wait()
 
 
 def _text(log: Any) -> str:

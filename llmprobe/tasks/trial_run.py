@@ -68,7 +68,6 @@ class Run:
         self._timed: dict[str, float] = {}
         self.log = ""
         self.steps: list[Step] = []
-        self.notes: list[Message] = []
 
     def fit(self) -> None:
         """

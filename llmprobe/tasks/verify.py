@@ -27,6 +27,7 @@ from llmprobe.facts.verification import SpeedCheck, Verification
 from llmprobe.site import assumed
 from llmprobe.source import kept, programs
 from llmprobe.source.live import LiveSource
+from llmprobe.source.measure import places
 from llmprobe.tasks import estimate, recommend
 from llmprobe.tasks.bench import today
 from llmprobe.tasks.machines import measured_first, probe
@@ -71,16 +72,19 @@ def verify(
         gpu_layers=chosen.gpu_layers,
         devices=tuple(chosen.names) if chosen.names or not _on_devices(chosen) else None,
     )
+    threads = machine.host.cpu.usable_threads or 1
+    # Asked before the engine itself keeps the processors busy.
+    busy = places.busy(threads)
     run = Run(trial, chosen, until, progress)
     run.fit()
     run.server()
     run.bench()
     buffers = run.buffers()
     speeds = run.speeds()
-    correction = _correction(model, chosen, machine, speeds)
+    correction = None if busy else _correction(model, chosen, machine, speeds)
     place = None if correction is None else _keep(machine, correction)
     checked = [one.agrees for one in buffers if one.agrees is not None]
-    notes = list(run.notes)
+    notes = [message("note.verify-busy", threads=threads)] if busy else []
     if correction is not None and place is None:
         notes.append(message("note.verify-not-kept"))
     return Verification(

@@ -1717,6 +1717,8 @@ SENTENCES: dict[str, str] = {
     "speed.correction-prompt": "prompts x {factor:.2f}",
     "speed.corrected": "corrected: {correction}; {why}",
     "note.speed-corrected": "speeds are corrected by what was measured on this machine: {correction}",
+    "note.verify-busy": "other programs kept the {threads} usable {threads:thread|threads} busy, so that the speeds say "
+    "little and correct nothing",
     "note.verify-not-kept": "the correction could not be kept",
     "error.verify-needs-a-file": "{name} is no GGUF file of this machine",
     "hint.verify-file": "give the path of a GGUF file, such as ./model-Q4_K_M.gguf",

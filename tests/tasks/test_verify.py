@@ -22,6 +22,7 @@ from llmprobe.facts.verification import Verification
 from llmprobe.machine.measured import with_measurement
 from llmprobe.source import kept, programs
 from llmprobe.source.live import LiveSource, commands
+from llmprobe.source.measure import places
 from llmprobe.tasks import verify as task
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, machine, model
@@ -106,6 +107,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs_folder: Path)
     )
     snapshot = msgspec.structs.replace(snapshot, this_machine=True, host=with_measurement(host, measured))
     monkeypatch.setattr(task, "probe", lambda: snapshot)
+    monkeypatch.setattr(places, "busy", lambda _threads: False)
     monkeypatch.setattr(task, "measured_first", lambda machine: machine)
     place = tmp_path / "kept.json"
     of = Fingerprint(system="linux", machine="x86_64")
@@ -340,6 +342,24 @@ def test_a_correction_is_kept_beside_the_measurement(
     found = msgspec.json.decode(place.read_bytes(), type=Kept).measurement.corrections
     assert found == (other, answer.correction)
     assert answer.kept == str(place)
+
+
+def test_what_a_busy_machine_reaches_corrects_nothing(
+    here: Path, programs_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """
+    It is shown, with the reason; buffers are compared all the same.
+    """
+    bench(programs_folder)
+    monkeypatch.setattr(places, "busy", lambda threads: threads == 4)
+
+    answer = task.verify("small", **OPTIONS)
+
+    assert answer.correction is None
+    assert answer.notes == (message("note.verify-busy", threads=4),)
+    assert [one.measured for one in answer.speeds] == [50.0, 100.0]
+    document = msgspec.json.decode((tmp_path / "kept.json").read_bytes(), type=Kept)
+    assert document.measurement.corrections == ()
 
 
 def test_without_settings_those_of_recommend_are_run(here: Path, programs_folder: Path) -> None:
