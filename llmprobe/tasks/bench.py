@@ -34,8 +34,8 @@ QUICK_S = 0.22
 """With the end of its threads, which give their memory back, the quick part stays under 0.3 s."""
 
 SPAN, QUICK_SPAN = GIB, 256 * MIB
-OF_FREE = 4
-"""Of the memory that is free at most a fourth is taken."""
+OF_FREE, QUICK_OF_FREE = 2, 4
+"""Of the memory that is free at most a half is taken, by the quick part a fourth."""
 
 OF_CACHES, LEAST_OF_CACHES, QUICK_OF_CACHES = 8, 2, 4
 HIDDEN_CACHES = 64 * MIB
@@ -178,7 +178,7 @@ class _Plan:
         The rate of the RAM in a short time, None where that was too short for enough memory.
         """
         least = max(QUICK_LEAST, QUICK_OF_CACHES * self._caches * 3 // 4)
-        return self._of_all(self._span(QUICK_SPAN, QUICK_OF_CACHES), seconds, least)
+        return self._of_all(self._span(QUICK_SPAN, QUICK_OF_CACHES, QUICK_OF_FREE), seconds, least)
 
     def of_cores(self, seconds: float) -> CoreRate | None:
         found = cores.hash_rates(self._threads, seconds=seconds)
@@ -246,7 +246,7 @@ class _Plan:
             self.notes.append(message("note.bench-no-library"))
             return None
 
-    def _span(self, least: int, times: int) -> int:
+    def _span(self, least: int, times: int, of_free: int = OF_FREE) -> int:
         """
         The bytes to be read: so many, or so many times what caches hold, where a part of what is free allows it.
         """
@@ -256,7 +256,7 @@ class _Plan:
         limits = self._seen.host.memory.process_limits
         if limits is not None and limits.address_space_bytes is not None:
             allowed.append(limits.address_space_bytes // 2)
-        most = min(allowed, default=GIB) // OF_FREE
+        most = min(allowed, default=GIB) // of_free
         return min(max(least, times * self._caches), most)
 
 
