@@ -34,6 +34,7 @@ _MAX_DIMENSIONS = 4
 _MAX_KEPT_STRING = 4096
 _MAX_KEPT_ARRAY = 65_536
 _MAX_KEPT_BYTES = 4 << 20
+_MOST_BYTES = 1 << 50  # a petabyte: no disk has a larger file, and none that exists is a hundredth of it
 _SMALLEST_KEY = 8 + 4 + 1
 _SMALLEST_TENSOR = 8 + 4 + 8 + 4 + 8
 
@@ -200,7 +201,7 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[tuple[Tensor, 
                 message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)
             )
         end = max(end, offset + tensor_bytes(shape, kind))
-        if end >= 1 << 63:
+        if end > _MOST_BYTES:
             raise cursor.unsound(
                 message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)
             )

@@ -204,6 +204,11 @@ def test_a_version_that_nobody_reads_is_named(version: int, hint: Message | None
             id="beyond 63 bits",
         ),
         pytest.param(
+            start(1, 0, tensor(b"a", ((1 << 48) + 8,))),
+            message("gguf.tensor-shape", tensor="a", type="f32", shape=((1 << 48) + 8,), offset=0),
+            id="beyond a petabyte",
+        ),
+        pytest.param(
             start(2, 0, 2 * tensor(b"a", (32,))), message("gguf.tensor-twice", tensor="a"), id="tensor twice"
         ),
     ],
@@ -253,6 +258,13 @@ def test_the_longest_names_and_most_dimensions_are_read() -> None:
         ((32,), None),
     ]
     assert header.data_bytes == 1024 + 32 * 4
+
+
+def test_a_petabyte_is_read() -> None:
+    """
+    It is the most that the tensors of a file may take.
+    """
+    assert parse(start(1, 0, tensor(b"a", (1 << 48,)))).data_bytes == 1 << 50
 
 
 def test_texts_of_a_page_are_kept_and_longer_ones_are_not() -> None:
