@@ -25,6 +25,7 @@ from benchmarks import (
     accuracy_parameters,
     accuracy_projectors,
     accuracy_published,
+    accuracy_quality,
     accuracy_quants,
     accuracy_recipes,
     accuracy_second,
@@ -108,6 +109,7 @@ def measure() -> Accuracy:
             *_of_recipes(),
             *_of_projectors(),
             *of_speeds_held(speeds),
+            *of_quality(),
         ),
         coverage=coverage(),
         architectures={
@@ -150,6 +152,23 @@ def of_speeds_held(speeds: Sequence[OfSpeed]) -> tuple[Quantity, ...]:
             found=f"{every.in_range:.0%} of {every.rows} rows of {every.sources} sources",
             held=RANGES_HOLD[0] <= every.in_range <= RANGES_HOLD[1],
         ),
+    )
+
+
+def of_quality() -> tuple[Quantity, ...]:
+    """
+    Return what is claimed of losses, each model left out of the fit that predicts it.
+    """
+    return tuple(
+        Quantity(
+            name=f"loss: {accuracy_quality.KINDS[row.kind]}, the model left out",
+            must="within a factor of {} at the median, {} in 90%".format(*accuracy_quality.BARS[row.kind]),
+            found=f"{row.median:.2f} and {row.p90:.2f} in {row.rows} figures of {row.models} models, "
+            f"{row.in_range:.0%} in their range; without what was measured of its family "
+            f"{row.blind_median:.2f} and {row.blind_p90:.2f}",
+            held=row.held,
+        )
+        for row in accuracy_quality.measure()
     )
 
 

@@ -245,6 +245,7 @@ def recommend(
     cache_type_k: str | None = None,
     cache_type_v: str | None = None,
     priority: Literal["balanced", "quality", "speed", "context"] = "balanced",
+    use: Literal["chat", "reasoning", "agent", "long", "batch"] | None = None,
     engine: str = "llama.cpp",
     reserve_bytes: int | None = None,
     assume_idle: bool = False,
@@ -267,6 +268,9 @@ def recommend(
     A model that reads images or sound is planned with its projector (``mmproj`` "auto"), with that of a file, or
     without ("none"). ``mmproj_offload`` None leaves it to the search whether the projector lies on a GPU or in RAM.
 
+    ``use`` is what an answer is for, by which its time is weighed; None is reasoning of a model that thinks, chat of
+    others.
+
     ``spec_type`` "draft-mtp" plans with the model's own layers for a further token, n-gram drafting with its outputs.
 
     With ``explain`` it also reports what would change the first, which needs some more searches, with ``table`` the
@@ -287,6 +291,7 @@ def recommend(
         cache_type_k=cache_type_k,
         cache_type_v=cache_type_v,
         priority=priority,
+        use=use,
         engine=engine,
         reserve_bytes=reserve_bytes,
         assume_idle=assume_idle,

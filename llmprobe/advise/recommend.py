@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.context import in_force
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import HEAVY_LOSS
 from llmprobe.advise.choose.ranking import ranked
 from llmprobe.advise.choose.settle import settled
 from llmprobe.advise.choose.shown import Shown, disk_first, is_on_disk, shown
@@ -146,7 +144,7 @@ class Advice:
         return (
             wanted,
             excluded,
-            settled(problem, disk_first(self._model, wanted, shown(wanted, problem.wishes))),
+            settled(problem, disk_first(self._model, wanted, shown(wanted, problem.wishes, problem.use))),
         )
 
     def _not_loaded(self, problem: Problem, snapshot: Snapshot) -> Recommendation:
@@ -172,12 +170,12 @@ class Advice:
     def _nearest(
         self, problem: Problem, wanted: list[Candidate], misfits: Mapping[str, Misfit]
     ) -> tuple[Message, ...]:
-        if not wanted or wanted[0].divergence >= HEAVY_LOSS:
+        if not wanted or not wanted[0].quality.usable:
             found = nearest(problem, misfits, self._relatives)
             # Other models fit no better where it is not known what is free.
             known = all(misfit.known for misfit in misfits.values())
             return (*found, message("nearest.fit")) if known else found
-        if wanted[0].ranking_speed < COMFORTABLE_TOKENS_PER_S:
+        if wanted[0].ranking_speed < verdict.COMFORTABLE_TOKENS_PER_S:
             return faster(problem, wanted[0], self._relatives)
         return ()
 
@@ -270,6 +268,7 @@ class Advice:
             on_disk=model.path if is_on_disk(model, quant) else None,
             projector=estimate.projector,
             draft=estimate.draft,
+            time=problem.use.time(candidate.speed),
         )
         lines = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         printed = {engine: line for engine, line in lines.items() if line is not None}

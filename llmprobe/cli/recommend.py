@@ -25,6 +25,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import message
 
 README = "README.txt"
+USES = Choice(("chat", "reasoning", "agent", "long", "batch"))
 PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 
 
@@ -49,6 +50,7 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
 @option("-ctk", "--cache-type-k", type=CACHE_TYPES, help="help.recommend.cache-type-k")
 @option("-ctv", "--cache-type-v", type=CACHE_TYPES, help="help.recommend.cache-type-v")
 @option("--priority", type=PRIORITIES, default="balanced", help="help.recommend.priority")
+@option("--for", "use", type=USES, help="help.recommend.for")
 @option("--engine", default="llama.cpp", metavar="ENGINE", help="help.recommend.engine")
 @option("--reserve", callback=memory, metavar="SIZE", help="help.recommend.reserve")
 @option("--assume-idle", is_flag=True, help="help.recommend.assume-idle")

@@ -48,6 +48,7 @@ ABILITIES = Abilities(
     projector_on_host=False,
     ubatch_sizes=(512, 128),
     notes_on_experts=(message("engine.ollama-fit", bytes=FIT_TARGET_BYTES),),
+    own_library=True,
 )
 
 LOADED = frozenset({"mllama", "solar"})

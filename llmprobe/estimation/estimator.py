@@ -193,6 +193,10 @@ class Estimator:
         """The rule that the types of a quantization follow, None where they are known."""
         return self._quantized.recipe(quant)
 
+    def type_shares(self, quant: str, *, usual: bool = True) -> Mapping[str, float] | None:
+        """The part of each type in what a token meets; but for ``usual`` None of what llama-quantize makes so."""
+        return self._quantized.type_shares(quant, self.used_experts, usual=usual)
+
     def layer_caches(self, settings: Settings, backend: str) -> tuple[kv_cache.CachePart, ...]:
         """
         The caches by layer in the buffers of a backend (``host`` for host memory).

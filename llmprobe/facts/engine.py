@@ -111,7 +111,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     ``ubatch_sizes`` the micro-batches (empty is any). ``backends`` empty is all.
     ``own_fit_bytes`` is what the engine leaves free on each device where it decides itself which experts stay on the
     host: they are then counted, and not told. ``notes`` say it to a person, ``notes_on_experts`` only where the model
-    has experts.
+    has experts. ``own_library`` says that the engine has files of its own library, which are made without an importance
+    matrix.
     """
 
     experts_on_host: bool = True
@@ -127,3 +128,4 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     own_fit_bytes: int | None = None
     notes: tuple[Message, ...] = ()
     notes_on_experts: tuple[Message, ...] = ()
+    own_library: bool = False

@@ -73,6 +73,9 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``parameters`` leaves out next-n (multi-token prediction) layers, ``file_parameters`` counts all in the file.
     ``quant`` is the file type of a real file, whose ``tensors`` then carry their types; None for a catalog entry.
+    ``imatrix`` says whether a real file was made with an importance matrix, None of anything else.
+    ``thinking`` says whether it writes its reasoning before an answer, ``thinking_tokens`` how many tokens that usually
+    takes, from and to; None is not known.
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
     ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
     has files of it, None of a model that is not the catalog's; ``folder`` are the weights beside a configuration.
@@ -94,6 +97,9 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     repo: str | None = None
     quant: str | None = None
+    imatrix: bool | None = None
+    thinking: bool | None = None
+    thinking_tokens: tuple[int, int] | None = None
     published_quant: str | None = None
     kept_as: str | None = None
     published: Published | None = None

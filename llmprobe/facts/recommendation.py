@@ -33,23 +33,50 @@ needs no download; the others are named by what they are better at than the firs
 
 Shell = Literal["sh", "powershell"]
 
+UseName = Literal["chat", "reasoning", "agent", "long", "batch"]
+"""
+What a model is used for: short answers, answers with thinking, the steps of an agent that works by itself, long
+documents, many requests of which nobody waits for one.
+"""
+
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """
     The loss of a quantization: ``value`` in units of ``metric``, its level in ``words``, and its ``basis``.
+
+    ``low`` and ``high`` are the range in which nine of ten measurements lie that the figures were not fitted to.
+    ``same_first_choice_percent`` is how often the likeliest next token remains that of the original. ``usable`` False:
+    so much is lost that a smaller model answers better.
     """
 
     value: float | None
+    low: float | None = None
+    high: float | None = None
+    same_first_choice_percent: float | None = None
+    usable: bool | None = None
     metric: str
     basis: Message
     words: Message
+
+
+class AnswerTime(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The time of one answer for a use: new tokens of the prompt, tokens of thinking and of the answer, and ``seconds``
+    at the stated speeds, with the range of these.
+    """
+
+    use: UseName
+    prompt_tokens: int
+    thinking_tokens: int
+    answer_tokens: int
+    seconds: Range
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """
     The user's wishes. ``ctx_size`` None is a default that a note names; it is never changed silently.
     ``mmproj_offload`` None leaves it to the search where a projector lies. ``spec_type`` is how tokens shall be
-    drafted.
+    drafted. ``use`` is what the model is for, None its usual one: reasoning of a model that thinks, chat of others.
     """
 
     ctx_size: int | None = None
@@ -59,6 +86,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     cache_type_k: str | None = None
     cache_type_v: str | None = None
     priority: Literal["balanced", "quality", "speed", "context"] = "balanced"
+    use: UseName | None = None
     engine: str = "llama.cpp"
     reserve_bytes: int | None = None
     assume_idle: bool = False
@@ -119,6 +147,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     are what must be known beside the command of the engine that was asked for, ``origin`` is where its file comes from.
     ``shell`` is the one that commands are written for: PowerShell on Windows.
 
+    ``time`` is how long one answer takes, None where a speed is unknown.
     ``verdict`` is the choice in one line, ``reasons`` are for every reader, ``details`` for ``--explain``.
     """
 
@@ -144,6 +173,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     origin: FileOrigin | None = None
     projector: ProjectorInEstimate | None = None
     draft: DraftInEstimate | None = None
+    time: AnswerTime | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

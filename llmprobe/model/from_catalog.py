@@ -132,7 +132,9 @@ def requantized(spec: ModelSpec, quant: str) -> ModelSpec:
     types = assign(spec.tensors, spec.architecture, spec.hparams, name, published=spec.published_quant)
     # What a rule says of such files is not what this one holds.
     path = spec.path if followed(name) == name else None
-    return msgspec.structs.replace(spec, quant=name, tensors=typed(spec.tensors, types), path=path)
+    return msgspec.structs.replace(
+        spec, quant=name, imatrix=None, tensors=typed(spec.tensors, types), path=path
+    )
 
 
 def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
@@ -163,6 +165,8 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
         max_context=entry.max_context,
         source="catalog",
         repo=entry.repo,
+        thinking=entry.thinking,
+        thinking_tokens=entry.thinking_tokens,
         published_quant=entry.published_quant,
         published=Published(
             repositories=entry.gguf,

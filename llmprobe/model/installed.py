@@ -109,6 +109,8 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         active_parameters=model.active_parameters,
         max_context=found[0].max_context or model.max_context,
         repo=model.repo,
+        thinking=model.thinking,
+        thinking_tokens=model.thinking_tokens,
         published_quant=model.published_quant,
         published=model.published,
         projector=found[0].projector or model.projector,

@@ -25,9 +25,12 @@ def weights_of(entry: Entry) -> Weights:
         architecture=entry.architecture,
         parameters=entry.parameters,
         active=max(active - embeddings, active // 4),
+        taking_part=entry.active_parameters,
         uses=int(used) / int(experts) if experts and used else 1.0,
         published_quant=entry.published_quant,
         generates=entry.modality != "embedding",
+        thinking=entry.thinking,
+        thinking_tokens=entry.thinking_tokens,
     )
 
 

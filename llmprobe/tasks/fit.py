@@ -163,7 +163,7 @@ class _Question:
         self._left_out["too-large"] = len(too_large)
         self._left_out["as-wished"] = len(without)
         exact = [row for row in map(self._row, groups) if row is not None]
-        rows = tuple(sorted(exact, key=_EXACTLY[wishes.sort]))
+        rows = tuple(sorted(exact, key=_EXACTLY[wishes.sort])[: wishes.top])
         beyond = (*too_large, *without)
         return Fit(
             this_machine=machine.this_machine,

@@ -5,7 +5,7 @@ The best ways to run a model on a machine, and the files with which to do so.
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -17,7 +17,15 @@ from llmprobe.estimation.options import MOST_SLOTS, checked
 from llmprobe.facts.given import count, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import AtContext, Choice, MachineInShort, Recommendation, Shell, Wishes
+from llmprobe.facts.recommendation import (
+    AtContext,
+    Choice,
+    MachineInShort,
+    Recommendation,
+    Shell,
+    UseName,
+    Wishes,
+)
 from llmprobe.facts.settings import SpecType
 from llmprobe.model import relatives
 from llmprobe.model.installed import on_this_disk
@@ -32,6 +40,7 @@ from llmprobe.words.message import message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
 PRIORITIES = ("balanced", "quality", "speed", "context")
+USE_NAMES = get_args(UseName)
 
 
 def wishes_of(
@@ -42,6 +51,7 @@ def wishes_of(
     cache_type_k: str | None = None,
     cache_type_v: str | None = None,
     priority: Priority = "balanced",
+    use: UseName | None = None,
     engine: str = "llama.cpp",
     reserve_bytes: int | None = None,
     assume_idle: bool = False,
@@ -63,6 +73,8 @@ def wishes_of(
         UsageError: one is of another kind or out of range.
     """
     one_of("priority", priority, PRIORITIES)
+    if use is not None:
+        one_of("use", use, USE_NAMES)
     engines.engine(text("engine", engine))
     if min_speed is not None:
         number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
@@ -76,6 +88,7 @@ def wishes_of(
         cache_type_k=None if cache_type_k is None else ggml_type(text("cache_type_k", cache_type_k)).name,
         cache_type_v=None if cache_type_v is None else ggml_type(text("cache_type_v", cache_type_v)).name,
         priority=priority,
+        use=use,
         engine=engine,
         reserve_bytes=None if reserve_bytes is None else count("reserve_bytes", reserve_bytes),
         assume_idle=switch("assume_idle", assume_idle),

@@ -1442,16 +1442,20 @@ SENTENCES: dict[str, str] = {
     "quality.barely-usable": "barely usable",
     "quality.unknown": "unknown loss",
     "quality.basis.unmeasured": "{quant} was never measured",
-    "quality.basis.published": "the weights as published[, plus {cache}]",
-    "quality.basis.measured": "{divergence:.4f} measured [with {of} ]on {model} ({dataset}, perplexity "
-    "+{perplexity_increase:.1%}), x {size_factor:.2f} for the size of the model[, x {family_factor:.2f} for its family]"
-    "[, plus {cache}]",
-    "quality.basis.cache": "{divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",
+    "quality.basis.published": "the weights as published",
+    "quality.basis.whole": "{quant} has all that the weights have",
+    "quality.basis.measured": "{divergence:.4f} {how}[, x {without_matrix:.2g} without an importance matrix], x "
+    "{size_factor:.2f} for its size ({size:.3g}B)[, + {experts:.3f} for its experts][, x {family_factor:.2g} as measured "
+    "in its family]; nine of ten measurements lie between half of it and twice",
+    "quality.measured-type": "of {parameters:count} parameters, measured in {rows} {rows:file|files}",
+    "quality.measured-mixture": "by the types of its tensors, as measured at {parameters:count} parameters",
+    "quality.basis.with-cache": "{weights}; + {divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",
     "quality.cache.measured": "measured",
     "quality.cache.derived": "derived from perplexity",
     "quality.cache.assumed": "assumed",
     # advise: differences between two ways to run a model
     "difference.all-on-gpu": "fully on the GPU",
+    "difference.answer": "{seconds:seconds} instead of {instead_seconds:seconds} for an answer",
     "difference.by-tensors": "split by tensors",
     "difference.by-layers": "split by layers",
     "difference.layers": "{layers} instead of {instead} layers on the GPU",
@@ -1538,19 +1542,20 @@ SENTENCES: dict[str, str] = {
     "nearest.fit": "llmprobe fit lists the models that run best here",
     "nearest.estimate": "llmprobe estimate shows the memory that it would need; a newer build of {engine:engine-name.} may load it",
     # advise: how choices are scored
-    "balance.priority": "priority {priority}: choices are scored in doublings of speed at a half-full context; one "
-    "point more is worth twice the speed",
-    "balance.speed": "tokens/s count fully up to {comfortable_tokens_per_s:g}, about twice reading speed; each "
-    "doubling beyond is worth {points_beyond:g}",
-    "balance.prompts": "each doubling of prompt speed is worth {points:g} up to {comfortable_tokens_per_s:g} tokens/s, "
-    "and nothing beyond",
-    "balance.loss": "loss costs {points:g} x (divergence / {divergence:g})^2: the divergence from f16 in nats per "
-    "token, which becomes noticeable at {divergence:g}",
-    "balance.costs": "types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}"
+    "balance.priority": "priority {priority}: choices are scored in doublings of the time of an answer, at a half-full "
+    "context; one point more is worth half the time",
+    "balance.use": "an answer for {use}: {prompt_tokens} new tokens are read[, {thinking_tokens} of thinking] and "
+    "{answer_tokens} of the answer are written (--for)",
+    "balance.time": "time hardly counts below {patience_s:g} s and costs a point for each doubling far above: "
+    "log2(1 + (seconds / {patience_s:g})^2) / 2",
+    "balance.loss": "loss hardly counts below a divergence of {divergence:g} nats per token from f16 and costs {points:g} "
+    "for each doubling far above: {points:g} x log2(1 + (divergence / {divergence:g})^2) / 2",
+    "balance.nearly": "of choices within {points:g} of the best, and {times:g} times its time, the one that loses least comes first",
+    "balance.costs": "each bit below four costs {few_bits_points:g}, as divergences are measured on prose; types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}"
     "[, a projector in RAM {projector_points:g}]",
-    "balance.score": "{quant} scores {points:.2f}[, {beside}]: {speed_points:+.2f} for {tokens_per_s:.1f} tokens/s"
-    "[!{speed_known} (assumed)], {prompt_points:+.2f} for prompts at {prompt_tokens_per_s:.0f} tokens/s"
-    "[!{prompts_known} (assumed)], {loss_points:+.2f} for {loss}[, {code_book_points:+.2f} for its code book]"
+    "balance.score": "{quant} scores {points:.2f}[, {beside}]: {time_points:.2f} for {seconds:seconds} an answer "
+    "({tokens_per_s:.1f} tokens/s[!{speed_known} assumed], prompts {prompt_tokens_per_s:.0f} tokens/s[!{prompts_known} "
+    "assumed]), {loss_points:+.2f} for {loss}[, {few_bits_points:+.2f} for its few bits][, {code_book_points:+.2f} for its code book]"
     "[, {cache_points:+.2f} for a KV cache in RAM][, {projector_points:+.2f} for a projector in RAM]",
     "balance.about-equal": "about as good as {quant}",
     "balance.less": "{points:.2f} less than {quant}",
@@ -1909,6 +1914,9 @@ SENTENCES: dict[str, str] = {
     "page.weights": ", {bytes:bytes}",
     "page.file": "File",
     "page.quality": "Quality",
+    "page.quality-of": "{words}[; same first choice in {percent:.0f} of 100 tokens]",
+    "page.answer": "An answer",
+    "page.answer-time": "{seconds:seconds} ({low:seconds} to {high:seconds})[, {thinking_tokens} tokens of thinking in it]",
     "page.gpu-layers": "GPU layers",
     "page.context": "Context",
     "page.kv-cache": "KV cache",
@@ -2116,6 +2124,8 @@ SENTENCES: dict[str, str] = {
     "help.recommend.reserve": "Memory to leave free on each GPU and in RAM, such as 1GB (default: 512MiB).",
     "help.recommend.assume-idle": "Count memory of other processes as free.",
     "help.recommend.min-speed": "Consider only what generates at least N tokens per second.",
+    "help.recommend.for": "What answers are for, by which their time is weighed (default: reasoning for a model that "
+    "thinks, else chat).",
     "help.recommend.min-quality": "Consider nothing that loses more than this quantization, such as Q4_K_M.",
     "help.recommend.top": "Number of choices to show (default: 4).",
     "help.recommend.explain": "Add what would change the answer, how the choices compare, every term and every "

@@ -4,6 +4,7 @@ Messages into sentences of one language.
 A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a form:
 
     bytes  a size: 1.23 GiB                     rate    a bandwidth: 1008 GB/s
+    seconds  a time: 9.2 s, 92 s, 15 min
     count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38, 1200
     gib    a size without its unit: 1.23        beside  a size in 10 columns, for a list
     list   a, b, c                              and     a, b and c
@@ -218,6 +219,14 @@ def _pace(tokens_per_s: float) -> str:
     return f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
 
 
+def _seconds(seconds: float) -> str:
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def _gib(count: int | float) -> str:
     value = count / GIB
     if count == 0 or value >= 1000:
@@ -230,6 +239,7 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "rate": format_rate,
     "count": lambda value: format_count(int(value)),
     "pace": _pace,
+    "seconds": _seconds,
     "gib": _gib,
     "beside": lambda value: format_bytes(int(value)).rjust(10),
 }

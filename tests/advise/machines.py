@@ -3,7 +3,7 @@ Small machines and models for the tests of advise, made by hand so that every fi
 """
 
 from llmprobe.facts.machine import Accelerator, Host, MemoryPool, Partition, Snapshot
-from llmprobe.facts.model import Hparams, ModelSpec
+from llmprobe.facts.model import Hparams, ModelSpec, Published
 from llmprobe.model import archs
 from llmprobe.units import GIB
 
@@ -39,6 +39,10 @@ QWEN3_30B: Hparams = {
     "vocab_size": 151936,
     "tie_word_embeddings": False,
 }
+
+
+WITH_MATRIX = Published(repositories=("bartowski/Test-GGUF",))
+"""Files of a model are made with an importance matrix."""
 
 
 def model(architecture: str, hparams: Hparams, **changes: object) -> ModelSpec:

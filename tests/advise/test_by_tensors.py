@@ -87,16 +87,17 @@ def test_what_is_counted_is_what_the_estimator_says() -> None:
 
 def test_slower_prompts_may_cost_more_than_is_gained() -> None:
     """
-    Cards that write faster than people read gain little, and lose on prompts that are slower than 500 tokens/s.
+    Long documents are read more slowly by tensors, which costs more than faster writing gains.
     """
-    choices = _answer(model("llama", LLAMA_70B), FAST, quants=("Q4_K_M",)).choices
-    layers, tensors = choices[:2]
+    spec = model("llama", LLAMA_70B)
+    layers, tensors = (
+        _answer(spec, FAST, quants=("Q4_K_M",), use=use).choices[0] for use in ("long", "reasoning")
+    )
 
-    assert [choice.split_mode for choice in choices[:2]] == ["layer", "tensor"]
-    assert (tensors.label, named(tensors.reasons, "reason.same-weights") != []) == ("faster", True)
+    assert [layers.split_mode, tensors.split_mode] == ["layer", "tensor"]
     assert layers.speed.prompt_tokens_per_s is not None
     assert tensors.speed.prompt_tokens_per_s is not None
-    assert tensors.speed.prompt_tokens_per_s.likely < 500 < layers.speed.prompt_tokens_per_s.likely
+    assert tensors.speed.prompt_tokens_per_s.likely < layers.speed.prompt_tokens_per_s.likely
 
 
 def test_a_second_card_must_be_worth_it() -> None:

@@ -70,11 +70,11 @@ def test_a_larger_micro_batch_keeps_the_speed_that_was_asked_for() -> None:
     A micro-batch that costs layers is not chosen where what is left is slower than --min-speed.
     """
     snapshot = machine((8,))
-    fast = asked(LLAMA, snapshot, "Q4_K_M").choices[0]
+    fast = asked(LLAMA, snapshot, "Q4_K_M", use="long").choices[0]
     speed = fast.speed.generation_tokens_per_s
     assert speed is not None
-    kept = asked(LLAMA, snapshot, "Q4_K_M", min_speed=speed.likely + 0.01).choices[0]
-    assert (fast.ubatch_size, kept.ubatch_size) == (1024, 512)
+    kept = asked(LLAMA, snapshot, "Q4_K_M", use="long", min_speed=speed.likely + 0.01).choices[0]
+    assert fast.ubatch_size > kept.ubatch_size >= 512
 
 
 def test_a_micro_batch_is_no_larger_than_the_context() -> None:

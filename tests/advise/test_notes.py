@@ -50,9 +50,9 @@ def busy(held_gib: float, *, free_gib: float = 2, ram_gib: float = 60) -> Snapsh
 @pytest.mark.parametrize(
     ("name", "quant", "pid", "program"),
     [
-        ("linux-3080-10g-32g-smi-only", "Q8_0", 118204, "ollama"),
+        ("linux-3080-10g-32g-smi-only", "Q6_K", 118204, "ollama"),
         ("linux-rx7900xtx-64g", "Q8_0", 48211, "ollama"),
-        ("linux-p40-24g-hot-narrow", "Q8_0", 61022, "llama-server"),
+        ("linux-p40-24g-hot-narrow", "Q6_K", 61022, "llama-server"),
     ],
 )
 def test_what_frees_memory_comes_first(name: str, quant: str, pid: int, program: str) -> None:

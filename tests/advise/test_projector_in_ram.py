@@ -5,7 +5,6 @@ Where a search puts a projector: on the GPU, or in RAM where that is what it tak
 from functools import cache
 
 from llmprobe import api
-from llmprobe.advise.choose.balance import PROJECTOR_IN_RAM_COST, utility
 from llmprobe.facts.recommendation import Choice, Recommendation
 from tests.advise.machines import machine
 from tests.advise.messages import named
@@ -51,12 +50,3 @@ def test_what_was_asked_for_is_kept() -> None:
 def test_engines_that_can_not_be_told_keep_it_where_it_is() -> None:
     for engine in ("ollama", "lmstudio"):
         assert all(choice.mmproj_offload for choice in answer(2, engine=engine).choices)
-
-
-def test_a_projector_in_ram_costs_half_a_doubling_of_speed() -> None:
-    on_gpu = utility(10.0, 500.0, 0.0, "Q8_0", "balanced")
-    in_ram = utility(10.0, 500.0, 0.0, "Q8_0", "balanced", mmproj_offload=False)
-    faster = utility(10.0 * 2**PROJECTOR_IN_RAM_COST, 500.0, 0.0, "Q8_0", "balanced", mmproj_offload=False)
-
-    assert on_gpu > in_ram
-    assert round(faster - on_gpu, 6) == 0.0

@@ -2,36 +2,70 @@
 What a quantization loses: measured figures, in words, and what they are scaled by.
 """
 
+import msgspec
 import pytest
 
-from llmprobe.advise.choose.quality import cache_loss, family_factor, in_words, quality, size_factor
+from llmprobe.advise.choose import loss
+from llmprobe.advise.choose.loss import Model
+from llmprobe.advise.choose.quality import agreement, in_words, quality
+from llmprobe.advise.choose.rated import rated
 from llmprobe.data import table
+from llmprobe.estimation.estimator import Estimator
+from llmprobe.facts.engine import Abilities
+from llmprobe.facts.recommendation import Quality
+from llmprobe.model.from_catalog import requantized
+from llmprobe.model.loading import load
 from llmprobe.words.message import message
 from tests.advise.messages import figure, inner
 
 BILLION = 1_000_000_000
+EIGHT = Model(parameters=8_030_261_248)
+GPT_OSS = Model(parameters=21 * BILLION, active_parameters=4 * BILLION, experts=True, architecture="gpt-oss")
 
 
-def test_the_measured_model_has_the_measured_loss() -> None:
+def value(found: Quality) -> float:
+    assert found.value is not None
+    return found.value
+
+
+def of(name: str, quant: str, *, own_library: bool = False) -> Quality:
+    return rated(Estimator(load(name)), quant, Abilities(own_library=own_library))
+
+
+def test_the_size_of_the_table_has_the_figures_of_the_table() -> None:
     """
-    Q4_K_M of an 8B is the divergence that was measured on one, and the basis says where.
+    Q4_K_M of an 8B is the figure of the table, between Llama-3-8B's 0.0282 and what larger models say of it.
     """
-    loss = quality("Q4_K_M", 8_030_261_248)
+    found = quality("Q4_K_M", EIGHT)
 
-    assert loss.value == 0.02815
-    assert loss.basis.id == "quality.basis.measured"
-    assert (loss.basis.values["model"], loss.basis.values["divergence"]) == ("Llama-3-8B", 0.028152)
-    assert "perplexity +2.4%" in str(loss.basis)
+    assert found.value == table("quality")["rows"]["Q4_K_M"]["mean_kld"]
+    assert 0.02 < value(found) < 0.0282
+    assert found.basis.id == "quality.basis.measured"
+    assert figure(found.basis, "size_factor") == 1.0
+    assert "x 1.00 for its size (8.03B)" in str(found.basis)
+
+
+def test_a_figure_has_the_range_of_those_that_were_not_fitted() -> None:
+    """
+    Nine of ten figures of models that the fit did not see lie between half and twice.
+    """
+    found = quality("Q4_K_M", EIGHT)
+
+    assert (found.low, found.high) == (
+        round(value(found) / 2, 5),
+        round(value(found) * 2, 5),
+    )
 
 
 def test_a_type_that_nobody_measured_has_no_figure() -> None:
     """
     Unknown is None, and its level is called so.
     """
-    loss = quality("TQ1_0", 8 * BILLION)
+    found = quality("TQ1_0", EIGHT)
 
-    assert (loss.value, loss.words) == (None, message("quality.unknown"))
-    assert loss.basis == message("quality.basis.unmeasured", quant="TQ1_0")
+    assert (found.value, found.words, found.usable) == (None, message("quality.unknown"), None)
+    assert found.basis == message("quality.basis.unmeasured", quant="TQ1_0")
+    assert found.same_first_choice_percent is None
 
 
 def test_fewer_bits_lose_more() -> None:
@@ -39,69 +73,206 @@ def test_fewer_bits_lose_more() -> None:
     Down the usual types the loss only grows.
     """
     usual = ("BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K", "IQ2_XXS")
-    values = [quality(quant, 8 * BILLION).value for quant in usual]
+    values = [value(quality(quant, EIGHT)) for quant in usual]
 
-    assert values == sorted(values, key=lambda value: value or 0.0)
+    assert values == sorted(values)
 
 
 def test_a_published_four_bit_model_is_the_original() -> None:
     """
-    A model that was published in MXFP4 loses nothing in it.
+    gpt-oss was published in MXFP4 and loses nothing in it; another mixture that was put into MXFP4 does.
     """
-    loss = quality("MXFP4", 21 * BILLION, native=True)
+    found = quality("MXFP4", GPT_OSS, native=True)
+    other = msgspec.structs.replace(GPT_OSS, architecture="qwen3moe")
 
-    assert (loss.value, loss.basis) == (0.0, message("quality.basis.published", cache=None))
+    assert (found.value, found.basis) == (0.0, message("quality.basis.published"))
+    assert value(quality("MXFP4", other, native=True)) > 0.03
 
 
 @pytest.mark.parametrize(
-    ("parameters", "factor"), [(1 * BILLION, 1.0), (8_030_261_248, 1.0), (13_015_864_320, 0.82)]
+    ("name", "quant", "measured"),
+    [
+        ("qwen3.5-0.8b", "Q4_K_S", 0.0656),
+        ("qwen3.5-2b", "Q4_K_S", 0.0433),
+        ("qwen3.5-9b", "Q4_K_S", 0.0288),
+        ("qwen3.5-27b", "Q4_K_S", 0.0142),
+        ("qwen3.5-2b", "Q2_K", 0.78),
+        ("qwen3.5-27b", "IQ2_XXS", 0.38),
+        ("qwen3.5-35b-a3b", "Q4_K_S", 0.0249),
+        ("qwen3.5-397b-a17b", "Q4_K_S", 0.0104),
+        ("qwen3.6-35b-a3b", "Q8_0", 0.0047),
+        ("gemma-4-31b", "Q4_K_M", 0.61),
+        ("gemma-4-31b", "Q8_0", 0.16),
+        ("gemma-4-e4b", "Q4_K_M", 0.0335),
+        ("glm-4.7-flash", "Q4_K_S", 0.397),
+        ("qwen3.6-35b-a3b", "UD-Q4_K_XL", 0.0134),
+        ("qwen3.6-35b-a3b", "APEX-I-Compact", 0.0451),
+        ("qwen3.6-27b", "UD-Q3_K_XL", 0.038),
+        ("qwen3.6-27b", "Q3_K_M", 0.050),
+    ],
 )
-def test_size_counts_as_far_as_it_was_measured(parameters: int, factor: float) -> None:
+def test_measured_models_lie_in_the_range(name: str, quant: str, measured: float) -> None:
     """
-    A 13B loses less than an 8B; below the measured sizes nothing is assumed.
+    Small and large models, mixtures of experts, families that lose more and mixtures of types, as published.
     """
-    assert round(size_factor(parameters), 2) == factor
+    found = of(name, quant)
+
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= measured <= found.high
 
 
-def test_beyond_the_measured_sizes_nothing_more_is_gained() -> None:
+def test_the_size_of_a_mixture_is_between_all_and_active() -> None:
     """
-    A 70B is given the factor of a 13B, since nothing larger was measured.
+    34.7B of which 3.5B are active lose as an 11B would, and what experts add.
     """
-    assert size_factor(70 * BILLION) == size_factor(13_015_864_320)
+    mixture = Model(parameters=34_660_610_688, active_parameters=3_454_988_928, experts=True)
+    dense = Model(parameters=10_943_000_000)
+    data = table("quality")
+
+    assert mixture.size == pytest.approx(10.94, abs=0.01)
+    assert loss.of_model(data, 0.03, mixture) == pytest.approx(
+        loss.of_model(data, 0.03, dense) + data["experts"]["adds"], rel=1e-3
+    )
+
+
+def test_no_size_is_capped() -> None:
+    """
+    A 70B loses less than a 27B, a 1B more than an 8B, the more so the fewer the bits.
+    """
+    sizes = [Model(parameters=size * BILLION) for size in (1, 8, 27, 70, 405)]
+    four, two = ([value(quality(quant, one)) for one in sizes] for quant in ("Q4_K_M", "IQ2_XXS"))
+
+    assert four == sorted(four, reverse=True)
+    assert two[0] / two[-1] > four[0] / four[-1] > 5
+
+
+def test_a_file_without_an_importance_matrix_loses_more_at_few_bits() -> None:
+    """
+    Q8_0 and Q6_K do not use one; Q4_K_M and Q2_K do, and the basis says so.
+    """
+    for quant in ("Q8_0", "Q6_K"):
+        assert quality(quant, EIGHT, imatrix=False) == quality(quant, EIGHT)
+    plain = quality("Q4_K_M", EIGHT, imatrix=False)
+
+    assert value(plain) == pytest.approx(1.5 * value(quality("Q4_K_M", EIGHT)), rel=1e-3)
+    assert "x 1.5 without an importance matrix" in str(plain.basis)
+    assert value(quality("Q2_K", EIGHT, imatrix=False)) > 3 * value(quality("Q2_K", EIGHT))
+
+
+def test_whose_file_it_is_tells_of_the_matrix() -> None:
+    """
+    Files of Llama 3 by bartowski have one; of Llama 2 only files without are listed; Ollama's library has none.
+    """
+    assert (
+        figure(of("llama3-70b", "Q4_K_M").basis, "divergence")
+        == table("quality")["rows"]["Q4_K_M"]["mean_kld"]
+    )
+    assert of("llama3-70b", "Q4_K_M").basis.values["without_matrix"] is None
+    assert of("llama2-13b", "Q4_K_M").basis.values["without_matrix"] == 1.5
+    assert of("llama3-70b", "Q4_K_M", own_library=True).basis.values["without_matrix"] == 1.5
+    assert of("llama3-70b", "IQ3_XXS", own_library=True).basis.values["without_matrix"] is None
+
+
+def test_the_header_of_a_file_tells_of_the_matrix() -> None:
+    """
+    A file that is here is rated by what it says, whatever its publisher does.
+    """
+    spec = requantized(load("llama3-70b"), "Q4_K_M")
+    made = {flag: msgspec.structs.replace(spec, imatrix=flag) for flag in (True, False)}
+    found = {flag: value(rated(Estimator(one), "Q4_K_M", Abilities())) for flag, one in made.items()}
+
+    assert found[False] == pytest.approx(1.5 * found[True], rel=0.05)
+
+
+def test_types_of_tensors_give_a_mixture_its_figure() -> None:
+    """
+    Half in Q4_K and half in Q8_0 is the mean of both; a kept type loses nothing, an unmeasured one has no figure.
+    """
+    data = table("quality")
+    four, eight = data["rows"]["Q4_K_S"]["mean_kld"], data["rows"]["Q8_0"]["mean_kld"]
+
+    assert loss.of_types(data, {"q4_K": 0.5, "q8_0": 0.5}) == pytest.approx((four + eight) / 2)
+    assert loss.of_types(data, {"mxfp4": 0.9, "q8_0": 0.1}, kept=frozenset({"mxfp4"})) == pytest.approx(
+        eight / 10
+    )
+    assert loss.of_types(data, {"q4_K": 0.5, "tq1_0": 0.5}) is None
+
+
+def test_only_the_weights_that_a_token_meets_count() -> None:
+    """
+    In UD-Q4_K_XL of Qwen3.6-35B-A3B all but the experts are in Q8_0: most of what a token meets, little of the file.
+    """
+    shares = Estimator(load("qwen3.6-35b-a3b")).type_shares("UD-Q4_K_XL")
+
+    assert shares is not None
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert 0.5 < shares["q8_0"] < 0.75
 
 
 def test_a_family_that_was_measured_has_its_own_factor() -> None:
     """
-    Llama 2 loses less than half of what Llama 3 loses, and no more is said of others.
+    Llama 2 loses less than half of what Llama 3 loses, Gemma 4 31B ten times more, and no more is said of others.
     """
-    assert family_factor("llama-2-7b-chat") == 0.41
-    assert family_factor("llama-3.1-8b-instruct") == 1.0
-    own = quality("Q4_K_M", 7 * BILLION, model="llama-2-7b-chat").basis
-    other = quality("Q4_K_M", 8 * BILLION, model="llama-3.1-8b-instruct").basis
+    data = table("quality")
+    names = ("llama-2-7b-chat", "gemma-4-31b-it", "GLM-4.7-Flash-Q4_K_M")
+    factors = [family.factor for name in names if (family := loss.family_of(data, name)) is not None]
 
-    assert (own.values["family_factor"], other.values["family_factor"]) == (0.41, None)
+    assert factors == [0.41, 32, 8]
+    assert loss.family_of(data, "llama-3.1-8b-instruct") is None
+    assert loss.family_of(data, "gemma-4-e4b-it") is None
+
+
+def test_a_family_that_diverges_is_not_called_unusable_for_it() -> None:
+    """
+    People use Gemma 4 31B in four bits: it is a heavy loss, and no last resort. Two bits of an 8B are one.
+    """
+    gemma, two = of("gemma-4-31b", "Q4_K_M"), quality("IQ2_XXS", EIGHT)
+
+    assert (gemma.words.id, gemma.usable) == ("quality.heavy-loss", True)
+    assert (two.words.id, two.usable) == ("quality.barely-usable", False)
 
 
 def test_a_q8_0_cache_adds_what_was_measured() -> None:
     """
     K and V in q8_0 add 0.0014 nats, measured; f16 adds nothing.
     """
-    loss, basis = cache_loss("q8_0", "q8_0")
+    data = table("quality")
+    added, basis = loss.of_cache(data, "q8_0", "q8_0", EIGHT)
 
-    assert (round(loss, 4), basis) == (0.0014, "measured")
-    assert cache_loss("f16", "bf16") == (0.0, "measured")
+    assert (round(added, 4), basis) == (0.0014, "measured")
+    assert loss.of_cache(data, "f16", "bf16", EIGHT) == (0.0, "measured")
 
 
 def test_a_cache_that_nobody_measured_is_said_to_be_assumed() -> None:
     """
     The basis of a sum is its weakest: derived from perplexity for q4_0, assumed for q4_1.
     """
-    assert cache_loss("q8_0", "q4_0")[1] == "derived"
-    assert cache_loss("q4_1", "q8_0")[1] == "assumed"
-    cache = inner(quality("Q8_0", 8 * BILLION, cache_type_k="q4_1").basis, "cache")
+    data = table("quality")
+    found = quality("Q8_0", EIGHT, cache_type_k="q4_1").basis
 
-    assert inner(cache, "basis").id == "quality.cache.assumed"
-    assert figure(cache, "divergence") == cache_loss("q4_1", "f16")[0]
+    assert loss.of_cache(data, "q8_0", "q4_0", EIGHT)[1] == "derived"
+    assert loss.of_cache(data, "q4_1", "q8_0", EIGHT)[1] == "assumed"
+    assert found.id == "quality.basis.with-cache"
+    assert inner(found, "basis").id == "quality.cache.assumed"
+    assert figure(found, "divergence") == loss.of_cache(data, "q4_1", "f16", EIGHT)[0]
+
+
+def test_families_have_caches_of_their_own() -> None:
+    """
+    q8_0 for both costs Gemma 4 31B 0.108 and 26B-A4B 0.377 nats, q4_0 the latter 1.09; one side alone costs less.
+    """
+    data = table("quality")
+
+    def added(name: str, kind_k: str, kind_v: str) -> float:
+        return loss.of_cache(data, kind_k, kind_v, Model(parameters=BILLION, id=name))[0]
+
+    assert added("gemma-4-31b-it", "q8_0", "q8_0") == pytest.approx(0.108)
+    assert added("gemma-4-26b-a4b-it", "q8_0", "q8_0") == pytest.approx(0.377)
+    assert added("gemma-4-26b-a4b-it", "q4_0", "q4_0") == pytest.approx(1.09)
+    assert 0.377 < added("gemma-4-26b-a4b-it", "q5_1", "q5_1") < 1.09
+    assert added("gemma-4-26b-a4b-it", "q8_0", "f16") < 0.377
+    assert added("gemma-4-e4b-it", "q8_0", "q8_0") == pytest.approx(0.0014)
 
 
 def test_keys_lose_more_than_values() -> None:
@@ -117,11 +288,31 @@ def test_gpt_oss_does_not_bear_a_quantized_k_cache() -> None:
     """
     Its attention sinks make q8_0 keys a loss that shows, while q8_0 values stay harmless.
     """
-    keys = quality("MXFP4", 21 * BILLION, native=True, cache_type_k="q8_0", architecture="gpt-oss")
-    values = quality("MXFP4", 21 * BILLION, native=True, cache_type_v="q8_0", architecture="gpt-oss")
+    keys = quality("MXFP4", GPT_OSS, native=True, cache_type_k="q8_0")
+    values = quality("MXFP4", GPT_OSS, native=True, cache_type_v="q8_0")
 
     assert keys.words.id == "quality.loss-on-hard-tasks"
     assert values.words.id == "quality.no-noticeable-loss"
+
+
+@pytest.mark.parametrize(
+    ("divergence", "percent"),
+    [
+        (0.0045, 96.7),
+        (0.0099, 94.8),
+        (0.0232, 91.9),
+        (0.0705, 86.1),
+        (0.205, 78.0),
+        (0.315, 79.7),
+        (0.564, 74.5),
+    ],
+)
+def test_how_many_first_choices_stay(divergence: float, percent: float) -> None:
+    """
+    As measured on Qwen3.6-35B-A3B, Qwen3.8-Flash-Next and DeepSeek-V4-Flash, within 4.
+    """
+    assert agreement(divergence) == pytest.approx(percent, abs=4)
+    assert agreement(0.0) == 100
 
 
 @pytest.mark.parametrize(

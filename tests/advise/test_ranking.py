@@ -9,6 +9,7 @@ import pytest
 
 from llmprobe import api
 from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.quality import HEAVY_LOSS
 from llmprobe.advise.choose.ranking import ranked, spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.recommend import Advice
@@ -43,7 +44,9 @@ def candidate(
     """
     A candidate with these figures.
     """
-    quality = Quality(value=loss, metric="test", basis=message("test"), words=message("test"))
+    quality = Quality(
+        value=loss, usable=loss < HEAVY_LOSS, metric="test", basis=message("test"), words=message("test")
+    )
     base = on_devices(devices) if devices else on_devices(1)
     hardware = base.placed.hardware if devices else Hardware()
     settings = msgspec.structs.replace(base.settings, ctx_size=ctx_size)
@@ -68,7 +71,7 @@ def large(gpus: str, name: str) -> Recommendation:
         ("8x H100", "qwen3-8b", 1),
         ("8x MI300X", "llama3-70b", 1),
         ("8x RTX 3090", "llama3-70b", 3),
-        ("8x RTX 3060 12GB", "gemma-3-27b", 2),
+        ("8x RTX 3060 12GB", "gemma-3-27b", 3),
     ],
 )
 def test_no_more_devices_than_help(gpus: str, name: str, devices: int) -> None:

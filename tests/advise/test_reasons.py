@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmprobe.advise.choose.balance import Scored, score
+from llmprobe.advise.choose.use import CHAT
 from llmprobe.advise.recommend import recommend
 from llmprobe.engines import llamacpp
 from llmprobe.estimation.estimator import Estimator
@@ -14,11 +15,11 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
-from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
+from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, WITH_MATRIX, machine, model
 from tests.advise.messages import figure, ids, inner, listed, named, number, the
 
-LLAMA3_70B = model("llama", LLAMA_70B)
-LLAMA31_8B = model("llama", LLAMA_8B)
+LLAMA3_70B = model("llama", LLAMA_70B, published=WITH_MATRIX)
+LLAMA31_8B = model("llama", LLAMA_8B, published=WITH_MATRIX)
 QWEN3_MOE = model("qwen3moe", QWEN3_30B)
 
 
@@ -179,7 +180,7 @@ def test_a_cache_type_for_speed_is_not_called_the_only_one() -> None:
     """
     Where f16 fits too, the reason is what it would change, the cache itself left out.
     """
-    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192, priority="speed")
+    choice = best(LLAMA3_70B, machine((23.5,)), ctx_size=8192, priority="speed", quants=("Q4_K_M",))
     chosen = the(choice.reasons, "reason.cache-chosen", "reason.cache-needed")
 
     assert (choice.cache_type_k, chosen.id) == ("q8_0", "reason.cache-chosen")
@@ -192,7 +193,7 @@ def test_a_larger_micro_batch_has_its_reason(vram: float, larger: bool) -> None:
     """
     A micro-batch above the engine's own is explained with its cost, and only there.
     """
-    choice = best(LLAMA3_70B, machine((vram,)), ctx_size=8192, quants=("Q4_K_M",))
+    choice = best(LLAMA3_70B, machine((vram,)), ctx_size=8192, quants=("Q4_K_M",), use="long")
     found = named(choice.details, "reason.ubatch-larger")
 
     assert (choice.ubatch_size > 512, len(found)) == (larger, int(larger))
@@ -204,7 +205,9 @@ def test_a_cache_in_ram_has_its_size_and_its_speed() -> None:
     """
     The reason for a cache in RAM has its bytes and the speed with a full context.
     """
-    choice = best(LLAMA3_70B, machine((23.5,), ram_bandwidth=96e9), ctx_size=8192, quants=("IQ2_M",))
+    choice = best(
+        LLAMA3_70B, machine((23.5,), ram_bandwidth=96e9), ctx_size=8192, quants=("IQ2_M",), use="reasoning"
+    )
     full = choice.speed.generation_at_full_context_tokens_per_s
     assert full is not None
 
@@ -219,7 +222,7 @@ def test_the_faster_of_two_cards_is_filled_first() -> None:
     The split of unequal cards is explained by how fast they read.
     """
     snapshot = with_bandwidths(machine((23.5, 11.6)), 936e9, 360e9)
-    choice = best(model("llama", LLAMA_70B | {"block_count": 36}), snapshot, ctx_size=8192)
+    choice = best(model("llama", LLAMA_70B | {"block_count": 36}), snapshot, ctx_size=8192, quants=("Q6_K",))
     first, second = (int(part) for part in choice.tensor_split)
 
     assert str(the(choice.reasons, "reason.split-fastest-first")) == (
@@ -233,7 +236,7 @@ def test_equal_cards_are_filled_evenly(bandwidth: float | None, name: str) -> No
     """
     Equally fast cards are called so, cards whose speed is assumed are not.
     """
-    choice = best(QWEN3_MOE, machine((23.5, 23.5), bandwidth=bandwidth), ctx_size=8192)
+    choice = best(QWEN3_MOE, machine((23.5, 23.5), bandwidth=bandwidth), ctx_size=8192, quants=("Q8_0",))
     split = the(choice.reasons, "reason.split-evenly", "reason.split", "reason.split-equal")
 
     assert split.id == name
@@ -331,10 +334,11 @@ def test_neighbours_are_named_with_what_they_change() -> None:
     faster = the(choice.reasons, "reason.not-faster")
 
     assert (finer.values["quant"], inner(finer, "quality").id) == ("Q5_K_M", "quality.practically-lossless")
-    assert (faster.values["quant"], inner(faster, "quality").id) == ("Q3_K_M", "quality.loss-on-hard-tasks")
+    assert (faster.values["quant"], inner(faster, "quality").id) == ("Q3_K_M", "quality.good")
     for reason, more in ((finer, False), (faster, True)):
-        layers, pace = listed(reason, "differences")
-        assert (layers.id, pace.id) == ("difference.layers", "pace.instead")
+        layers, pace, answer = listed(reason, "differences")
+        assert (layers.id, pace.id, answer.id) == ("difference.layers", "pace.instead", "difference.answer")
+        assert (figure(answer, "seconds") < figure(answer, "instead_seconds")) is more
         assert number(layers, "instead") == choice.gpu_layers
         assert (number(layers, "layers") > choice.gpu_layers) is more
         assert (figure(pace, "tokens_per_s") > figure(pace, "instead_tokens_per_s")) is more
@@ -381,16 +385,16 @@ def points(said: Message) -> list[float]:
     """
     The parts of a score.
     """
-    parts = ("speed_points", "prompt_points", "loss_points", "code_book_points", "cache_points")
+    parts = ("time_points", "loss_points", "few_bits_points", "code_book_points", "cache_points")
     return [figure(said, name) for name in parts if said.values[name] is not None]
 
 
-@pytest.mark.parametrize("changes", [{}, {"kv_offload": False}, {"quant": "IQ4_XS"}, {"divergence": None}])
+@pytest.mark.parametrize("changes", [{}, {"kv_offload": False}, {"quant": "IQ3_XXS"}, {"divergence": None}])
 def test_a_score_is_the_sum_of_its_parts(changes: dict[str, object]) -> None:
     """
     The figures of a score add up to it.
     """
-    said = score(scored(**changes), "balanced")
+    said = score(scored(**changes), CHAT, "balanced")
 
     assert figure(said, "points") == pytest.approx(sum(points(said)))
 
@@ -399,8 +403,8 @@ def test_no_loss_has_no_figure() -> None:
     """
     What was published so loses nothing, not 0.0000; and nobody's measurement is no figure either.
     """
-    none = score(scored(divergence=0.0), "balanced")
-    unknown = score(scored(divergence=None), "balanced")
+    none = score(scored(divergence=0.0), CHAT, "balanced")
+    unknown = score(scored(divergence=None), CHAT, "balanced")
 
     assert (inner(none, "loss").id, figure(none, "loss_points")) == ("balance.no-loss", 0)
     assert (inner(unknown, "loss").id, figure(unknown, "loss_points") < -1) == (
@@ -413,21 +417,20 @@ def test_an_assumed_speed_is_marked() -> None:
     """
     A speed that is not known is never shown as one.
     """
-    text = str(score(scored(prompts_known=False), "balanced"))
+    text = str(score(scored(prompts_known=False), CHAT, "balanced"))
 
-    assert "for 8.0 tokens/s," in text
-    assert "prompts at 125 tokens/s (assumed)" in text
+    assert "(8.0 tokens/s, prompts 125 tokens/s assumed)" in text
 
 
 def test_choices_of_nearly_the_same_score_are_called_about_equal() -> None:
     """
     A difference below what speeds are known to is no difference; others are named with their size and direction.
     """
-    near = score(scored(name="Q5_K_M", tokens_per_s=7.9), "balanced", scored())
-    far = score(scored(name="Q8_0", tokens_per_s=4.0), "balanced", scored())
-    more = score(scored(name="Q2_K", tokens_per_s=12.0), "balanced", scored())
+    near = score(scored(name="Q5_K_M", tokens_per_s=7.9), CHAT, "balanced", scored())
+    far = score(scored(name="Q8_0", tokens_per_s=0.8), CHAT, "balanced", scored(tokens_per_s=1.6))
+    more = score(scored(name="Q2_K", tokens_per_s=12.0), CHAT, "balanced", scored())
 
     assert inner(near, "beside").id == "balance.about-equal"
     assert inner(far, "beside").id == "balance.less"
-    assert figure(inner(far, "beside"), "points") == pytest.approx(1)
+    assert figure(inner(far, "beside"), "points") == pytest.approx(1, abs=0.1)
     assert (inner(more, "beside").id, figure(inner(more, "beside"), "points") > 0) == ("balance.more", True)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from llmprobe.advise.choose.shown import disk_first, shown
+from llmprobe.advise.choose.use import CHAT
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.recommendation import Wishes
 from tests.advise.test_ranking import SPEC, candidate
@@ -19,7 +20,7 @@ RUIN = candidate(1, 80.0, loss=0.5, quant="IQ1_S")
 
 
 def labels(ranked: list[Candidate], **wishes: object) -> list[tuple[str, str]]:
-    return [(label, one.quant) for label, one in shown(ranked, Wishes(**wishes))]  # type: ignore[arg-type]
+    return [(label, one.quant) for label, one in shown(ranked, Wishes(**wishes), CHAT)]  # type: ignore[arg-type]
 
 
 def test_nothing_is_shown_of_nothing() -> None:
@@ -61,7 +62,7 @@ def test_what_is_hardly_faster_is_not_shown() -> None:
     tenth = [candidate(1, 5.0, loss=0.02, quant="Q4_K_M"), candidate(1, 5.5, loss=0.1, quant="Q3_K_M")]
 
     assert labels([BEST, hardly]) == labels(tenth) == [("recommended", "Q4_K_M")]
-    assert labels([BEST, clearly]) == [("recommended", "Q4_K_M"), ("faster", "Q3_K_M")]
+    assert labels([BEST, clearly]) == [("recommended", "Q4_K_M"), ("alternative", "Q3_K_M")]
 
 
 def test_a_ruin_is_a_last_resort_and_no_alternative() -> None:
@@ -97,8 +98,8 @@ def test_the_file_on_this_disk_comes_first() -> None:
     What need not be downloaded is first, and the others follow without it, as many as before.
     """
     here = msgspec.structs.replace(SPEC, source="installed", quant="Q3_K_M")
-    chosen = shown([BEST, FINE, FAST], Wishes())
-    elsewhere = shown([BEST, FINE], Wishes())
+    chosen = shown([BEST, FINE, FAST], Wishes(), CHAT)
+    elsewhere = shown([BEST, FINE], Wishes(), CHAT)
 
     assert [(label, one.quant) for label, one in disk_first(here, [BEST, FINE, FAST], chosen)] == [
         ("on-disk", "Q3_K_M"),
@@ -118,7 +119,7 @@ def test_no_alternative_is_another_way_to_place_what_is_shown() -> None:
     """
     again = candidate(2, 30.0, loss=0.01, quant="Q5_K_M")
     slower = candidate(1, 19.0, loss=0.03, quant="Q3_K_L")
-    found = shown([BEST, GOOD, again, slower], Wishes())
+    found = shown([BEST, GOOD, again, slower], Wishes(), CHAT)
 
     assert found == [("recommended", BEST), ("best-quality", again)]
 

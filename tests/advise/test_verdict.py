@@ -49,7 +49,7 @@ def test_a_heavy_loss_is_the_verdict(loss: float, name: str) -> None:
     """
     found = verdict.of_choice(PROBLEM, candidate(1, loss=loss))
     unmeasured = msgspec.structs.replace(
-        candidate(1), quality=msgspec.structs.replace(candidate(1).quality, value=None)
+        candidate(1), quality=msgspec.structs.replace(candidate(1).quality, value=None, usable=None)
     )
 
     assert found.id == name

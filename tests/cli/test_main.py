@@ -345,7 +345,7 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "recommend", remember)
     line = (
         "recommend --model m -c max -np 2 --quant Q4_K_M --quant Q6_K --cache-type-k q8_0 --cache-type-v Q8_0 "
-        "--priority speed --engine ollama --reserve 1GB --assume-idle --min-speed 3 --min-quality Q3_K_M "
+        "--priority speed --for agent --engine ollama --reserve 1GB --assume-idle --min-speed 3 --min-quality Q3_K_M "
         "--top 2 --mmproj none --no-mmproj-offload --image-min-tokens 8 --image-max-tokens 512 --explain "
         "--table --json"
     )
@@ -365,6 +365,7 @@ def test_recommend_hands_every_wish_on(monkeypatch: pytest.MonkeyPatch) -> None:
         "cache_type_k": "q8_0",
         "cache_type_v": "q8_0",
         "priority": "speed",
+        "use": "agent",
         "engine": "ollama",
         "reserve_bytes": 1024**3,
         "assume_idle": True,

@@ -34,8 +34,8 @@ def settings(line: str) -> list[str]:
         ("linux-4060laptop-8g-32g", ["--model", "qwen3-30b-a3b", "--quant", "Q6_K"], "--n-cpu-moe"),
         ("linux-2x3090-64g", ["--model", "glm-4.5-air", "--quant", "Q5_K_M", "-c", "8192"], "-ot"),
         (
-            "linux-2x3090-64g",
-            ["--model", "llama3.3-70b", "--quant", "Q4_K_M", "-c", "65536", "-np", "2"],
+            "linux-4090-64g",
+            ["--model", "llama3-70b", "--quant", "IQ2_M", "-c", "8192", "--for", "reasoning"],
             "-nkvo",
         ),
         ("linux-4090-64g", ["--model", "llama3-70b", "--quant", "Q4_K_M", "-c", "8192"], "-ngl"),

@@ -30,7 +30,7 @@ def fetched(engine: str, model: ModelSpec, **changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("quant", "repository", "file"),
     [
-        ("Q4_K_M", "ggml-org/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf"),
+        ("Q4_K_M", "unsloth/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf"),
         ("Q6_K", "unsloth/Qwen3-8B-GGUF", "Qwen3-8B-Q6_K.gguf"),
         ("UD-Q4_K_XL", "unsloth/Qwen3-8B-GGUF", "Qwen3-8B-UD-Q4_K_XL.gguf"),
         ("Q3_K_L", "mradermacher/Qwen3-8B-GGUF", "Qwen3-8B.Q3_K_L.gguf"),
@@ -41,7 +41,8 @@ def test_the_publisher_is_one_that_offers_the_type(
     quant: str, repository: str | None, file: str | None
 ) -> None:
     """
-    In the catalog's order, with the file as that publisher names it; not certain, as nobody looked.
+    In the catalog's order, one with an importance matrix first where that counts, with the file as that publisher names
+    it; not certain, as nobody looked.
     """
     place = place_of(QWEN, quant)
 
@@ -77,9 +78,9 @@ def test_llama_server_fetches_by_itself() -> None:
     command = engines.commands("llama.cpp")["llama.cpp"](choice(), QWEN, "cuda")
 
     assert found.command == str(command).replace(
-        "-m Qwen3-8B-Q4_K_M.gguf", "-hf ggml-org/Qwen3-8B-GGUF:Q4_K_M"
+        "-m Qwen3-8B-Q4_K_M.gguf", "-hf unsloth/Qwen3-8B-GGUF:Q4_K_M"
     )
-    assert shlex.split(seeing.command)[1:4] == ["-hf", "ggml-org/Qwen3.8-27B-GGUF:Q4_K_M", "--no-mmproj"]
+    assert shlex.split(seeing.command)[1:4] == ["-hf", "unsloth/Qwen3.8-27B-GGUF:Q4_K_M", "--no-mmproj"]
 
 
 def test_a_file_at_an_address_is_fetched_from_there() -> None:
@@ -136,9 +137,9 @@ def test_lm_studio_gets_and_then_loads_the_same_file() -> None:
     """
     command = engines.commands("lmstudio")["lmstudio"]
 
-    assert fetched("lmstudio", QWEN).command == "lms get https://huggingface.co/ggml-org/Qwen3-8B-GGUF@q4_k_m"
+    assert fetched("lmstudio", QWEN).command == "lms get https://huggingface.co/unsloth/Qwen3-8B-GGUF@q4_k_m"
     assert str(command(choice(), QWEN, "cuda")).startswith(
-        "lms load --exact ggml-org/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf --gpu"
+        "lms load --exact unsloth/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf --gpu"
     )
     assert str(command(choice(on_disk="/m/a.gguf"), QWEN, "cuda")).startswith("lms import /m/a.gguf")
     assert str(command(choice(quant="IQ1_S"), QWEN, "cuda")).startswith("lms import Qwen3-8B-IQ1_S.gguf")
@@ -150,7 +151,7 @@ def test_vllm_fetches_by_repository_and_type() -> None:
     """
     found = fetched("vllm", QWEN)
 
-    assert shlex.split(found.command)[:3] == ["vllm", "serve", "ggml-org/Qwen3-8B-GGUF:Q4_K_M"]
+    assert shlex.split(found.command)[:3] == ["vllm", "serve", "unsloth/Qwen3-8B-GGUF:Q4_K_M"]
     assert fetched("vllm", QWEN, gpu_layers=10) is None
     assert fetched("vllm", QWEN, quant="IQ1_S") is None
 
@@ -297,7 +298,7 @@ def test_the_projector_is_named_beside_the_file() -> None:
         asked: dict[str, Any] = {"quants": [quant], "ctx_size": 8192, **more}
         return recommend(load("qwen3-vl-8b"), machine, engine=engine, **asked).choices[0].origin
 
-    named, unknown = origin("Q5_K_M"), origin("Q4_K_M")
+    named, unknown = origin("Q5_K_M"), origin("Q8_0")
 
     assert (named.repository, named.projector_file) == (
         "unsloth/Qwen3-VL-8B-Instruct-GGUF",

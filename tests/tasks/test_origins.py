@@ -46,7 +46,7 @@ def test_a_published_file_has_its_place_and_room() -> None:
     found = origin("llama.cpp", choice(download_bytes=5 * GIB), QWEN, "cuda", here(disks=disks))
     other = origin("ollama", choice(download_bytes=5 * GIB), QWEN, "cuda", here(disks=disks))
 
-    assert (found.repository, found.tag, found.certain) == ("ggml-org/Qwen3-8B-GGUF", "Q4_K_M", False)
+    assert (found.repository, found.tag, found.certain) == ("unsloth/Qwen3-8B-GGUF", "Q4_K_M", False)
     assert (found.here, found.size_bytes, found.free_bytes, found.has_room) == (
         False,
         5 * GIB,

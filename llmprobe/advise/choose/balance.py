@@ -1,46 +1,52 @@
 """
-The balance between quality and speed: one utility, its few constants, and how the wishes move it.
+The balance between time and loss: one utility, its few constants, and how the wishes move it.
 
-    utility = speed_value + prompt_value - loss_weight x (divergence / DIVERGENCE_THAT_SHOWS)^2
-              - (CODE_BOOK_COST if IQ…) - (CACHE_IN_RAM_COST if the cache is kept in RAM)
-              - (PROJECTOR_IN_RAM_COST if the projector is)
+    utility = - doublings(seconds / patience) - LOSS_WEIGHT x doublings(divergence / DIVERGENCE_THAT_SHOWS)
+              - (FEW_BITS_COST for each bit below four) - (CODE_BOOK_COST if IQ…)
+              - (CACHE_IN_RAM_COST if the cache is kept in RAM) - (PROJECTOR_IN_RAM_COST if the projector is)
 
-``speed_value`` counts doublings of generation speed. Below a comfortable speed a doubling counts fully;
-above it, where text already comes faster than it is read, it counts for little. ``prompt_value`` counts doublings of
-the speed at which prompts are read, as little as they are waited for. The loss is squared,
-because the first steps down from 16 bits cost nothing that shows and the last ones cost the model.
+    doublings(x) = log2(1 + x^2) / 2
+
+``seconds`` is the time of one answer for the use in question. Both terms have one shape: below what one notices they
+are quadratic and hardly count, far above it each doubling counts the same. A doubling of the time is then one point, a
+doubling of the loss ``LOSS_WEIGHT``. Of choices that are ``NEARLY`` as good and as fast as the best, the one that loses
+least comes first.
 """
 
 from math import log2
 
 import msgspec
 
+from llmprobe.advise.choose.use import Use
 from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 DIVERGENCE_THAT_SHOWS = 0.05
-"""Nats per token. Q4_K_M of an 8B model (0.028) is under it, Q3_K_M (0.084) is over it."""
+"""Nats per token. Q4_K_M of an 8B model (0.026) is under it, Q3_K_M (0.084) is over it."""
 
-COMFORTABLE_TOKENS_PER_S = 15.0
-"""About twice the speed at which people read."""
+LOSS_WEIGHT = 0.5
+"""
+What a doubling of a loss that shows is worth in doublings of the time: people who measured both take Q4 for Q6 when it
+is four times as fast, IQ3 for Q4 at two and a half times, and no Q2 for Q6 at a fifth more
+(``fixtures/truth/expert_choices.json``).
+"""
 
-SPEED_BEYOND_COMFORT = 0.015
-"""What a doubling beyond the comfortable speed is worth."""
+ENOUGH_BITS = 4
 
-COMFORTABLE_PROMPT_TOKENS_PER_S = 500.0
-"""A prompt of 8,192 tokens is then read in 16 seconds."""
-
-PROMPT_DOUBLING = 0.15
-"""What a doubling of the speed of prompts is worth below that: in a conversation only what is new is read."""
+FEW_BITS_COST = 0.15
+"""
+What a type costs besides for each bit below four: divergences are measured on prose, and on code and calls of tools
+the same file loses three to four times as much; who tried both for such work stayed at four bits.
+"""
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """
-    How a priority moves the balance.
+    How a priority moves the balance: the weight of loss, and how many times as patient one is.
     """
 
-    loss: float
-    beyond_comfort: float = SPEED_BEYOND_COMFORT
+    loss: float = LOSS_WEIGHT
+    patience: float = 1.0
 
 
 CODE_BOOK_COST = 0.1
@@ -61,83 +67,110 @@ Half a doubling: the processor then reads images, in seconds to a minute each in
 projector is loaded is there for them.
 """
 
+NEARLY = 0.03
+"""Choices within this are as good as each other, so that the smaller loss decides: speeds are not known to 2 %."""
+
+NEARLY_AS_FAST = 1.5
+"""How many times as long an answer of a choice that is as good may take: no loss is worth a wait that shows."""
+
 HARDLY = 0.05
 """Choices that are worth nearly the same: a twentieth of a doubling is below what the speeds are known to."""
 
 PRIORITIES = {
-    "balanced": Weights(loss=0.6),
-    "quality": Weights(loss=8.0),
-    "speed": Weights(loss=0.02, beyond_comfort=0.6),
-    "context": Weights(loss=0.6),
+    "balanced": Weights(),
+    "quality": Weights(loss=6.0, patience=4.0),
+    "speed": Weights(loss=0.2, patience=0.02),
+    "context": Weights(),
 }
 
 # An unmeasured file type counts as the worst usable one: it wins only where nothing else fits.
 UNKNOWN_DIVERGENCE = 0.6
 
 
-def utility(
-    tokens_per_s: float,
-    prompt_tokens_per_s: float,
-    divergence: float | None,
-    quant: str,
-    priority: str,
-    *,
-    kv_offload: bool = True,
-    mmproj_offload: bool = True,
-) -> float:
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The value of a choice for a priority; only differences between choices mean anything.
+    One choice as the balance sees it. ``name`` is what a person calls it; speeds based on assumptions are not
+    ``known``.
     """
-    return (
-        _of_speed(tokens_per_s, priority)
-        + _of_prompts(prompt_tokens_per_s)
-        - _of_loss(divergence, priority)
-        - _of_type(quant)
-        - (0.0 if kv_offload else CACHE_IN_RAM_COST)
-        - (0.0 if mmproj_offload else PROJECTOR_IN_RAM_COST)
-    )
+
+    quant: str
+    tokens_per_s: float
+    prompt_tokens_per_s: float
+    divergence: float | None
+    name: str = ""
+    kv_offload: bool = True
+    mmproj_offload: bool = True
+    speed_known: bool = True
+    prompts_known: bool = True
+
+    def worth(self, use: Use, priority: str) -> float:
+        """
+        The value of the choice for a use and a priority; only differences between choices mean anything.
+        """
+        return (
+            of_time(use.seconds(self.tokens_per_s, self.prompt_tokens_per_s), use, priority)
+            - of_loss(self.divergence, priority)
+            - _of_bits(self.quant, priority)
+            - _of_code_book(self.quant)
+            - (0.0 if self.kv_offload else CACHE_IN_RAM_COST)
+            - (0.0 if self.mmproj_offload else PROJECTOR_IN_RAM_COST)
+        )
 
 
-def _of_speed(tokens_per_s: float, priority: str) -> float:
-    value = log2(max(min(tokens_per_s, COMFORTABLE_TOKENS_PER_S), 1e-3))
-    if tokens_per_s > COMFORTABLE_TOKENS_PER_S:
-        value += PRIORITIES[priority].beyond_comfort * log2(tokens_per_s / COMFORTABLE_TOKENS_PER_S)
-    return value
+def of_time(seconds: float, use: Use, priority: str) -> float:
+    """
+    The points of the time of an answer, 0 or below.
+    """
+    return -doublings(seconds / (use.patience_s * PRIORITIES[priority].patience))
 
 
-def _of_prompts(tokens_per_s: float) -> float:
-    return PROMPT_DOUBLING * log2(min(max(tokens_per_s, 1.0) / COMFORTABLE_PROMPT_TOKENS_PER_S, 1.0))
-
-
-def _of_loss(divergence: float | None, priority: str) -> float:
+def of_loss(divergence: float | None, priority: str) -> float:
+    """
+    What a loss costs.
+    """
     loss = UNKNOWN_DIVERGENCE if divergence is None else divergence
-    return PRIORITIES[priority].loss * (loss / DIVERGENCE_THAT_SHOWS) ** 2
+    return PRIORITIES[priority].loss * doublings(loss / DIVERGENCE_THAT_SHOWS)
 
 
-def _of_type(quant: str) -> float:
+def doublings(ratio: float) -> float:
+    """
+    How often something doubled beyond what one notices: about half its square far below 1, its logarithm far above.
+    """
+    return log2(1 + ratio * ratio) / 2
+
+
+def _of_bits(quant: str, priority: str) -> float:
+    name = followed(quant)
+    if not name.startswith(("Q", "IQ", "TQ")):
+        return 0.0
+    bits = next((int(letter) for letter in name if letter.isdigit()), ENOUGH_BITS)
+    return FEW_BITS_COST * max(0, ENOUGH_BITS - bits) * PRIORITIES[priority].loss / LOSS_WEIGHT
+
+
+def _of_code_book(quant: str) -> float:
     return CODE_BOOK_COST if followed(quant).startswith("IQ") else 0.0
 
 
-def rule(priority: str, *, projector: bool = False) -> tuple[Message, ...]:
+def rule(use: Use, priority: str, *, projector: bool = False) -> tuple[Message, ...]:
     """
-    The balance, with the constants of a priority; with a projector, also what that costs in RAM.
+    The balance, with the constants of a use and a priority; with a projector, also what that costs in RAM.
     """
     weights = PRIORITIES[priority]
     return (
         message("balance.priority", priority=priority),
         message(
-            "balance.speed",
-            comfortable_tokens_per_s=COMFORTABLE_TOKENS_PER_S,
-            points_beyond=weights.beyond_comfort,
+            "balance.use",
+            use=use.name,
+            prompt_tokens=use.prompt,
+            thinking_tokens=use.thinking or None,
+            answer_tokens=use.answer,
         ),
-        message(
-            "balance.prompts",
-            points=PROMPT_DOUBLING,
-            comfortable_tokens_per_s=COMFORTABLE_PROMPT_TOKENS_PER_S,
-        ),
+        message("balance.time", patience_s=use.patience_s * weights.patience),
         message("balance.loss", points=weights.loss, divergence=DIVERGENCE_THAT_SHOWS),
+        message("balance.nearly", points=NEARLY, times=NEARLY_AS_FAST),
         message(
             "balance.costs",
+            few_bits_points=FEW_BITS_COST * weights.loss / LOSS_WEIGHT,
             code_book_points=CODE_BOOK_COST,
             cache_points=CACHE_IN_RAM_COST,
             projector_points=PROJECTOR_IN_RAM_COST if projector else None,
@@ -145,37 +178,7 @@ def rule(priority: str, *, projector: bool = False) -> tuple[Message, ...]:
     )
 
 
-class Scored(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    One choice as the balance sees it. Speeds based on assumptions are not ``known``.
-    """
-
-    name: str
-    quant: str
-    tokens_per_s: float
-    prompt_tokens_per_s: float
-    divergence: float | None
-    kv_offload: bool = True
-    mmproj_offload: bool = True
-    speed_known: bool = True
-    prompts_known: bool = True
-
-    def worth(self, priority: str) -> float:
-        """
-        The utility of the choice.
-        """
-        return utility(
-            self.tokens_per_s,
-            self.prompt_tokens_per_s,
-            self.divergence,
-            self.quant,
-            priority,
-            kv_offload=self.kv_offload,
-            mmproj_offload=self.mmproj_offload,
-        )
-
-
-def score(choice: Scored, priority: str, first: Scored | None = None) -> Message:
+def score(choice: Scored, use: Use, priority: str, first: Scored | None = None) -> Message:
     """
     The points of a choice, each part of them, and their distance from the ``first`` choice.
     """
@@ -185,30 +188,32 @@ def score(choice: Scored, priority: str, first: Scored | None = None) -> Message
         loss = message("balance.no-loss")
     else:
         loss = message("balance.loss-of", divergence=choice.divergence)
-    total = choice.worth(priority)
+    total = choice.worth(use, priority)
+    seconds = use.seconds(choice.tokens_per_s, choice.prompt_tokens_per_s)
     return message(
         "balance.score",
-        quant=choice.name,
+        quant=choice.name or choice.quant,
         points=total,
-        beside=None if first is None else _beside(total, first, priority),
-        speed_points=_of_speed(choice.tokens_per_s, priority),
+        beside=None if first is None else _beside(total, first, use, priority),
+        time_points=of_time(seconds, use, priority),
+        seconds=seconds,
         tokens_per_s=choice.tokens_per_s,
         speed_known=choice.speed_known,
-        prompt_points=_of_prompts(choice.prompt_tokens_per_s),
         prompt_tokens_per_s=choice.prompt_tokens_per_s,
         prompts_known=choice.prompts_known,
-        loss_points=-_of_loss(choice.divergence, priority),
+        loss_points=-of_loss(choice.divergence, priority),
         loss=loss,
-        code_book_points=-_of_type(choice.quant) or None,
+        few_bits_points=-_of_bits(choice.quant, priority) or None,
+        code_book_points=-_of_code_book(choice.quant) or None,
         cache_points=None if choice.kv_offload else -CACHE_IN_RAM_COST,
         projector_points=None if choice.mmproj_offload else -PROJECTOR_IN_RAM_COST,
     )
 
 
-def _beside(total: float, first: Scored, priority: str) -> Message:
-    less = first.worth(priority) - total
+def _beside(total: float, first: Scored, use: Use, priority: str) -> Message:
+    less = first.worth(use, priority) - total
     if abs(less) < HARDLY:
-        return message("balance.about-equal", quant=first.name)
+        return message("balance.about-equal", quant=first.name or first.quant)
     if less > 0:
-        return message("balance.less", quant=first.name, points=less)
-    return message("balance.more", quant=first.name, points=-less)
+        return message("balance.less", quant=first.name or first.quant, points=less)
+    return message("balance.more", quant=first.name or first.quant, points=-less)

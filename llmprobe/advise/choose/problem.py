@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.by_tensors import by_tensors
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.place import place
@@ -20,16 +21,17 @@ from llmprobe.site.site import Site
 
 class Problem:
     """
-    A model to be run on a machine as wished, with ``ctx_size`` tokens over all slots.
+    A model to be run on a machine as wished, for a ``use``, with ``ctx_size`` tokens over all slots.
     """
 
-    __slots__ = ("_placed", "ctx_size", "estimator", "site", "wishes")
+    __slots__ = ("_placed", "ctx_size", "estimator", "site", "use", "wishes")
 
     def __init__(self, estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) -> None:
         self.estimator = estimator
         self.site = site
         self.wishes = wishes
         self.ctx_size = ctx_size
+        self.use = use_of(estimator.model, wishes, generates=estimator.generates)
         self._placed: dict[tuple[str, Settings, tuple[Device, ...]], Placed | Misfit] = {}
 
     def changed(

@@ -1,15 +1,16 @@
 """
-The loss of a quantization, from measured divergence.
+The loss of a quantization for people: a divergence with its basis, in words, and in first choices that remain.
 
-The table was measured on one model of 8 B parameters. A larger model loses less, as far as that was measured,
-and some families less too; nothing is assumed beyond it. See ``data/quality.json``.
+The arithmetic is in ``loss``, the figures in ``data/quality.json``.
 """
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from math import sqrt
 
+from llmprobe.advise.choose import loss
+from llmprobe.advise.choose.loss import Data, Model
 from llmprobe.data import table
 from llmprobe.facts.recommendation import Quality
-from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
 
 METRIC = "mean-kl-divergence-from-f16-nats-per-token"
@@ -30,112 +31,76 @@ _LEVELS = (
     (0.6, message("quality.heavy-loss")),
 )
 
-WHOLE_CACHES = ("f32", "f16", "bf16")
-"""Cache types that are not quantized."""
-
-WORST_CACHE = "q4_0"
-"""An unmeasured type counts as this one."""
-
-_WEAKEST_FIRST: tuple[Literal["assumed", "derived", "measured"], ...] = ("assumed", "derived", "measured")
-
-# Published in 4-bit and trained for it: the file is the original.
-_NATIVE = 0.0
-
 
 def quality(
     quant: str,
-    parameters: int,
+    model: Model,
     *,
+    imatrix: bool = True,
+    shares: Mapping[str, float] | None = None,
+    native: bool = False,
     cache_type_k: str = "f16",
     cache_type_v: str = "f16",
-    native: bool = False,
-    model: str = "",
-    architecture: str = "",
 ) -> Quality:
     """
-    The loss of a file type on a model of this size, with the loss of the cache types added.
+    The loss of a file type on a model, with that of the cache types added.
 
-    ``model`` is an id of the catalog, whose family may be known to lose less. ``value`` is None for a file type
-    that nobody measured.
+    A family that diverges more than others of its size is called so, and at worst a heavy loss where others are fine
+    with such a file: people use it all the same.
+
+    ``imatrix`` says that it was made with an importance matrix. ``shares`` are those of the tensors' types, for a
+    mixture that no file type is. ``native`` is a file that keeps the weights as they were published. ``value`` is
+    None where a type was never measured.
     """
     data = table("quality")
-    row = data["rows"].get(followed(quant).upper())
-    if row is None and not native:
-        unmeasured = message("quality.basis.unmeasured", quant=quant)
-        return Quality(value=None, metric=METRIC, basis=unmeasured, words=message("quality.unknown"))
-    cache, known = cache_loss(cache_type_k, cache_type_v, architecture)
-    of_cache = None
-    if cache:
-        of_cache = message(
-            "quality.basis.cache",
-            divergence=cache,
+    kept = _kept(data, model) if shares is not None or native else frozenset()
+    if native and kept:
+        ordinary, weights, basis = 0.0, 0.0, message("quality.basis.published")
+    else:
+        figure = (
+            loss.of_file_type(data, quant, imatrix=imatrix)
+            if shares is None
+            else loss.of_types(data, shares, kept=kept)
+        )
+        if figure is None:
+            return Quality(
+                value=None,
+                metric=METRIC,
+                basis=message("quality.basis.unmeasured", quant=quant),
+                words=message("quality.unknown"),
+            )
+        ordinary, weights = loss.scaled(data, figure, model), loss.of_model(data, figure, model)
+        basis = _of_weights(data, quant, figure, model, imatrix=imatrix, mixed=shares is not None)
+    cache_loss, known = loss.of_cache(data, cache_type_k, cache_type_v, model)
+    if cache_loss:
+        basis = message(
+            "quality.basis.with-cache",
+            weights=basis,
+            divergence=cache_loss,
             cache_type_k=cache_type_k,
             cache_type_v=cache_type_v,
             basis=message(f"quality.cache.{known}"),
         )
-    if native:
-        weights = _NATIVE
-        basis = message("quality.basis.published", cache=of_cache)
-    else:
-        size, family = size_factor(parameters), family_factor(model)
-        weights = row["mean_kld"] * size * family
-        basis = message(
-            "quality.basis.measured",
-            divergence=row["mean_kld"],
-            model=data["model"],
-            dataset=data["dataset"],
-            perplexity_increase=row["ppl_ratio"] - 1,
-            size_factor=size,
-            family_factor=None if family == 1.0 else family,
-            of=None if followed(quant) == quant else followed(quant),
-            cache=of_cache,
-        )
-    value = weights + cache
-    return Quality(value=round(value, 5), metric=METRIC, basis=basis, words=in_words(value))
+    value, spread = weights + cache_loss, data["spread"]
+    return Quality(
+        value=round(value, 5),
+        low=round(value * spread["low"], 5),
+        high=round(value * spread["high"], 5),
+        same_first_choice_percent=round(agreement(value), 1),
+        usable=ordinary + cache_loss < HEAVY_LOSS,
+        metric=METRIC,
+        basis=basis,
+        words=in_words(value if value < HEAVY_LOSS else max(HEAVY_LOSS, ordinary + cache_loss)),
+    )
 
 
-def size_factor(parameters: int) -> float:
+def agreement(divergence: float) -> float:
     """
-    By how much less a model of this size loses than the measured one: 1 or below.
+    How many of a hundred tokens remain the first choice at a divergence from the original.
     """
-    data = table("quality")
-    measured_to = min(parameters, data["size_measured_to"])
-    factor: float = (data["parameters"] / max(measured_to, data["parameters"])) ** data["size_exponent"]
-    return factor
-
-
-def family_factor(model: str) -> float:
-    """
-    The loss of a family relative to the measured one: 1 where that was not measured.
-    """
-    for row in table("quality")["families"]["rows"]:
-        if model.startswith(tuple(row["prefixes"])):
-            factor: float = row["factor"]
-            return factor
-    return 1.0
-
-
-def cache_loss(
-    cache_type_k: str, cache_type_v: str, architecture: str = ""
-) -> tuple[float, Literal["measured", "derived", "assumed"]]:
-    """
-    The divergence that a quantized cache adds, and its basis: measured, derived from perplexity, or assumed.
-    """
-    data = table("quality")["caches"]
-    bases = ["measured"]
-    total = 0.0
-    for side, kind in (("k", cache_type_k), ("v", cache_type_v)):
-        if kind in WHOLE_CACHES:
-            continue
-        value, basis = data[side].get(kind) or (data[side][WORST_CACHE][0], "assumed")
-        total += value
-        bases.append(basis)
-    special: dict[str, Any] | None = data["architectures"].get(architecture)
-    if special is not None and cache_type_k not in WHOLE_CACHES:
-        # Measured for q8_0; a smaller type adds at least what it adds elsewhere.
-        total += special["k"]
-        bases.append("measured" if cache_type_k == "q8_0" else "assumed")
-    return total, next(basis for basis in _WEAKEST_FIRST if basis in bases)
+    curve = table("quality")["agreement"]
+    root = sqrt(divergence)
+    return float(100 * (1 - curve["share"] * root / (1 + curve["bend"] * root)))
 
 
 def in_words(divergence: float) -> Message:
@@ -144,3 +109,36 @@ def in_words(divergence: float) -> Message:
     """
     unusable = message("quality.barely-usable")
     return next((level for limit, level in _LEVELS if divergence < limit), unusable)
+
+
+def _of_weights(
+    data: Data, quant: str, figure: float, model: Model, *, imatrix: bool, mixed: bool
+) -> Message:
+    """
+    How a figure of the table becomes that of the model.
+    """
+    if not figure:
+        return message("quality.basis.whole", quant=quant)
+    ordinary, found = loss.scaled(data, figure, model), loss.of_model(data, figure, model)
+    parameters = data["size"]["parameters"]
+    without = 1.0 if mixed or imatrix else data["rows"][quant].get("without_matrix", 1.0)
+    return message(
+        "quality.basis.measured",
+        divergence=figure / without,
+        how=message("quality.measured-mixture", parameters=parameters)
+        if mixed
+        else message("quality.measured-type", parameters=parameters, rows=data["rows"][quant]["rows"]),
+        without_matrix=None if without == 1.0 else without,
+        size_factor=loss.size_factor(data, figure, model),
+        size=model.size,
+        experts=data["experts"]["adds"] if model.experts else None,
+        family_factor=None if found == ordinary else found / ordinary,
+    )
+
+
+def _kept(data: Data, model: Model) -> frozenset[str]:
+    """
+    The types that weights of the architecture are published in, and that a file keeps.
+    """
+    kind = data["kept"]["architectures"].get(model.architecture)
+    return frozenset() if kind is None else frozenset((kind,))

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from llmprobe.advise.choose.balance import HARDLY
+from llmprobe.advise.choose.balance import HARDLY, NEARLY, NEARLY_AS_FAST
 from llmprobe.advise.choose.candidates import varied
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.choose.shown import is_on_disk, shown
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.recommendation import Rejected, Wishes
@@ -85,10 +85,11 @@ def constrained(
     """
     The candidates that meet the wishes, and the first reason against each quantization of the others.
     """
-    wishes, model = problem.wishes, problem.estimator.model
+    wishes = problem.wishes
     floor = None
     if wishes.min_quality is not None:
-        floor = quality(file_type(wishes.min_quality).name, model.parameters, model=model.id).value
+        name = file_type(wishes.min_quality).name
+        floor = rated(problem.estimator, name, problem.site.abilities).value
     kept: list[Candidate] = []
     excluded: dict[str, Rejected] = {}
     for candidate in candidates:
@@ -120,15 +121,31 @@ def _too_slow(candidate: Candidate, wishes: Wishes) -> Message:
 
 def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
     """
-    Candidates best first: by context where that counts most, then by utility.
+    Candidates best first: by context where that counts most, what is usable, then by utility; of the nearly best the
+    one that loses least, where it is nearly as fast on no
+    more devices.
     """
 
-    def order(candidate: Candidate) -> tuple[float, float, int, str]:
+    def order(candidate: Candidate) -> tuple[float, bool, float, int, str]:
         context = candidate.settings.ctx_size if wishes.priority == "context" else 0
+        last_resort = wishes.priority != "speed" and candidate.quality.usable is False
         # Of equals the one on fewer devices: a card that is left alone stays free for something else.
-        return -context, -round(candidate.utility, 4), len(candidate.devices), candidate.quant
+        return -context, last_resort, -round(candidate.utility, 4), len(candidate.devices), candidate.quant
 
-    return sorted(candidates, key=order)
+    ranked = sorted(candidates, key=order)
+    if not ranked:
+        return ranked
+    best = ranked[0]
+    near = [
+        one
+        for one in ranked
+        if one.utility >= best.utility - NEARLY
+        and one.settings.ctx_size >= best.settings.ctx_size
+        and one.seconds <= best.seconds * NEARLY_AS_FAST
+        and len(one.devices) <= len(best.devices)
+    ]
+    first = min(near, key=lambda one: one.divergence)
+    return [first, *(one for one in ranked if one is not first)]
 
 
 def _dominates(better: Candidate, worse: Candidate) -> bool:
@@ -158,6 +175,6 @@ def _varied(problem: Problem, candidates: list[Candidate]) -> list[Candidate]:
     wishes = problem.wishes
     # The best choice must not depend on how many are shown.
     enough = msgspec.structs.replace(wishes, top=max(wishes.top, VARIED))
-    for _, one in shown(candidates, enough):
+    for _, one in shown(candidates, enough, problem.use):
         best[id(one)] = _in_its_best_variant(problem, one)
     return _sorted((best.get(id(one), one) for one in candidates), wishes)

@@ -2,8 +2,8 @@
 Which of the ranked candidates are shown, and as what.
 """
 
-from llmprobe.advise.choose.balance import utility
-from llmprobe.advise.choose.quality import HEAVY_LOSS, NO_LOSS
+from llmprobe.advise.choose.quality import NO_LOSS
+from llmprobe.advise.choose.use import Use
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Label, Wishes
@@ -14,7 +14,7 @@ WORTH_SHOWING = 1.1
 Shown = list[tuple[Label, Candidate]]
 
 
-def shown(ranked: list[Candidate], wishes: Wishes) -> Shown:
+def shown(ranked: list[Candidate], wishes: Wishes, use: Use) -> Shown:
     """
     The best choice and the ends of the trade-off around it, then the next best, each once.
     """
@@ -22,7 +22,7 @@ def shown(ranked: list[Candidate], wishes: Wishes) -> Shown:
         return []
     best = ranked[0]
     # A model that has lost nearly everything is not recommended, though it is the best of what fits.
-    chosen: Shown = [("recommended" if best.divergence < HEAVY_LOSS else "last-resort", best)]
+    chosen: Shown = [("recommended" if best.quality.usable else "last-resort", best)]
 
     def add(label: Label, candidate: Candidate) -> None:
         if len(chosen) < wishes.top and all(candidate is not other for _, other in chosen):
@@ -35,7 +35,7 @@ def shown(ranked: list[Candidate], wishes: Wishes) -> Shown:
     )
     if finest.divergence < best.divergence:
         add("best-quality", finest)
-    quick = max(ranked, key=_worth_for_speed)
+    quick = max(ranked, key=lambda one: one.scored().worth(use, "speed"))
     if quick.ranking_speed > best.ranking_speed * WORTH_SHOWING:
         add("faster", quick)
     longest = max(ranked, key=lambda one: one.settings.ctx_size)
@@ -43,8 +43,8 @@ def shown(ranked: list[Candidate], wishes: Wishes) -> Shown:
         add("longest-context", longest)
     for candidate in ranked:
         finer = candidate.divergence < best.divergence and best.divergence > NO_LOSS
-        faster = (
-            candidate.ranking_speed > best.ranking_speed * WORTH_SHOWING and candidate.divergence < HEAVY_LOSS
+        faster = candidate.ranking_speed > best.ranking_speed * WORTH_SHOWING and bool(
+            candidate.quality.usable
         )
         if (finer or faster) and all(candidate.quant != other.quant for _, other in chosen):
             add("alternative", candidate)
@@ -67,15 +67,3 @@ def is_on_disk(model: ModelSpec, quant: str) -> bool:
     Whether the model's file of this quantization is kept on this machine.
     """
     return model.source == "installed" and quant == model.quant
-
-
-def _worth_for_speed(candidate: Candidate) -> float:
-    return utility(
-        candidate.ranking_speed,
-        candidate.ranking_prompt_speed,
-        candidate.quality.value,
-        candidate.quant,
-        "speed",
-        kv_offload=candidate.settings.kv_offload,
-        mmproj_offload=candidate.settings.mmproj_offload,
-    )

@@ -4,9 +4,9 @@ One placed configuration with its speed, its loss and its utility.
 
 import msgspec
 
-from llmprobe.advise.choose.balance import utility
+from llmprobe.advise.choose.balance import Scored
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.search.case import Placed
 from llmprobe.advise.search.ledger import FILLED, RANKING_DEVICE_BANDWIDTH
 from llmprobe.estimation.estimator import Estimator
@@ -27,7 +27,8 @@ from llmprobe.facts.settings import Settings, without_drafts
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
     One placed configuration with its utility. The ranking speeds, in tokens per second at a half-full context, may be
-    based on assumptions.
+    based on assumptions; ``seconds`` is the time of an answer at them. ``moved_projector`` says that a search put the
+    projector into RAM.
     """
 
     quant: str
@@ -36,7 +37,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     ranking_speed: float
     ranking_prompt_speed: float
     quality: Quality
-    utility: float
+    seconds: float = 0.0
+    utility: float = 0.0
+    moved_projector: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -60,6 +63,21 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def divergence(self) -> float:
         """The divergence from f16; one that nobody measured counts as the worst."""
         return float("inf") if self.quality.value is None else self.quality.value
+
+    def scored(self) -> Scored:
+        """
+        The candidate as the balance sees it.
+        """
+        return Scored(
+            quant=self.quant,
+            tokens_per_s=self.ranking_speed,
+            prompt_tokens_per_s=self.ranking_prompt_speed,
+            divergence=self.quality.value,
+            kv_offload=self.settings.kv_offload,
+            mmproj_offload=not self.moved_projector,
+            speed_known=self.speed.generation_tokens_per_s is not None,
+            prompts_known=not self.speed.prompt_is_assumed and self.speed.prompt_tokens_per_s is not None,
+        )
 
     def is_whole(self, estimator: Estimator) -> bool:
         """
@@ -110,14 +128,12 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         speed = corrected(speed, correction)
         if correction is not None:
             faster, prompts_faster = correction.generation or 1.0, correction.prompt or 1.0
-    loss = quality(
+    loss = rated(
+        estimator,
         quant,
-        estimator.model.parameters,
+        site.abilities,
         cache_type_k=settings.cache_type_k,
         cache_type_v=settings.cache_type_v,
-        native=quant == estimator.model.published_quant,
-        model=estimator.model.id,
-        architecture=estimator.model.architecture,
     )
     # Rounding must not make one placement better than another.
     assumed, tokens_per_s = _assumed(read), 0.0
@@ -130,6 +146,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         ranking_prompt_speed(
             assumed,
             moe=estimator.is_moe,
+            quant=quant,
             ubatch_size=ubatch_size,
             op_offload=settings.op_offload,
             processor=site.processor,
@@ -138,22 +155,19 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         * prompts_faster,
         2,
     )
-    return Candidate(
+    found = Candidate(
         quant=quant,
         placed=placed,
         speed=speed,
         ranking_speed=tokens_per_s,
         ranking_prompt_speed=prompts,
         quality=loss,
-        utility=utility(
-            tokens_per_s,
-            prompts,
-            loss.value,
-            quant,
-            problem.wishes.priority,
-            kv_offload=settings.kv_offload,
-            mmproj_offload=not problem.moved_projector(settings),
-        ),
+        moved_projector=problem.moved_projector(settings),
+    )
+    return msgspec.structs.replace(
+        found,
+        seconds=problem.use.seconds(tokens_per_s, prompts),
+        utility=found.scored().worth(problem.use, problem.wishes.priority),
     )
 
 

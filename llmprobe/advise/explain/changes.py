@@ -11,7 +11,8 @@ import msgspec
 
 from llmprobe.advise.choose.candidates import quants_for
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import NO_LOSS, quality
+from llmprobe.advise.choose.quality import NO_LOSS
+from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.choose.shown import WORTH_SHOWING
 from llmprobe.advise.explain.differences import in_short, of_choice, pace
 from llmprobe.estimation.placement import HOST
@@ -136,17 +137,11 @@ class WhatIf:
         """
         The quantizations that lose less than the first choice, the nearest first, up to one whose loss nobody notices.
         """
-        best, model = self._best, self._problem.estimator.model
+        best = self._best
         if best.quality.value is None or best.quality.value <= NO_LOSS:
             return {}
         known = {
-            quant: quality(
-                quant,
-                model.parameters,
-                native=quant == model.published_quant,
-                model=model.id,
-                architecture=model.architecture,
-            )
+            quant: rated(self._problem.estimator, quant, self._problem.site.abilities)
             for quant in quants_for(self._problem.estimator, self._wishes)
         }
         finer = {

@@ -4,8 +4,8 @@ How two ways to run a model differ: layers, experts, cache, context and speed.
 
 import msgspec
 
+from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate
-from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message, message
@@ -31,18 +31,20 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
     speed: Speed
     ranking_speed: float = 0.0
     mmproj_offload: bool = True
+    answer_s: float | None = None
 
 
-def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
+def of_candidate(candidate: Candidate, problem: Problem) -> Outline:
     """
     The outline of a candidate.
     """
+    time = problem.use.time(candidate.speed)
     return Outline(
         quant=candidate.quant,
         quality=candidate.quality.words,
         gpu_layers=candidate.on_gpu,
         host_experts=candidate.host_experts,
-        whole=candidate.is_whole(estimator),
+        whole=candidate.is_whole(problem.estimator),
         cache_type_k=candidate.settings.cache_type_k,
         kv_offload=candidate.settings.kv_offload,
         mmproj_offload=candidate.settings.mmproj_offload,
@@ -50,6 +52,7 @@ def of_candidate(candidate: Candidate, estimator: Estimator) -> Outline:
         sliced=candidate.settings.split_mode == "tensor",
         speed=candidate.speed,
         ranking_speed=candidate.ranking_speed,
+        answer_s=None if time is None else time.seconds.likely,
     )
 
 
@@ -70,6 +73,7 @@ def of_choice(choice: Choice) -> Outline:
         ctx_size=choice.ctx_size,
         sliced=choice.split_mode == "tensor",
         speed=choice.speed,
+        answer_s=None if choice.time is None else choice.time.seconds.likely,
     )
 
 
@@ -101,11 +105,23 @@ def differences(other: Outline, now: Outline, *, cache: bool = True) -> tuple[Me
         at_full = _at_full(other, now) if _differ_at_full_only(other.speed, now.speed) else None
         speed = at_full or pace(known, before)
         apart += [] if speed is None else [speed]
+        apart += _answer(other, now)
     elif before:
         apart.append(message("pace.unknown"))
     elif other.ranking_speed and now.ranking_speed:
         apart.append(message("pace.relative", factor=other.ranking_speed / now.ranking_speed))
     return tuple(apart)
+
+
+def _answer(other: Outline, now: Outline) -> list[Message]:
+    """
+    The time of an answer, where it differs.
+    """
+    if other.answer_s is None or not now.answer_s:
+        return []
+    if abs(other.answer_s - now.answer_s) <= SAME_SPEED * now.answer_s:
+        return []
+    return [message("difference.answer", seconds=other.answer_s, instead_seconds=now.answer_s)]
 
 
 def placed_apart(other: Outline, now: Outline, *, cache: bool = True, context: bool = True) -> list[Message]:

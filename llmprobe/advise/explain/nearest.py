@@ -5,11 +5,11 @@ When nothing fits, or only what hardly serves: the shorter context, and the smal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
-from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.choose.candidates import CONTEXT_STEP, find, quants_for
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.ranking import constrained
 from llmprobe.advise.choose.weighing import Candidate
+from llmprobe.advise.explain.verdict import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import RefusedError
 from llmprobe.estimation.compute.upper_bound import WIDER

@@ -4,7 +4,7 @@ Why a choice is as it is: reasons for every reader, decisions first, and details
 
 import msgspec
 
-from llmprobe.advise.choose.balance import Scored, rule, score
+from llmprobe.advise.choose.balance import rule, score
 from llmprobe.advise.choose.candidates import UBATCH_SIZES
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.shown import WORTH_SHOWING
@@ -66,23 +66,10 @@ def weighed(problem: Problem, shown: list[Candidate]) -> tuple[Message, ...]:
     """
     The rule of the balance, and the score of each choice that is shown.
     """
-    priority = problem.wishes.priority
-    scored = [
-        Scored(
-            name=one.quant,
-            quant=one.quant,
-            tokens_per_s=one.ranking_speed,
-            prompt_tokens_per_s=one.ranking_prompt_speed,
-            divergence=one.quality.value,
-            kv_offload=one.settings.kv_offload,
-            mmproj_offload=not problem.moved_projector(one.settings),
-            speed_known=one.speed.generation_tokens_per_s is not None,
-            prompts_known=not one.speed.prompt_is_assumed and one.speed.prompt_tokens_per_s is not None,
-        )
-        for one in shown
-    ]
-    lines = [score(one, priority, None if one is scored[0] else scored[0]) for one in scored]
-    return (*rule(priority, projector=problem.loads_projector), *lines)
+    priority, use = problem.wishes.priority, problem.use
+    scored = [one.scored() for one in shown]
+    lines = [score(one, use, priority, None if one is scored[0] else scored[0]) for one in scored]
+    return (*rule(use, priority, projector=problem.loads_projector), *lines)
 
 
 def experts_resident(problem: Problem) -> Message:
@@ -239,5 +226,4 @@ def _otherwise(problem: Problem, candidate: Candidate, **changes: object) -> Can
 def _differences(
     problem: Problem, other: Candidate, now: Candidate, *, cache: bool = True
 ) -> tuple[Message, ...]:
-    estimator = problem.estimator
-    return differences(of_candidate(other, estimator), of_candidate(now, estimator), cache=cache)
+    return differences(of_candidate(other, problem), of_candidate(now, problem), cache=cache)

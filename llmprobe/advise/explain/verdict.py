@@ -4,13 +4,14 @@ The verdict: the answer in one line, for a choice and for a whole recommendation
 
 from collections.abc import Mapping
 
-from llmprobe.advise.choose.balance import COMFORTABLE_TOKENS_PER_S
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import HEAVY_LOSS
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.search.case import Misfit
 from llmprobe.facts.recommendation import Rejected
 from llmprobe.words.message import Message, message
+
+COMFORTABLE_TOKENS_PER_S = 15.0
+"""About twice the speed at which people read."""
 
 READING_TOKENS_PER_S = 5.0
 """The speed at which people read: 200 to 250 words a minute, of about 4 tokens for 3 words."""
@@ -22,7 +23,7 @@ def of_choice(problem: Problem, candidate: Candidate) -> Message:
     """
     speed, where = candidate.speed.generation_tokens_per_s, placed(problem, candidate)
     likely = None if speed is None else speed.likely
-    if candidate.divergence >= HEAVY_LOSS and candidate.quality.value is not None:
+    if candidate.quality.usable is False:
         return message(
             "verdict.last-resort",
             quant=candidate.quant,

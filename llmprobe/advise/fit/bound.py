@@ -9,11 +9,14 @@ from math import inf
 
 import msgspec
 
-from llmprobe.advise.choose.balance import utility
+from llmprobe.advise.choose.balance import Scored
 from llmprobe.advise.choose.candidates import USUAL_QUANTS
+from llmprobe.advise.choose.loss import Model
 from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH
 from llmprobe.facts.devices import Device
+from llmprobe.facts.recommendation import Wishes
 from llmprobe.model.quants import file_type, followed, ggml_type
 from llmprobe.site.site import Site
 
@@ -30,17 +33,21 @@ NOTHING = 0.0
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is known of a model without its tensors: its id and architecture, its counts of ``parameters`` and of those
-    that one token reads, and the part of its experts that one token ``uses`` (1 of a dense model).
+    What is known of a model without its tensors: its id and architecture, its counts of ``parameters``, of those
+    ``taking_part`` in a token and of those that one reads, the part of its experts that one ``uses`` (1 of a dense
+    model), and its thinking.
     """
 
     id: str
     architecture: str
     parameters: int
     active: int
+    taking_part: int | None = None
     uses: float
     published_quant: str | None = None
     generates: bool = True
+    thinking: bool | None = None
+    thinking_tokens: tuple[int, int] | None = None
 
 
 class Most(msgspec.Struct, frozen=True):
@@ -58,20 +65,24 @@ def bounds(model: Weights, site: Site, quants: tuple[str, ...] = ()) -> tuple[Mo
     For each quantization whose weights have room on the machine, the most that it can be worth; none is too large.
     """
     names = (model.published_quant,) if model.published_quant else quants or USUAL_QUANTS
+    use = use_of(model, Wishes())
+    whole = Model(
+        parameters=model.parameters,
+        active_parameters=model.taking_part,
+        experts=model.uses < 1,
+        id=model.id,
+        architecture=model.architecture,
+    )
     found = []
     for quant in names:
         size = model.parameters * _bits(quant) / 8
         rates = [rate for devices in site.device_sets if (rate := _rate(model, size, site, devices))]
         if not rates:
             continue
-        loss = quality(
-            quant,
-            model.parameters,
-            native=quant == model.published_quant,
-            model=model.id,
-            architecture=model.architecture,
-        ).value
-        worth = utility(max(rates), inf, loss, quant, "balanced") if model.generates else NOTHING
+        # A file with an importance matrix loses the least.
+        loss = quality(quant, whole, native=quant == model.published_quant).value
+        at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss)
+        worth = at_most.worth(use, "balanced") if model.generates else NOTHING
         found.append(Most(quant, worth, int(size)))
     return tuple(found)
 

@@ -8,7 +8,6 @@ import msgspec
 
 from llmprobe.advise.choose.candidates import find
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.quality import HEAVY_LOSS
 from llmprobe.advise.choose.ranking import best_of
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.fit.bound import NOTHING
@@ -51,6 +50,9 @@ class Group(msgspec.Struct, kw_only=True):
         return self.placings[0]
 
 
+EXACTLY_MORE = 1.0
+"""Points that a finer quantization may bring, which fits by exact buffers only."""
+
 Search = Callable[[Contender], Problem]
 """Loads a contender and asks for it here, as ``recommend`` does."""
 
@@ -63,7 +65,8 @@ def searched(
     order: Callable[[Placing], float] | None = None,
 ) -> tuple[list[Group], list[Contender]]:
     """
-    The ``top`` groups by points, and the contenders that were searched and cannot run as wished.
+    The ``top`` groups by points and those that exact buffers may put among them, and the contenders that were searched
+    and cannot run as wished.
 
     ``allowed`` says of a candidate whether the wishes permit it. With another ``order`` than points everything is
     searched, as only points are bounded.
@@ -72,14 +75,18 @@ def searched(
     without: list[Contender] = []
     for one in sorted(contenders, key=lambda one: -one.most):
         groups = grouped(found, order)
-        if order is None and len(groups) >= top and one.most <= groups[top - 1].first.points:
+        if order is None and len(groups) >= top and one.most <= groups[top - 1].first.points - EXACTLY_MORE:
             break
         placing = _placed(one, problem_of(one), allowed)
         if placing is None:
             without.append(one)
         else:
             found.append(placing)
-    return grouped(found, order)[:top], without
+    groups = grouped(found, order)
+    if order is not None or len(groups) <= top:
+        return groups[:top], without
+    enough = groups[top - 1].first.points - EXACTLY_MORE
+    return [group for group in groups if group.first.points >= enough], without
 
 
 def grouped(found: Iterable[Placing], order: Callable[[Placing], float] | None = None) -> list[Group]:
@@ -112,7 +119,7 @@ def _placed(
     except RefusedError:
         return None
     best = best_of(problem, [one for one in candidates if allowed(problem, one)])
-    if best is None or best.divergence >= HEAVY_LOSS:
+    if best is None or best.quality.usable is not True:
         return None
     return weighed(contender, problem, best)
 

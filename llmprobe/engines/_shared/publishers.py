@@ -1,15 +1,13 @@
 """
 Where the file of a choice is published: the repository that usually has its type, and how the file is called there.
-
-A publisher offers about the same types of every model, so that the type of a file tells who has it. Whether it is there
-is for the hub to say; nothing asks it here. ``data/publishers.json`` has the types and where they were seen.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmprobe.data import table
+from llmprobe.data.offers import offered_by
 from llmprobe.engines._shared.model_files import is_local
 from llmprobe.facts.engine import Place
 
@@ -43,17 +41,12 @@ def place_of(model: ModelSpec, quant: str) -> Place | None:
         return None
     if model.published.asked is not None:
         return Place(repository=model.published.asked, tag=quant)
-    publishers = table("publishers")
-    for repository in model.published.repositories:
-        owner, _, own = repository.partition("/")
-        publisher: dict[str, Any] = publishers["publishers"].get(owner, publishers["own"])
-        if quant not in publisher["types"] or not own.endswith(publisher["ending"]):
-            continue
-        base = own.removesuffix(publisher["ending"]).removesuffix("-MTP")
-        file = publisher["file"]
-        return Place(
-            repository=repository,
-            tag=quant,
-            file=None if file is None else file.format(base=base, quant=quant),
-        )
-    return None
+    offered = offered_by(model.published.repositories, quant)
+    if offered is None:
+        return None
+    repository, publisher = offered
+    file = publisher["file"]
+    base = repository.partition("/")[2].removesuffix(publisher["ending"]).removesuffix("-MTP")
+    return Place(
+        repository=repository, tag=quant, file=None if file is None else file.format(base=base, quant=quant)
+    )

@@ -2,9 +2,10 @@
 A model's tensors in each quantization: the types that a file of it has, its bytes, and where they are by layer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from llmprobe.errors import RefusedError
 from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache, expert_cache
 from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.roster import Roster
@@ -12,7 +13,7 @@ from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable
 from llmprobe.estimation.setup import Setup
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
-from llmprobe.model.quants import Inventory, Recipe, recipe_of, spread_of, tensor_bytes, typed
+from llmprobe.model.quants import Inventory, Recipe, is_file_type, recipe_of, spread_of, tensor_bytes, typed
 
 if TYPE_CHECKING:
     from llmprobe.estimation.memory.slices import Slices
@@ -37,6 +38,7 @@ class Quantized:
         self._tables: dict[tuple[str, Bound, bool], WeightTable] = {}
         self._weights: dict[tuple[object, ...], dict[str, DeviceWeights]] = {}
         self._recipes: dict[str, Recipe | None] = {}
+        self._type_shares: dict[str, Mapping[str, float]] = {}
         self._slices: dict[tuple[str, int, tuple[float, ...]], Slices] = {}
 
     def tensors(self, quant: str) -> tuple[Tensor, ...]:
@@ -54,9 +56,39 @@ class Quantized:
         model = self._model
         if quant == model.quant and all(tensor.type is not None for tensor in model.tensors):
             return model.tensors
+        return typed(model.tensors, self._made(quant))
+
+    def _made(self, quant: str, *, imatrix: bool = False) -> tuple[str, ...]:
+        model = self._model
         if self._inventory is None:
             self._inventory = Inventory(model.tensors, model.architecture, model.hparams)
-        return typed(model.tensors, self._inventory.types(quant, published=model.published_quant))
+        return self._inventory.types(quant, imatrix=imatrix, published=model.published_quant)
+
+    def type_shares(
+        self, quant: str, used_experts: float, *, usual: bool = True
+    ) -> Mapping[str, float] | None:
+        """
+        Which part of the weights that a token is multiplied with each type is, together 1.
+
+        But for ``usual`` None of a file whose tensors have the types that llama-quantize gives them under this name.
+        """
+        if not usual and self._is_usual(quant):
+            return None
+        found = self._type_shares.get(quant)
+        if found is None:
+            from llmprobe.estimation.memory.type_shares import type_shares
+
+            found = self._type_shares[quant] = type_shares(self.table(quant), used_experts)
+        return found
+
+    def _is_usual(self, quant: str) -> bool:
+        if not is_file_type(quant) or recipe_of(self._model, quant) is not None:
+            return False
+        types = tuple(tensor.type for tensor in self.tensors(quant))
+        try:
+            return any(types == self._made(quant, imatrix=matrix) for matrix in (False, True))
+        except RefusedError:
+            return False
 
     def file_bytes(self, quant: str) -> int:
         """

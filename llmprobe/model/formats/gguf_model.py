@@ -15,6 +15,9 @@ from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
 from llmprobe.words.message import Message, message
 
+_THINKING = ("<think>", "</think>", "<|channel|>", "<|channel>thought")
+"""Marks of reasoning in templates: of most models, of gpt-oss, of Gemma 4."""
+
 _SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE | re.DOTALL)
 _MOST_SHARDS = 1024
 _MOST_LAYERS = 4096
@@ -93,9 +96,19 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
         source="gguf",
         path=path,
         quant=_file_type(metadata.get("general.file_type"), tensors),
+        imatrix=any(key.startswith("quantize.imatrix.") for key in metadata),
+        thinking=_thinks(metadata.get("tokenizer.chat_template")),
         published_quant="MXFP4" if any("_exps" in t.name and t.type == "mxfp4" for t in tensors) else None,
         notes=_notes(headers, str(architecture)),
     )
+
+
+def _thinks(template: Any) -> bool | None:
+    """
+    Whether a model writes its reasoning before an answer, by what its template of a conversation marks; None where it
+    has no template, or marks nothing.
+    """
+    return True if isinstance(template, str) and any(mark in template for mark in _THINKING) else None
 
 
 def next_n_elements(tensors: Sequence[Tensor], hparams: Hparams) -> int:

@@ -134,7 +134,14 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     )
     if best.on_disk is not None:
         pair(message("page.file"), best.on_disk)
-    pair(message("page.quality"), best.quality.words)
+    pair(
+        message("page.quality"),
+        message(
+            "page.quality-of",
+            words=best.quality.words,
+            percent=best.quality.same_first_choice_percent if best.quality.value else None,
+        ),
+    )
     pair(message("page.gpu-layers"), *_layers(best))
     pair(message("page.context"), (_context(best), ANSWER))
     pair(message("page.kv-cache"), _cache(best))
@@ -159,6 +166,18 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
             message("page.rate-prompt-assumed", figure=figure)
             if assumed
             else message("page.rate-prompt", figure=figure),
+        )
+    if best.time is not None:
+        time = best.time
+        pair(
+            message("page.answer"),
+            message(
+                "page.answer-time",
+                seconds=time.seconds.likely,
+                low=time.seconds.low,
+                high=time.seconds.high,
+                thinking_tokens=time.thinking_tokens or None,
+            ),
         )
     page.blank()
     _fullness(page, best.devices if shared is None else _on_one_memory(page, best.devices, shared))

@@ -1,0 +1,91 @@
+"""
+How close the loss of quantizations comes to published figures of models that the table did not see.
+
+Each model is left out in turn: the table is fitted to the others, and every figure of it is predicted. That is done
+twice: with what was measured of its family's factor left out too, and with it kept, as the program has it.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import msgspec
+
+from benchmarks.fit_quality import DATA, Row, fitted, predicted, rows, without
+
+KINDS = {"file": "published files", "type": "one type in all matrices", "mixed": "publishers' mixtures"}
+BARS = {"file": (1.25, 2.8), "type": (1.45, 3.4), "mixed": (1.45, 3.4)}
+"""What the errors must be at the median and at the 90th percentile, as factors; those of mixtures are ours."""
+
+
+class OfKind(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The errors of one kind of rows, as factors of 1 and above; ``in_range`` is the part that the stated range holds.
+    """
+
+    kind: str
+    rows: int
+    models: int
+    median: float
+    p90: float
+    in_range: float
+    blind_median: float
+    blind_p90: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the bars are met by what the program has."""
+        middle, far = BARS[self.kind]
+        return self.median <= middle and self.p90 <= far
+
+
+def measure() -> tuple[OfKind, ...]:
+    """
+    The errors of every kind, each model predicted by a fit that did not see it.
+    """
+    data = msgspec.json.decode(DATA.read_bytes())
+    measured = rows()
+    known = _errors(data, measured, blind=False)
+    blind = _errors(data, measured, blind=True)
+    found = []
+    for kind in KINDS:
+        ratios = [ratio for row, ratio in known if row.kind == kind]
+        errors, unaided = _factors(ratios), _factors(ratio for row, ratio in blind if row.kind == kind)
+        low, high = data["spread"]["low"], data["spread"]["high"]
+        found.append(
+            OfKind(
+                kind=kind,
+                rows=len(errors),
+                models=len({row.model for row, _ in known if row.kind == kind}),
+                median=median(errors),
+                p90=_p90(errors),
+                # The range is that of the prediction, so that a ratio of prediction to measurement is its inverse.
+                in_range=sum(low <= 1 / ratio <= high for ratio in ratios) / len(ratios),
+                blind_median=median(unaided),
+                blind_p90=_p90(unaided),
+            )
+        )
+    return tuple(found)
+
+
+def _errors(data: dict[str, object], measured: Sequence[Row], *, blind: bool) -> list[tuple[Row, float]]:
+    """
+    Every row, and how many times its figure was predicted.
+    """
+    found = []
+    for model in sorted({row.model for row in measured if row.kind in KINDS}):
+        base = without(data, {model}) if blind else data
+        fit = fitted(base, [row for row in measured if row.model != model])
+        found += [
+            (row, predicted(fit, row) / row.divergence)
+            for row in measured
+            if row.model == model and row.kind in KINDS
+        ]
+    return found
+
+
+def _factors(ratios: Iterable[float]) -> list[float]:
+    return sorted(max(ratio, 1 / ratio) for ratio in ratios)
+
+
+def _p90(errors: Sequence[float]) -> float:
+    return errors[min(len(errors) - 1, int(0.9 * len(errors)))]
