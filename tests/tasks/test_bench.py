@@ -299,14 +299,14 @@ def test_what_cannot_be_kept_is_an_answer(
 
 def test_the_quick_part_comes_first_and_once(here: Machine, tmp_path: Path) -> None:
     """
-    A fourth of a GiB for 0.2 s; it is kept, and a machine with a measurement that counts is not measured.
+    384 MiB for 0.2 s; it is kept, and a machine with a measurement that counts is not measured.
     """
     found = measured_first(MACHINE)
 
     assert found.host.ram_bandwidth_basis == "measured"
     assert found.host.measurement is not None
     assert found.host.measurement.quick
-    assert sum(sizes(here)) == 256 * MIB
+    assert sum(sizes(here)) == 384 * MIB
     assert 0 < here.asked[0][1] <= task.QUICK_S
     assert (tmp_path / "measured.json").exists()
     assert measured_first(found) is found

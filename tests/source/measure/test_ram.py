@@ -192,3 +192,21 @@ def test_the_reader_is_one_that_the_memory_is_slower_than(
     monkeypatch.setattr(library.Library, "_rate", staticmethod(lambda reader, _address: rates[reader.name]))
 
     assert library.Library().fastest(0).name == taken
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["pages at once", "page by page"])
+def test_all_memory_is_given(older: bool) -> None:
+    """
+    With the same value everywhere, whether the kernel gives many pages at once or not.
+    """
+    tools = library.Library()
+    if older:
+        tools._advise = lambda *_: -1
+    memory = library.Memory(2 * MIB)
+    try:
+        memory._map[MIB] = 0
+        tools.fill(memory.address, 2 * MIB)
+        assert len(set(memory._map[: 2 * MIB])) == 1
+        assert tools._by_comparing(memory.address, 2 * MIB) == 2 * MIB
+    finally:
+        memory.close()
