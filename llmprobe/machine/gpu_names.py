@@ -21,9 +21,15 @@ MOST_GPUS = 16
 """As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
 
 _NONE = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "without", "-", "なし"))
-_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|\s/\s)\s*", re.IGNORECASE)
+_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|(?<!w)/(?!s))\s*", re.IGNORECASE)
+_SIDE_BY_SIDE = re.compile(r"\s+(?=[0-9]{1,2}[x×]\s?[a-z0-9])", re.IGNORECASE)
+"""``1x4090 2x3090``: without a comma."""
+
+_BARE_SIZE = re.compile(r"(.*\S)\s*[\s/]\s*([0-9]{1,3})", re.IGNORECASE)
+"""``M1 Max 64``: of chips that share memory a last number is its size."""
+
 _NUMBERS = {
-    **dict.fromkeys(("dual", "two", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
+    **dict.fromkeys(("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
     **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
     **dict.fromkeys(("four", "quad", "vier", "quatre"), 4),
     "five": 5,
@@ -36,7 +42,10 @@ _COUNTS = tuple(
     (re.compile(pattern, re.IGNORECASE), count, name)
     for pattern, count, name in (
         (r"([0-9]{1,4})\s*[x×*]\s*(\S.*)", 1, 2),
-        (r"(.*\S)\s*(?<![a-z])[x×*]\s*([0-9]{1,4})\s*(?:枚|台|基|個)?", 2, 1),
+        (r"(.*\S)\s*(?:(?<![a-z])x|[×*])\s*([0-9]{1,4})\s*(?:枚|台|基|個)?", 2, 1),
+        (r"\(\s*([0-9]{1,2})\s*[x×*]\s*\)\s*(\S.*)", 1, 2),
+        (r"([0-9]{1,2})-?way\s+(\S.*)", 1, 2),
+        (r"(.*\S)\s+(pair|twice|dual)", 2, 1),
         (r"[x×*]\s*([0-9]{1,4})\s+(\S.*)", 1, 2),
         (r"(.*\S)\s*\(\s*[x×*]?\s*([0-9]{1,2})\s*[x×*]?\s*\)", 2, 1),
         (r"(.*\S)\s+([0-9]{1,2})[x×*]", 2, 1),
@@ -96,13 +105,21 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     if stripped.lower() in _NONE:
         return ()
     if ":" not in stripped:
-        alone = _resolved(stripped) if stripped else None
+        alone = (_resolved(stripped) or _with_bare_size(stripped)) if stripped else None
         if alone is not None:
             return (alone,)
     parts = [part for part in _SEVERAL.split(stripped) if part]
+    if len(parts) == 1:
+        parts = _SIDE_BY_SIDE.split(stripped)
     if len(parts) > 1:
         return tuple(each for part in parts for each in _of_one_kind(part))
     return _of_one_kind(stripped)
+
+
+def _with_bare_size(text: str) -> Wanted | None:
+    found = _BARE_SIZE.fullmatch(text)
+    rows = rows_spelled(found[1]) if found is not None else ()
+    return _resolved(f"{found[1]} {found[2]}GB") if found is not None and rows and rows[0].unified else None
 
 
 def too_many_gpus(count: int) -> UsageError:

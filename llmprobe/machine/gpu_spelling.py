@@ -18,22 +18,26 @@ from llmprobe.data import content
 from llmprobe.machine.gpu_table import Gpu
 
 _SIZE = re.compile(
-    r"(?<![0-9.])(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(gib|gb|go|mib|mb)|([0-9]{1,3})\s*g)(?![a-z0-9])",
+    r"(?<![0-9.])(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(gib|gb|go|gigabytes|ギガ|mib|mb)|(?<![a-z])([0-9]{1,3})\s*g)(?![a-z0-9])",
     re.IGNORECASE,
 )
-"""A bare G is one up to 999 only: a 5700G is a processor."""
+"""A bare G is one up to 999 only, and not behind a letter: a 5700G is a processor, an A10G a card."""
 
 _MARKS = re.compile(r"[™®©]|\((?:tm|r|c)\)", re.IGNORECASE)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _MEMORY_KINDS = re.compile(r"\b(?:(?:lp)?g?ddr[0-9]x?|hbm[0-9]?e?)\b")
 _PROCESSOR_CORES = re.compile(r"\b[0-9]{1,3}[- ]?cores? cpu\b")
 CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?cores?(?: gpu)?\b")
-_MAC = re.compile(r"\b(?:macbook ?(?:pro|air)?|mac ?(?:mini|studio|pro)|imac(?: ?pro)?|mac|silicon)\b")
+_MAC = re.compile(
+    r"\b(?:macbook ?(?:pro|air)?|mbp|mba|mac ?(?:mini|studio|pro)|imac(?: ?pro)?|mac|silicon)\b"
+)
 _OF_A_MAC = re.compile(
     r"\b20[12][0-9]\b|(?<![a-z0-9])1[3-6](?:[.][0-9])?(?![0-9])[- ]*(?:inch|in\b|\"|”|″)?|"
     r"\b2[47][- ]?(?:inch|in\b|\"|”|″)"
 )
-_WORDS = re.compile(r"[a-z]+|[0-9]+")
+_WORDS = re.compile(r"[a-z]+|[0-9]+|[^\W0-9_a-z]+")
+"""Words of other scripts are words, too: what is not understood is not left out."""
+
 _ABROAD = (
     ("ノートパソコン", " laptop "),
     ("ノートpc", " laptop "),
@@ -41,6 +45,17 @@ _ABROAD = (
     ("ノート", " laptop "),
     ("ラップトップ", " laptop "),
     ("モバイル", " laptop "),
+    ("スーパー", " super "),
+    ("グラフィックボード", " "),
+    ("グラボ", " "),
+    ("エヌビディア", " "),
+    ("挿し", ""),
+    ("構成", ""),
+    *(
+        (f"{kanji}{counter}", f" {number}枚")
+        for number, kanji in enumerate("一二三四五六七八", 1)
+        for counter in "枚台"
+    ),
     ("、", ", "),
 )
 
@@ -48,7 +63,8 @@ _IDLE = frozenset(
     re.findall(
         r"\w+",
         """nvidia geforce amd ati radeon apple intel graphics generation gpu gpus card cards video graphic vram memory
-        ram unified of with the edition workstation desktop discrete design series qualcomm moore threads soc""",
+        ram unified of with the edition workstation desktop discrete design series jetson battlemage alchemist qualcomm
+        moore threads soc""",
     )
 )
 """Words that tell no product from another."""
@@ -262,6 +278,10 @@ def _readings(text: str, *, several: bool) -> Iterator[Spelling]:
     if several and "s" in words:
         yield _with(own, tuple(word for word in words if word != "s"))
     yield from _short_forms(own)
+    bracketed = re.search(r"\[([^\[\]/]+)\]", text)
+    if bracketed is not None:
+        # As lspci writes it, behind the name of the chip.
+        yield spelling(bracketed[1])
     right = re.split(r"(?i)\bwith\s|\bw/", text, maxsplit=1)
     if len(right) > 1:
         yield from (spelling(part) for part in reversed(right) if spelling(part).core)
@@ -284,9 +304,7 @@ def _short_forms(own: Spelling) -> Iterator[Spelling]:
     if "q" in words and "max" in words:
         yield _with(own, (*(word for word in words if word not in ("q", "max")), "laptop"))
     if "s" in words:
-        without = tuple(word for word in words if word != "s")
-        yield _with(own, (*without, "super"))
-        yield _with(own, without)
+        yield _with(own, (*(word for word in words if word != "s"), "super"))
     if "m" in words:
         yield _with(own, (*(word for word in words if word != "m"), "laptop"))
     if "laptop" in words:
