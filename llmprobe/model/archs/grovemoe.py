@@ -10,6 +10,7 @@ from llmprobe.model.archs._building.ops import Node
 from llmprobe.model.archs._shared.caches import attention_cache
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.inventory import Inventory
+from llmprobe.model.archs._shared.whole import whole
 
 ARCHITECTURES = ("grovemoe",)
 HF_CLASSES: dict[str, str] = {
@@ -71,7 +72,7 @@ def _layer(g: Builder, il: int, x: Node) -> Node:
 
 
 def _group(hparams: Hparams) -> int:
-    return max(int(hparams.get("experts_per_group") or GROUP), 1)
+    return max(whole(hparams.get("experts_per_group") or GROUP), 1)
 
 
 def from_config(config: Config, _common: Hparams) -> Hparams:

@@ -35,6 +35,27 @@ def test_each_pass_has_layers_of_its_own() -> None:
     assert blocks_of({}, 3) == (0, 1, 2)
 
 
+@pytest.mark.parametrize("loops", [[0], "many", float("nan"), 2**31 - 1, 171])
+def test_loops_that_no_model_has_are_refused(loops: object) -> None:
+    """
+    What is no number, and what makes more than 512 layers of three: nothing is counted before.
+    """
+    with pytest.raises(ModelError):
+        blocks_of({"num_loops": loops}, 3)
+
+    assert len(blocks_of({"num_loops": 170}, 3)) == 510
+
+
+@pytest.mark.parametrize("name", ["layers_per_stack", "h_cycles", "l_cycles"])
+def test_stacks_that_are_no_numbers_are_refused(name: str) -> None:
+    """
+    A list or a text in their place is said to be none.
+    """
+    for wrong in ([1], "many"):
+        with pytest.raises(ModelError):
+            blocks_of(HRM | {f"hrm.{name}": wrong}, 128)
+
+
 def test_the_stacks_of_an_hrm_lie_where_they_are_first_gone_through() -> None:
     """
     The low stack is on layers 0 to 15, the high one after three passes through it: on layers 48 to 63 of 128.

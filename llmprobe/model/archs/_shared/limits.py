@@ -11,7 +11,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._shared.sizes import MAX_LAYERS
+from llmprobe.model.archs._shared.whole import MAX_LAYERS
 from llmprobe.words.message import Message, message
 
 MOST_PARAMETERS = 10**14

@@ -7,6 +7,7 @@ first of them. Sources: llama.cpp b11549, src/models/nanbeige.cpp, hrm-text.cpp 
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
+from llmprobe.model.archs._shared.whole import layer_count, whole
 from llmprobe.words.message import message
 
 
@@ -15,11 +16,14 @@ def blocks_of(hparams: Hparams, count: int) -> tuple[int, ...]:
     For each layer that runs the block of the file that it is, where the metadata count ``count`` blocks.
 
     Raises:
-        ModelError: the stacks of an HRM do not make as many layers as the metadata say.
+        ModelError: a number is none, or makes more layers than any model has, or the stacks of an HRM do not make as
+            many as the metadata say.
     """
     if hparams.get("hrm.layers_per_stack"):
         return _stacks(hparams, count)
-    return tuple(range(count)) * max(int(hparams.get("num_loops") or 1), 1)
+    loops = max(whole(hparams.get("num_loops") or 1), 1)
+    layer_count(count * loops)
+    return tuple(range(count)) * loops
 
 
 def routers(hparams: Hparams) -> int:
@@ -43,7 +47,7 @@ def _stacks(hparams: Hparams, count: int) -> tuple[int, ...]:
     In each high cycle the low stack some times and then the high one; the file has the low one first, each once.
     """
     size, high, low = (
-        int(hparams.get(f"hrm.{name}") or 0) for name in ("layers_per_stack", "h_cycles", "l_cycles")
+        whole(hparams.get(f"hrm.{name}") or 0) for name in ("layers_per_stack", "h_cycles", "l_cycles")
     )
     if size * high * (low + 1) != count:
         raise ModelError(message("hparam.loops", layers=count, made=size * high * (low + 1)))

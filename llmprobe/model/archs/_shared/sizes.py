@@ -7,10 +7,8 @@ from typing import Any
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._shared.loops import blocks_of, routers
+from llmprobe.model.archs._shared.whole import MAX_LAYERS, layer_count, whole
 from llmprobe.words.message import message
-
-MAX_LAYERS = 512
-"""llama.cpp loads no more (b11549, src/llama-hparams.h); a broken file must not make us count to its number."""
 
 
 class Sizes:
@@ -31,9 +29,7 @@ class Sizes:
         if not 0 < count <= MAX_LAYERS:
             raise ModelError(message("hparam.layers", layers=count, most=MAX_LAYERS))
         self.blocks = blocks_of(hparams, count)
-        self.n_layer = len(self.blocks) + routers(hparams)
-        if self.n_layer > MAX_LAYERS:
-            raise ModelError(message("hparam.layers", layers=self.n_layer, most=MAX_LAYERS))
+        self.n_layer = layer_count(len(self.blocks) + routers(hparams))
         self.stored = range(max(self.blocks) + 1)
         self.layers = range(self.n_layer)
         self.trunk = range(len(self.blocks) - self.number("nextn_predict_layers", 0))
@@ -56,7 +52,7 @@ class Sizes:
         """A whole number that must be there."""
         if self.hparams.get(key) is None:
             raise ModelError(message("hparam.missing", key=key))
-        return _whole(self.hparams[key])
+        return whole(self.hparams[key])
 
     def positive(self, key: str) -> int:
         """A whole number that must be there and that others are divided by."""
@@ -68,7 +64,7 @@ class Sizes:
     def number(self, key: str, default: int) -> int:
         """A whole number, the default where the key is absent."""
         value = self.hparams.get(key)
-        return default if value is None else _whole(value)
+        return default if value is None else whole(value)
 
     def _looped(self, value: Any) -> Any:
         """A list with a value for each layer, where the metadata have one for each block of the file."""
@@ -111,18 +107,11 @@ class Sizes:
 
 def _of_layer(value: Any, layer: int) -> int:
     if not isinstance(value, list | tuple):
-        return _whole(value)
+        return whole(value)
     if layer >= len(value):
         raise ModelError(message("hparam.list-too-short", entries=len(value), layer=layer))
-    return _whole(value[layer])
+    return whole(value[layer])
 
 
 def _largest(value: Any) -> int:
-    return max(map(_whole, value), default=0) if isinstance(value, list | tuple) else _whole(value)
-
-
-def _whole(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(message("hparam.no-number", value=str(value)[:40])) from error
+    return max(map(whole, value), default=0) if isinstance(value, list | tuple) else whole(value)
