@@ -62,6 +62,16 @@ def _is_same(name: str, then: object, now: object) -> bool:
     return then == now
 
 
+def read_kept(document: object) -> Kept | None:
+    """
+    A kept document, None where it is none.
+    """
+    try:
+        return msgspec.convert(document, Kept)
+    except (msgspec.ValidationError, OverflowError):
+        return None
+
+
 def kept_measurement(host: Host, pools: Sequence[MemoryPool], kept: KeptHere) -> Measurement | Message:
     """
     The measurement of a kept document, with what has changed since; or what is wrong with the document.

@@ -107,13 +107,16 @@ def write(file: File, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    import threading
     from pathlib import Path
 
     path = Path(file)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    beside = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
+    # Whoever had these numbers before has ended without it.
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", newline="\n") as opened:  # noqa: PTH123 - a descriptor
             opened.write(text)
         beside.replace(path)

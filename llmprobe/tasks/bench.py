@@ -20,7 +20,7 @@ from llmprobe.facts.measured import CoreRate, DiskRate, Measurement, NodeRate, R
 from llmprobe.machine import snapshot as machine
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.kernel_settings import kernel_settings
-from llmprobe.machine.measured import fingerprint, with_measurement
+from llmprobe.machine.measured import fingerprint, read_kept, with_measurement
 from llmprobe.source import kept
 from llmprobe.source.live import LiveSource
 from llmprobe.source.measure import cores, disk, places, ram
@@ -121,7 +121,10 @@ def quick(snapshot: Snapshot, *, started: float) -> Snapshot:
     found = plan.quick_of_ram(started + QUICK_S - time.monotonic())
     if known is not None and known.counts:
         # Another look at a busy machine: the better one is nearer to the truth.
-        of = msgspec.convert(before, Kept).fingerprint
+        same = read_kept(before)
+        if same is None:
+            return snapshot
+        of = same.fingerprint
         if known.ram is not None and (found is None or found.bytes_per_s < known.ram.bytes_per_s):
             found = known.ram
     else:

@@ -16,7 +16,6 @@ from llmprobe.errors import LlmprobeError, ModelError, UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.speed.correction import places_of
 from llmprobe.facts.backends import BACKENDS
-from llmprobe.facts.bench import Kept
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
 from llmprobe.facts.machine import Snapshot
@@ -24,6 +23,7 @@ from llmprobe.facts.measured import Correction
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, told
 from llmprobe.facts.verification import SpeedCheck, Verification
+from llmprobe.machine.measured import read_kept
 from llmprobe.site import assumed
 from llmprobe.source import kept, programs
 from llmprobe.source.live import LiveSource
@@ -224,10 +224,9 @@ def _keep(machine: Snapshot, correction: Correction) -> str | None:
     measured = machine.host.measurement
     with LiveSource() as source:
         path = source.place_of_measurement()
-    document = kept.read(path).value
-    if path is None or measured is None or not measured.counts or document is None:
+    known = read_kept(kept.read(path).value)
+    if path is None or measured is None or not measured.counts or known is None:
         return None
-    known = msgspec.convert(document, Kept)
     others = tuple(
         one
         for one in known.measurement.corrections

@@ -1767,7 +1767,7 @@ SENTENCES: dict[str, str] = {
     "page.gpu-cores": "{cores} {cores:core|cores}",
     "page.bandwidth": "{bytes_per_s:rate}",
     "page.ram-bandwidth": "reads {bytes_per_s:rate} ({basis:basis.}: {how})",
-    "page.measurement-stale": "measured[ on {date}], and no longer used: changed since {changed:and measured-on.}; "
+    "page.measurement-stale": "measured[ on {date}], and no longer used, since {changed:and measured-on.} changed; "
     "measure again with llmprobe bench",
     "page.driver": "driver {version}",
     "page.partition": "{kind:partition.}[ {profile}][ of {parent}]",

@@ -18,6 +18,8 @@ from llmprobe.facts.machine import (
     Partition,
     Snapshot,
 )
+from llmprobe.facts.measured import Correction, Measurement, RamRate
+from llmprobe.machine.measured import with_measurement
 from llmprobe.output.text import check, engines, findings, watch
 from llmprobe.output.text.engines import known_of
 from llmprobe.units import GIB, MIB
@@ -604,3 +606,40 @@ def test_memory_that_is_more_than_all_of_it_is_all_free(monkeypatch: pytest.Monk
     )
 
     assert "░" * 66 in [line.strip() for line in text.splitlines()]
+
+
+def measured(**fields: Any) -> Snapshot:
+    """
+    A machine on which 40 GB/s were read, and what an engine reached on it.
+    """
+    rate = RamRate(bytes_per_s=40_000_000_000, threads=8, span_bytes=GIB, passes=5, by="memcmp")
+    correction = Correction(
+        places=("cpu",), experts=False, generation=0.9, model="Other 8B", date="2026-11-30"
+    )
+    kept = Measurement(ram=rate, date="2026-11-29", corrections=(correction,), **fields)
+    healthy = samples.rtx4090()
+    return replace(healthy, host=with_measurement(healthy.host, kept))
+
+
+def test_a_measured_rate_is_shown_with_its_basis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With the day, and the correction of speeds.
+    """
+    text = " ".join(" ".join(checked(monkeypatch, measured())).split())
+
+    assert "reads 40 GB/s (measured: 8 threads read 1.00 GiB of it on 2026-11-29)" in text
+    assert "generation x 0.90, as llama-bench reached here with Other 8B on 2026-11-30" in text
+
+
+def test_a_measurement_that_no_longer_counts_is_shown_with_what_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    And with what to do; no correction counts either.
+    """
+    text = " ".join(" ".join(checked(monkeypatch, measured(changed=("cpu", "modules")))).split())
+
+    assert "no longer used, since the processor and the memory modules changed" in text
+    assert "llmprobe bench" in text
+    assert "40 GB/s" not in text
+    assert "generation x" not in text

@@ -3,6 +3,7 @@ What is kept of this machine: where, for whom, and what is not believed.
 """
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,33 @@ def test_a_file_of_another_user_is_not_read(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1, raising=False)
 
     assert kept.read(path).status == "denied"
+
+
+def test_several_threads_may_write_at_once(tmp_path: Path) -> None:
+    """
+    The file is that of one of them, whole, and nothing else is left.
+    """
+    path = tmp_path / "measured.json"
+    texts = [f'{{"thread": {number}}}' for number in range(8)]
+    threads = [threading.Thread(target=kept.write, args=(path, text)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert path.read_text(encoding="utf-8") in texts
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_an_ended_process_left_is_no_hindrance(tmp_path: Path) -> None:
+    """
+    Its number may be ours.
+    """
+    path = tmp_path / "measured.json"
+    left = tmp_path / f"{path.name}.{os.getpid()}.{threading.get_ident()}.new"
+    left.write_text("half", encoding="utf-8")
+
+    kept.write(path, "{}")
+
+    assert kept.read(path).value == {}
+    assert not left.exists()

@@ -394,3 +394,18 @@ def test_a_time_that_was_too_short_is_not_tried_again(here: Machine, monkeypatch
     assert found.host.measurement.ram is None
     assert found.host.ram_bandwidth_basis is None
     assert measured_first(found) is found
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]"])
+def test_a_file_that_changed_in_between_is_left(
+    here: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
+) -> None:
+    """
+    The machine is as it was a moment ago.
+    """
+    monkeypatch.setattr(places, "load", lambda: 9.0)
+    first = measured_first(MACHINE)
+    monkeypatch.setattr(places, "load", lambda: 0.0)
+    (tmp_path / "measured.json").write_text(content, encoding="utf-8")
+
+    assert measured_first(first) is first

@@ -255,6 +255,12 @@ def _ram_facts(page: Page, host: Host) -> None:
     Print how fast the RAM is where it was measured, or that a measurement no longer counts.
     """
     measured = host.measurement
+    if measured is not None and measured.counting_corrections:
+        # Imported only here: few machines have any.
+        from llmprobe.estimation.speed.correction import about
+
+        for correction in measured.counting_corrections:
+            page.line((message("note.speed-corrected", correction=about(correction)), QUIET), indent=INDENT)
     if measured is None or measured.ram is None:
         return
     if measured.counts:
