@@ -144,6 +144,7 @@ SENTENCES: dict[str, str] = {
     "hint.tensor-missing": "the engine would refuse the file too; download it again or convert the model again",
     "hparam.more-experts-used": "a token uses {used} experts, and the model has {count}",
     "hparam.more-kv-heads": "attention.head_count_kv is {heads_kv}, and the model has {heads} {heads:head|heads} (attention.head_count)",
+    "hparam.heads-divide": "a width of {width} does not divide into heads of {head}",
     "hparam.kv-heads-divide": "{heads} query heads do not divide into {heads_kv} heads of keys and values",
     "hparam.cache-too-large": "the cache would keep {values} values for one token or sequence; at most {most} are plausible",
     "hparam.list-too-long": "{key} has {length} entries; at most {most} are plausible",

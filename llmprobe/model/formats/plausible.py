@@ -14,6 +14,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import CacheLayout
 from llmprobe.model.archs._shared.limits import check_sizes
+from llmprobe.model.archs._shared.whole import excerpt
 from llmprobe.words.message import Message, message
 
 MOST = 1 << 31
@@ -90,7 +91,7 @@ def _check_value(key: str, value: Any) -> None:
         if not math.isfinite(value) or re.search(_SIZE, key):
             raise _refused(message("hparam.not-a-number", key=key, value=str(value)))
     elif isinstance(value, str) and re.search(_SIZE, key):
-        raise _refused(message("hparam.not-a-size", key=key, value=value[:40]))
+        raise _refused(message("hparam.not-a-size", key=key, value=excerpt(value)))
 
 
 def _refused(what: Message) -> ModelError:

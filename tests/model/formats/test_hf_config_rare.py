@@ -232,3 +232,26 @@ def test_a_whole_configuration_has_no_defaults() -> None:
     assert all(note.id != "config.defaults" for note in _read("bge-reranker-v2-m3").notes)
     with pytest.raises(ModelError, match="num_hidden_layers is missing"):
         hf_config.spec(b'{"architectures": ["LlamaForCausalLM"], "model_type": "brand-new"}', "x")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": ["RWKV7ForCausalLM"], "hidden_size": 1, "num_hidden_layers": 2, "head_dim": 64},
+        {"architectures": ["T5ForConditionalGeneration"], "num_layers": 2, "num_decoder_layers": 65_536},
+        {"architectures": ["CohereForCausalLM"], "num_hidden_layers": "\ud800" * 90},
+    ],
+    ids=["width below a head", "decoder of many layers", "text that nobody can print"],
+)
+def test_what_was_answered_late_or_not_at_all_is_refused(config: dict[str, object]) -> None:
+    """
+    A width without a head was a traceback, 65,536 layers of a decoder took seconds, half signs filled a page.
+    """
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "vocab_size": 256, "num_attention_heads": 4}
+    t5 = {"d_model": 64, "d_ff": 128, "d_kv": 16, "num_heads": 4}
+
+    with pytest.raises(ModelError) as refused:
+        hf_config.spec(json.dumps(sizes | t5 | config).encode(), "x")
+
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.model.archs._shared.defaults import filled
+from llmprobe.model.archs._shared.whole import excerpt
 from llmprobe.words.message import message
 
 _MOST = 1 << 31
@@ -55,9 +56,9 @@ class Config:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ModelError(message("config.not-a-count", key=self._name(names), value=str(value)[:60]))
+            raise ModelError(message("config.not-a-count", key=self._name(names), value=excerpt(value)))
         if not 0 <= value < _MOST:
-            raise ModelError(message("config.implausible", key=self._name(names), value=str(value)[:60]))
+            raise ModelError(message("config.implausible", key=self._name(names), value=excerpt(value)))
         return value
 
     def need(self, *names: str) -> int:
@@ -73,7 +74,7 @@ class Config:
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         if not abs(value) < _LARGEST_REAL:
-            raise ModelError(message("config.implausible", key=self._name(names), value=str(value)[:60]))
+            raise ModelError(message("config.implausible", key=self._name(names), value=excerpt(value)))
         return float(value)
 
     def flag(self, *names: str, default: bool = False) -> bool:

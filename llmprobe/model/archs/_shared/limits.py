@@ -11,7 +11,7 @@ from typing import Any
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, Tensor
-from llmprobe.model.archs._shared.whole import MAX_LAYERS
+from llmprobe.model.archs._shared.whole import MAX_LAYERS, excerpt
 from llmprobe.words.message import Message, message
 
 MOST_PARAMETERS = 10**14
@@ -19,6 +19,7 @@ _WIDTH, _COUNT, _WORDS, _TOKENS = 1 << 20, 1 << 16, 1 << 24, 1 << 31
 
 _MOST = {
     "block_count": MAX_LAYERS,
+    "decoder_block_count": MAX_LAYERS,
     "context_length": _TOKENS,
     "attention.sliding_window": _TOKENS,
     "rope.scaling.original_context_length": _TOKENS,
@@ -216,7 +217,7 @@ def short(value: Any) -> int | str:
     """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
         return value
-    return str(value)[:60]
+    return excerpt(value)
 
 
 def _is_whole(value: Any) -> bool:

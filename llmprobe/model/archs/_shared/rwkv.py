@@ -4,11 +4,13 @@ What RWKV keeps per sequence, and the tensors that its versions share.
 Source: llama.cpp b11549, src/llama-hparams.cpp (n_embd_r, n_embd_s).
 """
 
+from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.recurrent import uniform_state
 from llmprobe.model.archs._shared.sizes import Sizes
+from llmprobe.words.message import message
 
 TOKEN_SHIFTS = 2
 """Parts of a layer that remember a token where the metadata does not say how many do (``token_shift_count``)."""
@@ -17,10 +19,15 @@ TOKEN_SHIFTS = 2
 def rwkv_cache(hparams: Hparams) -> CacheLayout:
     """
     The state of every layer, and the last token for each of its parts that looks at the one before.
+
+    Raises:
+        ModelError: the width is not a number of heads.
     """
     sizes = Sizes(hparams)
     shifts = sizes.number("token_shift_count", TOKEN_SHIFTS)
     head = sizes.positive("wkv.head_size")
+    if sizes.n_embd % head:
+        raise ModelError(message("hparam.heads-divide", width=sizes.n_embd, head=head))
     return CacheLayout(state=uniform_state(sizes.trunk, shifts * sizes.n_embd, sizes.n_embd * head))
 
 

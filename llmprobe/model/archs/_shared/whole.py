@@ -1,5 +1,5 @@
 """
-Whole numbers of a file that anyone may have written.
+Whole numbers of a file that anyone may have written, and what a message shows of what is none.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ def whole(value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ModelError(message("hparam.no-number", value=str(value)[:40])) from error
+        raise ModelError(message("hparam.no-number", value=excerpt(value))) from error
 
 
 def layer_count(count: int) -> int:
@@ -34,3 +34,11 @@ def layer_count(count: int) -> int:
     if count > MAX_LAYERS:
         raise ModelError(message("hparam.layers", layers=count, most=MAX_LAYERS))
     return count
+
+
+def excerpt(value: Any) -> str:
+    """
+    The beginning of a value as a message carries it: no more than 60 signs, also where some have to be written out.
+    """
+    text = str(value)[:60]
+    return text if text.isprintable() else text.encode("unicode_escape").decode()[:60]
