@@ -85,6 +85,9 @@ bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, and th
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.estimator_speed
 
+picks: $(VENV)/.dev  ## Ask fit for what people recommended, on a machine with their memory (minutes)
+	$(BIN)/python -m benchmarks.picks
+
 budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all machines, models and contexts (ARGS=--all: hours)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
 
@@ -121,4 +124,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench budgets verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets verify wheel sdist constraints clean

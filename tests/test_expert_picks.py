@@ -6,6 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+import llmprobe
+from benchmarks.picks import FIRST, machine, met
 from llmprobe.model import capability, catalog
 
 PICKS = json.loads(
@@ -58,3 +62,13 @@ def test_people_mostly_agree_with_the_index() -> None:
 
     assert len(pairs) > 20
     assert len(agreed) / len(pairs) > 0.7
+
+
+@pytest.mark.parametrize("number", [0, 6, 25], ids=lambda number: str(PICKS[number]["machine"]))
+def test_fit_names_what_people_recommended(number: int) -> None:
+    """
+    A coding model for a card, a small one for chat, and one of embeddings (``make picks`` asks for all of them).
+    """
+    pick = PICKS[number]
+
+    assert met(pick, llmprobe.fit(machine(pick), use=pick["use"], top=FIRST)) is not None

@@ -8,7 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.finding import Finding
-from llmprobe.facts.recommendation import Choice, MachineInShort
+from llmprobe.facts.recommendation import Choice, MachineInShort, UseName
 from llmprobe.words.message import Message
 
 Use = Literal["chat", "coding", "reasoning", "agent", "vision", "japanese", "embedding"]
@@ -98,11 +98,16 @@ class Fitting(msgspec.Struct, frozen=True, kw_only=True):
 
     ``points`` are ``capability.low`` and what speed, loss and the like are worth in the same units. ``variants`` are
     other models of the same shape that fit as well and are worse for this use.
+
+    ``answers`` is the use that ``recommend`` weighs the time of an answer for (``--for``), None of embeddings.
+    ``reads_as`` is ``capability.reads_as`` less what the file loses, which is assumed.
     """
 
     model: ModelInFit
     capability: Capability
     points: float
+    answers: UseName | None
+    reads_as: float
     choice: Choice
     why: tuple[Message, ...] = ()
     variants: tuple[str, ...] = ()

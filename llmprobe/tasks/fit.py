@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, get_args
 import msgspec
 
 from llmprobe import engines
+from llmprobe.advise.choose.balance import of_loss
 from llmprobe.advise.choose.shown import is_on_disk
 from llmprobe.advise.explain.notes import findings
 from llmprobe.advise.fit import explain
 from llmprobe.advise.fit.bound import bounds
-from llmprobe.advise.fit.contender import Contender, current
+from llmprobe.advise.fit.contender import POINTS_PER_DOUBLING, Contender, current, ways
 from llmprobe.advise.fit.search import Group, Placing, searched, shortfall, weighed
 from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts import given
 from llmprobe.facts.fit import Fit, Fitting, FitWishes, Order, Use
-from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.recommendation import UseName, Wishes
 from llmprobe.model import capability
 from llmprobe.model.catalog import DATE, Entry
 from llmprobe.model.from_catalog import of_catalog
@@ -159,7 +160,10 @@ class _Question:
         too_large: list[Contender] = []
         for one in map(self._bounded, ranked):
             (able if one.bounds else too_large).append(one)
-        groups, without = searched(able, self._problem, wishes.top, self._is_wished, _ORDERS.get(wishes.sort))
+        each = [self._affordable(way) for one in able for way in ways(one, wishes.use, self._site)]
+        groups, failed = searched(each, self._problem, wishes.top, self._is_wished, _ORDERS.get(wishes.sort))
+        run = {one.contender.model.id for group in groups for one in group.placings}
+        without = [one for one in able if one.model.id in {way.model.id for way in failed} - run]
         self._left_out["too-large"] = len(too_large)
         self._left_out["as-wished"] = len(without)
         exact = [row for row in map(self._row, groups) if row is not None]
@@ -181,9 +185,10 @@ class _Question:
             notes=explain.notes(wishes, capability.dated()),
         )
 
-    def _asked(self, ctx_size: int | None, quant: str | None = None) -> Wishes:
+    def _asked(self, ctx_size: int | None, use: UseName | None = None, quant: str | None = None) -> Wishes:
         wishes = self._wishes
         return Wishes(
+            use=use,
             ctx_size=ctx_size,
             quants=() if quant is None else (quant,),
             engine=wishes.engine,
@@ -229,17 +234,24 @@ class _Question:
         return longest if wishes.use == "embedding" and not wishes.ctx_size_given else None
 
     def _bounded(self, contender: Contender) -> Contender:
-        most = self._wishes.max_download_bytes
         found = bounds(contender.weights, self._site)
-        if most is not None:
-            found = tuple(one for one in found if one.least_bytes <= most)
-        return msgspec.structs.replace(contender, bounds=found)
+        return self._affordable(msgspec.structs.replace(contender, bounds=found))
+
+    def _affordable(self, contender: Contender) -> Contender:
+        """
+        A contender without the quantizations whose files are larger than wished, whatever they hold.
+        """
+        most = self._wishes.max_download_bytes
+        if most is None:
+            return contender
+        kept = tuple(one for one in contender.bounds if one.least_bytes <= most)
+        return msgspec.structs.replace(contender, bounds=kept)
 
     def _problem(self, contender: Contender) -> "Problem":
         entry = known().entries[contender.model.id]
         spec = self._loaded[entry.id] = on_this_disk(of_catalog(entry), self._machine)
         advice = Advice(spec, {}, abilities=self._site.abilities)
-        problem = advice.problem(self._machine, self._asked(self._context(entry)))
+        problem = advice.problem(self._machine, self._asked(self._context(entry), contender.answers))
         # Exact buffers are worth their graphs only for what is shown.
         return problem.changed(estimator=Estimator(spec, rough=True))
 
@@ -259,7 +271,8 @@ class _Question:
         entry = known().entries[first.contender.model.id]
         spec = self._loaded[entry.id]
         free = not self._wishes.only_gpu and self._wishes.max_download_bytes is None
-        asked = self._asked(first.problem.ctx_size, None if free else first.candidate.quant)
+        answers = first.contender.answers
+        asked = self._asked(first.problem.ctx_size, answers, None if free else first.candidate.quant)
         advice = Advice(spec, commands_for(self._machine, engine), abilities=self._site.abilities)
         problem = advice.problem(self._machine, asked)
         found = advice.first(problem, self._machine)
@@ -271,6 +284,8 @@ class _Question:
             model=first.contender.model,
             capability=exact.capability,
             points=round(exact.points, 2),
+            answers=answers,
+            reads_as=_here(exact, self._wishes.use),
             choice=completed(choice, spec, self._machine, engine),
             why=explain.why(exact),
             variants=tuple(one.contender.model.id for one in group.placings[1:]),
@@ -287,6 +302,16 @@ class _Question:
         nearest = min(better, key=lambda one: one.weights.parameters)
         quant, missing = shortfall(self._problem(nearest))
         return None if missing is None else explain.next_model(nearest, quant, missing)
+
+
+def _here(placing: Placing, use: Use) -> float:
+    """
+    The score of the reference test that is left of a model in its quantization.
+    """
+    found = placing.capability
+    lost = POINTS_PER_DOUBLING * of_loss(placing.candidate.quality.value, "balanced")
+    left = capability.reads_as_of(use, found.index - lost)
+    return round(left, 0 if found.unit == "Elo" else 1)
 
 
 def _begins(name: str, beginnings: tuple[str, ...]) -> bool:

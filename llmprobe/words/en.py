@@ -1327,7 +1327,8 @@ SENTENCES: dict[str, str] = {
     "errors), and {points_per_doubling:g} for each point of the balance of recommend",
     "fit.context": "Every model is asked for {ctx_size} tokens of context",
     "fit.context-of-use": "Every model is asked for {ctx_size} tokens of context, as {use:use.} needs (-c sets another)",
-    "fit.full-precision": "Results are of the original models, published up to {dated}; a quantized file loses some of it",
+    "fit.full-precision": "Results are of the original models, published up to {dated}; the last column is less what the "
+    "quantization is assumed to lose",
     # What a model needs.
     "plan.machine": "[{gpu}][ ({gib} GiB{count:| each})][!{gpu}no GPU][, {ram}]",
     "plan.machines-are-idle": "Machines are idle: 2 GiB of RAM and what a driver keeps are left out, and "
@@ -1840,7 +1841,8 @@ SENTENCES: dict[str, str] = {
     "page.fit-name": "{number}. {name}",
     "page.fit-line": ": {quant}, {bytes:bytes}, {tokens_per_s} tokens/s, {ability}",
     "page.fit-reads-as": "{reads_as:.0f} {unit}",
-    "page.fit-below": "{id} · {facts:each} · {mode:mode.}[ · {released}][ · {license}][ · also {variants:list}]",
+    "page.fit-below": "{id} · {facts:each} · {mode:mode.}[, an answer in about {seconds:seconds}][ · {released}][ · {license}]"
+    "[ · also {variants:list}]",
     "page.modality": "{modality:modality.}",
     "modality.text": "text only",
     "modality.text+vision": "reads images",

@@ -42,7 +42,7 @@ def test_every_row_is_what_recommend_says(name: str, use: str) -> None:
     snapshot = replayed(name)
     for row in answer(snapshot, use=use, top=2).rows:
         model = llmprobe.load_model(row.model.id)
-        alone = llmprobe.recommend(model, snapshot, ctx_size=row.choice.ctx_size, top=1)
+        alone = llmprobe.recommend(model, snapshot, ctx_size=row.choice.ctx_size, use=row.answers, top=1)
 
         assert row.choice == alone.choices[0], (name, use, row.model.id)
 

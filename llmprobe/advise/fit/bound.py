@@ -16,7 +16,7 @@ from llmprobe.advise.choose.quality import quality
 from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.ledger import RANKING_DEVICE_BANDWIDTH
 from llmprobe.facts.devices import Device
-from llmprobe.facts.recommendation import Wishes
+from llmprobe.facts.recommendation import UseName, Wishes
 from llmprobe.model.quants import file_type, followed, ggml_type
 from llmprobe.site.site import Site
 
@@ -60,12 +60,13 @@ class Most(msgspec.Struct, frozen=True):
     least_bytes: int
 
 
-def bounds(model: Weights, site: Site, quants: tuple[str, ...] = ()) -> tuple[Most, ...]:
+def bounds(model: Weights, site: Site, use: UseName | None = None) -> tuple[Most, ...]:
     """
-    For each quantization whose weights have room on the machine, the most that it can be worth; none is too large.
+    For each quantization whose weights have room on the machine, the most that it can be worth for a ``use`` (None is
+    the model's usual one); none is too large.
     """
-    names = (model.published_quant,) if model.published_quant else quants or USUAL_QUANTS
-    use = use_of(model, Wishes())
+    names = (model.published_quant,) if model.published_quant else USUAL_QUANTS
+    wanted = use_of(model, Wishes(use=use))
     whole = Model(
         parameters=model.parameters,
         active_parameters=model.taking_part,
@@ -82,7 +83,7 @@ def bounds(model: Weights, site: Site, quants: tuple[str, ...] = ()) -> tuple[Mo
         # A file with an importance matrix loses the least.
         loss = quality(quant, whole, native=quant == model.published_quant).value
         at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss)
-        worth = at_most.worth(use, "balanced") if model.generates else NOTHING
+        worth = at_most.worth(wanted, "balanced") if model.generates else NOTHING
         found.append(Most(quant, worth, int(size)))
     return tuple(found)
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from llmprobe.advise.fit.bound import Most, Weights
-from llmprobe.facts.fit import Capability, ModelInFit
+from llmprobe.advise.fit.bound import Most, Weights, bounds
+from llmprobe.facts.fit import Capability, Mode, ModelInFit, Use
+from llmprobe.facts.recommendation import UseName
+from llmprobe.site.site import Site
 
 POINTS_PER_DOUBLING = 2.0
 """
@@ -19,7 +21,8 @@ standard deviation of the catalog. Of two models that differ by less in ability 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
     """
     One model with its abilities by mode (none where it is not ranked), and its bounds by quantization, none where it
-    is too large. ``max_context`` is the longest that it was trained for.
+    is too large. ``max_context`` is the longest that it was trained for, ``answers`` what the time of an answer is
+    weighed for.
     """
 
     model: ModelInFit
@@ -28,6 +31,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     bounds: tuple[Most, ...] = ()
     max_context: int | None = None
     is_fine_tune: bool = False
+    answers: UseName | None = None
 
     @property
     def best(self) -> Capability | None:
@@ -74,3 +78,26 @@ def _outdates(newer: Contender, older: Contender) -> bool:
         and (newer.max_context or 0) >= (older.max_context or 0)
         and newer.is_fine_tune <= older.is_fine_tune
     )
+
+
+_ANSWERS: dict[Mode, UseName] = {"thinking": "reasoning", "no thinking": "chat"}
+
+
+def ways(contender: Contender, use: Use, site: Site) -> list[Contender]:
+    """
+    A model once for each mode that it can be run in: with its thinking an answer is better, and takes longer.
+
+    An agent works by itself, and its steps are as long in both modes. A model of embeddings answers nothing.
+    """
+    found = []
+    for capability in contender.capabilities:
+        answers = None if use == "embedding" else "agent" if use == "agent" else _ANSWERS[capability.mode]
+        found.append(
+            msgspec.structs.replace(
+                contender,
+                capabilities=(capability,),
+                answers=answers,
+                bounds=bounds(contender.weights, site, answers),
+            )
+        )
+    return found

@@ -98,6 +98,9 @@ def grouped(found: Iterable[Placing], order: Callable[[Placing], float] | None =
         same = next((group for group in groups if _alike(group.first, placing)), None)
         if same is None:
             groups.append(Group(placings=[placing]))
+        elif any(placing.contender.model == one.contender.model for one in same.placings):
+            # The other mode of a model that is there.
+            continue
         elif same.first.contender.is_fine_tune and not placing.contender.is_fine_tune:
             same.placings.insert(0, placing)
         else:

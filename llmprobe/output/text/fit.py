@@ -85,7 +85,7 @@ def _in_one_line(number: int, row: Fitting) -> tuple[Part, ...]:
 
 
 def _ability(row: Fitting) -> Message:
-    return message("page.fit-reads-as", reads_as=row.capability.reads_as, unit=row.capability.unit)
+    return message("page.fit-reads-as", reads_as=row.reads_as, unit=row.capability.unit)
 
 
 def _below(row: Fitting) -> Message:
@@ -96,6 +96,7 @@ def _below(row: Fitting) -> Message:
         "page.fit-below",
         id=row.model.id,
         mode=row.capability.mode,
+        seconds=None if row.choice.time is None else row.choice.time.seconds.likely,
         facts=(*row.why[-1:],),
         released=row.model.released,
         license=row.model.license,
@@ -109,4 +110,5 @@ def _bytes(row: Fitting) -> int:
 
 def _command(answer: Fit, row: Fitting) -> str:
     engine = "" if answer.wishes.engine == "llama.cpp" else f" --engine {answer.wishes.engine}"
-    return f"llmprobe recommend {row.model.id} -c {row.choice.ctx_size}{engine}"
+    use = "" if row.answers is None else f" --for {row.answers}"
+    return f"llmprobe recommend {row.model.id} -c {row.choice.ctx_size}{use}{engine}"
