@@ -2,7 +2,7 @@
 A measurement with the machine that it was made on: as it is kept, and as ``llmprobe bench`` answers.
 """
 
-from __future__ import annotations
+# No strings as annotations: a kept measurement is read at every look, and each string would be compiled for it.
 
 from typing import Literal
 

@@ -4,7 +4,7 @@ What was measured on a machine: how fast its RAM is read, what its threads are w
 A measurement is kept with the fingerprint of the machine that it was made on, and counts as long as that is the same.
 """
 
-from __future__ import annotations
+# No strings as annotations: a kept measurement is read at every look, and each string would be compiled for it.
 
 from typing import Annotated, Any
 
