@@ -125,6 +125,18 @@ def test_devices_that_are_not_there_load_nothing() -> None:
 
 
 @pytest.mark.live
+def test_how_gpus_are_spelled_is_not_loaded_without_gpu() -> None:
+    """
+    Names are compared, and the whole table of devices read, for ``--gpu`` alone.
+    """
+    replay = ("--replay", str(MACHINES / "linux-4090-64g" / "recording.json"))
+    spelling = {"llmprobe.machine.gpu_spelling", "llmprobe.machine.gpu_names", "llmprobe.machine.cpu_table"}
+
+    for command in (("check", "--json"), ("recommend", "--model", "qwen3-0.6b", "--json")):
+        assert imported_by(*replay, *command) & spelling == set()
+
+
+@pytest.mark.live
 def test_relatives_load_no_other_architectures() -> None:
     """
     Where a model does not fit, its smaller relatives are named without a look into every architecture.

@@ -244,7 +244,10 @@ def near(text: str, most: int) -> tuple[str, ...]:
             alike = max((_alike(one, other) for one in numbers for other in there.core), default=0.0)
             if not (same or alike >= 0.75 or (shared - there.brands and not numbers)):
                 continue
-            score = 2.0 * same + alike + len(shared) - 0.4 * len(words - own) - 0.4 * len(own - words)
+            rest = {*there.core} - own
+            score = 2.0 * same + alike + len(shared) - 0.4 * len(rest) - 0.4 * len(own - words)
+            # Desktop cards are meant more often than others of a number.
+            score -= 0.2 * len(rest & {"laptop", "m", "w", "pro", "d"})
             kept = ranked.get(row.name)
             ranked[row.name] = max(kept, (score, -len(row.name))) if kept else (score, -len(row.name))
     places = {name: place for place, name in enumerate(ranked)}

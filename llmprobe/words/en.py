@@ -399,7 +399,7 @@ SENTENCES: dict[str, str] = {
     "hint.gpu-nearest": "the nearest names are {names:list}; for an unlisted card add its memory: '{name}:24GB'",
     "hint.gpu-unlisted": "write the name as its maker does, or add the memory of an unlisted card: '{name}:24GB'",
     "error.no-gpu-in-text": "'{text}' names no GPU",
-    "hint.gpu-spelling": "write it as 'RTX 4090' or '2x RTX 3090'; for a machine without a GPU give --ram alone",
+    "hint.gpu-spelling": "write it as 'RTX 4090', '2x RTX 3090' or 'M2 16GB'; for a machine without a GPU give --ram alone",
     "error.too-many-gpus": "llama.cpp cannot use {gpus} GPUs together",
     "hint.too-many-gpus": "name {most} or fewer in all (--gpu)",
     "error.gpu-memory": "{device} is not sold with {size_gb:g} GB",
