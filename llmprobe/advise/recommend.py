@@ -184,6 +184,7 @@ class Advice:
     ) -> Iterable[Message]:
         is_moe, abilities = problem.estimator.is_moe, self._abilities
         yield from self._model.notes
+        yield from notes.of_folder(problem)
         yield from notes.of_context(self._model, problem.wishes)
         rules = [problem.estimator.recipe(quant) for quant in quants_for(problem.estimator, problem.wishes)]
         shown_quants = {candidate.quant for _, candidate in chosen}

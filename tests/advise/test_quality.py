@@ -9,14 +9,17 @@ from llmprobe.advise.choose import loss
 from llmprobe.advise.choose.loss import Model
 from llmprobe.advise.choose.quality import agreement, in_words, quality
 from llmprobe.advise.choose.rated import rated
+from llmprobe.advise.recommend import recommend
 from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.engine import Abilities
-from llmprobe.facts.recommendation import Quality
+from llmprobe.facts.model import Folder
+from llmprobe.facts.recommendation import Quality, Wishes
 from llmprobe.model.from_catalog import requantized
 from llmprobe.model.loading import load
 from llmprobe.words.message import message
-from tests.advise.messages import figure, inner
+from tests.advise.machines import machine
+from tests.advise.messages import figure, inner, named, the
 
 BILLION = 1_000_000_000
 EIGHT = Model(parameters=8_030_261_248)
@@ -334,3 +337,41 @@ def test_a_divergence_has_a_level(divergence: float, level: str) -> None:
     Every figure has a level that a person can weigh; a level begins at its limit.
     """
     assert in_words(divergence).id == f"quality.{level}"
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [
+        ("AWQ 4-bit, groups of 128", 0.051),
+        ("FP8", 0.023),
+        ("NVFP4", 0.039),
+        ("GPTQ 8-bit", 0.009),
+        ("Quark", None),
+    ],
+)
+def test_formats_of_other_engines_are_rated(name: str, measured: float | None) -> None:
+    """
+    As measured on Qwen3.6-27B, within the range; what nobody measured has no figure.
+    """
+    found = loss.of_format(table("quality"), name)
+    model = Model(parameters=26_895_998_464)
+
+    assert (found is None) is (measured is None)
+    if found is not None and measured is not None:
+        assert 0.5 < loss.of_model(table("quality"), found, model) / measured < 2
+
+
+def test_weights_that_are_published_quantized_say_what_they_lose() -> None:
+    """
+    A folder in AWQ has a note; one in 16 bits has none.
+    """
+    folder = Folder(
+        format="AWQ 4-bit, groups of 128", bytes=None, basis="assumed", engines=("vLLM",), gguf="refused"
+    )
+    spec = load("llama3.1-8b")
+    snapshot = machine((23.5,))
+    quantized = recommend(msgspec.structs.replace(spec, folder=folder), snapshot, Wishes(ctx_size=8192), {})
+    plain = recommend(spec, snapshot, Wishes(ctx_size=8192), {})
+
+    assert the(quantized.notes, "note.folder-loses").values["format"] == folder.format
+    assert not named(plain.notes, "note.folder-loses")

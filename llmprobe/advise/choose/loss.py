@@ -89,6 +89,15 @@ def of_types(data: Data, shares: Mapping[str, float], *, kept: frozenset[str] = 
     return total
 
 
+def of_format(data: Data, name: str) -> float | None:
+    """
+    The divergence of a format of other engines at the size of the table, None where nobody measured it.
+    """
+    formats = data["formats"]
+    found = next((figure for word, figure in formats["words"] if word in name), None)
+    return formats["eight_bits"] if found is not None and "8-bit" in name else found
+
+
 def scaled(data: Data, divergence: float, model: Model) -> float:
     """
     A divergence of the table for a model of this size and kind, before its family counts.

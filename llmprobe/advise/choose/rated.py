@@ -4,14 +4,15 @@ The loss of a quantization of one model: which figure counts, from what is known
 
 from collections.abc import Mapping
 
-from llmprobe.advise.choose.loss import Model
-from llmprobe.advise.choose.quality import quality
+from llmprobe.advise.choose.loss import Model, of_format, of_model
+from llmprobe.advise.choose.quality import in_words, quality
 from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.recommendation import Quality
 from llmprobe.model.published import has_matrix
 from llmprobe.model.quants import file_type, is_file_type
+from llmprobe.words.message import Message
 
 
 def rated(
@@ -35,6 +36,19 @@ def rated(
         cache_type_k=cache_type_k,
         cache_type_v=cache_type_v,
     )
+
+
+def of_folder(estimator: Estimator) -> tuple[float, Message] | None:
+    """
+    What the weights beside a configuration lose in the format that they are published in, and that in words; None where
+    they are in 16 bits, or in a format that nobody measured.
+    """
+    folder, data = estimator.model.folder, table("quality")
+    figure = None if folder is None else of_format(data, folder.format)
+    if figure is None:
+        return None
+    divergence = of_model(data, figure, model_of(estimator))
+    return divergence, in_words(divergence)
 
 
 def model_of(estimator: Estimator) -> Model:

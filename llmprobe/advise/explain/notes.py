@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from llmprobe.advise.choose import rated
 from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.context import requested
 from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.quality import agreement
 from llmprobe.advise.choose.ranking import spared
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import verdict
@@ -53,6 +55,17 @@ def findings(snapshot: Snapshot, wishes: Wishes) -> tuple[Finding, ...]:
         if one.id not in answered
         if one.severity != "note" or (one.id in FINDINGS_BESIDE_CHOICES and one.remedy is not None)
     )
+
+
+def of_folder(problem: Problem) -> Iterator[Message]:
+    """
+    What weights that are quantized as they are published lose, beside the same model in 16 bits.
+    """
+    folder = problem.estimator.model.folder
+    found = None if folder is None else rated.of_folder(problem.estimator)
+    if folder is not None and found is not None:
+        divergence, words = found
+        yield message("note.folder-loses", format=folder.format, quality=words, percent=agreement(divergence))
 
 
 def of_context(model: ModelSpec, wishes: Wishes) -> Iterator[Message]:
