@@ -103,7 +103,7 @@ def _typed(name: str) -> tuple[Tensor, ...]:
     return typed(model.tensors, assign(model.tensors, model.architecture, model.hparams, "Q4_K_M"))
 
 
-def _content(name: str) -> tuple[dict[str, Any], list[Tensor]]:
+def content(name: str) -> tuple[dict[str, Any], list[Tensor]]:
     """
     The metadata and tensors of a measured model's file, or of a projector by the name of its description.
     """
@@ -122,7 +122,7 @@ def mutated(chance: random.Random, name: str) -> tuple[str, bytes]:
     """
     A header of a model with one to three things changed, and what was changed.
     """
-    metadata, tensors = _content(name)
+    metadata, tensors = content(name)
     changes = []
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         kind = chance.choice(("key", "key", "key", "drop-key", "drop", "rename", "shape", "type", "repeat"))

@@ -4,6 +4,7 @@ A sample of the mutations of ``benchmarks.fuzz_gguf``: a broken header is estima
 
 import os
 
+import msgspec
 import pytest
 
 from benchmarks import fuzz_gguf
@@ -57,3 +58,16 @@ def test_a_file_of_another_kind_of_architecture_is_refused() -> None:
             spec([read], "x.gguf")
         with pytest.raises(ModelError):
             projector(read, "x.gguf")
+
+
+def test_a_part_of_a_quantized_weight_that_is_copied_has_a_bound() -> None:
+    """
+    No converter quantizes what mixes the tokens of an RWKV; such a file is estimated with a bound, and not ended by.
+    """
+    metadata, tensors = fuzz_gguf.content("rwkv6-world-1.6b")
+    changed = [
+        msgspec.structs.replace(one, type="q8_0") if one.name.endswith("time_mix_w2.weight") else one
+        for one in tensors
+    ]
+
+    assert fuzz_gguf.outcome(header(metadata, changed), fuzz_gguf.SETTINGS[3]) is None

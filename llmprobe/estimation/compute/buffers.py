@@ -13,7 +13,7 @@ import msgspec
 from llmprobe.estimation.compute import upper_bound as compute_bound
 from llmprobe.estimation.compute.cuda import copied_bytes
 from llmprobe.estimation.compute.layers import KEPT, layer_kinds
-from llmprobe.estimation.compute.replay import GraphCache, Reservation
+from llmprobe.estimation.compute.replay import GraphCache, NoPlanError, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
 from llmprobe.facts.backends import BACKENDS
@@ -163,7 +163,10 @@ class ComputeEngine:
             off = msgspec.structs.replace(request.settings, flash_attn="off")
             request = msgspec.structs.replace(request, settings=off)
         with self._lock:
-            return _reserved(request, self._model(request, build), whole=whole)
+            try:
+                return _reserved(request, self._model(request, build), whole=whole)
+            except NoPlanError:
+                return _bound(request)
 
     def _model(self, request: ComputeRequest, build: Build) -> _Model:
         model = self._models.get(id(request.tensors))

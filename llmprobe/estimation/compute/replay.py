@@ -25,6 +25,12 @@ _GRAPHS_PER_KIND = 6
 _KINDS = 128
 
 
+class NoPlanError(Exception):
+    """
+    A part of a quantized weight is copied, which no converter makes: its size would stand for one quantization only.
+    """
+
+
 class Reservation(msgspec.Struct, frozen=True, gc=False):
     """
     A reservation: bytes per backend (devices in order, the host last), and the counts of nodes and splits.
@@ -165,7 +171,8 @@ class GraphCache:
                 copies=copies,
                 starts=builder.starts,
             )
-            assert not planned.fixed
+            if planned.fixed:
+                raise NoPlanError
             kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
             plan = AllocationPlan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
             splits = planned.splits
