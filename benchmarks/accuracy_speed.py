@@ -5,55 +5,55 @@ How near predicted speeds come to published ones, each source predicted by a fit
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from math import exp, log, sqrt
+from collections.abc import Callable, Sequence
+from functools import cache
 from statistics import median
 
 import msgspec
 
 from benchmarks.accuracy_table import OfSpeed, printed_speeds
-from benchmarks.fit_speed import (
-    fit,
-    fit_devices,
-    fit_others,
-    old_on_hbm,
-    on_devices,
-    on_processor,
-    predicted_seconds,
-)
-from benchmarks.fit_speed_prompts import of_processor_prompts, of_prompts, predicted_prompt_seconds
+from benchmarks.fit_speed_processor import of_processor_prompts
+from benchmarks.speed_predicted import as_of_its_time, can_be_predicted, in_a_sweep
+from benchmarks.speed_ranges import ENOUGH_ROWS, with_ranges
 from benchmarks.speed_rows import Row, rows
 from llmprobe.data import table
-from llmprobe.estimation.speed.parts import FEWEST_ROWS, Constants, device_row, host_part
-from llmprobe.estimation.speed.prompt import goes_by_bandwidth, prompt_row
+from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, device_row
+from llmprobe.estimation.speed.prompt import prompt_row
+from llmprobe.facts.estimate import Range
 
-ENOUGH_ROWS = 15
-"""A range that stands on fewer rows is widened: to twice its width in the limit of none."""
-
-FEW_SOURCES = 5
-ONE_EACH = 0.3
-"""Rows of fewer sources are of few machines: a range is then at least this wide on either side."""
-
-TAIL = 0.07
-"""A range leaves out this part of a class on either side,"""
-
-MOST = 0.12
-"""and no more than this part of all classes."""
-
-ONE_SOURCE = 0.5
-"""A class of one source can't be predicted without it: its range is the spread of its rows, at least this."""
-
-ONE_OF_EXPERTS = 0.75
-"""What is taken off the low end, and added to the high one, for experts on a processor. Assumed."""
+__all__ = ["ENOUGH_ROWS", "EVERY", "measure"]
 
 SWEEP = 3
 """Points that a sweep needs: the others of them say how fast the machine's RAM is, where the source does not."""
 
-DENSE = "generation, dense on one device"
-EXPERTS = "generation, mixtures of experts"
-UNRATED = "prompts, as if no FP16 rate were known"
-SWEEPS = "generation, sweeps of partial offload"
-EVERY = "all figures with a range"
+SEEN = "generation, one device, known"
+UNSEEN = "generation, one device, not seen before"
+DENSE = "generation, one device, dense models"
+EXPERTS = "generation, one device, mixtures of experts"
+DEEP = "generation behind 2,000 tokens and more"
+PARTIAL = "generation, partial offload"
+SWEEPS = "generation, partial offload, RAM rate from its sweep"
+IN_RAM = "generation, experts in RAM"
+PROMPTS = "prompts, one device"
+PROMPTS_DEEP = "prompts behind 2,000 tokens and more"
+PROMPTS_IN_RAM = "prompts, experts in RAM"
+EVERY = "all figures"
+FILLED = ", which the file fills"
+
+NEAR = {
+    SEEN: 0.1,
+    UNSEEN: 0.2,
+    EXPERTS: 0.15,
+    PARTIAL: 0.15,
+    IN_RAM: 0.2,
+    f"{DEEP}, dense models": 0.15,
+    f"{DEEP}, mixtures": 0.15,
+    f"{PROMPTS}, dense models": 0.3,
+    f"{PROMPTS}, mixtures of experts": 0.25,
+    PROMPTS_IN_RAM: 0.2,
+    f"{PROMPTS_DEEP}, mixtures": 0.25,
+}
+"""What is claimed of the median error of a class."""
 
 THUMB = 0.7
 """The plain rule to be better than: this part of the bandwidth, over the active bytes."""
@@ -61,203 +61,174 @@ THUMB = 0.7
 
 class Predicted(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One measurement beside what a fit without its source says. ``group`` is the row of constants that it stands on.
+    One measurement beside what a fit without its source says.
     """
 
     row: Row
-    group: str
-    tokens_per_s: float
+    speed: Range
 
     @property
     def error(self) -> float:
-        return abs(self.tokens_per_s / self.row.tokens_per_s - 1)
+        return abs(self.speed.likely / self.row.tokens_per_s - 1)
 
     @property
-    def ratio(self) -> float:
-        """Measured over predicted."""
-        return self.row.tokens_per_s / self.tokens_per_s
+    def held(self) -> bool:
+        return self.speed.low <= self.row.tokens_per_s <= self.speed.high
+
+
+Class = tuple[str, Callable[[Row], bool]]
 
 
 def measure() -> tuple[OfSpeed, ...]:
     """
-    Return the errors and how many rows the range holds, over all and per class.
+    Return the errors and how many rows the stated range holds, by class and over all.
     """
     measured = rows()
-    blind = _blind_fits(measured)
-    found = _on_devices(measured, blind)
-    dense = [one for one in found if not one.row.moe]
-    alone = [one for one in dense if one.row.devices == 1]
-    experts = [one for one in found if one.row.moe]
-    processor, cores = _on_processor(measured, blind), _of_processor_prompts(measured, blind)
-    prompts = _families(_of_prompts(measured, blind))
-    unrated = _families(_of_prompts(measured, blind, by_bandwidth=True))
+    _, blind = with_ranges(_copy(table("speed")), measured)
+    found = [
+        Predicted(row=row, speed=as_of_its_time(blind[row.source], row))
+        for row in measured
+        if can_be_predicted(row) and _counts(row)
+    ]
+    alone = [
+        one for one in found if _one_device(one.row) and one.row.kind == "generation" and not one.row.deep
+    ]
     return (
-        _scores(DENSE, alone, found),
-        _scores(f"{DENSE}, by {THUMB} x bandwidth / bytes", [_thumb(one) for one in alone]),
-        *_by_class("generation", dense, found),
-        _scores(EXPERTS, experts, found),
+        *(
+            _scores(name, own)
+            for name, chosen in _classes()
+            if len(own := [one for one in found if chosen(one.row)]) >= FEWEST_ROWS
+        ),
+        _scores(
+            f"{DENSE}, by {THUMB} x bandwidth / bytes", [_thumb(one) for one in alone if not one.row.moe]
+        ),
         _scores(SWEEPS, _sweeps(measured, blind)),
-        _scores("generation on the processor", processor, processor),
-        *(row for family in prompts for row in _by_class("prompts", family, family)),
-        _together(UNRATED, *((family, family) for family in unrated)),
-        _scores("prompts on the processor", cores, cores),
-        _together(
-            EVERY,
-            (dense, found),
-            (experts, found),
-            (processor, processor),
-            (cores, cores),
-            *((family, family) for family in prompts),
+        *_by_device(found),
+        _scores(EVERY, found),
+    )
+
+
+def _copy(constants: Constants) -> Constants:
+    copied: Constants = msgspec.json.decode(msgspec.json.encode(constants))
+    return copied
+
+
+def _classes() -> tuple[Class, ...]:
+    """
+    Return the classes of the table: by what is known of the device, kind of model, placement, depth, and backend.
+    """
+
+    def generation(row: Row) -> bool:
+        return row.kind == "generation" and not row.deep
+
+    def prompt(row: Row) -> bool:
+        return row.kind == "prompt" and not row.deep
+
+    def alone(row: Row) -> bool:
+        return _one_device(row)
+
+    return (
+        (SEEN, lambda row: generation(row) and alone(row) and _seen(row)),
+        (UNSEEN, lambda row: generation(row) and alone(row) and not _seen(row)),
+        (DENSE, lambda row: generation(row) and alone(row) and not row.moe),
+        (EXPERTS, lambda row: generation(row) and alone(row) and row.moe),
+        ("generation, several devices", lambda row: generation(row) and row.devices > 1 and not row.in_ram),
+        (PARTIAL, lambda row: generation(row) and row.in_ram and not row.n_cpu_moe),
+        (IN_RAM, lambda row: generation(row) and row.in_ram and row.n_cpu_moe > 0 and not row.paged),
+        (
+            IN_RAM + FILLED,
+            lambda row: row.kind == "generation" and row.in_ram and row.paged,
+        ),
+        ("generation on the processor", lambda row: generation(row) and row.backend == CPU),
+        (f"{DEEP}, dense models", lambda row: row.kind == "generation" and row.deep and not row.moe),
+        (f"{DEEP}, mixtures", lambda row: row.kind == "generation" and row.deep and row.moe),
+        (f"{PROMPTS}, known", lambda row: prompt(row) and alone(row) and _seen(row)),
+        (f"{PROMPTS}, not seen before", lambda row: prompt(row) and alone(row) and not _seen(row)),
+        (f"{PROMPTS}, dense models", lambda row: prompt(row) and alone(row) and not row.moe),
+        (f"{PROMPTS}, mixtures of experts", lambda row: prompt(row) and alone(row) and row.moe),
+        ("prompts, several devices", lambda row: prompt(row) and row.devices > 1 and not row.in_ram),
+        ("prompts, partial offload", lambda row: prompt(row) and row.in_ram and not row.n_cpu_moe),
+        (PROMPTS_IN_RAM, lambda row: prompt(row) and row.in_ram and row.n_cpu_moe > 0 and not row.paged),
+        (
+            PROMPTS_IN_RAM + FILLED,
+            lambda row: row.kind == "prompt" and row.in_ram and row.paged,
+        ),
+        ("prompts on the processor", lambda row: prompt(row) and row.backend == CPU),
+        (f"{PROMPTS_DEEP}, dense models", lambda row: row.kind == "prompt" and row.deep and not row.moe),
+        (f"{PROMPTS_DEEP}, mixtures", lambda row: row.kind == "prompt" and row.deep and row.moe),
+        *(
+            (
+                f"{kind}, {backend}",
+                lambda row, k=kind, b=backend: f"{row.kind}s".startswith(k) and row.backend == b,
+            )
+            for kind in ("generation", "prompts")
+            for backend in ("cuda", "metal", "rocm", "vulkan")
         ),
     )
 
 
-def fitted_with_ranges() -> Constants:
-    """
-    Return constants fitted to every row, their ranges from the errors of fits that did not see the source.
-    """
-    measured = rows()
-    blind = _blind_fits(measured)
-    fitted = fit(measured, table("speed"))
-    found = _on_devices(measured, blind)
-    for row in fitted["devices"]:
-        row["low"], row["high"] = _range([one for one in found if one.group == row["name"]], found)
-    moe = [one for one in found if one.row.moe]
-    fitted["moe"]["low"], fitted["moe"]["high"] = _range(moe, found)
-    processor = _on_processor(measured, blind)
-    fitted["processor"]["low"], fitted["processor"]["high"] = _range(processor, processor)
-    cores = _of_processor_prompts(measured, blind)
-    low, high = _range(cores, cores)
-    fitted["processor_prompts"].update(low=low, high=high)
-    # Of experts one machine was measured: what is unsure of dense models is so of them, and their own factor is.
-    fitted["processor_prompts"].update(
-        moe_low=round(low * ONE_OF_EXPERTS, 3), moe_high=round(high / ONE_OF_EXPERTS, 3)
-    )
-    for by_bandwidth in (False, True):
-        blindly = _of_prompts(measured, blind, by_bandwidth=by_bandwidth)
-        seen = _of_prompts(measured, dict.fromkeys(blind, fitted), by_bandwidth=by_bandwidth)
-        for row in fitted["prompts"]:
-            spread = row["by_bandwidth"] if by_bandwidth else row
-            kin = [
-                one
-                for family in _families(blindly)
-                if family[0].row.backend in row["backends"]
-                for one in family
-            ]
-            own = [one for one in kin if one.group == row["name"]]
-            if by_bandwidth and spread["preferred"] and spread["sources"] > 1:
-                found_range = row["low"], row["high"]
-            elif len(own) >= FEWEST_ROWS and spread["sources"] == 1:
-                found_range = _spread([one for one in seen if one.group == row["name"]])
-            else:
-                found_range = _range(own, kin)
-            spread["low"], spread["high"] = found_range
-    return fitted
+def _one_device(row: Row) -> bool:
+    return row.backend != CPU and row.devices == 1 and not row.in_ram
 
 
-def _blind_fits(measured: Sequence[Row]) -> dict[str, Constants]:
+def _counts(row: Row) -> bool:
     """
-    Return for every source the constants that the others give.
+    Whether a row is of a kind that is told: prompts of old builds on processors, and tables of file types, are not.
     """
-    start = table("speed")
-    seen = fit_devices(measured, start)
-    of_devices = {row.source for row in on_devices(measured)}
-    found = {}
-    for source in sorted({row.source for row in measured}):
-        others = [row for row in measured if row.source != source]
-        known = fit_devices(others, start) if source in of_devices else seen
-        found[source] = fit_others(others, known)
+    return row.kind != "prompt" or row.backend != CPU or row in _processor_prompts()
+
+
+@cache
+def _processor_prompts() -> frozenset[Row]:
+    return frozenset(row for row in of_processor_prompts(rows()) if not row.moe)
+
+
+@cache
+def _sources() -> dict[tuple[str, str | None, str], set[str]]:
+    found: dict[tuple[str, str | None, str], set[str]] = defaultdict(set)
+    for row in rows():
+        found[row.kind, row.device, row.backend].add(row.source)
     return found
 
 
-def _on_devices(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
-    return [
-        Predicted(
-            row=row,
-            group="experts" if row.moe else str(device_row(blind[row.source], row.gpu)["name"]),
-            tokens_per_s=1 / predicted_seconds(blind[row.source], row),
-        )
-        for row in on_devices(measured)
-    ]
-
-
-def _on_processor(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
-    return [
-        Predicted(
-            row=row,
-            group="processor",
-            tokens_per_s=1
-            / host_part(blind[row.source], row.host, row.processor, quant=row.file_type).likely,
-        )
-        for row in on_processor(measured)
-    ]
-
-
-def _of_prompts(
-    measured: Iterable[Row], blind: dict[str, Constants], *, by_bandwidth: bool = False
-) -> list[Predicted]:
-    return [
-        Predicted(
-            row=row,
-            group=prompt_row(blind[row.source], row.gpu, moe=row.moe)["name"],
-            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row, by_bandwidth=by_bandwidth),
-        )
-        for row in of_prompts(measured)
-        if by_bandwidth or row.fp16_flops is not None or _by_bandwidth(blind[row.source], row)
-    ]
-
-
-def _by_bandwidth(constants: Constants, row: Row) -> bool:
-    return goes_by_bandwidth(prompt_row(constants, row.gpu, moe=row.moe), row.gpu)
-
-
-def _families(predicted: Iterable[Predicted]) -> list[list[Predicted]]:
+def _seen(row: Row) -> bool:
     """
-    Return prompts apart by the kernels that they ran on: those of one say little of another's.
+    Whether another source has the device of a row.
     """
+    return len(_sources()[row.kind, row.device, row.backend]) > 1
+
+
+def _by_device(found: Sequence[Predicted]) -> list[OfSpeed]:
+    """
+    Return the scores of every class of devices on which rows enough stand.
+    """
+    constants = table("speed")
     groups: dict[str, list[Predicted]] = defaultdict(list)
-    for one in predicted:
-        groups[one.row.backend if one.row.backend in ("cuda", "metal") else "other"].append(one)
-    return [groups[name] for name in sorted(groups)]
+    for one in found:
+        if _one_device(one.row) and not one.row.deep:
+            prompt = one.row.kind == "prompt"
+            own = (prompt_row if prompt else device_row)(constants, one.row.gpu)["name"]
+            groups[f"{'prompts' if prompt else 'generation'}: {own}"].append(one)
+    return [_scores(name, own) for name, own in sorted(groups.items()) if len(own) >= FEWEST_ROWS]
 
 
-def _of_processor_prompts(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
-    return [
-        Predicted(
-            row=row,
-            group="processor",
-            tokens_per_s=1 / predicted_prompt_seconds(blind[row.source], row),
-        )
-        for row in of_processor_prompts(measured)
-        if not row.moe
-    ]
-
-
-def _sweeps(measured: Iterable[Row], blind: dict[str, Constants]) -> list[Predicted]:
+def _sweeps(measured: Sequence[Row], blind: dict[str, Constants]) -> list[Predicted]:
     """
     Return the rows of partial offload, the speed of the RAM taken from the other points of the same sweep.
     """
     sweeps: dict[tuple[str, str | None, str], list[Row]] = defaultdict(list)
     for row in measured:
-        if row.kind == "generation" and row.host_bytes and row.backend not in (None, "cpu"):
-            name = row.model if row.source.startswith("code") else ""
-            sweeps[row.source, row.device, name].append(row)
+        if row.kind == "generation" and row.in_ram and row.ram_bandwidth_bytes_per_s is None:
+            sweeps[row.source, row.device, row.model].append(row)
     found = []
     for sweep in sweeps.values():
         if len(sweep) < SWEEP:
             continue
         for row in sweep:
-            rates = [_host_rate(other, blind[row.source]) for other in sweep if other is not row]
-            known = [rate for rate in rates if rate is not None]
-            if known and row.gpu_bytes:
-                seconds = predicted_seconds(blind[row.source], row) + row.host_bytes / median(known)
-                found.append(Predicted(row=row, group="offload", tokens_per_s=1 / seconds))
+            speed = in_a_sweep(blind[row.source], row, [other for other in sweep if other is not row])
+            if speed is not None:
+                found.append(Predicted(row=row, speed=speed))
     return found
-
-
-def _host_rate(row: Row, constants: Constants) -> float | None:
-    seconds = 1 / row.tokens_per_s - (predicted_seconds(constants, row) if row.gpu_bytes else 0.0)
-    return row.host_bytes / seconds if seconds > 0 else None
 
 
 def _thumb(one: Predicted) -> Predicted:
@@ -265,109 +236,27 @@ def _thumb(one: Predicted) -> Predicted:
     Return the plain rule's figure for the same row.
     """
     assert one.row.bandwidth_bytes_per_s is not None
-    return msgspec.structs.replace(
-        one, tokens_per_s=THUMB * one.row.bandwidth_bytes_per_s / one.row.gpu_bytes
-    )
+    rate = THUMB * one.row.bandwidth_bytes_per_s / one.row.gpu.active_bytes
+    return Predicted(row=one.row, speed=Range(low=rate, likely=rate, high=rate))
 
 
-def _by_class(what: str, predicted: Sequence[Predicted], every: Sequence[Predicted]) -> list[OfSpeed]:
+def _scores(name: str, predicted: Sequence[Predicted]) -> OfSpeed:
     """
-    Return the scores of every class on which rows enough stand for a figure to be told.
-    """
-    return [
-        _scores(f"{what}: {group}", own, every)
-        for group, own in sorted(_grouped(predicted).items())
-        if len(own) >= FEWEST_ROWS
-    ]
-
-
-def _scores(name: str, predicted: Sequence[Predicted], every: Sequence[Predicted] | None = None) -> OfSpeed:
-    """
-    Return the errors, and how many rows a range holds that the errors of other sources in ``every`` give.
+    Return the errors, and how many rows the stated range holds.
     """
     ordered = sorted(one.error for one in predicted)
     count = len(ordered)
-    held = None if every is None else sum(_holds(one, every) for one in predicted) / count
+    ranged = any(one.speed.low < one.speed.high for one in predicted)
     return OfSpeed(
         name=name,
         rows=count,
-        sources=len({one.row.source for one in predicted}),
+        sources=len(Counter(one.row.source for one in predicted)),
         median=round(median(ordered), 3),
         p90=round(ordered[int(0.9 * (count - 1))], 3),
         within_20=round(sum(error <= 0.2 for error in ordered) / count, 3),
         within_40=round(sum(error <= 0.4 for error in ordered) / count, 3),
-        in_range=None if held is None else round(held, 3),
+        in_range=round(sum(one.held for one in predicted) / count, 3) if ranged else None,
     )
-
-
-def _together(name: str, *kinds: tuple[Sequence[Predicted], Sequence[Predicted]]) -> OfSpeed:
-    """
-    Return the scores over all kinds, each row held by the range of its own.
-    """
-    held = sum(_holds(one, every) for predicted, every in kinds for one in predicted)
-    scores = _scores(name, [one for predicted, _ in kinds for one in predicted])
-    return msgspec.structs.replace(scores, in_range=round(held / scores.rows, 3))
-
-
-def _holds(one: Predicted, every: Sequence[Predicted]) -> bool:
-    """
-    Return whether a row is within the range that other sources give.
-    """
-    others = [other for other in every if other.row.source != one.row.source]
-    low, high = _range([other for other in others if other.group == one.group], others)
-    return low <= one.ratio <= high
-
-
-def _range(own: Sequence[Predicted], every: Sequence[Predicted]) -> tuple[float, float]:
-    """
-    Return what measured speeds are of predicted ones, from near the least to near the most.
-
-    A class is never given less than what most of all classes need: its rows may be of few machines. With few
-    rows of its own it takes the range of all, and what it has is widened.
-    """
-    count = sum(not old_on_hbm(one.row) for one in own)
-    sources: dict[str, set[str]] = defaultdict(set)
-    for one in every:
-        sources[one.group].add(one.row.source)
-    every = [one for one in every if len(sources[one.group]) > 1] or every
-    used = own if count >= FEWEST_ROWS else every
-    wider = 2 - min(count, ENOUGH_ROWS) / ENOUGH_ROWS
-    low = min(_quantile(used, TAIL), _quantile(every, MOST)) * wider
-    high = max(_quantile(used, 1 - TAIL), _quantile(every, 1 - MOST)) * wider
-    if len({one.row.source for one in own}) < FEW_SOURCES:
-        low, high = min(low, log(1 - ONE_EACH)), max(high, log(1 + ONE_EACH))
-    return round(exp(min(low, 0.0)), 3), round(exp(max(high, 0.0)), 3)
-
-
-def _spread(own: Sequence[Predicted]) -> tuple[float, float]:
-    """
-    Return the range of a class of one source about the fit that saw it.
-    """
-    low, high = exp(_quantile(own, TAIL)), exp(_quantile(own, 1 - TAIL))
-    return round(min(low, ONE_SOURCE), 3), round(max(high, 1 + ONE_SOURCE), 3)
-
-
-def _quantile(predicted: Sequence[Predicted], part: float) -> float:
-    """
-    Return the logarithm of measured over predicted below which this part of the rows lies.
-
-    A source with many rows counts as the root of their number.
-    """
-    counts = Counter(one.row.source for one in predicted)
-    weighted = sorted((log(one.ratio), 1 / sqrt(counts[one.row.source])) for one in predicted)
-    limit, passed = part * sum(weight for _, weight in weighted), 0.0
-    for ratio, weight in weighted:
-        passed += weight
-        if passed >= limit:
-            return ratio
-    raise AssertionError("no rows")
-
-
-def _grouped(predicted: Iterable[Predicted]) -> dict[str, list[Predicted]]:
-    groups: dict[str, list[Predicted]] = defaultdict(list)
-    for one in predicted:
-        groups[one.group].append(one)
-    return groups
 
 
 if __name__ == "__main__":

@@ -4,268 +4,273 @@ Fit the constants of ``llmprobe/data/speed.json`` to the published speeds in ``f
     python -m benchmarks.fit_speed            prints what it found, writes nothing
     python -m benchmarks.fit_speed --write    rewrites the fitted constants of data/speed.json
 
-Least absolute error of the logarithm; a source with many rows counts as the root of their number. Constants of
-a class are drawn to those of its family, and a family's to those of all graphics cards, as strongly as a few
-rows would: a class on which little was measured stays near what is known. No other package is needed.
+A source with many rows counts as the root of their number. Constants of a class are drawn to the mean of its family,
+as strongly as a few rows would: a class on which little was measured stays near what is known.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log
-from pathlib import Path
+from pathlib import Path as File
+from statistics import median
 from typing import Any
 
 import msgspec
 
-from benchmarks.fit_speed_prompts import fit_processor_prompts, fit_prompts
-from benchmarks.speed_rows import Row, source_weights
-from llmprobe.estimation.speed.parts import Constants, device_row, host_part, work
+from benchmarks.fit_speed_processor import PROCESSOR, fit_processor_prompts, of_ram
+from benchmarks.least_errors import Drawn, Observed, Path, fitted, get, linear, moved
+from benchmarks.speed_predicted import as_of_its_time, can_be_predicted, on_hbm, paths_of
+from benchmarks.speed_rows import Row, rows, source_weights
+from llmprobe.estimation.speed.parts import CPU, Constants, device_row
+from llmprobe.estimation.speed.prompt import prompt_row
 
-DATA = Path(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
-PULL = 0.5
-"""How many rows a class's parent counts for."""
+DATA = File(__file__).parents[1] / "llmprobe" / "data" / "speed.json"
 
-ROUNDS = 4
-"""Classes and what multiplies them are fitted in turn so often."""
+STEPS = 8
+SHORT_STEP = 0.03
+"""A step of the logarithm after which no second is needed."""
 
-HBM = ("6.0", "7.0", "8.0", "9.0", "10.0", "10.3")
-"""Compute capabilities of NVIDIA's chips with HBM."""
+PULL = {
+    "efficiency": 0.05,
+    "kernel_us": 0.05,
+    "cache_reading": 0.3,
+    "latent_operations": 0.05,
+    "experts": 0.3,
+    "attention": 0.1,
+    "bf16": 0.3,
+}
+"""How many rows the family of a class counts for, by the constant."""
 
-_MULTIPLIERS = (
-    ("moe", "reading"),
-    ("moe", "kernels"),
-    ("recurrent", "kernels"),
-    ("old_builds", "kernels"),
-    ("old_builds", "hbm_reading"),
-    ("old_builds", "hbm_kernels"),
-)
-_FAMILIES = {"cuda": "cuda", "metal": "metal"}
+_ALONE: dict[Path, Drawn] = {
+    ("moe", "reading"): Drawn(to=1.0, strength=2.0),
+    ("moe", "kernels"): Drawn(to=1.0, strength=0.5),
+    ("recurrent", "kernels"): Drawn(to=1.0, strength=0.5),
+    ("old_builds", "kernels"): Drawn(to=1.3, strength=0.3),
+    ("old_builds", "hbm_reading"): Drawn(to=1.2, strength=0.3),
+    ("old_builds", "hbm_kernels"): Drawn(to=2.0, strength=0.3),
+    ("old_builds", "prompts", "cuda"): Drawn(to=1.2, strength=0.3),
+    ("old_builds", "prompts", "metal"): Drawn(to=1.2, strength=0.3),
+    ("old_builds", "prompts", "other"): Drawn(to=1.5, strength=0.3),
+    ("prompt_kernels", "cuda", "tokens_of_an_expert"): Drawn(to=30.0, strength=0.2),
+    ("prompt_kernels", "metal", "tokens_of_an_expert"): Drawn(to=30.0, strength=0.2),
+    ("prompt_kernels", "other", "tokens_of_an_expert"): Drawn(to=30.0, strength=0.2),
+    ("prompt_kernels", "cuda", "moves"): Drawn(to=3.0, strength=0.3),
+    ("prompt_kernels", "metal", "moves"): Drawn(to=3.0, strength=0.3),
+    ("prompt_kernels", "other", "moves"): Drawn(to=3.0, strength=0.3),
+    ("prompt_kernels", "cuda", "tile"): Drawn(to=64.0, strength=0.5),
+    ("prompt_kernels", "metal", "tile"): Drawn(to=64.0, strength=0.5),
+    ("prompt_kernels", "other", "tile"): Drawn(to=64.0, strength=0.5),
+    ("prompt_kernels", "overlap"): Drawn(to=0.6, strength=0.2, most=1.0),
+    ("prompt_kernels", "skew"): Drawn(to=1.4, strength=1.0),
+    ("transfer", "efficiency"): Drawn(to=0.85, strength=0.5, most=0.95),
+    ("transfer", "by_backend", "vulkan"): Drawn(to=0.6, strength=0.3, most=0.95),
+}
+"""Constants of no class, and where they are drawn to."""
 
 
-def on_devices(measured: Iterable[Row]) -> list[Row]:
+def on_devices(measured: Iterable[Row], kind: str) -> list[Row]:
     """
-    Return the rows of generation in which everything is on devices.
-    """
-    return [row for row in measured if row.kind == "generation" and not row.host_bytes]
-
-
-def fit(measured: Sequence[Row], constants: Constants) -> Constants:
-    """
-    Return constants fitted to ``measured``; what they say nothing about is kept from ``constants``.
-    """
-    return fit_others(measured, fit_devices(measured, constants))
-
-
-def fit_others(measured: Sequence[Row], constants: Constants) -> Constants:
-    """
-    Return constants with those of the processor and of prompts fitted, the generation on devices as it is.
-    """
-    fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
-    _fit_processor(fitted, measured)
-    fit_prompts(fitted, measured)
-    fit_processor_prompts(fitted, measured)
-    return fitted
-
-
-def fit_devices(measured: Sequence[Row], constants: Constants) -> Constants:
-    """
-    Return constants with those of generation on devices fitted.
-    """
-    fitted: Constants = msgspec.json.decode(msgspec.json.encode(constants))
-    for trait, name in _MULTIPLIERS:
-        fitted[trait][name] = 1.0
-    for row in fitted["devices"]:
-        row["cache_reading"] = 1.0
-    used = on_devices(measured)
-    dense = [row for row in used if not row.moe]
-    for _ in range(ROUNDS):
-        _fit_devices(fitted, dense)
-        for row in fitted["devices"]:
-            row["cache_reading"] = _fit_cache(fitted, row, used)
-        recurrent = [row for row in dense if row.recurrent]
-        fitted["recurrent"] = fitted["recurrent"] | _multipliers(fitted, "recurrent", ("kernels",), recurrent)
-        old = [row for row in dense if row.old_build]
-        hbm = [row for row in old if row.compute_capability in HBM]
-        own = _multipliers(fitted, "old_builds", ("hbm_reading", "hbm_kernels"), hbm)
-        fitted["old_builds"] |= own | {"hbm_rows": own["rows"], "hbm_sources": own["sources"]}
-        others = [row for row in old if row not in hbm]
-        fitted["old_builds"] |= _multipliers(fitted, "old_builds", ("kernels",), others)
-        moe = [row for row in used if row.moe]
-        fitted["moe"] = fitted["moe"] | _multipliers(fitted, "moe", ("reading", "kernels"), moe)
-    return fitted
-
-
-def predicted_seconds(constants: Constants, row: Row) -> float:
-    """
-    Return the time of one token with everything on devices.
-    """
-    device = device_row(constants, row.gpu)
-    reading, kernels = _work(constants, device, row)
-    return reading / float(device["efficiency"]) + kernels * float(device["kernel_us"]) * 1e-6
-
-
-def _work(constants: Constants, device: dict[str, Any], row: Row) -> tuple[float, float]:
-    """
-    Return what a device reads and starts, as the build of that time did it.
-    """
-    reading, kernels = work(constants, device, row.gpu, moe=row.moe, quant=row.file_type, filled=1.0)
-    old = constants["old_builds"]
-    if old_on_hbm(row):
-        return reading * old["hbm_reading"], kernels * old["hbm_kernels"]
-    return reading, kernels * (old["kernels"] if row.old_build else 1.0)
-
-
-def old_on_hbm(row: Row) -> bool:
-    """
-    Return whether a row is by a build whose kernels left HBM half idle: those say nothing of builds of today.
-    """
-    return row.old_build and row.compute_capability in HBM
-
-
-def on_processor(measured: Iterable[Row]) -> list[Row]:
-    """
-    Return the rows of generation on the processor alone whose RAM is known.
+    Return the rows of a kind that a device has a part in and that can be predicted; of generation, those without RAM.
     """
     return [
         row
         for row in measured
-        if row.kind == "generation" and not row.gpu_bytes and row.ram_bandwidth_bytes_per_s is not None
+        if row.kind == kind
+        and row.backend != CPU
+        and can_be_predicted(row)
+        and not (row.in_ram and row.paged)
+        and not (kind == "generation" and row.in_ram)
     ]
 
 
-def _fit_processor(fitted: Constants, measured: Sequence[Row]) -> None:
-    own = on_processor(measured)
-    row = fitted["processor"]
-    weights = source_weights(own)
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Constants that are fitted together, and the rows and measurements that they are fitted to.
+    """
 
-    def loss(values: tuple[float, ...]) -> float:
-        row["efficiency"], row["kernel_us"] = values
-        error = sum(
-            weight
-            * abs(
-                log(host_part(fitted, one.host, one.processor, quant=one.file_type).likely * one.tokens_per_s)
-            )
-            for one, weight in zip(own, weights, strict=True)
+    rows: tuple[Row, ...]
+    observed: tuple[Observed, ...]
+    table: str | None
+
+    def without(self, source: str) -> "Block":
+        return _block(
+            [row for row in self.rows if row.source != source], self.observed, self.table, self.rows
         )
-        return error + PULL * (abs(log(values[0] / 0.65)) + abs(log(values[1] / 10)) / 4)
 
-    efficiency, kernel_us = _descend(loss, (0.65, 10.0))
-    row.update(efficiency=round(efficiency, 3), kernel_us=round(kernel_us, 1))
-    row.update(rows=len(own), sources=len({one.source for one in own}))
-
-
-def _fit_devices(fitted: Constants, dense: list[Row]) -> None:
-    current = [row for row in dense if not old_on_hbm(row)]
-    everywhere = _pair(fitted, current, (0.85, 7.0), pull=0.0)
-    families: dict[str, tuple[float, float]] = {}
-    for family in ("cuda", "metal", "other"):
-        own = [row for row in current if _FAMILIES.get(row.backend or "", "other") == family]
-        families[family] = _pair(fitted, own, everywhere, pull=PULL)
-    for row in fitted["devices"]:
-        own = [one for one in current if device_row(fitted, one.gpu) is row]
-        family = _FAMILIES.get(row["backends"][0] or "", "other")
-        row["efficiency"], row["kernel_us"] = _pair(fitted, own, families[family], pull=PULL)
-        every = [one for one in dense if device_row(fitted, one.gpu) is row]
-        row["rows"], row["sources"] = len(every), len({one.source for one in every})
-        row["current"] = len(own)
+    def drawn(self, constants: Constants) -> Mapping[Path, Drawn]:
+        if self.table is None:
+            return PROCESSOR
+        counted = Counter(path for one in self.observed for path in one.paths)
+        return _drawn(constants, self.table, counted)
 
 
-def _pair(
-    constants: Constants, measured: list[Row], parent: tuple[float, float], *, pull: float
-) -> tuple[float, float]:
+def fit(measured: Sequence[Row], constants: Constants, *, steps: int = STEPS) -> Constants:
     """
-    Return the efficiency and the microseconds per kernel that fit best, drawn to those of the parent.
+    Return constants fitted to ``measured``; what they say nothing about is kept from ``constants``.
     """
-    weights = source_weights(measured)
-    points = [
-        (*_work(constants, device_row(constants, row.gpu), row), row.tokens_per_s, weight)
-        for row, weight in zip(measured, weights, strict=True)
-    ]
-
-    def loss(values: tuple[float, ...]) -> float:
-        efficiency, kernel_us = values
-        if efficiency > 1.0:
-            return float("inf")
-        error = sum(
-            weight * abs(log((reading / efficiency + kernels * kernel_us * 1e-6) * rate))
-            for reading, kernels, rate, weight in points
-        )
-        away = abs(log(efficiency / parent[0])) + abs(log(kernel_us / parent[1])) / 4
-        return error + pull * away
-
-    efficiency, kernel_us = _descend(loss, parent)
-    return round(efficiency, 3), round(kernel_us, 2)
+    found: Constants = msgspec.json.decode(msgspec.json.encode(constants))
+    for block in _blocks(found, measured):
+        fitted(found, block.observed, block.drawn, steps=steps)
+    fit_processor_prompts(found, measured)
+    _round(found)
+    _count(found, measured)
+    return found
 
 
-def _fit_cache(constants: Constants, device: dict[str, Any], used: list[Row]) -> float:
+def blind_fits(measured: Sequence[Row], constants: Constants) -> dict[str, Constants]:
     """
-    Return how much longer a byte of the cache takes than a byte of weights, where deep contexts were measured.
+    Return for every source the constants that the others give, from ``constants``, which are those of all.
+
+    What the measurements of all say near those is worked out once; a second step is taken where the first was long.
     """
-    deep = [
-        row
-        for row in used
-        if device_row(constants, row.gpu) is device and not row.moe and row.kv_bytes * 5 > row.gpu_bytes
-    ]
-    if len(deep) < 5:
-        return 1.0
-    weights = source_weights(deep)
+    blocks = _blocks(constants, measured)
+    lines = [[linear(constants, one) for one in block.observed] for block in blocks]
+    found = {}
+    for source in sorted({row.source for row in measured}):
+        own: Constants = msgspec.json.decode(msgspec.json.encode(constants))
+        for block, known in zip(blocks, lines, strict=True):
+            kept = [line for line, row in zip(known, block.rows, strict=True) if row.source != source]
+            if len(kept) == len(known):
+                continue
+            rest = block.without(source)
+            if moved(own, kept, rest.drawn(own)) > SHORT_STEP:
+                fitted(own, rest.observed, rest.drawn, steps=1)
+        if any(row.source == source and row.backend == CPU for row in measured):
+            fit_processor_prompts(own, [row for row in measured if row.source != source])
+        found[source] = own
+    return found
 
-    def loss(values: tuple[float, ...]) -> float:
-        device["cache_reading"] = values[0]
-        return _error(constants, deep, weights) + abs(log(values[0]))
 
-    return round(_descend(loss, (1.0,))[0], 2)
-
-
-def _multipliers(
-    constants: Constants, trait: str, names: tuple[str, ...], measured: list[Row]
-) -> dict[str, Any]:
+def _blocks(constants: Constants, measured: Sequence[Row]) -> list[Block]:
     """
-    Return by how much a trait lengthens the reading or the kernels, over all devices.
+    Return the generation on devices, prompts on devices, and generation from RAM, in the order in which they build on
+    each other.
     """
-    weights = source_weights(measured)
+    found = []
+    for kind, table in (("generation", "devices"), ("prompt", "prompts")):
+        own = on_devices(measured, kind)
+        observed = [Observed(weight=1.0, paths=paths_of(constants, row), ratio=_ratio(row)) for row in own]
+        found.append(_block(own, observed, table, own))
+    own = of_ram(measured)
+    observed = [Observed(weight=1.0, paths=tuple(PROCESSOR), ratio=_ratio(row)) for row in own]
+    found.append(_block(own, observed, None, own))
+    return found
 
-    def loss(values: tuple[float, ...]) -> float:
-        constants[trait].update(zip(names, values, strict=True))
-        return _error(constants, measured, weights) + sum(abs(log(value)) for value in values) * PULL / 4
 
-    values = _descend(loss, (1.0,) * len(names))
-    found: dict[str, Any] = {name: round(value, 2) for name, value in zip(names, values, strict=True)}
-    return found | {"rows": len(measured), "sources": len({row.source for row in measured})}
-
-
-def _error(constants: Constants, measured: list[Row], weights: list[float]) -> float:
-    return sum(
-        weight * abs(log(predicted_seconds(constants, row) * row.tokens_per_s))
-        for row, weight in zip(measured, weights, strict=True)
+def _block(
+    kept: Sequence[Row], observed: Sequence[Observed], table: str | None, every: Sequence[Row]
+) -> Block:
+    """
+    Return a block of the rows that are kept of ``every``, each weighed by how many its source has.
+    """
+    wanted = {id(row) for row in kept}
+    of_kept = [one for one, row in zip(observed, every, strict=True) if id(row) in wanted]
+    return Block(
+        rows=tuple(kept),
+        observed=tuple(
+            msgspec.structs.replace(one, weight=weight)
+            for one, weight in zip(of_kept, source_weights(kept), strict=True)
+        ),
+        table=table,
     )
 
 
-def _descend(loss: Callable[[tuple[float, ...]], float], start: tuple[float, ...]) -> tuple[float, ...]:
+def _ratio(row: Row) -> Any:
+    return lambda constants: row.tokens_per_s / as_of_its_time(constants, row).likely
+
+
+def _drawn(constants: Constants, table: str, counted: Mapping[Path, int]) -> dict[Path, Drawn]:
     """
-    Return where a loss is least, by steps of each factor up and down that become finer.
+    Return where each constant is drawn to: those of a class to the mean of its family.
     """
-    best, least = start, loss(start)
-    step = 0.3
-    while step > 0.004:
-        moved = False
-        for place in range(len(best)):
-            for direction in (step, -step):
-                tried = tuple(
-                    value * exp(direction) if number == place else value for number, value in enumerate(best)
-                )
-                found = loss(tried)
-                if found < least - 1e-12:
-                    best, least, moved = tried, found, True
-        if not moved:
-            step /= 2
-    return best
+    pulls = {path: pull for path, pull in _ALONE.items() if path in counted}
+    names = [name for name in PULL if name in constants[table][0]]
+    for name in names:
+        for family in _families(constants[table]):
+            paths: list[Path] = [(table, number, name) for number in family]
+            logs = [(log(get(constants, path)), counted.get(path, 0)) for path in paths]
+            rows_of_all = sum(count for _, count in logs)
+            mean = sum(value * count for value, count in logs) / rows_of_all if rows_of_all else None
+            for path in paths:
+                to = get(constants, path) if mean is None else exp(mean)
+                most = 1.0 if (table, name) == ("devices", "efficiency") else float("inf")
+                pulls[path] = Drawn(to=to, strength=PULL[name], most=most)
+    return pulls
+
+
+def _families(table: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """
+    Return the numbers of the classes of each family: CUDA, Metal, all others.
+    """
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(table):
+        first = row["backends"][0]
+        found.setdefault(first if first in ("cuda", "metal") else "other", []).append(number)
+    return list(found.values())
+
+
+def _round(constants: Constants) -> None:
+    for row in constants["devices"]:
+        row.update(
+            efficiency=round(row["efficiency"], 3),
+            kernel_us=round(row["kernel_us"], 2),
+            cache_reading=round(row["cache_reading"], 2),
+            latent_operations=round(row["latent_operations"] / 1e10) * 1e10,
+        )
+    for row in constants["prompts"]:
+        row.update({name: round(row[name], 3) for name in ("efficiency", "experts", "attention", "bf16")})
+    constants["processor"].update(
+        efficiency=round(constants["processor"]["efficiency"], 3),
+        kernel_us=round(constants["processor"]["kernel_us"], 1),
+        switch_us=round(constants["processor"]["switch_us"]),
+    )
+    for path in _ALONE:
+        value: Any = constants
+        for part in path[:-1]:
+            value = value[part]
+        value[path[-1]] = round(value[path[-1]], 2)
+
+
+def _count(constants: Constants, measured: Sequence[Row]) -> None:
+    """
+    Say of every constant on how many rows it stands.
+    """
+
+    def counts(own: Sequence[Row]) -> dict[str, int]:
+        return {"rows": len(own), "sources": len({row.source for row in own})}
+
+    every = on_devices(measured, "generation")
+    for row in constants["devices"]:
+        own = [one for one in every if device_row(constants, one.gpu) is row]
+        row.update(counts(own), current=sum(not one.old_build for one in own))
+    constants["moe"].update(counts([one for one in every if one.moe]))
+    constants["recurrent"].update(counts([one for one in every if one.gpu.recurrent]))
+    constants["depth"].update(counts([one for one in every if one.deep]))
+    old = [one for one in every if one.old_build]
+    constants["old_builds"].update(counts([one for one in old if not on_hbm(one)]))
+    hbm = counts([one for one in old if on_hbm(one)])
+    constants["old_builds"].update(hbm_rows=hbm["rows"], hbm_sources=hbm["sources"])
+    constants["processor"].update(counts(of_ram(measured)))
+    prompts = on_devices(measured, "prompt")
+    constants["transfer"].update(counts([one for one in prompts if one.in_ram]))
+    for row in constants["prompts"]:
+        own = [one for one in prompts if prompt_row(constants, one.gpu) is row and not one.in_ram]
+        row.update(counts([one for one in own if not one.moe]))
+        row["experts_range"].update(counts([one for one in own if one.moe]))
+        rates = [
+            one.fp16_flops / one.bandwidth_bytes_per_s
+            for one in own
+            if one.fp16_flops and one.bandwidth_bytes_per_s
+        ]
+        if rates:
+            row["flops_per_byte"] = round(median(rates), 1)
 
 
 if __name__ == "__main__":
-    from benchmarks.accuracy_speed import fitted_with_ranges
+    from benchmarks.speed_ranges import fitted_with_ranges
 
-    content = msgspec.json.format(msgspec.json.encode(fitted_with_ranges()), indent=1) + b"\n"
+    content = msgspec.json.format(msgspec.json.encode(fitted_with_ranges(rows())), indent=1) + b"\n"
     if "--write" in sys.argv:
         DATA.write_bytes(content)
     else:

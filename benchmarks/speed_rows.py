@@ -1,115 +1,196 @@
 """
-The published speeds in ``fixtures/truth/speed.json`` as records, with what a device and the processor read.
+The published speeds in ``fixtures/truth/speed.json`` as records, with what each device and the processor do for them.
+
+What that is the estimator says of the settings of a row, so that a row checks all that an estimate's speed rests on;
+where the size of the file was published, the bytes are those of that file.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from math import sqrt
 from pathlib import Path
 
 import msgspec
 
+import llmprobe
+from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.facts.backends import BackendName
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.processor import Processor
+from llmprobe.facts.settings import Settings
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 
-# Mixes of quantizers other than llama.cpp's own, which name the type that most of their tensors have.
-_MIXES = {"Q4_K_XL": "Q4_K_M", "Q6_K_XL": "Q6_K", "Q3_K_XL": "Q3_K_L"}
+SHORT = 2000
+"""A context of more tokens than this is a deep one."""
+
+FULL_RAM = 0.9
+"""Of the RAM a file of more than this part leaves no room."""
+
+LEAST_CONTEXT = 256
+"""llama.cpp rounds a context up to this."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
-    One published speed. ``source`` is where it was published; ``tokens_per_s`` what was measured there.
+    One published speed: ``kind`` generation or prompt, of ``tokens`` tokens behind ``depth`` others.
 
-    Of prompts ``stored_bytes`` are all weights that are read for a micro-batch of ``ubatch`` tokens.
+    ``source`` is where it was published, ``gpu_layers`` None all of them; several ``devices`` are equal ones.
     """
 
     source: str
-    engine: str
     kind: str
-    backend: str | None
+    backend: str
     device: str | None
     compute_capability: str | None
     devices: int
     bandwidth_bytes_per_s: int | None
-    ram_bandwidth_bytes_per_s: int | None
     fp16_flops: int | None
+    link_bytes_per_s: int | None
+    ram_bytes: int | None
+    ram_bandwidth_bytes_per_s: int | None
+    threads: int | None
     model: str
     quant: str
-    moe: bool
-    recurrent: bool
-    active_parameters: int
-    gpu_bytes: int
-    host_bytes: int
-    kv_bytes: int
-    layers: int
-    host_layers: int
+    file_bytes: int | None
+    gpu_layers: int | None
     n_cpu_moe: int
-    tensors: int
-    threads: int | None
-    flash_attn: bool | str | None
+    ubatch: int
+    tokens: int
     depth: int
+    cache_types: tuple[str, str] | None
     old_build: bool
     tokens_per_s: float
-    ubatch: int | None = None
-    stored_bytes: int | None = None
 
-    @property
-    def file_type(self) -> str:
-        """The type by llama.cpp's name."""
-        return _MIXES.get(self.quant, self.quant)
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        """What the host and each device do for one token."""
+        own = estimator(self.model)
+        whole = self.gpu_layers is None or self.gpu_layers >= own.total_layers
+        type_k, type_v = self.cache_types or ("f16", "f16")
+        settings = Settings(
+            ctx_size=self._ctx_size,
+            ubatch_size=self.ubatch,
+            batch_size=max(2048, self.ubatch),
+            gpu_layers=None if whole else self.gpu_layers,
+            n_cpu_moe=min(self.n_cpu_moe, own.n_layer),
+            cache_type_k=type_k,
+            cache_type_v=type_v,
+            flash_attn="on",
+        )
+        part = 1.0 if self.file_bytes is None else self.file_bytes / own.tensor_bytes(self.quant)
+        return tuple(
+            msgspec.structs.replace(
+                share,
+                active_bytes=round(share.active_bytes * part),
+                resident_bytes=round((share.resident_bytes or 0) * part),
+                expert_bytes=round(share.expert_bytes * part),
+                flops=None if share.backend == CPU else self.fp16_flops,
+            )
+            for share in own.shares(
+                self.quant, settings, self._hardware, ram_bandwidth=self.ram_bandwidth_bytes_per_s
+            )
+        )
 
     @cached_property
     def gpu(self) -> Share:
-        """The part of the devices: several equal ones take as long as one, since they run one after another."""
-        return Share(
-            device=self.device or "a GPU",
-            backend=self.backend,
-            bandwidth_bytes_per_s=self.bandwidth_bytes_per_s,
-            active_bytes=self.gpu_bytes,
-            layers=self.layers - self.host_layers,
-            compute_capability=self.compute_capability,
-            name=self.device,
-            kernels=round(self.tensors * (self.layers - self.host_layers) / self.layers),
-            cache_bytes=self.kv_bytes,
-            recurrent=self.recurrent,
-            parameters=self.active_parameters,
-            resident_bytes=self.stored_bytes,
-            flops=self.fp16_flops,
-        )
+        """The first device's part; on several equal ones each does as much."""
+        return next(share for share in self.shares if share.backend != CPU)
+
+    @property
+    def host(self) -> Share:
+        return self.shares[0]
+
+    @property
+    def moe(self) -> bool:
+        return estimator(self.model).is_moe
+
+    @property
+    def filled(self) -> float:
+        """How much of the context is in use in the middle of the run."""
+        return (self.depth + self.tokens / 2) / self._ctx_size
+
+    @property
+    def paged(self) -> bool:
+        """Whether the file leaves the RAM no room: it is mapped, and parts of it are read again from the disk."""
+        return (self.ram_bytes or 0) * FULL_RAM < (self.file_bytes or 0) and self.ram_bytes is not None
+
+    @property
+    def deep(self) -> bool:
+        return self.depth > SHORT
 
     @property
     def processor(self) -> Processor:
         return Processor(threads=self.threads, vectors=True)
 
-    @cached_property
-    def host(self) -> Share:
-        return Share(
-            device="RAM",
-            backend=CPU,
-            bandwidth_bytes_per_s=self.ram_bandwidth_bytes_per_s,
-            active_bytes=self.host_bytes,
-            layers=self.host_layers,
-            kernels=round(self.tensors * self.host_layers / self.layers),
-            switches=self.n_cpu_moe,
-            parameters=self.active_parameters,
-            resident_bytes=self.stored_bytes,
+    @property
+    def in_ram(self) -> bool:
+        """Whether weights of layers lie in RAM beside a device."""
+        return self.backend != CPU and (self.host.layers > 0 or self.host.switches > 0)
+
+    @property
+    def _ctx_size(self) -> int:
+        return max(self.depth + self.tokens, LEAST_CONTEXT)
+
+    @property
+    def _hardware(self) -> Hardware:
+        if self.backend == CPU:
+            return Hardware()
+        return Hardware(
+            devices=tuple(
+                Device(
+                    id=f"gpu{number}",
+                    backend=msgspec.convert(self.backend, BackendName),
+                    name=self.device,
+                    compute_capability=self.compute_capability,
+                    bandwidth_bytes_per_s=self.bandwidth_bytes_per_s,
+                    link_bytes_per_s=self.link_bytes_per_s,
+                )
+                for number in range(self.devices)
+            )
         )
 
 
-def rows(kind: str | None = None) -> tuple[Row, ...]:
+class LayerRow(msgspec.Struct, frozen=True, kw_only=True):
     """
-    Return the published speeds, of ``generation`` or ``prompt`` only where that is asked.
+    The speed of a prompt through a few layers alone, on one core.
+    """
+
+    quant: str
+    moe: bool
+    active_parameters: int
+    tokens_per_s: float
+
+
+@cache
+def estimator(model: str) -> Estimator:
+    """The estimator of a model by its name."""
+    return Estimator(llmprobe.load_model(model))
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """
+    Return the published speeds. They are the same records each time, as what they work out is kept in them.
     """
     document = msgspec.json.decode(TRUTH.read_bytes())
     sources = document["sources"]
-    found = (
+    return tuple(
         msgspec.convert(dict(zip(document["columns"], (sources[first], *rest), strict=True)), Row)
         for first, *rest in document["rows"]
     )
-    return tuple(row for row in found if kind is None or row.kind == kind)
+
+
+def layer_rows() -> tuple[LayerRow, ...]:
+    """
+    Return what was measured of single layers on one core.
+    """
+    found = msgspec.json.decode(TRUTH.read_bytes())["layers"]
+    return tuple(
+        msgspec.convert(dict(zip(found["columns"], row, strict=True)), LayerRow) for row in found["rows"]
+    )
 
 
 def source_weights(measured: Sequence[Row]) -> list[float]:

@@ -32,7 +32,7 @@ def test_the_written_speeds_are_those_of_the_model(speeds: tuple[OfSpeed, ...]) 
 
 def test_what_is_claimed_of_speeds_holds(speeds: tuple[OfSpeed, ...]) -> None:
     """
-    Nearer than the plain rule, within a quarter for experts and partial offload, and ranges that hold.
+    Nearer than the plain rule, near at the median in each large class, and ranges that hold.
     """
     assert [quantity.name for quantity in of_speeds_held(speeds) if not quantity.held] == []
 
@@ -53,11 +53,18 @@ def test_a_range_that_holds_everything_is_no_claim(speeds: tuple[OfSpeed, ...]) 
 
 def test_ranges_of_large_classes_hold(speeds: tuple[OfSpeed, ...]) -> None:
     """
-    Of every class with rows enough and of several sources, the range holds 80% or more.
+    Of every class with rows enough the range holds 80% or more, and of nearly all not over 95%. Where a file leaves
+    the RAM no room it is read again from the disk, which no figure counts.
     """
-    large = [row for row in speeds if row.rows >= accuracy_speed.ENOUGH_ROWS and row.sources > 1]
+    large = [
+        row
+        for row in speeds
+        if row.rows >= accuracy_speed.ENOUGH_ROWS and not row.name.endswith(accuracy_speed.FILLED)
+    ]
+    held = {row.name: row.in_range for row in large if row.in_range is not None}
 
-    assert [row.name for row in large if row.in_range is not None and row.in_range < 0.8] == []
+    assert [name for name, part in held.items() if part < 0.8] == []
+    assert sum(part <= 0.955 for part in held.values()) >= 0.8 * len(held)
 
 
 def test_every_class_has_rows_enough(speeds: tuple[OfSpeed, ...]) -> None:

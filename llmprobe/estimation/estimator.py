@@ -30,6 +30,7 @@ from llmprobe.estimation.rule_of_thumb import rule_of_thumb
 from llmprobe.estimation.second import Draft, beside
 from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
+from llmprobe.estimation.speed.arithmetic import FUSED, arithmetic
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
 from llmprobe.estimation.speed.together import kind_of
@@ -77,10 +78,13 @@ class Estimator:
         self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
         self.layout = archs.caches(model.architecture, model.hparams)
         self.n_vocab = scored_words(model.tensors, model.hparams)
-        counts = Counter(tensor.layer for tensor in model.tensors)
+        counts = Counter(tensor.layer for tensor in model.tensors if not tensor.name.endswith(FUSED))
         blocks = self._sizes.blocks
         ran = (*blocks, *range(len(blocks), self.n_layer))
         self.kernels = Sums(tuple(accumulate((counts[block] for block in ran), initial=0)))
+        self._arithmetic = arithmetic(
+            model.tensors, blocks[: self.trunk], count=self.expert_count, used=self.expert_used_count
+        )
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()
@@ -251,7 +255,8 @@ class Estimator:
             attention=kv_cache.attention_operations(self.layout, setup.settings, self._sizes),
             # Tokens that choose independently leave out what none of them chose.
             used_experts=1 - (1 - self.used_experts) ** tokens,
-            active_parameters=self.model.active_parameters or self.model.parameters,
+            arithmetic=self._arithmetic,
+            latent=bool(self.layout.latent),
             ram_bandwidth=ram_bandwidth,
             together=together,
         )

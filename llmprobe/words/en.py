@@ -1263,8 +1263,6 @@ SENTENCES: dict[str, str] = {
     "speed.link-unknown": "{bytes:bytes} of weights crosses to the device for each batch, and the speed of the link is"
     " unknown",
     "speed.cores-unknown": "the CPU computes a part, and its number of cores is unknown",
-    "speed.too-few-prompts-on-device": "too few prompts of {experts:mixtures of experts|models} were measured on such a"
-    " device ({rows})",
     "speed.too-few-prompts-on-processor": "too few prompts of {experts:mixtures of experts|models} were measured on a"
     " CPU ({rows})",
     "speed.device-reads": "{bytes:bytes} from {device} at {bytes_per_s:rate} x {efficiency:.2f} + {kernels} kernels x"

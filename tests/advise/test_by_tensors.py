@@ -25,7 +25,7 @@ from tests.advise.messages import figure, named, the
 DENSE = msgspec.structs.replace(model("llama", LLAMA_70B | {"block_count": 36}), parameters=32_000_000_000)
 SMALL = model("llama", LLAMA_8B)
 SPARSE = model("qwen3moe", QWEN3_30B)
-SLOW, FAST = 300e9, 900e9
+SLOW, FAST = 300e9, 800e9
 
 
 def _answer(spec: ModelSpec, bandwidth: float, cards: int = 2, **wishes: Any) -> Recommendation:

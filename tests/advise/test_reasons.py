@@ -247,7 +247,7 @@ def test_layers_named_for_the_host_are_those_of_the_command() -> None:
     """
     The detail about -ot names the layers that the choice has.
     """
-    choice = best(QWEN3_MOE, machine((6, 6), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
+    choice = best(QWEN3_MOE, machine((7, 7), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
     runs = listed(the(choice.details, "reason.named-experts"), "runs")
     layers = [layer for one in runs for layer in range(number(one, "first"), number(one, "last") + 1)]
 
@@ -258,7 +258,7 @@ def test_layers_with_experts_are_counted_apart() -> None:
     """
     Where devices keep some experts, each part of the split has its layers and those of them with experts.
     """
-    choice = best(QWEN3_MOE, machine((6, 6), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
+    choice = best(QWEN3_MOE, machine((7, 7), bandwidth=936e9), ctx_size=8192, quants=("Q8_0",))
     parts = listed(the(choice.reasons, "reason.split-evenly", "reason.split-equal"), "parts")
     kept = sum(number(part, "expert_layers") for part in parts)
 

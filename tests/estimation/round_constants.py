@@ -19,6 +19,7 @@ def device(**changes: Any) -> Row:
         "efficiency": 0.5,
         "kernel_us": 10.0,
         "cache_reading": 2.0,
+        "latent_operations": 1000.0,
         "rows": 9,
         "current": 9,
         "low": 0.5,
@@ -30,14 +31,19 @@ def device(**changes: Any) -> Row:
 def prompt(**changes: Any) -> Row:
     usual: Row = {
         "backends": ["cuda"],
-        "moe": False,
         "capabilities": None,
-        "bandwidth_up_to": None,
+        "names": None,
+        "kernels": "plain",
         "efficiency": 0.5,
+        "experts": 0.5,
+        "attention": 0.1,
+        "bf16": 3.0,
+        "flops_per_byte": 8.0,
+        "unrated": 2.0,
         "rows": 9,
         "low": 0.5,
         "high": 2.0,
-        "by_bandwidth": {"operations_per_byte": 4.0, "rows": 9, "low": 0.25, "high": 4.0, "preferred": False},
+        "experts_range": {"rows": 9, "low": 0.25, "high": 4.0},
     }
     return usual | changes
 
@@ -63,14 +69,31 @@ CONSTANTS: Row = {
         "rows": 9,
         "low": 0.5,
         "high": 2.0,
+        "experts": {"low": 0.25, "high": 4.0},
+    },
+    "depth": {
+        "generation": {"low": 0.25, "high": 2.0},
+        "prompt": {"low": 0.25, "high": 2.0},
+        "prompt_experts": {"low": 0.5, "high": 4.0},
     },
     "prompts": [
         prompt(capabilities=["8.0"], efficiency=0.1),
-        prompt(bandwidth_up_to=500),
+        prompt(names=["H20"], efficiency=0.2),
         prompt(efficiency=0.25),
-        prompt(moe=True, efficiency=0.2),
-        prompt(backends=["vulkan", None], rows=4),
+        prompt(backends=["vulkan", None], efficiency=0.4),
     ],
+    "prompt_kernels": {
+        "plain": {"tokens_of_an_expert": 5.0, "moves": 2.0, "tile": 10.0},
+        "overlap": 0.5,
+        "skew": 0.0,
+    },
+    "transfer": {
+        "efficiency": 0.8,
+        "by_backend": {"vulkan": 0.4},
+        "most_bytes_per_s": 400.0,
+        "low": 0.5,
+        "high": 2.0,
+    },
     "processor_prompts": {
         "core_operations": 1000.0,
         "quants": {"F16": 2.0, "Q4_K_S": 1.0, "Q2_K_S": 0.5, "IQ2_M": 0.25, "IQ2_XS": 0.2},

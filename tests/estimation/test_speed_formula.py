@@ -2,11 +2,14 @@
 The formulas of speed with round constants, so that every figure can be computed by hand.
 """
 
+from typing import Literal
+
 import msgspec
 import pytest
 
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.estimation.speed.parts import (
+    Part,
     Share,
     device_part,
     device_row,
@@ -14,6 +17,7 @@ from llmprobe.estimation.speed.parts import (
     quant_efficiency,
     read_bytes,
     standing,
+    total,
 )
 from llmprobe.facts.processor import Processor
 from llmprobe.words.message import message
@@ -66,6 +70,8 @@ def test_a_file_type_reaches_a_part_of_the_bandwidth(quant: str, backend: str, e
         (card(recurrent=True), {}, 0.1 / 0.25 + 0.03),
         (card(kernels=None), {}, 0.1 / 0.25 + 18e-5),
         (card(cache_bytes=100), {"filled": 0.5}, 0.2 / 0.25 + 0.01),
+        (card(attention_operations=100), {"filled": 0.5}, 0.1 / 0.25 + 0.01),
+        (card(attention_operations=100, latent=True), {"filled": 0.5}, 0.1 / 0.25 + 0.01 + 50 / 1000),
         (card(cache_bytes=100), {}, 0.1 / 0.25 + 0.01),
         (card(state_bytes=100), {}, 0.2 / 0.25 + 0.01),
     ],
@@ -93,7 +99,8 @@ def test_the_range_of_a_device_ends_at_its_bandwidth() -> None:
     whole = device_part(
         CONSTANTS, card(cache_bytes=200, state_bytes=50), moe=False, quant="Q4_K_M", filled=0.5
     )
-    assert whole.fastest == pytest.approx((0.35 / 0.25 + 0.01) / 4)
+    assert whole.fastest == pytest.approx((0.15 / 0.25 + 0.01) / 4 + 0.2 / 0.25 / 2)
+    assert whole.slowest == pytest.approx((0.15 / 0.25 + 0.01) * 2 + 0.2 / 0.25 * 4)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +112,6 @@ def test_the_range_of_a_device_ends_at_its_bandwidth() -> None:
         (host(bandwidth_bytes_per_s=4000), Processor(threads=4), 100 / 400, 0.5),
         (host(bandwidth_bytes_per_s=4000), Processor(), 100 / 2000, 0.5),
         (host(kernels=1000), CORES, 100 / 200 + 0.02, 1.0),
-        (host(switches=10), CORES, 100 / 200 + 0.001, 1.0),
         (host(cache_bytes=100, state_bytes=50), CORES, 200 / 200, 1.0),
     ],
 )
@@ -133,6 +139,32 @@ def test_a_measured_rate_is_reached() -> None:
     assert part.fastest == pytest.approx(100 / 200 / 1.15)
     assert part.slowest == pytest.approx(100 / 100 / 0.6)
     assert part.words.values["rate"] == message("speed.ram-measured", bytes_per_s=200)
+
+
+def test_experts_beside_a_device_have_a_range_of_their_own() -> None:
+    """
+    Each of ten layers goes to the processor and back in 100 microseconds, and four times as fast or slow is possible.
+    """
+    part = host_part(CONSTANTS, host(switches=10), CORES, quant="Q4_K_M")
+
+    assert part.likely == pytest.approx(0.501)
+    assert (part.fastest, part.slowest) == pytest.approx((0.501 / 4, 0.501 * 4))
+
+
+def test_errors_of_one_kind_add_and_of_several_by_chance() -> None:
+    """
+    Two devices that may both be 3 s slower and a processor that may be 8 s slower: at the most 10 s in all.
+    """
+
+    def part(kind: Literal["device", "processor"], slowest: float) -> Part:
+        return Part(
+            likely=10.0, fastest=10.0, slowest=slowest, words=message("speed.nothing-read"), kind=kind
+        )
+
+    both = [part("device", 13.0), part("device", 13.0), part("processor", 18.0)]
+
+    assert total(both) == pytest.approx((30.0, 30.0, 40.0))
+    assert total([]) == (0.0, 0.0, 0.0)
 
 
 def test_a_share_reads_what_it_has() -> None:

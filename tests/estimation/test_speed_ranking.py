@@ -92,7 +92,7 @@ def test_a_cache_in_ram_costs_the_processor_its_attention() -> None:
         msgspec.structs.replace(GPU, attention_operations=attention),
     )
     in_ram = rank(
-        msgspec.structs.replace(HOST, layers=0, attention_operations=attention),
+        msgspec.structs.replace(HOST, layers=0, attention_operations=attention, attends=True),
         GPU,
     )
 

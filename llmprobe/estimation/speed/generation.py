@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from llmprobe.data import table
-from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part
+from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part, total
 from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.estimation.speed.ranking import ranking_prompt_speed
 from llmprobe.estimation.speed.together import together
@@ -171,11 +171,8 @@ def _parts(
 
 
 def _rate(parts: Sequence[Part]) -> Range:
-    return Range(
-        low=round(1 / sum(part.slowest for part in parts), 2),
-        likely=round(1 / sum(part.likely for part in parts), 2),
-        high=round(1 / sum(part.fastest for part in parts), 2),
-    )
+    likely, fastest, slowest = total(parts)
+    return Range(low=round(1 / slowest, 2), likely=round(1 / likely, 2), high=round(1 / fastest, 2))
 
 
 def _unknown(shares: Sequence[Share]) -> Message | None:

@@ -1,13 +1,15 @@
 """
 How long one device, or the processor, takes for its part of one token: bytes read, and kernels started.
 
-    seconds = bytes / (bandwidth x efficiency) + kernels x time per kernel
+    seconds = bytes / (bandwidth x efficiency) + kernels x time per kernel + attention over a latent cache
 
 A kernel takes some microseconds in which the memory stands still, however little it reads: it is why small
-models and mixtures of experts reach less of a fast memory. The constants are those of ``data/speed.json``.
+models and mixtures of experts reach less of a fast memory. A latent cache is small, and all heads multiply with it:
+its arithmetic takes longer than its bytes. The constants are those of ``data/speed.json``.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -44,10 +46,13 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     fills its context, ``state_bytes`` of a recurrent state at any length. ``switches`` are the layers in the
     middle of which the work goes over to the host and back.
 
-    For prompts: ``parameters`` are the weights that a token is multiplied by here, ``resident_bytes`` all that
-    are stored here, experts that a token does not use among them, ``flops`` the FP16 operations per second, and
-    ``link_bytes_per_s`` how fast weights come to the device from RAM. ``attention_operations`` are those of one
-    token over a cache that is kept here and full: 4 x heads x their width x cells, over the layers.
+    For prompts: ``parameters`` are the weights that a token is multiplied by here, ``expert_parameters`` those of
+    them in experts, ``widths`` the values that it moves between matrices, ``resident_bytes`` all weights that are
+    stored here and ``expert_bytes`` those of all experts, of which a token uses ``expert_used_count`` of
+    ``expert_count``, ``flops`` the FP16 operations per second, and ``link_bytes_per_s`` how fast weights come to the
+    device from RAM. ``attention_operations`` are those of one token over a cache that is kept here and full:
+    4 x heads x their width x cells, over the layers; a ``latent`` cache costs them in generation as well. The
+    processor's own they are where it ``attends`` also for layers whose weights are sent to a device.
 
     ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
 
@@ -67,7 +72,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     recurrent: bool = False
     switches: int = 0
     parameters: int | None = None
+    expert_parameters: int = 0
+    widths: int = 0
     resident_bytes: int | None = None
+    expert_bytes: int = 0
+    expert_count: int = 0
+    expert_used_count: int = 0
+    latent: bool = False
+    attends: bool = False
     flops: int | None = None
     link_bytes_per_s: int | None = None
     bandwidth_low: float = 1.0
@@ -85,6 +97,24 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     fastest: float
     slowest: float
     words: Message
+    kind: Literal["device", "processor", "link"] = "device"
+
+
+def total(parts: Iterable[Part]) -> tuple[float, float, float]:
+    """
+    The likely, the least and the most seconds of parts one after the other.
+
+    What is wrong of one device is wrong of all of its kind; of devices, processor and link it is so by chance, and
+    their errors add as squares.
+    """
+    likely = 0.0
+    ends: dict[str, tuple[float, float]] = {}
+    for part in parts:
+        likely += part.likely
+        less, more = ends.get(part.kind, (0.0, 0.0))
+        ends[part.kind] = (less + part.likely - part.fastest, more + part.slowest - part.likely)
+    less, more = (math.hypot(*found) for found in zip(*ends.values(), strict=True)) if ends else (0.0, 0.0)
+    return likely, likely - less, likely + more
 
 
 def device_row(constants: Constants, share: Share) -> dict[str, Any]:
@@ -116,19 +146,9 @@ def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> f
     return efficiency
 
 
-def work(
-    constants: Constants,
-    row: dict[str, Any],
-    share: Share,
-    *,
-    moe: bool,
-    quant: str,
-    filled: float = 0.0,
-) -> tuple[float, float]:
+def work(constants: Constants, share: Share, *, moe: bool, quant: str) -> tuple[float, float]:
     """
-    The seconds that a device would read at its full bandwidth, and the kernels that it starts.
-
-    ``row`` is that of the device; ``filled`` is how much of the context is in use, 0 to 1.
+    The seconds that a device would read weights and states at its full bandwidth, and the kernels that it starts.
     """
     assert share.bandwidth_bytes_per_s is not None
     weights = share.active_bytes / quant_efficiency(constants, quant, share.backend)
@@ -138,8 +158,19 @@ def work(
         kernels *= constants["moe"]["kernels"]
     if share.recurrent:
         kernels *= constants["recurrent"]["kernels"]
-    cache = share.cache_bytes * filled * row["cache_reading"] + share.state_bytes
-    return (weights + cache) / share.bandwidth_bytes_per_s, kernels
+    return (weights + share.state_bytes) / share.bandwidth_bytes_per_s, kernels
+
+
+def attending(row: dict[str, Any], share: Share, filled: float) -> float:
+    """
+    The seconds that a device reads its cache for one token, and computes with it where it is latent.
+    """
+    assert share.bandwidth_bytes_per_s is not None
+    seconds = share.cache_bytes * filled * row["cache_reading"] / row["efficiency"]
+    seconds /= share.bandwidth_bytes_per_s
+    if share.latent:
+        seconds += share.attention_operations * filled / row["latent_operations"]
+    return float(seconds)
 
 
 def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0) -> Part:
@@ -148,16 +179,17 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     """
     assert share.bandwidth_bytes_per_s is not None
     row = device_row(constants, share)
-    reading, kernels = work(constants, row, share, moe=moe, quant=quant, filled=filled)
-    seconds = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
-    spread = constants["moe"] if moe else row
-    whole = (
-        share.active_bytes + share.cache_bytes * filled + share.state_bytes
-    ) / share.bandwidth_bytes_per_s
+    reading, kernels = work(constants, share, moe=moe, quant=quant)
+    short = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
+    deep = attending(row, share, filled)
+    spread, of_depth = constants["moe"] if moe else row, constants["depth"]["generation"]
+    whole = read_bytes(share, filled) / share.bandwidth_bytes_per_s
+    seconds = short + deep
+    fastest = short / spread["high"] + deep / of_depth["high"]
     return Part(
         likely=seconds,
-        fastest=max(seconds / spread["high"], min(whole, seconds)),
-        slowest=seconds / spread["low"],
+        fastest=max(fastest, min(whole, seconds)),
+        slowest=short / spread["low"] + deep / of_depth["low"],
         words=message(
             "speed.device-reads",
             bytes=read_bytes(share, filled),
@@ -182,7 +214,8 @@ def host_part(
     rate, high, low = float(share.bandwidth_bytes_per_s), MEASURED_HIGH, MEASURED_LOW
     how = message("speed.ram-measured", bytes_per_s=share.bandwidth_bytes_per_s)
     if not cores.ram_measured:
-        rate, high, low = rate * row["efficiency"], row["high"], row["low"]
+        spread = row["experts"] if share.switches else row
+        rate, high, low = rate * row["efficiency"], spread["high"], spread["low"]
         how = message(
             "speed.ram-rate",
             bytes_per_s=share.bandwidth_bytes_per_s,
@@ -207,6 +240,7 @@ def host_part(
         fastest=fast / high,
         slowest=slow / (low * doubt),
         words=message("speed.host-reads", bytes=read_bytes(share, filled), rate=how, measured=standing(row)),
+        kind="processor",
     )
 
 

@@ -1,20 +1,35 @@
 """
-How fast a prompt is read: arithmetic, and weights that are read once for every micro-batch.
+How fast a prompt is read: arithmetic, values that are moved, and weights that are read once for every micro-batch.
 
     seconds per token = 2 x parameters / (FP16 operations per second x efficiency)
+                      + values between matrices x 4 bytes x moves / bandwidth
+                      + attention over what came before / (FP16 operations per second x its efficiency)
                       + bytes of the weights / (bandwidth x efficiency x micro-batch)
 
-Where the FP16 rate is not known, or says less of a class, the bandwidth stands for it: vendors scale both alike, so
-that the operations reached per byte of bandwidth differ little. Weights in RAM are sent to the device for every
-micro-batch (operation offload), so that a larger one is faster almost in proportion. Without a device, without
-offload or in batches too small for it the processor computes them, and attention over a cache in RAM always: that
-goes by its cores.
+A matrix of an expert costs at least some tokens, however few meet it: of many small experts the arithmetic reaches
+less. Where the FP16 rate of a device is not known its bandwidth stands for it, as a maker scales both alike. Weights
+in RAM are sent to the device for every micro-batch (operation offload), of experts those that its tokens use, so that
+a larger one is faster almost in proportion. Without a device, without offload or in batches too small for it the
+processor computes them, and attention over a cache in RAM always: that goes by its cores.
+
+Of a long prompt several devices compute at once, each its own micro-batch (llama.cpp b11549, src/llama-context.cpp and
+ggml/src/ggml-backend.cpp: pipeline parallelism of up to four).
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, Part, Share, device_row, standing
+from llmprobe.estimation.speed.arithmetic import touched
+from llmprobe.estimation.speed.parts import (
+    CPU,
+    FEWEST_ROWS,
+    Constants,
+    Part,
+    Share,
+    device_row,
+    standing,
+    total,
+)
 from llmprobe.estimation.speed.together import together
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
@@ -24,8 +39,11 @@ from llmprobe.words.message import Message, message
 LEAST_OFFLOADED_BATCH = 32
 """Tokens from which on an operation is offloaded (llama.cpp b11549, ggml/src/ggml-cuda/ggml-cuda.cu)."""
 
-LINK_EFFICIENCY = 0.8
-"""Of a link's nominal speed, for large copies from pinned memory. Assumed."""
+BYTES_OF_A_VALUE = 4
+"""What passes between matrices is kept as f32."""
+
+MOST_AT_ONCE = 4
+"""Micro-batches that are computed at once on several devices (GGML_SCHED_MAX_COPIES)."""
 
 
 def prompt_speed(
@@ -38,11 +56,13 @@ def prompt_speed(
     ubatch_size: int = 512,
     op_offload: bool = True,
     filled: float = 0.0,
+    tokens: int | None = None,
 ) -> tuple[Range | None, tuple[Message, ...]]:
     """
     Prompt tokens per second and what they are based on, or None and why they are unknown.
 
-    ``filled`` is how much of the context the prompt has behind it, 0 to 1: attention is over that.
+    ``filled`` is how much of the context the prompt has behind it, 0 to 1: attention is over that. ``tokens`` is the
+    length of the prompt, one micro-batch where it is None.
     """
     cores = processor or Processor()
     offloaded = offloads(shares, ubatch_size=ubatch_size, op_offload=op_offload)
@@ -58,13 +78,14 @@ def prompt_speed(
         ubatch_size=ubatch_size,
         offloaded=offloaded,
         filled=filled,
+        tokens=tokens,
     )
-    if not sum(part.likely for part in parts):
+    likely, fastest, slowest = total(parts)
+    if not likely:
         return None, (message("speed.nothing-multiplied"),)
+    faster = at_once(constants, shares, ubatch_size=ubatch_size, tokens=tokens)
     speed = Range(
-        low=round(1 / sum(part.slowest for part in parts), 1),
-        likely=round(1 / sum(part.likely for part in parts), 1),
-        high=round(1 / sum(part.fastest for part in parts), 1),
+        low=round(faster / slowest, 1), likely=round(faster / likely, 1), high=round(faster / fastest, 1)
     )
     return speed, tuple(part.words for part in parts)
 
@@ -90,36 +111,27 @@ def prompt_parts(
     ubatch_size: int,
     offloaded: bool,
     filled: float,
+    tokens: int | None = None,
 ) -> list[Part]:
     """
     The time of each part for one token of a prompt; everything that they need is known.
     """
+    size = ubatch_size if tokens is None else max(1, min(ubatch_size, tokens))
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
     in_ram = host is not None and multiplies(host)
     parts = []
     for number, share in enumerate(devices):
         also = host if in_ram and offloaded and number == 0 else None
-        part = _device_part(constants, share, also, moe=moe, ubatch_size=ubatch_size, filled=filled)
+        part = _device_part(constants, share, also, moe=moe, quant=quant, size=size, filled=filled)
         parts.append(together(part, share.together, "prompt"))
     if host is None:
         return parts
     if in_ram and offloaded:
-        link = devices[0].link_bytes_per_s
-        assert link is not None
-        stored = host.resident_bytes or 0
-        sent = stored / (link * LINK_EFFICIENCY * ubatch_size)
-        parts.append(
-            Part(
-                likely=sent,
-                fastest=sent,
-                slowest=sent,
-                words=message("speed.transfer", bytes=stored, bytes_per_s=link, tokens=ubatch_size),
-            )
-        )
+        parts.append(_transfer(constants, host, devices[0], size))
     computed = (host.parameters or 0) if in_ram and not offloaded else 0
-    if computed or host.attention_operations * filled:
-        attention = host.attention_operations * filled
+    attention = host.attention_operations * filled if host.attends or not offloaded else 0.0
+    if computed or attention:
         parts.append(_processor_part(constants, cores, computed, attention, quant=quant, moe=moe))
     return parts
 
@@ -131,56 +143,125 @@ def multiplies(host: Share) -> bool:
     return bool(host.layers or (host.switches and host.resident_bytes != 0))
 
 
+def at_once(constants: Constants, shares: Sequence[Share], *, ubatch_size: int, tokens: int | None) -> float:
+    """
+    How many times faster several devices with layers of their own read a prompt of several micro-batches.
+
+    The first waits for nobody, and the last is done when all batches went through it.
+    """
+    devices = [share for share in shares if share.backend != CPU]
+    host = next((share for share in shares if share.backend == CPU), None)
+    alone = len(devices) < 2 or any(share.together for share in devices)
+    if alone or tokens is None or (host is not None and (multiplies(host) or host.attention_operations)):
+        return 1.0
+    batches = min(MOST_AT_ONCE, -(-tokens // ubatch_size))
+    whole = batches * len(devices) / (batches + len(devices) - 1)
+    return float(whole ** constants["prompt_kernels"]["overlap"])
+
+
 def _device_part(
-    constants: Constants, share: Share, also: Share | None, *, moe: bool, ubatch_size: int, filled: float
+    constants: Constants,
+    share: Share,
+    also: Share | None,
+    *,
+    moe: bool,
+    quant: str,
+    size: int,
+    filled: float,
 ) -> Part:
     """
-    The time of a device's part, and of what it multiplies for the host.
+    The time of a device's part, and of what it multiplies for the host, in micro-batches of ``size`` tokens.
     """
-    row = prompt_row(constants, share, moe=moe)
-    parameters = (share.parameters or 0) + ((also.parameters or 0) if also is not None else 0)
-    operations = 2 * parameters + share.attention_operations * filled
-    spread = row
-    if share.flops is not None and not goes_by_bandwidth(row, share):
-        seconds = operations / (share.flops * row["efficiency"])
-        words = message(
-            "speed.flops", tflops=share.flops / 1e12, device=share.device, efficiency=row["efficiency"]
-        )
-    else:
-        assert share.bandwidth_bytes_per_s is not None
-        spread = row["by_bandwidth"]
-        seconds = operations / (share.bandwidth_bytes_per_s * spread["operations_per_byte"])
-        words = message(
-            "speed.operations-by-bandwidth",
-            bytes_per_s=share.bandwidth_bytes_per_s,
-            device=share.device,
-            operations_per_byte=spread["operations_per_byte"],
-        )
+    row = prompt_row(constants, share)
+    kernels = constants["prompt_kernels"][row["kernels"]]
+    flops, words = _flops(row, share)
+    parameters, experts, widths = (
+        sum(getattr(one, name) or 0 for one in (share, also) if one is not None)
+        for name in ("parameters", "expert_parameters", "widths")
+    )
+    least = 1.0
+    if experts and share.expert_count:
+        met = size * share.expert_used_count / share.expert_count
+        least = (1 + kernels["tokens_of_an_expert"] / met) / row["experts"]
+    seconds = 2 * (parameters - experts + experts * least) / (flops * row["efficiency"])
+    if quant.upper() == "BF16":
+        seconds *= row["bf16"]
     read = None
-    if share.bandwidth_bytes_per_s and share.resident_bytes:
-        rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
-        seconds += share.resident_bytes / (rate * ubatch_size)
-        read = share.resident_bytes
+    if share.bandwidth_bytes_per_s:
+        moved = widths * BYTES_OF_A_VALUE * kernels["moves"]
+        seconds += moved / share.bandwidth_bytes_per_s
+        if share.resident_bytes:
+            read = _used_bytes(constants, share, size)
+            rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
+            seconds += read / (rate * size)
+    attends = share.attention_operations
+    if also is not None and not also.attends:
+        attends += also.attention_operations
+    attended = attends * filled / (flops * row["attention"])
+    if share.bandwidth_bytes_per_s:
+        # The cache is read once for the queries of a tile, of which heads that share one K and V are several.
+        attended += share.cache_bytes * filled / (share.bandwidth_bytes_per_s * kernels["tile"])
+    spread = row["experts_range"] if moe else row
+    unsure = 1.0 if share.flops is not None else row["unrated"]
+    of_depth = constants["depth"]["prompt_experts" if moe else "prompt"]
     return Part(
-        likely=seconds,
-        fastest=seconds / spread["high"],
-        slowest=seconds / spread["low"],
+        likely=seconds + attended,
+        fastest=(seconds / spread["high"] + attended / of_depth["high"]) / unsure,
+        slowest=(seconds / spread["low"] + attended / of_depth["low"]) * unsure,
         words=message(
             "speed.device-multiplies",
             arithmetic=words,
             bytes=read,
-            tokens=None if read is None else ubatch_size,
+            tokens=None if read is None else size,
             measured=standing(spread),
         ),
     )
 
 
-def goes_by_bandwidth(row: dict[str, Any], share: Share) -> bool:
+def _flops(row: dict[str, Any], share: Share) -> tuple[float, Message]:
     """
-    Whether a device's arithmetic is told by its bandwidth instead of its FP16 rate.
+    The FP16 operations per second of a device: known, or those that devices of its class have for their bandwidth.
     """
-    preferred: bool = row["by_bandwidth"]["preferred"] and share.bandwidth_bytes_per_s is not None
-    return preferred or share.flops is None
+    flops = share.flops
+    if flops is None:
+        assert share.bandwidth_bytes_per_s is not None
+        per_byte = row["flops_per_byte"]
+        words = message(
+            "speed.operations-by-bandwidth",
+            bytes_per_s=share.bandwidth_bytes_per_s,
+            device=share.device,
+            operations_per_byte=per_byte * row["efficiency"],
+        )
+        return share.bandwidth_bytes_per_s * per_byte, words
+    return flops, message(
+        "speed.flops", tflops=flops / 1e12, device=share.device, efficiency=row["efficiency"]
+    )
+
+
+def _used_bytes(constants: Constants, share: Share, size: int) -> int:
+    """
+    The stored weights of which a micro-batch makes use: of experts those that any of its tokens uses.
+    """
+    part = touched(share.expert_count, share.expert_used_count, size, constants["prompt_kernels"]["skew"])
+    return round((share.resident_bytes or 0) - share.expert_bytes * (1 - part))
+
+
+def _transfer(constants: Constants, host: Share, device: Share, size: int) -> Part:
+    """
+    The time in which weights are sent from RAM to the device that multiplies them.
+    """
+    assert device.link_bytes_per_s is not None
+    row = constants["transfer"]
+    efficiency = row["by_backend"].get(device.backend, row["efficiency"])
+    stored = _used_bytes(constants, host, size)
+    sent = stored / (min(device.link_bytes_per_s * efficiency, row["most_bytes_per_s"]) * size)
+    return Part(
+        likely=sent,
+        fastest=sent / row["high"],
+        slowest=sent / row["low"],
+        words=message("speed.transfer", bytes=stored, bytes_per_s=device.link_bytes_per_s, tokens=size),
+        kind="link",
+    )
 
 
 def _processor_part(
@@ -208,6 +289,7 @@ def _processor_part(
             gflops=per_core / 1e9,
             measured=standing({"rows": row["moe_rows"]} if experts else row),
         ),
+        kind="processor",
     )
 
 
@@ -258,10 +340,6 @@ def _unknown(
     for share in devices:
         if share.flops is None and share.bandwidth_bytes_per_s is None:
             return message("speed.device-unknown", device=share.name or share.device)
-        row = prompt_row(constants, share, moe=moe)
-        few = _too_few(row["by_bandwidth"] if goes_by_bandwidth(row, share) else row, moe, processor=False)
-        if few is not None:
-            return few
     in_ram = host is not None and multiplies(host)
     counted = [*devices, host] if in_ram else devices
     if any(share is not None and share.parameters is None for share in counted):
@@ -270,41 +348,36 @@ def _unknown(
         return None
     if in_ram and offloaded and host.resident_bytes and devices[0].link_bytes_per_s is None:
         return message("speed.link-unknown", bytes=host.resident_bytes)
-    if (in_ram and not offloaded) or host.attention_operations * filled:
+    if (in_ram and not offloaded) or (host.attends and host.attention_operations * filled):
         if cores.threads is None:
             return message("speed.cores-unknown")
-        return _too_few(constants["processor_prompts"], moe and in_ram and not offloaded, processor=True)
+        return _too_few(constants["processor_prompts"], moe and in_ram and not offloaded)
     return None
 
 
-def _too_few(row: dict[str, Any], moe: bool, *, processor: bool) -> Message | None:
+def _too_few(row: dict[str, Any], moe: bool) -> Message | None:
     """
-    That too few prompts were measured, where they were; of experts a processor's row counts none.
+    That too few prompts were measured on processors, of experts where they are meant.
     """
-    rows = row["moe_rows"] if moe and "moe_rows" in row else row["rows"]
-    if rows >= FEWEST_ROWS:
-        return None
-    return message(
-        "speed.too-few-prompts-on-processor" if processor else "speed.too-few-prompts-on-device",
-        rows=rows,
-        experts=int(moe),
+    rows = row["moe_rows"] if moe else row["rows"]
+    return (
+        None
+        if rows >= FEWEST_ROWS
+        else message("speed.too-few-prompts-on-processor", rows=rows, experts=int(moe))
     )
 
 
-def prompt_row(constants: Constants, share: Share, *, moe: bool) -> dict[str, Any]:
+def prompt_row(constants: Constants, share: Share) -> dict[str, Any]:
     """
-    The row of constants for prompts on a device.
+    The row of constants for prompts on a device; a backend that was never measured takes that of other cards.
     """
     rows: list[dict[str, Any]] = constants["prompts"]
-    known = {backend for row in rows for backend in row["backends"]}
-    backend = share.backend if share.backend in known else None
-    bandwidth = share.bandwidth_bytes_per_s or 0
+    named = any(share.backend in row["backends"] for row in rows)
     for row in rows:
         if (
-            backend in row["backends"]
-            and row["moe"] == moe
-            and bandwidth <= (row["bandwidth_up_to"] or bandwidth)
+            (share.backend if named else None) in row["backends"]
             and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
+            and (row["names"] is None or any(part in (share.name or "") for part in row["names"]))
         ):
             return row
     raise AssertionError(f"data/speed.json has no row for prompts on {share.backend}")

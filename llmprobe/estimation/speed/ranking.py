@@ -17,6 +17,9 @@ from llmprobe.facts.processor import Processor
 DEVICE_BANDWIDTH = 300_000_000_000
 """Of a graphics card of which nothing is known: that of a small one (RTX 4060: 272 GB/s, RX 7600: 288 GB/s)."""
 
+DEVICE_FLOPS = 40_000_000_000_000
+"""Of a graphics card of which nothing is known: that of a small one (RTX 3050: 36, RX 7600: 43 TFLOPS)."""
+
 LINK = 15_750_000_000
 """PCIe 3.0 x16, in bytes per second: the oldest that still is common, and a narrow slot of later ones."""
 
@@ -70,5 +73,6 @@ def _assumed(share: Share) -> Share:
     return msgspec.structs.replace(
         known,
         bandwidth_bytes_per_s=share.bandwidth_bytes_per_s or DEVICE_BANDWIDTH,
+        flops=share.flops or (None if share.bandwidth_bytes_per_s else DEVICE_FLOPS),
         link_bytes_per_s=share.link_bytes_per_s or LINK,
     )

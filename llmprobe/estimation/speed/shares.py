@@ -4,6 +4,7 @@ What one token reads and starts, device by device: the ground of every speed fig
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.weights import Sums, WeightTable
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.setup import Setup
+from llmprobe.estimation.speed.arithmetic import Arithmetic
 from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.together import Kind
 from llmprobe.facts.devices import Device
@@ -31,7 +33,8 @@ def active_shares(
     kernels: Sums,
     attention: Sums,
     used_experts: float,
-    active_parameters: int,
+    arithmetic: Arithmetic,
+    latent: bool,
     ram_bandwidth: int | None,
     together: Kind | None = None,
 ) -> tuple[Share, ...]:
@@ -39,8 +42,9 @@ def active_shares(
     The bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
-    are the tensors of the layers, ``attention`` the operations over their full caches; a token's
-    ``active_parameters`` are where the bytes are. ``together`` says that all devices compute each layer at once.
+    are the tensors of the layers, ``attention`` the operations over their full caches, which are ``latent`` where K
+    and V are one; the ``arithmetic`` of a token is where the bytes are. ``together`` says that all devices compute
+    each layer at once.
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
@@ -48,11 +52,13 @@ def active_shares(
     placed = weights.place(setup.spans, backends, host_experts=setup.host_experts, repack=False)
     placed = after_moves(placed, weights, setup.moved, setup.spans, backends, setup.host_experts)
     layers = {name: own.layers + int(own.experts * used_experts) for name, own in placed.items()}
-    total = max(sum(layers.values()) + sum(own.output for own in placed.values()), 1)
+    all_dense = max(sum(own.layers for own in placed.values()), 1)
+    all_experts = max(sum(own.experts for own in placed.values()), 1)
     read = {name: int(layers[name] * weights.passes) + own.output for name, own in placed.items()}
     spans = {part.device: part for part in setup.spans}
     result = []
     for name, own in placed.items():
+        dense, experts = own.layers / all_dense, own.experts / all_experts
         part, device = spans.get(name), by_id.get(name)
         start, stop = (part.start, min(part.stop, weights.n_layer)) if part is not None else (0, 0)
         # Over a cache that the host keeps for all layers it attends for all of them.
@@ -77,7 +83,14 @@ def active_shares(
                 recurrent=any(cached.recurrent for cached, _ in caches[name]),
                 switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
                 attention_operations=attention.of(*attended),
-                parameters=round(active_parameters * read[name] / total),
+                latent=latent,
+                attends=device is None and not run.kv_offload,
+                parameters=round(arithmetic.dense * dense + arithmetic.experts * experts),
+                expert_parameters=round(arithmetic.experts * experts),
+                widths=round(arithmetic.widths * dense + arithmetic.expert_widths * experts),
+                expert_count=arithmetic.expert_count,
+                expert_used_count=arithmetic.expert_used_count,
+                expert_bytes=own.experts,
                 resident_bytes=own.multiplied,
                 flops=None
                 if device is None
@@ -124,14 +137,15 @@ def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int |
     The FP16 operations per second of a device by its name, or None where no table says them.
 
     Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
+    AMD's cards without matrix units do them in their vector units.
     """
     product = (name or "").removesuffix(" GPU")
     lines = dict.fromkeys(line for one in (name or "", product) if one for line in rows_with("gpus", one))
     rows = [msgspec.json.decode(line) for line in lines]
     found = {
-        row["fp16_flops"]: row
+        rate: row
         for row in rows
-        if "fp16_flops" in row
+        if (rate := _rate(row)) is not None
         and any(one in (row["name"], *row.get("aliases", ())) for one in (name, product))
     }
     if len(found) > 1 and bandwidth_bytes_per_s is not None:
@@ -145,3 +159,8 @@ def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int |
     ((flops, row),) = found.items()
     part = cores / row["cores"] if cores is not None and row.get("cores") else 1.0
     return int(flops * part)
+
+
+def _rate(row: dict[str, Any]) -> int | None:
+    rate: int | None = row.get("fp16_flops")
+    return row.get("fp16_vector_flops") if rate is None and row["vendor"] == "amd" else rate
