@@ -189,6 +189,7 @@ def estimate(
     devices: int | None = None,
     backend: "Backend | None" = None,
     explain: bool = False,
+    prompt_tokens: int | None = None,
     draft_model: "ModelSpec | None" = None,
     draft_quant: str | None = None,
     adapters: "Sequence[Adapter]" = (),
@@ -204,6 +205,9 @@ def estimate(
     ``engine`` is a program whose defaults count where nothing is given (``llama-server``, ``ollama``; a build of it
     as ``llama-server@b9000``); where it is named, what it assumes is among the notes. None is llama-server with
     one slot.
+
+    ``prompt_tokens`` is the prompt whose time to the first token is told: 2048, or half of a smaller context, where it
+    is None.
 
     ``draft_model`` drafts for the model (``-md``), in a quantization of its own; ``spec_type`` says how, and defaults
     to what llama.cpp takes such a file for. ``draft-mtp`` without a draft model uses the model's own layers.
@@ -228,6 +232,7 @@ def estimate(
         devices=devices,
         backend=backend,
         explain=explain,
+        prompt_tokens=prompt_tokens,
         draft_model=draft_model,
         draft_quant=draft_quant,
         adapters=adapters,

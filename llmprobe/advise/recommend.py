@@ -12,6 +12,7 @@ from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.ranking import ranked
 from llmprobe.advise.choose.settle import settled
 from llmprobe.advise.choose.shown import Shown, disk_first, is_on_disk, shown
+from llmprobe.advise.choose.waited import waited
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.explain import notes, verdict
 from llmprobe.advise.explain.changes import changes
@@ -202,6 +203,7 @@ class Advice:
         if any(candidate.settings.split_mode == "tensor" for _, candidate in chosen):
             yield message("note.tensor-split-not-fitted")
         yield from notes.of_speed(problem, snapshot, [one for _, one in chosen])
+        yield from notes.of_min_speed(problem.wishes, [one for _, one in chosen])
 
     @property
     def _is_unknown(self) -> bool:
@@ -255,7 +257,7 @@ class Advice:
             total_layers=problem.estimator.total_layers,
             devices=estimate.devices,
             fits=True,
-            speed=candidate.speed,
+            speed=waited(problem, candidate),
             quality=candidate.quality,
             reasons=reasons(problem, candidate, order[0], order),
             details=details(problem, candidate, order[0]),

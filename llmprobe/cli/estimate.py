@@ -89,6 +89,7 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
+@option("--prompt-tokens", callback=at_least(1), metavar="N", help="help.estimate.prompt-tokens")
 @option("--explain", is_flag=True, help="help.estimate.explain")
 @json_option
 @click.pass_obj
@@ -98,6 +99,7 @@ def command(
     named: str | None,
     model: str | None,
     explain: bool,
+    prompt_tokens: int | None,
     as_json: bool,
     devices: int | None,
     backend: Backend | None,
@@ -132,6 +134,7 @@ def command(
         devices=devices,
         backend=backend,
         explain=explain,
+        prompt_tokens=prompt_tokens,
         **beside,
         **_settings(**options),
     )

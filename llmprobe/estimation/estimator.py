@@ -4,9 +4,7 @@ The estimator of one model: any quantization and settings, on any devices, to by
 What a part depends on is what it is remembered by, so that a search over thousands of configurations is sums.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from itertools import accumulate
 
 import msgspec
 
@@ -22,7 +20,7 @@ from llmprobe.estimation.draft_terms import draft_in_estimate
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.cache_table import CacheTable
 from llmprobe.estimation.memory.quantized import Bound, Quantized
-from llmprobe.estimation.memory.weights import DeviceWeights, Sums, WeightTable, scored_words
+from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable, scored_words
 from llmprobe.estimation.parts import Caches, Parts
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.placed import Projectors, projector_in_estimate
@@ -30,7 +28,7 @@ from llmprobe.estimation.rule_of_thumb import rule_of_thumb
 from llmprobe.estimation.second import Draft, beside
 from llmprobe.estimation.settings import NO_DEVICES, TEXT_ENCODERS, refuse
 from llmprobe.estimation.setup import Setup, set_up
-from llmprobe.estimation.speed.arithmetic import FUSED, arithmetic
+from llmprobe.estimation.speed.arithmetic import arithmetic, kernels
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import active_shares
 from llmprobe.estimation.speed.together import kind_of
@@ -78,13 +76,8 @@ class Estimator:
         self.used_experts = self.expert_used_count / self.expert_count if self.expert_count else 1.0
         self.layout = archs.caches(model.architecture, model.hparams)
         self.n_vocab = scored_words(model.tensors, model.hparams)
-        counts = Counter(tensor.layer for tensor in model.tensors if not tensor.name.endswith(FUSED))
-        blocks = self._sizes.blocks
-        ran = (*blocks, *range(len(blocks), self.n_layer))
-        self.kernels = Sums(tuple(accumulate((counts[block] for block in ran), initial=0)))
-        self._arithmetic = arithmetic(
-            model.tensors, blocks[: self.trunk], count=self.expert_count, used=self.expert_used_count
-        )
+        self.kernels = kernels(model.tensors, self._sizes.blocks, self.n_layer)
+        self._arithmetic = arithmetic(model, self._sizes.blocks[: self.trunk])
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()

@@ -91,7 +91,8 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
 
     Generation is that at a short context; at a full one the whole cache is read for every token.
     ``prompt_is_assumed`` says that no measurement stands for the prompt's: its link, its arithmetic or its class of
-    devices is not known.
+    devices is not known. ``time_to_first_token_s`` are the seconds in which a prompt of ``prompt_tokens`` is read into
+    an empty context.
     """
 
     generation_tokens_per_s: Range | None
@@ -99,6 +100,9 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     reason: Message
     generation_at_full_context_tokens_per_s: Range | None = None
     prompt_is_assumed: bool = False
+    prompt_at_full_context_tokens_per_s: Range | None = None
+    time_to_first_token_s: Range | None = None
+    prompt_tokens: int | None = None
 
 
 class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,10 +14,11 @@ from llmprobe.estimation.options import checked
 from llmprobe.estimation.settings import rounding
 from llmprobe.estimation.speed.generation import NO_GENERATION, generation_speed, that_count
 from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.estimation.speed.waiting import with_waiting
 from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Hardware
 from llmprobe.facts.estimate import Estimate
-from llmprobe.facts.given import switch, text
+from llmprobe.facts.given import count, switch, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
@@ -40,6 +41,7 @@ def estimate(
     devices: int | None = None,
     backend: assumed.Backend | None = None,
     explain: bool = False,
+    prompt_tokens: int | None = None,
     draft_model: ModelSpec | None = None,
     draft_quant: str | None = None,
     adapters: Sequence[Adapter] = (),
@@ -55,6 +57,8 @@ def estimate(
     check_model(model)
     check_machine(snapshot)
     switch("explain", explain)
+    if prompt_tokens is not None:
+        count("prompt_tokens", prompt_tokens, least=1)
     if engine is not None:
         text("engine", engine)
     if backend is not None:
@@ -106,6 +110,18 @@ def estimate(
             processor=site.processor,
             ubatch_size=told.ubatch_size,
             op_offload=told.op_offload,
+        )
+        run = estimator.setup(without_drafts(told), hardware).settings
+        speed = with_waiting(
+            speed,
+            shares,
+            moe=estimator.is_moe,
+            quant=chosen,
+            processor=site.processor,
+            ubatch_size=run.ubatch_size,
+            op_offload=told.op_offload,
+            ctx_size=run.ctx_per_seq,
+            prompt_tokens=prompt_tokens,
         )
         if told.spec_type:
             # Imported only here: most estimates draft nothing.

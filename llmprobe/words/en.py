@@ -1489,6 +1489,8 @@ SENTENCES: dict[str, str] = {
     "note.bandwidth-assumed": "the bandwidth of {device} is assumed: {bytes_per_s:rate}, may be {low:rate} to {high:rate}[; "
     "{remedy}]",
     "remedy.bandwidth-hypothetical": "add it to the name: --gpu 'name:24GB:608GB/s'",
+    "note.may-be-slower": "about {tokens_per_s:pace} tokens/s, within {low:pace} to {high:pace}: it may be slower than the "
+    "requested {min_tokens_per_s:g} (--min-speed)",
     "note.ram-bandwidth-assumed": "speeds from RAM rest on {bytes_per_s:rate} ({about})[; {remedy}]",
     "remedy.ram-bandwidth-container": "outside the container the memory modules can be read",
     "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules",
@@ -1530,7 +1532,7 @@ SENTENCES: dict[str, str] = {
     "rejected.free-unknown": "how much memory is free in {where:and} is unknown",
     "rejected.no-device": "{engine:engine-name.} can use none of the devices of this machine",
     "rejected.too-slow": "about {tokens_per_s:pace} tokens/s, less than the requested {min_tokens_per_s:g} "
-    "(--min-speed)",
+    "(--min-speed)[; it may be up to {may_be:pace}]",
     "rejected.speed-unknown": "speed unknown, and at least {min_tokens_per_s:g} tokens/s were requested (--min-speed)",
     "rejected.loses-more": "{quality}: loses more than {min_quality} (--min-quality)",
     "rejected.not-loaded": "{engine:engine-name.} does not load the architecture {architecture}",
@@ -1891,6 +1893,9 @@ SENTENCES: dict[str, str] = {
     "page.tokens-per-s": "Tokens/s",
     "page.generation": "generation",
     "page.generation-full": "generation at a full context",
+    "page.prompt-full": "prompt behind a full context",
+    "page.first-token": "First token",
+    "page.first-token-after": "{seconds:pace} s ({low:pace} to {high:pace}) after a prompt of {tokens:,} tokens",
     "page.prompt": "Prompt",
     "page.prompt-processing": "prompt",
     "page.prompt-assumed": "prompt, assumed from like devices",
@@ -2190,6 +2195,8 @@ SENTENCES: dict[str, str] = {
     "llama-bench, ollama or lmstudio.",
     "help.estimate.devices": "Assume N equal GPUs; nothing is probed.",
     "help.estimate.backend": "Assume this backend; nothing is probed.",
+    "help.estimate.prompt-tokens": "The prompt whose time to the first token is shown (2048, at the most half of the "
+    "context).",
     "help.estimate.explain": "Add the rule of thumb and why the exact figure differs.",
     "help.models": "List the models of the catalog, or those that TEXT may mean, in the same way as recommend "
     "understands it.",

@@ -294,7 +294,7 @@ def test_wishes_that_bind_are_named() -> None:
     quant = inner(the(found, "change.without-quant"), "choice")
     cache = inner(the(found, "change.without-cache-type"), "choice")
 
-    assert (quant.id, quant.values["quant"]) == ("choice.other-quant", "IQ2_M")
+    assert (quant.id, quant.values["quant"]) == ("choice.other-quant", "Q4_K_M")
     assert (cache.id, cache.values["quant"]) == ("choice.same-quant", "IQ2_XXS")
 
 

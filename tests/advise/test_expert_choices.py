@@ -104,13 +104,13 @@ def test_no_three_bits_where_four_fit_for_agents() -> None:
 
 def test_an_eight_b_gets_one_of_eight_cards() -> None:
     """
-    More cards would make an 8B no faster, and 16 bits lose nothing less that anybody notices.
+    More cards would make an 8B no faster; with 8 bits or 16 it writes over 100 tokens/s, and neither loses anything.
     """
     snapshot = api.probe(gpus=("8x H100",), ram_bytes=512 * GIB)
     choice = api.recommend(api.load_model("llama3.1-8b"), snapshot, ctx_size=8192).choices[0]
 
     assert len(choice.devices) == 2
-    assert choice.quant == "Q8_0"
+    assert choice.quant in ("Q8_0", "BF16")
 
 
 def test_two_equal_cards_split_a_70b_by_tensors() -> None:

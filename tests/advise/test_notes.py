@@ -50,7 +50,7 @@ def busy(held_gib: float, *, free_gib: float = 2, ram_gib: float = 60) -> Snapsh
 @pytest.mark.parametrize(
     ("name", "quant", "pid", "program"),
     [
-        ("linux-3080-10g-32g-smi-only", "Q6_K", 118204, "ollama"),
+        ("linux-3080-10g-32g-smi-only", "Q8_0", 118204, "ollama"),
         ("linux-rx7900xtx-64g", "Q8_0", 48211, "ollama"),
         ("linux-p40-24g-hot-narrow", "Q6_K", 61022, "llama-server"),
     ],
@@ -277,6 +277,27 @@ def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:
     assert (slow.why.id, slow.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
     assert 1 < figure(slow.why, "tokens_per_s") < 100
     assert (assumed.why.id, assumed.why.values["min_tokens_per_s"]) == ("rejected.too-slow", 1000.0)
+
+
+def test_a_requested_speed_is_compared_with_the_likely_one() -> None:
+    """
+    Where the range crosses the request it is said: of a choice that it may be slower, of a rejected one that it may
+    be as fast.
+    """
+    free = asked(machine((24,)), quants=("Q4_K_M",)).choices[0].speed.generation_tokens_per_s
+    assert free is not None
+    above, below, far = (free.likely + free.high) / 2, (free.low + free.likely) / 2, free.low / 2
+
+    refused = asked(machine((24,)), min_speed=above, quants=("Q4_K_M",)).rejected[0].why
+    taken = asked(machine((24,)), min_speed=below, quants=("Q4_K_M",))
+    sure = asked(machine((24,)), min_speed=far, quants=("Q4_K_M",))
+
+    assert (refused.id, refused.values["may_be"]) == ("rejected.too-slow", free.high)
+    assert str(refused).endswith(f"may be up to {free.high:.0f}")
+    (note,) = [one for one in taken.notes if one.id == "note.may-be-slower"]
+    assert (note.values["low"], note.values["high"]) == (free.low, free.high)
+    assert len(taken.choices) == 1
+    assert not [one for one in sure.notes if one.id == "note.may-be-slower"]
 
 
 def test_limits_that_nothing_meets_are_the_verdict() -> None:

@@ -422,7 +422,7 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "-np 2 --kv-unified -sm none -ts 3,1 -nkvo -ot a=CPU -ot b=CUDA1 -ncffn 4 --moe-cache-mib 512 "
         "--no-op-offload --swa-full --no-repack "
         "--outputs-max 4 --engine llama-bench --devices 2 --backend rocm --mmproj p.gguf --no-mmproj-offload "
-        "--image-min-tokens 8 --image-max-tokens 512 --explain --json"
+        "--image-min-tokens 8 --image-max-tokens 512 --prompt-tokens 300 --explain --json"
     )
     main(line.split())
 
@@ -457,6 +457,7 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "engine": "llama-bench",
         "devices": 2,
         "backend": "rocm",
+        "prompt_tokens": 300,
         "explain": True,
     }
 

@@ -116,7 +116,13 @@ def _too_slow(candidate: Candidate, wishes: Wishes) -> Message:
     speed = candidate.speed.generation_tokens_per_s
     if speed is None:
         return message("rejected.speed-unknown", min_tokens_per_s=wishes.min_speed)
-    return message("rejected.too-slow", tokens_per_s=speed.likely, min_tokens_per_s=wishes.min_speed)
+    assert wishes.min_speed is not None
+    return message(
+        "rejected.too-slow",
+        tokens_per_s=speed.likely,
+        min_tokens_per_s=wishes.min_speed,
+        may_be=speed.high if speed.high >= wishes.min_speed else None,
+    )
 
 
 def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:

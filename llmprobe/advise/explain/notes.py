@@ -107,6 +107,21 @@ def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> It
             yield about_bandwidth(device, hypothetical=snapshot.origin == "hypothetical")
 
 
+def of_min_speed(wishes: Wishes, shown: list[Candidate]) -> Iterator[Message]:
+    """
+    A note where the first choice is likely as fast as requested and may yet be slower.
+    """
+    speed = shown[0].speed.generation_tokens_per_s if shown else None
+    if wishes.min_speed is not None and speed is not None and speed.low < wishes.min_speed <= speed.likely:
+        yield message(
+            "note.may-be-slower",
+            low=speed.low,
+            high=speed.high,
+            tokens_per_s=speed.likely,
+            min_tokens_per_s=wishes.min_speed,
+        )
+
+
 def _measurable(snapshot: Snapshot) -> Message:
     """
     How the bandwidth of the RAM could be known.

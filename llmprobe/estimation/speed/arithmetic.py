@@ -5,14 +5,17 @@ Neither the rows of an embedding nor the output matrix count, which a prompt nee
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from itertools import accumulate
 
 import msgspec
 
-from llmprobe.facts.model import Tensor
+from llmprobe.estimation.memory.weights import Sums
+from llmprobe.facts.model import ModelSpec, Tensor
 
-FUSED = (".bias", ".attn_sinks.weight")
+_FUSED = (".bias", ".attn_sinks.weight")
 """What adds these is part of the kernel before it."""
 
 _NARROW = 8
@@ -34,16 +37,24 @@ class Arithmetic(msgspec.Struct, frozen=True, kw_only=True):
     expert_used_count: int = 0
 
 
-def arithmetic(tensors: Iterable[Tensor], ran: Collection[int], *, count: int, used: int) -> Arithmetic:
+def kernels(tensors: Iterable[Tensor], blocks: Sequence[int], n_layer: int) -> Sums:
+    """
+    About how many kernels each layer starts: one for each tensor of its block. Layers behind the blocks have none.
+    """
+    counts = Counter(tensor.layer for tensor in tensors if not tensor.name.endswith(_FUSED))
+    ran = (*blocks, *range(len(blocks), n_layer))
+    return Sums(tuple(accumulate((counts[block] for block in ran), initial=0)))
+
+
+def arithmetic(model: ModelSpec, ran: Collection[int]) -> Arithmetic:
     """
     The arithmetic of the blocks that a token runs through, some of which it may run more than once.
-
-    Of ``count`` experts a token uses ``used``.
     """
+    count, used = (int(model.hparams.get(name) or 0) for name in ("expert_count", "expert_used_count"))
     blocks = frozenset(ran)
     passes = len(ran) / max(len(blocks), 1)
     dense = experts = widths = expert_widths = 0
-    for tensor in tensors:
+    for tensor in model.tensors:
         shape = tensor.shape
         if (tensor.layer is not None and tensor.layer not in blocks) or not _multiplied(tensor):
             continue

@@ -76,7 +76,7 @@ def generation_speed(
     generation, at_full = _rate(short), _rate(full)
     prompt_words, assumed = _of_prompt(prompt, about_prompt), prompt is None
     if prompt is None:
-        prompt = _unmeasured(
+        prompt = unmeasured(
             ranking_prompt_speed(
                 shares,
                 moe=moe,
@@ -139,7 +139,7 @@ def _doubted(speed: Range, shares: Sequence[Share]) -> Range:
     return Range(low=round(speed.low * low, 2), likely=speed.likely, high=round(speed.high * high, 2))
 
 
-def _unmeasured(likely: float) -> Range | None:
+def unmeasured(likely: float) -> Range | None:
     """
     A prompt speed that no measurement stands for, as wide as its classes differ; None where nothing is computed.
     """

@@ -4,7 +4,7 @@ One configuration for a person to read: whether it fits, what each device holds,
 
 from llmprobe.facts.estimate import DeviceEstimate, Estimate, ProjectorInEstimate, RuleOfThumb, Speed, Term
 from llmprobe.facts.settings import ResolvedSettings
-from llmprobe.output.text.figures import in_gib, rate
+from llmprobe.output.text.figures import first_token, in_gib, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
 from llmprobe.words.message import Message, message
 
@@ -183,11 +183,15 @@ def _speed(page: Page, speed: Speed, *, explain: bool) -> None:
             message("page.prompt-assumed") if speed.prompt_is_assumed else message("page.prompt-processing"),
             speed.prompt_tokens_per_s,
         ),
+        (message("page.prompt-full"), speed.prompt_at_full_context_tokens_per_s),
     ]
     page.line((message("page.tokens-per-s"), ANSWER))
     for name, figure in figures:
         if figure is not None or name == figures[0][0]:
             page.line(message("page.named-figure", name=name, figure=rate(figure)), indent=2)
+    if speed.time_to_first_token_s is not None:
+        line = message("page.named-figure", name=message("page.first-token"), figure=first_token(speed))
+        page.line(line, indent=2)
     if explain or speed.generation_tokens_per_s is None:
         page.line((speed.reason, QUIET), indent=2)
 

@@ -31,6 +31,21 @@ def short_rate(speed: Speed) -> Message:
     return message("figure.rate-short", likely=None if figure is None else figure.likely)
 
 
+def first_token(speed: Speed) -> Message:
+    """
+    The seconds until an answer begins, with their bounds: ``1.2 s (0.9 to 1.6) after a prompt of 2,048 tokens``.
+    """
+    assert speed.time_to_first_token_s is not None
+    wait = speed.time_to_first_token_s
+    return message(
+        "page.first-token-after",
+        seconds=wait.likely,
+        low=wait.low,
+        high=wait.high,
+        tokens=speed.prompt_tokens,
+    )
+
+
 def percent(part: int, whole: int | None) -> Message:
     return message("figure.percent", percent=100 * part / whole if whole else None)
 

@@ -9,7 +9,7 @@ from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
 from llmprobe.output.text import contexts, findings, origins, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
-from llmprobe.output.text.figures import in_gib, percent, rate, short_rate
+from llmprobe.output.text.figures import first_token, in_gib, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
 from llmprobe.words.message import Message, message
 
@@ -167,6 +167,11 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
             if assumed
             else message("page.rate-prompt", figure=figure),
         )
+    full = best.speed.prompt_at_full_context_tokens_per_s
+    if full is not None and best.speed.prompt_tokens_per_s != full:
+        pair("", message("page.rate-full", figure=rate(full)))
+    if best.speed.time_to_first_token_s is not None:
+        pair(message("page.first-token"), first_token(best.speed))
     if best.time is not None:
         time = best.time
         pair(
