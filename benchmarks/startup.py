@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = ROOT / "build" / "bench"
 RUNS = 31
 SEARCH_RUNS = 7
+CATALOG_RUNS = 3
 DENSE = "llama3-70b"
 MACHINES = ROOT / "fixtures" / "machines"
 SEARCHES = {
@@ -28,6 +29,8 @@ SEARCHES = {
 }
 """Recorded machines, and mixtures of experts for which most placements are tried."""
 SEARCH_MS = 500
+CATALOGS = {"linux-4090-64g": 3000, "linux-2x3090-64g": 5000}
+"""Recorded machines for which the whole catalog is weighed, and the milliseconds that it may take."""
 ANSWERS = (0, 3)
 
 
@@ -80,6 +83,15 @@ def searches(python: str, program: str) -> Iterator[Command]:
         replay = [python, program, "--replay", str(MACHINES / machine / "recording.json")]
         for model in models:
             yield Command(f"    {model} on {machine}", [*replay, "recommend", "--model", model, "--json"])
+
+
+def catalogs(python: str, program: str) -> Iterator[Command]:
+    """
+    Yield ``fit`` on each machine; its bar is in milliseconds.
+    """
+    for machine, most in CATALOGS.items():
+        replay = [python, program, "--replay", str(MACHINES / machine / "recording.json")]
+        yield Command(f"    {machine}", [*replay, "fit", "--use", "coding", "--json"], most)
 
 
 def cost(arguments: list[str]) -> tuple[float, int]:
@@ -141,6 +153,10 @@ def main() -> None:
     measured = list(searches(python, program))
     for command, (seconds, peak) in zip(measured, medians(measured, SEARCH_RUNS), strict=True):
         print(line(command.name, seconds, peak) + f"   (should be under {SEARCH_MS} ms)")
+    print("llmprobe --replay ... fit --use coding --json, the whole catalog")
+    measured = list(catalogs(python, program))
+    for command, (seconds, peak) in zip(measured, medians(measured, CATALOG_RUNS), strict=True):
+        print(line(command.name, seconds, peak) + f"   (should be under {command.bar:g} ms)")
     shutil.rmtree(ENVIRONMENT)
 
 
