@@ -21,7 +21,8 @@ def test_threads_hash_together_and_end() -> None:
     assert found is not None
     assert found.one_bytes_per_s > 0
     assert found.all_bytes_per_s > 0
-    assert threading.active_count() == before
+    # One of another test may end meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_one_thread_is_worth_itself() -> None:
