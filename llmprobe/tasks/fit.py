@@ -185,12 +185,14 @@ class _Question:
             notes=explain.notes(wishes, capability.dated()),
         )
 
-    def _asked(self, ctx_size: int | None, use: UseName | None = None, quant: str | None = None) -> Wishes:
+    def _asked(
+        self, ctx_size: int | None, use: UseName | None = None, quants: tuple[str, ...] = ()
+    ) -> Wishes:
         wishes = self._wishes
         return Wishes(
             use=use,
             ctx_size=ctx_size,
-            quants=() if quant is None else (quant,),
+            quants=quants,
             engine=wishes.engine,
             min_speed=wishes.min_speed,
             min_quality=wishes.min_quality,
@@ -251,7 +253,12 @@ class _Question:
         entry = known().entries[contender.model.id]
         spec = self._loaded[entry.id] = on_this_disk(of_catalog(entry), self._machine)
         advice = Advice(spec, {}, abilities=self._site.abilities)
-        problem = advice.problem(self._machine, self._asked(self._context(entry), contender.answers))
+        problem = advice.problem(
+            self._machine,
+            self._asked(
+                self._context(entry), contender.answers, tuple(one.quant for one in contender.bounds)
+            ),
+        )
         # Exact buffers are worth their graphs only for what is shown.
         return problem.changed(estimator=Estimator(spec, rough=True))
 
@@ -272,7 +279,7 @@ class _Question:
         spec = self._loaded[entry.id]
         free = not self._wishes.only_gpu and self._wishes.max_download_bytes is None
         answers = first.contender.answers
-        asked = self._asked(first.problem.ctx_size, answers, None if free else first.candidate.quant)
+        asked = self._asked(first.problem.ctx_size, answers, () if free else (first.candidate.quant,))
         advice = Advice(spec, commands_for(self._machine, engine), abilities=self._site.abilities)
         problem = advice.problem(self._machine, asked)
         found = advice.first(problem, self._machine)

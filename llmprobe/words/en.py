@@ -1317,8 +1317,8 @@ SENTENCES: dict[str, str] = {
     "fit.left-out.license": "{count} {count:model has|models have} another license",
     "fit.left-out.engine": "{count} {count:model is|models are} not loaded by this engine",
     "fit.left-out.outdated": "{count} {count:model is|models are} outdated: a newer one that is no larger does this better",
-    "fit.left-out.too-large": "{count} {count:model is|models are} too large for this machine",
-    "fit.left-out.as-wished": "{count} {count:model fits|models fit} only with heavy loss, or not as wished",
+    "fit.left-out.too-large": "{count} {count:model has|models have} no room on this machine, or only with heavy loss",
+    "fit.left-out.as-wished": "{count} {count:model does|models do} not run here as wished",
     "fit.next": "{model} ({id}, {ability}) would need {missing_bytes:bytes} more memory as {quant}",
     "fit.points": "{model}: {points:.1f} points, {low:.1f} for ability and {worth:+.1f} for speed and loss",
     "fit.balance": "Points are the ability (50 is the mean of the catalog, 10 its standard deviation, less two standard "

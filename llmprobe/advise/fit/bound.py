@@ -62,8 +62,8 @@ class Most(msgspec.Struct, frozen=True):
 
 def bounds(model: Weights, site: Site, use: UseName | None = None) -> tuple[Most, ...]:
     """
-    For each quantization whose weights have room on the machine, the most that it can be worth for a ``use`` (None is
-    the model's usual one); none is too large.
+    For each quantization whose weights have room on the machine, and which leaves a model usable, the most that it can
+    be worth for a ``use`` (None is the model's usual one); without any the model is too large.
     """
     names = (model.published_quant,) if model.published_quant else USUAL_QUANTS
     wanted = use_of(model, Wishes(use=use))
@@ -81,8 +81,10 @@ def bounds(model: Weights, site: Site, use: UseName | None = None) -> tuple[Most
         if not rates:
             continue
         # A file with an importance matrix loses the least.
-        loss = quality(quant, whole, native=quant == model.published_quant).value
-        at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss)
+        loss = quality(quant, whole, native=quant == model.published_quant)
+        if loss.usable is not True:
+            continue
+        at_most = Scored(quant=quant, tokens_per_s=max(rates), prompt_tokens_per_s=inf, divergence=loss.value)
         worth = at_most.worth(wanted, "balanced") if model.generates else NOTHING
         found.append(Most(quant, worth, int(size)))
     return tuple(found)

@@ -41,7 +41,9 @@ def test_no_search_finds_more_than_the_bound(name: str) -> None:
         problem = Advice(load_model(model), {}).problem(snapshot, ASKED)
         most = {one.quant: one.worth for one in bounds(weights_of(known().entries[model]), problem.site)}
         over += [
-            (model, one.quant) for one in find(problem)[0] if one.utility > most.get(one.quant, float("-inf"))
+            (model, one.quant)
+            for one in find(problem)[0]
+            if one.quality.usable and one.utility > most.get(one.quant, float("-inf"))
         ]
 
     assert over == [], (name, drawn)
