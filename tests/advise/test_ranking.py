@@ -165,3 +165,15 @@ def test_a_candidate_that_is_worse_in_everything_is_left_out(other: dict[str, ob
     found, _ = ranked(PROBLEM, pair)
 
     assert len(found) == kept
+
+
+@pytest.mark.parametrize(("more", "first"), [(0.00004, 1), (0.0004, 2)])
+def test_of_equals_the_one_on_fewer_devices_comes_first(more: float, first: int) -> None:
+    """
+    A utility that is greater by less than a ten-thousandth is no reason to take a second card.
+    """
+    one = msgspec.structs.replace(candidate(1, 10, 110), utility=1.0, seconds=10.0)
+    two = msgspec.structs.replace(candidate(2, 11, 100, quant="Q6_K"), utility=1.0 + more, seconds=10.0)
+    best = ranked(PROBLEM, [two, one])[0][0]
+
+    assert len(best.devices) == first

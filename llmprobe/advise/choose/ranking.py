@@ -16,6 +16,9 @@ from llmprobe.facts.recommendation import Rejected, Wishes
 from llmprobe.model.quants import file_type
 from llmprobe.words.message import Message, message
 
+EQUAL_TO = 4
+"""Digits of a utility that count: what differs by less differs by rounding."""
+
 VARIED = 4
 """The least number of choices for which other micro-batches, and the cache in RAM, are tried."""
 
@@ -128,15 +131,20 @@ def _too_slow(candidate: Candidate, wishes: Wishes) -> Message:
 def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
     """
     Candidates best first: by context where that counts most, what is usable, then by utility; of the nearly best the
-    one that loses least, where it is nearly as fast on no
-    more devices.
+    one that loses least, where it is nearly as fast on no more devices.
     """
 
     def order(candidate: Candidate) -> tuple[float, bool, float, int, str]:
         context = candidate.settings.ctx_size if wishes.priority == "context" else 0
         last_resort = wishes.priority != "speed" and candidate.quality.usable is False
         # Of equals the one on fewer devices: a card that is left alone stays free for something else.
-        return -context, last_resort, -round(candidate.utility, 4), len(candidate.devices), candidate.quant
+        return (
+            -context,
+            last_resort,
+            -round(candidate.utility, EQUAL_TO),
+            len(candidate.devices),
+            candidate.quant,
+        )
 
     ranked = sorted(candidates, key=order)
     if not ranked:
