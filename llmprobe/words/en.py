@@ -1895,7 +1895,7 @@ SENTENCES: dict[str, str] = {
     "page.generation-full": "generation at a full context",
     "page.prompt-full": "prompt behind a full context",
     "page.first-token": "First token",
-    "page.first-token-after": "{seconds:pace} s ({low:pace} to {high:pace}) after a prompt of {tokens:,} tokens",
+    "page.first-token-after": "{seconds:seconds} ({low:seconds} to {high:seconds}) after a prompt of {tokens:,} tokens",
     "page.prompt": "Prompt",
     "page.prompt-processing": "prompt",
     "page.prompt-assumed": "prompt, assumed from like devices",
