@@ -1841,7 +1841,7 @@ SENTENCES: dict[str, str] = {
     "page.fit-size": "Size",
     "page.fit-ability": "{test}",
     "page.fit-name": "{number}. {name}",
-    "page.fit-line": ": {quant}, {bytes:bytes}, {tokens_per_s} tokens/s, {ability}",
+    "page.fit-line": ": {quant}, {bytes:bytes}, {tokens_per_s} tokens/s, {ability} of {test}",
     "page.fit-reads-as": "{reads_as:.0f} {unit}",
     "page.fit-below": "{id} · {facts:each} · {mode:mode.}[, an answer in about {seconds:seconds}][ · {released}][ · {license}]"
     "[ · also {variants:list}]",

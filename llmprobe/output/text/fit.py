@@ -80,6 +80,7 @@ def _in_one_line(number: int, row: Fitting) -> tuple[Part, ...]:
             bytes=_bytes(row),
             tokens_per_s=short_rate(row.choice.speed),
             ability=_ability(row),
+            test=row.capability.test,
         ),
     )
 
