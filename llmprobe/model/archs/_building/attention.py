@@ -135,6 +135,9 @@ class Attention(Base):
         run = self.run
         number, position = self.parts.cache_of[il]
         layer = self.parts.layout.kv[number].layers[position]
+        if not layer.k:
+            # The layer has weights for attention, and the metadata give it no heads.
+            raise ModelError(message("hparam.not-positive", key="attention.head_count_kv", value=0))
         made = self._kv.get(il)
         if made is None:
             home = run.places[il] if run.cache_on_device else run.host
