@@ -3,6 +3,7 @@ Values that programs give to the public functions: each of its kind and in range
 """
 
 from collections.abc import Sequence
+from math import inf
 
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
@@ -38,6 +39,20 @@ def count(name: str, value: object, *, least: int = 0, most: int | None = None) 
         raise UsageError(
             message("error.setting-out-of-range", setting=name, given=value, least=least, most=most)
         )
+    return value
+
+
+def least_speed(value: object) -> float | None:
+    """
+    Check the least tokens per second that are wished; None is no wish.
+
+    Raises:
+        UsageError: it is no number of 0 or more.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+        raise UsageError(message("error.min-speed-not-a-number", given=str(value)))
     return value
 
 

@@ -4,7 +4,6 @@ What a machine runs best: the models of the catalog for a use, each as ``recomme
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import inf
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -78,10 +77,6 @@ def wishes_of(
     given.one_of("use", use, get_args(Use))
     given.one_of("sort", sort, get_args(Order))
     engines.engine(given.text("engine", engine))
-    if min_speed is not None:
-        number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
-        if not (number and 0 <= min_speed < inf):
-            raise UsageError(message("error.min-speed-not-a-number", given=str(min_speed)))
     return FitWishes(
         use=use,
         ctx_size=CONTEXTS[use]
@@ -89,7 +84,7 @@ def wishes_of(
         else given.count("ctx_size", ctx_size, least=1, most=2**31 - 1),
         ctx_size_given=ctx_size is not None,
         engine=engine,
-        min_speed=min_speed,
+        min_speed=given.least_speed(min_speed),
         min_quality=None if min_quality is None else quant_name(min_quality),
         max_download_bytes=None
         if max_download_bytes is None

@@ -13,13 +13,12 @@ import msgspec
 from llmprobe import engines
 from llmprobe.advise.recommend import Advice
 from llmprobe.data import table
-from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.options import MOST_SLOTS
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.estimate import model_in_estimate
-from llmprobe.facts.given import count, text
+from llmprobe.facts.given import count, least_speed, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import MachineKind, Needs, Plan, Planned, PlanWishes
@@ -57,16 +56,12 @@ def wishes_of(
         UsageError: one is of another kind or out of range.
     """
     check_model(model)
-    if min_speed is not None:
-        number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
-        if not (number and 0 <= min_speed < inf):
-            raise UsageError(message("error.min-speed-not-a-number", given=str(min_speed)))
     own = model.quant or model.published_quant or USUAL_QUANT
     return PlanWishes(
         ctx_size=count("ctx_size", ctx_size, least=1, most=2**31 - 1),
         quant=own if quant is None else quant_name(text("quant", quant), model),
         parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
-        min_speed=min_speed,
+        min_speed=least_speed(min_speed),
     )
 
 

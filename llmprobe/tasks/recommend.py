@@ -3,7 +3,6 @@ The best ways to run a model on a machine, and the files with which to do so.
 """
 
 from collections.abc import Sequence
-from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,7 +13,7 @@ from llmprobe.advise.recommend import Advice
 from llmprobe.advise.recommend import recommend as advise
 from llmprobe.errors import UsageError
 from llmprobe.estimation.options import MOST_SLOTS, checked
-from llmprobe.facts.given import count, one_of, switch, text, texts
+from llmprobe.facts.given import count, least_speed, one_of, switch, text, texts
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import (
@@ -76,10 +75,6 @@ def wishes_of(
     if use is not None:
         one_of("use", use, USE_NAMES)
     engines.engine(text("engine", engine))
-    if min_speed is not None:
-        number = isinstance(min_speed, int | float) and not isinstance(min_speed, bool)
-        if not (number and 0 <= min_speed < inf):
-            raise UsageError(message("error.min-speed-not-a-number", given=str(min_speed)))
     return Wishes(
         ctx_size=None if ctx_size in (None, "max") else count("ctx_size", ctx_size, most=2**31 - 1),
         max_ctx=ctx_size == "max",
@@ -92,7 +87,7 @@ def wishes_of(
         engine=engine,
         reserve_bytes=None if reserve_bytes is None else count("reserve_bytes", reserve_bytes),
         assume_idle=switch("assume_idle", assume_idle),
-        min_speed=min_speed,
+        min_speed=least_speed(min_speed),
         min_quality=None if min_quality is None else quant_name(min_quality),
         top=count("top", top, least=1),
         mmproj=text("mmproj", mmproj) or "none",
