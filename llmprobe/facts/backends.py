@@ -93,6 +93,7 @@ _ALL = (
         padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
+        exact=True,
     ),
     Backend(
         name="vulkan",
