@@ -37,17 +37,20 @@ class WorkingSet(msgspec.Struct, frozen=True, kw_only=True):
 
 class Apple(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A Mac with an Apple chip. ``translated`` is true where this Python runs under Rosetta.
+    A Mac with an Apple chip. ``translated`` is true where this Python runs under Rosetta, ``low_power_mode`` where
+    the owner chose it.
 
     ``gpu_in_use_bytes`` is what the GPU holds now; ``wired_bytes`` and ``compressed_bytes`` are the kernel's count
-    for the whole system.
+    for the whole system. ``missing_bytes`` is how much larger than RAM everything would be if nothing was compressed.
     """
 
     working_set: WorkingSet | None = None
     gpu_in_use_bytes: int | None = None
     wired_bytes: int | None = None
     compressed_bytes: int | None = None
+    missing_bytes: int | None = None
     translated: bool | None = None
+    low_power_mode: bool | None = None
     evidence: tuple[str, ...] = ()
 
 

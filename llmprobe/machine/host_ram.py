@@ -4,9 +4,13 @@ How much memory the host has and how much of it can be had now, by one rule for 
 psutil answers first; on Linux /proc/meminfo is asked beside it and wins where it is plausible, because its
 MemAvailable is the kernel's own estimate. MemAvailable of 0 or more than the total (LXC) is not believed.
 
+On macOS psutil calls pages available that hold data of programs; what can be had without compressing these wins where
+it is less: see ``vm_stat``.
+
 Questions, in order:
 
     psutil:virtual_memory
+    run:vm_stat                                        on macOS
     read:/proc/meminfo                                 on Linux, and so the rest
     read:/proc/spl/kstat/zfs/arcstats
     read:/sys/devices/system/node/has_memory           not on x86
@@ -18,6 +22,7 @@ import msgspec
 
 from llmprobe.machine.asking import Asker, as_int, fields_of
 from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.machine.vm_stat import EVIDENCE, asked_pages, mac_pages
 from llmprobe.words.message import Message, message
 
 MEMINFO = "/proc/meminfo"
@@ -101,6 +106,12 @@ def host_ram(ask: Asker) -> HostRam:
     by_psutil, by_kernel = total, None
     meminfo: dict[str, int] = {}
     cache = None
+    if ask.platform.system == "darwin" and total is not None:
+        pages = mac_pages(asked_pages(ask), total)
+        if pages is not None and (available is None or pages.available_bytes < available):
+            available = pages.available_bytes
+            how = message("limit.available-of-pages", missing_bytes=pages.missing_bytes or None)
+            evidence.append(EVIDENCE)
     if ask.platform.system == "linux":
         text = ask.text(MEMINFO)
         if text is not None:

@@ -362,6 +362,8 @@ SENTENCES: dict[str, str] = {
     "limit.available-by-psutil": "what psutil reports as available",
     "limit.available-by-kernel": "MemAvailable",
     "limit.available-with-zfs": "{how}, plus the cache that ZFS can give back",
+    "limit.available-of-pages": "free pages, purgeable pages and the cache of files[, less {missing_bytes:bytes} that "
+    "programs need uncompressed]",
     "limit.available-of-nodes": "free memory of the nodes with CPUs",
     "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
     "[!{used_bytes}, of which an unknown part is in use]",
@@ -374,8 +376,8 @@ SENTENCES: dict[str, str] = {
     "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
     "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
     "limit.wired-limit": "iogpu.wired_limit_mb is {wired_limit_mb}",
-    "limit.assumed-working-set-m5": "macOS lets the GPU use {share:.0%} of memory on this chip (assumed: as two such Macs"
-    " reported)",
+    "limit.assumed-working-set-26": "macOS 26 and newer let the GPU use {share:.0%} of this much memory (assumed: as Macs "
+    "with as much or less reported)",
     "limit.assumed-working-set": "macOS lets the GPU use {share:.0%} of memory (assumed: the share before macOS 26; "
     "newer versions allow up to 84%)",
     "limit.idle-system": "usual use of an idle system",
@@ -792,6 +794,15 @@ SENTENCES: dict[str, str] = {
     "finding.mac-wired-limit.detail": "[{limit}; ]{lost_bytes:bytes} of free memory is not available to the GPU.",
     "finding.mac-wired-limit.remedy": "The limit can be raised until the next restart; leave {left_bytes:bytes} or "
     "more to macOS.",
+    "rule.mac-memory-full": "Programs hold more memory than the Mac has, a part of it compressed.",
+    "finding.mac-memory-full.title": "Programs hold {missing_bytes:bytes} more than this Mac's memory",
+    "finding.mac-memory-full.detail": "macOS keeps a part of it compressed. Memory that a model takes makes it "
+    "compress more of what programs use now, and everything slows down.",
+    "finding.mac-memory-full.remedy": "Quit the programs that hold the most memory.",
+    "rule.mac-low-power": "The Mac runs in Low Power Mode.",
+    "finding.mac-low-power.title": "Low Power Mode is on",
+    "finding.mac-low-power.detail": "The GPU and the processor run slower than the speeds here assume.",
+    "finding.mac-low-power.remedy": "Turn it off in System Settings, Battery, or with:",
     "rule.mac-rosetta": "This Python is an Intel build and runs translated.",
     "finding.mac-rosetta.title": "This Python is an Intel build and runs translated",
     "finding.mac-rosetta.detail": "It sees the CPU that Rosetta presents. Programs started in the same way run "

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmprobe.errors import UsageError
-from llmprobe.machine import host_ram, hypothetical, memory_bus
+from llmprobe.machine import host_ram, hypothetical, memory_bus, vm_stat
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, intel, memory
@@ -30,7 +30,7 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     cgroup.parse_memory_stat,
     cgroup.parse_cpu_max,
     apple.parse_gpu_cores,
-    apple.parse_vm_stat,
+    vm_stat.parse_vm_stat,
     host.parse_os_release,
     host.parse_udev_memory,
     device.pci_address,

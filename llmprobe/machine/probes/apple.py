@@ -2,10 +2,10 @@
 Apple silicon: one GPU that shares the host's memory, and how much of that macOS lets it use.
 
 The exact figure is Metal's recommendedMaxWorkingSetSize, in which ``iogpu.wired_limit_mb`` is counted. Where Metal
-does not answer, that setting stands for it; at 0 macOS chooses: two thirds of memory up to 36 GiB and three quarters
-above, by what llama.cpp prints on many machines (10,922 MiB of 16 GiB, 49,152 of 64). Newer systems give more (74 to
-84 %), so the rule is on the safe side; chips from the M5 on never had an older one, and the least that they gave is
-78 %. It is a figure for one program: what others hold of the GPU's memory is seen in what is free.
+does not answer, that setting stands for it; at 0 macOS chooses. Before macOS 26 that was two thirds of memory below
+36 GiB and three quarters from there on, by what llama.cpp prints on many machines (10,922 MiB of 16 GiB, 27,648 of 36,
+49,152 of 64). Since then it is a share that grows with memory. It is a figure for one program: what others hold of the
+GPU's memory is seen in what is free.
 
 An Intel Mac has no memory that its processor and GPU share in this way; its GPUs are named, not used.
 
@@ -22,6 +22,7 @@ Questions, in order:
     run:vm_stat
     sysctl:kern.memorystatus_vm_pressure_level
     sysctl:sysctl.proc_translated
+    run:pmset -g
 
     on Intel Macs, instead of all after the third:
     run:system_profiler SPDisplaysDataType -json
@@ -38,6 +39,7 @@ from llmprobe.facts.machine import Accelerator, Limit, Probed, SystemFacts
 from llmprobe.facts.vendors import Apple, Vendor, WorkingSet
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of
 from llmprobe.machine.gpu_table import Gpu, named
+from llmprobe.machine.vm_stat import EVIDENCE, asked_pages, mac_pages
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
 
@@ -46,17 +48,24 @@ PLATFORMS = frozenset({"darwin"})
 VENDORS = (Vendor(name="apple", rank=3),)
 
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")
+POWER = ("pmset", "-g")
 DISPLAYS = ("system_profiler", "SPDisplaysDataType", "-json")
-_SMALL_BYTES = 36 * GIB
+_MACOS_26 = 25
+"""The major version of Darwin, macOS 26's kernel."""
 _CHIP = r"Apple M(\d{1,2})\b"
-_FIRST_WITH_MORE, _LARGER_SHARE = 5, 0.78
-"""ggml-org/llama.cpp#16634 and another log: 26,800.6 MB of 32 GiB on an M5, 40,200.9 MB of 48 GiB on an M5 Max."""
+_FIRST_WITH_MACOS_26 = 5
+_SHARES = ((128 * GIB, 0.84), (64 * GIB, 0.81), (32 * GIB, 0.78), (16 * GIB, 0.74))
+"""
+The share from a size of memory on, as llama.cpp and MLX print it: 115,448.7 MB of 128 GiB (antirez/ds4#893), 55,662.8
+of 64 (M3 Max and M1), 40,200.9 of 48 (ggml-org/llama.cpp#16634), 30,150.7 of 36, 26,800.6 of 32, 18,186 MiB of 24,
+14,302.3 MB of 18, 11.84 GiB of 16 (AlexsJones/llmfit#754). A size between two has at least the share of the smaller.
+"""
+_THREE_QUARTERS_FROM = 36 * GIB
 _BYTES_NOT_MIB = 1 << 24
 """No Mac has 16 TiB: the older of the two settings is in bytes where it is larger."""
 _IN_USE = r'"In use system memory"\s*=\s*([0-9]{1,18})\b'
+_LOW_POWER = r"(?m)^\s*lowpowermode\s+([01])\s*$"
 _CORES = r'"gpu-core-count"\s*=\s*([0-9]{1,5})\b'
-_PAGE_SIZE = r"page size of ([0-9]{1,9}) bytes"
-_PAGES = r"^(?P<name>[^:]+):\s+(?P<count>[0-9]{1,18})\.?$"
 _HIGH, _CRITICAL = 2, 4
 """What kern.memorystatus_vm_pressure_level means (kVMPressureWarning, kVMPressureCritical)."""
 
@@ -90,7 +99,11 @@ def probe(source: Source) -> Probed:
     working_set = None
     caps: tuple[tuple[str, Limit], ...] = ()
     if total is not None and not virtual:
-        cap = metal_cap(total, metal, wired) if metal else working_set_cap(total, wired, brand)
+        cap = (
+            metal_cap(total, metal, wired)
+            if metal
+            else working_set_cap(total, wired, brand, ask.platform.release)
+        )
         caps = (("ram", cap),)
         asked = ("metal:",) if metal else ask.answered("sysctl:iogpu.wired_limit_mb")
         working_set = WorkingSet(
@@ -103,7 +116,7 @@ def probe(source: Source) -> Probed:
         ram_bandwidth_how=accelerator.bandwidth_how,
         memory=HostMemory(pressure=_pressure(ask)),
     )
-    apple = _apple(ask, working_set, parse_in_use(device))
+    apple = _apple(ask, working_set, parse_in_use(device), total)
     return ask.probed(found=True, host=host, accelerators=(accelerator,), caps=caps, apple=apple)
 
 
@@ -118,24 +131,35 @@ def metal_cap(total_bytes: int, recommended_bytes: int, wired_limit_mb: int | No
     return Limit(by="working-set", bytes=size, detail=detail, basis="measured")
 
 
-def working_set_cap(total_bytes: int, wired_limit_mb: int | None, chip: str = "") -> Limit:
+def working_set_cap(
+    total_bytes: int, wired_limit_mb: int | None, chip: str = "", release: str | None = None
+) -> Limit:
     """
-    The most that the GPU may use of a host's memory, in bytes. Chips from the M5 on came with a macOS that gives more.
+    The most that the GPU may use of a host's memory, in bytes. ``release`` is Darwin's, None where it is not known.
 
+    Chips from the M5 on never had a macOS before 26.
     https://developer.apple.com/documentation/metal/mtldevice/recommendedmaxworkingsetsize
     """
     if wired_limit_mb:
         size = min(wired_limit_mb * MIB, total_bytes)
         detail = message("limit.wired-limit", wired_limit_mb=wired_limit_mb)
         return Limit(by="working-set", bytes=size, detail=detail)
-    if (found := re.match(_CHIP, chip)) is not None and int(found.group(1)) >= _FIRST_WITH_MORE:
-        detail = message("limit.assumed-working-set-m5", share=_LARGER_SHARE)
-        size = int(total_bytes * _LARGER_SHARE) // MIB * MIB
-        return Limit(by="working-set", bytes=size, detail=detail, basis="assumed")
-    part, of = (2, 3) if total_bytes <= _SMALL_BYTES else (3, 4)
-    size = total_bytes * part // of
-    detail = message("limit.assumed-working-set", share=part / of)
-    return Limit(by="working-set", bytes=size // MIB * MIB, detail=detail, basis="assumed")
+    share = next((share for least, share in _SHARES if total_bytes >= least), None)
+    if share is not None and _has_macos_26(chip, release):
+        detail = message("limit.assumed-working-set-26", share=share)
+    else:
+        share = 0.75 if total_bytes >= _THREE_QUARTERS_FROM else 2 / 3
+        detail = message("limit.assumed-working-set", share=share)
+    size = int(total_bytes * share) // MIB * MIB
+    return Limit(by="working-set", bytes=size, detail=detail, basis="assumed")
+
+
+def _has_macos_26(chip: str, release: str | None) -> bool:
+    major = as_int((release or "").partition(".")[0])
+    if major is not None and major >= _MACOS_26:
+        return True
+    found = re.match(_CHIP, chip)
+    return found is not None and int(found.group(1)) >= _FIRST_WITH_MACOS_26
 
 
 def parse_gpu_cores(text: str) -> int | None:
@@ -156,6 +180,14 @@ def parse_in_use(text: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
+def parse_low_power(text: str) -> bool | None:
+    """
+    Whether ``pmset -g`` lists Low Power Mode as on; None where it does not list it.
+    """
+    match = re.search(_LOW_POWER, text)
+    return match.group(1) == "1" if match else None
+
+
 def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
     """
     Maker, name and memory (``4 GB``) of each GPU in ``system_profiler SPDisplaysDataType -json``.
@@ -168,23 +200,6 @@ def parse_displays(text: str) -> tuple[tuple[str, str, str | None], ...]:
         (each.spdisplays_vendor.lower(), each.sppci_model or each.name or "GPU", each.spdisplays_vram)
         for each in document.displays
     )
-
-
-def parse_vm_stat(text: str) -> dict[str, int]:
-    """
-    The fields of ``vm_stat`` in bytes, by the page size that its own first line names (16384 on
-    Apple chips).
-    """
-    size = re.search(_PAGE_SIZE, text)
-    if size is None:
-        return {}
-    page = int(size.group(1))
-    fields = {}
-    for line in text.splitlines():
-        match = re.match(_PAGES, line)
-        if match:
-            fields[match["name"].strip('"')] = int(match["count"]) * page
-    return fields
 
 
 def _of_intel_mac(ask: Asker) -> tuple[Accelerator, ...]:
@@ -257,17 +272,22 @@ def _pressure(ask: Asker) -> MemoryPressure | None:
     )
 
 
-def _apple(ask: Asker, working_set: WorkingSet | None, gpu_in_use: int | None) -> Apple:
-    pages = parse_vm_stat(_output(ask, "vm_stat"))
+def _apple(
+    ask: Asker, working_set: WorkingSet | None, gpu_in_use: int | None, total_bytes: int | None
+) -> Apple:
+    pages = asked_pages(ask)
+    counted = None if total_bytes is None else mac_pages(pages, total_bytes)
     translated = as_int(ask.sysctl("sysctl.proc_translated").value)
-    asked = (f"run:{' '.join(IOREG)}", "run:vm_stat", "sysctl:sysctl.proc_translated")
+    asked = (f"run:{' '.join(IOREG)}", EVIDENCE, "sysctl:sysctl.proc_translated")
     return Apple(
         working_set=working_set,
         gpu_in_use_bytes=gpu_in_use,
         wired_bytes=pages.get("Pages wired down"),
         compressed_bytes=pages.get("Pages occupied by compressor"),
+        missing_bytes=None if counted is None else counted.missing_bytes,
         translated=None if translated is None else translated == 1,
-        evidence=ask.answered(*asked),
+        low_power_mode=parse_low_power(_output(ask, *POWER)),
+        evidence=ask.answered(*asked, f"run:{' '.join(POWER)}"),
     )
 
 

@@ -12,6 +12,7 @@ from llmprobe.words.message import message
 
 _X86 = ("x86_64", "amd64")
 _LEFT_TO_MACOS_BYTES = 8 * GIB
+_WORTH_SAYING_BYTES = 1 * GIB
 
 
 def unified_pool(snapshot: Snapshot) -> Iterator[Finding]:
@@ -54,6 +55,44 @@ def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
             commands=(f"sudo sysctl iogpu.wired_limit_mb={more // MIB}",)
             if more > ram.total_bytes // 2
             else (),
+        ),
+    )
+
+
+def mac_memory_full(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Programs of a Mac would not fit into its memory uncompressed.
+    """
+    missing = snapshot.apple.missing_bytes if snapshot.apple is not None else None
+    if missing is None or missing < _WORTH_SAYING_BYTES:
+        return
+    yield Finding(
+        id="mac-memory-full",
+        severity="warning",
+        title=message("finding.mac-memory-full.title", missing_bytes=missing),
+        detail=message("finding.mac-memory-full.detail"),
+        evidence=("run:vm_stat",),
+        remedy=Remedy(
+            text=message("finding.mac-memory-full.remedy"),
+            commands=("top -l 1 -o mem -n 10 -stats command,mem",),
+        ),
+    )
+
+
+def mac_low_power(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A Mac saves power, and its GPU is slower for it.
+    """
+    if snapshot.apple is None or not snapshot.apple.low_power_mode:
+        return
+    yield Finding(
+        id="mac-low-power",
+        severity="note",
+        title=message("finding.mac-low-power.title"),
+        detail=message("finding.mac-low-power.detail"),
+        evidence=("run:pmset -g",),
+        remedy=Remedy(
+            text=message("finding.mac-low-power.remedy"), commands=("sudo pmset -a lowpowermode 0",)
         ),
     )
 
@@ -217,6 +256,8 @@ def _lacks_avx2(snapshot: Snapshot) -> bool:
 RULES = (
     Rule("unified-pool", unified_pool),
     Rule("mac-wired-limit", mac_wired_limit),
+    Rule("mac-memory-full", mac_memory_full),
+    Rule("mac-low-power", mac_low_power),
     Rule("mac-rosetta", mac_rosetta),
     Rule("mac-vm", mac_vm),
     Rule("container-ram", container_ram),

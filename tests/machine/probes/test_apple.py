@@ -30,28 +30,48 @@ def mac(brand: str, gib: int, cores: int, **changes: Any) -> FakeSource:
     return FakeSource(answers | changes, MAC)
 
 
-@pytest.mark.parametrize(("gib", "mib"), [(16, 10922), (32, 21845), (36, 24576), (64, 49152), (128, 98304)])
+@pytest.mark.parametrize(
+    ("gib", "mib"), [(8, 5461), (16, 10922), (32, 21845), (36, 27648), (64, 49152), (128, 98304)]
+)
 def test_the_working_set_by_rule(gib: int, mib: int) -> None:
     """
-    Two thirds up to 36 GiB, three quarters above, as llama.cpp prints it on such machines; never all of memory.
+    Two thirds below 36 GiB, three quarters from there on, as llama.cpp prints it on such machines; never all of memory.
     """
     limit = apple.working_set_cap(gib * GIB, 0)
     assert (limit.by, limit.bytes, limit.basis) == ("working-set", mib * MIB, "assumed")
 
 
 @pytest.mark.parametrize(
-    ("chip", "gib", "megabytes"), [("Apple M5", 32, 26800.6), ("Apple M5 Max", 48, 40200.9)]
+    ("chip", "gib", "megabytes"),
+    [
+        ("Apple M3", 16, 12713.1),
+        ("Apple M3 Pro", 18, 14302.25),
+        ("Apple M5", 24, 19069.4),
+        ("Apple M4", 32, 26800.6),
+        ("Apple M4 Max", 36, 30150.67),
+        ("Apple M5 Max", 48, 40200.9),
+        ("Apple M3 Max", 64, 55662.79),
+        ("Apple M5 Max", 128, 115448.7),
+    ],
 )
-def test_newer_chips_give_the_gpu_more(chip: str, gib: int, megabytes: float) -> None:
+def test_macos_26_gives_the_gpu_more(chip: str, gib: int, megabytes: float) -> None:
     """
-    As llama.cpp printed recommendedMaxWorkingSetSize on two such Macs, in units of 10^6 bytes.
+    As llama.cpp and MLX printed recommendedMaxWorkingSetSize, in units of 10^6 bytes; Darwin 25 is macOS 26.
     """
-    limit = apple.working_set_cap(gib * GIB, 0, chip)
+    limit = apple.working_set_cap(gib * GIB, 0, chip, "25.1.0")
 
     assert limit.bytes == pytest.approx(megabytes * 1e6, rel=0.001)
     assert limit.basis == "assumed"
-    assert apple.working_set_cap(gib * GIB, 0, "Apple M4").bytes < limit.bytes
-    assert apple.working_set_cap(gib * GIB, 20000, chip).bytes == 20000 * MIB
+    assert apple.working_set_cap(gib * GIB, 0, "Apple M4", "24.6.0").bytes < limit.bytes
+    assert apple.working_set_cap(gib * GIB, 20000, chip).bytes == min(20000 * MIB, gib * GIB)
+
+
+def test_a_chip_that_came_with_macos_26_has_its_share() -> None:
+    """
+    The M5 never had an older macOS, so that its share is known where the system's version is not.
+    """
+    assert apple.working_set_cap(32 * GIB, 0, "Apple M5") == apple.working_set_cap(32 * GIB, 0, "", "25.0.0")
+    assert apple.working_set_cap(8 * GIB, 0, "Apple M5").bytes == 5461 * MIB
 
 
 def test_a_limit_that_was_set_wins() -> None:
@@ -98,7 +118,7 @@ def test_without_metal_the_rule_stands(answer: Answer, status: str) -> None:
     """
     probed = apple.probe(mac("Apple M5 Max", 128, 40, **{"metal:": answer}))
 
-    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(102236 * MIB, "assumed")]
+    assert [(limit.bytes, limit.basis) for _, limit in probed.caps] == [(110100 * MIB, "assumed")]
     assert probed.status == status
 
 
@@ -177,15 +197,6 @@ def test_an_intel_mac_is_none() -> None:
     assert apple.probe(source).status == "absent"
 
 
-def test_pages_have_the_size_that_vm_stat_names() -> None:
-    """
-    16384 bytes on Apple chips, not 4096.
-    """
-    text = "Mach Virtual Memory Statistics: (page size of 16384 bytes)\nPages wired down:      2.\n"
-    assert apple.parse_vm_stat(text) == {"Pages wired down": 32768}
-    assert apple.parse_vm_stat("Pages wired down: 2.\n") == {}
-
-
 def test_bug_46_the_gpu_never_has_all_of_a_macs_memory() -> None:
     """
     Of 16 GiB the working set is 10.7, and a setting above what there is gives what there is.
@@ -239,3 +250,25 @@ def test_gpus_of_an_intel_mac_are_named() -> None:
         ("intel", "Intel UHD Graphics 630", False, True),
         ("amd", "AMD Radeon Pro 5500M (4 GB)", False, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "System-wide power settings:\nCurrently in use:\n standby              1\n lowpowermode         1\n",
+            True,
+        ),
+        (" lowpowermode         0\n powermode            0\n", False),
+        (" powermode            1\n", None),
+        ("", None),
+    ],
+)
+def test_low_power_mode_is_what_pmset_lists(text: str, expected: bool | None) -> None:
+    """
+    Macs that lack the mode do not list it.
+    """
+    source = mac("Apple M3", 16, 10, **{"run:pmset -g": {"exit": 0, "stdout": text, "stderr": ""}})
+    probed = apple.probe(source)
+    assert probed.apple is not None
+    assert probed.apple.low_power_mode is expected

@@ -112,6 +112,21 @@ M3_MAX = {
     "psutil:virtual_memory": {"total": 64 * GIB, "available": 60 * GIB},
 }
 
+
+def printed(text: str) -> dict[str, object]:
+    """
+    What a command that ended well answers.
+    """
+    return {"exit": 0, "stdout": text, "stderr": ""}
+
+
+MAC_OVERFULL = {
+    "run:vm_stat": printed(
+        "(page size of 16384 bytes)\nPages free: 9.\nPages purgeable: 0.\nFile-backed pages: 65536.\n"
+        "Anonymous pages: 3000000.\nPages wired down: 500000.\nPages stored in compressor: 800000.\n"
+    )
+}
+
 CASES: dict[str, Callable[[], Snapshot]] = {
     "nvidia-no-library": lambda: init_fails(12),
     "nvidia-module-not-loaded": lambda: init_fails(9),
@@ -147,6 +162,10 @@ CASES: dict[str, Callable[[], Snapshot]] = {
         FakeSource(plain_host() | nvidia_machine(card(name="NVIDIA GB10"), **UNIFIED), LINUX_ARM)
     ),
     "mac-wired-limit": lambda: snapshot_of(FakeSource(M3_MAX, MAC)),
+    "mac-memory-full": lambda: snapshot_of(FakeSource(M3_MAX | MAC_OVERFULL, MAC)),
+    "mac-low-power": lambda: snapshot_of(
+        FakeSource(M3_MAX | {"run:pmset -g": printed(" lowpowermode         1\n")}, MAC)
+    ),
     "mac-rosetta": lambda: snapshot_of(FakeSource(M3_MAX | {"sysctl:sysctl.proc_translated": 1}, MAC)),
     "mac-vm": lambda: snapshot_of(FakeSource(M3_MAX | {"sysctl:kern.hv_vmm_present": 1}, MAC)),
     "container-ram": lambda: linux(CONTAINER_8G),
