@@ -103,6 +103,7 @@ def collect(
         apple=next((probed.apple for probed in found if probed.apple is not None), None),
         amd=next((probed.amd for probed in found if probed.amd is not None), None),
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
+        windows=next((probed.windows for probed in found if probed.windows is not None), None),
         sources=reports,
     )
     return rules.diagnosed(snapshot)

@@ -373,6 +373,9 @@ SENTENCES: dict[str, str] = {
     "limit.amd-programs": "used by compute programs",
     "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
+    "limit.windows-desktop": "usual use by the driver and the desktop of Windows, which was not read here",
+    "limit.windows-shared": "{carve_out_bytes:bytes} is reserved for the GPU, and Windows lets it use {shared_bytes:bytes} "
+    "of RAM",
     "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
     "[ (iogpu.wired_limit_mb is {wired_limit_mb})]",
     "limit.wired-limit": "iogpu.wired_limit_mb is {wired_limit_mb}",
@@ -699,6 +702,18 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-unsupported-vendor.title": "{device} is not examined",
     "finding.gpu-unsupported-vendor.detail": "llmprobe does not examine GPUs of this vendor, so its memory is not "
     "counted. An engine may be able to use it, for instance with Vulkan.",
+    "rule.adapter-not-counted": "Windows lists adapters that no model can be put on.",
+    "finding.adapter-not-counted.title": "Not counted as {adapters:a GPU|GPUs}: {adapters:and}",
+    "finding.adapter-not-counted.detail": "{adapters:each}.",
+    "finding.adapter-not-counted.npu": "{name} is a neural processor, which llama.cpp does not use",
+    "finding.adapter-not-counted.remote": "{name} is the display of a remote session",
+    "finding.adapter-not-counted.basic": "{name} is the driver of Windows for displays without another one",
+    "finding.adapter-not-counted.virtual": "{name} is a virtual display",
+    "rule.gpu-basic-driver": "A display has only the basic driver of Windows.",
+    "finding.gpu-basic-driver.title": "A display has only the basic driver of Windows",
+    "finding.gpu-basic-driver.detail": "{adapter} shows a picture and computes nothing. The GPU behind it cannot be "
+    "used, and which one it is was not determined.",
+    "finding.gpu-basic-driver.remedy": "Install the driver of the GPU's maker, from its page or by Windows Update.",
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",

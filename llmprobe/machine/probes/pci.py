@@ -17,6 +17,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
 from llmprobe.facts.vendors import Vendor
 from llmprobe.machine.asking import Asker, as_text
+from llmprobe.machine.display_vendors import DISPLAYS_ONLY
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.words.message import message
 
@@ -29,31 +30,6 @@ EXAMINED = frozenset({"0x10de", "0x1002", "0x8086"})
 
 _NAMED = {"0x1ed5": "Moore Threads", "0x1da3": "Habana", "0x1e52": "Tenstorrent", "0x19e5": "Huawei"}
 _ACCELERATOR = "0x12"
-_ADAPTERS = frozenset(
-    {
-        "0x102b",
-        "0x1a03",
-        "0x1234",
-        "0x1af4",
-        "0x15ad",
-        "0x80ee",
-        "0x1414",
-        "0x1b36",
-        "0x1013",
-        "0x5333",
-        "0x126f",
-        "0x1ab8",
-        "0x5853",
-        "0x1d0f",
-        "0x1ae0",
-        "0x106b",
-        "0x19e5",
-    }
-)
-"""
-Matrox, ASPEED, QEMU, virtio, VMware, VirtualBox, Hyper-V, QXL, Cirrus, S3, Silicon Motion, Parallels, Xen,
-Amazon, Google, Apple's paravirtual one, Huawei's for servers.
-"""
 
 
 def probe(source: Source) -> Probed:
@@ -71,7 +47,7 @@ def probe(source: Source) -> Probed:
 
 
 def _only_displays(device: PciDevice) -> bool:
-    return device.vendor in _ADAPTERS and not device.device_class.startswith(_ACCELERATOR)
+    return device.vendor in DISPLAYS_ONLY and not device.device_class.startswith(_ACCELERATOR)
 
 
 def _accelerator(ask: Asker, device: PciDevice, number: int) -> Accelerator:

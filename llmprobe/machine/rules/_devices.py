@@ -5,6 +5,7 @@ The devices that a rule looks at, each physical device once.
 from collections.abc import Iterator
 
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
+from llmprobe.facts.windows import UncountedAdapter
 
 
 def physical(snapshot: Snapshot) -> Iterator[Accelerator]:
@@ -57,3 +58,12 @@ def memory_of(snapshot: Snapshot, accelerator: Accelerator) -> int | None:
     """
     sizes = [pool.total_bytes for pool in pools_of(snapshot, accelerator) if pool.total_bytes is not None]
     return sum(sizes) if sizes else None
+
+
+def on_basic_driver(snapshot: Snapshot) -> tuple[UncountedAdapter, ...]:
+    """
+    Displays of real hardware that have only the driver of Windows itself: a GPU may be behind each.
+    """
+    if snapshot.windows is None or snapshot.host.environment == "vm":
+        return ()
+    return tuple(each for each in snapshot.windows.uncounted if each.kind == "basic")

@@ -25,6 +25,9 @@ _VERSION_KEY = re.compile(r"version|vbios|driver|release", re.IGNORECASE)
 _USER_VARIABLES = frozenset({"USER", "LOGNAME", "USERNAME", "SUDO_USER"})
 _HOST_VARIABLES = frozenset({"HOSTNAME", "HOST", "COMPUTERNAME", "USERDOMAIN"})
 _WORD = re.compile(r"[A-Za-z]+")
+_OF_OUR_OWN = frozenset({"registry"})
+"""Methods whose questions are written in this program, among them ids of classes that look like a machine's own."""
+
 _HOST_NAMES = frozenset({"kern.hostname", "kern.nodename"})
 
 
@@ -49,7 +52,9 @@ def redact(recording: Recording, known: Mapping[str, Iterable[str]] | None = Non
         for question, answer in ordered
     ]
     answers = {
-        tuple(secrets.redacted(word) for word in question): _redacted(question, answer, secrets)
+        question
+        if question[0] in _OF_OUR_OWN
+        else tuple(secrets.redacted(word) for word in question): _redacted(question, answer, secrets)
         for question, answer in kept
     }
     release = recording.platform.release
@@ -80,7 +85,7 @@ def _learn(question: Question, answer: Answer, secrets: Placeholders) -> None:
     """
     method, *args = question
     value = answer.value
-    for text in (*args, *_texts(value), answer.detail or ""):
+    for text in (*(() if method in _OF_OUR_OWN else args), *_texts(value), answer.detail or ""):
         secrets.add_homes(text)
         secrets.add_ids(text)
     if method == "read" and isinstance(value, str):

@@ -10,6 +10,8 @@ from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, LINUX_ARM, MIB, FakeSource, plain_host
 from tests.machine.probes.test_amd import MAY_NOT, machine, radeon, strix_halo
 from tests.machine.probes.test_pci import bus
+from tests.machine.probes.test_windows import adapter, npu, xtx
+from tests.machine.probes.test_windows import whole as on_windows
 
 
 def linux(*parts: dict[str, Any]) -> Snapshot:
@@ -99,5 +101,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
         }
     ),
     "sources-disagree": lambda: linux({"psutil:virtual_memory": {"total": 32 * GIB, "available": GIB}}),
+    "adapter-not-counted": lambda: on_windows(npu(), xtx()),
+    "gpu-basic-driver": lambda: on_windows(adapter(0, "Microsoft Basic Display Adapter", r"PCI\CC_0300")),
     "gpu-unsupported-vendor": lambda: linux(bus(("0000:03:00.0", "0x030000", "0x1ed5")).answers),
 }

@@ -442,3 +442,17 @@ def test_how_long_a_number_is_a_serial(number: str, stays: bool) -> None:
     after = text_after({("read", "/sys/class/dmi/id/board_serial"): Answer(value=number)})
 
     assert (number in after) is stays
+
+
+def test_the_registrys_keys_are_no_identities() -> None:
+    """
+    A class of devices has an id of the form of a UUID, the same on every Windows: the question stays as it is asked,
+    whatever its owner is called. The answer is redacted as any other.
+    """
+    key = r"HKLM\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0000"
+    question = ("registry", key, "DriverDesc")
+    after = redacted({question: Answer(value=f"card of control, {GPU}")}, user="control")
+
+    assert list(after) == [question]
+    assert "control" not in after[question].value
+    assert GPU not in after[question].value

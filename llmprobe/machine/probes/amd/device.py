@@ -11,6 +11,7 @@ from llmprobe.facts.vendors import CarveOut, HidingVariable, WithoutRocm
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_text, items_of
 from llmprobe.machine.hwmon import ask_sensors
+from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL
 from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
@@ -44,33 +45,8 @@ _INTEGRATED_GFX = frozenset(
         "gfx1153",
     }
 )
-_INTEGRATED_PCI = frozenset(
-    {
-        "0x1586",
-        "0x150e",
-        "0x1114",
-        "0x15bf",
-        "0x15c8",
-        "0x1900",
-        "0x1901",
-        "0x1902",
-        "0x1681",
-        "0x164e",
-        "0x13c0",
-        "0x1506",
-        "0x163f",
-        "0x1435",
-        "0x1636",
-        "0x1638",
-        "0x164c",
-        "0x15e7",
-        "0x15dd",
-        "0x15d8",
-    }
-)
 _WITHOUT_OWN_MEMORY = frozenset({"0x74a0"})
 """MI300A: what its driver calls VRAM is the memory of the host, which the kernel counts already."""
-_TOO_SMALL_PCI = frozenset({"0x164e", "0x13c0", "0x1506"})
 _TOO_FEW_UNITS = 2
 
 
@@ -172,7 +148,7 @@ def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_ven
 
     A name says nothing: "AMD Radeon Graphics" is also what an MI50 is called.
     """
-    if device.device in _INTEGRATED_PCI | _WITHOUT_OWN_MEMORY:
+    if device.device in AMD_INTEGRATED | _WITHOUT_OWN_MEMORY:
         return True
     if node is not None and (node.with_processor or node.gfx in _INTEGRATED_GFX):
         return True
@@ -220,7 +196,7 @@ def _is_small(device: PciDevice, node: Node | None) -> bool:
     Whether integrated graphics have so few units that the processor is faster.
     """
     units = node.compute_units if node else None
-    return units <= _TOO_FEW_UNITS if units is not None else device.device in _TOO_SMALL_PCI
+    return units <= _TOO_FEW_UNITS if units is not None else device.device in AMD_TOO_SMALL
 
 
 def _cited(

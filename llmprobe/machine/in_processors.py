@@ -1,0 +1,31 @@
+"""
+Which GPUs are a part of a processor, where no driver says so: by their PCI numbers, as sysfs writes them.
+"""
+
+AMD_INTEGRATED = frozenset(
+    {
+        "0x1586",
+        "0x150e",
+        "0x1114",
+        "0x15bf",
+        "0x15c8",
+        "0x1900",
+        "0x1901",
+        "0x1902",
+        "0x1681",
+        "0x164e",
+        "0x13c0",
+        "0x1506",
+        "0x163f",
+        "0x1435",
+        "0x1636",
+        "0x1638",
+        "0x164c",
+        "0x15e7",
+        "0x15dd",
+        "0x15d8",
+    }
+)
+
+AMD_TOO_SMALL = frozenset({"0x164e", "0x13c0", "0x1506"})
+"""Raphael, Granite Ridge and Mendocino: two compute units, which the processor beside them beats."""

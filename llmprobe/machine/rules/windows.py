@@ -1,0 +1,62 @@
+"""
+What Windows lists beside GPUs: adapters that no model can be put on, and a display without its maker's driver.
+"""
+
+from collections.abc import Iterator
+
+from llmprobe.facts.finding import Finding, Remedy
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.windows import UncountedAdapter
+from llmprobe.machine.rules import Rule
+from llmprobe.machine.rules._devices import on_basic_driver
+from llmprobe.words.message import Message, message
+
+
+def adapter_not_counted(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Adapters are listed that are no GPUs for models.
+    """
+    windows = snapshot.windows
+    waiting = on_basic_driver(snapshot)
+    others = [each for each in (windows.uncounted if windows is not None else ()) if each not in waiting]
+    if not others:
+        return
+    yield Finding(
+        id="adapter-not-counted",
+        severity="note",
+        title=message("finding.adapter-not-counted.title", adapters=tuple(each.name for each in others)),
+        detail=message("finding.adapter-not-counted.detail", adapters=tuple(map(_described, others))),
+        evidence=tuple(name for each in others for name in each.evidence),
+    )
+
+
+def gpu_basic_driver(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A display has only the driver that is a part of Windows, so that its GPU computes nothing.
+    """
+    waiting = on_basic_driver(snapshot)
+    if not waiting:
+        return
+    yield Finding(
+        id="gpu-basic-driver",
+        severity="note" if any(each.usable for each in snapshot.accelerators) else "warning",
+        title=message("finding.gpu-basic-driver.title"),
+        detail=message("finding.gpu-basic-driver.detail", adapter=waiting[0].name),
+        evidence=tuple(name for each in waiting for name in each.evidence),
+        remedy=Remedy(text=message("finding.gpu-basic-driver.remedy")),
+    )
+
+
+def _described(adapter: UncountedAdapter) -> Message:
+    match adapter.kind:
+        case "npu":
+            return message("finding.adapter-not-counted.npu", name=adapter.name)
+        case "remote":
+            return message("finding.adapter-not-counted.remote", name=adapter.name)
+        case "basic":
+            return message("finding.adapter-not-counted.basic", name=adapter.name)
+        case "virtual":
+            return message("finding.adapter-not-counted.virtual", name=adapter.name)
+
+
+RULES = (Rule("adapter-not-counted", adapter_not_counted), Rule("gpu-basic-driver", gpu_basic_driver))
