@@ -11,7 +11,7 @@ import msgspec
 from llmprobe.facts.machine import Cpu
 from llmprobe.words.message import Message
 
-VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve")
+VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve", "rvv")
 
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True):

@@ -95,7 +95,8 @@ def usual(host: Host, ram_bytes: int | None = None) -> RamRate:
                 family=row["family"],
             )
     large = (ram_bytes or 0) > MOST_OF_A_DESKTOP
-    kind = "server" if large or any(word in name for word in _OF_SERVERS) else cpu_kind(host.machine)
+    board = "arm" if host.machine.lower().startswith("riscv") else cpu_kind(host.machine)
+    kind = "server" if large or any(word in name for word in _OF_SERVERS) else board
     return RamRate(basis="assumed", **rows["unknown"][kind])
 
 

@@ -8,7 +8,8 @@ Questions, in order:
 
     read:/proc/cpuinfo                                 on Linux
     cpuinfo:                                           elsewhere; on Linux where the name or the flags are still open
-    run:lscpu                                          on Linux, where the name is still open: ARM gives numbers only
+    read:/proc/device-tree/compatible                  on Linux, not x86: the chip
+    run:lscpu                                          on Linux, where the name is still open
     psutil:cpu_count
     psutil:cpu_count_cores
     psutil:cpu_affinity                                on Linux and Windows
@@ -32,6 +33,7 @@ import msgspec
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Cpu, Probed
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, listed
+from llmprobe.machine.boards import chip, cores_by_part, riscv_sets, says_nothing
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.words.message import Message, message
 
@@ -39,6 +41,7 @@ NAME = "cpu"
 PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 CPUINFO = "/proc/cpuinfo"
+COMPATIBLE = "/proc/device-tree/compatible"
 _NAME_FIELDS = ("model name", "cpu", "uarch", "Hardware")
 """Of x86 and a few ARM; of POWER; of RISC-V; of older ARM boards."""
 
@@ -57,6 +60,9 @@ _COMPUTING = (
     "i8mm",
     "bf16",
     "fphp",
+    "rvv",
+    "zfh",
+    "zvfh",
 )
 _CPUS = "/sys/devices/system/cpu"
 _MOST_PROCESSORS = 1024
@@ -164,6 +170,10 @@ def _identity(ask: Asker, processors: list[dict[str, str]]) -> Cpu:
     first = processors[0] if processors else {}
     name = next((first[key] for key in _NAME_FIELDS if first.get(key)), None)
     flags = (first.get("flags") or first.get("Features") or "").split()
+    flags += riscv_sets(first.get("isa", ""))
+    board = ask.platform.system == "linux" and ask.platform.machine.lower() not in _X86
+    if first and board and (not first.get("model name") or says_nothing(first["model name"])):
+        name = cores_by_part(processors) or name
     vendor = first.get("vendor_id")
     count = None
     evidence = [f"read:{CPUINFO}"] if first else []
@@ -177,6 +187,9 @@ def _identity(ask: Asker, processors: list[dict[str, str]]) -> Cpu:
     if not name and ask.platform.system == "linux":
         name = parse_lscpu(str(fields_of(ask.run("lscpu")).get("stdout") or ""))
         evidence += ["run:lscpu"] if name else []
+    if board and (model := chip(ask.text(COMPATIBLE) or "")) is not None:
+        name = f"{model} ({name})" if name else model
+        evidence.append(f"read:{COMPATIBLE}")
     return Cpu(
         name=name,
         vendor=vendor,
