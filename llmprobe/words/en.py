@@ -714,6 +714,12 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-basic-driver.detail": "{adapter} shows a picture and computes nothing. The GPU behind it cannot be "
     "used, and which one it is was not determined.",
     "finding.gpu-basic-driver.remedy": "Install the driver of the GPU's maker, from its page or by Windows Update.",
+    "rule.wsl-other-gpu": "Windows lends WSL a GPU that is not of NVIDIA.",
+    "finding.wsl-other-gpu.title": "Windows lends a GPU to WSL that was not examined",
+    "finding.wsl-other-gpu.detail": "/dev/dxg is there and NVIDIA's library is not, so the GPU is of another maker. Linux "
+    "does not see its name and its memory, and nothing is planned on it here.",
+    "finding.wsl-other-gpu.remedy": "Run llmprobe on Windows itself, which sees the GPU. To use it under WSL, install "
+    "ROCm for WSL (AMD) or the Intel compute runtime.",
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",

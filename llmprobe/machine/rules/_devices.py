@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.windows import UncountedAdapter
 
+LIBRARY_NOT_FOUND = 12
+"""NVML_ERROR_LIBRARY_NOT_FOUND."""
+
 
 def physical(snapshot: Snapshot) -> Iterator[Accelerator]:
     """
@@ -67,3 +70,12 @@ def on_basic_driver(snapshot: Snapshot) -> tuple[UncountedAdapter, ...]:
     if snapshot.windows is None or snapshot.host.environment == "vm":
         return ()
     return tuple(each for each in snapshot.windows.uncounted if each.kind == "basic")
+
+
+def lent_by_windows(snapshot: Snapshot) -> bool:
+    """
+    Whether Windows lends WSL a GPU that NVIDIA's library does not describe: that of another maker.
+    """
+    start = snapshot.nvidia.start if snapshot.nvidia is not None else None
+    without_library = start is not None and start.value.code == LIBRARY_NOT_FOUND
+    return bool(snapshot.host.wsl_gpu) and without_library and not snapshot.accelerators

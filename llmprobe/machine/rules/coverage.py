@@ -10,7 +10,7 @@ from llmprobe.harmless import shell_word
 from llmprobe.machine.gpu_table import named
 from llmprobe.machine.probing import finds_accelerators
 from llmprobe.machine.rules import RULE, Rule
-from llmprobe.machine.rules._devices import called, on_basic_driver
+from llmprobe.machine.rules._devices import called, lent_by_windows, on_basic_driver
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
@@ -147,7 +147,10 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
 
     Where a source that could have found a GPU did not answer, it is unknown whether there is one.
     """
-    if _has_gpu(snapshot) or _not_looked_at(snapshot) or on_basic_driver(snapshot):
+    if _has_gpu(snapshot) or _not_looked_at(snapshot):
+        return
+    if on_basic_driver(snapshot) or lent_by_windows(snapshot):
+        # One is there, or may be, and no source can describe it.
         return
     evidence = tuple(
         f"source:{each.name}"

@@ -1,5 +1,6 @@
 """
-What Windows lists beside GPUs: adapters that no model can be put on, and a display without its maker's driver.
+What Windows lists beside GPUs: adapters that no model can be put on, and a display without its maker's driver. And the
+GPU that it lends to WSL without a word on what it is.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.windows import UncountedAdapter
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import on_basic_driver
+from llmprobe.machine.rules._devices import lent_by_windows, on_basic_driver
 from llmprobe.words.message import Message, message
 
 
@@ -47,6 +48,25 @@ def gpu_basic_driver(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def wsl_other_gpu(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    WSL has a GPU of AMD, Intel or Qualcomm, which no file of Linux describes.
+    """
+    if not lent_by_windows(snapshot):
+        return
+    yield Finding(
+        id="wsl-other-gpu",
+        severity="warning",
+        title=message("finding.wsl-other-gpu.title"),
+        detail=message("finding.wsl-other-gpu.detail"),
+        evidence=("list:/dev", "nvml:nvmlInit"),
+        remedy=Remedy(
+            text=message("finding.wsl-other-gpu.remedy"),
+            link="https://learn.microsoft.com/windows/wsl/tutorials/gpu-compute",
+        ),
+    )
+
+
 def _described(adapter: UncountedAdapter) -> Message:
     match adapter.kind:
         case "npu":
@@ -59,4 +79,8 @@ def _described(adapter: UncountedAdapter) -> Message:
             return message("finding.adapter-not-counted.virtual", name=adapter.name)
 
 
-RULES = (Rule("adapter-not-counted", adapter_not_counted), Rule("gpu-basic-driver", gpu_basic_driver))
+RULES = (
+    Rule("adapter-not-counted", adapter_not_counted),
+    Rule("gpu-basic-driver", gpu_basic_driver),
+    Rule("wsl-other-gpu", wsl_other_gpu),
+)

@@ -5,6 +5,7 @@ Machines on which the rules about hosts, AMD, Intel and Apple fire, by the rule'
 from collections.abc import Callable
 from typing import Any
 
+from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, LINUX_ARM, MIB, FakeSource, plain_host
@@ -30,6 +31,11 @@ ONE_MODULE = (
     f"E:MEMORY_DEVICE_0_SIZE={64 * GIB}\nE:MEMORY_DEVICE_0_TYPE=DDR5\nE:MEMORY_DEVICE_0_LOCATOR=DIMM 0\n"
     "E:MEMORY_DEVICE_0_CONFIGURED_SPEED_MTS=5600\n"
 )
+WSL_WITH_ANOTHER = {
+    "read:/proc/sys/kernel/osrelease": "6.6-microsoft-standard-WSL2",
+    "list:/dev": ["dxg", "null"],
+    "nvml:nvmlInit": Answer(status="missing", code=12),
+}
 
 
 def nodes(with_memory: str, with_processors: str) -> dict[str, Any]:
@@ -102,6 +108,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     ),
     "sources-disagree": lambda: linux({"psutil:virtual_memory": {"total": 32 * GIB, "available": GIB}}),
     "adapter-not-counted": lambda: on_windows(npu(), xtx()),
+    "wsl-other-gpu": lambda: linux(WSL_WITH_ANOTHER),
     "gpu-basic-driver": lambda: on_windows(adapter(0, "Microsoft Basic Display Adapter", r"PCI\CC_0300")),
     "gpu-unsupported-vendor": lambda: linux(bus(("0000:03:00.0", "0x030000", "0x1ed5")).answers),
 }
