@@ -49,6 +49,13 @@ def named(name: str, quant: str | None) -> ModelSpec:
     if name.lower().startswith(("http:", "https:", "hf:", "hf.co/")):
         notes.append(message("model.from-catalog-not-address"))
     spec = _as_asked(_from_catalog(known().entries[found.id], notes), name)
+    other = next((note.values["quant"] for note in notes if note.id == "name.quant-ignored"), None)
+    if other is not None:
+        from llmprobe.model.elsewhere import with_size
+        from llmprobe.model.names import grammar
+
+        told = with_size(spec, str(other), grammar.parse(name).repo)
+        spec = msgspec.structs.replace(spec, notes=told)
     wanted = quant or found.quant
     return spec if wanted is None else requantized(spec, wanted)
 

@@ -109,22 +109,12 @@ def quant_name(name: str, model: ModelSpec | None = None) -> str:
     except UsageError as error:
         if model is None:
             raise
-        from llmprobe.model.quants.foreign import foreign, size_of
+        from llmprobe.model.elsewhere import hint
 
-        other, size = foreign(str(name)), size_of(model, str(name))
-        if other is None or size is None:
+        found_elsewhere = hint(model, str(name))
+        if found_elsewhere is None:
             raise
-        hint = message(
-            "hint.quant-size-elsewhere",
-            likely_bytes=size.likely_bytes,
-            low_bytes=size.low_bytes,
-            high_bytes=size.high_bytes,
-            files=size.files,
-            address=None if other.loader is None else other.loader.address,
-            command=None if other.loader is None else other.loader.command,
-            instead=other.instead,
-        )
-        raise UsageError(error.message, hint=hint) from None
+        raise UsageError(error.message, hint=found_elsewhere) from None
     own = None if model is None else model.published_quant
     # The same type under the name that the model is published with.
     return own if own is not None and file_type(own).name == found else found

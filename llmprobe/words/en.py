@@ -195,7 +195,8 @@ SENTENCES: dict[str, str] = {
     "model.read-from-disk": "the file on this disk was read: {name} ({kept_by})[, {quant}]",
     "model.kept-unusable": "{name} ({kept_by}) cannot be used[: {reason}]",
     "name.quant-ignored": "{quant} is not a mixture of llama-quantize and was ignored[; {engine} loads it][; nearest in"
-    " llama.cpp: {instead}]; the file itself can be estimated",
+    " llama.cpp: {instead}][!{engine}; the file itself can be estimated]",
+    "name.quant-elsewhere": "{quant} is a format of {engine}, not of llama.cpp, and is not what is planned here: {what}",
     "name.cloud": "'{name}' runs on the servers of its library; this is the same model on this machine",
     "name.next-token": "the next-token layers of {name} are not counted; its file can be estimated with them",
     "name.context-ignored": "the {context} in '{name}' is its context limit: the tensors are the same, and -c sets the context",
@@ -204,6 +205,7 @@ SENTENCES: dict[str, str] = {
     "name.only-match": "'{name}' is not the whole name; the only match is {chosen}",
     "error.model-unknown": "no model is named '{name}'",
     "hint.nearest-models": "[nearest: {names}][!{names}llmprobe models lists the known models]; the path of a GGUF file works too[, and so does hf:{repo}]",
+    "hint.models-of-size": "no known model has a name like it; of its size are {names}; the path of a GGUF file works too[, and so does hf:{repo}]",
     "error.not-a-language-model": "'{name}' is not a language model: it {kind:other-model.}",
     "other-model.image": "makes images",
     "other-model.video": "makes videos",
@@ -256,6 +258,12 @@ SENTENCES: dict[str, str] = {
     "gguf.tensor-dimensions": "the tensor '{tensor}' with {dimensions} dimensions",
     "error.tensor-type-unknown": "{file} has the tensor '{tensor}' in an unknown type",
     "hint.tensor-type-unknown": "quantize the model again if llama.cpp removed the type; a newer type needs a newer llmprobe",
+    "error.types-of-fork": "{file} has types that llama.cpp does not load, but {engine}: {types}",
+    "hint.types-of-fork": "its weights take {bytes:bytes}[, of which {expert_bytes:bytes} are experts that may stay in RAM:"
+    " {resident_bytes:bytes} belong on the GPU]; it runs with {command} ({address})",
+    "error.types-removed": "{file} has types that llama.cpp removed: {types}",
+    "hint.types-removed": "its weights take {bytes:bytes}; take a file in {instead} of the same size, which is reordered"
+    " when it is loaded",
     "gguf.tensor-shape": "the tensor '{tensor}' of type {type} with the impossible shape ({shape}) at offset {offset}",
     "error.part-name": "{file} is one of {parts} parts, but its name does not say which",
     "hint.part-name": "name the parts as they were published: {example}",
@@ -288,8 +296,11 @@ SENTENCES: dict[str, str] = {
     "error.quant-of-other-engine": "'{quant}' is not loaded by llama.cpp but by {engine}",
     "error.quant-without-rule": "no rule is known for {quant} of this model",
     "hint.quant-file-is-exact": "the file itself is exact: llmprobe estimate FILE-{quant}.gguf",
-    "hint.quant-size-elsewhere": "a file of it takes about {likely_bytes:bytes} ({low_bytes:bytes} to {high_bytes:bytes}, by {files}"
-    " published {files:file|files}); [it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
+    "hint.quant-size-elsewhere": "a file of it takes about {likely_bytes:bytes} ({low_bytes:bytes} to {high_bytes:bytes}, by[ {files}"
+    " published {files:file|files}][!{files} the size of its type, with the embedding and the output finer]); [it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
+    "hint.quant-folder-elsewhere": "a folder of it takes about {likely_bytes:bytes} as {format} ({low_bytes:bytes} to"
+    " {high_bytes:bytes}, by the size of groups and what publishers leave in 16 bits; its config.json is exact); [it runs"
+    " with {command} ({address}); ]with llama.cpp: --quant {instead}",
     "hint.quant-instead": "[it runs with {command} ({address}); ]with llama.cpp: --quant {instead}",
     "hint.did-you-mean": "did you mean {names:or}?",
     "error.quant-not-possible": "llama-quantize cannot make {type} of {tensor}: its rows of {row} are not divisible by {block}",
@@ -1379,6 +1390,7 @@ SENTENCES: dict[str, str] = {
     "where.gpu": "fully on the GPU",
     "where.gpus": "fully on {count} GPUs",
     "where.experts": "all layers on the GPU{count:|s}, the experts of {expert_layers} of {n_layer} layers in RAM",
+    "where.all-experts": "all layers on the GPU{count:|s}, the experts of all {n_layer} layers in RAM",
     "where.partly": "{gpu_layers} of {total_layers} layers on the GPU{count:|s}, the rest on the CPU",
     "where.cpu": "on the CPU alone",
     # advise: where the parts are and why
@@ -1390,6 +1402,8 @@ SENTENCES: dict[str, str] = {
     "reason.experts-in-ram": "all {total_layers} layers are on {devices:and}, but the experts of "
     "[!{scattered}the first ]{expert_layers} of {n_layer} layers stay in RAM; still free: {room:and}, besides a "
     "reserve of {reserve_bytes:bytes}{devices:| each}[; {step}]",
+    "reason.all-experts-in-ram": "all {total_layers} layers are on {devices:and}, but the experts of all {n_layer} "
+    "layers stay in RAM; still free: {room:and}, besides a reserve of {reserve_bytes:bytes}{devices:| each}[; {step}]",
     "reason.partly-on-gpu": "{gpu_layers} of {total_layers} layers are on {devices:and}, the CPU computes the others "
     "from RAM[, and the experts of {expert_layers} of those on the GPU]; still free: {room:and}, besides a reserve of "
     "{reserve_bytes:bytes}{devices:| each}[; {step}]",
@@ -1969,6 +1983,7 @@ SENTENCES: dict[str, str] = {
     "page.of-layers": "of {total}",
     "page.of-layers-and-output": "of {total} (the output is one)",
     "page.experts-first": "experts of the first {layers} {layers:layer|layers} on the CPU",
+    "page.experts-all": "experts of all {layers} layers on the CPU",
     "page.experts-of": "experts of {layers} {layers:layer|layers} on the CPU",
     "page.split": "split {split}",
     "page.tokens": "{tokens} tokens",

@@ -79,6 +79,18 @@ def test_where_it_runs() -> None:
     )
 
 
+def test_experts_of_every_layer_are_all() -> None:
+    """
+    Where no layer has its experts on the GPU, the answer says "all" and counts nothing.
+    """
+    choice = recommend(SPARSE, machine((2.6,)), Wishes(ctx_size=4096, quants=("Q4_K_M",)), {}).choices[0]
+
+    assert choice.n_cpu_moe == 48
+    where = inner(choice.verdict or message("none"), "where")
+    assert where == message("where.all-experts", count=1, n_layer=48)
+    assert choice.reasons[0].id == "reason.all-experts-in-ram"
+
+
 def test_a_no_names_the_smallest_shortfall() -> None:
     """
     Of all quantizations the one that lacks the least is in the verdict.

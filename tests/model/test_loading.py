@@ -14,7 +14,7 @@ from llmprobe.facts.model import Tensor
 from llmprobe.model.from_catalog import entries
 from llmprobe.model.loading import load
 from llmprobe.model.quants import assign, tensor_bytes
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
 
 SMALL = (
     Tensor("token_embd.weight", (64, 32), None, "q8_0"),
@@ -416,3 +416,17 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="it is empty"):
         load(str(tmp_path / "model.gguf"))
+
+
+def test_a_name_in_a_format_of_another_engine_says_what_it_takes_there() -> None:
+    """
+    The note has the size as AWQ, and the command with the repository that was typed.
+    """
+    notes = {note.id: note for note in load("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4").notes}
+    what = notes["name.quant-elsewhere"].values["what"]
+
+    assert isinstance(what, Message)
+    assert what.id == "hint.quant-folder-elsewhere"
+    assert what.values["likely_bytes"] == pytest.approx(5.73e9, rel=0.01)
+    assert what.values["command"] == "vllm serve hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4"
+    assert "name.quant-ignored" not in notes

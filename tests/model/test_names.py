@@ -117,6 +117,44 @@ def test_what_was_typed_is_not_replaced(typed: str, near: str) -> None:
     assert set(near.split()) <= set(caught.value.hint.values["names"])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("typed", ["nope", "hope", "xyz"])
+def test_a_name_that_is_like_none_has_no_nearest(typed: str) -> None:
+    """
+    Letters in another order are no family: the answer is only that the name is unknown.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve(typed, INDEX)
+
+    assert caught.value.hint is not None
+    assert (caught.value.hint.id, caught.value.hint.values["names"]) == ("hint.nearest-models", ())
+
+
+@pytest.mark.parametrize(("typed", "like"), [("gwen", "qwen3-8b"), ("lamma", "llama-3.3-70b-instruct")])
+def test_one_slip_in_a_family_has_its_models(typed: str, like: str) -> None:
+    """
+    A family spelt with a slip is near.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve(typed, INDEX)
+
+    assert caught.value.hint is not None
+    assert like in caught.value.hint.values["names"]  # type: ignore[operator]
+
+
+def test_a_size_alone_makes_no_model_near() -> None:
+    """
+    Models of the size that was typed are named as that, not as nearest.
+    """
+    with pytest.raises(ModelError) as caught:
+        resolve("banana-70b", INDEX)
+
+    assert caught.value.hint is not None
+    assert caught.value.hint.id == "hint.models-of-size"
+    named = caught.value.hint.values["names"]
+    assert isinstance(named, tuple)
+    assert all("70b" in str(one) for one in named)
+
+
 def test_an_unknown_repository_can_be_read() -> None:
     """
     The hint says that the hub has it where the name was an owner's.
@@ -300,6 +338,8 @@ def test_a_quantization_in_the_name_is_part_of_the_answer(typed: str, quant: str
         ("gemma-2-9b-it-Q4_0_4_8.gguf", "Q4_0_4_8", None, "Q4_0"),
         ("llama3-70b-awq", "awq", "vLLM", "Q4_K_M"),
         ("Qwen3-8B-IQ4_KS", "IQ4_KS", "ik_llama.cpp", "IQ4_XS"),
+        ("Qwen2.5-7B-Instruct-GPTQ-Int8", "GPTQ-Int8", "vLLM", "Q8_0"),
+        ("turboderp/Qwen3-14B-4.0bpw-exl3", "exl3-4.0bpw", "ExLlamaV3", "Q4_K_M"),
     ],
 )
 def test_a_mixture_of_somebody_else_is_said_to_be_left_out(

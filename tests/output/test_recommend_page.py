@@ -187,6 +187,23 @@ def test_other_choices_are_a_table_or_lines(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("layers", "line"),
+    [
+        (80, "81 of 81 (the output is one), experts of all 80 layers on the CPU"),
+        (79, "81 of 81 (the output is one), experts of the first 79 layers on the CPU"),
+    ],
+)
+def test_experts_of_every_layer_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch, layers: int, line: str
+) -> None:
+    """Of 81 layers one is the output, so 80 are all that can have experts."""
+    first, *others = samples.recommendation().choices
+    page = recommended(monkeypatch, choices=(replace(first, gpu_layers=81, n_cpu_moe=layers), *others))
+
+    assert line in " ".join(" ".join(page).split())
+
+
 @pytest.mark.parametrize("assumed", [True, False])
 def test_an_assumed_prompt_speed_is_called_so(assumed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A figure that no measurement stands for does not look like one that was measured."""

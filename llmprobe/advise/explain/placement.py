@@ -107,6 +107,16 @@ def _on_devices(problem: Problem, candidate: Candidate) -> Message:
     step = _step(problem, candidate)
     kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     if candidate.on_gpu == estimator.total_layers:
+        if candidate.host_experts == estimator.n_layer:
+            return message(
+                "reason.all-experts-in-ram",
+                total_layers=estimator.total_layers,
+                devices=devices,
+                n_layer=estimator.n_layer,
+                room=room,
+                reserve_bytes=reserve,
+                step=step,
+            )
         return message(
             "reason.experts-in-ram",
             total_layers=estimator.total_layers,

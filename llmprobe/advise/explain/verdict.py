@@ -54,6 +54,8 @@ def placed(problem: Problem, candidate: Candidate) -> Message:
     if candidate.is_whole(estimator):
         return message("where.gpus", count=count) if count > 1 else message("where.gpu")
     if candidate.on_gpu == estimator.total_layers:
+        if candidate.host_experts == estimator.n_layer:
+            return message("where.all-experts", count=count, n_layer=estimator.n_layer)
         return message(
             "where.experts",
             count=count,

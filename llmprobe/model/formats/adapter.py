@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.adapter import Adapter, AdapterKind
+from llmprobe.model.formats.foreign_types import refuse_foreign
 from llmprobe.model.formats.gguf import Header
 from llmprobe.words.message import message
 
@@ -22,6 +23,7 @@ def adapter(header: Header, name: str, path: str | None = None) -> Adapter:
     Raises:
         ModelError: the file is no adapter, or a part of a pair is missing.
     """
+    refuse_foreign(name, header.tensors)
     metadata = header.metadata
     architecture = metadata.get("general.architecture")
     tensors = tuple(msgspec.structs.replace(tensor, layer=_layer(tensor.name)) for tensor in header.tensors)

@@ -18,6 +18,7 @@ import msgspec
 from llmprobe.errors import ModelError
 from llmprobe.facts.model import Tensor
 from llmprobe.model.formats.gguf_cursor import Cursor
+from llmprobe.model.quants.fork_types import FORK_TYPES
 from llmprobe.model.quants.types import TYPE_NAMES, TYPES, tensor_bytes
 from llmprobe.units import whole_number
 from llmprobe.words.message import Message, message
@@ -189,18 +190,21 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[tuple[Tensor, 
         if not 1 <= n_dims <= _MAX_DIMENSIONS:
             raise cursor.unsound(message("gguf.tensor-dimensions", tensor=name, dimensions=n_dims))
         shape = cursor.scalars("Q", n_dims)
-        kind = TYPE_NAMES.get(cursor.u32())
+        number = cursor.u32()
+        foreign = FORK_TYPES.get(number)
+        kind = TYPE_NAMES.get(number) or (foreign.name if foreign is not None else None)
         offset = cursor.scalars("Q", 1)[0]
         if kind is None:
             raise ModelError(
                 message("error.tensor-type-unknown", file=cursor.name, tensor=name),
                 hint=message("hint.tensor-type-unknown"),
             )
-        if 0 in shape or shape[0] % TYPES[kind].block or offset % alignment:
+        block = TYPES[kind].block if foreign is None else foreign.block
+        if 0 in shape or shape[0] % block or offset % alignment:
             raise cursor.unsound(
                 message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)
             )
-        end = max(end, offset + tensor_bytes(shape, kind))
+        end = max(end, offset + (tensor_bytes(shape, kind) if foreign is None else foreign.bytes_of(shape)))
         if end > _MOST_BYTES:
             raise cursor.unsound(
                 message("gguf.tensor-shape", tensor=name, type=kind, shape=tuple(shape), offset=offset)

@@ -10,6 +10,7 @@ from llmprobe.errors import ModelError
 from llmprobe.facts.model import Hparams, ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.formats import parts, plausible
+from llmprobe.model.formats.foreign_types import refuse_foreign
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.quants.file_types import FILE_TYPE_NAMES
 from llmprobe.model.quants.types import tensor_bytes
@@ -69,6 +70,7 @@ def spec(headers: Sequence[Header], name: str, path: str | None = None) -> Model
     architecture = metadata.get("general.architecture")
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
     parts.refuse(name, metadata, heads=True)
+    refuse_foreign(name, tensors)
     _check(name, architecture, tensors, metadata.get("split.tensors.count", len(tensors)))
     try:
         hparams = _hparams(headers[0], str(architecture), tensors)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from llmprobe.errors import ModelError
 from llmprobe.facts.projector import Projector
+from llmprobe.model.formats.foreign_types import refuse_foreign
 from llmprobe.model.formats.gguf import Header
 from llmprobe.model.formats.parts import PROJECTORS
 from llmprobe.words.message import message
@@ -32,6 +33,7 @@ def projector(header: Header, name: str, path: str | None = None) -> Projector:
             message("error.not-a-projector", file=name, architecture=architecture),
             hint=message("hint.mmproj"),
         )
+    refuse_foreign(name, header.tensors)
     return Projector(
         name=name,
         metadata={

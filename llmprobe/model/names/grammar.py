@@ -23,6 +23,9 @@ _PACKING = (
     r"gguf|ggml|i1|imat|imatrix|ud|latest|cloud|free|hf|mtp|ollama|unsloth|bartowski|ubergarm|quantized|quants?|dwq|dynamic|fp16mix|int[48]mix|mix"
     r"|h[68]|gs?\d{2,3}|groupsize|ct2?|openvino|ov|onnx|coreml|litert|safetensors|torchao|hybrid|npu|cpu|vllm|sglang"
 )
+_METHOD = r"awq|gptq|autoround|exl[23]|bnb|hqq|mlx"
+_WIDTH = r"int[48]|[2-8][-_ ]?bits?|\d(?:\.\d+)?[-_ ]?bpw"
+"""Formats of other engines of several widths, and how their names say which."""
 _LAST = rf"[-_.:@ ]+(?:(?:(?P<own>ud|i1|imat)[-_. ])?(?P<quant>{_QUANT})|(?P<packing>{_PACKING}))$"
 _SHARD = r"-\d{5}-of-\d{5}$"
 _PLACE = r"^(?:ollama (?:run|pull|show) |[a-z]+:(?=//))"
@@ -37,6 +40,8 @@ _WORD_THEN_NUMBER = re.compile(r"([^\W\d_]{3,})(\d.*)")
 _NUMBER_THEN_WORD = re.compile(r"(\d+(?:\.\d+)*)([^\W\d_]{2,})")
 _VERSION = re.compile(r"v\d+(?:\.\d+)*")
 NUMBER = re.compile(r"\d+(?:\.\d+)*")
+RELEASE = re.compile(r"\d+(?:\.\d+)*|[b-z]\d(?:\.\d)?")
+"""A number, or a letter and one as MiniMax's generations have (``m3``)."""
 SIZE = re.compile(r"[ae]?\d+(?:\.\d+)*[bmkt]?")
 TOTAL = re.compile(r"(?:\d+x)?\d+(?:\.\d+)?[bmt]")
 """All parameters, as names have them: ``8b``, ``270m``, ``1t``, ``8x7b``."""
@@ -131,15 +136,22 @@ def parse(text: str) -> Name:
     repo = "/".join(owned).partition(":")[0].strip() if len(owned) == 2 and "\\" not in shown else None
     return Name(
         rest=rest,
-        # AWQ-INT4 is AWQ, and no mixture of llama-quantize.
-        quant=_of_recipe(
-            next((quant for quant in quants if not is_file_type(quant)), quants[0] if quants else None),
-            packing,
-        ),
+        quant=_of_recipe(_quant_of(quants), packing),
         repo=repo,
         next_token="mtp" in packing,
         cloud="cloud" in packing,
     )
+
+
+def _quant_of(quants: list[str]) -> str | None:
+    """
+    The quantization of all that a name says: ``AWQ-INT4`` is AWQ of that width, and no mixture of llama-quantize.
+    """
+    method = next((quant for quant in quants if re.fullmatch(_METHOD, quant.lower())), None)
+    width = next((quant for quant in quants if re.fullmatch(_WIDTH, quant.lower())), None)
+    if method is not None and width is not None:
+        return f"{method}-{width}"
+    return next((quant for quant in quants if not is_file_type(quant)), quants[0] if quants else None)
 
 
 def _of_recipe(quant: str | None, packing: set[str]) -> str | None:

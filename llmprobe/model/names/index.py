@@ -151,12 +151,13 @@ class Index:
         """
         Ids in order of release, the newest first; of the same month the most usual size first, then by name.
         """
+        return sorted(self.usual(ids), key=lambda name: self.entries[name].released or "", reverse=True)
 
-        def unusual(name: str) -> float:
-            return abs(math.log(self.entries[name].parameters / _USUAL))
-
-        ordered = sorted(sorted(ids), key=unusual)
-        return sorted(ordered, key=lambda name: self.entries[name].released or "", reverse=True)
+    def usual(self, ids: Iterable[str]) -> list[str]:
+        """
+        Ids in order of size, the most usual first, then by name: of fine-tunes the bases' releases say nothing.
+        """
+        return sorted(sorted(ids), key=lambda name: abs(math.log(self.entries[name].parameters / _USUAL)))
 
     def weighing(self, size: str) -> list[str]:
         """

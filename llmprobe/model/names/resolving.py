@@ -15,9 +15,9 @@ from llmprobe.errors import ModelError
 from llmprobe.model.literal_names import as_written, names_of
 from llmprobe.model.names import grammar
 from llmprobe.model.names.assumed import adds_a_model, base_of, tells_apart
-from llmprobe.model.names.grammar import NUMBER, SIZE, TOTAL, Name, letters, words
+from llmprobe.model.names.grammar import NUMBER, RELEASE, SIZE, TOTAL, Name, letters, words
 from llmprobe.model.names.index import Index
-from llmprobe.model.names.likeness import FAMILY, SHOWN, nearest, says_a_family, weight
+from llmprobe.model.names.likeness import FAMILY, SHOWN, nearest, of_size, says_a_family, weight
 from llmprobe.model.quants.file_types import file_type, is_file_type, taken_for
 from llmprobe.model.quants.foreign import foreign
 from llmprobe.words.message import Message, message
@@ -102,17 +102,20 @@ def _without_quant(text: str, name: Name, index: Index) -> Resolution:
     elif any(note.id == "name.only-match" for note in found.notes):
         found = _misspelt(text, parts, index) or found
     if found is None:
-        raise _unknown(text, name, nearest(rest, index))
+        near = nearest(rest, index)
+        raise _unknown(text, name, near, () if near else of_size(rest, index))
     if name.repo is not None and _crosses_generations(parts, found):
         raise _unknown(text, name, (found.id, *found.alternatives)[:SHOWN])
     return found
 
 
-def _unknown(text: str, name: Name, near: tuple[str, ...]) -> ModelError:
-    return ModelError(
-        message("error.model-unknown", name=text),
-        hint=message("hint.nearest-models", names=near, repo=name.repo),
+def _unknown(text: str, name: Name, near: tuple[str, ...], of_size: tuple[str, ...] = ()) -> ModelError:
+    hint = (
+        message("hint.models-of-size", names=of_size, repo=name.repo)
+        if of_size
+        else message("hint.nearest-models", names=near, repo=name.repo)
     )
+    return ModelError(message("error.model-unknown", name=text), hint=hint)
 
 
 def _crosses_generations(parts: list[str], found: Resolution) -> bool:
@@ -310,7 +313,7 @@ def _by_words(text: str, parts: list[str], index: Index) -> Resolution | None:
 
 
 def _as_fine_tune(text: str, bases: list[str], index: Index) -> Resolution:
-    base, *others = index.newest(set(bases))
+    base, *others = index.usual(set(bases))
     alternatives = tuple(others[:SHOWN])
     note = message("name.fine-tune", name=text, base=index.entries[base].name, others=alternatives)
     return Resolution(id=base, exact=False, notes=(note,), alternatives=alternatives)
@@ -332,7 +335,7 @@ def _by_part(
     for (ordered, model), (key, _) in zip(index.parsed, index.keys, strict=True):
         if wanted <= key and (among is None or model in among) and said <= _generations(ordered).items():
             left_out = key - wanted
-            generations = frozenset(word for word in left_out if NUMBER.fullmatch(word))
+            generations = frozenset(word for word in left_out if RELEASE.fullmatch(word))
             others = left_out - generations
             rank = (len(others), sum(map(_is_generation, generations)), others)
             extra[model] = min(rank, extra.get(model, rank), key=lambda one: one[:2])

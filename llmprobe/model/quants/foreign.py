@@ -10,6 +10,8 @@ import msgspec
 
 from llmprobe.data import table
 from llmprobe.facts.model import ModelSpec
+from llmprobe.model.quants.fork_types import FORK_TYPES
+from llmprobe.model.quants.types import tensor_bytes
 
 
 class Foreign(msgspec.Struct, frozen=True, gc=False):
@@ -71,8 +73,8 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     (r"w8a16", Foreign("vLLM", "Q8_0")),
     (r"w4a4", Foreign("vLLM", "Q4_K_M")),
     # github.com/turboderp-org/exllamav2, exllamav3
-    (r"exl2|\d(?:\.\d+)?bpw", Foreign("ExLlamaV2", "Q4_K_M")),
-    (r"exl3", Foreign("ExLlamaV3", "Q4_K_M")),
+    (r"exl3\w*|\d\w*_exl3", Foreign("ExLlamaV3", "Q4_K_M")),
+    (r"exl2\w*|\d(?:_\d+)?_?bpw\w*", Foreign("ExLlamaV2", "Q4_K_M")),
     # huggingface.co/docs/transformers, Quantization
     (r"bnb\w*|bitsandbytes|nf4", Foreign("Transformers", "Q4_K_M")),
     (r"hqq|aqlm", Foreign("Transformers", "Q4_K_M")),
@@ -80,16 +82,21 @@ _FORMATS: tuple[tuple[str, Foreign], ...] = (
     (r"mlx\w*", Foreign("MLX", "Q4_K_M")),
 )
 
+_OWN = 100
+"""The numbers of the fork's own types begin beyond it."""
 _MARGIN = 0.05
 """How far beyond the files that were seen another one may be, as a share."""
 
-_EIGHT_BITS = r"int8|8_?bit|^8(?:\.0)?bpw"
+_WIDTH = r"int(\d)|(\d)_?bit|(\d)(?:_\d+)?_?bpw"
 """Formats of several widths say which one they have."""
+_OF_WIDTH = ("", "IQ1_S", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "Q6_K", "Q8_0", "Q8_0")
 
 
 class Size(msgspec.Struct, frozen=True, gc=False):
     """
     What a file in a type of another program takes: likely, at the least and at the most, and how many files told.
+
+    ``files`` 0 is a size that only follows from the type.
     """
 
     likely_bytes: int
@@ -100,19 +107,40 @@ class Size(msgspec.Struct, frozen=True, gc=False):
 
 def size_of(model: ModelSpec, name: str) -> Size | None:
     """
-    The size of a model's file in a type of ik_llama.cpp, None where no file of that name was seen, or of no experts.
+    The size of a model's file in a type of ik_llama.cpp, None of a name that is no type and of which no file was seen.
 
-    The type is that of the experts; everything else has more bits, by its publisher's habit.
+    Of a mixture of experts the type is that of the experts; everything else has more bits, by its publisher's habit.
+    Of other models the embedding and the output have more, and sometimes attention.
     """
     wanted = re.sub(r"[-. ]", "_", name.upper()).removesuffix("_R4").replace("SMOL_", "smol-")
+    if not any("_exps" in tensor.name for tensor in model.tensors):
+        return _by_type(model, wanted.removeprefix("smol-").lower())
     found = table("foreign_bits")["bits"].get(wanted)
-    if found is None or not any("_exps" in tensor.name for tensor in model.tensors):
+    if found is None:
         return None
     low, likely, high, files = found
     each = model.parameters / 8
     return Size(
         round(likely * each), round(low * (1 - _MARGIN) * each), round(high * (1 + _MARGIN) * each), files
     )
+
+
+def _by_type(model: ModelSpec, name: str) -> Size | None:
+    kind = next((one for number, one in FORK_TYPES.items() if number > _OWN and one.name == name), None)
+    if kind is None:
+        return None
+    low = likely = high = 0
+    for tensor in model.tensors:
+        if len(tensor.shape) < 2:
+            small = tensor.elements * 4
+            low, likely, high = low + small, likely + small, high + small
+            continue
+        least = kind.bytes_of(tensor.shape)
+        ends = tensor.name in ("token_embd.weight", "output.weight")
+        low += least
+        likely += max(least, tensor_bytes(tensor.shape, "q6_K")) if ends else least
+        high += max(least, tensor_bytes(tensor.shape, "q8_0")) if ends or ".attn_" in tensor.name else least
+    return Size(likely, round(low * (1 - _MARGIN)), round(high * (1 + _MARGIN)), 0)
 
 
 def foreign(name: str) -> Foreign | None:
@@ -122,8 +150,11 @@ def foreign(name: str) -> Foreign | None:
     >>> foreign("AWQ").engine, foreign("iq4-ks").engine, foreign("Q4_0_4_4").instead
     ('vLLM', 'ik_llama.cpp', 'Q4_0')
     """
-    typed = re.sub(r"[-. ]", "_", name.lower()) if "bpw" not in name.lower() else name.lower().strip()
+    typed = re.sub(r"[-. _]+", "_", name.lower().strip())
     found = next((one for pattern, one in _FORMATS if re.fullmatch(pattern, typed)), None)
-    if found is not None and found.instead == "Q4_K_M" and re.search(_EIGHT_BITS, typed):
-        return Foreign(found.engine, "Q8_0")
-    return found
+    if found is None or found.instead != "Q4_K_M":
+        return found
+    width = re.search(_WIDTH, typed)
+    return (
+        found if width is None else Foreign(found.engine, _OF_WIDTH[int(next(filter(None, width.groups())))])
+    )

@@ -256,7 +256,8 @@ def _layers(choice: Choice) -> tuple[Part, ...]:
     total = choice.total_layers
     more = [message("page.of-layers-and-output" if choice.n_cpu_moe else "page.of-layers", total=total)]
     if choice.n_cpu_moe:
-        more.append(message("page.experts-first", layers=choice.n_cpu_moe))
+        every = choice.n_cpu_moe == total - 1
+        more.append(message("page.experts-all" if every else "page.experts-first", layers=choice.n_cpu_moe))
     if choice.cpu_moe_layers:
         more.append(message("page.experts-of", layers=len(choice.cpu_moe_layers)))
     if choice.split_mode == "tensor":

@@ -354,7 +354,7 @@ def test_an_unknown_type_of_tensor_may_be_a_newer_one() -> None:
     """
     The file is not damaged for that.
     """
-    found = error(start(1, 0, tensor(b"a", (32,), kind=31)))
+    found = error(start(1, 0, tensor(b"a", (32,), kind=45)))
 
     assert found.message == message("error.tensor-type-unknown", file="x.gguf", tensor="a")
     assert found.hint == message("hint.tensor-type-unknown")
@@ -398,3 +398,19 @@ def test_no_header_is_longer_than_a_gibibyte() -> None:
     data = start(0, 2, key("a", 8, struct.pack("<Q", 1 << 30)))
 
     assert damage(data, size=1 << 42) == message("gguf.header-too-long", bytes=1 << 30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "size"),
+    [(144, "iq4_ks", 2 * (2 * 136 + 4)), (158, "iq1_kt", 2 * (2 * 56 + 4)), (208, "q8_0_r8", 2 * 16 * 34)],
+)
+def test_a_type_of_the_fork_is_read_with_its_size(kind: int, name: str, size: int) -> None:
+    """
+    Two rows of 512 values, by ik_llama.cpp's table: scales of a row come before its blocks.
+    """
+    head = start(1, 0, tensor(b"a", (512, 2), kind=kind))
+    raw = head + bytes(-len(head) % 32 + size)
+    read = read_header(lambda at, count: raw[at : at + count], len(raw), "x.gguf")
+
+    assert [one.type for one in read.tensors] == [name]
+    assert read.data_bytes == size

@@ -343,3 +343,55 @@ def test_tensors_that_contradict_the_metadata_are_refused() -> None:
         ),
     )
     assert raised.value.hint == message("hint.damaged-download-again")
+
+
+def of_fork(*tensors: Tensor) -> ModelError:
+    """
+    The refusal of a file whose header has these tensors.
+    """
+    with pytest.raises(ModelError) as refused:
+        gguf_model.spec([header((EMBEDDING, *tensors))], "x y.gguf")
+    return refused.value
+
+
+def test_types_of_the_fork_are_sized_and_sent_to_their_program() -> None:
+    """
+    IQ4_KS takes 136 bytes for 256 values and 4 more for each row: 16 rows of 8 experts are 128 x 140; the embedding of
+    32 rows with 64 values is Q8_0, 68 bytes a row.
+    """
+    experts = Tensor("blk.0.ffn_up_exps.weight", (256, 16, 8), 0, "iq4_ks")
+    found = of_fork(experts)
+
+    assert found.message == message(
+        "error.types-of-fork", file="x y.gguf", engine="ik_llama.cpp", types=("iq4_ks",)
+    )
+    assert found.hint is not None
+    values = found.hint.values
+    assert (values["bytes"], values["expert_bytes"], values["resident_bytes"]) == (
+        17_920 + 2_176,
+        17_920,
+        2_176,
+    )
+    assert values["command"] == "llama-server -m 'x y.gguf' -c 8192 -ngl 99 -fa on --cpu-moe"
+
+
+def test_a_dense_file_of_the_fork_keeps_nothing_in_ram() -> None:
+    """
+    Without experts all weights belong on the GPU.
+    """
+    found = of_fork(Tensor("blk.0.ffn_up.weight", (256, 4), 0, "iq2_kl"))
+
+    assert found.hint is not None
+    assert found.hint.values["bytes"] == 4 * (86 + 2) + 2_176
+    assert found.hint.values["expert_bytes"] is None
+    assert "cpu-moe" not in str(found.hint.values["command"])
+
+
+def test_a_type_that_was_removed_is_named() -> None:
+    """
+    The reordered types of Q4_0 have its size and no program.
+    """
+    found = of_fork(Tensor("blk.0.ffn_up.weight", (64, 4), 0, "q4_0_8_8"))
+
+    assert found.message == message("error.types-removed", file="x y.gguf", types=("q4_0_8_8",))
+    assert found.hint == message("hint.types-removed", bytes=4 * 2 * 18 + 2_176, instead="Q4_0")

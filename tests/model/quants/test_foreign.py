@@ -25,6 +25,9 @@ from llmprobe.words.message import message
         ("bnb-4bit", "Transformers", "Q4_K_M"),
         ("mlx", "MLX", "Q4_K_M"),
         ("mlx-8bit", "MLX", "Q8_0"),
+        ("mlx-6bit", "MLX", "Q6_K"),
+        ("exl3-3.5bpw", "ExLlamaV3", "Q3_K_M"),
+        ("exl2-4.0bpw", "ExLlamaV2", "Q4_K_M"),
         ("8.0bpw", "ExLlamaV2", "Q8_0"),
         ("GPTQ-Int8", "vLLM", "Q8_0"),
         ("IQ4_KS", "ik_llama.cpp", "IQ4_XS"),
@@ -125,12 +128,29 @@ def test_a_file_of_another_program_has_a_size(model: str, name: str, published: 
     assert found.likely_bytes == pytest.approx(published, rel=0.05)
 
 
-@pytest.mark.parametrize(("model", "name"), [("qwen3-8b", "IQ4_KS"), ("glm-4.6-357b-a32b", "AWQ")])
+@pytest.mark.parametrize(("model", "name"), [("qwen3-8b", "IQ9_KS"), ("glm-4.6-357b-a32b", "AWQ")])
 def test_a_size_that_nobody_published_is_not_made_up(model: str, name: str) -> None:
     """
-    The files that were seen are all mixtures of experts.
+    A name that is no type of the fork has no size.
     """
     assert size_of(load(model), name) is None
+
+
+def test_a_dense_file_of_the_fork_is_sized_by_its_type() -> None:
+    """
+    Qwen3 8B has 4096 wide rows: 36 layers of 192,937,984 - 256 - 8192 values in matrices take 136 bytes for 256 values
+    and 4 a row; embedding and output, 151936 rows each, are Q6_K of 210 bytes for 256 values.
+    """
+    found = size_of(load("qwen3-8b"), "IQ4_KS")
+    rows = 36 * (4096 + 2 * 1024 + 4096 + 2 * 12288 + 4096)
+    values = 36 * (2 * 4096 * 4096 + 2 * 1024 * 4096 + 3 * 12288 * 4096)
+    ends = 2 * 151936 * 4096 // 256 * 210
+    norms = 4 * (36 * (2 * 4096 + 2 * 128) + 4096)
+
+    assert found is not None
+    assert found.files == 0
+    assert found.likely_bytes == values // 256 * 136 + 4 * rows + ends + norms
+    assert found.low_bytes < found.likely_bytes < found.high_bytes
 
 
 def test_the_refusal_of_a_type_says_what_its_file_takes() -> None:
@@ -139,11 +159,16 @@ def test_the_refusal_of_a_type_says_what_its_file_takes() -> None:
     """
     with pytest.raises(UsageError) as refused:
         quant_name("IQ4_KS", load("glm-4.6-357b-a32b"))
+    with pytest.raises(UsageError) as folder:
+        quant_name("AWQ", load("qwen3-8b"))
     with pytest.raises(UsageError) as other:
-        quant_name("IQ4_KS", load("qwen3-8b"))
+        quant_name("exl2", load("qwen3-8b"))
 
     assert refused.value.hint is not None
     assert refused.value.hint.id == "hint.quant-size-elsewhere"
     assert refused.value.hint.values["instead"] == "IQ4_XS"
+    assert folder.value.hint is not None
+    assert folder.value.hint.id == "hint.quant-folder-elsewhere"
+    assert folder.value.hint.values["command"] == "vllm serve OWNER/REPOSITORY"
     assert other.value.hint is not None
     assert other.value.hint.id == "hint.quant-instead"

@@ -20,7 +20,7 @@ from llmprobe.model.formats.published.scope import (
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.words.message import Message, message
 
-__all__ = ["MXFP4_EXPERTS", "folder", "notes"]
+__all__ = ["MXFP4_EXPERTS", "counted_bytes", "folder", "notes"]
 
 _BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "float8_e4m3fn": 8}
 _FLOATS = ("float32", "float16", "bfloat16")
@@ -83,7 +83,7 @@ def folder(
             gguf="made",
         )
     gguf, kept = gguf_of(scheme, said_of(values, beside) or {}, architecture)
-    counted = _size(scheme, tensors, _BITS.get(kind, 16))
+    counted = counted_bytes(scheme, tensors, _BITS.get(kind, 16))
     size = counted if exact is None else exact
     derived = counted is not None and scheme.left_out.understood
     basis: Basis = "exact" if exact is not None else "derived" if derived else "assumed"
@@ -151,7 +151,10 @@ def _packing_of(scheme: Scheme, tensor: Tensor) -> Packing | None:
     return scheme.experts if experts and scheme.experts is not None else scheme.packing
 
 
-def _size(scheme: Scheme, tensors: tuple[Tensor, ...], bits: int) -> int | None:
+def counted_bytes(scheme: Scheme, tensors: tuple[Tensor, ...], bits: int) -> int | None:
+    """
+    The bytes of all tensors in a format, ``bits`` each number where it is not quantized; None of an unknown width.
+    """
     if scheme.packing is None and not scheme.own:
         return None
     total = 0
