@@ -239,7 +239,7 @@ def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
     Tell whether a device changes with another: one that is left out beside a card takes its place, with the memory it
     shares, where that fails; and AMD's are numbered by their place where a variable shows some by number.
     """
-    if accelerator.vendor == "amd" and snapshot.amd is not None and snapshot.amd.hiding is not None:
+    if accelerator.vendor == "amd" and snapshot.amd is not None and snapshot.amd.hiding:
         return True
     cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
     return cards and accelerator.integrated and accelerator.vendor == "amd"

@@ -77,10 +77,10 @@ class MemoryPool(msgspec.Struct, frozen=True, kw_only=True):
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The part of a divided accelerator that this record is: a MIG instance or a vGPU profile.
+    The part of a divided accelerator that this record is: a MIG instance, a vGPU profile, or AMD's ``xcp``.
     """
 
-    kind: Literal["mig", "vgpu"]
+    kind: Literal["mig", "vgpu", "xcp"]
     profile: str | None = None
     parent_name: str | None = None
     parent_uuid: str | None = None

@@ -94,12 +94,39 @@ class HidingVariable(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class SharedHeaps(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What ROCm and Vulkan can allocate of the memory that the integrated GPU at ``pci`` shares, and the backend chosen.
+
+    ROCm allocates from the carve-out or from RAM that the GPU may map (``gtt``), Vulkan from both. ``rocm_basis`` is
+    ``measured`` where the driver says how large ROCm's part is, else it follows from the kernel's version.
+    """
+
+    pci: str
+    rocm_from: Literal["carve-out", "gtt"]
+    rocm_total_bytes: int
+    rocm_free_bytes: int | None = None
+    rocm_basis: str = "measured"
+    vulkan_free_bytes: int | None = None
+    chosen: Literal["rocm", "vulkan"]
+    evidence: tuple[str, ...]
+
+    @property
+    def displaces(self) -> bool:
+        """Whether ROCm, which is usual, gives way to Vulkan."""
+        return self.chosen != "rocm"
+
+
 class Amd(msgspec.Struct, frozen=True, kw_only=True):
     """
-    AMD's driver and libraries on this machine. ``kfd`` is None where it could not be asked.
+    AMD's driver and libraries on this machine.
+
+    ``kfd`` is None where it could not be asked, and on processors that ROCm is not made for. ``hiding`` are the
+    variables that hide GPUs from ROCm.
     """
 
     kfd: KfdAccess | None = None
-    hiding: HidingVariable | None = None
+    hiding: tuple[HidingVariable, ...] = ()
     carve_outs: tuple[CarveOut, ...] = ()
     without_rocm: tuple[WithoutRocm, ...] = ()
+    heaps: tuple[SharedHeaps, ...] = ()

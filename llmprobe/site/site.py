@@ -162,6 +162,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         devices.append((accelerator, device_of(accelerator, budgets[accelerator.id])))
         if budgets[accelerator.id] is None:
             notes.append(message("note.free-memory-unknown", device=accelerator.id))
+    notes += _chosen_for_memory(snapshot)
     shared = any(pool == "ram" for device, pool in pool_of.items() if device != "host")
     known = [pair for pair in devices if budgets[pair[1].id] is not None]
     usable = _most(known)
@@ -191,6 +192,23 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         windows=snapshot.host.system == "win32",
         corrections=() if measured is None else measured.counting_corrections,
     )
+
+
+def _chosen_for_memory(snapshot: Snapshot) -> list[Message]:
+    """
+    Why a device is used by another backend than is usual for it.
+    """
+    by_address = {each.pci: each.id for each in snapshot.accelerators if each.usable}
+    return [
+        message(
+            "note.vulkan-for-memory",
+            device=by_address[each.pci],
+            vulkan_bytes=each.vulkan_free_bytes,
+            rocm_bytes=each.rocm_free_bytes,
+        )
+        for each in (snapshot.amd.heaps if snapshot.amd is not None else ())
+        if each.displaces and each.pci in by_address
+    ]
 
 
 def _most(devices: list[tuple[Accelerator, Device]]) -> list[tuple[Accelerator, Device]]:

@@ -381,6 +381,9 @@ SENTENCES: dict[str, str] = {
     "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
     "limit.gtt": "{carve_out_bytes:bytes} is reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
     "[!{gtt_bytes}all of RAM] (GTT)",
+    "limit.rocm-carve-out": "ROCm allocates from the {heap_bytes:bytes} that are reserved for the GPU, not from RAM",
+    "limit.rocm-gtt": "ROCm allocates from the {heap_bytes:bytes} of RAM that the GPU may map (GTT), not from what is "
+    "reserved for it",
     "limit.amd-programs": "used by compute programs",
     "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
@@ -404,6 +407,7 @@ SENTENCES: dict[str, str] = {
     "bandwidth.modules": "{channels} {channels:channel|channels} at {speeds_mts} MT/s, an upper bound",
     "bandwidth.of-ram": "RAM, which it shares[: {how}]",
     "bandwidth.driver": "{width_bits}-bit memory at {clock_mhz} MHz, by the driver",
+    "bandwidth.driver-part": "one of {parts} parts of a GPU with {how}",
     "bandwidth.table": "table: {name}[ with {cores} GPU cores] ({source})",
     "bandwidth.given": "by --gpu",
     "bandwidth.given-of-ram": "by --ram-bandwidth",
@@ -912,11 +916,27 @@ SENTENCES: dict[str, str] = {
     "it.",
     "finding.gpu-not-usable.remedy-driver": "Load its driver; this shows which one the device has.",
     "finding.gpu-not-usable.remedy-access": "Join the groups that own the device, and log in again.",
+    "finding.gpu-not-usable.remedy-container": "Give the container the device files of the GPU.",
     "rule.rocm-visible-hides": "An environment variable hides a card from ROCm.",
     "finding.rocm-visible-hides.title": "{variable} hides {devices:and}",
     "finding.rocm-visible-hides.detail": "{variable} is set to '{value}', so engines built for ROCm do not see the "
     "device. It is not counted.",
     "finding.rocm-visible-hides.remedy": "Unset the variable, or add the device to it.",
+    "rule.rocm-heap": "ROCm reaches less of the shared memory than Vulkan.",
+    "finding.rocm-heap.title": "Vulkan can use[ {vulkan_bytes:bytes} of] the memory of {device}, ROCm"
+    "[ {rocm_bytes:bytes}][!{rocm_bytes} less]",
+    "finding.rocm-heap.detail-gtt": "ROCm allocates only from the {heap_bytes:bytes} of RAM that the GPU may map (GTT), "
+    "Vulkan also from what the firmware reserves for it. So the figures here are those of Vulkan.",
+    "finding.rocm-heap.detail-carve-out": "ROCm allocates only from the {heap_bytes:bytes} that the firmware reserves "
+    "for the GPU, Vulkan also from RAM. So the figures here are those of Vulkan.",
+    "finding.rocm-heap.remedy": "Use a build of llama.cpp with Vulkan, or, for ROCm, make the larger part larger still: "
+    "the reserved part in the firmware, or ttm.pages_limit. From kernel 6.16.9 on ROCm takes the larger of both.",
+    "rule.amd-partitioned": "An Instinct GPU is divided into several devices.",
+    "finding.amd-partitioned.title": "{name} is divided; {parts} {parts:part|parts} of it can be used here",
+    "finding.amd-partitioned.detail": "Each part is a device of its own, with its share of the memory and of its "
+    "bandwidth[ (mode {profile})]. A model may be split over several.",
+    "finding.amd-partitioned.remedy": "To have one device with all of the memory, set the mode SPX; no program may run "
+    "on it then.",
     # - disks
     "rule.disk-low": "There is little room for models.",
     "finding.disk-low.title": "{free_bytes:bytes} is left for models on {directory}",
@@ -1227,6 +1247,8 @@ SENTENCES: dict[str, str] = {
     "term.engine-alone": "measured size of llama.cpp's programs on the CPU alone, without buffers",
     # site and estimation: notes and warnings
     "note.reserve": "{bytes:bytes} reserved on every GPU and in RAM",
+    "note.vulkan-for-memory": "Vulkan, not ROCm, on {device}: it can allocate {vulkan_bytes:bytes} of the shared memory "
+    "now, ROCm {rocm_bytes:bytes}",
     "note.assume-idle": "memory of other programs is counted as free (--assume-idle)",
     "note.free-memory-unknown": "{device} is not used: its free memory is unknown",
     "note.most-devices": "llama.cpp uses at most {most} devices: the fastest and largest of {found} are used",

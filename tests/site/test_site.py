@@ -15,6 +15,7 @@ from llmprobe.site.site import DEFAULT_RESERVE_BYTES, Shortfall, given_back, sur
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import machine, unified
+from tests.machine_fixtures import replayed
 
 RESERVE = 2 * GIB
 WISHES = Wishes(ctx_size=8192, reserve_bytes=RESERVE)
@@ -317,3 +318,22 @@ def test_a_card_beside_shared_graphics_keeps_its_own_pool() -> None:
     assert site.pool_budgets()["vram0"] == 8 * GIB
     assert site.shortfalls({"host": 58 * GIB, "gpu0": 0, "gpu1": 6 * GIB}) == ()
     assert site.shortfalls({"host": 58 * GIB, "gpu0": 1, "gpu1": 6 * GIB}) == (Shortfall("shared", 1),)
+
+
+@pytest.mark.parametrize(
+    ("machine_name", "told"),
+    [
+        ("linux-strix-halo-96g-kernel-6.14", True),
+        ("linux-strix-halo-128g-gtt-ttm", False),
+        ("linux-4090-64g", False),
+    ],
+)
+def test_a_backend_that_was_chosen_for_its_memory_is_told(machine_name: str, told: bool) -> None:
+    """Where ROCm would be usual and reaches less; the figures of both are in the note."""
+    notes = survey(replayed(machine_name), Wishes()).notes
+    found = [each.values for each in notes if each.id == "note.vulkan-for-memory"]
+    mapped = 16_900_000_000 - 150_000_000
+    carved = 96 * GIB - 430_000_000
+
+    expected = {"device": "gpu0", "vulkan_bytes": carved + mapped, "rocm_bytes": mapped}
+    assert found == ([expected] if told else [])

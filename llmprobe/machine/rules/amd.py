@@ -147,11 +147,16 @@ _LOAD_DRIVER = Remedy(text=message("finding.gpu-not-usable.remedy-driver"), comm
 _GRANT_ACCESS = Remedy(
     text=message("finding.gpu-not-usable.remedy-access"), commands=("sudo usermod -aG render,video $USER",)
 )
+_NOT_GIVEN = "not given to the container"
 _NOT_USABLE = {
     "unusable.no-driver": _LOAD_DRIVER,
     "unusable.other-driver": _LOAD_DRIVER,
     "unusable.no-amd-device-file": _GRANT_ACCESS,
     "unusable.render-node-closed": _GRANT_ACCESS,
+    _NOT_GIVEN: Remedy(
+        text=message("finding.gpu-not-usable.remedy-container"),
+        commands=("docker run --device /dev/kfd --device /dev/dri IMAGE",),
+    ),
 }
 """What mends each reason that can be mended here."""
 
@@ -169,6 +174,8 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
             continue
         linux = snapshot.host.system == "linux"
         what = each.why_not.id if each.why_not is not None else ""
+        if what == "unusable.render-node-closed" and snapshot.host.in_container:
+            what = _NOT_GIVEN
         yield Finding(
             id="gpu-not-usable",
             severity="warning" if linux else "note",
@@ -183,24 +190,83 @@ def rocm_visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     """
     An environment variable hides a card from ROCm.
     """
-    hiding = snapshot.amd.hiding if snapshot.amd is not None else None
-    hidden = tuple(
-        called(snapshot, each)
-        for each in snapshot.accelerators
-        if each.vendor == "amd" and each.hidden_by is not None
-    )
-    if hiding is None or not hidden:
-        return
-    yield Finding(
-        id="rocm-visible-hides",
-        severity="warning",
-        title=message("finding.rocm-visible-hides.title", variable=hiding.variable, devices=hidden),
-        detail=message("finding.rocm-visible-hides.detail", variable=hiding.variable, value=hiding.value),
-        evidence=hiding.evidence,
-        remedy=Remedy(
-            text=message("finding.rocm-visible-hides.remedy"), commands=(f"unset {hiding.variable}",)
-        ),
-    )
+    for hiding in snapshot.amd.hiding if snapshot.amd is not None else ():
+        hidden = tuple(
+            called(snapshot, each)
+            for each in snapshot.accelerators
+            if each.vendor == "amd" and each.hidden_by == hiding.variable
+        )
+        if not hidden:
+            continue
+        yield Finding(
+            id="rocm-visible-hides",
+            severity="warning",
+            title=message("finding.rocm-visible-hides.title", variable=hiding.variable, devices=hidden),
+            detail=message("finding.rocm-visible-hides.detail", variable=hiding.variable, value=hiding.value),
+            evidence=hiding.evidence,
+            remedy=Remedy(
+                text=message("finding.rocm-visible-hides.remedy"), commands=(f"unset {hiding.variable}",)
+            ),
+        )
+
+
+def rocm_heap(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    ROCm reaches only a part of the memory that a processor's graphics share, and Vulkan is used instead.
+    """
+    by_address = {each.pci: each for each in snapshot.accelerators if each.usable}
+    for heaps in snapshot.amd.heaps if snapshot.amd is not None else ():
+        accelerator = by_address.get(heaps.pci)
+        if accelerator is None or not heaps.displaces:
+            continue
+        gtt = heaps.rocm_from == "gtt"
+        yield Finding(
+            id="rocm-heap",
+            severity="note",
+            title=message(
+                "finding.rocm-heap.title",
+                device=called(snapshot, accelerator),
+                rocm_bytes=heaps.rocm_free_bytes,
+                vulkan_bytes=heaps.vulkan_free_bytes,
+            ),
+            detail=message(
+                "finding.rocm-heap.detail-gtt" if gtt else "finding.rocm-heap.detail-carve-out",
+                heap_bytes=heaps.rocm_total_bytes,
+            ),
+            evidence=heaps.evidence,
+            remedy=Remedy(text=message("finding.rocm-heap.remedy")),
+        )
+
+
+def partitioned(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A GPU is divided into parts, of which each is a device.
+    """
+    seen: dict[str | None, list[Accelerator]] = {}
+    for each in snapshot.accelerators:
+        if each.partition is not None and each.partition.kind == "xcp":
+            seen.setdefault(each.pci, []).append(each)
+    for parts in seen.values():
+        partition = parts[0].partition
+        yield Finding(
+            id="amd-partitioned",
+            severity="note",
+            title=message(
+                "finding.amd-partitioned.title",
+                name=partition.parent_name if partition is not None else None,
+                parts=len(parts),
+            ),
+            detail=message(
+                "finding.amd-partitioned.detail",
+                profile=partition.profile if partition is not None else None,
+            ),
+            evidence=parts[0].evidence_of("partition"),
+            remedy=Remedy(
+                text=message("finding.amd-partitioned.remedy"),
+                commands=("sudo amd-smi set --compute-partition SPX",),
+                link="https://instinct.docs.amd.com/projects/amdgpu-docs/en/latest/gpu-partitioning/index.html",
+            ),
+        )
 
 
 def _shared(snapshot: Snapshot) -> Iterator[tuple[Accelerator, MemoryPool, CarveOut, int]]:
@@ -224,4 +290,6 @@ RULES = (
     Rule("gtt-exceeds-ram", gtt_exceeds_ram),
     Rule("gpu-not-usable", not_usable),
     Rule("rocm-visible-hides", rocm_visible_hides),
+    Rule("rocm-heap", rocm_heap),
+    Rule("amd-partitioned", partitioned),
 )

@@ -53,6 +53,10 @@ _CGROUP = re.compile(r"/proc/[^/]+/cgroup")
 _SERIAL_FILE = re.compile(
     r".*/(?:\w*serial(?:_number)?|serial-number|unique_id|\w*_asset_tag|\w*_uuid|uuid|guid)"
 )
+_KFD_NODE = re.compile(r"/sys/class/kfd/kfd/topology/nodes/[^/]+/properties")
+_UNIQUE_ID = re.compile(r"^(unique_id )([1-9]\d{0,19})$", re.MULTILINE)
+"""Of an AMD GPU: its UUID for ROCm in decimal digits."""
+
 _HOST_FILE = re.compile(r".*/(?:hostname|domainname)")
 _SERIAL_LINE = re.compile(
     r"(?:serial(?:[ _]?(?:number|no))?|asset[ _]?tag|\bsn)\"?\s*[:=]\s*\"?([\w./-]{4,})", re.IGNORECASE
@@ -91,6 +95,9 @@ def learn(path: str, text: str, secrets: Placeholders) -> None:
         secrets.add_word("host", text)
     elif _SERIAL_FILE.fullmatch(path):
         secrets.add_serial(text)
+    elif _KFD_NODE.fullmatch(path):
+        for match in _UNIQUE_ID.finditer(text):
+            secrets.id_number(int(match[2]))
     elif _CGROUP.fullmatch(path):
         for line in text.splitlines():
             learn_groups(line.split(":", 2)[-1], secrets)
@@ -149,6 +156,10 @@ def _kernel_version(text: str, secrets: Placeholders, names: Names) -> str:  # n
     return re.sub(r"\([^()@\s]+@[^()\s]+\)", "(builder@host)", text)
 
 
+def _kfd_node(text: str, secrets: Placeholders, names: Names) -> str:  # noqa: ARG001 - the shape of all rules
+    return _UNIQUE_ID.sub(lambda match: f"{match[1]}{secrets.id_number(int(match[2]))}", text)
+
+
 def _mountinfo(text: str, secrets: Placeholders, names: Names) -> str:
     lines = []
     for line in text.splitlines():
@@ -194,6 +205,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], Callable[[str, Placeholders, Names], str
     (_COMM, lambda text, secrets, _: program(text, secrets)),
     (re.compile(r"/proc/cmdline"), _kernel_command_line),
     (_CMDLINE, _command_line),
+    (_KFD_NODE, _kfd_node),
     (re.compile(r"/proc/version"), _kernel_version),
     (re.compile(r"/proc/(?:[^/]+/)?mountinfo"), _mountinfo),
     (re.compile(r"/proc/(?:[^/]+/)?mounts|/etc/(?:mtab|fstab)"), _mounts),

@@ -203,8 +203,18 @@ class Placeholders:
         The number of a secret in its first eight digits, and zeros: a beginning tells two of them apart.
         """
         if not digits[8:].strip("0"):
+            # A placeholder of an earlier redaction stands for itself, also where it is shortened.
+            if digits[:8] not in self._placeholders:
+                self._placeholders.add(digits[:8])
+                insort(self._numbers, (digits, digits[:8]))
             return digits
         return self.of("id", digits, "{:08x}") + "0" * (len(digits) - 8)
+
+    def id_number(self, number: int) -> int:
+        """
+        What stands for a device's number, which is its UUID where that is written in 16 hexadecimal digits.
+        """
+        return int(self._digits(f"{number:016x}"), 16)
 
     def _short_uuid(self, text: str) -> str:
         digits = text.replace("-", "").lower()

@@ -8,7 +8,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer, Status
 from llmprobe.facts.machine import Power, Snapshot, Throttle, Window
-from llmprobe.machine.probes.amd.access import parse_override, parse_visible
+from llmprobe.machine.probes.amd.access import parse_override
 from llmprobe.machine.probes.amd.topology import Node, bandwidth, gfx_name, pci_address
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import Message, message
@@ -34,6 +34,7 @@ def radeon(
     width: int = 384,
     clock: int = 1250,
     node: int = 1,
+    heap: int | None = None,
     driver: str = "amdgpu",
 ) -> dict[str, Any]:
     """
@@ -67,7 +68,8 @@ def radeon(
         answers |= {
             f"read:{topology}/properties": f"cpu_cores_count 0\nsimd_count {units * 2}\nsimd_per_cu 2\n"
             f"gfx_target_version {gfx}\nlocation_id {location}\ndomain {int(domain, 16)}\n",
-            f"read:{topology}/mem_banks/0/properties": f"heap_type 1\nwidth {width}\nmem_clk_max {clock}\n",
+            f"read:{topology}/mem_banks/0/properties": f"heap_type 1\nwidth {width}\nmem_clk_max {clock}\n"
+            + ("" if heap is None else f"size_in_bytes {heap}\n"),
         }
     return answers
 
@@ -328,14 +330,6 @@ def test_an_nvidia_card_beside_an_apu_is_the_only_device_used() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("", ()), ("-1", ()), ("0", (0,)), ("1, 0", (1, 0)), ("GPU-12", None)]
-)
-def test_visible_devices(text: str, expected: tuple[int, ...] | None) -> None:
-    """Numbers are read, UUIDs are left alone."""
-    assert parse_visible(text) == expected
-
-
 @pytest.mark.parametrize(("text", "expected"), [("11.0.0", "gfx1100"), ("9.0.10", "gfx90a"), ("11", None)])
 def test_override(text: str, expected: str | None) -> None:
     """Three numbers name an instruction set."""
@@ -488,9 +482,12 @@ def test_the_variable_that_hides_a_card_is_named_with_its_value() -> None:
     snapshot = seen(answers)
     finding = next(each for each in snapshot.findings if each.id == "rocm-visible-hides")
 
-    assert [each.hidden_by for each in snapshot.accelerators] == ["HIP_VISIBLE_DEVICES", None]
+    assert [(each.pci, each.hidden_by) for each in snapshot.accelerators] == [
+        ("0000:83:00.0", None),
+        ("0000:03:00.0", "HIP_VISIBLE_DEVICES"),
+    ]
     assert finding.detail.values == {"variable": "HIP_VISIBLE_DEVICES", "value": "1"}
-    assert finding.title.values["devices"] == ("gpu0 AMD Radeon RX 7900 XTX",)
+    assert finding.title.values["devices"] == ("gpu1 AMD Radeon RX 7900 XTX",)
 
 
 def test_a_sleeping_card_without_a_driver_is_not_woken_by_asking() -> None:

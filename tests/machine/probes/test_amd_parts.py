@@ -20,11 +20,13 @@ from llmprobe.machine.probes.amd.memory import (
     pool_of,
     sharing_of,
 )
+from llmprobe.machine.probes.amd.parts import parts_of
 from llmprobe.machine.probes.amd.topology import (
     Node,
     ask_topology,
     bandwidth,
     gfx_name,
+    nodes_by_device,
     parse_properties,
     pci_address,
 )
@@ -166,10 +168,11 @@ def test_programs_are_listed_by_what_they_hold() -> None:
     assert ask_holders(ask, None, 100) == ()
 
 
-def test_the_topology_has_each_gpu_once() -> None:
-    """Processors have no units; of a divided GPU the first part counts; what is not said is unknown."""
+def test_the_topology_has_each_gpu_in_the_order_of_its_nodes() -> None:
+    """Processors have no units; the tenth node is no second; what is not said is unknown."""
     answers: dict[str, Any] = {
-        f"list:{NODES}": ["0", "1", "2", "3", "4"],
+        f"list:{NODES}": ["0", "1", "10", "2", "3", "4"],
+        f"read:{NODES}/10/properties": "simd_count 8\nsimd_per_cu 2\nlocation_id 1280\nunique_id 255\n",
         f"read:{NODES}/0/properties": "cpu_cores_count 16\nsimd_count 0\nlocation_id 5\n",
         f"read:{NODES}/1/properties": "simd_count 192\nsimd_per_cu 2\ngfx_target_version 110000\nlocation_id 768\n",
         f"read:{NODES}/1/mem_banks/0/properties": "width 384\nmem_clk_max 1250\n",
@@ -181,8 +184,10 @@ def test_the_topology_has_each_gpu_once() -> None:
     }
     found = ask_topology(Asker(FakeSource(answers)))
 
-    assert list(found) == ["0000:03:00.0", "0000:04:00.0"]
-    first, second = found.values()
+    first, part, second, last = found
+    assert [node.address for node in found] == [f"0000:0{bus}:00.0" for bus in (3, 3, 4, 5)]
+    assert (part.compute_units, part.heap_bytes, part.uuid) == (5, None, None)
+    assert (last.number, last.uuid) == ("10", "GPU-00000000000000ff")
     assert (first.gfx, first.compute_units, first.width_bits, first.clock_mhz, first.gpu_id) == (
         "gfx1100",
         96,
@@ -200,6 +205,7 @@ def test_the_topology_has_each_gpu_once() -> None:
         ({"location_id": 0x0312, "domain": 0x10000}, "10000:03:02.2"),
         ({"location_id": 0xFFFF}, "0000:ff:1f.7"),
         ({"location_id": 0x10300}, "0000:03:00.0"),
+        ({"location_id": 7 << 28 | 0x0500}, "0000:05:00.0"),
         ({"location_id": 0}, None),
         ({"domain": 3}, None),
     ],
@@ -244,7 +250,7 @@ def test_properties_are_lines_of_a_name_and_a_number() -> None:
     [
         ({}, True, None),
         ({"list:/sys/bus/pci/devices/0000:03:00.0/drm": ["card1"]}, True, None),
-        ({"run:test -w /dev/dri/renderD128": MAY_NOT}, True, None),
+        ({"run:test -w /dev/dri/renderD128": MAY_NOT}, False, "unusable.render-node-closed"),
         ({"read:/sys/bus/pci/devices/0000:03:00.0/mem_info_vram_total": "x"}, False, "unusable.size-unknown"),
         ({"run:test -w /dev/kfd": MAY_NOT}, True, None),
         (
@@ -260,7 +266,7 @@ def test_properties_are_lines_of_a_name_and_a_number() -> None:
     ],
 )
 def test_what_a_card_is_missing(changes: dict[str, Any], usable: bool, why: str | None) -> None:
-    """Vulkan's device file matters where ROCm may not be used."""
+    """Its own file in /dev/dri is needed by every backend, /dev/kfd by ROCm besides (ROCm/ROCm-docker#49)."""
     (card,) = seen(machine(radeon(), **changes)).accelerators
 
     assert (card.usable, card.why_not.id if card.why_not else None) == (usable, why)
@@ -327,3 +333,53 @@ def test_a_window_is_known_where_sizes_are() -> None:
     assert card.window.visible_bytes == 268435456
     assert unknown.window is None
     assert "window" not in unknown.cited
+
+
+def test_the_parts_of_a_gpu_share_what_only_the_driver_has() -> None:
+    """
+    Of 192 GiB in eight parts of 24, 44 are in use: 20 by a program on the first part, the other 24 by nobody known.
+
+    So 3 GiB are in use of each part, and 23 of the first.
+    """
+    memory = Memory(vram_total=192 * GIB, vram_used=44 * GIB)
+    nodes = tuple(Node(number=str(n), heap_bytes=24 * GIB) for n in range(1, 9))
+    parts = parts_of(memory, nodes, {"1": (Holder(pid=7, used_bytes=20 * GIB),)})
+    shares = [parts.share(memory, node) for node in nodes]
+
+    assert parts.count == 8
+    assert [share.vram_total for share in shares] == [24 * GIB] * 8
+    assert [share.vram_free for share in shares] == [1 * GIB] + [21 * GIB] * 7
+    assert parts_of(memory, (Node(heap_bytes=None),), {}).share(memory, None) is memory
+
+
+@pytest.mark.parametrize(
+    ("heaps", "expected"),
+    [
+        ((192,), 1),
+        ((190,), 1),
+        ((96,), 2),
+        ((24,), 8),
+        ((24, 24), 8),
+        ((None, None), 2),
+        ((64, 64), 3),
+        ((), 1),
+    ],
+)
+def test_a_gpu_is_divided_by_the_number_or_the_size_of_its_nodes(
+    heaps: tuple[int | None, ...], expected: int
+) -> None:
+    """A container that was given one part sees one node, with less memory than sysfs counts for the whole."""
+    nodes = tuple(Node(heap_bytes=None if size is None else size * GIB) for size in heaps)
+
+    assert parts_of(Memory(vram_total=192 * GIB), nodes, {}).count == expected
+
+
+def test_the_nodes_of_a_divided_gpu_are_those_of_its_device() -> None:
+    """By the function that the driver makes up; a second function that is a device of its own has its own."""
+    nodes = tuple(Node(number=str(n), address=f"0000:05:00.{n}") for n in range(3))
+    found = nodes_by_device(nodes, ("0000:05:00.0", "0000:05:00.2"))
+
+    assert {name: [node.number for node in each] for name, each in found.items()} == {
+        "0000:05:00.0": ["0", "1"],
+        "0000:05:00.2": ["2"],
+    }

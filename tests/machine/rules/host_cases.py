@@ -69,7 +69,11 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "apu-carveout": lambda: linux(machine(strix_halo(), ram=31, available=28)),
     "gtt-exceeds-ram": lambda: linux(machine(strix_halo(vram=8 * GIB, gtt=124 * GIB), ram=110)),
     "gpu-not-usable": lambda: linux(machine(radeon(driver="radeon"))),
-    "rocm-visible-hides": lambda: linux(machine(radeon()), {"env:HIP_VISIBLE_DEVICES": ""}),
+    "rocm-visible-hides": lambda: linux(machine(radeon()), {"env:HIP_VISIBLE_DEVICES": "-1"}),
+    "rocm-heap": lambda: linux(machine(strix_halo(heap=16 * GIB), ram=31)),
+    "amd-partitioned": lambda: linux(
+        machine(radeon(device="0x74a1", vram=192 * GIB, heap=24 * GIB, gfx=90402))
+    ),
     "memory-pressure": lambda: linux(
         {"read:/proc/pressure/memory": "some avg10=12.50 avg60=3.00 avg300=1.00 total=5\n"}
     ),

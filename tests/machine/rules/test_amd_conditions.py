@@ -227,9 +227,10 @@ def test_a_card_that_nothing_runs_on_has_a_remedy_on_linux(system: str, expected
 )
 def test_a_variable_that_hides_a_card_of_amd(accelerator: Any, variable: bool, expected: str | None) -> None:
     """Only where it does, and where it is known."""
-    hiding = HidingVariable(variable="HIP_VISIBLE_DEVICES", value="1", evidence=ASKED) if variable else None
+    hiding = HidingVariable(variable="HIP_VISIBLE_DEVICES", value="1", evidence=ASKED)
+    known = Amd(hiding=(hiding,) if variable else ())
 
-    assert severity(machine(accelerator, amd=Amd(hiding=hiding)), "rocm-visible-hides") == expected
+    assert severity(machine(accelerator, amd=known), "rocm-visible-hides") == expected
     assert severity(machine(accelerator), "rocm-visible-hides") is None
 
 

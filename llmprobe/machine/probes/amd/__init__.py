@@ -15,39 +15,35 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     list:/dev                                          for kfd
     run:test -w /dev/kfd                               where that is there
     env:HSA_OVERRIDE_GFX_VERSION
-    env:ROCR_VISIBLE_DEVICES
-    env:HIP_VISIBLE_DEVICES
     psutil:virtual_memory                              and read:/proc/meminfo: what host_ram asks
     link:<pci>/driver
     read:<pci>/revision
     read:<pci>/power/runtime_status
     env:LLMPROBE_WAKE                                  where that is ``suspended``
-    read:<pci>/product_name                            the rest where the driver is amdgpu and the device awake
-    list:<pci>/drm
-    run:test -w /dev/dri/<renderD…>                    where that lists one
+    read:<pci>/product_name                            where the driver is amdgpu and the device awake, and so the next
     read:<pci>/mem_info_vram_total
     read:<pci>/mem_info_vram_used
     read:<pci>/mem_info_vis_vram_total
     read:<pci>/mem_info_gtt_total
     read:<pci>/mem_info_gtt_used
     read:<pci>/mem_info_vram_vendor
+    read:/sys/module/ttm/parameters/pages_limit        where it is integrated
     list:/sys/class/kfd/kfd/proc                       of cards in the topology, and so the next two
     read:/sys/class/kfd/kfd/proc/<pid>/vram_<gpu_id>   of each process
     read:/proc/<pid>/comm                              of each that holds memory
-    link:<pci>                                         of cards, and what pci_link asks
-    list:<pci>/hwmon                                   of cards, and what hwmon asks
+    list:<pci>/drm                                     of each that is awake and not divided
+    run:test -w /dev/dri/<renderD…>                    of each device or part that has one
+    env:ROCR_VISIBLE_DEVICES                           and what visible asks
+    read:<pci>/current_compute_partition               of a divided card, and what parts asks
+    link:<pci>                                         of cards that are awake, and what pci_link asks
+    list:<pci>/hwmon                                   of the same, and what hwmon asks
 """
 
-from typing import TYPE_CHECKING
-
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, Sharing
+from llmprobe.facts.machine import Probed
 from llmprobe.facts.vendors import Amd, Vendor
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.pci_bus import display_devices
-
-if TYPE_CHECKING:
-    from llmprobe.machine.probes.amd.device import Device
 
 NAME = "amd"
 PLATFORMS = frozenset({"linux"})
@@ -67,34 +63,55 @@ def probe(source: Source) -> Probed:
     # A machine without AMD devices loads nothing that is about them.
     from llmprobe.machine.host_ram import host_ram
     from llmprobe.machine.probes.amd.access import ask_access
-    from llmprobe.machine.probes.amd.device import ask_device
-    from llmprobe.machine.probes.amd.memory import sharing_of
-    from llmprobe.machine.probes.amd.topology import ask_topology
+    from llmprobe.machine.probes.amd.device import ask_device, ask_whole
+    from llmprobe.machine.probes.amd.memory import ask_holders, sharing_of
+    from llmprobe.machine.probes.amd.numbering import Candidate, ask_writable, in_order
+    from llmprobe.machine.probes.amd.parts import Parts, parts_of
+    from llmprobe.machine.probes.amd.topology import ask_topology, nodes_by_device
 
     nodes = ask_topology(ask)
+    by_device = nodes_by_device(nodes, tuple(device.address for device in devices))
     access = ask_access(ask)
     ram = host_ram(ask)
-    accelerators: list[Accelerator] = []
-    pools: list[MemoryPool] = []
-    sharing: list[Sharing] = []
-    seen: list[Device] = []
-    for number, device in enumerate(devices):
-        found = ask_device(ask, device, nodes.get(device.address), access, number)
-        seen.append(found)
-        accelerators.append(found.accelerator)
-        if found.pool is not None:
-            pools.append(found.pool)
-        if found.accelerator.integrated and found.accelerator.usable:
-            sharing.append(sharing_of(found.accelerator.id, found.memory, ram))
+    places = {node.number: place for place, node in enumerate(nodes)}
+    candidates = []
+    for device in devices:
+        own = by_device.get(device.address, ())
+        whole = ask_whole(ask, device, own[0] if own else None)
+        cards = own if whole.awake and not whole.integrated else ()
+        holders = {node.number: ask_holders(ask, node.gpu_id, whole.memory.vram_total) for node in cards}
+        parts = parts_of(whole.memory, own, holders) if cards else Parts()
+        candidates += [
+            Candidate(
+                whole=whole,
+                parts=parts,
+                node=node,
+                place=places[node.number] if node is not None else None,
+                writable=ask_writable(ask, whole, node, parts),
+            )
+            for node in own or (None,)
+        ]
+    ordered = in_order(ask, candidates, access)
+    seen = [
+        ask_device(ask, each.whole, each.node, use, ram, parts=each.parts, number=number)
+        for number, (each, use) in enumerate(ordered)
+    ]
     return ask.probed(
         found=True,
-        accelerators=tuple(accelerators),
-        pools=tuple(pools),
-        sharing=tuple(sharing),
+        accelerators=tuple(each.accelerator for each in seen),
+        pools=tuple(each.pool for each in seen if each.pool is not None),
+        sharing=tuple(
+            sharing_of(
+                each.accelerator.id, each.memory, ram, each.heaps.cap() if each.heaps is not None else None
+            )
+            for each in seen
+            if each.accelerator.integrated and each.accelerator.usable
+        ),
         amd=Amd(
-            kfd=access.kfd,
-            hiding=access.hiding,
+            kfd=access.kfd if access.rocm else None,
+            hiding=tuple(dict.fromkeys(use.hiding for _, use in ordered if use.hiding is not None)),
             carve_outs=tuple(each.carve_out for each in seen if each.carve_out is not None),
             without_rocm=tuple(each.without_rocm for each in seen if each.without_rocm is not None),
+            heaps=tuple(heaps for each in seen if (heaps := each.shared_heaps()) is not None),
         ),
     )

@@ -1,5 +1,5 @@
 """
-Whether a program of this user may compute on AMD GPUs at all, and which of them it is shown.
+Whether a program of this user may compute on AMD GPUs at all, and with which libraries.
 
 Being able to write to a device's node is asked of ``test``, because opening /dev/kfd would begin to use it.
 """
@@ -9,28 +9,30 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.facts.vendors import HidingVariable, KfdAccess
+from llmprobe.facts.vendors import KfdAccess
 from llmprobe.machine.asking import Asker, as_text, fields_of, items_of
 
 KFD = "/dev/kfd"
-ROCR, HIP = "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
-_NUMBERS = r"\s*\d{1,3}\s*(,\s*\d{1,3}\s*)*"
+ROCM_PROCESSORS = frozenset({"x86_64", "amd64"})
+"""AMD builds ROCm for no other: https://rocm.docs.amd.com/projects/install-on-linux/en/latest/reference/system-requirements.html"""
+
 _VERSION = r"(\d{1,2})\.(\d{1,2})\.(\d{1,2})"
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """
-    ``kfd`` is None where /dev/kfd could not be asked for.
-
-    ``shown`` are the numbers of the devices that environment variables leave, in their order; None for all.
-    ``hiding`` is the variable that decides that, the last one where there are two.
+    ``kfd`` is None where /dev/kfd could not be asked for. ``rocm`` is False on processors that ROCm isn't made for.
     """
 
     kfd: KfdAccess | None
     override: str | None = None
-    shown: tuple[int, ...] | None = None
-    hiding: HidingVariable | None = None
+    rocm: bool = True
+
+    @property
+    def computes(self) -> bool:
+        """Whether ROCm may be used, as far as is known."""
+        return self.rocm and (self.kfd is None or self.kfd.state == "open")
 
 
 def ask_access(ask: Asker) -> Access:
@@ -39,8 +41,11 @@ def ask_access(ask: Asker) -> Access:
     """
     kfd = _kfd(ask)
     override = as_text(ask.env(OVERRIDE))
-    shown, hiding = _shown(ask)
-    return Access(kfd=kfd, override=parse_override(override or ""), shown=shown, hiding=hiding)
+    return Access(
+        kfd=kfd,
+        override=parse_override(override or ""),
+        rocm=ask.platform.machine.lower() in ROCM_PROCESSORS,
+    )
 
 
 def _kfd(ask: Asker) -> KfdAccess | None:
@@ -64,17 +69,6 @@ def may_write(ask: Asker, node: str) -> bool | None:
     return None if status not in (0, 1) else status == 0
 
 
-def parse_visible(text: str) -> tuple[int, ...] | None:
-    """
-    The numbers that a variable names, none for an empty one or -1; None where it names UUIDs.
-    """
-    if text.strip() in ("", "-1"):
-        return ()
-    if re.fullmatch(_NUMBERS, text) is None:
-        return None
-    return tuple(int(part) for part in text.split(","))
-
-
 def parse_override(text: str) -> str | None:
     """
     The instruction set that HSA_OVERRIDE_GFX_VERSION makes of any: ``11.0.0`` is gfx1100.
@@ -84,19 +78,3 @@ def parse_override(text: str) -> str | None:
         return None
     major, minor, step = map(int, match.groups())
     return f"gfx{major}{minor:x}{step:x}"
-
-
-def _shown(ask: Asker) -> tuple[tuple[int, ...] | None, HidingVariable | None]:
-    """
-    The devices that ROCm's variable leaves, and of those the ones that HIP's leaves: its numbers count the first's.
-    """
-    shown: tuple[int, ...] | None = None
-    hiding = None
-    for name in (ROCR, HIP):
-        text = as_text(ask.env(name))
-        numbers = None if text is None else parse_visible(text)
-        if text is None or numbers is None:
-            continue
-        hiding = HidingVariable(variable=name, value=text, evidence=(f"env:{name}",))
-        shown = numbers if shown is None else tuple(shown[each] for each in numbers if each < len(shown))
-    return shown, hiding

@@ -7,23 +7,26 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.machine import Accelerator, MemoryPool, Throttle, Window
-from llmprobe.facts.vendors import CarveOut, HidingVariable, WithoutRocm
+from llmprobe.facts.vendors import CarveOut, HidingVariable, SharedHeaps, WithoutRocm
 from llmprobe.machine import gpu_table
-from llmprobe.machine.asking import Asker, as_text, items_of
+from llmprobe.machine.asking import Asker, as_text
+from llmprobe.machine.host_ram import HostRam
 from llmprobe.machine.hwmon import ask_sensors
 from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL
 from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
-from llmprobe.machine.probes.amd.access import Access, may_write
+from llmprobe.machine.probes.amd.access import Access
+from llmprobe.machine.probes.amd.heaps import Heaps, heaps_of
 from llmprobe.machine.probes.amd.memory import (
     VENDOR_FILE,
     Memory,
-    ask_holders,
     ask_memory,
     looks_integrated,
     pool_of,
+    within_ttm,
 )
+from llmprobe.machine.probes.amd.parts import Part, Parts, part_of
 from llmprobe.machine.probes.amd.topology import Node, bandwidth
 from llmprobe.machine.rocm import ROCM_KERNELS
 from llmprobe.words.message import Message, message
@@ -60,86 +63,176 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory
     carve_out: CarveOut | None = None
     without_rocm: WithoutRocm | None = None
+    heaps: Heaps | None = None
+
+    def shared_heaps(self) -> SharedHeaps | None:
+        """
+        What each backend can allocate of shared memory, where both could be used.
+        """
+        heaps, accelerator = self.heaps, self.accelerator
+        if heaps is None or accelerator.pci is None or not accelerator.usable:
+            return None
+        return SharedHeaps(
+            pci=accelerator.pci,
+            rocm_from=heaps.rocm.where,
+            rocm_total_bytes=heaps.rocm.total_bytes,
+            rocm_free_bytes=heaps.rocm.free_bytes,
+            rocm_basis=heaps.rocm.basis,
+            vulkan_free_bytes=heaps.vulkan_bytes,
+            chosen=heaps.chosen,
+            evidence=heaps.evidence,
+        )
 
 
-def ask_device(ask: Asker, device: PciDevice, node: Node | None, access: Access, number: int) -> Device:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One device; ``number`` is its place among the AMD devices.
+    What is asked of a device once, whatever parts it has. ``name`` and all sizes are unknown while it sleeps.
+    """
+
+    device: PciDevice
+    driver: str | None
+    asleep: bool
+    awake: bool
+    integrated: bool
+    name: str | None = None
+    memory: Memory = Memory()
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What this user may do with one device or part of one: whether its file may be written (None: unknown), and the
+    variable that hides it from ROCm.
+    """
+
+    access: Access
+    writable: bool | None = None
+    hiding: HidingVariable | None = None
+
+
+def ask_whole(ask: Asker, device: PciDevice, node: Node | None) -> Whole:
+    """
+    One device of the bus; ``node`` is the first of its nodes in KFD's topology.
     """
     path = device.path
     driver = _driver(ask, path, node)
     revision = (ask.text(f"{path}/revision") or "").strip()
     suspended = (ask.text(f"{path}/power/runtime_status") or "").strip() == "suspended"
     awake = driver == "amdgpu" and (not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None)
-    asleep = suspended and not awake
     name = marketing_name("amd", device.device, revision)
-    memory, writable = Memory(), None
-    vendor = ""
+    memory, vendor = Memory(), ""
     if awake:
         product = (ask.text(f"{path}/product_name") or "").strip()
         name = name or (f"AMD {product.removeprefix('AMD ')}" if product else None)
-        writable = _render_access(ask, path)
         memory = ask_memory(ask, path)
         if device.device in _WITHOUT_OWN_MEMORY:
             memory = Memory(evidence=memory.evidence)
         vendor = (ask.text(f"{path}/{VENDOR_FILE}") or "").strip().lower()
-    gfx = access.override or (node.gfx if node else None)
     integrated = is_integrated(device, node, memory, vendor)
-    holders = ask_holders(ask, node.gpu_id, memory.vram_total) if node and awake and not integrated else ()
-    pool = None if integrated else pool_of(f"vram{number}", memory, holders)
-    backend = _backend(access, gfx)
-    shown = backend != "rocm" or access.shown is None or number in access.shown
-    hiding = None if shown else access.hiding
-    why_not = (
-        _why_no_driver(driver)
-        if driver != "amdgpu"
-        else message("unusable.amd-asleep")
-        if not awake
-        else message("unusable.hidden-from-rocm", variable=hiding.variable)
-        if hiding is not None
-        else message("unusable.no-amd-device-file")
-        if backend == "vulkan" and writable is False
-        else message("unusable.few-compute-units")
-        if integrated and _is_small(device, node)
-        else None
-        if integrated or pool
-        else message("unusable.size-unknown")
+    if awake and integrated:
+        memory = within_ttm(ask, memory)
+    return Whole(
+        device=device,
+        driver=driver,
+        asleep=suspended and not awake,
+        awake=awake,
+        integrated=integrated,
+        name=name,
+        memory=memory,
     )
-    if asleep and not integrated:
-        pool = _from_table(f"vram{number}", name, path)
-    rate, basis, how = _rate(node, name, memory, integrated=integrated)
-    evidence = (f"read:{path}/vendor", *memory.evidence, *(node.evidence if node else ()))
+
+
+def ask_device(
+    ask: Asker, whole: Whole, node: Node | None, use: Use, ram: HostRam, *, parts: Parts, number: int
+) -> Device:
+    """
+    A device, or one part of a divided one; ``number`` is its place among the AMD devices.
+    """
+    device, memory, integrated = whole.device, whole.memory, whole.integrated
+    path = device.path
+    gfx = use.access.override or (node.gfx if node else None)
+    part = part_of(ask, path, node, parts, whole_name(whole)) if node and not integrated else None
+    pool = _pool(whole, node, parts, number)
+    backend = _backend(use.access, gfx)
+    heaps = heaps_of(memory, node, ram, ask.platform.release) if integrated and backend == "rocm" else None
+    if heaps is not None and heaps.chosen == "vulkan":
+        backend = "vulkan"
+    hiding = use.hiding if backend == "rocm" else None
+    why_not = _why_not(whole, node, use, pool, hiding)
+    known = why_not is None or (whole.driver == "amdgpu" and not whole.awake)
+    rate, basis, how = _rate(node, whole, parts)
     accelerator = Accelerator(
         id=f"gpu{number}",
         vendor="amd",
-        name=name or f"AMD GPU ({device.device or 'unknown device'})",
+        name=whole_name(whole) if part is None else part.name,
         # One that is asleep is listed by its backend all the same, and woken by what uses all devices.
-        backend=backend if why_not is None or (driver == "amdgpu" and not awake) else None,
+        backend=backend if known else None,
         pools=("ram",) if integrated else (pool.id,) if pool else (),
         usable=why_not is None,
         why_not=why_not,
         integrated=integrated,
+        uuid=node.uuid if node else None,
         pci=device.address,
-        driver=driver,
+        driver=whole.driver,
         architecture=node.gfx if node else None,
         bandwidth_bytes_per_s=rate,
         bandwidth_basis=basis,
         bandwidth_how=how,
         cores=node.compute_units if node else None,
-        state="lent" if driver == "vfio-pci" else "asleep" if driver == "amdgpu" and not awake else "present",
+        partition=None if part is None else part.partition,
+        state="lent"
+        if whole.driver == "vfio-pci"
+        else "asleep"
+        if whole.driver == "amdgpu" and not whole.awake
+        else "present",
         hidden_by=hiding.variable if hiding is not None else None,
-        cited=_cited(path, driver, hiding, asleep=asleep),
-        evidence=evidence,
+        cited=_cited(whole, hiding, part),
+        evidence=(f"read:{path}/vendor", *memory.evidence, *(node.evidence if node else ())),
     )
-    if awake and not integrated:
+    if whole.awake and not integrated:
         accelerator = _with_surroundings(ask, device, accelerator, memory)
     return Device(
         accelerator=accelerator,
         pool=pool,
         memory=memory,
         carve_out=_carve_out(device, memory) if integrated else None,
-        without_rocm=_without_rocm(device, node),
+        without_rocm=_without_rocm(device, node) if use.access.rocm else None,
+        heaps=heaps,
     )
+
+
+def whole_name(whole: Whole) -> str:
+    """
+    The name of a device, or its number where no table has it.
+    """
+    return whole.name or f"AMD GPU ({whole.device.device or 'unknown device'})"
+
+
+def _pool(whole: Whole, node: Node | None, parts: Parts, number: int) -> MemoryPool | None:
+    if whole.integrated:
+        return None
+    if whole.asleep:
+        return _from_table(f"vram{number}", whole.name, whole.device.path)
+    return pool_of(f"vram{number}", parts.share(whole.memory, node), parts.on(node))
+
+
+def _why_not(
+    whole: Whole, node: Node | None, use: Use, pool: MemoryPool | None, hiding: HidingVariable | None
+) -> Message | None:
+    """
+    The reason why a device cannot be used, the first of those that hold.
+    """
+    if whole.driver != "amdgpu":
+        return _why_no_driver(whole.driver)
+    if not whole.awake:
+        return message("unusable.amd-asleep")
+    if hiding is not None:
+        return message("unusable.hidden-from-rocm", variable=hiding.variable)
+    if use.writable is False:
+        both = use.access.kfd is not None and use.access.kfd.state != "open"
+        return message("unusable.no-amd-device-file" if both else "unusable.render-node-closed")
+    if whole.integrated:
+        return message("unusable.few-compute-units") if _is_small(whole.device, node) else None
+    return None if pool else message("unusable.size-unknown")
 
 
 def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_vendor: str) -> bool:
@@ -168,19 +261,12 @@ def _driver(ask: Asker, path: str, node: Node | None) -> str | None:
     return "amdgpu" if node is not None and answer.status != "missing" else None
 
 
-def _render_access(ask: Asker, path: str) -> bool | None:
-    names = [str(name) for name in items_of(ask.list(f"{path}/drm")) if str(name).startswith("renderD")]
-    return may_write(ask, f"/dev/dri/{names[0]}") if names else None
-
-
 def _backend(access: Access, gfx: str | None) -> Literal["rocm", "vulkan"]:
     """
-    The backend to run on it: ROCm where its driver may be used and its libraries know the GPU, else Vulkan.
+    The backend to run on it: ROCm where it is made for this processor, its driver may be used and its libraries know
+    the GPU, else Vulkan.
     """
-    closed = access.kfd is not None and access.kfd.state != "open"
-    if closed or gfx is None or gfx not in ROCM_KERNELS:
-        return "vulkan"
-    return "rocm"
+    return "rocm" if access.computes and gfx in ROCM_KERNELS else "vulkan"
 
 
 def _why_no_driver(driver: str | None) -> Message:
@@ -199,16 +285,17 @@ def _is_small(device: PciDevice, node: Node | None) -> bool:
     return units <= _TOO_FEW_UNITS if units is not None else device.device in AMD_TOO_SMALL
 
 
-def _cited(
-    path: str, driver: str | None, hiding: HidingVariable | None, *, asleep: bool
-) -> dict[str, tuple[str, ...]]:
+def _cited(whole: Whole, hiding: HidingVariable | None, part: Part | None) -> dict[str, tuple[str, ...]]:
     cited: dict[str, tuple[str, ...]] = {}
-    if driver == "vfio-pci":
+    path = whole.device.path
+    if whole.driver == "vfio-pci":
         cited["state"] = (f"link:{path}/driver",)
-    elif asleep:
+    elif whole.asleep:
         cited["state"] = (f"read:{path}/power/runtime_status",)
     if hiding is not None:
         cited["hidden_by"] = hiding.evidence
+    if part is not None and part.evidence:
+        cited["partition"] = part.evidence
     return cited
 
 
@@ -270,15 +357,19 @@ def _from_table(pool_id: str, name: str | None, path: str) -> MemoryPool | None:
 
 
 def _rate(
-    node: Node | None, name: str | None, memory: Memory, *, integrated: bool
+    node: Node | None, whole: Whole, parts: Parts
 ) -> tuple[int | None, Literal["derived", "declared"] | None, Message | None]:
-    if node is not None and not integrated:
-        rate = bandwidth(node)
-        if rate is not None:
-            how = message("bandwidth.driver", width_bits=node.width_bits, clock_mhz=node.clock_mhz)
-            return rate, "derived", how
-    row = gpu_table.lookup(name, memory.vram_total) if name and not integrated else None
+    if whole.integrated:
+        return None, None, None
+    count = parts.count
+    rate = bandwidth(node) if node is not None else None
+    if node is not None and rate is not None:
+        how = message("bandwidth.driver", width_bits=node.width_bits, clock_mhz=node.clock_mhz)
+        if count > 1:
+            how = message("bandwidth.driver-part", how=how, parts=count)
+        return rate // count, "derived", how
+    row = gpu_table.lookup(whole.name, whole.memory.vram_total) if whole.name else None
     if row is None or row.bandwidth_bytes_per_s is None:
         return None, None, None
     how = message("bandwidth.table", name=row.name, cores=None, source=row.source)
-    return row.bandwidth_bytes_per_s, "declared", how
+    return row.bandwidth_bytes_per_s // count, "declared", how

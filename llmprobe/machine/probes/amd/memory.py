@@ -16,6 +16,7 @@ from llmprobe.units import GIB
 from llmprobe.words.message import message
 
 PROCESSES = "/sys/class/kfd/kfd/proc"
+TTM_LIMIT = "/sys/module/ttm/parameters/pages_limit"
 VENDOR_FILE = "mem_info_vram_vendor"
 _FILES = (
     "mem_info_vram_total",
@@ -24,6 +25,7 @@ _FILES = (
     "mem_info_gtt_total",
     "mem_info_gtt_used",
 )
+_PAGE_BYTES = 4096
 _LARGEST_CARVE_OUT = 4 * GIB
 _LEAST_GTT = 8 * GIB
 _LEAST_RATIO = 4
@@ -64,6 +66,19 @@ def ask_memory(ask: Asker, path: str) -> Memory:
             f"read:{path}/{name}" for name, number in zip(_FILES, numbers, strict=True) if number is not None
         ),
     )
+
+
+def within_ttm(ask: Asker, memory: Memory) -> Memory:
+    """
+    The memory with no more GTT than the memory manager allows in all: ``amdgpu.gttsize`` may promise more.
+
+    https://docs.kernel.org/gpu/drm-mm.html: the parameter of the module ttm counts pages.
+    """
+    pages = as_int(ask.text(TTM_LIMIT))
+    if not pages or memory.gtt_total is None or pages * _PAGE_BYTES >= memory.gtt_total:
+        return memory
+    evidence = (*memory.evidence, f"read:{TTM_LIMIT}")
+    return msgspec.structs.replace(memory, gtt_total=pages * _PAGE_BYTES, evidence=evidence)
 
 
 def ask_holders(ask: Asker, gpu_id: int | None, vram_total: int | None) -> tuple[Holder, ...]:
@@ -118,15 +133,17 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> M
     )
 
 
-def sharing_of(accelerator: str, memory: Memory, ram: HostRam) -> Sharing:
+def sharing_of(accelerator: str, memory: Memory, ram: HostRam, own: Limit | None = None) -> Sharing:
     """
     The memory that integrated graphics add to RAM and the most that they may use: never more than exists.
+
+    ``own`` is the most where a backend reaches less than all that the GPU can.
     """
     carve_out, used = memory.vram_total or 0, memory.vram_used
     free = 0 if used is None else carve_out - used
-    mapped = _mappable(memory, ram)
-    cap = None
-    if mapped is not None:
+    mapped = mappable(memory, ram)
+    cap = own
+    if own is None and mapped is not None:
         detail = message("limit.gtt", carve_out_bytes=carve_out, gtt_bytes=memory.gtt_total)
         cap = Limit(by="working-set", bytes=free + mapped, detail=detail)
     return Sharing(
@@ -134,7 +151,7 @@ def sharing_of(accelerator: str, memory: Memory, ram: HostRam) -> Sharing:
     )
 
 
-def _mappable(memory: Memory, ram: HostRam) -> int | None:
+def mappable(memory: Memory, ram: HostRam) -> int | None:
     """
     The RAM that the GPU may map now: what GTT leaves, at most what RAM has.
 
