@@ -21,21 +21,22 @@ class Kind(msgspec.Struct, frozen=True):
     """
 
     backend: BackendName
+    driver: str = ""
     cpu: Literal["x86", "arm"] = "x86"
 
 
 KINDS: dict[str, Kind] = {
     "metal": Kind("metal", cpu="arm"),
     "vulkan": Kind("vulkan"),
-    "vulkan-radv": Kind("vulkan"),
+    "vulkan-radv": Kind("vulkan", "radv"),
     "rocm": Kind("rocm"),
     "sycl": Kind("sycl"),
     "metal-noblas": Kind("metal", cpu="arm"),
-    "metal-nomm": Kind("metal", cpu="arm"),
-    "vulkan-amdwin": Kind("vulkan"),
-    "vulkan-intel": Kind("vulkan"),
-    "vulkan-64bit": Kind("vulkan"),
-    "vulkan-nosubgroup": Kind("vulkan"),
+    "metal-nomm": Kind("metal", "old", cpu="arm"),
+    "vulkan-amdwin": Kind("vulkan", "amd"),
+    "vulkan-intel": Kind("vulkan", "intel"),
+    "vulkan-64bit": Kind("vulkan", "wide"),
+    "vulkan-nosubgroup": Kind("vulkan", "old"),
     "vulkan-igpu": Kind("vulkan"),
     "vulkan-large": Kind("vulkan"),
 }
@@ -68,7 +69,10 @@ def _on(case: MemoryCase, kind: Kind) -> MemoryCase:
 
 
 def _of_kind(hardware: Hardware, kind: Kind) -> Hardware:
-    devices = [msgspec.structs.replace(device, backend=kind.backend) for device in hardware.devices]
+    devices = [
+        msgspec.structs.replace(device, backend=kind.backend, driver=kind.driver)
+        for device in hardware.devices
+    ]
     return Hardware(devices=tuple(devices), cpu=kind.cpu)
 
 

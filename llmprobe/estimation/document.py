@@ -54,7 +54,7 @@ def warnings(
     trained = trained_context(model)
     if trained is not None and run.ctx_per_seq > trained:
         result.append(message("warning.beyond-trained-context", ctx_size=run.ctx_per_seq, trained=trained))
-    used = tuple(backend for _, backend in setup.backends)
+    used = tuple(device.backend for device in setup.devices)
     return (
         *result,
         *cache_warnings(run.cache_type_k, run.cache_type_v, run.flash_attn, used),

@@ -16,7 +16,7 @@ from llmprobe.facts.settings import ResolvedSettings, Settings
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One configuration of one model. ``devices`` are those that the engine opens, ``backends`` theirs by id.
+    One configuration of one model. ``devices`` are those that the engine opens, ``backends`` their kinds by id.
 
     ``memory`` is what caches depend on, ``batch`` what graphs depend on besides. ``partly`` says of a context on some
     layers of a model that others of them lie on the host, ``target_output`` of a draft head where the output matrix
@@ -55,7 +55,7 @@ def set_up(
         devices=devices,
         cpu=hardware.cpu,
         spans=parts,
-        backends=tuple([(device.id, device.backend) for device in devices]),
+        backends=tuple([(device.id, device.kind) for device in devices]),
         host_experts=host_experts(settings, hardware, n_layer),
         moved=moved_tensors(model, settings, hardware, parts, n_layer),
         memory=(

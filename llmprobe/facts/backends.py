@@ -40,6 +40,33 @@ _CUDA_FLASH = FlashTypes(
 )
 
 
+class Scans(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The states that a backend scans: sizes of those of Mamba 2 and what their heads are multiples of, and what the
+    channels of the first Mamba are multiples of (None: it has no kernel for that one).
+    """
+
+    states: frozenset[int]
+    heads: int = 16
+    channels: int | None = None
+
+
+class Driver(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How buffers lie on one kind of device.
+
+    Tensors begin at multiples of ``align`` on the device, and of ``host_align`` in the host memory that it offers for
+    weights; None is a device that offers none. A tensor of more than ``largest`` bytes is not computed with. A buffer
+    is in ``pieces`` of so many bytes. ``attends`` False is a device without kernels for flash attention.
+    """
+
+    align: int
+    host_align: int | None = 32
+    largest: int | None = None
+    pieces: int | None = None
+    attends: bool = True
+
+
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """
     What is particular about one backend.
@@ -51,7 +78,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
     ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
     out by rows (``-sm row``), ``sliced`` that the speed of a split by tensors was measured with it, ``exact`` that
-    buffers were compared with measured ones.
+    buffers were compared with measured ones. ``scans`` None scans any state. ``refuses`` are types of weights that it
+    does not multiply. ``drivers`` are the kinds of devices by name, the usual one without a name first.
     """
 
     name: BackendName
@@ -68,7 +96,16 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     rows: bool = False
     sliced: bool = False
     exact: bool = False
+    scans: Scans | None = None
+    refuses: frozenset[str] = frozenset()
+    drivers: dict[str, Driver]
 
+
+_TERNARY = frozenset({"tq1_0", "tq2_0"})
+_CUDA_SCANS = Scans(states=frozenset({96, 128, 256}), channels=128)
+_LATER_SCANS = Scans(states=frozenset({128, 256}))
+_GIB = 1 << 30
+_VULKAN = Driver(align=16, host_align=64, largest=4 * _GIB - 1, pieces=_GIB)
 
 _ALL = (
     Backend(
@@ -82,6 +119,9 @@ _ALL = (
         flash=_CUDA_FLASH,
         sliced=True,
         exact=True,
+        scans=_CUDA_SCANS,
+        refuses=_TERNARY,
+        drivers={"": Driver(align=128)},
     ),
     Backend(
         name="rocm",
@@ -94,6 +134,9 @@ _ALL = (
         flash=_CUDA_FLASH,
         sliced=True,
         exact=True,
+        scans=_CUDA_SCANS,
+        refuses=_TERNARY,
+        drivers={"": Driver(align=128)},
     ),
     Backend(
         name="vulkan",
@@ -103,6 +146,17 @@ _ALL = (
         lists=("*",),
         cards_first=True,
         flash=FlashTypes(alone=frozenset({"bf16"})),
+        scans=_LATER_SCANS,
+        # The first is NVIDIA's. AMD's own (Windows, AMDVLK) has no buffer of 2 GiB or more, and what it offers of the
+        # host is not aligned to pages as RADV's is.
+        drivers={
+            "": _VULKAN,
+            "radv": Driver(align=4, host_align=4096, largest=4 * _GIB - 4, pieces=_GIB),
+            "amd": Driver(align=4, host_align=64, largest=2 * _GIB, pieces=_GIB),
+            "intel": Driver(align=4, host_align=4096, largest=_GIB, pieces=_GIB),
+            "wide": msgspec.structs.replace(_VULKAN, largest=None),
+            "old": msgspec.structs.replace(_VULKAN, attends=False),
+        },
     ),
     # On a Mac processor and GPU read the same memory, so a part on the processor gains none; and with a part of the
     # layers llama.cpp maps the file's whole span for the GPU, which fails beyond the working set.
@@ -112,6 +166,11 @@ _ALL = (
         device_prefix="MTL",
         partial=False,
         flash=FlashTypes(equal=True, never=frozenset({"iq4_nl"})),
+        refuses=frozenset({"tq1_0", "nvfp4"}),
+        drivers={
+            "": Driver(align=32, host_align=None),
+            "old": Driver(align=32, host_align=None, attends=False),
+        },
     ),
     Backend(
         name="sycl",
@@ -121,11 +180,29 @@ _ALL = (
         padded=True,
         flash=FlashTypes(pairs=frozenset((kind, kind) for kind in ("f16", "q8_0", "q4_0"))),
         rows=True,
+        exact=True,
+        scans=_LATER_SCANS,
+        refuses=_TERNARY,
+        drivers={"": Driver(align=128)},
     ),
 )
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _ALL}
 """Every backend by its name, the most common first."""
+
+DRIVERS: dict[str, Driver] = {
+    f"{backend.name}-{name}" if name else backend.name: driver
+    for backend in _ALL
+    for name, driver in backend.drivers.items()
+}
+"""Every kind of device: a backend, and where its drivers differ the name of one behind it."""
+
+
+def backend_of(kind: str) -> Backend:
+    """
+    The backend of a kind of device.
+    """
+    return BACKENDS[kind.partition("-")[0]]
 
 
 def label(name: str) -> str:

@@ -13,7 +13,8 @@ from llmprobe.facts.backends import BackendName
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """
-    A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them.
+    A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them. ``driver`` is one
+    of those of its backend, ``kind`` both together.
 
     ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
     weights can be sent to it from RAM (PCIe, one way). Where nothing tells the bandwidth, ``bandwidth_low`` and
@@ -22,6 +23,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     id: str
     backend: BackendName = "cuda"
+    driver: str = ""
     name: str | None = None
     pool: str | None = None
     free_bytes: int | None = None
@@ -31,6 +33,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     bandwidth_high: float = 1.0
     link_bytes_per_s: int | None = None
     cores: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """
+        The backend, with the driver behind it where that is not the usual one.
+        """
+        return f"{self.backend}-{self.driver}" if self.driver else self.backend
 
     @property
     def known_bandwidth_bytes_per_s(self) -> int | None:

@@ -1276,7 +1276,7 @@ SENTENCES: dict[str, str] = {
     "note.tensor-split-not-fitted": "--fit does not plan a split by tensors: llama-server starts with the context and"
     " the layers that it is given, whether they fit or not.",
     "note.tensor-split-of-one-device": "There is one device, so a split by tensors gains nothing.",
-    "note.backend-not-measured": "The buffers were verified against llama.cpp on CUDA; the same rules are assumed for"
+    "note.backend-not-measured": "The buffers were verified against llama.cpp on other backends; the rules of CUDA are assumed for"
     " {backends:and}.",
     "note.program-defaults": "{program} is assumed with {slots} {slots:slot|slots}"
     "[{shared:, sharing one cache|, each with its own cache}], batch {batch_size}, micro-batch {ubatch_size}, flash"

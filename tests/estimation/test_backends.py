@@ -8,7 +8,7 @@ from benchmarks.accuracy_backends import measure
 from benchmarks.truth.backends import KINDS, backend_cases
 
 STEP = 23
-EQUAL = ("rocm",)
+EQUAL = ("rocm", "sycl")
 
 
 @pytest.mark.parametrize("kind", EQUAL)

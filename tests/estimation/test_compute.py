@@ -118,7 +118,7 @@ def test_another_backend_than_cuda_is_an_assumption() -> None:
     """
     What other backends can compute is not modelled; their buffers are computed as if they were CUDA's.
     """
-    assert compute_buffers(_request("llama3.1-8b", backend="vulkan")).basis == "assumed"
+    assert compute_buffers(_request("llama3.1-8b", kind="vulkan")).basis == "assumed"
 
 
 def test_larger_batches_need_larger_buffers() -> None:

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.truth.loads import spec
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.memory.weights import scored_words
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.model import Hparams, ModelSpec
 from llmprobe.facts.settings import Settings
@@ -141,7 +142,9 @@ def test_a_decay_lies_on_a_gpu_where_a_kernel_scans_its_states(
     """
     CUDA has kernels for Mamba 2 with 96, 128 or 256 states and for the first Mamba with 16, in heads of whole blocks.
     """
-    assert scanned_on_gpu(Sizes({"block_count": 1, "embedding_length": 64} | sizes), shape) is expected
+    model = Sizes({"block_count": 1, "embedding_length": 64} | sizes)
+
+    assert scanned_on_gpu(model, shape, BACKENDS["cuda"].scans) is expected
 
 
 def test_plamo2_keeps_its_decays_in_ram() -> None:

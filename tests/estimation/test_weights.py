@@ -117,11 +117,11 @@ def test_experts_of_the_first_layers_stay_on_the_host() -> None:
 
 def test_cuda_lengthens_quantized_rows_that_are_no_multiple_of_512() -> None:
     """
-    One row of 320 values is padded by 192 more, and the whole to 128 bytes.
+    One row of 320 values is padded by 192 more, and the whole to 128 bytes; Metal's 4 x 340 bytes end at 43 x 32.
     """
     tensor = Tensor("blk.0.ffn_up.weight", (320, 4), 0, "q8_0")
     assert stored_bytes(tensor, "cuda") == 1664
-    assert stored_bytes(tensor, "metal") == 1408
+    assert stored_bytes(tensor, "metal") == 1376
 
 
 def test_a_type_that_no_gpu_multiplies_stays_on_the_host() -> None:

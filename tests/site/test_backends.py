@@ -80,6 +80,7 @@ def test_no_room_decides_by_the_name_of_a_backend() -> None:
         "estimation/compute/request.py",
         "estimation/compute/run.py",
         "estimation/memory/overhead.py",
+        "estimation/compute/rules.py",
         "estimation/projector/rules.py",
         "site/assumed.py",
     }

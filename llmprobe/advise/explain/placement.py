@@ -161,7 +161,7 @@ def _step(problem: Problem, candidate: Candidate) -> Message | None:
     The memory that the next layer, or the experts of one more, would need on a device.
     """
     estimator = problem.estimator
-    shares = estimator.table(candidate.quant).shares(candidate.devices[0].backend)
+    shares = estimator.table(candidate.quant).shares(candidate.devices[0].kind)
     kept = host_experts(candidate.settings, candidate.placed.hardware, estimator.n_layer)
     if kept:
         last = max(kept)

@@ -139,7 +139,7 @@ class Search:
                 own = known.get((name, role), -compute)
                 compute += min(known.values()) if name == "whole" else own
                 compute = max(0, compute - _SLACK_BYTES)
-            rope = case.estimator.table(case.quant).shares(device.backend).rope
+            rope = case.estimator.table(case.quant).shares(device.kind).rope
             others = device_overhead(device).bytes + beside.get(device.id, 0) + drafts.get(device.id, 0)
             return (case.site.capacities[device.id] or 0) - others - compute - rope
 

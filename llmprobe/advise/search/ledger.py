@@ -18,6 +18,7 @@ from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
 from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH
+from llmprobe.facts.backends import backend_of
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Site
@@ -88,7 +89,7 @@ class Ledger:
         on_host = self._host_rates(site)
         self.host = self._side(HOST, on_host, caches=True)
         self.devices = tuple(
-            self._side(device.backend, self._device_rates(device), caches=settings.kv_offload)
+            self._side(device.kind, self._device_rates(device), caches=settings.kv_offload)
             for device in devices
         )
         self.switch_s = on_host.switch
@@ -103,9 +104,9 @@ class Ledger:
         """
         return min((side.held if keep else side.whole)[-1] + side.output for side in self.devices)
 
-    def _side(self, backend: str, rates: Rates, *, caches: bool) -> Side:
+    def _side(self, kind: str, rates: Rates, *, caches: bool) -> Side:
         weights = self._estimator.table(self._quant, self._settings)
-        shares = weights.shares(backend)
+        shares = weights.shares(kind)
         layers = range(self.n_layer)
         held = [shares.dense.of(at, at + 1) for at in layers]
         experts = [shares.experts.of(at, at + 1) for at in layers]
@@ -114,10 +115,10 @@ class Ledger:
             size * rates.weights + kernels.of(at, at + 1) * rates.kernel for at, size in enumerate(held)
         ]
         if caches:
-            for at, (size, seconds) in enumerate(self._cached(backend, rates)):
+            for at, (size, seconds) in enumerate(self._cached(kind, rates)):
                 held[at] += size
                 held_s[at] += seconds
-        output = weights.output_bytes(backend) if backend != HOST else shares.output
+        output = weights.output_bytes(kind) if kind != HOST else shares.output
         used = self._estimator.used_experts * rates.weights
         return Side(
             held=_running(held, 0),
@@ -129,16 +130,16 @@ class Ledger:
             output_s=output * rates.weights,
         )
 
-    def _cached(self, backend: str, rates: Rates) -> list[tuple[int, float]]:
+    def _cached(self, kind: str, rates: Rates) -> list[tuple[int, float]]:
         """
         The bytes of every layer's caches, and the seconds that one sequence takes to read its part of them.
         """
         sizes, seconds = [0] * self.n_layer, [0.0] * self.n_layer
         settings = self._settings
         times = 1.0
-        if backend != HOST and settings.flash_attn != "off":
-            times = read_times(settings.cache_type_k, settings.cache_type_v, backend)
-        for part in self._estimator.layer_caches(self._settings, backend):
+        if kind != HOST and settings.flash_attn != "off":
+            times = read_times(settings.cache_type_k, settings.cache_type_v, backend_of(kind).name)
+        for part in self._estimator.layer_caches(self._settings, kind):
             per_byte = (2 * rates.state if part.recurrent else FILLED * rates.cache * times) / part.streams
             for at in range(self.n_layer):
                 size = part.sums.of(at, at + 1)

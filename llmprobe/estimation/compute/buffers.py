@@ -16,7 +16,7 @@ from llmprobe.estimation.compute.layers import KEPT, layer_kinds
 from llmprobe.estimation.compute.replay import GraphCache, NoPlanError, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
-from llmprobe.facts.backends import BACKENDS
+from llmprobe.facts.backends import backend_of
 from llmprobe.facts.machine import Basis
 from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
@@ -226,7 +226,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
                 request, model, flash=flash is not False, whole=whole, held=held, apart=apart
             )
     names = (*request.devices, "host")
-    exact = not request.devices or BACKENDS[request.backend].exact
+    exact = not request.devices or backend_of(request.kind).exact
     allocated = None
     if len(request.devices) > 1 and "host" not in request.layer_devices:
         really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)

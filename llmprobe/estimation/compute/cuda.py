@@ -21,14 +21,14 @@ _ATTENTION_TYPES = frozenset({"f32", "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_
 _SAME_HEADS = frozenset({40, 64, 72, 80, 96, 112, 128, 256})
 _OTHER_HEADS = {192: (128, 8), 320: (256, 32), 512: (512, 2), 576: (512, 2)}
 _VECTOR_HEADS = frozenset({64, 128, 256})
-_CELLS_STRIDE = 256
+CELLS_STRIDE = 256
 _SCAN_STATES = frozenset({96, 128, 256})
 _INDEXER_KEY, _INDEXER_HEADS = 128, frozenset({4, 32, 64})
 
 
 def is_large(node: Node) -> bool:
     """
-    Whether the batch is large enough to copy weights to a device for it: on CUDA, and on Vulkan as well.
+    Whether the batch is large enough to copy weights to a device for it: on CUDA, ROCm, Vulkan and SYCL.
     """
     op, ne = node.op, node.ne
     if op == "get_rows":
@@ -58,6 +58,10 @@ class CudaRules:
         check = _CHECKS.get(node.op)
         return check is None or check(node)
 
+    def attends(self, node: Node) -> bool:
+        """Whether a device has a kernel for this attention of one token."""
+        return attention_kernel(node) != ""
+
     def wants(self, node: Node) -> bool:
         """Whether the batch is large enough to copy weights for it."""
         return is_large(node)
@@ -65,7 +69,7 @@ class CudaRules:
     def alloc_size(self, node: Node) -> int:
         """The bytes of a node: with f16 copies of a quantized cache, or padding at the end of a matrix."""
         size = _attention_size(node) if node.op == "flash_attn_ext" else node.nbytes
-        return size + _padding(node.kind, node.ne[0]) if node.kind.block > 1 else size
+        return size + row_padding(node.kind, node.ne[0]) if node.kind.block > 1 else size
 
     optimize = staticmethod(compute_fusion.optimize)
 
@@ -96,12 +100,12 @@ def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
     size = strides(kind, ne)[3] * ne[3]
     if host:
         return -(-size // HOST_ALIGN) * HOST_ALIGN
-    return -(-(size + _padding(kind, ne[0])) // DEVICE_ALIGN) * DEVICE_ALIGN
+    return -(-(size + row_padding(kind, ne[0])) // DEVICE_ALIGN) * DEVICE_ALIGN
 
 
-def _padding(kind: GgmlType, row: int) -> int:
+def row_padding(kind: GgmlType, row: int) -> int:
     """
-    What the backend adds at the end of a quantized matrix.
+    What CUDA, ROCm and SYCL add at the end of a quantized matrix.
     """
     rest = row % ROW_PADDING
     return row_size(kind, ROW_PADDING - rest) if kind.block > 1 and rest else 0
@@ -115,7 +119,7 @@ def attention_kernel(node: Node) -> str:
     mask = None if node.tag == "no mask" else node.src[3]
     ratio = q.ne[2] // k.ne[2]
     alibi = node.tag == "alibi"
-    grouped = ratio >= 2 and mask is not None and not alibi and k.ne[1] % _CELLS_STRIDE == 0
+    grouped = ratio >= 2 and mask is not None and not alibi and k.ne[1] % CELLS_STRIDE == 0
     if grouped:
         for part in node.src[:4]:
             if part.kind.block == 1 and any(stride % 16 for stride in part.nb[1:]):
@@ -133,7 +137,7 @@ def attention_kernel(node: Node) -> str:
         return ""
     if head in (40, 72):
         return "mma"
-    if q.ne[0] in _VECTOR_HEADS and k.ne[1] % _CELLS_STRIDE == 0:
+    if q.ne[0] in _VECTOR_HEADS and k.ne[1] % CELLS_STRIDE == 0:
         if k.kind.block == 1 and v.kind.block == 1:
             if q.ne[1] == 1 and q.ne[3] == 1 and not (ratio > 4 and (q.ne[0] >= 256 or k.ne[1] >= 8192)):
                 return "vector"

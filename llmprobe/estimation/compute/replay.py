@@ -12,9 +12,9 @@ from collections.abc import Hashable
 import msgspec
 
 from llmprobe.estimation.compute.allocator import Count
-from llmprobe.estimation.compute.cuda import CudaRules, SlicedRules, attention_kernel
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import AllocationPlan, CopiedBytes, Copy
+from llmprobe.estimation.compute.rules import rules_of
 from llmprobe.estimation.compute.scheduler import reserve_places, schedule
 from llmprobe.estimation.compute.tape import Tape
 from llmprobe.model.archs._building.builder import Build, Builder
@@ -148,7 +148,7 @@ class GraphCache:
     ) -> tuple[AllocationPlan | None, Reservation]:
         builder = Builder(self._parts, run)
         self._build(builder)
-        rules = SlicedRules(run.host) if run.sliced else CudaRules(run.host)
+        rules = rules_of(run.kind, run.host, sliced=run.sliced)
         plan, splits = None, 0
         weights: dict[Copy, int] = {}
         if places:
@@ -180,7 +180,7 @@ class GraphCache:
             sizes=(),
             splits=splits,
             nodes=len(builder.graph.nodes),
-            kernels=all(home == run.host or attention_kernel(node) != "" for node, home in builder.fused),
+            kernels=all(home == run.host or rules.attends(node) for node, home in builder.fused),
             at_home=all(node.backend == home for node, home in builder.fused),
             copied=bool(weights),
             together=bool(builder.together),

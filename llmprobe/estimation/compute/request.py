@@ -27,7 +27,7 @@ def request(
         tensors=tensors,
         settings=setup.settings,
         layer_devices=layer_devices(setup.spans),
-        backend=setup.devices[0].backend if setup.devices else "cuda",
+        kind=setup.devices[0].kind if setup.devices else "cuda",
         host_experts=setup.host_experts,
         moved=in_layers(model, setup.moved),
         expert_slots=tuple(sorted(experts.slots.items())),

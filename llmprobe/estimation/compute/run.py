@@ -28,7 +28,8 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     stay on the host, and ``moved``, the tensors that lie elsewhere (layer, name, device). ``expert_slots`` are the
     layers with a cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which
     kept the attention mask in f32 beside an f16 copy. ``partly`` says that layers of the model that are not in this
-    graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows.
+    graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows. ``kind`` is
+    what the devices are.
     """
 
     architecture: str
@@ -36,7 +37,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     tensors: tuple[Tensor, ...]
     settings: ResolvedSettings
     layer_devices: tuple[str, ...]
-    backend: str = "cuda"
+    kind: str = "cuda"
     host_experts: frozenset[int] = frozenset()
     old_masks: bool = False
     partly: bool = False
@@ -143,6 +144,7 @@ def run_of(
         moved=moved,
         expert_slots=cached,
         ubatch=min(request.settings.ubatch_size, batch),
+        kind=request.kind,
     )
     return run, told, repeats
 

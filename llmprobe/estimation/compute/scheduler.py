@@ -31,6 +31,9 @@ class Rules(Protocol):
     def supports(self, node: Node, device: int) -> bool:
         """Whether a device computes this node."""
 
+    def attends(self, node: Node) -> bool:
+        """Whether a device has a kernel for this attention of one token."""
+
     def wants(self, node: Node) -> bool:
         """Whether a node is worth copying its weights to the device."""
 

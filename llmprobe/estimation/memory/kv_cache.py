@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmprobe.estimation.memory.stored import DEVICE_ALIGNMENT, HOST_ALIGNMENT, row_padding
+from llmprobe.estimation.memory.stored import rows_bytes
 from llmprobe.estimation.memory.weights import Sums
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.estimation.settings import CELL_PAD, pad
-from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import CacheLayout, KvCache, Sizes
-from llmprobe.model.quants import row_bytes
 
 if TYPE_CHECKING:
     from llmprobe.estimation.memory.slices import Slices
@@ -90,9 +88,9 @@ def cache_parts(
             if slices is not None:
                 k = slices.cache(layer.layer, k, "k", cache.name)[number]
                 v = slices.cache(layer.layer, v, "v", cache.name)[number] if v else 0
-            sizes[layer.layer] = _rows(run.cache_type_k, k, rows, backend)
+            sizes[layer.layer] = rows_bytes(run.cache_type_k, k, rows, backend)
             if v:
-                sizes[layer.layer] += _rows(run.cache_type_v, v, rows, backend)
+                sizes[layer.layer] += rows_bytes(run.cache_type_v, v, rows, backend)
         name = f"{cache.name or 'kv'}-cache"
         parts.append(_part(name, separate, count, len(cache.layers), sizes))
     if layout.state is not None:
@@ -102,7 +100,9 @@ def cache_parts(
             if slices is not None:
                 values_of = tuple(part[number] for part in slices.state(state.layer, values_of))
             for values in values_of:
-                sizes[state.layer] += _rows("f32", values, run.parallel * (1 + run.rs_snapshots), backend)
+                sizes[state.layer] += rows_bytes(
+                    "f32", values, run.parallel * (1 + run.rs_snapshots), backend
+                )
         parts.append(
             _part("recurrent-state", run.parallel, 1, len(layout.state.layers), sizes, recurrent=True)
         )
@@ -155,12 +155,3 @@ def _part(
         sums=Sums(tuple(accumulate(sizes, initial=0))),
         recurrent=recurrent,
     )
-
-
-def _rows(kind: str, width: int, rows: int, backend: str) -> int:
-    size = row_bytes(kind, width) * rows
-    if backend == HOST:
-        return pad(size, HOST_ALIGNMENT)
-    if BACKENDS[backend].padded:
-        size += row_padding(kind, width)
-    return pad(size, DEVICE_ALIGNMENT)

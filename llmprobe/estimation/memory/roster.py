@@ -7,6 +7,7 @@ None of it depends on the types, so that all quantizations of a model share it.
 import re
 from collections.abc import Sequence
 
+from llmprobe.facts.backends import Scans
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.archs import Sizes
 from llmprobe.model.archs._shared.heads import BORROWED
@@ -45,7 +46,7 @@ class Roster:
     Each loaded tensor has its slot in ``slot_of``: of ``n_layer`` layers without experts, of as many layers' experts,
     of the output layer and of rotary factors; an input, which is looked up on the host, has None. Where a GPU cannot
     use a tensor, it stays on the host: ``home_of`` is the layer that it stays for, None where that cannot be, and
-    ``host_only`` tells by its name whether it does.
+    ``host_only`` tells by its name and shape whether it does.
     """
 
     def __init__(
@@ -83,7 +84,10 @@ class Roster:
         scans = any(tensor.name.endswith(".ssm_d") for tensor in loaded)
         self.slot_of: list[int | None] = []
         self.home_of: list[int | None] = []
-        self.host_only: list[bool] = []
+        self._hparams = hparams
+        self._decays: list[tuple[int, ...] | None] = []
+        self._tables: list[bool] = []
+        self._host_only: dict[Scans | None, list[bool]] = {}
         for tensor in loaded:
             slot = self._slot(tensor)
             counts_for_first = tensor.layer is None and slot == 0
@@ -91,10 +95,20 @@ class Roster:
             self.home_of.append(
                 None if slot is None or slot == self.rope or counts_for_first else self.home(tensor)
             )
-            if scans and tensor.name.endswith(".ssm_a"):
-                self.host_only.append(not scanned_on_gpu(Sizes(hparams), tensor.shape))
-            else:
-                self.host_only.append(tensor.name in HOST_ONLY_NAMES)
+            self._decays.append(tensor.shape if scans and tensor.name.endswith(".ssm_a") else None)
+            self._tables.append(tensor.name in HOST_ONLY_NAMES)
+
+    def host_only(self, scans: Scans | None) -> list[bool]:
+        """
+        Which loaded tensors no GPU uses that scans such states.
+        """
+        found = self._host_only.get(scans)
+        if found is None:
+            found = self._host_only[scans] = [
+                table or (decay is not None and not scanned_on_gpu(Sizes(self._hparams), decay, scans))
+                for table, decay in zip(self._tables, self._decays, strict=True)
+            ]
+        return found
 
     @property
     def output(self) -> int:

@@ -14,8 +14,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from llmprobe.estimation.memory.roster import INPUT_NAMES, Roster, is_input
-from llmprobe.estimation.memory.stored import kind_of, stored_bytes
+from llmprobe.estimation.memory.stored import (
+    host_of,
+    is_host,
+    kind_of,
+    offering,
+    offers_host,
+    stays_on_host,
+    stored_bytes,
+    too_large,
+)
 from llmprobe.estimation.placement import HOST, Span
+from llmprobe.facts.backends import backend_of
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.model.quants import row_bytes
 
@@ -27,9 +37,6 @@ READ_LATE = 4 << 30
 A table of n-grams over this is not read at once: it is mapped, and the rows in use become resident (``--lazy-mode``,
 src/llama-model-loader.cpp).
 """
-
-HOST_ONLY_TYPES = frozenset({"tq1_0", "tq2_0"})
-"""Types that no GPU backend multiplies: such matrices stay on the host wherever their layer is."""
 
 REPACKED_TYPES = {
     "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
@@ -55,12 +62,14 @@ class Sums(msgspec.Struct, frozen=True):
 
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What each layer takes in one kind of buffer: all but its experts, its experts, what must stay on the host.
+    What each layer takes in one kind of buffer: all but its experts, its experts, and of both what must stay on the
+    host.
     """
 
     dense: Sums
     experts: Sums
     stays: Sums
+    experts_stay: Sums
     output: int
     output_stays: int
     rope: int
@@ -110,9 +119,7 @@ class WeightTable:
         self.tied = roster.tied
         self._tensors = roster.loaded(tensors)
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
-        self.input_bytes = sum(
-            self.stored(tensor, HOST) for name, tensor in self._by_name.items() if is_input(name)
-        )
+        self.input_bytes = self._inputs(HOST)
         table = self._by_name.get("per_layer_token_embd.weight") if roster.has_ngrams else None
         late = 0 if table is None else self.stored(table, HOST)
         self.late_bytes = late if late > READ_LATE else 0
@@ -129,8 +136,16 @@ class WeightTable:
         """The tensors that are loaded, next-n layers only where they are."""
         return self._tensors
 
+    def _inputs(self, host: str, device: str | None = None) -> int:
+        """What the tensors take that are looked up on the host, beside a kind of device."""
+        return sum(
+            self.stored(tensor, HOST if device is not None and too_large(tensor, device) else host)
+            for name, tensor in self._by_name.items()
+            if is_input(name)
+        )
+
     def shares(self, backend: str) -> Shares:
-        """The bytes by layer in the buffers of a backend (``host`` for host memory)."""
+        """The bytes by layer on a kind of device, or in a kind of host memory."""
         found = self._shares.get(backend)
         if found is None:
             found = self._shares[backend] = self._measure(backend, self._tensors)
@@ -158,17 +173,30 @@ class WeightTable:
     def _measure(self, backend: str, tensors: Sequence[Tensor]) -> Shares:
         roster, n_layer = self._roster, self.n_layer
         sizes = [0] * (2 * n_layer + 2)
-        stays = [0] * (n_layer + 1)
+        stays, experts = [0] * (n_layer + 1), [0] * n_layer
         # Layers have tensors of the same few shapes and types.
         known: dict[tuple[tuple[int, ...], str | None], int] = {}
-        on_host = backend == HOST
-        for tensor, slot, home, host_only in zip(
-            tensors, roster.slot_of, roster.home_of, roster.host_only, strict=True
+        on_host, device = is_host(backend), offering(backend)
+        host_only = roster.host_only(backend_of(device).scans) if device is not None else None
+        for number, (tensor, slot, home) in enumerate(
+            zip(tensors, roster.slot_of, roster.home_of, strict=True)
         ):
             if slot is None:
                 continue
-            if not on_host and (host_only or tensor.type in HOST_ONLY_TYPES) and home is not None:
-                stays[home] += self.stored(tensor, HOST)
+            # What no device uses lies in plain memory, also where a device offers memory of the host.
+            if (
+                device is not None
+                and host_only is not None
+                and home is not None
+                and (host_only[number] or stays_on_host(tensor, device))
+            ):
+                apart = self.stored(tensor, HOST)
+                if on_host:
+                    sizes[slot] += apart
+                elif n_layer <= slot < 2 * n_layer:
+                    experts[home] += apart
+                else:
+                    stays[home] += apart
                 continue
             if self._share is not None:
                 sizes[slot] += self.stored(tensor, backend)
@@ -182,6 +210,7 @@ class WeightTable:
             dense=_sums(sizes[:n_layer]),
             experts=_sums(sizes[n_layer : 2 * n_layer]),
             stays=_sums(stays),
+            experts_stay=_sums(experts),
             output=sizes[roster.output],
             output_stays=stays[n_layer],
             rope=sizes[roster.rope],
@@ -222,9 +251,11 @@ class WeightTable:
             if slices is None
             else dict(zip(backends, self.sliced(slices, backends.values()), strict=True))
         )
-        host = self.shares(HOST)
+        hosted = host_of(backends.values())
+        host = self.shares(hosted)
+        first = next(iter(backends.values()), None)
         on_host = {
-            "embedding": self.input_bytes,
+            "embedding": self.input_bytes if first is None else self._inputs(hosted, first),
             "late": self.late_bytes,
             "layers": 0,
             "experts": 0,
@@ -239,7 +270,7 @@ class WeightTable:
                 on_host["experts"] += host.experts.of(part.start, stop)
                 if has_output:
                     on_host["output"] += host.output + self._tied_host_bytes(
-                        REPACKED_TYPES[cpu] if repack and not backends else frozenset()
+                        REPACKED_TYPES[cpu] if repack and not offers_host(backends.values()) else frozenset()
                     )
                 continue
             own = of_devices[part.device]
@@ -247,7 +278,10 @@ class WeightTable:
             output = self._output(own, backends[part.device]) if has_output else 0
             if slices is None or part.device == next(iter(backends)):
                 stays = self.shares(backends[part.device])
-                on_host["experts"] += sum(host.experts.of(layer, layer + 1) for layer in kept)
+                on_host["experts"] += sum(
+                    host.experts.of(layer, layer + 1) - stays.experts_stay.of(layer, layer + 1)
+                    for layer in kept
+                ) + stays.experts_stay.of(part.start, stop)
                 on_host["layers"] += stays.stays.of(part.start, stop)
                 on_host["output"] += stays.output_stays if has_output else 0
             result[part.device] = DeviceWeights(
@@ -276,7 +310,7 @@ class WeightTable:
         if not self.tied:
             return shares.output
         embedding = self._by_name["token_embd.weight"]
-        if embedding.type in HOST_ONLY_TYPES:
+        if stays_on_host(embedding, backend):
             return shares.output
         return shares.output + self.stored(embedding, backend)
 

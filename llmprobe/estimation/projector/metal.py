@@ -72,6 +72,10 @@ class MetalRules:
         check = _CHECKS.get(node.op)
         return check is None or check(node)
 
+    def attends(self, node: Node) -> bool:
+        """Whether the device has a kernel for this attention."""
+        return _attention(node)
+
     def wants(self, node: Node) -> bool:
         """Whether the batch is large enough to copy weights for it; all are where they are computed with."""
         return node.op == "mul_mat"

@@ -47,6 +47,10 @@ class VulkanRules:
         check = _CHECKS.get(node.op)
         return check is None or check(node)
 
+    def attends(self, node: Node) -> bool:
+        """Whether the device has a kernel for this attention."""
+        return _attention(node)
+
     def wants(self, node: Node) -> bool:
         """Whether the batch is large enough to copy weights for it."""
         return is_large(node)

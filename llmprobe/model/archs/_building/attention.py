@@ -333,7 +333,9 @@ class Attention(Base):
                 v = ops.transpose(v)
             k = ops.cast(k, F16) if k.kind is F32 else k
             v = ops.cast(v, F16) if v.kind is F32 else v
-            x = ops.flash_attn(q, k, v, mask, sinks, alibi=alibi)
+            # Grok bounds its scores by operations of its own only, which this one leaves out.
+            capped = cap and self.architecture != "grok"
+            x = ops.flash_attn(q, k, v, mask, sinks, alibi=alibi, capped=capped)
             self.fused.append((x, run.places[il]))
             if v_mla is not None:
                 x = ops.mul_mat(v_mla, ops.permute(x, 0, 2, 1, 3))

@@ -305,11 +305,13 @@ def unary(name: str, x: Node) -> Node:
     return node
 
 
-def flash_attn(q: Node, k: Node, v: Node, mask: Node, sinks: Node | None, *, alibi: bool = False) -> Node:
-    """The attention in one operation."""
+def flash_attn(
+    q: Node, k: Node, v: Node, mask: Node, sinks: Node | None, *, alibi: bool = False, capped: bool = False
+) -> Node:
+    """The attention in one operation; ``capped`` bounds its scores."""
     src = (q, k, v, mask) if sinks is None else (q, k, v, mask, sinks)
     node = make("flash_attn_ext", F32, (v.ne[0], q.ne[2], q.ne[1], q.ne[3]), *src)
-    node.tag = "alibi" if alibi else ""
+    node.tag = "alibi" if alibi else "capped" if capped else ""
     return node
 
 

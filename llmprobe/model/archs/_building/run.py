@@ -36,7 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reads; ``target_output`` is the backend of the output matrix that a head borrows.
     ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``. ``moved`` are
     weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
-    ``ubatch`` are the tokens that any batch of this run has at most.
+    ``ubatch`` are the tokens that any batch of this run has at most. ``kind`` is what the devices are.
     """
 
     tokens: int
@@ -67,6 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moved: Moved = ()
     expert_slots: tuple[tuple[int, int], ...] = ()
     ubatch: int = 0
+    kind: str = "cuda"
 
 
 class Parts:

@@ -6,6 +6,7 @@ Sources: llama.cpp b11549, src/llama-graph.cpp (``build_rs``), src/models/mamba-
 
 from collections.abc import Callable
 
+from llmprobe.facts.backends import backend_of
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, I32, Node
@@ -61,7 +62,7 @@ def decay(g: Builder, il: int) -> Node:
     The weight that a scan lets its states decay by, which lies in RAM where no GPU has a kernel for them.
     """
     node = g.need(il, "ssm_a")
-    if not scanned_on_gpu(g.sizes, node.ne[:2]):
+    if not scanned_on_gpu(g.sizes, node.ne[:2], backend_of(g.run.kind).scans):
         node.buffer = g.run.host
     return node
 

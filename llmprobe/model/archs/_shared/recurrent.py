@@ -6,13 +6,11 @@ Source: llama.cpp b11549, src/llama-hparams.cpp (n_embd_r, n_embd_s), src/llama-
 
 from collections.abc import Iterable
 
+from llmprobe.facts.backends import Scans
 from llmprobe.facts.model import Hparams
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, State, StateLayer, kv_layer
 from llmprobe.model.archs._shared.inventory import Inventory
 from llmprobe.model.archs._shared.sizes import Sizes
-
-SCANNED_STATES, SCANNED_HEADS, SCANNED_CHANNELS = (96, 128, 256), 16, 128
-"""What CUDA has kernels for: states of Mamba 2, and multiples of which its heads and the first Mamba's channels are."""
 
 
 class Ssm:
@@ -76,19 +74,23 @@ def mamba2(inventory: Inventory, *, normed: bool = True) -> None:
     inventory.weight("ssm_out", ssm.inner, n_embd)
 
 
-def scanned_on_gpu(sizes: Sizes, shape: tuple[int, ...]) -> bool:
+def scanned_on_gpu(sizes: Sizes, shape: tuple[int, ...], scans: Scans | None) -> bool:
     """
     Whether a GPU scans the states that the decay (``ssm_a``) of this shape belongs to; otherwise that stays in RAM.
 
-    A decay for each head is one of Mamba 2, any other is taken for one of the first Mamba. Sources: llama.cpp b11549,
-    src/llama-model-loader.cpp (weight_buft_supported), ggml/src/ggml-cuda/ggml-cuda.cu.
+    A decay for each head is one of Mamba 2, any other is taken for one of the first Mamba. ``scans`` are what the
+    backend has kernels for, None for all. Sources: llama.cpp b11549, src/llama-model-loader.cpp
+    (weight_buft_supported), ggml/src/ggml-cuda/ggml-cuda.cu, ggml-vulkan/ggml-vulkan.cpp, ggml-sycl/ggml-sycl.cpp.
     """
+    if scans is None:
+        return True
     ssm = Ssm(sizes)
     first, heads = shape[0], shape[1] if len(shape) > 1 else 1
     head = ssm.inner // heads
     if first == 1:
-        return ssm.state in SCANNED_STATES and head % SCANNED_HEADS == 0
-    return (first, head) == (16, 1) and heads % SCANNED_CHANNELS == 0 and max(ssm.groups, 1) == 1
+        return ssm.state in scans.states and head % scans.heads == 0
+    known = scans.channels is not None and heads % scans.channels == 0
+    return known and (first, head) == (16, 1) and max(ssm.groups, 1) == 1
 
 
 def state_cache(hparams: Hparams) -> CacheLayout:
