@@ -15,6 +15,7 @@ from llmprobe.data import table
 from llmprobe.facts.machine import Host
 from llmprobe.facts.measured import Measurement
 from llmprobe.facts.processor import Processor, cpu_kind, processor
+from llmprobe.machine.cpu_table import processors
 from llmprobe.machine.memory_bus import MOST_OF_A_DESKTOP
 from llmprobe.site.devices import ASSUMED_MODULES
 from llmprobe.words.message import Message, message
@@ -48,6 +49,8 @@ def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
     """
     own = _with_measured_cores(processor(host.cpu), host.measurement)
     rate = host.ram_bandwidth_bytes_per_s
+    if rate is None or host.ram_bandwidth_basis != "measured":
+        own = _with_dies(own, host)
     if rate is not None and host.ram_bandwidth_basis == "assumed":
         low, high = ASSUMED_MODULES
         words = message(
@@ -79,12 +82,32 @@ def _with_measured_cores(own: Processor, measurement: Measurement | None) -> Pro
     return msgspec.structs.replace(own, threads=max(1, round(cores.worth)))
 
 
+def _with_dies(own: Processor, host: Host) -> Processor:
+    """
+    A processor whose core dies may read less than the modules feed, by ``data/core_dies.json``.
+
+    The sockets are as many as have the cores that the system counts.
+    """
+    name = _plain(host.cpu.name or "")
+    for row in table("core_dies")["rows"]:
+        if row["word"] in name and re.search(row["match"], name):
+            each = processors(host.cpu.name or "").cores
+            sockets = max(1, round((host.cpu.physical_cores or 0) / each)) if each else 1
+            dies = row["dies"] * sockets
+            return msgspec.structs.replace(own, dies=dies, dies_bytes_per_s=dies * row["bytes_per_s"])
+    return own
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(_MARKS, "", text.lower()).split())
+
+
 def usual(host: Host, ram_bytes: int | None = None) -> RamRate:
     """
     The rate of a host's RAM by its processor, or by its kind where that is unknown.
     """
     rows = table("ram")
-    name = " ".join(re.sub(_MARKS, "", f"{host.cpu.name or ''} {host.product or ''}".lower()).split())
+    name = _plain(f"{host.cpu.name or ''} {host.product or ''}")
     for row in rows["rows"]:
         if row["word"] in name and re.search(row["match"], name):
             return RamRate(

@@ -1339,6 +1339,7 @@ SENTENCES: dict[str, str] = {
     "ram.modules-assumed": "{how}, may be {low:rate} to {high:rate}",
     "ram.assumed": "assumed, may be {low:rate} to {high:rate}",
     "speed.cores-rate": "{threads} {threads:thread|threads} x {bytes_per_s:rate}",
+    "speed.dies-rate": "{dies} core {dies:die|dies}, which read {bytes_per_s:rate} at most",
     "speed.transfer": "{bytes:bytes} from RAM over a {bytes_per_s:rate} link for every {tokens} tokens",
     "speed.flops": "{tflops:.0f} TFLOPS of {device} x {efficiency:.2f}",
     "speed.operations-by-bandwidth": "{bytes_per_s:rate} of {device} x {operations_per_byte:.0f} operations per byte",

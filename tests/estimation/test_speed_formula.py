@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.estimation.speed.parts import (
@@ -111,6 +112,8 @@ def test_the_range_of_a_device_ends_at_its_bandwidth() -> None:
         (host(bandwidth_bytes_per_s=4000), Processor(threads=4, vectors=False), 100 / 200, 1.0),
         (host(bandwidth_bytes_per_s=4000), Processor(threads=4), 100 / 400, 0.5),
         (host(bandwidth_bytes_per_s=4000), Processor(), 100 / 2000, 0.5),
+        (host(bandwidth_bytes_per_s=4000), replace(CORES, dies=1, dies_bytes_per_s=250), 100 / 250, 1.0),
+        (host(bandwidth_bytes_per_s=4000), replace(CORES, dies=9, dies_bytes_per_s=500), 100 / 400, 1.0),
         (host(kernels=1000), CORES, 100 / 200 + 0.02, 1.0),
         (host(cache_bytes=100, state_bytes=50), CORES, 200 / 200, 1.0),
     ],
@@ -119,7 +122,7 @@ def test_a_processor_reads_no_faster_than_its_cores(
     share: Share, cores: Processor, seconds: float, doubt: float
 ) -> None:
     """
-    Half of the RAM's bandwidth, 100 bytes a second for each core; an unknown processor may be slower.
+    Half of the RAM's bandwidth, 100 bytes a second for each core, and what its dies read; an unknown one may be slower.
     """
     part = host_part(CONSTANTS, share, cores, quant="Q4_K_M", filled=0.5)
 

@@ -163,3 +163,48 @@ def test_threads_that_share_cores_are_worth_fewer(
     )
 
     assert of_host(seen)[1].threads == threads
+
+
+@pytest.mark.parametrize(
+    ("name", "cores", "dies", "gigabytes"),
+    [
+        # dies x what one was seen to read: 58 and 62, 2 x 42.7 (AMD's 85.3), 4 x 59 (237), two sockets of four dies
+        ("AMD Ryzen 7 7800X3D 8-Core Processor", 8, 1, 58.0),
+        ("AMD Ryzen 7 9700X 8-Core Processor", 8, 1, 62.0),
+        ("AMD EPYC 7282 16-Core Processor", 16, 2, 85.4),
+        ("AMD Ryzen Threadripper PRO 7965WX 24-Cores", 24, 4, 236.0),
+        ("AMD EPYC 7302 16-Core Processor", 32, 8, 341.6),
+    ],
+)
+def test_few_core_dies_read_less_than_the_modules_feed(
+    name: str, cores: int, dies: int, gigabytes: float
+) -> None:
+    """
+    Each has a link of its own to the memory.
+    """
+    known = msgspec.structs.replace(HOST, cpu=Cpu(name=name, physical_cores=cores))
+    own = of_host(known)[1]
+
+    assert (own.dies, own.dies_bytes_per_s) == (dies, gigabytes * 1e9)
+
+
+@pytest.mark.parametrize(
+    "name", ["AMD Ryzen 9 7950X 16-Core Processor", "AMD EPYC 7763 64-Core Processor", "AMD Ryzen 7 8700G"]
+)
+def test_where_the_dies_read_as_much_as_the_modules_feed_nothing_is_said(name: str) -> None:
+    """
+    Eight dies of eight channels, two of two, and a processor of one piece.
+    """
+    assert of_host(host(name))[1].dies is None
+
+
+def test_a_measured_rate_has_its_dies_in_it() -> None:
+    """
+    What was read was read over their links.
+    """
+    measured = msgspec.structs.replace(
+        host("AMD Ryzen 7 7800X3D 8-Core Processor"),
+        ram_bandwidth_bytes_per_s=60_000_000_000,
+        ram_bandwidth_basis="measured",
+    )
+    assert of_host(measured)[1].dies is None

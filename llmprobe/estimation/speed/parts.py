@@ -228,6 +228,13 @@ def host_part(
         most = cores.threads * per_core
         if most < rate:
             how = message("speed.cores-rate", threads=cores.threads, bytes_per_s=round(per_core))
+    if (
+        cores.dies is not None
+        and cores.dies_bytes_per_s is not None
+        and cores.dies_bytes_per_s < min(most, rate)
+    ):
+        most = cores.dies_bytes_per_s
+        how = message("speed.dies-rate", dies=cores.dies, bytes_per_s=cores.dies_bytes_per_s)
     weights = share.active_bytes / quant_efficiency(constants, quant, CPU)
     read = weights + share.cache_bytes * filled + share.state_bytes
     started = ((share.kernels or 0) * row["kernel_us"] + share.switches * row["switch_us"]) * 1e-6
