@@ -25,6 +25,12 @@ from llmprobe.facts.estimate import Range
 HBM = ("6.0", "7.0", "8.0", "9.0", "10.0", "10.3")
 """Compute capabilities of NVIDIA's chips with HBM."""
 
+WITHOUT_MATRICES = ("5.0", "5.2", "6.0", "6.1")
+"""Compute capabilities of chips without matrix units, which computed with quantized weights from the first."""
+
+UNPACKED = ("F16", "BF16", "F32")
+BYTES_OF_FP16 = 2
+
 LEAST_SHARE = 0.002
 """The rows of an embedding are a smaller part of what is read."""
 
@@ -33,9 +39,16 @@ def predicted(constants: Constants, row: Row) -> Range:
     """
     The tokens per second that constants say for a row, as an estimate of today says them.
     """
-    parts, faster = prompt(constants, row) if row.kind == "prompt" else (generation(constants, row), 1.0)
-    likely, fastest, slowest = total(parts)
-    return Range(low=faster / slowest, likely=faster / likely, high=faster / fastest)
+    if row.kind == "prompt":
+        parts, faster = prompt(constants, row)
+        return _rate(total(parts), faster)
+    return _rate(total(generation(constants, row)))
+
+
+def _rate(seconds: tuple[float, float, float], faster: Range | None = None) -> Range:
+    likely, fastest, slowest = seconds
+    times = faster or Range(low=1.0, likely=1.0, high=1.0)
+    return Range(low=times.low / slowest, likely=times.likely / likely, high=times.high / fastest)
 
 
 def as_of_its_time(constants: Constants, row: Row) -> Range:
@@ -48,9 +61,10 @@ def as_of_its_time(constants: Constants, row: Row) -> Range:
     if row.kind == "prompt":
         if row.backend == CPU:
             return predicted(constants, row)
-        slower = old["prompts"][prompt_row(constants, row.gpu)["kernels"]]
-        found = predicted(constants, row)
-        return Range(low=found.low / slower, likely=found.likely / slower, high=found.high / slower)
+        parts, faster = prompt(constants, row)
+        slower, more = old["prompts"][prompt_row(constants, row.gpu)["kernels"]], _unpacking(row)
+        likely, fastest, slowest = (time * slower + more for time in total(parts))
+        return _rate((likely, fastest, slowest), faster)
     reading, kernels = (old["hbm_reading"], old["hbm_kernels"]) if on_hbm(row) else (1.0, old["kernels"])
     shares = tuple(
         share
@@ -62,8 +76,29 @@ def as_of_its_time(constants: Constants, row: Row) -> Range:
         )
         for share in row.shares
     )
-    likely, fastest, slowest = total(_generation(constants, row, shares))
-    return Range(low=1 / slowest, likely=1 / likely, high=1 / fastest)
+    return _rate(total(_generation(constants, row, shares)))
+
+
+def _unpacking(row: Row) -> float:
+    """
+    The seconds per token in which old builds wrote quantized weights out as FP16, for each micro-batch, and read those.
+
+    Matrix units multiplied FP16 alone then (llama.cpp pull request 8062 gave them quantized weights, June 2024).
+    """
+    if (
+        row.backend != "cuda"
+        or row.compute_capability in WITHOUT_MATRICES
+        or row.quant in UNPACKED
+        or row.moe
+    ):
+        return 0.0
+    return sum(
+        ((share.resident_bytes or 0) + 2 * BYTES_OF_FP16 * (share.parameters or 0))
+        / (share.bandwidth_bytes_per_s or 1)
+        / min(row.ubatch, row.tokens)
+        for share in row.shares
+        if share.backend != CPU
+    )
 
 
 def generation(constants: Constants, row: Row) -> list[Part]:
@@ -84,7 +119,7 @@ def _generation(constants: Constants, row: Row, shares: tuple[Share, ...]) -> li
     ]
 
 
-def prompt(constants: Constants, row: Row) -> tuple[list[Part], float]:
+def prompt(constants: Constants, row: Row) -> tuple[list[Part], Range]:
     """
     The parts of the time of a prompt's token, and how many times faster several devices are.
     """

@@ -30,9 +30,10 @@ class Gpu(msgspec.Struct, frozen=True, kw_only=True):
     ``unified`` devices have no memory of their own; where that of their host is soldered, ``sizes_gb`` are the sizes
     that are sold and ``usual_gb`` the usual one. ``cores`` is Apple's GPU core count. ``usual`` is true for one row of
     several sizes: the one that most people have; ``modified`` is a card with more memory than it was sold with.
-    ``fp16_flops`` is the dense FP16 rate of the matrix units (of Apple's chips, that of the shaders), ``pcie`` the
-    generation and the lanes of the device, ``link_bytes_per_s`` the rate of another link, one way, and ``keys`` what
-    ``named`` finds it by.
+    ``fp16_flops`` is the dense FP16 rate of the matrix units; of chips without any that of the units with which
+    engines multiply weights, in 8 bits at half of that rate. ``pcie`` is the generation and the lanes of the device,
+    ``link_bytes_per_s`` the rate of another link, one way, and ``keys`` what ``named``
+    finds it by.
     """
 
     name: str

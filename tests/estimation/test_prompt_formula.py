@@ -158,17 +158,50 @@ def test_weights_cross_the_link_as_fast_as_a_mapped_file_is_copied(device: Share
 
 @pytest.mark.parametrize(
     ("devices", "tokens", "times"),
-    [(1, 40, 1.0), (4, 10, 1.0), (4, 11, (8 / 5) ** 0.5), (4, 40, (16 / 7) ** 0.5), (2, 400, (8 / 5) ** 0.5)],
+    [
+        (1, 40, 1.0),
+        (4, 10, 1.0),
+        (4, 11, 8 / 5),
+        (4, 40, 16 / 7),
+        (2, 400, 80 / 41),
+        (8, 20, 16 / 9),
+        (8, 80, 64 / 19),
+    ],
 )
 def test_devices_read_several_micro_batches_at_once(devices: int, tokens: int, times: float) -> None:
     """
     As a pipeline of up to four batches of ten tokens, of whose gain the root is reached.
+
+    Two batches over four devices are 8 steps in 5; eight over eight are 64 in twice 8 and 3 more, as four are on
+    their way.
     """
     shares = [card(device=f"gpu{number}") for number in range(devices)]
 
-    assert at_once(CONSTANTS, shares, ubatch_size=10, tokens=tokens) == pytest.approx(times)
-    assert at_once(CONSTANTS, [host(), *shares], ubatch_size=10, tokens=tokens) == 1.0
-    assert at_once(CONSTANTS, shares, ubatch_size=10, tokens=None) == 1.0
+    found = at_once(CONSTANTS, shares, ubatch_size=10, tokens=tokens)
+
+    assert (found.low, found.likely, found.high) == pytest.approx((1.0, times**0.5, times))
+    for alone in (
+        at_once(CONSTANTS, [host(), *shares], ubatch_size=10, tokens=tokens),
+        at_once(CONSTANTS, shares, ubatch_size=10, tokens=None),
+    ):
+        assert (alone.low, alone.likely, alone.high) == (1.0, 1.0, 1.0)
+
+
+def test_what_devices_gain_at_once_widens_the_range() -> None:
+    """
+    Two batches over four devices: at the least no gain, at the most 8 steps in 5.
+    """
+    shares = [card(device=f"gpu{number}", parameters=1000) for number in range(4)]
+    one, two = (
+        prompt_speed(CONSTANTS, shares, moe=False, quant="Q4_K_S", ubatch_size=10, tokens=tokens)[0]
+        for tokens in (10, 20)
+    )
+
+    assert one is not None
+    assert two is not None
+    assert two.low == pytest.approx(one.low, abs=0.1)
+    assert two.likely == pytest.approx(one.likely * (8 / 5) ** 0.5, abs=0.1)
+    assert two.high == pytest.approx(one.high * 8 / 5, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.machine import Cpu
 from llmprobe.facts.processor import Processor, processor
+from llmprobe.machine.gpu_table import named
 from llmprobe.words.message import Message, message
 from tests.estimation.shares import CORES, GB, GPU, HALF, HOST
 
@@ -237,6 +238,65 @@ def test_the_fp16_rate_is_looked_up_by_name(
     A name of the table has its rate, any other none.
     """
     assert fp16_flops(name, bandwidth) == flops
+
+
+@pytest.mark.parametrize(
+    ("name", "bandwidth", "tflops"),
+    [
+        ("NVIDIA GeForce RTX 3080", 760, 119.1),
+        ("NVIDIA GeForce RTX 4070 Laptop GPU", 256, 36 * 1024 * 2.175 / 1000),
+        ("NVIDIA GeForce GTX 1650", 128.1, 5.97),
+        ("Tesla P40", 346, 2 * 11.76),
+        ("Tesla P100-PCIE-16GB", 732, 19.05),
+        ("Tesla M40 24GB", 288, 6.83),
+        ("Tesla K80", 240.6, 4.11),
+        ("Jetson AGX Orin", 204.8, 170 / 2 / 2),
+        ("Intel Arc Pro B70", 608, 367 / 2),
+        ("Intel UHD Graphics 770", 89.6, 1.59),
+        ("Apple M5 Max", 460, 13.3),
+    ],
+)
+def test_the_rate_is_that_of_the_units_that_multiply(name: str, bandwidth: float, tflops: float) -> None:
+    """
+    Of matrix units by the vendor's page; half of the 8-bit rate where a chip has that and no matrix units (2 x FP32
+    of Pascal), FP16 or FP32 of the vector units where it has neither.
+    """
+    assert fp16_flops(name, round(bandwidth * GB)) == pytest.approx(tflops * 1000 * GB, rel=0.01)
+
+
+@pytest.mark.parametrize("vendor", ["nvidia", "intel", "apple", "amd"])
+def test_every_product_has_a_rate(vendor: str) -> None:
+    """
+    Of all products of the vendors for which engines have kernels; two that tell nobody what they are have none.
+    """
+    unnamed = {"Orin (nvgpu)", "AMD Instinct MI308X"}
+    missing = {
+        row["name"]
+        for row in table("gpus")["rows"]
+        if row["vendor"] == vendor
+        and fp16_flops(row["name"], row.get("bandwidth_bytes_per_s"), row.get("cores")) is None
+    }
+
+    assert missing <= unnamed
+
+
+def test_published_speeds_are_judged_with_the_rates_that_estimates_use() -> None:
+    """
+    The rate of a device in the published speeds is the one that its product has in the table.
+    """
+    found = {
+        (one.device, one.bandwidth_bytes_per_s): one.fp16_flops
+        for one in rows()
+        if one.device is not None and one.backend != "cpu"
+    }
+    compared = 0
+    for (device, bandwidth), flops in found.items():
+        for name in {row.name for row in named(device)}:
+            own = fp16_flops(name, bandwidth)
+            if own is not None and flops is not None:
+                compared += 1
+                assert flops == pytest.approx(own, rel=0.03), (device, name)
+    assert compared > 50
 
 
 def test_a_chip_with_fewer_cores_is_slower() -> None:

@@ -45,6 +45,8 @@ BYTES_OF_A_VALUE = 4
 MOST_AT_ONCE = 4
 """Micro-batches that are computed at once on several devices (GGML_SCHED_MAX_COPIES)."""
 
+_ALONE = Range(low=1.0, likely=1.0, high=1.0)
+
 
 def prompt_speed(
     constants: Constants,
@@ -85,7 +87,9 @@ def prompt_speed(
         return None, (message("speed.nothing-multiplied"),)
     faster = at_once(constants, shares, ubatch_size=ubatch_size, tokens=tokens)
     speed = Range(
-        low=round(faster / slowest, 1), likely=round(faster / likely, 1), high=round(faster / fastest, 1)
+        low=round(faster.low / slowest, 1),
+        likely=round(faster.likely / likely, 1),
+        high=round(faster.high / fastest, 1),
     )
     return speed, tuple(part.words for part in parts)
 
@@ -143,20 +147,22 @@ def multiplies(host: Share) -> bool:
     return bool(host.layers or (host.switches and host.resident_bytes != 0))
 
 
-def at_once(constants: Constants, shares: Sequence[Share], *, ubatch_size: int, tokens: int | None) -> float:
+def at_once(constants: Constants, shares: Sequence[Share], *, ubatch_size: int, tokens: int | None) -> Range:
     """
     How many times faster several devices with layers of their own read a prompt of several micro-batches.
 
-    The first waits for nobody, and the last is done when all batches went through it.
+    As many as there are copies are on their way, and the next waits until one of them is done. At the least that is
+    no faster, at the most as fast as a pipeline that nothing holds up.
     """
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
     alone = len(devices) < 2 or any(share.together for share in devices)
     if alone or tokens is None or (host is not None and (multiplies(host) or host.attention_operations)):
-        return 1.0
-    batches = min(MOST_AT_ONCE, -(-tokens // ubatch_size))
-    whole = batches * len(devices) / (batches + len(devices) - 1)
-    return float(whole ** constants["prompt_kernels"]["overlap"])
+        return _ALONE
+    batches = -(-tokens // ubatch_size)
+    steps, copies = batches * len(devices), min(MOST_AT_ONCE, len(devices), batches)
+    most = steps / (steps / copies + copies - 1)
+    return Range(low=1.0, likely=float(most ** constants["prompt_kernels"]["overlap"]), high=most)
 
 
 def _device_part(
