@@ -13,13 +13,17 @@ A block is a comment that holds the command, then a fenced text block:
 
 import re
 import shlex
+from datetime import date
 from pathlib import Path
+from unittest.mock import patch
 
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 COLUMNS = "100"
+PRICED_ON = date(2026, 11, 30)
+"""The day for which prices are told: they widen with time."""
 
 _BLOCK = re.compile(r"<!-- \$ llmprobe (?P<command>.*?) -->\n```text\n(?P<output>.*?)```\n", re.DOTALL)
 
@@ -37,9 +41,9 @@ def run(command: str) -> str:
     """
     from llmprobe.cli.group import cli
 
-    result = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1", "LC_ALL": "C"}).invoke(
-        cli, shlex.split(command)
-    )
+    runner = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1", "LC_ALL": "C"})
+    with patch("llmprobe.facts.prices.today", return_value=PRICED_ON):
+        result = runner.invoke(cli, shlex.split(command))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())

@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe._version import __version__
 from llmprobe.facts.estimate import ModelInEstimate
+from llmprobe.facts.prices import PriceRange
 from llmprobe.facts.recommendation import Choice
 from llmprobe.words.message import Message
 
@@ -41,7 +42,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """
     A machine that runs the model: its GPUs and RAM as ``--gpu`` and ``--ram`` take them, ``count`` of its cards, and
     the choice of ``recommend`` for it. ``whole`` says that nothing of the model is left to the processor. ``watts`` is
-    what its cards may draw by their makers, None where that is unknown.
+    what its cards may draw by their makers, ``price`` what cards and RAM cost, or a whole machine whose GPU shares its
+    memory, by pages of known months; each None where that is unknown.
     """
 
     kind: MachineKind
@@ -52,6 +54,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool
     choice: Choice
     watts: int | None = None
+    price: PriceRange | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,14 +1,12 @@
 """
 What hardware, a rented GPU and electricity cost: the table ``data/prices.json`` on a day.
 
-A price rots. Each row has the month in which a page named it, and its page. Of one product the rows of the last six
-months count, and where there are none those of the last twelve; a row is taken as it is for three months, then 15 %
-lower and higher, after six months 35 %, and after twelve not at all. What is left is a range over all rows, since
-pages of one month differ too (a used RTX 3090: 500 and 900 dollars).
+Each row has the month in which a page named the price, and its page; how a price ages is in ``facts/prices``. What is
+left is a range over all rows of a product, since pages of one month differ too (a used RTX 3090: 500 and 900 dollars).
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from math import ceil
 
@@ -16,16 +14,10 @@ import msgspec
 
 from llmprobe.data import table
 from llmprobe.errors import UsageError
-from llmprobe.facts.prices import Condition, PriceRange, times, together
+from llmprobe.facts.prices import Condition, PriceRange, day_of, that_count, times, together, widening_in
 from llmprobe.machine.gpu_names import Wanted, wanted_gpus
-from llmprobe.machine.gpu_table import Gpu
 from llmprobe.machine.ram_spelling import Ram, parse_ram
 from llmprobe.units import GIB
-
-PREFERRED_MONTHS = 6
-LAST_MONTHS = 12
-WIDTHS = ((3, 0.0), (6, 0.15), (12, 0.35))
-"""Up to which age in months a price is lowered and raised by which part of it."""
 
 CONDITIONS: tuple[Condition, ...] = ("new", "used")
 DESKTOP_CHANNELS, MOST_DESKTOP_GIB = 2, 256
@@ -69,13 +61,6 @@ def whole_table() -> Table:
     return msgspec.convert(table("prices"), Table)
 
 
-def today() -> date:
-    """
-    The day for which prices are told.
-    """
-    return datetime.now(UTC).date()
-
-
 def price_of(product: str, *, on: date | None = None) -> PriceRange | None:
     """
     What a product costs on a day (today): new where new ones are sold, else used; None where no price is known that is
@@ -92,31 +77,48 @@ def prices_of(product: str, *, on: date | None = None) -> tuple[PriceRange, ...]
     """
     What a product costs on a day: new, then used.
     """
-    day = today() if on is None else on
-    try:
-        ram = parse_ram(product)
-    except UsageError:
-        ram = None
-    if ram is not None and ram.kind is not None:
+    day = day_of(on)
+    products = product_of(product)
+    ram = _ram(product)
+    if ram is not None:
         kits = _kits(ram, day)
         return () if kits is None else (kits,)
+    of_each = [prices_of_gpu(name, gib, on=day) for name, gib in products]
+    if len(set(of_each)) == 1:
+        return tuple(times(price, len(products)) for price in of_each[0])
+    return (together(tuple(found[0] for found in of_each)),) if of_each and all(of_each) else ()
+
+
+def product_of(text: str) -> tuple[tuple[str, int | None], ...]:
+    """
+    What a text of ``--gpu`` or ``--ram`` names: each GPU by its name and its GiB in the table of GPUs, RAM by its kind
+    and its GiB; nothing where it names nothing that is sold.
+    """
+    ram = _ram(text)
+    if ram is not None:
+        return ((str(ram.kind), ceil(ram.bytes / GIB)),)
     try:
-        wanted = wanted_gpus(product)
+        return tuple((one.row.name, _gib(one)) for one in wanted_gpus(text))
     except UsageError:
         return ()
-    if not wanted:
-        return ()
-    of_each = [prices_of_gpu(one.row, _gib(one), on=day) for one in wanted]
-    if len(set(of_each)) == 1:
-        return tuple(times(price, len(wanted)) for price in of_each[0])
-    return (together(tuple(found[0] for found in of_each)),) if all(of_each) else ()
 
 
-def prices_of_gpu(row: Gpu, gib: int | None, *, on: date) -> tuple[PriceRange, ...]:
+def _ram(text: str) -> Ram | None:
+    """
+    The RAM of a text that tells its kind; a size alone is of no kind that has a price.
+    """
+    try:
+        ram = parse_ram(text)
+    except UsageError:
+        return None
+    return ram if ram.kind is not None else None
+
+
+def prices_of_gpu(name: str, gib: int | None, *, on: date) -> tuple[PriceRange, ...]:
     """
     What a product of ``gpus.json`` costs on a day with so many GiB: new, then used.
     """
-    rows = [one for one in whole_table().hardware if one.product == row.name and one.gib == gib]
+    rows = [one for one in whole_table().hardware if one.product == name and one.gib == gib]
     found = (on_day((one for one in rows if one.condition == kind), on) for kind in CONDITIONS)
     return tuple(price for price in found if price is not None)
 
@@ -149,36 +151,22 @@ def on_day(rows: Iterable[Row], on: date) -> PriceRange | None:
     """
     The range of prices of one thing on a day; None where every row is over a year old.
     """
-    aged = [(age, row) for row in rows if (age := age_in_months(row.month, on)) <= LAST_MONTHS]
-    counted = [(age, row) for age, row in aged if age <= PREFERRED_MONTHS] or aged
+    listed = tuple(rows)
+    months = that_count((row.month for row in listed), on)
+    counted = [row for row in listed if row.month in months]
     if not counted:
         return None
     sources = whole_table().sources
     return PriceRange(
-        low=round(min(row.low * (1 - widening(age)) for age, row in counted), 4),
-        high=round(max(row.high * (1 + widening(age)) for age, row in counted), 4),
-        currency=counted[0][1].currency,
-        condition=counted[0][1].condition,
-        first_month=min(row.month for _, row in counted),
-        last_month=max(row.month for _, row in counted),
-        widened=max(widening(age) for age, _ in counted),
-        pages=tuple(dict.fromkeys(sources[row.source] for _, row in counted)),
+        low=round(min(row.low * (1 - widening_in(row.month, on)) for row in counted), 4),
+        high=round(max(row.high * (1 + widening_in(row.month, on)) for row in counted), 4),
+        currency=counted[0].currency,
+        condition=counted[0].condition,
+        first_month=min(months),
+        last_month=max(months),
+        widened=max(widening_in(month, on) for month in months),
+        pages=tuple(dict.fromkeys(sources[row.source] for row in counted)),
     )
-
-
-def age_in_months(month: str, on: date) -> int:
-    """
-    The months since one that is written ``2026-05``; 0 where the clock is behind it.
-    """
-    year, number = month.split("-")
-    return max(0, (on.year - int(year)) * 12 + on.month - int(number))
-
-
-def widening(age: int) -> float:
-    """
-    The part of a price by which it is lowered and raised at this age in months.
-    """
-    return next(width for last, width in WIDTHS if age <= last)
 
 
 def _kits(ram: Ram, on: date) -> PriceRange | None:

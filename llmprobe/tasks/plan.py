@@ -4,7 +4,7 @@ What a model needs, and the machines of each kind that run it: each is searched 
 Which machines are tried is in ``data/plan.json``. Of each kind the smallest memory that does it is taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
 
@@ -22,8 +22,10 @@ from llmprobe.facts.given import count, least_speed, text
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import MachineKind, Needs, Plan, Planned, PlanWishes
+from llmprobe.facts.prices import PriceRange, together
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.facts.settings import Settings
+from llmprobe.machine.prices import price_of
 from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
@@ -73,22 +75,36 @@ def plan(model: ModelSpec, wishes: PlanWishes) -> Plan:
         UsageError: llama.cpp does not load the model.
     """
     check_model(model)
-    return _Planner(model, wishes).answer()
+    return Planner(model, wishes, of_the_table).answer()
 
 
-class _Planner:
+def of_the_table(gpus: tuple[str, ...], ram: str | None) -> PriceRange | None:
     """
-    One model for which machines are tried.
+    What cards, or a machine whose GPU shares its memory, and RAM cost together by the dated table; None where a part
+    has no price.
+    """
+    found = [price_of(part) for part in (*gpus, *([ram] if ram is not None else []))]
+    known = tuple(price for price in found if price is not None)
+    return together(known) if known and len(known) == len(found) else None
+
+
+Priced = Callable[[tuple[str, ...], str | None], PriceRange | None]
+
+
+class Planner:
+    """
+    One model for which machines are tried; ``priced`` tells what cards and RAM cost, where anything is known.
     """
 
-    def __init__(self, model: ModelSpec, wishes: PlanWishes) -> None:
+    def __init__(self, model: ModelSpec, wishes: PlanWishes, priced: Priced) -> None:
         self._model = model
         self._wishes = wishes
+        self._priced = priced
         self._estimator = estimator_of(model)
         self._tried: Any = table("plan")
 
     def answer(self) -> Plan:
-        found = tuple(self._machines())
+        found = tuple(self.machines())
         slots = {one.kind for one in found}
         return Plan(
             model=model_in_estimate(
@@ -101,7 +117,10 @@ class _Planner:
             notes=tuple(self._notes(found)),
         )
 
-    def _machines(self) -> Iterator[Planned]:
+    def machines(self) -> Iterator[Planned]:
+        """
+        The machines that run the model as wished, by kind, the smallest first.
+        """
         alone = inf
         for row in self._tried["cards"]:
             whole = [one for gpu in row["gpus"] if (one := self._on_cards("one-card", gpu, 1)) is not None]
@@ -137,7 +156,7 @@ class _Planner:
         """
         gpus = (gpu if number == 1 else f"{number}x {gpu}",)
         ram = self._ram(BESIDE_CARDS_GIB)
-        planned = self._tried_on(kind, gpus, ram, number)
+        planned = self.tried_on(kind, gpus, ram, number)
         return planned if planned is not None and planned.whole else None
 
     def _with_ram(self, kind: MachineKind, gpus: tuple[str, ...]) -> Iterator[Planned]:
@@ -145,20 +164,20 @@ class _Planner:
         The least RAM with which the model runs beside a card, or on the processor alone.
         """
         for size in self._tried["ram"]:
-            planned = self._tried_on(kind, gpus, self._ram(size), len(gpus))
+            planned = self.tried_on(kind, gpus, self._ram(size), len(gpus))
             if planned is not None:
                 yield planned
                 return
 
     def _on_chip(self, gpu: str) -> Planned | None:
-        planned = self._tried_on("unified", (gpu,), None, 1)
+        planned = self.tried_on("unified", (gpu,), None, 1)
         return planned if planned is not None and planned.whole else None
 
     def _ram(self, size: int) -> str:
         speed = self._tried["desktop" if size <= self._tried["desktop_to"] else "server"]
         return f"{size}GiB {speed}"
 
-    def _tried_on(
+    def tried_on(
         self, kind: MachineKind, gpus: tuple[str, ...], ram: str | None, number: int
     ) -> Planned | None:
         """
@@ -190,10 +209,13 @@ class _Planner:
             whole=_is_whole(choice),
             choice=choice,
             watts=_watts(machine),
+            price=self._priced(gpus, ram),
         )
 
     def _notes(self, found: tuple[Planned, ...]) -> Iterator[Message]:
         yield message("plan.machines-are-idle", reserve_bytes=512 * MIB)
+        if any(one.price is not None for one in found):
+            yield message("plan.prices")
         if any(one.kind == "several-cards" for one in found):
             yield message("plan.nvlink")
         slow = [one for one in found if one.kind == "card-and-ram" and _likely(one) < SLOW_TOKENS_PER_S]

@@ -7,6 +7,7 @@ A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a fo
     seconds  a time: 9.2 s, 92 s, 15 min
     count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38, 1200
     gib    a size without its unit: 1.23        beside  a size in 10 columns, for a list
+    money  an amount: 0.013, 1.99, 410, 3,740
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
     shell  a command to be copied               family.  the sentence of the id "family." + value
@@ -234,6 +235,12 @@ def _gib(count: int | float) -> str:
     return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
+def _money(amount: float) -> str:
+    if 0 < abs(amount) < 0.095:
+        return f"{amount:.2g}"
+    return f"{amount:,.0f}" if abs(amount) >= 99.5 or amount == 0 else f"{amount:.2f}"
+
+
 _FORMS: dict[str, Callable[[int | float], str]] = {
     "bytes": lambda value: format_bytes(int(value)),
     "rate": format_rate,
@@ -241,6 +248,7 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "pace": _pace,
     "seconds": _seconds,
     "gib": _gib,
+    "money": _money,
     "beside": lambda value: format_bytes(int(value)).rjust(10),
 }
 

@@ -8,19 +8,17 @@ from datetime import date
 import msgspec
 import pytest
 
-from llmprobe.facts.prices import PriceRange
+from llmprobe.facts.prices import PriceRange, age_in_months, widening
 from llmprobe.machine import gpu_table
 from llmprobe.machine.prices import (
     Row,
     Table,
-    age_in_months,
     electricity,
     on_day,
     price_of,
     prices_of,
     rents,
     whole_table,
-    widening,
 )
 
 A_DAY = date(2026, 11, 30)

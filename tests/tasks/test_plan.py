@@ -2,6 +2,7 @@
 ``plan``: the machines that a model needs are those that an expert would name, and each holds it.
 """
 
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -171,3 +172,27 @@ def test_a_bad_wish_is_refused(wishes: dict[str, Any]) -> None:
     """
     with pytest.raises(UsageError):
         wishes_of(SMALL, **wishes)
+
+
+def test_a_machine_has_a_dated_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Two used RTX 3090 (425 to 1035 in November 2026) and 32 GiB of DDR5 (375 x 0.85 to 400 x 1.15): 1168.75 to 2530, of
+    pages of May to July. No page prices an RTX A6000; a Mac is one piece. A year later nothing has a price, and the
+    note on prices is gone with them.
+    """
+    monkeypatch.setattr("llmprobe.facts.prices.today", lambda: date(2026, 11, 30))
+    spec = llmprobe.load_model("llama3-70b")
+    answer = plan(spec, wishes_of(spec))
+    prices = {row.gpus: row.price for row in answer.machines}
+    two = prices["2x RTX 3090",]
+
+    assert two is not None
+    assert (two.low, two.high, two.condition) == (1168.75, 2530, "used")
+    assert (two.first_month, two.last_month, len(two.pages)) == ("2026-05", "2026-07", 6)
+    assert prices["RTX A6000",] is None
+    assert "plan.prices" in {note.id for note in answer.notes}
+
+    monkeypatch.setattr("llmprobe.facts.prices.today", lambda: date(2028, 1, 1))
+    late = plan(spec, wishes_of(spec))
+    assert all(row.price is None for row in late.machines)
+    assert "plan.prices" not in {note.id for note in late.notes}

@@ -3,6 +3,7 @@ Figures that several pages show, as messages; unknown is not zero.
 """
 
 from llmprobe.facts.estimate import Range, Speed
+from llmprobe.facts.prices import PriceRange
 from llmprobe.words.message import Message, message
 
 
@@ -52,3 +53,19 @@ def percent(part: int, whole: int | None) -> Message:
 
 def listed(items: list[Message]) -> Message:
     return message("figure.list", items=tuple(items))
+
+
+def price(found: PriceRange) -> Message:
+    """
+    A price with the months in which pages named it: ``$425 to 1,035 used (2026-05 to 2026-07)``. The user's says so.
+    """
+    return message(
+        "figure.price",
+        currency=found.currency,
+        low=found.low,
+        high=found.high if found.high > found.low else None,
+        condition=found.condition,
+        month=found.first_month,
+        until=found.last_month if found.last_month != found.first_month else None,
+        yours=found.yours,
+    )

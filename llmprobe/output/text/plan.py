@@ -5,7 +5,7 @@ What a model needs, for a person to read: the memory, and the machines of each k
 import shlex
 
 from llmprobe.facts.plan import Plan, Planned
-from llmprobe.output.text.figures import rate
+from llmprobe.output.text.figures import price, rate
 from llmprobe.output.text.page import ANSWER, QUIET, Content, Page
 from llmprobe.words.message import Message, message
 
@@ -81,6 +81,8 @@ def _facts(one: Planned) -> list[Content]:
     ]
     if one.watts is not None:
         facts.append(message("page.plan-watts", watts=one.watts))
+    if one.price is not None:
+        facts.append(price(one.price))
     return facts
 
 
