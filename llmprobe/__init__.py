@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         probe,
         recommend,
         record,
+        upgrade,
         verify,
         watch,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "probe",
     "recommend",
     "record",
+    "upgrade",
     "verify",
     "watch",
 ]

@@ -15,7 +15,10 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
-COMMANDS = ("check", "fit", "recommend", "plan", "estimate", "models", "watch", "record", "bench", "verify")
+COMMANDS = (
+    *("check", "fit", "recommend", "plan", "upgrade"),
+    *("estimate", "models", "watch", "record", "bench", "verify"),
+)
 GLOBAL_OPTIONS = (
     *("--replay", "--gpu", "--ram", "--ram-bandwidth", "--cpu", "--cores", "--pcie", "--wired-limit"),
     *("--lang", "--timeout", "-v", "--verbose"),

@@ -81,6 +81,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
+    from llmprobe.facts.upgrade import Upgrade
     from llmprobe.facts.verification import Verification
 
     return {
@@ -90,6 +91,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "recommendation": Recommendation,
         "fit": Fit,
         "plan": Plan,
+        "upgrade": Upgrade,
         "bench": Bench,
         "verify": Verification,
         "error": ErrorDocument,

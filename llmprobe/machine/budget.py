@@ -10,6 +10,29 @@ import msgspec
 from llmprobe.facts.machine import Limit, MemoryPool, Sharing
 from llmprobe.words.message import message
 
+GIVEN_BACK = frozenset({"in-use", "processes", "display"})
+"""Reductions of a pool that are programs, which can end."""
+
+
+def given_back(pool: MemoryPool) -> int:
+    """
+    What programs that could end hold of a pool.
+    """
+    return sum(limit.bytes for limit in pool.limits if limit.by in GIVEN_BACK)
+
+
+def less_limited(pool: MemoryPool, by: str, more_bytes: int) -> MemoryPool:
+    """
+    The pool with a budget that is so much larger, as less is taken away under this name.
+    """
+    left, limits = more_bytes, []
+    for one in pool.limits:
+        less = min(left, one.bytes) if one.by == by else 0
+        left -= less
+        limits.append(msgspec.structs.replace(one, bytes=one.bytes - less))
+    budget = None if pool.budget_bytes is None else pool.budget_bytes + more_bytes
+    return msgspec.structs.replace(pool, budget_bytes=budget, limits=tuple(limits))
+
 
 def settle(pool: MemoryPool, limits: tuple[Limit, ...] = (), caps: tuple[Limit, ...] = ()) -> MemoryPool:
     """

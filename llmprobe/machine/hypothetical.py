@@ -90,6 +90,25 @@ def hypothetical(
     return rules.diagnosed(snapshot)
 
 
+def card(text: str, host: Host, slot: Slot | None = None) -> tuple[Accelerator, MemoryPool]:
+    """
+    One card of this name in a host, and its memory, as ``gpu0`` and ``vram0`` of an idle machine.
+
+    Raises:
+        UsageError: no card has that name or that memory.
+    """
+    (wanted,) = wanted_gpus(text)
+    return _accelerator(0, wanted, slot or Slot(), host), _vram(0, wanted)
+
+
+def card_of_row(row: Gpu, host: Host) -> tuple[Accelerator, MemoryPool]:
+    """
+    A card of the table in a host, as ``card`` gives it.
+    """
+    wanted = Wanted(text=row.name, row=row)
+    return _accelerator(0, wanted, Slot(), host), _vram(0, wanted)
+
+
 def _size_of_ram(shared: Wanted | None, ram_bytes: int | None) -> int:
     """
     The memory of the host: that of a chip's name, or the given one.
@@ -136,6 +155,13 @@ def _of_size(shared: Wanted, size: int, *, given: bool) -> Wanted:
     return msgspec.structs.replace(of_memory(shared, size / GIB), assumed=not given)
 
 
+def idle_system(total_bytes: int) -> int:
+    """
+    What the system itself takes of the memory of an idle host, in bytes.
+    """
+    return min(_SYSTEM_BYTES, total_bytes // 8)
+
+
 def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPool:
     """
     The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB.
@@ -147,7 +173,7 @@ def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPo
             message("error.wired-limit-range", given_bytes=wired_limit, ram_bytes=total),
             hint=message("hint.wired-limit-range"),
         )
-    system = min(_SYSTEM_BYTES, total // 8)
+    system = idle_system(total)
     limits = [Limit(by="os", bytes=system, detail=message("limit.idle-system"), basis="assumed")]
     budget = total - system
     cap = _cap(total, shared.row, wired_limit) if shared is not None else None

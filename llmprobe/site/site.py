@@ -17,6 +17,7 @@ from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.measured import Correction
 from llmprobe.facts.processor import Processor, cpu_kind
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.machine.budget import given_back
 from llmprobe.site.devices import (
     MOST_DEVICES,
     device_of,
@@ -31,8 +32,6 @@ from llmprobe.words.message import Message, message
 
 DEFAULT_RESERVE_BYTES = 512 * MIB
 """Kept free on every GPU and in RAM, beside the engine's own overhead."""
-
-_GIVEN_BACK_WHEN_IDLE = frozenset({"in-use", "processes", "display"})
 
 
 class Shortfall(msgspec.Struct, frozen=True):
@@ -293,10 +292,3 @@ def _free(pool: MemoryPool, wishes: Wishes) -> int | None:
     if pool.free_bytes is None:
         return None
     return pool.free_bytes + (given_back(pool) if wishes.assume_idle else 0)
-
-
-def given_back(pool: MemoryPool) -> int:
-    """
-    What programs that could end hold of a pool.
-    """
-    return sum(limit.bytes for limit in pool.limits if limit.by in _GIVEN_BACK_WHEN_IDLE)

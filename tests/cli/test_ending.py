@@ -307,6 +307,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "fit",
                     "recommend",
                     "plan",
+                    "upgrade",
                     "estimate",
                     "models",
                     "watch",

@@ -612,7 +612,7 @@ def test_a_recording_is_not_written_over_a_folder(
 
 
 @pytest.mark.parametrize(
-    "command", ["", "check", "fit", "recommend", "plan", "estimate", "models", "watch", "record"]
+    "command", ["", "check", "fit", "recommend", "plan", "upgrade", "estimate", "models", "watch", "record"]
 )
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_every_command_has_help_with_examples(

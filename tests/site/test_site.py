@@ -9,9 +9,10 @@ import pytest
 
 from llmprobe.facts.machine import Limit
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.machine.budget import given_back
 from llmprobe.site.assumed import of_machine
 from llmprobe.site.devices import left_over
-from llmprobe.site.site import DEFAULT_RESERVE_BYTES, Shortfall, given_back, survey
+from llmprobe.site.site import DEFAULT_RESERVE_BYTES, Shortfall, survey
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import machine, unified

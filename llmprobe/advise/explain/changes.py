@@ -21,7 +21,7 @@ from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.facts.machine import Holder, Snapshot
 from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
 from llmprobe.facts.settings import Settings
-from llmprobe.machine.wired_limit import raised_limit_bytes
+from llmprobe.machine.wired_limit import raised
 from llmprobe.site.site import survey
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
@@ -184,38 +184,30 @@ class WhatIf:
         other = self._other(assume_idle=True) if gained else None
         if other is None:
             return
-        held = []
+        found = []
         for device, size in gained.items():
             if now.unified and now.pools[device] == "ram" and device != HOST:
                 continue
             pool = self._snapshot.pool(now.pools[device])
-            holders = _named(pool.held_by if pool else ())
-            if device == HOST:
-                held.append(message("held.ram", bytes=size, holders=holders))
-            else:
-                held.append(message("held.device", bytes=size, device=device, holders=holders))
-        yield message("change.freed", held=tuple(held), choice=other)
+            found.append(held(None if device == HOST else device, size, pool.held_by if pool else ()))
+        yield message("change.freed", held=tuple(found), choice=other)
 
     def raised(self) -> Iterator[Message]:
         """
         The answer with a Mac's limit raised as the finding proposes.
         """
         found = next((one for one in self._snapshot.findings if one.id == "mac-wired-limit"), None)
+        if found is None or found.remedy is None or not found.remedy.commands:
+            return
         pool = self._snapshot.pool("ram")
-        if found is None or found.remedy is None or not found.remedy.commands or pool is None:
+        then = None if pool is None else raised(pool)
+        if pool is None or then is None:
             return
-        limit = raised_limit_bytes(pool)
-        if limit is None or pool.free_bytes is None or pool.budget_bytes is None:
-            return
-        usable = min(pool.free_bytes, limit)
-        if usable <= pool.budget_bytes:
-            return
-        raised = msgspec.structs.replace(pool, budget_bytes=usable)
-        pools = tuple(raised if one is pool else one for one in self._snapshot.pools)
+        pools = tuple(then if one is pool else one for one in self._snapshot.pools)
         yield message(
             "change.wired-limit",
             command=found.remedy.commands[0],
-            usable_bytes=usable,
+            usable_bytes=then.budget_bytes,
             instead_bytes=pool.budget_bytes,
             choice=self._other(msgspec.structs.replace(self._snapshot, pools=pools)),
         )
@@ -265,6 +257,16 @@ class WhatIf:
             best.cache_type_k,
         )
         return None if same and not faster else in_short(of_choice(other), self._now)
+
+
+def held(device: str | None, size: int, holders: tuple[Holder, ...]) -> Message:
+    """
+    Memory that programs hold of a device, or of RAM (None), and which of them the most.
+    """
+    names = _named(holders)
+    if device is None:
+        return message("held.ram", bytes=size, holders=names)
+    return message("held.device", bytes=size, device=device, holders=names)
 
 
 def _named(holders: tuple[Holder, ...]) -> tuple[Message, ...]:

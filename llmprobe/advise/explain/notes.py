@@ -22,9 +22,10 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Wishes
+from llmprobe.machine.budget import given_back
 from llmprobe.machine.probing import vendor
 from llmprobe.site.devices import about_bandwidth
-from llmprobe.site.site import given_back, survey
+from llmprobe.site.site import survey
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 

@@ -13,6 +13,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.plan import Plan
 from llmprobe.facts.recommendation import Recommendation
+from llmprobe.facts.upgrade import Upgrade
 from llmprobe.facts.verification import Verification
 from llmprobe.output.text import (
     bench,
@@ -23,6 +24,7 @@ from llmprobe.output.text import (
     models,
     plan,
     recommend,
+    upgrade,
     verify,
     watch,
 )
@@ -62,6 +64,10 @@ def show_verification(answer: Verification, words: Words, *, file: str) -> None:
 
 def show_plan(answer: Plan, words: Words) -> None:
     plan.show(_page(words), answer)
+
+
+def show_upgrade(answer: Upgrade, words: Words) -> None:
+    upgrade.show(_page(words), answer)
 
 
 def show_models(found: ModelList, words: Words) -> None:

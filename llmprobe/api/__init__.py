@@ -8,20 +8,37 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
+from llmprobe.api.which import fit, plan, upgrade
+
 if TYPE_CHECKING:
     from typing import Unpack
 
     from llmprobe.facts.adapter import Adapter
     from llmprobe.facts.bench import Bench
     from llmprobe.facts.estimate import Estimate
-    from llmprobe.facts.fit import Fit, Order, Use
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import CatalogEntry, ModelSpec
-    from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
     from llmprobe.facts.settings import SettingsOptions
     from llmprobe.facts.verification import Verification
     from llmprobe.site.assumed import Backend
+
+__all__ = (
+    "bench",
+    "estimate",
+    "files",
+    "fit",
+    "load_adapter",
+    "load_model",
+    "models",
+    "plan",
+    "probe",
+    "recommend",
+    "record",
+    "upgrade",
+    "verify",
+    "watch",
+)
 
 
 def probe(
@@ -314,76 +331,6 @@ def recommend(
     return recommend.recommend(
         model, snapshot, wishes, typed=quants, explain=explain, table=table, measure=measure
     )
-
-
-def fit(
-    snapshot: "Snapshot | None" = None,
-    *,
-    use: "Use" = "chat",
-    ctx_size: int | None = None,
-    engine: str = "llama.cpp",
-    min_speed: float | None = None,
-    min_quality: str | None = None,
-    max_download_bytes: int | None = None,
-    licenses: str | Sequence[str] = (),
-    families: str | Sequence[str] = (),
-    only_gpu: bool = False,
-    sort: "Order" = "points",
-    top: int = 8,
-    reserve_bytes: int | None = None,
-    assume_idle: bool = False,
-) -> "Fit":
-    """
-    The models of the catalog that a machine (this one by default) runs best for a use, best first.
-
-    Each row has the choice that ``recommend`` makes for its model. ``licenses`` and ``families`` are beginnings of
-    names; ``max_download_bytes`` limits files that are not on this machine yet, and ``only_gpu`` leaves out what would
-    stay in RAM in part.
-
-    Raises:
-        UsageError: a wish is out of range.
-    """
-    from llmprobe.tasks import fit
-
-    wishes = fit.wishes_of(
-        use=use,
-        ctx_size=ctx_size,
-        engine=engine,
-        min_speed=min_speed,
-        min_quality=min_quality,
-        max_download_bytes=max_download_bytes,
-        licenses=licenses,
-        families=families,
-        only_gpu=only_gpu,
-        sort=sort,
-        top=top,
-        reserve_bytes=reserve_bytes,
-        assume_idle=assume_idle,
-    )
-    return fit.fit(snapshot, wishes)
-
-
-def plan(
-    model: "ModelSpec",
-    *,
-    ctx_size: int = 8192,
-    quant: str | None = None,
-    parallel: int = 1,
-    min_speed: float | None = None,
-) -> "Plan":
-    """
-    What a model needs, and machines of each kind that run it, the smallest first: one card, several, a card with RAM,
-    memory that is shared, the processor alone.
-
-    ``quant`` is Q4_K_M by default, or what the model is published in. Each machine is searched as ``recommend`` does.
-
-    Raises:
-        UsageError: a wish is out of range.
-    """
-    from llmprobe.tasks import plan
-
-    wishes = plan.wishes_of(model, ctx_size=ctx_size, quant=quant, parallel=parallel, min_speed=min_speed)
-    return plan.plan(model, wishes)
 
 
 def files(recommendation: "Recommendation", model: "ModelSpec") -> dict[str, str]:
