@@ -6,6 +6,7 @@ import pytest
 
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.host_ram import host_ram
+from llmprobe.machine.probes import memory
 from llmprobe.machine.vm_stat import MacPages, mac_pages, parse_vm_stat
 from tests.machine.fake import GIB, MAC, FakeSource
 
@@ -125,3 +126,22 @@ def test_psutil_stands_where_vm_stat_does_not_answer(answer: dict[str, object], 
 
     assert (ram.total_bytes, ram.available_bytes) == (64 * GIB, available)
     assert ("run:vm_stat" in ram.evidence) == (available != 18 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("usable", "kept"),
+    [(136502542336, 936411136), (137438953472, 0), (137438953473, 0), (1, 0), (None, 0)],
+)
+def test_what_the_firmware_keeps_is_not_in_use(usable: int | None, kept: int) -> None:
+    """
+    hw.memsize less hw.memsize_usable of an M3 Max with 128 GB; a figure that cannot be is not believed.
+    """
+    told = {
+        "psutil:virtual_memory": {"total": 128 * GIB, "available": 100 * GIB},
+        "sysctl:hw.memsize_usable": usable,
+    }
+    (pool,) = memory.probe(FakeSource(told, MAC)).pools
+
+    limits = {limit.by: limit.bytes for limit in pool.limits}
+    assert (limits.get("firmware", 0), limits["in-use"]) == (kept, 28 * GIB - kept)
+    assert pool.budget_bytes == 100 * GIB
