@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "psutil": ({"total": "zz", "available": -7, GARBAGE: [None]}, {}),
     "cpuinfo": ({"flags": [None, 7, GARBAGE], "brand_raw": "", "count": -7}, {}),
     "metal": ({"recommendedMaxWorkingSetSize": "zz", "name": 7, GARBAGE: [None]}, {}),
+    "vulkan": ({"apiVersion": 7, "devices": [None, {"heaps": 7, "pciBus": GARBAGE}], GARBAGE: [None]}, {}),
     "sysctl": (GARBAGE, ""),
     "env": (GARBAGE, ""),
     "get": ({"models": [None, 7, {"name": 7, "size": "zz"}], "data": GARBAGE, "version": 7}, {}),
@@ -214,6 +215,8 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
     }
     now = {key(accelerator): accelerator for accelerator in snapshot.accelerators}
     for accelerator in healthy.snapshot.accelerators:
+        if is_budgeted(accelerator, healthy.snapshot, question):
+            continue
         if key(accelerator) in others and not steps_in(healthy.snapshot, accelerator):
             if key(accelerator) not in now:
                 told.append(f"{accelerator.name} is gone")
@@ -243,6 +246,14 @@ def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
         return True
     cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
     return cards and accelerator.integrated and accelerator.vendor == "amd"
+
+
+def is_budgeted(accelerator: Accelerator, snapshot: Snapshot, question: Question) -> bool:
+    """
+    Tell whether a question is for Vulkan's budgets, of which one is this device's.
+    """
+    devices = snapshot.vulkan.devices if snapshot.vulkan is not None else ()
+    return question[0] == "vulkan" and accelerator.id in {device.accelerator for device in devices}
 
 
 def is_elsewhere(accelerator: Accelerator, question: Question) -> bool:

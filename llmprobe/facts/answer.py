@@ -114,6 +114,16 @@ class Source(Protocol):
         and another system than macOS are ``missing``.
         """
 
+    def vulkan(self) -> Answer:
+        """
+        What the Vulkan loader says: ``{"library": str, "apiVersion": str, "devices": […]}``, devices in its order.
+
+        A device has Vulkan's own names of fields (``deviceName``, ``deviceType``, ``driverID``,
+        ``maxMemoryAllocationSize``, …), ``heaps`` with ``size``, ``flags`` and, where the driver has budgets,
+        ``budget`` and ``usage`` in bytes, and ``extensions``, of which only those that llama.cpp goes by are named.
+        Software devices are among them. No loader and no driver are ``missing``.
+        """
+
     def measured(self) -> Answer:
         """
         The measurement that is kept of this machine, the document ``llmprobe.measured/1`` as plain data.

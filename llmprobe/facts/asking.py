@@ -18,6 +18,7 @@ METHODS = (
     "psutil",
     "cpuinfo",
     "metal",
+    "vulkan",
     "measured",
     "sysctl",
     "env",
@@ -74,6 +75,9 @@ class Asking(ABC):
 
     def metal(self) -> Answer:
         return self.ask("metal", ())
+
+    def vulkan(self) -> Answer:
+        return self.ask("vulkan", ())
 
     def measured(self) -> Answer:
         return self.ask("measured", ())

@@ -74,7 +74,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     ``label`` is its name for people, ``device_prefix`` that of llama.cpp's devices (``CUDA0``). ``visible`` is the
     variable that narrows its devices: by number, or, where ``visible_by_uuid``, by UUID. ``order`` are variables that
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
-    backend is another ("*" is all), ``cards_first`` lists integrated graphics last. ``padded`` lengthens quantized rows
+    backend is another ("*" is all), ``cards_first`` lists integrated graphics last, ``by_loader`` numbers devices as
+    Vulkan's loader lists them, where that was asked. ``padded`` lengthens quantized rows
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
     ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
     out by rows (``-sm row``), ``sliced`` that the speed of a split by tensors was measured with it, ``exact`` that
@@ -90,6 +91,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     order: tuple[tuple[str, str], ...] = ()
     lists: tuple[str, ...] = ()
     cards_first: bool = False
+    by_loader: bool = False
     padded: bool = False
     partial: bool = True
     flash: FlashTypes = FlashTypes()
@@ -145,6 +147,7 @@ _ALL = (
         visible="GGML_VK_VISIBLE_DEVICES",
         lists=("*",),
         cards_first=True,
+        by_loader=True,
         flash=FlashTypes(alone=frozenset({"bf16"})),
         scans=_LATER_SCANS,
         # The first is NVIDIA's. AMD's own (Windows, AMDVLK) has no buffer of 2 GiB or more, and what it offers of the

@@ -14,6 +14,7 @@ from llmprobe.facts.host import ControlGroup, Disagreement, HostMemory, ModelDis
 from llmprobe.facts.measured import KeptHere, Measurement
 from llmprobe.facts.nvidia import NvidiaSystem
 from llmprobe.facts.vendors import Amd, Apple
+from llmprobe.facts.vulkan import Vulkan
 from llmprobe.facts.windows import Windows
 from llmprobe.words.message import Message
 
@@ -312,6 +313,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     apple: Apple | None = None
     amd: Amd | None = None
     windows: Windows | None = None
+    vulkan: Vulkan | None = None
     kept: KeptHere | None = None
 
 
@@ -389,6 +391,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[SourceReport, ...] = ()
     nvidia: NvidiaSystem | None = None
     windows: Windows | None = None
+    vulkan: Vulkan | None = None
 
     def pool(self, pool_id: str) -> MemoryPool | None:
         return next((pool for pool in self.pools if pool.id == pool_id), None)

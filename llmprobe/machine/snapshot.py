@@ -90,6 +90,11 @@ def collect(
     found = [outcome.value for outcome in in_time if isinstance(outcome.value, Probed)]
     seen = [outcome.value.found for outcome in in_time if isinstance(outcome.value, _Engines)]
     accelerators, pools = merge.devices(found)
+    vulkan = next((probed.vulkan for probed in found if probed.vulkan is not None), None)
+    if vulkan is not None:
+        from llmprobe.machine.vulkan.applied import applied
+
+        vulkan, accelerators, pools = msgspec.structs.astuple(applied(vulkan, accelerators, pools))
     host, reports = _with_kept(merge.host(source.platform, found), pools, found, outcomes, source)
     snapshot = Snapshot(
         this_machine=source.this_machine,
@@ -104,6 +109,7 @@ def collect(
         amd=next((probed.amd for probed in found if probed.amd is not None), None),
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         windows=next((probed.windows for probed in found if probed.windows is not None), None),
+        vulkan=vulkan,
         sources=reports,
     )
     return rules.diagnosed(snapshot)

@@ -107,7 +107,22 @@ def listed(snapshot: Snapshot, backend: str) -> tuple[Accelerator, ...]:
     ]
     if BACKENDS[backend].cards_first:
         seen.sort(key=lambda one: (one.integrated, one.pci or ""))
+    places = _places(snapshot) if BACKENDS[backend].by_loader else {}
+    if sorted(places.get(one.id, -1) for one in seen) == list(range(len(seen))):
+        seen.sort(key=lambda one: places[one.id])
     return tuple(seen)
+
+
+def _places(snapshot: Snapshot) -> dict[str, int]:
+    """
+    The numbers that llama.cpp's Vulkan gives the accelerators, empty where the loader was not asked.
+    """
+    devices = snapshot.vulkan.devices if snapshot.vulkan is not None else ()
+    return {
+        one.accelerator: one.number
+        for one in devices
+        if one.accelerator is not None and one.number is not None
+    }
 
 
 def left_over(there: Sequence[Accelerator], devices: Sequence[Device]) -> bool:

@@ -388,6 +388,7 @@ SENTENCES: dict[str, str] = {
     "limit.amd-programs": "used by compute programs",
     "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
+    "limit.vulkan-budget": "kept by the driver[ {driver}], whose budget for a program is {budget_bytes:bytes} (Vulkan)",
     "limit.windows-desktop": "usual use by the driver and the desktop of Windows, which was not read here",
     "limit.windows-shared": "{carve_out_bytes:bytes} is reserved for the GPU, and Windows lets it use {shared_bytes:bytes} "
     "of RAM",
@@ -737,6 +738,17 @@ SENTENCES: dict[str, str] = {
     "does not see its name and its memory, and nothing is planned on it here.",
     "finding.wsl-other-gpu.remedy": "Run llmprobe on Windows itself, which sees the GPU. To use it under WSL, install "
     "ROCm for WSL (AMD) or the Intel compute runtime.",
+    "rule.vulkan-not-listed": "Vulkan has no driver for a GPU that would be used by it.",
+    "finding.vulkan-not-listed.title": "Vulkan does not list {devices:and}",
+    "finding.vulkan-not-listed.detail": "The Vulkan loader answered, and no driver of it has this GPU"
+    "[: it lists {software:and}, which is the CPU]. A build of llama.cpp for Vulkan would run on the CPU.",
+    "finding.vulkan-not-listed.no-loader": "The Vulkan loader is not installed, or no driver for it. A build of "
+    "llama.cpp for Vulkan would run on the CPU.",
+    "finding.vulkan-not-listed.remedy": "Install the Vulkan driver of the GPU.",
+    "rule.vulkan-budget": "A Vulkan driver lets a program have more memory than there is.",
+    "finding.vulkan-budget.title": "The Vulkan driver of {device} lets a program have more memory than there is",
+    "finding.vulkan-budget.detail": "Its budgets exceed the memory by {more_bytes:bytes}. llama.cpp would count that as "
+    "free; here the {total_bytes:bytes} that exist are the most.",
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",

@@ -24,6 +24,7 @@ WAKE = "LLMPROBE_WAKE"
 FILE_TIMEOUT_S = 1.0
 LIBRARY_TIMEOUT_S = 2.5
 NVML_TIMEOUT_S = 3.0
+VULKAN_TIMEOUT_S = 2.0
 _SHARE_OF_ONE = 0.8
 """What one answer may take of the time for all, so that there is some left to tell of it."""
 
@@ -134,6 +135,11 @@ class LiveSource(Asking):
                 from llmprobe.source.live import metal
 
                 return self._within(LIBRARY_TIMEOUT_S, metal.ask, method)
+            case "vulkan":
+                from llmprobe.source.live import vulkan
+
+                limit_s = min(VULKAN_TIMEOUT_S, self._longest_s)
+                return self._within(limit_s + _SLACK_S, lambda: vulkan.ask(limit_s, self._children), method)
             case "measured":
                 return self._within(FILE_TIMEOUT_S, self._kept, method)
             case "registry":

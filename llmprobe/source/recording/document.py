@@ -9,7 +9,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
     nvml                  by function, then by handle and further arguments ("" where there is none)
     psutil, sysctl, env, http                by name or URL
     registry              by key, then by name
-    cpuinfo, metal, measured                 one answer
+    cpuinfo, metal, vulkan, measured         one answer
 
 ``covers`` names what was recorded completely: what is not listed there was not on the machine. An entry is an
 area (``nvml``), an area and the beginning of its names (``env:CUDA_``), or a directory (``/proc``).
@@ -41,6 +41,7 @@ _AREA = {
     "registry": "registry",
     "cpuinfo": "cpuinfo",
     "metal": "metal",
+    "vulkan": "vulkan",
     "measured": "measured",
 }
 _ONE_NAME = {
@@ -52,7 +53,7 @@ _ONE_NAME = {
     "env": "env",
     "http": "get",
 }
-_ONE_ANSWER = ("cpuinfo", "metal", "measured")
+_ONE_ANSWER = ("cpuinfo", "metal", "vulkan", "measured")
 _KEPT = "measured"
 """What a recording without it was made without: no measurement was kept on that machine."""
 
@@ -101,6 +102,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     psutil: dict[str, Any] = {}
     cpuinfo: Any = msgspec.UNSET
     metal: Any = msgspec.UNSET
+    vulkan: Any = msgspec.UNSET
     measured: Any = msgspec.UNSET
     sysctl: dict[str, Any] = {}
     env: dict[str, Any] = {}
@@ -233,6 +235,7 @@ _SHAPES: dict[str, type[Any] | Any] = {
     "run": msgspec.defstruct("Output", [("exit", int), ("stdout", str), ("stderr", str)]),
     "cpuinfo": dict[str, Any],
     "metal": dict[str, Any],
+    "vulkan": dict[str, Any],
     "measured": dict[str, Any],
 }
 
@@ -257,6 +260,7 @@ _LIBRARIES: dict[str, Any] = {
         maxBufferLength=int,
         hasUnifiedMemory=bool,
     ),
+    "vulkan": _fields("Vulkan", library=str, apiVersion=str, devices=list[dict[str, Any]]),
     "virtual_memory": _fields("Memory", total=int, available=int),
     "swap_memory": _fields("Swap", total=int, used=int),
     "disk_usage": _fields("Disk", total=int, used=int, free=int),

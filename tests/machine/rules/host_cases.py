@@ -13,6 +13,8 @@ from tests.machine.probes.test_amd import MAY_NOT, machine, radeon, strix_halo
 from tests.machine.probes.test_pci import bus
 from tests.machine.probes.test_windows import adapter, npu, xtx
 from tests.machine.probes.test_windows import whole as on_windows
+from tests.machine.vulkan.samples import answer, heap, software
+from tests.machine.vulkan.samples import device as vulkan_device
 
 
 def linux(*parts: dict[str, Any]) -> Snapshot:
@@ -112,6 +114,12 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     ),
     "sources-disagree": lambda: linux({"psutil:virtual_memory": {"total": 32 * GIB, "available": GIB}}),
     "adapter-not-counted": lambda: on_windows(npu(), xtx()),
+    "vulkan-not-listed": lambda: linux(
+        machine(radeon()), answer(software()), {"run:test -w /dev/kfd": MAY_NOT}
+    ),
+    "vulkan-budget": lambda: linux(
+        machine(radeon()), answer(vulkan_device(heaps=[heap(24 * GIB, 1, 25 * GIB, 0)]))
+    ),
     "wsl-other-gpu": lambda: linux(WSL_WITH_ANOTHER),
     "gpu-basic-driver": lambda: on_windows(adapter(0, "Microsoft Basic Display Adapter", r"PCI\CC_0300")),
     "gpu-unsupported-vendor": lambda: linux(bus(("0000:03:00.0", "0x030000", "0x1ed5")).answers),

@@ -1,0 +1,65 @@
+"""
+What Vulkan's loader lists, on Linux: for graphics whose memory their own driver's files do not tell, and for the
+numbers and limits that llama.cpp goes by.
+
+The loader opens every driver, which takes a while and wakes devices that sleep. It is asked only where there is a GPU
+that may run by Vulkan, and not while a GPU sleeps (LLMPROBE_WAKE=1 allows it). Graphics in a processor that nothing
+runs on, Intel's and those beside a card of NVIDIA, are no reason to ask.
+
+Questions, in order:
+
+    list:/sys/bus/pci/devices                          and what pci_bus asks
+    read:/sys/bus/pci/devices/<address>/power/runtime_status       of each of AMD, Intel and NVIDIA
+    env:LLMPROBE_WAKE                                  where one sleeps
+    vulkan:                                            where there is a GPU that may run by it
+    env:GGML_VK_VISIBLE_DEVICES                        where that answers
+"""
+
+from llmprobe.facts.answer import Source
+from llmprobe.facts.machine import Probed
+from llmprobe.machine.asking import Asker, as_text
+from llmprobe.machine.display_vendors import DISPLAYS_ONLY
+from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL
+from llmprobe.machine.pci_bus import PciDevice, display_devices
+
+NAME = "vulkan"
+PLATFORMS = frozenset({"linux"})
+
+_NVIDIA, _AMD, _INTEL = "0x10de", "0x1002", "0x8086"
+_OF_INTELS_PROCESSOR = "0000:00:02.0"
+_MAY_SLEEP = frozenset({_NVIDIA, _AMD, _INTEL})
+
+
+def probe(source: Source) -> Probed:
+    """
+    The Vulkan devices, where there may be some that matter.
+    """
+    ask = Asker(source)
+    devices = [
+        device for device in display_devices(ask) if device.vendor and device.vendor not in DISPLAYS_ONLY
+    ]
+    if not any(_may_run(device, devices) for device in devices):
+        return ask.probed(found=False)
+    asleep = [
+        device
+        for device in devices
+        if device.vendor in _MAY_SLEEP
+        and (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
+    ]
+    if asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
+        return ask.probed(found=False)
+    # A machine without such a device loads nothing that is about them.
+    from llmprobe.machine.vulkan.devices import ask_vulkan
+
+    vulkan = ask_vulkan(ask)
+    return ask.probed(found=vulkan is not None, vulkan=vulkan)
+
+
+def _may_run(device: PciDevice, all_of_them: list[PciDevice]) -> bool:
+    """
+    Whether models may run on a device by Vulkan, as far as its numbers tell.
+    """
+    if device.vendor == _AMD and device.device in AMD_INTEGRATED:
+        beside_card = any(each.vendor == _NVIDIA for each in all_of_them)
+        return not beside_card and device.device not in AMD_TOO_SMALL
+    return device.vendor != _NVIDIA and (device.vendor, device.address) != (_INTEL, _OF_INTELS_PROCESSOR)
