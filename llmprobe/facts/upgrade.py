@@ -10,6 +10,7 @@ from llmprobe._version import __version__
 from llmprobe.facts.estimate import ModelInEstimate
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Use
+from llmprobe.facts.prices import PriceRange
 from llmprobe.facts.recommendation import Choice, MachineInShort
 from llmprobe.words.message import Message
 
@@ -68,8 +69,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     None is nothing. What is bought is compared with the machine after all that helps and costs nothing.
 
     ``gain`` is the difference of their points, None where one of them is unknown. ``helps`` is None where nobody can
-    tell. ``gpu`` is what is bought as ``--gpu`` takes it, ``watts`` what that may draw by its maker, ``commands`` are
-    to be copied.
+    tell. ``gpu`` is what is bought as ``--gpu`` takes it, ``watts`` what that may draw by its maker, ``price`` what
+    it costs by dated pages, ``commands`` are to be copied.
     """
 
     kind: StepKind
@@ -78,6 +79,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     gpu: str | None = None
     ram_bytes: int | None = None
     watts: int | None = None
+    price: PriceRange | None = None
     commands: tuple[str, ...] = ()
     before: Reached | None = None
     after: Reached | None = None

@@ -12,7 +12,7 @@ from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.advise.upgrade.bought import more_ram, other_cards
 from llmprobe.advise.upgrade.change import Change
 from llmprobe.advise.upgrade.free import free_changes
-from llmprobe.advise.upgrade.judge import in_order, judged, second_card, unknown_repairs, verdict
+from llmprobe.advise.upgrade.judge import for_less, in_order, judged, second_card, unknown_repairs, verdict
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts import given
 from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
@@ -151,6 +151,11 @@ def _notes(machine: "Snapshot", steps: tuple[Step, ...]) -> list[Message]:
         found.append(message("upgrade.not-seen"))
     if kinds & {"equal-card", "other-card"}:
         found.append(message("plan.nvlink"))
+    less = for_less(steps)
+    if less is not None:
+        found.append(message("upgrade.for-less", name=less.name, outcome=less.outcome))
+    if any(step.price is not None for step in steps):
+        found.append(message("upgrade.prices"))
     if machine.host.environment in ("vm", "wsl", "container"):
         found.append(message("upgrade.of-the-host"))
     found.append(message("upgrade.compared"))

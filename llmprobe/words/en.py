@@ -1465,6 +1465,9 @@ SENTENCES: dict[str, str] = {
     "upgrade.repair-first": "Other cards are not tried before what is there works; llmprobe check says how to repair it",
     "upgrade.not-seen": "Whether the case has room, the board a free slot and the power supply enough watts cannot be seen from "
     "here; a card beside others counts with four lanes in a desktop",
+    "upgrade.for-less": "Most of the first gain for less money: {name}: {outcome}",
+    "upgrade.prices": "Prices are a range over pages of the last twelve months, wider where they are older; RAM is a whole kit in "
+    "place of what is there",
     "upgrade.of-the-host": "Memory and cards of a guest or a container are given by its host, which must have them",
     "upgrade.compared": "Each line is a search on the changed machine; what is bought is compared with the machine after all "
     "that helps and costs nothing",

@@ -2,6 +2,7 @@
 What is tried for a machine and how it is judged: what costs nothing, what can be bought, what is worth it.
 """
 
+from datetime import date
 from functools import cache
 
 import msgspec
@@ -11,10 +12,11 @@ import llmprobe
 from llmprobe.advise.upgrade.bought import more_ram, other_cards
 from llmprobe.advise.upgrade.change import Change
 from llmprobe.advise.upgrade.free import free_changes
-from llmprobe.advise.upgrade.judge import in_order, judged, outcome, second_card, verdict
+from llmprobe.advise.upgrade.judge import for_less, in_order, judged, outcome, second_card, verdict
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.host import HostMemory, MemoryModules
 from llmprobe.facts.machine import Cpu, Link, Snapshot
+from llmprobe.facts.prices import PriceRange
 from llmprobe.facts.upgrade import Reached, Step
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
@@ -158,6 +160,89 @@ class TestOutcome:
         assert found.values["seconds"] == fast.choice.time.seconds.likely
         assert found.values["instead_seconds"] == slow.choice.time.seconds.likely
         assert (same.values["seconds"], same.values["instead_seconds"]) == (None, None)
+
+
+def priced(one: Step, low: float, high: float) -> Step:
+    return msgspec.structs.replace(one, price=PriceRange(low=low, high=high, currency="USD"))
+
+
+class TestPrice:
+    """
+    What is cheaper comes first of about equal gains, and what brings most of a gain for less is named.
+    """
+
+    def test_of_about_equal_gains_the_cheaper_comes_first(self) -> None:
+        """
+        0.90 and 0.91 are the same; 0.8 is less. What has no price comes last of equals.
+        """
+        steps = [
+            step("equal-card", 0.91),
+            priced(step("other-card", 0.9), 700, 900),
+            priced(step("card-instead", 0.91), 2000, 3000),
+            priced(step("ram", 0.8), 100, 200),
+        ]
+
+        assert [one.kind for one in in_order(steps)] == ["other-card", "card-instead", "equal-card", "ram"]
+
+    @pytest.mark.parametrize(
+        ("gain", "low", "high", "named"),
+        [
+            (0.8, 400, 900, True),
+            (0.75, 400, 900, True),
+            (0.74, 400, 900, False),
+            (0.8, 400, 1000, False),
+        ],
+    )
+    def test_most_of_a_gain_for_less_is_named(
+        self, gain: float, low: float, high: float, *, named: bool
+    ) -> None:
+        """
+        Three quarters of it, for less than the first can cost in any case.
+        """
+        first, other = priced(step("card-instead", 1.0), 1000, 1500), priced(step("ram", gain), low, high)
+
+        assert for_less([first, other]) == (other if named else None)
+
+    def test_without_a_price_or_a_gain_nothing_is_compared(self) -> None:
+        """
+        Nor with what costs nothing or does not help.
+        """
+        first, cheap = priced(step("card-instead", 1.0), 1000, 1500), priced(step("ram", 0.9), 100, 200)
+
+        assert for_less([]) is None
+        assert for_less([step("card-instead", 1.0), cheap]) is None
+        assert for_less([first, step("ram", 0.9)]) is None
+        assert for_less([first, msgspec.structs.replace(cheap, helps=False)]) is None
+        assert for_less([first, msgspec.structs.replace(cheap, costs_nothing=True)]) is None
+        assert for_less([msgspec.structs.replace(first, gain=None), cheap]) is None
+
+    def test_what_is_bought_has_the_price_of_its_product(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A used RTX 3090 by pages of the last six months, 96 GiB of DDR5 as kits of 64 and 32, and no page for an A6000.
+        """
+        monkeypatch.setattr("llmprobe.facts.prices.today", lambda: date(2026, 11, 30))
+        snapshot = replayed("linux-4090-64g")
+        found = {
+            one.gpu or one.kind: judged(one, None, reached(), scale=1.0).price
+            for one in (*more_ram(snapshot), *other_cards(snapshot))
+        }
+        card, kit = found["RTX 3090"], found["ram"]
+        assert card is not None
+        assert kit is not None
+
+        assert (card.condition, card.currency) == ("used", "USD")
+        assert kit.high > kit.low > 0
+        assert found["RTX A6000"] is None
+
+    def test_a_module_beside_another_is_all_that_is_bought(self) -> None:
+        """
+        Elsewhere a whole kit is; RAM of no known kind has no name to be priced by.
+        """
+        (beside,) = more_ram(replayed("linux-laptop-single-channel-8g"))
+        (kit,) = more_ram(replayed("linux-3060-12g-16g-desktop"))
+        (unknown,) = more_ram(machine(ram_gib=30))
+
+        assert (beside.product, kit.product, unknown.product) == ("8GiB DDR4", "32GiB DDR4", None)
 
 
 class TestAnswer:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 import llmprobe
+from llmprobe.advise.choose.balance import HARDLY
 from llmprobe.data import table
 from llmprobe.errors import UsageError
 from llmprobe.facts.fit import Fit, Fitting
@@ -273,11 +274,11 @@ def test_a_purchase_is_compared_with_the_machine_in_order() -> None:
 
 def test_the_largest_gain_comes_first_after_what_costs_nothing() -> None:
     """
-    Free steps that help, then purchases by gain, then what does not help.
+    Free steps that help, then purchases by gain, to a twentieth of a doubling, then what does not help.
     """
     spec = llmprobe.load_model("qwen3-32b")
     steps = llmprobe.upgrade(machine_of("linux-p40-24g-hot-narrow"), spec, ctx_size=8192).steps
-    bought = [step.gain or 0.0 for step in steps if step.helps and not step.costs_nothing]
+    bought = [round((step.gain or 0.0) / HARDLY) for step in steps if step.helps and not step.costs_nothing]
     ranks = [(not step.helps, not step.costs_nothing) for step in steps]
 
     assert bought == sorted(bought, reverse=True)

@@ -67,7 +67,17 @@ def more_ram(snapshot: Snapshot, most_steps: int = 1) -> Iterator[Change]:
             else message("upgrade.ram", gib=size, instead_gib=installed, environment=guest),
             machine=changed.with_ram(snapshot, added, second_channel=channel),
             ram_bytes=size * GIB,
+            product=_as_sold(snapshot, size - installed if channel else size),
         )
+
+
+def _as_sold(snapshot: Snapshot, gib: int) -> str | None:
+    """
+    RAM of the kind that the machine has, None where that is unknown.
+    """
+    modules = snapshot.host.memory.modules
+    kind = "" if modules is None else (modules.kind or "")[:4]
+    return f"{gib}GiB {kind}" if kind in table("upgrade")["modules_gib"]["desktop"] else None
 
 
 def has_free_channel(snapshot: Snapshot) -> bool:
@@ -144,6 +154,7 @@ class _Cards:
             name=message("upgrade.equal-card", name=largest.name, count=len(self._there) + 1),
             machine=changed.with_card(self._snapshot, new),
             gpu=largest.name,
+            product=largest.name,
             watts=_watts(largest, pool.total_bytes),
         )
         there = sum(one.total_bytes or 0 for _, one in self._there)
@@ -169,6 +180,7 @@ class _Cards:
                 name=message("upgrade.card-instead", name=new.accelerator.name, instead=smallest.name),
                 machine=changed.with_card(rest, new),
                 gpu=row["gpu"],
+                product=row["gpu"],
                 watts=_watts(new.accelerator, new.pool.total_bytes),
             )
 
@@ -193,6 +205,7 @@ class _Cards:
             name=message("upgrade.card", name=new.accelerator.name, beside=len(self._there) or None),
             machine=changed.with_card(self._snapshot, new),
             gpu=gpu,
+            product=gpu,
             watts=_watts(new.accelerator, new.pool.total_bytes),
         )
 

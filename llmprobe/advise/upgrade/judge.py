@@ -9,6 +9,7 @@ from llmprobe.advise.choose.balance import HARDLY
 from llmprobe.advise.explain.differences import in_short, of_choice, pace
 from llmprobe.advise.upgrade.change import Change
 from llmprobe.facts.upgrade import Reached, SecondCard, Step
+from llmprobe.machine.prices import price_of
 from llmprobe.words.message import Message, message
 
 WORTH_BUYING = 0.25
@@ -16,6 +17,9 @@ WORTH_BUYING = 0.25
 Points of the balance of ``recommend`` from which a purchase helps: a quarter of a doubling, an answer in 16 % less time
 where it is long, or a file that loses visibly less.
 """
+
+MOST_OF_IT = 0.75
+"""The part of a gain that is most of it."""
 
 BESIDE = frozenset({"first-card", "equal-card", "other-card"})
 """Cards that come beside what is there."""
@@ -35,6 +39,7 @@ def judged(change: Change, before: Reached | None, after: Reached | None, *, sca
         gpu=change.gpu,
         ram_bytes=change.ram_bytes,
         watts=change.watts,
+        price=None if change.product is None else price_of(change.product),
         commands=change.commands,
         before=before,
         after=after,
@@ -99,10 +104,14 @@ def in_order(steps: list[Step]) -> tuple[Step, ...]:
     What helps first, of it what costs nothing, then the largest gain; what nobody can tell before what does not help.
     """
 
-    def order(step: Step) -> tuple[int, bool, float]:
+    def order(step: Step) -> tuple[int, bool, float, float, float]:
         rank = 0 if step.helps else 1 if step.helps is None else 2
-        gained = step.gain if step.gain is not None else (step.after.points + inf if step.after else -inf)
-        return rank, not step.costs_nothing, -gained
+        gained = step.gain if step.gain is not None else inf if step.after else -inf
+        points = step.after.points if step.after is not None else -inf
+        # Of gains that are about equal the cheaper one comes first.
+        about = gained if abs(gained) == inf else round(gained / HARDLY)
+        price = inf if step.price is None else step.price.low
+        return rank, not step.costs_nothing, -about, price, -points
 
     return tuple(sorted(steps, key=order))
 
@@ -135,6 +144,23 @@ def second_card(steps: tuple[Step, ...], why_not: Message | None, *, done: bool)
     else:
         answer = message("upgrade.card-no", name=best.name, outcome=best.outcome, first=first)
     return SecondCard(helps=best.helps is True, answer=answer)
+
+
+def for_less(steps: Iterable[Step]) -> Step | None:
+    """
+    The cheapest purchase that brings most of what the first one does, where that costs surely more.
+    """
+    bought = [step for step in steps if step.helps and not step.costs_nothing]
+    if not bought or bought[0].price is None or bought[0].gain is None:
+        return None
+    first, most = bought[0].price, bought[0].gain
+    cheaper = [
+        (step.price.high, step)
+        for step in bought
+        if step.price is not None and step.gain is not None
+        if step.price.high < first.low and step.gain >= MOST_OF_IT * most
+    ]
+    return min(cheaper, key=lambda pair: pair[0])[1] if cheaper else None
 
 
 def verdict(steps: tuple[Step, ...], now: Reached | None) -> Message:

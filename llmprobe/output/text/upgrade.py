@@ -4,8 +4,8 @@ What would help a machine, for a person to read: the answer, what it runs now, a
 
 from llmprobe.facts.upgrade import Reached, Step, Upgrade
 from llmprobe.output.text import findings
-from llmprobe.output.text.figures import rate
-from llmprobe.output.text.page import ANSWER, BAD, COMMAND, GOOD, QUIET, Content, Page
+from llmprobe.output.text.figures import price, rate
+from llmprobe.output.text.page import ANSWER, BAD, COMMAND, GOOD, Content, Page
 from llmprobe.output.text.recommend import machine_line
 from llmprobe.words.message import Message, message
 
@@ -66,7 +66,12 @@ def _steps(page: Page, heading: Message, steps: list[Step]) -> None:
     for step in steps:
         page.line((step.name, ANSWER), indent=2, hang=2)
         page.line(step.outcome, indent=4, hang=2)
+        costs: list[Content] = []
+        if step.price is not None:
+            costs.append(price(step.price))
         if step.watts is not None:
-            page.line((message("page.upgrade-watts", watts=step.watts), QUIET), indent=4)
+            costs.append(message("page.upgrade-watts", watts=step.watts))
+        if costs:
+            page.joined(costs, indent=4)
         for command in step.commands:
             page.verbatim(command, indent=4, style=COMMAND)
