@@ -50,7 +50,7 @@ def command(target: Target, /, explain: str | None, wake: bool, as_json: bool) -
         if explain is not None:
             pages.show_findings(snapshot.findings, spoken())
         else:
-            pages.show_snapshot(snapshot, spoken())
+            pages.show_snapshot(snapshot, spoken(), target=target.words)
     return 3 if any(finding.severity == "error" for finding in snapshot.findings) else 0
 
 

@@ -66,7 +66,7 @@ def command(
     else:
         from llmprobe.output.text import pages
 
-        pages.show_fit(answer, spoken(), explain=explain)
+        pages.show_fit(answer, spoken(), explain=explain, target=target.words)
     return 0 if answer.rows else 3
 
 

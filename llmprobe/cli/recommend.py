@@ -110,7 +110,7 @@ def command(
     else:
         from llmprobe.output.text import pages
 
-        pages.show_recommendation(recommendation, spoken(), explain=explain)
+        pages.show_recommendation(recommendation, spoken(), explain=explain, target=target.words)
     return 0 if recommendation.choices else 3
 
 

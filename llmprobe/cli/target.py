@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Snapshot
+from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
 
 
@@ -83,6 +84,31 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
             self.wired_limit_bytes,
         )
         return bool(self.gpus) or any(each is not None for each in described)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """
+        The options that name this machine again, as words of a command line; none for this one.
+        """
+        of_ram = (
+            self.ram if self.ram is not None else None if self.ram_bytes is None else f"{self.ram_bytes}B"
+        )
+        if self.ram_bytes is not None and self.ram_bytes % MIB == 0:
+            of_ram = (
+                f"{self.ram_bytes // GIB}GiB" if self.ram_bytes % GIB == 0 else f"{self.ram_bytes // MIB}MiB"
+            )
+        rate, wired = self.ram_bandwidth_bytes_per_s, self.wired_limit_bytes
+        named = (
+            ("--replay", self.replay),
+            *(("--gpu", gpu) for gpu in self.gpus),
+            ("--ram", of_ram),
+            ("--ram-bandwidth", None if rate is None else f"{rate / 1e9:g}GB/s"),
+            ("--cpu", self.cpu),
+            ("--cores", None if self.cores is None else str(self.cores)),
+            ("--pcie", self.pcie),
+            ("--wired-limit", None if wired is None else f"{wired // MIB}MiB"),
+        )
+        return tuple(word for name, value in named if value is not None for word in (name, value))
 
     def snapshot(self, *, wake: bool = False, model_folders: tuple[str, ...] = ()) -> Snapshot:
         """

@@ -55,6 +55,13 @@ _COUNTS = tuple(
         (rf"(?:a\s+)?({'|'.join(_NUMBERS)})\s+(?:of\s+)?(\S.*)", 1, 2),
     )
 )
+_LINKED = re.compile(
+    r"(?:[\s,(+]|\bwith(?:out)?\b|\bw/|\bno\b|\bin\b|\bover\b|\bvia\b|\ban?\b)*"
+    r"\b(?:nv-?link(?:ed|s)?|sli|cross-?fire ?x?|infinity fabric link)\b(?:[\s-]*(?:bridged?|mode|connected|link))*\)?",
+    re.IGNORECASE,
+)
+"""How cards are linked: it names none, and a split by layers sends too little over a link to be faster with one."""
+
 _ONLY_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|go|g)", re.IGNORECASE)
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
@@ -102,6 +109,7 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
         UsageError: no GPU has such a name or such a memory, or the text has no number of GPUs that can be used.
     """
     stripped = plain(text)
+    stripped = _LINKED.sub(" ", stripped).strip() or stripped
     if stripped.lower() in _NONE:
         return ()
     if ":" not in stripped:

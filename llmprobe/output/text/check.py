@@ -65,7 +65,7 @@ def show(page: Page, snapshot: Snapshot) -> None:
     findings.show(page, snapshot.findings)
     _silent_sources(page, snapshot)
     page.blank()
-    page.line((message("page.what-next"), QUIET))
+    page.call(message("page.what-next"), "recommend MODEL", message("page.for-example"))
 
 
 def _verdict(page: Page, snapshot: Snapshot) -> None:
@@ -175,6 +175,8 @@ def _memory(page: Page, snapshot: Snapshot) -> None:
             _device_facts(page, device)
         if pool.id == "ram":
             _ram_facts(page, snapshot.host)
+            if snapshot.origin == "hypothetical" and pool.kind == "system":
+                _ram_rate(page, snapshot.host)
         reasons = {device.why_not for device in owners if device.why_not}
         beside = tuple(device.id for device in sharers if pool.id == "ram" and device.usable)
         _difference(page, pool, beside, reasons)
@@ -264,14 +266,21 @@ def _ram_facts(page: Page, host: Host) -> None:
     if measured is None or measured.ram is None:
         return
     if measured.counts:
-        fact = message(
-            "page.ram-bandwidth",
-            bytes_per_s=host.ram_bandwidth_bytes_per_s,
-            basis=host.ram_bandwidth_basis,
-            how=host.ram_bandwidth_how,
-        )
-    else:
-        fact = message("page.measurement-stale", date=measured.date, changed=measured.changed)
+        _ram_rate(page, host)
+        return
+    fact = message("page.measurement-stale", date=measured.date, changed=measured.changed)
+    page.line((fact, QUIET), indent=INDENT)
+
+
+def _ram_rate(page: Page, host: Host) -> None:
+    if host.ram_bandwidth_bytes_per_s is None:
+        return
+    fact = message(
+        "page.ram-bandwidth",
+        bytes_per_s=host.ram_bandwidth_bytes_per_s,
+        basis=host.ram_bandwidth_basis,
+        how=host.ram_bandwidth_how,
+    )
     page.line((fact, QUIET), indent=INDENT)
 
 

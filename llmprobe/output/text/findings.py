@@ -46,4 +46,4 @@ def show(page: Page, findings: tuple[Finding, ...], *, in_full: bool = False) ->
             page.line((message("page.more", count=len(short) - MOST), QUIET), indent=2)
     if findings and not in_full:
         page.blank()
-        page.line((message("page.explain-a-finding", finding=(*short, *long)[0].id), QUIET))
+        page.call(message("page.explain-a-finding"), f"check --explain {(*short, *long)[0].id}")

@@ -36,11 +36,14 @@ UNLIMITED = 1000
 class Page:
     """
     Lines for a person, put on a console one below the other.
+
+    ``target`` are the words of a command line that name the machine again; none for this one.
     """
 
-    def __init__(self, console: Console, words: Words) -> None:
+    def __init__(self, console: Console, words: Words, target: tuple[str, ...] = ()) -> None:
         self.console = console
         self.words = words
+        self.target = target
         self.width = console.width
         self.bars = console.is_terminal and not console.is_dumb_terminal
 
@@ -128,6 +131,22 @@ class Page:
         """
         for row in harmless_command(text).split("\n"):
             self._put(Text(row, style), indent)
+
+    def call(self, lead: Message, arguments: str, behind: Content = "") -> None:
+        """
+        A call of this program for the same machine behind what it is for: below it where the line is too short.
+        """
+        command = f"llmprobe {arguments}"
+        if self.target:
+            import shlex
+
+            command = f"llmprobe {shlex.join(self.target)} {arguments}"
+        line = self.text((lead, QUIET), (f" {harmless_command(command)}", QUIET), (behind, QUIET))
+        if line.cell_len <= self.width:
+            self._put(line, 0)
+            return
+        self.line((lead, QUIET))
+        self.verbatim(command, indent=2, style=QUIET)
 
     def row(self, label: Content, cells: Iterable[Content], *, cell: int, style: str = "") -> None:
         """

@@ -34,16 +34,18 @@ from llmprobe.words.message import message
 from llmprobe.words.render import Words
 
 
-def show_snapshot(snapshot: Snapshot, words: Words) -> None:
-    check.show(_page(words), snapshot)
+def show_snapshot(snapshot: Snapshot, words: Words, *, target: tuple[str, ...] = ()) -> None:
+    check.show(_page(words, target), snapshot)
 
 
 def show_findings(found: tuple[Finding, ...], words: Words) -> None:
     findings.show(_page(words), found, in_full=True)
 
 
-def show_recommendation(recommendation: Recommendation, words: Words, *, explain: bool = False) -> None:
-    recommend.show(_page(words), recommendation, explain=explain)
+def show_recommendation(
+    recommendation: Recommendation, words: Words, *, explain: bool = False, target: tuple[str, ...] = ()
+) -> None:
+    recommend.show(_page(words, target), recommendation, explain=explain)
 
 
 def show_estimate(answer: Estimate, words: Words, *, origin: str, explain: bool = False) -> None:
@@ -54,8 +56,8 @@ def show_bench(answer: Bench, words: Words) -> None:
     bench.show(_page(words), answer)
 
 
-def show_fit(answer: Fit, words: Words, *, explain: bool = False) -> None:
-    fit.show(_page(words), answer, explain=explain)
+def show_fit(answer: Fit, words: Words, *, explain: bool = False, target: tuple[str, ...] = ()) -> None:
+    fit.show(_page(words, target), answer, explain=explain)
 
 
 def show_verification(answer: Verification, words: Words, *, file: str) -> None:
@@ -102,5 +104,5 @@ def show_watch(looks: Iterable[Snapshot], words: Words, *, interval: float | Non
             live.update(Text.from_ansi(drawn.get()), refresh=True)
 
 
-def _page(words: Words) -> Page:
-    return Page(console_for(sys.stdout), words)
+def _page(words: Words, target: tuple[str, ...] = ()) -> Page:
+    return Page(console_for(sys.stdout), words, target)
