@@ -107,9 +107,12 @@ class NumaNode(msgspec.Struct, frozen=True, kw_only=True):
 class Numa(msgspec.Struct, frozen=True, kw_only=True):
     """
     The nodes of a machine whose memory is divided.
+
+    ``allowed`` are the numbers of those that this process may take memory of (cpuset.mems); None where that is all.
     """
 
     nodes: tuple[NumaNode, ...]
+    allowed: tuple[int, ...] | None = None
     evidence: tuple[str, ...]
 
 

@@ -76,10 +76,10 @@ def available_of(meminfo: dict[str, int]) -> int | None:
     available = meminfo.get("MemAvailable")
     if available and (total is None or available <= total):
         return available
-    return _free_or_droppable(meminfo)
+    return free_or_droppable(meminfo)
 
 
-def _free_or_droppable(meminfo: dict[str, int]) -> int | None:
+def free_or_droppable(meminfo: dict[str, int]) -> int | None:
     """
     Free memory and the file cache that can be dropped, of which there is never more than the total.
     """
@@ -187,7 +187,7 @@ def _memory_of_accelerators(ask: Asker) -> _Beside | None:
         fields = parse_node_meminfo(ask.text(f"{NODES}/node{node}/meminfo") or "")
         evidence.append(f"read:{NODES}/node{node}/meminfo")
         if node in with_processors:
-            left.append(_free_or_droppable(fields))
+            left.append(free_or_droppable(fields))
         else:
             total += fields.get("MemTotal", 0)
     known = [each for each in left if each is not None]

@@ -86,13 +86,14 @@ def _with_dies(own: Processor, host: Host) -> Processor:
     """
     A processor whose core dies may read less than the modules feed, by ``data/core_dies.json``.
 
-    The sockets are as many as have the cores that the system counts.
+    The sockets are as many as have the cores that this process may use.
     """
     name = _plain(host.cpu.name or "")
     for row in table("core_dies")["rows"]:
         if row["word"] in name and re.search(row["match"], name):
             each = processors(host.cpu.name or "").cores
-            sockets = max(1, round((host.cpu.physical_cores or 0) / each)) if each else 1
+            cores = host.cpu.usable_cores or host.cpu.physical_cores or 0
+            sockets = max(1, round(cores / each)) if each else 1
             dies = row["dies"] * sockets
             return msgspec.structs.replace(own, dies=dies, dies_bytes_per_s=dies * row["bytes_per_s"])
     return own

@@ -379,6 +379,7 @@ SENTENCES: dict[str, str] = {
     "limit.available-of-nodes": "free memory of the nodes with CPUs",
     "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
     "[!{used_bytes}, of which an unknown part is in use]",
+    "limit.memory-nodes": "memory of nodes that this process may not use: it is kept to {allowed} of {nodes}",
     "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
     "limit.gtt": "{carve_out_bytes:bytes} is reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"
     "[!{gtt_bytes}all of RAM] (GTT)",
@@ -807,6 +808,11 @@ SENTENCES: dict[str, str] = {
     "finding.numa-multi.detail": "A program that runs on one node and reads the memory of another gets only a part "
     "of the bandwidth. Layers on the CPU can run at half the speed or less.",
     "finding.numa-multi.remedy": "Let llama.cpp distribute its threads and memory over the nodes.",
+    "rule.memory-nodes": "This process may take memory of some nodes only.",
+    "finding.memory-nodes.title": "Only {allowed} of {nodes} memory nodes may be used here",
+    "finding.memory-nodes.detail": "The group of this process is kept to them (cpuset.mems). Memory of the other nodes "
+    "does not count.",
+    "finding.memory-nodes.remedy": "Let the container or service use more nodes.",
     "rule.numa-memory-only": "Some memory has no CPUs near it.",
     "finding.numa-memory-only.title": "{size_bytes:bytes} of memory has no CPUs near it",
     "finding.numa-memory-only.detail-extension": "It is an extension of memory (CXL or on the package), which is "

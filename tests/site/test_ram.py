@@ -183,7 +183,11 @@ def test_few_core_dies_read_less_than_the_modules_feed(
     Each has a link of its own to the memory.
     """
     known = msgspec.structs.replace(HOST, cpu=Cpu(name=name, physical_cores=cores))
+    one_of_two = msgspec.structs.replace(
+        HOST, cpu=Cpu(name=name, physical_cores=2 * cores, usable_cores=cores)
+    )
     own = of_host(known)[1]
+    assert of_host(one_of_two)[1].dies == own.dies
 
     assert (own.dies, own.dies_bytes_per_s) == (dies, gigabytes * 1e9)
 

@@ -323,6 +323,21 @@ def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> It
             yield CpuQuota(processors=quota, evidence=(f"read:{name}",))
 
 
+def memory_nodes(ask: Asker) -> tuple[frozenset[int], str] | None:
+    """
+    The memory nodes that this process's group may use (cpuset.mems), with the file that tells; None where none does.
+    """
+    groups = parse_self_cgroup(ask.text("/proc/self/cgroup") or "")
+    place = _mount_of("cpuset", groups, parse_mountinfo(ask.text("/proc/self/mountinfo") or ""))
+    if place is None:
+        return None
+    mount, group = place
+    name = "cpuset.mems.effective" if mount.version == 2 else "cpuset.mems"
+    path = f"{next(_ancestors(mount, group))}/{name}"
+    nodes = frozenset(parse_cpu_list(ask.text(path) or ""))
+    return (nodes, path) if nodes else None
+
+
 def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> CpuSet | None:
     place = _mount_of("cpuset", groups, mounts)
     if place is None:

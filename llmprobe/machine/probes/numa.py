@@ -1,21 +1,25 @@
 """
 The nodes of a machine's memory: which have processors, and what each has free.
 
-A machine with one node is asked nothing more. https://docs.kernel.org/admin-guide/mm/numaperf.html
+A machine with one node is asked nothing more. A group of processes may be kept to some nodes
+(cpuset.mems): what the others have is not theirs to take. https://docs.kernel.org/admin-guide/mm/numaperf.html
 
 Questions, in order:
 
     read:/sys/devices/system/node/has_memory
     read:/sys/devices/system/node/has_cpu              where more than one node has memory, and so the next
     read:/sys/devices/system/node/node<N>/meminfo      of each with memory
+    read:/proc/self/cgroup                             and the rest of what cgroup.memory_nodes asks
 """
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, Numa, NumaNode
-from llmprobe.facts.machine import Probed, SystemFacts
+from llmprobe.facts.machine import Limit, Probed, SystemFacts
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.cpu_list import parse_cpu_list
-from llmprobe.machine.host_ram import NODES, parse_node_meminfo
+from llmprobe.machine.host_ram import NODES, free_or_droppable, parse_node_meminfo
+from llmprobe.machine.probes.cgroup import memory_nodes
+from llmprobe.words.message import message
 
 NAME = "numa"
 PLATFORMS = frozenset({"linux"})
@@ -23,7 +27,7 @@ PLATFORMS = frozenset({"linux"})
 
 def probe(source: Source) -> Probed:
     """
-    The nodes of a machine that has several.
+    The nodes of a machine that has several, and what a process that is kept to some of them may take.
     """
     ask = Asker(source)
     with_memory = parse_cpu_list(ask.text(f"{NODES}/has_memory") or "")
@@ -31,11 +35,13 @@ def probe(source: Source) -> Probed:
         return ask.probed(found=bool(with_memory))
     with_processors = parse_cpu_list(ask.text(f"{NODES}/has_cpu") or "")
     nodes = []
+    free: dict[int, int | None] = {}
     evidence = [f"read:{NODES}/has_memory", f"read:{NODES}/has_cpu"]
     for node in with_memory:
         path = f"{NODES}/node{node}/meminfo"
         fields = parse_node_meminfo(ask.text(path) or "")
         evidence.append(f"read:{path}")
+        free[node] = free_or_droppable(fields)
         nodes.append(
             NumaNode(
                 number=node,
@@ -44,5 +50,17 @@ def probe(source: Source) -> Probed:
                 free_bytes=fields.get("MemFree"),
             )
         )
-    numa = Numa(nodes=tuple(nodes), evidence=tuple(evidence))
-    return ask.probed(found=True, host=SystemFacts(memory=HostMemory(numa=numa)))
+    caps: tuple[tuple[str, Limit], ...] = ()
+    kept = None
+    allowed = memory_nodes(ask)
+    if allowed is not None and 0 < len(mine := [node for node in with_memory if node in allowed[0]]) < len(
+        nodes
+    ):
+        kept = tuple(mine)
+        evidence.append(f"read:{allowed[1]}")
+        sizes = [size for node in kept if (size := free[node]) is not None]
+        if len(sizes) == len(kept):
+            detail = message("limit.memory-nodes", allowed=len(kept), nodes=len(with_memory))
+            caps = (("ram", Limit(by="memory-nodes", bytes=sum(sizes), detail=detail)),)
+    numa = Numa(nodes=tuple(nodes), allowed=kept, evidence=tuple(evidence))
+    return ask.probed(found=True, host=SystemFacts(memory=HostMemory(numa=numa)), caps=caps)

@@ -145,6 +145,23 @@ def numa(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def memory_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A container or service is kept to some of the nodes.
+    """
+    seen = snapshot.host.memory.numa
+    if seen is None or seen.allowed is None:
+        return
+    yield Finding(
+        id="memory-nodes",
+        severity="note",
+        title=message("finding.memory-nodes.title", allowed=len(seen.allowed), nodes=len(seen.nodes)),
+        detail=message("finding.memory-nodes.detail"),
+        evidence=seen.evidence,
+        remedy=Remedy(text=message("finding.memory-nodes.remedy"), commands=("docker run --cpuset-mems …",)),
+    )
+
+
 def memory_only_nodes(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Some memory has no processors near it: a GPU's own, or an extension.
@@ -247,6 +264,7 @@ RULES = (
     Rule("zfs-arc", zfs_cache),
     Rule("address-space-limit", address_space),
     Rule("numa-multi", numa),
+    Rule("memory-nodes", memory_nodes),
     Rule("numa-memory-only", memory_only_nodes),
     Rule("single-channel-ram", single_channel),
     Rule("ram-vs-installed", less_than_installed),

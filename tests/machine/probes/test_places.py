@@ -115,6 +115,46 @@ def test_nodes_are_told_with_what_they_have() -> None:
     ]
 
 
+GROUP = {
+    "read:/proc/self/cgroup": "0::/box\n",
+    "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+}
+OLD_GROUP = {
+    "read:/proc/self/cgroup": "4:cpuset:/box\n",
+    "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup/cpuset ro - cgroup cgroup rw,cpuset\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("group", "path"),
+    [
+        (GROUP, "/sys/fs/cgroup/box/cpuset.mems.effective"),
+        (OLD_GROUP, "/sys/fs/cgroup/cpuset/box/cpuset.mems"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("listed", "allowed", "caps"),
+    [
+        ("0", (0,), [20 * GIB]),
+        ("1", (1,), [20 * GIB]),
+        ("0-1", None, []),
+        ("2", None, []),
+        ("", None, []),
+    ],
+)
+def test_a_group_kept_to_a_node_has_that_nodes_memory(
+    group: dict[str, str], path: str, listed: str, allowed: tuple[int, ...] | None, caps: list[int]
+) -> None:
+    """
+    Of two nodes with 20 GiB free each one is left; a list of all nodes, or of none that is there, takes nothing away.
+    """
+    probed = numa.probe(FakeSource(nodes("0-1", "0-1") | group | {f"read:{path}": f"{listed}\n"}))
+
+    assert probed.host.memory.numa is not None
+    assert probed.host.memory.numa.allowed == allowed
+    assert [(pool, cap.bytes) for pool, cap in probed.caps] == [("ram", size) for size in caps]
+
+
 def test_an_apple_chip_under_linux_is_named_and_not_used() -> None:
     """
     It has no Metal there.

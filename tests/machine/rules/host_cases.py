@@ -52,6 +52,13 @@ def nodes(with_memory: str, with_processors: str) -> dict[str, Any]:
     return answers
 
 
+ONE_NODE = {
+    "read:/proc/self/cgroup": "0::/\n",
+    "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+    "read:/sys/fs/cgroup/cpuset.mems.effective": "1\n",
+}
+
+
 def disk(directory: str, kind: str, free: int) -> dict[str, Any]:
     """
     Return the answers of a home whose models are on one file system.
@@ -99,6 +106,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     ),
     "address-space-limit": lambda: linux({"read:/proc/self/limits": ADDRESS_SPACE}),
     "numa-multi": lambda: linux(nodes("0-1", "0-1")),
+    "memory-nodes": lambda: linux(nodes("0-1", "0-1") | ONE_NODE),
     "numa-memory-only": lambda: collect(FakeSource(plain_host() | nodes("0-1", "0"), LINUX_ARM)),
     "single-channel-ram": lambda: linux({"read:/run/udev/data/+dmi:id": ONE_MODULE}),
     "ram-vs-installed": lambda: linux(
