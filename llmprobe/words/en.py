@@ -1197,8 +1197,9 @@ SENTENCES: dict[str, str] = {
     " ({low:pace} to {high:pace}) instead of {plain:pace} tokens/s, if {accepted:.0%} of the drafts are accepted"
     " (an assumption)]{worth:|; it gains less than a tenth, which is not worth its memory here}",
     "note.drafts-displace": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
-    " {missing:bytes} beside the first choice; with it the best is {quant} with {layers} of {total} layers on the GPU"
-    "[, {pace}], which is {better:worth what it displaces|not worth what it displaces}",
+    " {missing:bytes} beside the first choice; of the quantizations shown {quant} is the best with it, {layers} of {total}"
+    " layers on the GPU[, {pace}], which is {better:worth what it displaces|not worth what it displaces}; recommend"
+    " --spec-type draft-mtp searches all",
     "note.drafts-fit-nothing": "drafting with the model's own layer for a further token (--spec-type draft-mtp) lacks"
     " {missing:bytes} beside the first choice, and no other fits with it",
     "note.next-token-file": "The file must have the layers that predict a further token[: those of {repository} have them]"
