@@ -40,6 +40,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int = 0
 
 
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What llama-server's log shows of a described projector in RAM: MiB of its compute buffer, to 0.01, and nodes.
+    """
+
+    described: str
+    width: int
+    compute_mib: float
+    nodes: int
+
+
 class Counts(msgspec.Struct):
     """
     Loads compared, and how many of their figures are equal, near, or too low.
@@ -60,6 +71,13 @@ def content() -> dict[str, Any]:
     """
     result: dict[str, Any] = msgspec.json.decode((TRUTH / "projectors.json").read_bytes())
     return result
+
+
+def on_processor() -> tuple[Load, ...]:
+    """
+    The loads of described projectors in RAM.
+    """
+    return msgspec.convert(content()["processor"], tuple[Load, ...])
 
 
 def cases() -> Iterator[tuple[Row, Projector]]:

@@ -179,7 +179,7 @@ def _from_catalog(entry: catalog.Entry, notes: list[Message]) -> ModelSpec:
             repositories=entry.gguf,
             ollama=entry.ollama,
             embeds=entry.modality == "embedding",
-            projector=entry.projector is True or "+" in entry.modality,
+            projector=entry.projector is not False and (entry.projector is True or "+" in entry.modality),
             next_token=entry.gguf_mtp,
         ),
         projector=projector,

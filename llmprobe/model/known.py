@@ -66,7 +66,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         if entry.note is not None:
             notes.append(message(f"catalog.{entry.note}"))
         if entry.mmproj is None and ("vision" in entry.modality or "audio" in entry.modality):
-            notes.append(message("model.projector-not-described"))
+            unread = entry.projector is False
+            notes.append(message("model.projector-none" if unread else "model.projector-not-described"))
         return tuple(notes)
 
 

@@ -206,7 +206,7 @@ class _Question:
             family = everything.families[entry.id]
             if (entry.modality == "embedding") is not (wishes.use == "embedding"):
                 continue
-            if wishes.use == "vision" and "vision" not in entry.modality:
+            if wishes.use == "vision" and ("vision" not in entry.modality or entry.projector is False):
                 continue
             if not _begins(family, wishes.families) and not _begins(entry.id, wishes.families):
                 continue

@@ -1138,6 +1138,8 @@ SENTENCES: dict[str, str] = {
     "model.projector-of-several": "of several projectors beside it, {file} is used (also there: {others:list})",
     "model.projector-not-described": "it reads images or sound with a projector (mmproj) whose size is not known here,"
     " so the figures are without it; --mmproj FILE counts it",
+    "model.projector-none": "llama.cpp reads only text with it: its converter makes no projector (mmproj) of this model's"
+    " encoder",
     "warning.projector-unknown": "the projector's type {kinds:and} is unknown, so its buffers are bounds",
     "error.image-limits": "an image of at most {most} pixels is smaller than the least, {least} pixels",
     "hint.image-limits": "give --image-max-tokens together with --image-min-tokens, or neither",

@@ -10,7 +10,7 @@ from llmprobe.errors import RefusedError
 from llmprobe.estimation.projector.measure import ProjectorBytes, measure
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.projector import Projector
-from llmprobe.model.projectors import ImageTokens, described
+from llmprobe.model.projectors import ImageTokens, described, descriptions, encoders, graph
 
 MIB = 1 << 20
 NONE = ImageTokens()
@@ -44,6 +44,61 @@ def test_buffers_are_those_of_llama_cpp(backend: str) -> None:
 
     assert len(rows) > 40
     assert equal >= 0.99 * len(rows)
+
+
+@pytest.mark.parametrize("row", truth.on_processor(), ids=lambda row: row.described)
+def test_described_projectors_on_the_processor_are_those_of_llama_cpp(row: truth.Load) -> None:
+    """
+    The graph has as many nodes, and the buffer is the one that llama-server's log shows, to the last digit.
+    """
+    found = described(row.described, row.width, "mmproj")
+    (sizes,) = encoders(found, NONE)
+    answer = measure(found, NONE, backend="host")
+
+    assert len(graph(found, sizes, sizes.warmup, flash=True).nodes) == row.nodes
+    assert round(answer.warmup.device / MIB, 2) == row.compute_mib
+
+
+def test_every_description_with_a_graph_was_loaded() -> None:
+    """
+    All but MiniCPM's, whose load is in the other table, and Llama 3.2's, which llama.cpp has no graph for.
+    """
+    loads = {row.described for row in truth.on_processor()}
+
+    assert set(descriptions()) - loads == {"minicpm-v-2.6", "llama-3.2-vision"}
+
+
+def test_gemma_3n_reads_only_pictures() -> None:
+    """
+    The mobilenetv5_300m_enc of timm has 294,126,912 parameters; 2048 x 2048 of the projection and a norm come on top.
+    Its encoder of sound and a table of embeddings are in the file and stay unread.
+    """
+    found = described("gemma-3n", 2048, "mmproj")
+    more = (
+        Tensor(name="mm.embedding.weight", type="f16", shape=(2048, 128)),
+        Tensor(name="mm.hard_emb_norm.weight", type="f32", shape=(2048,)),
+        Tensor(name="a.blk.0.ln1.weight", type="f32", shape=(1536,)),
+    )
+    whole = msgspec.structs.replace(found, tensors=(*found.tensors, *more))
+    elements = sum(tensor.elements for tensor in found.tensors)
+
+    assert elements == 294_126_912 + 2048 * 2048 + 2048
+    assert measure(whole, NONE, backend="cuda") == measure(found, NONE, backend="cuda")
+
+
+def test_convolutions_in_bf16_are_computed_beside_a_mac_s_gpu() -> None:
+    """
+    Metal convolves with kernels of f16 and f32 (ggml-metal-device.m): others go to the processor, with their source.
+    """
+    f16 = described("gemma-3n", 2048, "mmproj")
+    kept = tuple(
+        msgspec.structs.replace(one, type="bf16") if one.name.endswith("conv_pwl.weight") else one
+        for one in f16.tensors
+    )
+    bf16 = msgspec.structs.replace(f16, tensors=kept)
+
+    assert measure(bf16, NONE, backend="metal").warmup.host > measure(f16, NONE, backend="metal").warmup.host
+    assert measure(bf16, NONE, backend="cuda").warmup.host == measure(f16, NONE, backend="cuda").warmup.host
 
 
 def test_a_reported_projector_of_qwen3_vl() -> None:

@@ -166,3 +166,29 @@ def test_where_own_entries_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.delenv("LLMPROBE_CATALOG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert own_folder() == tmp_path / "llmprobe" / "catalog"
+
+
+def test_a_model_whose_encoder_llama_cpp_does_not_convert_is_said_to_read_text_only() -> None:
+    """
+    Kimi K3 sees, and conversion/__init__.py of b11549 has its class among those of text alone.
+    """
+    notes = [note.id for note in from_catalog.named("kimi-k3", None).notes]
+    published = from_catalog.named("kimi-k3", None).published
+
+    assert "model.projector-none" in notes
+    assert "model.projector-not-described" not in notes
+    assert published is not None
+    assert not published.projector
+
+
+def test_every_model_that_sees_or_hears_has_a_projector_or_none_at_all() -> None:
+    """
+    No entry is left whose projector is only not described.
+    """
+    without = [
+        entry.id
+        for entry in catalog.by_id().values()
+        if "+" in entry.modality and entry.mmproj is None and entry.projector is not False
+    ]
+
+    assert without == []

@@ -173,7 +173,7 @@ def test_widths_are_those_that_llama_cpp_compares() -> None:
 
 def test_every_catalogued_projector_belongs_to_its_model() -> None:
     """
-    Each description that the catalog names writes what its model reads.
+    Each description that the catalog names writes what its model reads; of Llama 3.2 Vision's llama.cpp has no type.
     """
     from llmprobe.model import catalog
 
@@ -182,7 +182,8 @@ def test_every_catalogued_projector_belongs_to_its_model() -> None:
     for entry in named:
         spec = load(entry.id)
         assert spec.projector is not None
-        assert belong(spec, spec.projector) is True, entry.id
+        expected = None if entry.mmproj == "llama-3.2-vision" else True
+        assert belong(spec, spec.projector) is expected, entry.id
 
 
 def test_a_model_in_a_closed_folder_still_loads(tmp_path: Path) -> None:

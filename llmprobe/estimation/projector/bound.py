@@ -48,7 +48,8 @@ def bound(projector: Projector, sizes: Sizes) -> Bound:
         inputs = _F32 * 3 * side * side
         positions = (side // sizes.patch) ** 2
         columns = inputs // 2
-    widest = max((max(t.shape) for t in projector.tensors if len(t.shape) == 2), default=sizes.embd)
+    matrices = [t.shape for t in projector.tensors if len(t.shape) == 2 and "embd" not in t.name]
+    widest = max(map(max, matrices), default=sizes.embd)
     convolved = max((t.shape[-1] for t in projector.tensors if len(t.shape) == 4), default=0)
     rows = _F32 * positions * sizes.embd
     low = 2 * rows

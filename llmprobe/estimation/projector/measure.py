@@ -33,7 +33,7 @@ HOST = "host"
 
 _READ_APART = (".input_max", ".input_min", ".output_max", ".output_min")
 """Scalars that are read as numbers and take no memory on a device."""
-_READ_APART_WHOLE = frozenset({"a.mel_filters", "a.window"})
+_READ_APART_WHOLE = frozenset({"a.mel_filters", "a.window", "mm.embedding.weight", "mm.hard_emb_norm.weight"})
 
 
 class Buffers(msgspec.Struct, frozen=True):

@@ -30,10 +30,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     next-n layers. ``checked`` is the published count that ``parameters`` was compared with.
 
     ``modality`` is what it reads beside text (``text+vision``), or ``embedding`` of one that makes vectors.
-    ``projector`` says that a projector of it is published, ``mmproj`` which description of ``model/projectors`` it has
-    (several are joined by ``+``), ``next_token_layers`` how many layers for multi-token prediction its published
-    weights have, ``gguf`` are repositories with GGUF files of it, the usual one first, ``gguf_mtp`` those whose files
-    have these layers, where that is known.
+    ``projector`` says that a projector of it is published, or that llama.cpp makes none (False), ``mmproj`` which
+    description of ``model/projectors`` it has (several are joined by ``+``), ``next_token_layers`` how many layers for
+    multi-token prediction its published weights have, ``gguf`` are repositories with GGUF files of it, the usual one
+    first, ``gguf_mtp`` those whose files have these layers, where that is known.
     ``thinking`` says whether it writes its reasoning before an answer, ``thinking_switch`` that this can be switched
     off, ``thinking_tokens`` how many tokens that usually takes, from and to. None is not stated anywhere.
     """

@@ -16,16 +16,31 @@ from llmprobe.facts.projector import Projector
 _WIDTH = "width"
 
 
+_Row = tuple[str | int, ...]
+
+
+class _Blocks(msgspec.Struct, frozen=True):
+    """
+    Blocks that are alike: ``first`` and every ``step`` after it, ``count`` of them, of the stage in ``rows``' names.
+    """
+
+    first: int
+    step: int
+    count: int
+    rows: tuple[_Row, ...]
+
+
 class _Description(msgspec.Struct, frozen=True):
     """
-    The metadata and tensors of one encoder: those of a layer once, and the others.
+    The metadata and tensors of one encoder: those of a layer once, those of blocks in stages once, and the others.
     """
 
     source: str
     metadata: dict[str, Any]
     layers: int
-    layer: tuple[tuple[str | int, ...], ...]
-    other: tuple[tuple[str | int, ...], ...]
+    layer: tuple[_Row, ...]
+    other: tuple[_Row, ...]
+    blocks: tuple[_Blocks, ...] = ()
 
 
 @cache
@@ -58,11 +73,14 @@ def described(names: str, width: int, owner: str) -> Projector:
         metadata |= own
         for il in range(found.layers):
             tensors += [_tensor(row, width, il) for row in found.layer]
+        for alike in found.blocks:
+            for number in range(alike.first, alike.first + alike.step * alike.count, alike.step):
+                tensors += [_tensor(row, width, number) for row in alike.rows]
         tensors += [_tensor(row, width) for row in found.other]
     return Projector(name=owner, metadata=metadata, tensors=tuple(tensors), assumed=True)
 
 
-def _tensor(row: tuple[str | int, ...], width: int, layer: int | None = None) -> Tensor:
+def _tensor(row: _Row, width: int, layer: int | None = None) -> Tensor:
     name, kind, *shape = row
     return Tensor(
         name=str(name) if layer is None else str(name).replace(".N.", f".{layer}."),
