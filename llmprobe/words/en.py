@@ -362,8 +362,8 @@ SENTENCES: dict[str, str] = {
     "unusable.integrated-beside-card": "engines ignore an integrated GPU beside a card ({card})",
     "unusable.virtual-mac": "macOS gives a virtual machine no Metal GPU",
     "unusable.intel-mac": "Metal on the GPU of an Intel Mac is slower than its CPU",
-    "unusable.apple-on-linux": "Metal exists on macOS only; on Linux this GPU has a Vulkan driver, which llmprobe "
-    "does not rely on",
+    "unusable.apple-on-linux": "Metal exists on macOS only, and Vulkan lists no driver of this GPU: it comes with Mesa",
+    "unusable.vulkan-not-asked": "Metal exists on macOS only, and Vulkan was not asked or did not answer",
     "unusable.vendor-not-examined": "llmprobe does not examine GPUs of this vendor",
     # - limits of pools and of the processor
     "limit.in-use-unnamed": "in use beyond the parts that are named",
@@ -379,6 +379,7 @@ SENTENCES: dict[str, str] = {
     "limit.available-of-nodes": "free memory of the nodes with CPUs",
     "limit.cgroup": "this container may use {limit_bytes:bytes}[, of which {used_bytes:bytes} is in use]"
     "[!{used_bytes}, of which an unknown part is in use]",
+    "limit.vulkan-heaps": "{driver} lets the GPU use {heap_bytes:bytes}",
     "limit.memory-nodes": "memory of nodes that this process may not use: it is kept to {allowed} of {nodes}",
     "limit.carve-out-in-use": "in use in the memory that the firmware reserves for graphics",
     "limit.gtt": "{carve_out_bytes:bytes} is reserved for the GPU, which may map [{gtt_bytes:bytes} of RAM]"

@@ -40,7 +40,8 @@ def mac_wired_limit(snapshot: Snapshot) -> Iterator[Finding]:
     limit = next((each for each in ram.limits if each.by == "working-set"), None) if ram else None
     if ram is None or ram.total_bytes is None or limit is None or limit.bytes == 0:
         return
-    if not any(each.vendor == "apple" for each in snapshot.accelerators):
+    # Under Linux the driver of the GPU sets its limit.
+    if snapshot.host.system != "darwin" or not any(each.vendor == "apple" for each in snapshot.accelerators):
         return
     more = max(0, ram.total_bytes - _LEFT_TO_MACOS_BYTES)
     working_set = snapshot.apple.working_set if snapshot.apple is not None else None

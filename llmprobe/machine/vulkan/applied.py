@@ -16,6 +16,8 @@ from llmprobe.machine.vulkan.devices import QUESTION
 from llmprobe.words.message import message
 
 _VENDORS = {0x10DE: "nvidia", 0x1002: "amd", 0x8086: "intel", 0x106B: "apple"}
+_HONEYKRISP = 26
+"""Mesa's driver of Apple's chips, which gives Mesa's number as the vendor's."""
 _SIZE_UNKNOWN = "unusable.size-unknown"
 
 
@@ -75,7 +77,7 @@ def _accelerator_of(
             and each.uuid.removeprefix("GPU-") == device.uuid
         ):
             return each
-    vendor = _VENDORS.get(device.vendor_id or 0)
+    vendor = "apple" if device.driver_id == _HONEYKRISP else _VENDORS.get(device.vendor_id or 0)
     if vendor is None:
         return None
     integrated = device.kind == "integrated"

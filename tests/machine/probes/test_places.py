@@ -155,15 +155,48 @@ def test_a_group_kept_to_a_node_has_that_nodes_memory(
     assert [(pool, cap.bytes) for pool, cap in probed.caps] == [("ram", size) for size in caps]
 
 
-def test_an_apple_chip_under_linux_is_named_and_not_used() -> None:
+ON_A_MAC = {
+    "read:/proc/device-tree/compatible": "apple,j293\0apple,t8103\0apple,arm-platform\0",
+    "read:/proc/device-tree/model": "Apple MacBook Pro (13-inch, M1, 2020)\0",
+}
+HONEYKRISP = {
+    "deviceName": "Apple M1 (G13G B1)",
+    "deviceType": 1,
+    "driverID": 26,
+    "driverName": "Honeykrisp",
+    "storageBuffer16BitAccess": 1,
+    "heaps": [{"size": 6 * GIB, "flags": 1, "budget": 5 * GIB, "usage": 0}],
+}
+LLVMPIPE = {"deviceName": "llvmpipe", "deviceType": 4, "storageBuffer16BitAccess": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"devices": [LLVMPIPE]}, "unusable.apple-on-linux"),
+        (Answer(status="missing"), "unusable.apple-on-linux"),
+        (Answer(status="timeout"), "unusable.vulkan-not-asked"),
+    ],
+)
+def test_an_apple_chip_under_linux_needs_vulkan(answer: Any, why: str) -> None:
     """
-    It has no Metal there.
+    It has no Metal there; a loader that does not answer has not said that there is no driver.
     """
-    answers = {
-        "read:/proc/device-tree/compatible": "apple,j293\0apple,t8103\0apple,arm-platform\0",
-        "read:/proc/device-tree/model": "Apple MacBook Pro (13-inch, M1, 2020)\0",
-    }
-    (gpu,) = asahi.probe(FakeSource(answers, LINUX_ARM)).accelerators
+    (gpu,) = asahi.probe(FakeSource(ON_A_MAC | {"vulkan:": answer}, LINUX_ARM)).accelerators
 
     assert (gpu.vendor, gpu.usable, gpu.pools) == ("apple", False, ("ram",))
+    assert gpu.why_not is not None
+    assert gpu.why_not.id == why
     assert asahi.probe(FakeSource({}, LINUX_ARM)).accelerators == ()
+
+
+def test_an_apple_chip_under_linux_runs_by_vulkan() -> None:
+    """
+    The driver's budget is the most of the RAM that it may use, and the chip's name tells its bandwidth (68 GB/s).
+    """
+    probed = asahi.probe(FakeSource(ON_A_MAC | {"vulkan:": {"devices": [LLVMPIPE, HONEYKRISP]}}, LINUX_ARM))
+    (gpu,) = probed.accelerators
+
+    assert (gpu.usable, gpu.backend, gpu.name, gpu.integrated) == (True, "vulkan", "Apple M1 GPU", True)
+    assert gpu.bandwidth_bytes_per_s == 68_250_000_000
+    assert [(pool, cap.by, cap.bytes) for pool, cap in probed.caps] == [("ram", "working-set", 5 * GIB)]

@@ -65,7 +65,10 @@ def test_a_macs_limit_is_said_where_there_is_one(accelerator: Any, memory: Any, 
     """Of known memory, of more than nothing, and on a Mac."""
     pools = () if memory is None else (memory,)
 
-    assert bool(found(machine(accelerator, pools=pools), "mac-wired-limit")) is expected
+    here, asahi = (machine(accelerator, pools=pools, host={"system": name}) for name in ("darwin", "linux"))
+
+    assert bool(found(here, "mac-wired-limit")) is expected
+    assert found(asahi, "mac-wired-limit") == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,9 @@ def test_a_macs_limit_leaves_8_gib(gib: int, command: tuple[str, ...]) -> None:
     """Where that is no more than half of all there is no command."""
     memory = pool("ram", gib, kind="unified", limits=(in_use(1, "working-set"),))
     apple = Apple(working_set=WorkingSet(bytes=1, evidence=("metal:",)))
-    plain, known = (machine(GPU, pools=(memory,), apple=one) for one in (None, apple))
+    plain, known = (
+        machine(GPU, pools=(memory,), apple=one, host={"system": "darwin"}) for one in (None, apple)
+    )
 
     assert commands(only(plain, "mac-wired-limit")) == command
     assert only(plain, "mac-wired-limit").evidence == ASKED
