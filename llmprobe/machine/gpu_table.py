@@ -17,7 +17,22 @@ from llmprobe.data import content, rows_with
 from llmprobe.units import MIB
 
 _NOISE = r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]"
-_VGPU = r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)-\d+[qcab]$"
+_VGPU = r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)(?:-\d+)?-\d+[qcab]$"
+_BOARDS = {
+    "a100": "NVIDIA A100-PCIE-40GB",
+    "a100x": "NVIDIA A100-SXM4-40GB",
+    "a100d": "NVIDIA A100 80GB PCIe",
+    "a100dx": "NVIDIA A100-SXM4-80GB",
+    "h100": "NVIDIA H100 PCIe",
+    "h100l": "NVIDIA H100 NVL",
+    "h100xm": "NVIDIA H100 80GB HBM3",
+    "h200x": "NVIDIA H200",
+}
+"""
+Boards that profiles call otherwise than the driver calls the card:
+https://docs.nvidia.com/vgpu/latest/grid-vgpu-user-guide/ (virtual GPU types).
+"""
+
 _CLOSE = 0.08
 """Error correction takes up to 7 % of GDDR memory, so that the same card reports two sizes."""
 
@@ -101,10 +116,10 @@ def lookup(name: str, total_bytes: int | None = None) -> Gpu | None:
     """
     The row of a device by the name that its driver reports, or None: never a row of a similar name.
 
-    A vGPU profile (``GRID P40-24Q``) is looked up by its board.
+    A vGPU profile (``GRID P40-24Q``, or ``H100L-1-12C`` for one instance of a divided GPU) is looked up by its board.
     """
     board = re.match(_VGPU, name.lower())
-    wanted = simplified(board["board"] if board else name)
+    wanted = simplified(_BOARDS.get(board["board"], board["board"]) if board else name)
     found = _of_key(wanted)
     if not found:
         return None

@@ -327,7 +327,14 @@ SENTENCES: dict[str, str] = {
     "unusable.nvidia-lent": "reserved for a virtual machine (vfio-pci)",
     "unusable.nvidia-unlisted": "not listed by the driver",
     "unusable.nvidia-not-given": "not passed to this container (NVIDIA_VISIBLE_DEVICES={devices})",
-    "unusable.nvidia-none-listed": "driver lists no device",
+    "unusable.nvidia-not-started": "the driver is bound to it and could not start it",
+    "unusable.nvidia-dropped": "driver {branch} no longer serves its generation ({generation}); {last} is the last "
+    "branch that does",
+    "unusable.nvidia-needs-open": "its generation ({generation}) needs NVIDIA's open kernel module, and the proprietary "
+    "one is loaded",
+    "unusable.nvidia-needs-proprietary": "its generation ({generation}) needs NVIDIA's proprietary kernel module, and "
+    "the open one is loaded",
+    "unusable.nvidia-no-uvm": "CUDA cannot use it: /dev/nvidia-uvm is missing in this container",
     "unusable.nvidia-asleep": "asleep, memory size unknown",
     "unusable.nvidia-not-asked": "not queried because that would wake another GPU, memory size unknown",
     "unusable.nvidia-no-instance": "in MIG mode without an instance that this system can use",
@@ -339,6 +346,8 @@ SENTENCES: dict[str, str] = {
     "unusable.nvidia-memory-unknown": "memory size could not be read[: {why}]",
     "limit.nvidia-reserve": "reserved by driver and firmware",
     "limit.nvidia-usual-reserve": "usual reserve of the driver",
+    "limit.nvidia-impossible": "in use: the driver reports[ {free_bytes:bytes} free][ and {used_bytes:bytes} used] of "
+    "{total_bytes:bytes}, which cannot be (a layer that shares the GPU)",
     "limit.nvidia-processes": "used by running programs",
     "limit.nvidia-in-use-and-reserve": "in use, including the driver's reserve (this driver does not report "
     "it separately)",
@@ -684,6 +693,23 @@ SENTENCES: dict[str, str] = {
     "`systemctl daemon-reload` on the host, which takes the GPU away from running containers. Models run on "
     "the CPU only, several times slower.",
     "finding.nvidia-container-lost.remedy": "Restart the container. To prevent it, pass the GPUs with CDI.",
+    "rule.nvidia-unlisted": "NVIDIA's driver runs and does not list a GPU that is there.",
+    "finding.nvidia-unlisted.title": "The driver does not list {devices:and}",
+    "finding.nvidia-unlisted.detail": "The GPU is on the bus, and no program can use it. Reason: {why}.",
+    "finding.nvidia-unlisted.branch": "Install branch {last} of the driver, which serves this GPU and most newer "
+    "ones beside it.",
+    "finding.nvidia-unlisted.remedy-open": "Install the open kernel module of the same version, and reboot.",
+    "finding.nvidia-unlisted.remedy-proprietary": "Install the proprietary kernel module of the same version, and reboot.",
+    "finding.nvidia-unlisted.remedy-started": "Look for RmInitAdapter in the kernel's log. Usual causes: Above 4G "
+    "Decoding or Resizable BAR in the firmware, the power cable, a riser, or firmware files that are missing.",
+    "finding.nvidia-unlisted.remedy-unlisted": "Look in the kernel's log for what the driver says of it.",
+    "finding.nvidia-unlisted.remedy-bound": "Bind NVIDIA's driver to it; this shows which one has it.",
+    "rule.nvidia-no-uvm": "A container lacks the file of CUDA's memory manager.",
+    "finding.nvidia-no-uvm.title": "/dev/nvidia-uvm is missing in this container",
+    "finding.nvidia-no-uvm.detail": "nvidia-smi works without it, CUDA does not: it reports error 999 and no device, and "
+    "engines fall back to the CPU.",
+    "finding.nvidia-no-uvm.remedy": "Load the module on the host, and pass /dev/nvidia-uvm and /dev/nvidia-uvm-tools to "
+    "the container.",
     "rule.gpu-vfio": "A GPU is reserved for virtual machines.",
     "finding.gpu-vfio.title": "{name} is reserved for virtual machines",
     "finding.gpu-vfio.detail": "The GPU[ at {pci}] is bound to vfio-pci, so no program of this system can "

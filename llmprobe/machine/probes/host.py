@@ -35,6 +35,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, MemoryModules
 from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of, listed
+from llmprobe.machine.containers import sign_of_container
 from llmprobe.machine.memory_bus import Bus, bus
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
@@ -44,7 +45,6 @@ PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 UDEV_DMI = "/run/udev/data/+dmi:id"
 BIOS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
-_IN_CONTAINER = r"docker|kubepods|containerd|libpod|lxc|garden"
 _VIRTUAL = (
     r"(?i)qemu|kvm|vmware|virtualbox|xen|bochs|parallels|hyper-v|virtual machine|amazon ec2|google compute"
     r"|openstack"
@@ -156,7 +156,7 @@ def _mac(ask: Asker) -> SystemFacts:
 
 def _linux(ask: Asker) -> SystemFacts:
     release = parse_os_release(ask.text("/etc/os-release") or "")
-    container = _container(ask)
+    container = sign_of_container(ask)
     kernel = ask.text("/proc/sys/kernel/osrelease") or ""
     wsl = "microsoft" in kernel.lower()
     vendor = (ask.text("/sys/class/dmi/id/sys_vendor") or "").strip()
@@ -195,18 +195,3 @@ def _linux(ask: Asker) -> SystemFacts:
 def _flags(ask: Asker) -> Collection[str]:
     found = re.search(_FLAGS, ask.text("/proc/cpuinfo") or "")
     return found[1].split() if found else listed(fields_of(ask.cpuinfo()).get("flags"))
-
-
-def _container(ask: Asker) -> str | None:
-    """
-    The question whose answer shows that this is a container, or None.
-    """
-    if ".dockerenv" in items_of(ask.list("/")):
-        return "list:/"
-    if ask.read("/run/.containerenv").ok:
-        return "read:/run/.containerenv"
-    if as_text(ask.env("container")):
-        return "env:container"
-    if re.search(_IN_CONTAINER, ask.text("/proc/1/cgroup") or ""):
-        return "read:/proc/1/cgroup"
-    return None

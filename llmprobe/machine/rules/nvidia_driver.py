@@ -5,13 +5,13 @@ Reasons why NVML could not be started although an NVIDIA device is there.
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
-from llmprobe.facts.machine import Snapshot, SourceReport
+from llmprobe.facts.machine import Accelerator, Snapshot, SourceReport
 from llmprobe.facts.nvidia import LibraryStart, NvidiaSystem
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.driver_commands import driver_commands
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, Value, message
 
 _LIBRARY_NOT_FOUND = 12
 _DRIVER_NOT_LOADED = 9
@@ -169,6 +169,91 @@ def container_lost(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+_WITHOUT_START = {
+    "unusable.nvidia-dropped": "dropped",
+    "unusable.nvidia-needs-open": "open",
+    "unusable.nvidia-needs-proprietary": "proprietary",
+    "unusable.nvidia-not-started": "started",
+    "unusable.nvidia-unlisted": "unlisted",
+    "unusable.other-driver": "bound",
+}
+"""What the driver lacks for a device that it does not list, by the reason."""
+
+
+def unlisted(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    The driver runs and does not list a device that is on the bus.
+    """
+    system = _system(snapshot)
+    if (
+        system.start is not None
+        or system.on_bus is None
+        or (_container(snapshot) and _without_device(system))
+    ):
+        return
+    alike: dict[str, list[Accelerator]] = {}
+    for each in snapshot.accelerators:
+        what = _WITHOUT_START.get(each.why_not.id) if each.why_not is not None else None
+        if each.vendor == "nvidia" and each.state == "present" and what is not None:
+            alike.setdefault(what, []).append(each)
+    others = any(each.usable for each in snapshot.accelerators)
+    for what, devices in alike.items():
+        if what == "unlisted" and _container(snapshot):
+            # A container may have been given some devices only.
+            continue
+        first = devices[0]
+        last = first.why_not.values.get("last") if first.why_not is not None else None
+        yield Finding(
+            id="nvidia-unlisted",
+            severity="warning" if others else "error",
+            title=message(
+                "finding.nvidia-unlisted.title", devices=tuple(called(snapshot, each) for each in devices)
+            ),
+            detail=message("finding.nvidia-unlisted.detail", why=first.why_not),
+            evidence=tuple(dict.fromkeys((*system.on_bus.evidence, *first.evidence))),
+            remedy=Remedy(
+                text=_remedy(what, last),
+                commands=_COMMANDS.get(what, ("sudo dmesg | grep -i -e nvrm -e nvidia",)),
+                link="https://www.nvidia.com/en-us/drivers/unix/" if what == "dropped" else None,
+            ),
+        )
+
+
+_COMMANDS = {
+    "bound": ("lspci -k -d 10de:",),
+    "open": ("modinfo -F license nvidia", "sudo apt install nvidia-open"),
+    "proprietary": ("modinfo -F license nvidia", "sudo apt install cuda-drivers"),
+}
+"""What a person runs, where it is not the log of the kernel."""
+
+
+def _remedy(what: str, last: Value) -> Message:
+    if what == "dropped":
+        return message("finding.nvidia-unlisted.branch", last=last)
+    return message(f"finding.nvidia-unlisted.remedy-{what}")
+
+
+def no_uvm(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A container has the files of its devices and not the one of CUDA's memory manager.
+    """
+    for each in snapshot.accelerators:
+        if each.why_not is None or each.why_not.id != "unusable.nvidia-no-uvm":
+            continue
+        yield Finding(
+            id="nvidia-no-uvm",
+            severity="error",
+            title=message("finding.nvidia-no-uvm.title"),
+            detail=message("finding.nvidia-no-uvm.detail"),
+            evidence=each.evidence_of("state"),
+            remedy=Remedy(
+                text=message("finding.nvidia-no-uvm.remedy"),
+                commands=("sudo nvidia-modprobe -u -c=0", "ls -l /dev/nvidia*"),
+            ),
+        )
+        return
+
+
 def lent(snapshot: Snapshot) -> Iterator[Finding]:
     """
     A device is reserved for virtual machines.
@@ -262,6 +347,8 @@ RULES = (
     Rule("nvidia-version-mismatch", version_mismatch),
     Rule("nvidia-container-no-devices", container_no_devices),
     Rule("nvidia-container-lost", container_lost),
+    Rule("nvidia-unlisted", unlisted),
+    Rule("nvidia-no-uvm", no_uvm),
     Rule("gpu-vfio", lent),
     Rule("wsl-no-passthrough", wsl_no_passthrough),
     Rule("wsl-driver-shadow", wsl_driver_shadow),

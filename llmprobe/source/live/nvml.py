@@ -17,7 +17,7 @@ from typing import Any
 from llmprobe.facts.answer import Answer, Status
 from llmprobe.source.errors_as_answers import plain_text
 
-_QUESTION = r"nvml(Init|(System|Device|ComputeInstance|GpuInstance)(Get|Is)\w+)(_v\d)?"
+_QUESTION = r"nvml(Init(WithFlags)?|(System|Device|ComputeInstance|GpuInstance)(Get|Is)\w+)(_v\d)?"
 _DENIED = 4
 _MISSING = frozenset({3, 6, 12, 13})
 """NOT_SUPPORTED, NOT_FOUND, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND."""
@@ -26,6 +26,7 @@ _TRANSIENT = frozenset({21, 27})
 """NO_DATA, NOT_READY: the same question is answered a moment later."""
 
 _RETRY_AFTER_S = 0.01
+_WITH_FLAGS = "nvmlInitWithFlags"
 _WSL_DEVICE = "/dev/dxg"
 _WSL_LIBRARY = "/usr/lib/wsl/lib/libnvidia-ml.so.1"
 _BY_INDEX = "nvmlDeviceGetHandleByIndex"
@@ -55,7 +56,7 @@ class Nvml:
         if not re.fullmatch(_QUESTION, function):
             raise ValueError(f"NVML is not asked for {function!r}")
         if self._init is None:
-            self._init = self._start()
+            self._init = self._start(args if function == _WITH_FLAGS else ())
         if function.startswith("nvmlInit") or not self._init.ok:
             return self._init
         if function.removesuffix("_v2") in (_BY_INDEX, _MIG_BY_INDEX):
@@ -74,7 +75,7 @@ class Nvml:
         self._handles.clear()
         return _answer(self._library, self._library.nvmlShutdown, ()) if running else Answer()
 
-    def _start(self) -> Answer:
+    def _start(self, flags: tuple[int, ...]) -> Answer:
         try:
             import pynvml
         except Exception as error:  # noqa: BLE001 - another package may have put anything under this name
@@ -83,7 +84,7 @@ class Nvml:
             return Answer(status="failed", detail="another module than nvidia-ml-py is installed as pynvml")
         self._library = pynvml
         _prefer_wsl_library(pynvml)
-        return _answer(pynvml, pynvml.nvmlInit, ())
+        return _answer(pynvml, pynvml.nvmlInitWithFlags if flags else pynvml.nvmlInit, flags)
 
     def _handle(self, name: str) -> tuple[Any, Answer]:
         """

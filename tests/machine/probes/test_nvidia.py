@@ -174,6 +174,7 @@ def test_gb10_takes_the_memory_of_the_host() -> None:
     failing = {MEMORY: NOT_SUPPORTED, "nvml:nvmlDeviceGetMemoryInfo 0": NOT_SUPPORTED}
     answers = nvidia_machine(card(name="NVIDIA GB10", capability=(12, 1)), **failing)
     answers["nvml:nvmlDeviceGetPciInfo_v3 0"] = {"busId": "0000000F:01:00.0"}
+    answers["list:/sys/bus/pci/devices"] = []
     answers["nvml:nvmlDeviceGetMemoryBusWidth 0"] = NOT_SUPPORTED
     probed = nvidia.probe(FakeSource(answers, LINUX_ARM))
     device = probed.accelerators[0]

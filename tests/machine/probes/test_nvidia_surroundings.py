@@ -2,6 +2,7 @@
 NVIDIA devices in containers and virtual machines, beside sleeping ones, and with memory that the kernel counts.
 """
 
+import re
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.machine.fake import (
     MIB,
     MISSING,
     NO_PERMISSION,
+    UNKNOWN,
     FakeSource,
     card,
     nvidia_machine,
@@ -196,20 +198,51 @@ def test_no_node_is_none(value: int) -> None:
     assert (device(answers).memory_node, probed(answers).accelerators[0].numa_node) == (None, None)
 
 
-def test_a_sleeping_device_beside_one_that_is_awake() -> None:
+def half_asleep(**changes: Any) -> dict[str, Any]:
     """
-    Starting the library would wake the one, so that the figures of both are the table's.
+    Return two cards, the first of which sleeps while 5000 MiB of the second are in use.
     """
-    answers = nvidia_machine(card(0), card(1, bus=2))
+    answers = nvidia_machine(card(0), card(1, bus=2, used_mib=5000))
     answers["read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status"] = "suspended\n"
     for place, model in ((1, "NVIDIA GeForce RTX 4060 Laptop GPU"), (2, "NVIDIA GeForce RTX 4090")):
         answers[f"read:/proc/driver/nvidia/gpus/0000:0{place}:00.0/information"] = f"Model: {model}\n"
-    found = probed(answers)
+    return answers | changes
 
-    assert [(pool.basis, pool.total_bytes) for pool in found.pools] == [
-        ("declared", 8188 * MIB),
-        ("declared", 24564 * MIB),
+
+@pytest.mark.parametrize("init", [{"nvml:nvmlInitWithFlags 2": None}, {}])
+def test_a_sleeping_device_beside_one_that_is_awake(init: dict[str, Any]) -> None:
+    """
+    The one that is awake is asked, without attaching to the other where the library can do that.
+    """
+    source = FakeSource(half_asleep(**init))
+    found = nvidia.probe(source)
+
+    assert [(each.state, each.usable) for each in found.accelerators] == [("asleep", True), ("present", True)]
+    assert [(pool.basis, pool.total_bytes, pool.free_bytes) for pool in found.pools] == [
+        ("declared", 8188 * MIB, 8188 * MIB - 330 * MIB - 8188 * MIB // 150),
+        ("measured", 24564 * MIB, (24564 - 450 - 5000) * MIB),
     ]
+    assert [name for name in source.asked if re.match(r"nvml:\w+ 0( |$)", name)] == []
+    assert ("nvml:nvmlInit" in source.asked) is not bool(init)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nvml:nvmlDeviceGetCount_v2": 1},
+        {"nvml:nvmlInitWithFlags 2": Answer(status="failed", code=999)},
+        {"nvml:nvmlInit": Answer(status="timeout")},
+    ],
+)
+def test_where_the_numbers_are_unsure_neither_is_asked(changes: dict[str, Any]) -> None:
+    """
+    With fewer devices than on the bus it is not known which number sleeps: the figures are the table's.
+    """
+    source = FakeSource(half_asleep(**changes))
+    found = nvidia.probe(source)
+
+    assert [pool.basis for pool in found.pools] == ["declared", "declared"]
+    assert not any("GetHandle" in name for name in source.asked)
 
 
 def test_an_instance_by_its_old_name() -> None:
@@ -327,8 +360,10 @@ def test_a_device_that_is_awake_and_not_asked_says_why() -> None:
     """
     Asking it would wake another.
     """
-    answers = nvidia_machine(card(0), card(1, bus=2))
+    answers = nvidia_machine(card(0), card(1, bus=2), **{"nvml:nvmlInitWithFlags 2": UNKNOWN})
     answers["read:/sys/bus/pci/devices/0000:01:00.0/power/runtime_status"] = "suspended\n"
+    for place in (1, 2):
+        answers[f"read:/sys/bus/pci/devices/0000:0{place}:00.0/device"] = "0xffff\n"
 
     assert [(each.state, each.why_not) for each in probed(answers).accelerators] == [
         ("asleep", message("unusable.nvidia-asleep")),

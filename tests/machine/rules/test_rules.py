@@ -206,6 +206,12 @@ CASES |= {
         linux({}), sources=(SourceReport(name="rule:no-avx2", status="crashed"),)
     )
 }
+CASES |= {
+    "nvidia-unlisted": lambda: nvidia_with(card(), **{"nvml:nvmlDeviceGetCount_v2": 0}),
+    "nvidia-no-uvm": lambda: nvidia_with(
+        card(), **in_container(**{"list:/dev": ["nvidia0", "nvidiactl", "null"]})
+    ),
+}
 CASES |= {"nvidia-slow": lambda: nvidia_with(card(), **{INIT: Answer(status="timeout")})}
 CASES |= HOST_CASES
 CASES |= ENGINE_CASES

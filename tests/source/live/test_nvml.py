@@ -51,7 +51,8 @@ class Library(SimpleNamespace):
         super().__init__()
         self.calls: list[str] = []
 
-    def nvmlInitWithFlags(self, flags: int) -> None: ...
+    def nvmlInitWithFlags(self, flags: int) -> None:
+        self.calls.append(f"init {flags}")
 
     def nvmlInit(self) -> None:
         self.calls.append("init")
@@ -406,3 +407,12 @@ def test_a_library_that_never_started_is_not_shut_down(library: Library) -> None
     failed.close()
 
     assert library.calls == []
+
+
+def test_the_library_is_started_with_flags_where_they_are_asked_for(library: Library) -> None:
+    """It is started once: what comes second, with flags or without, has the answer of the first."""
+    nvml = Nvml()
+
+    assert nvml.ask("nvmlInitWithFlags", None, (2,)).ok
+    assert nvml.ask("nvmlInit", None, ()).ok
+    assert library.calls == ["init 2"]

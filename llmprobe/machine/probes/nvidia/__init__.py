@@ -2,7 +2,7 @@
 NVIDIA devices: discrete cards, MIG instances, vGPUs, and devices that share the host's memory (GB10, Jetson).
 
 NVML is asked only where sysfs, /dev, a Tegra device tree or Windows say that an NVIDIA device may be here,
-and not while one of them sleeps, because loading it wakes them (LLMPROBE_WAKE=1 allows it). One device's
+and not of one that sleeps, because that wakes it (LLMPROBE_WAKE=1 allows it). One device's
 trouble never hides another. https://docs.nvidia.com/deploy/nvml-api/
 
 Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG instance in it):
@@ -23,7 +23,8 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     read:/etc/nv_tegra_release                         where that names a Tegra
     env:LLMPROBE_WAKE                                  where a device sleeps
 
-    nvml:nvmlInit
+    nvml:nvmlInitWithFlags 2                           where some devices sleep: without attaching to any
+    nvml:nvmlInit                                      where none does, or the library lacks that
     run:nvidia-smi -q -x                               where the library cannot be loaded; its answers for NVML's then
     read:/sys/module/nvidia/version                    where it failed
     env:NVIDIA_VISIBLE_DEVICES                         where it failed, or lists no device
@@ -67,6 +68,7 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     env:CUDA_VISIBLE_DEVICES
     env:CUDA_DEVICE_ORDER                              where there are devices of different names
     env:NVIDIA_VISIBLE_DEVICES                         where the bus has more devices than NVML lists
+    list:/                                             without nvidia-uvm in /dev, and what containers asks
 
     of each device that is not lost, for the rules:
     nvml:nvmlDeviceGetAddressingMode i

@@ -21,7 +21,8 @@ DRIVER_EVIDENCE = ("nvml:nvmlSystemGetDriverVersion",)
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
-_VGPU_PROFILE = r"[A-Z]+\d+\w*-\d+[QCAB]"
+_VGPU_PROFILE = r"[A-Z]+\d+\w*(-\d+)?-\d+[QCAB]"
+_SLICES = 8
 ADDRESSING: dict[int, Literal["none", "hmm", "ats"]] = {0: "none", 1: "hmm", 2: "ats"}
 _ATS = 2
 _ARCHITECTURES = (
@@ -151,6 +152,8 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
     )
     capability = who.compute_capability or (row.compute_capability if row else None)
     bandwidth = ask_bandwidth(ask, handle, row)
+    if profile is not None and _is_slice(profile):
+        bandwidth = share_of(bandwidth, memory.total_bytes, row)
     pool = None if unified or memory.total_bytes is None else pool_of("vram", memory, holders)
     why_not = _why_not(ask, handle, memory, unified=unified, mode=mode, occupied=bool(holders))
     known = unified or memory.total_bytes is not None
@@ -210,6 +213,18 @@ def ask_bandwidth(ask: Careful, handle: str, row: Gpu | None) -> Bandwidth:
     return Bandwidth(bus_bits=bits)
 
 
+def share_of(whole: Bandwidth, total_bytes: int | None, row: Gpu | None) -> Bandwidth:
+    """
+    The bandwidth of an instance: its eighths of the memory are also eighths of the channels.
+    """
+    if whole.bytes_per_s is None or total_bytes is None or row is None or row.memory_bytes is None:
+        return Bandwidth(bus_bits=whole.bus_bits)
+    slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
+    how = message("bandwidth.nvidia-slices", slices=slices, of=_SLICES, how=whole.how)
+    rate = whole.bytes_per_s * slices // _SLICES
+    return Bandwidth(bus_bits=whole.bus_bits, bytes_per_s=rate, basis="assumed", how=how)
+
+
 def from_table(row: Gpu) -> Message:
     """
     The origin of a figure from the shipped table.
@@ -247,6 +262,14 @@ def addressing_of(answer: Any) -> int | None:
     ATS (coherent) alone does not mean that a device has no memory of its own: GH200 has both.
     """
     return as_int(answer.get("value") if isinstance(answer, dict) else answer)
+
+
+def _is_slice(profile: str) -> bool:
+    """
+    Whether a profile is one instance of a divided GPU: ``H100L-1-12C`` has one of its slices.
+    """
+    match = re.fullmatch(_VGPU_PROFILE, profile)
+    return match is not None and match[1] is not None
 
 
 def _vgpu_profile(ask: Careful, handle: str, name: str) -> str | None:

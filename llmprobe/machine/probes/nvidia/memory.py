@@ -10,7 +10,7 @@ total - used.
 import msgspec
 
 from llmprobe.facts.answer import Answer
-from llmprobe.facts.machine import Holder, Limit, MemoryPool
+from llmprobe.facts.machine import Basis, Holder, Limit, MemoryPool
 from llmprobe.machine.asking import as_int, fields_of
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.errors import NOT_SUPPORTED
@@ -23,12 +23,15 @@ V1 = "nvmlDeviceGetMemoryInfo"
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """
     NVML's figures for a device's memory. ``unsupported`` is True where NVML reports that the device has none.
+
+    ``impossible`` are the free and the used bytes that were reported where they are more than there is.
     """
 
     total_bytes: int | None = None
     free_bytes: int | None = None
     reserved_bytes: int | None = None
     unsupported: bool = False
+    impossible: tuple[int, int | None] | None = None
     trouble: Answer | None = None
     evidence: tuple[str, ...] = ()
 
@@ -49,9 +52,16 @@ def ask_memory(ask: Careful, handle: str) -> Memory:
     unsupported = answer.code == NOT_SUPPORTED or (answer.ok and total == 0)
     if not total or free is None:
         return Memory(unsupported=unsupported, trouble=None if answer.ok else answer, evidence=evidence)
+    used = as_int(fields.get("used"))
+    impossible = None
+    if free > total or (used or 0) > total:
+        # Layers that share a GPU among containers count in their own ways, and below zero: what is left of the limit.
+        impossible = (free, used)
+        free = 0 if used is None else min(free, max(0, total - used))
     return Memory(
         total_bytes=total,
-        free_bytes=min(free, total),
+        free_bytes=free,
+        impossible=impossible,
         reserved_bytes=as_int(fields.get("reserved")),
         evidence=evidence,
     )
@@ -72,8 +82,9 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> Memory
         limits.append(Limit(by="driver-reserve", bytes=reserved, detail=message("limit.nvidia-reserve")))
     if named:
         limits.append(Limit(by="processes", bytes=named, detail=message("limit.nvidia-processes")))
-    if in_use > named:
-        limits.append(Limit(by="in-use", bytes=in_use - named, detail=_rest(memory, holders)))
+    if in_use > named or memory.impossible is not None:
+        basis: Basis = "measured" if memory.impossible is None else "assumed"
+        limits.append(Limit(by="in-use", bytes=in_use - named, detail=_rest(memory, holders), basis=basis))
     return MemoryPool(
         id=pool_id,
         kind="vram",
@@ -87,6 +98,10 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...]) -> Memory
 
 
 def _rest(memory: Memory, holders: tuple[Holder, ...]) -> Message:
+    if memory.impossible is not None:
+        free, used = memory.impossible
+        total = memory.total_bytes
+        return message("limit.nvidia-impossible", free_bytes=free, used_bytes=used, total_bytes=total)
     if memory.reserved_bytes is None:
         return message("limit.nvidia-in-use-and-reserve")
     if any(holder.used_bytes is None for holder in holders):

@@ -16,6 +16,7 @@ from llmprobe.machine.probes.nvidia.device import (
     Found,
     Identity,
     ask_bandwidth,
+    share_of,
     without_memory,
 )
 from llmprobe.machine.probes.nvidia.errors import NO_PERMISSION
@@ -25,7 +26,6 @@ from llmprobe.words.message import message
 
 _PROFILE = r"MIG (\S+)$"
 _MOST_INSTANCES = 7
-_SLICES = 8
 
 
 def mig_enabled(ask: Careful, handle: str) -> bool:
@@ -98,7 +98,7 @@ def _instance(
     match = re.search(_PROFILE, name or "")
     profile = match.group(1) if match else _profile(attributes)
     pool = pool_of("vram", memory, holders) if memory.total_bytes is not None else None
-    share = _share(whole, memory.total_bytes, row)
+    share = share_of(whole, memory.total_bytes, row)
     accelerator = Accelerator(
         id="gpu",
         vendor="nvidia",
@@ -145,15 +145,3 @@ def _profile(attributes: dict[str, object]) -> str | None:
     slices = as_int(attributes.get("gpuInstanceSliceCount"))
     megabytes = as_int(attributes.get("memorySizeMB"))
     return f"{slices}g.{round(megabytes / 1024)}gb" if slices and megabytes else None
-
-
-def _share(whole: Bandwidth, total_bytes: int | None, row: Gpu | None) -> Bandwidth:
-    """
-    The bandwidth of an instance: its eighths of the memory are also eighths of the channels.
-    """
-    if whole.bytes_per_s is None or total_bytes is None or row is None or row.memory_bytes is None:
-        return Bandwidth(bus_bits=whole.bus_bits)
-    slices = max(1, min(_SLICES, round(_SLICES * total_bytes / row.memory_bytes)))
-    how = message("bandwidth.nvidia-slices", slices=slices, of=_SLICES, how=whole.how)
-    rate = whole.bytes_per_s * slices // _SLICES
-    return Bandwidth(bus_bits=whole.bus_bits, bytes_per_s=rate, basis="assumed", how=how)

@@ -22,6 +22,8 @@ TREE_COMPATIBLE = "/proc/device-tree/compatible"
 TREE_MODEL = "/proc/device-tree/model"
 T = TypeVar("T")
 
+_UVM = "nvidia-uvm"
+_CARD = r"nvidia\d{1,3}"
 _POWER_FILES = ("power/runtime_status", "power_state")
 _L4T = r"# R(\d{1,4}) \(release\), REVISION: (\d{1,4}(?:\.\d{1,4})*)"
 _MODULE_VERSION = r"Kernel Module(?: for \S+)?\s+(?:Open\s+)?(\d+(?:\.\d+)+)"
@@ -33,6 +35,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
     ``asleep`` holds the addresses of devices that the kernel has powered down, ``drivers`` the kernel
     driver bound to each address (``nvidia``, ``nouveau``, ``vfio-pci``), ``nodes_near`` its NUMA node.
+    ``module_open`` is whether the kernel module that runs is NVIDIA's open one.
     ``tegra`` is the board's name where it is a Jetson, ``l4t`` the release of its system.
     """
 
@@ -42,6 +45,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
     nodes_near: dict[str, int] = {}
     module_version: str | None = None
+    module_open: bool | None = None
     tegra: str | None = None
     l4t: str | None = None
     windows: bool = False
@@ -59,6 +63,20 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     def elsewhere(self) -> bool:
         """True where every device is lent to a virtual machine."""
         return bool(self.devices) and all(self.lent(device.address) for device in self.devices)
+
+    @property
+    def has_all_files(self) -> bool:
+        """True where there is a file for every device: a container may have been given some of them."""
+        return len(self._cards) >= len(self.devices)
+
+    @property
+    def _cards(self) -> tuple[str, ...]:
+        return tuple(node for node in self.nodes if re.fullmatch(_CARD, node))
+
+    @property
+    def without_uvm(self) -> bool:
+        """True where the files of devices are there, and not the one through which CUDA manages their memory."""
+        return bool(self._cards) and not self.wsl and self.tegra is None and _UVM not in self.nodes
 
     def lent(self, address: str | None) -> bool:
         """True where the device at an address is lent to a virtual machine."""
@@ -92,6 +110,7 @@ def look(ask: Asker) -> Presence:
         nodes=nodes,
         nodes_near=near,
         module_version=parse_driver_version(version) if version else None,
+        module_open="Open Kernel Module" in version if version and parse_driver_version(version) else None,
         tegra=tegra,
         l4t=parse_tegra_release(ask.text(TEGRA_RELEASE) or "") if tegra else None,
     )

@@ -11,6 +11,7 @@ from llmprobe.facts.machine import Accelerator, MemoryPool, Probed, SystemFacts
 from llmprobe.facts.nvidia import LibraryStart, NvidiaDevice, NvidiaSystem
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import ProbedStatus, as_int, as_text
+from llmprobe.machine.containers import sign_of_container
 from llmprobe.machine.probes.nvidia import smi
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.details import with_details
@@ -19,12 +20,19 @@ from llmprobe.machine.probes.nvidia.errors import DRIVER_NOT_LOADED, LIBRARY_NOT
 from llmprobe.machine.probes.nvidia.mig import ask_instances, mig_enabled
 from llmprobe.machine.probes.nvidia.numbering import number
 from llmprobe.machine.probes.nvidia.presence import Presence, system_of
-from llmprobe.machine.probes.nvidia.unreached import from_pci, from_tree, unreached, with_addresses
+from llmprobe.machine.probes.nvidia.unreached import (
+    from_pci,
+    from_tree,
+    unreached,
+    why_unlisted,
+    with_addresses,
+)
 from llmprobe.words.message import Message, message
 
 _COUNT = "nvmlDeviceGetCount_v2"
 _CUDA = "nvmlSystemGetCudaDriverVersion_v2"
 _GIVEN = "NVIDIA_VISIBLE_DEVICES"
+_INIT_WITH_FLAGS, _NO_ATTACH = "nvmlInitWithFlags", 2
 _MODULE = "/sys/module/nvidia/version"
 
 Record = TypeVar("Record", Accelerator, MemoryPool, NvidiaDevice)
@@ -38,11 +46,14 @@ def probe_present(ask: Careful, presence: Presence) -> Probed:
     system = system_of(presence, ask)
     if presence.elsewhere:
         return _report(ask, presence, from_pci(ask, presence, message("unusable.nvidia-lent")), system)
-    if presence.asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
+    sleeping = presence.asleep if as_text(ask.env("LLMPROBE_WAKE")) is None else ()
+    if len(sleeping) == len(presence.devices) and sleeping:
         return _report(ask, presence, from_pci(ask, presence, None), system)
-    init = ask.nvml("nvmlInit")
+    init = _start(ask, sleeping)
     if init.ok:
-        return _with_nvml(ask, presence, system)
+        return _with_nvml(ask, presence, system, sleeping)
+    if sleeping:
+        return _report(ask, presence, from_pci(ask, presence, None), system)
     printed = _printed(ask, presence, init)
     system = _with_start(ask, init, system)
     if printed is None:
@@ -50,7 +61,26 @@ def probe_present(ask: Careful, presence: Presence) -> Probed:
     return _with_command(ask, presence, system, printed)
 
 
-def _with_nvml(ask: Careful, presence: Presence, system: NvidiaSystem) -> Probed:
+def _start(ask: Careful, sleeping: tuple[str, ...]) -> Answer:
+    """
+    The start of the library; beside devices that sleep without attaching to any, which a very old one cannot.
+
+    https://docs.nvidia.com/deploy/nvml-api/group__nvmlInitializationAndCleanup.html (NVML_INIT_FLAG_NO_ATTACH).
+    """
+    if sleeping:
+        init = ask.nvml(_INIT_WITH_FLAGS, None, _NO_ATTACH)
+        if init.status != "missing":
+            return init
+    return ask.nvml("nvmlInit")
+
+
+def _with_nvml(
+    ask: Careful, presence: Presence, system: NvidiaSystem, sleeping: tuple[str, ...] = ()
+) -> Probed:
+    """
+    The devices that NVML reports on. Those that sleep are not asked, which would wake them: NVML numbers devices in
+    the order of the bus, so that its numbers are known where it counts as many as the bus has.
+    """
     driver = as_text(ask.nvml("nvmlSystemGetDriverVersion"))
     system = msgspec.structs.replace(system, cuda_version=_cuda_version(ask))
     listed = ask.nvml(_COUNT)
@@ -59,14 +89,47 @@ def _with_nvml(ask: Careful, presence: Presence, system: NvidiaSystem) -> Probed
         counted = Seen(value=count, evidence=(f"nvml:{_COUNT}",))
         system = msgspec.structs.replace(system, listed=counted, given_to_container=_given_to_container(ask))
         return _without_nvml(ask, presence, listed, system)
+    there = [device for device in presence.devices if not presence.lent(device.address)]
+    if sleeping and len(there) != count:
+        return _report(ask, presence, from_pci(ask, presence, None), system)
+    asleep = {place: device for place, device in enumerate(there) if device.address in sleeping}
     found: list[Found] = []
     for index in range(count):
-        found.extend(_device(ask, index, presence, driver))
+        if index in asleep:
+            found.extend(from_pci(ask, presence, None, devices=(asleep[index],), place=index))
+        else:
+            found.extend(_device(ask, index, presence, driver))
     found = with_addresses(ask, found, presence)
-    found.extend(_unlisted(ask, found, presence))
+    found.extend(_unlisted(ask, found, presence, driver))
     found, own = with_details(ask, found)
     system = msgspec.structs.replace(system, devices=own)
-    return _report(ask, presence, [_if_there(ask, each) for each in found], system)
+    found = _with_unified_memory(ask, [_if_there(ask, each) for each in found], presence)
+    return _report(ask, presence, found, system)
+
+
+def _with_unified_memory(ask: Careful, found: list[Found], presence: Presence) -> list[Found]:
+    """
+    The devices, which CUDA cannot use in a container without the file of its memory manager (error 999).
+
+    Outside of a container CUDA makes that file itself. NVML works without it.
+    """
+    if not presence.without_uvm or sign_of_container(ask) is None:
+        return found
+    cited = {"state": ("list:/dev",)}
+    return [
+        msgspec.structs.replace(
+            each,
+            accelerator=msgspec.structs.replace(
+                each.accelerator,
+                usable=False,
+                why_not=message("unusable.nvidia-no-uvm"),
+                cited={**each.accelerator.cited, **cited},
+            ),
+        )
+        if each.accelerator.usable
+        else each
+        for each in found
+    ]
 
 
 def _printed(ask: Careful, presence: Presence, init: Answer) -> smi.Answers | None:
@@ -156,7 +219,7 @@ def _if_there(ask: Careful, found: Found) -> Found:
     return msgspec.structs.replace(found, accelerator=lost, reachable=False)
 
 
-def _unlisted(ask: Careful, found: list[Found], presence: Presence) -> list[Found]:
+def _unlisted(ask: Careful, found: list[Found], presence: Presence, driver: str | None) -> list[Found]:
     """
     The devices on the PCI bus that NVML does not list: all of them where every listed device has an address, else
     those that are lent.
@@ -170,10 +233,17 @@ def _unlisted(ask: Careful, found: list[Found], presence: Presence) -> list[Foun
     if not missing:
         return []
     given = as_text(ask.env(_GIVEN))
-    why_not = message("unusable.nvidia-unlisted")
     if given not in (None, "all"):
         why_not = message("unusable.nvidia-not-given", devices=given)
-    return from_pci(ask, presence, why_not, devices=missing)
+        return from_pci(ask, presence, why_not, devices=missing)
+    version = presence.module_version or driver
+    return [
+        each
+        for device in missing
+        for each in from_pci(
+            ask, presence, why_unlisted(device, presence, version), devices=(device,), place=len(found)
+        )
+    ]
 
 
 def _without_nvml(ask: Careful, presence: Presence, why: Answer, system: NvidiaSystem) -> Probed:
@@ -182,10 +252,20 @@ def _without_nvml(ask: Careful, presence: Presence, why: Answer, system: NvidiaS
     """
     if presence.tegra is not None:
         return _report(ask, presence, from_tree(presence.tegra), system)
-    found = from_pci(ask, presence, message("unusable.nvidia-none-listed") if why.ok else reason(why))
+    found = [
+        each
+        for place, device in enumerate(presence.devices)
+        for each in from_pci(
+            ask,
+            presence,
+            why_unlisted(device, presence, presence.module_version) if why.ok else reason(why),
+            devices=(device,),
+            place=place,
+        )
+    ]
     detail = None if why.ok else message("source.nvml", why=reason(why))
     if found:
-        status: ProbedStatus = "ok" if why.ok else "timeout" if why.status == "timeout" else "failed"
+        status: ProbedStatus | None = None if why.ok else "timeout" if why.status == "timeout" else "failed"
         missing = detail if why.status == "missing" else None
         return _report(ask, presence, found, system, status=status, detail=missing)
     if why.ok or why.code == LIBRARY_NOT_FOUND:

@@ -8,8 +8,9 @@ import msgspec
 
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.machine import Accelerator, DeviceState, Limit, MemoryPool
-from llmprobe.machine.asking import Asker
+from llmprobe.machine.asking import Asker, as_int
 from llmprobe.machine.gpu_table import Gpu, lookup, usual_reserve
+from llmprobe.machine.nvidia_ids import generation_of, last_branch, name_of, needs_module
 from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.probes.nvidia.device import (
     DRIVER_EVIDENCE,
@@ -28,6 +29,8 @@ from llmprobe.machine.probes.nvidia.presence import (
     power_questions,
 )
 from llmprobe.words.message import Message, message
+
+_KERNEL_DRIVER = "nvidia"
 
 
 def unreached(index: int, why: Answer, driver: str | None, who: Identity | None = None) -> Found:
@@ -77,18 +80,22 @@ def from_pci(
     why_not: Message | None,
     *,
     devices: tuple[PciDevice, ...] | None = None,
+    place: int | None = None,
 ) -> list[Found]:
     """
-    The devices on the PCI bus, as the kernel describes them.
+    The devices on the PCI bus, as the kernel describes them, numbered from ``place`` on.
 
     With ``why_not`` None they are not asked because that would wake one: usable, with the memory that the table
-    has for their name.
+    has for their name. Others that no driver of NVIDIA reports on are named by their number on the bus.
     """
     chosen = presence.devices if devices is None else devices
+    first = len(presence.devices) - len(chosen) if place is None else place
     found = []
-    for place, device in enumerate(chosen, start=len(presence.devices) - len(chosen)):
+    for slot, device in enumerate(chosen, start=first):
         facts = _information(ask, device.address)
-        name = facts.get("Model") or f"NVIDIA GPU ({device.device or 'unknown device'})"
+        named = facts.get("Model") or name_of(device.device)
+        name = named or f"NVIDIA GPU ({device.device or 'unknown device'})"
+        driver = presence.drivers.get(device.address)
         sleeps, lent = why_not is None and device.address in presence.asleep, presence.lent(device.address)
         because = message("unusable.nvidia-lent") if lent else why_not
         state: DeviceState = "lent" if lent else "asleep" if sleeps else "present"
@@ -102,12 +109,61 @@ def from_pci(
             state=state,
             uuid=facts.get("GPU UUID"),
             pci=device.address,
+            driver=presence.module_version if driver == _KERNEL_DRIVER else driver,
             cited={} if state == "present" else {"state": _state_evidence(ask, device, state)},
-            evidence=(f"read:{device.path}/vendor",),
+            evidence=(
+                f"read:{device.path}/vendor",
+                *((f"read:{device.path}/device",) if device.device is not None else ()),
+            ),
         )
-        each = Found(slot=place, accelerator=accelerator, reachable=False)
-        found.append(each if because is not None else _not_woken(each, lookup(name)))
+        each = Found(slot=slot, accelerator=accelerator, reachable=False)
+        row = lookup(name)
+        found.append(
+            each if lent else _not_woken(each, row) if because is None else _described(each, row, device)
+        )
     return found
+
+
+def why_unlisted(device: PciDevice, presence: Presence, version: str | None) -> Message:
+    """
+    The likely reason why a driver that runs does not list a device: by the device's generation, the driver's branch,
+    and the flavour of its kernel module.
+    """
+    bound = presence.drivers.get(device.address)
+    if bound is not None and bound != _KERNEL_DRIVER:
+        return message("unusable.other-driver", driver=bound, needed=_KERNEL_DRIVER)
+    generation = generation_of(device.device)
+    branch, last = as_int((version or "").split(".")[0]), last_branch(generation)
+    if branch is not None and last is not None and branch > last:
+        return message("unusable.nvidia-dropped", generation=generation, branch=branch, last=last)
+    if presence.module_open is not None:
+        needed = needs_module(generation, is_open=presence.module_open)
+        if needed is not None:
+            return message(f"unusable.nvidia-needs-{needed}", generation=generation)
+    started = bound is None or not presence.has_all_files
+    return message("unusable.nvidia-unlisted" if started else "unusable.nvidia-not-started")
+
+
+def _described(found: Found, row: Gpu | None, device: PciDevice) -> Found:
+    """
+    A device that cannot be used, with what the table has for its name; nothing of it is free.
+    """
+    accelerator = found.accelerator
+    generation = generation_of(device.device)
+    known = _declared(row) or {"architecture": generation}
+    if row is None or row.memory_bytes is None:
+        return msgspec.structs.replace(found, accelerator=msgspec.structs.replace(accelerator, **known))
+    pool = MemoryPool(
+        id="vram",
+        kind="vram",
+        total_bytes=row.memory_bytes,
+        free_bytes=None,
+        budget_bytes=row.memory_bytes,
+        basis="declared",
+        evidence=accelerator.evidence,
+    )
+    accelerator = msgspec.structs.replace(accelerator, pools=("vram",), **known)
+    return msgspec.structs.replace(found, accelerator=accelerator, pool=pool)
 
 
 def _state_evidence(ask: Asker, device: PciDevice, state: DeviceState) -> tuple[str, ...]:
