@@ -24,6 +24,7 @@ from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import UsageError
 from llmprobe.estimation.document import cache_warnings, recipe_notes
 from llmprobe.estimation.kept import estimator_of
+from llmprobe.estimation.speed.loading import loading_of
 from llmprobe.facts.engine import Abilities
 from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
 from llmprobe.facts.machine import Snapshot
@@ -272,6 +273,13 @@ class Advice:
             projector=estimate.projector,
             draft=estimate.draft,
             time=problem.use.time(candidate.speed),
+            loading=loading_of(
+                snapshot.host.measurement,
+                problem.estimator.tensor_bytes(quant),
+                model.path if is_on_disk(model, quant) else None,
+                estimate.devices,
+                candidate.devices,
+            ),
         )
         lines = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         printed = {engine: line for engine, line in lines.items() if line is not None}

@@ -105,6 +105,18 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
 
 
+class Loading(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How long a model takes from a disk that ``llmprobe bench`` read: ``seconds`` for the ``bytes`` of its file, none of
+    which are in the cache of the system. ``directory`` is on that disk, and ``bytes_per_s`` is its measured rate.
+    """
+
+    seconds: Range
+    bytes: int
+    directory: str
+    bytes_per_s: int
+
+
 class ModelInEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """
     The model and its quantization. ``tensor_bytes`` is the sum of all tensors of the file, ``folder`` the weights
@@ -200,7 +212,8 @@ class RuleOfThumb(msgspec.Struct, frozen=True, kw_only=True):
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The document of ``llmprobe estimate``: one configuration, device by device and term by term.
+    The document of ``llmprobe estimate``: one configuration, device by device and term by term. ``loading`` is None
+    where no disk was measured.
     """
 
     schema: Literal["llmprobe.estimate/1"] = "llmprobe.estimate/1"
@@ -216,6 +229,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     draft: DraftInEstimate | None = None
     projector: ProjectorInEstimate | None = None
     adapters: tuple[AdapterInEstimate, ...] = ()
+    loading: Loading | None = None
     rule_of_thumb: RuleOfThumb | None = None
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

@@ -12,6 +12,7 @@ from llmprobe._version import __version__
 from llmprobe.facts.estimate import (
     DeviceEstimate,
     DraftInEstimate,
+    Loading,
     ModelInEstimate,
     ProjectorInEstimate,
     Range,
@@ -147,7 +148,8 @@ class Choice(Settings, frozen=True, kw_only=True):
     are what must be known beside the command of the engine that was asked for, ``origin`` is where its file comes from.
     ``shell`` is the one that commands are written for: PowerShell on Windows.
 
-    ``time`` is how long one answer takes, None where a speed is unknown.
+    ``time`` is how long one answer takes, None where a speed is unknown, ``loading`` how long the model takes from its
+    disk, None where that was not measured.
     ``verdict`` is the choice in one line, ``reasons`` are for every reader, ``details`` for ``--explain``.
     """
 
@@ -174,6 +176,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     projector: ProjectorInEstimate | None = None
     draft: DraftInEstimate | None = None
     time: AnswerTime | None = None
+    loading: Loading | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

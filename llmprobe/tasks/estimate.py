@@ -17,9 +17,10 @@ from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.waiting import with_waiting
 from llmprobe.facts.adapter import Adapter
 from llmprobe.facts.devices import Hardware
-from llmprobe.facts.estimate import Estimate
+from llmprobe.facts.estimate import Estimate, Loading
 from llmprobe.facts.given import count, switch, text
 from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.measured import Measurement
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
@@ -98,6 +99,7 @@ def estimate(
     hardware = Hardware(devices=site.devices, cpu=site.cpu)
     speed = NO_GENERATION
     of_ram: tuple[Message, ...] = ()
+    measured = None if machine is None else machine.host.measurement
     if estimator.generates:
         shares = estimator.shares(
             chosen, without_drafts(told), hardware, ram_bandwidth=site.ram_bandwidth_bytes_per_s
@@ -137,7 +139,6 @@ def estimate(
                 ram_bandwidth=site.ram_bandwidth_bytes_per_s,
                 processor=site.processor,
             )
-        measured = None if machine is None else machine.host.measurement
         if measured is not None and measured.counting_corrections:
             # Imported only here: few machines have any.
             from llmprobe.estimation.speed.correction import about, corrected, correction_of
@@ -158,6 +159,9 @@ def estimate(
     )
     return msgspec.structs.replace(
         answer,
+        loading=None
+        if measured is None or not measured.disks
+        else _loading(measured, answer, model, chosen, hardware),
         notes=(
             *model.notes,
             *quant_notes(() if quant is None else (quant,)),
@@ -178,6 +182,19 @@ def estimate(
             *_refused(defaults.profile.engine, model),
         ),
     )
+
+
+def _loading(
+    measured: Measurement, answer: Estimate, model: ModelSpec, quant: str, hardware: Hardware
+) -> Loading | None:
+    """
+    How long the file takes from its disk.
+    """
+    # Imported only here: few machines have had their disks measured.
+    from llmprobe.estimation.speed.loading import loading_of
+
+    path = model.path if model.path is not None and quant == model.quant else None
+    return loading_of(measured, answer.model.tensor_bytes, path, answer.devices, hardware.devices)
 
 
 def _of_machine(machine: Snapshot | None) -> tuple[Message, ...]:

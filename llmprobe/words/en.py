@@ -2118,6 +2118,8 @@ SENTENCES: dict[str, str] = {
     "page.generation": "generation",
     "page.generation-full": "generation at a full context",
     "page.prompt-full": "prompt behind a full context",
+    "page.loading": "Loading",
+    "page.loading-from": "{seconds:seconds} ({low:seconds} to {high:seconds}) from {directory}, read at {bytes_per_s:rate}",
     "page.first-token": "First token",
     "page.first-token-after": "{seconds:seconds} ({low:seconds} to {high:seconds}) after a prompt of {tokens:,} tokens",
     "page.prompt": "Prompt",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.facts.estimate import Range
+from llmprobe.facts.estimate import Loading, Range
 from llmprobe.output.text import estimate
 from llmprobe.units import GIB
 from tests.output import samples
@@ -111,3 +111,20 @@ def test_speeds_of_an_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
         "  generation unknown",
         "  22.37 GB per token from gpu0 at 1008 GB/s, 20.15 GB from RAM at 62 GB/s",
     ]
+
+
+def test_the_time_from_a_measured_disk_is_among_the_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its bounds, the directory and the rate; nothing is said where no disk was measured."""
+    loading = Loading(
+        seconds=Range(low=20.0, likely=22.0, high=42.0),
+        bytes=10 * GIB,
+        directory="/models",
+        bytes_per_s=500_000_000,
+    )
+
+    lines = estimated(monkeypatch, 120, loading=loading)
+
+    assert [line.strip() for line in lines if "Loading" in line] == [
+        "Loading 22 s (20 s to 42 s) from /models, read at 500 MB/s"
+    ]
+    assert not any("Loading" in line for line in estimated(monkeypatch))

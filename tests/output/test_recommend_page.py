@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.facts.estimate import Range
+from llmprobe.facts.estimate import Loading, Range
 from llmprobe.facts.recommendation import Rejected
 from llmprobe.output.text import recommend
 from llmprobe.units import GIB
@@ -346,3 +346,18 @@ def test_a_command_leaves_two_columns_free(length: int, rows: int, monkeypatch: 
 
     assert len(command) == length
     assert len(lines[lines.index(next(line for line in lines if line.startswith("run "))) :]) == rows
+
+
+def test_the_time_from_a_measured_disk_is_below_the_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its bounds, the directory and the rate that was measured."""
+    loading = Loading(
+        seconds=Range(low=20.0, likely=22.0, high=42.0),
+        bytes=10 * GIB,
+        directory="/models",
+        bytes_per_s=3_000_000_000,
+    )
+
+    lines = recommended(monkeypatch, 120, best={"loading": loading})
+
+    assert value(lines, "Loading") == "22 s (20 s to 42 s) from /models, read at 3.0 GB/s"
+    assert not any("Loading" in line for line in recommended(monkeypatch))

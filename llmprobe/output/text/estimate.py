@@ -2,9 +2,9 @@
 One configuration for a person to read: whether it fits, what each device holds, term by term, and the rule of thumb.
 """
 
-from llmprobe.facts.estimate import DeviceEstimate, Estimate, ProjectorInEstimate, RuleOfThumb, Speed, Term
+from llmprobe.facts.estimate import DeviceEstimate, Estimate, ProjectorInEstimate, RuleOfThumb, Term
 from llmprobe.facts.settings import ResolvedSettings
-from llmprobe.output.text.figures import first_token, in_gib, rate
+from llmprobe.output.text.figures import first_token, in_gib, loading_time, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part
 from llmprobe.words.message import Message, message
 
@@ -51,7 +51,7 @@ def show(page: Page, estimate: Estimate, *, origin: str, explain: bool) -> None:
     for device in estimate.devices:
         show_terms(page, device, shown)
     page.blank()
-    _speed(page, estimate.speed, explain=explain)
+    _speed(page, estimate, explain=explain)
     if explain and estimate.rule_of_thumb is not None:
         _rule_of_thumb(page, estimate.rule_of_thumb)
     if estimate.notes:
@@ -175,7 +175,8 @@ def _table(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
                 page.pair(name, cell, at=SPEED_AT + 2, indent=2)
 
 
-def _speed(page: Page, speed: Speed, *, explain: bool) -> None:
+def _speed(page: Page, estimate: Estimate, *, explain: bool) -> None:
+    speed = estimate.speed
     figures = [
         (message("page.generation"), speed.generation_tokens_per_s),
         (message("page.generation-full"), speed.generation_at_full_context_tokens_per_s),
@@ -192,6 +193,9 @@ def _speed(page: Page, speed: Speed, *, explain: bool) -> None:
     if speed.time_to_first_token_s is not None:
         line = message("page.named-figure", name=message("page.first-token"), figure=first_token(speed))
         page.line(line, indent=2)
+    if estimate.loading is not None:
+        took = loading_time(estimate.loading)
+        page.line(message("page.named-figure", name=message("page.loading"), figure=took), indent=2)
     if explain or speed.generation_tokens_per_s is None:
         page.line((speed.reason, QUIET), indent=2)
 

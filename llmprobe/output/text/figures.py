@@ -2,7 +2,7 @@
 Figures that several pages show, as messages; unknown is not zero.
 """
 
-from llmprobe.facts.estimate import Range, Speed
+from llmprobe.facts.estimate import Loading, Range, Speed
 from llmprobe.facts.prices import PriceRange
 from llmprobe.words.message import Message, message
 
@@ -44,6 +44,20 @@ def first_token(speed: Speed) -> Message:
         low=wait.low,
         high=wait.high,
         tokens=speed.prompt_tokens,
+    )
+
+
+def loading_time(loading: Loading) -> Message:
+    """
+    The seconds until a model is loaded from its disk, with their bounds.
+    """
+    return message(
+        "page.loading-from",
+        seconds=loading.seconds.likely,
+        low=loading.seconds.low,
+        high=loading.seconds.high,
+        directory=loading.directory,
+        bytes_per_s=loading.bytes_per_s,
     )
 
 

@@ -9,7 +9,7 @@ from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
 from llmprobe.output.text import contexts, findings, origins, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
-from llmprobe.output.text.figures import first_token, in_gib, percent, rate, short_rate
+from llmprobe.output.text.figures import first_token, in_gib, loading_time, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
 from llmprobe.words.message import Message, message
 
@@ -172,6 +172,8 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
         pair("", message("page.rate-full", figure=rate(full)))
     if best.speed.time_to_first_token_s is not None:
         pair(message("page.first-token"), first_token(best.speed))
+    if best.loading is not None:
+        pair(message("page.loading"), loading_time(best.loading))
     if best.time is not None:
         time = best.time
         pair(
