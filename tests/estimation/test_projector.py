@@ -86,6 +86,37 @@ def test_gemma_3n_reads_only_pictures() -> None:
     assert measure(whole, NONE, backend="cuda") == measure(found, NONE, backend="cuda")
 
 
+@pytest.mark.parametrize(
+    ("name", "published", "text"),
+    [("deepseek-ocr", 3_336_106_240, 2_934_734_080), ("deepseek-ocr-2", 3_389_119_360, 2_934_734_080)],
+)
+def test_an_encoder_of_documents_has_what_was_published_beside_its_model(
+    name: str, published: int, text: int
+) -> None:
+    """
+    The pages of deepseek-ai/DeepSeek-OCR and -2 have these totals; the text part of both was measured.
+    """
+    found = described(name, 1280, "mmproj")
+
+    assert sum(tensor.elements for tensor in found.tensors) == published - text
+
+
+def test_tiles_of_a_document_are_computed_at_once() -> None:
+    """
+    Nine tiles of 640 pixels have 9 x 1600 points: their scores between points (12 heads) are more than those of the
+    whole picture with 4096 points, so the buffer grows beyond the one at the start; fewer tiles take less.
+    """
+    found = described("deepseek-ocr", 1280, "mmproj")
+    fewer = msgspec.structs.replace(found, metadata=found.metadata | {"vision.preproc_max_tiles": 2})
+    answer, less = (measure(one, NONE, backend="host") for one in (found, fewer))
+
+    assert 9 * 1600**2 > 4096**2 > 2 * 1600**2
+    assert answer.largest.device > 1.3 * answer.warmup.device
+    assert less.warmup == answer.warmup
+    assert less.largest.device < 1.02 * less.warmup.device
+    assert answer.largest.device - less.largest.device < 12 * 4 * 4 * 9 * 1600**2
+
+
 def test_convolutions_in_bf16_are_computed_beside_a_mac_s_gpu() -> None:
     """
     Metal convolves with kernels of f16 and f32 (ggml-metal-device.m): others go to the processor, with their source.

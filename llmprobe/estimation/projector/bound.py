@@ -63,7 +63,9 @@ def bound(projector: Projector, sizes: Sizes) -> Bound:
         high=high,
         input=inputs,
         # Q, K, V and the result of attention go over where the device is tried with flash attention that it lacks.
-        input_high=tiles * (_TOGETHER * inputs + _F32 * positions * (positions + 16) + 4 * rows),
+        # A mask is of each head where distances between points are added to the scores.
+        input_high=tiles
+        * (_TOGETHER * inputs + _F32 * positions * (positions * max(1, stages) + 16) + 4 * rows),
     )
 
 

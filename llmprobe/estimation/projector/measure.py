@@ -21,11 +21,12 @@ from llmprobe.model.projectors import (
     ImageTokens,
     MissingTensorError,
     Sizes,
-    batch_of,
     encoders,
     family_of,
     graph,
+    graph_of,
     limited,
+    pictures,
 )
 from llmprobe.model.quants import tensor_bytes
 
@@ -158,11 +159,10 @@ def _reserved(
         warmup = _most(tried, _buffers(graph(projector, sizes, sizes.warmup, flash=False), backend))
     else:
         warmup = _buffers(first, backend)
-    batch = batch_of(sizes)
-    if sizes.largest == sizes.warmup and batch == 1:
-        return warmup, warmup, flash
-    last = graph(projector, sizes, sizes.largest, flash=flash, batch=batch)
-    return warmup, _most(warmup, _buffers(last, backend)), flash
+    largest = warmup
+    for picture in pictures(sizes):
+        largest = _most(largest, _buffers(graph_of(projector, sizes, picture, flash=flash), backend))
+    return warmup, largest, flash
 
 
 def _buffers(built: Graph, backend: str) -> Buffers:

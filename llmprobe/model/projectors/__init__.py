@@ -12,7 +12,7 @@ from llmprobe.facts.projector import Modality, Projector
 from llmprobe.model.archs._building.ops import Graph
 from llmprobe.model.projectors._described import described, descriptions
 from llmprobe.model.projectors._encoder import Encoder, MissingTensorError
-from llmprobe.model.projectors._family import Family
+from llmprobe.model.projectors._family import Family, Picture
 from llmprobe.model.projectors._sizes import ImageTokens, Rule, Sizes, sizes
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Graph",
     "ImageTokens",
     "MissingTensorError",
+    "Picture",
     "Sizes",
     "batch_of",
     "described",
@@ -29,8 +30,10 @@ __all__ = [
     "families",
     "family_of",
     "graph",
+    "graph_of",
     "kinds",
     "limited",
+    "pictures",
 ]
 
 _MOST_BATCHED = 1024
@@ -124,16 +127,47 @@ def batch_of(sizes: Sizes) -> int:
     return max(1, _MOST_BATCHED // max(1, side * side))
 
 
-def graph(projector: Projector, sizes: Sizes, side: int, *, flash: bool, batch: int = 1) -> Graph:
+def pictures(sizes: Sizes) -> tuple[Picture, ...]:
+    """
+    The pictures that may take more than the one that is tried; none where no other may come.
+    """
+    family = family_of(sizes.kind)
+    if family is not None and family.pictures is not None:
+        return family.pictures(sizes)
+    batch = batch_of(sizes)
+    if sizes.largest == sizes.warmup and batch == 1:
+        return ()
+    return (Picture(sizes.largest, sizes.largest, batch),)
+
+
+def graph(projector: Projector, sizes: Sizes, side: int, *, flash: bool) -> Graph:
     """
     The graph of an encoder for a square image of so many pixels a side, or for so many frames of sound.
 
     Raises:
         MissingTensorError: the file lacks a tensor that its type needs.
     """
+    height = sizes.mel if sizes.modality == "audio" else side
+    return graph_of(projector, sizes, Picture(side, height), flash=flash)
+
+
+def graph_of(projector: Projector, sizes: Sizes, picture: Picture, *, flash: bool) -> Graph:
+    """
+    The graph of an encoder for a picture.
+
+    Raises:
+        MissingTensorError: the file lacks a tensor that its type needs.
+    """
     family = family_of(sizes.kind)
     assert family is not None
-    height = sizes.mel if sizes.modality == "audio" else side
-    encoder = Encoder(projector, sizes, side, height, flash=flash, batch=batch)
+    encoder = Encoder(
+        projector,
+        sizes,
+        picture.width,
+        picture.height,
+        flash=flash,
+        batch=picture.batch,
+        whole=picture.whole,
+    )
     encoder.graph.expand(family.build(encoder))
     return encoder.graph

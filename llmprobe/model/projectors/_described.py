@@ -1,7 +1,8 @@
 """
 Projectors of models whose file is not there, described by the shapes of their published configurations.
 
-``described.json`` has one description per encoder; what is as wide as the language model is called ``width``.
+``described.json`` has one description per encoder, of the catalog's models or for the entries of a user; what is as
+wide as the language model is called ``width``.
 """
 
 from functools import cache

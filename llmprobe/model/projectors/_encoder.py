@@ -45,11 +45,20 @@ class Encoder:
     """
     A graph under construction, for one encoder and one picture (``width`` and ``height`` in pixels) or sound.
 
-    ``clamped`` bounds the source and the result of every matrix. Weights lie in buffer 0.
+    ``clamped`` bounds the source and the result of every matrix, ``whole`` is a picture that has tiles beside it.
+    Weights lie in buffer 0.
     """
 
     def __init__(
-        self, projector: Projector, sizes: Sizes, width: int, height: int, *, flash: bool, batch: int = 1
+        self,
+        projector: Projector,
+        sizes: Sizes,
+        width: int,
+        height: int,
+        *,
+        flash: bool,
+        batch: int = 1,
+        whole: bool = False,
     ) -> None:
         self.graph = Graph()
         self.projector = projector
@@ -60,6 +69,7 @@ class Encoder:
         self.columns, self.rows = width // sizes.patch, height // sizes.patch
         self.patches = self.columns * self.rows
         self.clamped = False
+        self.whole = whole
         self._shapes = {tensor.name: tensor for tensor in projector.tensors}
         self._weights: dict[str, Node] = {}
 

@@ -21,6 +21,8 @@ _MOST_PATCHES = 1 << 10
 """The patches of a side that no encoder comes near: attention over all of them would take terabytes."""
 
 _USUAL_MERGE = 8
+_MOST_TILES = 256
+"""Beyond it llama.cpp ends."""
 
 _MEL_OF_RAW = {"gemma4ua": 640}
 """Types that take a frame of the wave for a spectrum: the samples of a frame."""
@@ -44,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     custom: bool = False
     warmup: int = 0
     one_patch: bool = False
+    fixed: tuple[int, int] | None = None
 
 
 class ImageTokens(msgspec.Struct, frozen=True):
@@ -58,7 +61,8 @@ class ImageTokens(msgspec.Struct, frozen=True):
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     """
     An encoder's sizes. ``warmup`` is the side of the image that is tried, in pixels, or the frames of sound;
-    ``largest`` that of the largest image that may come, equal to ``warmup`` where the size is fixed.
+    ``largest`` that of the largest image that may come, equal to ``warmup`` where the size is fixed. ``tiles`` are the
+    most tiles that a picture is cut into, 0 where the metadata do not say.
     """
 
     kind: str
@@ -75,6 +79,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     activation: str
     warmup: int
     largest: int
+    tiles: int = 0
 
 
 def number(projector: Projector, key: str, default: int = 0) -> int:
@@ -129,6 +134,8 @@ def sizes(projector: Projector, modality: Modality, kind: str, rule: Rule, asked
     vision = modality == "vision"
     patch = number(projector, "vision.patch_size") if vision else 1
     image = number(projector, "vision.image_size") if vision else 0
+    if rule.fixed is not None:
+        image, patch = rule.fixed
     merge = number(projector, rule.merge_key, rule.merge) if rule.merge_key else rule.merge
     if vision and not 0 < patch < 1 << 16:
         raise _broken(projector, "vision.patch_size", patch)
@@ -159,6 +166,7 @@ def sizes(projector: Projector, modality: Modality, kind: str, rule: Rule, asked
         activation=_activation(projector),
         warmup=warmup,
         largest=max(warmup, largest),
+        tiles=min(number(projector, "vision.preproc_max_tiles"), _MOST_TILES),
     )
 
 
