@@ -17,7 +17,7 @@ from llmprobe.words.message import message
 
 COMMANDS = (
     *("check", "fit", "recommend", "plan", "upgrade"),
-    *("estimate", "models", "watch", "record", "bench", "verify"),
+    *("estimate", "models", "watch", "record", "metrics", "bench", "verify"),
 )
 GLOBAL_OPTIONS = (
     *("--replay", "--gpu", "--ram", "--ram-bandwidth", "--cpu", "--cores", "--pcie", "--wired-limit"),

@@ -2265,6 +2265,7 @@ SENTENCES: dict[str, str] = {
     "error.is-a-folder": "{path} is a folder",
     "error.is-a-file": "{path} is a file, not a folder",
     "error.not-overwritten": "{path} exists and is not overwritten",
+    "error.metrics-file-name": "{path} does not end in .prom, and node_exporter reads no other file",
     "error.folder-missing": "the folder {path} does not exist",
     "error.unwritable": "{path} cannot be written: {why}",
     "error.stdout-closed": "the answer cannot be written: standard output is closed",
@@ -2329,6 +2330,7 @@ SENTENCES: dict[str, str] = {
     "help.short.models": "List the models of the catalog.",
     "help.short.watch": "Show free memory and its users as they change.",
     "help.short.record": "Save this machine as one file.",
+    "help.short.metrics": "Print this machine's memory as metrics for Prometheus.",
     "help.short.verify": "Compare an estimate with what llama.cpp does here.",
     "help.short.bench": "Measure this machine's memory, processor and disks.",
     "help.check": "Show the machine: CPU, memory, accelerators, free memory and findings. The exit code is 3 if a "
@@ -2452,6 +2454,9 @@ SENTENCES: dict[str, str] = {
     "models are read. Nothing is written to a disk but the result, which every later estimate uses until hardware or "
     "kernel settings change.",
     "help.bench.seconds": "Seconds that it may take in all (default: 10).",
+    "help.metrics": "Print this machine as metrics for Prometheus: memory by pool and device, how many more bytes a "
+    "model could take, loaded models, findings.",
+    "help.metrics.output": "File for node_exporter's textfile collector, ending in .prom: written beside it and renamed.",
     "help.record": "Record what this machine answers, with names, serials and addresses replaced. An existing "
     "file is "
     "never overwritten.",

@@ -312,6 +312,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "models",
                     "watch",
                     "record",
+                    "metrics",
                     "bench",
                     "verify",
                 ),

@@ -45,6 +45,10 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     words.cache_clear()
 
 
+OWN_COMMAND = rf"\bllmprobe (?:--\S+ \S+ )*(?:{'|'.join(COMMANDS)})\b(?: +(?:--?[a-z-]+|\S+))*"
+"""``llmprobe --gpu … check --explain ID`` up to the end of its line."""
+
+
 def outside(text: str) -> str:
     """
     What of a text is in no brackets.
@@ -79,8 +83,10 @@ def bypassing(page: str, document: Any) -> list[str]:
     Words on a page that are neither in brackets nor any name, code or command of the document.
     """
     known = " ".join(texts(document))
-    # A command of several lines is a text of its document with its line ends as escapes.
-    return [word for word in WORD.findall(outside(page).replace("\\n", " ")) if word not in known]
+    # A command of several lines is a text of its document with its line ends as escapes. The program's own command
+    # with the options of a machine is written by the page, and is the same in every language.
+    unknown = re.sub(OWN_COMMAND, " ", outside(page).replace("\\n", " "))
+    return [word for word in WORD.findall(unknown) if word not in known]
 
 
 def ran(capsys: pytest.CaptureFixture[str], *words_: str) -> tuple[str, str]:
