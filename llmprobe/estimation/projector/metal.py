@@ -325,6 +325,7 @@ _CHECKS: dict[str, Callable[[Node], bool]] = {
     "rms_norm": _rows,
     "l2_norm": _rows,
     "conv_2d": lambda node: node.src[0].kind.name in ("f16", "f32"),
+    "conv_2d_dw": lambda node: node.src[0].kind.name in ("f16", "f32"),
     "im2col": lambda node: node.src[1].contiguous() and node.src[1].kind.name == "f32",
     "upscale": _f32,
     "pad": _f32,

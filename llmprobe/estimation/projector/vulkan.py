@@ -267,6 +267,7 @@ _CHECKS: dict[str, Callable[[Node], bool]] = {
     "concat": lambda node: node.src[0].kind is node.src[1].kind is node.kind,
     "sum_rows": lambda node: _f32(node) and node.src[0].contiguous_rows(),
     "conv_2d": lambda node: node.src[0].kind.name in ("f16", "f32") and node.src[1].contiguous(),
+    "conv_2d_dw": lambda node: node.src[0].kind.name in ("f16", "f32"),
     "im2col": lambda node: node.src[1].contiguous() and node.src[1].kind.name == "f32",
     "pool_1d": _whole_f32,
     "pool_2d": _whole_f32,

@@ -1,14 +1,14 @@
 """
-Encoders of sound of Whisper's kind: Ultravox, Voxtral, Qwen 2 Audio and Omni, GLM ASR, MERaLiON, Music Flamingo.
+Encoders of sound of Whisper's kind: Ultravox, Voxtral, Qwen 2 Audio and Omni, GLM ASR, MERaLiON, Music Flamingo, dots.
 
-Source: llama.cpp b11549, tools/mtmd/models/whisper-enc.cpp, qwen3a.cpp, gemma4ua.cpp.
+Source: llama.cpp b11549, tools/mtmd/models/whisper-enc.cpp, qwen3a.cpp, gemma4ua.cpp, dots3note.cpp.
 """
 
 from collections.abc import Callable
 
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, Node
-from llmprobe.model.projectors._encoder import Encoder, Vit, im2col
+from llmprobe.model.projectors._encoder import Encoder, Vit, im2col, rope
 from llmprobe.model.projectors._family import Family
 from llmprobe.model.projectors._sizes import Rule, number
 
@@ -96,19 +96,33 @@ def _qwen3(e: Encoder) -> Node:
     chunks = e.width // _CHUNK
     x = e.input(e.width, e.height, 1, e.batch)
     x = ops.cont(ops.view(x, (_CHUNK, e.height, 1, chunks), (4 * e.width, 4 * _CHUNK, 4 * _CHUNK)))
-    for at in (1, 2, 3):
-        x = e.conv_2d(e.need(f"a.conv2d.{at}.weight"), x, 2, 1)
-        bias = e.weight(f"a.conv2d.{at}.bias")
-        if bias is not None:
-            x = ops.like("add", x, ops.reshape(bias, 1, 1, x.ne[2], 1))
-        x = ops.unary("gelu_erf", x)
-    x = ops.cont(ops.permute(x, 2, 0, 1, 3))
+    x = ops.cont(ops.permute(_eighth(e, x), 2, 0, 1, 3))
     x = e.biased("a.conv_out", ops.reshape(x, x.ne[0] * x.ne[1], x.ne[2] * x.ne[3]))
     count = x.ne[1]
     table = e.need("a.position_embd.weight")
     learned = ops.view(table, (table.ne[0], count // chunks), (table.nb[1],))
     x = ops.like("add", x, ops.make("repeat", F32, (table.ne[0], count, 1, 1), learned))
     return _two(e, e.layers(x, count, Vit(activation="gelu_erf")))
+
+
+def _eighth(e: Encoder, x: Node) -> Node:
+    """Three convolutions that each halve frames and frequencies."""
+    for at in (1, 2, 3):
+        x = e.conv_2d(e.need(f"a.conv2d.{at}.weight"), x, 2, 1)
+        bias = e.weight(f"a.conv2d.{at}.bias")
+        if bias is not None:
+            x = ops.like("add", x, ops.reshape(bias, 1, 1, x.ne[2], 1))
+        x = ops.unary("gelu_erf", x)
+    return x
+
+
+def _dots(e: Encoder) -> Node:
+    """Half of each head has rotary positions."""
+    x = ops.cont(ops.permute(_eighth(e, e.input(e.width, e.height, 1, e.batch)), 2, 0, 1, 3))
+    x = e.mm("a.conv_out", ops.reshape(x, x.ne[0] * x.ne[1], x.ne[2]))
+    positions = e.numbers(x.ne[1])
+    x = e.layers(x, x.ne[1], Vit(norm="rms_norm", rope=lambda part: rope(part, positions)))
+    return e.ffn(e.norm(x, "mm.a.norm_pre"), "mm.a.mlp.1", "mm.a.mlp.3", "gelu_erf")
 
 
 def _frames(e: Encoder) -> Node:
@@ -120,5 +134,6 @@ def _frames(e: Encoder) -> Node:
 FAMILIES = {
     **{kind: Family(rule=Rule(), build=_whisper) for kind in _PROJECTORS},
     "qwen3a": Family(rule=Rule(), build=_qwen3),
+    "dots3note_a": Family(rule=Rule(), build=_dots),
     "gemma4ua": Family(rule=Rule(), build=_frames),
 }

@@ -1,0 +1,122 @@
+"""
+Encoders of sound, beside what llama-server b11549 logged on the processor for files of zeros of the same shapes.
+"""
+
+from llmprobe.estimation.projector.measure import measure
+from llmprobe.facts.model import Tensor
+from llmprobe.facts.projector import Projector
+from llmprobe.model import projectors
+from llmprobe.model.projectors import ImageTokens, encoders
+
+
+def tensor(name: str, kind: str, *shape: int) -> Tensor:
+    return Tensor(name=name, type=kind, shape=shape)
+
+
+def sound(kind: str, layers: int, heads: int, width: int, tensors: list[Tensor]) -> Projector:
+    """
+    An encoder of sound with 128 frequencies.
+    """
+    metadata = {
+        "projector_type": kind,
+        "has_audio_encoder": True,
+        "audio.embedding_length": width,
+        "audio.attention.head_count": heads,
+        "audio.block_count": layers,
+        "audio.num_mel_bins": 128,
+        "use_gelu": True,
+    }
+    return Projector(name="mmproj", metadata=metadata, tensors=tuple(tensors))
+
+
+def linear(name: str, entering: int, leaving: int) -> list[Tensor]:
+    return [tensor(f"{name}.weight", "f16", entering, leaving), tensor(f"{name}.bias", "f32", leaving)]
+
+
+def layer_norm(name: str, width: int) -> list[Tensor]:
+    return [tensor(f"{name}.weight", "f32", width), tensor(f"{name}.bias", "f32", width)]
+
+
+def of_conformer(width: int, wide: int, layers: int) -> list[Tensor]:
+    """
+    The tensors of LFM2-Audio's encoder, of a width and with so many layers.
+    """
+    found = [tensor(f"a.conv1d.{at}.weight", "f32", 3, 3, 1, 256) for at in (0, 2, 5)]
+    found += [tensor(f"a.conv1d.{at}.weight", "f32", 1, 1, 256, 256) for at in (3, 6)]
+    found += [tensor(f"a.conv1d.{at}.bias", "f32", 1, 1, 256) for at in (0, 2, 3, 5, 6)]
+    found += linear("a.pre_encode.out", 16 * 256, width)
+    for il in range(layers):
+        name = f"a.blk.{il}"
+        for part in ("ffn_norm", "ffn_norm_1", "ln1", "ln2", "norm_conv", "conv_norm"):
+            found += layer_norm(f"{name}.{part}", width)
+        for part in ("", "_1"):
+            found += linear(f"{name}.ffn_up{part}", width, wide)
+            found += linear(f"{name}.ffn_down{part}", wide, width)
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out", "conv_pw2"):
+            found += linear(f"{name}.{part}", width, width)
+        found += linear(f"{name}.conv_pw1", width, 2 * width)
+        found.append(tensor(f"{name}.linear_pos.weight", "f16", width, width))
+        found += [
+            tensor(f"{name}.conv_dw.weight", "f32", 9, width),
+            tensor(f"{name}.conv_dw.bias", "f32", width),
+        ]
+        found += [tensor(f"{name}.pos_bias_{part}", "f32", 64, width // 64) for part in "uv"]
+    return [
+        *found,
+        *layer_norm("mm.a.mlp.0", width),
+        *linear("mm.a.mlp.1", width, 2048),
+        *linear("mm.a.mlp.3", 2048, 2048),
+    ]
+
+
+def on_processor(projector: Projector) -> tuple[int, float]:
+    """
+    The nodes of the graph, and the MiB of its buffer in RAM.
+    """
+    (sizes,) = encoders(projector, ImageTokens())
+    graph = projectors.graph(projector, sizes, sizes.warmup, flash=True)
+    found = measure(projector, ImageTokens(), backend="host")
+
+    assert found.unknown == ()
+    return len(graph.nodes), round(found.warmup.device / (1 << 20), 2)
+
+
+def test_a_conformer_is_as_llama_server_logs_it() -> None:
+    """
+    The shape of LFM2-Audio-1.5B: b11549 on the processor logged 1547 nodes and 193.54 MiB for a file of zeros, and nine
+    nodes more of the type that has a further block after it.
+    """
+    tensors = of_conformer(512, 2048, 17)
+    more = [
+        *layer_norm("mm.a.mlp.4", 2048),
+        *linear("mm.a.mlp.5", 2048, 512),
+        *linear("mm.a.mlp.6", 512, 2048),
+    ]
+
+    assert on_processor(sound("lfm2a", 17, 8, 512, tensors)) == (1547, 193.54)
+    assert on_processor(sound("d1omni_a", 17, 8, 512, [*tensors, *more])) == (1556, 193.54)
+
+
+def test_the_hearing_of_dots_is_as_llama_server_logs_it() -> None:
+    """
+    Four layers of 1280 with 20 heads behind three convolutions of 480: 170 nodes, 552.43 MiB.
+    """
+    tensors = [
+        one
+        for at, entering in ((1, 1), (2, 480), (3, 480))
+        for one in (
+            tensor(f"a.conv2d.{at}.weight", "f16", 3, 3, entering, 480),
+            tensor(f"a.conv2d.{at}.bias", "f32", 480),
+        )
+    ]
+    tensors += [tensor("a.conv_out.weight", "f16", 16 * 480, 1280), tensor("a.post_ln.weight", "f32", 1280)]
+    for il in range(4):
+        name = f"a.blk.{il}"
+        tensors += [tensor(f"{name}.{part}.weight", "f32", 1280) for part in ("ln1", "ln2")]
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            tensors += linear(f"{name}.{part}", 1280, 1280)
+        tensors += [*linear(f"{name}.ffn_up", 1280, 5120), *linear(f"{name}.ffn_down", 5120, 1280)]
+    tensors += layer_norm("mm.a.norm_pre", 1280)
+    tensors += [*linear("mm.a.mlp.1", 1280, 2048), *linear("mm.a.mlp.3", 2048, 2048)]
+
+    assert on_processor(sound("dots3note_a", 4, 20, 1280, tensors)) == (170, 552.43)
