@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from llmprobe.api import (
         bench,
+        cost,
         estimate,
         files,
         fit,
@@ -37,6 +38,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "bench",
+    "cost",
     "estimate",
     "files",
     "fit",

@@ -116,7 +116,7 @@ def test_readme_has_examples_of_the_main_commands() -> None:
     """
     shown = {word for command, _ in readme.blocks(TEXT) for word in command.split()}
 
-    assert {"check", "fit", "plan", "upgrade", "recommend", "estimate", "models"} <= shown
+    assert {"check", "fit", "plan", "upgrade", "cost", "recommend", "estimate", "models"} <= shown
 
 
 @pytest.mark.parametrize("name", sorted(cli.list_commands(None)))  # type: ignore[arg-type]  # the lazy group needs no context

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
+from llmprobe.api.money import cost
 from llmprobe.api.which import fit, plan, upgrade
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "bench",
+    "cost",
     "estimate",
     "files",
     "fit",

@@ -16,7 +16,7 @@ from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
 COMMANDS = (
-    *("check", "fit", "recommend", "plan", "upgrade"),
+    *("check", "fit", "recommend", "plan", "upgrade", "cost"),
     *("estimate", "models", "watch", "record", "metrics", "bench", "verify"),
 )
 GLOBAL_OPTIONS = (

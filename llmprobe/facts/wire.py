@@ -74,6 +74,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     """
     # Whoever prints one document loads the records of no other.
     from llmprobe.facts.bench import Bench
+    from llmprobe.facts.cost import Cost
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.fit import Fit
@@ -92,6 +93,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "fit": Fit,
         "plan": Plan,
         "upgrade": Upgrade,
+        "cost": Cost,
         "bench": Bench,
         "verify": Verification,
         "error": ErrorDocument,

@@ -206,7 +206,7 @@ class Planner:
             gpus=gpus,
             ram=ram,
             count=number,
-            whole=_is_whole(choice),
+            whole=is_whole(choice),
             choice=choice,
             watts=_watts(machine),
             price=self._priced(gpus, ram),
@@ -241,7 +241,7 @@ def needs(estimator: Estimator, wishes: PlanWishes) -> Needs:
     )
 
 
-def _is_whole(choice: Choice) -> bool:
+def is_whole(choice: Choice) -> bool:
     return choice.gpu_layers == choice.total_layers and not choice.n_cpu_moe and not choice.cpu_moe_layers
 
 

@@ -7,7 +7,7 @@ A sentence is a template. ``{name}`` is a value, ``{name:spec}`` a value in a fo
     seconds  a time: 9.2 s, 92 s, 15 min
     count  a number of parameters: 70.6B        pace    tokens per second: 0.31, 4.2, 38, 1200
     gib    a size without its unit: 1.23        beside  a size in 10 columns, for a list
-    money  an amount: 0.013, 1.99, 410, 3,740
+    money  an amount: 0.013, 1.99, 410, 3,740   tokens  a number of tokens: 950, 15,000, 260,000, 1.3M
     list   a, b, c                              and     a, b and c
     or     a, b or c                            each    a; b; c
     shell  a command to be copied               family.  the sentence of the id "family." + value
@@ -241,6 +241,13 @@ def _money(amount: float) -> str:
     return f"{amount:,.0f}" if abs(amount) >= 99.5 or amount == 0 else f"{amount:.2f}"
 
 
+def _tokens(count: float) -> str:
+    if count >= 999_500:
+        return f"{count / 1e6:.3g}M" if count < 999.5e6 else f"{count / 1e6:,.0f}M"
+    digits = max(0, len(f"{count:.0f}") - 3)
+    return f"{round(count, -digits):,.0f}"
+
+
 _FORMS: dict[str, Callable[[int | float], str]] = {
     "bytes": lambda value: format_bytes(int(value)),
     "rate": format_rate,
@@ -249,6 +256,7 @@ _FORMS: dict[str, Callable[[int | float], str]] = {
     "seconds": _seconds,
     "gib": _gib,
     "money": _money,
+    "tokens": _tokens,
     "beside": lambda value: format_bytes(int(value)).rjust(10),
 }
 

@@ -308,6 +308,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "recommend",
                     "plan",
                     "upgrade",
+                    "cost",
                     "estimate",
                     "models",
                     "watch",

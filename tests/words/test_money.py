@@ -32,6 +32,7 @@ def test_an_amount_has_as_many_digits_as_it_needs(amount: float, text: str) -> N
                 currency="USD",
                 low=amount,
                 high=None,
+                unit=None,
                 condition=None,
                 month=None,
                 until=None,

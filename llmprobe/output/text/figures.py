@@ -69,17 +69,35 @@ def listed(items: list[Message]) -> Message:
     return message("figure.list", items=tuple(items))
 
 
-def price(found: PriceRange) -> Message:
+def price(found: PriceRange, unit: str | None = None) -> Message:
     """
-    A price with the months in which pages named it: ``$425 to 1,035 used (2026-05 to 2026-07)``. The user's says so.
+    A price with the months in which pages named it: ``$425 to 1,035 used (2026-05 to 2026-07)``. ``unit`` is ``hour``
+    where it is one of an hour; the user's own figure says so.
     """
     return message(
         "figure.price",
         currency=found.currency,
         low=found.low,
         high=found.high if found.high > found.low else None,
+        unit=unit,
         condition=found.condition,
         month=found.first_month,
         until=found.last_month if found.last_month != found.first_month else None,
         yours=found.yours,
     )
+
+
+def duration(months: float) -> Message:
+    """
+    A time in months, from three years on in years, and a century as what nobody waits for.
+    """
+    years = months / 12
+    return message(
+        "figure.months",
+        months=months if years < 3 else None,
+        years=years if 3 <= years < CENTURY else None,
+        most=CENTURY if years >= CENTURY else None,
+    )
+
+
+CENTURY = 100

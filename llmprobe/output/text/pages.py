@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from llmprobe.facts.bench import Bench
+from llmprobe.facts.cost import Cost
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Fit
@@ -18,6 +19,7 @@ from llmprobe.facts.verification import Verification
 from llmprobe.output.text import (
     bench,
     check,
+    cost,
     estimate,
     findings,
     fit,
@@ -70,6 +72,10 @@ def show_plan(answer: Plan, words: Words) -> None:
 
 def show_upgrade(answer: Upgrade, words: Words) -> None:
     upgrade.show(_page(words), answer)
+
+
+def show_cost(answer: Cost, words: Words) -> None:
+    cost.show(_page(words), answer)
 
 
 def show_models(found: ModelList, words: Words) -> None:

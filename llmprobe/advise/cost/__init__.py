@@ -1,0 +1,3 @@
+"""
+What running a model costs: arithmetic on watts, speeds and prices, each a range.
+"""
