@@ -39,6 +39,7 @@ LIVE = frozenset(
         "tests/test_limited.py",
         "tests/test_real_library.py",
         "tests/test_real_vulkan.py",
+        "tests/test_windows_layouts.py",
         "tests/test_startup.py",
         "tests/test_verify.py",
         "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",

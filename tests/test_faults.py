@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[Any, Any]] = {
     "env": (GARBAGE, ""),
     "get": ({"models": [None, 7, {"name": 7, "size": "zz"}], "data": GARBAGE, "version": 7}, {}),
     "registry": (GARBAGE, ""),
+    "winapi": ([None, 7, {"VendorId": GARBAGE, "segments": 7, "local": [None]}], []),
 }
 """What an answer of each kind becomes as garbage, and as empty: of the type that a source gives, and of no use."""
 

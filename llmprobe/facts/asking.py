@@ -24,6 +24,7 @@ METHODS = (
     "env",
     "get",
     "registry",
+    "winapi",
 )
 
 RUN_TIMEOUT_S = 2.0
@@ -93,6 +94,9 @@ class Asking(ABC):
 
     def registry(self, key: str, name: str) -> Answer:
         return self.ask("registry", (key, name))
+
+    def winapi(self, name: str) -> Answer:
+        return self.ask("winapi", (name,))
 
 
 class Relay(Asking):

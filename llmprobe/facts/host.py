@@ -36,6 +36,16 @@ class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class CommitLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The memory that Windows promises to all programs at most, RAM and page files together, and what it has promised.
+    """
+
+    limit_bytes: int
+    promised_bytes: int
+    evidence: tuple[str, ...]
+
+
 class HugePages(msgspec.Struct, frozen=True, kw_only=True):
     """
     Memory that is reserved as huge pages, and how much of it is not in use.
@@ -122,6 +132,7 @@ class HostMemory(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     swap: Swap | None = None
+    commit: CommitLimit | None = None
     pressure: MemoryPressure | None = None
     huge_pages: HugePages | None = None
     zfs_cache: ZfsCache | None = None

@@ -401,6 +401,11 @@ SENTENCES: dict[str, str] = {
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
     "limit.vulkan-budget": "kept by the driver[ {driver}], whose budget for a program is {budget_bytes:bytes} (Vulkan)",
     "limit.windows-desktop": "usual use by the driver and the desktop of Windows, which was not read here",
+    "limit.commit": "Windows promises {limit_bytes:bytes} in all (RAM and page files), of which {promised_bytes:bytes} are "
+    "taken",
+    "limit.windows-reserve": "reserved by the driver",
+    "limit.windows-in-use": "in use by the desktop and by programs",
+    "limit.windows-budget": "Windows lets a program have {budget_bytes:bytes}",
     "limit.windows-shared": "{carve_out_bytes:bytes} is reserved for the GPU, and Windows lets it use {shared_bytes:bytes} "
     "of RAM",
     "limit.metal-working-set": "Metal's recommendedMaxWorkingSetSize is {working_set_bytes:bytes}"
@@ -777,6 +782,11 @@ SENTENCES: dict[str, str] = {
     "finding.vulkan-budget.title": "The Vulkan driver of {device} lets a program have more memory than there is",
     "finding.vulkan-budget.detail": "Its budgets exceed the memory by {more_bytes:bytes}. llama.cpp would count that as "
     "free; here the {total_bytes:bytes} that exist are the most.",
+    "rule.commit-limit": "Windows promises less memory than is free.",
+    "finding.commit-limit.title": "Windows promises {left_bytes:bytes} more, though more RAM is free",
+    "finding.commit-limit.detail": "Programs reserve memory before they use it. Windows promises {limit_bytes:bytes} to all of "
+    "them, RAM and page files together, of which {promised_bytes:bytes} are taken. Beyond that an engine fails to load.",
+    "finding.commit-limit.remedy": "Let Windows manage the size of the page file, or make it larger.",
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",

@@ -10,6 +10,7 @@ Questions, in order:
     cpuinfo:                                           elsewhere; on Linux where the name or the flags are still open
     read:/proc/device-tree/compatible                  on Linux, not x86: the chip
     run:lscpu                                          on Linux, where the name is still open
+    winapi:processor                                   on Windows
     psutil:cpu_count
     psutil:cpu_count_cores
     psutil:cpu_affinity                                on Linux and Windows
@@ -32,7 +33,7 @@ import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Cpu, Probed
-from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, listed
+from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of, listed
 from llmprobe.machine.boards import chip, cores_by_part, riscv_sets, says_nothing
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.words.message import Message, message
@@ -90,6 +91,8 @@ def probe(source: Source) -> Probed:
     linux = ask.platform.system == "linux"
     processors = parse_cpuinfo(ask.text(CPUINFO) or "") if linux else []
     cpu = _identity(ask, processors)
+    if ask.platform.system == "win32":
+        cpu = _with_windows_features(ask, cpu)
     topology = {(each.get("physical id"), each.get("core id")) for each in processors if "core id" in each}
     cpu = msgspec.structs.replace(
         cpu,
@@ -196,6 +199,22 @@ def _identity(ask: Asker, processors: list[dict[str, str]]) -> Cpu:
         instruction_sets=instruction_sets(flags),
         logical_cores=count,
         evidence=tuple(evidence),
+    )
+
+
+def _with_windows_features(ask: Asker, cpu: Cpu) -> Cpu:
+    """
+    Add what Windows lets programs use: its registry, which py-cpuinfo reads, names no AVX.
+
+    https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-isprocessorfeaturepresent
+    """
+    present = instruction_sets(items_of(ask.winapi("processor")))
+    if not present:
+        return cpu
+    return msgspec.structs.replace(
+        cpu,
+        instruction_sets=tuple(sorted({*cpu.instruction_sets, *present})),
+        evidence=(*cpu.evidence, "winapi:processor"),
     )
 
 

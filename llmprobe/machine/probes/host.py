@@ -25,6 +25,9 @@ Questions, in order:
 
     on Windows:
     registry:HKLM/HARDWARE/DESCRIPTION/System/BIOS SystemProductName   (backslashes)
+    registry:HKLM/HARDWARE/DESCRIPTION/System/BIOS SystemManufacturer
+    winapi:memory-modules
+    cpuinfo:                                           where there are some
 """
 
 import re
@@ -45,6 +48,7 @@ PLATFORMS = frozenset({"linux", "darwin", "win32"})
 
 UDEV_DMI = "/run/udev/data/+dmi:id"
 BIOS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
+_FIRMWARE = "memory-modules"
 _VIRTUAL = (
     r"(?i)qemu|kvm|vmware|virtualbox|xen|bochs|parallels|hyper-v|virtual machine|amazon ec2|google compute"
     r"|openstack"
@@ -67,10 +71,7 @@ def probe(source: Source) -> Probed:
         case "darwin":
             host = _mac(ask)
         case _:
-            product = as_text(ask.registry(BIOS_KEY, "SystemProductName"))
-            host = SystemFacts(
-                product=product, environment="vm" if re.search(_VIRTUAL, product or "") else None
-            )
+            host = _windows(ask)
     return ask.probed(found=True, host=host)
 
 
@@ -109,7 +110,7 @@ def slots(text: str) -> int:
     return len({number for number, _, _ in re.findall(_DEVICE, text)}) if _DEVICES in text else 0
 
 
-def _modules(modules: tuple[dict[str, str], ...], used: Bus, places: int) -> MemoryModules:
+def _modules(modules: tuple[dict[str, str], ...], used: Bus, places: int, question: str) -> MemoryModules:
     sizes = [as_int(module.get("SIZE")) or 0 for module in modules]
     return MemoryModules(
         count=len(modules),
@@ -119,7 +120,7 @@ def _modules(modules: tuple[dict[str, str], ...], used: Bus, places: int) -> Mem
         bus_bits=used.bits,
         most_bus_bits=used.most_bits,
         installed_bytes=sum(sizes) if all(size >= MIB for size in sizes) else None,
-        evidence=(f"read:{UDEV_DMI}",),
+        evidence=(question,),
     )
 
 
@@ -140,6 +141,33 @@ def _processor(ask: Asker) -> tuple[str | None, int | None]:
         return name[1].strip(), sockets
     named = fields_of(ask.cpuinfo()).get("brand_raw")
     return named if isinstance(named, str) else None, sockets
+
+
+def _windows(ask: Asker) -> SystemFacts:
+    product = as_text(ask.registry(BIOS_KEY, "SystemProductName"))
+    maker = as_text(ask.registry(BIOS_KEY, "SystemManufacturer"))
+    told = fields_of(ask.winapi(_FIRMWARE))
+    places = [each for each in listed(told.get("modules")) if isinstance(each, dict)]
+    modules = tuple(each for each in places if each.get("PRESENT") != "0" and as_int(each.get("SIZE")))
+    used = None
+    if modules:
+        brand = fields_of(ask.cpuinfo()).get("brand_raw")
+        used = bus(
+            modules,
+            processor=brand if isinstance(brand, str) else None,
+            sockets=as_int(told.get("sockets")),
+            system=f"{maker or ''} {product or ''}",
+        )
+    rate = None if used is None else used.bytes_per_s
+    found = None if used is None else _modules(modules, used, len(places), f"winapi:{_FIRMWARE}")
+    return SystemFacts(
+        product=product,
+        environment="vm" if re.search(_VIRTUAL, f"{maker or ''} {product or ''}") else None,
+        ram_bandwidth_bytes_per_s=rate,
+        ram_bandwidth_basis="derived" if rate else None,
+        ram_bandwidth_how=None if used is None or rate is None else _bandwidth(used),
+        memory=HostMemory(modules=found),
+    )
 
 
 def _mac(ask: Asker) -> SystemFacts:
@@ -188,7 +216,9 @@ def _linux(ask: Asker) -> SystemFacts:
         ram_bandwidth_bytes_per_s=rate,
         ram_bandwidth_basis="derived" if rate else None,
         ram_bandwidth_how=None if used is None or rate is None else _bandwidth(used),
-        memory=HostMemory(modules=None if used is None else _modules(modules, used, slots(firmware))),
+        memory=HostMemory(
+            modules=None if used is None else _modules(modules, used, slots(firmware), f"read:{UDEV_DMI}")
+        ),
     )
 
 

@@ -9,6 +9,7 @@ Questions, in order:
     psutil:virtual_memory                              and the rest of what host_ram asks
     sysctl:hw.memsize_usable                           on macOS
     psutil:swap_memory
+    winapi:memory                                      on Windows
     read:/proc/swaps                                   on Linux, and so the rest
     read:/proc/pressure/memory
     read:/proc/sys/vm/overcommit_memory
@@ -19,6 +20,7 @@ import msgspec
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.host import (
+    CommitLimit,
     Disagreement,
     HostMemory,
     HugePages,
@@ -56,6 +58,11 @@ def probe(source: Source) -> Probed:
     if ram.total_bytes is not None:
         pools = (_pool(ask, ram, ram.total_bytes),)
     memory = HostMemory(swap=_swap(ask))
+    caps: tuple[tuple[str, Limit], ...] = ()
+    if ask.platform.system == "win32":
+        commit = _commit(ask)
+        memory = msgspec.structs.replace(memory, commit=commit)
+        caps = _commit_cap(commit, ram)
     if ask.platform.system == "linux":
         memory = _with_settings(ask, ram, memory)
     disagreements: tuple[Disagreement, ...] = ()
@@ -64,7 +71,11 @@ def probe(source: Source) -> Probed:
             Disagreement(of="host-memory", sizes_bytes=ram.counted_bytes, evidence=ram.evidence),
         )
     return ask.probed(
-        found=bool(pools), pools=pools, host=SystemFacts(memory=memory), disagreements=disagreements
+        found=bool(pools),
+        pools=pools,
+        caps=caps if pools else (),
+        host=SystemFacts(memory=memory),
+        disagreements=disagreements,
     )
 
 
@@ -187,6 +198,30 @@ def _kept_by_firmware(ask: Asker, total: int, available: int) -> int:
     """
     usable = as_int(ask.sysctl(USABLE).value) if ask.platform.system == "darwin" else None
     return total - usable if usable is not None and available <= usable <= total else 0
+
+
+def _commit(ask: Asker) -> CommitLimit | None:
+    """
+    https://learn.microsoft.com/windows/win32/api/psapi/ns-psapi-performance_information
+    """
+    fields = fields_of(ask.winapi("memory"))
+    limit, promised = as_int(fields.get("CommitLimit")), as_int(fields.get("CommitTotal"))
+    if not limit or promised is None:
+        return None
+    return CommitLimit(limit_bytes=limit, promised_bytes=promised, evidence=("winapi:memory",))
+
+
+def _commit_cap(commit: CommitLimit | None, ram: HostRam) -> tuple[tuple[str, Limit], ...]:
+    """
+    What Windows will still promise is the most, where that is less than what is available.
+    """
+    if commit is None or ram.available_bytes is None:
+        return ()
+    left = max(0, commit.limit_bytes - commit.promised_bytes)
+    if left >= ram.available_bytes:
+        return ()
+    detail = message("limit.commit", limit_bytes=commit.limit_bytes, promised_bytes=commit.promised_bytes)
+    return (("ram", Limit(by="commit", bytes=left, detail=detail)),)
 
 
 def _swap(ask: Asker) -> Swap | None:

@@ -1,6 +1,6 @@
 """
 What Windows lists beside GPUs: adapters that no model can be put on, and a display without its maker's driver. And the
-GPU that it lends to WSL without a word on what it is.
+GPU that it lends to WSL without a word on what it is, and memory that it does not promise.
 """
 
 from collections.abc import Iterator
@@ -67,6 +67,32 @@ def wsl_other_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
+def commit_limit(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    Windows will promise less memory than is free, because its page files are small.
+    """
+    commit, ram = snapshot.host.memory.commit, snapshot.pool("ram")
+    if commit is None or ram is None or not any(limit.by == "commit" for limit in ram.limits):
+        return
+    yield Finding(
+        id="commit-limit",
+        severity="warning",
+        title=message(
+            "finding.commit-limit.title", left_bytes=max(0, commit.limit_bytes - commit.promised_bytes)
+        ),
+        detail=message(
+            "finding.commit-limit.detail",
+            limit_bytes=commit.limit_bytes,
+            promised_bytes=commit.promised_bytes,
+        ),
+        evidence=commit.evidence,
+        remedy=Remedy(
+            text=message("finding.commit-limit.remedy"),
+            link="https://learn.microsoft.com/troubleshoot/windows-client/performance/introduction-to-the-page-file",
+        ),
+    )
+
+
 def _described(adapter: UncountedAdapter) -> Message:
     match adapter.kind:
         case "npu":
@@ -83,4 +109,5 @@ RULES = (
     Rule("adapter-not-counted", adapter_not_counted),
     Rule("gpu-basic-driver", gpu_basic_driver),
     Rule("wsl-other-gpu", wsl_other_gpu),
+    Rule("commit-limit", commit_limit),
 )

@@ -146,6 +146,10 @@ class LiveSource(Asking):
                 from llmprobe.source.live import registry
 
                 return self._within(LIBRARY_TIMEOUT_S, lambda: registry.ask(*args), method, *args)
+            case "winapi":
+                from llmprobe.source.live import winapi
+
+                return self._within(LIBRARY_TIMEOUT_S, lambda: winapi.ask(args[0]), method, *args)
             case "psutil":
                 from llmprobe.source.live import psutil
 

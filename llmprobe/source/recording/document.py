@@ -7,7 +7,7 @@ object with one. A file of several lines is a list of lines. Questions are kept 
     files, lists, links   by path
     commands              by the words, joined by blanks (a JSON list of them where a word has a blank)
     nvml                  by function, then by handle and further arguments ("" where there is none)
-    psutil, sysctl, env, http                by name or URL
+    psutil, sysctl, env, http, winapi        by name or URL
     registry              by key, then by name
     cpuinfo, metal, vulkan, measured         one answer
 
@@ -39,6 +39,7 @@ _AREA = {
     "get": "http",
     "nvml": "nvml",
     "registry": "registry",
+    "winapi": "winapi",
     "cpuinfo": "cpuinfo",
     "metal": "metal",
     "vulkan": "vulkan",
@@ -52,6 +53,7 @@ _ONE_NAME = {
     "sysctl": "sysctl",
     "env": "env",
     "http": "get",
+    "winapi": "winapi",
 }
 _ONE_ANSWER = ("cpuinfo", "metal", "vulkan", "measured")
 _KEPT = "measured"
@@ -108,6 +110,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     env: dict[str, Any] = {}
     http: dict[str, Any] = {}
     registry: dict[str, dict[str, Any]] = {}
+    winapi: dict[str, Any] = {}
 
 
 def encode(recording: Recording) -> str:
@@ -202,7 +205,8 @@ def _answers(document: _Document) -> dict[Question, Answer]:
     for area, method in _ONE_NAME.items():
         for name, said in getattr(document, area).items():
             answer = _unpack(method, said)
-            answers[method, name] = _of_library(method, name, answer) if method == "psutil" else answer
+            of_library = method in ("psutil", "winapi")
+            answers[method, name] = _of_library(method, name, answer) if of_library else answer
     for key, said in document.commands.items():
         answers["run", *_command_words(key)] = _unpack("run", said)
     for function, handles in document.nvml.items():
@@ -261,6 +265,10 @@ _LIBRARIES: dict[str, Any] = {
         hasUnifiedMemory=bool,
     ),
     "vulkan": _fields("Vulkan", library=str, apiVersion=str, devices=list[dict[str, Any]]),
+    "adapters": list[dict[str, Any]],
+    "memory": _fields("WindowsMemory", ullTotalPhys=int, ullAvailPhys=int, CommitTotal=int, CommitLimit=int),
+    "processor": list[str],
+    "memory-modules": _fields("Modules", sockets=int, modules=list[dict[str, str]]),
     "virtual_memory": _fields("Memory", total=int, available=int),
     "swap_memory": _fields("Swap", total=int, used=int),
     "disk_usage": _fields("Disk", total=int, used=int, free=int),

@@ -8,7 +8,7 @@ from llmprobe.facts.answer import Answer, Source
 from llmprobe.facts.asking import Relay, pass_on
 from llmprobe.source.recording import Question, Recording
 
-_HOMES = (("metal", "darwin"), ("sysctl", "darwin"), ("registry", "win32"))
+_HOMES = (("metal", "darwin"), ("sysctl", "darwin"), ("registry", "win32"), ("winapi", "win32"))
 _ABSENT_ROOTS = ("/sys/class/drm", "/sys/class/kfd", "/sys/bus/pci/devices", "/proc/driver/nvidia")
 
 

@@ -129,6 +129,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
         machine(radeon()), answer(vulkan_device(heaps=[heap(24 * GIB, 1, 25 * GIB, 0)]))
     ),
     "wsl-other-gpu": lambda: linux(WSL_WITH_ANOTHER),
+    "commit-limit": lambda: on_windows({"winapi:memory": {"CommitLimit": 32 * GIB, "CommitTotal": 30 * GIB}}),
     "gpu-basic-driver": lambda: on_windows(adapter(0, "Microsoft Basic Display Adapter", r"PCI\CC_0300")),
     "gpu-unsupported-vendor": lambda: linux(bus(("0000:03:00.0", "0x030000", "0x1ed5")).answers),
 }

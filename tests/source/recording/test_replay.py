@@ -133,4 +133,4 @@ def test_a_recorder_covers_what_cannot_be_there() -> None:
     recorder.list("/sys/class/drm")
     recorder.list("/sys/class/kfd")
 
-    assert recorder.recording().covers == ("/sys/class/drm", "metal", "nvml", "registry", "sysctl")
+    assert recorder.recording().covers == ("/sys/class/drm", "metal", "nvml", "registry", "sysctl", "winapi")

@@ -1,5 +1,6 @@
 r"""
-GPUs on Windows, of every vendor: from the registry's list of display adapters, which the setup of each driver fills.
+GPUs on Windows, of every vendor: by Windows' own list with its budgets and its use, beside the registry's list of
+display adapters, which the setup of each driver fills.
 
 A driver writes the size of the card's memory there (``HardwareInformation.qwMemorySize``); the older 32-bit value ends
 at 4 GiB and is not believed there. NVIDIA's cards are left to NVML where that lists them.
@@ -12,11 +13,16 @@ Questions, in order (``<class>`` is HKLM\SYSTEM\CurrentControlSet\Control\Class;
     registry:<the same> HardwareInformation.qwMemorySize                           of each that is there
     registry:<the same> HardwareInformation.MemorySize                             where that is not there
     registry:<the same> DriverVersion
+    winapi:adapters
+    nvml:nvmlInit                                      where there is a GPU of NVIDIA
+    nvml:nvmlDeviceGetCount_v2                         where that answers
+    nvml:nvmlDeviceGetPciInfo_v3 i                     of each, where there are more GPUs than it lists
+    run:nvidia-smi -q -x                               where NVML does not answer
+    psutil:virtual_memory                              where there is a GPU of AMD or Intel: what host_ram asks
+    vulkan:                                            where one of these can be used
+    env:GGML_VK_VISIBLE_DEVICES                        where that answers
     registry:<class>\{f01a9d53-3ff6-48d2-9f97-c8a7004be10c}\<NNNN> DriverDesc      NPUs, until two are missing
     registry:<the same> MatchingDeviceId
-    nvml:nvmlInit                                      where the list has a card of NVIDIA
-    run:nvidia-smi -q -x                               where that is missing
-    psutil:virtual_memory                              where graphics share RAM: what host_ram asks
 """
 
 from llmprobe.facts.answer import Source

@@ -1,7 +1,8 @@
 """
 One GPU of AMD or Intel on Windows: its memory, and whether models run on it.
 
-The backend is Vulkan, whose build of llama.cpp runs with every driver of both makers.
+The backend is Vulkan, whose build of llama.cpp runs with every driver of both makers. Windows moves what does not fit
+an adapter to RAM without a word, so that nothing beyond what is free of its own memory is counted.
 """
 
 from typing import Literal
@@ -13,6 +14,7 @@ from llmprobe.machine.gpu_table import Gpu, lookup, named
 from llmprobe.machine.host_ram import HostRam
 from llmprobe.machine.in_processors import AMD_TOO_SMALL
 from llmprobe.machine.pci_names import marketing_name
+from llmprobe.machine.probes.windows.dxgi import QUESTION, Present
 from llmprobe.machine.probes.windows.kinds import AMD, is_integrated
 from llmprobe.machine.probes.windows.registry import Listed
 from llmprobe.units import MIB
@@ -27,58 +29,82 @@ Windows lets a GPU use half of RAM beside its own memory:
 https://learn.microsoft.com/windows-hardware/drivers/display/calculating-graphics-memory
 """
 
+_LARGEST_RESERVE = 0.25
+"""A size in the registry that exceeds the adapter's by more is that of another card."""
+
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A GPU with its own pool, or with how it shares RAM.
+    A GPU with its own pool and the most that Windows lets a program have of it, or with how it shares RAM.
     """
 
     accelerator: Accelerator
     pool: MemoryPool | None = None
+    cap: tuple[str, Limit] | None = None
     sharing: Sharing | None = None
 
 
-def found(adapter: Listed, number: int, ram: HostRam) -> Found:
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An adapter as the registry and Windows' list have it; one of the two may be missing.
+    """
+
+    listed: Listed
+    present: Present | None = None
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """
+        The memory of its own: what the driver wrote, where that is the adapter's, else what Windows counts.
+        """
+        written = self.listed.memory_bytes
+        counted = self.present.dedicated_bytes if self.present is not None else None
+        if not counted:
+            return written
+        if written is None or not counted <= written <= counted * (1 + _LARGEST_RESERVE):
+            return counted
+        return written
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        return (*((QUESTION,) if self.present is not None else ()), *self.listed.evidence)
+
+
+def found(seen: Seen, number: int, ram: HostRam) -> Found:
     """
     The GPU that an adapter of AMD or Intel is; ``number`` counts those of this probe.
     """
+    adapter = seen.listed
     vendor: Literal["amd", "intel"] = "amd" if adapter.vendor == AMD else "intel"
     name = marketing_name(vendor, adapter.device, adapter.revision) or adapter.name
-    row = _row(name, adapter)
-    if is_integrated(adapter, row):
-        return _integrated(adapter, number, ram, _described(adapter, number, vendor, name, row))
-    pool = _pool(f"vram{number}", adapter, row)
+    row = _row(name, seen)
+    described = _described(seen, number, vendor, name, row)
+    marked = seen.present.integrated if seen.present is not None else None
+    if marked or is_integrated(adapter, row, seen.memory_bytes):
+        return _integrated(seen, number, ram, described)
+    pool = _pool(f"vram{number}", seen, row)
     accelerator = msgspec.structs.replace(
-        _described(adapter, number, vendor, name, row),
+        described,
         backend="vulkan" if pool is not None else None,
         pools=(pool.id,) if pool is not None else (),
         usable=pool is not None,
         why_not=None if pool is not None else message("unusable.size-unknown"),
     )
-    return Found(accelerator=accelerator, pool=pool)
+    return Found(accelerator=accelerator, pool=pool, cap=_cap(pool, seen.present))
 
 
-def shared_limit(ram: HostRam) -> int | None:
+def _row(name: str, seen: Seen) -> Gpu | None:
     """
-    What a GPU may use of RAM now, in bytes: half of it, as far as that is free.
+    The table's row: by the size of a card's memory; graphics that share RAM have one of their name.
     """
-    if ram.total_bytes is None or ram.available_bytes is None:
-        return None
-    return min(ram.total_bytes // _SHARE_OF_RAM, ram.available_bytes)
-
-
-def _row(name: str, adapter: Listed) -> Gpu | None:
-    """
-    The table's row: by the memory that the driver wrote for a card; graphics that share RAM have one of their name.
-    """
-    if (row := lookup(name, adapter.memory_bytes)) is not None:
+    if (row := lookup(name, seen.memory_bytes)) is not None:
         return row
-    rows = named(name) or named(adapter.name)
-    return rows[0] if len(rows) == 1 and (rows[0].unified or adapter.memory_bytes is None) else None
+    rows = named(name) or named(seen.listed.name)
+    return rows[0] if len(rows) == 1 and (rows[0].unified or seen.memory_bytes is None) else None
 
 
 def _described(
-    adapter: Listed, number: int, vendor: Literal["amd", "intel"], name: str, row: Gpu | None
+    seen: Seen, number: int, vendor: Literal["amd", "intel"], name: str, row: Gpu | None
 ) -> Accelerator:
     rate = row.bandwidth_bytes_per_s if row is not None else None
     how: Message | None = None
@@ -88,20 +114,22 @@ def _described(
         id=f"gpu{number}",
         vendor=vendor,
         name=name,
-        driver=adapter.driver_version,
+        pci=seen.present.pci if seen.present is not None else None,
+        driver=seen.listed.driver_version,
         architecture=row.architecture if row is not None else None,
         bandwidth_bytes_per_s=rate,
         bandwidth_basis="declared" if how is not None else None,
         bandwidth_how=how,
-        evidence=adapter.evidence,
+        display_active=seen.present.displays if seen.present is not None else None,
+        evidence=seen.evidence,
     )
 
 
-def _integrated(adapter: Listed, number: int, ram: HostRam, described: Accelerator) -> Found:
+def _integrated(seen: Seen, number: int, ram: HostRam, described: Accelerator) -> Found:
     why_not = None
     if described.vendor == "intel":
         why_not = message("unusable.slower-than-processor")
-    elif adapter.device in AMD_TOO_SMALL:
+    elif seen.listed.device in AMD_TOO_SMALL:
         why_not = message("unusable.few-compute-units")
     accelerator = msgspec.structs.replace(
         described,
@@ -113,35 +141,79 @@ def _integrated(adapter: Listed, number: int, ram: HostRam, described: Accelerat
     )
     if why_not is not None:
         return Found(accelerator=accelerator)
-    carve_out = adapter.memory_bytes or 0
+    return Found(accelerator=accelerator, sharing=_sharing(seen, number, ram))
+
+
+def _sharing(seen: Seen, number: int, ram: HostRam) -> Sharing:
+    """
+    The carve-out that the firmware hides from Windows, what is used of it, and what may be mapped of RAM beside it.
+    """
+    present = seen.present
+    carve_out = seen.memory_bytes or 0
     used = min(carve_out, IN_USE_BY_DESKTOP)
-    shared = shared_limit(ram)
+    if present is not None and present.resident_bytes is not None:
+        used = min(carve_out, present.resident_bytes)
+    shared = _shared_limit(ram, present)
     cap = None
     if shared is not None:
         detail = message("limit.windows-shared", carve_out_bytes=carve_out, shared_bytes=shared)
-        cap = Limit(by="working-set", bytes=carve_out - used + shared, detail=detail, basis="assumed")
-    sharing = Sharing(
-        accelerator=f"gpu{number}", carve_out_bytes=carve_out, carve_out_used_bytes=used, cap=cap
-    )
-    return Found(accelerator=accelerator, sharing=sharing)
+        known = present is not None and present.shared_bytes is not None
+        basis: Literal["measured", "assumed"] = "measured" if known else "assumed"
+        cap = Limit(by="working-set", bytes=carve_out - used + shared, detail=detail, basis=basis)
+    return Sharing(accelerator=f"gpu{number}", carve_out_bytes=carve_out, carve_out_used_bytes=used, cap=cap)
 
 
-def _pool(pool_id: str, adapter: Listed, row: Gpu | None) -> MemoryPool | None:
-    total = adapter.memory_bytes
+def _shared_limit(ram: HostRam, present: Present | None) -> int | None:
+    """
+    What a GPU may use of RAM now, in bytes: Windows' limit less what it uses already, as far as that is free.
+    """
+    if ram.total_bytes is None or ram.available_bytes is None:
+        return None
+    limit = ram.total_bytes // _SHARE_OF_RAM
+    if present is not None and present.shared_bytes is not None:
+        limit = max(0, present.shared_bytes - (present.shared_resident_bytes or 0))
+    return min(limit, ram.available_bytes)
+
+
+def _pool(pool_id: str, seen: Seen, row: Gpu | None) -> MemoryPool | None:
+    total = seen.memory_bytes
     declared = total is None
     if declared:
         total = row.memory_bytes if row is not None else None
     if total is None:
         return None
-    kept = min(IN_USE_BY_DESKTOP, total)
-    detail = message("limit.windows-desktop")
+    limits, free = _limits(total, seen.present)
     return MemoryPool(
         id=pool_id,
         kind="vram",
         total_bytes=total,
-        free_bytes=None,
-        budget_bytes=total - kept,
-        limits=(Limit(by="driver-reserve", bytes=kept, detail=detail, basis="assumed"),),
+        free_bytes=free,
+        budget_bytes=total - sum(limit.bytes for limit in limits),
+        limits=limits,
         basis="declared" if declared else "measured",
-        evidence=adapter.evidence,
+        evidence=seen.evidence,
     )
+
+
+def _limits(total: int, present: Present | None) -> tuple[tuple[Limit, ...], int | None]:
+    """
+    What is not to be had of a card's memory, and what is free of it (None: not told).
+    """
+    if present is None or present.resident_bytes is None or present.dedicated_bytes is None:
+        kept = min(IN_USE_BY_DESKTOP, total)
+        detail = message("limit.windows-desktop")
+        return (Limit(by="driver-reserve", bytes=kept, detail=detail, basis="assumed"),), None
+    reserve = max(0, total - present.dedicated_bytes)
+    used = min(present.resident_bytes, total - reserve)
+    limits = (
+        Limit(by="driver-reserve", bytes=reserve, detail=message("limit.windows-reserve")),
+        Limit(by="in-use", bytes=used, detail=message("limit.windows-in-use")),
+    )
+    return tuple(limit for limit in limits if limit.bytes), total - reserve - used
+
+
+def _cap(pool: MemoryPool | None, present: Present | None) -> tuple[str, Limit] | None:
+    if pool is None or present is None or present.budget_bytes is None:
+        return None
+    detail = message("limit.windows-budget", budget_bytes=present.budget_bytes)
+    return pool.id, Limit(by="budget", bytes=present.budget_bytes, detail=detail)

@@ -51,9 +51,9 @@ def on_chip(adapter: Listed) -> str | None:
     return _ON_CHIP_MAKERS[found[1].upper()] if found else None
 
 
-def is_integrated(adapter: Listed, row: Gpu | None) -> bool:
+def is_integrated(adapter: Listed, row: Gpu | None, memory_bytes: int | None) -> bool:
     """
-    Whether a GPU of AMD or Intel shares RAM: by its PCI number, by the table, or by the size that its driver wrote.
+    Whether a GPU of AMD or Intel shares RAM: by its PCI number, by the table, or by the size of its own memory.
 
     A card of AMD may be small; without a size Intel's counts as integrated, as nearly all are.
     """
@@ -61,4 +61,4 @@ def is_integrated(adapter: Listed, row: Gpu | None) -> bool:
         return True
     if row is not None:
         return row.unified
-    return adapter.vendor == INTEL and (adapter.memory_bytes or 0) < _LEAST_OF_A_CARD
+    return adapter.vendor == INTEL and (memory_bytes or 0) < _LEAST_OF_A_CARD
