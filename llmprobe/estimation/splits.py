@@ -2,8 +2,8 @@
 Which splits over several devices llama.cpp refuses, and why.
 
 Source: llama.cpp b11549, src/llama.cpp (``llama_prepare_model_devices``), src/llama-model.cpp
-(``make_gpu_buft_list``), src/llama-arch.cpp (``llm_arch_supports_sm_tensor``), src/llama-context.cpp
-(``llama_init_from_model``).
+(``make_gpu_buft_list``), ggml/src/ggml-sycl/ggml-sycl.cpp, ggml/src/ggml-backend.cpp, src/llama-arch.cpp
+(``llm_arch_supports_sm_tensor``), src/llama-context.cpp (``llama_init_from_model``).
 """
 
 from llmprobe.errors import RefusedError
@@ -58,7 +58,10 @@ def can_be_sliced(architecture: str) -> bool:
 
 def refuse_split(settings: Settings, hardware: Hardware, architecture: str) -> None:
     """
-    Refuse a split by rows or tensors that llama.cpp refuses.
+    Refuse a split by rows or tensors that llama.cpp refuses, or ends with.
+
+    SYCL alone has buffers that are split by rows. Its devices do not accept them (``supports_buft``), so that the
+    scheduler ends at the first weight in one; docs/backend/SYCL.md of b11549 says that such a split is not supported.
 
     Raises:
         RefusedError: the architecture, the backend or another setting rules it out.

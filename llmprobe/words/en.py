@@ -1140,8 +1140,8 @@ SENTENCES: dict[str, str] = {
     "hint.without-expert-cache": "leave --moe-cache-mib out",
     "error.no-split-buffers": "llama.cpp refuses a split by rows: {device} ({backend}) does not support split buffers;"
     " only SYCL has them",
-    "error.rows-not-estimated": "a split by rows is not estimated: llama.cpp has it for SYCL alone, and it was never"
-    " measured",
+    "error.rows-not-estimated": "llama.cpp ends with a split by rows: SYCL makes the buffers of one, but no device computes"
+    " from them (its documentation: not supported)",
     "error.tensor-split-refused": "llama.cpp refuses a split by tensors for the architecture {architecture}",
     "error.tensor-split-aborts": "llama.cpp aborts on a split by tensors for the architecture {architecture}: there is no"
     " {tensor}",
@@ -2577,8 +2577,8 @@ SENTENCES: dict[str, str] = {
     "help.estimate.kv-unified": "One cache that all slots share.",
     "help.estimate.n-cpu-ffn": "Keep the dense feed-forward weights of the first N layers on the CPU.",
     "help.estimate.moe-cache-mib": "Cache experts that stay in RAM on the GPUs, N MiB in all.",
-    "help.estimate.split-mode": "How GPUs share the model: layers of their own, or a slice of every tensor; rows with"
-    " SYCL alone.",
+    "help.estimate.split-mode": "How GPUs share the model: layers of their own, or a slice of every tensor; rows are"
+    " refused, as no backend computes them.",
     "help.estimate.tensor-split": "Proportions of the model on each GPU, such as 3,1.",
     "help.estimate.no-kv-offload": "Keep the cache in RAM.",
     "help.estimate.no-op-offload": "Do not send large operations on weights in RAM to the GPU.",

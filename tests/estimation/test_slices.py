@@ -188,6 +188,19 @@ def test_what_rules_a_split_out_is_named(
     assert caught.value.hint is not None
 
 
+def test_rows_over_sycl_cards_are_refused_as_nothing_computes_them() -> None:
+    """
+    SYCL makes buffers that are split by rows, which its devices do not accept; one card has nothing to split.
+    """
+    cards = Hardware(devices=tuple(Device(id=f"gpu{number}", backend="sycl") for number in range(2)))
+    with pytest.raises(RefusedError) as caught:
+        Estimator(spec("llama3.1-8b")).setup(Settings(split_mode="row"), cards)
+
+    assert caught.value.message.id == "error.rows-not-estimated"
+    assert caught.value.hint is not None
+    assert caught.value.hint.id == "hint.split-by-layers"
+
+
 def test_a_recurrent_state_that_cannot_be_cut_is_refused() -> None:
     """
     RWKV has no matrix that says how its state is cut: llama.cpp aborts.
