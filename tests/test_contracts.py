@@ -23,7 +23,7 @@ from llmprobe.machine import probes, rules
 from llmprobe.machine.rules import Rule
 from tests.output import samples
 
-SYSTEMS = {"linux", "darwin", "win32"}
+SYSTEMS = frozenset({"linux", "darwin", "win32", "freebsd", "openbsd", "netbsd"})
 LONGEST_FILE = 400
 FILES = sorted(Path(llmprobe.__file__).parent.rglob("*.py"))
 

@@ -149,7 +149,7 @@ def with_fault(
         return (
             probe
             if probe.name in asked or same is None
-            else Probe(probe.name, probe.platforms, lambda _: same, probe.vendors)
+            else msgspec.structs.replace(probe, ask=lambda _: same)
         )
 
     probes = tuple(probe_of(probe) for probe in PROBES)
@@ -170,7 +170,7 @@ def look(recording: Recording) -> Healthy:
     parts = {}
     found = {}
     for probe in PROBES:
-        if recording.platform.system in probe.platforms:
+        if probe.applies(recording.platform.system):
             replay = Replay(recording, strict=True)
             parts[probe.name] = probe.ask(replay)
             for question in replay.asked():

@@ -19,7 +19,7 @@ def is_foreign(machine: str, probe: Probe) -> bool:
     Apple's probe names the GPUs of Intel Macs too.
     """
     system = recording_of(machine).platform.system
-    if system not in probe.platforms:
+    if not probe.applies(system):
         return True
     if system == "darwin":
         return False

@@ -117,11 +117,11 @@ def test_machines_are_many_and_few_are_edits() -> None:
 
 
 def test_machines_are_of_every_vendor_and_system() -> None:
-    """Linux, macOS and Windows, and each vendor's accelerators in use and out of use."""
+    """Linux, macOS, Windows and another, and each vendor's accelerators in use and out of use."""
     snapshots = [replayed(machine) for machine in MACHINES]
     seen = {(each.vendor, each.usable) for snapshot in snapshots for each in snapshot.accelerators}
 
-    assert {snapshot.host.system for snapshot in snapshots} == {"linux", "darwin", "win32"}
+    assert {snapshot.host.system for snapshot in snapshots} == {"linux", "darwin", "win32", "freebsd14"}
     assert {snapshot.host.environment for snapshot in snapshots} >= {"bare", "vm", "container", "wsl"}
     assert seen >= {
         (vendor, usable) for vendor in ("nvidia", "amd", "intel", "apple") for usable in (True, False)

@@ -266,6 +266,7 @@ class Advice:
             use_devices=site.named(candidate.devices),
             device_numbers=site.numbers(candidate.devices),
             environment=site.environment(candidate.devices),
+            leaves_devices=site.unsure and not candidate.devices,
             download_bytes=None
             if model.path and quant == model.quant
             else problem.estimator.tensor_bytes(quant),

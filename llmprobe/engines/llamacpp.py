@@ -217,14 +217,18 @@ def _words(
         words += ["-np", str(choice.parallel)]
     if program == "llama-server" and _embeds(model):
         words.append("--embedding")
-    if backend is None:
+    if choice.leaves_devices:
+        # Whether there is a GPU is unknown: the engine fits the model to what it finds.
+        pass
+    elif backend is None:
         words += ["--device", "none"]
     elif choice.use_devices is not None:
         # What the environment leaves visible is numbered anew.
         hidden = any(name.endswith("VISIBLE_DEVICES") for name in choice.environment)
         numbers = range(len(choice.use_devices)) if hidden else choice.device_numbers
         words += ["--device", ",".join(f"{BACKENDS[backend].device_prefix}{number}" for number in numbers)]
-    words += ["-ngl", str(choice.gpu_layers)]
+    if not choice.leaves_devices:
+        words += ["-ngl", str(choice.gpu_layers)]
     if choice.n_cpu_moe:
         words += ["--n-cpu-moe", str(choice.n_cpu_moe)]
     if choice.cpu_moe_layers:
@@ -239,8 +243,8 @@ def _words(
         words += ["--spec-type", ",".join(choice.spec_type)]
         words += ["--spec-draft-n-max", str(choice.spec_draft_n_max)]
     words += ["-ctk", choice.cache_type_k, "-ctv", choice.cache_type_v, "-fa", _flash(choice)]
-    words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size), "--fit", "off"]
-    return words
+    words += ["-b", str(choice.batch_size), "-ub", str(choice.ubatch_size)]
+    return words if choice.leaves_devices else [*words, "--fit", "off"]
 
 
 def _flash(choice: Choice) -> str:

@@ -129,7 +129,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str:
         repo = f"{(model.repo or 'local/' + model.id).split('/')[0]}/{name.rpartition('.')[0]}"
         lines.append(f"lms import {shell_word(file)} --symbolic-link --user-repo {shell_word(repo)} -y")
         place = f"{repo}/{name}"
-    words = ["lms", "load", "--exact", shell_word(place), "--gpu", _share(choice, backend)]
+    words = ["lms", "load", "--exact", shell_word(place), *_share(choice, backend)]
     words += ["--context-length", str(choice.ctx_size), "--parallel", str(choice.parallel), "-y"]
     return "\n".join([*lines, " ".join(words)])
 
@@ -174,13 +174,18 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     return tuple(lines)
 
 
-def _share(choice: Choice, backend: str | None) -> str:
+def _share(choice: Choice, backend: str | None) -> tuple[str, ...]:
+    """
+    The option that says how much goes to the GPU; none where it is left to LM Studio.
+    """
+    if choice.leaves_devices:
+        return ()
     if backend is None or choice.gpu_layers == 0:
-        return "off"
+        return ("--gpu", "off")
     if choice.gpu_layers >= choice.total_layers:
-        return "max"
+        return ("--gpu", "max")
     # Rounded down, so that what LM Studio makes of it is never a layer more than was counted.
-    return f"{choice.gpu_layers * 1000 // choice.total_layers / 1000:g}"
+    return ("--gpu", f"{choice.gpu_layers * 1000 // choice.total_layers / 1000:g}")
 
 
 def _place(file: str) -> str | None:

@@ -226,7 +226,7 @@ def _fits_itself(choice: Choice, backend: str | None) -> bool:
     Tell whether the placement is left to Ollama: only its llama-server can keep experts apart, where no layers are set
     (llm/llama_server.go: ``-ngl`` where num_gpu is given, ``--fit`` else).
     """
-    return backend is not None and bool(choice.n_cpu_moe or choice.cpu_moe_layers)
+    return choice.leaves_devices or (backend is not None and bool(choice.n_cpu_moe or choice.cpu_moe_layers))
 
 
 def environment(choice: Choice, backend: str | None) -> dict[str, str]:
@@ -254,7 +254,7 @@ def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Mess
     lines = [] if serve is None else [message("engine.ollama-serve", command=serve)]
     if embeds(model):
         lines.append(message("engine.ollama-embeds", name=model_name(choice, model)))
-    if _fits_itself(choice, backend):
+    if _fits_itself(choice, backend) and not choice.leaves_devices:
         kept = choice.n_cpu_moe + len(choice.cpu_moe_layers)
         lines.append(message("engine.ollama-experts", layers=kept))
     if choice.cache_type_k != choice.cache_type_v:

@@ -23,6 +23,10 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     link: str | None = None
 
 
+GPU_UNKNOWN = frozenset({"gpu-not-looked-for", "nvidia-slow", "wsl-other-gpu"})
+"""The findings with which there may be a GPU that no record describes."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """
     One thing that is wrong with a machine, or worth knowing, and what it costs its user.

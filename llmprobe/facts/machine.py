@@ -277,11 +277,14 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     Whether a probe got its answers, and how long it took. A probe that raised is ``crashed``.
 
-    ``absent`` is the normal answer of a facility that this machine does not have.
+    ``absent`` is the normal answer of a facility that this machine does not have. ``unsupported`` is one that it may
+    have and that no probe knows how to ask.
     """
 
     name: str
-    status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "crashed", "not_recorded"]
+    status: Literal[
+        "ok", "absent", "partial", "denied", "failed", "timeout", "crashed", "not_recorded", "unsupported"
+    ]
     duration_ms: float | None = None
     detail: Message | None = None
 

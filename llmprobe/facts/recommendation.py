@@ -144,8 +144,10 @@ class Choice(Settings, frozen=True, kw_only=True):
 
     ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
     their backend gives to the devices in use, and ``environment`` is what the engine's environment must hold so that
-    it sees them alone or in this order. ``on_disk`` is the file that is this choice already. ``remarks``
-    are what must be known beside the command of the engine that was asked for, ``origin`` is where its file comes from.
+    it sees them alone or in this order. ``leaves_devices`` is true where it is unknown whether there is a GPU: the
+    figures are for the processor, and the command leaves devices to the engine. ``on_disk`` is the file that is this
+    choice already. ``remarks`` are what must be known beside the command of the engine that was asked for, ``origin``
+    is where its file comes from.
     ``shell`` is the one that commands are written for: PowerShell on Windows.
 
     ``time`` is how long one answer takes, None where a speed is unknown, ``loading`` how long the model takes from its
@@ -169,6 +171,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     use_devices: tuple[str, ...] | None = None
     device_numbers: tuple[int, ...] = ()
     environment: dict[str, str] = msgspec.field(default_factory=dict)
+    leaves_devices: bool = False
     download_bytes: int | None = None
     on_disk: str | None = None
     shell: Shell = "sh"

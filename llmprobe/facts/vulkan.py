@@ -76,10 +76,10 @@ class VulkanDevice(msgspec.Struct, frozen=True, kw_only=True):
 class Vulkan(msgspec.Struct, frozen=True, kw_only=True):
     """
     The loader's devices in its order, software devices among them. ``visible`` is GGML_VK_VISIBLE_DEVICES; ``loaded``
-    is False where there is no loader, or no driver for it.
+    is False where there is no loader, or no driver for it, and None where it was not asked or did not answer.
     """
 
-    loaded: bool = True
+    loaded: bool | None = True
     devices: tuple[VulkanDevice, ...] = ()
     api: str | None = None
     visible: str | None = None

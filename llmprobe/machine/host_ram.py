@@ -13,6 +13,7 @@ Questions, in order:
     run:vm_stat                                        on macOS
     read:/proc/meminfo                                 on Linux, and so the rest
     read:/proc/spl/kstat/zfs/arcstats
+    read:/proc/self/mountinfo                          where ZFS has a cache
     read:/sys/devices/system/node/has_memory           not on x86
     read:/sys/devices/system/node/has_cpu              not on x86
     read:/sys/devices/system/node/node<N>/meminfo      of each with memory, where some have no processors
@@ -27,9 +28,11 @@ from llmprobe.words.message import Message, message
 
 MEMINFO = "/proc/meminfo"
 ARCSTATS = "/proc/spl/kstat/zfs/arcstats"
+MOUNTS = "/proc/self/mountinfo"
 NODES = "/sys/devices/system/node"
 _COHERENT = ("aarch64", "arm64", "ppc64le")
 _KIB = 1024
+_LXCFS = "fuse.lxcfs"
 
 
 class HostRam(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +126,9 @@ def host_ram(ask: Asker) -> HostRam:
             if from_kernel is not None:
                 available, how = from_kernel, message("limit.available-by-kernel")
         cache = cache_of_zfs(ask.text(ARCSTATS) or "")
+        if cache and is_of_container(ask.text(MOUNTS) or ""):
+            # The cache is the host's, and was never counted in what the container is shown.
+            cache = None
         if cache and available is not None:
             available, how = available + cache, message("limit.available-with-zfs", how=how)
             evidence.append(f"read:{ARCSTATS}")
@@ -155,6 +161,20 @@ def cache_of_zfs(text: str) -> int | None:
     fields = {words[0]: as_int(words[2]) for line in text.splitlines() if len(words := line.split()) == 3}
     size, least = fields.get("size"), fields.get("c_min")
     return None if size is None or least is None else max(0, size - least)
+
+
+def is_of_container(mounts: str) -> bool:
+    """
+    Whether /proc/meminfo is what lxcfs makes of a container's limit, from /proc/self/mountinfo.
+
+    https://github.com/lxc/lxcfs: a file system of its own is mounted on the file. The fifth field is the place, and
+    behind `` - `` stands the type. https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo
+    """
+    for line in mounts.splitlines():
+        mount, _, kind = line.partition(" - ")
+        if mount.split(" ")[4:5] == [MEMINFO]:
+            return kind.startswith(_LXCFS)
+    return False
 
 
 class _Beside(msgspec.Struct, frozen=True, kw_only=True):

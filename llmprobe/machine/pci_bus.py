@@ -11,6 +11,7 @@ Questions, in order:
     read:/sys/bus/pci/devices/<address>/class          of each device
     read:/sys/bus/pci/devices/<address>/vendor         of each of class 0x03 (display, 3D, …) or 0x12 (accelerator)
     read:/sys/bus/pci/devices/<address>/device         of the same
+    link:/sys/bus/pci/devices/<address>/physfn         of each but the first of its vendor
 """
 
 import msgspec
@@ -19,6 +20,10 @@ from llmprobe.machine.asking import Asker, items_of
 
 PCI = "/sys/bus/pci/devices"
 _CLASSES = ("0x03", "0x12")
+_ACCELERATOR = "0x12"
+_INTEL = "0x8086"
+_FPGAS = frozenset({"0x10ee", "0x1172", "0x1204", "0x1bf4"})
+"""Xilinx (now AMD), Altera, Lattice, Achronix: what is on such a card is its owner's design, no GPU."""
 
 
 class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,4 +61,30 @@ def display_devices(ask: Asker) -> tuple[PciDevice, ...]:
                 device_class=device_class.strip(),
             )
         )
-    return tuple(sorted(found, key=lambda each: each.address))
+    gpus = [each for each in found if not _computes_otherwise(each)]
+    return _without_shares(ask, sorted(gpus, key=lambda each: each.address))
+
+
+def _computes_otherwise(device: PciDevice) -> bool:
+    """
+    Whether a device is an accelerator and no GPU: of Intel those that are no displays are NPUs (Meteor Lake and later)
+    and FPGAs, of some makers all.
+    """
+    accelerator = device.device_class.startswith(_ACCELERATOR)
+    return accelerator and (device.vendor == _INTEL or device.vendor in _FPGAS)
+
+
+def _without_shares(ask: Asker, devices: list[PciDevice]) -> tuple[PciDevice, ...]:
+    """
+    The devices without the virtual functions of one that is there itself: shares of it for virtual machines (SR-IOV).
+
+    A share has a link to the device that it is of. https://docs.kernel.org/PCI/pci-iov-howto.html
+    """
+    first: dict[str | None, PciDevice] = {}
+    for device in devices:
+        first.setdefault(device.vendor, device)
+    return tuple(
+        device
+        for device in devices
+        if device is first[device.vendor] or not ask.link(f"{device.path}/physfn").ok
+    )

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from llmprobe.facts.answer import Source
+from llmprobe.facts.answer import Platform, Source
 from llmprobe.facts.asking import TOTAL_TIMEOUT_S
 from llmprobe.facts.machine import EngineOnMachine, Host, MemoryPool, Probed, Snapshot, SourceReport
 from llmprobe.machine import merge, probing, rules
 from llmprobe.machine.asking import Asker, ProbedStatus
 from llmprobe.machine.crash import crashed
+from llmprobe.machine.probing import GPUS, LISTED_SYSTEMS
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def collect(
     ``threads`` asks others beside a probe that is slow; by default only where a machine may respond slowly.
     Durations are reported of the live machine only, so that a recorded one is the same on every run.
     """
-    wanted = [probe for probe in probing.all_probes() if source.platform.system in probe.platforms]
+    wanted = [probe for probe in probing.all_probes() if probe.applies(source.platform.system)]
     asked = [_Outcome(probe.name, probe.ask, deadline_s) for probe in wanted]
     looked = [_Outcome(f"engine:{name}", _observer(observe), deadline_s) for name, observe in observers]
     outcomes = [*asked, *looked]
@@ -95,6 +96,10 @@ def collect(
         from llmprobe.machine.vulkan.applied import applied
 
         vulkan, accelerators, pools = msgspec.structs.astuple(applied(vulkan, accelerators, pools))
+        if vulkan.visible is not None:
+            from llmprobe.machine.vulkan.hidden import without_hidden
+
+            accelerators = without_hidden(vulkan, accelerators)
     host, reports = _with_kept(merge.host(source.platform, found), pools, found, outcomes, source)
     snapshot = Snapshot(
         this_machine=source.this_machine,
@@ -110,9 +115,19 @@ def collect(
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         windows=next((probed.windows for probed in found if probed.windows is not None), None),
         vulkan=vulkan,
-        sources=reports,
+        sources=(*reports, *_lacking(source.platform)),
     )
     return rules.diagnosed(snapshot)
+
+
+def _lacking(platform: Platform) -> tuple[SourceReport, ...]:
+    """
+    What this system may have and nobody here can ask for: its GPUs, where no probe lists them.
+    """
+    if platform.system in LISTED_SYSTEMS:
+        return ()
+    detail = message("source.no-probe-of-gpus", system=platform.system)
+    return (SourceReport(name=GPUS, status="unsupported", detail=detail),)
 
 
 def probe(

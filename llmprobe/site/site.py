@@ -13,6 +13,7 @@ import msgspec
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import Abilities
+from llmprobe.facts.finding import GPU_UNKNOWN
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.measured import Correction
 from llmprobe.facts.processor import Processor, cpu_kind
@@ -51,6 +52,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     The devices that can be used together, each set in the order of the engine, largest set first; the
     empty set is the processor alone. Capacities are budgets less the reserve; None is unknown.
 
+    ``unsure`` is true where there is no device and it is unknown whether the machine has one.
     ``shared_free_bytes`` is what host and accelerator may take together of a unified pool; None without one.
     """
 
@@ -68,6 +70,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     abilities: Abilities = Abilities()
     listed: dict[str, tuple[Accelerator, ...]] = {}
     windows: bool = False
+    unsure: bool = False
     corrections: tuple[Correction, ...] = ()
 
     def environment(self, devices: tuple[Device, ...]) -> dict[str, str]:
@@ -167,6 +170,9 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
     usable = _most(known)
     if len(usable) < len(known):
         notes.append(message("note.most-devices", most=MOST_DEVICES, found=len(known)))
+    unsure = not usable and any(finding.id in GPU_UNKNOWN for finding in snapshot.findings)
+    if unsure:
+        notes.append(message("note.gpu-unknown"))
     ram_rate, own_processor = of_host(snapshot.host, ram.total_bytes if ram is not None else None)
     measured = snapshot.host.measurement
     return Site(
@@ -189,6 +195,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         },
         listed={backend: listed(snapshot, backend) for backend in {one.backend for _, one in devices}},
         windows=snapshot.host.system == "win32",
+        unsure=unsure,
         corrections=() if measured is None else measured.counting_corrections,
     )
 

@@ -363,6 +363,7 @@ SENTENCES: dict[str, str] = {
     "unusable.size-unknown": "its driver does not report the size of its memory",
     "unusable.amd-asleep": "it is asleep, and reading its memory would wake it",
     "unusable.hidden-from-rocm": "hidden by {variable}",
+    "unusable.hidden-from-vulkan": "hidden by {variable}",
     "unusable.no-amd-device-file": "this user may open neither /dev/kfd nor its device file in /dev/dri",
     "unusable.few-compute-units": "the CPU is faster than its two compute units",
     "unusable.render-node-closed": "this user may not open its device file in /dev/dri",
@@ -489,6 +490,7 @@ SENTENCES: dict[str, str] = {
     "hint.ram-too-large": "give --ram {most_bytes:bytes} or less",
     # - sources
     "source.question": "{question}: {status}[ ({reason})]",
+    "source.no-probe-of-gpus": "GPUs are not looked for on {system}",
     "source.trouble": "{questions:each}[; and {more} more]",
     "source.deadline": "no answer within {seconds:g} s",
     "source.measurement-odd": "the kept measurement is not one of llmprobe's ({reason}) and is ignored",
@@ -793,6 +795,9 @@ SENTENCES: dict[str, str] = {
     "finding.no-gpu.detail": "Models run on the CPU, and the speed of memory determines theirs.",
     "rule.gpu-not-looked-for": "A source that could have found a GPU did not answer.",
     "finding.gpu-not-looked-for.title": "Whether there is a GPU could not be determined",
+    "finding.gpu-not-looked-for.title-usable": "Whether there is a usable GPU could not be determined",
+    "finding.gpu-not-looked-for.detail-system": "On {system} llmprobe reads memory and processor; its GPUs were not "
+    "looked at. What is said here leaves them out.",
     "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
     "GPU may be installed that is not listed here.",
     "finding.gpu-not-looked-for.source": "{source} ({status:status.})",
@@ -988,6 +993,11 @@ SENTENCES: dict[str, str] = {
     "for the GPU, Vulkan also from RAM. So the figures here are those of Vulkan.",
     "finding.rocm-heap.remedy": "Use a build of llama.cpp with Vulkan, or, for ROCm, make the larger part larger still: "
     "the reserved part in the firmware, or ttm.pages_limit. From kernel 6.16.9 on ROCm takes the larger of both.",
+    "rule.vulkan-visible-hides": "GGML_VK_VISIBLE_DEVICES hides a GPU from Vulkan.",
+    "finding.vulkan-visible-hides.title": "GGML_VK_VISIBLE_DEVICES hides {devices:and}",
+    "finding.vulkan-visible-hides.detail": "It is set to '{value}', which does not name the GPU: llama.cpp counts from 0, "
+    "and a number that no device has leaves it without any. The GPU is not counted.",
+    "finding.vulkan-visible-hides.remedy": "Unset the variable, or name the device by its place.",
     "rule.amd-partitioned": "An Instinct GPU is divided into several devices.",
     "finding.amd-partitioned.title": "{name} is divided; {parts} {parts:part|parts} of it can be used here",
     "finding.amd-partitioned.detail": "Each part is a device of its own, with its share of the memory and of its "
@@ -1309,6 +1319,8 @@ SENTENCES: dict[str, str] = {
     "note.reserve": "{bytes:bytes} reserved on every GPU and in RAM",
     "note.vulkan-for-memory": "Vulkan, not ROCm, on {device}: it can allocate {vulkan_bytes:bytes} of the shared memory "
     "now, ROCm {rocm_bytes:bytes}",
+    "note.gpu-unknown": "GPUs were not looked at, or not in full; the figures are for the CPU, and the commands leave it "
+    "to the engine to use a GPU",
     "note.assume-idle": "memory of other programs is counted as free (--assume-idle)",
     "note.free-memory-unknown": "{device} is not used: its free memory is unknown",
     "note.most-devices": "llama.cpp uses at most {most} devices: the fastest and largest of {found} are used",
@@ -1905,6 +1917,7 @@ SENTENCES: dict[str, str] = {
     "status.timeout": "timed out",
     "status.crashed": "crashed",
     "status.not_recorded": "not recorded",
+    "status.unsupported": "not supported here",
     "system.linux": "Linux",
     "system.darwin": "macOS with Darwin",
     "system.win32": "Windows",

@@ -208,11 +208,13 @@ def test_a_repaired_card_alone_is_as_it_is_sold() -> None:
     before = replayed("linux-nvidia-driver-mismatch")
     after = changed.repaired(before, [before.accelerators[0]])
     assert after is not None
-    numbered = replayed("linux-4070ti-nouveau")
+    named = replayed("linux-4070ti-nouveau")
+    numbered = msgspec.structs.replace(named.accelerators[0], name="NVIDIA GPU (0xffff)", pools=())
 
     assert after.accelerators[0].bandwidth_bytes_per_s == 448_000_000_000
     assert pool_of(after, "vram0").total_bytes == 8 * GIB
-    assert changed.repaired(numbered, [numbered.accelerators[0]]) is None
+    assert changed.repaired(named, [named.accelerators[0]]) is not None
+    assert changed.repaired(msgspec.structs.replace(named, accelerators=(numbered,)), [numbered]) is None
 
 
 def test_memory_that_a_mode_hides_is_there_after_a_repair() -> None:

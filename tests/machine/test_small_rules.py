@@ -8,7 +8,13 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, harmless, items_of
-from llmprobe.machine.host_ram import available_of, cache_of_zfs, host_ram, parse_node_meminfo
+from llmprobe.machine.host_ram import (
+    available_of,
+    cache_of_zfs,
+    host_ram,
+    is_of_container,
+    parse_node_meminfo,
+)
 from llmprobe.machine.probes import cgroup, numa
 from llmprobe.machine.probes.amd.access import may_write
 from llmprobe.machine.wired_limit import raised_limit_bytes
@@ -155,6 +161,31 @@ def test_zfs_gives_back_all_but_its_least(text: str, expected: int | None) -> No
 
 MEMINFO = "read:/proc/meminfo"
 PSUTIL = "psutil:virtual_memory"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("9 8 0:61 /proc/meminfo /proc/meminfo rw,nosuid shared:5 master:9 - fuse.lxcfs lxcfs rw", True),
+        ("9 8 0:61 /proc/meminfo /proc/meminfo rw - tmpfs tmpfs rw", False),
+        ("9 8 0:61 /proc/cpuinfo /proc/cpuinfo rw - fuse.lxcfs lxcfs rw", False),
+        ("9 8 0:61 / /proc rw - proc proc rw", False),
+        ("", False),
+        ("/proc/meminfo", False),
+    ],
+)
+def test_a_container_is_shown_memory_of_its_own(line: str, expected: bool) -> None:
+    """By lxcfs, which is mounted on the file; the cache of ZFS beside it is the host's (htop-dev/htop#863)."""
+    assert is_of_container(f"1 0 8:1 / / rw - ext4 a rw\n{line}\n") is expected
+    meminfo = "MemTotal: 4194304 kB\nMemAvailable: 1048576 kB\n"
+    arcstats = f"c_min 4 {GIB}\nsize 4 {3 * GIB}\n"
+    answers = {"read:/proc/meminfo": meminfo, ARC: arcstats, "read:/proc/self/mountinfo": line}
+    found = host_ram(Asker(FakeSource(answers)))
+
+    assert found.available_bytes == (GIB if expected else 3 * GIB)
+    assert found.zfs_cache_bytes == (None if expected else 2 * GIB)
+
+
 ARC = "read:/proc/spl/kstat/zfs/arcstats"
 
 

@@ -45,6 +45,7 @@ from llmprobe.words.message import message
 
 NAME = "apple"
 PLATFORMS = frozenset({"darwin"})
+LISTS_GPUS = True
 VENDORS = (Vendor(name="apple", rank=3),)
 
 IOREG = ("ioreg", "-rc", "AGXAccelerator", "-d1")

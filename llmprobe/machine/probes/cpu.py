@@ -39,7 +39,7 @@ from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.words.message import Message, message
 
 NAME = "cpu"
-PLATFORMS = frozenset({"linux", "darwin", "win32"})
+PLATFORMS = frozenset({"linux", "darwin", "win32", "freebsd", "openbsd", "netbsd"})
 
 CPUINFO = "/proc/cpuinfo"
 COMPATIBLE = "/proc/device-tree/compatible"

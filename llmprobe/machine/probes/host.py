@@ -44,7 +44,7 @@ from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
 
 NAME = "host"
-PLATFORMS = frozenset({"linux", "darwin", "win32"})
+PLATFORMS = frozenset({"linux", "darwin", "win32", "freebsd", "openbsd", "netbsd"})
 
 UDEV_DMI = "/run/udev/data/+dmi:id"
 BIOS_KEY = r"HKLM\HARDWARE\DESCRIPTION\System\BIOS"
@@ -70,8 +70,10 @@ def probe(source: Source) -> Probed:
             host = _linux(ask)
         case "darwin":
             host = _mac(ask)
-        case _:
+        case "win32":
             host = _windows(ask)
+        case _:
+            host = SystemFacts()
     return ask.probed(found=True, host=host)
 
 

@@ -36,7 +36,7 @@ from llmprobe.machine.host_ram import ARCSTATS, MEMINFO, HostRam, host_ram
 from llmprobe.words.message import message
 
 NAME = "memory"
-PLATFORMS = frozenset({"linux", "darwin", "win32"})
+PLATFORMS = frozenset({"linux", "darwin", "win32", "freebsd", "openbsd", "netbsd"})
 
 SWAPS = "/proc/swaps"
 PRESSURE = "/proc/pressure/memory"

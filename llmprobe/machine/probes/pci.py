@@ -23,6 +23,7 @@ from llmprobe.words.message import message
 
 NAME = "pci"
 PLATFORMS = frozenset({"linux"})
+LISTS_GPUS = True
 VENDORS: tuple[Vendor, ...] = ()
 
 EXAMINED = frozenset({"0x10de", "0x1002", "0x8086"})

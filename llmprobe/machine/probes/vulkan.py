@@ -12,7 +12,7 @@ Questions, in order:
     read:/sys/bus/pci/devices/<address>/power/runtime_status       of each of AMD, Intel and NVIDIA
     env:LLMPROBE_WAKE                                  where one sleeps
     vulkan:                                            where there is a GPU that may run by it
-    env:GGML_VK_VISIBLE_DEVICES                        where that answers
+    env:GGML_VK_VISIBLE_DEVICES                        of the same, also where that is not asked for their sleep
 """
 
 from llmprobe.facts.answer import Source
@@ -46,11 +46,13 @@ def probe(source: Source) -> Probed:
         if device.vendor in _MAY_SLEEP
         and (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
     ]
-    if asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
-        return ask.probed(found=False)
     # A machine without such a device loads nothing that is about them.
-    from llmprobe.machine.vulkan.devices import ask_vulkan
+    from llmprobe.machine.vulkan.devices import ask_vulkan, unasked
+    from llmprobe.machine.vulkan.order import VARIABLE
 
+    if asleep and as_text(ask.env("LLMPROBE_WAKE")) is None:
+        vulkan = unasked(as_text(ask.env(VARIABLE)))
+        return ask.probed(found=vulkan is not None, vulkan=vulkan)
     vulkan = ask_vulkan(ask)
     return ask.probed(found=vulkan is not None, vulkan=vulkan)
 

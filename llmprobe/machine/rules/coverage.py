@@ -15,7 +15,7 @@ from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
-_NOT_LOOKED_AT = (*_FAILED, "not_recorded")
+_NOT_LOOKED_AT = (*_FAILED, "not_recorded", "unsupported")
 _NAMED = 4
 _ASSUMED = ("option:--ram",)
 _REMEDIES = {
@@ -180,8 +180,12 @@ def gpu_not_looked_for(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         id="gpu-not-looked-for",
         severity="warning",
-        title=message("finding.gpu-not-looked-for.title"),
-        detail=message(
+        title=message("finding.gpu-not-looked-for.title")
+        if not snapshot.accelerators
+        else message("finding.gpu-not-looked-for.title-usable"),
+        detail=message("finding.gpu-not-looked-for.detail-system", system=snapshot.host.system)
+        if all(each.status == "unsupported" for each in silent)
+        else message(
             "finding.gpu-not-looked-for.detail",
             sources=tuple(
                 message("finding.gpu-not-looked-for.source", source=each.name, status=each.status)
@@ -260,10 +264,18 @@ def _has_gpu(snapshot: Snapshot) -> bool:
 
 def _not_looked_at(snapshot: Snapshot) -> tuple[SourceReport, ...]:
     """
-    The sources that could have found a GPU and did not answer.
+    The sources that could have found a GPU and did not answer, or not on the memory of one that can't be used for that.
     """
+    unsized = {
+        each.vendor
+        for each in snapshot.accelerators
+        if each.why_not is not None and each.why_not.id == "unusable.size-unknown"
+    }
     return tuple(
-        each for each in snapshot.sources if each.status in _NOT_LOOKED_AT and finds_accelerators(each.name)
+        each
+        for each in snapshot.sources
+        if finds_accelerators(each.name)
+        and (each.status in _NOT_LOOKED_AT or (each.status == "partial" and each.name in unsized))
     )
 
 

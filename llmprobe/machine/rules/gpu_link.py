@@ -12,7 +12,6 @@ from llmprobe.machine.rules._devices import memory_of, physical, whole_called
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
 
-_NEEDED_SHARE = 0.9
 _UNRESIZED_BYTES = 256 * MIB
 """The size of a window that was not resized, whatever the memory behind it."""
 
@@ -28,11 +27,9 @@ def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
         if window is None or not window.resizable:
             continue
         total = memory_of(snapshot, each)
-        if (
-            window.visible_bytes > _UNRESIZED_BYTES
-            if total is None
-            else not _is_small(window.visible_bytes, total)
-        ):
+        # A larger one was resized, though not every slot and system has room for all of the memory.
+        resized = window.visible_bytes > _UNRESIZED_BYTES
+        if resized or (total is not None and total <= GIB):
             continue
         yield Finding(
             id="rebar-off",
@@ -90,10 +87,6 @@ def _cards(snapshot: Snapshot) -> Iterator[Accelerator]:
         share = each.partition is not None and each.partition.kind == "vgpu"
         if each.state == "present" and not each.integrated and not share:
             yield each
-
-
-def _is_small(visible_bytes: int, total_bytes: int) -> bool:
-    return visible_bytes < _NEEDED_SHARE * total_bytes and total_bytes > GIB
 
 
 RULES = (

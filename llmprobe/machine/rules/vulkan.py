@@ -64,4 +64,28 @@ def vulkan_budget(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-RULES = (Rule("vulkan-not-listed", vulkan_not_listed), Rule("vulkan-budget", vulkan_budget))
+def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    GGML_VK_VISIBLE_DEVICES leaves GPUs out that would run by Vulkan.
+    """
+    vulkan = snapshot.vulkan
+    hidden = tuple(called(snapshot, each) for each in snapshot.accelerators if each.hidden_by == _VARIABLE)
+    if vulkan is None or vulkan.visible is None or not hidden:
+        return
+    yield Finding(
+        id="vulkan-visible-hides",
+        severity="warning",
+        title=message("finding.vulkan-visible-hides.title", devices=hidden),
+        detail=message("finding.vulkan-visible-hides.detail", value=vulkan.visible),
+        evidence=(f"env:{_VARIABLE}",),
+        remedy=Remedy(text=message("finding.vulkan-visible-hides.remedy"), commands=(f"unset {_VARIABLE}",)),
+    )
+
+
+_VARIABLE = "GGML_VK_VISIBLE_DEVICES"
+
+RULES = (
+    Rule("vulkan-visible-hides", visible_hides),
+    Rule("vulkan-not-listed", vulkan_not_listed),
+    Rule("vulkan-budget", vulkan_budget),
+)

@@ -28,12 +28,12 @@ def ask_vulkan(ask: Asker) -> Vulkan | None:
     The devices of the loader with llama.cpp's numbers, none where there is no loader; None where it does not answer.
     """
     answer = ask.vulkan()
-    if answer.status == "missing":
-        return Vulkan(loaded=False, evidence=(QUESTION,))
-    if not answer.ok:
-        return None
-    fields = fields_of(answer)
     visible = as_text(ask.env(VARIABLE))
+    if answer.status == "missing":
+        return Vulkan(loaded=False, visible=visible, evidence=(QUESTION,))
+    if not answer.ok:
+        return unasked(visible)
+    fields = fields_of(answer)
     found = [parse_device(place, each) for place, each in enumerate(listed(fields.get("devices")))]
     places = taken(found, visible)
     devices = tuple(
@@ -46,6 +46,13 @@ def ask_vulkan(ask: Asker) -> Vulkan | None:
     )
     evidence = (QUESTION, *((f"env:{VARIABLE}",) if visible is not None else ()))
     return Vulkan(devices=devices, api=_text(fields.get("apiVersion")), visible=visible, evidence=evidence)
+
+
+def unasked(visible: str | None) -> Vulkan | None:
+    """
+    What is known without the loader's answer: the variable, where it is set.
+    """
+    return None if visible is None else Vulkan(loaded=None, visible=visible, evidence=(f"env:{VARIABLE}",))
 
 
 def parse_device(place: int, fields: Any) -> VulkanDevice:

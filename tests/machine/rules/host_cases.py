@@ -79,6 +79,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "gtt-exceeds-ram": lambda: linux(machine(strix_halo(vram=8 * GIB, gtt=124 * GIB), ram=110)),
     "gpu-not-usable": lambda: linux(machine(radeon(driver="radeon"))),
     "rocm-visible-hides": lambda: linux(machine(radeon()), {"env:HIP_VISIBLE_DEVICES": "-1"}),
+    "vulkan-visible-hides": lambda: linux(machine(radeon(gfx=100301)), {"env:GGML_VK_VISIBLE_DEVICES": "3"}),
     "rocm-heap": lambda: linux(machine(strix_halo(heap=16 * GIB), ram=31)),
     "amd-partitioned": lambda: linux(
         machine(radeon(device="0x74a1", vram=192 * GIB, heap=24 * GIB, gfx=90402))

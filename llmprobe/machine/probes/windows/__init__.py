@@ -32,6 +32,7 @@ from llmprobe.machine.asking import Asker
 
 NAME = "windows"
 PLATFORMS = frozenset({"win32"})
+LISTS_GPUS = True
 VENDORS: tuple[Vendor, ...] = ()
 
 

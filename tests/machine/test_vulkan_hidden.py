@@ -1,0 +1,77 @@
+"""
+GGML_VK_VISIBLE_DEVICES: the GPUs that it leaves out of llama.cpp's Vulkan backend cannot be used by it.
+"""
+
+from typing import Literal
+
+import pytest
+
+from llmprobe.facts.machine import Accelerator
+from llmprobe.facts.vulkan import Vulkan, VulkanDevice
+from llmprobe.machine.vulkan.hidden import without_hidden
+
+BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl"]
+VARIABLE = "GGML_VK_VISIBLE_DEVICES"
+
+
+def gpu(place: int, pci: str, backend: BackendName | None = "vulkan") -> Accelerator:
+    return Accelerator(
+        id=f"gpu{place}",
+        vendor="intel",
+        name=f"GPU {place}",
+        backend=backend,
+        pools=(f"vram{place}",),
+        pci=pci,
+    )
+
+
+def asked(visible: str | None, *numbers: tuple[str | None, int | None]) -> Vulkan:
+    """
+    Return Vulkan's devices, each with the accelerator that it is and its number; none for a loader that is silent.
+    """
+    devices = tuple(
+        VulkanDevice(place=place, name=f"device {place}", kind="discrete", accelerator=of, number=number)
+        for place, (of, number) in enumerate(numbers)
+    )
+    return Vulkan(
+        loaded=bool(devices) or None, devices=devices, visible=visible, evidence=(f"env:{VARIABLE}",)
+    )
+
+
+def hidden(vulkan: Vulkan, *accelerators: Accelerator) -> list[str]:
+    found = without_hidden(vulkan, accelerators)
+    gone = [each for each in found if each.hidden_by == VARIABLE]
+    assert all(not each.usable and each.backend is None and each.why_not is not None for each in gone)
+    return [each.id for each in gone]
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        (None, []),
+        ("0", ["gpu1"]),
+        ("1", ["gpu0"]),
+        ("1,0", []),
+        ("2", ["gpu0", "gpu1"]),
+        ("-1", ["gpu0", "gpu1"]),
+        ("", ["gpu0", "gpu1"]),
+    ],
+)
+def test_without_the_loader_they_count_in_the_order_of_the_bus(
+    visible: str | None, expected: list[str]
+) -> None:
+    """A number that no device has leaves none: llama.cpp ends the backend there."""
+    assert hidden(asked(visible), gpu(0, "0000:03:00.0"), gpu(1, "0000:0c:00.0")) == expected
+
+
+def test_the_loaders_numbers_count_where_it_answers() -> None:
+    """There the second card may be the first device, and a software device one more."""
+    vulkan = asked("0,2", ("gpu1", 0), ("gpu0", None), (None, 1))
+
+    assert hidden(vulkan, gpu(0, "0000:03:00.0"), gpu(1, "0000:0c:00.0")) == ["gpu0"]
+
+
+def test_other_backends_do_not_read_it() -> None:
+    """A card of CUDA or ROCm stays, but has its place in the count."""
+    assert hidden(asked("1"), gpu(0, "0000:03:00.0", "cuda"), gpu(1, "0000:0c:00.0")) == []
+    assert hidden(asked("0"), gpu(0, "0000:03:00.0", "rocm"), gpu(1, "0000:0c:00.0")) == ["gpu1"]
