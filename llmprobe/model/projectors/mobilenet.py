@@ -8,8 +8,9 @@ Source: llama.cpp b11549, tools/mtmd/models/mobilenetv5.cpp and clip.cpp (``load
 from itertools import count
 
 from llmprobe.model.archs._building import ops
-from llmprobe.model.archs._building.ops import F16, F32, Node
-from llmprobe.model.projectors._encoder import Encoder, im2col, pooled
+from llmprobe.model.archs._building.ops import F32, Node
+from llmprobe.model.projectors._convolutions import by_channel
+from llmprobe.model.projectors._encoder import Encoder, pooled
 from llmprobe.model.projectors._family import SCALE, Family
 from llmprobe.model.projectors._sizes import Rule
 
@@ -51,18 +52,7 @@ def _direct(e: Encoder, name: str, x: Node, stride: int = 1, padding: int = 0) -
 
 
 def _by_channel(e: Encoder, name: str, x: Node, stride: int, padding: int) -> Node:
-    """A convolution of each channel by itself, as columns and one product."""
-    kernel = e.need(f"{name}.weight")
-    kernel = ops.reshape(kernel, kernel.ne[0], kernel.ne[1], 1, kernel.ne[2] * kernel.ne[3])
-    channels, batch = x.ne[2:]
-    flat = ops.reshape(x, x.ne[0], x.ne[1], 1, channels * batch)
-    columns = im2col(kernel, flat, stride, padding, F32 if kernel.kind.name == "bf16" else F16)
-    taps, wide, high = columns.ne[:3]
-    product = ops.mul_mat(
-        ops.reshape(kernel, kernel.ne[0] * kernel.ne[1], kernel.ne[2], kernel.ne[3]),
-        ops.reshape(columns, taps, high * wide, channels, batch),
-    )
-    return ops.reshape(product, wide, high, channels, batch)
+    return by_channel(e.need(f"{name}.weight"), x, stride, padding)
 
 
 def _same(x: Node, size: int) -> Node:
