@@ -801,6 +801,8 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-not-looked-for.detail": "These sources could have found one and did not answer: {sources:each}. A "
     "GPU may be installed that is not listed here.",
     "finding.gpu-not-looked-for.source": "{source} ({status:status.})",
+    "rule.other-gpus-not-looked-for": "A source that could have found another GPU did not answer.",
+    "finding.other-gpus-not-looked-for.title": "Whether there are other GPUs could not be determined",
     "rule.probe-failed": "A source did not answer, in whole or in part.",
     "finding.probe-failed.title": "The {sources:source|sources} {sources:and} did not answer completely ({status:status.})",
     "finding.probe-failed.more-time": "Allow more time.",
@@ -2044,6 +2046,12 @@ SENTENCES: dict[str, str] = {
     # pages: a machine
     "page.origin": "{origin:origin.}",
     "page.usable": "[A model can use {parts:and}][!{parts}How much memory a model can use is unknown]",
+    "unusual.crashed": "{sources:and} failed by a fault of llmprobe",
+    "unusual.silent": "{sources:and} did not answer in full",
+    "unusual.system": "{system} is a system that it knows little of",
+    "unusual.unnamed": "no table has {devices:and}",
+    "page.unusual": "This machine is unusual for llmprobe ({reasons:each}). A recording of it helps others; "
+    "docs/recordings.md says what is in it:",
     "page.usable-gpu-unknown": "Whether there is a usable GPU is unknown[; a model can use {parts:and}]"
     "[!{parts}, and so is how much RAM a model can use]",
     "page.usable-no-gpu": "No usable GPU; [a model can use {parts:and}]"

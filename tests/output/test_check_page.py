@@ -24,6 +24,7 @@ from llmprobe.output.text import check, engines, findings, watch
 from llmprobe.output.text.engines import known_of
 from llmprobe.units import GIB, MIB
 from llmprobe.words.render import words
+from tests.machine_fixtures import replayed
 from tests.output import samples
 from tests.output.pages import page_of, printed
 from tests.output.samples import said
@@ -643,3 +644,28 @@ def test_a_measurement_that_no_longer_counts_is_shown_with_what_changed(
     assert "llmprobe bench" in text
     assert "40 GB/s" not in text
     assert "generation x" not in text
+
+
+@pytest.mark.parametrize(
+    "machine", ["linux-wsl2-7800xt-16g", "windows-basic-display-16g"], ids=["lent to WSL", "basic driver"]
+)
+def test_a_gpu_that_nobody_could_describe_is_not_missing(
+    machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first line says that it is unknown whether there is a usable GPU."""
+    lines = checked(monkeypatch, replayed(machine))
+
+    assert lines[1].startswith("Whether there is a usable GPU is unknown")
+
+
+def test_an_unusual_machine_is_asked_for_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason and the command, once; a recording is recorded already, and a usual machine needs none."""
+    unusual = replayed("windows-basic-display-16g")
+    live = msgspec.structs.replace(unusual, this_machine=True)
+    text = " ".join(checked(monkeypatch, live))
+
+    assert "unusual for llmprobe (A display has only the basic driver of Windows)" in text
+    assert text.count("llmprobe record") == 1
+    assert "llmprobe record" not in " ".join(checked(monkeypatch, unusual))
+    usual = msgspec.structs.replace(replayed("linux-4090-64g"), this_machine=True)
+    assert "llmprobe record" not in " ".join(checked(monkeypatch, usual))

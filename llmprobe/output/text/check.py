@@ -6,12 +6,16 @@ from collections.abc import Iterable
 
 from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.machine import Accelerator, Cpu, Host, Limit, MemoryPool, Snapshot
+from llmprobe.machine.unusual import why_unusual
 from llmprobe.output.text import engines, findings
 from llmprobe.output.text.figures import in_gib
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, bar
 from llmprobe.words.message import Message, message
 
 INDENT = 6
+_OPEN = ("gpu-not-looked-for", "gpu-basic-driver", "wsl-other-gpu")
+"""Findings of a GPU that is here, or may be, and that no source could describe."""
+
 HEADINGS = (message("page.total"), message("page.used"), message("page.free"), message("page.budget"))
 WIDE, NARROW = 10, 8
 """Columns of a figure of memory."""
@@ -64,8 +68,19 @@ def show(page: Page, snapshot: Snapshot) -> None:
         engines.show(page, snapshot.engines)
     findings.show(page, snapshot.findings)
     _silent_sources(page, snapshot)
+    _offer(page, snapshot)
     page.blank()
     page.call(message("page.what-next"), "recommend MODEL", message("page.for-example"))
+
+
+def _offer(page: Page, snapshot: Snapshot) -> None:
+    """
+    Offer to record this machine where it is an unusual one.
+    """
+    reasons = why_unusual(snapshot) if snapshot.this_machine else ()
+    if reasons:
+        page.blank()
+        page.call(message("page.unusual", reasons=reasons), "record")
 
 
 def _verdict(page: Page, snapshot: Snapshot) -> None:
@@ -92,7 +107,7 @@ def _verdict(page: Page, snapshot: Snapshot) -> None:
     ram = snapshot.pool("ram")
     if ram is not None and ram.budget_bytes is not None and (ram.kind != "unified" or not devices):
         usable.append(message("page.usable-in-ram", bytes=ram.budget_bytes))
-    unknown = any(finding.id == "gpu-not-looked-for" for finding in snapshot.findings)
+    unknown = any(finding.id in _OPEN for finding in snapshot.findings)
     if devices:
         answer = message("page.usable", parts=tuple(usable))
     elif unknown:

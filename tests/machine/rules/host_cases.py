@@ -123,6 +123,9 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     ),
     "sources-disagree": lambda: linux({"psutil:virtual_memory": {"total": 32 * GIB, "available": GIB}}),
     "adapter-not-counted": lambda: on_windows(npu(), xtx()),
+    "other-gpus-not-looked-for": lambda: linux(
+        machine(radeon()), {"nvml:nvmlInit": Answer(status="timeout"), "list:/dev": ["kfd", "nvidia0"]}
+    ),
     "vulkan-not-listed": lambda: linux(
         machine(radeon()), answer(software()), {"run:test -w /dev/kfd": MAY_NOT}
     ),
