@@ -29,3 +29,22 @@ AMD_INTEGRATED = frozenset(
 
 AMD_TOO_SMALL = frozenset({"0x164e", "0x13c0", "0x1506"})
 """Raphael, Granite Ridge and Mendocino: two compute units, which the processor beside them beats."""
+
+INTEL_RATED = {
+    "0x7d55": "Intel Arc Graphics",
+    "0x7dd5": "Intel Arc Graphics",
+    "0x7d51": "Intel Arc 140T GPU",
+    "0x64a0": "Intel Arc 130V GPU",
+    "0xb080": "Intel Arc B390 GPU",
+    "0xb081": "Intel Arc B370 GPU",
+    "0xb082": "Intel Arc B390 GPU",
+    "0xb083": "Intel Arc B370 GPU",
+    "0xb084": "Intel Arc B390 GPU",
+    "0xb085": "Intel Arc B370 GPU",
+    "0xb086": "Intel Arc B390 GPU",
+    "0xb087": "Intel Arc B370 GPU",
+}
+"""
+Intel's graphics that may be faster than the processor beside them, by their names in the table of devices: of two that
+share a number the slower. https://pci-ids.ucw.cz. Iris Xe (3.4 TFLOPS) and less are not.
+"""

@@ -397,6 +397,7 @@ SENTENCES: dict[str, str] = {
     "limit.rocm-carve-out": "ROCm allocates from the {heap_bytes:bytes} that are reserved for the GPU, not from RAM",
     "limit.rocm-gtt": "ROCm allocates from the {heap_bytes:bytes} of RAM that the GPU may map (GTT), not from what is "
     "reserved for it",
+    "limit.intel-heap": "Intel's driver offers {heap_bytes:bytes} of RAM to the GPU",
     "limit.amd-programs": "used by compute programs",
     "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",

@@ -1,16 +1,20 @@
 """
 Intel GPUs on Linux, from sysfs alone: Arc and data centre cards with the size of their memory, and graphics
-in a processor, which are named but not used.
+in a processor, of which those are used that compute clearly more than the processor.
 
 The free memory of a card is reported only to privileged programs, so that it is unknown here,
-and the budget is what a card usually gives to one program. Integrated graphics share RAM and its bandwidth;
-llama.cpp is slower on them than on the processor beside them (UHD 620: 18 to 31 %), and they add no memory.
+and the budget is what a card usually gives to one program. Integrated graphics share RAM and its bandwidth, and so
+gain where much is computed: in prompts. They are judged by their FP16 rate. A processor of 16 cores with AVX2 at 4 GHz
+has 2 TFLOPS; UHD 620 has 0.8 and llama.cpp is slower on it (18 to 31 %), Iris Xe has 3.4, Arc 9 to 60.
 https://docs.kernel.org/gpu/xe/, https://docs.kernel.org/gpu/i915.html
 
 Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel display device):
 
     list:/sys/bus/pci/devices                          and what pci_bus asks
     link:<pci>/driver
+    psutil:virtual_memory                              and what host_ram asks: of integrated ones that are used
+    list:<pci>/drm                                     of the same, for renderDN
+    run:test -w /dev/dri/<renderD…>                    of the same
     list:<pci>                                         cards only from here; where the driver is xe, for tile0, …
     read:<pci>/<tileN>/physical_vram_size_bytes        of each tile
     list:<pci>/drm                                     where it is i915 or xe, for cardN and renderDN
@@ -30,14 +34,26 @@ import re
 import msgspec
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Throttle, ThrottleReason, Window
+from llmprobe.facts.machine import (
+    Accelerator,
+    Limit,
+    MemoryPool,
+    Probed,
+    Sharing,
+    Throttle,
+    ThrottleReason,
+    Window,
+)
 from llmprobe.facts.vendors import Vendor
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.hwmon import Sensors, ask_sensors
+from llmprobe.machine.in_processors import INTEL_RATED
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
+from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 NAME = "intel"
@@ -48,6 +64,9 @@ VENDOR = "0x8086"
 _TILE = r"tile\d{1,2}"
 _REGION = r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}"
 _LMEM_BAR = 2
+_LEAST_FLOPS = 4_000_000_000_000
+"""Twice the rate of a large processor."""
+
 _KEPT_PERCENT = 7
 """An Arc B580 of 12,216 MiB gives 11,605 MiB to one program at most, as xpu-smi prints it; others less."""
 _THROTTLE = "tile0/gt0/freq0/throttle"
@@ -71,17 +90,25 @@ def probe(source: Source) -> Probed:
     ask = Asker(source)
     accelerators: list[Accelerator] = []
     pools: list[MemoryPool] = []
+    sharing: list[Sharing] = []
     for device in display_devices(ask):
         if device.vendor != VENDOR:
             continue
         number = len(accelerators)
         if is_integrated(device):
-            accelerators.append(_integrated(ask, device, number))
+            graphics = _integrated(ask, device, number)
+            accelerators.append(graphics)
+            sharing += [_sharing(ask, graphics.id)] if graphics.usable else []
             continue
         accelerator, pool = _card(ask, device, number)
         accelerators.append(_with_surroundings(ask, device, accelerator))
         pools += [pool] if pool else []
-    return ask.probed(found=bool(accelerators), accelerators=tuple(accelerators), pools=tuple(pools))
+    return ask.probed(
+        found=bool(accelerators),
+        accelerators=tuple(accelerators),
+        pools=tuple(pools),
+        sharing=tuple(sharing),
+    )
 
 
 def is_integrated(device: PciDevice) -> bool:
@@ -107,17 +134,56 @@ def parse_bar(text: str, number: int) -> int | None:
 
 def _integrated(ask: Asker, device: PciDevice, number: int) -> Accelerator:
     name = marketing_name("intel", device.device, None)
+    driver = _driver(ask, device)
+    row = gpu_table.lookup(INTEL_RATED.get(device.device or "", ""))
+    why_not = _why_not_graphics(ask, device, driver, row)
     return Accelerator(
         id=f"gpu{number}",
         vendor="intel",
         name=name or f"Intel Graphics ({device.device or 'unknown device'})",
+        backend="vulkan" if why_not is None else None,
         pools=("ram",),
-        usable=False,
-        why_not=message("unusable.slower-than-processor"),
+        usable=why_not is None,
+        why_not=why_not,
         integrated=True,
         pci=device.address,
-        driver=_driver(ask, device),
+        driver=driver,
+        architecture=row.architecture if row is not None and why_not is None else None,
+        state="lent" if driver == "vfio-pci" else "present",
         evidence=(f"read:{device.path}/vendor", f"read:{device.path}/device"),
+    )
+
+
+def _why_not_graphics(
+    ask: Asker, device: PciDevice, driver: str | None, row: gpu_table.Gpu | None
+) -> Message | None:
+    """
+    The reason why graphics in a processor are not used: mostly that the processor is as fast.
+    """
+    if row is None or (row.fp16_flops or 0) < _LEAST_FLOPS:
+        return message("unusable.slower-than-processor")
+    if driver is None:
+        return message("unusable.no-driver")
+    if driver == "vfio-pci":
+        return message("unusable.lent-to-vm")
+    return message("unusable.render-node-closed") if _render_access(ask, device) is False else None
+
+
+def _sharing(ask: Asker, accelerator: str) -> Sharing:
+    """
+    What integrated graphics may take of RAM: Mesa's driver offers three quarters of it, of 4 GiB and less the half.
+
+    Mesa, src/intel/vulkan/anv_device.c (``anv_init_meminfo``, ``anv_compute_sys_heap_size``).
+    """
+    ram = host_ram(ask)
+    if ram.total_bytes is None:
+        return Sharing(accelerator=accelerator)
+    heap = ram.total_bytes // 2 if ram.total_bytes <= 4 * GIB else ram.total_bytes * 3 // 4
+    most = heap if ram.available_bytes is None else min(heap, ram.available_bytes)
+    detail = message("limit.intel-heap", heap_bytes=heap)
+    return Sharing(
+        accelerator=accelerator,
+        cap=Limit(by="working-set", bytes=most, detail=detail, basis="derived"),
     )
 
 

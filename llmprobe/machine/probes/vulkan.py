@@ -19,7 +19,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Probed
 from llmprobe.machine.asking import Asker, as_text
 from llmprobe.machine.display_vendors import DISPLAYS_ONLY
-from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL
+from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL, INTEL_RATED
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 
 NAME = "vulkan"
@@ -64,4 +64,7 @@ def _may_run(device: PciDevice, all_of_them: list[PciDevice]) -> bool:
     if device.vendor == _AMD and device.device in AMD_INTEGRATED:
         beside_card = any(each.vendor == _NVIDIA for each in all_of_them)
         return not beside_card and device.device not in AMD_TOO_SMALL
-    return device.vendor != _NVIDIA and (device.vendor, device.address) != (_INTEL, _OF_INTELS_PROCESSOR)
+    if (device.vendor, device.address) == (_INTEL, _OF_INTELS_PROCESSOR):
+        beside_card = any(each.vendor in (_NVIDIA, _AMD) for each in all_of_them)
+        return not beside_card and device.device in INTEL_RATED
+    return device.vendor != _NVIDIA

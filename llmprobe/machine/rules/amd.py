@@ -163,17 +163,20 @@ _NOT_USABLE = {
 
 def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
     """
-    A card of AMD or Intel is here and nothing can run on it; of a machine to be, any GPU that was named.
+    A GPU of AMD or Intel is here and nothing can run on it; of a machine to be, any GPU that was named.
     """
+    others = any(each.usable for each in snapshot.accelerators)
     for each in snapshot.accelerators:
         named = snapshot.origin == "hypothetical"
-        if each.usable or not (named or (each.vendor in ("amd", "intel") and not each.integrated)):
+        what = each.why_not.id if each.why_not is not None else ""
+        # Graphics of a processor matter where nothing else is used, and could be mended.
+        matters = not each.integrated or (what in _NOT_USABLE and not others)
+        if each.usable or not (named or (each.vendor in ("amd", "intel") and matters)):
             continue
         if each.state in ("asleep", "lent") or each.hidden_by is not None:
             # Each of these has a finding of its own.
             continue
         linux = snapshot.host.system == "linux"
-        what = each.why_not.id if each.why_not is not None else ""
         if what == "unusable.render-node-closed" and snapshot.host.in_container:
             what = _NOT_GIVEN
         yield Finding(

@@ -10,7 +10,7 @@ from llmprobe.facts.machine import Power, Snapshot, Throttle, Window
 from llmprobe.machine.probes.intel import parse_bar, parse_size
 from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
-from tests.machine.fake import GIB, MIB, FakeSource, plain_host
+from tests.machine.fake import GIB, MIB, MISSING, FakeSource, plain_host
 
 MAY = {"exit": 0, "stdout": "", "stderr": ""}
 SMALL_BAR = "0x0000000081000000 0x0000000081ffffff 0x0000000000140204\n" + "0x0 0x0 0x0\n"
@@ -93,7 +93,7 @@ def test_two_sizes_of_one_name_are_not_guessed() -> None:
 
 
 def test_bug_44_integrated_graphics_are_named_and_not_used() -> None:
-    """However old or new: they add no memory, and the processor beside them is as fast."""
+    """UHD 620 and the like: they add no memory, and the processor beside them is as fast."""
     snapshot = seen(gpu("0000:00:02.0", "0x3ea0", "i915"))
     (device,) = snapshot.accelerators
 
@@ -218,3 +218,84 @@ def test_a_sleeping_card_is_not_woken_for_its_sensors(wake: dict[str, Any], aske
 
     assert (f"list:{path}/hwmon" in source.asked) is asked
     assert (f"read:{path}/tile0/gt0/freq0/throttle/status" in source.asked) is asked
+
+
+def graphics(device: str, driver: str | None = "xe", may: Any = MAY) -> dict[str, Any]:
+    """
+    Return graphics in a processor with their file in /dev/dri.
+    """
+    return gpu("0000:00:02.0", device, driver) | {
+        "list:/sys/bus/pci/devices/0000:00:02.0/drm": ["card0", "renderD128"],
+        "run:test -w /dev/dri/renderD128": may,
+    }
+
+
+@pytest.mark.parametrize(
+    ("device", "usable"),
+    [
+        ("0x64a0", True),
+        ("0x7d55", True),
+        ("0x7d51", True),
+        ("0xb080", True),
+        ("0x46a6", False),
+        ("0x9a49", False),
+        ("0x7d67", False),
+        ("0x4680", False),
+        ("0xffff", False),
+    ],
+)
+def test_graphics_in_a_processor_are_judged_by_their_rate(device: str, usable: bool) -> None:
+    """
+    Lunar, Meteor, Arrow and Panther Lake's Arc have 9 TFLOPS and more (techpowerup.com), Iris Xe 3.4, others less.
+
+    Mesa offers three quarters of 64 GiB, of which 60 are free.
+    """
+    snapshot = seen(graphics(device))
+    (found,) = snapshot.accelerators
+    ram = snapshot.pool("ram")
+
+    assert (found.usable, found.integrated, found.backend) == (usable, True, "vulkan" if usable else None)
+    assert ram is not None
+    assert (ram.kind, ram.budget_bytes) == (("unified", 48 * GIB) if usable else ("system", 60 * GIB))
+
+
+@pytest.mark.parametrize(
+    ("driver", "may", "why"),
+    [
+        (None, MAY, "unusable.no-driver"),
+        ("vfio-pci", MAY, "unusable.lent-to-vm"),
+        ("xe", {"exit": 1, "stdout": "", "stderr": ""}, "unusable.render-node-closed"),
+    ],
+)
+def test_what_keeps_fast_graphics_from_being_used_is_told(driver: str | None, may: Any, why: str) -> None:
+    """Beside nothing else that is used; where it can be mended there is a finding."""
+    snapshot = seen(graphics("0x64a0", driver, may))
+    (found,) = snapshot.accelerators
+
+    assert found.why_not is not None
+    assert (found.usable, found.why_not.id) == (False, why)
+    told = {each.id for each in snapshot.findings}
+    assert ("gpu-not-usable" in told) is (why != "unusable.lent-to-vm")
+    assert "gpu-not-usable" not in {
+        each.id for each in seen(graphics("0x64a0", driver, may), battlemage()).findings
+    }
+
+
+@pytest.mark.parametrize(("total", "available", "expected"), [(4, 3, 2), (8, 3, 3), (16, 15, 12)])
+def test_the_driver_offers_a_part_of_ram(total: int, available: int, expected: int) -> None:
+    """Half of 4 GiB, three quarters of more (anv_device.c), and no more than is free."""
+    memory = {"psutil:virtual_memory": {"total": total * GIB, "available": available * GIB}}
+    missing = {"read:/proc/meminfo": MISSING}
+    ram = seen(graphics("0x7d55") | memory | missing).pool("ram")
+
+    assert ram is not None
+    assert ram.budget_bytes == expected * GIB
+
+
+def test_graphics_beside_a_card_are_left_alone() -> None:
+    """As llama.cpp leaves them."""
+    arc, card = seen(graphics("0x7d55"), battlemage()).accelerators
+
+    assert (arc.usable, card.usable) == (False, True)
+    assert arc.why_not is not None
+    assert arc.why_not.id == "unusable.integrated-beside-card"
