@@ -2,6 +2,7 @@
 Commands and options whose texts are ids: resolved when help is shown, in the language of that run.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -35,10 +36,46 @@ def _show_help(ctx: click.Context, _option: click.Parameter, asked: bool) -> Non
         ctx.exit()
 
 
+class Formatter(click.HelpFormatter):
+    """
+    Help whose lines end where its language lets them, and whose columns are those of a terminal.
+
+    How is imported when help is shown, which few runs do.
+    """
+
+    def write_text(self, text: str) -> None:
+        from llmprobe.breaking import lines
+
+        indent = " " * self.current_indent
+        self.write("".join(f"{indent}{line}\n" for line in lines(text, self.width - self.current_indent)))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        from llmprobe.breaking import columns, lines
+
+        rows = tuple(rows)
+        column = min(max(columns(name) for name, _ in rows), col_max) + col_spacing
+        indent, behind = " " * self.current_indent, " " * (self.current_indent + column)
+        for name, text in rows:
+            first, *others = lines(text, max(self.width - column - self.current_indent, 10))
+            fits = columns(name) <= column - col_spacing
+            self.write(f"{indent}{name}" + (" " * (column - columns(name)) if fits else f"\n{behind}"))
+            self.write("".join(f"{line}\n" for line in (first, *(f"{behind}{line}" for line in others))))
+
+
+class Context(click.Context):
+    """
+    Where a command stands, with help in this form.
+    """
+
+    formatter_class = Formatter
+
+
 class Helped(click.Command):
     """
     A command or group whose ``help`` and ``short_help`` are ids, with examples, which are commands.
     """
+
+    context_class = Context
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **options: Any) -> None:
         super().__init__(*args, **options)

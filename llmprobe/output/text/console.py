@@ -24,6 +24,7 @@ PLAIN = str.maketrans(
         "—": "-",
         "−": "-",
         "…": "...",
+        "～": "~",
         "≥": ">=",
         "≤": "<=",
         "≈": "~",
@@ -54,10 +55,11 @@ class PlainStream:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._encoding = stream.encoding or "ascii"
+        self._plain = {sign: other for sign, other in PLAIN.items() if not _knows(self._encoding, chr(sign))}
 
     def write(self, text: str) -> int:
-        encoding = self._stream.encoding or "ascii"
-        plain = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+        plain = text.translate(self._plain).encode(self._encoding, "replace").decode(self._encoding)
         return self._stream.write(plain)
 
     def __getattr__(self, name: str) -> Any:
@@ -68,8 +70,12 @@ def knows_our_letters(stream: TextIO) -> bool:
     """
     Whether every sign that we draw with can be written in the stream's encoding.
     """
+    return _knows(stream.encoding or "ascii", "".join(map(chr, PLAIN)))
+
+
+def _knows(encoding: str, letters: str) -> bool:
     try:
-        "".join(map(chr, PLAIN)).encode(stream.encoding or "ascii")
+        letters.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -6,11 +6,12 @@ What goes in is a message, or text of the machine, in which nothing may command 
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from llmprobe.breaking import ends
 from llmprobe.harmless import harmless_command, harmless_name
 from llmprobe.words.message import Message
 from llmprobe.words.render import Words
@@ -70,8 +71,7 @@ class Page:
         """
         One line of parts; what is too long goes on below, ``hang`` deeper.
         """
-        rows = self.text(*parts).wrap(self.console, max(self.width - indent - hang, 10))
-        for number, row in enumerate(rows or [Text()]):
+        for number, row in enumerate(self._rows(self.text(*parts), indent + hang)):
             self._put(row, indent + (hang if number else 0))
 
     def heading(self, title: Message) -> None:
@@ -82,11 +82,7 @@ class Page:
         """
         A mark (a bullet, a figure) and a text beside it, whose lines all begin at the same column.
         """
-        grid = Table.grid(padding=0)
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row(self.text(mark), self.text(*parts))
-        self._print(grid, indent)
+        self._beside(self.text(mark), self.text(*parts), indent)
 
     def bullets(self, sentences: Iterable[Message], *, indent: int = 2, style: str = "") -> None:
         """
@@ -102,11 +98,9 @@ class Page:
         """
         A name and, from the column ``at`` on, its value.
         """
-        grid = Table.grid(padding=0)
-        grid.add_column(no_wrap=True, width=at - indent)
-        grid.add_column(overflow="fold")
-        grid.add_row(self.text((name, QUIET)), self.text(*parts))
-        self._print(grid, indent)
+        label = self.text((name, QUIET))
+        label.pad_right(at - indent - label.cell_len)
+        self._beside(label, self.text(*parts), indent)
 
     def joined(self, facts: Iterable[Content], *, indent: int, style: str = "", label: Content = "") -> None:
         """
@@ -200,13 +194,24 @@ class Page:
                 self.line((below[number], QUIET), indent=indent + 2)
         return True
 
-    def _print(self, drawn: RenderableType, indent: int) -> None:
+    def _beside(self, label: Text, text: Text, indent: int) -> None:
         """
-        Lines of something that rich draws, without the blanks that it fills them up with.
+        A label, and lines of text that all begin at the column behind it.
         """
-        options = self.console.options.update(width=max(self.width - indent, 10))
-        for line in self.console.render_lines(drawn, options, pad=False):
-            self._put(self._joined(line), indent)
+        at = indent + label.cell_len
+        for number, row in enumerate(self._rows(text, at)):
+            if number:
+                self._put(row, at)
+            else:
+                self._put(label + row, indent)
+
+    def _rows(self, text: Text, at: int) -> list[Text]:
+        """
+        The lines of a text that begins at a column, at least one.
+        """
+        width = max(self.width - at, 10)
+        paragraphs = text.split("\n", allow_blank=True) or [Text()]
+        return [row for one in paragraphs for row in one.divide(ends(one.plain, width))]
 
     @staticmethod
     def _joined(line: Iterable[Segment]) -> Text:
