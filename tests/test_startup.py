@@ -137,6 +137,18 @@ def test_how_gpus_are_spelled_is_not_loaded_without_gpu() -> None:
 
 
 @pytest.mark.live
+def test_one_language_is_loaded() -> None:
+    """
+    The sentences of the run's language, and of no other.
+    """
+    replay = ("--replay", str(MACHINES / WITHOUT_DEVICES / "recording.json"), "check", "--json")
+    catalogues = {"llmprobe.words.en", "llmprobe.words.ja"}
+
+    assert imported_by("--lang", "en", *replay) & catalogues == {"llmprobe.words.en"}
+    assert imported_by("--lang", "ja", *replay) & catalogues == {"llmprobe.words.ja"}
+
+
+@pytest.mark.live
 def test_relatives_load_no_other_architectures() -> None:
     """
     Where a model does not fit, its smaller relatives are named without a look into every architecture.

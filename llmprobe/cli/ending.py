@@ -63,7 +63,8 @@ def _answered(given: tuple[str, ...]) -> int:
 
 
 def _fail(error: LlmprobeError, given: tuple[str, ...], *, document: bool) -> int:
-    words = language.chosen(given)
+    asked = language.chosen(given)
+    words = language.shown(asked)
     say.line("error", error.message, words)
     if error.hint is not None:
         say.line("hint", error.hint, words)
@@ -78,7 +79,7 @@ def _fail(error: LlmprobeError, given: tuple[str, ...], *, document: bool) -> in
             hint=error.hint,
         )
         # In one line, so that it can also end the stream of watch.
-        say.text(to_json(record, words, in_one_line=True))
+        say.text(to_json(record, asked, in_one_line=True))
     return error.exit_code
 
 

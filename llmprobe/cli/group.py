@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from llmprobe._version import __version__
-from llmprobe.cli import language
+from llmprobe.cli import language, say
 from llmprobe.cli.command import Helped, option
 from llmprobe.cli.options import at_least, bandwidth, memory, ram, time_limit
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
+from llmprobe.words.render import words
 
 COMMANDS = (
     *("check", "fit", "recommend", "plan", "upgrade", "cost"),
@@ -32,6 +33,9 @@ class LazyGroup(Helped, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         language.use(ctx, args)
+        asked = language.written(ctx)
+        if asked is not language.shown(asked) and "--json" not in args:
+            say.line("note", message("note.language-not-shown", language=asked.language), words())
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it

@@ -1,9 +1,11 @@
 """
 Which language a run speaks: ``--lang`` wherever it stands, then LC_ALL, LC_MESSAGES and LANG.
 
-It is read from the words of the command line before they are parsed, because help and usage errors speak it too.
+It is read from the words of the command line before they are parsed, because help and usage errors speak it too. A
+terminal whose encoding lacks the letters of that language is spoken to in English; documents are UTF-8 everywhere.
 """
 
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,7 +13,14 @@ import click
 
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
-from llmprobe.words.render import UnknownLanguageError, Words, languages, wanted, words
+from llmprobe.words.render import (
+    DEFAULT_LANGUAGE,
+    UnknownLanguageError,
+    Words,
+    languages,
+    wanted,
+    words,
+)
 
 OPTION = "--lang"
 _KEY = "llmprobe.words"
@@ -38,13 +47,35 @@ def use(context: click.Context, arguments: Sequence[str]) -> None:
     context.meta[_KEY] = chosen(arguments)
 
 
-def spoken(context: click.Context | None = None) -> Words:
+def written(context: click.Context | None = None) -> Words:
     """
-    The language of a context, by default the current one; that of the environment outside of any.
+    The language of the documents of a context, by default the current one; that of the environment outside of any.
     """
     context = context or click.get_current_context(silent=True)
     found: Words | None = None if context is None else context.meta.get(_KEY)
     return found or words(wanted())
+
+
+def spoken(context: click.Context | None = None) -> Words:
+    """
+    The language in which a context speaks to people: the same, or English where their terminal cannot show it.
+    """
+    return shown(written(context))
+
+
+def shown(asked: Words) -> Words:
+    """
+    A language, or English where the encoding of one of the two streams lacks its letters.
+    """
+    if asked.language == DEFAULT_LANGUAGE:
+        return asked
+    sample = asked.sentence("help.llmprobe")
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            sample.encode(getattr(stream, "encoding", None) or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            return words()
+    return asked
 
 
 def known(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 import msgspec
 
-from llmprobe.cli.language import spoken
+from llmprobe.cli.language import spoken, written
 from llmprobe.harmless import harmless
 from llmprobe.words.message import Message
 from llmprobe.words.render import Words
@@ -23,7 +23,7 @@ def document(record: msgspec.Struct, *, in_one_line: bool = False) -> None:
     """
     from llmprobe.output.documents import to_json
 
-    text(to_json(record, spoken(), in_one_line=in_one_line))
+    text(to_json(record, written(), in_one_line=in_one_line))
 
 
 def text(content: str) -> None:

@@ -2357,6 +2357,7 @@ SENTENCES: dict[str, str] = {
     "line.warning": "warning: {text}",
     "line.note": "note: {text}",
     "page.source-line": "{name} {status:status.}[ {duration_ms:.1f} ms][: {detail}]",
+    "note.language-not-shown": "the encoding of this terminal cannot show the language {language}, so this is English",
     "note.wake-needs-this-machine": "--wake has no effect here: only devices of this machine can be woken",
     "note.finding-not-checked": "{finding} could not be checked: {detail}",
     "note.finding-absent": "{finding} was not found here. What it reports: {about}",

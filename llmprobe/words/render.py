@@ -70,7 +70,7 @@ class UnknownLanguageError(Exception):
 
 class Words:
     """
-    The sentences of one language.
+    The sentences of one language. One that it lacks, or that does not suit the values of a message, is in English.
     """
 
     __slots__ = ("_sentences", "language")
@@ -84,8 +84,13 @@ class Words:
         The sentence of a message, its values filled in.
 
         Raises:
-            KeyError: the catalogue lacks the id, or the message a value (a test keeps both from happening).
+            KeyError: English lacks the id, or the message a value (a test keeps both from happening).
         """
+        sentence = self._sentences.get(message.id)
+        if self.language != DEFAULT_LANGUAGE and (
+            sentence is None or placeholders(sentence) != message.values.keys()
+        ):
+            return words().text(message)
         return self._filled(_parsed(self._sentences[message.id]), message.values)
 
     def sentence(self, id: str) -> str:  # noqa: A002 - as of a message
@@ -104,7 +109,10 @@ class Words:
         """
         The words for a short code of a family (``severity.``), the code itself where there are none.
         """
-        sentence = self._sentences.get(f"{family}{code}".lower().replace(" ", "-"))
+        name = f"{family}{code}".lower().replace(" ", "-")
+        sentence = self._sentences.get(name)
+        if sentence is None and self.language != DEFAULT_LANGUAGE:
+            sentence = words()._sentences.get(name)
         return self._plain(code) if sentence is None else sentence
 
     def _filled(self, template: tuple[_Part, ...], values: Mapping[str, Value]) -> str:
@@ -205,6 +213,7 @@ def english(message: Message) -> str:
     return words(DEFAULT_LANGUAGE).text(message)
 
 
+@cache
 def placeholders(sentence: str) -> frozenset[str]:
     """
     The names of the values of a sentence.

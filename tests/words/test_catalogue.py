@@ -135,10 +135,11 @@ def test_words_for_codes_take_no_values() -> None:
 
 
 @pytest.mark.parametrize("language", languages())
-def test_every_language_says_everything(language: str) -> None:
-    """Each language has the same ids, with the same values, in templates that can be read."""
+def test_every_language_says_what_english_says(language: str) -> None:
+    """Each language has ids of English alone, with the same values, in templates that can be read."""
     sentences = words(language)._sentences
 
-    assert set(sentences) == set(en.SENTENCES)
+    assert set(sentences) - set(en.SENTENCES) == set()
     for id_, sentence in sentences.items():
         assert placeholders(sentence) == placeholders(en.SENTENCES[id_]), id_
+    assert set(sentences) >= OF_EVERY_LANGUAGE
