@@ -39,8 +39,12 @@ PULL = {
     "experts": 0.3,
     "attention": 0.1,
     "bf16": 0.3,
+    "bf16_experts": 0.05,
 }
 """How many rows the family of a class counts for, by the constant."""
+
+SLOW_BF16 = {"vulkan": 2.0, "sycl": 2.0}
+"""Where matrix units multiply no BF16 its layers are drawn to the rate of vector units, half as fast; else to 1."""
 
 _ALONE: dict[Path, Drawn] = {
     ("moe", "reading"): Drawn(to=1.0, strength=2.0),
@@ -194,6 +198,8 @@ def _drawn(constants: Constants, table: str, counted: Mapping[Path, int]) -> dic
             mean = sum(value * count for value, count in logs) / rows_of_all if rows_of_all else None
             for path in paths:
                 to = get(constants, path) if mean is None else exp(mean)
+                if name == "bf16":
+                    to = SLOW_BF16.get(constants[table][path[1]]["backends"][0], 1.0)
                 most = 1.0 if (table, name) == ("devices", "efficiency") else float("inf")
                 pulls[path] = Drawn(to=to, strength=PULL[name], most=most)
     return pulls
@@ -219,7 +225,12 @@ def _round(constants: Constants) -> None:
             latent_operations=round(row["latent_operations"] / 1e10) * 1e10,
         )
     for row in constants["prompts"]:
-        row.update({name: round(row[name], 3) for name in ("efficiency", "experts", "attention", "bf16")})
+        row.update(
+            {
+                name: round(row[name], 3)
+                for name in ("efficiency", "experts", "attention", "bf16", "bf16_experts")
+            }
+        )
     constants["processor"].update(
         efficiency=round(constants["processor"]["efficiency"], 3),
         kernel_us=round(constants["processor"]["kernel_us"], 1),

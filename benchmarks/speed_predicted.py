@@ -189,6 +189,8 @@ def _prompt_paths(constants: Constants, row: Row) -> tuple[Path, ...]:
         found += [("prompts", number, "experts"), ("prompt_kernels", kernels, "tokens_of_an_expert")]
     if row.quant == "BF16" and kernels == "other":
         found.append(("prompts", number, "bf16"))
+    if row.quant == "BF16" and kernels == "other" and row.moe:
+        found.append(("prompts", number, "bf16_experts"))
     if row.deep or row.tokens > row.ubatch:
         found += [("prompts", number, "attention"), ("prompt_kernels", kernels, "tile")]
     if row.devices > 1 and row.tokens > row.ubatch:

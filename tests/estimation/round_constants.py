@@ -38,6 +38,7 @@ def prompt(**changes: Any) -> Row:
         "experts": 0.5,
         "attention": 0.1,
         "bf16": 3.0,
+        "bf16_experts": 5.0,
         "flops_per_byte": 8.0,
         "unrated": 2.0,
         "rows": 9,

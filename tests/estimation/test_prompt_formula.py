@@ -111,6 +111,17 @@ def test_experts_that_meet_few_tokens_reach_less() -> None:
     assert likely == pytest.approx((60 + 40 * (1 + 5 / 2.5) / 0.5) / 2500)
 
 
+def test_experts_in_bf16_are_slower_than_layers_in_it() -> None:
+    """
+    Of the same card without limits of experts: 30 weights take three times as long, 20 of experts five times.
+    """
+    share = card(parameters=50, expert_parameters=20, expert_count=8, expert_used_count=2)
+
+    ((likely, _, _),) = parts(share, moe=True, quant="BF16")
+
+    assert likely == pytest.approx(2 * (30 * 3 + 20 * 5 * (1 + 5 / 2.5) / 0.5) / 2500)
+
+
 def test_only_experts_that_are_used_are_read() -> None:
     """
     Of equally popular experts five tokens with two each use as many as ten draws from eight do.

@@ -189,9 +189,9 @@ def _device_part(
     if experts and share.expert_count:
         met = size * share.expert_used_count / share.expert_count
         least = (1 + kernels["tokens_of_an_expert"] / met) / row["experts"]
-    seconds = 2 * (parameters - experts + experts * least) / (flops * row["efficiency"])
-    if quant.upper() == "BF16":
-        seconds *= row["bf16"]
+    dense, of_experts = (row["bf16"], row["bf16_experts"]) if quant.upper() == "BF16" else (1.0, 1.0)
+    weighed = (parameters - experts) * dense + experts * least * of_experts
+    seconds = 2 * weighed / (flops * row["efficiency"])
     read = None
     if share.bandwidth_bytes_per_s:
         moved = widths * BYTES_OF_A_VALUE * kernels["moves"]
