@@ -8,6 +8,7 @@ import msgspec
 
 from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.context import in_force
+from llmprobe.advise.choose.leading import Leading
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.ranking import ranked
 from llmprobe.advise.choose.settle import settled
@@ -124,17 +125,27 @@ class Advice:
         found = changes(problem, snapshot, answer, again, freed_is_noted=bool(freed))
         return msgspec.structs.replace(answer, changes=found)
 
-    def first(self, problem: Problem, snapshot: Snapshot) -> tuple[Candidate, Choice] | None:
+    def first(
+        self, problem: Problem, snapshot: Snapshot, hopeful: Problem | None = None
+    ) -> tuple[Candidate, Choice] | None:
         """
         The first choice of ``answer``, and how it was weighed, without what is said beside it; None where none fits.
+
+        What a ``hopeful`` problem of the same found is not looked for again.
         """
         if self._is_unknown:
             return None
-        wanted, _, chosen = self._chosen(problem, find(problem)[0])
-        if not chosen:
-            return None
-        (label, best), *_ = chosen
-        return best, self._choice(problem, label, best, _in_order(wanted, chosen), snapshot)
+        found = Leading(problem, hopeful)
+        while True:
+            wanted, _, chosen = self._chosen(problem, found.candidates)
+            if not chosen:
+                return None
+            (label, best), *_ = chosen
+            order = _in_order(wanted, chosen)
+            waiting = found.named(best, order)
+            if not waiting:
+                return best, self._choice(problem, label, best, order, snapshot)
+            found.place(waiting)
 
     def _chosen(
         self, problem: Problem, candidates: list[Candidate]

@@ -3,19 +3,21 @@ What a machine runs best: the models of the catalog for a use, each as ``recomme
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
 
 from llmprobe import engines
 from llmprobe.advise.choose.balance import of_loss
+from llmprobe.advise.choose.candidates import find
+from llmprobe.advise.choose.ranking import best_of
 from llmprobe.advise.choose.shown import is_on_disk
 from llmprobe.advise.explain.notes import findings
 from llmprobe.advise.fit import explain
 from llmprobe.advise.fit.bound import bounds
 from llmprobe.advise.fit.contender import POINTS_PER_DOUBLING, Contender, current, ways
-from llmprobe.advise.fit.search import Group, Placing, searched, shortfall, weighed
+from llmprobe.advise.fit.search import Placing, Ranking, searched, shortfall, weighed
 from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.errors import UsageError
 from llmprobe.estimation.estimator import Estimator
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from llmprobe.advise.choose.problem import Problem
     from llmprobe.advise.choose.weighing import Candidate
     from llmprobe.facts.machine import Snapshot
-    from llmprobe.facts.model import ModelSpec
 
 _LONGER = {"coding": 16384, "reasoning": 16384, "agent": 32768, "embedding": 2048}
 CONTEXTS: dict[Use, int] = dict.fromkeys(get_args(Use), 8192) | _LONGER
@@ -143,7 +144,7 @@ class _Question:
             survey(machine, self._asked(None)), abilities=engines.abilities(wishes.engine)
         )
         self._left_out: Counter[str] = Counter()
-        self._loaded: dict[str, ModelSpec] = {}
+        self._loaded: dict[str, Advice] = {}
 
     def answer(self) -> Fit:
         wishes, machine = self._wishes, self._machine
@@ -156,13 +157,14 @@ class _Question:
         for one in map(self._bounded, ranked):
             (able if one.bounds else too_large).append(one)
         each = [self._affordable(way) for one in able for way in ways(one, wishes.use, self._site)]
-        groups, failed = searched(each, self._problem, wishes.top, self._is_wished, _ORDERS.get(wishes.sort))
-        run = {one.contender.model.id for group in groups for one in group.placings}
+        found, failed = searched(
+            each, self._problem, wishes.top, self._is_wished, self._row, _RANKINGS[wishes.sort]
+        )
+        rows = tuple(found)
+        run = {name for row in rows for name in (row.model.id, *row.variants)}
         without = [one for one in able if one.model.id in {way.model.id for way in failed} - run]
         self._left_out["too-large"] = len(too_large)
         self._left_out["as-wished"] = len(without)
-        exact = [row for row in map(self._row, groups) if row is not None]
-        rows = tuple(sorted(exact, key=_EXACTLY[wishes.sort])[: wishes.top])
         beyond = (*too_large, *without)
         return Fit(
             this_machine=machine.this_machine,
@@ -180,14 +182,11 @@ class _Question:
             notes=explain.notes(wishes, capability.dated()),
         )
 
-    def _asked(
-        self, ctx_size: int | None, use: UseName | None = None, quants: tuple[str, ...] = ()
-    ) -> Wishes:
+    def _asked(self, ctx_size: int | None, use: UseName | None = None) -> Wishes:
         wishes = self._wishes
         return Wishes(
             use=use,
             ctx_size=ctx_size,
-            quants=quants,
             engine=wishes.engine,
             min_speed=wishes.min_speed,
             min_quality=wishes.min_quality,
@@ -245,17 +244,26 @@ class _Question:
         return msgspec.structs.replace(contender, bounds=kept)
 
     def _problem(self, contender: Contender) -> "Problem":
+        """
+        A contender as ``recommend`` would be asked for it, in the hope that graphs take no memory.
+        """
         entry = known().entries[contender.model.id]
-        spec = self._loaded[entry.id] = on_this_disk(of_catalog(entry), self._machine)
-        advice = Advice(spec, {}, abilities=self._site.abilities)
-        problem = advice.problem(
-            self._machine,
-            self._asked(
-                self._context(entry), contender.answers, tuple(one.quant for one in contender.bounds)
-            ),
-        )
-        # Exact buffers are worth their graphs only for what is shown.
-        return problem.changed(estimator=Estimator(spec, rough=True))
+        asked = self._asked(self._context(entry), contender.answers)
+        return self._advice(entry).problem(self._machine, asked).changed(hopeful=True)
+
+    def _advice(self, entry: Entry) -> Advice:
+        """
+        What recommends a model; it is kept with what it works out, until the answer is complete.
+        """
+        found = self._loaded.get(entry.id)
+        if found is None:
+            engine = self._wishes.engine
+            found = self._loaded[entry.id] = Advice(
+                on_this_disk(of_catalog(entry), self._machine),
+                commands_for(self._machine, engine),
+                abilities=self._site.abilities,
+            )
+        return found
 
     def _is_wished(self, problem: "Problem", candidate: "Candidate") -> bool:
         wishes = self._wishes
@@ -265,32 +273,36 @@ class _Question:
             return True
         return problem.estimator.tensor_bytes(candidate.quant) <= wishes.max_download_bytes
 
-    def _row(self, group: Group) -> Fitting | None:
+    def _row(self, hoped: Placing) -> Fitting | None:
         """
-        The first of a group with what ``recommend`` says of it, None where by exact figures it does not run.
+        What ``recommend`` says of a model that is hoped to run, None where by exact figures it does not.
         """
-        first, engine = group.first, self._wishes.engine
-        entry = known().entries[first.contender.model.id]
-        spec = self._loaded[entry.id]
-        free = not self._wishes.only_gpu and self._wishes.max_download_bytes is None
-        answers = first.contender.answers
-        asked = self._asked(first.problem.ctx_size, answers, () if free else (first.candidate.quant,))
-        advice = Advice(spec, commands_for(self._machine, engine), abilities=self._site.abilities)
-        problem = advice.problem(self._machine, asked)
-        found = advice.first(problem, self._machine)
+        engine, free = (
+            self._wishes.engine,
+            not self._wishes.only_gpu and self._wishes.max_download_bytes is None,
+        )
+        advice = self._advice(known().entries[hoped.contender.model.id])
+        problem = hoped.problem.changed(hopeful=False)
+        if free:
+            found = advice.first(problem, self._machine, hoped.problem)
+        else:
+            allowed = [one for one in find(problem)[0] if self._is_wished(problem, one)]
+            best = best_of(problem, allowed)
+            if best is None or best.quality.usable is not True:
+                return None
+            found = advice.first(problem.changed(quants=(best.quant,)), self._machine)
         if found is None:
             return None
         candidate, choice = found
-        exact = weighed(first.contender, problem, candidate)
+        exact = weighed(hoped.contender, problem, candidate)
         return Fitting(
-            model=first.contender.model,
+            model=hoped.contender.model,
             capability=exact.capability,
             points=round(exact.points, 2),
-            answers=answers,
+            answers=hoped.contender.answers,
             reads_as=_here(exact, self._wishes.use),
-            choice=completed(choice, spec, self._machine, engine),
+            choice=completed(choice, advice.model, self._machine, engine),
             why=explain.why(exact),
-            variants=tuple(one.contender.model.id for one in group.placings[1:]),
         )
 
     def _next(self, rows: tuple[Fitting, ...], beyond: Iterable[Contender]) -> Message | None:
@@ -302,7 +314,10 @@ class _Question:
         if not better:
             return None
         nearest = min(better, key=lambda one: one.weights.parameters)
-        quant, missing = shortfall(self._problem(nearest))
+        problem = self._problem(nearest).changed(hopeful=False)
+        # How much is missing is said from the safe side, which costs no graph.
+        rough = problem.changed(estimator=Estimator(problem.estimator.model, rough=True))
+        quant, missing = shortfall(rough)
         return None if missing is None else explain.next_model(nearest, quant, missing)
 
 
@@ -327,25 +342,25 @@ def _months(released: str | None) -> int:
     return int((released or "0").replace("-", "")[:6])
 
 
-_ORDERS: dict[Order, Callable[[Placing], float]] = {
-    "capability": lambda one: -one.capability.low,
-    "speed": lambda one: -one.candidate.ranking_speed,
-    "size": lambda one: one.contender.weights.parameters,
-    "released": lambda one: -_months(one.contender.model.released),
-}
-"""What the search sorts by where it is not points."""
-
-
 def _likely(row: Fitting) -> float:
     speed = row.choice.speed.generation_tokens_per_s
     return 0.0 if speed is None else speed.likely
 
 
-_EXACTLY: dict[Order, Callable[[Fitting], float]] = {
-    "points": lambda row: -row.points,
-    "capability": lambda row: -row.capability.low,
-    "speed": lambda row: -_likely(row),
-    "size": lambda row: row.model.parameters,
-    "released": lambda row: -_months(row.model.released),
+def _hoped_speed(placing: Placing) -> float:
+    speed = placing.candidate.speed.generation_tokens_per_s
+    return 0.0 if speed is None else speed.likely
+
+
+_RANKINGS: dict[Order, Ranking] = {
+    "points": Ranking(hoped=lambda one: one.points, exact=lambda row: row.points, bounded=True),
+    "capability": Ranking(hoped=lambda one: one.capability.low, exact=lambda row: row.capability.low),
+    "speed": Ranking(hoped=_hoped_speed, exact=_likely),
+    "size": Ranking(
+        hoped=lambda one: -one.contender.weights.parameters, exact=lambda row: -row.model.parameters
+    ),
+    "released": Ranking(
+        hoped=lambda one: _months(one.contender.model.released), exact=lambda row: _months(row.model.released)
+    ),
 }
-"""What rows are sorted by, once they are placed by exact figures."""
+"""What rows are sorted by."""

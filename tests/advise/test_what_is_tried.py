@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.advise.choose.candidates import find, quants_for, varied
+from llmprobe.advise.choose.candidates import find, quants_for
 from llmprobe.advise.choose.problem import Problem
+from llmprobe.advise.choose.variants import varied
 from llmprobe.advise.recommend import Advice
 from llmprobe.advise.search.case import Misfit
 from llmprobe.errors import UsageError

@@ -10,7 +10,6 @@ from itertools import product
 
 import msgspec
 
-from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_COST
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.by_tensors import why_not
@@ -45,12 +44,6 @@ USUAL_QUANTS = (
 UBATCH_SIZES = (512, 128)
 """llama.cpp's own, and a smaller one that leaves more room and reads prompts more slowly."""
 
-LARGER_UBATCH_SIZES = (1024, 2048)
-"""
-Tried where weights stay in RAM: they are sent to the device once for each micro-batch of a prompt, so that prompts
-are read almost in proportion to it. It costs compute buffers, and with them layers on the device.
-"""
-
 CONTEXT_STEP = 256
 _SMALLEST_CONTEXT = 512
 
@@ -73,14 +66,17 @@ def quants_for(estimator: Estimator, wishes: Wishes) -> tuple[str, ...]:
     return USUAL_QUANTS
 
 
-def find(problem: Problem) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
+def find(
+    problem: Problem, quants: tuple[str, ...] | None = None
+) -> tuple[list[Candidate], list[Rejected], dict[str, Misfit]]:
     """
-    The candidates that fit, what does not fit and why, and the least misfit of each quantization.
+    The candidates that fit, what does not fit and why, and the least misfit of each quantization: of those that are
+    to be tried, or of some of them.
     """
     candidates: list[Candidate] = []
     rejected: list[Rejected] = []
     misfits: dict[str, Misfit] = {}
-    for quant in quants_for(problem.estimator, problem.wishes):
+    for quant in quants_for(problem.estimator, problem.wishes) if quants is None else quants:
         found = list(_fitting(problem, quant, misfits))
         candidates.extend(found)
         if found:
@@ -137,6 +133,7 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
             if isinstance(result, Placed):
                 placed.append(result)
                 yield weigh(problem, quant, result)
+                yield from _hoped_without_projector(problem, quant, settings, devices)
                 yield from _by_tensors(problem, quant, devices, result)
             elif quant not in misfits or result.missing_bytes < misfits[quant].missing_bytes:
                 misfits[quant] = result
@@ -151,7 +148,7 @@ def _placed(problem: Problem, quant: str, settings: Settings, devices: tuple[Dev
     return problem.place(quant, settings, devices)
 
 
-def _may_move_projector(problem: Problem, devices: tuple[Device, ...]) -> bool:
+def may_move_projector(problem: Problem, devices: tuple[Device, ...]) -> bool:
     """
     Whether the projector can lie in RAM while layers lie on devices, and nobody said where it shall.
     """
@@ -165,7 +162,20 @@ def _may_free(problem: Problem, devices: tuple[Device, ...], misfit: Misfit) -> 
     Whether a device lacks what its projector takes; RAM gains nothing by holding that too.
     """
     short = any(short.where != HOST for short in misfit.largest)
-    return short and _may_move_projector(problem, devices)
+    return short and may_move_projector(problem, devices)
+
+
+def _hoped_without_projector(
+    problem: Problem, quant: str, settings: Settings, devices: tuple[Device, ...]
+) -> Iterator[Candidate]:
+    """
+    In the hope that graphs take no memory, what a placement would be whose graphs leave no room for the projector.
+    """
+    if not problem.hopeful or not may_move_projector(problem, devices):
+        return
+    result = _placed(problem, quant, msgspec.structs.replace(settings, mmproj_offload=False), devices)
+    if isinstance(result, Placed):
+        yield weigh(problem, quant, result)
 
 
 def _by_tensors(
@@ -180,7 +190,10 @@ def _by_tensors(
     if why_not(estimator, devices, problem.site.abilities) is not None:
         return
     # It needs flash attention, and a kernel for it on the devices.
-    if not estimator.parts(quant, by_layers.settings, by_layers.hardware).compute.flash_attn:
+    if (
+        not problem.hopeful
+        and not estimator.parts(quant, by_layers.settings, by_layers.hardware).compute.flash_attn
+    ):
         return
     sliced = msgspec.structs.replace(by_layers.settings, split_mode="tensor")
     try:
@@ -199,72 +212,6 @@ def _leaves_host(estimator: Estimator, placed: Placed) -> bool:
     return bool(
         settings.gpu_layers != estimator.total_layers or settings.n_cpu_moe or settings.cpu_moe_layers
     )
-
-
-def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
-    """
-    The other ways to place what stays in RAM in part: larger micro-batches, the cache on the host, and the projector.
-
-    They are tried on what will be shown, as they change its speed by little beside what the quantization does.
-    """
-    estimator, site = problem.estimator, problem.site
-    if not candidate.devices or candidate.is_whole(estimator) or site.unified or not estimator.generates:
-        return []
-    sizes = (candidate.settings.ubatch_size, *LARGER_UBATCH_SIZES)
-    allowed = site.abilities.ubatch_sizes
-    found = []
-    # What drafts take back is a state that the device has to reach.
-    leaves = not candidate.settings.spec_type and _may_leave_cache(problem, candidate)
-    for kv_offload in (True, False) if leaves else (True,):
-        for ubatch_size in sizes:
-            if kv_offload and ubatch_size == candidate.settings.ubatch_size:
-                continue
-            if allowed and ubatch_size not in allowed:
-                continue
-            settings = msgspec.structs.replace(
-                candidate.settings, ubatch_size=ubatch_size, kv_offload=kv_offload
-            )
-            placed = problem.place(candidate.quant, settings, candidate.devices)
-            if isinstance(placed, Placed):
-                found.append(weigh(problem, candidate.quant, placed))
-    if candidate.settings.mmproj_offload and _may_leave_projector(problem, candidate):
-        settings = msgspec.structs.replace(candidate.settings, mmproj_offload=False)
-        placed = problem.place(candidate.quant, settings, candidate.devices)
-        if isinstance(placed, Placed):
-            found.append(weigh(problem, candidate.quant, placed))
-    return found
-
-
-def _may_leave_projector(problem: Problem, candidate: Candidate) -> bool:
-    """
-    Whether a projector in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
-    """
-    if not _may_move_projector(problem, candidate.devices):
-        return False
-    estimator = problem.estimator
-    held = estimator.projectors.most(estimator.setup(candidate.settings, candidate.placed.hardware))
-    freed = sum(size for device, size in held.items() if device != HOST)
-    return _saves(problem, candidate, freed, PROJECTOR_IN_RAM_COST)
-
-
-def _saves(problem: Problem, candidate: Candidate, freed: int, cost: float) -> bool:
-    """
-    Whether reading this much less in RAM makes generation faster by more than a cost in doublings.
-    """
-    estimator = problem.estimator
-    read = freed * estimator.used_experts if estimator.is_moe else freed
-    seconds = 1 / candidate.ranking_speed if candidate.ranking_speed else 0.0
-    saved = read / problem.site.ram_bandwidth_bytes_per_s
-    return saved > seconds * (1 - 2**-cost)
-
-
-def _may_leave_cache(problem: Problem, candidate: Candidate) -> bool:
-    """
-    Whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
-    """
-    caches = problem.estimator.caches(candidate.settings, candidate.placed.hardware)
-    freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
-    return problem.site.abilities.kv_on_host and _saves(problem, candidate, freed, CACHE_IN_RAM_COST)
 
 
 def _ubatch_sizes(abilities: Abilities) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import msgspec
 from llmprobe.advise.choose.use import use_of
 from llmprobe.advise.search.by_tensors import by_tensors
 from llmprobe.advise.search.case import Case, Misfit, Placed
-from llmprobe.advise.search.place import place
+from llmprobe.advise.search.place import hoped, place
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.devices import Device
 from llmprobe.facts.recommendation import Wishes
@@ -22,15 +22,20 @@ from llmprobe.site.site import Site
 class Problem:
     """
     A model to be run on a machine as wished, for a ``use``, with ``ctx_size`` tokens over all slots.
+
+    A ``hopeful`` one places as if no graph took memory: what fits is no less, and no placement that fits is faster.
     """
 
-    __slots__ = ("_placed", "ctx_size", "estimator", "site", "use", "wishes")
+    __slots__ = ("_placed", "ctx_size", "estimator", "hopeful", "site", "use", "wishes")
 
-    def __init__(self, estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int) -> None:
+    def __init__(
+        self, estimator: Estimator, site: Site, wishes: Wishes, ctx_size: int, *, hopeful: bool = False
+    ) -> None:
         self.estimator = estimator
         self.site = site
         self.wishes = wishes
         self.ctx_size = ctx_size
+        self.hopeful = hopeful
         self.use = use_of(estimator.model, wishes, generates=estimator.generates)
         self._placed: dict[tuple[str, Settings, tuple[Device, ...]], Placed | Misfit] = {}
 
@@ -40,6 +45,7 @@ class Problem:
         estimator: Estimator | None = None,
         site: Site | None = None,
         ctx_size: int | None = None,
+        hopeful: bool | None = None,
         **wishes: Any,
     ) -> "Problem":
         """
@@ -50,6 +56,7 @@ class Problem:
             site or self.site,
             msgspec.structs.replace(self.wishes, **wishes) if wishes else self.wishes,
             self.ctx_size if ctx_size is None else ctx_size,
+            hopeful=self.hopeful if hopeful is None else hopeful,
         )
 
     @property
@@ -87,6 +94,9 @@ class Problem:
         key = (quant, case.settings, devices)
         found = self._placed.get(key)
         if found is None:
-            by = by_tensors if settings.split_mode == "tensor" else place
-            found = self._placed[key] = by(case)
+            if settings.split_mode == "tensor":
+                found = by_tensors(case, hopeful=self.hopeful)
+            else:
+                found = hoped(case) if self.hopeful else place(case)
+            self._placed[key] = found
         return found

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import msgspec
 
 from llmprobe.advise.choose.balance import HARDLY, NEARLY, NEARLY_AS_FAST
-from llmprobe.advise.choose.candidates import varied
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.choose.shown import is_on_disk, shown
+from llmprobe.advise.choose.variants import varied
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.facts.recommendation import Rejected, Wishes
 from llmprobe.model.quants import file_type
@@ -35,7 +35,8 @@ def ranked(problem: Problem, candidates: list[Candidate]) -> tuple[list[Candidat
     undominated = [
         one
         for one in kept
-        if is_on_disk(problem.estimator.model, one.quant) or not any(_dominates(other, one) for other in kept)
+        if is_on_disk(problem.estimator.model, one.quant)
+        or not any(dominates(other, one) for other in kept if one.hoped or not other.hoped)
     ]
     return _varied(problem, _sorted(undominated, problem.wishes)), rejected
 
@@ -162,7 +163,7 @@ def _sorted(candidates: Iterable[Candidate], wishes: Wishes) -> list[Candidate]:
     return [first, *(one for one in ranked if one is not first)]
 
 
-def _dominates(better: Candidate, worse: Candidate) -> bool:
+def dominates(better: Candidate, worse: Candidate) -> bool:
     """
     Whether one is at least as good in everything and better in something.
     """

@@ -28,7 +28,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """
     One placed configuration with its utility. The ranking speeds, in tokens per second at a half-full context, may be
     based on assumptions; ``seconds`` is the time of an answer at them. ``moved_projector`` says that a search put the
-    projector into RAM.
+    projector into RAM, ``hoped`` that it was placed as if graphs took no memory.
     """
 
     quant: str
@@ -40,6 +40,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     utility: float = 0.0
     moved_projector: bool = False
+    hoped: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -163,6 +164,7 @@ def weigh(problem: Problem, quant: str, placed: Placed) -> Candidate:
         ranking_prompt_speed=prompts,
         quality=loss,
         moved_projector=problem.moved_projector(settings),
+        hoped=problem.hopeful,
     )
     return msgspec.structs.replace(
         found,

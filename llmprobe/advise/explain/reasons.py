@@ -6,8 +6,8 @@ import msgspec
 
 from llmprobe.advise.choose.balance import rule, score
 from llmprobe.advise.choose.candidates import UBATCH_SIZES
+from llmprobe.advise.choose.leading import neighbours
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.shown import WORTH_SHOWING
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.explain.differences import differences, of_candidate, pace
 from llmprobe.advise.explain.placement import named_experts, not_by_tensors, of_placement
@@ -38,13 +38,9 @@ def reasons(
             "differences": _differences(problem, other, candidate),
         }
 
-    finer = [one for one in ranked if one.divergence < candidate.divergence]
-    if finer:
-        lines.append(Message("reason.not-finer", instead(max(finer, key=lambda one: one.divergence))))
-    enough = candidate.ranking_speed * WORTH_SHOWING
-    coarser = [one for one in ranked if one.divergence > candidate.divergence and one.ranking_speed > enough]
-    if coarser:
-        lines.append(Message("reason.not-faster", instead(min(coarser, key=lambda one: one.divergence))))
+    for other in neighbours(candidate, ranked):
+        finer = other.divergence < candidate.divergence
+        lines.append(Message("reason.not-finer" if finer else "reason.not-faster", instead(other)))
     return tuple(lines)
 
 

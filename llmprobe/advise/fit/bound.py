@@ -106,6 +106,8 @@ def _rate(model: Weights, size: float, site: Site, devices: tuple[Device, ...]) 
         return 0.0
     read = size * model.active / model.parameters
     gain = _TOGETHER if len(devices) > 1 else 1.0
+    # What a token does not read of a dense model, its embeddings, lies in RAM for nothing.
+    size = read if model.uses == 1 else size
     seconds, left = 0.0, size
     fastest = sorted(devices, key=lambda one: -_bandwidth(one))
     for device in fastest:

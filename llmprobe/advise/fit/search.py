@@ -3,17 +3,19 @@ The best models for a use on a machine: those that may be among the first are se
 """
 
 from collections.abc import Callable, Iterable
+from math import inf
 
 import msgspec
 
 from llmprobe.advise.choose.candidates import find
 from llmprobe.advise.choose.problem import Problem
-from llmprobe.advise.choose.ranking import best_of
+from llmprobe.advise.choose.ranking import constrained
+from llmprobe.advise.choose.variants import varied
 from llmprobe.advise.choose.weighing import Candidate
 from llmprobe.advise.fit.bound import NOTHING
 from llmprobe.advise.fit.contender import Contender, points
 from llmprobe.errors import RefusedError
-from llmprobe.facts.fit import Capability
+from llmprobe.facts.fit import Capability, Fitting
 from llmprobe.site.site import Site
 
 USUAL_QUANT = "Q4_K_M"
@@ -37,6 +39,13 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
     candidate: Candidate
     points: float
 
+    @property
+    def name(self) -> tuple[str, str | None]:
+        """
+        The model and the mode in which it answers.
+        """
+        return self.contender.model.id, self.contender.answers
+
 
 class Group(msgspec.Struct, kw_only=True):
     """
@@ -49,12 +58,27 @@ class Group(msgspec.Struct, kw_only=True):
     def first(self) -> Placing:
         return self.placings[0]
 
+    @property
+    def name(self) -> tuple[str, str | None]:
+        return self.first.name
 
-EXACTLY_MORE = 1.0
-"""Points that a finer quantization may bring, which fits by exact buffers only."""
 
 Search = Callable[[Contender], Problem]
-"""Loads a contender and asks for it here, as ``recommend`` does."""
+"""Asks for a contender here, as ``recommend`` does, and hopes that graphs take no memory."""
+
+Exact = Callable[[Placing], Fitting | None]
+"""What ``recommend`` says of a model that is hoped to run, None where it does not run as wished."""
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the best are sorted by, the most first: of a placing that is hoped for, which is no less than it can be, and
+    of a row that is exact. Where it is ``bounded``, no contender has more than its bound.
+    """
+
+    hoped: Callable[[Placing], float]
+    exact: Callable[[Fitting], float]
+    bounded: bool = False
 
 
 def searched(
@@ -62,39 +86,62 @@ def searched(
     problem_of: Search,
     top: int,
     allowed: Callable[[Problem, Candidate], bool],
-    order: Callable[[Placing], float] | None = None,
-) -> tuple[list[Group], list[Contender]]:
+    exactly: Exact,
+    ranking: Ranking,
+) -> tuple[list[Fitting], list[Contender]]:
     """
-    The ``top`` groups by points and those that exact buffers may put among them, and the contenders that were searched
-    and cannot run as wished.
+    The ``top`` rows, best first, and the contenders that were searched and cannot run as wished.
 
-    ``allowed`` says of a candidate whether the wishes permit it. With another ``order`` than points everything is
-    searched, as only points are bounded.
+    Contenders are laid out as if graphs took no memory, the one with the highest bound first; the best of them are
+    placed exactly, until nothing that is left can be among the first. ``allowed`` says of a candidate whether the
+    wishes permit it.
     """
+    waiting = sorted(contenders, key=lambda one: one.most)
     found: list[Placing] = []
+    rows: dict[tuple[str, str | None], Fitting] = {}
     without: list[Contender] = []
-    for one in sorted(contenders, key=lambda one: -one.most):
-        groups = grouped(found, order)
-        if order is None and len(groups) >= top and one.most <= groups[top - 1].first.points - EXACTLY_MORE:
+    while True:
+        groups = grouped(found, ranking.hoped)
+        exact = sorted((ranking.exact(rows[one.name]) for one in groups if one.name in rows), reverse=True)
+        enough = exact[top - 1] if len(exact) >= top else -inf
+        hoped = next((one.first for one in groups if one.name not in rows), None)
+        nearest = -inf if hoped is None else ranking.hoped(hoped)
+        unseen = -inf if not waiting else waiting[-1].most if ranking.bounded else inf
+        if max(nearest, unseen) <= enough:
             break
-        placing = _placed(one, problem_of(one), allowed)
-        if placing is None:
-            without.append(one)
+        if unseen > nearest:
+            one = waiting.pop()
+            placing = _placed(one, problem_of(one), allowed)
+            if placing is None:
+                without.append(one)
+            else:
+                found.append(placing)
+            continue
+        assert hoped is not None
+        row = exactly(hoped)
+        if row is None:
+            found.remove(hoped)
+            without.append(hoped.contender)
         else:
-            found.append(placing)
-    groups = grouped(found, order)
-    if order is not None or len(groups) <= top:
-        return groups[:top], without
-    enough = groups[top - 1].first.points - EXACTLY_MORE
-    return [group for group in groups if group.first.points >= enough], without
+            rows[hoped.name] = row
+    shown = [(group, rows[group.name]) for group in groups if group.name in rows]
+    shown.sort(key=lambda pair: -ranking.exact(pair[1]))
+    return [_with_variants(row, group) for group, row in shown[:top]], without
 
 
-def grouped(found: Iterable[Placing], order: Callable[[Placing], float] | None = None) -> list[Group]:
+def _with_variants(row: Fitting, group: Group) -> Fitting:
+    others = tuple(one.contender.model.id for one in group.placings[1:])
+    return msgspec.structs.replace(row, variants=others)
+
+
+def grouped(
+    found: Iterable[Placing], worth: Callable[[Placing], float] = lambda one: one.points
+) -> list[Group]:
     """
     Placings best first, variants together: each stands below the best of its shape, a fine-tune below its base.
     """
     groups: list[Group] = []
-    for placing in sorted(found, key=order or (lambda one: -one.points)):
+    for placing in sorted(found, key=lambda one: -worth(one)):
         same = next((group for group in groups if _alike(group.first, placing)), None)
         if same is None:
             groups.append(Group(placings=[placing]))
@@ -117,14 +164,22 @@ def _alike(one: Placing, other: Placing) -> bool:
 def _placed(
     contender: Contender, problem: Problem, allowed: Callable[[Problem, Candidate], bool]
 ) -> Placing | None:
-    try:
-        candidates = find(problem)[0]
-    except RefusedError:
-        return None
-    best = best_of(problem, [one for one in candidates if allowed(problem, one)])
-    if best is None or best.quality.usable is not True:
-        return None
-    return weighed(contender, problem, best)
+    """
+    A contender with the most that it is hoped to be worth, None where it cannot run.
+    """
+    best: Candidate | None = None
+    for bound in sorted(contender.bounds, key=lambda one: -one.worth):
+        if best is not None and bound.worth <= best.utility:
+            break
+        try:
+            found = find(problem, (bound.quant,))[0]
+        except RefusedError:
+            return None
+        usable = [one for one in constrained(problem, found)[0] if one.quality.usable is True]
+        every = [other for one in usable for other in (one, *varied(problem, one))]
+        kept = [one for one in every if allowed(problem, one)]
+        best = max(kept if best is None else [best, *kept], key=lambda one: one.utility, default=None)
+    return None if best is None else weighed(contender, problem, best)
 
 
 def weighed(contender: Contender, problem: Problem, candidate: Candidate) -> Placing:

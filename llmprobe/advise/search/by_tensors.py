@@ -48,23 +48,25 @@ def why_not(estimator: Estimator, devices: tuple[Device, ...], abilities: Abilit
     return None
 
 
-def by_tensors(case: Case) -> Placed | Misfit:
+def by_tensors(case: Case, *, hopeful: bool = False) -> Placed | Misfit:
     """
-    The placement, by exact buffers: in equal parts, or where these do not fit by the room on each device.
+    The placement, by exact buffers or, ``hopeful``, by none: in equal parts, or by the room on each device where these
+    do not fit.
 
     Raises:
         RefusedError: the model cannot be split so.
     """
-    even = _placed(case, ())
+    even = _placed(case, (), hopeful=hopeful)
     if isinstance(even, Placed):
         return even
     rooms = [(case.site.capacities[device.id] or 0) // GIB for device in case.devices]
     if len(set(rooms)) == 1 or min(rooms) < 1:
         return even
-    by_room = _placed(case, tuple(float(room) for room in rooms))
+    by_room = _placed(case, tuple(float(room) for room in rooms), hopeful=hopeful)
     return by_room if isinstance(by_room, Placed) else even
 
 
-def _placed(case: Case, shares: tuple[float, ...]) -> Placed | Misfit:
+def _placed(case: Case, shares: tuple[float, ...], *, hopeful: bool) -> Placed | Misfit:
     settings = case.placed(case.estimator.total_layers, tensor_split=shares)
-    return case.judged(settings, case.totals(settings, exact=True))
+    totals = case.without_compute(settings) if hopeful else case.totals(settings, exact=True)
+    return case.judged(settings, totals)

@@ -43,6 +43,24 @@ def refine(case: Case, placed: Placed) -> Placed | Misfit:
     return _without_idle(case, _exact(case, placed), again)
 
 
+def hoped(case: Case) -> Placed | Misfit:
+    """
+    The fastest placement if graphs took no memory, for which none has to be made.
+    """
+    return _without_idle(case, _hoped(case), _hoped)
+
+
+def _hoped(case: Case) -> Placed | Misfit:
+    if not case.devices:
+        alone = case.placed(0)
+        return case.judged(alone, case.without_compute(alone))
+    if case.estimator.loaded_bytes(case.quant) > case.site.room(case.devices):
+        return _hopeless(case)
+    layout = Search(case).best(None)
+    settings = case.laid_out(layout)
+    return case.judged(settings, case.without_compute(settings), layout.seconds)
+
+
 def _without_idle(
     case: Case, found: Placed | Misfit, again: Callable[[Case], Placed | Misfit]
 ) -> Placed | Misfit:

@@ -49,6 +49,20 @@ def test_no_search_finds_more_than_the_bound(name: str) -> None:
     assert over == [], (name, drawn)
 
 
+def test_what_a_token_does_not_read_lies_in_ram_for_nothing() -> None:
+    """
+    Half of the 15 GB of Gemma 4 E4B in BF16 are tables of embeddings, which stay in RAM: on a card of 12 GB the rest
+    is read at the card's rate.
+    """
+    model = "gemma-4-e4b-it"
+    problem = Advice(load_model(model), {}).problem(machine((11.5,), ram_gib=30), ASKED)
+    most = {one.quant: one.worth for one in bounds(weights_of(known().entries[model]), problem.site)}
+    found = [one for one in find(problem, ("BF16",))[0] if one.devices]
+
+    assert found
+    assert all(one.utility <= most["BF16"] for one in found)
+
+
 def test_what_has_no_room_has_no_bound() -> None:
     """
     Of 8 billion weights BF16 takes 16 GB, Q8_0 8.5 GB, and 2.06 bits each 2.06 GB at the least.
