@@ -26,7 +26,7 @@ from llmprobe.advise.recommend import Advice, machine_in_short
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.cost import Cost, CostWay, CostWishes, Given, Kind, WattsOf, Work
-from llmprobe.facts.estimate import Range, model_in_estimate, trained_context
+from llmprobe.facts.estimate import Range, model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.own_prices import OwnPrices
@@ -142,11 +142,7 @@ class _Costs:
             power_place=self._country,
             ways=tuple(ways),
             answer=tuple(answer_of(ways, self._wishes)),
-            notes=tuple(
-                notes_of(
-                    ways, self._wishes, self._book, self._power, self._country, trained_context(self._model)
-                )
-            ),
+            notes=tuple(notes_of(ways, self._wishes, self._book, self._power, self._country, self._model)),
         )
 
     def _here(self) -> _Place | None:

@@ -5,6 +5,8 @@ What is said of the ways to run a model: where the text goes, what is to be done
 from collections.abc import Iterator
 
 from llmprobe.facts.cost import CostWay, CostWishes
+from llmprobe.facts.estimate import trained_context
+from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.prices import PriceRange
 from llmprobe.tasks.price_book import PriceBook
 from llmprobe.words.message import Message, message
@@ -130,11 +132,12 @@ def notes_of(
     book: PriceBook,
     power: PriceRange | None,
     country: str | None,
-    trained: int | None,
+    model: ModelSpec,
 ) -> Iterator[Message]:
     """
     On what the figures stand, and what is not in them.
     """
+    trained = trained_context(model)
     if trained is not None and wishes.ctx_size > trained:
         yield message("warning.beyond-trained-context", ctx_size=wishes.ctx_size, trained=trained)
     if power is None:
@@ -149,7 +152,7 @@ def notes_of(
         yield message("cost.service", users=wishes.parallel)
     else:
         yield message("cost.one-user")
-    if any(one.hosted is not None for one in ways):
+    if wishes.quant != model.published_quant and any(one.hosted is not None for one in ways):
         yield message("cost.api-is-another-quant", quant=wishes.quant)
     if not any(one.kind == "api" for one in ways):
         yield message("cost.no-api-price")

@@ -70,7 +70,7 @@ class Larger(msgspec.Struct, frozen=True, kw_only=True):
                 gpus=self.rent.gpus,
                 currency=self.currency,
                 low=self.rent.price.low,
-                high=self.rent.price.high,
+                high=_apart(self.rent.price.low, self.rent.price.high),
             )
         return LargerModel(model=self.name, need_bytes=need, missing_bytes=None, how=how)
 
@@ -85,7 +85,7 @@ class Larger(msgspec.Struct, frozen=True, kw_only=True):
                 model=self.name,
                 currency=self.currency,
                 low=self.hosted.written.low,
-                high=self.hosted.written.high,
+                high=_apart(self.hosted.written.low, self.hosted.written.high),
             )
         return LargerModel(model=self.name, need_bytes=None, missing_bytes=None, how=how)
 
@@ -159,3 +159,10 @@ def _cheapest(least_bytes: int, book: PriceBook) -> Rent | None:
         if product[1] is not None and number * product[1] * GIB >= least_bytes
     ]
     return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _apart(low: float, high: float) -> float | None:
+    """
+    The upper end of a range, None where it is the lower one.
+    """
+    return high if high > low else None

@@ -1548,9 +1548,9 @@ SENTENCES: dict[str, str] = {
     "cost.effort-api": "open an account and set a key in the program that you use",
     "cost.larger-here": "{model} takes {need_bytes:bytes}: [{missing_bytes:bytes} more than there is][!{missing_bytes}it fits, "
     "too]",
-    "cost.larger-rent": "{model} takes {gpus}: {currency:currency.}{low:money} to {high:money} an hour",
+    "cost.larger-rent": "{model} takes {gpus}: {currency:currency.}{low:money}[ to {high:money}] an hour",
     "cost.larger-rent-unknown": "{model} takes {need_bytes:bytes} on GPUs: no rent of such is known",
-    "cost.larger-api": "{model} is another name in the request: {currency:currency.}{low:money} to {high:money} for 1M tokens "
+    "cost.larger-api": "{model} is another name in the request: {currency:currency.}{low:money}[ to {high:money}] for 1M tokens "
     "written",
     "cost.larger-api-unknown": "{model} would be another name in the request; no price of it is known",
     "cost.not-here": "This machine does not run it as {quant} with {ctx_size} tokens of context",

@@ -73,6 +73,19 @@ def test_machines_that_people_wait_for_come_last(monkeypatch: pytest.MonkeyPatch
     assert "RTX 4060 Ti 16GB (16 GiB), 32GiB" not in hardware
 
 
+def test_a_processor_alone_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Only its RAM has a price, so that it would look like the cheapest machine for a small model.
+    """
+    snapshot = llmprobe.probe(gpus="2x RTX 3090", ram="64GiB DDR5")
+    found = llmprobe.cost(llmprobe.load_model("qwen3-30b-a3b"), snapshot, on=A_DAY, power_price=0.2)
+    text = text_of(monkeypatch, found)
+    hardware = text[text.index("On other hardware") : text.index("Rented")]
+
+    assert any(not way.gpus and way.kind == "hardware" for way in found.ways)
+    assert "no GPU" not in hardware.partition("RTX")[0]
+
+
 def test_what_turns_the_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Of a purchase: when, below which price, above which use and rent. Of what is there: against which rent, and with

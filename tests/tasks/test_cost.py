@@ -3,6 +3,7 @@
 """
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,21 @@ import llmprobe
 from llmprobe.errors import UsageError
 from llmprobe.facts.cost import Cost, CostWay
 from llmprobe.facts.estimate import Range
-from llmprobe.facts.machine import Snapshot
 
 A_DAY = date(2026, 11, 30)
 
 
-def machine(gpu: str = "2x RTX 3090", ram: str = "64GiB DDR5") -> Snapshot:
-    return llmprobe.probe(gpus=gpu, ram=ram)
+@cache
+def _cost(name: str, gpu: str, ram: str, wishes: tuple[tuple[str, Any], ...]) -> Cost:
+    found = llmprobe.probe(gpus=gpu, ram=ram)
+    return llmprobe.cost(llmprobe.load_model(name), found, on=A_DAY, **dict(wishes))
 
 
-def cost(name: str = "llama3-70b", snapshot: Snapshot | None = None, **wishes: Any) -> Cost:
+def cost(name: str = "llama3-70b", gpu: str = "2x RTX 3090", ram: str = "64GiB DDR5", **wishes: Any) -> Cost:
     """
-    Return what a model costs on a day of November 2026.
+    Return what a model costs on a machine of these parts on a day of November 2026.
     """
-    found = machine() if snapshot is None else snapshot
-    return llmprobe.cost(llmprobe.load_model(name), found, on=A_DAY, **wishes)
+    return _cost(name, gpu, ram, tuple(wishes.items()))
 
 
 def here(answer: Cost) -> CostWay:
@@ -111,7 +112,7 @@ def test_a_machine_that_cannot_write_that_many_says_so() -> None:
     A million tokens a day take an RTX 4090 with half of a 70B in RAM over 24 hours: the answer says at most how many,
     and no purchase of that card is compared by months.
     """
-    answer = cost(snapshot=machine("RTX 4090"), tokens_per_day=1_000_000, power_price=0.17)
+    answer = cost(gpu="RTX 4090", tokens_per_day=1_000_000, power_price=0.17)
     way = here(answer)
 
     assert way.enough is False
@@ -422,8 +423,7 @@ def test_a_model_that_does_not_run_here_is_compared_all_the_same() -> None:
     """
     A 70B on a laptop with 16 GiB: not here, on other hardware, rented and by API; hours here are no work.
     """
-    laptop = machine("RTX 4060 Laptop", "16GiB DDR5")
-    answer = cost(snapshot=laptop)
+    answer = cost(gpu="RTX 4060 Laptop", ram="16GiB DDR5")
 
     assert here(answer).choice is None
     assert here(answer).per_month is None
@@ -437,7 +437,11 @@ def test_a_year_later_only_own_figures_are_left() -> None:
     """
     In 2028 nothing of the tables is told: no price, rent or API, and electricity only by the user.
     """
-    late = llmprobe.cost(llmprobe.load_model("llama3-8b"), machine(), on=date(2028, 1, 1))
+    late = llmprobe.cost(
+        llmprobe.load_model("llama3-8b"),
+        llmprobe.probe(gpus="2x RTX 3090", ram="64GiB DDR5"),
+        on=date(2028, 1, 1),
+    )
 
     assert late.power_price is None
     assert all(way.price is None for way in of_kind(late, "hardware"))
@@ -452,6 +456,14 @@ def test_a_context_beyond_the_training_is_said() -> None:
     """
     assert "warning.beyond-trained-context" in ids(cost("llama3-8b", ctx_size=16384))
     assert "warning.beyond-trained-context" not in ids(cost("llama3-8b", ctx_size=8192))
+
+
+def test_an_api_serves_what_is_published() -> None:
+    """
+    gpt-oss is published in four bits, so an API has no other; a 70B as Q4_K_M is another one than there.
+    """
+    assert "cost.api-is-another-quant" not in ids(cost("gpt-oss-20b"))
+    assert "cost.api-is-another-quant" in ids(cost())
 
 
 def test_a_model_that_writes_nothing_has_no_cost_of_writing() -> None:

@@ -36,6 +36,8 @@ BESIDE_CARDS = Range(low=30, likely=65, high=105)
 PART_OF_MOST = Range(low=0.6, likely=0.8, high=1.0)
 """What a chip draws while it writes of the most that its maker measured."""
 
+REST_OF_LAPTOP = Range(low=10, likely=30, high=60)
+IDLE_LAPTOP = Range(low=5, likely=12, high=25)
 IDLE_PC = Range(low=45, likely=60, high=90)
 IDLE_CARD = Range(low=8, likely=22, high=30)
 IDLE_SHARED = Range(low=5, likely=12, high=40)
@@ -82,7 +84,7 @@ def _load(machine: Snapshot, choice: Choice | None) -> tuple[Range, WattsFrom, M
     working = [one for one in at_work if _part(one) >= BUSY_PART]
     if len(working) == len(at_work):
         drawn = sum(one.power.draw_watts or 0.0 for one in at_work if one.power is not None)
-        return plus(_rest(), exactly(drawn)), "live", message("watts.live", cards_watts=drawn)
+        return plus(_rest(at_work), exactly(drawn)), "live", message("watts.live", cards_watts=drawn)
     cards = sum(_limit(one) or 0.0 for one in at_work)
     origin: WattsFrom = (
         "limit"
@@ -90,9 +92,9 @@ def _load(machine: Snapshot, choice: Choice | None) -> tuple[Range, WattsFrom, M
         else "rated"
     )
     if choice is not None and _waits(choice):
-        own = plus(plus(scaled(WAITING, cards), _rest()), BESIDE_CARDS)
+        own = plus(plus(scaled(WAITING, cards), _rest(at_work)), BESIDE_CARDS)
         return own, origin, message("watts.cards-wait", cards_watts=cards, origin=origin)
-    rest = _rest()
+    rest = _rest(at_work)
     low, high = PART_OF_RATED
     own = Range(low=low * cards + rest.low, likely=cards + rest.likely, high=high * cards + rest.high)
     return own, origin, message("watts.cards", cards_watts=cards, origin=origin)
@@ -120,11 +122,12 @@ def _idle(machine: Snapshot) -> tuple[Range, WattsFrom]:
             low, high = row["idle"]
             return Range(low=low, likely=(low + high) / 2, high=high), "measured"
         return IDLE_SHARED, "assumed"
+    box = IDLE_LAPTOP if any("laptop" in one.name.lower() for one in cards) else IDLE_PC
     known = [one.power.draw_watts for one in cards if one.power is not None and _part(one) <= IDLE_PART]
     drawn = [watts for watts in known if watts is not None]
     if cards and len(drawn) == len(cards):
-        return plus(IDLE_PC, exactly(sum(drawn))), "live"
-    return plus(IDLE_PC, scaled(IDLE_CARD, len(cards))), "assumed"
+        return plus(box, exactly(sum(drawn))), "live"
+    return plus(box, scaled(IDLE_CARD, len(cards))), "assumed"
 
 
 def _shares_memory(device: Accelerator) -> bool:
@@ -177,9 +180,13 @@ def _row_load(row: dict[str, Any]) -> Range:
 
 
 def _row(name: str) -> dict[str, Any] | None:
+    """
+    The row of a chip by the name of its GPU; drivers and people call that of an M3 Max ``Apple M3 Max GPU``, too.
+    """
+    wanted = name.lower().removesuffix(" gpu")
     found: dict[str, Any]
     for found in table("watts")["chips"]:
-        if found["name"].lower() == name.lower():
+        if found["name"].lower() == wanted:
             return found
     return None
 
@@ -188,10 +195,8 @@ def _class_of(name: str) -> list[dict[str, Any]]:
     """
     The listed chips of one class: Apple's Max or Ultra, its smallest, and for a Pro those below and above it.
     """
-    if not name.lower().startswith("apple"):
-        return []
-    tier = name.lower().split()[-1]
-    wanted = {"max": ("max",), "ultra": ("ultra",), "pro": ("", "max")}.get(tier, ("",))
+    tier = _tier(name)
+    wanted = {None: (), "pro": ("", "max")}.get(tier, (tier,))
     return [one for one in table("watts")["chips"] if _tier(one["name"]) in wanted]
 
 
@@ -199,16 +204,18 @@ def _tier(name: str) -> str | None:
     """
     The class of one of Apple's chips, empty for the smallest, None of another maker's.
     """
-    words = name.lower().split()
-    if words[0] != "apple":
+    maker, *words = name.lower().removesuffix(" gpu").split()
+    if maker != "apple":
         return None
-    return words[2] if len(words) > 2 else ""
+    return words[1] if len(words) > 1 else ""
 
 
-def _rest() -> Range:
+def _rest(cards: Sequence[Accelerator]) -> Range:
     """
-    What a PC takes beside its cards, over the PCs of the table.
+    What a PC takes beside its cards, over the PCs of the table; less of a laptop.
     """
+    if any("laptop" in one.name.lower() for one in cards):
+        return REST_OF_LAPTOP
     beside = sorted(_beside())
     return Range(low=beside[0], likely=median(beside), high=beside[-1])
 

@@ -9,8 +9,12 @@ from llmprobe.output.text.page import ANSWER, QUIET, Content, Page
 from llmprobe.output.text.recommend import machine_line
 from llmprobe.words.message import Message, message
 
-SHOWN, COMPARED = 5, 2
+SHOWN, COMPARED, COMPARED_BESIDE_ONE_AT_HOME = 5, 2, 1
 SLOW_TOKENS_PER_S = 5.0
+NEVER_MONTHS = 1200
+"""A century is as good as never."""
+
+HOURS = 24
 AT = 16
 """The column at which values begin."""
 
@@ -58,7 +62,9 @@ def show(page: Page, answer: Cost) -> None:
     for way in (one for one in others if one.kind == "api"):
         page.heading(message("page.cost-api"))
         _in_full(page, way, answer)
-    told = [one for way in (here, *hardware[:COMPARED]) for one in _when(way, answer)]
+    at_home = here.choice is not None and here.enough is not False
+    compared = COMPARED_BESIDE_ONE_AT_HOME if at_home else COMPARED
+    told = [one for way in (here, *hardware[:compared]) for one in _when(way, answer)]
     if told:
         page.heading(message("page.cost-when", months=answer.wishes.months))
         page.bullets(told)
@@ -86,7 +92,8 @@ def _best(answer: Cost, kind: str) -> list[CostWay]:
 
     def cost(way: CostWay) -> tuple[bool, bool, bool, float]:
         known = way.per_month is not None and way.first_cost is not None
-        slow = way.written_per_s is None or way.written_per_s.likely < SLOW_TOKENS_PER_S
+        # Of a processor alone only its RAM has a price, so that it looks cheaper than it is.
+        slow = not way.gpus or way.written_per_s is None or way.written_per_s.likely < SLOW_TOKENS_PER_S
         total = 0.0
         if way.per_month is not None and way.first_cost is not None:
             total = way.per_month.likely + way.first_cost.likely / answer.wishes.months
@@ -219,7 +226,7 @@ def _each_month(way: CostWay, answer: Cost) -> Message:
     return message(
         "page.cost-each-month",
         amount=_money(way.per_month, answer.currency),
-        hours=None if way.hours_per_day is None else way.hours_per_day.likely,
+        hours=None if way.hours_per_day is None else min(way.hours_per_day.likely, HOURS),
         watts=None if way.watts is None else way.watts.load.likely,
         idle=_money(idle, answer.currency) if idle is not None and idle.high > 0 else None,
         always_on=on,
@@ -277,7 +284,7 @@ def _sentence(way: CostWay, found: BreakEven, answer: Cost) -> Message:
             less = _money(saved, currency)
             return message("cost.cheaper", way=way_name, other=other, turns=pays, less=less)
         return message("cost.either", way=way_name, other=other, turns=pays)
-    if found.months_likely is None:
+    if found.months_likely is None or found.months_likely >= NEVER_MONTHS:
         best = duration(found.months_low or 0.0)
         return message("cost.hardly", way=way_name, other=other, turns=pays, months=best)
     return message(

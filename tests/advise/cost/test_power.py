@@ -113,6 +113,23 @@ def test_cards_that_wait_for_the_processor_draw_a_part() -> None:
     assert found.load == Range(low=179, likely=348, high=610)
 
 
+def test_cards_wait_for_experts_in_ram_too() -> None:
+    """
+    All layers of a mixture are on the card, and the experts of most in RAM: 0.3 to 0.8 of 115 W.
+    """
+    pc = machine("RTX 4060")
+    found = choice(pc, "qwen3-30b-a3b")
+    power = watts_of(pc, found)
+
+    assert found.gpu_layers == found.total_layers
+    assert found.n_cpu_moe
+    assert power is not None
+    assert power.how.id == "watts.cards-wait"
+    assert (power.load.low, power.load.high) == (78.5, 342)
+    listed = msgspec.structs.replace(found, n_cpu_moe=0, cpu_moe_layers=(1, 2))
+    assert watts_of(pc, listed) == power
+
+
 def test_the_users_figures_count_first() -> None:
     """
     Both, or one of them.
@@ -145,6 +162,50 @@ def test_a_chip_that_is_not_listed_is_like_its_class() -> None:
 
     assert (found.load_from, found.load.low, found.load.high) == ("assumed", 69, 145)
     assert found.how.values["names"] == ("Apple M1 Max", "Apple M2 Max")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("Apple M3 Max GPU", ("Apple M1 Max", "Apple M2 Max")),
+        ("Apple M4 Pro GPU", ("Apple M1", "Apple M1 Max", "Apple M2 Max", "Apple M4")),
+        ("Apple M5", ("Apple M1", "Apple M4")),
+        ("Apple M5 Ultra", ("Apple M1 Ultra", "Apple M2 Ultra", "Apple M3 Ultra")),
+    ],
+)
+def test_a_class_is_told_from_any_name(name: str, names: tuple[str, ...]) -> None:
+    """
+    Drivers name the GPU of a chip, people the chip.
+    """
+    mac = machine("M3 Max 64GB", "64GB")
+    named = msgspec.structs.replace(
+        mac, accelerators=(msgspec.structs.replace(mac.accelerators[0], name=name),)
+    )
+    found = watts_of(named, choice(mac))
+
+    assert found is not None
+    assert found.how.values["names"] == names
+
+
+def test_a_recorded_mac_is_measured() -> None:
+    """
+    The GPU of an M2 Ultra is the chip of the table.
+    """
+    mac = llmprobe.probe("fixtures/machines/macos-m2ultra-192g/recording.json")
+    found = watts_of(mac, choice(mac))
+
+    assert found is not None
+    assert (found.load_from, found.load.high, found.idle_from) == ("measured", 295, "measured")
+
+
+def test_a_laptop_takes_less_beside_its_card() -> None:
+    """
+    A card of 115 W in a laptop: 0.7 x 115 + 10 = 90.5 to 175 W, likely 145; idle 5 to 25 W and the card's 8 to 30.
+    """
+    found = watts(machine("RTX 4060 Laptop"), "llama3.2-3b")
+
+    assert (found.load.low, found.load.likely, found.load.high) == (90.5, 145, 175)
+    assert (found.idle.low, found.idle.high) == (13, 55)
 
 
 def test_a_processor_alone_is_assumed() -> None:

@@ -197,6 +197,14 @@ def test_verdicts() -> None:
     found = break_even(exactly(100), own, other, horizon=36, against="api", enough=True)
     assert (found.months_low, found.months_likely, found.months_high) == (12.5, 25, None)
     assert found.worth_below == Range(low=0, likely=144, high=288)
+    # Where even the best and the worst cost the same nothing is saved, and nothing repaid.
+    same = break_even(exactly(0), exactly(5), exactly(5), horizon=36, against="api", enough=True)
+    assert (same.verdict, same.months_low) == ("never", None)
+    assert verdict(0, cheap, exactly(1.5)) == "cheaper"
+    assert verdict(9, cheap, exactly(1.5)) == "repaid"
+    assert verdict(0, cheap, Range(low=1, likely=2, high=3)) == "perhaps"
+    assert verdict(9, cheap, Range(low=1, likely=2, high=3)) == "perhaps"
+    assert break_even(exactly(0.5), cheap, other, horizon=36, against="api", enough=True).verdict == "repaid"
     owned = break_even(exactly(0), cheap, other, horizon=36, against="api", enough=True)
     assert (owned.months_low, owned.months_high) == (0, 0)
 
