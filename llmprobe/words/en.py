@@ -398,7 +398,8 @@ SENTENCES: dict[str, str] = {
     "limit.rocm-gtt": "ROCm allocates from the {heap_bytes:bytes} of RAM that the GPU may map (GTT), not from what is "
     "reserved for it",
     "limit.intel-heap": "Intel's driver offers {heap_bytes:bytes} of RAM to the GPU",
-    "limit.amd-programs": "used by compute programs",
+    "limit.amd-programs": "used by running programs",
+    "limit.gpu-programs": "used by programs of this user",
     "limit.amd-in-use": "in use by the display, the driver and programs, which sysfs does not tell apart",
     "limit.intel-driver": "reserved by the driver; only privileged programs see the use by others",
     "limit.vulkan-budget": "kept by the driver[ {driver}], whose budget for a program is {budget_bytes:bytes} (Vulkan)",

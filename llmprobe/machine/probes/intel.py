@@ -24,6 +24,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     link:<pci>                                         and what pci_link asks
     read:<pci>/power/runtime_status
     env:LLMPROBE_WAKE                                  where that is ``suspended``
+    run:find /proc …                                   of a card that is awake, and what drm_clients asks
     list:<pci>/hwmon                                   of a card that is awake, and what hwmon asks
     read:<pci>/tile0/gt0/freq0/throttle/status         of the same, where the driver is xe
     read:<pci>/tile0/gt0/freq0/throttle/reason_<r>     of each reason, where it is slowed down
@@ -47,6 +48,7 @@ from llmprobe.facts.machine import (
 from llmprobe.facts.vendors import Vendor
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
+from llmprobe.machine.drm_clients import QUESTION, ask_clients
 from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.hwmon import Sensors, ask_sensors
 from llmprobe.machine.in_processors import INTEL_RATED
@@ -101,8 +103,9 @@ def probe(source: Source) -> Probed:
             sharing += [_sharing(ask, graphics.id)] if graphics.usable else []
             continue
         accelerator, pool = _card(ask, device, number)
-        accelerators.append(_with_surroundings(ask, device, accelerator))
-        pools += [pool] if pool else []
+        accelerator = _with_surroundings(ask, device, accelerator)
+        accelerators.append(accelerator)
+        pools += [_held(ask, device, pool) if _is_awake(ask, device) else pool] if pool else []
     return ask.probed(
         found=bool(accelerators),
         accelerators=tuple(accelerators),
@@ -242,8 +245,7 @@ def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Acce
     if window is not None:
         cited["window"] = (f"read:{device.path}/resource",)
     link, cited["link"] = ask_link(ask, device)
-    suspended = (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
-    awake = not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None
+    awake = _is_awake(ask, device)
     sensors = ask_sensors(ask, device.path) if awake else Sensors()
     cited["power"], cited["throttle"] = sensors.power_evidence, sensors.celsius_evidence
     reasons = None
@@ -262,6 +264,31 @@ def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator) -> Acce
         power=sensors.power,
         throttle=throttle,
         cited={name: evidence for name, evidence in cited.items() if evidence},
+    )
+
+
+def _is_awake(ask: Asker, device: PciDevice) -> bool:
+    suspended = (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
+    return not suspended or as_text(ask.env("LLMPROBE_WAKE")) is not None
+
+
+def _held(ask: Asker, device: PciDevice, pool: MemoryPool) -> MemoryPool:
+    """
+    The pool less what this user's programs hold of it; what others hold is told to nobody.
+    """
+    holders = ask_clients(ask).get(device.address, ())
+    held = sum(holder.used_bytes or 0 for holder in holders)
+    budget = pool.budget_bytes
+    if not held or pool.total_bytes is None or budget is None or held > pool.total_bytes:
+        return pool
+    taken = min(held, budget)
+    limit = Limit(by="processes", bytes=taken, detail=message("limit.gpu-programs"))
+    return msgspec.structs.replace(
+        pool,
+        budget_bytes=budget - taken,
+        limits=(*pool.limits, limit),
+        held_by=holders,
+        evidence=(*pool.evidence, *ask.answered(QUESTION)),
     )
 
 

@@ -301,7 +301,11 @@ def test_an_unsupported_instruction_set_is_run_by_vulkan(override: str | None, b
     rx6700 = radeon(device="0x73df", revision="0xc5", vram=12 * GIB, gfx=100301, width=192, clock=1000)
     answers = machine(rx6700) | ({} if override is None else {"env:HSA_OVERRIDE_GFX_VERSION": override})
 
-    assert seen(answers).accelerators[0].backend == backend
+    snapshot = seen(answers)
+
+    assert snapshot.accelerators[0].backend == backend
+    told = {each.id for each in snapshot.findings}
+    assert ("amd-gfx-unsupported" in told) is (backend == "vulkan")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     list:/sys/class/kfd/kfd/proc                       of cards in the topology, and so the next two
     read:/sys/class/kfd/kfd/proc/<pid>/vram_<gpu_id>   of each process
     read:/proc/<pid>/comm                              of each that holds memory
+    run:find /proc …                                   and what drm_clients asks, of cards that are whole and awake
     list:<pci>/drm                                     of each that is awake and not divided
     run:test -w /dev/dri/<renderD…>                    of each device or part that has one
     env:ROCR_VISIBLE_DEVICES                           and what visible asks
@@ -40,7 +41,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
 """
 
 from llmprobe.facts.answer import Source
-from llmprobe.facts.machine import Probed
+from llmprobe.facts.machine import Holder, Probed
 from llmprobe.facts.vendors import Amd, Vendor
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.pci_bus import display_devices
@@ -61,6 +62,7 @@ def probe(source: Source) -> Probed:
     if not devices:
         return ask.probed(found=False)
     # A machine without AMD devices loads nothing that is about them.
+    from llmprobe.machine.drm_clients import ask_clients
     from llmprobe.machine.host_ram import host_ram
     from llmprobe.machine.probes.amd.access import ask_access
     from llmprobe.machine.probes.amd.device import ask_device, ask_whole
@@ -75,12 +77,17 @@ def probe(source: Source) -> Probed:
     ram = host_ram(ask)
     places = {node.number: place for place, node in enumerate(nodes)}
     candidates = []
+    clients: dict[str, tuple[Holder, ...]] | None = None
     for device in devices:
         own = by_device.get(device.address, ())
         whole = ask_whole(ask, device, own[0] if own else None)
         cards = own if whole.awake and not whole.integrated else ()
         holders = {node.number: ask_holders(ask, node.gpu_id, whole.memory.vram_total) for node in cards}
-        parts = parts_of(whole.memory, own, holders) if cards else Parts()
+        drawing: tuple[Holder, ...] = ()
+        if whole.awake and not whole.integrated and len(own) <= 1:
+            clients = ask_clients(ask) if clients is None else clients
+            drawing = clients.get(device.address, ())
+        parts = parts_of(whole.memory, own, holders, drawing) if cards or drawing else Parts()
         candidates += [
             Candidate(
                 whole=whole,

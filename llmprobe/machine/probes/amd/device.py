@@ -195,7 +195,8 @@ def ask_device(
         pool=pool,
         memory=memory,
         carve_out=_carve_out(device, memory) if integrated else None,
-        without_rocm=_without_rocm(device, node) if use.access.rocm else None,
+        # Where the environment makes ROCm take it for another, that has code for it.
+        without_rocm=_without_rocm(device, node) if use.access.rocm and gfx not in ROCM_KERNELS else None,
         heaps=heaps,
     )
 

@@ -16,6 +16,7 @@ import msgspec
 
 from llmprobe.facts.machine import Holder, Partition
 from llmprobe.machine.asking import Asker
+from llmprobe.machine.drm_clients import together
 from llmprobe.machine.probes.amd.memory import Memory
 from llmprobe.machine.probes.amd.topology import Node
 
@@ -26,17 +27,20 @@ _PART = 0.75
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    How many parts a GPU is divided into, 1 for one that is whole, and which programs compute on each of its nodes.
+    How many parts a GPU is divided into, 1 for one that is whole, which programs compute on each of its nodes, and
+    which ones hold memory of it by any interface.
     """
 
     count: int = 1
     holders: dict[str, tuple[Holder, ...]] = {}
+    drawing: tuple[Holder, ...] = ()
 
     def on(self, node: Node | None) -> tuple[Holder, ...]:
         """
-        The programs that compute on one node, with the memory that they hold.
+        The programs that use one node, with the memory that they hold.
         """
-        return self.holders.get(node.number, ()) if node is not None else ()
+        computing = self.holders.get(node.number, ()) if node is not None else ()
+        return together(computing, self.drawing) if self.drawing else computing
 
     def share(self, memory: Memory, node: Node | None) -> Memory:
         """
@@ -73,14 +77,21 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
-def parts_of(memory: Memory, nodes: tuple[Node, ...], holders: dict[str, tuple[Holder, ...]]) -> Parts:
+def parts_of(
+    memory: Memory,
+    nodes: tuple[Node, ...],
+    holders: dict[str, tuple[Holder, ...]],
+    drawing: tuple[Holder, ...] = (),
+) -> Parts:
     """
     The division of a GPU with these nodes: by their number, or, where only some were given to a container, their size.
     """
     total = memory.vram_total
     heaps = [node.heap_bytes for node in nodes if node.heap_bytes]
     by_size = round(total / heaps[0]) if total and heaps and heaps[0] < _PART * total else 1
-    return Parts(count=max(1, len(nodes), by_size), holders=holders)
+    count = max(1, len(nodes), by_size)
+    # What programs hold of a whole GPU is not told of its parts.
+    return Parts(count=count, holders=holders, drawing=drawing if count == 1 else ())
 
 
 def part_of(ask: Asker, path: str, node: Node, parts: Parts, name: str) -> Part | None:
