@@ -2,6 +2,8 @@
 Encoders of sound, beside what llama-server b11549 logged on the processor for files of zeros of the same shapes.
 """
 
+import msgspec
+
 from llmprobe.estimation.projector.measure import measure
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.projector import Projector
@@ -120,3 +122,63 @@ def test_the_hearing_of_dots_is_as_llama_server_logs_it() -> None:
     tensors += [*linear("mm.a.mlp.1", 1280, 2048), *linear("mm.a.mlp.3", 2048, 2048)]
 
     assert on_processor(sound("dots3note_a", 4, 20, 1280, tensors)) == (170, 552.43)
+
+
+def of_granite(joined: tuple[int, ...], block: int) -> Projector:
+    """
+    Granite Speech's encoder with four of its sixteen layers.
+    """
+    width, wide = 1024, 4096
+    found = [
+        *linear("a.input_projection", 160, width),
+        *linear("a.enc_ctc_out", width, 348),
+        *linear("a.enc_ctc_out_mid", 348, width),
+    ]
+    for il in range(4):
+        name = f"a.blk.{il}"
+        for part in ("ffn_norm", "ffn_norm_1", "ln1", "ln2", "norm_conv"):
+            found += layer_norm(f"{name}.{part}", width)
+        found += layer_norm(f"{name}.conv_norm", 2 * width)
+        for part in ("", "_1"):
+            found += linear(f"{name}.ffn_up{part}", width, wide)
+            found += linear(f"{name}.ffn_down{part}", wide, width)
+        found += [tensor(f"{name}.attn_{part}.weight", "f16", width, width) for part in "qkv"]
+        found += [*linear(f"{name}.attn_out", width, width), *linear(f"{name}.conv_pw1", width, 4 * width)]
+        found += linear(f"{name}.conv_pw2", 2 * width, width)
+        found += [
+            tensor(f"{name}.attn_rel_pos_emb", "f32", 128, 1025),
+            tensor(f"{name}.conv_dw.weight", "f32", 15, 2 * width),
+        ]
+    found += [tensor("a.proj_query", "f32", width, 3), *layer_norm("a.proj_norm", width)]
+    for il in range(2):
+        for part, seen in (("self_attn", width), ("cross_attn", width * (len(joined) + 1))):
+            name = f"a.proj_blk.{il}.{part}"
+            found += [*linear(f"{name}_q", width, width), *linear(f"{name}_out", width, width)]
+            found += [*linear(f"{name}_k", seen, width), *linear(f"{name}_v", seen, width)]
+            found += layer_norm(f"{name}_norm", width)
+        name = f"a.proj_blk.{il}"
+        found += [*linear(f"{name}.ffn_up", width, wide), *linear(f"{name}.ffn_down", wide, width)]
+        found += layer_norm(f"{name}.ffn_norm", width)
+    found += linear("a.proj_linear", width, 2048)
+    projector = sound("granite_speech", 4, 8, width, found)
+    more = {
+        "audio.num_mel_bins": 160,
+        "audio.chunk_size": block,
+        "audio.conv_kernel_size": 15,
+        "audio.projector.window_size": 15,
+        "audio.projector.downsample_rate": 5,
+        "audio.projector.head_count": 16,
+        "audio.feature_layer": list(joined),
+    }
+    return msgspec.structs.replace(projector, metadata={**projector.metadata, **more})
+
+
+def test_the_hearing_of_granite_is_as_llama_server_logs_it() -> None:
+    """
+    In blocks that divide the frames, with the sound after one and two layers beside the last, and in blocks that do
+    not divide them.
+    """
+    assert on_processor(of_granite((), 200)) == (417, 123.26)
+    assert on_processor(of_granite((1,), 200)) == (418, 134.98)
+    assert on_processor(of_granite((0, 2), 200)) == (419, 146.70)
+    assert on_processor(of_granite((), 192)) == (425, 134.36)

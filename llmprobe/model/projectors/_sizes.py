@@ -166,8 +166,17 @@ def sizes(projector: Projector, modality: Modality, kind: str, rule: Rule, asked
         activation=_activation(projector),
         warmup=warmup,
         largest=max(warmup, largest),
-        tiles=min(number(projector, "vision.preproc_max_tiles"), _MOST_TILES),
+        tiles=min(number(projector, "vision.preproc_max_tiles") or _grid(projector, image), _MOST_TILES),
     )
+
+
+def _grid(projector: Projector, image: int) -> int:
+    """
+    The tiles of the largest size that the metadata list, 0 where they list none.
+    """
+    grid = numbers(projector, "vision.image_grid_pinpoints")
+    sides = [max(0, side) // max(1, image) for side in grid]
+    return max((wide * high for wide, high in zip(sides[::2], sides[1::2], strict=False)), default=0)
 
 
 def _images(projector: Projector, rule: Rule, asked: ImageTokens, image: int, token: int) -> tuple[int, int]:
