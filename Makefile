@@ -68,7 +68,7 @@ capability-check: $(VENV)/.dev  ## Hide published results, predict them by the o
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
 
-readme: $(VENV)/.dev  ## Rewrite the examples in the README; review the diff
+readme: $(VENV)/.dev  ## Rewrite the examples in both READMEs; review the diff
 	$(BIN)/python -m tests.readme
 
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents

@@ -1,5 +1,5 @@
 """
-The examples in README.md: each is a command and what the program prints for it.
+The examples in README.md and README.ja.md: each is a command and what the program prints for it.
 
 A block is a comment that holds the command, then a fenced text block:
 
@@ -20,7 +20,7 @@ from unittest.mock import patch
 from click.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+READMES = (ROOT / "README.md", ROOT / "README.ja.md")
 COLUMNS = "100"
 PRICED_ON = date(2026, 11, 30)
 """The day for which prices are told: they widen with time."""
@@ -61,4 +61,5 @@ def rewritten(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in READMES:
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
-DOCS = tuple(page for page in PAGES if page.name != "README.md")
+DOCS = tuple(page for page in PAGES if page not in readme.READMES)
 
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -98,12 +98,14 @@ def missing_files(text: str) -> Iterator[str]:
             yield code
 
 
-@pytest.mark.parametrize(("command", "output"), readme.blocks(TEXT))
+@pytest.mark.parametrize(
+    ("command", "output"), [block for page in readme.READMES for block in readme.blocks(text_of(page))]
+)
 def test_readme_shows_what_the_program_prints(
     command: str, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Every example in the README is the real output of its command; `make readme` rewrites them.
+    Every example in a README is the real output of its command; `make readme` rewrites them.
     """
     monkeypatch.chdir(ROOT)
 
