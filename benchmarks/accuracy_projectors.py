@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.truth.models import TRUTH
 from llmprobe.errors import RefusedError
 from llmprobe.estimation.projector.measure import ProjectorBytes, measure
-from llmprobe.estimation.projector.rules import EXACT
+from llmprobe.estimation.projector.rules import known
 from llmprobe.facts.projector import Projector
 from llmprobe.model.projectors import ImageTokens, described
 
@@ -128,7 +128,7 @@ def measure_all() -> Counts:
     """
     counts = Counts()
     for row, loaded in cases():
-        if row.backend not in EXACT:
+        if not known(row.backend):
             continue
         counts.loads += 1
         found = answer(row, loaded)

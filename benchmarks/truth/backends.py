@@ -31,7 +31,7 @@ KINDS: dict[str, Kind] = {
     "vulkan-radv": Kind("vulkan", "radv"),
     "rocm": Kind("rocm"),
     "sycl": Kind("sycl"),
-    "metal-noblas": Kind("metal", cpu="arm"),
+    "metal-noblas": Kind("metal", "noblas", cpu="arm"),
     "metal-nomm": Kind("metal", "old", cpu="arm"),
     "vulkan-amdwin": Kind("vulkan", "amd"),
     "vulkan-intel": Kind("vulkan", "intel"),

@@ -285,7 +285,8 @@ def notes(setup: Setup) -> tuple[Message, ...]:
         result.append(message("note.tensor-split-not-fitted"))
         if len(setup.devices) == 1:
             result.append(message("note.tensor-split-of-one-device"))
-    assumed = {device.backend for device in setup.devices if not BACKENDS[device.backend].exact}
+    sliced = settings.split_mode == "tensor"
+    assumed = {device.backend for device in setup.devices if sliced and not BACKENDS[device.backend].sliced}
     if assumed:
         result.append(message("note.backend-not-measured", backends=tuple(sorted(map(label, assumed)))))
     return tuple(result)

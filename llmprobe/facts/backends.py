@@ -57,7 +57,8 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
 
     Tensors begin at multiples of ``align`` on the device, and of ``host_align`` in the host memory that it offers for
     weights; None is a device that offers none. A tensor of more than ``largest`` bytes is not computed with. A buffer
-    is in ``pieces`` of so many bytes. ``attends`` False is a device without kernels for flash attention.
+    is in ``pieces`` of so many bytes. ``attends`` False is a device without kernels for flash attention. ``blas`` says
+    that the engine is built with a library for the processor's products, as it is on every Mac unless told otherwise.
     """
 
     align: int
@@ -65,6 +66,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     largest: int | None = None
     pieces: int | None = None
     attends: bool = True
+    blas: bool = False
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +80,10 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     Vulkan's loader lists them, where that was asked. ``padded`` lengthens quantized rows
     to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
     ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
-    out by rows (``-sm row``), ``sliced`` that the speed of a split by tensors was measured with it, ``exact`` that
-    buffers were compared with measured ones. ``scans`` None scans any state. ``refuses`` are types of weights that it
-    does not multiply. ``drivers`` are the kinds of devices by name, the usual one without a name first.
+    out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were measured with it,
+    ``encoders`` that buffers of projectors were compared with measured ones. ``scans`` None scans any state.
+    ``refuses`` are types of weights that it does not multiply. ``drivers`` are the kinds of devices by name, the usual
+    one without a name first.
     """
 
     name: BackendName
@@ -97,7 +100,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     flash: FlashTypes = FlashTypes()
     rows: bool = False
     sliced: bool = False
-    exact: bool = False
+    encoders: bool = False
     scans: Scans | None = None
     refuses: frozenset[str] = frozenset()
     drivers: dict[str, Driver]
@@ -108,6 +111,7 @@ _CUDA_SCANS = Scans(states=frozenset({96, 128, 256}), channels=128)
 _LATER_SCANS = Scans(states=frozenset({128, 256}))
 _GIB = 1 << 30
 _VULKAN = Driver(align=16, host_align=64, largest=4 * _GIB - 1, pieces=_GIB)
+_METAL = Driver(align=32, host_align=None, blas=True)
 
 _ALL = (
     Backend(
@@ -120,7 +124,7 @@ _ALL = (
         padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
-        exact=True,
+        encoders=True,
         scans=_CUDA_SCANS,
         refuses=_TERNARY,
         drivers={"": Driver(align=128)},
@@ -135,7 +139,7 @@ _ALL = (
         padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
-        exact=True,
+        encoders=True,
         scans=_CUDA_SCANS,
         refuses=_TERNARY,
         drivers={"": Driver(align=128)},
@@ -149,6 +153,7 @@ _ALL = (
         cards_first=True,
         by_loader=True,
         flash=FlashTypes(alone=frozenset({"bf16"})),
+        encoders=True,
         scans=_LATER_SCANS,
         # The first is NVIDIA's. AMD's own (Windows, AMDVLK) has no buffer of 2 GiB or more, and what it offers of the
         # host is not aligned to pages as RADV's is.
@@ -169,10 +174,12 @@ _ALL = (
         device_prefix="MTL",
         partial=False,
         flash=FlashTypes(equal=True, never=frozenset({"iq4_nl"})),
+        encoders=True,
         refuses=frozenset({"tq1_0", "nvfp4"}),
         drivers={
-            "": Driver(align=32, host_align=None),
-            "old": Driver(align=32, host_align=None, attends=False),
+            "": _METAL,
+            "old": msgspec.structs.replace(_METAL, attends=False),
+            "noblas": msgspec.structs.replace(_METAL, blas=False),
         },
     ),
     Backend(
@@ -183,7 +190,6 @@ _ALL = (
         padded=True,
         flash=FlashTypes(pairs=frozenset((kind, kind) for kind in ("f16", "q8_0", "q4_0"))),
         rows=True,
-        exact=True,
         scans=_LATER_SCANS,
         refuses=_TERNARY,
         drivers={"": Driver(align=128)},

@@ -13,6 +13,16 @@ from llmprobe.words.message import Message
 
 VECTOR_SETS = ("avx2", "avx512f", "asimd", "neon", "sve", "rvv")
 
+REPACKED_ROWS = {
+    "x86": {"q4_0": 8, "q4_K": 8, "q2_K": 8, "iq4_nl": 8, "mxfp4": 8},
+    "arm": {"q1_0": 4, "q4_0": 4, "q8_0": 4, "iq4_nl": 4, "mxfp4": 4, "q4_K": 8, "q5_K": 8, "q6_K": 8},
+}
+"""
+Types of matrices that a processor keeps in another order, in a buffer of its own, and what their rows are multiples
+of then: with AVX2 (``q2_K`` with AVX-512 only), and with the dot products that 64-bit ARM has since 2018.
+Source: llama.cpp b11549, ggml/src/ggml-cpu/repack.cpp (``ggml_repack_get_optimal_repack_type``).
+"""
+
 
 class Processor(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -43,6 +53,14 @@ def processor(cpu: Cpu) -> Processor:
     ]
     vectors = any(name in cpu.instruction_sets for name in VECTOR_SETS) if cpu.instruction_sets else None
     return Processor(threads=min(counts) if counts else None, vectors=vectors)
+
+
+def repacks(cpu: str, kind: str, rows: int) -> bool:
+    """
+    Whether a kind of processor (none: ``""``) keeps a matrix of a type with so many rows in another order.
+    """
+    multiple = REPACKED_ROWS.get(cpu, {}).get(kind)
+    return multiple is not None and rows % multiple == 0
 
 
 def cpu_kind(machine: str) -> Literal["x86", "arm"]:

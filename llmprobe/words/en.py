@@ -1352,8 +1352,8 @@ SENTENCES: dict[str, str] = {
     "note.tensor-split-not-fitted": "--fit does not plan a split by tensors: llama-server starts with the context and"
     " the layers that it is given, whether they fit or not.",
     "note.tensor-split-of-one-device": "There is one device, so a split by tensors gains nothing.",
-    "note.backend-not-measured": "The buffers were verified against llama.cpp on other backends; the rules of CUDA are assumed for"
-    " {backends:and}.",
+    "note.backend-not-measured": "The buffers of devices that compute together were verified on CUDA; its rules are"
+    " assumed for {backends:and}.",
     "note.program-defaults": "{program} is assumed with {slots} {slots:slot|slots}"
     "[{shared:, sharing one cache|, each with its own cache}], batch {batch_size}, micro-batch {ubatch_size}, flash"
     " attention {flash_attn}, and logits for {per_slot:one row per slot|a whole micro-batch}"

@@ -7,19 +7,20 @@ import pytest
 from benchmarks.accuracy_backends import measure
 from benchmarks.truth.backends import KINDS, backend_cases
 
-STEP = 23
-EQUAL = ("rocm", "sycl")
+FEW = 1000
+STEP, FEW_STEP = 61, 7
 
 
-@pytest.mark.parametrize("kind", EQUAL)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_buffer_is_equal(kind: str) -> None:
     """
     In a sample of the loads weights, caches and compute of host and device are those of llama.cpp, to the byte.
     """
-    counts = measure(list(backend_cases(kind))[::STEP])
+    cases = list(backend_cases(kind))
+    counts = measure(cases[:: STEP if len(cases) > FEW else FEW_STEP])
 
     assert counts.differing == []
-    assert counts.loads >= 90
+    assert counts.loads >= 10
 
 
 def test_every_kind_has_loads() -> None:

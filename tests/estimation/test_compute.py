@@ -114,13 +114,6 @@ def test_an_unknown_graph_is_an_assumption_with_a_range() -> None:
     assert answer.high_bytes == {name: 2 * size + 64 * MIB for name, size in answer.bytes.items()}
 
 
-def test_another_backend_than_cuda_is_an_assumption() -> None:
-    """
-    What other backends can compute is not modelled; their buffers are computed as if they were CUDA's.
-    """
-    assert compute_buffers(_request("llama3.1-8b", kind="vulkan")).basis == "assumed"
-
-
 def test_larger_batches_need_larger_buffers() -> None:
     """
     Twice the tokens at a time need more on the device.

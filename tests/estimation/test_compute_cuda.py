@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from llmprobe.estimation.compute.cuda import CudaRules, attention_kernel, copied_bytes
+from llmprobe.estimation.compute.cuda import CudaRules, attention_kernel
+from llmprobe.estimation.memory.stored import stored_bytes
+from llmprobe.facts.model import Tensor
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, I32, Node
 from llmprobe.model.quants.types import TYPES
@@ -192,7 +194,7 @@ def test_a_copy_of_a_weight_is_padded(kind: str, shape: tuple[int, ...], host: b
     """
     Rows of 512 values on a device; then 128 bytes there and 32 on the host.
     """
-    assert copied_bytes(kind, shape, host) == expected
+    assert stored_bytes(Tensor("copy", shape, None, kind), "host" if host else "cuda") == expected
 
 
 def test_what_lies_on_another_device_is_not_computed_here() -> None:

@@ -49,7 +49,7 @@ def _copies(layers: int) -> tuple[Copy, ...]:
 def _peak(found: Lifetimes, built: int, repeats: tuple[Repeat, ...], weights: Sequence[int]) -> int | None:
     layers = (0, 1, *range(len(weights) - built + 2, len(weights))) if repeats else range(len(weights))
     plan = AllocationPlan(found, built, _copies(built), frozenset())
-    peaks = plan.peaks(repeats, layers, EACH, lambda name, host: weights, 1)
+    peaks = plan.peaks(repeats, layers, EACH, lambda name, host: weights, (None,))
     return None if peaks is None else peaks[0]
 
 
@@ -78,7 +78,7 @@ def test_layers_whose_copies_are_kept_are_not_repeated() -> None:
     Copies that are kept are placed before everything else, so that each layer's counts.
     """
     plan = AllocationPlan(_chain(4), 4, _copies(4), frozenset({1, 2}))
-    assert plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), EACH, lambda name, host: [0] * 10, 1) is None
+    assert plan.peaks((Repeat(0, 1, 4, 6),), (0, 1, 8, 9), EACH, lambda name, host: [0] * 10, (None,)) is None
 
 
 @pytest.mark.parametrize("model", ["qwen3-30b-a3b", "glm-4.5-air", "gpt-oss-20b", "qwen3-next-80b-a3b"])

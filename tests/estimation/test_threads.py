@@ -11,7 +11,9 @@ from pytest_mock import MockerFixture
 
 import llmprobe
 from benchmarks.threads import SWITCH_S, THREADS, at_once, estimates, looks, unseen
-from llmprobe.estimation.compute import buffers, cuda
+from llmprobe.estimation.compute import remembered
+from llmprobe.estimation.memory import stored
+from llmprobe.facts.model import Tensor
 
 DELAY_S = 0.0002
 
@@ -33,13 +35,13 @@ def test_estimates_of_threads_are_those_of_one(name: str, mocker: MockerFixture)
     """
     model = llmprobe.load_model(name)
     expected = [ask() for ask in estimates(model)]
-    measure = cuda.copied_bytes
+    measure = stored.stored_bytes
 
-    def slowly(kind: str, shape: tuple[int, ...], host: bool) -> int:
+    def slowly(tensor: Tensor, memory: str) -> int:
         time.sleep(DELAY_S)
-        return measure(kind, shape, host)
+        return measure(tensor, memory)
 
-    mocker.patch.object(buffers, "copied_bytes", slowly)
+    mocker.patch.object(remembered, "stored_bytes", slowly)
     assert at_once(estimates(unseen(model))) == [expected] * THREADS
 
 

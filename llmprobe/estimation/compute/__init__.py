@@ -7,8 +7,9 @@ package does what llama.cpp does before it loads anything, without the data:
 1. **Build** (``model/archs``): the family's function adds one node per operation to a graph (``model/graph.py``), with
    ggml's shapes, views and sources.
 2. **Schedule** (``scheduler``): nodes go to the device of their weights, others follow their neighbours; the graph is
-   cut into splits, and what a split reads from another device becomes a copy. ``cuda`` and ``cuda_fusion`` are the
-   rules of one backend: what it computes, what it needs for it, what it fuses.
+   cut into splits, and what a split reads from another device becomes a copy. ``rules`` finds those of a backend:
+   what it computes, what it needs for it, what it fuses, in which order it computes (``cuda``, ``sycl``, ``vulkan``,
+   ``metal`` and the files of fusions and orders).
 3. **Liveness** (``allocator.lifetimes``): each node becomes two events, ``ALLOCATE`` before its first use and ``FREE``
    after its last; a node that may write over its source takes over that block.
 4. **Allocate** (``allocator.simulate``): the events are run against the address space of each buffer, best fit first.
@@ -29,6 +30,7 @@ make an answer cheap, and each is checked against the long way (``ComputeEngine.
 ``ComputeEngine`` owns all that is remembered, one per model, and computes one request at a time. ``search_bounds`` and
 ``upper_bound`` are for searches: bounds that hold for all placements of a kind, and bounds without any graph.
 
-Where llama.cpp changes: new operations and their padding go into ``cuda`` (``_CHECKS``, ``alloc_size``), new fusions
-into ``cuda_fusion``, the order of splits into ``scheduler``; ``make accuracy`` compares with every measured load.
+Where llama.cpp changes: new operations and their padding go into the backend's file (``_CHECKS``, ``alloc_size``), new
+fusions into that of its fusions, the order of splits into ``scheduler``; ``make accuracy`` compares with every measured
+load.
 """

@@ -36,6 +36,8 @@ IN_PLACE = frozenset(
 """Operations that may write their result over one of their sources."""
 
 _ENDLESS = 1 << 62
+_PIECE = 1 << 63
+_MOST_PIECES = 16
 
 ALLOCATE, FREE = -2, -1
 Event = tuple[int, int, int, int]
@@ -58,17 +60,30 @@ class Lifetimes(msgspec.Struct, frozen=True, gc=False):
     marks: list[int]
 
 
+State = tuple[tuple[int, ...], ...]
+"""The free blocks of a buffer: where they begin and what they have, piece by piece."""
+
+
 class Space:
     """
-    The addresses of one buffer: free blocks in order, the last of them endless.
+    The addresses of one buffer: free blocks in order, the last of them endless unless a ``size`` is given.
     """
 
     __slots__ = ("peak", "sizes", "starts")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = _ENDLESS) -> None:
         self.starts = [0]
-        self.sizes = [_ENDLESS]
+        self.sizes = [size]
         self.peak = 0
+
+    @property
+    def state(self) -> State:
+        """What is free."""
+        return tuple(self.starts), tuple(self.sizes)
+
+    def restore(self, state: State) -> None:
+        """Let that be free which was."""
+        self.starts, self.sizes = list(state[0]), list(state[1])
 
     def allocate(self, size: int) -> int:
         """The address of a new block: the tightest gap, the later of two equal ones, else the end."""
@@ -118,10 +133,99 @@ class Space:
         sizes.insert(i, size)
 
 
+class PiecedSpace:
+    """
+    The addresses of a buffer that is made of pieces, each of ``most`` bytes unless one block needs more.
+
+    A block lies in one piece: its address counts from ``_PIECE`` times the piece's number. The last piece that there
+    can be is endless. Source: ggml/src/ggml-alloc.c (``ggml_dyn_tallocr_alloc``).
+    """
+
+    __slots__ = ("_most", "_pieces")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._pieces: list[Space] = []
+
+    @property
+    def peak(self) -> int:
+        """The bytes of all pieces."""
+        return sum(piece.peak for piece in self._pieces)
+
+    @property
+    def state(self) -> State:
+        """What is free, and how large each piece has become, on which it depends what is taken next."""
+        grown = tuple(piece.peak for piece in self._pieces)
+        return (grown, *(part for piece in self._pieces for part in piece.state))
+
+    def restore(self, state: State) -> None:
+        """Let that be free which was."""
+        while len(self._pieces) < len(state[0]):
+            self._pieces.append(Space())
+        for number, piece in enumerate(self._pieces):
+            piece.peak = max(piece.peak, state[0][number])
+            piece.restore(state[2 * number + 1 : 2 * number + 3])
+
+    def allocate(self, size: int) -> int:
+        """The address of a new block: the tightest gap, else the end of the piece that has to grow the least."""
+        found = self._gap(size)
+        if found is None:
+            found = self._end(size)
+        if found is None:
+            most = _ENDLESS if len(self._pieces) == _MOST_PIECES - 1 else max(size, self._most)
+            self._pieces.append(Space(most))
+            found = len(self._pieces) - 1, 0
+        number, at = found
+        piece = self._pieces[number]
+        start = piece.starts[at]
+        if piece.sizes[at] == size:
+            del piece.starts[at], piece.sizes[at]
+        else:
+            piece.starts[at] += size
+            piece.sizes[at] -= size
+        piece.peak = max(piece.peak, start + size)
+        return number * _PIECE + start
+
+    def _gap(self, size: int) -> tuple[int, int] | None:
+        """The tightest gap of the last piece that has one."""
+        found = None
+        for number, piece in enumerate(self._pieces):
+            tightest = _ENDLESS
+            for at in range(len(piece.sizes) - 1):
+                free = piece.sizes[at]
+                if size <= free <= tightest:
+                    found, tightest = (number, at), free
+        return found
+
+    def _end(self, size: int) -> tuple[int, int] | None:
+        """The last block of the piece that has to grow the least, or has the least to spare."""
+        found, best = None, -_ENDLESS
+        for number, piece in enumerate(self._pieces):
+            at = len(piece.sizes) - 1
+            if at < 0 or piece.sizes[at] < size:
+                continue
+            spare = piece.peak - piece.starts[at] - size
+            if (best < 0 and spare > best) or 0 <= spare < best:
+                found, best = (number, at), spare
+        return found
+
+    def free(self, start: int, size: int) -> None:
+        """Take a block back."""
+        number, start = divmod(start, _PIECE)
+        self._pieces[number].free(start, size)
+
+
+def space(pieces: int | None) -> "Space | PiecedSpace":
+    """
+    The addresses of a buffer in pieces of so many bytes, or in one.
+    """
+    return Space() if pieces is None else PiecedSpace(pieces)
+
+
 def simulate(
     events: Sequence[Event],
     places: list[int],
-    spaces: Sequence[Space],
+    spaces: Sequence[Space | PiecedSpace],
     sizes: Sequence[int],
     copied: Sequence[int],
 ) -> None:
@@ -129,7 +233,7 @@ def simulate(
     Take blocks of these sizes and give them back. ``places`` says where each block lies; ``copied`` are the bytes of
     copied weights.
     """
-    allocate, free = [space.allocate for space in spaces], [space.free for space in spaces]
+    allocate, free = [one.allocate for one in spaces], [one.free for one in spaces]
     for buffer, block, at, what in events:
         size = sizes[at] if at >= 0 else copied[~at]
         if what == ALLOCATE:

@@ -11,14 +11,13 @@ from threading import Lock
 import msgspec
 
 from llmprobe.estimation.compute import upper_bound as compute_bound
-from llmprobe.estimation.compute.cuda import copied_bytes
 from llmprobe.estimation.compute.layers import KEPT, layer_kinds
+from llmprobe.estimation.compute.remembered import Family, Model, staying_of
 from llmprobe.estimation.compute.replay import GraphCache, NoPlanError, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
 from llmprobe.facts.backends import backend_of
 from llmprobe.facts.machine import Basis
-from llmprobe.facts.model import Tensor
 from llmprobe.model import archs
 from llmprobe.model.archs import graph_of, variant_of
 from llmprobe.model.archs._building.builder import Build
@@ -82,54 +81,6 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.bytes.get(device, 0), self.taken(device))
 
 
-class _Family:
-    """
-    What is remembered of a model in all quantizations that differ in the bytes of its weights only.
-    """
-
-    __slots__ = ("apart", "at_home", "graphs", "least", "parts", "together")
-
-    def __init__(self, parts: Parts, graphs: GraphCache) -> None:
-        self.parts = parts
-        self.graphs = graphs
-        self.at_home: dict[Hashable, bool] = {}
-        self.apart: dict[Hashable, frozenset[str]] = {}
-        # Whether a graph of it had operations that stand for several.
-        self.together = False
-        # The groups of layers that are built of those that repeat.
-        self.least = KEPT
-
-
-class _Model:
-    """
-    What is remembered of a model in one quantization.
-    """
-
-    __slots__ = ("_copied", "family", "tensors")
-
-    def __init__(self, tensors: tuple[Tensor, ...], family: _Family) -> None:
-        self.tensors = tensors
-        self.family = family
-        self._copied: dict[tuple[str, bool], tuple[int, ...]] = {}
-
-    def copied_bytes(self, name: str, host: bool) -> tuple[int, ...]:
-        """
-        The bytes that a copy of a weight takes on a device, or on the host: by layer, and of no layer.
-        """
-        found = self._copied.get((name, host))
-        if found is None:
-            layers = (*self.family.parts.sizes.layers, -1)
-            found = self._copied[name, host] = tuple([self._copy(layer, name, host) for layer in layers])
-        return found
-
-    def _copy(self, layer: int, name: str, host: bool) -> int:
-        position = self.family.parts.positions.get((layer, name))
-        if position is None:
-            return 0
-        tensor = self.tensors[position]
-        return copied_bytes(str(tensor.type), tensor.shape, host)
-
-
 class ComputeEngine:
     """
     The compute buffers of one model in all its quantizations: graphs that were built serve later requests.
@@ -140,8 +91,8 @@ class ComputeEngine:
     def __init__(self) -> None:
         self._lock = Lock()
         # By identity, which is sure as long as the value holds the tensors.
-        self._models: dict[int, _Model] = {}
-        self._families: dict[Told, _Family] = {}
+        self._models: dict[tuple[int, str, str], Model] = {}
+        self._families: dict[tuple[Told, str], Family] = {}
 
     def buffers(self, request: ComputeRequest) -> ComputeBytes:
         """
@@ -168,15 +119,17 @@ class ComputeEngine:
             except NoPlanError:
                 return _bound(request)
 
-    def _model(self, request: ComputeRequest, build: Build) -> _Model:
-        model = self._models.get(id(request.tensors))
+    def _model(self, request: ComputeRequest, build: Build) -> Model:
+        key = (id(request.tensors), request.kind if request.devices else "", request.repacks(staying=True))
+        model = self._models.get(key)
         if model is None:
-            model = _Model(request.tensors, self._family(request, build))
-            self._models[id(request.tensors)] = model
+            staying = staying_of(request.tensors, request.kind) if request.devices else frozenset()
+            cpu = request.repacks(staying=bool(staying))
+            model = self._models[key] = Model(request.tensors, self._family(request, build, cpu), staying)
         return model
 
-    def _family(self, request: ComputeRequest, build: Build) -> _Family:
-        told = told_apart(request.tensors)
+    def _family(self, request: ComputeRequest, build: Build, cpu: str) -> Family:
+        told = (told_apart(request.tensors, cpu), cpu)
         family = self._families.get(told)
         if family is None:
             module = archs.get(request.architecture)
@@ -187,8 +140,9 @@ class ComputeEngine:
                 request.tensors,
                 module.caches(request.hparams),
                 variant_of(request.architecture),
+                cpu,
             )
-            family = self._families[told] = _Family(parts, GraphCache(parts, build))
+            family = self._families[told] = Family(parts, GraphCache(parts, build))
         return family
 
 
@@ -204,7 +158,7 @@ def _bound(request: ComputeRequest) -> ComputeBytes:
     )
 
 
-def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> ComputeBytes:
+def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeBytes:
     flash = _flash(request, model)
     # A split of tensors is never only measured.
     held = request.sliced
@@ -226,7 +180,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
                 request, model, flash=flash is not False, whole=whole, held=held, apart=apart
             )
     names = (*request.devices, "host")
-    exact = not request.devices or backend_of(request.kind).exact
+    exact = not request.sliced or backend_of(request.kind).sliced
     allocated = None
     if len(request.devices) > 1 and "host" not in request.layer_devices:
         really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
@@ -245,7 +199,7 @@ def _reserved(request: ComputeRequest, model: _Model, *, whole: bool) -> Compute
 
 def _reserve(
     request: ComputeRequest,
-    model: _Model,
+    model: Model,
     *,
     flash: bool,
     whole: bool,
@@ -257,13 +211,20 @@ def _reserve(
     """
     family = model.family
     run, kinds, left_out = run_of(
-        request, family.parts, flash=flash, whole=whole, held=held, apart=apart, least=family.least
+        request,
+        family.parts,
+        flash=flash,
+        whole=whole,
+        held=held,
+        apart=apart,
+        least=family.least,
+        staying=model.staying,
     )
     reservation = family.graphs.reserve(
         run,
         kinds,
         left_out,
-        model.copied_bytes,
+        model.copied_bytes(request.kind),
         op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
     )
@@ -274,13 +235,13 @@ def _reserve(
     return reservation or _reserve(request, model, flash=flash, whole=True, held=held, apart=apart)
 
 
-def _apart(request: ComputeRequest, model: _Model, *, flash: bool) -> frozenset[str]:
+def _apart(request: ComputeRequest, model: Model, *, flash: bool) -> frozenset[str]:
     """
     Which operations that stand for several llama.cpp does without: for one token, one of them would run on another
     device than its layer's.
     """
     known = model.family.apart
-    key = _neighbours(request, model.family.parts)
+    key = _neighbours(request, model)
     if key is None or (key, flash) not in known:
         run, kinds, _ = run_of(
             request,
@@ -289,9 +250,16 @@ def _apart(request: ComputeRequest, model: _Model, *, flash: bool) -> frozenset[
             whole=False,
             held=True,
             tokens=request.settings.parallel,
+            staying=model.staying,
         )
         reservation = model.family.graphs.reserve(
-            run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
+            run,
+            kinds,
+            (),
+            model.copied_bytes(request.kind),
+            op_offload=request.settings.op_offload,
+            copies=1,
+            places=True,
         )
         assert reservation is not None
         if key is None:
@@ -300,7 +268,7 @@ def _apart(request: ComputeRequest, model: _Model, *, flash: bool) -> frozenset[
     return known[key, flash]
 
 
-def _flash(request: ComputeRequest, model: _Model) -> bool | None:
+def _flash(request: ComputeRequest, model: Model) -> bool | None:
     """
     Whether flash attention is on; None where it is if each device has a kernel for it.
 
@@ -323,13 +291,25 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     ):
         return None
     known = model.family.at_home
-    key = _neighbours(request, parts)
+    key = _neighbours(request, model)
     if key is None or key not in known:
         run, kinds, _ = run_of(
-            request, parts, flash=True, whole=False, held=True, tokens=request.settings.parallel
+            request,
+            parts,
+            flash=True,
+            whole=False,
+            held=True,
+            tokens=request.settings.parallel,
+            staying=model.staying,
         )
         reservation = model.family.graphs.reserve(
-            run, kinds, (), model.copied_bytes, op_offload=request.settings.op_offload, copies=1, places=True
+            run,
+            kinds,
+            (),
+            model.copied_bytes(request.kind),
+            op_offload=request.settings.op_offload,
+            copies=1,
+            places=True,
         )
         assert reservation is not None
         if key is None:
@@ -338,11 +318,12 @@ def _flash(request: ComputeRequest, model: _Model) -> bool | None:
     return known[key]
 
 
-def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
+def _neighbours(request: ComputeRequest, model: Model) -> Hashable | None:
     """
     What decides where nodes go: which layers follow which, as nodes follow their neighbours; None where layers
     read what others keep.
     """
+    parts = model.family.parts
     if not parts.alone:
         return None
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
@@ -357,6 +338,8 @@ def _neighbours(request: ComputeRequest, parts: Parts) -> Hashable | None:
         places[0],
         places[-1],
         len(request.devices),
+        request.kind,
+        model.staying,
         request.old_masks,
         request.partly,
         request.target_output,

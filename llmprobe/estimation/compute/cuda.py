@@ -6,13 +6,13 @@ batches of one or two tokens only. Source: llama.cpp b11549, ggml/src/ggml-cuda/
 """
 
 from collections.abc import Callable
-from functools import cache
 
 from llmprobe.estimation.compute import cuda_fusion as compute_fusion
-from llmprobe.model.archs._building.ops import Node, four, row_size, strides
-from llmprobe.model.quants.types import GgmlType, ggml_type
+from llmprobe.estimation.compute.scheduler import HOST_ALIGN
+from llmprobe.model.archs._building.ops import Node, row_size
+from llmprobe.model.quants.types import GgmlType
 
-HOST_ALIGN, DEVICE_ALIGN = 32, 128
+DEVICE_ALIGN = 128
 ROW_PADDING = 512
 OFFLOAD_MIN_BATCH = 32
 _FLOATS = frozenset({"f32", "f16", "bf16"})
@@ -46,6 +46,9 @@ class CudaRules:
     """
 
     device_align = DEVICE_ALIGN
+    host_align = HOST_ALIGN
+    pieces: int | None = None
+    blas = False
 
     def __init__(self, n_devices: int) -> None:
         self.n_devices = n_devices
@@ -88,19 +91,6 @@ class SlicedRules(CudaRules):
     @staticmethod
     def optimize(_nodes: list[Node], _start: int, _end: int, _keep: Callable[[Node, Node], None]) -> None:
         """Leave the nodes as they are."""
-
-
-@cache
-def copied_bytes(name: str, shape: tuple[int, ...], host: bool) -> int:
-    """
-    The bytes that a copy of a weight of a type takes on a device, or on the host.
-    """
-    kind = ggml_type(name)
-    ne = four(shape)
-    size = strides(kind, ne)[3] * ne[3]
-    if host:
-        return -(-size // HOST_ALIGN) * HOST_ALIGN
-    return -(-(size + row_padding(kind, ne[0])) // DEVICE_ALIGN) * DEVICE_ALIGN
 
 
 def row_padding(kind: GgmlType, row: int) -> int:

@@ -10,13 +10,25 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event, Lifetimes, Space, simulate
+from llmprobe.estimation.compute.allocator import (
+    ALLOCATE,
+    FREE,
+    Event,
+    Lifetimes,
+    PiecedSpace,
+    Space,
+    State,
+    simulate,
+    space,
+)
 from llmprobe.estimation.compute.layers import Repeat
 
 Copy = tuple[int, str, bool]
 """A weight that is copied: of which of the built layers (-1: of none), its name, and whether to the host."""
 CopiedBytes = Callable[[str, bool], Sequence[int]]
 """The bytes of a weight on a device, or on the host: by layer, and last of what belongs to none."""
+_Left = tuple[tuple[int, ...], *tuple[State, ...]]
+"""Where the blocks lie that live on, and what is free of each buffer."""
 
 
 class _Repetition(msgspec.Struct, frozen=True, gc=False):
@@ -54,18 +66,18 @@ class AllocationPlan:
         layers: Sequence[int],
         sizes: Sequence[int],
         copied_bytes: CopiedBytes,
-        buffers: int,
+        pieces: Sequence[int | None],
     ) -> tuple[int, ...] | None:
         """
         The bytes that each buffer needs, None where the layers that were left out cannot be told from these.
 
-        ``layers`` are those that the built ones stand for.
+        ``layers`` are those that the built ones stand for, ``pieces`` the bytes of a piece of each buffer.
         """
         again = [self._repetition_of(repeat) for repeat in repeats]
         if None in again:
             return None
         found = self._found
-        spaces = [Space() for _ in range(buffers)]
+        spaces = [space(one) for one in pieces]
         places = [0] * found.blocks
         columns = [copied_bytes(name, host) for _, name, host in self._copies]
         copied = [
@@ -90,7 +102,7 @@ class AllocationPlan:
             _repeat(one, own, places, spaces, sizes, copied)
             done = one.stop
         simulate(found.events[done:], places, spaces, sizes, copied)
-        return tuple(space.peak for space in spaces)
+        return tuple(one.peak for one in spaces)
 
     def _repetition_of(self, repeat: Repeat) -> _Repetition | None:
         if repeat not in self._again:
@@ -154,7 +166,7 @@ def _repeat(
     one: _Repetition,
     own: Sequence[tuple[int, ...]],
     places: list[int],
-    spaces: Sequence[Space],
+    spaces: Sequence[Space | PiecedSpace],
     sizes: Sequence[int],
     copied: list[int],
 ) -> None:
@@ -164,11 +176,11 @@ def _repeat(
     Groups soon find what others found before them: what they then leave is remembered.
     """
 
-    def left() -> tuple[tuple[int, ...], ...]:
+    def left() -> _Left:
         live = tuple(places[block + one.taken] for block in one.before)
-        return (live, *(part for space in spaces for part in (tuple(space.starts), tuple(space.sizes))))
+        return live, *(space.state for space in spaces)
 
-    known: dict[tuple[object, ...], tuple[tuple[int, ...], ...]] = {}
+    known: dict[tuple[object, ...], _Left] = {}
     state = current = left()
     for mine in own[1:]:
         after = known.get((state, mine))
@@ -188,9 +200,9 @@ def _repeat(
 
 
 def _restore(
-    state: tuple[tuple[int, ...], ...], one: _Repetition, places: list[int], spaces: Sequence[Space]
+    state: _Left, one: _Repetition, places: list[int], spaces: Sequence[Space | PiecedSpace]
 ) -> None:
     for block, place in zip(one.before, state[0], strict=True):
         places[block + one.taken] = place
-    for number, space in enumerate(spaces):
-        space.starts, space.sizes = list(state[2 * number + 1]), list(state[2 * number + 2])
+    for buffer, free in zip(spaces, state[1:], strict=True):
+        buffer.restore(free)

@@ -107,6 +107,7 @@ class GraphCache:
             host_experts=frozenset(),
             moved=tuple(one for one in run.moved if one[0] < 0),
             expert_slots=(),
+            staying=frozenset(one for one in run.staying if one[0] < 0),
         )
         key = (kinds, shape, op_offload, copies, places)
         graphs = self._graphs.get(key)
@@ -125,7 +126,8 @@ class GraphCache:
             del graphs[_GRAPHS_PER_KIND:]
         if graph.plan is None:
             return graph.reservation
-        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, run.host + 1)
+        pieces = rules_of(run.kind, run.host, sliced=run.sliced).pieces if run.host else None
+        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, (pieces,) * (run.host + 1))
         return None if peaks is None else msgspec.structs.replace(graph.reservation, sizes=peaks)
 
     def _anew(

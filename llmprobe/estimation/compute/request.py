@@ -28,6 +28,7 @@ def request(
         settings=setup.settings,
         layer_devices=layer_devices(setup.spans),
         kind=setup.devices[0].kind if setup.devices else "cuda",
+        cpu=setup.cpu,
         host_experts=setup.host_experts,
         moved=in_layers(model, setup.moved),
         expert_slots=tuple(sorted(experts.slots.items())),

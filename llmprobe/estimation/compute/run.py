@@ -9,9 +9,11 @@ import msgspec
 from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, shortened
 from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
+from llmprobe.estimation.memory.stored import offers_host
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import NEXT_TOKEN
+from llmprobe.model.archs._building.ops import Origin
 from llmprobe.model.archs._building.run import Moved, Parts, Run
 from llmprobe.model.quants.types import ggml_type
 
@@ -29,7 +31,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     layers with a cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which
     kept the attention mask in f32 beside an f16 copy. ``partly`` says that layers of the model that are not in this
     graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows. ``kind`` is
-    what the devices are.
+    what the devices are, ``cpu`` what the processor is.
     """
 
     architecture: str
@@ -38,6 +40,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     settings: ResolvedSettings
     layer_devices: tuple[str, ...]
     kind: str = "cuda"
+    cpu: str = "x86"
     host_experts: frozenset[int] = frozenset()
     old_masks: bool = False
     partly: bool = False
@@ -48,6 +51,20 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     def moved_to(self, numbers: Mapping[str, int]) -> Moved:
         """The weights that lie elsewhere, with the backends' numbers."""
         return tuple((layer, name, numbers[device]) for layer, name, device in self.moved)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the devices offer no host memory for weights, which is the processor's then."""
+        return not offers_host((self.kind,))
+
+    def repacks(self, *, staying: bool) -> str:
+        """
+        The kind of processor if it keeps weights on the host in another order, else none.
+
+        Beside devices that offer host memory that is only what is ``staying`` there for no device can use it.
+        """
+        used = self.devices and self.settings.repack and (self.plain or staying)
+        return self.cpu if used else ""
 
     @property
     def sliced(self) -> bool:
@@ -76,6 +93,7 @@ def run_of(
     tokens: int = 0,
     apart: frozenset[str] = frozenset(),
     least: int = KEPT,
+    staying: frozenset[Origin] = frozenset(),
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
@@ -83,7 +101,7 @@ def run_of(
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``apart``
     names operations that are built as the several they stand for. ``least`` are the groups of layers that are built of
-    those that repeat.
+    those that repeat. ``staying`` are the weights that no device uses.
     """
     sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
@@ -97,7 +115,9 @@ def run_of(
     host = len(request.devices)
     numbers = {name: number for number, name in enumerate((*request.devices, "host"))}
     places = tuple(numbers[name] for name in request.layer_devices)
-    moved = request.moved_to(numbers)
+    moved = request.moved_to(numbers) + tuple(
+        (layer, name, host) for layer, name in sorted(staying) if layer < 0 or places[layer] != host
+    )
     # Only small micro-batches read experts that are cached.
     cached = request.expert_slots if asked <= MOST_TOKENS else ()
     kinds = layer_kinds(
@@ -145,6 +165,9 @@ def run_of(
         expert_slots=cached,
         ubatch=min(request.settings.ubatch_size, batch),
         kind=request.kind,
+        staying=staying,
+        repacks=request.repacks(staying=bool(staying)),
+        plain=request.plain,
     )
     return run, told, repeats
 

@@ -11,22 +11,28 @@ from typing import Protocol
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, Space, lifetimes, simulate
-from llmprobe.estimation.compute.cuda import HOST_ALIGN
-from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
+from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, lifetimes, simulate, space
+from llmprobe.model.archs._building.ops import F32, HADAMARD, REPACKED, VIEW_OPS, Graph, Node
 
+HOST_ALIGN = 32
 _FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
 _SOURCES_PER_NODE = 10
+_BLAS_SIZE = 32
 
 Keep = Callable[[Node, Node], None]
 
 
 class Rules(Protocol):
     """
-    What a backend can compute and how much memory it wants for it, at places that are multiples of ``device_align``.
+    What a backend can compute and how much memory it wants for it, at places that are multiples of ``device_align``,
+    or of ``host_align`` in the host memory that it offers. Buffers are in ``pieces`` of so many bytes, on both.
+    ``blas`` says that the processor has a library for large products beside it, as on every Mac.
     """
 
     device_align: int
+    host_align: int
+    pieces: int | None
+    blas: bool
 
     def supports(self, node: Node, device: int) -> bool:
         """Whether a device computes this node."""
@@ -87,9 +93,26 @@ def host_supports(node: Node) -> bool:
     return True
 
 
+def blas_supports(node: Node) -> bool:
+    """
+    Whether the library for products beside the processor computes a node; source: ggml/src/ggml-blas/ggml-blas.cpp.
+    """
+    if node.op != "mul_mat" or node.tag == HADAMARD:
+        return False
+    a, b = node.src[:2]
+    return (
+        b.kind is F32
+        and node.ne[0] >= _BLAS_SIZE
+        and node.ne[1] >= _BLAS_SIZE
+        and b.ne[0] >= _BLAS_SIZE
+        and a.contiguous()
+        and b.contiguous()
+    )
+
+
 def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, copies: int) -> Reserved:
     """
-    What a graph needs per backend. ``copies`` is 4 with pipelining, else 1.
+    What a graph needs per backend beside plain memory of the host. ``copies`` is 4 with pipelining, else 1.
     """
     sizes: list[int] = []
 
@@ -97,10 +120,12 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
         sizes.append(size)
         return len(sizes) - 1
 
-    planned = schedule(graph, n_devices, rules, number, op_offload=op_offload, copies=copies)
-    spaces = [Space() for _ in range(n_devices + 1)]
+    planned = schedule(
+        graph, n_devices, rules, number, op_offload=op_offload, copies=copies, host_align=HOST_ALIGN
+    )
+    spaces = [*(space(rules.pieces) for _ in range(n_devices)), space(None)]
     simulate(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
-    return Reserved(tuple(space.peak for space in spaces), planned.splits)
+    return Reserved(tuple(one.peak for one in spaces), planned.splits)
 
 
 def schedule(
@@ -113,19 +138,20 @@ def schedule(
     op_offload: bool,
     copies: int,
     starts: Sequence[int] = (),
+    host_align: int | None = None,
 ) -> Schedule:
     """
     Which blocks of memory a graph takes and gives back.
 
     ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
-    before each layer.
+    before each layer. ``host_align`` is for host memory that is not what the devices offer.
     """
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
         leafs = [(leaf, 0) for leaf in graph.leafs]
         return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts), 1)
     _assign(graph, n_devices, rules, op_offload=op_offload)
-    splits, duplicates, firsts = _cut(graph, copies)
+    splits, duplicates, firsts = _cut(graph, copies, n_devices)
     kept: dict[Node, list[Node]] = {}
 
     def keep(node: Node, until: Node) -> None:
@@ -145,24 +171,27 @@ def schedule(
         while split.start == start:
             marks.append(len(steps))
             start = next(waiting)
+        # What the library for products computes lies in the host's memory, too.
+        own = min(split.backend, n_devices)
         for source in split.inputs:
-            steps.append((_dependency([source]), source.backend))
-            steps.append((duplicates[source, split.backend][0], split.backend))
+            steps.append((_dependency([source]), min(source.backend, n_devices)))
+            steps.append((duplicates[source, split.backend][0], own))
         for i in range(split.start, split.end):
             while i == start:
                 marks.append(len(steps))
                 start = next(waiting)
             node = graph.nodes[i]
-            steps.append((node, node.backend))
+            steps.append((node, min(node.backend, n_devices)))
             held = kept.get(node, ()) if kept else ()
             for j in range(0, len(held), _SOURCES_PER_NODE):
-                steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), split.backend))
-    leafs = _leaf_order(graph, splits, duplicates, copies)
+                steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), own))
+    order = _leaf_order(graph, splits, duplicates, copies)
+    leafs = [(leaf, min(buffer, n_devices)) for leaf, buffer in order]
 
     def size_of(node: Node, buffer: int) -> int:
         return rules.alloc_size(node) if buffer < n_devices else node.nbytes
 
-    aligns = (rules.device_align,) * n_devices + (HOST_ALIGN,)
+    aligns = (rules.device_align,) * n_devices + (host_align or rules.host_align,)
     marks += [len(steps)] * (len(starts) - len(marks))
     fixed = any(
         source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
@@ -191,11 +220,16 @@ def _dependency(sources: Sequence[Node]) -> Node:
 
 def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
     """
-    Give every node and leaf its backend.
+    Give every node and leaf its backend: a device, the ``host``, or the number behind it for its library for products.
     """
+    library = host + 1
 
     def supports(node: Node, backend: int) -> bool:
-        return host_supports(node) if backend == host else rules.supports(node, backend)
+        if backend == host:
+            return host_supports(node)
+        return blas_supports(node) if backend == library else rules.supports(node, backend)
+
+    by_rank = (*range(host), library, host) if rules.blas else range(host + 1)
 
     for leaf in graph.leafs:
         leaf.backend = leaf.buffer if leaf.buffer >= 0 else host if leaf.input else -1
@@ -208,8 +242,9 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
             elif node.op not in _FOLLOWS_NO_WEIGHT:
                 for source in node.src:
                     if source.weight:
-                        home = source.buffer
-                        node.backend = _with_weight(node, home, host, supports, rules, op_offload=op_offload)
+                        node.backend = _with_weight(
+                            node, source, host, supports, rules, op_offload=op_offload
+                        )
                         break
     real = [node for node in nodes if node.op not in VIEW_OPS]
     backwards = real[::-1]
@@ -223,11 +258,18 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
     for node in real:
         if node.backend < 0:
             best = -1
-            for backend in range(host + 1):
+            for backend in by_rank:
                 if supports(node, backend):
-                    count = sum(_lies_on(source, backend) for source in node.src)
+                    count = sum(_lies_on(source, backend, host) for source in node.src)
                     if count > best:
                         best, node.backend = count, backend
+        elif (
+            rules.blas
+            and node.backend == host
+            and blas_supports(node)
+            and all(_lies_on(source, library, host) for source in node.src)
+        ):
+            node.backend = library
     for node in nodes:
         if node.backend < 0 and node.root is not None:
             node.backend = node.root.backend
@@ -235,38 +277,51 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
             if source.backend < 0:
                 source.backend = node.backend if source.root is None else source.root.backend
         if node.backend < 0:
-            node.backend = next((b for b in range(host + 1) if supports(node, b)), host)
+            node.backend = next((b for b in by_rank if supports(node, b)), host)
 
 
 def _with_weight(
-    node: Node, home: int, host: int, supports: Callable[[Node, int], bool], rules: Rules, *, op_offload: bool
+    node: Node,
+    weight: Node,
+    host: int,
+    supports: Callable[[Node, int], bool],
+    rules: Rules,
+    *,
+    op_offload: bool,
 ) -> int:
     """
-    The backend that computes with a weight which lies at home.
+    The backend that computes with a weight where that lies, or a device that it is worth copying to.
     """
+    home, repacked = weight.buffer, weight.tag == REPACKED
+    if rules.blas and home == host and not repacked and blas_supports(node):
+        return host + 1
     if not supports(node, home):
         return -1
-    if op_offload and home == host and rules.wants(node):
+    if op_offload and home == host and not repacked and rules.wants(node):
         for device in range(host):
             if supports(node, device):
                 return device
     return home
 
 
-def _lies_on(node: Node, backend: int) -> bool:
+def _lies_on(node: Node, backend: int, host: int) -> bool:
     """
     Whether a backend can read a tensor where it is.
     """
+    if backend > host and node.tag == REPACKED:
+        return False
     root = node.root
     home = root.buffer if root is not None else node.buffer
     if home < 0:
         home = node.backend
         if home < 0 and root is not None:
             home = root.backend
-    return home == backend
+    return home >= 0 and min(home, host) == min(backend, host)
 
 
-def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int], list[Node]], list[int]]:
+def _cut(
+    graph: Graph, copies: int, host: int
+) -> tuple[list[_Split], dict[tuple[Node, int], list[Node]], list[int]]:
     """
     Cut the graph into splits, and let nodes read copies of what lies elsewhere; say which nodes first read one.
     """
@@ -281,13 +336,13 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
         node = nodes[i]
         if node.op in VIEW_OPS:
             continue
-        if node.backend != current or (split.inputs and _weights_elsewhere(node, current)):
+        if node.backend != current or (split.inputs and _weights_elsewhere(node, current, host)):
             split.end = i
             current = node.backend
             split = _Split(current, i)
             splits.append(split)
         for j, source in enumerate(node.src):
-            if source.backend == current or _lies_on(source, current):
+            if source.backend == current or _lies_on(source, current, host):
                 continue
             made = duplicates.get((source, current))
             if made is None:
@@ -300,11 +355,11 @@ def _cut(graph: Graph, copies: int) -> tuple[list[_Split], dict[tuple[Node, int]
     return splits, duplicates, firsts
 
 
-def _weights_elsewhere(node: Node, backend: int) -> list[Node]:
+def _weights_elsewhere(node: Node, backend: int, host: int) -> list[Node]:
     return [
         source
         for source in node.src
-        if source.weight and source.backend != backend and source.buffer != backend
+        if source.weight and source.backend != backend and not _lies_on(source, backend, host)
     ]
 
 

@@ -8,7 +8,7 @@ ggml/src/ggml-sycl (ggml-sycl.cpp, fattn.cpp, fattn-onednn.cpp).
 from collections.abc import Callable
 
 from llmprobe.estimation.compute.cuda import CELLS_STRIDE, is_large, row_padding
-from llmprobe.estimation.compute.scheduler import Keep
+from llmprobe.estimation.compute.scheduler import HOST_ALIGN, Keep
 from llmprobe.estimation.compute.tape import rounded_up
 from llmprobe.model.archs._building.ops import Node
 
@@ -26,6 +26,9 @@ class SyclRules:
     """
 
     device_align = _ALIGN
+    host_align = HOST_ALIGN
+    pieces: int | None = None
+    blas = False
 
     def supports(self, node: Node, _device: int) -> bool:
         """Whether a device computes this node."""

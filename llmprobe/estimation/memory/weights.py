@@ -27,6 +27,7 @@ from llmprobe.estimation.memory.stored import (
 from llmprobe.estimation.placement import HOST, Span
 from llmprobe.facts.backends import backend_of
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.facts.processor import repacks
 from llmprobe.model.quants import row_bytes
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ READ_LATE = 4 << 30
 """
 A table of n-grams over this is not read at once: it is mapped, and the rows in use become resident (``--lazy-mode``,
 src/llama-model-loader.cpp).
-"""
-
-REPACKED_TYPES = {
-    "x86": frozenset({"q4_0", "q4_K", "q2_K", "iq4_nl", "mxfp4"}),
-    "arm": frozenset({"q1_0", "q4_0", "q8_0", "q4_K", "q5_K", "q6_K", "iq4_nl", "mxfp4"}),
-}
-"""
-Types that a CPU keeps in another order, in a buffer of its own: with AVX2 (``q2_K`` with AVX-512 only), and with
-the dot products that 64-bit ARM has since 2018. Source: ggml/src/ggml-cpu/repack.cpp.
 """
 
 
@@ -240,7 +232,7 @@ class WeightTable:
         The weights of every device, the host among them, for layers in ``parts``.
 
         ``backends`` gives the backend of each device in use; without any, the CPU runs alone. ``host_experts`` are
-        the layers whose experts stay on the host. ``cpu`` is a key of ``REPACKED_TYPES``. With ``slices`` all devices
+        the layers whose experts stay on the host. ``cpu`` is the kind of processor. With ``slices`` all devices
         have the same layers, and each its part of their tensors.
 
         Raises:
@@ -269,9 +261,8 @@ class WeightTable:
                 on_host["layers"] += host.of(part.start, stop)
                 on_host["experts"] += host.experts.of(part.start, stop)
                 if has_output:
-                    on_host["output"] += host.output + self._tied_host_bytes(
-                        REPACKED_TYPES[cpu] if repack and not offers_host(backends.values()) else frozenset()
-                    )
+                    repacking = cpu if repack and not offers_host(backends.values()) else ""
+                    on_host["output"] += host.output + self._tied_host_bytes(repacking)
                 continue
             own = of_devices[part.device]
             kept = [layer for layer in host_experts if part.start <= layer < stop]
@@ -314,12 +305,12 @@ class WeightTable:
             return shares.output
         return shares.output + self.stored(embedding, backend)
 
-    def _tied_host_bytes(self, repacked_types: frozenset[str]) -> int:
-        """The second copy of a tied embedding on the host: it is reordered, or was made first."""
+    def _tied_host_bytes(self, cpu: str) -> int:
+        """The second copy of a tied embedding on the host: the processor reorders it, or it was made first."""
         embedding = self._by_name.get("token_embd.weight")
         if not self.tied or embedding is None:
             return 0
-        repacked = embedding.type in repacked_types and embedding.shape[1] % 8 == 0
+        repacked = repacks(cpu, kind_of(embedding), embedding.shape[1])
         return self.stored(embedding, HOST) if repacked or self._roster.output_first else 0
 
 

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 import msgspec
 
 from llmprobe.estimation.compute.scheduler import reserve
-from llmprobe.estimation.memory.stored import row_padding
+from llmprobe.estimation.memory.stored import stored_bytes
+from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.bound import Bound, bound
-from llmprobe.estimation.projector.rules import EXACT, alignment, has_flash, rules_of
-from llmprobe.facts.backends import BACKENDS
-from llmprobe.facts.model import Tensor
+from llmprobe.estimation.projector.rules import has_flash, known, rules_on
 from llmprobe.facts.projector import Projector
 from llmprobe.facts.settings import Switch
 from llmprobe.model.archs._building.ops import Graph
@@ -29,8 +28,6 @@ from llmprobe.model.projectors import (
     pictures,
 )
 from llmprobe.model.quants import tensor_bytes
-
-HOST = "host"
 
 _READ_APART = (".input_max", ".input_min", ".output_max", ".output_min")
 """Scalars that are read as numbers and take no memory on a device."""
@@ -130,14 +127,14 @@ def measure(
             most.append(sizes.largest)
     return ProjectorBytes(
         tensor_bytes=sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors),
-        weights_bytes=sum(_stored(tensor, backend) for tensor in tensors),
+        weights_bytes=sum(stored_bytes(tensor, backend) for tensor in tensors),
         warmup=_sum(warmup),
         largest=_sum(largest),
         flash_attn=flash,
         side=max(sides),
         largest_side=max(most),
         unknown=tuple(unknown),
-        measured=backend in EXACT,
+        measured=known(backend),
         low=_sum(low) if unknown else None,
         high=_sum(high) if unknown else None,
     )
@@ -167,9 +164,9 @@ def _reserved(
 
 def _buffers(built: Graph, backend: str) -> Buffers:
     if backend == HOST:
-        sizes = reserve(built, 0, rules_of(backend), op_offload=True, copies=1).sizes
+        sizes = reserve(built, 0, rules_on(backend), op_offload=True, copies=1).sizes
         return Buffers(sizes[0], 0)
-    device, host = reserve(built, 1, rules_of(backend), op_offload=True, copies=1).sizes
+    device, host = reserve(built, 1, rules_on(backend), op_offload=True, copies=1).sizes
     return Buffers(device, host)
 
 
@@ -179,17 +176,6 @@ def _most(one: Buffers, other: Buffers) -> Buffers:
 
 def _sum(parts: list[Buffers]) -> Buffers:
     return Buffers(sum(part.device for part in parts), sum(part.host for part in parts))
-
-
-def _stored(tensor: Tensor, backend: str) -> int:
-    """
-    What a tensor takes in the buffer of its device, from its place to that of the next.
-    """
-    kind = str(tensor.type)
-    size = tensor_bytes(tensor.shape, kind)
-    if backend in BACKENDS and BACKENDS[backend].padded:
-        size += row_padding(kind, tensor.shape[0])
-    return -(-size // alignment(backend)) * alignment(backend)
 
 
 def _on(compute: int, inputs: int, backend: str) -> Buffers:

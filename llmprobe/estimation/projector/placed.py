@@ -47,7 +47,7 @@ def home(setup: "Setup") -> tuple[str, str]:
     if not setup.settings.mmproj_offload or not setup.devices:
         return HOST, HOST
     first = setup.devices[0]
-    return first.id, first.backend
+    return first.id, first.kind
 
 
 class Projectors:

@@ -2,42 +2,32 @@
 What a backend computes of an encoder's graph, and how much memory it wants for it.
 """
 
-from collections.abc import Callable
-from functools import cache
-
-from llmprobe.estimation.compute.cuda import HOST_ALIGN, CudaRules
+from llmprobe.estimation.compute.rules import rules_of
 from llmprobe.estimation.compute.scheduler import Rules
-from llmprobe.estimation.projector.metal import MetalRules
-from llmprobe.estimation.projector.vulkan import VulkanRules
+from llmprobe.estimation.placement import HOST
+from llmprobe.facts.backends import backend_of
 from llmprobe.model.archs._building.ops import Graph
 
-EXACT = frozenset({"host", "cuda", "metal", "vulkan"})
-"""Backends whose own rules are known; ``host`` is the processor."""
 
-_RULES: dict[str, Callable[[], Rules]] = {"metal": MetalRules, "vulkan": VulkanRules}
-
-
-@cache
-def rules_of(backend: str) -> Rules:
+def rules_on(kind: str) -> Rules:
     """
-    The rules of a backend; where none of its own are known, those of CUDA.
+    The rules of one device of a kind; for the processor those of any, which it never asks.
     """
-    found = _RULES.get(backend)
-    return CudaRules(1) if found is None else found()
+    return rules_of("cuda" if kind == HOST else kind, 1)
 
 
-def alignment(backend: str) -> int:
+def known(kind: str) -> bool:
     """
-    The multiple of bytes at which a tensor begins in a buffer.
+    Whether buffers of projectors were compared with measured ones on a kind of device, or on the processor.
     """
-    return HOST_ALIGN if backend == "host" else rules_of(backend).device_align
+    return kind == HOST or backend_of(kind).encoders
 
 
-def has_flash(graph: Graph, backend: str) -> bool:
+def has_flash(graph: Graph, kind: str) -> bool:
     """
-    Whether a backend has a kernel for every attention of a graph; the processor has.
+    Whether a kind of device has a kernel for every attention of a graph; the processor has.
     """
-    if backend == "host":
+    if kind == HOST:
         return True
-    rules = rules_of(backend)
+    rules = rules_on(kind)
     return all(rules.supports(node, 0) for node in graph.nodes if node.op == "flash_attn_ext")

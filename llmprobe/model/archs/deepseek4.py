@@ -246,7 +246,11 @@ def _attend(g: Builder, il: int, x: Node) -> Node:
     g.graph.expand(g.store(kept, kv, g.input("near ids", I64, tokens)))
     keys, mask = compressed.rows_of(g, kept, _NEAR), compressed.mask(g, _NEAR, half=g.run.flash)
     if further is not None:
+        near = mask.ne[0]
         keys, mask = ops.concat(keys, further[0], 2), ops.concat(mask, further[1], 0)
+        if further[1].bound > 0:
+            window = g.sizes.positive("attention.sliding_window")
+            mask.bound = (window if window < near else near) + further[1].bound
     x = g.mha(il, q, keys, keys, mask, sinks=g.need(il, "attn_sinks.weight"))
     if turn is not None:
         x = g.rotate(x, turn)

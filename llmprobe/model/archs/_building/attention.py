@@ -143,11 +143,13 @@ class Attention(Base):
             home = run.places[il] if run.cache_on_device else run.host
             k = ops.leaf(run.kind_k, layer.k, run.cells[number], run.streams)
             k.buffer = home
+            k.tag = f"cache {number}"
             v = None
             if layer.v:
                 width = self.parts.widest_v if run.transposed else layer.v
                 v = ops.leaf(run.kind_v, width, run.cells[number], run.streams)
                 v.buffer = home
+                v.tag = k.tag
             made = self._kv[il] = (k, v)
         return made[0], made[1], layer, number
 
@@ -365,7 +367,9 @@ class Attention(Base):
         size = rotation.ne[0]
         rows = x.elements // size
         flat = ops.reshape(x, size, rows) if x.contiguous() else ops.cont(x, size, rows)
-        return ops.reshape(ops.mul_mat(rotation, flat), *x.ne)
+        product = ops.mul_mat(rotation, flat)
+        product.tag = ops.HADAMARD
+        return ops.reshape(product, *x.ne)
 
     def store(self, cache: Node, x: Node, ids: Node) -> Node:
         """A cache after rows were written into it."""

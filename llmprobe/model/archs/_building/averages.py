@@ -98,7 +98,9 @@ def _seen(g: Builder, score: Node) -> Node:
     seen = ops.set_rows(every, zeros, ops.reshape(place, number, tokens, 1))
     row = seen.nb[2]
     seen = ops.view(seen, mask.ne, (row, row * mask.ne[1], row * mask.ne[1] * mask.ne[2]))
-    return ops.like("add", seen, mask)
+    narrowed = ops.like("add", seen, mask)
+    narrowed.bound = number
+    return narrowed
 
 
 def _filled(mask: Node, rows: int, tokens: int) -> Node:

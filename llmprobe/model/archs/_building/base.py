@@ -8,14 +8,16 @@ depends on them.
 from collections.abc import Callable, Iterator
 
 from llmprobe.errors import ModelError
+from llmprobe.facts.processor import repacks
 from llmprobe.model.archs._building import ops
-from llmprobe.model.archs._building.ops import I32, Graph, Node
+from llmprobe.model.archs._building.ops import I32, REPACKED, Graph, Node, Origin
 from llmprobe.model.archs._building.run import Parts, Run
 from llmprobe.model.archs._shared.adapters import DIRECTION, number_of
 from llmprobe.model.quants.types import GgmlType
 from llmprobe.words.message import message
 
 _NO_LIMIT = 1e-6
+NO_PLACE = (-1, -1)
 
 
 class Base:
@@ -84,8 +86,23 @@ class Base:
             node.buffer = run.host
         if self._moved:
             node.buffer = self._moved.get((il, name), node.buffer)
+        if run.repacks and node.buffer == run.host:
+            self._repack(node, (il, name))
         self._weights[il, name] = node
         return node
+
+    def _repack(self, node: Node, origin: Origin) -> None:
+        """Mark a weight on the host that the processor keeps in another order, so that no device can read it."""
+        run = self.run
+        name = origin[1]
+        if name.endswith("embd.weight") and name != "token_embd.weight":
+            # Rows of it are looked up.
+            return
+        if (node.ne[2] > 1) is not ("exps." in name):
+            # Matrices of one layer that are kept as several are no experts.
+            return
+        if (run.plain or origin in run.staying) and repacks(run.repacks, node.kind.name, node.ne[1]):
+            node.tag = REPACKED
 
     def expert_slots(self, il: int, chosen: Node, experts: int) -> Node | None:
         """
@@ -141,13 +158,14 @@ class Base:
 
     def copy(self, name: str, place: int) -> Node | None:
         """A backend's copy of a weight outside the layers."""
+        run = self.run
         node = self._copies.get((name, place))
         found = self.parts.outside.get(name)
         if node is None and found is not None:
             node = Node("", found[0], found[1], found[2], ())
             node.live = node.weight = True
             node.origin = (-1, name)
-            node.buffer = place
+            node.buffer = run.host if (-1, name) in run.staying else place
             self._copies[name, place] = node
         return node
 
@@ -167,12 +185,19 @@ class Base:
             node = self._inputs[name] = make()
         return node
 
-    def memory(self, name: str, kind: GgmlType, home: int, *shape: int) -> Node:
-        """A tensor of a cache, which lies on a backend before the graph is built."""
+    def memory(
+        self, name: str, kind: GgmlType, home: int, *shape: int, place: tuple[int, int] = NO_PLACE
+    ) -> Node:
+        """
+        A tensor of a cache, which lies on a backend before the graph is built.
+
+        ``place`` is the layer of a state, and its number in the layer: states lie in this order.
+        """
         node = self._inputs.get(name)
         if node is None:
             node = self._inputs[name] = ops.leaf(kind, *shape)
             node.buffer = home
+            node.tag = name.rstrip(" 0123456789") if place is NO_PLACE else ops.state_tag(*place)
         return node
 
     def positions(self, per_token: int = 1) -> Node:

@@ -143,11 +143,26 @@ class Builder(Attention):
         """The scores of all words; a tied model has a second copy of the embedding for it."""
         matrix = self.weight(-1, "output.weight")
         if matrix is None:
-            matrix = self.copy("token_embd.weight", self.run.places[-1])
-            assert matrix is not None
+            matrix = self.tied()
         x = self.adapted(-1, "output.weight", ops.mul_mat(matrix, x), x)
         bias = self.weight(-1, "output.bias")
         return x if bias is None else ops.like("add", x, bias)
+
+    def tied(self) -> Node:
+        """
+        The embedding as the output matrix: where the processor keeps that in another order, a copy of its own.
+        """
+        run = self.run
+        matrix = self.copy("token_embd.weight", run.places[-1])
+        assert matrix is not None
+        if run.repacks and matrix.buffer == run.host:
+            own = Node("", matrix.kind, matrix.ne, matrix.nb, ())
+            own.live = own.weight = True
+            own.origin, own.buffer = matrix.origin, matrix.buffer
+            self._repack(own, (-1, "token_embd.weight"))
+            if own.tag:
+                return own
+        return matrix
 
     def ffn(
         self,

@@ -112,7 +112,9 @@ def narrowed(chosen: Node, every: Node) -> Node:
     zeros = ops.like("fill", ops.leaf(every.kind, 1, top[0], top[1], top[3]))
     seen = ops.set_rows(hidden, zeros, ids)
     seen = ops.view(seen, (ne[0], ne[1], 1, ne[3]), (seen.nb[2], seen.nb[3], seen.nb[3]))
-    return ops.like("add", seen, every)
+    left = ops.like("add", seen, every)
+    left.bound = top[0]
+    return left
 
 
 def _count(g: Builder, how: Compressor) -> int:

@@ -118,6 +118,8 @@ def narrowed(g: Builder) -> Callable[[Node], Node]:
         zeros = ops.like("fill", ops.leaf(F32, 1, top[0], top[1], top[3]))
         seen = ops.set_rows(every, zeros, ids)
         seen = ops.view(seen, (ne[0], ne[1], 1, ne[3]), (seen.nb[2], seen.nb[3], seen.nb[3]))
-        return ops.like("add", seen, mask)
+        narrowed = ops.like("add", seen, mask)
+        narrowed.bound = top[0]
+        return narrowed
 
     return narrow

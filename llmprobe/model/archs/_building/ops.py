@@ -14,6 +14,28 @@ F16 = TYPES["f16"]
 I32 = TYPES["i32"]
 I64 = TYPES["i64"]
 
+REPACKED = "repacked"
+"""The mark of a weight that the processor keeps in another order."""
+HADAMARD = "hadamard"
+"""The mark of a product with a rotation, which is computed without a multiplication."""
+
+_STATE = "state "
+
+
+def state_tag(layer: int, number: int) -> str:
+    """
+    The mark of a state: in the order of these marks states lie behind each other.
+    """
+    return f"{_STATE}{layer:06} {number}"
+
+
+def is_state(node: Node) -> bool:
+    """
+    Whether a node is a state of a recurrent layer.
+    """
+    return node.tag.startswith(_STATE)
+
+
 VIEW_OPS = frozenset({"view", "reshape", "permute", "transpose"})
 
 Shape = tuple[int, int, int, int]
@@ -27,13 +49,15 @@ class Node:
 
     ``ne`` counts elements and ``nb`` strides in bytes, as in ggml. ``buffer`` is the backend whose memory holds a
     weight or a cache already, ``backend`` the one that computes the node (-1: not decided). ``origin`` names the
-    weight that a node is, or is a copy of. ``live`` and ``seen`` belong to the graph's walk, ``uses`` counts edges of
+    weight that a node is, or is a copy of. ``bound`` is how many cells a mask leaves at the most, and an attention
+    reads then (0: nobody knows). ``live`` and ``seen`` belong to the graph's walk, ``uses`` counts edges of
     the graph; the rest is the allocator's.
     """
 
     __slots__ = (
         "backend",
         "block",
+        "bound",
         "buffer",
         "children",
         "input",
@@ -65,6 +89,7 @@ class Node:
         self.src = src
         self.root: Node | None = None
         self.tag = ""
+        self.bound = 0
         self.input = False
         self.output = False
         self.weight = False
@@ -174,6 +199,7 @@ def view_of(op: str, source: Node, ne: Shape, nb: Shape, *src: Node) -> Node:
     """
     node = Node(op, source.kind, ne, nb, src or (source,))
     node.root = source.root or source
+    node.bound = source.bound
     return node
 
 
@@ -312,6 +338,7 @@ def flash_attn(
     src = (q, k, v, mask) if sinks is None else (q, k, v, mask, sinks)
     node = make("flash_attn_ext", F32, (v.ne[0], q.ne[2], q.ne[1], q.ne[3]), *src)
     node.tag = "alibi" if alibi else "capped" if capped else ""
+    node.bound = mask.bound
     return node
 
 

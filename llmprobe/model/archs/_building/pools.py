@@ -184,4 +184,6 @@ def _seen(g: Builder, cache: int, chosen: Node) -> Node:
     place = ops.cast(ops.like("add", ops.like("mul", place, alive), behind), I32)
     seen = ops.set_rows(every, zeros, ops.reshape(place, count, tokens, 1))
     seen = ops.view(seen, (cells, tokens), (seen.nb[2],))
-    return ops.like("add", seen, ops.reshape(mask, cells, tokens))
+    narrowed = ops.like("add", seen, ops.reshape(mask, cells, tokens))
+    narrowed.bound = count
+    return narrowed

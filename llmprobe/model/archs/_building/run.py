@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 import msgspec
 
 from llmprobe.facts.model import Hparams, Tensor
+from llmprobe.facts.processor import repacks
 from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
 from llmprobe.model.archs._shared.adapters import number_of
 from llmprobe.model.archs._shared.caches import CacheLayout
@@ -36,7 +37,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reads; ``target_output`` is the backend of the output matrix that a head borrows.
     ``embeddings`` asks for vectors of texts, made of those of their tokens by ``pooling``. ``moved`` are
     weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
-    ``ubatch`` are the tokens that any batch of this run has at most. ``kind`` is what the devices are.
+    ``ubatch`` are the tokens that any batch of this run has at most. ``kind`` is what the devices are. ``staying`` are
+    weights that lie in plain host memory because no device uses them, ``repacks`` the kind of processor that keeps host
+    weights in another order: these, and all where ``plain`` says that the devices offer no host memory.
     """
 
     tokens: int
@@ -68,13 +71,17 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expert_slots: tuple[tuple[int, int], ...] = ()
     ubatch: int = 0
     kind: str = "cuda"
+    staying: frozenset[Origin] = frozenset()
+    repacks: str = ""
+    plain: bool = False
 
 
 class Parts:
     """
     A model's weights by layer and name, its sizes and its caches.
 
-    They stand for all quantizations that the graph does not tell apart. ``kind`` are numbers that tell layers apart.
+    They stand for all quantizations that the graph does not tell apart, beside a ``cpu`` that repacks. ``kind`` are
+    numbers that tell layers apart.
     ``homes`` is, for each layer, the one where its weights lie: another where a model is ``looped``.
     ``alone`` says that a layer's part of the graph does not depend on where another's cache lies. ``adapters`` counts
     the LoRA adapters whose tensors are among the weights.
@@ -87,6 +94,7 @@ class Parts:
         tensors: tuple[Tensor, ...],
         layout: CacheLayout,
         variant: Variant | None = None,
+        cpu: str = "",
     ) -> None:
         self.architecture = architecture
         self.hparams = hparams
@@ -115,7 +123,7 @@ class Parts:
             if found is None:
                 kind = TYPES[tensor.type or "f16"]
                 ne = four(tensor.shape)
-                number = alike.setdefault((name, ne, seen_as(tensor)), len(alike))
+                number = alike.setdefault((name, ne, seen_as(tensor, cpu)), len(alike))
                 found = seen[told] = ((kind, ne, strides(kind, ne)), number)
             self.positions[-1 if layer is None else layer, name] = position
             if layer is None:
@@ -162,25 +170,28 @@ def _in_layer(name: str) -> str:
     return part + rest.partition(".")[2]
 
 
-def told_apart(tensors: tuple[Tensor, ...]) -> Told:
+def told_apart(tensors: tuple[Tensor, ...], cpu: str = "") -> Told:
     """
-    What tells models and quantizations apart whose graphs or places may differ.
+    What tells models and quantizations apart whose graphs or places may differ, beside a processor that repacks.
     """
     return (
         tuple([tensor.name for tensor in tensors]),
         tuple([tensor.shape for tensor in tensors]),
-        tuple([seen_as(tensor) for tensor in tensors]),
+        tuple([seen_as(tensor, cpu) for tensor in tensors]),
         tuple(beside_shared_experts(tensors).items()),
     )
 
 
-def seen_as(tensor: Tensor) -> str:
+def seen_as(tensor: Tensor, cpu: str = "") -> str:
     """
     The part of a tensor's type that decides over nodes and devices: quantized types count as one.
 
-    The exceptions outside the layers are those in which rows cannot be looked up everywhere.
+    The exceptions outside the layers are those in which rows cannot be looked up everywhere, and everywhere those that
+    a kind of processor repacks.
     """
     kind = TYPES[tensor.type or "f16"]
+    if cpu and len(tensor.shape) > 1 and repacks(cpu, kind.name, tensor.shape[1]):
+        return "repacked"
     told = kind.block == 1 or (tensor.layer is None and kind.name in _LOOKED_UP_APART)
     return kind.name if told else ""
 

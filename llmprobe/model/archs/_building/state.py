@@ -23,8 +23,9 @@ def states(g: Builder, il: int) -> tuple[Node, Node]:
     layer = g.parts.state_of[il]
     home = run.places[il] if run.cache_on_device else run.host
     pair = []
-    for name, width in (("rolling", layer.rolling), ("state", layer.state)):
-        pair.append(g.memory(f"{name} {il}", F32, home, width, run.sequences * (1 + run.snapshots)))
+    rows = run.sequences * (1 + run.snapshots)
+    for number, (name, width) in enumerate((("rolling", layer.rolling), ("state", layer.state))):
+        pair.append(g.memory(f"{name} {il}", F32, home, width, rows, place=(il, number)))
     return pair[0], pair[1]
 
 
@@ -34,7 +35,7 @@ def further(g: Builder, il: int, width: int) -> Node:
     """
     home = g.run.places[il] if g.run.cache_on_device else g.run.host
     rows = g.run.sequences * (1 + g.run.snapshots)
-    return g.memory(f"further {il}", F32, home, width, rows)
+    return g.memory(f"further {il}", F32, home, width, rows, place=(il, 2))
 
 
 def load(g: Builder, kept: Node, scan: Scan | None = None) -> Node:

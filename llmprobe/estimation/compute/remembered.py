@@ -1,0 +1,76 @@
+"""
+What is remembered of one model: graphs by what tells quantizations apart, and the bytes of weights that are copied.
+"""
+
+from collections.abc import Hashable
+
+from llmprobe.estimation.compute.layers import KEPT
+from llmprobe.estimation.compute.repeat import CopiedBytes
+from llmprobe.estimation.compute.replay import GraphCache
+from llmprobe.estimation.memory.stored import host_of, stays_on_host, stored_bytes
+from llmprobe.facts.model import Tensor
+from llmprobe.model.archs._building.ops import Origin
+from llmprobe.model.archs._building.run import Parts
+
+
+class Family:
+    """
+    What is remembered of a model in all quantizations that differ in the bytes of its weights only.
+    """
+
+    __slots__ = ("apart", "at_home", "graphs", "least", "parts", "together")
+
+    def __init__(self, parts: Parts, graphs: GraphCache) -> None:
+        self.parts = parts
+        self.graphs = graphs
+        self.at_home: dict[Hashable, bool] = {}
+        self.apart: dict[Hashable, frozenset[str]] = {}
+        # Whether a graph of it had operations that stand for several.
+        self.together = False
+        # The groups of layers that are built of those that repeat.
+        self.least = KEPT
+
+
+class Model:
+    """
+    What is remembered of a model in one quantization.
+    """
+
+    __slots__ = ("_copied", "family", "staying", "tensors")
+
+    def __init__(self, tensors: tuple[Tensor, ...], family: Family, staying: frozenset[Origin]) -> None:
+        self.tensors = tensors
+        self.family = family
+        self.staying = staying
+        self._copied: dict[tuple[str, str], tuple[int, ...]] = {}
+
+    def copied_bytes(self, kind: str) -> CopiedBytes:
+        """
+        The bytes that a copy of a weight takes on a kind of device, or on the host beside it.
+        """
+
+        def bytes_of(name: str, host: bool) -> tuple[int, ...]:
+            memory = host_of((kind,)) if host else kind
+            found = self._copied.get((name, memory))
+            if found is None:
+                layers = (*self.family.parts.sizes.layers, -1)
+                copies = [self._copy(layer, name, memory) for layer in layers]
+                found = self._copied[name, memory] = tuple(copies)
+            return found
+
+        return bytes_of
+
+    def _copy(self, layer: int, name: str, memory: str) -> int:
+        position = self.family.parts.positions.get((layer, name))
+        return 0 if position is None else stored_bytes(self.tensors[position], memory)
+
+
+def staying_of(tensors: tuple[Tensor, ...], kind: str) -> frozenset[Origin]:
+    """
+    The weights that a kind of device cannot use, by layer (-1: of none) and name in the layer.
+    """
+    return frozenset(
+        (-1, tensor.name) if tensor.layer is None else (tensor.layer, tensor.name.split(".", 2)[2])
+        for tensor in tensors
+        if stays_on_host(tensor, kind)
+    )
