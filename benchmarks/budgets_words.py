@@ -17,6 +17,7 @@ from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings
+from llmprobe.site.drivers import driver_of
 
 EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch|)exps")
 """The tensors that ``--n-cpu-moe`` keeps on the host."""
@@ -276,6 +277,7 @@ def _device(one: Accelerator, snapshot: Snapshot) -> Device:
     return Device(
         id=one.id,
         backend=one.backend,
+        driver=driver_of(snapshot, one),
         name=one.name,
         pool=pool.id,
         free_bytes=pool.budget_bytes if pool.free_bytes is None else pool.free_bytes,

@@ -34,9 +34,9 @@ Of cards up to so many GiB: GB/s, and those of the slowest and the fastest twent
 """
 
 
-def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
+def device_of(accelerator: Accelerator, free_bytes: int | None, driver: str = "") -> Device:
     """
-    The device that a usable accelerator is.
+    The device that a usable accelerator is, with a driver of its backend.
     """
     assert accelerator.backend is not None
     rate, low, high = accelerator.bandwidth_bytes_per_s, 1.0, 1.0
@@ -47,6 +47,7 @@ def device_of(accelerator: Accelerator, free_bytes: int | None) -> Device:
     return Device(
         id=accelerator.id,
         backend=accelerator.backend,
+        driver=driver,
         name=accelerator.name,
         pool=accelerator.pools[0],
         free_bytes=free_bytes,

@@ -27,6 +27,7 @@ from llmprobe.site.devices import (
     listed,
     numbers,
 )
+from llmprobe.site.drivers import driver_of
 from llmprobe.site.ram import of_host
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
@@ -161,7 +162,8 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         pool = pools.get(accelerator.pools[0])
         budgets[accelerator.id] = _budget(pool, wishes)
         pool_of[accelerator.id] = accelerator.pools[0]
-        devices.append((accelerator, device_of(accelerator, budgets[accelerator.id])))
+        driver = driver_of(snapshot, accelerator)
+        devices.append((accelerator, device_of(accelerator, budgets[accelerator.id], driver)))
         if budgets[accelerator.id] is None:
             notes.append(message("note.free-memory-unknown", device=accelerator.id))
     notes += _chosen_for_memory(snapshot)
