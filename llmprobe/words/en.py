@@ -363,6 +363,7 @@ SENTENCES: dict[str, str] = {
     "unusable.size-unknown": "its driver does not report the size of its memory",
     "unusable.amd-asleep": "it is asleep, and reading its memory would wake it",
     "unusable.hidden-from-rocm": "hidden by {variable}",
+    "unusable.kernel-too-old": "kernel {release} has no driver for it; {needed} is the first that has",
     "unusable.hidden-from-vulkan": "hidden by {variable}",
     "unusable.no-amd-device-file": "this user may open neither /dev/kfd nor its device file in /dev/dri",
     "unusable.few-compute-units": "the CPU is faster than its two compute units",
@@ -982,6 +983,8 @@ SENTENCES: dict[str, str] = {
     "it.",
     "finding.gpu-not-usable.remedy-driver": "Load its driver; this shows which one the device has.",
     "finding.gpu-not-usable.remedy-access": "Join the groups that own the device, and log in again.",
+    "finding.gpu-not-usable.remedy-kernel": "Install a newer kernel: the hardware enablement kernel of the distribution, "
+    "or its next release. Firmware files and Mesa must be as new.",
     "finding.gpu-not-usable.remedy-container": "Give the container the device files of the GPU.",
     "rule.rocm-visible-hides": "An environment variable hides a card from ROCm.",
     "finding.rocm-visible-hides.title": "{variable} hides {devices:and}",

@@ -14,8 +14,9 @@ from llmprobe.errors import UsageError
 from llmprobe.machine import host_ram, hypothetical, memory_bus, vm_stat
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
+from llmprobe.machine.kernel_release import kernel_version
 from llmprobe.machine.probes import apple, cgroup, cpu, disk, host, intel, memory
-from llmprobe.machine.probes.amd import access, heaps, topology
+from llmprobe.machine.probes.amd import access, topology
 from llmprobe.machine.probes.amd import visible as amd_visible
 from llmprobe.machine.probes.nvidia import device, presence, visible
 
@@ -48,7 +49,7 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     apple.parse_displays,
     lambda text: amd_visible.rocr_visible(text, ("GPU-0000000100000000", None)),
     lambda text: amd_visible.hip_visible(text, ("GPU-0000000100000000", None)),
-    heaps.kernel_version,
+    kernel_version,
     access.parse_override,
     topology.parse_properties,
     lambda text: topology.pci_address(topology.parse_properties(text)),

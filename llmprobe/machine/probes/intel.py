@@ -52,6 +52,7 @@ from llmprobe.machine.drm_clients import QUESTION, ask_clients
 from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.hwmon import Sensors, ask_sensors
 from llmprobe.machine.in_processors import INTEL_RATED
+from llmprobe.machine.kernel_support import too_old
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
@@ -166,7 +167,7 @@ def _why_not_graphics(
     if row is None or (row.fp16_flops or 0) < _LEAST_FLOPS:
         return message("unusable.slower-than-processor")
     if driver is None:
-        return message("unusable.no-driver")
+        return _without_kernel(ask, device, driver) or message("unusable.no-driver")
     if driver == "vfio-pci":
         return message("unusable.lent-to-vm")
     return message("unusable.render-node-closed") if _render_access(ask, device) is False else None
@@ -200,7 +201,7 @@ def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, Memo
         total, evidence = row.memory_bytes, (f"read:{device.path}/device",)
     pool = None if total is None else _pool(f"vram{number}", total, evidence, declared=declared)
     writable = _render_access(ask, device) if driver in ("i915", "xe") else None
-    why_not = _why_not(driver, writable, pool)
+    why_not = _without_kernel(ask, device, driver) or _why_not(driver, writable, pool)
     how = None
     if row is not None and row.bandwidth_bytes_per_s:
         how = message("bandwidth.table", name=row.name, cores=None, source=row.source)
@@ -222,6 +223,12 @@ def _card(ask: Asker, device: PciDevice, number: int) -> tuple[Accelerator, Memo
         evidence=(f"read:{device.path}/vendor", *evidence),
     )
     return accelerator, pool
+
+
+def _without_kernel(ask: Asker, device: PciDevice, driver: str | None) -> Message | None:
+    release = ask.platform.release
+    needed = too_old(release, device.device) if driver is None else None
+    return None if needed is None else message("unusable.kernel-too-old", release=release, needed=needed)
 
 
 def _why_not(driver: str | None, writable: bool | None, pool: MemoryPool | None) -> Message | None:

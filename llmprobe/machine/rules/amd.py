@@ -151,6 +151,10 @@ _NOT_GIVEN = "not given to the container"
 _NOT_USABLE = {
     "unusable.no-driver": _LOAD_DRIVER,
     "unusable.other-driver": _LOAD_DRIVER,
+    "unusable.kernel-too-old": Remedy(
+        text=message("finding.gpu-not-usable.remedy-kernel"),
+        commands=("uname -r", "sudo dmesg | grep -i -e amdgpu -e xe -e i915"),
+    ),
     "unusable.no-amd-device-file": _GRANT_ACCESS,
     "unusable.render-node-closed": _GRANT_ACCESS,
     _NOT_GIVEN: Remedy(

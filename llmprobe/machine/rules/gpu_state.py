@@ -178,7 +178,9 @@ def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
     CUDA_VISIBLE_DEVICES leaves devices out, perhaps by an entry that names none.
     """
     seen = snapshot.nvidia.cuda_visible_devices if snapshot.nvidia is not None else None
-    hidden = [each for each in snapshot.accelerators if each.hidden_by == _CUDA_VARIABLE]
+    hidden = [
+        each for each in snapshot.accelerators if each.hidden_by == _CUDA_VARIABLE and each.vendor == "nvidia"
+    ]
     if seen is None or not (hidden or seen.value.invalid):
         return
     devices = tuple(

@@ -8,7 +8,8 @@ import pytest
 
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.host_ram import HostRam
-from llmprobe.machine.probes.amd.heaps import heaps_of, kernel_version, rocm_heap
+from llmprobe.machine.kernel_release import kernel_version
+from llmprobe.machine.probes.amd.heaps import heaps_of, rocm_heap
 from llmprobe.machine.probes.amd.memory import TTM_LIMIT, Memory, within_ttm
 from llmprobe.machine.probes.amd.topology import Node
 from tests.machine.fake import GIB, FakeSource

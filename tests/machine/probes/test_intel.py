@@ -262,7 +262,7 @@ def test_graphics_in_a_processor_are_judged_by_their_rate(device: str, usable: b
 @pytest.mark.parametrize(
     ("driver", "may", "why"),
     [
-        (None, MAY, "unusable.no-driver"),
+        (None, MAY, "unusable.kernel-too-old"),
         ("vfio-pci", MAY, "unusable.lent-to-vm"),
         ("xe", {"exit": 1, "stdout": "", "stderr": ""}, "unusable.render-node-closed"),
     ],

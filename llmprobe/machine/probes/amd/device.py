@@ -13,6 +13,7 @@ from llmprobe.machine.asking import Asker, as_text
 from llmprobe.machine.host_ram import HostRam
 from llmprobe.machine.hwmon import ask_sensors
 from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL
+from llmprobe.machine.kernel_support import too_old
 from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
@@ -101,10 +102,11 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 class Use(msgspec.Struct, frozen=True, kw_only=True):
     """
     What this user may do with one device or part of one: whether its file may be written (None: unknown), and the
-    variable that hides it from ROCm.
+    variable that hides it from ROCm. ``release`` is that of the kernel.
     """
 
     access: Access
+    release: str | None = None
     writable: bool | None = None
     hiding: HidingVariable | None = None
 
@@ -223,7 +225,7 @@ def _why_not(
     The reason why a device cannot be used, the first of those that hold.
     """
     if whole.driver != "amdgpu":
-        return _why_no_driver(whole.driver)
+        return _why_no_driver(whole.driver, too_old(use.release, whole.device.device), use.release)
     if not whole.awake:
         return message("unusable.amd-asleep")
     if hiding is not None:
@@ -270,9 +272,11 @@ def _backend(access: Access, gfx: str | None) -> Literal["rocm", "vulkan"]:
     return "rocm" if access.computes and gfx in ROCM_KERNELS else "vulkan"
 
 
-def _why_no_driver(driver: str | None) -> Message:
+def _why_no_driver(driver: str | None, needed: str | None, release: str | None) -> Message:
     if driver == "vfio-pci":
         return message("unusable.lent-to-vm")
+    if driver is None and needed is not None:
+        return message("unusable.kernel-too-old", release=release, needed=needed)
     if driver is None:
         return message("unusable.no-driver")
     return message("unusable.other-driver", driver=driver, needed="amdgpu")

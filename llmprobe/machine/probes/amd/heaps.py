@@ -8,13 +8,13 @@ Linux, amdgpu_amdkfd.c (``amdgpu_amdkfd_get_local_mem_info``) and amdgpu_ttm.c (
 radv_physical_device.c.
 """
 
-import re
 from typing import Literal
 
 import msgspec
 
 from llmprobe.facts.machine import Basis, Limit
 from llmprobe.machine.host_ram import HostRam
+from llmprobe.machine.kernel_release import kernel_version
 from llmprobe.machine.probes.amd.memory import Memory, mappable
 from llmprobe.machine.probes.amd.topology import Node
 from llmprobe.words.message import message
@@ -96,14 +96,6 @@ def rocm_heap(memory: Memory, node: Node | None, ram: HostRam, release: str | No
         return _carved(memory, carve_out, "derived")
     unsure = _MAYBE_LARGER_SINCE <= version < _LARGER_SINCE and carve_out > gtt
     return _mapped(memory, ram, gtt, "assumed" if unsure else "derived")
-
-
-def kernel_version(release: str | None) -> tuple[int, ...] | None:
-    """
-    The numbers of a kernel's release: ``6.14.0-1014-oem`` is (6, 14, 0).
-    """
-    match = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", release or "")
-    return tuple(int(part) for part in match.groups() if part is not None) if match else None
 
 
 def _carved(memory: Memory, size: int, basis: Basis) -> Heap:

@@ -53,7 +53,10 @@ def in_order(
     Those that the environment hides come after those that it leaves.
     """
     if not access.computes:
-        return tuple((each, Use(access=access, writable=each.writable)) for each in candidates)
+        return tuple(
+            (each, Use(access=access, release=ask.platform.release, writable=each.writable))
+            for each in candidates
+        )
     placed = sorted((each for each in candidates if each.place is not None), key=lambda each: each.place or 0)
     counted = [each for each in placed if each.writable is not False]
     visible = ask_visible(ask, [each.node.uuid if each.node is not None else None for each in counted])
@@ -62,6 +65,14 @@ def in_order(
     others = [each for each in placed if each not in left]
     rest = [each for each in candidates if each.place is None]
     return tuple(
-        (each, Use(access=access, writable=each.writable, hiding=hidden.get(id(each))))
+        (
+            each,
+            Use(
+                access=access,
+                release=ask.platform.release,
+                writable=each.writable,
+                hiding=hidden.get(id(each)),
+            ),
+        )
         for each in (*left, *others, *rest)
     )
