@@ -113,12 +113,28 @@ class Fitting(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[str, ...] = ()
 
 
+class KeptInFit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A model on this disk that is none of the catalog, so that nothing published ranks it: with the choice that
+    ``recommend`` makes of its file, None where it does not run here; ``problem`` says why it cannot be used at all.
+    """
+
+    name: str
+    kept_by: Message
+    path: str | None = None
+    quant: str | None = None
+    parameters: int | None = None
+    choice: Choice | None = None
+    problem: Message | None = None
+
+
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe fit``: ``rows`` best first, and apart the models that no result was published for, but
     whose weights have room.
 
-    ``left_out`` counts the others by reason. ``next_model`` says what the next model worth having would take.
+    ``kept`` are models on this disk that are none of the catalog. ``left_out`` counts the others by reason.
+    ``next_model`` says what the next model worth having would take.
     """
 
     schema: Literal["llmprobe.fit/1"] = "llmprobe.fit/1"
@@ -130,6 +146,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     capability_date: str
     rows: tuple[Fitting, ...]
     unranked: tuple[ModelInFit, ...] = ()
+    kept: tuple[KeptInFit, ...] = ()
     verdict: Message | None = None
     left_out: tuple[Message, ...] = ()
     next_model: Message | None = None

@@ -3,7 +3,7 @@ Which of the models that engines keep on this disk a name means, and what is in 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.machine import ModelOnDisk, Snapshot
     from llmprobe.facts.model import ModelSpec
     from llmprobe.model import names
+    from llmprobe.model.catalog import Entry
 
 SAME = 0.02
 """Two counts of parameters that differ by less may be one model: files leave small tensors out, or add some."""
@@ -93,8 +94,7 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         except ModelError as error:
             notes.append(_unusable(kept, error.message))
             continue
-        alike = abs(spec.parameters - model.parameters) <= SAME * model.parameters
-        if spec.architecture == model.architecture and alike and spec.quant is not None:
+        if _is_alike(spec, model.architecture, model.parameters) and spec.quant is not None:
             found.append(_placed(spec, kept))
     if not found:
         return msgspec.structs.replace(model, notes=(*model.notes, *notes)) if notes else model
@@ -116,6 +116,60 @@ def on_this_disk(model: "ModelSpec", snapshot: "Snapshot") -> "ModelSpec":
         projector=found[0].projector or model.projector,
         notes=(*found[0].notes, *notes),
     )
+
+
+def uncatalogued(snapshot: "Snapshot") -> "Iterator[tuple[ModelOnDisk, ModelSpec | Message]]":
+    """
+    The models that engines keep here and that are none of the catalog, each file once, as they were read; a message
+    says why one cannot be used.
+    """
+    from llmprobe.model.loading import load
+
+    seen: set[str] = set()
+    for kept in kept_models(snapshot):
+        if kept.path is None:
+            if _catalogued(kept) is None:
+                yield kept, _unusable(kept, kept.problem)
+            continue
+        if kept.path in seen:
+            continue
+        seen.add(kept.path)
+        try:
+            spec = load(kept.path)
+        except ModelError as error:
+            yield kept, _unusable(kept, error.message)
+            continue
+        entry = _catalogued(kept)
+        if entry is None or not _is_alike(spec, entry.architecture, entry.parameters):
+            yield kept, _placed(spec, kept)
+
+
+def _catalogued(kept: "ModelOnDisk") -> "Entry | None":
+    """
+    The model of the catalog that the name of a kept one means without any doubt.
+    """
+    from llmprobe.model import names
+    from llmprobe.model.known import known
+
+    for name in _said(kept):
+        try:
+            found = names.resolve(name, _index())
+        except ModelError:
+            continue
+        if not found.notes:
+            return known().entries[found.id]
+    return None
+
+
+def _said(kept: "ModelOnDisk") -> tuple[str, ...]:
+    """
+    What a kept model is called, by its repository first.
+    """
+    return tuple(filter(None, (kept.repo, kept.name, kept.name.rpartition("/")[2])))
+
+
+def _is_alike(spec: "ModelSpec", architecture: str, parameters: int) -> bool:
+    return spec.architecture == architecture and abs(spec.parameters - parameters) <= SAME * parameters
 
 
 def _placed(spec: "ModelSpec", kept: "ModelOnDisk", *, requantized: bool = False) -> "ModelSpec":
@@ -155,7 +209,7 @@ def _means(kept: "ModelOnDisk", model_id: str) -> bool:
     family = re.match("[a-z]*", model_id)
     if family is None or family.group() not in kept.name.casefold():
         return False
-    for name in filter(None, (kept.repo, kept.name, kept.name.rpartition("/")[2])):
+    for name in _said(kept):
         try:
             found = names.resolve(name, _index())
         except ModelError:

@@ -32,6 +32,7 @@ from llmprobe.model.known import known
 from llmprobe.site.site import survey
 from llmprobe.tasks.arguments import check_machine
 from llmprobe.tasks.contenders import contender
+from llmprobe.tasks.kept_here import kept_here
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
@@ -175,6 +176,7 @@ class _Question:
             verdict=explain.verdict(rows, wishes),
             rows=rows,
             unranked=tuple(one.model for one in others if one.bounds),
+            kept=tuple(kept_here(machine, wishes, self._asked(wishes.ctx_size))),
             left_out=tuple(explain.left_out(self._left_out)),
             next_model=self._next(rows, beyond),
             balance=explain.balance(rows),

@@ -2208,6 +2208,10 @@ SENTENCES: dict[str, str] = {
     "page.fit-next": "The next better model",
     "page.fit-left-out": "Not listed: {reasons:each}",
     "page.fit-unranked": "They run here, too, and too little is published to rank them: {names:list}[, and {more} more]",
+    "page.fit-kept": "On this disk, and not in the catalog, so that nothing ranks them",
+    "page.fit-kept-runs": "{name}[ ({quant})], {parameters:count} parameters: runs at {tokens_per_s} tokens/s[, {layers} of "
+    "{total} layers on GPUs][!{layers}, on the CPU alone]",
+    "page.fit-kept-not": "{name}[ ({quant})], {parameters:count} parameters: does not run here as wished",
     "page.fit-go-on": "How to run the first, and what else is possible with it",
     "page.fit-size": "Size",
     "page.fit-ability": "{test}",

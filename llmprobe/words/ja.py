@@ -1863,6 +1863,10 @@ SENTENCES: dict[str, str] = {
     "page.fit-next": "ひとつ上のモデル",
     "page.fit-left-out": "一覧にないもの: {reasons:each}",
     "page.fit-unranked": "次のモデルも動きますが、公開されている評価が少ないため順位を付けていません: {names:list}[ ほか{more}個]",
+    "page.fit-kept": "このディスクにあり、カタログにないモデル（順位は付きません）",
+    "page.fit-kept-runs": "{name}[ ({quant})]、{parameters:count}パラメータ: {tokens_per_s} トークン/秒で動きます[、GPUに{total}層中{layers}層]"
+    "[!{layers}、CPUのみ]",
+    "page.fit-kept-not": "{name}[ ({quant})]、{parameters:count}パラメータ: 希望どおりには動きません",
     "page.fit-go-on": "1位の動かし方とほかの選択肢を見るには",
     "page.fit-size": "サイズ",
     "page.fit-ability": "{test}",

@@ -4,12 +4,14 @@ The pages of ``fit`` and ``plan``: every figure with its name, at any width, and
 
 from functools import cache
 
+import msgspec
 import pytest
 
 import llmprobe
-from llmprobe.facts.fit import Fit
+from llmprobe.facts.fit import Fit, KeptInFit
 from llmprobe.facts.plan import Plan
 from llmprobe.output.text import fit, plan
+from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, machine, model
 from tests.output.pages import page_of
 
@@ -64,6 +66,32 @@ def test_a_page_ends_with_the_command_for_the_first(monkeypatch: pytest.MonkeyPa
     assert lines[-1].strip() == (
         f"llmprobe recommend {first.model.id} -c {first.choice.ctx_size} --for {first.answers}"
     )
+
+
+def test_what_is_kept_here_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With its speed, that it does not run, or why it cannot be used; without any there is no heading.
+    """
+    by, choice = message("kept-by.ollama"), fitting().rows[0].choice
+    kept = (
+        KeptInFit(name="runs", kept_by=by, quant="Q4_K_M", parameters=7 * 10**9, choice=choice),
+        KeptInFit(name="too-large", kept_by=by, parameters=70 * 10**9),
+        KeptInFit(
+            name="broken",
+            kept_by=by,
+            problem=message("model.kept-unusable", name="broken", kept_by=by, reason=None),
+        ),
+    )
+    answer = msgspec.structs.replace(fitting(), kept=kept)
+    lines = page_of(monkeypatch, lambda page: fit.show(page, answer, explain=False), 120)
+    text = " ".join(" ".join(lines).split())
+    without = page_of(monkeypatch, lambda page: fit.show(page, fitting(), explain=False), 120)
+
+    assert "runs (Q4_K_M), 7.0B parameters: runs at" in text
+    assert "too-large, 70.0B parameters: does not run here as wished" in text
+    assert "broken" in text
+    assert sum(line.startswith("On this disk") for line in lines) == 1
+    assert not any(line.startswith("On this disk") for line in without)
 
 
 def test_every_kind_of_machine_has_a_heading(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,12 @@ class Group(msgspec.Struct, kw_only=True):
         return self.first.name
 
 
+HOPE = 0.1
+"""
+Points by which an exact placing may exceed what was hoped for: layouts are found by the time of a token, and are worth
+something for the time of an answer, too.
+"""
+
 Search = Callable[[Contender], Problem]
 """Asks for a contender here, as ``recommend`` does, and hopes that graphs take no memory."""
 
@@ -107,7 +113,7 @@ def searched(
         hoped = next((one.first for one in groups if one.name not in rows), None)
         nearest = -inf if hoped is None else ranking.hoped(hoped)
         unseen = -inf if not waiting else waiting[-1].most if ranking.bounded else inf
-        if max(nearest, unseen) <= enough:
+        if max(nearest + (HOPE if ranking.bounded else 0.0), unseen) <= enough:
             break
         if unseen > nearest:
             one = waiting.pop()

@@ -2,7 +2,7 @@
 What a machine runs best, for a person to read: the answer, a line for each model, and what was left out.
 """
 
-from llmprobe.facts.fit import Fit, Fitting
+from llmprobe.facts.fit import Fit, Fitting, KeptInFit
 from llmprobe.output.text import findings
 from llmprobe.output.text.figures import short_rate
 from llmprobe.output.text.page import ANSWER, BAD, COMMAND, GOOD, QUIET, Page, Part
@@ -38,6 +38,9 @@ def show(page: Page, answer: Fit, *, explain: bool) -> None:
         names = tuple(one.id for one in answer.unranked[:SOME])
         more = len(answer.unranked) - len(names)
         page.bullets((message("page.fit-unranked", names=names, more=more or None),))
+    if answer.kept:
+        page.heading(message("page.fit-kept"))
+        page.bullets([_kept(one) for one in answer.kept])
     findings.show(page, answer.findings)
     if answer.rows:
         page.heading(message("page.fit-go-on"))
@@ -102,6 +105,25 @@ def _below(row: Fitting) -> Message:
         released=row.model.released,
         license=row.model.license,
         variants=row.variants,
+    )
+
+
+def _kept(one: KeptInFit) -> Message:
+    """
+    A model on this disk that is none of the catalog, and how it runs.
+    """
+    if one.problem is not None:
+        return one.problem
+    if one.choice is None:
+        return message("page.fit-kept-not", name=one.name, quant=one.quant, parameters=one.parameters)
+    return message(
+        "page.fit-kept-runs",
+        name=one.name,
+        quant=one.quant,
+        parameters=one.parameters,
+        tokens_per_s=short_rate(one.choice.speed),
+        layers=one.choice.gpu_layers or None,
+        total=one.choice.total_layers,
     )
 
 
