@@ -71,7 +71,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _may_end(before: str, after: str) -> bool:
-    if after == " " or before == " ":
+    if before == " ":
         return after != " "
     if before in NEVER_ENDS or after in NEVER_BEGINS:
         return False

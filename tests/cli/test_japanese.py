@@ -139,6 +139,16 @@ def test_an_encoding_of_japan_shows_it(
     assert "注:" not in second.text()
 
 
+def test_a_stream_without_an_encoding_takes_every_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text that a program catches in memory is never encoded, so it is in Japanese."""
+    caught = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", caught)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    main(["--lang", "ja", "--help"])
+
+    assert caught.getvalue().startswith(TITLE)
+
+
 def test_a_document_is_in_the_language_whatever_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A document is UTF-8 everywhere, so it is not what a terminal cannot show, and nothing is said."""
     monkeypatch.undo()

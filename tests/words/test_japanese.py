@@ -9,7 +9,7 @@ import pytest
 from llmprobe.output.text.console import PLAIN
 from llmprobe.words import en, ja
 from llmprobe.words.message import Message
-from llmprobe.words.render import Words, words
+from llmprobe.words.render import Words, placeholders, words
 
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 WITHOUT_JAPANESE = frozenset(
@@ -75,6 +75,15 @@ def has_letters(sentence: str) -> bool:
     return re.search(r"[^\W\d_]", re.sub(r"\{[^}|]*\}", "", sentence)) is not None
 
 
+def filled(name: str, given: int | None) -> Message:
+    """
+    The message of an id whose optional values are all ``given`` and whose others are 2.
+    """
+    sentence = ja.SENTENCES[name]
+    always = placeholders(re.sub(r"(?<!\\)\[.*(?<!\\)\]", "", sentence))
+    return Message(name, {value: 2 if value in always else given for value in placeholders(sentence)})
+
+
 def test_every_sentence_is_japanese() -> None:
     """Every sentence with letters of its own has Japanese ones, but those that are listed, which have none."""
     without = {
@@ -118,6 +127,16 @@ def test_whole_sentences_end_as_in_english() -> None:
     ]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("given", [2, None])
+def test_a_sentence_is_whole_with_and_without_its_optional_parts(given: int | None) -> None:
+    """With every optional part, and with none, no mark is left over and no bracket is empty."""
+    odd = re.compile(r"。。|、、|、。|。、|（）|（、|、）|「」|^[、。）]|[、（「]$|でます|: ?。|：")
+    joints = {"list.comma", "list.and", "page.weights"}
+    spoken = {name: words("ja").text(filled(name, given)) for name in ja.SENTENCES if name not in joints}
+
+    assert {name: text for name, text in spoken.items() if odd.search(text)} == {}
 
 
 @pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
