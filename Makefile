@@ -91,6 +91,9 @@ picks: $(VENV)/.dev  ## Ask fit for what people recommended, on a machine with t
 budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all machines, models and contexts (ARGS=--all: hours)
 	$(BIN)/python -m benchmarks.budgets $(ARGS)
 
+plans: $(VENV)/.dev  ## Check that no machine that plan names for a model is over a budget (minutes; ARGS="--part 1/40": a fortieth)
+	$(BIN)/python -m benchmarks.plans $(ARGS)
+
 verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
 	$(BIN)/python -m benchmarks.verify
 
@@ -124,4 +127,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify wheel sdist constraints clean

@@ -14,6 +14,7 @@ from llmprobe.engines._shared.model_files import quant_in_name
 from llmprobe.estimation import Estimator
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.plan import Plan
 from llmprobe.facts.recommendation import Choice, Recommendation
 from llmprobe.units import MIB
 
@@ -40,10 +41,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(
-    choice: Choice, answer: Recommendation, model: ModelSpec, snapshot: Snapshot, estimator: Estimator
+    choice: Choice, answer: Recommendation | Plan, model: ModelSpec, snapshot: Snapshot, estimator: Estimator
 ) -> Checked:
     """
-    Return what is wrong with a choice. ``estimator`` is another one than that of the search.
+    Return what is wrong with a choice of an answer. ``estimator`` is another one than that of the search.
     """
     faults = [] if choice.fits else ["it does not say that it fits"]
     asked = answer.wishes.ctx_size or 0

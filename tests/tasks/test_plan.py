@@ -2,6 +2,7 @@
 ``plan``: the machines that a model needs are those that an expert would name, and each holds it.
 """
 
+import random
 from datetime import date
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import llmprobe
+from benchmarks.plans import faults_of
 from llmprobe.data import table
 from llmprobe.errors import UsageError
 from llmprobe.facts.plan import Plan, Planned
@@ -93,6 +95,18 @@ def test_every_machine_holds_it_by_its_own_command(name: str) -> None:
 
         assert again.choices[0] == one.choice
         assert all(device.total_bytes <= (device.budget_bytes or 0) for device in one.choice.devices)
+
+
+@pytest.mark.parametrize("at", range(2))
+def test_no_machine_of_a_plan_is_over_its_budget(at: int) -> None:
+    """
+    Of models that are drawn anew each time every printed command takes what is told, on the machine by its own
+    description; ``make plans`` asks for all of the catalog.
+    """
+    name = random.choice([entry.id for entry in llmprobe.models() if (entry.parameters or 0) < 4 * 10**10])
+    found = [(fault, where) for _, fault, where in faults_of(name) if fault is not None]
+
+    assert found == [], (name, at)
 
 
 def test_no_less_ram_does_it() -> None:
