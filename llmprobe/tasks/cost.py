@@ -19,6 +19,7 @@ from llmprobe.advise.cost.running import (
     energy_a_month,
     energy_of_a_million,
     most_written,
+    rent_a_month,
     rent_of_a_million,
     shared,
 )
@@ -333,9 +334,7 @@ class _Costs:
             most_written_per_day=None if hours is None else most_written(work, hours),
             first_cost=exactly(0.0),
             rent_per_hour=price,
-            per_month=None
-            if rented_hours is None
-            else energy_a_month(exactly(1000.0), rented_hours, per_hour),
+            per_month=None if rented_hours is None else rent_a_month(per_hour, rented_hours),
             per_million_written=None if written is None else rent_of_a_million(per_hour, written),
             per_million_read=None if read is None else rent_of_a_million(per_hour, read),
             larger=None if larger is None else larger.rented(),

@@ -124,11 +124,11 @@ class PriceBook:
                     )
         if self._dollar is None:
             return None
-        for one in (model.id, alike(model, self.on)):
-            found = () if one is None else offers(one, self.on)
-            if found:
-                return self._hosted(found)
-        return None
+        found = offers(model.id, self.on)
+        if not found:
+            other = alike(model, self.on)
+            found = () if other is None else offers(other, self.on)
+        return self._hosted(found) if found else None
 
     def _hosted(self, found: tuple[Offer, ...]) -> Hosted:
         width = widest(found, self.on)

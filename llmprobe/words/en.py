@@ -2186,7 +2186,7 @@ SENTENCES: dict[str, str] = {
     "page.cost-speed": "Tokens/s",
     "page.cost-speed-of": "{rate}[; {most:tokens} tokens in a whole day]",
     "page.cost-month": "Each month",
-    "page.cost-each-month": "{amount}[ for {hours:.1f} h of work a day][ at {watts:.0f} W][, of which {idle} while it waits][; "
+    "page.cost-each-month": "{amount}[ for {seconds:seconds} of work a day][ at {watts:.0f} W][, of which {idle} while it waits][; "
     "{always_on} more if it is always on]",
     "page.cost-tokens": "1M tokens",
     "page.cost-million": "{written} written[, {read} read][, {cached} from the cache]",

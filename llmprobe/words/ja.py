@@ -1846,7 +1846,7 @@ SENTENCES: dict[str, str] = {
     "page.cost-speed": "トークン/秒",
     "page.cost-speed-of": "{rate}[、1日フル稼働で{most:tokens}トークン]",
     "page.cost-month": "月額",
-    "page.cost-each-month": "{amount}[、1日{hours:.1f} hの稼働][、{watts:.0f} W][、うち待機分{idle}][。常時オンならさらに{always_on}]",
+    "page.cost-each-month": "{amount}[、1日{seconds:seconds}の稼働][、{watts:.0f} W][、うち待機分{idle}][。常時オンならさらに{always_on}]",
     "page.cost-tokens": "100万トークン",
     "page.cost-million": "出力{written}[、入力{read}][、キャッシュからの入力{cached}]",
     "page.cost-watts": "消費電力",

@@ -186,6 +186,7 @@ def test_different_cards_are_added() -> None:
         ("96GiB DDR5", 896.75, 1242),
         ("2x32GB DDR5-6000", 578, 782),
         ("128GiB DDR5", 1156, 1564),
+        ("256GiB DDR5", 2312, 3128),
         ("32GiB DDR4-3200", 156, 324),
     ],
 )
@@ -208,6 +209,7 @@ def test_ram_is_priced_by_kits(ram: str, low: float, high: float) -> None:
         "64GiB",
         "64GiB DDR3",
         "512GiB DDR5",
+        "288GiB DDR5",
         "M3 Ultra 512GB",
         "no",
         "none",

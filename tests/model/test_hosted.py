@@ -68,14 +68,17 @@ def test_a_model_that_nobody_offers_is_like_its_successor() -> None:
     Llama 3 70B is no longer offered, and Llama 3.3 70B has its shape; Qwen3 8B has no such relative.
     """
     assert offers("llama-3-70b-instruct", A_DAY) == ()
+    assert alike(llmprobe.load_model("llama3.3-70b"), A_DAY) != "llama-3.3-70b-instruct"
     assert alike(llmprobe.load_model("llama3-70b"), A_DAY) == "llama-3.3-70b-instruct"
     assert alike(llmprobe.load_model("qwen3-8b"), A_DAY) is None
 
 
 def test_offers_of_over_a_year_ago_are_none() -> None:
     """
-    In December 2027 the table says nothing; eight months after its newest month prices are 35 % wider.
+    In December 2027 the table says nothing; eight months after its newest month prices are 35 % wider. In February
+    offers of November are as they were, and those of August 15 % wider.
     """
+    assert widest(offers("gpt-oss-120b", date(2027, 2, 1)), date(2027, 2, 1)) == 0.15
     assert offers("gpt-oss-120b", date(2027, 12, 1)) == ()
     assert alike(llmprobe.load_model("llama3-70b"), date(2027, 12, 1)) is None
     assert widest(offers("gpt-oss-120b", date(2027, 7, 1)), date(2027, 7, 1)) == 0.35

@@ -103,6 +103,18 @@ def test_what_turns_the_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "It is cheaper if a kWh costs less than $0.14" in owned
 
 
+def test_a_short_time_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A few minutes of work a day are not 0.0 hours, and no day has more than 24.
+    """
+    snapshot = llmprobe.probe(gpus="RTX 4090", ram="64GiB DDR5")
+    small = llmprobe.cost(llmprobe.load_model("llama3-8b"), snapshot, on=A_DAY, power_price=0.17, requests=10)
+    cannot = answer("RTX 4090", tokens_per_day=1_000_000, power_price=0.17)
+
+    assert " s of work a day" in text_of(monkeypatch, small)
+    assert "for 24.0 h of work a day" in text_of(monkeypatch, cannot)
+
+
 def test_never_and_cannot_are_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Dear electricity makes a token dearer than hosted, whatever the price of the machine; a million tokens a day are

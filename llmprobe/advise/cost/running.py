@@ -47,6 +47,13 @@ def energy_a_month(watts: Range, hours_a_day: Range, kwh: Range) -> Range:
     return scaled(product(product(watts, hours_a_day), kwh), DAYS / 1000)
 
 
+def rent_a_month(per_hour: Range, hours_a_day: Range) -> Range:
+    """
+    What rent costs in a month.
+    """
+    return scaled(product(per_hour, hours_a_day), DAYS)
+
+
 def energy_of_a_million(watts: Range, tokens_per_s: Range, kwh: Range) -> Range:
     """
     What electricity costs for a million tokens at a speed: 2x RTX 3090 at 760 W, 18 tokens/s and 0.17 a kWh

@@ -14,7 +14,7 @@ SLOW_TOKENS_PER_S = 5.0
 NEVER_MONTHS = 1200
 """A century is as good as never."""
 
-HOURS = 24
+HOURS, SECONDS = 24, 3600
 AT = 16
 """The column at which values begin."""
 
@@ -226,7 +226,7 @@ def _each_month(way: CostWay, answer: Cost) -> Message:
     return message(
         "page.cost-each-month",
         amount=_money(way.per_month, answer.currency),
-        hours=None if way.hours_per_day is None else min(way.hours_per_day.likely, HOURS),
+        seconds=None if way.hours_per_day is None else min(way.hours_per_day.likely, HOURS) * SECONDS,
         watts=None if way.watts is None else way.watts.load.likely,
         idle=_money(idle, answer.currency) if idle is not None and idle.high > 0 else None,
         always_on=on,

@@ -12,6 +12,7 @@ from llmprobe.advise.cost.running import (
     energy_a_month,
     energy_of_a_million,
     most_written,
+    rent_a_month,
     rent_above,
     rent_of_a_million,
     shared,
@@ -143,7 +144,7 @@ def test_a_machine_against_rent() -> None:
     for hours, electricity, fewest, most in ((8, 31.01, 23.9, 50.1), (24, 93.02, 8.0, 16.7)):
         own = energy_a_month(exactly(760), exactly(hours), exactly(US))
         per_hour = of_price(PriceRange(low=0.44, high=0.78, currency="USD"))
-        rent = energy_a_month(exactly(1000), exactly(hours), per_hour)
+        rent = rent_a_month(per_hour, exactly(hours))
         found = break_even(exactly(3740), own, rent, horizon=36, against="rent", enough=True)
 
         assert own.likely == pytest.approx(electricity, abs=0.01)
