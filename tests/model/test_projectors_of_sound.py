@@ -182,3 +182,61 @@ def test_the_hearing_of_granite_is_as_llama_server_logs_it() -> None:
     assert on_processor(of_granite((1,), 200)) == (418, 134.98)
     assert on_processor(of_granite((0, 2), 200)) == (419, 146.70)
     assert on_processor(of_granite((), 192)) == (425, 134.36)
+
+
+def of_mimo(books: tuple[int, ...], group: int, local: int) -> Projector:
+    """
+    MiMo's encoder with four of its layers, fewer books of codes and fewer layers over groups.
+    """
+    width, wide = 1280, 5120
+    found = [
+        tensor("a.conv1d.1.weight", "f16", 3, 128, width),
+        tensor("a.conv1d.1.bias", "f32", 1, width),
+        tensor("a.conv1d.2.weight", "f16", 3, width, width),
+        tensor("a.conv1d.2.bias", "f32", 1, width),
+    ]
+    for il in range(4):
+        name = f"a.blk.{il}"
+        found += [*layer_norm(f"{name}.ln1", width), *layer_norm(f"{name}.ln2", width)]
+        found += linear(f"{name}.attn_q", width, width)
+        found.append(tensor(f"{name}.attn_k.weight", "f16", width, width))
+        found += [*linear(f"{name}.attn_v", width, width), *linear(f"{name}.attn_out", width, width)]
+        found += [*linear(f"{name}.ffn_up", width, wide), *linear(f"{name}.ffn_down", wide, width)]
+    found += [*layer_norm("a.post_ln", width), *layer_norm("a.downsample.norm", width)]
+    found += [
+        tensor("a.downsample.conv.weight", "f16", 2, width, width),
+        tensor("a.rvq.codebook.weight", "f32", width, max(books), len(books)),
+        tensor("mm.a.code_embd.weight", "f16", width, 1280, len(books)),
+    ]
+    for il in range(local):
+        name = f"mm.a.local_blk.{il}"
+        for part in ("attn_q", "attn_k", "attn_v"):
+            found += linear(f"{name}.{part}", width, width)
+        found += [tensor(f"{name}.{part}.weight", "f32", width) for part in ("ln1", "ln2")]
+        found += [
+            tensor(f"{name}.attn_out.weight", "f16", width, width),
+            tensor(f"{name}.ffn_gate.weight", "f16", width, wide),
+            tensor(f"{name}.ffn_up.weight", "f16", width, wide),
+            tensor(f"{name}.ffn_down.weight", "f16", wide, width),
+        ]
+    found += [
+        tensor("mm.a.local_norm.weight", "f32", width),
+        tensor("mm.a.mlp.1.weight", "f16", width * group, 4096),
+        tensor("mm.a.mlp.2.weight", "f16", 4096, 4096),
+    ]
+    projector = sound("mimo_audio", 4, 20, width, found)
+    more = {
+        "audio.rvq.codebook_size": list(books),
+        "audio.wa_pattern_mode": [0, -1, 0, -1],
+        "audio.local_block_count": local,
+        "audio.local_group_size": group,
+    }
+    return msgspec.structs.replace(projector, metadata={**projector.metadata, **more})
+
+
+def test_the_hearing_of_mimo_is_as_llama_server_logs_it() -> None:
+    """
+    In groups that divide the frames and in ones that do not.
+    """
+    assert on_processor(of_mimo((1024, 1024, 128, 128), 4, 2)) == (290, 74.73)
+    assert on_processor(of_mimo((512, 256), 7, 3)) == (287, 62.42)

@@ -13,6 +13,7 @@ from llmprobe.estimation.memory.stored import stored_bytes
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.bound import Bound, bound
 from llmprobe.estimation.projector.rules import has_flash, known, rules_on
+from llmprobe.facts.model import Tensor
 from llmprobe.facts.projector import Projector
 from llmprobe.facts.settings import Switch
 from llmprobe.model.archs._building.ops import Graph
@@ -24,6 +25,7 @@ from llmprobe.model.projectors import (
     family_of,
     graph,
     graph_of,
+    kinds,
     limited,
     pictures,
 )
@@ -31,6 +33,10 @@ from llmprobe.model.quants import tensor_bytes
 
 _READ_APART = (".input_max", ".input_min", ".output_max", ".output_min")
 """Scalars that are read as numbers and take no memory on a device."""
+_OF_EACH = frozenset({"v.class_embd", "v.patch_embd.weight", "v.patch_embd.weight.1", "v.patch_embd.bias"})
+"""Tensors that every encoder of a file loads for itself, as an encoder of sound does beside one of pictures."""
+_OF_NEMOTRON = frozenset(f"mm.model.mlp.{part}.weight" for part in (0, 1, 3))
+"""The matrices after its pictures, which its encoder of sound loads too."""
 _READ_APART_WHOLE = frozenset({"a.mel_filters", "a.window", "mm.embedding.weight", "mm.hard_emb_norm.weight"})
 
 
@@ -47,7 +53,7 @@ class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a projector takes on one device and, beside it, on the host.
 
-    ``tensor_bytes`` is the sum of its tensors, ``weights_bytes`` that with the padding of the device. ``warmup`` are
+    ``tensor_bytes`` is the sum of its tensors, ``weights_bytes`` that as devices hold it. ``warmup`` are
     the buffers that are reserved at the start, ``largest`` those after the largest image. ``side`` and ``largest_side``
     are the images in pixels a side, 0 where it hears only. ``low`` and ``high`` bound both where the graph of a type
     in ``unknown`` is not known; else they are None. ``measured`` False is a backend whose own rules are not known.
@@ -78,6 +84,19 @@ def loaded(projector: Projector) -> Iterable[int]:
         if silent and name.startswith(("a.", "mm.a.")):
             continue
         yield number
+
+
+def _twice(projector: Projector) -> Iterable[Tensor]:
+    """
+    The tensors that are loaded a second time, for the sound beside the pictures.
+
+    Source: llama.cpp b11549, tools/mtmd/clip.cpp (``load_tensors``): names without a prefix for the modality.
+    """
+    both = [kind for _, kind in kinds(projector)]
+    if len(both) < 2:
+        return ()
+    names = _OF_EACH | (_OF_NEMOTRON if both[1] == "parakeet" else frozenset())
+    return (tensor for tensor in projector.tensors if tensor.name in names)
 
 
 def measure(
@@ -127,7 +146,7 @@ def measure(
             most.append(sizes.largest)
     return ProjectorBytes(
         tensor_bytes=sum(tensor_bytes(tensor.shape, str(tensor.type)) for tensor in tensors),
-        weights_bytes=sum(stored_bytes(tensor, backend) for tensor in tensors),
+        weights_bytes=sum(stored_bytes(tensor, backend) for tensor in (*tensors, *_twice(projector))),
         warmup=_sum(warmup),
         largest=_sum(largest),
         flash_attn=flash,

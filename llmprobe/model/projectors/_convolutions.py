@@ -1,7 +1,7 @@
 """
 Convolutions that several families build.
 
-Source: llama.cpp b11549, ggml/src/ggml.c (``ggml_conv_2d_dw``).
+Source: llama.cpp b11549, ggml/src/ggml.c (``ggml_conv_2d_dw``, ``ggml_conv_1d``).
 """
 
 from llmprobe.model.archs._building import ops
@@ -23,3 +23,17 @@ def by_channel(kernel: Node, x: Node, stride: int, padding: int) -> Node:
         ops.reshape(columns, taps, high * wide, channels, batch),
     )
     return ops.reshape(product, wide, high, channels, batch)
+
+
+def of_frames(kernel: Node, x: Node, stride: int, padding: int | None = None) -> Node:
+    """
+    A convolution over frames, with as many around them as half the kernel where no other number is told.
+    """
+    kind = F32 if kernel.kind.name == "bf16" else F16
+    around = kernel.ne[0] // 2 if padding is None else padding
+    columns = im2col(kernel, x, stride, around, kind, flat=True)
+    product = ops.mul_mat(
+        ops.reshape(columns, columns.ne[0], columns.ne[2] * columns.ne[1]),
+        ops.reshape(kernel, kernel.ne[0] * kernel.ne[1], kernel.ne[2]),
+    )
+    return ops.reshape(product, columns.ne[1], kernel.ne[2], columns.ne[2])

@@ -29,7 +29,7 @@ class Vit(msgspec.Struct, frozen=True, kw_only=True):
     What is particular about the layers of one family.
 
     ``masks`` are the masks by layer, None where a layer sees everything. ``normed_values`` norms V as gemma 4 does,
-    ``pooled`` halves the length before the last norm.
+    ``pooled`` halves the length before the last norm, which ``ended`` False leaves to the caller.
     """
 
     norm: str = "norm"
@@ -38,6 +38,7 @@ class Vit(msgspec.Struct, frozen=True, kw_only=True):
     masks: Sequence[Node | None] = ()
     normed_values: bool = False
     pooled: bool = False
+    ended: bool = True
     after: AfterLayer | None = None
 
 
@@ -217,7 +218,7 @@ class Encoder:
             x = ops.cont(ops.transpose(x))
             x = ops.make("pool_1d", F32, (x.ne[0] // 2, x.ne[1], x.ne[2], x.ne[3]), x)
             x = ops.cont(ops.transpose(x))
-        if self.weight(f"{self.prefix}.post_ln.weight") is not None:
+        if how.ended and self.weight(f"{self.prefix}.post_ln.weight") is not None:
             x = self.norm(x, f"{self.prefix}.post_ln", how.norm)
         return ops.reshape(x, sizes.embd, x.ne[1] // batch, batch)
 

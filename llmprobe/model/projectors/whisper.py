@@ -7,8 +7,9 @@ Source: llama.cpp b11549, tools/mtmd/models/whisper-enc.cpp, qwen3a.cpp, gemma4u
 from collections.abc import Callable
 
 from llmprobe.model.archs._building import ops
-from llmprobe.model.archs._building.ops import F16, F32, Node
-from llmprobe.model.projectors._encoder import Encoder, Vit, im2col, rope
+from llmprobe.model.archs._building.ops import F32, Node
+from llmprobe.model.projectors._convolutions import of_frames
+from llmprobe.model.projectors._encoder import Encoder, Vit, rope
 from llmprobe.model.projectors._family import Family
 from llmprobe.model.projectors._sizes import Rule, number
 
@@ -21,7 +22,7 @@ def _whisper(e: Encoder) -> Node:
     kind, frames = e.sizes.kind, e.width // 2
     x = e.input(e.width, e.height, 1, e.batch)
     for at, stride in ((1, 1), (2, 2)):
-        x = _conv_1d(e.need(f"a.conv1d.{at}.weight"), x, stride)
+        x = of_frames(e.need(f"a.conv1d.{at}.weight"), x, stride)
         x = ops.unary("gelu_erf", ops.like("add", x, e.need(f"a.conv1d.{at}.bias")))
     x = ops.cont(ops.transpose(x))
     table = e.need("a.position_embd.weight")
@@ -30,16 +31,6 @@ def _whisper(e: Encoder) -> Node:
     if kind in _STACKED:
         x = _stacked(e, x)
     return _PROJECTORS[kind](e, x)
-
-
-def _conv_1d(kernel: Node, x: Node, stride: int) -> Node:
-    kind = F32 if kernel.kind.name == "bf16" else F16
-    columns = im2col(kernel, x, stride, kernel.ne[0] // 2, kind, flat=True)
-    product = ops.mul_mat(
-        ops.reshape(columns, columns.ne[0], columns.ne[2] * columns.ne[1]),
-        ops.reshape(kernel, kernel.ne[0] * kernel.ne[1], kernel.ne[2]),
-    )
-    return ops.reshape(product, columns.ne[1], kernel.ne[2], columns.ne[2])
 
 
 def _stacked(e: Encoder, x: Node) -> Node:
