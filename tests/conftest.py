@@ -42,6 +42,8 @@ LIVE = frozenset(
         "tests/test_windows_layouts.py",
         "tests/test_startup.py",
         "tests/test_verify.py",
+        "tests/cli/test_serve.py::test_a_port_that_is_taken_is_said",
+        "tests/cli/test_serve.py::test_it_answers_until_it_is_interrupted",
         "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",
     }
 )

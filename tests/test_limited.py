@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.wire import encode
-from llmprobe.machine.probes.cgroup import parse_mountinfo, parse_self_cgroup
+from llmprobe.machine.control_groups import parse_mountinfo, parse_self_cgroup
 from llmprobe.machine.snapshot import probe
 
 LIMIT_BYTES = 1536 * 1024**2

@@ -8,7 +8,7 @@ only when something breaks. ``null`` is kept: unknown and absent are not the sam
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -106,6 +106,15 @@ def json_schema(kind: str) -> dict[str, Any]:
     """
     schema = msgspec.json.schema(documents()[kind], schema_hook=_schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def json_schemas(
+    kinds: Iterable[type[msgspec.Struct]], reference: str
+) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """
+    References to the JSON Schemas of records, written as ``reference`` (``#/defs/{name}``), and all that they use.
+    """
+    return msgspec.json.schema_components(kinds, schema_hook=_schema, ref_template=reference)
 
 
 def _read(kind: type, value: Any) -> Any:

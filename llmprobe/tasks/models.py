@@ -41,6 +41,28 @@ def load_model(
     return load(name, quant=wanted, draft=draft)
 
 
+def load_named(name: str, quant: str | None = None, *, snapshot: Snapshot | None = None) -> ModelSpec:
+    """
+    A model by its name alone, of the catalog or of those that engines keep on the machine of ``snapshot``.
+
+    No path is opened and no address asked, whatever the name looks like: it may come from a stranger.
+
+    Raises:
+        ModelError: nothing has that name.
+        UsageError: the quantization does not exist.
+    """
+    from llmprobe.model.from_catalog import named
+
+    wanted = None if quant is None else quant_name(quant)
+    if snapshot is not None and snapshot.this_machine:
+        from llmprobe.model.installed import load_installed
+
+        kept = load_installed(name, snapshot, quant=wanted)
+        if kept is not None:
+            return kept
+    return named(name, wanted)
+
+
 def _quant_of(name: str, quant: str) -> str:
     """
     A quantization for the model of a name, which is loaded only where the quantization is no type of llama.cpp.

@@ -314,6 +314,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "watch",
                     "record",
                     "metrics",
+                    "serve",
                     "bench",
                     "verify",
                 ),

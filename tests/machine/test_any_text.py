@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmprobe.errors import UsageError
-from llmprobe.machine import host_ram, hypothetical, memory_bus, vm_stat
+from llmprobe.machine import control_groups, host_ram, hypothetical, memory_bus, vm_stat
 from llmprobe.machine.asking import as_int
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.kernel_release import kernel_version
@@ -26,8 +26,8 @@ PARSERS: tuple[Callable[[str], Any], ...] = (
     host_ram.parse_meminfo,
     memory.parse_swaps,
     cpu.parse_cpuinfo,
-    cgroup.parse_self_cgroup,
-    cgroup.parse_mountinfo,
+    control_groups.parse_self_cgroup,
+    control_groups.parse_mountinfo,
     cgroup.parse_memory_max,
     cgroup.parse_memory_stat,
     cgroup.parse_cpu_max,

@@ -7,9 +7,9 @@ import pytest
 from llmprobe.facts.answer import Answer, Platform
 from llmprobe.machine.kernel_support import too_old
 from llmprobe.machine.snapshot import collect
-from tests.machine.fake import FakeSource
+from tests.machine.fake import FakeSource, plain_host
 from tests.machine.probes.test_amd import machine, radeon
-from tests.machine.probes.test_intel import battlemage, plain_host
+from tests.machine.probes.test_intel import battlemage
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ RADV: dict[str, Any] = {"minStorageBufferOffsetAlignment": 4, "minMemoryMapAlign
 NVIDIA: dict[str, Any] = {"minStorageBufferOffsetAlignment": 16, "minMemoryMapAlignment": 64}
 
 
-def limits(size: int) -> dict[str, int]:
+def limits(size: int) -> dict[str, Any]:
     return {"maxMemoryAllocationSize": size, "maxBufferSize": size}
 
 
@@ -93,7 +93,7 @@ def test_indices_of_64_bits_lift_the_range() -> None:
     """
     Then the buffer alone is the limit.
     """
-    lifted = {"extensions": ["VK_EXT_shader_64bit_indexing"]}
+    lifted: dict[str, Any] = {"extensions": ["VK_EXT_shader_64bit_indexing"]}
 
     assert chosen(**NVIDIA, **limits(2**63), **lifted) == "wide"
     assert chosen(**NVIDIA, **limits(2**63)) == ""
@@ -103,10 +103,10 @@ def test_without_shuffles_flash_attention_has_no_kernel() -> None:
     """
     An old device computes attention another way, unless it has the newer matrices.
     """
-    old = {"supportedOperations": 1}
+    old: dict[str, Any] = {"supportedOperations": 1}
 
     assert chosen(**NVIDIA, **limits(4294967295), **old) == "old"
-    newer = {"extensions": ["VK_NV_cooperative_matrix2"]}
+    newer: dict[str, Any] = {"extensions": ["VK_NV_cooperative_matrix2"]}
     assert chosen(**NVIDIA, **limits(4294967295), **old, **newer) == ""
 
 

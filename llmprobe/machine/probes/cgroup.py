@@ -37,6 +37,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.host import ControlGroup, CpuQuota, CpuSet, GroupMemory
 from llmprobe.facts.machine import Cpu, Limit, Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int
+from llmprobe.machine.control_groups import Mount, ancestors, mount_of, parse_mountinfo, parse_self_cgroup
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.words.message import Message, message
 
@@ -45,17 +46,6 @@ PLATFORMS = frozenset({"linux"})
 
 _UNLIMITED_V1 = 1 << 62
 _CAN_BE_DROPPED = ("active_file", "inactive_file", "slab_reclaimable")
-
-
-class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    Where a hierarchy is mounted: the directory, the group at its top, and version 1's controllers.
-    """
-
-    directory: str
-    root: str
-    version: int
-    controllers: frozenset[str] = frozenset()
 
 
 class MemoryLimit(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,40 +91,6 @@ def probe(source: Source) -> Probed:
     )
 
 
-def parse_self_cgroup(text: str) -> dict[str, str]:
-    """
-    The group of this process for each controller of /proc/self/cgroup; version 2's has the name "".
-
-    https://man7.org/linux/man-pages/man7/cgroups.7.html: lines of ``hierarchy:controllers:path``.
-    """
-    groups = {}
-    for line in text.splitlines():
-        parts = line.split(":", 2)
-        if len(parts) == 3:
-            for controller in parts[1].split(","):
-                groups[controller] = parts[2] or "/"
-    return groups
-
-
-def parse_mountinfo(text: str) -> tuple[Mount, ...]:
-    """
-    The mounts of control groups, from /proc/self/mountinfo.
-
-    https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html: the fourth field is the group at the
-    top of the mount, the fifth the directory; after " - " follow type, source and options.
-    """
-    mounts = []
-    for line in text.splitlines():
-        before, dash, after = line.partition(" - ")
-        fields, kind = before.split(" "), after.split(" ")
-        if not dash or len(fields) < 5 or len(kind) < 3 or kind[0] not in ("cgroup", "cgroup2"):
-            continue
-        controllers = frozenset(kind[2].split(",")) if kind[0] == "cgroup" else frozenset()
-        version = 1 if kind[0] == "cgroup" else 2
-        mounts.append(Mount(directory=fields[4], root=fields[3], version=version, controllers=controllers))
-    return tuple(mounts)
-
-
 def parse_memory_max(text: str) -> int | None:
     """
     A limit in bytes; None where there is none ("max", or version 1's number of about 2^63).
@@ -165,44 +121,12 @@ def parse_cpu_max(text: str) -> float | None:
     return quota / period if quota and period else None
 
 
-def _ancestors(mount: Mount, group: str) -> Iterator[str]:
-    """
-    Yield the directories of a group and all its ancestors, the innermost first.
-
-    Inside a container with its own view of control groups the path is "/" or leads outside of the mount
-    ("/../…"); with the host's view it may name a group that this mount does not show: then the mount itself
-    is it.
-    """
-    path = group
-    if path == mount.root or path.startswith(f"{mount.root}/"):
-        path = path[len(mount.root) :]
-    names = [name for name in path.split("/") if name]
-    if ".." in names:
-        names = []
-    for length in range(len(names), -1, -1):
-        yield "/".join([mount.directory, *names[:length]])
-
-
-def _mount_of(controller: str, groups: dict[str, str], mounts: tuple[Mount, ...]) -> tuple[Mount, str] | None:
-    """
-    The mount and the group of a controller: by version 1 where that has it (also beside an empty version 2), else by
-    version 2.
-    """
-    for mount in mounts:
-        if mount.version == 1 and controller in mount.controllers and controller in groups:
-            return mount, groups[controller]
-    for mount in mounts:
-        if mount.version == 2 and "" in groups:
-            return mount, groups[""]
-    return None
-
-
 def _memory_limits(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[MemoryLimit]:
-    place = _mount_of("memory", groups, mounts)
+    place = mount_of("memory", groups, mounts)
     if place is None:
         return
     mount, group = place
-    for number, directory in enumerate(_ancestors(mount, group)):
+    for number, directory in enumerate(ancestors(mount, group)):
         found = (
             _of_version_2(ask, directory)
             if mount.version == 2
@@ -306,11 +230,11 @@ def _quota(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Cpu
 
 
 def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> Iterator[CpuQuota]:
-    place = _mount_of("cpu", groups, mounts)
+    place = mount_of("cpu", groups, mounts)
     if place is None:
         return
     mount, group = place
-    for directory in _ancestors(mount, group):
+    for directory in ancestors(mount, group):
         if mount.version == 2:
             name = f"{directory}/cpu.max"
             quota = parse_cpu_max(ask.text(name) or "")
@@ -323,27 +247,12 @@ def _quotas(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> It
             yield CpuQuota(processors=quota, evidence=(f"read:{name}",))
 
 
-def memory_nodes(ask: Asker) -> tuple[frozenset[int], str] | None:
-    """
-    The memory nodes that this process's group may use (cpuset.mems), with the file that tells; None where none does.
-    """
-    groups = parse_self_cgroup(ask.text("/proc/self/cgroup") or "")
-    place = _mount_of("cpuset", groups, parse_mountinfo(ask.text("/proc/self/mountinfo") or ""))
-    if place is None:
-        return None
-    mount, group = place
-    name = "cpuset.mems.effective" if mount.version == 2 else "cpuset.mems"
-    path = f"{next(_ancestors(mount, group))}/{name}"
-    nodes = frozenset(parse_cpu_list(ask.text(path) or ""))
-    return (nodes, path) if nodes else None
-
-
 def _cpuset(ask: Asker, groups: dict[str, str], mounts: tuple[Mount, ...]) -> CpuSet | None:
-    place = _mount_of("cpuset", groups, mounts)
+    place = mount_of("cpuset", groups, mounts)
     if place is None:
         return None
     mount, group = place
-    directory = next(_ancestors(mount, group))
+    directory = next(ancestors(mount, group))
     name = f"{directory}/cpuset.cpus.effective" if mount.version == 2 else f"{directory}/cpuset.cpus"
     allowed = parse_cpu_list(ask.text(name) or "")
     return CpuSet(processors=len(allowed), evidence=(f"read:{name}",)) if allowed else None

@@ -9,16 +9,16 @@ Questions, in order:
     read:/sys/devices/system/node/has_memory
     read:/sys/devices/system/node/has_cpu              where more than one node has memory, and so the next
     read:/sys/devices/system/node/node<N>/meminfo      of each with memory
-    read:/proc/self/cgroup                             and the rest of what cgroup.memory_nodes asks
+    read:/proc/self/cgroup                             and the rest of what control_groups.memory_nodes asks
 """
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, Numa, NumaNode
 from llmprobe.facts.machine import Limit, Probed, SystemFacts
 from llmprobe.machine.asking import Asker
+from llmprobe.machine.control_groups import memory_nodes
 from llmprobe.machine.cpu_list import parse_cpu_list
 from llmprobe.machine.host_ram import NODES, free_or_droppable, parse_node_meminfo
-from llmprobe.machine.probes.cgroup import memory_nodes
 from llmprobe.words.message import message
 
 NAME = "numa"

@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.machine import Probed
+from llmprobe.machine.control_groups import Mount, parse_mountinfo, parse_self_cgroup
 from llmprobe.machine.probes import cgroup
-from llmprobe.machine.probes.cgroup import (
-    Mount,
-    parse_cpu_max,
-    parse_memory_max,
-    parse_memory_stat,
-    parse_mountinfo,
-    parse_self_cgroup,
-)
+from llmprobe.machine.probes.cgroup import parse_cpu_max, parse_memory_max, parse_memory_stat
 from llmprobe.words.message import message
 from tests.machine.fake import FakeSource
 

@@ -1,0 +1,3 @@
+"""
+The answers of this program over HTTP, for programs of this machine: the extra ``serve``.
+"""

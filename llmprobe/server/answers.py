@@ -1,0 +1,180 @@
+"""
+What each path answers: the documents of the public functions, made in a thread, and kept while they stay right.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from llmprobe import api
+from llmprobe.errors import UsageError
+from llmprobe.facts.machine import Snapshot
+from llmprobe.output.documents import to_json
+from llmprobe.server.bodies import EstimateBody, FitBody, Machine, PlanBody, RecommendBody
+from llmprobe.server.machine import Seen, Watched
+from llmprobe.tasks.models import load_named, models
+from llmprobe.units import MIB
+from llmprobe.words.message import message
+
+_MOST_KEPT_BYTES = 32 * MIB
+_OF_NO_SETTING = ("none", "auto", None)
+
+Answer = Callable[[Any, Seen], msgspec.Struct]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A question that can be asked by POST: the record of its body, what answers it, and the kind of document.
+    """
+
+    body: type[msgspec.Struct]
+    answer: Answer
+    document: str
+    about: str
+
+
+def _estimate(body: EstimateBody, seen: Seen) -> msgspec.Struct:
+    snapshot = _machine(body.machine, seen)
+    settings: Mapping[str, Any] = body.settings
+    _refuse_files(settings)
+    return api.estimate(
+        load_named(body.model, body.quant, snapshot=snapshot),
+        quant=body.quant,
+        engine=body.engine,
+        snapshot=snapshot,
+        explain=body.explain,
+        prompt_tokens=body.prompt_tokens,
+        **settings,
+    )
+
+
+def _recommend(body: RecommendBody, seen: Seen) -> msgspec.Struct:
+    snapshot = _machine(body.machine, seen)
+    wishes = _fields(body, "model", "machine")
+    return api.recommend(load_named(body.model, snapshot=snapshot), snapshot, **wishes)
+
+
+def _fit(body: FitBody, seen: Seen) -> msgspec.Struct:
+    return api.fit(_machine(body.machine, seen), **_fields(body, "machine"))
+
+
+def _plan(body: PlanBody, _seen: Seen) -> msgspec.Struct:
+    return api.plan(load_named(body.model), **_fields(body, "model"))
+
+
+QUESTIONS: Mapping[str, Asked] = {
+    "estimate": Asked(
+        body=EstimateBody,
+        answer=_estimate,
+        document="estimate",
+        about="Memory and speed of one configuration.",
+    ),
+    "recommend": Asked(
+        body=RecommendBody,
+        answer=_recommend,
+        document="recommendation",
+        about="The best ways to run a model.",
+    ),
+    "fit": Asked(body=FitBody, answer=_fit, document="fit", about="The models that run best."),
+    "plan": Asked(body=PlanBody, answer=_plan, document="plan", about="The machines that run a model."),
+}
+
+
+class Answers:
+    """
+    The documents that a server gives, as the bytes that it sends. All methods may be called from several threads.
+    """
+
+    def __init__(self, watched: Watched, *, this_machine: bool) -> None:
+        self.this_machine = this_machine
+        self._watched = watched
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, bytes], tuple[int, bytes]] = OrderedDict()
+        self._kept_bytes = 0
+
+    def snapshot(self) -> bytes:
+        """
+        The machine as it is.
+        """
+        return self._once("snapshot", b"", lambda seen: to_json(seen.snapshot))
+
+    def metrics(self) -> bytes:
+        """
+        The machine for Prometheus.
+        """
+        from llmprobe.output.metrics import to_metrics
+
+        return self._once("metrics", b"", lambda seen: to_metrics(seen.snapshot))
+
+    def models(self, text: str | None) -> bytes:
+        """
+        The catalog, or the models that a text may mean.
+        """
+        return self._once("models", (text or "").encode(), lambda _seen: to_json(models(text)))
+
+    def answer(self, question: str, content: bytes) -> bytes:
+        """
+        The document that answers a question of ``QUESTIONS``, whose body is ``content``.
+
+        Raises:
+            msgspec.ValidationError: the body is not as it should be.
+            msgspec.DecodeError: it is no JSON.
+            LlmprobeError: it cannot be answered.
+        """
+        asked = QUESTIONS[question]
+        body = msgspec.json.decode(content, type=asked.body)
+        # The same question is the same, however its body is written.
+        written = msgspec.json.encode(body)
+        return self._once(question, written, lambda seen: to_json(asked.answer(body, seen)))
+
+    def _once(self, kind: str, asked: bytes, make: Callable[[Seen], str]) -> bytes:
+        seen = self._watched.now()
+        with self._lock:
+            kept = self._kept.get((kind, asked))
+            if kept is not None and kept[0] == seen.number:
+                self._kept.move_to_end((kind, asked))
+                return kept[1]
+        made = make(seen).encode()
+        self._keep((kind, asked), seen.number, made)
+        return made
+
+    def _keep(self, key: tuple[str, bytes], number: int, made: bytes) -> None:
+        with self._lock:
+            before = self._kept.pop(key, None)
+            self._kept[key] = (number, made)
+            self._kept_bytes += len(made) - (0 if before is None else len(before[1]))
+            while self._kept_bytes > _MOST_KEPT_BYTES:
+                _, (_, oldest) = self._kept.popitem(last=False)
+                self._kept_bytes -= len(oldest)
+
+
+def _machine(asked: Machine | None, seen: Seen) -> Snapshot:
+    """
+    The server's machine, or the one that a question describes.
+
+    Raises:
+        UsageError: it describes none.
+    """
+    if asked is None:
+        return seen.snapshot
+    if asked == Machine():
+        raise UsageError(message("error.machine-empty"), hint=message("hint.machine-in-body"))
+    return api.probe(**_fields(asked))
+
+
+def _fields(body: msgspec.Struct, *without: str) -> dict[str, Any]:
+    return {name: getattr(body, name) for name in body.__struct_fields__ if name not in without}
+
+
+def _refuse_files(settings: Mapping[str, Any]) -> None:
+    """
+    Refuse the setting that names a file.
+
+    Raises:
+        UsageError: it does.
+    """
+    if settings.get("mmproj") not in _OF_NO_SETTING:
+        raise UsageError(message("error.no-files-here", field="mmproj"), hint=message("hint.mmproj-by-name"))

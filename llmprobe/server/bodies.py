@@ -1,0 +1,111 @@
+"""
+What a program may ask in the body of a request. Names and defaults are those of the Python API.
+
+Models are named, never opened by path or address: a request makes the server read no file that nobody keeps as a model.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from llmprobe.facts.fit import Order, Use
+from llmprobe.facts.settings import SettingsOptions
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Projector = Literal["auto", "none"]
+_Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=32)]
+_MOST_ROWS = 100
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A field that does not exist is an error: a misspelt wish would be left out silently.
+    """
+
+
+class Machine(_Body, frozen=True, kw_only=True):
+    """
+    A machine that is not the server's: ``gpus`` as ``--gpu`` takes them, ``ram`` as ``--ram``.
+    """
+
+    gpus: _Names = ()
+    ram: Name | None = None
+    ram_bandwidth_bytes_per_s: int | None = None
+    cpu: Name | None = None
+    cores: int | None = None
+    pcie: Name | None = None
+    wired_limit_bytes: int | None = None
+
+
+class EstimateBody(_Body, frozen=True, kw_only=True):
+    """
+    One configuration: ``settings`` are llama.cpp's by name.
+    """
+
+    model: Name
+    quant: Name | None = None
+    engine: Name | None = None
+    explain: bool = False
+    prompt_tokens: int | None = None
+    settings: SettingsOptions = {}
+    machine: Machine | None = None
+
+
+class RecommendBody(_Body, frozen=True, kw_only=True):
+    """
+    The best ways to run a model.
+    """
+
+    model: Name
+    ctx_size: int | Literal["max"] | None = None
+    parallel: int = 1
+    quants: _Names = ()
+    cache_type_k: Name | None = None
+    cache_type_v: Name | None = None
+    priority: Literal["balanced", "quality", "speed", "context"] = "balanced"
+    use: Literal["chat", "reasoning", "agent", "long", "batch"] | None = None
+    engine: Name = "llama.cpp"
+    reserve_bytes: int | None = None
+    assume_idle: bool = False
+    min_speed: float | None = None
+    min_quality: Name | None = None
+    top: Annotated[int, msgspec.Meta(ge=1, le=_MOST_ROWS)] = 4
+    mmproj: Projector = "auto"
+    mmproj_offload: bool | None = None
+    spec_type: _Names = ()
+    explain: bool = False
+    table: bool = False
+    machine: Machine | None = None
+
+
+class FitBody(_Body, frozen=True, kw_only=True):
+    """
+    The models that run best for a use.
+    """
+
+    use: Use = "chat"
+    ctx_size: int | None = None
+    engine: Name = "llama.cpp"
+    min_speed: float | None = None
+    min_quality: Name | None = None
+    max_download_bytes: int | None = None
+    licenses: _Names = ()
+    families: _Names = ()
+    only_gpu: bool = False
+    sort: Order = "points"
+    top: Annotated[int, msgspec.Meta(ge=1, le=_MOST_ROWS)] = 8
+    reserve_bytes: int | None = None
+    assume_idle: bool = False
+    machine: Machine | None = None
+
+
+class PlanBody(_Body, frozen=True, kw_only=True):
+    """
+    The machines that run a model.
+    """
+
+    model: Name
+    ctx_size: int = 8192
+    quant: Name | None = None
+    parallel: int = 1
+    min_speed: float | None = None

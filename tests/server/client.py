@@ -1,0 +1,30 @@
+"""
+A server of a recorded machine, asked without a socket.
+"""
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from llmprobe.server.answers import Answers
+from llmprobe.server.app import Workers, application
+from llmprobe.server.machine import Watched
+from tests.machine_fixtures import replayed
+
+MACHINE = "linux-4090-64g"
+HOST = "http://localhost:8642"
+
+
+def answers(machine: str = MACHINE) -> Answers:
+    """
+    The answers for a recorded machine.
+    """
+    return Answers(Watched(lambda: replayed(machine)), this_machine=False)
+
+
+def client(made: Answers | None = None, *, workers: Workers | None = None, **options: Any) -> TestClient:
+    """
+    A client of such a server; what it raises is answered, as it is to a program.
+    """
+    app = application(made or answers(), workers=workers, **options)
+    return TestClient(app, base_url=HOST, raise_server_exceptions=False)

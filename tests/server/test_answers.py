@@ -1,0 +1,194 @@
+"""
+What each path answers is what the command line prints.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmprobe.cli.ending import run
+from llmprobe.output.documents import to_json
+from llmprobe.server.answers import Answers
+from llmprobe.server.machine import FRESH_S, Watched
+from tests.machine_fixtures import FOLDER, replayed
+from tests.server.client import MACHINE, client
+
+REPLAY = ["--replay", str(FOLDER / MACHINE / "recording.json")]
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """
+    The document that a command prints.
+    """
+    run([*words, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_machine_is_that_of_check(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Byte for byte the same document.
+    """
+    assert client().get("/v1/snapshot").json() == printed(capsys, *REPLAY, "check")
+
+
+@pytest.mark.parametrize(("query", "words"), [("", ()), ("?q=qwen3", ("qwen3",))])
+def test_models_are_those_of_models(
+    query: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    All, or those that a text may mean.
+    """
+    assert client().get(f"/v1/models{query}").json() == printed(capsys, "models", *words)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        (
+            "estimate",
+            {"model": "qwen3-8b", "quant": "Q4_K_M", "settings": {"ctx_size": 16384, "gpu_layers": 20}},
+            (*REPLAY, "estimate", "qwen3-8b", "--quant", "Q4_K_M", "-c", "16384", "-ngl", "20"),
+        ),
+        (
+            "recommend",
+            {"model": "qwen3-8b", "ctx_size": 8192, "top": 2},
+            (*REPLAY, "recommend", "qwen3-8b", "-c", "8192", "--top", "2"),
+        ),
+        (
+            "recommend",
+            {"model": "qwen3-8b", "machine": {"gpus": ["RTX 3060 12GB"], "ram": "32GB"}},
+            ("--gpu", "RTX 3060 12GB", "--ram", "32GB", "recommend", "qwen3-8b"),
+        ),
+        ("plan", {"model": "qwen3-0.6b"}, ("plan", "qwen3-0.6b")),
+        (
+            "fit",
+            {"use": "embedding", "families": ["bge"], "top": 3},
+            (*REPLAY, "fit", "--use", "embedding", "--family", "bge", "--top", "3"),
+        ),
+    ],
+)
+def test_questions_are_answered_as_on_the_command_line(
+    path: str, body: dict[str, Any], words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Every number of the API is the command's.
+    """
+    answered = client().post(f"/v1/{path}", json=body)
+
+    assert answered.status_code == 200
+    assert answered.json() == printed(capsys, *words)
+
+
+def test_metrics_are_those_of_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    In Prometheus' own content type.
+    """
+    run([*REPLAY, "metrics"])
+    answered = client().get("/metrics")
+
+    assert answered.text == capsys.readouterr().out
+    assert answered.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("recommend", {"model": "no such model at all"}, 404, "error.model-unknown"),
+        ("recommend", {"model": "/etc/passwd"}, 404, "error.model-unknown"),
+        ("recommend", {"model": "qwen3-8b", "parallel": 0}, 400, None),
+        ("recommend", {"model": "qwen3-8b", "ctx": 5}, 400, "error.body-wrong"),
+        ("recommend", {}, 400, "error.body-wrong"),
+        ("recommend", [], 400, "error.body-wrong"),
+        (
+            "estimate",
+            {"model": "qwen3-8b", "settings": {"mmproj": "/etc/passwd"}},
+            400,
+            "error.no-files-here",
+        ),
+        (
+            "estimate",
+            {"model": "qwen3-8b", "settings": {"cache_type_v": "q4_0", "flash_attn": "off"}},
+            422,
+            None,
+        ),
+        ("recommend", {"model": "qwen3-8b", "machine": {"gpus": ["GTX 9999"]}}, 400, None),
+        ("recommend", {"model": "qwen3-8b", "machine": {}}, 400, "error.machine-empty"),
+        ("fit", {"machine": {"cores": 0}}, 400, None),
+        ("nothing", {}, 404, "error.path-unknown"),
+        ("snapshot", {}, 405, "error.method-wrong"),
+    ],
+)
+def test_what_cannot_be_answered_is_an_error_document(
+    path: str, body: Any, status: int, error: str | None
+) -> None:
+    """
+    With the status that HTTP has for it, and the sentence of the command line.
+    """
+    answered = client().post(f"/v1/{path}", json=body)
+    document = answered.json()
+
+    assert (answered.status_code, document["schema"], document["this_machine"]) == (
+        status,
+        "llmprobe.error/1",
+        False,
+    )
+    assert error is None or document["message"]["id"] == error
+    assert document["message"]["text"]
+
+
+def test_a_file_that_is_there_is_not_opened_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A name is one of the catalog, whatever lies in the folder that the server runs in.
+    """
+    (tmp_path / "qwen3-8b").mkdir()
+    (tmp_path / "qwen3-8b" / "config.json").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert client().post("/v1/recommend", json={"model": "qwen3-8b"}).status_code == 200
+
+
+def test_this_machine_is_looked_at_again_when_its_answer_is_old() -> None:
+    """
+    And what was computed for it is used again only while it is as it was.
+    """
+    import msgspec
+
+    now = 0.0
+    looks = []
+    live = msgspec.structs.replace(replayed(MACHINE), this_machine=True)
+
+    def look() -> Any:
+        looks.append(now)
+        return live if now < 2 * FRESH_S else msgspec.structs.replace(live, pools=())
+
+    watched = Watched(look, clock=lambda: now)
+    made = Answers(watched, this_machine=True)
+    first = [made.snapshot() for _ in range(3)]
+    now = FRESH_S
+    second = made.snapshot()
+    number = watched.now().number
+    now = 2 * FRESH_S
+
+    assert (len(set(first)), first[0] == second, looks) == (1, True, [0.0, FRESH_S])
+    assert made.snapshot() != second
+    assert (watched.now().number, looks[-1]) == (number + 1, now)
+
+
+def test_a_recorded_machine_is_looked_at_once() -> None:
+    """
+    It does not change.
+    """
+    now = 0.0
+    looks = []
+
+    def look() -> Any:
+        looks.append(now)
+        return replayed(MACHINE)
+
+    watched = Watched(look, clock=lambda: now)
+    before = watched.now()
+    now = 1e9
+    assert (watched.now(), looks) == (before, [0.0])
+    assert client().get("/v1/snapshot").text == to_json(before.snapshot)
