@@ -19,6 +19,7 @@ from llmprobe.estimation.devices import devices_of
 from llmprobe.estimation.draft_terms import draft_in_estimate
 from llmprobe.estimation.memory import kv_cache, overhead
 from llmprobe.estimation.memory.cache_table import CacheTable
+from llmprobe.estimation.memory.largest import refuse_large_caches
 from llmprobe.estimation.memory.quantized import Bound, Quantized
 from llmprobe.estimation.memory.weights import DeviceWeights, WeightTable, scored_words
 from llmprobe.estimation.parts import Caches, Parts
@@ -123,6 +124,7 @@ class Estimator:
             if kinds not in self._allowed:
                 refuse(run, self.layout, self.model.architecture)
                 self._allowed.add(kinds)
+            refuse_large_caches(self.layout, run, found.spans, dict(found.backends))
             self._setups[settings, hardware] = found
         return found
 

@@ -77,6 +77,7 @@ def of_machine(snapshot: "Snapshot") -> Places:
     from llmprobe.facts.processor import cpu_kind
     from llmprobe.facts.recommendation import Wishes
     from llmprobe.site.devices import MOST_DEVICES, device_of
+    from llmprobe.site.drivers import driver_of
     from llmprobe.site.ram import of_host
     from llmprobe.site.site import survey
 
@@ -88,7 +89,9 @@ def of_machine(snapshot: "Snapshot") -> Places:
         together = together[:1]
     budgets = survey(snapshot, Wishes()).pool_budgets()
     return Places(
-        devices=tuple(device_of(one, budgets.get(one.id)) for one in together[:MOST_DEVICES]),
+        devices=tuple(
+            device_of(one, budgets.get(one.id), driver_of(snapshot, one)) for one in together[:MOST_DEVICES]
+        ),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=ram_rate,
         processor=own_processor,

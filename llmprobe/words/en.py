@@ -1175,6 +1175,8 @@ SENTENCES: dict[str, str] = {
     "error.backend-unknown": "there is no backend {given}",
     "error.cpu-without-devices": "the backend cpu has no {devices} {devices:device|devices}",
     "error.no-trained-context": "the model does not name the context it was trained for",
+    "error.cache-tensor-too-large": "the cache of layer {layer} needs a tensor of {bytes:bytes}, and {device} takes none"
+    " above {largest:bytes}; llama.cpp would abort",
     "error.latent-cache-types": "K and V of this model share one latent cache and must have one type,"
     " not {type_k} and {type_v}",
     "error.v-cache-needs-flash-attention": "a V cache in {type_v} needs flash attention, which is off",
@@ -1213,6 +1215,9 @@ SENTENCES: dict[str, str] = {
     "hint.tensor-split": "give one proportion for each GPU",
     "hint.no-devices-or-another-backend": "omit --devices, or name another backend",
     "hint.give-context": "set it with -c",
+    "hint.cache-tensor-loads": "the longest context that loads there is {ctx_size} tokens; a smaller --cache-type-k and"
+    " --cache-type-v, or the cache in RAM (--no-kv-offload), allow more",
+    "hint.cache-in-ram": "keep the cache in RAM (--no-kv-offload)",
     "hint.same-cache-types": "give --cache-type-k and --cache-type-v the same type",
     "hint.flash-attention-off": "use -fa off",
     "hint.one-stream": "use one slot, or one cache for all slots (--kv-unified)",
@@ -1443,6 +1448,7 @@ SENTENCES: dict[str, str] = {
     "verdict.last-resort": "Fits as {quant} ({quality}), {where}[, about {tokens_per_s:pace} tokens/s]; a smaller "
     "model would answer better",
     "verdict.does-not-fit": "Does not fit: {missing_bytes:bytes} short, even as {quant}",
+    "verdict.would-abort": "Does not load: a tensor of the cache would be larger than the GPU's driver allows",
     "verdict.does-not-fit-as": "Does not fit as {quant}: {missing_bytes:bytes} short",
     "verdict.memory-unknown": "Unknown whether it fits: it is not known how much memory is free",
     "verdict.no-device": "Cannot run here: {engine:engine-name.} can use none of the devices of this machine",

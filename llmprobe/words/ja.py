@@ -982,6 +982,8 @@ SENTENCES: dict[str, str] = {
     "error.backend-unknown": "バックエンド {given} はありません",
     "error.cpu-without-devices": "バックエンド cpu に{devices}個のデバイスはありません",
     "error.no-trained-context": "モデルに学習時のコンテキスト長が書かれていません",
+    "error.cache-tensor-too-large": "層{layer}のキャッシュには{bytes:bytes}のテンソルが必要ですが、"
+    "{device}が扱えるのは{largest:bytes}までです。llama.cppは異常終了します",
     "error.latent-cache-types": "このモデルのKとVは1つの潜在キャッシュを共有するため、同じ型にしてください（指定: {type_k} と {type_v}）",
     "error.v-cache-needs-flash-attention": "Vキャッシュ {type_v} にはFlash Attentionが必要ですが、オフになっています",
     "error.aborts-with-flash-attention": "アーキテクチャ {architecture} のモデルをFlash Attentionで動かすと、llama.cppが異常終了します",
@@ -1013,6 +1015,9 @@ SENTENCES: dict[str, str] = {
     "hint.tensor-split": "GPUごとに1つの比率を指定してください",
     "hint.no-devices-or-another-backend": "--devices を省略するか、別のバックエンドを指定してください",
     "hint.give-context": "-c で指定してください",
+    "hint.cache-tensor-loads": "そこで読み込める最長のコンテキストは{ctx_size}トークンです。--cache-type-k と"
+    " --cache-type-v を小さくするか、キャッシュをRAMに置く（--no-kv-offload）とさらに長くできます",
+    "hint.cache-in-ram": "キャッシュをRAMに置いてください（--no-kv-offload）",
     "hint.same-cache-types": "--cache-type-k と --cache-type-v に同じ型を指定してください",
     "hint.flash-attention-off": "-fa off を指定してください",
     "hint.one-stream": "スロットを1つにするか、全スロットで1つのキャッシュを共有してください（--kv-unified）",
@@ -1126,7 +1131,8 @@ SENTENCES: dict[str, str] = {
     "note.expert-cache-by-free-memory": "llama.cppは、重みをロードした後の空きに応じてエキスパートキャッシュをGPUに配分しますが、ここではロード前の空きで配分しています。-ts で指定できます。",
     "note.tensor-split-not-fitted": "--fit はテンソル分割に対応していません。llama-serverは、収まるかどうかにかかわらず、指定されたコンテキスト長とレイヤー数で起動します。",
     "note.tensor-split-of-one-device": "デバイスが1つなので、テンソル分割の効果はありません。",
-    "note.backend-not-measured": "バッファはほかのバックエンドのllama.cppで検証済みです。{backends:and}ではCUDAの規則を想定しています。",
+    "note.backend-not-measured": "一緒に計算するデバイスのバッファーはCUDAで確認済みです。"
+    "{backends:and}にも同じ規則を仮定しています",
     "note.program-defaults": "{program} は、{slots}スロット[{shared:（1つのキャッシュを共有）|（それぞれ自分のキャッシュ）}]、バッチ {batch_size}、マイクロバッチ {ubatch_size}、Flash Attention {flash_attn}、ロジットは{per_slot:スロットごとに1行|マイクロバッチ全体}と想定しています[（このプログラムの既定は{own_slots}スロット: -np {own_slots}[{own_shared:、1つのキャッシュを共有|}]）]",
     "note.of-program": "{program}: {note}",
     "warning.architecture-unknown": "アーキテクチャ {architecture} は未知のため、キャッシュは推測です",
@@ -1192,6 +1198,7 @@ SENTENCES: dict[str, str] = {
     "verdict.vectors": "収まります: {where}。これは埋め込みモデルで、テキストではなくベクトルを返します",
     "verdict.last-resort": "{quant}（{quality}）なら収まります: {where}[、約{tokens_per_s:pace} トークン/秒]。より小さいモデルのほうが良い回答を返します",
     "verdict.does-not-fit": "収まりません: {quant} でも{missing_bytes:bytes}不足",
+    "verdict.would-abort": "読み込めません: キャッシュのテンソルがGPUのドライバーの上限を超えます",
     "verdict.does-not-fit-as": "{quant} では収まりません: {missing_bytes:bytes}不足",
     "verdict.memory-unknown": "収まるかどうか不明: 空きメモリの量が分かりません",
     "verdict.no-device": "ここでは動かせません: {engine:engine-name.}が使えるデバイスがこのマシンにありません",

@@ -86,7 +86,7 @@ def find(
             rejected.append(Rejected(what=quant, why=why))
         else:
             misfit = misfits[quant]
-            missing = misfit.missing_bytes if misfit.known else None
+            missing = misfit.missing_bytes if misfit.known and misfit.why is None else None
             rejected.append(Rejected(what=quant, why=_why(misfit), missing_bytes=missing))
     return candidates, rejected, misfits
 
@@ -327,6 +327,8 @@ def _longest(problem: Problem, quant: str, settings: Settings, devices: tuple[De
 
 
 def _why(misfit: Misfit) -> Message:
+    if misfit.why is not None:
+        return misfit.why
     shortfalls = misfit.largest
     unknown = tuple(_pool(short.where) for short in shortfalls if not short.known)
     if unknown:

@@ -82,6 +82,8 @@ def of_no(problem: Problem, rejected: list[Rejected], misfits: Mapping[str, Misf
         return message("verdict.memory-unknown")
     quant = min(known, key=lambda name: known[name].missing_bytes)
     least = known[quant].missing_bytes
+    if known[quant].why is not None:
+        return message("verdict.would-abort")
     if len(known) == 1:
         return message("verdict.does-not-fit-as", missing_bytes=least, quant=quant)
     return message("verdict.does-not-fit", missing_bytes=least, quant=quant)

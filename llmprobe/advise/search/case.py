@@ -9,6 +9,7 @@ from llmprobe.estimation.estimator import Estimator
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.site.site import Shortfall, Site
+from llmprobe.words.message import Message
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,10 +25,11 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 class Misfit(msgspec.Struct, frozen=True, kw_only=True):
     """
-    That nothing fits, and what the placement that misses least still lacks.
+    That nothing fits, and what the placement that misses least still lacks. ``why`` is another reason than memory.
     """
 
     shortfalls: tuple[Shortfall, ...]
+    why: Message | None = None
 
     @property
     def known(self) -> bool:

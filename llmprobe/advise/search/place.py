@@ -11,6 +11,7 @@ import msgspec
 from llmprobe.advise.search.best import Corrections, Fewest, Role, Search, kind_of
 from llmprobe.advise.search.case import Case, Misfit, Placed
 from llmprobe.advise.search.layouts import ALIKE, Layout
+from llmprobe.estimation.memory.largest import CacheTooLargeError
 from llmprobe.estimation.placement import spans
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.settings import Settings
@@ -28,7 +29,7 @@ def place(case: Case) -> Placed | Misfit:
     """
     The fastest placement that fits, its compute buffers bounded; by exact ones where that makes it fit at all.
     """
-    return _without_idle(case, _placed(case), _placed)
+    return _unless_ended(lambda: _without_idle(case, _placed(case), _placed))
 
 
 def refine(case: Case, placed: Placed) -> Placed | Misfit:
@@ -40,14 +41,24 @@ def refine(case: Case, placed: Placed) -> Placed | Misfit:
         found = _placed(fewer)
         return _exact(fewer, found) if isinstance(found, Placed) else found
 
-    return _without_idle(case, _exact(case, placed), again)
+    return _unless_ended(lambda: _without_idle(case, _exact(case, placed), again))
 
 
 def hoped(case: Case) -> Placed | Misfit:
     """
     The fastest placement if graphs took no memory, for which none has to be made.
     """
-    return _without_idle(case, _hoped(case), _hoped)
+    return _unless_ended(lambda: _without_idle(case, _hoped(case), _hoped))
+
+
+def _unless_ended(search: Callable[[], Placed | Misfit]) -> Placed | Misfit:
+    """
+    What a search finds, or that the engine would end on a cache that a device cannot bind.
+    """
+    try:
+        return search()
+    except CacheTooLargeError as error:
+        return Misfit(shortfalls=(Shortfall(error.device, error.beyond_bytes),), why=error.message)
 
 
 def _hoped(case: Case) -> Placed | Misfit:
