@@ -1131,7 +1131,7 @@ SENTENCES: dict[str, str] = {
     "note.expert-cache-by-free-memory": "llama.cppは、重みをロードした後の空きに応じてエキスパートキャッシュをGPUに配分しますが、ここではロード前の空きで配分しています。-ts で指定できます。",
     "note.tensor-split-not-fitted": "--fit はテンソル分割に対応していません。llama-serverは、収まるかどうかにかかわらず、指定されたコンテキスト長とレイヤー数で起動します。",
     "note.tensor-split-of-one-device": "デバイスが1つなので、テンソル分割の効果はありません。",
-    "note.backend-not-measured": "一緒に計算するデバイスのバッファーはCUDAで確認済みです。"
+    "note.backend-not-measured": "一緒に計算するデバイスのバッファはCUDAで確認済みです。"
     "{backends:and}にも同じ規則を仮定しています",
     "note.program-defaults": "{program} は、{slots}スロット[{shared:（1つのキャッシュを共有）|（それぞれ自分のキャッシュ）}]、バッチ {batch_size}、マイクロバッチ {ubatch_size}、Flash Attention {flash_attn}、ロジットは{per_slot:スロットごとに1行|マイクロバッチ全体}と想定しています[（このプログラムの既定は{own_slots}スロット: -np {own_slots}[{own_shared:、1つのキャッシュを共有|}]）]",
     "note.of-program": "{program}: {note}",
