@@ -2452,7 +2452,7 @@ SENTENCES: dict[str, str] = {
     "error.extra-missing": "the package {package} is not installed",
     "error.cannot-listen": "port {port} of {address} cannot be had: {why}",
     "hint.token": "set {variable}, or name a file with --token-file",
-    "hint.install-extra": "pip install 'llmprobe[{extra}]'",
+    "hint.install-extra": "pip install 'llmprobe\\[{extra}\\]'",
     "error.host-unknown": "this server is not called {host}",
     "error.origin-foreign": "pages of {origin} may not ask this server",
     "error.token-wrong": "a token is needed: Authorization: Bearer TOKEN",
@@ -2680,7 +2680,7 @@ SENTENCES: dict[str, str] = {
     "help.bench.seconds": "Seconds that it may take in all (default: 10).",
     "help.serve": "Answer programs over HTTP: GET /v1/snapshot, /v1/models, /metrics; POST /v1/estimate, /v1/recommend, "
     "/v1/fit, /v1/plan. /openapi.json describes them. Only this machine may ask, unless a token is set. Needs "
-    "llmprobe[serve].",
+    "llmprobe\\[serve\\].",
     "help.serve.host": "Address to listen at (default: 127.0.0.1); another than loopback needs a token.",
     "help.serve.port": "Port to listen at (default: 8642); 0 takes a free one.",
     "help.serve.token-file": "File with the token that who asks must give (default: the variable LLMPROBE_TOKEN).",

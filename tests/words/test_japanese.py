@@ -40,7 +40,7 @@ WITHOUT_JAPANESE = frozenset(
         *("help.estimate.flash-attn", "page.on-ollama", "source.nvml"),
         *("cost.api", "page.cost-api"),
         # options and commands
-        *("change.priority", "hint.before-command", "hint.after-command"),
+        *("change.priority", "hint.before-command", "hint.after-command", "hint.install-extra"),
         # figures with their units
         *("holder.process", "page.cache-types", "page.fullness", "page.source-line", "page.verify-step"),
     }
