@@ -83,6 +83,18 @@ def test_what_goes_wrong_is_an_answer(
     assert part in (answer.detail or "")
 
 
+def test_no_loader_is_missing_with_the_systems_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Of several names the first one's error is told.
+    """
+    monkeypatch.setitem(vulkan_devices.LIBRARIES, "linux", ("libfirst.so.9", "libsecond.so.9"))
+    monkeypatch.setattr(sys, "platform", "linux")
+
+    with pytest.raises(vulkan_devices.Refused, match=r"libfirst\.so\.9") as caught:
+        vulkan_devices.asked()
+    assert caught.value.status == "missing"
+
+
 def test_a_driver_that_hangs_is_ended(stub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Its process has a time limit.

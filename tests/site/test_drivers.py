@@ -89,6 +89,15 @@ def test_the_limits_of_the_device_decide(fields: dict[str, Any], expected: str) 
     assert chosen(**fields) == expected
 
 
+def test_a_device_without_limits_is_as_without_the_loader() -> None:
+    """
+    Then maker and system decide.
+    """
+    nothing: dict[str, Any] = {"maxStorageBufferRange": None, "maxBufferSize": None, "maxMemoryAllocationSize": None}
+
+    assert chosen("amd", "win32", **nothing) == "amd"
+
+
 def test_indices_of_64_bits_lift_the_range() -> None:
     """
     Then the buffer alone is the limit.

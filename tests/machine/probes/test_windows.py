@@ -282,6 +282,26 @@ def test_keys_of_removed_drivers_leave_gaps() -> None:
     assert [pool.id for pool in probed.pools] == ["vram0", "vram1"]
 
 
+def test_an_adapter_without_an_id_is_named() -> None:
+    """
+    What it is cannot be told, and it is not left out.
+    """
+    (gpu,) = looked({rf"registry:{DISPLAYS}\0000 DriverDesc": "Odd GPU"}).accelerators
+
+    assert (gpu.vendor, gpu.name, gpu.usable) == ("other", "Odd GPU", False)
+
+
+def test_numbers_of_amds_processors_are_amds_alone() -> None:
+    """
+    A card of Intel may have the number of a Strix Halo.
+    """
+    (gpu,) = looked(
+        adapter(0, "Intel(R) Arc(TM) Z999", r"PCI\VEN_8086&DEV_1586", qwMemorySize=16 * GIB)
+    ).accelerators
+
+    assert not gpu.integrated
+
+
 def test_an_adapter_without_a_readable_name_is_not_lost() -> None:
     """
     Its hardware id and the table of PCI numbers name it.

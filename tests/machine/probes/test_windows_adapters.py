@@ -138,6 +138,15 @@ def test_a_card_without_a_key_is_here() -> None:
     assert (gpu.name, gpu.usable, gpu.driver) == ("AMD Radeon RX 7900 XTX", True, None)
 
 
+def test_a_key_without_a_revision_is_any_revisions() -> None:
+    """
+    Setups of drivers match devices with and without it.
+    """
+    key = adapter(0, "AMD Radeon RX 7900 XTX", r"PCI\VEN_1002&DEV_744C", qwMemorySize=24560 * MIB)
+
+    assert [pool.total_bytes for pool in looked(now(listed()), key).pools] == [24560 * MIB]
+
+
 def test_two_of_a_kind_have_their_own_keys() -> None:
     """
     Each key is one card's, so that both have a driver and a place.
@@ -180,6 +189,16 @@ def test_graphics_that_share_ram_have_windows_own_limit() -> None:
     assert (sharing.carve_out_bytes, sharing.carve_out_used_bytes) == (96 * GIB, 1500 * MIB)
     assert sharing.cap is not None
     assert (sharing.cap.bytes, sharing.cap.basis) == ((98304 - 1500 + 16000) * MIB, "measured")
+
+
+def test_graphics_without_a_carve_out_share_ram_alone() -> None:
+    """
+    Neither Windows nor the driver tells one: nothing comes on top of RAM.
+    """
+    bare = {key: value for key, value in HALO_NOW.items() if key not in ("DedicatedVideoMemory", "segments")}
+    (sharing,) = looked(now(bare)).sharing
+
+    assert (sharing.carve_out_bytes, sharing.carve_out_used_bytes) == (0, 0)
 
 
 def test_no_more_ram_is_shared_than_is_free() -> None:
@@ -329,4 +348,5 @@ def test_figures_of_an_adapter() -> None:
     assert (one.vendor, one.device, one.revision) == ("0x1002", "0x744c", "0xc8")
     assert one.resident_bytes == one.dedicated_bytes == 24492 * MIB
     assert one.budget_bytes == 700
+    assert parse(listed(address=[255, 31, 7])).pci == "0000:ff:1f.7"
     assert parse(listed(segments=[])).dedicated_bytes == 24492 * MIB

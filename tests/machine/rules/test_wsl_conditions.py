@@ -1,5 +1,5 @@
 """
-The GPU of another maker that Windows lends to WSL.
+The GPU of another maker that Windows lends to WSL, and GPUs that nobody looked for beside a usable one.
 """
 
 from typing import Any
@@ -8,6 +8,7 @@ import pytest
 
 from llmprobe.facts.answer import Answer
 from tests.machine.fake import card
+from tests.machine.probes.test_amd import machine, radeon
 from tests.machine.rules.host_cases import WSL_WITH_ANOTHER, linux
 
 
@@ -40,3 +41,15 @@ def test_nothing_is_lent_by_another(part: dict[str, Any]) -> None:
     Without the device, with a library of NVIDIA, and outside of WSL there is nothing to say.
     """
     assert "wsl-other-gpu" not in ids(part)
+
+
+@pytest.mark.parametrize(("silent", "said"), [("nvml:nvmlInit", True), ("psutil:swap_memory", False)])
+def test_another_gpu_is_possible_where_a_source_of_gpus_is_silent(silent: str, said: bool) -> None:
+    """
+    A source that finds no GPUs says nothing of others.
+    """
+    nodes = {"list:/dev": ["kfd", "nvidia0"], "nvml:nvmlInit": Answer(status="missing", code=12)}
+    parts = (machine(radeon()), nodes, {silent: Answer(status="timeout")})
+    found = {finding.id for finding in linux(*parts).findings}
+
+    assert ("other-gpus-not-looked-for" in found) is said

@@ -141,6 +141,8 @@ def test_without_an_address_the_only_one_of_a_maker_is_meant() -> None:
     named = device(**CARD | {"deviceName": "Intel Arc A770 Graphics"}, **NOWHERE)
 
     assert matched(unnamed, among=[first]) == ["gpu0"]
+    assert matched(unnamed, among=[accelerator(0)]) == ["gpu0"]
+    assert matched(device(**CARD | {"deviceName": "a GPU"}, pciBus=9), among=[accelerator(0)]) == [None]
     assert matched(unnamed, among=[first, second]) == [None]
     assert matched(named, among=[first, second]) == ["gpu1"]
     assert matched(device(**NOWHERE), among=[first]) == [None]

@@ -98,6 +98,34 @@ def module(
     return bytes(fields) + b"\0".join(texts) + b"\0\0"
 
 
+def cut(length: int) -> bytes:
+    """
+    Return the same module in an older and shorter structure.
+    """
+    whole = bytearray(module())
+    whole[1] = length
+    return bytes(whole[:length]) + bytes(whole[84:])
+
+
+@pytest.mark.parametrize(
+    ("length", "known"),
+    [
+        (0x15, set()),
+        (0x17, {"SPEED_MTS"}),
+        (0x21, {"SPEED_MTS"}),
+        (0x22, {"SPEED_MTS", "CONFIGURED_SPEED_MTS"}),
+    ],
+)
+def test_older_firmware_has_shorter_structures(length: int, known: set[str]) -> None:
+    """
+    Speeds came later: SMBIOS 2.1 has 21 bytes, and a field counts where all of it is there.
+    """
+    (found,) = smbios.parse(cut(length))["modules"]
+
+    assert found["SIZE"] == str(16 * GIB)
+    assert {name for name in found if name.endswith("_MTS")} == known
+
+
 def processor(status: int = 0x41) -> bytes:
     fields = bytearray(48)
     struct.pack_into("<BBH", fields, 0, 4, 48, 9)
