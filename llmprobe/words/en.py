@@ -1312,8 +1312,9 @@ SENTENCES: dict[str, str] = {
     "term.projector-weights": "all tensors of {name}",
     "term.projector-published": "all tensors of the {name}, in 16 bits as published",
     "term.projector-compute": "the encoder's graph for an image of {side} x {side} pixels, tried at the start"
-    "[; the largest has {largest} x {largest}]",
-    "term.projector-sound": "the encoder's graph for 30 seconds of sound, tried at the start",
+    "[; the largest has {largest} x {largest}][; sound of more than {longer} seconds at once takes more]",
+    "term.projector-sound": "the encoder's graph for 30 seconds of sound, tried at the start"
+    "[; sound of more than {longer} seconds at once takes more]",
     "term.projector-inputs": "pixels or sound, and positions, before they are copied to the device",
     "term.projector-bound": "bounds from the widths of the encoder, because the graph of {kinds:and} is unknown",
     "term.output-buffer": "{logits} logits[{vectors: and a vector|}] x {sequences} {sequences:sequence|sequences}, f32",

@@ -1098,8 +1098,10 @@ SENTENCES: dict[str, str] = {
     "term.compute-bound": "計算グラフが不明なため、モデルの幅から求めた上限",
     "term.projector-weights": "{name}の全テンソル",
     "term.projector-published": "{name}の全テンソル（公開どおり16ビット）",
-    "term.projector-compute": "起動時に試す{side}×{side}ピクセルの画像でのエンコーダーの計算グラフ[。最大の画像は{largest}×{largest}]",
-    "term.projector-sound": "起動時に試す30秒の音声でのエンコーダーの計算グラフ",
+    "term.projector-compute": "起動時に試す{side}×{side}ピクセルの画像でのエンコーダーの計算グラフ[。最大の画像は{largest}×{largest}]"
+    "[。{longer}秒を超える音声を一度に送るとさらに必要]",
+    "term.projector-sound": "起動時に試す30秒の音声でのエンコーダーの計算グラフ"
+    "[。{longer}秒を超える音声を一度に送るとさらに必要]",
     "term.projector-inputs": "デバイスにコピーする前のピクセルまたは音声と位置情報",
     "term.projector-bound": "{kinds:and} の計算グラフが不明なため、エンコーダーの幅から求めた上限と下限",
     "term.output-buffer": "ロジット{logits}個[{vectors:とベクトル1個|}] × {sequences}シーケンス、f32",

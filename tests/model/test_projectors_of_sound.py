@@ -240,3 +240,11 @@ def test_the_hearing_of_mimo_is_as_llama_server_logs_it() -> None:
     """
     assert on_processor(of_mimo((1024, 1024, 128, 128), 4, 2)) == (290, 74.73)
     assert on_processor(of_mimo((512, 256), 7, 3)) == (287, 62.42)
+
+
+def test_sound_that_is_taken_in_one_piece_is_said_to_take_more() -> None:
+    granite = measure(of_granite((), 200), ImageTokens(), backend="cuda")
+    whisper = measure(projectors.described("ultravox", 4096, "ultravox"), ImageTokens(), backend="cuda")
+
+    assert granite.seconds == 30
+    assert whisper.seconds == 0

@@ -57,6 +57,7 @@ class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
     the buffers that are reserved at the start, ``largest`` those after the largest image. ``side`` and ``largest_side``
     are the images in pixels a side, 0 where it hears only. ``low`` and ``high`` bound both where the graph of a type
     in ``unknown`` is not known; else they are None. ``measured`` False is a backend whose own rules are not known.
+    ``seconds`` are those of the sound that is tried, where longer sound is taken in one piece and takes more.
     """
 
     tensor_bytes: int
@@ -68,6 +69,7 @@ class ProjectorBytes(msgspec.Struct, frozen=True, kw_only=True):
     largest_side: int = 0
     unknown: tuple[str, ...] = ()
     measured: bool = True
+    seconds: int = 0
     low: Buffers | None = None
     high: Buffers | None = None
 
@@ -120,7 +122,7 @@ def measure(
     warmup, largest, low, high = [], [], [], []
     flash = False
     unknown: list[str] = []
-    sides, most = [0], [0]
+    sides, most, seconds = [0], [0], [0]
     for sizes in encoders(projector, limited(projector, asked, ubatch)):
         try:
             found = None
@@ -138,6 +140,8 @@ def measure(
         else:
             low.append(found[0])
             high.append(found[1])
+        family = family_of(sizes.kind)
+        seconds.append(0 if family is None else family.seconds)
         warmup.append(found[0])
         largest.append(found[1])
         flash = flash or found[2]
@@ -154,6 +158,7 @@ def measure(
         largest_side=max(most),
         unknown=tuple(unknown),
         measured=known(backend),
+        seconds=max(seconds),
         low=_sum(low) if unknown else None,
         high=_sum(high) if unknown else None,
     )

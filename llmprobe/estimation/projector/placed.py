@@ -154,9 +154,9 @@ def _of_buffer(size: "ProjectorBytes", *, device: bool) -> Message:
     if not device:
         return message("term.projector-inputs")
     if not size.side:
-        return message("term.projector-sound")
+        return message("term.projector-sound", longer=size.seconds or None)
     larger = size.largest_side if size.largest_side > size.side else None
-    return message("term.projector-compute", side=size.side, largest=larger)
+    return message("term.projector-compute", side=size.side, largest=larger, longer=size.seconds or None)
 
 
 def projector_in_estimate(placed: Placed | None) -> ProjectorInEstimate | None:

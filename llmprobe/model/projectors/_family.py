@@ -33,7 +33,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     ``batched`` says that llama.cpp computes several parts of one image at once, ``in_one_batch`` that the language
     model must see an image in one micro-batch. ``pictures`` are what may come after the one that is tried, where that
-    is no larger square.
+    is no larger square. ``seconds`` are those of the sound that is tried, where longer sound is taken in one piece.
     """
 
     rule: Rule
@@ -41,6 +41,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     batched: bool = False
     in_one_batch: bool = False
     pictures: Pictures | None = None
+    seconds: int = 0
 
 
 SCALE = "vision.projector.scale_factor"

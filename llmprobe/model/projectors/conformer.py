@@ -112,4 +112,7 @@ def _convolved(e: Encoder, il: int, x: Node) -> Node:
     return e.biased(e.layer(il, "conv_pw2"), x)
 
 
-FAMILIES = {kind: Family(rule=Rule(), build=_conformer) for kind in ("lfm2a", "d1omni_a")}
+FAMILIES = {
+    "lfm2a": Family(rule=Rule(), build=_conformer, seconds=30),
+    "d1omni_a": Family(rule=Rule(), build=_conformer),
+}

@@ -114,4 +114,4 @@ def _asked(e: Encoder, name: str, queries: Node, seen: Node) -> Node:
     return ops.reshape(e.attention(f"{name}_out", q, k, v), *queries.ne[:3])
 
 
-FAMILIES = {"granite_speech": Family(rule=Rule(), build=_speech)}
+FAMILIES = {"granite_speech": Family(rule=Rule(), build=_speech, seconds=30)}

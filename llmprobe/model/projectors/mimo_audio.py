@@ -98,4 +98,4 @@ def _local(e: Encoder, name: str, before: Node, places: Node, mask: Node) -> Nod
     return ops.like("add", residual, x)
 
 
-FAMILIES = {"mimo_audio": Family(rule=Rule(), build=_audio)}
+FAMILIES = {"mimo_audio": Family(rule=Rule(), build=_audio, seconds=30)}

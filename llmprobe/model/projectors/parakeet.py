@@ -102,4 +102,4 @@ def _convolved(e: Encoder, il: int, x: Node) -> Node:
     return e.mm(e.layer(il, "conv_pw2"), x)
 
 
-FAMILIES = {"parakeet": Family(rule=Rule(), build=_parakeet)}
+FAMILIES = {"parakeet": Family(rule=Rule(), build=_parakeet, seconds=30)}

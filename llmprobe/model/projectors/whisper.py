@@ -10,12 +10,14 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F32, Node
 from llmprobe.model.projectors._convolutions import of_frames
 from llmprobe.model.projectors._encoder import Encoder, Vit, rope
-from llmprobe.model.projectors._family import Family
-from llmprobe.model.projectors._sizes import Rule, number
+from llmprobe.model.projectors._family import Family, Picture
+from llmprobe.model.projectors._sizes import Rule, Sizes, number
 
 _POOLED = frozenset({"qwen2a", "voxtral", "musicflamingo"})
 _STACKED = frozenset({"ultravox", "voxtral", "meralion"})
 _CHUNK = 100
+_MINUTE = 6000
+"""The frames of a minute."""
 
 
 def _whisper(e: Encoder) -> Node:
@@ -122,9 +124,14 @@ def _frames(e: Encoder) -> Node:
     return e.mm("mm.a.input_projection", ops.like("rms_norm", x))
 
 
+def _minute(sizes: Sizes) -> tuple[Picture, ...]:
+    """Dots hears a minute at once."""
+    return (Picture(_MINUTE, sizes.mel),)
+
+
 FAMILIES = {
     **{kind: Family(rule=Rule(), build=_whisper) for kind in _PROJECTORS},
     "qwen3a": Family(rule=Rule(), build=_qwen3),
-    "dots3note_a": Family(rule=Rule(), build=_dots),
-    "gemma4ua": Family(rule=Rule(), build=_frames),
+    "dots3note_a": Family(rule=Rule(), build=_dots, pictures=_minute),
+    "gemma4ua": Family(rule=Rule(), build=_frames, seconds=120),
 }
