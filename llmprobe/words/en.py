@@ -1552,8 +1552,8 @@ SENTENCES: dict[str, str] = {
     "cost.data-api": "goes to the provider, under its terms",
     "cost.effort-here": "[download {file_bytes:bytes}, then ][!{file_bytes}the file is here; ]start one program (llmprobe "
     "recommend prints the command)",
-    "cost.effort-hardware": "buy and build in[ {cards} cards; slots and power supply must have room for them], install the "
-    "driver[, download {file_bytes:bytes}]",
+    "cost.effort-hardware": "buy it and set it up[; slots and power supply must have room for {cards} cards][; download "
+    "{file_bytes:bytes}]",
     "cost.effort-rent": "open an account, start a machine[, load {file_bytes:bytes} onto it] each time or pay for its disk, and "
     "stop it: it costs money while it waits",
     "cost.effort-api": "open an account and set a key in the program that you use",

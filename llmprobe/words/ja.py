@@ -1289,7 +1289,7 @@ SENTENCES: dict[str, str] = {
     "cost.data-rent": "事業者のマシンを通ります（マーケットプレイスでは見知らぬ人のマシン）",
     "cost.data-api": "事業者に送られ、その規約に従って扱われます",
     "cost.effort-here": "[{file_bytes:bytes}をダウンロードし、][!{file_bytes}ファイルはあるので、]プログラムを1つ起動します（コマンドは llmprobe recommend で分かります）",
-    "cost.effort-hardware": "購入して組み込み[（GPU {cards}枚分のスロットと電源が必要）]、ドライバーをインストールします[。{file_bytes:bytes}をダウンロードします]",
+    "cost.effort-hardware": "購入して設置します[（GPU {cards}枚分のスロットと電源が必要）][。{file_bytes:bytes}をダウンロードします]",
     "cost.effort-rent": "契約してマシンを起動し[、毎回{file_bytes:bytes}を送るかディスク代を払い]、使い終わったら停止します（待機中も課金されます）",
     "cost.effort-api": "契約し、使うプログラムにAPIキーを設定します",
     "cost.larger-here": "{model}は{need_bytes:bytes}必要です: [{missing_bytes:bytes}不足][!{missing_bytes}収まります]",

@@ -13,6 +13,7 @@ import llmprobe
 from llmprobe.errors import UsageError
 from llmprobe.facts.cost import Cost, CostWay
 from llmprobe.facts.estimate import Range
+from llmprobe.tasks.price_book import read_own
 
 A_DAY = date(2026, 11, 30)
 
@@ -325,6 +326,24 @@ kwh = 0.31
     assert likely(here(cost(prices=file, power_price=0.5)).per_million_written) == pytest.approx(
         likely(here(answer).per_million_written) * 0.5 / 0.31
     )
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path: Path) -> None:
+    """
+    The example of ``docs/cost.md`` is one that works.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
+    lines = page.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("    currency ="))
+    last = next(number for number, line in enumerate(lines) if number > first and not line)
+    file = tmp_path / "prices.toml"
+    file.write_text("\n".join(lines[first:last]), encoding="utf-8")
+    own = read_own(file)
+
+    assert (own.currency, own.dollar, own.kwh) == ("EUR", 0.86, 0.31)
+    assert own.hardware == {"RTX 3090": 650, "64GiB DDR5": (560, 640)}
+    assert own.rent == {"RTX 4090": 0.35}
+    assert own.api["llama3.3-70b"].written == 0.40
 
 
 @pytest.mark.parametrize(
