@@ -4,6 +4,7 @@ GGML_VK_VISIBLE_DEVICES: the GPUs that it leaves out of llama.cpp's Vulkan backe
 
 from typing import Literal
 
+import msgspec
 import pytest
 
 from llmprobe.facts.machine import Accelerator
@@ -75,3 +76,17 @@ def test_other_backends_do_not_read_it() -> None:
     """A card of CUDA or ROCm stays, but has its place in the count."""
     assert hidden(asked("1"), gpu(0, "0000:03:00.0", "cuda"), gpu(1, "0000:0c:00.0")) == []
     assert hidden(asked("0"), gpu(0, "0000:03:00.0", "rocm"), gpu(1, "0000:0c:00.0")) == ["gpu1"]
+
+
+def test_what_no_loader_lists_has_no_place() -> None:
+    """A card that is lent to a virtual machine is not there; one without an address comes first."""
+    lent = msgspec.structs.replace(gpu(0, "0000:01:00.0"), usable=False, backend=None, state="lent")
+    unplaced = msgspec.structs.replace(gpu(2, ""), pci=None)
+
+    assert hidden(asked("0"), lent, gpu(1, "0000:0c:00.0")) == []
+    assert hidden(asked("1"), gpu(1, "0000:0c:00.0"), unplaced) == ["gpu2"]
+
+
+def test_a_device_of_the_loader_may_be_no_accelerator() -> None:
+    """A software device that is chosen leaves no GPU."""
+    assert hidden(asked("1", ("gpu0", None), (None, 0)), gpu(0, "0000:03:00.0")) == ["gpu0"]
