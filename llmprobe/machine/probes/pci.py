@@ -17,7 +17,6 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Accelerator, Probed
 from llmprobe.facts.vendors import Vendor
 from llmprobe.machine.asking import Asker, as_text
-from llmprobe.machine.display_vendors import DISPLAYS_ONLY
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.words.message import message
 
@@ -48,6 +47,9 @@ def probe(source: Source) -> Probed:
 
 
 def _only_displays(device: PciDevice) -> bool:
+    # A machine without devices of other makers loads nothing that is about them.
+    from llmprobe.machine.display_vendors import DISPLAYS_ONLY
+
     return device.vendor in DISPLAYS_ONLY and not device.device_class.startswith(_ACCELERATOR)
 
 

@@ -18,8 +18,6 @@ Questions, in order:
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Probed
 from llmprobe.machine.asking import Asker, as_text
-from llmprobe.machine.display_vendors import DISPLAYS_ONLY
-from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL, INTEL_RATED
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 
 NAME = "vulkan"
@@ -35,9 +33,7 @@ def probe(source: Source) -> Probed:
     The Vulkan devices, where there may be some that matter.
     """
     ask = Asker(source)
-    devices = [
-        device for device in display_devices(ask) if device.vendor and device.vendor not in DISPLAYS_ONLY
-    ]
+    devices = _gpus(ask)
     if not any(_may_run(device, devices) for device in devices):
         return ask.probed(found=False)
     asleep = [
@@ -46,7 +42,6 @@ def probe(source: Source) -> Probed:
         if device.vendor in _MAY_SLEEP
         and (ask.text(f"{device.path}/power/runtime_status") or "").strip() == "suspended"
     ]
-    # A machine without such a device loads nothing that is about them.
     from llmprobe.machine.vulkan.devices import ask_vulkan, unasked
     from llmprobe.machine.vulkan.order import VARIABLE
 
@@ -57,10 +52,25 @@ def probe(source: Source) -> Probed:
     return ask.probed(found=vulkan is not None, vulkan=vulkan)
 
 
+def _gpus(ask: Asker) -> list[PciDevice]:
+    """
+    The devices on the bus that may compute.
+    """
+    devices = [device for device in display_devices(ask) if device.vendor]
+    if not devices:
+        # A machine without any loads nothing that is about them.
+        return []
+    from llmprobe.machine.display_vendors import DISPLAYS_ONLY
+
+    return [device for device in devices if device.vendor not in DISPLAYS_ONLY]
+
+
 def _may_run(device: PciDevice, all_of_them: list[PciDevice]) -> bool:
     """
     Whether models may run on a device by Vulkan, as far as its numbers tell.
     """
+    from llmprobe.machine.in_processors import AMD_INTEGRATED, AMD_TOO_SMALL, INTEL_RATED
+
     if device.vendor == _AMD and device.device in AMD_INTEGRATED:
         beside_card = any(each.vendor == _NVIDIA for each in all_of_them)
         return not beside_card and device.device not in AMD_TOO_SMALL
