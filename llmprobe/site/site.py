@@ -160,7 +160,7 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         if not accelerator.usable or accelerator.backend is None or not accelerator.pools:
             continue
         pool = pools.get(accelerator.pools[0])
-        budgets[accelerator.id] = _budget(pool, wishes)
+        budgets[accelerator.id] = _of_device(pool, snapshot, wishes)
         pool_of[accelerator.id] = accelerator.pools[0]
         driver = driver_of(snapshot, accelerator)
         devices.append((accelerator, device_of(accelerator, budgets[accelerator.id], driver)))
@@ -284,6 +284,20 @@ def _budget(pool: MemoryPool | None, wishes: Wishes) -> int | None:
     if pool is None or pool.budget_bytes is None:
         return None
     return pool.budget_bytes + (given_back(pool) if wishes.assume_idle else 0)
+
+
+def _of_device(pool: MemoryPool | None, snapshot: Snapshot, wishes: Wishes) -> int | None:
+    """
+    What a device may take: of memory that it shares no more than the system lets it, whoever else ends.
+
+    How far that limit is, is known of a Mac; where another one takes a part now, what is freed does not count.
+    """
+    budget, idle = None if pool is None else pool.budget_bytes, _budget(pool, wishes)
+    if pool is None or budget is None or idle is None or pool.kind != "unified":
+        return idle
+    if snapshot.apple is not None and snapshot.apple.working_set is not None:
+        return max(budget, min(idle, snapshot.apple.working_set.bytes))
+    return budget if any(limit.by == "working-set" and limit.bytes for limit in pool.limits) else idle
 
 
 def _of_host(ram: MemoryPool | None, wishes: Wishes) -> int | None:

@@ -93,7 +93,11 @@ def test_a_device_without_limits_is_as_without_the_loader() -> None:
     """
     Then maker and system decide.
     """
-    nothing: dict[str, Any] = {"maxStorageBufferRange": None, "maxBufferSize": None, "maxMemoryAllocationSize": None}
+    nothing: dict[str, Any] = {
+        "maxStorageBufferRange": None,
+        "maxBufferSize": None,
+        "maxMemoryAllocationSize": None,
+    }
 
     assert chosen("amd", "win32", **nothing) == "amd"
 

@@ -338,3 +338,27 @@ def test_a_backend_that_was_chosen_for_its_memory_is_told(machine_name: str, tol
 
     expected = {"device": "gpu0", "vulkan_bytes": carved + mapped, "rocm_bytes": mapped}
     assert found == ([expected] if told else [])
+
+
+def test_an_idle_mac_gives_its_gpu_no_more_than_macos_lets_it() -> None:
+    """
+    Of 24 GiB most are in use: without other programs all of it is free, and the GPU may have the working set of it.
+    """
+    snapshot = replayed("macos-m4pro-24g-full")
+    idle = survey(snapshot, Wishes(assume_idle=True))
+    assert snapshot.apple is not None
+    assert snapshot.apple.working_set is not None
+
+    assert idle.budgets["gpu0"] == snapshot.apple.working_set.bytes
+    assert idle.budgets["gpu0"] < (idle.budgets["host"] or 0)
+
+
+def test_what_is_freed_beside_a_limit_of_shared_memory_does_not_raise_it() -> None:
+    """
+    Linux maps so much of RAM for a GPU that shares it, in use or not.
+    """
+    snapshot = replayed("linux-strix-halo-128g")
+    now, idle = survey(snapshot, Wishes()), survey(snapshot, Wishes(assume_idle=True))
+
+    assert idle.budgets["gpu0"] == now.budgets["gpu0"]
+    assert (idle.shared_free_bytes or 0) > (now.shared_free_bytes or 0)
