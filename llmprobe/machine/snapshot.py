@@ -97,9 +97,12 @@ def collect(
 
         vulkan, accelerators, pools = msgspec.structs.astuple(applied(vulkan, accelerators, pools))
         if vulkan.visible is not None:
-            from llmprobe.machine.vulkan.hidden import without_hidden
+            from llmprobe.machine.vulkan.hidden import without_hidden, without_sharing
 
             accelerators = without_hidden(vulkan, accelerators)
+            shared = without_sharing(found, accelerators)
+            if shared is not None:
+                pools = applied(vulkan, accelerators, merge.devices(shared)[1]).pools
     host, reports = _with_kept(merge.host(source.platform, found), pools, found, outcomes, source)
     snapshot = Snapshot(
         this_machine=source.this_machine,

@@ -10,6 +10,8 @@ import pytest
 from llmprobe.facts.machine import Accelerator
 from llmprobe.facts.vulkan import Vulkan, VulkanDevice
 from llmprobe.machine.vulkan.hidden import without_hidden
+from tests.machine.fake import GIB
+from tests.machine.probes.test_intel import graphics, seen
 
 BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl"]
 VARIABLE = "GGML_VK_VISIBLE_DEVICES"
@@ -90,3 +92,15 @@ def test_what_no_loader_lists_has_no_place() -> None:
 def test_a_device_of_the_loader_may_be_no_accelerator() -> None:
     """A software device that is chosen leaves no GPU."""
     assert hidden(asked("1", ("gpu0", None), (None, 0)), gpu(0, "0000:03:00.0")) == ["gpu0"]
+
+
+@pytest.mark.parametrize(("visible", "kind", "budget"), [("0", "unified", 48), ("1", "system", 60)])
+def test_memory_is_not_shared_with_graphics_that_are_hidden(visible: str, kind: str, budget: int) -> None:
+    """Of 64 GiB with 60 free Mesa offers 48 to Arc graphics in a processor; hidden they leave all to it."""
+    arc = graphics("0x7d55") | {"env:GGML_VK_VISIBLE_DEVICES": visible}
+    snapshot = seen(arc)
+    ram = snapshot.pool("ram")
+
+    assert ram is not None
+    assert (ram.kind, ram.budget_bytes) == (kind, budget * GIB)
+    assert [each.usable for each in snapshot.accelerators] == [visible == "0"]

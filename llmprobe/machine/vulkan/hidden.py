@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator
+from llmprobe.facts.machine import Accelerator, Probed
 from llmprobe.facts.vulkan import Vulkan
 from llmprobe.machine.vulkan.order import VARIABLE, named
 from llmprobe.words.message import message
@@ -38,6 +38,25 @@ def without_hidden(vulkan: Vulkan, accelerators: Sequence[Accelerator]) -> tuple
         else each
         for each in accelerators
     )
+
+
+def without_sharing(found: Sequence[Probed], accelerators: Sequence[Accelerator]) -> list[Probed] | None:
+    """
+    What probes found without the use of hidden graphics that share the host's memory; None where there are none.
+    """
+    gone = {each.pci for each in accelerators if each.hidden_by == VARIABLE and each.integrated}
+    if not gone:
+        return None
+    return [
+        msgspec.structs.replace(
+            probed,
+            accelerators=tuple(
+                msgspec.structs.replace(each, usable=False) if each.pci in gone else each
+                for each in probed.accelerators
+            ),
+        )
+        for probed in found
+    ]
 
 
 def _left(vulkan: Vulkan, accelerators: Sequence[Accelerator], visible: str) -> frozenset[str]:
