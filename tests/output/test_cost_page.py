@@ -89,18 +89,29 @@ def test_a_processor_alone_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_turns_the_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Of a purchase: when, below which price, above which use and rent. Of what is there: against which rent, and with
-    which price of a kWh.
+    which price of a kWh. The figures are those of the document.
     """
-    bought = text_of(
-        monkeypatch, answer(tokens_per_day=500_000, power_price=0.17, price=1460.0, is_bought=True)
-    )
-    owned = text_of(monkeypatch, answer(tokens_per_day=500_000, power_price=0.17))
+    buying = answer(tokens_per_day=500_000, power_price=0.17, price=1460.0, is_bought=True)
+    having = answer(tokens_per_day=500_000, power_price=0.17)
+    bought, owned = text_of(monkeypatch, buying), text_of(monkeypatch, having)
+    rent, _ = buying.ways[0].break_even
+    kept, api = having.ways[0].break_even
+    other = next(way for way in buying.ways if way.id == rent.against)
 
-    assert "this machine: in about 24 months, against RTX 6000 Ada Generation, rented" in bought
-    assert "It pays in time if it costs less than $2,1" in bought
-    assert "tokens a day or if rent stays above $0.28 an hour and GPU" in bought
-    assert "cheaper than RTX 6000 Ada Generation, rented. That holds if rent stays above $0.10" in owned
-    assert "It is cheaper if a kWh costs less than $0.14" in owned
+    assert rent.months_likely is not None
+    assert rent.worth_below is not None
+    assert (
+        f"this machine: in about {rent.months_likely:.0f} months, against {other.gpus[0]}, rented" in bought
+    )
+    assert f"It pays in time if it costs less than ${rent.worth_below.likely:,.0f}, above " in bought
+    assert f"tokens a day or if rent stays above ${rent.rent_above:.2f} an hour and GPU" in bought
+    assert kept.verdict == "cheaper"
+    assert (
+        f"cheaper than {other.gpus[0]}, rented. That holds if rent stays above ${kept.rent_above:.2f}"
+        in owned
+    )
+    assert api.verdict == "perhaps"
+    assert f"It is cheaper if a kWh costs less than ${api.power_below:.2f}" in owned
 
 
 def test_a_short_time_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
