@@ -149,8 +149,8 @@ class Source(Protocol):
 
         ``adapters`` is a list with an object for each adapter: ``Description``, ``VendorId``, ``DeviceId``, ``Flags``,
         ``DedicatedVideoMemory`` and the like of DXGI, ``local`` and ``nonlocal`` with ``Budget`` and ``CurrentUsage``
-        in bytes, and of the kernel ``address`` (bus, device, function), ``type`` (bits) and ``segments`` (``limit``,
-        ``resident``, ``aperture``). ``memory`` has ``ullTotalPhys``, ``CommitTotal``, ``CommitLimit`` in bytes,
-        ``processor`` is a list of instruction sets, and ``memory-modules`` has ``modules`` under udev's names and
-        ``sockets``. Another system than Windows is ``missing``.
+        in bytes, and of the kernel ``address`` (bus, device, function), ``type`` (bits) and ``processes``, ``segments``
+        (``limit``, ``resident``, ``aperture``). ``memory`` has ``ullTotalPhys``, ``CommitTotal``, ``CommitLimit`` in
+        bytes, ``processor`` is a list of instruction sets, and ``memory-modules`` has ``modules`` under udev's names
+        and ``sockets``. Another system than Windows is ``missing``.
         """

@@ -147,9 +147,27 @@ def _rewritten(question: Question, answer: Answer, secrets: Placeholders, names:
             if isinstance(text, str)
         }
         return msgspec.structs.replace(answer, value={**value, **printed})
+    if question == ("winapi", "adapters") and isinstance(value, list):
+        return msgspec.structs.replace(answer, value=[_without_programs(each, secrets) for each in value])
     if question[:2] == ("nvml", "nvmlSystemGetProcessName") and isinstance(value, str):
         return msgspec.structs.replace(answer, value=program(value, secrets))
     return answer
+
+
+def _without_programs(adapter: Any, secrets: Placeholders) -> Any:
+    """
+    An adapter of Windows with placeholders for programs that are not well known.
+    """
+    programs = adapter.get("processes") if isinstance(adapter, dict) else None
+    if not isinstance(programs, list):
+        return adapter
+    kept = [
+        {**each, "name": program(each["name"], secrets)}
+        if isinstance(each, dict) and isinstance(each.get("name"), str)
+        else each
+        for each in programs
+    ]
+    return {**adapter, "processes": kept}
 
 
 def _redacted(question: Question, answer: Answer, secrets: Placeholders) -> Answer:

@@ -85,6 +85,19 @@ def test_what_is_free_of_a_card() -> None:
     assert "winapi:adapters" in gpu.evidence
 
 
+def test_the_programs_on_a_card() -> None:
+    """
+    Windows tells them for every maker's card.
+    """
+    game = {"pid": 8, "name": "game.exe", "bytes": 900 * MIB}
+    (pool,) = looked(now(listed(processes=[game, None, {"pid": "x", "name": 7}])), xtx()).pools
+
+    assert [(each.pid, each.name, each.used_bytes) for each in pool.held_by] == [
+        (8, "game.exe", 900 * MIB),
+        (None, None, None),
+    ]
+
+
 def test_windows_budget_is_the_most() -> None:
     """
     Where Windows lets a program have 20,000 MiB, more being free changes nothing.

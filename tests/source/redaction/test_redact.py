@@ -456,3 +456,19 @@ def test_the_registrys_keys_are_no_identities() -> None:
     assert list(after) == [question]
     assert "control" not in after[question].value
     assert GPU not in after[question].value
+
+
+def test_programs_on_an_adapter_are_well_known_ones_only() -> None:
+    """
+    A program that few have says who runs it.
+    """
+    programs = [
+        {"pid": 4, "name": "dwm.exe", "bytes": 7},
+        {"pid": 8, "name": "secret-project.exe", "bytes": 9},
+    ]
+    question = ("winapi", "adapters")
+    (adapter,) = redacted({question: Answer(value=[{"processes": programs}])})[question].value
+
+    assert adapter["processes"][0]["name"] == "dwm.exe"
+    assert "secret" not in adapter["processes"][1]["name"]
+    assert [each["bytes"] for each in adapter["processes"]] == [7, 9]

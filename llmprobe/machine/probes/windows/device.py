@@ -190,6 +190,7 @@ def _pool(pool_id: str, seen: Seen, row: Gpu | None) -> MemoryPool | None:
         free_bytes=free,
         budget_bytes=total - sum(limit.bytes for limit in limits),
         limits=limits,
+        held_by=seen.present.holders if seen.present is not None else (),
         basis="declared" if declared else "measured",
         evidence=seen.evidence,
     )

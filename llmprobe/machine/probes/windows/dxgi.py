@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.facts.machine import Holder
 from llmprobe.machine.asking import Asker, as_int, listed
 from llmprobe.machine.probes.windows.registry import plain_name
 
@@ -24,7 +25,8 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
 
     ``dedicated_bytes`` is what it has of its own, as Windows divides it, of which ``resident_bytes`` are used by all
     programs together; ``shared_bytes`` is what it may use of RAM, ``shared_resident_bytes`` what it does.
-    ``budget_bytes`` is what Windows lets this program have of its own memory.
+    ``budget_bytes`` is what Windows lets this program have of its own memory, ``holders`` are the programs with most of
+    it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Present(msgspec.Struct, frozen=True, kw_only=True):
     shared_bytes: int | None = None
     shared_resident_bytes: int | None = None
     budget_bytes: int | None = None
+    holders: tuple[Holder, ...] = ()
 
 
 def present(ask: Asker) -> tuple[Present, ...] | None:
@@ -81,6 +84,22 @@ def parse(fields: dict[str, Any]) -> Present:
         shared_bytes=as_int(fields.get("SharedSystemMemory")),
         shared_resident_bytes=shared_resident,
         budget_bytes=None if budget is None else max(0, budget - (used or 0)),
+        holders=_holders(fields.get("processes")),
+    )
+
+
+def _holders(value: Any) -> tuple[Holder, ...]:
+    """
+    The programs that hold memory of an adapter's own.
+    """
+    programs = [each for each in listed(value) if isinstance(each, dict)]
+    return tuple(
+        Holder(
+            pid=as_int(each.get("pid")),
+            name=name if isinstance(name := each.get("name"), str) else None,
+            used_bytes=as_int(each.get("bytes")),
+        )
+        for each in programs
     )
 
 

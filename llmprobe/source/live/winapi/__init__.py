@@ -41,20 +41,24 @@ def answered(name: str, library: Any) -> Answer:
     Raises:
         ValueError: there is no such question.
     """
+    import ctypes
+    import struct
+
     from llmprobe.source.live.winapi import adapters, system
 
+    questions = {
+        "adapters": adapters.listed,
+        "memory": system.memory,
+        "processor": system.features,
+        "memory-modules": system.memory_modules,
+    }
+    if name not in questions:
+        raise ValueError(f"Windows is not asked for {name!r}")
     try:
-        match name:
-            case "adapters":
-                return Answer(value=adapters.listed(library))
-            case "memory":
-                return Answer(value=system.memory(library))
-            case "processor":
-                return Answer(value=system.features(library))
-            case "memory-modules":
-                return Answer(value=system.memory_modules(library))
-            case _:
-                raise ValueError(f"Windows is not asked for {name!r}")
+        return Answer(value=questions[name](library))
+    except (OSError, AttributeError, ctypes.ArgumentError, struct.error) as error:
+        # A call into a wrong address is an OSError there.
+        return Answer(status="failed", detail=f"{type(error).__name__}: {error}")
     except Failed as error:
         return Answer(status="missing" if error.missing else "failed", detail=str(error))
 

@@ -6,17 +6,18 @@ kernel's figures (D3DKMT) are those of the Task Manager: how large each part of 
 it is resident for all programs. Segments that are apertures are RAM.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from llmprobe.source.live.winapi import Failed
 from llmprobe.source.live.winapi import layouts as at
+from llmprobe.source.live.winapi.calls import Library, kernel_call, statistics
+from llmprobe.source.live.winapi.holders import holders
 
 _MOST_ADAPTERS, _MOST_SEGMENTS = 64, 32
 _NOT_FOUND = 0x887A0002
 _LOCAL, _NON_LOCAL = 0, 1
-Library = Callable[[str], Any]
 
 
 def listed(library: Library) -> list[dict[str, Any]]:
@@ -24,7 +25,8 @@ def listed(library: Library) -> list[dict[str, Any]]:
     Every adapter under DXGI's names of fields; what an adapter does not answer is left out.
 
     ``outputs`` is whether a display hangs on it, ``type`` the bits of D3DKMT_ADAPTERTYPE, ``address`` bus, device and
-    function, and ``segments`` the parts of its memory with ``limit`` and ``resident`` in bytes.
+    function, ``segments`` the parts of its memory with ``limit`` and ``resident`` in bytes, and ``processes`` the
+    programs that hold most of it.
     """
     with _factory(library) as factory:
         adapters = []
@@ -92,7 +94,7 @@ def _by_kernel(library: Library, luid: bytes) -> dict[str, Any]:
     name = "D3DKMT_OPENADAPTERFROMLUID"
     opened = at.new(name)
     at.put(opened, name, "AdapterLuid", luid)
-    if _kernel(gdi, "D3DKMTOpenAdapterFromLuid", opened):
+    if kernel_call(gdi, "D3DKMTOpenAdapterFromLuid", opened):
         return {}
     handle = at.get(opened, name, "hAdapter")
     try:
@@ -110,20 +112,26 @@ def _by_kernel(library: Library, luid: bytes) -> dict[str, Any]:
     finally:
         closing = at.new("D3DKMT_CLOSEADAPTER")
         at.put(closing, "D3DKMT_CLOSEADAPTER", "hAdapter", handle)
-        _kernel(gdi, "D3DKMTCloseAdapter", closing)
+        kernel_call(gdi, "D3DKMTCloseAdapter", closing)
     segments = _segments(gdi, luid)
-    return found | ({"segments": segments} if segments is not None else {})
+    if segments is None:
+        return found
+    try:
+        programs = holders(library, gdi, luid, segments)
+    except Failed:
+        return found | {"segments": segments}
+    return found | {"segments": segments, "processes": programs}
 
 
 def _segments(gdi: Any, luid: bytes) -> list[dict[str, Any]] | None:
     name = "D3DKMT_QUERYSTATISTICS"
-    whole = _statistics(gdi, luid, "D3DKMT_QUERYSTATISTICS_ADAPTER")
+    whole = statistics(gdi, luid, "D3DKMT_QUERYSTATISTICS_ADAPTER")
     if whole is None:
         return None
     count = at.get(whole, name, "QueryResult.AdapterInformation.NbSegments")
     segments = []
     for number in range(min(count, _MOST_SEGMENTS)):
-        one = _statistics(gdi, luid, "D3DKMT_QUERYSTATISTICS_SEGMENT", number)
+        one = statistics(gdi, luid, "D3DKMT_QUERYSTATISTICS_SEGMENT", number)
         if one is None:
             return None
         part = "QueryResult.SegmentInformation"
@@ -137,15 +145,6 @@ def _segments(gdi: Any, luid: bytes) -> list[dict[str, Any]] | None:
     return segments
 
 
-def _statistics(gdi: Any, luid: bytes, kind: str, segment: int = 0) -> Any:
-    name = "D3DKMT_QUERYSTATISTICS"
-    content = at.new(name)
-    at.put(content, name, "Type", at.NUMBERS[kind])
-    at.put(content, name, "AdapterLuid", luid)
-    at.put(content, name, "QuerySegment.SegmentId", segment)
-    return None if _kernel(gdi, "D3DKMTQueryStatistics", content) else content
-
-
 def _adapter_info(gdi: Any, handle: int, kind: int, into: Any) -> int:
     import ctypes
 
@@ -155,22 +154,7 @@ def _adapter_info(gdi: Any, handle: int, kind: int, into: Any) -> int:
     at.put(content, name, "Type", kind)
     at.put(content, name, "pPrivateDriverData", ctypes.addressof(into))
     at.put(content, name, "PrivateDriverDataSize", len(into))
-    return _kernel(gdi, "D3DKMTQueryAdapterInfo", content)
-
-
-def _kernel(gdi: Any, function: str, content: Any) -> int:
-    """
-    A call's NTSTATUS, 0 for success; one that this Windows does not have is no success either.
-    """
-    import ctypes
-
-    try:
-        call = gdi[function]
-    except AttributeError:
-        return -1
-    call.restype, call.argtypes = ctypes.c_int32, (ctypes.c_void_p,)
-    status: int = call(content)
-    return status
+    return kernel_call(gdi, "D3DKMTQueryAdapterInfo", content)
 
 
 @contextmanager

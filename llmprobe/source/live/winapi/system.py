@@ -2,11 +2,11 @@
 Memory, processor and firmware of Windows, by its kernel's library.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from llmprobe.source.live.winapi import Failed, smbios
 from llmprobe.source.live.winapi import layouts as at
+from llmprobe.source.live.winapi.calls import Library, function
 
 _RSMB = 0x52534D42
 _LARGEST_TABLE = 1 << 20
@@ -23,8 +23,6 @@ _FEATURES = {
 }
 """Windows' numbers of features by the names that Linux has for them."""
 
-Library = Callable[[str], Any]
-
 
 def memory(library: Library) -> dict[str, int]:
     """
@@ -33,13 +31,13 @@ def memory(library: Library) -> dict[str, int]:
     kernel = library("kernel32.dll")
     status, counted = at.new("MEMORYSTATUSEX"), at.new("PERFORMANCE_INFORMATION")
     at.put(status, "MEMORYSTATUSEX", "dwLength", len(status))
-    if not _function(kernel, "GlobalMemoryStatusEx", "pointer")(status):
+    if not function(kernel, "GlobalMemoryStatusEx", "pointer")(status):
         raise Failed("GlobalMemoryStatusEx failed")
     names = ("ullTotalPhys", "ullAvailPhys")
     found: dict[str, int] = {name: at.get(status, "MEMORYSTATUSEX", name) for name in names}
     name = "PERFORMANCE_INFORMATION"
     at.put(counted, name, "cb", len(counted))
-    if _function(kernel, "K32GetPerformanceInfo", "pointer", "number")(counted, len(counted)):
+    if function(kernel, "K32GetPerformanceInfo", "pointer", "number")(counted, len(counted)):
         page = at.get(counted, name, "PageSize")
         found |= {field: at.get(counted, name, field) * page for field in ("CommitTotal", "CommitLimit")}
     return found
@@ -49,7 +47,7 @@ def features(library: Library) -> list[str]:
     """
     The instruction sets that Windows lets programs use, under Linux' names. It does not tell of all that there are.
     """
-    present = _function(library("kernel32.dll"), "IsProcessorFeaturePresent", "number")
+    present = function(library("kernel32.dll"), "IsProcessorFeaturePresent", "number")
     return [feature for feature, number in _FEATURES.items() if present(at.NUMBERS[number])]
 
 
@@ -59,9 +57,7 @@ def memory_modules(library: Library) -> dict[str, Any]:
     """
     import ctypes
 
-    get = _function(
-        library("kernel32.dll"), "GetSystemFirmwareTable", "number", "number", "pointer", "number"
-    )
+    get = function(library("kernel32.dll"), "GetSystemFirmwareTable", "number", "number", "pointer", "number")
     size = get(_RSMB, 0, None, 0)
     if not 0 < size <= _LARGEST_TABLE:
         raise Failed(f"the firmware's table has {size} bytes")
@@ -70,18 +66,3 @@ def memory_modules(library: Library) -> dict[str, Any]:
     if not 0 < length <= size:
         raise Failed("GetSystemFirmwareTable failed")
     return smbios.parse(content.raw[_TABLE_AT:length])
-
-
-def _function(library: Any, name: str, *kinds: str) -> Any:
-    """
-    A function of numbers and pointers that returns a number.
-    """
-    import ctypes
-
-    try:
-        function = library[name]
-    except AttributeError:
-        raise Failed(f"this Windows has no {name}", missing=True) from None
-    function.restype = ctypes.c_uint32
-    function.argtypes = [ctypes.c_uint32 if kind == "number" else ctypes.c_void_p for kind in kinds]
-    return function

@@ -35,6 +35,7 @@ class Windows:
             },
             "kernel32.dll": {},
         }
+        self.programs: dict[int, tuple[str, dict[int, int]]] = {}
 
     def __call__(self, name: str) -> "Library":
         return Library(self.functions[name])
@@ -146,6 +147,10 @@ class Windows:
         adapter = self._of(luid)
         if adapter is None or "segments" not in adapter:
             return -1
+        if kind == 4:
+            (process,) = struct.unpack_from("<Q", content.raw, 16)
+            struct.pack_into("<Q", content, 24, self.programs[process - 1000][1].get(number, 0))
+            return 0
         if kind == 0:
             struct.pack_into("<I", content, 24, len(adapter["segments"]))
             return 0
@@ -154,6 +159,41 @@ class Windows:
         struct.pack_into("<3Q", content, 24, limit, 999, resident)
         struct.pack_into("<I", content, 64, aperture)
         return 0
+
+    def with_programs(
+        self, programs: dict[int, tuple[str, dict[int, int]]], closed: tuple[int, ...] = ()
+    ) -> None:
+        """
+        Run programs: their paths and the bytes that they hold of each segment, by their numbers; some are not opened.
+        """
+        self.programs = programs
+
+        def listed(into: Any, size: int, length: Any) -> int:
+            raw = struct.pack(f"<{len(programs) + 1}I", 0, *programs)
+            assert size >= len(raw)
+            into[: len(raw)] = raw
+            struct.pack_into("<I", length, 0, len(raw))
+            return 1
+
+        def opened(rights: int, inherited: int, pid: int) -> int:
+            assert (rights, inherited) == (0x0400, 0)
+            if pid in closed:
+                return 0
+            self.handles.append(1000 + pid)
+            return 1000 + pid
+
+        def named(handle: int, form: int, into: Any, length: Any) -> int:
+            raw = (programs[handle - 1000][0] + "\0").encode("utf-16-le")
+            assert struct.unpack("<I", length.raw)[0] >= len(raw) // 2
+            into[: len(raw)] = raw
+            return 1
+
+        self.functions["kernel32.dll"] = {
+            "K32EnumProcesses": listed,
+            "OpenProcess": opened,
+            "CloseHandle": self.handles.remove,
+            "QueryFullProcessImageNameW": named,
+        }
 
 
 class Library:
@@ -180,7 +220,7 @@ class Function:
     def __call__(self, *arguments: Any) -> Any:
         assert self.restype is not None
         assert len(self.argtypes) == len(arguments)
-        return self._call(*arguments)
+        return self._call(*arguments) or 0
 
 
 def write(address: int, content: bytes) -> int:

@@ -150,3 +150,44 @@ def test_a_name_ends_at_its_zero() -> None:
 
     assert adapters.listed(windows)[0]["Description"] == "GPU"
     assert struct.calcsize("P") == 8
+
+
+def test_the_programs_that_hold_memory() -> None:
+    """
+    The most first, with what they hold of the adapter's own segments; small ones, those that hold RAM and those that
+    may not be looked at are left out. Every handle is closed.
+    """
+    windows = Windows(xtx())
+    windows.with_programs(
+        {
+            4: (r"C:\Windows\System32\dwm.exe", {0: 300 * MIB, 1: 40 * MIB}),
+            8: (r"C:\Games\game.exe", {0: 6000 * MIB, 2: 999 * MIB}),
+            12: (r"C:\small.exe", {0: 15 * MIB}),
+            16: (r"C:\ram.exe", {2: 900 * MIB}),
+            20: (r"C:\closed.exe", {0: 900 * MIB}),
+        },
+        closed=(20,),
+    )
+    (card,) = adapters.listed(windows)
+
+    assert card["processes"] == [
+        {"pid": 8, "name": "game.exe", "bytes": 6000 * MIB},
+        {"pid": 4, "name": "dwm.exe", "bytes": 340 * MIB},
+    ]
+    assert windows.handles == []
+
+
+def test_a_call_into_a_wrong_address_has_failed() -> None:
+    """
+    Windows tells ctypes of it as an OSError.
+    """
+
+    def crash(interface: bytes, into: Any) -> int:
+        raise OSError("exception: access violation reading 0x0")
+
+    windows = Windows()
+    windows.functions["dxgi.dll"]["CreateDXGIFactory1"] = crash
+
+    assert winapi.answered("adapters", windows) == Answer(
+        status="failed", detail="OSError: exception: access violation reading 0x0"
+    )
