@@ -44,6 +44,7 @@ LIVE = frozenset(
         "tests/test_verify.py",
         "tests/cli/test_serve.py::test_a_port_that_is_taken_is_said",
         "tests/cli/test_serve.py::test_it_answers_until_it_is_interrupted",
+        "tests/server/test_mcp.py::test_an_agent_has_the_answers_as_typed_tools",
         "tests/test_record.py::test_the_recording_of_this_machine_names_neither_it_nor_its_user",
     }
 )

@@ -23,6 +23,12 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
 
+class Nothing(_Body, frozen=True, kw_only=True):
+    """
+    No argument.
+    """
+
+
 class Machine(_Body, frozen=True, kw_only=True):
     """
     A machine that is not the server's: ``gpus`` as ``--gpu`` takes them, ``ram`` as ``--ram``.

@@ -2535,6 +2535,7 @@ SENTENCES: dict[str, str] = {
     "help.short.models": "List the models of the catalog.",
     "help.short.watch": "Show free memory and its users as they change.",
     "help.short.record": "Save this machine as one file.",
+    "help.short.mcp": "Be tools for an agent (Model Context Protocol).",
     "help.short.serve": "Answer programs of this machine over HTTP.",
     "help.short.metrics": "Print this machine's memory as metrics for Prometheus.",
     "help.short.verify": "Compare an estimate with what llama.cpp does here.",
@@ -2679,6 +2680,19 @@ SENTENCES: dict[str, str] = {
     "models are read. Nothing is written to a disk but the result, which every later estimate uses until hardware or "
     "kernel settings change.",
     "help.bench.seconds": "Seconds that it may take in all (default: 10).",
+    "help.mcp": "Be a server of the Model Context Protocol on stdin and stdout: an agent that starts it has the tools check, "
+    "recommend, estimate, fit and plan. Needs llmprobe\\[serve\\].",
+    "mcp.instructions": "Exact memory, placement and speed of language models on this machine. Ask check for free memory, "
+    "recommend how to run one model, fit which models run best, plan which machine a model needs, estimate for one "
+    "configuration. Sizes are bytes; speeds are low, likely and high tokens per second. machine describes another one: "
+    "gpus and ram.",
+    "mcp.check": "This machine: memory that is free now, devices, and what is wrong with them.",
+    "mcp.recommend": "The best ways to run a model here: quantization, layers on GPUs, memory, speed, the command. No choices "
+    "means that nothing fits.",
+    "mcp.estimate": "Memory and speed of one configuration of a model, with llama.cpp's settings by name.",
+    "mcp.fit": "The models that run best here for a use, with how each runs. Takes some seconds.",
+    "mcp.plan": "The machines that run a model, by kind, the smallest first. Takes some seconds.",
+    "error.tool-unknown": "there is no tool {name}: {known:list}",
     "help.serve": "Answer programs over HTTP: GET /v1/snapshot, /v1/models, /metrics; POST /v1/estimate, /v1/recommend, "
     "/v1/fit, /v1/plan. /openapi.json describes them. Only this machine may ask, unless a token is set. Needs "
     "llmprobe\\[serve\\].",

@@ -315,6 +315,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
                     "record",
                     "metrics",
                     "serve",
+                    "mcp",
                     "bench",
                     "verify",
                 ),
