@@ -5,12 +5,15 @@ What to warn of beside an estimate.
 from collections.abc import Collection, Sequence
 
 from llmprobe.estimation.cache_kernels import of_backend
+from llmprobe.estimation.memory.roster import EXPERTS, is_input
+from llmprobe.estimation.memory.stored import stored_bytes, too_large
+from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.placed import Placed
 from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.terms import read_again
-from llmprobe.facts.backends import label
+from llmprobe.facts.backends import DRIVERS, label
 from llmprobe.facts.estimate import DeviceEstimate, trained_context
-from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.model import archs
 from llmprobe.model.quants import Recipe
 from llmprobe.words.message import Message, message
@@ -59,6 +62,34 @@ def warnings(
         *result,
         *cache_warnings(run.cache_type_k, run.cache_type_v, run.flash_attn, used),
         *read_again(devices, missing, run),
+    )
+
+
+def kept_back(tensors: Sequence[Tensor], setup: Setup) -> tuple[Message, ...]:
+    """
+    That weights of layers on a device stay in RAM, as its driver binds no tensor of their size.
+    """
+    kinds = dict(setup.backends)
+    if all(DRIVERS[kind].largest is None for kind in kinds.values()):
+        return ()
+    owners = {layer: span.device for span in setup.spans for layer in range(span.start, span.stop)}
+    found: dict[str, list[int]] = {}
+    for tensor in tensors:
+        name = tensor.name
+        layer = max(owners) if tensor.layer is None else tensor.layer
+        kept = layer in setup.host_experts and EXPERTS.search(name) is not None
+        device = owners.get(layer)
+        if device in kinds and not kept and not is_input(name) and too_large(tensor, kinds[device]):
+            found.setdefault(device, []).append(stored_bytes(tensor, HOST))
+    return tuple(
+        message(
+            "warning.weights-too-large",
+            device=device,
+            tensors=len(sizes),
+            bytes=sum(sizes),
+            largest=DRIVERS[kinds[device]].largest,
+        )
+        for device, sizes in found.items()
     )
 
 

@@ -395,5 +395,8 @@ class Estimator:
             adapters=adapters_in_estimate(adapters),
             rule_of_thumb=thumb,
             notes=(*document.recipe_notes(self.recipe(quant)), *terms.notes(setup)),
-            warnings=document.warnings(self.model, setup, placed, devices, missing or 0),
+            warnings=(
+                *document.warnings(self.model, setup, placed, devices, missing or 0),
+                *document.kept_back(self.typed_tensors(quant), setup),
+            ),
         )

@@ -1374,6 +1374,8 @@ SENTENCES: dict[str, str] = {
     " not count",
     "warning.unlike-caches": "{backend} has no attention for a cache of {type_k} and {type_v}: it falls to the CPU, which is"
     " many times slower; use one type for K and V",
+    "warning.weights-too-large": "{tensors} {tensors:tensor of|tensors of together} {bytes:bytes} {tensors:stays|stay} in RAM"
+    " and {tensors:is|are} computed by the CPU, as {device} takes none above {largest:bytes}",
     "warning.caches-of-a-build": "a usual build of llama.cpp has no {backend} kernel for a cache of {type_k} and {type_v}, and"
     " attention is then several times slower (12 instead of 37 tokens/s were reported); use one of f16, q8_0 and q4_0 for"
     " both, or a build with GGML_CUDA_FA_ALL_QUANTS",
