@@ -48,8 +48,11 @@ NEAR = {
     IN_RAM: 0.2,
     f"{DEEP}, dense models": 0.15,
     f"{DEEP}, mixtures": 0.15,
-    f"{PROMPTS}, dense models": 0.3,
+    f"{PROMPTS}, not seen before": 0.25,
+    f"{PROMPTS}, dense models": 0.25,
     f"{PROMPTS}, mixtures of experts": 0.25,
+    "prompts, several devices": 0.25,
+    "prompts, partial offload": 0.25,
     PROMPTS_IN_RAM: 0.2,
     f"{PROMPTS_DEEP}, mixtures": 0.25,
 }
