@@ -423,6 +423,14 @@ class TestCards:
         assert ("other-card", "RTX 5090") in found
         assert ("other-card", "RTX 3090") not in found
 
+    def test_the_same_name_with_more_memory_is_another_card(self) -> None:
+        """
+        The RTX 5060 Ti was sold with 8 and with 16 GB.
+        """
+        found = self.kinds(llmprobe.probe(gpus="RTX 5060 Ti 8GB", ram_bytes=32 * GIB))
+
+        assert ("other-card", "RTX 5060 Ti 16GB") in found
+
     def test_what_a_model_needs_is_tried(self) -> None:
         """
         80 GiB: beside 24 one of 96 (48 are too few), and 96 instead; 30 GiB are there with the usual ones.
