@@ -19,6 +19,7 @@ import msgspec
 
 from benchmarks import (
     accuracy_adapters,
+    accuracy_backends,
     accuracy_devices,
     accuracy_loads,
     accuracy_logs,
@@ -33,6 +34,7 @@ from benchmarks import (
     accuracy_table,
 )
 from benchmarks.accuracy_table import Accuracy, Coverage, OfArchitecture, OfSpeed, Quantity
+from benchmarks.truth.backends import KINDS
 from benchmarks.truth.loads import measured_models, memory_cases
 from benchmarks.truth.models import TRUTH, models, quant_cases
 from llmprobe.model import archs, catalog
@@ -82,6 +84,7 @@ def measure() -> Accuracy:
     with ProcessPoolExecutor() as pool:
         of_speeds = pool.submit(accuracy_speed.measure)
         of_devices = pool.submit(accuracy_devices.quantities)
+        of_backends = {kind: pool.submit(accuracy_backends.quantity, kind) for kind in KINDS}
         loads = dict(zip(names, pool.map(_loads, names), strict=True))
         speeds = of_speeds.result()
     quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
@@ -102,6 +105,7 @@ def measure() -> Accuracy:
             *_of_loads(every_load),
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
             *of_devices.result(),
+            *(found.result() for found in of_backends.values()),
             *of_second(),
             *of_adapters(),
             *_of_tables(),

@@ -17,6 +17,23 @@ from benchmarks.truth.loads import MemoryCase, spec
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
 
+NAMES = {
+    "metal": "Metal",
+    "vulkan": "Vulkan, NVIDIA's driver",
+    "vulkan-radv": "Vulkan, RADV (AMD)",
+    "rocm": "ROCm",
+    "sycl": "SYCL",
+    "metal-noblas": "Metal, built without BLAS",
+    "metal-nomm": "Metal, without matrix units",
+    "vulkan-amdwin": "Vulkan, AMD's own driver",
+    "vulkan-intel": "Vulkan, Intel with a range of 1 GiB",
+    "vulkan-64bit": "Vulkan, with 64-bit indices",
+    "vulkan-nosubgroup": "Vulkan, without shuffles",
+    "vulkan-igpu": "Vulkan, integrated graphics",
+    "vulkan-large": "Vulkan, caches with very large tensors",
+}
+"""What each kind of device is called in a table."""
+
 NEAR_SHARE = 0.01
 NEAR_BYTES = 4 << 20
 
@@ -106,21 +123,29 @@ def _told(case: MemoryCase) -> str:
     return f"{case.quant} {words}"
 
 
-def quantity(kind: str, counts: Counts) -> Quantity:
+def quantity(kind: str) -> Quantity:
     """
     Return what is claimed of a kind of device.
     """
+    counts, (refused, taken) = measure(backend_cases(kind)), measure_refusals(kind)
+    return claimed(kind, counts, refused, len(taken))
+
+
+def claimed(kind: str, counts: Counts, refused: int, taken: int) -> Quantity:
+    """
+    Return whether what was found holds the bars: of loads that llama.cpp ``refused`` some were ``taken``.
+    """
+    exact = min(counts.weights_equal, counts.caches_equal)
     return Quantity(
-        name=f"on {kind}",
+        name=f"on {NAMES[kind]}",
         must="weights and caches equal to the byte in 99%, compute within 1% or 4 MiB in 97%, "
-        "never lower than that",
-        found=f"{percent(counts.weights_equal, counts.buffers)} and "
-        f"{percent(counts.caches_equal, counts.buffers)} equal, compute "
-        f"{percent(counts.compute_near, counts.buffers)} near, {counts.compute_equal:,} of "
-        f"{counts.buffers:,} equal, {counts.compute_low} lower, {counts.loads:,} loads",
-        held=min(counts.weights_equal, counts.caches_equal) >= 0.99 * counts.buffers
+        "never lower than that; what fails is refused",
+        found=f"{exact:,} of {counts.buffers:,} equal in {counts.loads:,} loads, compute "
+        f"{counts.compute_near:,} near ({percent(counts.compute_near, counts.buffers)}), "
+        f"{counts.compute_equal:,} equal, {counts.compute_low} lower; {refused - taken} of {refused} refused",
+        held=exact >= 0.99 * counts.buffers > 0
         and counts.compute_near >= 0.97 * counts.buffers
-        and not counts.compute_low,
+        and not (counts.compute_low or counts.refused or taken),
     )
 
 
