@@ -40,6 +40,9 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     least_left_at: str
 
 
+_WITHOUT_DEVICES = "--device none -ngl 0 --fit off"
+
+
 def check(
     choice: Choice, answer: Recommendation | Plan, model: ModelSpec, snapshot: Snapshot, estimator: Estimator
 ) -> Checked:
@@ -56,8 +59,10 @@ def check(
         if engine == "ollama" and (choice.n_cpu_moe or choice.cpu_moe_layers):
             # The Modelfile leaves the placement to the engine.
             continue
+        # Devices that nobody looked at are left to the engine; told is what it takes where it finds none.
+        left_to_it = f" {_WITHOUT_DEVICES}" if choice.leaves_devices and engine != "ollama" else ""
         try:
-            configuration = _READERS[engine](words, snapshot, model, _backend(choice, snapshot))
+            configuration = _READERS[engine](words + left_to_it, snapshot, model, _backend(choice, snapshot))
         except UnreadableError as error:
             faults.append(f"{engine}: {error}")
             continue

@@ -15,7 +15,6 @@ from llmprobe.data import table
 from llmprobe.facts.machine import Host
 from llmprobe.facts.measured import Measurement
 from llmprobe.facts.processor import Processor, cpu_kind, processor
-from llmprobe.machine.cpu_table import processors
 from llmprobe.machine.memory_bus import MOST_OF_A_DESKTOP
 from llmprobe.site.devices import ASSUMED_MODULES
 from llmprobe.words.message import Message, message
@@ -91,6 +90,9 @@ def _with_dies(own: Processor, host: Host) -> Processor:
     name = _plain(host.cpu.name or "")
     for row in table("core_dies")["rows"]:
         if row["word"] in name and re.search(row["match"], name):
+            # Loaded only for these processors.
+            from llmprobe.machine.cpu_table import processors
+
             each = processors(host.cpu.name or "").cores
             cores = host.cpu.usable_cores or host.cpu.physical_cores or 0
             sockets = max(1, round(cores / each)) if each else 1
