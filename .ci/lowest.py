@@ -1,7 +1,7 @@
 """
 The lowest version of every dependency that ``pyproject.toml`` declares, as constraints for pip.
 
-``python .ci/lowest.py`` prints one line for each requirement of the project, of its extra ``hub`` and of ``test``.
+``python .ci/lowest.py`` prints one line for each requirement of the project and of its extras but ``dev``.
 """
 
 import re
@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
-EXTRAS = ("hub", "test")
+EXTRAS = ("hub", "serve", "test")
+OWN = "llmprobe["
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:>=|==)(?P<version>[0-9.]+)(?:,<[0-9.]+)?(?:;.*)?")
 """A lowest version, perhaps a bound above it, and the systems that it is for."""
@@ -29,6 +30,9 @@ def constraints(text: str) -> list[str]:
         requirements += project["optional-dependencies"][extra]
     lines = []
     for requirement in requirements:
+        if requirement.startswith(OWN):
+            # Another extra of this project, which is among them.
+            continue
         match = _REQUIREMENT.fullmatch(requirement)
         if match is None:
             raise ValueError(f"pyproject.toml: {requirement!r} declares no lowest version")

@@ -399,7 +399,7 @@ def test_what_an_engine_does_not_load_is_warned_of(engine: str | None, expected:
     Of a file as of the catalog's model, as a file has no notes of the catalog.
     """
     model = msgspec.structs.replace(llmprobe.load_model("llama3.2-vision"), source="gguf", notes=())
-    found = llmprobe.estimate(model, devices=1, ctx_size=4096, engine=engine)
+    found = llmprobe.estimate(model, devices=1, ctx_size=4096, engine=engine, mmproj="none")
 
     assert tuple(map(str, found.warnings)) == expected
 

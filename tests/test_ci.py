@@ -98,7 +98,8 @@ def test_lowest_versions_are_those_that_are_declared() -> None:
 dependencies = ["click>=8.1", "py-cpuinfo==9.0.0", "tool>=7,<10; sys_platform == 'win32'"]
 [project.optional-dependencies]
 hub = ["huggingface_hub>=0.25"]
-test = ["pytest>=8.3"]
+serve = ["starlette>=1.10"]
+test = ["llmprobe[serve]", "pytest>=8.3"]
 dev = ["ruff>=0.9"]
 """
 
@@ -107,6 +108,7 @@ dev = ["ruff>=0.9"]
         "py-cpuinfo==9.0.0",
         "tool==7",
         "huggingface_hub==0.25",
+        "starlette==1.10",
         "pytest==8.3",
     ]
 
@@ -115,7 +117,7 @@ def test_requirement_without_a_lowest_version_is_refused() -> None:
     """
     What declares no lowest version cannot be tried, and so is an error.
     """
-    text = '[project]\ndependencies = ["click<9"]\n[project.optional-dependencies]\nhub = []\ntest = []\n'
+    text = '[project]\ndependencies = ["click<9"]\n[project.optional-dependencies]\nhub = []\nserve = []\ntest = []\n'
 
     with pytest.raises(ValueError, match="'click<9' declares no lowest version"):
         lowest.constraints(text)

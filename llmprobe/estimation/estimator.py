@@ -376,16 +376,13 @@ class Estimator:
         setup, placed = parts.setup, self.projectors.of(parts.setup)
         fits, missing, devices = terms.compare(devices, setup.devices, budgets or {})
         tensor_total = self.tensor_bytes(quant)
-        thumb = None
-        if explain:
-            thumb = rule_of_thumb(self.model, quant, tensor_total, devices, setup.settings.ctx_size)
+        context, flash = setup.settings.ctx_size, "on" if parts.compute.flash_attn else "off"
+        thumb = rule_of_thumb(self.model, quant, tensor_total, devices, context) if explain else None
         return Estimate(
             this_machine=this_machine,
             model=model_in_estimate(self.model, quant, tensor_total),
             fits=fits,
-            settings=msgspec.structs.replace(
-                setup.settings, flash_attn="on" if parts.compute.flash_attn else "off"
-            ),
+            settings=msgspec.structs.replace(setup.settings, flash_attn=flash),
             layers=Layers(offloaded=setup.settings.gpu_layers, total=self.total_layers),
             devices=devices,
             speed=speed or NO_SPEED,
