@@ -12,6 +12,10 @@ from llmprobe.words.message import message
 
 if TYPE_CHECKING:
     from llmprobe.facts.adapter import Adapter
+    from llmprobe.facts.model import ModelSpec
+
+_STRETCHED = 4
+"""How far a context is stretched (YaRN) by those who make the models: https://huggingface.co/Qwen/Qwen3-8B names 4."""
 
 
 def check_model(model: object) -> None:
@@ -28,6 +32,27 @@ def check_model(model: object) -> None:
         raise UsageError(
             message("error.not-a-model", given=type(model).__name__), hint=message("hint.load-the-model")
         )
+
+
+def context_of(model: "ModelSpec", ctx_size: object, parallel: int = 1) -> int:
+    """
+    A context of all slots that a model may have: up to four times what it was trained for, which is as far as it goes.
+
+    Raises:
+        UsageError: it is no number of tokens, or longer.
+    """
+    # Imported only here: a look at the machine has no context.
+    from llmprobe.facts.estimate import trained_context
+    from llmprobe.facts.given import count
+
+    size = count("ctx_size", ctx_size, least=1, most=2**31 - 1)
+    trained = trained_context(model)
+    if trained is not None and size > trained * _STRETCHED * parallel:
+        raise UsageError(
+            message("error.context-of-no-model", ctx_size=size, model=model.name, trained=trained),
+            hint=message("hint.such-as", example=f"-c {trained}"),
+        )
+    return size
 
 
 def checked_adapters(adapters: object) -> "tuple[Adapter, ...]":

@@ -11,7 +11,7 @@ from llmprobe.facts.given import count, one_of, shown, text
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.own_prices import OwnPrices
 from llmprobe.facts.recommendation import UseName
-from llmprobe.tasks.arguments import check_model
+from llmprobe.tasks.arguments import check_model, context_of
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.plan import USUAL_QUANT
 from llmprobe.tasks.price_book import known_currency
@@ -66,10 +66,11 @@ def wishes_of(
             raise UsageError(message("error.two-currencies", given=code, file=own.currency))
     rate = exchange_rate if exchange_rate is not None or own is None else own.dollar
     usual = model.quant or model.published_quant or USUAL_QUANT
+    slots = count("parallel", parallel, least=1, most=MOST_SLOTS)
     return CostWishes(
-        ctx_size=count("ctx_size", ctx_size, least=1, most=2**31 - 1),
+        ctx_size=context_of(model, ctx_size, slots),
         quant=usual if quant is None else quant_name(text("quant", quant), model),
-        parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
+        parallel=slots,
         use=use,
         hours_per_day=_hours("hours_per_day", hours_per_day, above=0.0),
         tokens_per_day=None

@@ -26,7 +26,7 @@ from llmprobe.facts.prices import PriceRange, together
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.facts.settings import Settings
 from llmprobe.machine.prices import price_of
-from llmprobe.tasks.arguments import check_model
+from llmprobe.tasks.arguments import check_model, context_of
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
@@ -59,10 +59,11 @@ def wishes_of(
     """
     check_model(model)
     own = model.quant or model.published_quant or USUAL_QUANT
+    slots = count("parallel", parallel, least=1, most=MOST_SLOTS)
     return PlanWishes(
-        ctx_size=count("ctx_size", ctx_size, least=1, most=2**31 - 1),
+        ctx_size=context_of(model, ctx_size, slots),
         quant=own if quant is None else quant_name(text("quant", quant), model),
-        parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
+        parallel=slots,
         min_speed=least_speed(min_speed),
     )
 

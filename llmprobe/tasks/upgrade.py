@@ -22,7 +22,7 @@ from llmprobe.facts.upgrade import Reached, Step, Upgrade, UpgradeWishes
 from llmprobe.machine.form import no_card, no_ram
 from llmprobe.model.installed import on_this_disk
 from llmprobe.tasks import fit, plan
-from llmprobe.tasks.arguments import check_machine, check_model
+from llmprobe.tasks.arguments import check_machine, check_model, context_of
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
@@ -54,9 +54,13 @@ def wishes_of(
         UsageError: one is of another kind or out of range.
     """
     given.one_of("use", use, get_args(Use))
+    size = None if ctx_size is None else given.count("ctx_size", ctx_size, least=1, most=2**31 - 1)
+    if model is not None and size is not None:
+        check_model(model)
+        size = context_of(model, size)
     return UpgradeWishes(
         use=use,
-        ctx_size=None if ctx_size is None else given.count("ctx_size", ctx_size, least=1, most=2**31 - 1),
+        ctx_size=size,
         quants=tuple(quant_name(quant, model) for quant in given.texts("quants", quants)),
         min_speed=given.least_speed(min_speed),
         reserve_bytes=None if reserve_bytes is None else given.count("reserve_bytes", reserve_bytes),

@@ -1136,6 +1136,7 @@ SENTENCES: dict[str, str] = {
     "GPU and fills what the weights leave with cache; where less is free, lower --gpu-memory-utilization",
     # site and estimation: terms, notes, warnings, refusals, speed
     # site and estimation: settings that are refused
+    "error.context-of-no-model": "{ctx_size} tokens are more than four times the {trained} that {model} was trained for",
     "error.not-a-model": "the model must be one that load_model returned, not {given}",
     "hint.load-the-model": "pass load_model(NAME)",
     "error.setting-unknown": "there is no setting {setting}",

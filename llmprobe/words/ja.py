@@ -947,6 +947,7 @@ SENTENCES: dict[str, str] = {
     "engine.vllm-buffers": "vLLM自身のバッファは計算に含めていません。vLLMは各GPUのメモリの{share:.0%}を確保し、重みの残りをキャッシュで埋めます。空きがそれより少ない場合は、--gpu-memory-utilization を下げてください",
     # site and estimation: terms, notes, warnings, refusals, speed
     # site and estimation: settings that are refused
+    "error.context-of-no-model": "{ctx_size}トークンは、{model}の学習時のコンテキスト長{trained}トークンの4倍を超えています",
     "error.not-a-model": "モデルには load_model の戻り値を渡してください（指定値: {given}）",
     "hint.load-the-model": "load_model(NAME) を渡してください",
     "error.setting-unknown": "設定 {setting} はありません",

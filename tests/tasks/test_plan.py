@@ -210,3 +210,19 @@ def test_a_machine_has_a_dated_price(monkeypatch: pytest.MonkeyPatch) -> None:
     late = plan(spec, wishes_of(spec))
     assert all(row.price is None for row in late.machines)
     assert "plan.prices" not in {note.id for note in late.notes}
+
+
+@pytest.mark.parametrize(
+    ("ctx_size", "parallel", "refused"),
+    [(4 * 8192, 1, False), (4 * 8192 + 1, 1, True), (4 * 8192 + 1, 2, False)],
+)
+def test_a_context_that_no_model_has_is_refused(ctx_size: int, parallel: int, refused: bool) -> None:
+    """
+    Llama 3 was trained for 8,192 tokens; a context is stretched four times at most, of each slot.
+    """
+    asked = llmprobe.load_model("llama3-70b")
+    if not refused:
+        assert wishes_of(asked, ctx_size=ctx_size, parallel=parallel).ctx_size == ctx_size
+        return
+    with pytest.raises(UsageError, match="more than four times the 8192"):
+        wishes_of(asked, ctx_size=ctx_size, parallel=parallel)
