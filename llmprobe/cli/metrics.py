@@ -3,7 +3,6 @@
 """
 
 import contextlib
-import os
 import tempfile
 from pathlib import Path
 
@@ -88,7 +87,7 @@ def _replace(path: Path, text: str) -> None:
             with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
                 file.write(text)
             Path(beside).chmod(_READABLE)
-            os.replace(beside, path)  # noqa: PTH105 - of a text
+            Path(beside).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 Path(beside).unlink()

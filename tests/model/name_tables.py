@@ -73,6 +73,8 @@ command-r+:104b -> command-r-plus-08-2024-104b
 Command R+ 08-2024 -> command-r-plus-08-2024-104b
 Phi-4 Reasoning+ -> phi-4-reasoning-plus-14b
 ｑｗｅｎ３：１４ｂ -> qwen3-14b
+ｑｗｅｎ３ー８ｂ -> qwen3-8b
+qwen3–8b -> qwen3-8b
 ミストラル Nemo -> mistral-nemo-instruct-2407
 text-embedding-nomic-embed-text-v1.5 -> nomic-embed-text-v1.5
 text-embedding-qwen3-embedding-4b -> qwen3-embedding-4b

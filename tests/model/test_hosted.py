@@ -32,7 +32,7 @@ def test_every_offer_is_of_a_known_model_and_dated() -> None:
     Models are in the catalog, months have come, sources are addresses, prices are above nothing, and what is read again
     costs no more than what is read.
     """
-    now = f"{date.today():%Y-%m}"  # noqa: DTZ011
+    now = f"{date.today():%Y-%m}"  # noqa: DTZ011 - a month is near enough
     catalog = known().entries
     for row in whole_table().rows:
         assert row.model in catalog

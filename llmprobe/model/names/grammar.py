@@ -34,6 +34,8 @@ _SEPARATORS = re.compile(r"(?:[^\w.]|_)+|\.(?!\d)|(?<!\d)\.")
 _BENCH = r"(?<=\d_k) - (s|m|l)(?:mall|edium|arge)\b"
 """What llama-bench prints for ``Q4_K_M``: ``Q4_K - Medium``."""
 _REMARK = r"\([^()]*\d ?gi?b\)"
+_DASH = r"(?<=[A-Za-z0-9])[‐‑‒–—―−ー](?=[A-Za-z0-9])"
+"""Other dashes between letters or figures; a Japanese keyboard gives ``ー`` for its key."""
 _PLUS = r"(?<=\w)\+(?![^\W_])"
 _SPLIT_VERSION = re.compile(r"(?<![\d.])(\d)_(\d)(?![\da-z.])")
 _WORD_THEN_NUMBER = re.compile(r"([^\W\d_]{3,})(\d.*)")
@@ -112,6 +114,7 @@ def plain(text: str) -> str:
     """
     shown = re.sub(_PLUS, "-plus", unicodedata.normalize("NFKC", text))
     if not shown.isascii():
+        shown = re.sub(_DASH, "-", shown)
         for name, latin in _KATAKANA.items():
             shown = shown.replace(name, f" {latin} ")
     shown = re.sub(_REMARK, "", shown, flags=re.IGNORECASE)
