@@ -68,7 +68,7 @@ capability-check: $(VENV)/.dev  ## Hide published results, predict them by the o
 goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines; review the diff
 	$(BIN)/python -m tests.goldens
 
-readme: $(VENV)/.dev  ## Rewrite the examples in both READMEs; review the diff
+readme: $(VENV)/.dev  ## Rewrite the examples on all pages; review the diff
 	$(BIN)/python -m tests.readme
 
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
@@ -78,7 +78,7 @@ accuracy: $(VENV)/.dev  ## Compare the estimates with all that was measured, and
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.accuracy_fit
 
-accuracy-check: $(VENV)/.dev  ## Compare again, and check that the README and the file of figures say the same
+accuracy-check: $(VENV)/.dev  ## Compare again, and check that the pages and the file of figures say the same
 	$(BIN)/python -m benchmarks.accuracy --check
 
 bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, and the time of estimates and headers

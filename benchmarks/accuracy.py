@@ -3,8 +3,8 @@
 
     python -m benchmarks.accuracy [--check]
 
-Writes ``fixtures/truth/accuracy.json`` and the tables of the README, and prints them; with ``--check`` it compares
-them instead. It ends with 1 where a bound is missed, or where a file differs from what was recomputed.
+Writes ``fixtures/truth/accuracy.json`` and the tables of the pages that show it, and prints them; with ``--check`` it
+compares them instead. It ends with 1 where a bound is missed, or where a file differs from what was recomputed.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
-from pathlib import Path
 
 import msgspec
 
@@ -23,6 +22,7 @@ from benchmarks import (
     accuracy_devices,
     accuracy_loads,
     accuracy_logs,
+    accuracy_pages,
     accuracy_parameters,
     accuracy_projectors,
     accuracy_published,
@@ -41,7 +41,6 @@ from llmprobe.model import archs, catalog
 from llmprobe.model.archs import graph_of
 from llmprobe.model.formats.parts import NO_TEXT_MODELS
 
-README = Path(__file__).parents[1] / "README.md"
 FILE = TRUTH / "accuracy.json"
 ROWS_OF_LOGS = 25
 RANGES_HOLD = 0.8, 0.95
@@ -56,20 +55,13 @@ def main() -> int:
     check = parser.parse_args().check
     found = measure()
     content = msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n"
-    text = README.read_text(encoding="utf-8")
-    rewritten = accuracy_table.rewritten(text, found)
     print(accuracy_table.printed(found))
-    stale = [
-        path.name
-        for path, same in (
-            (FILE, FILE.is_file() and FILE.read_bytes() == content),
-            (README, text == rewritten),
-        )
-        if not same
-    ]
+    stale = accuracy_pages.stale(found)
+    if not FILE.is_file() or FILE.read_bytes() != content:
+        stale = [FILE.name, *stale]
     if not check:
         FILE.write_bytes(content)
-        README.write_text(rewritten, encoding="utf-8")
+        accuracy_pages.write(found)
     elif stale:
         print(f"not what was recomputed: {', '.join(stale)}; run make accuracy", file=sys.stderr)
         return 1

@@ -1,14 +1,12 @@
 """
-What ``make accuracy`` found: the record that is written, and the tables that are printed and shown in the README.
+What ``make accuracy`` found: the record that is written, and the tables that are printed and shown on a page.
 """
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 ENGINE = "llama.cpp b11549"
-_BLOCK = re.compile(r"(?<=<!-- accuracy -->\n).*?(?=<!-- /accuracy -->)", re.DOTALL)
 
 
 class Quantity(msgspec.Struct, frozen=True):
@@ -93,16 +91,9 @@ def percent(good: int, cases: int) -> str:
     return f"{min(100 * good / cases, 99.99):.2f}%"
 
 
-def rewritten(text: str, accuracy: Accuracy) -> str:
-    """
-    Return the README with the tables of what was found between its two marks.
-    """
-    return _BLOCK.sub(lambda _: in_markdown(accuracy), text)
-
-
 def in_markdown(accuracy: Accuracy) -> str:
     """
-    Return the tables as the README shows them.
+    Return all tables in Markdown.
     """
     lines = ["", "| quantity | target | result |", "|---|---|---|"]
     lines += [

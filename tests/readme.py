@@ -1,19 +1,19 @@
 """
-The examples in README.md and README.ja.md: each is a command and what the program prints for it.
+The examples on the pages of the documentation: each is a command and what the program prints for it.
 
-A block is a comment that holds the command, then a fenced text block:
-
-    <!-- $ llmprobe --replay fixtures/machines/… check -->
-    ```text
+    ```console
+    $ llmprobe --replay fixtures/machines/… check | head -20
     …
     ```
 
+Behind a bar, ``head -N`` shows the first lines alone, and ``awk '/FROM/,/TO/'`` what lies between two lines.
 ``python -m tests.readme`` rewrites the blocks; the test compares them.
 """
 
 import re
 import shlex
 from datetime import date
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,11 +21,13 @@ from click.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
 READMES = (ROOT / "README.md", ROOT / "README.ja.md")
+PAGES = (*READMES, *sorted((ROOT / "docs").rglob("*.md")))
 COLUMNS = "100"
 PRICED_ON = date(2026, 11, 30)
 """The day for which prices are told: they widen with time."""
 
-_BLOCK = re.compile(r"<!-- \$ llmprobe (?P<command>.*?) -->\n```text\n(?P<output>.*?)```\n", re.DOTALL)
+_BLOCK = re.compile(r"^```console\n\$ llmprobe (?P<command>.*)\n(?P<output>[^`]*?)```\n", re.MULTILINE)
+_BETWEEN = re.compile(r"/(?P<first>[^/]+)/,/(?P<last>[^/]+)/")
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -37,8 +39,14 @@ def blocks(text: str) -> list[tuple[str, str]]:
 
 def run(command: str) -> str:
     """
-    Return what the program prints on stdout for the arguments of one command.
+    Return what a shell prints on stdout for the arguments of one command, and what may follow a bar.
     """
+    before, _, last = shlex.join(shlex.split(command)).rpartition(" '|' ")
+    return _shown(run(before), shlex.split(last)) if before else _printed(last)
+
+
+@cache
+def _printed(command: str) -> str:
     from llmprobe.cli.group import cli
 
     runner = CliRunner(env={"COLUMNS": COLUMNS, "NO_COLOR": "1", "LC_ALL": "C"})
@@ -49,17 +57,39 @@ def run(command: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
 
 
+def _shown(text: str, words: list[str]) -> str:
+    """
+    Return of a text what ``head -N`` or ``awk '/FROM/,/TO/'`` prints of it.
+    """
+    lines = text.splitlines(keepends=True)
+    program, argument = words
+    if program == "head":
+        return "".join(lines[: int(argument.removeprefix("-"))])
+    between = _BETWEEN.fullmatch(argument)
+    if program != "awk" or between is None:
+        raise ValueError(f"an example cannot use {shlex.join(words)}")
+    shown, inside = [], False
+    for line in lines:
+        begins = not inside and re.search(between["first"], line) is not None
+        if inside or begins:
+            shown.append(line)
+            inside = re.search(between["last"], line.rstrip("\n")) is None
+    return "".join(shown)
+
+
 def rewritten(text: str) -> str:
     """
     Return the text with every block as the program prints it now.
     """
 
     def again(match: re.Match[str]) -> str:
-        return f"<!-- $ llmprobe {match['command']} -->\n```text\n{run(match['command'])}```\n"
+        return f"```console\n$ llmprobe {match['command']}\n{run(match['command'])}```\n"
 
     return _BLOCK.sub(again, text)
 
 
 if __name__ == "__main__":
-    for page in READMES:
-        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if (now := rewritten(text)) != text:
+            page.write_text(now, encoding="utf-8")

@@ -21,9 +21,14 @@ from tests.test_machines import found
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-TEXT = README.read_text(encoding="utf-8")
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+PYTHON = ROOT / "docs" / "reference" / "python.md"
+TROUBLES = ROOT / "docs" / "troubleshooting.md"
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 DOCS = tuple(page for page in PAGES if page not in readme.READMES)
+EXAMPLES = dict.fromkeys(
+    block for page in readme.PAGES for block in readme.blocks(page.read_text(encoding="utf-8"))
+)
+"""Every command that a page shows with its output, once where several pages show it."""
 
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -98,27 +103,54 @@ def missing_files(text: str) -> Iterator[str]:
             yield code
 
 
-@pytest.mark.parametrize(
-    ("command", "output"), [block for page in readme.READMES for block in readme.blocks(text_of(page))]
-)
-def test_readme_shows_what_the_program_prints(
+@pytest.mark.parametrize(("command", "output"), EXAMPLES)
+def test_pages_show_what_the_program_prints(
     command: str, output: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Every example in a README is the real output of its command; `make readme` rewrites them.
+    Every example on a page is the real output of its command; `make readme` rewrites them.
     """
     monkeypatch.chdir(ROOT)
 
     assert readme.run(command) == output
 
 
-def test_readme_has_examples_of_the_main_commands() -> None:
+def test_pages_have_examples_of_the_main_commands() -> None:
     """
-    check, recommend, estimate and models are each shown with their output.
+    Commands that answer about a recorded machine are each shown with their output, four of them in each README.
     """
-    shown = {word for command, _ in readme.blocks(TEXT) for word in command.split()}
+    shown = {word for command, _ in EXAMPLES for word in command.split()}
+    first = [
+        {word for command, _ in readme.blocks(text_of(page)) for word in command.split()}
+        for page in readme.READMES
+    ]
 
     assert {"check", "fit", "plan", "upgrade", "cost", "recommend", "estimate", "models"} <= shown
+    assert all({"check", "fit", "recommend"} <= words for words in first)
+
+
+def test_no_example_escapes_the_comparison() -> None:
+    """
+    Each block of a page that begins with a command of llmprobe is compared, and none hides its command in a comment.
+    """
+    texts = [text_of(page) for page in readme.PAGES]
+
+    assert sum(text.count("```console") for text in texts) == sum(len(readme.blocks(text)) for text in texts)
+    assert [name(page) for page in PAGES if "<!-- $ llmprobe" in text_of(page)] == []
+
+
+def test_what_follows_a_bar_shows_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An example shows what a shell would show: the first lines, or those between two; other programs are refused.
+    """
+    monkeypatch.chdir(ROOT)
+    whole = readme.run("models llama-3.1").splitlines()
+
+    assert readme.run("models llama-3.1 | head -3").splitlines() == whole[:3]
+    assert readme.run("models llama-3.1 | awk '/^model/,/llama3.1:8b/'").splitlines() == whole[2:5]
+    assert readme.run("models llama-3.1 | awk '/^model/,/llama3.1:8b/' | head -1").splitlines() == whole[2:3]
+    with pytest.raises(ValueError, match="cannot use"):
+        readme.run("models | sort model")
 
 
 @pytest.mark.parametrize("name", sorted(cli.list_commands(None)))  # type: ignore[arg-type]  # the lazy group needs no context
@@ -132,9 +164,9 @@ def test_every_command_is_documented(name: str) -> None:
 @pytest.mark.parametrize("finding", sorted(rule.id for rule in rules.all_rules()))
 def test_every_finding_is_documented(finding: str) -> None:
     """
-    The README's list of diagnoses has every finding that check can make, with the program's own words for it.
+    The list of diagnoses has every finding that check can make, with the program's own words for it.
     """
-    assert f"| `{finding}` | {SENTENCES[f'rule.{finding}']} |" in TEXT
+    assert f"| `{finding}` | {SENTENCES[f'rule.{finding}']} |" in text_of(TROUBLES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -232,11 +264,11 @@ def test_the_rooms_are_described() -> None:
     assert packages - described == set()
 
 
-def test_the_example_of_the_readme_calls_what_is_public() -> None:
+def test_the_example_in_python_calls_what_is_public() -> None:
     """
     The Python example uses public names only, and setting names that exist.
     """
-    (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", text_of(PYTHON), re.DOTALL)
     used = set(re.findall(r"llmprobe\.(\w+)\(", example))
 
     assert {"probe", "load_model", "estimate", "recommend"} <= used

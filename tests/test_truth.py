@@ -2,8 +2,6 @@
 Our figures against the measured ones: a fixed sample of what ``make accuracy`` recomputes, and what it wrote.
 """
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -11,16 +9,16 @@ from benchmarks import (
     accuracy,
     accuracy_loads,
     accuracy_logs,
+    accuracy_pages,
     accuracy_parameters,
     accuracy_published,
     accuracy_recipes,
     accuracy_second,
 )
-from benchmarks.accuracy_table import Accuracy, rewritten
+from benchmarks.accuracy_table import Accuracy
 from benchmarks.truth.models import TRUTH
 
 WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
-README = Path(__file__).parents[1] / "README.md"
 STEP = 20
 PARTS = 4
 
@@ -109,14 +107,28 @@ def test_the_coverage_is_as_it_was_written() -> None:
     assert accuracy.coverage() == WRITTEN.coverage
 
 
-def test_the_readme_shows_what_was_written() -> None:
+def test_the_pages_show_what_was_written() -> None:
     """
-    The README's table is that of the last full comparison; `make accuracy` rewrites it.
+    The tables on all pages are those of the last full comparison; `make accuracy` rewrites them.
     """
-    text = README.read_text(encoding="utf-8")
+    assert accuracy_pages.stale(WRITTEN) == []
+    assert all("<!-- accuracy -->\n\n|" in page.read_text(encoding="utf-8") for page in accuracy_pages.PAGES)
 
-    assert rewritten(text, WRITTEN) == text
-    assert WRITTEN.quantities[0].found in text
+
+def test_a_page_with_another_figure_is_stale() -> None:
+    """
+    A comparison that found one device less equal leaves no page as it is.
+    """
+    name, row = next(item for item in WRITTEN.architectures.items() if item[1].devices)
+    worse = msgspec.structs.replace(row, compute_equal=row.compute_equal - 1, worst_total=0.02)
+    changed = msgspec.structs.replace(WRITTEN, architectures={**WRITTEN.architectures, name: worse})
+
+    assert accuracy_pages.stale(changed) == [page.name for page in accuracy_pages.PAGES]
+    assert "| compute buffers per device |" in (
+        table := accuracy_pages.PAGES[accuracy_pages.ROOT / "README.md"](changed)
+    )
+    assert "99.99% equal to the byte" in table
+    assert "the worst 2.00% off" in table
 
 
 def test_files_are_within_the_range_of_their_name() -> None:
