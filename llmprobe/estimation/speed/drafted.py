@@ -4,7 +4,9 @@ How fast a model writes whose tokens are drafted: more tokens for each check, an
     tokens per check = 1 + a + a² + … + aⁿ        a: accepted part of the drafted tokens, n: drafted tokens
     speed-up = tokens per check x seconds of a token / (seconds of the check + seconds of the drafts)
 
-What a text accepts cannot be computed: it is assumed, as a range, and said (``data/drafting.json``).
+What a text accepts cannot be computed: it is assumed, as a range, and said (``data/drafting.json``, which says on what
+the assumption stands). A backend that multiplies a few tokens one by one reads the weights again for each (Metal, whose
+kernels for matrices begin at nine: llama.cpp b11549, ggml/src/ggml-metal/ggml-metal-ops.cpp); it gains little.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ from llmprobe.data import table
 from llmprobe.estimation.second import Draft, draft_hardware, draft_settings, needs_draft, target_output
 from llmprobe.estimation.settings import BLOCK_TYPES, DRAFTING_TYPES
 from llmprobe.estimation.speed.generation import speed_at, that_count
-from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.estimation.speed.parts import Share
 from llmprobe.facts.estimate import Range, Speed
 from llmprobe.facts.settings import Settings, without_drafts
 from llmprobe.model.quants import tensor_bytes
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from llmprobe.facts.processor import Processor
 
 Seconds = Callable[[Share], float | None]
+
+_DEAREST = {"low": "high", "likely": "likely", "high": "low"}
+"""Of what a further token of a check costs, that which belongs to a bound of the speed."""
 
 
 def drafted_speed(
@@ -102,15 +107,18 @@ def speed_ups(
     checked = that_count(
         estimator.shares(quant, bare, hardware, ram_bandwidth=ram_bandwidth, tokens=count + 1)
     )
-    once, check = _sum(shares, seconds), _check(checked, seconds, count)
+    once = _sum(shares, seconds)
+    checks = {bound: _check(checked, seconds, count, cost) for bound, cost in _DEAREST.items()}
     drafting = _drafting(
         estimator, quant, settings, hardware, draft, shares, seconds, ram_bandwidth, processor
     )
-    if once is None or check is None or drafting is None:
+    accepted = _accepted(settings)
+    if once is None or drafting is None:
         return None
     return {
-        bound: tokens_per_check(part, count) * once / (check + drafting)
-        for bound, part in _accepted(settings).items()
+        bound: tokens_per_check(accepted[bound], count) * once / (check + drafting)
+        for bound, check in checks.items()
+        if check is not None
     }
 
 
@@ -138,16 +146,17 @@ def _sum(shares: Sequence[Share], seconds: Seconds) -> float | None:
     return None if None in times else sum(time for time in times if time is not None)
 
 
-def _check(shares: Sequence[Share], seconds: Seconds, further: int) -> float | None:
+def _check(shares: Sequence[Share], seconds: Seconds, further: int, bound: str) -> float | None:
     """
-    The time of a check: weights are read once for all of its tokens, and each further one costs a little.
+    The time of a check: weights are read once for all of its tokens, and each further one costs a part of the first.
     """
     costs, total = table("drafting")["check"], 0.0
     for share in shares:
         time = seconds(share)
         if time is None:
             return None
-        total += time * (1 + costs["cpu" if share.backend == CPU else "gpu"] * further)
+        cost = costs.get(share.backend, costs["gpu"])
+        total += time * (1 + cost[bound] * further)
     return total
 
 
