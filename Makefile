@@ -51,10 +51,14 @@ test-newest:  ## Run the tests with the newest versions of dependencies
 test-pythons:  ## Run the tests with every Python that we claim and this machine has (ARGS: those to leave out)
 	.ci/pythons $(ARGS)
 
+site: $(VENV)/.dev  ## Build the documentation as a site in build/site, strictly, and check that it needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python -m manual.alone build/site
+
 docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 	$(BIN)/python -m pytest tests/test_docs.py
 
-ci: lint types contracts test accuracy-check docs wheel  ## Everything that a change must pass
+ci: lint types contracts test accuracy-check docs site wheel  ## Everything that a change must pass
 
 catalog: $(VENV)/.dev  ## Check every entry of the catalog, and your own, by counting its tensors
 	$(BIN)/python -m benchmarks.catalog
@@ -127,4 +131,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify wheel sdist constraints clean

@@ -110,7 +110,7 @@ def in_markdown(accuracy: Accuracy) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [f"| {' | '.join(_of_speed(row))} |" for row in accuracy.speeds]
-    lines += ["", "<details><summary>By architecture</summary>", ""]
+    lines += ["", '<details markdown="1"><summary>By architecture</summary>', ""]
     lines += ["```text", *_by_architecture(accuracy), "```", "", "</details>", "", ""]
     return "\n".join(lines)
 
