@@ -13,6 +13,7 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.compute.allocator import ALLOCATE, FREE, Event, Lifetimes
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import AllocationPlan, Copy
+from llmprobe.estimation.compute.request import request
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
@@ -73,6 +74,73 @@ def test_layers_that_leave_something_behind_are_not_repeated() -> None:
     assert _peak(_chain(4, leaks=True), 4, (Repeat(0, 1, 4, 6),), [1024] * 10) is None
 
 
+def _with_zeros(layers: int, late: int) -> Lifetimes:
+    """
+    Layers each of which has a block from the beginning, which the layer ``late`` behind it gives back; of the last ones
+    nobody does.
+    """
+    events: list[Event] = [(0, layer, 1, ALLOCATE) for layer in range(layers)]
+    events.append((0, layers, 0, ALLOCATE))
+    marks, last = [], layers
+    for layer in range(layers):
+        marks.append(len(events))
+        mine, weight = last + 1, last + 2
+        events += [(0, mine, 0, ALLOCATE), (0, weight, ~layer, ALLOCATE), (0, weight, ~layer, FREE)]
+        if layer >= late:
+            events.append((0, layer - late, 1, FREE))
+        events.append((0, mine - 2 if layer else layers, 0, FREE))
+        last = weight
+    marks.append(len(events))
+    return Lifetimes(events, last + 1, marks, list(range(layers + 1)))
+
+
+@pytest.mark.parametrize("late", [0, 1])
+@pytest.mark.parametrize("largest", range(12))
+@pytest.mark.parametrize("size", [320, 700, 4096])
+def test_what_layers_have_from_the_beginning_is_placed_for_all_of_them(
+    late: int, largest: int, size: int
+) -> None:
+    """
+    Of twelve layers four are built, and each of the twelve has a block that is placed before everything else: a weight
+    that grows finds the place of those that were given back, and all of them add to the peak.
+    """
+    weights = [300] * 12
+    weights[largest] = size
+    peak = _peak(_with_zeros(4, late), 4, (Repeat(0, 1, 4, 8),), weights)
+    assert peak == _peak(_with_zeros(12, late), 12, (), weights)
+    assert peak is not None
+    assert peak >= 12 * EACH[1]
+
+
+def test_what_is_given_back_two_layers_later_is_not_repeated() -> None:
+    """
+    A block that lives through a whole layer between is not told by two neighbours.
+    """
+    assert _peak(_with_zeros(4, 2), 4, (Repeat(0, 1, 4, 8),), [300] * 12) is None
+
+
+@pytest.mark.parametrize("name", ["deepseek-v4-flash", "glm-5.2", "glm-5.3-flash"])
+@pytest.mark.parametrize(
+    ("count", "settings"),
+    [
+        (1, Settings(ctx_size=16384, n_cpu_moe=30)),
+        (2, Settings(ctx_size=16384, gpu_layers=30, n_cpu_moe=38, ubatch_size=1024)),
+    ],
+)
+def test_a_model_with_an_indexer_is_shortened(name: str, count: int, settings: Settings) -> None:
+    """
+    What an indexer's layer fills is placed before everything else, and a few layers stand for all nevertheless.
+    """
+    estimator, hardware = Estimator(load(name)), Hardware(devices=DEVICES[:count])
+    setup = estimator.setup(settings, hardware)
+    asked = request(estimator.model, estimator.typed_tensors("Q4_K_M"), setup, old_masks=False)
+    shortened, whole = (
+        estimator.compute_engine.buffers(asked),
+        estimator.compute_engine.buffers_in_full(asked),
+    )
+    assert (shortened.bytes, shortened.allocated_bytes) == (whole.bytes, whole.allocated_bytes)
+
+
 def test_layers_whose_copies_are_kept_are_not_repeated() -> None:
     """
     Copies that are kept are placed before everything else, so that each layer's counts.
@@ -100,7 +168,7 @@ def test_a_shortened_model_takes_what_the_whole_takes(
     base = request_of(case, estimator)
     count = len(base.layer_devices)
     first = (count - host_layers) // 2
-    request = msgspec.structs.replace(
+    asked = msgspec.structs.replace(
         base,
         tensors=estimator.typed_tensors(quant),
         settings=msgspec.structs.replace(base.settings, devices=("gpu0", "gpu1")),
@@ -108,7 +176,7 @@ def test_a_shortened_model_takes_what_the_whole_takes(
         host_experts=frozenset(range(experts)),
     )
     engine = estimator.compute_engine
-    assert engine.buffers(request).bytes == engine.buffers_in_full(request).bytes
+    assert engine.buffers(asked).bytes == engine.buffers_in_full(asked).bytes
 
 
 @pytest.mark.parametrize(

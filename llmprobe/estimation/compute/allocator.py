@@ -53,11 +53,15 @@ class Lifetimes(msgspec.Struct, frozen=True, gc=False):
     """
     Which blocks a graph takes and gives back, in order; how many blocks there are; and how many events come before
     each mark.
+
+    The first events take a block each for what is placed before everything else. ``leafs`` says how many come before
+    each mark of these.
     """
 
     events: list[Event]
     blocks: int
     marks: list[int]
+    leafs: list[int] = []
 
 
 State = tuple[tuple[int, ...], ...]
@@ -262,13 +266,15 @@ def lifetimes(
     number: Count,
     copied: Copied | None = None,
     marks: Sequence[int] = (),
+    leaf_marks: Sequence[int] = (),
 ) -> Lifetimes:
     """
     Which blocks a graph takes and gives back, in order.
 
     ``steps`` are the nodes in order and the buffer that each goes to, ``leafs`` what is allocated before. A node
     without operation is a dependency: it only keeps its sources alive until then. ``number`` tells where a size is
-    kept, for ``play``, and ``copied`` where that of a copied weight is. ``marks`` are counts of steps.
+    kept, for ``play``, and ``copied`` where that of a copied weight is. ``marks`` are counts of steps, ``leaf_marks``
+    of leafs.
     """
     events: list[Event] = []
     blocks = 0
@@ -306,9 +312,11 @@ def lifetimes(
         blocks += 1
         events.append((buffer, node.block, node.size_at, ALLOCATE))
 
+    at_leaf = [0]
     for node, buffer in leafs:
         if not node.owned and node.buffer < 0 and node.root is None:
             place(node, buffer)
+        at_leaf.append(len(events))
     for node, buffer in steps:
         if node.root is not None and node.op:
             node.root.views += 1
@@ -343,4 +351,4 @@ def lifetimes(
                 events.append((owner.place, owner.block, owner.size_at, FREE))
                 owner.owned = False
     counts += [len(events)] * (len(marks) - len(counts))
-    return Lifetimes(events, blocks, counts)
+    return Lifetimes(events, blocks, counts, [at_leaf[count] for count in leaf_marks])

@@ -27,6 +27,8 @@ Copy = tuple[int, str, bool]
 """A weight that is copied: of which of the built layers (-1: of none), its name, and whether to the host."""
 CopiedBytes = Callable[[str, bool], Sequence[int]]
 """The bytes of a weight on a device, or on the host: by layer, and last of what belongs to none."""
+_Early = list[list[int]]
+"""Where the blocks lie that groups of layers have from the beginning, group by group."""
 _Left = tuple[tuple[int, ...], *tuple[State, ...]]
 """Where the blocks lie that live on, and what is free of each buffer."""
 
@@ -36,9 +38,14 @@ class _Repetition(msgspec.Struct, frozen=True, gc=False):
     What is repeated after ``stop`` events: events, how many blocks they take, which blocks of the layers before
     they give back, and of which copied weights the layers change: their numbers, which of the built layers they
     belong to, and by how many layers they are behind at first.
+
+    ``early`` are the blocks that a group has from the beginning, before everything else, ``earlier`` those of the group
+    before it.
     """
 
     stop: int
+    early: range
+    earlier: range
     events: list[Event]
     taken: int
     before: tuple[int, ...]
@@ -84,8 +91,8 @@ class AllocationPlan:
             column[at if at < 0 else layers[at]]
             for (at, _, _), column in zip(self._copies, columns, strict=True)
         ]
-        done = 0
-        for repeat, one in zip(repeats, again, strict=True):
+        done, early = self._begin(repeats, again, places, spaces, sizes, copied)
+        for repeat, one, before in zip(repeats, again, early, strict=True):
             assert one is not None
             own = list(
                 zip(
@@ -99,10 +106,39 @@ class AllocationPlan:
             for (number, _, _), size in zip(one.changing, own[0], strict=True):
                 copied[number] = size
             simulate(found.events[done : one.stop], places, spaces, sizes, copied)
-            _repeat(one, own, places, spaces, sizes, copied)
+            _repeat(one, own, before, places, spaces, sizes, copied)
             done = one.stop
         simulate(found.events[done:], places, spaces, sizes, copied)
         return tuple(one.peak for one in spaces)
+
+    def _begin(
+        self,
+        repeats: Sequence[Repeat],
+        again: Sequence[_Repetition | None],
+        places: list[int],
+        spaces: Sequence[Space | PiecedSpace],
+        sizes: Sequence[int],
+        copied: Sequence[int],
+    ) -> tuple[int, list[_Early]]:
+        """
+        Place what comes before everything else, that of the layers left out among it; say how many events that were.
+        """
+        events, done = self._found.events, 0
+        early: list[_Early] = []
+        for repeat, one in zip(repeats, again, strict=True):
+            assert one is not None
+            mine: _Early = []
+            if one.early:
+                stop = one.early.stop
+                simulate(events[done:stop], places, spaces, sizes, copied)
+                done = stop
+                mine = [places[one.early.start : stop]]
+                for _ in range(repeat.left_out):
+                    simulate(events[one.early.start : stop], places, spaces, sizes, copied)
+                    mine.append(places[one.early.start : stop])
+                places[one.early.start : stop] = mine[0]
+            early.append(mine)
+        return done, early
 
     def _repetition_of(self, repeat: Repeat) -> _Repetition | None:
         if repeat not in self._again:
@@ -125,31 +161,70 @@ class AllocationPlan:
             # All copies that are kept are placed before everything else, so that each layer's would count there.
             return None
         start, stop, end = marks[at], marks[at + length], marks[at + 2 * length]
+        earlier, mine, theirs = (self._early(at + length * further, length) for further in (-1, 0, 1))
+        if not self._same_early(mine, theirs, length):
+            return None
+        # The first layers have what all of them share, too: then nothing of these may be used by those after them.
+        early = (earlier if self._same_early(earlier, mine, length) else range(0), mine, theirs)
         events, others = self._found.events[start:stop], self._found.events[stop:end]
         firsts = [event[1] for event in events if event[3] == ALLOCATE]
         taken = len(firsts)
-        if not taken or sum(event[3] == FREE for event in events) != taken:
+        if not taken:
             return None
         first = firsts[0]
-        others = [event for event in others if event[1] >= first or event[3] != FREE]
-        if len(others) != len(events):
+        # Which group has a block from the beginning, and which of its blocks it is.
+        owned = {
+            block: (number, block - group.start) for number, group in enumerate(early) for block in group
+        }
+        others = [
+            event
+            for event in others
+            if event[1] >= first or event[3] != FREE or owned.get(event[1], (0, 0))[0]
+        ]
+        freed = [event[1] in owned for event in events if event[3] == FREE]
+        if len(others) != len(events) or len(freed) - sum(freed) != taken or sum(freed) != len(mine):
             return None
         for one, other in zip(events, others, strict=True):
-            if one[0] != other[0] or other[1] != one[1] + taken or one[3] != other[3]:
+            if one[0] != other[0] or one[3] != other[3] or not self._same_size(one[2], other[2], length):
                 return None
-            if one[1] < first - taken or not self._same_size(one[2], other[2], length):
+            if one[1] in owned:
+                group, number = owned[one[1]]
+                if owned.get(other[1]) != (group + 1, number):
+                    return None
+            elif other[1] != one[1] + taken or one[1] < first - taken:
                 return None
         behind = repeat.first + 2 * length
+        before = {event[1] for event in events if event[1] < first and event[1] not in owned}
         return _Repetition(
             stop,
+            early[1],
+            early[0],
             events,
             taken,
-            tuple(sorted({event[1] for event in events if event[1] < first})),
+            tuple(sorted(before)),
             tuple(
                 (number, copy[0], repeat.left_out * length if copy[0] >= behind else 0)
                 for number, copy in enumerate(self._copies)
                 if at - length <= copy[0] < at + length
             ),
+        )
+
+    def _early(self, at: int, length: int) -> range:
+        """
+        The blocks that are placed before everything else for a group of layers.
+        """
+        leafs = self._found.leafs
+        return range(leafs[at], leafs[at + length]) if leafs else range(0)
+
+    def _same_early(self, one: range, other: range, length: int) -> bool:
+        """
+        Whether two neighbouring groups have the same placed before everything else.
+        """
+        events = self._found.events
+        return len(one) == len(other) and all(
+            events[block][0] == events[after][0]
+            and self._same_size(events[block][2], events[after][2], length)
+            for block, after in zip(one, other, strict=True)
         )
 
     def _same_size(self, one: int, other: int, length: int) -> bool:
@@ -165,6 +240,7 @@ class AllocationPlan:
 def _repeat(
     one: _Repetition,
     own: Sequence[tuple[int, ...]],
+    early: _Early,
     places: list[int],
     spaces: Sequence[Space | PiecedSpace],
     sizes: Sequence[int],
@@ -173,7 +249,8 @@ def _repeat(
     """
     Play a group for each but the first of ``own``, the bytes of its weights.
 
-    Groups soon find what others found before them: what they then leave is remembered.
+    Groups soon find what others found before them: what they then leave is remembered. ``early`` says where that lies
+    which the first of the groups has from the beginning, and each of the others.
     """
 
     def left() -> _Left:
@@ -182,21 +259,26 @@ def _repeat(
 
     known: dict[tuple[object, ...], _Left] = {}
     state = current = left()
-    for mine in own[1:]:
-        after = known.get((state, mine))
+    for number, mine in enumerate(own[1:]):
+        if early:
+            if one.earlier:
+                places[one.earlier.start : one.earlier.stop] = early[number]
+            places[one.early.start : one.early.stop] = early[number + 1]
+        # What a group has from the beginning lies elsewhere for each, so that none finds what another found.
+        after = None if early else known.get((state, mine))
         if after is None:
             if state is not current:
                 _restore(state, one, places, spaces)
             for block in one.before:
                 places[block] = places[block + one.taken]
-            for (number, _, _), size in zip(one.changing, mine, strict=True):
-                copied[number] = size
+            for (weight, _, _), size in zip(one.changing, mine, strict=True):
+                copied[weight] = size
             simulate(one.events, places, spaces, sizes, copied)
             after = current = known[state, mine] = left()
         state = after
     _restore(state, one, places, spaces)
-    for (number, _, _), size in zip(one.changing, own[-1], strict=True):
-        copied[number] = size
+    for (weight, _, _), size in zip(one.changing, own[-1], strict=True):
+        copied[weight] = size
 
 
 def _restore(

@@ -172,6 +172,7 @@ class GraphCache:
                 op_offload=op_offload,
                 copies=copies,
                 starts=builder.starts,
+                leaf_starts=builder.leaf_starts,
             )
             if planned.fixed:
                 raise NoPlanError

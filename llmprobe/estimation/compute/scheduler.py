@@ -138,18 +138,20 @@ def schedule(
     op_offload: bool,
     copies: int,
     starts: Sequence[int] = (),
+    leaf_starts: Sequence[int] = (),
     host_align: int | None = None,
 ) -> Schedule:
     """
     Which blocks of memory a graph takes and gives back.
 
     ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
-    before each layer. ``host_align`` is for host memory that is not what the devices offer.
+    before each layer, ``leaf_starts`` the leafs. ``host_align`` is for host memory that is not what the devices offer.
     """
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
         leafs = [(leaf, 0) for leaf in graph.leafs]
-        return Schedule(lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts), 1)
+        found = lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts, leaf_starts)
+        return Schedule(found, 1)
     _assign(graph, n_devices, rules, op_offload=op_offload)
     splits, duplicates, firsts = _cut(graph, copies, n_devices)
     kept: dict[Node, list[Node]] = {}
@@ -196,7 +198,8 @@ def schedule(
     fixed = any(
         source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
     )
-    found = lifetimes(steps, leafs, aligns, size_of, number, copied, marks)
+    leaf_marks = [len(leafs) - len(graph.leafs) + count for count in leaf_starts]
+    found = lifetimes(steps, leafs, aligns, size_of, number, copied, marks, leaf_marks)
     return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
 
 

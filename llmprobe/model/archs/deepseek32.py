@@ -11,7 +11,6 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED
 from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
@@ -108,13 +107,6 @@ def _draft_layer(g: Builder, il: int, x: Node) -> Node:
     between = ops.like("add", latent.latent_attention(g, il, g.norm(x, "attn_norm", il)), x)
     x = g.norm(between, "ffn_norm", il)
     return ops.like("add", feed_forward(g, il, x, ROUTED), between)
-
-
-def layer_variant(_parts: Parts, il: int) -> int:
-    """
-    Let no layer stand for another: each layer's zeros are allocated before everything else.
-    """
-    return il
 
 
 def _layer(g: Builder, il: int, x: Node) -> Node:

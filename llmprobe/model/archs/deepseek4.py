@@ -11,7 +11,6 @@ from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.compressed import Compressor
 from llmprobe.model.archs._building.next_token import entered_streams, normed
 from llmprobe.model.archs._building.ops import F32, I32, I64, Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer, State, StateLayer
 from llmprobe.model.archs._shared.config import Config
 from llmprobe.model.archs._shared.hyper import hyper_connection, hyper_head
@@ -161,13 +160,6 @@ def from_config(config: Config, _common: Hparams) -> Hparams:
         "swiglu_clamp_exp": config.real("swiglu_limit"),
         "swiglu_clamp_shexp": config.real("swiglu_limit"),
     }
-
-
-def layer_variant(parts: Parts, il: int) -> int:
-    """
-    Let no layer with an indexer stand for another: what it fills is allocated before everything else.
-    """
-    return il if (_INDEXER, il) in parts.caches_of else -1
 
 
 def graph(g: Builder) -> None:

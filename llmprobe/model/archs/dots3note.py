@@ -12,7 +12,6 @@ from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.gated import ROUTED, gate_heads
 from llmprobe.model.archs._building.indexed import Latent
 from llmprobe.model.archs._building.ops import Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout, KvCache, KvLayer
 from llmprobe.model.archs._shared.config import Config
@@ -130,13 +129,6 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         "attention.indexer.types": [not one for one in near],
         "expert_gating_func": rules.SIGMOID,
     }
-
-
-def layer_variant(parts: Parts, il: int) -> int:
-    """
-    Let no layer with an indexer stand for another: what it fills is allocated before everything else.
-    """
-    return il if (_INDEXER, il) in parts.caches_of else -1
 
 
 def graph(g: Builder) -> None:

@@ -12,7 +12,6 @@ from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.kda import Kda, kda
 from llmprobe.model.archs._building.next_token import next_token_graph
 from llmprobe.model.archs._building.ops import I32, Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
@@ -125,13 +124,6 @@ def from_config(config: Config, common: Hparams) -> Hparams:
         "swiglu_clamp_exp": limit,
         "swiglu_clamp_shexp": limit,
     }
-
-
-def layer_variant(parts: Parts, il: int) -> int:
-    """
-    Let no layer with an indexer stand for another: what it fills is allocated before everything else.
-    """
-    return il if (_INDEXER, il) in parts.caches_of else -1
 
 
 def graph(g: Builder) -> None:

@@ -10,7 +10,6 @@ from llmprobe.model.archs._building import hyper, indexed, ops
 from llmprobe.model.archs._building.blocks import FeedForward, feed_forward
 from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.ops import F32, I32, Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import CacheLayout
 from llmprobe.model.archs._shared.config import Config
@@ -136,13 +135,6 @@ def from_config(config: Config, common: Hparams) -> Hparams:
             "attention.indexer.types": full[: config.layers],
         }
     return found
-
-
-def layer_variant(parts: Parts, il: int) -> int:
-    """
-    Let no layer stand for another where an indexer chooses: each layer's zeros are allocated before everything else.
-    """
-    return il if len(parts.layout.kv) > _INDEXER else -1
 
 
 def graph(g: Builder) -> None:

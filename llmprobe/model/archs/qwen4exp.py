@@ -14,7 +14,6 @@ from llmprobe.model.archs._building.builder import Builder, Mixture
 from llmprobe.model.archs._building.delta_net import gated_attention, linear
 from llmprobe.model.archs._building.next_token import entered_streams
 from llmprobe.model.archs._building.ops import F32, I32, Node
-from llmprobe.model.archs._building.run import Parts
 from llmprobe.model.archs._shared import rules
 from llmprobe.model.archs._shared.caches import (
     CacheLayout,
@@ -228,13 +227,6 @@ def _table(config: Config) -> Hparams:
         "ple.head_vocab_sizes": counts,
         "embedding_length_per_layer_input": config.need("ple_embed_dim") // len(counts),
     }
-
-
-def layer_variant(parts: Parts, il: int) -> int:
-    """
-    Let no layer with an indexer stand for another: what it fills is allocated before everything else.
-    """
-    return il if (_INDEXER, il) in parts.caches_of else -1
 
 
 def graph(g: Builder) -> None:

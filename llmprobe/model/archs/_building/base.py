@@ -37,6 +37,7 @@ class Base:
         self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
         self.starts: list[int] = []
+        self.leaf_starts: list[int] = []
         self._weights: dict[tuple[int, str], Node] = {}
         self._expert_slots = dict(run.expert_slots)
         self._moved = {(layer, name): place for layer, name, place in run.moved}
@@ -60,11 +61,16 @@ class Base:
         return float(limit) > _NO_LIMIT
 
     def layers(self) -> Iterator[int]:
-        """Go through the layers that are built; ``starts`` counts the nodes before each, and after all."""
+        """
+        Go through the layers that are built; ``starts`` counts the nodes before each, and after all, and
+        ``leaf_starts`` the leafs.
+        """
         for il in self.run.built:
             self.starts.append(len(self.graph.nodes))
+            self.leaf_starts.append(len(self.graph.leafs))
             yield il
         self.starts.append(len(self.graph.nodes))
+        self.leaf_starts.append(len(self.graph.leafs))
 
     def weight(self, il: int, name: str) -> Node | None:
         """A weight of a layer (-1: of none, it lies with the output), None where the model has none."""

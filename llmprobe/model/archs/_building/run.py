@@ -10,7 +10,7 @@ from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.processor import repacks
 from llmprobe.model.archs._building.ops import Origin, Shape, four, strides
 from llmprobe.model.archs._shared.adapters import number_of
-from llmprobe.model.archs._shared.caches import CacheLayout
+from llmprobe.model.archs._shared.caches import CacheLayout, KvLayer
 from llmprobe.model.archs._shared.loops import homes
 from llmprobe.model.archs._shared.sizes import Sizes
 from llmprobe.model.quants.types import TYPES, GgmlType
@@ -140,6 +140,10 @@ class Parts:
             for number, cache in enumerate(layout.kv)
             for position, layer in enumerate(cache.layers)
         }
+        self._cached: dict[int, list[tuple[int, KvLayer]]] = {}
+        for number, cache in enumerate(layout.kv):
+            for one in cache.layers:
+                self._cached.setdefault(one.layer, []).append((number, one))
         self.cache_of: dict[int, tuple[int, int]] = {}
         for (number, layer), position in self.caches_of.items():
             self.cache_of.setdefault(layer, (number, position))
@@ -154,12 +158,10 @@ class Parts:
 
     def _told_apart(self, layer: int) -> Hashable:
         """What tells this layer's graph from another's beside its weights."""
-        number, position = self.cache_of.get(layer, (-1, -1))
-        widths = None
-        if number >= 0:
-            cached = self.layout.kv[number].layers[position]
-            widths = (number, cached.k, cached.v, cached.head_k, cached.head_v)
-        return widths, self.variant(self, layer) if self.variant is not None else None
+        caches = [
+            (number, one.k, one.v, one.head_k, one.head_v) for number, one in self._cached.get(layer, ())
+        ]
+        return tuple(caches), self.variant(self, layer) if self.variant is not None else None
 
 
 def _in_layer(name: str) -> str:
