@@ -150,6 +150,15 @@ def test_what_follows_a_bar_shows_a_part(monkeypatch: pytest.MonkeyPatch) -> Non
         readme.run("models | sort model")
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "questions").glob("*.md")), ids=name)
+def test_a_question_is_answered_by_a_command(page: Path) -> None:
+    """
+    Each question has an example with its output, unless only an engine here could answer; the start leads to it.
+    """
+    assert readme.blocks(text_of(page)) or page.name == "is-it-right.md"
+    assert f"](questions/{page.name})" in text_of(ROOT / "docs" / "index.md")
+
+
 @pytest.mark.parametrize("name", sorted(cli.list_commands(None)))  # type: ignore[arg-type]  # the lazy group needs no context
 def test_every_command_is_documented(name: str) -> None:
     """
