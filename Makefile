@@ -101,6 +101,12 @@ plans: $(VENV)/.dev  ## Check that no machine that plan names for a model is ove
 verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
 	$(BIN)/python -m benchmarks.verify
 
+page:  ## Build the page of report and serve from its TypeScript (needs Node.js 20.19, or 22.12, or newer)
+	cd llmprobe/page/web && npm ci --ignore-scripts && npm run all
+
+page-check:  ## Check that the built page is what its sources make, byte for byte
+	.ci/page
+
 wheel:  ## Build a wheel and try it in an empty environment, without the development tools
 	.ci/wheel "$(PYTHON)"
 
@@ -131,4 +137,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist constraints clean

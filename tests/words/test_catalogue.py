@@ -13,6 +13,7 @@ import pytest
 
 from llmprobe.words import en
 from llmprobe.words.render import languages, placeholders, words
+from tests.page.scripts import ids_in_scripts
 
 PACKAGE = Path(en.__file__).parents[1]
 MAKERS = frozenset({"message", "say"})
@@ -85,14 +86,16 @@ def _literals(node: ast.expr, where: str) -> list[str]:
 
 def mentioned() -> frozenset[str]:
     """
-    Every text in the code that could be an id: help texts are given by id, for one.
+    Every text in the code that could be an id: help texts are given by id, for one, and those of the page in the
+    browser by its scripts (``tests/page/test_words.py``).
     """
-    return frozenset(
+    in_python = frozenset(
         node.value
         for _, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
     )
+    return in_python | ids_in_scripts()
 
 
 def test_every_message_has_its_sentence_and_all_its_values() -> None:
