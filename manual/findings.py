@@ -53,7 +53,7 @@ def _lines(rule: str) -> Iterator[str]:
         yield from _remedies(rule)
         return
     machine, finding = example
-    yield f"> **{plain(finding['title']['text'])}**"
+    yield f"> **{plain(finding['title']['text'])}**  "
     yield f"> {plain(finding['detail']['text'])}\n" if finding["detail"] else ""
     remedy = finding["remedy"]
     if remedy:

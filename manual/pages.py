@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable
 
-from manual import commands, findings, python_api, records
+from manual import commands, findings, http, python_api, records
 
 OF_ROOT = {
     "CONTRIBUTING.md": "contributing.md",
@@ -22,6 +22,7 @@ MADE: dict[str, Callable[[], str]] = {
     "records": records.page,
     "findings": findings.page,
     "python": python_api.page,
+    "http": http.page,
 }
 """What is made of the program, by the name that a page asks for it with."""
 

@@ -47,8 +47,15 @@ def records() -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for kind, schema in schemas().items():
-        for name, record in schema["$defs"].items():
-            found[name if found.get(name, record) == record else f"{name} of {kind}"] = record
+        records = schema["$defs"]
+        text = json.dumps(records)
+        renamed = {
+            name: name if found.get(name, record) == record else f"{name} of {kind}"
+            for name, record in records.items()
+        }
+        for name, other in renamed.items():
+            text = text.replace(f'"#/$defs/{name}"', f'"#/$defs/{other}"')
+        found |= {renamed[name]: record for name, record in json.loads(text).items()}
     return found
 
 
@@ -68,10 +75,13 @@ def page() -> str:
     """
     Return every record, by name, with its fields.
     """
-    return "\n".join(line for name in sorted(records()) for line in _record(name, records()[name]))
+    return "\n".join(line for name in sorted(records()) for line in lines_of(name, records()[name]))
 
 
-def _record(name: str, record: dict[str, Any]) -> Iterator[str]:
+def lines_of(name: str, record: dict[str, Any]) -> Iterator[str]:
+    """
+    Yield what is said of one record: its name, its description, and a row for each field.
+    """
     yield f"## {plain(name)}\n"
     yield from (f"{paragraph}\n" for paragraph in paragraphs(record.get("description", "")))
     yield "| field | type | |"

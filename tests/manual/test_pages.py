@@ -11,8 +11,9 @@ import pytest
 import llmprobe
 from llmprobe.cli.group import COMMANDS, GLOBAL_OPTIONS, cli
 from llmprobe.machine import rules
+from llmprobe.server.openapi import openapi
 from llmprobe.words.en import SENTENCES
-from manual import alone, commands, findings, pages, python_api, records
+from manual import alone, commands, findings, http, pages, python_api, records
 from manual.text import described, plain
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,7 +55,7 @@ def test_every_finding_is_listed(rule: str) -> None:
     assert plain(SENTENCES[f"rule.{rule}"]) in part
     if rule in findings.examples():
         machine, finding = findings.examples()[rule]
-        assert f"> **{plain(finding['title']['text'])}**" in part
+        assert f"> **{plain(finding['title']['text'])}**  \n" in part
         assert f"`{machine}`" in part
         if finding["remedy"]:
             assert plain(finding["remedy"]["text"]["text"]) in part
@@ -148,6 +149,27 @@ def test_types_are_said_in_words(schema: dict[str, object], text: str) -> None:
     The type of a field reads as a person would say it.
     """
     assert records.shown(schema) == text
+
+
+def test_every_path_and_field_of_the_api_is_listed() -> None:
+    """
+    Each path has its statuses, and each record that only questions use has its fields.
+    """
+    page, description = http.page(), openapi()
+
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            part = section(page, f"{method.upper()} {path}")
+            assert re.findall(r"^\| (\d+) \|", part, re.MULTILINE) == list(operation["responses"])
+    asked = {
+        name: one
+        for name, one in description["components"]["schemas"].items()
+        if name not in records.records()
+    }
+    assert {"EstimateBody", "FitBody", "Machine", "SettingsOptions"} <= set(asked)
+    for name, record in asked.items():
+        listed = re.findall(r"^\| `(\w+)` \|", section(page, name), re.MULTILINE)
+        assert listed == list(record["properties"])
 
 
 @pytest.mark.parametrize("name", [name for name in llmprobe.__all__ if not name.startswith("_")])
