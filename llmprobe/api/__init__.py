@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 from llmprobe.api.money import cost
+from llmprobe.api.served import serving
 from llmprobe.api.which import fit, plan, upgrade
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = (
     "probe",
     "recommend",
     "record",
+    "serving",
     "upgrade",
     "verify",
     "watch",

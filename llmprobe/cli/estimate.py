@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from llmprobe.cli import say
+from llmprobe.cli import say, serving
 from llmprobe.cli.command import Choice, Command, option
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, one_model, split
+from llmprobe.cli.serving import serving_options
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.site.assumed import Backend
@@ -91,10 +92,11 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
 @option("--prompt-tokens", callback=at_least(1), metavar="N", help="help.estimate.prompt-tokens")
 @option("--explain", is_flag=True, help="help.estimate.explain")
+@serving_options
 @json_option
-@click.pass_obj
+@click.pass_context
 def command(
-    target: Target,
+    ctx: click.Context,
     /,
     named: str | None,
     model: str | None,
@@ -114,7 +116,12 @@ def command(
     """
     from llmprobe import api
 
+    target: Target = ctx.obj
     wanted = one_model(model, named, command="llmprobe estimate", example="llama3-70b")
+    if options["engine"] is not None and serving.is_asked(options["engine"]):
+        return serving.answer(target, ctx, wanted, options["engine"], {**options, "as_json": as_json})
+    serving.refuse_here(ctx)
+    options = {name: value for name, value in options.items() if name not in serving.names()}
     assumed = devices is not None or backend is not None
     if assumed and not target.is_live:
         raise UsageError(message("error.two-kinds-of-devices"), hint=message("hint.one-of-them"))

@@ -113,6 +113,14 @@ def abilities(name: str) -> Abilities:
     return engine(name).abilities
 
 
+def serves(program: str) -> bool:
+    """
+    Tell whether a program (``vllm``, or a version of it: ``vllm@0.19``) has a memory model that is not llama.cpp's.
+    """
+    one = all_engines().get(program.partition("@")[0])
+    return one is not None and one.memory is not None
+
+
 def not_loaded(name: str, architecture: str) -> tuple[Message, tuple[Message, ...]] | None:
     """
     That an engine cannot load an architecture, and which ones can; None where it can.

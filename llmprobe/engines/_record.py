@@ -45,7 +45,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     to that. ``not_loaded`` are architectures that it refuses, ``loaded`` those that it runs though others refuse
     them. ``settled`` fills in defaults that depend on the model and the devices, ``of_build`` what an older build
     does otherwise. ``further_commands`` are other programs of the same engine, by name. ``remarks`` are what must be
-    known beside a command, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
+    known beside a command, ``memory`` names its memory model (a package of ``estimation.serving``) where that is not
+    llama.cpp's, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
     engine gets a file that is not here, ``kept_on`` the stores (as the probe of disks names them) that it puts it into,
     ``install`` where it can be had where looking for it finds it whenever it is there, ``needs`` what it needs beside
     itself to load a GGUF file. ``projector_file`` is how a command calls the file of a projector that nobody has here,
@@ -61,6 +62,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     fetch: Fetching | None = None
     kept_on: tuple[str, ...] = ()
     install: str | None = None
+    memory: str | None = None
     needs: tuple[Message, ...] = ()
     projector_file: Callable[[Place | None], tuple[str, bool]] | None = None
     profiles: Mapping[str, Profile] = {}

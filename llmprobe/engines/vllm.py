@@ -147,6 +147,7 @@ ENGINE = Engine(
     remarks=remarks,
     fetch=fetch,
     kept_on=("huggingface",),
+    memory="vllm",
     needs=(message("obtain.vllm-plugin"),),
     abilities=ABILITIES,
     not_loaded=NOT_IN_LLAMA_CPP,

@@ -79,6 +79,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``published_quant`` names the type that the model is published in when it is no float (``MXFP4`` for gpt-oss).
     ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
     has files of it, None of a model that is not the catalog's; ``folder`` are the weights beside a configuration.
+    ``quantization`` is what a configuration says of it, as it stands there (``quantization_config``).
     ``projector`` reads images or sound for it: a file beside it, or one as it was published.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
@@ -104,6 +105,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     kept_as: str | None = None
     published: Published | None = None
     folder: Folder | None = None
+    quantization: dict[str, Any] | None = None
     projector: Projector | None = None
     notes: tuple[Message, ...] = ()
 

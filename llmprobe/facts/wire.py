@@ -82,6 +82,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
+    from llmprobe.facts.serving import ServingEstimate
     from llmprobe.facts.upgrade import Upgrade
     from llmprobe.facts.verification import Verification
 
@@ -89,6 +90,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "snapshot": Snapshot,
         "models": ModelList,
         "estimate": Estimate,
+        "serving": ServingEstimate,
         "recommendation": Recommendation,
         "fit": Fit,
         "plan": Plan,

@@ -98,6 +98,7 @@ def spec(
         path=path,
         published_quant=_MXFP4 if found is not None and found.format == published.MXFP4_EXPERTS else None,
         folder=found,
+        quantization=published.quantization(config.values, beside),
         notes=(
             *([] if found is None else published.notes(found)),
             *_notes(config, hparams),

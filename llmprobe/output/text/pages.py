@@ -14,6 +14,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.plan import Plan
 from llmprobe.facts.recommendation import Recommendation
+from llmprobe.facts.serving import ServingEstimate
 from llmprobe.facts.upgrade import Upgrade
 from llmprobe.facts.verification import Verification
 from llmprobe.output.text import (
@@ -26,6 +27,7 @@ from llmprobe.output.text import (
     models,
     plan,
     recommend,
+    serving,
     upgrade,
     verify,
     watch,
@@ -52,6 +54,10 @@ def show_recommendation(
 
 def show_estimate(answer: Estimate, words: Words, *, origin: str, explain: bool = False) -> None:
     estimate.show(_page(words), answer, origin=origin, explain=explain)
+
+
+def show_serving(answer: ServingEstimate, words: Words, *, origin: str) -> None:
+    serving.show(_page(words), answer, origin=origin)
 
 
 def show_bench(answer: Bench, words: Words) -> None:

@@ -20,7 +20,7 @@ from llmprobe.model.formats.published.scope import (
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.words.message import Message, message
 
-__all__ = ["MXFP4_EXPERTS", "counted_bytes", "folder", "notes"]
+__all__ = ["MXFP4_EXPERTS", "counted_bytes", "folder", "notes", "packing_of", "quantization"]
 
 _BITS = {"float32": 32, "float16": 16, "bfloat16": 16, "float8_e4m3fn": 8}
 _FLOATS = ("float32", "float16", "bfloat16")
@@ -100,6 +100,14 @@ def folder(
     )
 
 
+def quantization(values: Mapping[str, Any], beside: Said | None = None) -> dict[str, Any] | None:
+    """
+    What a configuration says of its quantization, in one place, None where it has none.
+    """
+    said = said_of(values, beside)
+    return None if said is None else dict(said)
+
+
 def notes(found: Folder) -> list[Message]:
     """
     The sentences about it: what the folder holds, what loads it, and the GGUF files that can be made.
@@ -128,7 +136,7 @@ def notes(found: Folder) -> list[Message]:
     return told
 
 
-def _packing_of(scheme: Scheme, tensor: Tensor) -> Packing | None:
+def packing_of(scheme: Scheme, tensor: Tensor) -> Packing | None:
     """
     How a tensor is packed, None where it is left as it is.
     """
@@ -159,7 +167,7 @@ def counted_bytes(scheme: Scheme, tensors: tuple[Tensor, ...], bits: int) -> int
         return None
     total = 0
     for tensor in tensors:
-        packing = _packing_of(scheme, tensor)
+        packing = packing_of(scheme, tensor)
         if tensor.name.startswith("rope_"):
             continue
         if packing is None:
@@ -179,7 +187,7 @@ def _left_out(scheme: Scheme, tensors: tuple[Tensor, ...]) -> tuple[str, ...]:
         base = base_of(tensor)
         part = _part_of(base)
         if part is not None and is_multiplied(base) and len(tensor.shape) > 1:
-            parts.setdefault(part, set()).add(_packing_of(scheme, tensor) is not None)
+            parts.setdefault(part, set()).add(packing_of(scheme, tensor) is not None)
     if scheme.packing is None and not scheme.own:
         return ()
     return tuple(part for part in _PARTS if False in parts.get(part, set()))

@@ -41,12 +41,28 @@ def size_by_name(model: ModelSpec, name: str) -> NamedSize | None:
 
     The projector, where one is described, is in the folder in 16 bits.
     """
+    found = _configurations(name)
+    return None if found is None else _between(model, found)
+
+
+def configuration_of(name: str) -> Configuration | None:
+    """
+    The configuration that a format's name most likely means (``FP8``, ``AWQ``, ``W4A16``), None of an unknown name.
+    """
+    found = _configurations(name)
+    return None if found is None else found[0]
+
+
+def _configurations(name: str) -> tuple[Configuration, ...] | None:
+    """
+    The configurations that a format's name may mean, the likely one first.
+    """
     typed = re.sub(r"[-. _]+", "_", name.lower())
     for pattern, configurations in _NAMES:
         match = re.fullmatch(pattern, typed)
         if match is not None:
             width = next((float(group.replace("_", ".")) for group in match.groups() if group), 0.0)
-            return _between(model, configurations(width))
+            return configurations(width)
     return None
 
 

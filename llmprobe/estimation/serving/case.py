@@ -1,0 +1,94 @@
+"""
+What the memory model of a serving engine is asked about, and what it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from llmprobe.facts.estimate import DeviceEstimate
+from llmprobe.facts.model import ModelSpec, Tensor
+from llmprobe.facts.serving import Card, Pool
+from llmprobe.model import archs
+from llmprobe.model.archs import CacheLayout, Sizes
+from llmprobe.model.formats.published.schemes import Scheme, scheme_of
+from llmprobe.words.message import Message
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What a configuration takes of each device. ``failure`` is why it does not start; ``sure`` False leaves it to the
+    range. ``pool`` is None where nothing is left to make one of.
+    """
+
+    devices: tuple[DeviceEstimate, ...]
+    pool: Pool | None
+    failure: Message | None = None
+    sure: bool = True
+    weights_bytes: int = 0
+    notes: tuple[Message, ...] = ()
+
+
+class Case:
+    """
+    A model in one published format, on equal or unlike cards, for one version of an engine.
+
+    ``quantization`` is the configuration's own (``quantization_config``), None for plain 16-bit floats.
+    """
+
+    def __init__(
+        self,
+        model: ModelSpec,
+        quantization: Mapping[str, Any] | None,
+        cards: tuple[Card, ...],
+        version: tuple[int, ...],
+    ) -> None:
+        self.model = model
+        self.scheme: Scheme | None = (
+            None if quantization is None else scheme_of({"quantization_config": quantization})
+        )
+        self.cards = cards
+        self.version = version
+        self.sizes = Sizes(model.hparams)
+        self.layers = len(self.sizes.trunk)
+
+    @cached_property
+    def layout(self) -> CacheLayout:
+        """What the model keeps per token and per request."""
+        return archs.caches(self.model.architecture, self.model.hparams)
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The tensors that are loaded: all but layers that predict a token more, and tables that are computed."""
+        return tuple(
+            tensor
+            for tensor in self.model.tensors
+            if not tensor.name.startswith("rope_") and (tensor.layer is None or tensor.layer < self.layers)
+        )
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of these tensors."""
+        return frozenset(tensor.name for tensor in self.tensors)
+
+    @cached_property
+    def vocabulary(self) -> int:
+        """The rows of the embedding."""
+        return next(
+            (tensor.shape[1] for tensor in self.model.tensors if tensor.name == "token_embd.weight"),
+            self.sizes.number("vocab_size", 0),
+        )
+
+    @property
+    def hidden(self) -> int:
+        """The width of the model."""
+        return self.sizes.n_embd
+
+    @property
+    def experts_used(self) -> int:
+        """The experts that a token goes through, 0 without any."""
+        return self.sizes.number("expert_used_count", 0)

@@ -1,0 +1,177 @@
+"""
+What a step of vLLM takes beside weights and cache: the peak of its activations, CUDA graphs, and the process itself.
+
+None of it is exact. vLLM measures it when it starts, with the largest batch that it may get; the bounds here hold what
+49 logs of version 0.6 to 0.33 print (benchmarks/truth/vllm.json).
+Source of the sizes that graphs are captured for: vLLM 0.33, config/vllm.py: _set_cudagraph_sizes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from llmprobe.estimation.serving.case import Case
+from llmprobe.estimation.serving.vllm.versions import (
+    GRAPHS_COUNTED,
+    LEAN_SAMPLER,
+    NEW_SHARE,
+    V1,
+    WHOLE_SAMPLER,
+)
+from llmprobe.facts.serving import Bounds, ServingSettings
+from llmprobe.units import GIB, MIB
+from llmprobe.words.message import Message, message
+
+_LOGIT = 4
+"""Logits are sampled in 32 bits."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """
+    One part of what a step takes: its bytes and how they came about.
+    """
+
+    name: str
+    bytes: Bounds
+    how: Message
+
+
+def bounds(low: float, likely: float, high: float) -> Bounds:
+    """
+    Bytes with their bounds, in whole ones.
+    """
+    return Bounds(low_bytes=int(low), likely_bytes=int(likely), high_bytes=int(high))
+
+
+def activations(case: Case, settings: ServingSettings) -> Part:
+    """
+    The peak of a step: the sampler's over the logits of all requests, or that of the layers where it is larger.
+    """
+    logits = settings.max_num_seqs * case.vocabulary * _LOGIT
+    low, likely, high = _sampler(case.version)
+    layers = _layers(case, settings)
+    sampler = logits * likely
+    images = GIB if case.model.projector is not None else 0
+    size = bounds(
+        max(logits * low, layers * 0.5),
+        max(sampler, layers),
+        max(logits * high, layers * 2) + images,
+    )
+    if sampler >= layers:
+        how = message(
+            "how.serving-sampler",
+            requests=settings.max_num_seqs,
+            words=case.vocabulary,
+            times=likely,
+            bytes=logits,
+        )
+    else:
+        how = message("how.serving-activations", tokens=settings.max_num_batched_tokens)
+    return Part("activations", size, how)
+
+
+def _sampler(version: tuple[int, ...]) -> tuple[float, float, float]:
+    """
+    How many times the logits the sampler takes at its peak: at the least, likely, at the most.
+
+    The first runner sorts them (values, places, sums): 9.6 to 9.9 times, whatever the model. The second one was seen
+    at 1.6; since 0.33 it is measured with every option, which no log shows yet.
+    """
+    if version >= WHOLE_SAMPLER:
+        return 1.5, 2.75, 6.0
+    return (1.0, 1.65, 4.5) if version >= LEAN_SAMPLER else (8.5, 9.7, 10.0)
+
+
+def _layers(case: Case, settings: ServingSettings) -> float:
+    """
+    What the widest part of a layer takes for the largest batch: the inner width twice, or that of all experts used.
+    """
+    tokens, tp = settings.max_num_batched_tokens, settings.tensor_parallel_size
+    width = 2 * case.hidden
+    inner = max((case.sizes.ff(layer) for layer in case.sizes.trunk), default=0)
+    expert = case.sizes.number("expert_feed_forward_length", 0)
+    widest = 2 * inner / tp
+    if expert and case.experts_used:
+        part = expert if settings.enable_expert_parallel else expert / tp
+        used = case.experts_used / (tp if settings.enable_expert_parallel else 1)
+        widest = max(
+            widest if len(case.sizes.trunk) and _has_dense(case) else 0,
+            used * (max(2 * part, case.hidden) + part),
+        )
+    # Before steps were compiled, more of a layer lived at once: half as much again in logs of 0.6.
+    return tokens * (widest + width) * (3 if case.version < V1 else 2)
+
+
+def _has_dense(case: Case) -> bool:
+    return any(name.endswith(".ffn_down.weight") for name in case.names)
+
+
+def graphs(case: Case, settings: ServingSettings) -> Part | None:
+    """
+    What the graphs of all batch sizes take, None without any.
+
+    vLLM's own estimate errs both ways (0.2 to 40 times what they then take), so that the bounds are wide.
+    """
+    if settings.enforce_eager or case.version < V1:
+        return None
+    count = captured(settings, large=_is_blackwell(case))
+    layers = -(-case.layers // settings.pipeline_parallel_size)
+    likely = _A_GRAPH * count * layers
+    how = message("how.serving-graphs", graphs=count, layers=layers, bytes=_A_GRAPH)
+    return Part("cuda-graphs", bounds(0.05 * likely, likely, 2.2 * likely + 0.2 * GIB), how)
+
+
+_A_GRAPH = int(0.25 * MIB)
+"""What one layer takes in one graph, by the logs that print an estimate beside the model."""
+
+
+def captured(settings: ServingSettings, *, large: bool = False) -> int:
+    """
+    How many graphs are captured: one for every batch size in pieces, and one whole for those of decoding alone.
+
+    >>> from llmprobe.facts.serving import ServingSettings
+    >>> captured(ServingSettings(engine="vllm", version="0.33", max_model_len=4096, max_num_seqs=256,
+    ...                          max_num_batched_tokens=2048))
+    86
+    """
+    drafted = 1 + settings.speculative_tokens
+    most = min(2 * settings.max_num_seqs * drafted, 1024 if large else 512, settings.max_num_batched_tokens)
+    sizes = [size for size in (1, 2, 4, *range(8, 256, 8), *range(256, most + 1, 16)) if size <= most]
+    whole = [size for size in sizes if size <= settings.max_num_seqs * drafted]
+    return len(sizes) + len(whole)
+
+
+def _is_blackwell(case: Case) -> bool:
+    capability = case.cards[0].capability
+    return capability is not None and capability[0] == 10
+
+
+def process(case: Case, settings: ServingSettings) -> Part:
+    """
+    What the process takes of the budget beside tensors: libraries that load late, links between ranks, the allocator.
+    """
+    many = settings.world_size > 1
+    unified = case.cards[0].unified
+    if unified:
+        size = bounds(0.1 * GIB, 2 * GIB, 5.5 * GIB)
+    elif case.version >= NEW_SHARE:
+        size = bounds(0.3 * GIB, 0.9 * GIB, 2.5 * GIB) if many else bounds(0.1 * GIB, 0.4 * GIB, 1.0 * GIB)
+    else:
+        size = bounds(0.05 * GIB, 0.5 * GIB, 1.6 * GIB) if many else bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
+    return Part("engine-runtime", size, message("how.serving-runtime", devices=settings.world_size))
+
+
+def outside(case: Case) -> Part:
+    """
+    What is outside of the budget: the context of the driver, and the links that are made before vLLM looks.
+    """
+    many = len(case.cards) > 1
+    size = bounds(0, 0.3 * GIB if case.cards[0].unified else 0.6 * GIB, 1.2 * GIB if many else 0.8 * GIB)
+    return Part("driver-context", size, message("how.serving-context"))
+
+
+def counts_graphs(version: tuple[int, ...]) -> bool:
+    """
+    Whether the budget has room for graphs, or they come on top of it.
+    """
+    return version >= GRAPHS_COUNTED

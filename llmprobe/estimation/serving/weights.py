@@ -1,0 +1,251 @@
+"""
+The weights of one rank as they were published: which part of each matrix it holds, and in how many bytes.
+
+Sources: vLLM 0.33 and SGLang 0.5.23 (layers/linear.py: QKVParallelLinear, ReplicatedLinear;
+vocab_parallel_embedding.py; fused_moe/oracle/mxfp4.py). Both cut alike.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from llmprobe.estimation.serving.case import Case
+from llmprobe.estimation.serving.stages import stages
+from llmprobe.facts.model import Tensor
+from llmprobe.facts.serving import ServingSettings
+from llmprobe.model.formats.published import packing_of
+from llmprobe.model.formats.published.packing import MXFP4
+from llmprobe.model.formats.published.scope import EMBEDDING, OUTPUT, base_of
+
+WIDE = 2
+"""Bytes of a number that is not quantized: BF16 or FP16."""
+VOCABULARY_PAD = 64
+"""Rows of the vocabulary are padded to a multiple of this before they are cut."""
+
+_VOCABULARY = frozenset((EMBEDDING, OUTPUT, "per_layer_token_embd"))
+_KV = frozenset(("attn_k", "attn_v"))
+_CUT = frozenset(
+    (
+        "attn_q",
+        "attn_q_b",
+        "attn_kv_b",
+        "attn_k_b",
+        "attn_v_b",
+        "attn_gate",
+        "attn_qkv",
+        "attn_output",
+        "attn_output_a",
+        "attn_output_b",
+        "ffn_gate",
+        "ffn_up",
+        "ffn_down",
+        "ffn_gate_shexp",
+        "ffn_up_shexp",
+        "ffn_down_shexp",
+        "ssm_in",
+        "ssm_out",
+        "ssm_x",
+        "ssm_dt",
+        "ssm_alpha",
+        "ssm_beta",
+        "ssm_ba",
+        "ssm_f_b",
+        "ssm_g_b",
+        "ssm_conv1d",
+        "ssm_conv1d_q",
+        "ssm_conv1d_k",
+        "ssm_conv1d_v",
+        "shortconv.in_proj",
+        "shortconv.out_proj",
+        "shortconv.conv",
+    )
+)
+"""Matrices of which each rank of tensor parallelism holds its part; all others but experts are whole on each."""
+
+
+class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The bytes of one rank's weights, by part. ``copies`` are the matrices of latent attention unpacked again for
+    decoding, ``tables`` the rotary factors of every position, ``encoder`` the tower of images or sound.
+    ``padded_bytes`` of the experts are rounding of their sizes.
+    """
+
+    embedding: int = 0
+    layers: int = 0
+    experts: int = 0
+    output: int = 0
+    copies: int = 0
+    tables: int = 0
+    encoder: int = 0
+    padded_bytes: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.embedding
+            + self.layers
+            + self.experts
+            + self.output
+            + self.copies
+            + self.tables
+            + self.encoder
+        )
+
+
+def rank_weights(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
+    """
+    The weights of a rank in one stage of the pipeline. All ranks of a stage hold as much.
+    """
+    count, tp = settings.pipeline_parallel_size, settings.tensor_parallel_size
+    mine = stages(case.layers, count)[stage]
+    parts = dict.fromkeys(("embedding", "layers", "experts", "output", "copies", "padded_bytes"), 0)
+    tied = not any(tensor.name == "output.weight" for tensor in case.tensors)
+    first, last = stage == 0, stage == count - 1
+    for tensor in case.tensors:
+        base = base_of(tensor)
+        if tensor.layer is None:
+            size = _outside(case, tensor, base, tp)
+            if base in _VOCABULARY and base != OUTPUT:
+                if first:
+                    parts["embedding"] += size
+                if last and not first and tied and base == EMBEDDING:
+                    parts["output"] += size
+            elif last:
+                parts["output"] += size
+            continue
+        if tensor.layer not in mine:
+            continue
+        if base.endswith("_exps"):
+            size, padded = _experts(case, tensor, settings)
+            parts["experts"] += size
+            parts["padded_bytes"] += padded
+        else:
+            parts["layers"] += _inside(case, tensor, base, tp)
+            if case.layout.latent and base in ("attn_k_b", "attn_v_b", "attn_kv_b"):
+                parts["copies"] += tensor.elements * WIDE // tp
+    return RankWeights(
+        **parts,
+        tables=_tables(case, settings),
+        encoder=_encoder(case, tp) if first else 0,
+    )
+
+
+def _packed(case: Case, tensor: Tensor) -> int:
+    """
+    The bytes of a whole tensor as it was published.
+    """
+    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    if packing is None:
+        return tensor.elements * WIDE
+    entering, leaving = tensor.shape[:2]
+    return packing.bytes_of(entering, leaving, tensor.elements // (entering * leaving))
+
+
+def _outside(case: Case, tensor: Tensor, base: str, tp: int) -> int:
+    """
+    The bytes of a tensor of no layer: the vocabulary is padded and cut, all else is whole.
+    """
+    size = _packed(case, tensor)
+    if base not in _VOCABULARY or len(tensor.shape) < 2:
+        return size
+    rows = tensor.shape[1]
+    padded = -(-rows // VOCABULARY_PAD) * VOCABULARY_PAD
+    return size * padded // rows // tp
+
+
+def _inside(case: Case, tensor: Tensor, base: str, tp: int) -> int:
+    """
+    The bytes that each rank holds of a tensor of a layer. Heads of K and V that are fewer than ranks are repeated.
+    """
+    size = _packed(case, tensor)
+    if tensor.name.endswith(".bias"):
+        base = base_of_bias(tensor)
+        if base in ("attn_output", "ffn_down"):
+            return size
+    heads = case.sizes.kv_heads(tensor.layer or 0) or 1
+    if base in _KV:
+        return size // min(tp, heads)
+    if base == "attn_qkv" and f"blk.{tensor.layer}.ssm_out.weight" not in case.names:
+        # One matrix of queries, keys and values; of a delta net all of it is cut by heads.
+        return _queries(case, tensor, size, tp, heads)
+    return size // tp if base in _CUT else size
+
+
+def base_of_bias(tensor: Tensor) -> str:
+    """
+    The matrix that a bias of a layer belongs to, by its name in GGUF.
+    """
+    return tensor.name.removeprefix(f"blk.{tensor.layer}.").removesuffix(".bias")
+
+
+def _queries(case: Case, tensor: Tensor, size: int, tp: int, heads: int) -> int:
+    rows = tensor.shape[-1]
+    kept = min(rows, heads * (case.sizes.head_k() + case.sizes.head_v()))
+    of_kv = size * kept // rows
+    return (size - of_kv) // tp + of_kv // min(tp, heads)
+
+
+def _experts(case: Case, tensor: Tensor, settings: ServingSettings) -> tuple[int, int]:
+    """
+    The bytes of a rank's part of all experts of a layer, and how many of them are rounding.
+
+    Experts are dealt out whole with expert parallelism, else each is cut. MXFP4's kernels want whole tiles.
+    """
+    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    tp = settings.tensor_parallel_size
+    if packing is None:
+        return tensor.elements * WIDE // tp, 0
+    count = tensor.shape[2] if len(tensor.shape) > 2 else 1
+    entering, leaving = tensor.shape[0], tensor.shape[1]
+    whole = packing.bytes_of(entering, leaving, count)
+    if packing is not MXFP4:
+        return whole // tp, 0
+    down = tensor.name.endswith("ffn_down_exps.weight")
+    twice = 2 if tensor.name.endswith("ffn_gate_up_exps.weight") else 1
+    hidden, inner = (leaving, entering) if down else (entering, leaving // twice)
+    cut = 1 if settings.enable_expert_parallel else tp
+    tile, inner_tile = _tiles(case)
+    hidden_padded = _up(hidden, tile)
+    inner_padded = _up(-(-inner // cut), inner_tile) * twice
+    width = (inner_padded, hidden_padded) if down else (hidden_padded, inner_padded)
+    size = packing.bytes_of(*width, -(-count // (tp if cut == 1 else 1)))
+    return size, max(0, size - whole // tp)
+
+
+def _tiles(case: Case) -> tuple[int, int]:
+    """
+    What the width of the model and that of an expert are rounded up to (mxfp4_round_up_hidden_size_and_…).
+
+    Marlin (before Hopper) and TensorRT-LLM (Blackwell) take 256 by 128, Triton on Hopper 256 by 64, ROCm, whose cards
+    have no capability of CUDA, 256 by 256.
+    """
+    capability = case.cards[0].capability
+    if capability is None:
+        return 256, 256
+    return (256, 64) if capability[0] == 9 else (256, 128)
+
+
+def _up(value: int, step: int) -> int:
+    return -(-value // step) * step
+
+
+def _tables(case: Case, settings: ServingSettings) -> int:
+    """
+    Sines and cosines of every position that the model was trained for, or that is asked for, in 16 bits: one table,
+    two where layers with a window have a base of their own.
+    """
+    hparams = case.model.hparams
+    rotated = case.sizes.number("rope.dimension_count", 0)
+    if not rotated:
+        return 0
+    positions = max(settings.max_model_len, case.model.max_context or 0)
+    own = hparams.get("rope.freq_base_swa") not in (None, hparams.get("rope.freq_base"))
+    windowed = own or case.model.architecture.startswith("gemma3")
+    return positions * rotated * WIDE * (2 if windowed else 1)
+
+
+def _encoder(case: Case, tp: int) -> int:
+    projector = case.model.projector
+    if projector is None:
+        return 0
+    return sum(tensor.elements for tensor in projector.tensors) * WIDE // tp

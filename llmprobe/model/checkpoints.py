@@ -1,0 +1,75 @@
+"""
+Formats in which the weights of a model are published for engines that serve: what each is, and where it lies.
+
+A name that people use (``FP8``, ``AWQ``, ``GPTQ-Int4``, ``NVFP4``) is a configuration as publishers usually write it;
+a folder's own ``config.json`` says it exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmprobe.data import table
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.serving import Checkpoint
+from llmprobe.model.formats.published.by_name import configuration_of
+
+PLAIN = "BF16"
+NAMES = (
+    PLAIN,
+    "FP8",
+    "FP8-block",
+    "W8A8",
+    "GPTQ-Int8",
+    "AWQ",
+    "GPTQ-Int4",
+    "W4A16",
+    "NVFP4",
+    "MXFP4-experts",
+)
+"""The names that are offered where one is not known."""
+
+_PLAIN_NAMES = frozenset(("BF16", "FP16", "F16", "BFLOAT16", "FLOAT16"))
+_BLOCK: Mapping[str, Any] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+_BESIDE_EXPERTS = ("lm_head", "self_attn", "shared_experts", "re:.*mlp\\.(gate|up|gate_up|down)_proj.*")
+_INT4 = {"num_bits": 4, "strategy": "group", "group_size": 32, "type": "int", "symmetric": True}
+_OWN_NAMES: Mapping[str, Mapping[str, Any]] = {
+    "FP8-BLOCK": _BLOCK,
+    "MXFP4-EXPERTS": {"quant_method": "mxfp4"},
+    "MXFP4": {"quant_method": "mxfp4"},
+    "NVFP4": {
+        "quant_method": "compressed-tensors",
+        "format": "nvfp4-pack-quantized",
+        "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}}},
+        "ignore": ["lm_head"],
+    },
+    "W4A16-EXPERTS": {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {"group_0": {"weights": _INT4}},
+        "ignore": list(_BESIDE_EXPERTS),
+    },
+}
+
+
+def quantization_of(name: str) -> tuple[bool, Mapping[str, Any] | None]:
+    """
+    Whether a format has that name, and what its configuration says; None of plain 16-bit floats.
+    """
+    wanted = name.upper().replace("_", "-").replace(" ", "-")
+    if wanted in _PLAIN_NAMES:
+        return True, None
+    if wanted.startswith("FP8-BLOCK,"):
+        return True, {**_BLOCK, "expert_dtype": "fp4"}
+    found = _OWN_NAMES.get(wanted) or configuration_of(name)
+    return found is not None, found
+
+
+def own(model: ModelSpec) -> Checkpoint:
+    """
+    The weights of a model's own repository; where that is not known, what its makers usually publish.
+    """
+    formats: dict[str, str] = table("checkpoints")["own"]
+    kind = formats.get(model.repo or "", PLAIN)
+    return Checkpoint(format=kind, repository=model.repo, certain=model.repo is not None)

@@ -1,0 +1,290 @@
+"""
+vLLM's budget: weights of a rank, what a step takes, defaults, and what does not start.
+"""
+
+from typing import Unpack
+
+import msgspec
+import pytest
+
+from llmprobe.errors import UsageError
+from llmprobe.estimation.serving import memory_model
+from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.vllm import step
+from llmprobe.estimation.serving.weights import RankWeights, rank_weights
+from llmprobe.facts.serving import Card, ServingOptions, ServingSettings
+from llmprobe.model.checkpoints import quantization_of
+from llmprobe.model.from_catalog import named
+from llmprobe.units import GIB, MIB
+
+H100 = Card(
+    id="gpu0",
+    name="H100",
+    total_bytes=int(79.18 * GIB),
+    free_bytes=int(78.57 * GIB),
+    capability=(9, 0),
+)
+RTX_4090 = Card(id="gpu0", name="RTX 4090", total_bytes=int(23.53 * GIB), capability=(8, 9))
+MEMORY = memory_model("vllm")
+
+
+def case_of(name: str, kind: str = "BF16", card: Card = H100, cards: int = 1, version: str = "0.33") -> Case:
+    return Case(named(name, None), quantization_of(kind)[1], (card,) * cards, MEMORY.version(version))
+
+
+def settings_of(case: Case, **given: Unpack[ServingOptions]) -> ServingSettings:
+    return MEMORY.settled(case, given)
+
+
+def weights_of(
+    name: str, kind: str = "BF16", card: Card = H100, stage: int = 0, **given: Unpack[ServingOptions]
+) -> RankWeights:
+    case = case_of(name, kind, card, 8)
+    given = {"tensor_parallel_size": 1, "pipeline_parallel_size": 1, **given}
+    return rank_weights(case, settings_of(case, **given), stage)
+
+
+def estimated(case: Case, **given: Unpack[ServingOptions]) -> Result:
+    return MEMORY.estimate(case, settings_of(case, **given))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "ranks", "gib"),
+    [
+        ("llama-3.1-8b", "BF16", 1, 14.9889),
+        ("qwen3-32b", "BF16", 1, 61.03),
+        ("qwen3-0.6b", "BF16", 1, 1.12),
+        ("llama-3.3-70b", "W8A8", 1, 67.7229),
+        ("llama-3.3-70b", "FP8", 2, 33.88),
+        ("qwen3-8b", "FP8-block", 1, 8.80),
+        ("qwen3-235b-a22b", "FP8-block", 4, 55.19),
+        ("gpt-oss-20b", "MXFP4-experts", 1, 13.47),
+        ("gpt-oss-120b", "MXFP4-experts", 1, 64.38),
+        ("qwen3-next-80b", "BF16", 2, 74.2812),
+    ],
+)
+def test_weights_are_those_of_the_log(name: str, kind: str, ranks: int, gib: float) -> None:
+    """
+    "Model loading took …", to half a percent.
+    """
+    assert weights_of(name, kind, tensor_parallel_size=ranks).total / GIB == pytest.approx(gib, rel=0.005)
+
+
+def test_heads_of_k_and_v_are_repeated_beyond_their_number() -> None:
+    """
+    Qwen3 8B has 8 of them: a rank of 16 holds as much of K and V as one of 8, and half of all else that is cut.
+    """
+    eight = weights_of("qwen3-8b", tensor_parallel_size=8).layers
+    sixteen = weights_of("qwen3-8b", tensor_parallel_size=16).layers
+    repeated = 36 * 2 * (4096 * 128) * 2
+    norms = 36 * (2 * 4096 + 2 * 128) * 2
+
+    assert 2 * (sixteen - repeated - norms) == eight - repeated - norms
+
+
+def test_the_vocabulary_is_padded_and_cut() -> None:
+    """
+    Falcon H1 7B has 130,049 words: 130,112 on one rank, half of them on two.
+    """
+    assert weights_of("falcon-h1-7b").embedding == 130112 * 3072 * 2
+    assert weights_of("falcon-h1-7b", tensor_parallel_size=2).embedding == 130112 * 3072
+
+
+def test_a_tied_embedding_is_held_twice_in_a_pipeline() -> None:
+    """
+    The first stage has it for its input, the last for its output; alone there is one.
+    """
+    whole = weights_of("qwen3-0.6b")
+    last = weights_of("qwen3-0.6b", stage=1, pipeline_parallel_size=2)
+
+    assert whole.output < MIB < whole.embedding
+    assert last.embedding == 0
+    assert last.output >= whole.embedding
+
+
+def test_experts_are_cut_or_dealt_out() -> None:
+    """
+    A rank of 8 holds an eighth of the experts either way; MXFP4's tiles round the cut ones up.
+    """
+    cut = weights_of("deepseek-v3", "FP8-block", tensor_parallel_size=8)
+    dealt = weights_of("deepseek-v3", "FP8-block", tensor_parallel_size=8, enable_expert_parallel=True)
+    rounded = weights_of("gpt-oss-120b", "MXFP4-experts", tensor_parallel_size=8)
+    whole = weights_of("gpt-oss-120b", "MXFP4-experts", tensor_parallel_size=8, enable_expert_parallel=True)
+
+    assert cut.experts == dealt.experts
+    assert rounded.padded_bytes > whole.padded_bytes > 0
+
+
+def test_latent_attention_is_unpacked_again() -> None:
+    """
+    DeepSeek V3: 61 layers x 128 heads x (128 + 128) x 512 numbers x 2 bytes, an eighth on each of 8 ranks.
+    """
+    found = weights_of("deepseek-v3", "FP8-block", tensor_parallel_size=8)
+
+    assert found.copies == 61 * 128 * 256 * 512 * 2 // 8
+
+
+def test_an_encoder_lies_on_the_first_stage() -> None:
+    """
+    The tower of images of Qwen3.5 9B, in 16 bits.
+    """
+    first = weights_of("qwen3.5-9b", pipeline_parallel_size=2)
+    last = weights_of("qwen3.5-9b", stage=1, pipeline_parallel_size=2)
+
+    assert first.encoder > 0.7 * GIB
+    assert last.encoder == 0
+
+
+@pytest.mark.parametrize(
+    ("card", "version", "requests", "tokens"),
+    [
+        (H100, "0.33", 1024, 8192),
+        (RTX_4090, "0.33", 256, 2048),
+        (msgspec.structs.replace(H100, name="A100"), "0.33", 256, 2048),
+        (msgspec.structs.replace(H100, capability=(12, 1)), "0.33", 256, 2048),
+        (msgspec.structs.replace(H100, total_bytes=180 * GIB), "0.33", 1024, 16384),
+        (H100, "0.7", 256, 8192),
+    ],
+)
+def test_the_batch_follows_the_device(card: Card, version: str, requests: int, tokens: int) -> None:
+    """
+    The defaults of a server, by the memory of the device; 0.7 makes the batch as long as a prompt.
+    """
+    found = settings_of(case_of("llama-3-8b", card=card, version=version), max_model_len=8192)
+
+    assert (found.max_num_seqs, found.max_num_batched_tokens) == (requests, tokens)
+
+
+def test_the_share_and_the_ranks_that_nobody_named() -> None:
+    """
+    0.92 now and 0.9 before; all devices are cut over as far as the heads go, the rest is a pipeline.
+    """
+    four, three = case_of("qwen3-32b", cards=4), case_of("qwen3-32b", cards=3)
+
+    assert settings_of(four).gpu_memory_utilization == 0.92
+    assert settings_of(case_of("qwen3-32b", version="0.19")).gpu_memory_utilization == 0.9
+    assert settings_of(four).tensor_parallel_size == 4
+    assert (settings_of(three).tensor_parallel_size, settings_of(three).pipeline_parallel_size) == (2, 1)
+
+
+def test_the_sampler_sets_the_peak_of_the_first_runner() -> None:
+    """
+    1024 requests x 151,936 words x 4 bytes x 9.7: 5.62 GiB, 5.56 to 5.64 in logs of models 50 times apart in size.
+    """
+    for name in ("qwen3-0.6b", "qwen3-32b"):
+        case = case_of(name, version="0.11")
+        peak = step.activations(case, settings_of(case)).bytes
+        assert peak.likely_bytes / GIB == pytest.approx(5.6, abs=0.05)
+        assert peak.low_bytes / GIB < 5.56
+        assert peak.high_bytes / GIB > 5.64
+
+
+def test_graphs_are_for_batches_up_to_twice_the_requests() -> None:
+    """
+    32 requests: 1, 2, 4 and eight steps of 8 up to 64, and seven for decoding alone; none with ``--enforce-eager``.
+    """
+    case = case_of("qwen3-235b-a22b")
+    few = settings_of(case, max_num_seqs=32)
+
+    assert step.captured(few) == 11 + 7
+    assert step.graphs(case, settings_of(case, enforce_eager=True)) is None
+
+
+def test_graphs_are_outside_of_the_budget_before_0_21() -> None:
+    """
+    They then come on top of it, so that the pool does not depend on them and the device's total does.
+    """
+    case = case_of("llama-3.1-8b", version="0.20")
+    with_graphs, without = estimated(case), estimated(case, enforce_eager=True)
+
+    assert with_graphs.pool == without.pool
+    assert with_graphs.devices[0].total_bytes > without.devices[0].total_bytes
+    new = case_of("llama-3.1-8b", version="0.21")
+    assert estimated(new).pool != estimated(new, enforce_eager=True).pool
+
+
+def test_terms_are_the_device() -> None:
+    """
+    The terms add up to the total, and all but the context lie in the budget.
+    """
+    device = estimated(case_of("qwen3-32b"), max_model_len=16384).devices[0]
+
+    assert sum(term.bytes for term in device.terms) == device.total_bytes
+    outside = next(term for term in device.terms if term.name == "driver-context")
+    assert device.budget_bytes is not None
+    assert abs(device.total_bytes - outside.bytes - device.budget_bytes) < 10
+
+
+def failure(case: Case, **given: Unpack[ServingOptions]) -> tuple[str | None, bool]:
+    found = estimated(case, **given)
+    return None if found.failure is None else found.failure.id, found.sure
+
+
+def test_what_does_not_start() -> None:
+    """
+    In the order in which vLLM looks: devices, free memory, loading, pool, length.
+    """
+    two = {"tensor_parallel_size": 2, "pipeline_parallel_size": 1}
+    used = case_of("qwen3-8b", card=msgspec.structs.replace(H100, free_bytes=70 * GIB))
+
+    assert failure(case_of("qwen3-8b"), **two) == ("failure.serving-ranks", True)  # type: ignore[arg-type]
+    assert failure(used) == ("failure.serving-free", True)
+    assert failure(used, gpu_memory_utilization=0.8)[0] is None
+    assert failure(case_of("deepseek-v3", "FP8-block")) == ("failure.serving-loading", True)
+    assert failure(case_of("llama-3.3-70b", "FP8", version="0.11"), gpu_memory_utilization=0.9)[0] == (
+        "failure.serving-no-pool"
+    )
+    assert failure(case_of("qwen3-32b", version="0.11"), gpu_memory_utilization=0.9, max_model_len=32000) == (
+        "failure.serving-length",
+        True,
+    )
+
+
+def test_a_given_pool_asks_for_no_share() -> None:
+    """
+    ``--kv-cache-memory-bytes``: free memory is not compared with the share, and the pool is exactly that.
+    """
+    case = case_of("qwen3-8b", card=msgspec.structs.replace(H100, free_bytes=30 * GIB))
+    found = estimated(case, kv_cache_memory_bytes=5713920000, max_model_len=16)
+
+    assert found.failure is None
+    assert found.pool is not None
+    assert found.pool.bytes.low_bytes == found.pool.bytes.high_bytes == 5713920000
+    assert found.pool.given
+    assert found.pool.tokens.likely == 38736
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"gpu_memory_utilization": 1.2}, "error.serving-share"),
+        ({"gpu_memory_utilization": 0.0}, "error.serving-share"),
+        ({"tensor_parallel_size": 7}, "error.serving-heads"),
+    ],
+)
+def test_settings_out_of_range(given: ServingOptions, error: str) -> None:
+    """
+    Each is refused with its reason.
+    """
+    with pytest.raises(UsageError) as caught:
+        settings_of(case_of("qwen3-8b"), **given)
+
+    assert caught.value.message.id == error
+
+
+@pytest.mark.parametrize("text", ["x", "12", "newest"])
+def test_no_version(text: str) -> None:
+    """
+    A version has at least two numbers.
+    """
+    with pytest.raises(ValueError, match=text):
+        MEMORY.version(text)
+
+
+def test_versions() -> None:
+    """
+    Endings of candidates do not matter; none is the newest known.
+    """
+    assert MEMORY.version("v0.19.1rc1") == (0, 19, 1)
+    assert MEMORY.version("0.11.2") == (0, 11, 2)
+    assert MEMORY.version(None) >= (0, 33)
