@@ -15,6 +15,7 @@ from benchmarks.truth.devices import (
     refused_on_devices,
 )
 from benchmarks.truth.loads import spec
+from benchmarks.truth.remote import remote_cases
 from llmprobe.errors import RefusedError
 from llmprobe.estimation import Estimator
 from llmprobe.estimation.placement import HOST
@@ -57,6 +58,11 @@ def quantities() -> tuple[Quantity, ...]:
             "recurrent and hybrid models with cache or experts on the host",
             "each buffer equal to the byte",
             measure(hybrid_cases()),
+        ),
+        _equal(
+            "devices of other machines (--rpc), alone and beside a GPU of this one",
+            "each buffer equal to the byte",
+            measure(remote_cases()),
         ),
         Quantity(
             name="splits and expert caches that llama.cpp refuses",

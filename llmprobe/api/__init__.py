@@ -209,6 +209,7 @@ def estimate(
     snapshot: "Snapshot | None" = None,
     devices: int | None = None,
     backend: "Backend | None" = None,
+    rpc: "Sequence[str]" = (),
     explain: bool = False,
     prompt_tokens: int | None = None,
     draft_model: "ModelSpec | None" = None,
@@ -237,7 +238,9 @@ def estimate(
     ``adapters`` are LoRA adapters and control vectors, each loaded by ``load_adapter``.
 
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
-    ones are assumed, nothing is probed, and whether it fits is unknown.
+    ones are assumed, nothing is probed, and whether it fits is unknown. ``rpc`` are devices of other machines, which
+    llama.cpp puts before these: ``HOST:PORT=SIZE``, with what is free there, and ``:BACKEND`` behind it where the
+    server does not compute with CUDA. Nothing is asked over the network.
 
     Raises:
         UsageError: a setting does not exist or is out of range.
@@ -252,6 +255,7 @@ def estimate(
         snapshot=snapshot,
         devices=devices,
         backend=backend,
+        rpc=rpc,
         explain=explain,
         prompt_tokens=prompt_tokens,
         draft_model=draft_model,

@@ -90,6 +90,7 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
 @option("--engine", metavar="PROGRAM", help="help.estimate.engine")
 @option("--devices", callback=at_least(0), metavar="N", help="help.estimate.devices")
 @option("--backend", type=BACKENDS, default=None, help="help.estimate.backend")
+@option("--rpc", multiple=True, metavar="HOST:PORT=SIZE,...", help="help.estimate.rpc")
 @option("--prompt-tokens", callback=at_least(1), metavar="N", help="help.estimate.prompt-tokens")
 @option("--explain", is_flag=True, help="help.estimate.explain")
 @serving_options
@@ -107,6 +108,7 @@ def command(
     backend: Backend | None,
     model_draft: str | None,
     quant_draft: str | None,
+    rpc: tuple[str, ...],
     lora: tuple[str, ...],
     control_vector: tuple[str, ...],
     **options: Any,
@@ -140,6 +142,7 @@ def command(
         snapshot=snapshot,
         devices=devices,
         backend=backend,
+        rpc=tuple(one for listed in rpc for one in listed.split(",")),
         explain=explain,
         prompt_tokens=prompt_tokens,
         **beside,

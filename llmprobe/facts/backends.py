@@ -8,11 +8,12 @@ ggml-metal.m, ggml-sycl.cpp; https://docs.nvidia.com/cuda/cuda-programming-guide
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
-BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl"]
+BackendName = Literal["cuda", "rocm", "vulkan", "metal", "sycl", "rpc"]
 
 
 class FlashTypes(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +57,15 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     How buffers lie on one kind of device.
 
     Tensors begin at multiples of ``align`` on the device, and of ``host_align`` in the host memory that it offers for
-    weights; None is a device that offers none. A tensor of more than ``largest`` bytes is not computed with. A buffer
-    is in ``pieces`` of so many bytes. ``attends`` False is a device without kernels for flash attention. ``blas`` says
-    that the engine is built with a library for the processor's products, as it is on every Mac unless told otherwise.
+    weights; None is a device that offers none. ``padded`` lengthens quantized rows to 512 values. A tensor of more than
+    ``largest`` bytes is not computed with. A buffer is in ``pieces`` of so many bytes. ``attends`` False is a device
+    without kernels for flash attention. ``blas`` says that the engine is built with a library for the processor's
+    products, as it is on every Mac unless told otherwise.
     """
 
     align: int
     host_align: int | None = 32
+    padded: bool = False
     largest: int | None = None
     pieces: int | None = None
     attends: bool = True
@@ -77,11 +80,11 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     variable that narrows its devices: by number, or, where ``visible_by_uuid``, by UUID. ``order`` are variables that
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
     backend is another ("*" is all), ``cards_first`` lists integrated graphics last, ``by_loader`` numbers devices as
-    Vulkan's loader lists them, where that was asked. ``padded`` lengthens quantized rows
-    to 512 values. ``partial`` False is a backend for which a part of the layers on the processor gains nothing.
-    ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it can share single tensors
-    out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were measured with it,
-    ``encoders`` that buffers of projectors were compared with measured ones. ``scans`` None scans any state.
+    Vulkan's loader lists them, where that was asked. ``partial`` False is a backend for which a part of the layers on
+    the processor gains nothing. ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it
+    can share single tensors out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were
+    measured with it, ``encoders`` that buffers of projectors were compared with measured ones, ``remote`` that its
+    devices are those of other machines. ``scans`` None scans any state.
     ``refuses`` are types of weights that it does not multiply. ``drivers`` are the kinds of devices by name, the usual
     one without a name first.
     """
@@ -95,12 +98,12 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     lists: tuple[str, ...] = ()
     cards_first: bool = False
     by_loader: bool = False
-    padded: bool = False
     partial: bool = True
     flash: FlashTypes = FlashTypes()
     rows: bool = False
     sliced: bool = False
     encoders: bool = False
+    remote: bool = False
     scans: Scans | None = None
     refuses: frozenset[str] = frozenset()
     drivers: dict[str, Driver]
@@ -112,6 +115,15 @@ _LATER_SCANS = Scans(states=frozenset({128, 256}))
 _GIB = 1 << 30
 _VULKAN = Driver(align=16, host_align=64, largest=4 * _GIB - 1, pieces=_GIB)
 _METAL = Driver(align=32, host_align=None, blas=True)
+_CUDA = Driver(align=128, padded=True)
+
+
+def _remote(driver: Driver) -> Driver:
+    """
+    A device behind an rpc-server: tensors lie as they do there, no host memory is offered, and no limit is known here.
+    """
+    return msgspec.structs.replace(driver, host_align=None, largest=None, attends=True, blas=False)
+
 
 _ALL = (
     Backend(
@@ -121,13 +133,12 @@ _ALL = (
         visible="CUDA_VISIBLE_DEVICES",
         visible_by_uuid=True,
         order=(("CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
-        padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
         encoders=True,
         scans=_CUDA_SCANS,
         refuses=_TERNARY,
-        drivers={"": Driver(align=128)},
+        drivers={"": _CUDA},
     ),
     Backend(
         name="rocm",
@@ -136,13 +147,12 @@ _ALL = (
         visible="HIP_VISIBLE_DEVICES",
         # Also what its libraries have no kernels for.
         lists=("amd",),
-        padded=True,
         flash=_CUDA_FLASH,
         sliced=True,
         encoders=True,
         scans=_CUDA_SCANS,
         refuses=_TERNARY,
-        drivers={"": Driver(align=128)},
+        drivers={"": _CUDA},
     ),
     Backend(
         name="vulkan",
@@ -187,17 +197,38 @@ _ALL = (
         label="SYCL",
         device_prefix="SYCL",
         cards_first=True,
-        padded=True,
         flash=FlashTypes(pairs=frozenset((kind, kind) for kind in ("f16", "q8_0", "q4_0"))),
         rows=True,
         scans=_LATER_SCANS,
         refuses=_TERNARY,
-        drivers={"": Driver(align=128)},
+        drivers={"": _CUDA},
+    ),
+    # A device of another machine (llama.cpp's rpc-server). It is believed to compute everything, takes no operations of
+    # weights that lie here, and tells where tensors begin and what they take; the driver is what serves it.
+    Backend(
+        name="rpc",
+        label="RPC",
+        device_prefix="RPC",
+        remote=True,
+        drivers={
+            "": _remote(_CUDA),
+            "rocm": _remote(_CUDA),
+            "sycl": _remote(_CUDA),
+            "vulkan": _remote(_VULKAN),
+            "metal": _remote(_METAL),
+            "cpu": Driver(align=32, host_align=None),
+        },
     ),
 )
 
 BACKENDS: dict[str, Backend] = {backend.name: backend for backend in _ALL}
 """Every backend by its name, the most common first."""
+
+REMOTE = next(backend for backend in _ALL if backend.remote)
+"""The backend of devices on other machines."""
+
+SERVED: dict[str, str] = {name or _ALL[0].name: name for name in REMOTE.drivers}
+"""What may serve such a device, and its driver."""
 
 DRIVERS: dict[str, Driver] = {
     f"{backend.name}-{name}" if name else backend.name: driver
@@ -212,6 +243,20 @@ def backend_of(kind: str) -> Backend:
     The backend of a kind of device.
     """
     return BACKENDS[kind.partition("-")[0]]
+
+
+def kinds_together(kinds: Sequence[str]) -> str:
+    """
+    One name for the kinds of several devices in order: the kind of all where they are alike.
+    """
+    return kinds[0] if len(set(kinds)) == 1 else "+".join(kinds)
+
+
+def kinds_apart(kind: str, count: int) -> tuple[str, ...]:
+    """
+    The kind of each of so many devices, from the name for all of them.
+    """
+    return tuple(kind.split("+")) if "+" in kind else (kind,) * count
 
 
 def label(name: str) -> str:

@@ -40,7 +40,7 @@ def assumed(count: int | None, backend: Backend | None) -> Places:
     from llmprobe.facts.devices import Device
     from llmprobe.site.devices import MOST_DEVICES
 
-    known = (*BACKENDS, "cpu")
+    known = (*(name for name, one in BACKENDS.items() if not one.remote), "cpu")
     if backend is not None and backend not in known:
         raise UsageError(
             message("error.backend-unknown", given=backend), hint=message("hint.one-of", names=known)

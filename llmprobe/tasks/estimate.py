@@ -24,7 +24,7 @@ from llmprobe.facts.measured import Measurement
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.settings import Settings, SettingsOptions, without_drafts
 from llmprobe.site import assumed
-from llmprobe.site.devices import about_bandwidth
+from llmprobe.site.devices import MOST_DEVICES, about_bandwidth
 from llmprobe.tasks import drafting, projecting
 from llmprobe.tasks.arguments import check_machine, check_model, checked_adapters
 from llmprobe.tasks.defaults import DEFAULT_QUANT, defaults_for
@@ -41,6 +41,7 @@ def estimate(
     snapshot: Snapshot | None = None,
     devices: int | None = None,
     backend: assumed.Backend | None = None,
+    rpc: Sequence[str] = (),
     explain: bool = False,
     prompt_tokens: int | None = None,
     draft_model: ModelSpec | None = None,
@@ -77,6 +78,16 @@ def estimate(
     else:
         machine = probe() if snapshot is None else snapshot
         site = assumed.of_machine(machine)
+    if rpc:
+        # Imported only here: few estimates are of several machines.
+        from llmprobe.site.remote import remote_devices
+
+        remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices))
+        site = msgspec.structs.replace(
+            site,
+            devices=(*remote, *site.devices),
+            budgets=site.budgets | {one.id: one.free_bytes for one in remote},
+        )
     split = len(given.get("tensor_split", ()))
     if split > len(site.devices):
         raise UsageError(
@@ -175,10 +186,12 @@ def estimate(
                 if device.bandwidth_low < 1
             ),
             *_of_machine(machine),
+            *(_about_remote(site) if rpc else ()),
             *answer.notes,
         ),
         warnings=(
             *answer.warnings,
+            *((message("warning.rpc-open"),) if rpc else ()),
             *_refused(defaults.profile.engine, model),
         ),
     )
@@ -195,6 +208,15 @@ def _loading(
 
     path = model.path if model.path is not None and quant == model.quant else None
     return loading_of(measured, answer.model.tensor_bytes, path, answer.devices, hardware.devices)
+
+
+def _about_remote(site: assumed.Places) -> tuple[Message, ...]:
+    """
+    Where the remote devices are.
+    """
+    from llmprobe.site.remote import about_remote
+
+    return about_remote(site.devices)
 
 
 def _of_machine(machine: Snapshot | None) -> tuple[Message, ...]:

@@ -1261,6 +1261,9 @@ SENTENCES: dict[str, str] = {
     "error.min-speed-not-a-number": "the minimum speed must be a number of 0 or more, not {given}",
     "error.timeout-not-positive": "the timeout must be a number of seconds above 0, not {given}",
     "error.backend-unknown": "there is no backend {given}",
+    "error.rpc-not-a-device": "{given} is no remote device",
+    "error.rpc-too-many": "{given} remote devices were given, and llama.cpp can use {most} beside the others",
+    "hint.rpc": "give the address of the rpc-server and what is free on its device, like 10.0.0.2:50052=24GiB",
     "error.cpu-without-devices": "the backend cpu has no {devices} {devices:device|devices}",
     "error.no-trained-context": "the model does not name the context it was trained for",
     "error.cache-tensor-too-large": "the cache of layer {layer} needs a tensor of {bytes:bytes}, and {device} takes none"
@@ -1469,6 +1472,7 @@ SENTENCES: dict[str, str] = {
     " both, or a build with GGML_CUDA_FA_ALL_QUANTS",
     "warning.beyond-trained-context": "the context of {ctx_size} tokens exceeds the {trained} that the model was"
     " trained for",
+    "warning.rpc-open": "rpc-server has neither a password nor encryption: let it listen on a private address only",
     "warning.not-loaded": "{why}[; {instead:each}]",
     # site and estimation: the rule of thumb
     "thumb.mixture": "{quant} is a mixture of types: {bits:.2f} bits per weight in this model",
@@ -1858,6 +1862,8 @@ SENTENCES: dict[str, str] = {
     "trained for",
     "note.beyond-training": "the context of {ctx_size} tokens per slot is longer than the {max_context} that {model} "
     "was trained for; answers degrade beyond that",
+    "note.rpc-device": "{device} is a device behind the rpc-server at {address}, with {bytes:bytes} free as given; its"
+    " speed and that of the network are unknown",
     "note.bandwidth-assumed": "the bandwidth of {device} is assumed: {bytes_per_s:rate}, may be {low:rate} to {high:rate}[; "
     "{remedy}]",
     "remedy.bandwidth-hypothetical": "add it to the name: --gpu 'name:24GB:608GB/s'",
@@ -2751,6 +2757,9 @@ SENTENCES: dict[str, str] = {
     "llama-bench, ollama or lmstudio.",
     "help.estimate.devices": "Assume N equal GPUs; nothing is probed.",
     "help.estimate.backend": "Assume this backend; nothing is probed.",
+    "help.estimate.rpc": "Devices behind an rpc-server, with what is free there: 10.0.0.2:50052=24GiB. They come before the"
+    " machine's own, as in llama.cpp. Add :cpu, :rocm, :vulkan, :metal or :sycl where the server does not compute with CUDA."
+    " Nothing is asked over the network.",
     "help.estimate.prompt-tokens": "The prompt whose time to the first token is shown (2048, at the most half of the "
     "context).",
     "help.estimate.explain": "Add the rule of thumb and why the exact figure differs.",

@@ -1057,6 +1057,9 @@ SENTENCES: dict[str, str] = {
     "error.min-speed-not-a-number": "最低速度は0以上の数で指定してください（指定値: {given}）",
     "error.timeout-not-positive": "制限時間は0より大きい秒数で指定してください（指定値: {given}）",
     "error.backend-unknown": "バックエンド {given} はありません",
+    "error.rpc-not-a-device": "{given} はリモートデバイスではありません",
+    "error.rpc-too-many": "リモートデバイスが{given}個指定されましたが、llama.cppがほかのデバイスと併せて使えるのは{most}個です",
+    "hint.rpc": "rpc-serverのアドレスと、そのデバイスの空き容量を指定してください（例: 10.0.0.2:50052=24GiB）",
     "error.cpu-without-devices": "バックエンド cpu に{devices}個のデバイスはありません",
     "error.no-trained-context": "モデルに学習時のコンテキスト長が書かれていません",
     "error.cache-tensor-too-large": "レイヤー{layer}のキャッシュには{bytes:bytes}のテンソルが必要ですが、{device}が扱えるのは{largest:bytes}までです。llama.cppは異常終了します",
@@ -1215,6 +1218,7 @@ SENTENCES: dict[str, str] = {
     "warning.weights-too-large": "{device}が扱えるテンソルは{largest:bytes}までのため、{tensors}個（合計{bytes:bytes}）はRAMに残り、CPUで計算されます",
     "warning.caches-of-a-build": "通常のllama.cppのビルドには、{type_k} と {type_v} のキャッシュ用の{backend}カーネルがなく、アテンションが数倍遅くなります（37 → 12 トークン/秒という報告があります）。両方に f16、q8_0、q4_0 のいずれかを使うか、GGML_CUDA_FA_ALL_QUANTS を有効にしたビルドを使ってください",
     "warning.beyond-trained-context": "{ctx_size}トークンのコンテキストは、モデルの学習時の{trained}トークンを超えています",
+    "warning.rpc-open": "rpc-serverにはパスワードも暗号化もありません。プライベートアドレスだけで待ち受けてください",
     "warning.not-loaded": "{why}[。{instead:each}]",
     # site and estimation: the rule of thumb
     "thumb.mixture": "{quant} は複数の型の混合で、このモデルでは1重みあたり{bits:.2f}ビットです",
@@ -1534,6 +1538,8 @@ SENTENCES: dict[str, str] = {
     "note.context-default": "コンテキスト長は既定の{ctx_size}トークンです。-c で変更できます",
     "note.context-longest": "コンテキスト長は、学習時の{max_context}トークンを上限として、収まる最長です",
     "note.beyond-training": "スロットあたり{ctx_size}トークンのコンテキストは、{model}の学習時の{max_context}トークンを超えています。それを超えると回答の質が落ちます",
+    "note.rpc-device": "{device}は{address}のrpc-serverの先にあるデバイスで、空き容量は指定どおり{bytes:bytes}です。"
+    "その速度とネットワークの速度は不明です",
     "note.bandwidth-assumed": "{device}の帯域幅は想定値です: {bytes_per_s:rate}（{low:rate}～{high:rate}の可能性）[。{remedy}]",
     "remedy.bandwidth-hypothetical": "名前に書き足せます: --gpu 'name:24GB:608GB/s'",
     "note.may-be-slower": "約{tokens_per_s:pace} トークン/秒（{low:pace}～{high:pace}）。指定の{min_tokens_per_s:g}（--min-speed）より遅い可能性があります",
@@ -2360,6 +2366,9 @@ SENTENCES: dict[str, str] = {
     "help.estimate.engine": "既定値を使うプログラム: llama-server（llama-server@b9000 のようにビルドも指定可）、llama-bench、ollama、lmstudio。",
     "help.estimate.devices": "同じGPUがN基あると仮定します。マシンは調べません。",
     "help.estimate.backend": "このバックエンドを仮定します。マシンは調べません。",
+    "help.estimate.rpc": "rpc-serverの先にあるデバイスと、その空き容量です（10.0.0.2:50052=24GiB）。llama.cppと同じく、"
+    "このマシンのデバイスより前に並びます。サーバーがCUDA以外で計算するときは、:cpu、:rocm、:vulkan、:metal、:syclを"
+    "付けてください。ネットワークには問い合わせません。",
     "help.estimate.prompt-tokens": "最初のトークンまでの時間を示すときのプロンプト長（既定: 2048、最大でコンテキストの半分）。",
     "help.estimate.explain": "目安の計算と、正確な値との差の理由も表示します。",
     "help.models": "カタログのモデル、またはTEXTが指す可能性のあるモデルを一覧します。名前の解釈は recommend と同じです。",

@@ -13,7 +13,7 @@ from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, I32, Node
 from llmprobe.model.quants.types import TYPES
 
-RULES = CudaRules(2)
+RULES = CudaRules((0, 1))
 Q4 = TYPES["q4_0"]
 Q8 = TYPES["q8_0"]
 BF16 = TYPES["bf16"]

@@ -34,7 +34,8 @@ def _chain(*places: int) -> tuple[Graph, list[Node]]:
 
 
 def _reserve(graph: Graph, devices: int, *, op_offload: bool = False, copies: int = 1) -> Reserved:
-    return reserve(graph, devices, CudaRules(devices), op_offload=op_offload, copies=copies)
+    rules = CudaRules(tuple(range(devices)))
+    return reserve(graph, (rules,) * devices, op_offload=op_offload, copies=copies)
 
 
 def test_products_are_computed_where_their_weights_are() -> None:
@@ -106,7 +107,7 @@ def test_an_indexer_runs_on_the_device_for_the_head_counts_it_knows() -> None:
     """
     The kernel is there for keys of 128 values and for 4, 32 and 64 heads; others are left to the host.
     """
-    rules = CudaRules(1)
+    rules = CudaRules((0,))
 
     def supported(width: int, heads: int) -> bool:
         q, k = ops.leaf(F32, width, heads, ROWS), ops.leaf(F16, width, 1, WIDTH)

@@ -125,5 +125,5 @@ def test_host_memory_has_the_alignment_of_the_driver() -> None:
             sizes.append(size)
             return len(sizes) - 1
 
-        schedule(graph, 1, VulkanRules(DRIVERS[driver]), number, op_offload=True, copies=1)
+        schedule(graph, (VulkanRules(DRIVERS[driver]),), number, op_offload=True, copies=1)
         assert expected in sizes

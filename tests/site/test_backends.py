@@ -14,7 +14,7 @@ from llmprobe.data import table
 from llmprobe.estimation.memory.overhead import device_overhead
 from llmprobe.estimation.memory.stored import stored_bytes
 from llmprobe.estimation.speed.parts import Share, device_row
-from llmprobe.facts.backends import BACKENDS, BackendName, label
+from llmprobe.facts.backends import BACKENDS, DRIVERS, BackendName, label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.machine import Accelerator
 from llmprobe.facts.model import Tensor
@@ -30,7 +30,7 @@ MATRIX = Tensor("blk.0.attn_k.weight", (320, 64), 0, "q5_0")
 """Rows of 320 values are padded to 512 by some backends."""
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", [name for name, one in BACKENDS.items() if not one.remote])
 def test_every_backend_can_be_assumed_and_estimated(name: BackendName) -> None:
     """
     A device of each has an overhead, a speed and sizes of tensors.
@@ -41,17 +41,18 @@ def test_every_backend_can_be_assumed_and_estimated(name: BackendName) -> None:
     assert device.backend == name
     assert device_overhead(device).high_bytes is not None
     assert device_row(table("speed"), share)["efficiency"] > 0
-    assert (stored_bytes(MATRIX, name) > stored_bytes(MATRIX, "host")) == BACKENDS[name].padded
+    assert (stored_bytes(MATRIX, name) > stored_bytes(MATRIX, "host")) == DRIVERS[name].padded
 
 
 def test_names_are_those_of_the_facts() -> None:
     """
-    The type of a backend's name lists the records, and an accelerator has no other.
+    The type of a backend's name lists the records, and an accelerator has no other than those of its own machine.
     """
     known = get_args(get_type_hints(Accelerator)["backend"])
+    here = {name for name, one in BACKENDS.items() if not one.remote}
 
     assert get_args(BackendName) == tuple(BACKENDS)
-    assert {name for one in known for name in get_args(one)} == set(BACKENDS)
+    assert {name for one in known for name in get_args(one)} == here
 
 
 def test_names_for_people_and_devices_are_unique() -> None:

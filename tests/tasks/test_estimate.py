@@ -56,6 +56,35 @@ def test_the_quantization_of_a_file_is_its_own() -> None:
     assert estimated(file).model.quant == "Q5_K_M"
 
 
+def test_remote_devices_come_first_and_have_their_own_budget() -> None:
+    """
+    Of three equal devices the remote one has the first layers; what does not fit there does not fit.
+    """
+    plain = estimated(quant="Q4_K_M")
+    answer = estimated(quant="Q4_K_M", rpc=["10.0.0.2:50052=24GiB"], tensor_split=(1, 1, 1))
+    host, first, *_ = answer.devices
+
+    assert [one.id for one in answer.devices] == ["host", "rpc0", "gpu0", "gpu1"]
+    assert (first.budget_bytes, answer.fits) == (24 << 30, True)
+    assert 0.3 < first.weights_bytes / (plain.model.tensor_bytes - host.weights_bytes) < 0.37
+    assert "warning.rpc-open" in [one.id for one in answer.warnings]
+    assert "note.rpc-device" in [one.id for one in answer.notes]
+    assert answer.speed.generation_tokens_per_s is None
+    small = estimated(quant="Q4_K_M", rpc=["10.0.0.2:50052=1GiB"], tensor_split=(1, 1, 1))
+    assert small.fits is False
+    assert not any("rpc" in one.id for one in (*plain.notes, *plain.warnings))
+
+
+def test_layers_are_split_by_what_is_free_on_remote_devices_too() -> None:
+    """
+    A remote device with nearly all of the memory gets nearly all of the layers.
+    """
+    answer = estimated(quant="Q4_K_M", rpc=["10.0.0.2:50052=900GiB"])
+    _, first, *own = answer.devices
+
+    assert first.weights_bytes > 9 * sum(one.weights_bytes for one in own)
+
+
 @pytest.mark.parametrize(
     ("options", "devices", "fits"),
     [

@@ -54,7 +54,8 @@ class ComputeBytes(msgspec.Struct, frozen=True, kw_only=True):
     What every device reserves (``host`` and the ids of the request), and how well that is known.
 
     ``bytes`` are what llama.cpp asks for, and prints, when it only measures (``--fit``). With several devices a load
-    that allocates takes less on some of them: ``allocated_bytes`` then says how much.
+    that allocates takes less on some of them, and more on remote ones where its cache is not f16: ``allocated_bytes``
+    then says how much.
     ``flash_attn`` is what ``auto`` resolved to. ``low_bytes`` and ``high_bytes`` are given where ``basis`` is
     ``assumed``. ``by_quant`` says that copied weights count, so that another quantization takes other bytes.
     ``nodes`` and ``splits`` are those of the prompt graph, None where it was not built in full.
@@ -91,7 +92,7 @@ class ComputeEngine:
     def __init__(self) -> None:
         self._lock = Lock()
         # By identity, which is sure as long as the value holds the tensors.
-        self._models: dict[tuple[int, str, str], Model] = {}
+        self._models: dict[tuple[int, tuple[str, ...], str], Model] = {}
         self._families: dict[tuple[Told, str], Family] = {}
 
     def buffers(self, request: ComputeRequest) -> ComputeBytes:
@@ -120,10 +121,11 @@ class ComputeEngine:
                 return _bound(request)
 
     def _model(self, request: ComputeRequest, build: Build) -> Model:
-        key = (id(request.tensors), request.kind if request.devices else "", request.repacks(staying=True))
+        of_layers = request.kinds_of_layers
+        key = (id(request.tensors), of_layers, request.repacks(staying=True))
         model = self._models.get(key)
         if model is None:
-            staying = staying_of(request.tensors, request.kind) if request.devices else frozenset()
+            staying = staying_of(request.tensors, of_layers) if request.devices else frozenset()
             cpu = request.repacks(staying=bool(staying))
             model = self._models[key] = Model(request.tensors, self._family(request, build, cpu), staying)
         return model
@@ -180,10 +182,20 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
                 request, model, flash=flash is not False, whole=whole, held=held, apart=apart
             )
     names = (*request.devices, "host")
-    exact = not request.sliced or backend_of(request.kind).sliced
+    exact = not request.sliced or all(backend_of(kind).sliced for kind in request.kinds)
     allocated = None
-    if len(request.devices) > 1 and "host" not in request.layer_devices:
-        really = _reserve(request, model, flash=flash is not False, whole=whole, held=True, apart=apart)
+    several = len(request.devices) > 1 and "host" not in request.layer_devices
+    anew = flash is not False and _told_before(request)
+    if several or anew:
+        really = _reserve(
+            request,
+            model,
+            flash=flash is not False,
+            whole=whole,
+            held=several or held,
+            anew=anew,
+            apart=apart,
+        )
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
         bytes=request.on_all(dict(zip(names, reservation.sizes, strict=True))),
@@ -204,6 +216,7 @@ def _reserve(
     flash: bool,
     whole: bool,
     held: bool = False,
+    anew: bool = False,
     apart: frozenset[str] = frozenset(),
 ) -> Reservation:
     """
@@ -216,6 +229,7 @@ def _reserve(
         flash=flash,
         whole=whole,
         held=held,
+        anew=anew,
         apart=apart,
         least=family.least,
         staying=model.staying,
@@ -231,8 +245,16 @@ def _reserve(
     if reservation is None and family.least == KEPT:
         # The first group of layers may leave something else than the second, as those with an input do.
         family.least += 1
-        return _reserve(request, model, flash=flash, whole=whole, held=held, apart=apart)
-    return reservation or _reserve(request, model, flash=flash, whole=True, held=held, apart=apart)
+        return _reserve(request, model, flash=flash, whole=whole, held=held, anew=anew, apart=apart)
+    return reservation or _reserve(request, model, flash=flash, whole=True, held=held, anew=anew, apart=apart)
+
+
+def _told_before(request: ComputeRequest) -> bool:
+    """
+    Whether measuring leaves out copies that a remote device makes of a cache, as its process had asked before.
+    """
+    kinds = (request.settings.cache_type_k, request.settings.cache_type_v)
+    return set(kinds) != {"f16"} and any(backend_of(kind).remote for kind in request.kinds)
 
 
 def _apart(request: ComputeRequest, model: Model, *, flash: bool) -> frozenset[str]:

@@ -42,7 +42,7 @@ def is_large(node: Node) -> bool:
 
 class CudaRules:
     """
-    The rules of one process with CUDA devices; all devices are alike.
+    The rules of one process with CUDA devices, ``own`` among its devices.
     """
 
     device_align = DEVICE_ALIGN
@@ -50,13 +50,13 @@ class CudaRules:
     pieces: int | None = None
     blas = False
 
-    def __init__(self, n_devices: int) -> None:
-        self.n_devices = n_devices
+    def __init__(self, own: tuple[int, ...]) -> None:
+        self.own = own
 
     def supports(self, node: Node, device: int) -> bool:
         """Whether a device computes this node."""
         for source in node.src:
-            if 0 <= source.buffer < self.n_devices and source.buffer != device:
+            if source.buffer != device and source.buffer in self.own:
                 return False
         check = _CHECKS.get(node.op)
         return check is None or check(node)

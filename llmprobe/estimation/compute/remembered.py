@@ -2,12 +2,13 @@
 What is remembered of one model: graphs by what tells quantizations apart, and the bytes of weights that are copied.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from llmprobe.estimation.compute.layers import KEPT
 from llmprobe.estimation.compute.repeat import CopiedBytes
 from llmprobe.estimation.compute.replay import GraphCache
 from llmprobe.estimation.memory.stored import host_of, stays_on_host, stored_bytes
+from llmprobe.facts.backends import backend_of, kinds_apart
 from llmprobe.facts.model import Tensor
 from llmprobe.model.archs._building.ops import Origin
 from llmprobe.model.archs._building.run import Parts
@@ -47,10 +48,14 @@ class Model:
     def copied_bytes(self, kind: str) -> CopiedBytes:
         """
         The bytes that a copy of a weight takes on a kind of device, or on the host beside it.
+
+        Of devices of several kinds (``kinds_together``) it is one that is not remote, as those get no copies.
         """
+        kinds = kinds_apart(kind, 1)
+        own = next((each for each in kinds if not backend_of(each).remote), kinds[0])
 
         def bytes_of(name: str, host: bool) -> tuple[int, ...]:
-            memory = host_of((kind,)) if host else kind
+            memory = host_of(kinds[:1]) if host else own
             found = self._copied.get((name, memory))
             if found is None:
                 layers = (*self.family.parts.sizes.layers, -1)
@@ -65,12 +70,16 @@ class Model:
         return 0 if position is None else stored_bytes(self.tensors[position], memory)
 
 
-def staying_of(tensors: tuple[Tensor, ...], kind: str) -> frozenset[Origin]:
+def staying_of(tensors: tuple[Tensor, ...], kinds: Sequence[str]) -> frozenset[Origin]:
     """
-    The weights that a kind of device cannot use, by layer (-1: of none) and name in the layer.
+    The weights that their device cannot use, by layer (-1: of none) and name in the layer.
+
+    ``kinds`` are those of the devices of every layer and of the output, or one for all.
     """
     return frozenset(
         (-1, tensor.name) if tensor.layer is None else (tensor.layer, tensor.name.split(".", 2)[2])
         for tensor in tensors
-        if stays_on_host(tensor, kind)
+        if stays_on_host(
+            tensor, kinds[min(len(kinds) - 1, len(kinds) if tensor.layer is None else tensor.layer)]
+        )
     )

@@ -126,8 +126,9 @@ class GraphCache:
             del graphs[_GRAPHS_PER_KIND:]
         if graph.plan is None:
             return graph.reservation
-        pieces = rules_of(run.kind, run.host, sliced=run.sliced).pieces if run.host else None
-        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, (pieces,) * (run.host + 1))
+        pieces = [one.pieces for one in rules_of(run.kind, run.host, sliced=run.sliced, anew=run.anew)]
+        # The host's memory is in pieces, too, where its first device offers it.
+        peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, (*pieces, *(pieces[:1] or (None,))))
         return None if peaks is None else msgspec.structs.replace(graph.reservation, sizes=peaks)
 
     def _anew(
@@ -150,11 +151,11 @@ class GraphCache:
     ) -> tuple[AllocationPlan | None, Reservation]:
         builder = Builder(self._parts, run)
         self._build(builder)
-        rules = rules_of(run.kind, run.host, sliced=run.sliced)
+        rules = rules_of(run.kind, run.host, sliced=run.sliced, anew=run.anew)
         plan, splits = None, 0
         weights: dict[Copy, int] = {}
         if places:
-            reserve_places(builder.graph, run.host, rules, op_offload=op_offload)
+            reserve_places(builder.graph, rules, op_offload=op_offload)
         else:
             at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
 
@@ -165,7 +166,6 @@ class GraphCache:
 
             planned = schedule(
                 builder.graph,
-                run.host,
                 rules,
                 number,
                 copied,
@@ -183,7 +183,7 @@ class GraphCache:
             sizes=(),
             splits=splits,
             nodes=len(builder.graph.nodes),
-            kernels=all(home == run.host or rules.attends(node) for node, home in builder.fused),
+            kernels=all(home == run.host or rules[home].attends(node) for node, home in builder.fused),
             at_home=all(node.backend == home for node, home in builder.fused),
             copied=bool(weights),
             together=bool(builder.together),

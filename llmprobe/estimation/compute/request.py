@@ -7,6 +7,7 @@ from llmprobe.estimation.memory.expert_cache import NO_CACHE, ExpertCache
 from llmprobe.estimation.overrides import in_layers
 from llmprobe.estimation.placement import layer_devices
 from llmprobe.estimation.setup import Setup
+from llmprobe.facts.backends import kinds_together
 from llmprobe.facts.model import ModelSpec, Tensor
 
 
@@ -27,7 +28,7 @@ def request(
         tensors=tensors,
         settings=setup.settings,
         layer_devices=layer_devices(setup.spans),
-        kind=setup.devices[0].kind if setup.devices else "cuda",
+        kind=kinds_together([device.kind for device in setup.devices]) if setup.devices else "cuda",
         cpu=setup.cpu,
         host_experts=setup.host_experts,
         moved=in_layers(model, setup.moved),

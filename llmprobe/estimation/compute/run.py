@@ -10,6 +10,7 @@ from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, shorte
 from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.estimation.memory.stored import offers_host
+from llmprobe.facts.backends import kinds_apart
 from llmprobe.facts.model import Hparams, Tensor
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.model.archs import NEXT_TOKEN
@@ -31,7 +32,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     layers with a cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which
     kept the attention mask in f32 beside an f16 copy. ``partly`` says that layers of the model that are not in this
     graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows. ``kind`` is
-    what the devices are, ``cpu`` what the processor is.
+    what the devices are (``kinds_together``), ``cpu`` what the processor is.
     """
 
     architecture: str
@@ -55,7 +56,20 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def plain(self) -> bool:
         """Whether the devices offer no host memory for weights, which is the processor's then."""
-        return not offers_host((self.kind,))
+        return not offers_host(self.kinds)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What each device is."""
+        return kinds_apart(self.kind, len(self.devices))
+
+    @property
+    def kinds_of_layers(self) -> tuple[str, ...]:
+        """What the device of each layer and of the output is (on the host the first); one where all are alike."""
+        if "+" not in self.kind:
+            return (self.kind,) if self.devices else ()
+        kinds = dict(zip(self.devices, self.kinds, strict=True))
+        return tuple(kinds.get(name, self.kinds[0]) for name in self.layer_devices)
 
     def repacks(self, *, staying: bool) -> str:
         """
@@ -90,6 +104,7 @@ def run_of(
     flash: bool,
     whole: bool,
     held: bool = False,
+    anew: bool = False,
     tokens: int = 0,
     apart: frozenset[str] = frozenset(),
     least: int = KEPT,
@@ -99,7 +114,8 @@ def run_of(
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
-    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``apart``
+    ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``anew`` asks
+    remote devices for the first time. ``apart``
     names operations that are built as the several they stand for. ``least`` are the groups of layers that are built of
     those that repeat. ``staying`` are the weights that no device uses.
     """
@@ -168,6 +184,7 @@ def run_of(
         staying=staying,
         repacks=request.repacks(staying=bool(staying)),
         plain=request.plain,
+        anew=anew,
     )
     return run, told, repeats
 

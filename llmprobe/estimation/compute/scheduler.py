@@ -24,7 +24,7 @@ Keep = Callable[[Node, Node], None]
 
 class Rules(Protocol):
     """
-    What a backend can compute and how much memory it wants for it, at places that are multiples of ``device_align``,
+    What a device can compute and how much memory it wants for it, at places that are multiples of ``device_align``,
     or of ``host_align`` in the host memory that it offers. Buffers are in ``pieces`` of so many bytes, on both.
     ``blas`` says that the processor has a library for large products beside it, as on every Mac.
     """
@@ -110,7 +110,7 @@ def blas_supports(node: Node) -> bool:
     )
 
 
-def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, copies: int) -> Reserved:
+def reserve(graph: Graph, rules: Sequence[Rules], *, op_offload: bool, copies: int) -> Reserved:
     """
     What a graph needs per backend beside plain memory of the host. ``copies`` is 4 with pipelining, else 1.
     """
@@ -120,18 +120,15 @@ def reserve(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool, cop
         sizes.append(size)
         return len(sizes) - 1
 
-    planned = schedule(
-        graph, n_devices, rules, number, op_offload=op_offload, copies=copies, host_align=HOST_ALIGN
-    )
-    spaces = [*(space(rules.pieces) for _ in range(n_devices)), space(None)]
+    planned = schedule(graph, rules, number, op_offload=op_offload, copies=copies, host_align=HOST_ALIGN)
+    spaces = [*(space(one.pieces) for one in rules), space(None)]
     simulate(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
     return Reserved(tuple(one.peak for one in spaces), planned.splits)
 
 
 def schedule(
     graph: Graph,
-    n_devices: int,
-    rules: Rules,
+    rules: Sequence[Rules],
     number: Count,
     copied: Copied | None = None,
     *,
@@ -142,17 +139,18 @@ def schedule(
     host_align: int | None = None,
 ) -> Schedule:
     """
-    Which blocks of memory a graph takes and gives back.
+    Which blocks of memory a graph takes and gives back on devices with these rules.
 
     ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
     before each layer, ``leaf_starts`` the leafs. ``host_align`` is for host memory that is not what the devices offer.
     """
+    n_devices = len(rules)
     if not n_devices:
         steps = [(node, 0) for node in graph.nodes]
         leafs = [(leaf, 0) for leaf in graph.leafs]
         found = lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts, leaf_starts)
         return Schedule(found, 1)
-    _assign(graph, n_devices, rules, op_offload=op_offload)
+    _assign(graph, rules, op_offload=op_offload)
     splits, duplicates, firsts = _cut(graph, copies, n_devices)
     kept: dict[Node, list[Node]] = {}
 
@@ -163,7 +161,7 @@ def schedule(
 
     for split in splits:
         if split.backend < n_devices:
-            rules.optimize(graph.nodes, split.start, split.end, keep)
+            rules[split.backend].optimize(graph.nodes, split.start, split.end, keep)
 
     steps = []
     marks: list[int] = []
@@ -191,9 +189,10 @@ def schedule(
     leafs = [(leaf, min(buffer, n_devices)) for leaf, buffer in order]
 
     def size_of(node: Node, buffer: int) -> int:
-        return rules.alloc_size(node) if buffer < n_devices else node.nbytes
+        return rules[buffer].alloc_size(node) if buffer < n_devices else node.nbytes
 
-    aligns = (rules.device_align,) * n_devices + (host_align or rules.host_align,)
+    # The first device alone is asked for host memory.
+    aligns = (*(one.device_align for one in rules), host_align or rules[0].host_align)
     marks += [len(steps)] * (len(starts) - len(marks))
     fixed = any(
         source.root is not None and source.root.weight and source.kind.block > 1 for source, _ in duplicates
@@ -203,11 +202,11 @@ def schedule(
     return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
 
 
-def reserve_places(graph: Graph, n_devices: int, rules: Rules, *, op_offload: bool) -> None:
+def reserve_places(graph: Graph, rules: Sequence[Rules], *, op_offload: bool) -> None:
     """
     Give every node its backend without allocating anything.
     """
-    _assign(graph, n_devices, rules, op_offload=op_offload)
+    _assign(graph, rules, op_offload=op_offload)
 
 
 def _host_size(node: Node, _: int) -> int:
@@ -221,18 +220,20 @@ def _dependency(sources: Sequence[Node]) -> Node:
     return node
 
 
-def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
+def _assign(graph: Graph, rules: Sequence[Rules], *, op_offload: bool) -> None:
     """
     Give every node and leaf its backend: a device, the ``host``, or the number behind it for its library for products.
     """
+    host = len(rules)
     library = host + 1
+    blas = any(one.blas for one in rules)
 
     def supports(node: Node, backend: int) -> bool:
         if backend == host:
             return host_supports(node)
-        return blas_supports(node) if backend == library else rules.supports(node, backend)
+        return blas_supports(node) if backend == library else rules[backend].supports(node, backend)
 
-    by_rank = (*range(host), library, host) if rules.blas else range(host + 1)
+    by_rank = (*range(host), library, host) if blas else range(host + 1)
 
     for leaf in graph.leafs:
         leaf.backend = leaf.buffer if leaf.buffer >= 0 else host if leaf.input else -1
@@ -245,9 +246,7 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
             elif node.op not in _FOLLOWS_NO_WEIGHT:
                 for source in node.src:
                     if source.weight:
-                        node.backend = _with_weight(
-                            node, source, host, supports, rules, op_offload=op_offload
-                        )
+                        node.backend = _with_weight(node, source, supports, rules, op_offload=op_offload)
                         break
     real = [node for node in nodes if node.op not in VIEW_OPS]
     backwards = real[::-1]
@@ -267,7 +266,7 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
                     if count > best:
                         best, node.backend = count, backend
         elif (
-            rules.blas
+            blas
             and node.backend == host
             and blas_supports(node)
             and all(_lies_on(source, library, host) for source in node.src)
@@ -286,23 +285,22 @@ def _assign(graph: Graph, host: int, rules: Rules, *, op_offload: bool) -> None:
 def _with_weight(
     node: Node,
     weight: Node,
-    host: int,
     supports: Callable[[Node, int], bool],
-    rules: Rules,
+    rules: Sequence[Rules],
     *,
     op_offload: bool,
 ) -> int:
     """
     The backend that computes with a weight where that lies, or a device that it is worth copying to.
     """
-    home, repacked = weight.buffer, weight.tag == REPACKED
-    if rules.blas and home == host and not repacked and blas_supports(node):
+    home, repacked, host = weight.buffer, weight.tag == REPACKED, len(rules)
+    if any(one.blas for one in rules) and home == host and not repacked and blas_supports(node):
         return host + 1
     if not supports(node, home):
         return -1
-    if op_offload and home == host and not repacked and rules.wants(node):
+    if op_offload and home == host and not repacked:
         for device in range(host):
-            if supports(node, device):
+            if rules[device].wants(node) and supports(node, device):
                 return device
     return home
 

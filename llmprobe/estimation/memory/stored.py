@@ -101,7 +101,7 @@ def _stored_bytes(shape: tuple[int, ...], kind: str, memory: str) -> int:
 
 
 def _padded(size: int, kind: str, width: int, memory: str) -> int:
-    if not is_host(memory) and backend_of(memory).padded:
+    if not is_host(memory) and DRIVERS[memory].padded:
         size += row_padding(kind, width)
     return pad(size, alignment(memory))
 

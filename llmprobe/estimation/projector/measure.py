@@ -188,9 +188,9 @@ def _reserved(
 
 def _buffers(built: Graph, backend: str) -> Buffers:
     if backend == HOST:
-        sizes = reserve(built, 0, rules_on(backend), op_offload=True, copies=1).sizes
+        sizes = reserve(built, (), op_offload=True, copies=1).sizes
         return Buffers(sizes[0], 0)
-    device, host = reserve(built, 1, rules_on(backend), op_offload=True, copies=1).sizes
+    device, host = reserve(built, (rules_on(backend),), op_offload=True, copies=1).sizes
     return Buffers(device, host)
 
 

@@ -13,7 +13,7 @@ def rules_on(kind: str) -> Rules:
     """
     The rules of one device of a kind; for the processor those of any, which it never asks.
     """
-    return rules_of("cuda" if kind == HOST else kind, 1)
+    return rules_of("cuda" if kind == HOST else kind, 1)[0]
 
 
 def known(kind: str) -> bool:

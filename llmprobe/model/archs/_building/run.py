@@ -39,7 +39,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
     ``ubatch`` are the tokens that any batch of this run has at most. ``kind`` is what the devices are. ``staying`` are
     weights that lie in plain host memory because no device uses them, ``repacks`` the kind of processor that keeps host
-    weights in another order: these, and all where ``plain`` says that the devices offer no host memory.
+    weights in another order: these, and all where ``plain`` says that the devices offer no host memory. ``anew``
+    asks remote devices for the first time what an attention takes.
     """
 
     tokens: int
@@ -74,6 +75,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     staying: frozenset[Origin] = frozenset()
     repacks: str = ""
     plain: bool = False
+    anew: bool = False
 
 
 class Parts:

@@ -6,7 +6,7 @@ Sources: llama.cpp b11549, src/llama-graph.cpp (``build_rs``), src/models/mamba-
 
 from collections.abc import Callable
 
-from llmprobe.facts.backends import backend_of
+from llmprobe.facts.backends import backend_of, kinds_apart
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.builder import Builder
 from llmprobe.model.archs._building.ops import F32, I32, Node
@@ -63,7 +63,8 @@ def decay(g: Builder, il: int) -> Node:
     The weight that a scan lets its states decay by, which lies in RAM where no GPU has a kernel for them.
     """
     node = g.need(il, "ssm_a")
-    if not scanned_on_gpu(g.sizes, node.ne[:2], backend_of(g.run.kind).scans):
+    kinds, place = kinds_apart(g.run.kind, max(g.run.host, 1)), g.run.places[il]
+    if not scanned_on_gpu(g.sizes, node.ne[:2], backend_of(kinds[min(place, len(kinds) - 1)]).scans):
         node.buffer = g.run.host
     return node
 
