@@ -22,6 +22,7 @@ from benchmarks import (
     accuracy_devices,
     accuracy_loads,
     accuracy_logs,
+    accuracy_mapped,
     accuracy_pages,
     accuracy_parameters,
     accuracy_projectors,
@@ -77,6 +78,7 @@ def measure() -> Accuracy:
         of_speeds = pool.submit(accuracy_speed.measure)
         of_devices = pool.submit(accuracy_devices.quantities)
         of_backends = {kind: pool.submit(accuracy_backends.quantity, kind) for kind in KINDS}
+        of_mapped = pool.submit(accuracy_mapped.quantity)
         loads = dict(zip(names, pool.map(_loads, names), strict=True))
         speeds = of_speeds.result()
     quants: dict[str, accuracy_quants.Counts] = defaultdict(accuracy_quants.Counts)
@@ -98,6 +100,7 @@ def measure() -> Accuracy:
             _share("refused settings", "all refused", refusals - len(taken), refusals, 1.0, "refused"),
             *of_devices.result(),
             *(found.result() for found in of_backends.values()),
+            of_mapped.result(),
             *of_second(),
             *of_adapters(),
             *_of_tables(),

@@ -50,7 +50,7 @@ def backend_cases(kind: str) -> Iterator[MemoryCase]:
     content = _content()
     for model, rows in content["backends"][kind].items():
         for row in rows:
-            yield _on(case_of(content, model, [*row, 0]), KINDS[kind])
+            yield on_kind(case_of(content, model, [*row, 0]), KINDS[kind])
 
 
 def backend_refusals(kind: str) -> Iterator[RefusedCase]:
@@ -64,7 +64,10 @@ def backend_refusals(kind: str) -> Iterator[RefusedCase]:
         yield msgspec.structs.replace(case, hardware=hardware)
 
 
-def _on(case: MemoryCase, kind: Kind) -> MemoryCase:
+def on_kind(case: MemoryCase, kind: Kind) -> MemoryCase:
+    """
+    Return a load on devices of a kind.
+    """
     return msgspec.structs.replace(case, hardware=_of_kind(case.hardware, kind))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from llmprobe.estimation.cache_kernels import of_backend
 from llmprobe.estimation.memory.roster import EXPERTS, is_input
 from llmprobe.estimation.memory.stored import stored_bytes, too_large
+from llmprobe.estimation.memory.weights import WeightTable
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.projector.placed import Placed
 from llmprobe.estimation.setup import Setup
@@ -90,6 +91,36 @@ def kept_back(tensors: Sequence[Tensor], setup: Setup) -> tuple[Message, ...]:
             largest=DRIVERS[kinds[device]].largest,
         )
         for device, sizes in found.items()
+    )
+
+
+def mapped_span(
+    table: WeightTable, tensors: Sequence[Tensor], setup: Setup, devices: Sequence[DeviceEstimate]
+) -> tuple[Message, ...]:
+    """
+    That a GPU which reads the mapped file spans more of it than its weights, and whether that is beyond its budget.
+    """
+    run = setup.settings
+    if not run.mmap or len(setup.devices) != 1 or not DRIVERS[setup.devices[0].kind].maps:
+        return ()
+    # Imported only here: with all layers on the GPU the span is its weights.
+    from llmprobe.estimation.memory.mapped import mapped
+
+    found = mapped(
+        table, tensors, setup.spans, host_experts=setup.host_experts, cpu=setup.cpu, repack=run.repack
+    )
+    device = next(one for one in devices if one.id == setup.devices[0].id)
+    more = found.device - device.weights_bytes
+    if more <= 0 or device.budget_bytes is None or device.total_bytes + more <= device.budget_bytes:
+        return ()
+    return (
+        message(
+            "warning.mapped-span",
+            device=device.id,
+            span_bytes=found.device,
+            weights_bytes=device.weights_bytes,
+            missing_bytes=device.total_bytes + more - device.budget_bytes,
+        ),
     )
 
 

@@ -395,5 +395,6 @@ class Estimator:
             warnings=(
                 *document.warnings(self.model, setup, placed, devices, missing or 0),
                 *document.kept_back(self.typed_tensors(quant), setup),
+                *document.mapped_span(self.table(quant), self.typed_tensors(quant), setup, devices),
             ),
         )

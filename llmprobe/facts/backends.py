@@ -59,8 +59,8 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     Tensors begin at multiples of ``align`` on the device, and of ``host_align`` in the host memory that it offers for
     weights; None is a device that offers none. ``padded`` lengthens quantized rows to 512 values. A tensor of more than
     ``largest`` bytes is not computed with. A buffer is in ``pieces`` of so many bytes. ``attends`` False is a device
-    without kernels for flash attention. ``blas`` says that the engine is built with a library for the processor's
-    products, as it is on every Mac unless told otherwise.
+    without kernels for flash attention. ``maps`` says that it reads weights from the mapped file, ``blas`` that the
+    engine is built with a library for the processor's products, as it is on every Mac unless told otherwise.
     """
 
     align: int
@@ -69,6 +69,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     largest: int | None = None
     pieces: int | None = None
     attends: bool = True
+    maps: bool = False
     blas: bool = False
 
 
@@ -81,11 +82,11 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     make its numbers those of the PCI bus. ``lists`` are the vendors whose devices a build lists although their own
     backend is another ("*" is all), ``cards_first`` lists integrated graphics last, ``by_loader`` numbers devices as
     Vulkan's loader lists them, where that was asked. ``partial`` False is a backend for which a part of the layers on
-    the processor gains nothing. ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that it
-    can share single tensors out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were
+    the processor gains nothing. ``flash`` are the types of K and V that its flash attention reads. ``rows`` says that
+    it can share single tensors out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were
     measured with it, ``encoders`` that buffers of projectors were compared with measured ones, ``remote`` that its
-    devices are those of other machines. ``scans`` None scans any state.
-    ``refuses`` are types of weights that it does not multiply. ``drivers`` are the kinds of devices by name, the usual
+    devices are those of other machines. ``scans`` None scans any state. ``refuses`` are types of weights that it does
+    not multiply. ``drivers`` are the kinds of devices by name, the usual
     one without a name first.
     """
 
@@ -114,7 +115,7 @@ _CUDA_SCANS = Scans(states=frozenset({96, 128, 256}), channels=128)
 _LATER_SCANS = Scans(states=frozenset({128, 256}))
 _GIB = 1 << 30
 _VULKAN = Driver(align=16, host_align=64, largest=4 * _GIB - 1, pieces=_GIB)
-_METAL = Driver(align=32, host_align=None, blas=True)
+_METAL = Driver(align=32, host_align=None, maps=True, blas=True)
 _CUDA = Driver(align=128, padded=True)
 
 
@@ -122,7 +123,9 @@ def _remote(driver: Driver) -> Driver:
     """
     A device behind an rpc-server: tensors lie as they do there, no host memory is offered, and no limit is known here.
     """
-    return msgspec.structs.replace(driver, host_align=None, largest=None, attends=True, blas=False)
+    return msgspec.structs.replace(
+        driver, host_align=None, largest=None, attends=True, maps=False, blas=False
+    )
 
 
 _ALL = (

@@ -1465,6 +1465,9 @@ SENTENCES: dict[str, str] = {
     " not count",
     "warning.unlike-caches": "{backend} has no attention for a cache of {type_k} and {type_v}: it falls to the CPU, which is"
     " many times slower; use one type for K and V",
+    "warning.mapped-span": "{device} has {weights_bytes:bytes} of weights, but llama.cpp maps {span_bytes:bytes} of the file"
+    " for it, from the first to the last of them: {missing_bytes:bytes} more than the GPU may use. Put all layers on it,"
+    " or load with --no-mmap",
     "warning.weights-too-large": "{tensors} {tensors:tensor of|tensors of together} {bytes:bytes} {tensors:stays|stay} in RAM"
     " and {tensors:is|are} computed by the CPU, as {device} takes none above {largest:bytes}",
     "warning.caches-of-a-build": "a usual build of llama.cpp has no {backend} kernel for a cache of {type_k} and {type_v}, and"

@@ -1215,6 +1215,9 @@ SENTENCES: dict[str, str] = {
     "warning.architecture-unknown": "アーキテクチャ {architecture} は未知のため、キャッシュは推測です",
     "warning.read-again": "RAMが{missing_bytes:bytes}不足します。重みの{weights_bytes:bytes}はファイルからマップされるため、llama.cppは起動します。ただし、RAMに入りきらない分はディスクから繰り返し読まれ、ここに示す速度には含まれていません",
     "warning.unlike-caches": "{backend}には、{type_k} と {type_v} のキャッシュに対するアテンションがありません。CPUで計算され、何倍も遅くなります。KとVに同じ型を使ってください",
+    "warning.mapped-span": "{device}の重みは{weights_bytes:bytes}ですが、llama.cppはその最初から最後までのファイルの範囲"
+    "{span_bytes:bytes}をマップするため、GPUが使える量を{missing_bytes:bytes}超えます。全レイヤーを載せるか、--no-mmapで"
+    "ロードしてください",
     "warning.weights-too-large": "{device}が扱えるテンソルは{largest:bytes}までのため、{tensors}個（合計{bytes:bytes}）はRAMに残り、CPUで計算されます",
     "warning.caches-of-a-build": "通常のllama.cppのビルドには、{type_k} と {type_v} のキャッシュ用の{backend}カーネルがなく、アテンションが数倍遅くなります（37 → 12 トークン/秒という報告があります）。両方に f16、q8_0、q4_0 のいずれかを使うか、GGML_CUDA_FA_ALL_QUANTS を有効にしたビルドを使ってください",
     "warning.beyond-trained-context": "{ctx_size}トークンのコンテキストは、モデルの学習時の{trained}トークンを超えています",

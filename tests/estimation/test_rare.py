@@ -241,6 +241,17 @@ def test_a_table_of_n_grams_is_mapped_and_not_read_at_once() -> None:
         assert term.mapped_bytes == (late or 0)
 
 
+def test_a_large_table_of_gemma_4_is_read_as_it_is_used() -> None:
+    """
+    Gemma 4 E2B has 262,144 rows of 35 x 256 values: 4.4 GiB in F16, which llama.cpp maps by themselves, 2.3 in Q8_0.
+    """
+    estimator = Estimator(spec("gemma-4-e2b-it"))
+
+    assert estimator.table("F16").late_bytes == 262_144 * 35 * 256 * 2
+    assert estimator.table("Q8_0").late_bytes == 0
+    assert Estimator(spec("gemma3n-e4b")).table("F16").late_bytes == 0
+
+
 def test_a_budget_need_not_hold_what_is_read_as_it_is_used() -> None:
     """
     The table of 35.2 GB is left out of what RAM must hold, by an estimate and by the search, as long as it is mapped.

@@ -142,6 +142,7 @@ class Quantized:
                 encoder=family is not None and family.encoder,
                 output_first=family is not None and family.output_first,
                 no_output=family is not None and family.no_output,
+                reads_late=family is not None and family.reads_late,
                 rope_layers=None if rope_layers is None else rope_layers(model.hparams),
                 next_token=next_token,
             )

@@ -39,7 +39,8 @@ class Roster:
     The tensors of one model. Next-n layers are in the file but not loaded, except with ``next_token``.
 
     Encoders have no output layer. With ``output_first`` llama.cpp makes the output matrix before the embedding, and
-    then does not see that a tied one is there already; with ``no_output`` the embedding is used where it lies.
+    then does not see that a tied one is there already; with ``no_output`` the embedding is used where it lies. With
+    ``reads_late`` rows of the table of tokens by layer are read as they are used.
     ``rope_layers`` are the layers that use rotary factors, None for all. ``passes`` counts how often a token goes
     through the layers.
 
@@ -57,6 +58,7 @@ class Roster:
         encoder: bool = False,
         output_first: bool = False,
         no_output: bool = False,
+        reads_late: bool = False,
         rope_layers: tuple[int, ...] | None = None,
         next_token: bool = False,
     ) -> None:
@@ -69,7 +71,7 @@ class Roster:
         self.output_first = output_first
         using = range(self.n_layer) if rope_layers is None else rope_layers
         self.uses_rope = [int(layer in using) for layer in range(self.n_layer)]
-        self.has_ngrams = "ple.ngram_size" in hparams
+        self.reads_late = reads_late
         self._loaded = [
             number
             for number, tensor in enumerate(tensors)
@@ -127,6 +129,12 @@ class Roster:
         if len(self._loaded) == len(tensors):
             return tensors
         return [tensors[number] for number in self._loaded]
+
+    def for_first(self, tensor: Tensor) -> bool:
+        """
+        Whether a tensor of no layer lies with the first one: a norm of the embedding, where it is not the last norm.
+        """
+        return tensor.layer is None and self._slot(tensor) == 0
 
     def home(self, tensor: Tensor) -> int:
         """

@@ -33,9 +33,12 @@ from llmprobe.model.quants import row_bytes
 if TYPE_CHECKING:
     from llmprobe.estimation.memory.slices import Slices
 
+BY_LAYER = "per_layer_token_embd.weight"
+"""A table of tokens or n-grams with a row for each layer."""
+
 READ_LATE = 4 << 30
 """
-A table of n-grams over this is not read at once: it is mapped, and the rows in use become resident (``--lazy-mode``,
+Such a table over this is not read at once: it is mapped, and the rows in use become resident (``--lazy-mode``,
 src/llama-model-loader.cpp).
 """
 
@@ -112,7 +115,7 @@ class WeightTable:
         self._tensors = roster.loaded(tensors)
         self._by_name = {tensor.name: tensor for tensor in self._tensors if tensor.layer is None}
         self.input_bytes = self._inputs(HOST)
-        table = self._by_name.get("per_layer_token_embd.weight") if roster.has_ngrams else None
+        table = self._by_name.get(BY_LAYER) if roster.reads_late else None
         late = 0 if table is None else self.stored(table, HOST)
         self.late_bytes = late if late > READ_LATE else 0
         self.row_bytes = sum(
@@ -212,6 +215,10 @@ class WeightTable:
     def home(self, tensor: Tensor) -> int:
         """The layer where a tensor lies, that of the output for one of no layer."""
         return self._roster.home(tensor)
+
+    def for_first(self, tensor: Tensor) -> bool:
+        """Whether a tensor of no layer lies with the first one."""
+        return self._roster.for_first(tensor)
 
     def stored(self, tensor: Tensor, backend: str) -> int:
         """What a tensor takes in a buffer of a backend, with this table's share of its bytes."""

@@ -24,6 +24,7 @@ HF_CLASSES: dict[str, str] = {
     "Gemma4UnifiedForConditionalGeneration": "gemma4",
 }
 OUTPUT_FIRST = True
+READS_LATE = True
 
 PERIOD = 6
 

@@ -44,6 +44,7 @@ HF_CLASSES: dict[str, str] = {
     "Qwen4ExpForConditionalGeneration": "qwen4exp",
     "Qwen4ExpForCausalLM": "qwen4exp",
 }
+READS_LATE = True
 
 _INDEXER = 1
 _POSITIONS = 4

@@ -31,7 +31,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     common. ``layer_variant`` tells layers apart that have the same tensors and caches, ``rope_layers`` are the layers
     that use rotary factors where not all do. An ``encoder`` has no output layer; with ``output_first`` llama.cpp makes
     the output matrix before the embedding. With ``no_output`` there is no output matrix, not even a copy of the
-    embedding: that is multiplied where it lies.
+    embedding: that is multiplied where it lies. With ``reads_late`` rows of the table of tokens by layer are read from
+    the mapped file as they are used, where that is large.
 
     ``draft_graph`` is the graph of the layer that predicts a token more (MTP), as a context of its own, None where
     llama.cpp has none; ``draft_caches`` what that context keeps. ``snapshots`` says that earlier recurrent states are
@@ -53,6 +54,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     encoder: bool = False
     output_first: bool = False
     no_output: bool = False
+    reads_late: bool = False
     draft_graph: Build | None = None
     draft_caches: Callable[[Hparams], CacheLayout] | None = None
     snapshots: frozenset[str] = frozenset()
@@ -96,6 +98,7 @@ def families_of(module: ModuleType) -> tuple[Family, ...]:
             encoder=getattr(module, "ENCODER", False),
             output_first=getattr(module, "OUTPUT_FIRST", False),
             no_output=getattr(module, "NO_OUTPUT", False),
+            reads_late=getattr(module, "READS_LATE", False),
             draft_graph=getattr(module, "draft_graph", None),
             draft_caches=getattr(module, "draft_caches", None),
             snapshots=frozenset(getattr(module, "SNAPSHOTS", ())),
