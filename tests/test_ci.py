@@ -99,7 +99,8 @@ dependencies = ["click>=8.1", "py-cpuinfo==9.0.0", "tool>=7,<10; sys_platform ==
 [project.optional-dependencies]
 hub = ["huggingface_hub>=0.25"]
 serve = ["starlette>=1.10"]
-test = ["llmprobe[serve]", "pytest>=8.3"]
+tui = ["textual>=8.2"]
+test = ["llmprobe[serve,tui]", "pytest>=8.3"]
 dev = ["ruff>=0.9"]
 """
 
@@ -109,6 +110,7 @@ dev = ["ruff>=0.9"]
         "tool==7",
         "huggingface_hub==0.25",
         "starlette==1.10",
+        "textual==8.2",
         "pytest==8.3",
     ]
 
@@ -117,7 +119,8 @@ def test_requirement_without_a_lowest_version_is_refused() -> None:
     """
     What declares no lowest version cannot be tried, and so is an error.
     """
-    text = '[project]\ndependencies = ["click<9"]\n[project.optional-dependencies]\nhub = []\nserve = []\ntest = []\n'
+    extras = "".join(f"{name} = []\n" for name in lowest.EXTRAS)
+    text = f'[project]\ndependencies = ["click<9"]\n[project.optional-dependencies]\n{extras}'
 
     with pytest.raises(ValueError, match="'click<9' declares no lowest version"):
         lowest.constraints(text)

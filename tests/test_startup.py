@@ -13,7 +13,10 @@ from llmprobe.cli import main
 
 ROOT = Path(__file__).parent.parent
 MACHINES = ROOT / "fixtures" / "machines"
-NEVER = {"rich", "http", "urllib.request", "asyncio", "logging", "dataclasses", "importlib.metadata", "email"}
+NEVER = {
+    *("rich", "textual", "http", "urllib.request", "asyncio", "logging", "dataclasses", "importlib.metadata"),
+    "email",
+}
 NOT_FOR_A_LOOK = {"hashlib", "json", "queue"}
 ASKS_THE_MACHINE = {"psutil", "cpuinfo", "pynvml", "subprocess", "multiprocessing"}
 WITHOUT_DEVICES = "linux-laptop-nogpu-16g"

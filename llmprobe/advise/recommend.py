@@ -14,20 +14,21 @@ from llmprobe.advise.choose.ranking import ranked
 from llmprobe.advise.choose.settle import settled
 from llmprobe.advise.choose.shown import Shown, disk_first, is_on_disk, shown
 from llmprobe.advise.choose.waited import waited
-from llmprobe.advise.choose.weighing import Candidate
+from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.explain import notes, verdict
 from llmprobe.advise.explain.changes import changes
 from llmprobe.advise.explain.drafting import of_drafting
 from llmprobe.advise.explain.hurdles import behind, hurdle
 from llmprobe.advise.explain.nearest import Relatives, faster, nearest
 from llmprobe.advise.explain.reasons import details, experts_resident, reasons, weighed
-from llmprobe.advise.search.case import Misfit
+from llmprobe.advise.search.case import Misfit, Placed
 from llmprobe.errors import UsageError
 from llmprobe.estimation.document import cache_warnings, recipe_notes
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.speed.loading import loading_of
+from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Abilities
-from llmprobe.facts.estimate import ModelInEstimate, model_in_estimate
+from llmprobe.facts.estimate import Estimate, ModelInEstimate, model_in_estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import (
@@ -38,7 +39,7 @@ from llmprobe.facts.recommendation import (
     Rejected,
     Wishes,
 )
-from llmprobe.facts.settings import told
+from llmprobe.facts.settings import Settings, told
 from llmprobe.model import archs
 from llmprobe.site.site import survey
 from llmprobe.words.message import Message, message
@@ -239,6 +240,30 @@ class Advice:
         used = tuple(device.backend for device in best.devices)
         return cache_warnings(settings.cache_type_k, settings.cache_type_v, settings.flash_attn, used)
 
+    def given(
+        self,
+        problem: Problem,
+        snapshot: Snapshot,
+        quant: str,
+        settings: Settings,
+        devices: tuple[Device, ...],
+        *,
+        beside: Candidate | None = None,
+    ) -> tuple[Candidate, Choice, Estimate]:
+        """
+        One configuration that need not fit, with its estimate. Its reason is what it changes ``beside`` another.
+
+        Raises:
+            RefusedError: llama.cpp refuses these settings for this model.
+        """
+        placed = Placed(
+            settings=settings, hardware=Hardware(devices=devices, cpu=problem.site.cpu), totals={}
+        )
+        candidate = weigh(problem, quant, placed)
+        choice, estimate = self._described(problem, "alternative", candidate, snapshot)
+        why = () if beside is None else reasons(problem, candidate, beside, [beside])
+        return candidate, msgspec.structs.replace(choice, reasons=why), estimate
+
     def _choice(
         self,
         problem: Problem,
@@ -247,6 +272,24 @@ class Advice:
         order: list[Candidate],
         snapshot: Snapshot,
     ) -> Choice:
+        choice, estimate = self._described(problem, label, candidate, snapshot)
+        return msgspec.structs.replace(
+            choice,
+            verdict=behind(
+                hurdle(snapshot, estimate.devices, mmap=estimate.settings.mmap),
+                verdict.of_choice(problem, candidate),
+            ),
+            reasons=reasons(problem, candidate, order[0], order),
+            details=details(problem, candidate, order[0]),
+            fits=True,
+        )
+
+    def _described(
+        self, problem: Problem, label: Label, candidate: Candidate, snapshot: Snapshot
+    ) -> tuple[Choice, Estimate]:
+        """
+        A configuration without what is said for it: what it takes, how fast it is, what it loses, its commands.
+        """
         site = problem.site
         backend = candidate.devices[0].backend if candidate.devices else None
         estimate = problem.estimator.estimate(
@@ -260,19 +303,14 @@ class Advice:
         model, quant = self._model, candidate.quant
         choice = Choice(
             label=label,
-            verdict=behind(
-                hurdle(snapshot, estimate.devices, mmap=estimate.settings.mmap),
-                verdict.of_choice(problem, candidate),
-            ),
             quant=quant,
             **told(estimate.settings),
             total_layers=problem.estimator.total_layers,
             devices=estimate.devices,
-            fits=True,
+            fits=estimate.fits is True,
             speed=waited(problem, candidate),
             quality=candidate.quality,
-            reasons=reasons(problem, candidate, order[0], order),
-            details=details(problem, candidate, order[0]),
+            reasons=(),
             commands={},
             use_devices=site.named(candidate.devices),
             device_numbers=site.numbers(candidate.devices),
@@ -295,7 +333,7 @@ class Advice:
         )
         lines = {engine: command(choice, model, backend) for engine, command in self._commands.items()}
         printed = {engine: line for engine, line in lines.items() if line is not None}
-        return msgspec.structs.replace(choice, commands=printed)
+        return msgspec.structs.replace(choice, commands=printed), estimate
 
     def _in_short(self, quant: str) -> ModelInEstimate:
         return model_in_estimate(self._model, quant, self._estimator.tensor_bytes(quant) if quant else 0)

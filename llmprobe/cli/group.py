@@ -18,7 +18,7 @@ from llmprobe.words.render import words
 
 COMMANDS = (
     *("check", "fit", "recommend", "plan", "upgrade", "cost"),
-    *("estimate", "models", "watch", "record", "metrics", "serve", "mcp", "bench", "verify"),
+    *("estimate", "models", "explore", "watch", "record", "metrics", "serve", "mcp", "bench", "verify"),
 )
 GLOBAL_OPTIONS = (
     *("--replay", "--gpu", "--ram", "--ram-bandwidth", "--cpu", "--cores", "--pcie", "--wired-limit"),

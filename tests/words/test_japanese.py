@@ -41,6 +41,18 @@ WITHOUT_JAPANESE = frozenset(
         *("cost.api", "page.cost-api"),
         # options and commands
         *("change.priority", "hint.before-command", "hint.after-command", "hint.install-extra"),
+        # keys
+        *(
+            "explore-key.best",
+            "explore-key.copy",
+            "explore-key.look",
+            "explore-key.open",
+            "explore-key.quit",
+            "explore-key.sort",
+            "explore-key.terms",
+            "explore-key.use",
+            "explore-where.host",
+        ),
         # figures with their units
         *("holder.process", "page.cache-types", "page.fullness", "page.source-line", "page.verify-step"),
     }

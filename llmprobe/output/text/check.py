@@ -58,6 +58,18 @@ def show(page: Page, snapshot: Snapshot) -> None:
     """
     Print a snapshot.
     """
+    show_machine(page, snapshot)
+    findings.show(page, snapshot.findings)
+    silent_sources(page, snapshot)
+    _offer(page, snapshot)
+    page.blank()
+    page.call(message("page.what-next"), "recommend MODEL", message("page.for-example"))
+
+
+def show_machine(page: Page, snapshot: Snapshot) -> None:
+    """
+    Print what a machine is: what a model can use, its parts, its memory with who holds it, its engines.
+    """
     page.line(message("page.origin", origin=snapshot.origin))
     _verdict(page, snapshot)
     page.blank()
@@ -66,11 +78,6 @@ def show(page: Page, snapshot: Snapshot) -> None:
     _memory(page, snapshot)
     if snapshot.engines:
         engines.show(page, snapshot.engines)
-    findings.show(page, snapshot.findings)
-    _silent_sources(page, snapshot)
-    _offer(page, snapshot)
-    page.blank()
-    page.call(message("page.what-next"), "recommend MODEL", message("page.for-example"))
 
 
 def _offer(page: Page, snapshot: Snapshot) -> None:
@@ -333,7 +340,10 @@ def _why(limit: Limit) -> Message:
     return message("page.limit", by=limit.by) if limit.detail is None else limit.detail
 
 
-def _silent_sources(page: Page, snapshot: Snapshot) -> None:
+def silent_sources(page: Page, snapshot: Snapshot) -> None:
+    """
+    Print the sources that did not answer, or not in full.
+    """
     silent = [source for source in snapshot.sources if source.status not in ("ok", "absent")]
     if not silent:
         return

@@ -55,22 +55,22 @@ def _rows(page: Page, rows: tuple[Fitting, ...]) -> None:
         message("page.tokens-per-s"),
         message("page.fit-ability", test=rows[0].capability.test),
     )
-    below = [_below(row) for row in rows]
+    lines = [below(row) for row in rows]
     if not page.table(
-        names, [_cells(number, row) for number, row in enumerate(rows, 1)], below=below, indent=0
+        names, [_cells(number, row) for number, row in enumerate(rows, 1)], below=lines, indent=0
     ):
         for number, row in enumerate(rows, 1):
             page.line(*_in_one_line(number, row), hang=4)
-            page.line((_below(row), QUIET), indent=2)
+            page.line((below(row), QUIET), indent=2)
 
 
 def _cells(number: int, row: Fitting) -> tuple[Part, ...]:
     return (
         (message("page.fit-name", number=number, name=row.model.name), ANSWER),
         row.choice.quant,
-        message("figure.size", bytes=_bytes(row)),
+        message("figure.size", bytes=file_bytes(row)),
         short_rate(row.choice.speed),
-        _ability(row),
+        reads_as(row),
     )
 
 
@@ -80,19 +80,19 @@ def _in_one_line(number: int, row: Fitting) -> tuple[Part, ...]:
         message(
             "page.fit-line",
             quant=row.choice.quant,
-            bytes=_bytes(row),
+            bytes=file_bytes(row),
             tokens_per_s=short_rate(row.choice.speed),
-            ability=_ability(row),
+            ability=reads_as(row),
             test=row.capability.test,
         ),
     )
 
 
-def _ability(row: Fitting) -> Message:
+def reads_as(row: Fitting) -> Message:
     return message("page.fit-reads-as", reads_as=row.reads_as, unit=row.capability.unit)
 
 
-def _below(row: Fitting) -> Message:
+def below(row: Fitting) -> Message:
     """
     The line under a row: the name to type, where it runs, what its file loses, and what is known of the model.
     """
@@ -127,7 +127,7 @@ def _kept(one: KeptInFit) -> Message:
     )
 
 
-def _bytes(row: Fitting) -> int:
+def file_bytes(row: Fitting) -> int:
     return row.choice.download_bytes or sum(device.weights_bytes for device in row.choice.devices)
 
 

@@ -5,7 +5,7 @@ A recommendation for a person to read: the verdict, the choice, how full each de
 import msgspec
 
 from llmprobe.facts.estimate import DeviceEstimate
-from llmprobe.facts.machine import MemoryPool
+from llmprobe.facts.machine import MemoryPool, Snapshot
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
 from llmprobe.output.text import contexts, findings, origins, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
@@ -89,6 +89,14 @@ def machine_line(page: Page, machine: MachineInShort) -> None:
     """
     Print which machine an answer is for.
     """
+    page.line(message("page.machine-title", origin=machine.origin, parts=machine_parts(machine)), hang=2)
+
+
+def machine_parts(machine: MachineInShort | Snapshot) -> tuple[Content, ...]:
+    """
+    A machine in few words: its devices, or its processor, and its RAM.
+    """
+    cpu = machine.cpu if isinstance(machine, MachineInShort) else machine.host.cpu.name
     devices = [accelerator.name for accelerator in machine.accelerators if accelerator.usable]
     parts: list[Content] = [
         message(
@@ -96,8 +104,8 @@ def machine_line(page: Page, machine: MachineInShort) -> None:
         )
         for name in dict.fromkeys(devices)
     ]
-    if not parts and machine.cpu is not None:
-        parts.append(machine.cpu)
+    if not parts and cpu is not None:
+        parts.append(cpu)
     memory = next((pool for pool in machine.pools if pool.id == "ram"), None)
     if memory is not None:
         limited = any(limit.by == "cgroup" for limit in memory.limits)
@@ -109,7 +117,7 @@ def machine_line(page: Page, machine: MachineInShort) -> None:
                 budget_bytes=memory.budget_bytes if limited else None,
             )
         )
-    page.line(message("page.machine-title", origin=machine.origin, parts=tuple(parts)), hang=2)
+    return tuple(parts)
 
 
 def shared_memory(machine: MachineInShort) -> MemoryPool | None:
@@ -187,14 +195,14 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
             ),
         )
     page.blank()
-    _fullness(page, best.devices if shared is None else _on_one_memory(page, best.devices, shared))
+    _fullness(page, best.devices if shared is None else on_one_memory(page, best.devices, shared))
     reasons = (*best.reasons, *best.details) if explain else best.reasons
     if reasons:
         page.heading(message("page.why"))
         page.bullets(reasons)
 
 
-def _on_one_memory(
+def on_one_memory(
     page: Page, devices: tuple[DeviceEstimate, ...], shared: MemoryPool
 ) -> tuple[DeviceEstimate, ...]:
     """
@@ -225,10 +233,10 @@ def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
         for device in devices
     ]
     widest = max(row.cell_len for row in rows)
-    names = [page.text(_name_of(device)) for device in devices]
+    names = [page.text(name_of(device)) for device in devices]
     room = page.width - 2 - widest
     if max(name.cell_len for name in names) + 2 > room:
-        names = [page.text(_short_name_of(device)) for device in devices]
+        names = [page.text(short_name_of(device)) for device in devices]
     label = max(6, *(name.cell_len for name in names)) + 2
     cells = room - label - 1
     for device, name, figure in zip(devices, names, rows, strict=True):
@@ -241,13 +249,16 @@ def _fullness(page: Page, devices: tuple[DeviceEstimate, ...]) -> None:
         page.line(name.plain, blanks[0], *drawn, blanks[1], figure.plain, indent=2)
 
 
-def _name_of(device: DeviceEstimate) -> Content:
+def name_of(device: DeviceEstimate) -> Content:
+    """
+    A device by its id and its name, the host as RAM.
+    """
     if device.id == "host":
         return message("page.ram-of", name=device.name if device.name != "RAM" else None)
     return f"{device.id} {device.name}" if device.name else device.id
 
 
-def _short_name_of(device: DeviceEstimate) -> Content:
+def short_name_of(device: DeviceEstimate) -> Content:
     return message("page.ram") if device.id == "host" else device.id
 
 
