@@ -2823,7 +2823,6 @@ SENTENCES: dict[str, str] = {
     "report.theme.system": "as the system",
     "report.theme.light": "light",
     "report.theme.dark": "dark",
-    "report.origin": "Figures of: {origin}",
     "report.made-at": "Made at {date}",
     "report.copy": "Copy",
     "report.copied": "Copied",

@@ -2414,7 +2414,6 @@ SENTENCES: dict[str, str] = {
     "report.theme.system": "システムに合わせる",
     "report.theme.light": "ライト",
     "report.theme.dark": "ダーク",
-    "report.origin": "対象: {origin}",
     "report.made-at": "作成日時: {date}",
     "report.copy": "コピー",
     "report.copied": "コピーしました",

@@ -2,7 +2,7 @@
 
 import type { Report } from "./documents";
 import { announcer } from "./base/announce";
-import { fill, h, type Child } from "./base/dom";
+import { fill, h } from "./base/dom";
 import { bullets, name } from "./base/names";
 import { themeSwitch } from "./base/theme";
 import { say, sentence } from "./base/words";
@@ -51,16 +51,17 @@ export function buildPage(root: HTMLElement, report: Report): Page {
   return { machine, models, model, notes, ask };
 }
 
-/** When and of which machine the figures are, and what they cover. */
+/** When the figures were made, and what they cover. */
 export function showNotes(page: Page, report: Report): void {
-  const origin = report.check?.origin;
-  const lines: Child[] = [
-    origin !== undefined && sentence("report.origin", { origin: name(say(`origin.${origin}`)) }),
-    report.made_at !== null && sentence("report.made-at", { date: h("time", { datetime: report.made_at }, report.made_at) }),
-  ];
+  const about = report.model?.grid?.about.id;
   fill(
     page.notes,
-    lines.filter(Boolean).map((line) => h("p", {}, line)),
-    bullets(report.notes),
+    report.made_at !== null && h("p", {}, sentence("report.made-at", { date: moment(report.made_at, report.language) })),
+    bullets(report.notes.filter((note) => note.id !== about)),
   );
+}
+
+function moment(made: string, language: string): HTMLElement {
+  const style = { dateStyle: "medium", timeStyle: "short" } as const;
+  return h("time", { datetime: made }, new Intl.DateTimeFormat(language, style).format(new Date(made)));
 }

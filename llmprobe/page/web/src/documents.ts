@@ -261,7 +261,8 @@ export interface Axis {
   values: (number | string | boolean | null)[];
 }
 /**
- * A full product of values of every axis: ``size`` cells, by columns. A figure that has no column is 0 or None.
+ * A full product of values of every axis: ``size`` cells, by columns. A figure of a device that has no column is 0 everywhere,
+ * any other is None.
  */
 export interface Block {
   axes: {
@@ -1170,9 +1171,14 @@ export interface ModelDisk {
 }
 /**
  * One model on this machine. ``start`` is where its axes stand at first: the first choice, or what is nearest to it.
+ * ``base`` are the settings that hold at every stop of the axes, those of the first choice where it is not the engine's
+ * own.
  */
 export interface ModelReport {
   axes: Axis[];
+  base: {
+    [k: string]: number | string | boolean | null;
+  };
   curves: Curve[];
   devices: DeviceInReport[];
   engines: OfEngine[];
@@ -1196,7 +1202,8 @@ export interface OfEngine {
  *
  * ``verdict`` is the answer in one line. ``balance`` is how choices were scored; ``changes``, with ``--explain``, is
  * what would change the first one, and ``contexts``, with ``--table``, the first one at other contexts. ``points``,
- * for a page alone, are all candidates. ``findings`` are those of the machine that are worse than a note, or whose remedy makes more memory usable.
+ * for a page, are all candidates of the search and what does not fit. ``findings`` are those of the machine that are worse
+ * than a note, or whose remedy makes more memory usable.
  */
 export interface Recommendation {
   balance: Message[];

@@ -2,7 +2,7 @@
 
 import type { Report } from "./documents";
 import { buildPage, showNotes } from "./app";
-import { fill, h } from "./base/dom";
+import { fill } from "./base/dom";
 import { say } from "./base/words";
 import { FitView } from "./fit/view";
 import { machineView } from "./machine/view";
@@ -28,7 +28,6 @@ export function showFile(root: HTMLElement, report: Report): void {
     hide("model");
   } else {
     fill(page.model, modelView(model, new FileSource(new GridReader(model.grid, model.axes, model.devices))));
-    if (model.grid.about.text !== "") page.model.append(h("p", { class: "hint" }, model.grid.about.text));
   }
 }
 

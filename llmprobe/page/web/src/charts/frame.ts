@@ -50,6 +50,15 @@ export function thinned(ticks: readonly number[], most: number): number[] {
   return ticks.filter((_, at) => at % step === 0);
 }
 
+/** The ticks of a logarithmic axis that are read at a glance: 1, 2, 5, 10 …, or the powers of ten where these are many. */
+export function roundTicks(ticks: readonly number[], most: number): number[] {
+  const leading = (tick: number): number => Math.round(tick / 10 ** Math.floor(Math.log10(tick) + 1e-9));
+  const round = ticks.filter((tick) => [1, 2, 5].includes(leading(tick)));
+  if (round.length <= most) return round.length < 2 ? thinned(ticks, most) : round;
+  const tens = round.filter((tick) => leading(tick) === 1);
+  return tens.length < 2 ? thinned(round, most) : thinned(tens, most);
+}
+
 /** Draw into a place again whenever its width changes. */
 export function redrawn(place: HTMLElement, draw: (width: number) => void): void {
   let drawn = 0;

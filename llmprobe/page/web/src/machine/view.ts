@@ -23,8 +23,9 @@ function facts(snapshot: Snapshot): HTMLElement {
   const { host } = snapshot;
   const cores = host.cpu.physical_cores;
   const parts: Child[] = [
+    h("strong", {}, name(say(`origin.${snapshot.origin}`))),
     host.product && name(host.product),
-    host.os && name(host.os),
+    snapshot.origin !== "hypothetical" && host.os && name(host.os),
     host.cpu.name && name(host.cpu.name),
     cores !== null && sentence("report.cores", { cores: figure(cores, count) }),
   ];

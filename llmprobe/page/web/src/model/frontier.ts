@@ -3,7 +3,7 @@
 import { scaleLog } from "d3-scale";
 import { line } from "d3-shape";
 import type { Point } from "../documents";
-import { chart, frameOf, redrawn, thinned, type Frame } from "../charts/frame";
+import { chart, frameOf, redrawn, roundTicks, type Frame } from "../charts/frame";
 import { roving } from "../charts/roving";
 import { Tip } from "../charts/tip";
 import { fill, h, s, type Child } from "../base/dom";
@@ -14,7 +14,6 @@ import { say, sentence } from "../base/words";
 import type { Outcome } from "./outcome";
 import { row } from "./table";
 
-const HEIGHT = 320;
 const LEFT = 52;
 const BESIDE = 9;
 const LINE = 12;
@@ -54,7 +53,7 @@ export class Frontier {
       this.place,
       this.tableOf(),
     );
-    redrawn(this.place, (width) => this.draw(width));
+    if (this.placed.length > 0) redrawn(this.place, (width) => this.draw(width));
   }
 
   /** Put the mark where the sliders stand. */
@@ -66,7 +65,7 @@ export class Frontier {
   }
 
   private draw(width: number): void {
-    const frame = frameOf(width, HEIGHT, LEFT);
+    const frame = frameOf(width, Math.min(560, Math.max(300, 0.9 * width)), LEFT);
     const x = scaleLog(this.domains.speed, [frame.left + 14, frame.right - 14]);
     const y = scaleLog(this.domains.loss, [frame.top + 12, frame.bottom - 12]);
     const sorted = [...this.placed].sort((one, other) => one.speed - other.speed);
@@ -77,12 +76,14 @@ export class Frontier {
     const mark = s("circle", { class: "here", r: 9, visibility: "hidden" });
     const svg = chart(
       frame,
-      { label: say("report.frontier-x"), ticks: thinned(x.ticks(6), width / 70), format: pace, at: x },
-      { label: say("report.frontier-y"), ticks: thinned(y.ticks(5), 8), format: plain, at: y },
+      { label: say("report.frontier-x"), ticks: roundTicks(x.ticks(), width / 60), format: pace, at: x },
+      { label: say("report.frontier-y"), ticks: roundTicks(y.ticks(), 8), format: plain, at: y },
       s("path", { class: "frontier", d: along ?? "" }),
       ...this.labels(sorted, frame, x, y),
       mark,
-      ...dots,
+      // Those that are shown as choices lie above others of the same place.
+      ...dots.filter((dot) => !dot.classList.contains("chosen")),
+      ...dots.filter((dot) => dot.classList.contains("chosen")),
     );
     svg.removeAttribute("aria-hidden");
     svg.setAttribute("role", "group");
@@ -92,7 +93,7 @@ export class Frontier {
     this.mark = {
       at: mark,
       to: ({ generation, quality }) =>
-        generation === null || !quality?.value ? null : [x(generation.likely), y(quality.value)],
+        generation === null || !quality?.value ? null : within(frame, x(generation.likely), y(quality.value)),
     };
     if (this.now !== null) this.update(this.now);
   }
@@ -200,6 +201,11 @@ function frontierOf(placed: readonly Placed[]): Placed[] {
       least = loss;
       return true;
     });
+}
+
+/** A place in the chart, null beside it. */
+function within(frame: Frame, x: number, y: number): [number, number] | null {
+  return x < frame.left || x > frame.right || y < frame.top || y > frame.bottom ? null : [x, y];
 }
 
 function around(values: readonly number[]): [number, number] {

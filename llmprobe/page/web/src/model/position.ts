@@ -19,10 +19,10 @@ export function valueLabel(axis: Axis, value: Scalar): string {
   return typeof value === "number" ? count(value) : String(value);
 }
 
-/** What the body of a question to the API holds for a position, besides the model. */
-export function bodyOf(axes: readonly Axis[], position: Position): Body {
+/** What the body of a question to the API holds for a position, besides the model; `base` holds at every one. */
+export function bodyOf(axes: readonly Axis[], position: Position, base: Settings): Body {
   let top: Record<string, unknown> = {};
-  let settings: Settings = {};
+  let settings: Settings = base;
   for (const axis of axes) {
     const value = position[axis.name];
     if (value === undefined) continue;

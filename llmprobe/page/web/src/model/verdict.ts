@@ -38,7 +38,7 @@ export class Verdict {
     return [
       pair(say("report.generation"), rate(outcome.generation), "first"),
       pair(say("report.answer"), time(outcome.answer)),
-      quality !== null && pair(say("report.quality"), [name(quality.words.text), " ", sameChoice(outcome)]),
+      quality !== null && pair(say("report.quality"), [name(quality.words.text), " ", sameChoice(outcome)], "wide"),
       pair(say("report.full-context"), rate(outcome.full)),
       pair(prompt, rate(outcome.prompt)),
       pair(say("report.first-token"), time(outcome.firstToken)),
@@ -68,8 +68,8 @@ function mood(outcome: Outcome): string {
   return outcome.fits ? "good" : "unsure";
 }
 
-/** The line for a screen reader, after a slider has come to rest. */
-function spoken(outcome: Outcome): string {
+/** The line for a screen reader after a slider has come to rest, and for a small screen beside the sliders. */
+export function spoken(outcome: Outcome): string {
   if (outcome.refused !== null) return outcome.refused.text;
   if (outcome.fits === false) {
     return outcome.missing === null
@@ -81,5 +81,5 @@ function spoken(outcome: Outcome): string {
     outcome.generation && say("report.spoken-speed", { rate: pace(outcome.generation.likely) }),
     outcome.answer && say("report.spoken-answer", { time: seconds(outcome.answer.likely) }),
   ];
-  return parts.filter(Boolean).join(" ");
+  return parts.filter(Boolean).join(" · ");
 }

@@ -17,7 +17,7 @@ import type { Outcome } from "./outcome";
 import { positionOf, valueLabel, type Position } from "./position";
 import type { Source } from "./source";
 import { HeldTable } from "./table";
-import { Verdict } from "./verdict";
+import { spoken, Verdict } from "./verdict";
 
 export function modelView(report: ModelReport, source: Source): HTMLElement {
   const { recommendation, axes, devices } = report;
@@ -28,6 +28,8 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
   const bars = new Bars();
   const table = new HeldTable();
   const commands = new Commands();
+  const brief = h("p", { class: "brief", "aria-hidden": "true" });
+  const about = report.grid === null ? null : h("p", { class: "hint" }, name(report.grid.about.text));
   const beside = h("p", { class: "beside", hidden: true });
   const controls = new Controls(axes, source, (axis, value) => {
     go({ ...position, [axis.name]: value }, axis.name);
@@ -60,6 +62,7 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
 
   function show(at: Position, outcome: Outcome): void {
     verdict.update(outcome);
+    fill(brief, spoken(outcome));
     bars.update(outcome.devices);
     table.update(outcome.devices);
     commands.update(outcome.commands);
@@ -67,8 +70,7 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
     curves?.update(at, outcome);
   }
 
-  controls.show(position);
-  ask();
+  go(report.start, "quant");
   return h(
     "div",
     { class: "model" },
@@ -84,7 +86,7 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
     h(
       "div",
       { class: "play" },
-      h("section", { class: "card panel" }, h("h3", {}, say("report.settings")), controls.element, beside),
+      h("section", { class: "card panel" }, h("h3", {}, say("report.settings")), controls.element, beside, about, brief),
       h(
         "section",
         { class: "card result" },
@@ -109,11 +111,10 @@ function rest({ recommendation: found }: ModelReport): HTMLElement {
     ["report.changes", found.changes],
     ["report.balance", found.balance],
   ];
+  const told = parts.filter(([, messages]) => messages.length > 0);
   return h(
     "div",
-    { class: "rest" },
-    parts.map(([title, messages]) =>
-      messages.length === 0 ? null : h("details", { class: "card" }, h("summary", {}, say(title)), bullets(messages)),
-    ),
+    { class: "card rest", hidden: told.length === 0 },
+    told.map(([title, messages]) => h("details", {}, h("summary", {}, say(title)), bullets(messages))),
   );
 }
