@@ -88,9 +88,12 @@ class Advice:
         site = msgspec.structs.replace(survey(snapshot, wishes), abilities=self._abilities)
         return Problem(self._estimator, site, wishes, in_force(self._model, wishes))
 
-    def answer(self, snapshot: Snapshot, wishes: Wishes, *, explain: bool = False) -> Recommendation:
+    def answer(
+        self, snapshot: Snapshot, wishes: Wishes, *, explain: bool = False, compare: bool = False
+    ) -> Recommendation:
         """
         The ways to run the model on this machine, best first; to ``explain`` what would change it takes more searches.
+        To ``compare`` adds every candidate as a point.
 
         Raises:
             UsageError: the context is negative, or there is less than one slot.
@@ -120,6 +123,12 @@ class Advice:
             notes=(*freed, *self._notes(problem, chosen, candidates, snapshot)),
             warnings=(*self._warnings, *self._of_caches(chosen)),
         )
+        if compare:
+            # Imported only here: a page alone shows all of them.
+            from llmprobe.advise.points import points
+
+            every = tuple(points(problem, (*wanted, *candidates), chosen, rejected))
+            answer = msgspec.structs.replace(answer, points=every)
         if not explain or not choices:
             return answer
         again = Advice(self._model, {}, abilities=self._abilities).answer
@@ -370,14 +379,18 @@ def recommend(
     abilities: Abilities = EVERYTHING,
     *,
     explain: bool = False,
+    compare: bool = False,
 ) -> Recommendation:
     """
     The ways to run the model on this machine, best first; none is the answer "no".
 
     ``commands`` prints a choice for each engine, and ``abilities`` is what the engine can be given. ``relatives``
-    gives smaller models of the family, asked only when nothing fits. ``explain`` adds what would change the answer.
+    gives smaller models of the family, asked only when nothing fits. ``explain`` adds what would change the answer,
+    ``compare`` every candidate.
 
     Raises:
         UsageError: the context is negative, or there is less than one slot.
     """
-    return Advice(model, commands, relatives, abilities).answer(snapshot, wishes, explain=explain)
+    return Advice(model, commands, relatives, abilities).answer(
+        snapshot, wishes, explain=explain, compare=compare
+    )

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 from llmprobe.api.money import cost
+from llmprobe.api.page import report
 from llmprobe.api.served import serving
 from llmprobe.api.which import fit, plan, upgrade
 
@@ -38,6 +39,7 @@ __all__ = (
     "probe",
     "recommend",
     "record",
+    "report",
     "serving",
     "upgrade",
     "verify",

@@ -17,7 +17,7 @@ from llmprobe.words.message import message
 from llmprobe.words.render import words
 
 COMMANDS = (
-    *("check", "fit", "recommend", "plan", "upgrade", "cost"),
+    *("check", "fit", "recommend", "plan", "upgrade", "cost", "report"),
     *("estimate", "models", "explore", "watch", "record", "metrics", "serve", "mcp", "bench", "verify"),
 )
 GLOBAL_OPTIONS = (

@@ -2,16 +2,15 @@
 ``llmprobe metrics``: the machine for Prometheus, on stdout or as a file of node_exporter's textfile collector.
 """
 
-import contextlib
-import tempfile
 from pathlib import Path
 
 import click
 
 from llmprobe.cli import say
 from llmprobe.cli.command import Command, option
+from llmprobe.cli.new_file import own_file, replace
 from llmprobe.cli.target import Target
-from llmprobe.errors import LlmprobeError, UsageError
+from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
 _READABLE = 0o644
@@ -42,7 +41,7 @@ def command(target: Target, /, output: str | None) -> int:
     if place is None:
         say.text(text)
     else:
-        _replace(place, text)
+        replace(place, text, "-o", mode=_READABLE)
     return 0
 
 
@@ -52,52 +51,11 @@ def _checked(output: str) -> Path:
 
     Raises:
         UsageError: its name is not one that the collector reads.
-        LlmprobeError: another file is there, or it cannot be looked at.
+        LlmprobeError: another file is there, or no folder for it.
     """
-    path = Path(output)
-    if path.suffix != _SUFFIX:
+    if Path(output).suffix != _SUFFIX:
         raise UsageError(
             message("error.metrics-file-name", path=output),
             hint=message("hint.such-as", example="-o /var/lib/node_exporter/llmprobe.prom"),
         )
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_OURS))
-    except FileNotFoundError:
-        return path
-    except (OSError, ValueError) as error:
-        raise _unwritable(path, error) from None
-    if start != _OURS:
-        raise LlmprobeError(
-            message("error.not-overwritten", path=output), hint=message("hint.choose-another-name")
-        )
-    return path
-
-
-def _replace(path: Path, text: str) -> None:
-    """
-    Write a file beside the place and rename it: the collector never reads half of one.
-
-    Raises:
-        LlmprobeError: it cannot be written; then what was there is as it was.
-    """
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
-                file.write(text)
-            Path(beside).chmod(_READABLE)
-            Path(beside).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(beside).unlink()
-            raise
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError | ValueError) -> LlmprobeError:
-    why = (getattr(error, "strerror", None) or str(error)).lower()
-    return LlmprobeError(
-        message("error.unwritable", path=str(path), why=why), hint=message("hint.elsewhere", option="-o")
-    )
+    return own_file(output, "-o", lambda beginning: beginning.startswith(_OURS))

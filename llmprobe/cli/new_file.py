@@ -1,15 +1,20 @@
 """
-A new file for an answer: at a path where nothing is yet, for its owner alone.
+A file for an answer: a new one for its owner alone, or one that an earlier run wrote and that is replaced as a whole.
 """
 
+import contextlib
 import os
 import shlex
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.words.message import message
 
 _LONG = {"-o": "--output"}
+_OWNER_ALONE = 0o600
+_BEGINNING = 4096
 
 
 def new_file(output: str, named_by: str) -> Path:
@@ -54,12 +59,58 @@ def write_new(path: Path, text: str, named_by: str) -> None:
         LlmprobeError: it cannot be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE)
         try:
             with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
                 file.write(text)
         except BaseException:
             path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error, named_by) from None
+
+
+def own_file(
+    output: str, named_by: str, is_own: Callable[[bytes], bool], *, overwrite: bool | None = None
+) -> Path:
+    """
+    A path that can be written: nothing is at it, or a file whose beginning says that an earlier run wrote it. To
+    ``overwrite`` takes any file; None is a command that never does.
+
+    Raises:
+        UsageError: it has no name.
+        LlmprobeError: another file is there, or no folder for it.
+    """
+    path = Path(output)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING)
+    except (OSError, ValueError):
+        # It is not there, or cannot be read: then what it is, is said as of a new one.
+        return new_file(output, named_by)
+    if not overwrite and not is_own(beginning):
+        hint = message("hint.choose-another-name" if overwrite is None else "hint.overwrite")
+        raise LlmprobeError(message("error.not-overwritten", path=output), hint=hint)
+    return path
+
+
+def replace(path: Path, text: str, named_by: str, *, mode: int = _OWNER_ALONE) -> None:
+    """
+    Write a file beside the place and rename it: nobody reads half of one.
+
+    Raises:
+        LlmprobeError: it cannot be written; then what was there is as it was.
+    """
+    try:
+        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - a descriptor
+                file.write(text)
+            Path(beside).chmod(mode)
+            Path(beside).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(beside).unlink()
             raise
     except OSError as error:
         raise _unwritable(path, error, named_by) from None

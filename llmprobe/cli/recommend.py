@@ -10,6 +10,7 @@ from llmprobe.cli import say, writing
 from llmprobe.cli.command import Choice, Command, option
 from llmprobe.cli.folders import folders
 from llmprobe.cli.language import spoken
+from llmprobe.cli.measuring import measured
 from llmprobe.cli.options import (
     CACHE_TYPES,
     LONGEST,
@@ -21,7 +22,6 @@ from llmprobe.cli.options import (
     rate,
 )
 from llmprobe.cli.target import Target
-from llmprobe.facts.machine import Snapshot
 from llmprobe.words.message import message
 
 README = "README.txt"
@@ -93,7 +93,7 @@ def command(
         writing.check(write)
     snapshot = target.snapshot(model_folders=folders(target, model_folders))
     if measure and target.is_live:
-        snapshot = _measured(snapshot, as_json=as_json)
+        snapshot = measured(snapshot, quietly=as_json)
     spec = api.load_model(wanted, snapshot=snapshot)
     recommendation = api.recommend(spec, snapshot, explain=explain, table=table, **_wishes(**options))
     say.warn(recommendation.warnings)
@@ -112,20 +112,6 @@ def command(
 
         pages.show_recommendation(recommendation, spoken(), explain=explain, target=target.words)
     return 0 if recommendation.choices else 3
-
-
-def _measured(snapshot: Snapshot, *, as_json: bool) -> Snapshot:
-    """
-    This machine, measured if it never was. A person is told.
-    """
-    from llmprobe.tasks.machines import measured_first
-
-    known = snapshot.host.measurement
-    snapshot = measured_first(snapshot)
-    new = snapshot.host.measurement
-    if new is not known and new is not None and new.ram is not None and not as_json:
-        say.warn([message("note.measured-quickly", bytes_per_s=new.ram.bytes_per_s)], "note")
-    return snapshot
 
 
 def _wishes(

@@ -192,6 +192,34 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int | None = None
 
 
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One candidate of a search, or a quantization that does not fit: its loss against its speed.
+
+    ``choice`` is its place among the choices, None where it is none. ``why`` says why it does not fit, or which wish
+    excludes it. ``host_experts`` counts layers whose experts stay in RAM, ``devices`` are those in use. What comes of a
+    placement is None where there is none.
+    """
+
+    quant: str
+    fits: bool
+    quality: Quality
+    choice: int | None = None
+    why: Message | None = None
+    missing_bytes: int | None = None
+    tokens_per_s: Range | None = None
+    time: AnswerTime | None = None
+    ctx_size: int | None = None
+    gpu_layers: int | None = None
+    total_layers: int | None = None
+    host_experts: int | None = None
+    cache_type_k: str | None = None
+    cache_type_v: str | None = None
+    ubatch_size: int | None = None
+    kv_offload: bool | None = None
+    devices: tuple[str, ...] = ()
+
+
 class MachineInShort(msgspec.Struct, frozen=True, kw_only=True):
     """
     The machine a recommendation was made for.
@@ -234,8 +262,9 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     The document of ``llmprobe recommend``. No choices is the answer "no"; ``nearest`` then names what would fit.
 
     ``verdict`` is the answer in one line. ``balance`` is how choices were scored; ``changes``, with ``--explain``, is
-    what would change the first one, and ``contexts``, with ``--table``, the first one at other contexts. ``findings``
-    are those of the machine that are worse than a note, or whose remedy makes more memory usable.
+    what would change the first one, and ``contexts``, with ``--table``, the first one at other contexts. ``points``,
+    for a page, are all candidates of the search and what does not fit. ``findings`` are those of the machine that are
+    worse than a note, or whose remedy makes more memory usable.
     """
 
     schema: Literal["llmprobe.recommendation/1"] = "llmprobe.recommendation/1"
@@ -251,6 +280,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     balance: tuple[Message, ...] = ()
     changes: tuple[Message, ...] = ()
     contexts: tuple[AtContext, ...] = ()
+    points: tuple[Point, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()

@@ -82,7 +82,9 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.plan import Plan
     from llmprobe.facts.recommendation import Recommendation
+    from llmprobe.facts.report import Report
     from llmprobe.facts.serving import ServingEstimate
+    from llmprobe.facts.setting import Setting
     from llmprobe.facts.upgrade import Upgrade
     from llmprobe.facts.verification import Verification
 
@@ -98,6 +100,8 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "cost": Cost,
         "bench": Bench,
         "verify": Verification,
+        "report": Report,
+        "setting": Setting,
         "error": ErrorDocument,
     }
 

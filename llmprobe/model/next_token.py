@@ -25,6 +25,16 @@ def publishes_next_token(model: ModelSpec) -> bool:
     return family is not None and family.published_next_token > 0 and model.source == "catalog"
 
 
+def can_draft(model: ModelSpec) -> bool:
+    """
+    Whether a model can draft for itself: ``with_next_token`` refuses no such model.
+    """
+    family = archs.get(model.architecture)
+    if has_next_token(model):
+        return family is None or family.draft_graph is not None
+    return publishes_next_token(model)
+
+
 def with_next_token(model: ModelSpec) -> ModelSpec:
     """
     The model with these layers; one of the catalog as its family publishes it, with a note about the file, which only

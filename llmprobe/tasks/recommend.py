@@ -127,9 +127,11 @@ def recommend(
     explain: bool = False,
     table: bool = False,
     measure: bool = True,
+    compare: bool = False,
 ) -> Recommendation:
     """
     The recommendation for these wishes, described by ``api.recommend``; ``typed`` are its quantizations as they came.
+    To ``compare`` adds every candidate of the search as a point.
 
     Raises:
         UsageError: the file's quantization is not the wanted one, or the engine's settings cannot be printed.
@@ -177,6 +179,7 @@ def recommend(
         relatives=lambda: relatives.smaller(model),
         abilities=engines.abilities(wishes.engine),
         explain=explain,
+        compare=compare,
     )
     contexts: tuple[AtContext, ...] = ()
     if table:

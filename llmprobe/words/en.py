@@ -2464,6 +2464,28 @@ SENTENCES: dict[str, str] = {
     "obtain.others": "{quants}: {place}",
     "obtain.to-be-made": "no published file known",
     "page.run-it": "Run it",
+    # the document of a page
+    "report.window": "llmprobe report[: {model}]",
+    "report.no-script": "This page needs JavaScript. The same figures are printed by llmprobe check, fit and recommend.",
+    # - what is on it
+    "report.uses": "models are ranked for {uses:and use.}; --use adds others",
+    "report.first-model": "no model was named: {model} is the first for this machine",
+    "report.grid": "{cells:tokens} of {every:tokens} combinations were estimated for the sliders: every quantization, "
+    "context and placement with two types of cache; slots, other types, projector and drafting one at a time[ and for "
+    "{quants} quantizations]; llmprobe estimate answers any other",
+    # - its axes
+    "report.axis.quant": "Quantization",
+    "report.axis.ctx_size": "Context",
+    "report.axis.gpu_layers": "GPU layers",
+    "report.axis.n_cpu_moe": "Layers with experts in RAM",
+    "report.axis.cache_types": "KV cache",
+    "report.axis.parallel": "Slots",
+    "report.axis.projector": "Projector",
+    "report.axis.draft": "Drafting",
+    "report.value.gpu": "on the GPU",
+    "report.value.ram": "in RAM",
+    "report.value.none": "none",
+    "report.value.draft-mtp": "with the model's own layers (draft-mtp)",
     # command line: help, errors
     # command line: lines on stderr
     "line.error": "error: {text}",
@@ -2476,6 +2498,7 @@ SENTENCES: dict[str, str] = {
     "note.finding-not-checked": "{finding} could not be checked: {detail}",
     "note.finding-absent": "{finding} was not found here. What it reports: {about}",
     "note.wrote": "wrote {path}",
+    "note.report": "a browser shows it: {address}",
     "note.measured-quickly": "measured this machine's RAM in 0.2 s: {bytes_per_s:rate}; llmprobe bench does it "
     "thoroughly, --no-measure leaves it out",
     # command line: errors and hints
@@ -2537,6 +2560,7 @@ SENTENCES: dict[str, str] = {
     "error.bench-needs-this-machine": "bench works on this machine only",
     "error.bench-seconds": "a measurement takes {least:g} to {most:g} seconds, not {given}",
     "error.record-needs-this-machine": "record works on this machine only",
+    "error.json-writes-nothing": "--json writes no file, so -o has no effect",
     "error.show-writes-nothing": "--show writes no file, so -o has no effect",
     "error.folder-of-another-machine": "--models-dir is a folder of this machine, but another machine is named",
     "error.file-without-name": "{option}: an empty name is not a file name",
@@ -2591,6 +2615,7 @@ SENTENCES: dict[str, str] = {
     "hint.findings-near": "similar: {known}",
     "hint.findings-here": "[findings of this machine: {known}][!{known}this machine has no findings]",
     "hint.make-folder": "create it first, or choose another one",
+    "hint.overwrite": "choose another name, or replace it with --overwrite",
     "hint.choose-another-name": "choose another name, or remove it first",
     "hint.choose-another-folder": "choose another folder, or remove it first",
     "hint.elsewhere": "choose another place with {option}",
@@ -2630,6 +2655,7 @@ SENTENCES: dict[str, str] = {
     "help.short.recommend": "Find the best way to run a model here.",
     "help.short.plan": "Find the machines that run a model.",
     "help.short.upgrade": "Find what would help this machine most.",
+    "help.short.report": "Write a page to look at and to play with.",
     "help.short.estimate": "Estimate one configuration, term by term.",
     "help.short.models": "List the models of the catalog.",
     "help.short.watch": "Show free memory and its users as they change.",
@@ -2806,6 +2832,14 @@ SENTENCES: dict[str, str] = {
     "help.metrics": "Print this machine as metrics for Prometheus: memory by pool and device, how many more bytes a "
     "model could take, loaded models, findings.",
     "help.metrics.output": "File for node_exporter's textfile collector, ending in .prom: written beside it and renamed.",
+    "help.report": "Write one HTML file that needs nothing else: this machine, the models that run best, and one "
+    "model with sliders for its settings. Open it in a browser; it asks nothing of a network.",
+    "help.report.model": "The model to show: name, file, folder or address (default: the first that fit names).",
+    "help.report.ctx-size": "Context of the model in tokens over all slots, such as 8192 or 8k (default: 8192).",
+    "help.report.output": "File to write (default: llmprobe-report.html); - is stdout. An earlier report is replaced, "
+    "any other file is kept.",
+    "help.report.overwrite": "Replace the file whatever it is.",
+    "help.report.use": "Rank the models for this use (default: chat and coding); may be repeated. Each takes seconds.",
     "help.record": "Record what this machine answers, with names, serials and addresses replaced. An existing "
     "file is "
     "never overwritten.",

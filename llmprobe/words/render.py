@@ -105,6 +105,18 @@ class Words:
         """
         return self.text(Message(id, values))
 
+    def template(self, id: str) -> str:  # noqa: A002 - as of a message
+        """
+        The sentence of an id with the places of its values, as the catalogue has it.
+        """
+        return self._sentences[id] if id in self._sentences else words().template(id)
+
+    def ids(self, beginning: str) -> tuple[str, ...]:
+        """
+        The ids that begin so.
+        """
+        return tuple(one for one in words()._sentences if one.startswith(beginning))
+
     def of_family(self, family: str, code: Value) -> str:
         """
         The words for a short code of a family (``severity.``), the code itself where there are none.

@@ -42,7 +42,7 @@ def test_a_file_is_replaced_and_readable_by_the_collector(tmp_path: Path) -> Non
     [
         ("other.prom", "my_metric 1\n", 1, "exists and is not overwritten"),
         ("llmprobe.txt", None, 2, "does not end in .prom"),
-        ("gone/llmprobe.prom", None, 1, "cannot be written"),
+        ("gone/llmprobe.prom", None, 1, "does not exist"),
     ],
 )
 def test_what_cannot_be_written_is_said_and_kept(

@@ -98,6 +98,22 @@ def mentioned() -> frozenset[str]:
     return in_python | ids_in_scripts()
 
 
+def of_page() -> frozenset[str]:
+    """
+    The ids in the sources of the page, which has its sentences within its document.
+    """
+    sources = (path.read_text(encoding="utf-8") for path in sorted((PACKAGE / "page" / "web").rglob("*.ts")))
+    return frozenset(
+        found for text in sources for found in re.findall(r"[\"'`](report\.[\w.-]*\w)[\"'`]", text)
+    )
+
+
+def test_every_sentence_of_the_page_exists() -> None:
+    """An id that the page names is in the catalogue; it can fill in values, and knows no forms of them."""
+    assert sorted(of_page() - set(en.SENTENCES)) == []
+    assert [one for one in sorted(of_page()) if re.search(r"[\[\]]|\{\w+:", en.SENTENCES[one])] == []
+
+
 def test_every_message_has_its_sentence_and_all_its_values() -> None:
     """An id that code makes is in the catalogue, and its values are exactly those that the sentence takes."""
     wrong = [
@@ -122,7 +138,7 @@ def families() -> set[str]:
 
 def test_no_sentence_is_unused() -> None:
     """A sentence that no code can say is removed."""
-    used = {use.id for use in made()} | mentioned() | of_families() | OF_EVERY_LANGUAGE
+    used = {use.id for use in made()} | mentioned() | of_page() | of_families() | OF_EVERY_LANGUAGE
 
     assert sorted(set(en.SENTENCES) - used) == []
 

@@ -1,0 +1,3 @@
+"""
+The page of ``llmprobe report`` and ``llmprobe serve``: assets built from TypeScript, in ``built``.
+"""

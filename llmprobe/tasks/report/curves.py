@@ -1,0 +1,62 @@
+"""
+Memory against context: each choice, placed as it is, at other contexts.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from llmprobe.advise.contexts import sizes
+from llmprobe.errors import RefusedError
+from llmprobe.facts.machine import Snapshot
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Choice, Recommendation
+from llmprobe.facts.report import Curve, CurvePoint, TotalOfDevice
+from llmprobe.facts.settings import SettingsOptions
+from llmprobe.tasks.estimate import estimate
+
+
+def curves(model: ModelSpec, snapshot: Snapshot, answer: Recommendation) -> Iterator[Curve]:
+    """
+    Yield the curve of each choice; what llama.cpp refuses at a context is left out.
+    """
+    for place, choice in enumerate(answer.choices):
+        machine, settings = _with_devices_of(choice, snapshot), _settings(choice)
+        found = []
+        for size in sizes(model, choice.ctx_size):
+            try:
+                found.append(_at(model, machine, choice.quant, {**settings, "ctx_size": size}))
+            except RefusedError:
+                continue
+        yield Curve(choice=place, quant=choice.quant, points=tuple(found))
+
+
+def _at(model: ModelSpec, machine: Snapshot, quant: str, settings: dict[str, Any]) -> CurvePoint:
+    said = estimate(model, snapshot=machine, quant=quant, **settings)
+    return CurvePoint(
+        ctx_size=said.settings.ctx_size,
+        fits=said.fits,
+        devices=tuple(TotalOfDevice(id=one.id, total_bytes=one.total_bytes) for one in said.devices),
+        tokens_per_s=said.speed.generation_at_full_context_tokens_per_s,
+    )
+
+
+def _with_devices_of(choice: Choice, snapshot: Snapshot) -> Snapshot:
+    """
+    The machine as an engine sees it that is told to use the devices of a choice.
+    """
+    used = {device.id for device in choice.devices}
+    seen = tuple(one for one in snapshot.accelerators if one.id in used)
+    return msgspec.structs.replace(snapshot, accelerators=seen)
+
+
+def _settings(choice: Choice) -> dict[str, Any]:
+    """
+    The settings of a choice as ``estimate`` is given them.
+    """
+    given = {name: getattr(choice, name) for name in SettingsOptions.__annotations__ if hasattr(choice, name)}
+    layers = "|".join(map(str, choice.cpu_moe_layers))
+    if layers:
+        given["override_tensor"] = (rf"blk\.({layers})\.ffn_(up|down|gate|gate_up)_(ch|)exps=CPU",)
+    return given
