@@ -42,6 +42,7 @@ LIVE = frozenset(
         "tests/test_windows_layouts.py",
         "tests/test_startup.py",
         "tests/test_verify.py",
+        "tests/cli/test_completion.py::test_bash_completes",
         "tests/cli/test_serve.py::test_a_port_that_is_taken_is_said",
         "tests/cli/test_serve.py::test_it_answers_until_it_is_interrupted",
         "tests/server/test_mcp.py::test_an_agent_has_the_answers_as_typed_tools",

@@ -4,13 +4,16 @@ Commands and options whose texts are ids: resolved when help is shown, in the la
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmprobe.cli.language import spoken
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Option(click.Option):
@@ -25,9 +28,30 @@ class Option(click.Option):
         text = spoken(ctx).sentence(self.help)
         return record[0], spoken(ctx).say("help.required", text=text) if self.required else text
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        return super().shell_complete(ctx, incomplete) or _values(self, incomplete)
+
+
+class Argument(click.Argument):
+    """
+    An argument whose value a shell completes by what its word stands for.
+    """
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        return super().shell_complete(ctx, incomplete) or _values(self, incomplete)
+
 
 option = partial(click.option, cls=Option)
 """``click.option`` with the id of its text as ``help``."""
+
+argument = partial(click.argument, cls=Argument)
+
+
+def _values(param: click.Parameter, incomplete: str) -> "list[CompletionItem[str]]":
+    # Imported only when a shell asks.
+    from llmprobe.cli.completing import values
+
+    return values(param.metavar, incomplete)
 
 
 def _show_help(ctx: click.Context, _option: click.Parameter, asked: bool) -> None:
@@ -93,6 +117,22 @@ class Helped(click.Command):
                 callback=_show_help,
             )
         return self._help_option
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        return self.in_words(super().shell_complete(ctx, incomplete), ctx)
+
+    def in_words(self, items: "list[CompletionItem[str]]", ctx: click.Context) -> "list[CompletionItem[str]]":
+        """
+        The options that are offered to a shell, with sentences in place of ids.
+        """
+        # Imported only when a shell asks.
+        from llmprobe.cli.completing import short
+
+        ids = {param.help for param in self.get_params(ctx) if isinstance(param, click.Option)}
+        for item in items:
+            if item.help is not None and item.help in ids:
+                item.help = short(spoken(ctx).sentence(item.help))
+        return items
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - as click calls it
         return spoken().sentence(self.short_help or "")

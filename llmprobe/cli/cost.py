@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import at_least, context, decimal, json_option, one_model, refused
 from llmprobe.cli.target import Target
@@ -100,7 +100,7 @@ def tokens(_context: click.Context, param: click.Parameter, value: str | None) -
         "llmprobe cost gpt-oss-120b -np 16 --requests 5000 --prices prices.toml --json",
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context, default="8192", metavar="N", help="help.plan.ctx-size")
 @option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.cost.parallel")

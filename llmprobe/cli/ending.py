@@ -19,6 +19,9 @@ from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.words.message import message
 
 STDOUT_FAILED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+COMPLETE = "_LLMPROBE_COMPLETE"
+"""Set by the script of ``llmprobe completion`` where a shell wants words."""
+
 OF_ANOTHER_MACHINE = ("--replay", "--gpu", "--ram")
 
 
@@ -31,6 +34,11 @@ def run(arguments: Sequence[str] | None) -> int:
     Raises:
         KeyboardInterrupt: the user interrupted it.
     """
+    asked_by_shell = os.environ.get(COMPLETE)
+    if asked_by_shell and arguments is None:
+        from llmprobe.cli.completion import answer
+
+        return answer(cli, asked_by_shell)
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     if sys.stdout is None:
         # Not before anything opens a file, which would get the number of stdout.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmprobe.cli import say, serving
-from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import ALL, CACHE_TYPES, at_least, context, json_option, layers, one_model, split
 from llmprobe.cli.serving import serving_options
@@ -30,7 +30,7 @@ BACKENDS = Choice(("cuda", "rocm", "vulkan", "metal", "sycl", "cpu"))
         "llmprobe estimate ./model.gguf --devices 2 --backend cuda --json",
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("--quant", metavar="Q", help="help.estimate.quant")
 @option("-c", "--ctx-size", callback=context, default="0", metavar="N", help="help.estimate.ctx-size")

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import click
 
-from llmprobe.cli.command import Command
+from llmprobe.cli.command import Command, argument
 from llmprobe.cli.language import spoken
 from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError
@@ -32,7 +32,7 @@ UTF_8 = ("utf-8", "utf8")
         "llmprobe --replay machine.json explore",
     ),
 )
-@click.argument("model", required=False, metavar="MODEL")
+@argument("model", required=False, metavar="MODEL")
 @click.pass_obj
 def command(target: Target, /, model: str | None) -> int:
     """

@@ -3,7 +3,7 @@ The command group: options that stand before every command, and commands that ar
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,9 +16,13 @@ from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 from llmprobe.words.render import words
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS = (
     *("check", "fit", "recommend", "plan", "upgrade", "cost", "report"),
     *("estimate", "models", "explore", "watch", "record", "metrics", "serve", "mcp", "bench", "verify"),
+    "completion",
 )
 GLOBAL_OPTIONS = (
     *("--replay", "--gpu", "--ram", "--ram-bandwidth", "--cpu", "--cores", "--pcie", "--wired-limit"),
@@ -46,6 +50,21 @@ class LazyGroup(Helped, click.Group):
             return None
         command: click.Command = import_module(f"llmprobe.cli.{cmd_name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        # Imported only when a shell asks. click would import every command for the texts beside their names.
+        from click.shell_completion import CompletionItem
+
+        options = self.in_words(click.Command.shell_complete(self, ctx, incomplete), ctx)
+        words = language.spoken(ctx)
+        return [
+            *(
+                CompletionItem(name, help=words.say(f"help.short.{name}").removesuffix("."))
+                for name in COMMANDS
+                if name.startswith(incomplete)
+            ),
+            *options,
+        ]
 
     def options_of_commands(self) -> frozenset[str]:
         """

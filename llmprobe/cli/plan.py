@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Command, option
+from llmprobe.cli.command import Command, argument, option
 from llmprobe.cli.language import spoken
 from llmprobe.cli.options import at_least, context, json_option, one_model, rate
 from llmprobe.cli.target import Target
@@ -26,7 +26,7 @@ from llmprobe.words.message import message
         "llmprobe plan gpt-oss-120b --json",
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context, default="8192", metavar="N", help="help.plan.ctx-size")
 @option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.recommend.parallel")

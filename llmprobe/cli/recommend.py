@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmprobe.cli import say, writing
-from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.folders import folders
 from llmprobe.cli.language import spoken
 from llmprobe.cli.measuring import measured
@@ -42,7 +42,7 @@ PRIORITIES = Choice(("balanced", "quality", "speed", "context"))
         'llmprobe --gpu "RTX 4090" --ram 64GB recommend --model llama3-70b --json',
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context_or_max, metavar="N|max", help="help.recommend.ctx-size")
 @option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.recommend.parallel")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.language import spoken
 from llmprobe.cli.new_file import new_file, write_new
 from llmprobe.cli.options import (
@@ -38,7 +38,7 @@ from llmprobe.words.message import Message, message
         "llmprobe verify ./model-Q4_K_M.gguf --report report.json",
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context, metavar="N", help="help.estimate.ctx-size")
 @option("-ngl", "--gpu-layers", callback=layers, metavar="N|all", help="help.estimate.gpu-layers")

@@ -37,6 +37,7 @@ def shown(dials: Dials) -> tuple[str, ...]:
     The settings that this model has on this machine.
     """
     without = {
+        *(() if any(dials.devices) else ("gpu_layers", "n_cpu_moe")),
         *(() if dials.experts else ("n_cpu_moe",)),
         *(() if len(dials.devices) > 1 else ("devices",)),
     }

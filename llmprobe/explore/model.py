@@ -59,7 +59,7 @@ class ModelView(Vertical):
 
     DEFAULT_CSS = """
     ModelView #title { height: auto; max-height: 10; }
-    ModelView #figures { height: 1fr; margin-top: 1; }
+    ModelView #figures { height: 1fr; margin-top: 1; scrollbar-size-vertical: 1; }
     ModelView #command { height: auto; max-height: 12; }
     """
     BINDINGS: ClassVar = [

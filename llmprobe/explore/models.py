@@ -39,7 +39,10 @@ class ModelsView(Vertical):
     ModelsView #question { height: auto; max-height: 4; }
     ModelsView Input { height: 1; border: none; padding: 0; background: transparent; display: none; }
     ModelsView Input.shown { display: block; }
-    ModelsView DataTable { height: 1fr; margin-top: 1; background: transparent; }
+    ModelsView DataTable {
+        height: 1fr; margin-top: 1; background: transparent;
+        scrollbar-size-vertical: 1; overflow-x: hidden;
+    }
     ModelsView #about { height: auto; min-height: 3; max-height: 6; margin-top: 1; }
     """
     BINDINGS: ClassVar = [

@@ -15,7 +15,7 @@ from llmprobe.model.catalog import DATE
 from llmprobe.model.from_catalog import entries, meant
 from llmprobe.model.known import known
 from llmprobe.model.loading import load
-from llmprobe.model.quants import file_type, taken_for
+from llmprobe.model.quants import FILE_TYPE_NAMES, file_type, taken_for
 from llmprobe.tasks.arguments import check_machine
 from llmprobe.words.message import Message, message
 
@@ -117,6 +117,25 @@ def models(text: str | None = None) -> ModelList:
     first = next(entry for entry in (*listed.models, *entries(wanted)) if entry.id == wanted)
     others = tuple(entry for entry in listed.models if entry.id != wanted)
     return msgspec.structs.replace(listed, meant=wanted, models=(first, *others))
+
+
+def named_so(beginning: str) -> tuple[tuple[str, str], ...]:
+    """
+    The models of the catalog whose id begins so, or else one of their aliases: what to type, and the name for people.
+    """
+    beginning = beginning.lower()
+    found = []
+    for entry in known().entries.values():
+        names = [entry.id] if entry.id.startswith(beginning) else entry.aliases
+        found += [(name, entry.name) for name in names if name.lower().startswith(beginning)]
+    return tuple(found)
+
+
+def quantizations() -> tuple[str, ...]:
+    """
+    The types of files that llama.cpp makes and names.
+    """
+    return tuple(FILE_TYPE_NAMES.values())
 
 
 def quant_name(name: str, model: ModelSpec | None = None) -> str:

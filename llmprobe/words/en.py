@@ -2949,6 +2949,11 @@ SENTENCES: dict[str, str] = {
     "report.waiting": "Working it out …",
     "report.no-answer": "The server did not answer. It may have ended.",
     # the explorer
+    "help.completion": "Print what makes a shell complete commands, options, models and quantizations: bash (4.4 or newer), "
+    "zsh, fish or PowerShell. The shell asks this program for words; nothing of the machine is asked.",
+    "help.short.completion": "Let a shell complete commands, models, types.",
+    "error.no-completion": "the installed click has no completion for {shell}",
+    "hint.newer-click": "pip install '{package}'",
     "help.explore": "Walk through the answers in the terminal: this machine, the models that run best on it, and one model "
     "whose settings are turned, with memory, speed and the command as they change. Keys only; q ends it. Needs "
     "llmprobe\\[tui\\].",

@@ -2535,6 +2535,10 @@ SENTENCES: dict[str, str] = {
     "report.waiting": "計算しています…",
     "report.no-answer": "サーバーが応答しません。終了した可能性があります。",
     # 対話的な画面
+    "help.completion": "シェルでコマンド、オプション、モデル、量子化を補完するためのスクリプトを出力します: bash（4.4以降）、zsh、fish、PowerShell。シェルは候補をこのプログラムに問い合わせます。マシンは調べません。",
+    "help.short.completion": "シェルでコマンドやモデル名を補完します。",
+    "error.no-completion": "インストールされているclickには{shell}の補完がありません",
+    "hint.newer-click": "pip install '{package}'",
     "help.explore": "ターミナルの画面で答えを見て回ります: このマシン、快適に動くモデル、そして1つのモデルの設定。設定を変えると、メモリ、速度、コマンドがすぐに変わります。操作はキーだけで、qで終わります。llmprobe\\[tui\\] が必要です。",
     "help.short.explore": "マシン、モデル、設定を画面で見て回ります。",
     "error.no-terminal": "explore にはキーと画面のためのターミナルが必要です",

@@ -83,6 +83,8 @@ def test_what_a_model_has_not_is_not_shown(opened: tuple[Dials, Configuration]) 
     dense = msgspec.structs.replace(dials, experts=0, devices=(("gpu0",),))
 
     assert set(shown(dials)) - set(shown(dense)) == {"n_cpu_moe", "devices"}
+    alone = msgspec.structs.replace(dials, devices=((),))
+    assert set(shown(dials)) - set(shown(alone)) == {"gpu_layers", "n_cpu_moe", "devices"}
 
 
 def test_a_turn_of_a_turned_one_goes_on(opened: tuple[Dials, Configuration]) -> None:

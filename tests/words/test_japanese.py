@@ -40,7 +40,13 @@ WITHOUT_JAPANESE = frozenset(
         *("help.estimate.flash-attn", "page.on-ollama", "source.nvml"),
         *("cost.api", "page.cost-api"),
         # options and commands
-        *("change.priority", "hint.before-command", "hint.after-command", "hint.install-extra"),
+        *(
+            "change.priority",
+            "hint.before-command",
+            "hint.after-command",
+            "hint.install-extra",
+            "hint.newer-click",
+        ),
         # keys
         *(
             "explore-key.best",
