@@ -5,8 +5,8 @@ What Metal wants beside a node, what it moves, and what its processor's library 
 import pytest
 
 from llmprobe.estimation.compute import metal_order
+from llmprobe.estimation.compute.assignment import blas_supports
 from llmprobe.estimation.compute.metal import MetalRules
-from llmprobe.estimation.compute.scheduler import blas_supports
 from llmprobe.facts.backends import DRIVERS
 from llmprobe.model.archs._building import ops
 from llmprobe.model.archs._building.ops import F16, F32, I32, Graph, Node

@@ -5,6 +5,7 @@ What Vulkan computes, in which order, and what its drivers change.
 import pytest
 
 from llmprobe.estimation.compute import vulkan_order
+from llmprobe.estimation.compute.assignment import assign
 from llmprobe.estimation.compute.scheduler import schedule
 from llmprobe.estimation.compute.vulkan import VulkanRules
 from llmprobe.facts.backends import DRIVERS
@@ -125,5 +126,7 @@ def test_host_memory_has_the_alignment_of_the_driver() -> None:
             sizes.append(size)
             return len(sizes) - 1
 
-        schedule(graph, (VulkanRules(DRIVERS[driver]),), number, op_offload=True, copies=1)
+        rules = (VulkanRules(DRIVERS[driver]),)
+        assign(graph, rules, op_offload=True)
+        schedule(graph, rules, number, copies=1)
         assert expected in sizes

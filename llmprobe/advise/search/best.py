@@ -9,7 +9,7 @@ fast are filled evenly. The sums of a ledger say which layouts fit.
 from typing import Literal
 
 from llmprobe.advise.search.case import Case
-from llmprobe.advise.search.layouts import Layout, Layouts, Rooms
+from llmprobe.advise.search.layouts import Layout, Layouts, Measured, Rooms
 from llmprobe.advise.search.ledger import Ledger
 from llmprobe.estimation import second
 from llmprobe.estimation.memory.overhead import device_overhead
@@ -46,6 +46,7 @@ class Search:
     def __init__(self, case: Case) -> None:
         self.case = case
         self._ledger = Ledger(case.estimator, case.quant, case.settings, case.devices, case.site)
+        self._measured: dict[tuple[Rooms, bool], Measured] = {}
 
     def best(
         self,
@@ -65,12 +66,14 @@ class Search:
         estimator, total = case.estimator, case.estimator.total_layers
 
         def layouts(kind: Settings, *, keep: bool) -> Layouts:
+            rooms = self._rooms(kind, corrections)
             return Layouts(
                 ledger,
-                self._rooms(kind, corrections),
+                rooms,
                 keep=keep,
                 even=corrections is None,
                 fewest=(fewest or {}).get(kind_of(case, kind)),
+                measured=self._measured.setdefault((rooms, keep), {}),
             )
 
         everything = case.placed(None)

@@ -21,6 +21,10 @@ REFUTED = 1 << 60
 
 _ROUNDS = 8
 
+Counts = tuple[int, ...]
+Measured = dict[tuple[Counts, Counts | None], "Layout"]
+"""Layouts in the same rooms, by the layers of each device and of how many the experts must be left to the host."""
+
 
 class Layout(msgspec.Struct, frozen=True):
     """
@@ -69,7 +73,8 @@ class Layouts:
     The layouts of one ledger on devices with these rooms. With ``keep`` the experts may stay on the host. ``even``
     prefers layouts that fill the devices evenly, which will fit the likeliest.
     ``fewest`` says, where exact figures are known of layers shared out like this, of how many the experts must be
-    left to the host, None where nothing makes them fit.
+    left to the host, None where nothing makes them fit. ``measured`` is what others found of the same rooms, and
+    ``keep``.
     """
 
     def __init__(
@@ -79,16 +84,19 @@ class Layouts:
         *,
         keep: bool,
         even: bool = False,
-        fewest: Mapping[tuple[int, ...], tuple[int, ...] | None] | None = None,
+        fewest: Mapping[Counts, Counts | None] | None = None,
+        measured: Measured | None = None,
     ) -> None:
         self._even = even
         self._fewest = fewest or {}
         self._ledger = ledger
         self._rooms = rooms
         self._keep = keep
-        self._known: dict[tuple[int, ...], Layout] = {}
+        self._known: dict[Counts, Layout] = {}
+        self._measured: Measured = {} if measured is None else measured
+        self._largest = tuple(map(max, zip(rooms.some, rooms.all, rooms.alone, strict=True)))
 
-    def of(self, counts: tuple[int, ...]) -> Layout:
+    def of(self, counts: Counts) -> Layout:
         """
         The layout with these layers on each device.
         """
@@ -103,47 +111,61 @@ class Layouts:
             self._known[counts] = found
         return found
 
-    def _measure(self, counts: tuple[int, ...], fewest: tuple[int, ...] | None) -> Layout:
-        ledger = self._ledger
-        host, last_layer = ledger.host, ledger.n_layer
+    def _measure(self, counts: Counts, fewest: Counts | None) -> Layout:
+        found = self._measured.get((counts, fewest))
+        if found is None:
+            found = self._measured[counts, fewest] = self._summed(counts, fewest)
+        return found
+
+    def _summed(self, counts: Counts, fewest: Counts | None) -> Layout:
+        ledger, keep, rooms = self._ledger, self._keep, self._rooms
+        host, last_layer, away_s = ledger.host, ledger.n_layer, ledger.away_s
         start = bottom = last_layer + 1 - sum(counts)
         seconds = host.seconds(0, min(start, last_layer)) + (host.output_s if start > last_layer else 0.0)
         kept: list[range] = []
         left: list[int] = []
-        excess = REFUTED if fewest is None or (not self._keep and any(fewest)) else 0
-        rooms = self._rooms
+        excess = REFUTED if fewest is None or (not keep and any(fewest)) else 0
         taken = 0
         fullest = 0.0
-        for at, (side, count) in enumerate(zip(ledger.devices, counts, strict=True)):
+        for at, count in enumerate(counts):
             if not count:
                 left.append(0)
                 continue
-            stop = min(start + count, last_layer)
+            side = ledger.devices[at]
+            sums, experts, experts_s = side.held, side.experts, side.experts_s
+            stop = start + count
             room = (rooms.alone if count == 1 else rooms.all)[at]
-            held = side.held[stop] - side.held[start]
-            seconds += side.held_s[stop] - side.held_s[start]
-            if start + count > last_layer:
-                held += side.output
-                seconds += side.output_s
+            if stop > last_layer:
+                stop = last_layer
+                held = sums[stop] - sums[start] + side.output
+                seconds = seconds + (side.held_s[stop] - side.held_s[start]) + side.output_s
+            else:
+                held = sums[stop] - sums[start]
+                seconds += side.held_s[stop] - side.held_s[start]
             first = start
             least = fewest[at] if fewest else 0
-            if self._keep and (least or held + side.experts[stop] - side.experts[start] > room):
-                room = room if count == 1 else rooms.some[at]
-                free = max(0, room - held)
-                first = bisect_left(side.experts, side.experts[stop] - free, start, stop)
-                first = min(stop, max(first, start + least))
+            if keep and (least or held + experts[stop] - experts[start] > room):
+                if count > 1:
+                    room = rooms.some[at]
+                free = room - held if room > held else 0
+                first = bisect_left(experts, experts[stop] - free, start, stop)
+                if first < start + least:
+                    first = min(stop, start + least)
             left.append(first - start)
             if first > start:
                 seconds += host.experts_s[first] - host.experts_s[start] + (first - start) * ledger.switch_s
                 kept.append(range(start, first))
-            seconds += side.experts_s[stop] - side.experts_s[first]
-            seconds += ledger.away_s[stop] - ledger.away_s[start]
-            held += side.experts[stop] - side.experts[first]
+            seconds += experts_s[stop] - experts_s[first]
+            seconds += away_s[stop] - away_s[start]
+            held += experts[stop] - experts[first]
             taken += held
-            excess += max(0, held - room)
-            fullest = max(fullest, held / room if room > 0 else inf)
+            if held > room:
+                excess += held - room
+            full = held / room if room > 0 else inf
+            if full > fullest:
+                fullest = full
             start += count
-        runs = _joined(kept)
+        runs = _joined(kept) if len(kept) > 1 else tuple(kept)
         plain = not runs or (len(runs) == 1 and runs[0].start == bottom)
         return Layout(counts, tuple(left), runs, seconds, excess, fullest, taken, plain)
 
@@ -178,8 +200,26 @@ class Layouts:
         if count == 1:
             return self.of((layers,))
         if count == 2:
-            return min((self.of((first, layers - first)) for first in range(layers + 1)), key=self._rank)
+            shares = [(first, layers - first) for first in range(layers + 1)]
+            # What cannot have room is measured where nothing has: then the least excess counts.
+            found = min(map(self.of, filter(self._may_fit, shares)), key=self._rank, default=None)
+            return min(map(self.of, shares), key=self._rank) if found is None or found.excess else found
         return min(map(self._descended, self._beginnings(layers)), key=self._rank)
+
+    def _may_fit(self, counts: Counts) -> bool:
+        """
+        Whether each device may have room for these layers, without their experts where those may stay on the host.
+        """
+        last_layer = self._ledger.n_layer
+        start = last_layer + 1 - sum(counts)
+        for side, count, room in zip(self._ledger.devices, counts, self._largest, strict=True):
+            if count:
+                sums, stop = side.held if self._keep else side.whole, min(start + count, last_layer)
+                held = sums[stop] - sums[start] + (side.output if start + count > last_layer else 0)
+                if held > room:
+                    return False
+                start += count
+        return True
 
     def spread(self, layers: int) -> Layout:
         """

@@ -170,10 +170,13 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
     early = may_part and flash is not None and model.family.together
     if early:
         apart = _apart(request, model, flash=flash is not False)
-    reservation = _reserve(request, model, flash=flash is not False, whole=whole, held=held, apart=apart)
+    several = len(request.devices) > 1 and "host" not in request.layer_devices
+    reservation = _reserve(
+        request, model, flash=flash is not False, whole=whole, held=held, apart=apart, loads=several
+    )
     if flash is None and not reservation.kernels:
         flash = False
-        reservation = _reserve(request, model, flash=False, whole=whole, held=held)
+        reservation = _reserve(request, model, flash=False, whole=whole, held=held, loads=several)
     model.family.together |= reservation.together
     if reservation.together and may_part and not early:
         apart = _apart(request, model, flash=flash is not False)
@@ -184,18 +187,19 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
     names = (*request.devices, "host")
     exact = not request.sliced or all(backend_of(kind).sliced for kind in request.kinds)
     allocated = None
-    several = len(request.devices) > 1 and "host" not in request.layer_devices
     anew = flash is not False and _told_before(request)
     if several or anew:
-        really = _reserve(
-            request,
-            model,
-            flash=flash is not False,
-            whole=whole,
-            held=several or held,
-            anew=anew,
-            apart=apart,
-        )
+        really = reservation
+        if anew or not reservation.alike:
+            really = _reserve(
+                request,
+                model,
+                flash=flash is not False,
+                whole=whole,
+                held=several or held,
+                anew=anew,
+                apart=apart,
+            )
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
         bytes=request.on_all(dict(zip(names, reservation.sizes, strict=True))),
@@ -218,9 +222,10 @@ def _reserve(
     held: bool = False,
     anew: bool = False,
     apart: frozenset[str] = frozenset(),
+    loads: bool = False,
 ) -> Reservation:
     """
-    The reservation of the prompt's graph.
+    The reservation of the prompt's graph; ``loads`` says that a load with it will be asked for, too.
     """
     family = model.family
     run, kinds, left_out = run_of(
@@ -241,11 +246,14 @@ def _reserve(
         model.copied_bytes(request.kind),
         op_offload=request.settings.op_offload,
         copies=_PIPELINE_COPIES if pipelined(request) else 1,
+        loads=loads and not held and not request.partly,
     )
     if reservation is None and family.least == KEPT:
         # The first group of layers may leave something else than the second, as those with an input do.
         family.least += 1
-        return _reserve(request, model, flash=flash, whole=whole, held=held, anew=anew, apart=apart)
+        return _reserve(
+            request, model, flash=flash, whole=whole, held=held, anew=anew, apart=apart, loads=loads
+        )
     return reservation or _reserve(request, model, flash=flash, whole=True, held=held, anew=anew, apart=apart)
 
 

@@ -13,6 +13,7 @@ Keep = Callable[[Node, Node], None]
 _MOST_EXPERTS_ADDED = 15
 _ROUTED = ["mul_mat_id", "mul_mat_id", "glu"]
 _SHARED = ["mul_mat", "mul_mat", "glu"]
+_PRODUCTS = frozenset({"mul_mat", "mul_mat_id"})
 _GLU = frozenset({"swiglu", "geglu", "swiglu_oai", "swiglu_clamp"})
 
 
@@ -24,7 +25,8 @@ def optimize(nodes: list[Node], start: int, end: int, keep: Keep) -> None:
     i = start
     while i < end:
         op = nodes[i].op
-        if op == "mul":
+        # What is weighed is looked at by views, behind a second factor where there is one.
+        if op == "mul" and i + 1 < end and nodes[i + 1].op in ("view", "mul"):
             count = _weighted_sum(nodes, i, end, keep)
             if count:
                 i += count - 1
@@ -206,10 +208,13 @@ def _is_norm(nodes: Sequence[Node]) -> bool:
 def _join_shared_experts(nodes: list[Node], start: int, end: int, keep: Keep) -> None:
     i = start
     while i + 5 < end:
-        # What follows decides the most cheaply, and of a large graph most pairs are none.
-        if [node.op for node in nodes[i : i + 3]] == _ROUTED:
+        if nodes[i].op == "mul_mat_id" and [node.op for node in nodes[i : i + 3]] == _ROUTED:
             for j in range(i + 3, end - 2):
-                if nodes[j].op == "mul_mat_id" and nodes[j + 1].op == "mul_mat_id":
+                op = nodes[j].op
+                # Of a large graph most nodes are no product, which decides the most cheaply.
+                if op not in _PRODUCTS:
+                    continue
+                if op == nodes[j + 1].op == "mul_mat_id":
                     break
                 if [node.op for node in nodes[j : j + 3]] == _SHARED and _same_experts(nodes, i, j):
                     nodes[i + 3 : j + 3] = [*nodes[j : j + 3], *nodes[i + 3 : j]]

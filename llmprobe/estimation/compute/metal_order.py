@@ -8,8 +8,8 @@ Source: llama.cpp b11549, ggml/src/ggml-metal/ggml-metal-common.cpp (``ggml_grap
 from collections.abc import Hashable
 from itertools import pairwise
 
+from llmprobe.estimation.compute.assignment import Keep
 from llmprobe.estimation.compute.metal_fusion import fused, longest_match
-from llmprobe.estimation.compute.scheduler import Keep
 from llmprobe.model.archs._building.ops import VIEW_OPS, Node, is_state
 
 _LOOK_AHEAD = 64

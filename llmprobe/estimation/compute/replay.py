@@ -7,15 +7,15 @@ What changes from request to request is mostly the batch, the outputs and the ce
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import msgspec
 
-from llmprobe.estimation.compute.allocator import Count
+from llmprobe.estimation.compute.assignment import Rules, assign
 from llmprobe.estimation.compute.layers import Repeat
 from llmprobe.estimation.compute.repeat import AllocationPlan, CopiedBytes, Copy
 from llmprobe.estimation.compute.rules import rules_of
-from llmprobe.estimation.compute.scheduler import reserve_places, schedule
+from llmprobe.estimation.compute.scheduler import schedule
 from llmprobe.estimation.compute.tape import Tape
 from llmprobe.model.archs._building.builder import Build, Builder
 from llmprobe.model.archs._building.ops import Node
@@ -37,7 +37,8 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
 
     ``kernels`` says that each attention on a device has a kernel, ``at_home`` that it runs where its layer lies,
     ``copied`` that weights are copied, whose bytes count then. ``together`` says that some operations stand for
-    several, ``apart`` names those of them that would not run where their layer lies.
+    several, ``apart`` names those of them that would not run where their layer lies. ``alike`` says that a load has the
+    same where this was measured.
     """
 
     sizes: tuple[int, ...]
@@ -48,6 +49,7 @@ class Reservation(msgspec.Struct, frozen=True, gc=False):
     copied: bool
     together: bool
     apart: frozenset[str]
+    alike: bool = False
 
 
 class _Graph(msgspec.Struct, frozen=True, gc=False):
@@ -87,11 +89,13 @@ class GraphCache:
         op_offload: bool,
         copies: int,
         places: bool = False,
+        loads: bool = False,
     ) -> Reservation | None:
         """
         A reservation, None where the layers that are left out cannot be told from those that are built.
 
-        ``kinds`` tells the layers that are built. ``places`` allocates nothing.
+        ``kinds`` tells the layers that are built. ``places`` allocates nothing. ``loads`` says that the same will be
+        asked of a load, which holds and pins nodes: its graph is made of the same nodes.
         """
         inputs = (run.tokens, run.outputs, run.ctx_per_seq, run.ubatch, *run.cells)
         # What the tape answers for, or what the kinds of layers tell already, is no part of the key.
@@ -110,20 +114,23 @@ class GraphCache:
             staying=frozenset(one for one in run.staying if one[0] < 0),
         )
         key = (kinds, shape, op_offload, copies, places)
-        graphs = self._graphs.get(key)
-        if graphs is None:
-            graphs = self._graphs[key] = []
-            if len(self._graphs) > _KINDS:
-                self._graphs.popitem(last=False)
+        graphs = self._of(key)
         for graph in graphs:
             sizes = graph.sizes(inputs)
             if sizes is not None:
                 break
         else:
-            graph = self._anew(run, inputs, op_offload=op_offload, copies=copies, places=places)
+            graph, loaded = self._anew(
+                run, inputs, op_offload=op_offload, copies=copies, places=places, loads=loads
+            )
             sizes = graph.tape.values
             graphs.insert(0, graph)
             del graphs[_GRAPHS_PER_KIND:]
+            if loaded is not None:
+                held = msgspec.structs.replace(shape, held=True, pinned=True)
+                graphs = self._of((kinds, held, op_offload, copies, places))
+                graphs.insert(0, loaded)
+                del graphs[_GRAPHS_PER_KIND:]
         if graph.plan is None:
             return graph.reservation
         pieces = [one.pieces for one in rules_of(run.kind, run.host, sliced=run.sliced, anew=run.anew)]
@@ -131,62 +138,97 @@ class GraphCache:
         peaks = graph.plan.peaks(repeats, run.built, sizes, copied_bytes, (*pieces, *(pieces[:1] or (None,))))
         return None if peaks is None else msgspec.structs.replace(graph.reservation, sizes=peaks)
 
+    def _of(self, key: Hashable) -> list[_Graph]:
+        graphs = self._graphs.get(key)
+        if graphs is None:
+            graphs = self._graphs[key] = []
+            if len(self._graphs) > _KINDS:
+                self._graphs.popitem(last=False)
+        return graphs
+
     def _anew(
-        self, run: Run, inputs: tuple[int, ...], *, op_offload: bool, copies: int, places: bool
-    ) -> _Graph:
+        self,
+        run: Run,
+        inputs: tuple[int, ...],
+        *,
+        op_offload: bool,
+        copies: int,
+        places: bool,
+        loads: bool,
+    ) -> tuple[_Graph, _Graph | None]:
         """
-        Build the graph on a tape.
+        Build the graph on a tape; and where a load will be asked for the one that this has, if it is another.
         """
         tape = Tape(inputs)
         tokens, outputs, ctx_per_seq, ubatch, *cells = tape.symbols()
         run = msgspec.structs.replace(
             run, tokens=tokens, outputs=outputs, ctx_per_seq=ctx_per_seq, ubatch=ubatch, cells=tuple(cells)
         )
-        plan, reservation = self._plan(run, tape.number, op_offload=op_offload, copies=copies, places=places)
-        tape.close()
-        return _Graph(tape, plan, reservation, {inputs: tape.values})
-
-    def _plan(
-        self, run: Run, number: Count, *, op_offload: bool, copies: int, places: bool
-    ) -> tuple[AllocationPlan | None, Reservation]:
         builder = Builder(self._parts, run)
         self._build(builder)
         rules = rules_of(run.kind, run.host, sliced=run.sliced, anew=run.anew)
-        plan, splits = None, 0
-        weights: dict[Copy, int] = {}
-        if places:
-            reserve_places(builder.graph, rules, op_offload=op_offload)
-        else:
-            at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
+        graph = builder.graph
+        known: dict[tuple[int, ...], list[int] | None] = {inputs: tape.values}
+        # Other nodes are held where a cache lies in RAM.
+        again = graph.rewind() if loads and run.cache_on_device else None
+        order = (*graph.nodes, *graph.leafs)
+        if rules:
+            assign(graph, rules, op_offload=op_offload)
+        assigned = [node.backend for node in order]
+        plan, reservation = _planned(builder, rules, tape, copies=copies, places=places)
+        loaded = None
+        if again is not None:
+            again()
+            for node, place in builder.unpinned:
+                node.backend = place
+            assign(graph, rules, op_offload=op_offload)
+            alike = assigned == [node.backend for node in order]
+            reservation = msgspec.structs.replace(reservation, alike=alike)
+            if not alike:
+                loaded = _Graph(tape, *_planned(builder, rules, tape, copies=copies, places=places), known)
+        tape.close()
+        return _Graph(tape, plan, reservation, known), loaded
 
-            def copied(node: Node, buffer: int) -> int:
-                assert node.origin is not None
-                layer, name = node.origin
-                return ~weights.setdefault((at[layer], name, buffer == run.host), len(weights))
 
-            planned = schedule(
-                builder.graph,
-                rules,
-                number,
-                copied,
-                op_offload=op_offload,
-                copies=copies,
-                starts=builder.starts,
-                leaf_starts=builder.leaf_starts,
-            )
-            if planned.fixed:
-                raise NoPlanError
-            kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
-            plan = AllocationPlan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
-            splits = planned.splits
-        reservation = Reservation(
-            sizes=(),
-            splits=splits,
-            nodes=len(builder.graph.nodes),
-            kernels=all(home == run.host or rules[home].attends(node) for node, home in builder.fused),
-            at_home=all(node.backend == home for node, home in builder.fused),
-            copied=bool(weights),
-            together=bool(builder.together),
-            apart=frozenset(node.op for node, home in builder.together if node.backend != home),
+def _planned(
+    builder: Builder, rules: Sequence[Rules], tape: Tape, *, copies: int, places: bool
+) -> tuple[AllocationPlan | None, Reservation]:
+    """
+    The allocations of a graph whose nodes have their backends, none if only the ``places`` count, and what is told.
+    """
+    run, graph = builder.run, builder.graph
+    plan, splits = None, 0
+    weights: dict[Copy, int] = {}
+    if not places:
+        at = {layer: position for position, layer in enumerate((-1, *run.built), start=-1)}
+
+        def copied(node: Node, buffer: int) -> int:
+            assert node.origin is not None
+            layer, name = node.origin
+            return ~weights.setdefault((at[layer], name, buffer == run.host), len(weights))
+
+        planned = schedule(
+            graph,
+            rules,
+            tape.number,
+            copied,
+            copies=copies,
+            starts=builder.starts,
+            leaf_starts=builder.leaf_starts,
         )
-        return plan, reservation
+        if planned.fixed:
+            raise NoPlanError
+        kept_in = frozenset(bisect_right(builder.starts, node) - 1 for node in planned.kept)
+        plan = AllocationPlan(planned.lifetimes, len(run.built), tuple(weights), kept_in)
+        splits = planned.splits
+    reservation = Reservation(
+        sizes=(),
+        splits=splits,
+        nodes=len(graph.nodes),
+        kernels=all(home == run.host or rules[home].attends(node) for node, home in builder.fused),
+        at_home=all(node.backend == home for node, home in builder.fused),
+        copied=bool(weights),
+        together=bool(builder.together),
+        apart=frozenset(node.op for node, home in builder.together if node.backend != home),
+    )
+    return plan, reservation

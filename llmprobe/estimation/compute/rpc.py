@@ -10,7 +10,8 @@ Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (``ggml_backend_rpc_dev
 ``ggml_backend_rpc_buffer_type_get_alloc_size``, ``rpc_server::deserialize_tensor``).
 """
 
-from llmprobe.estimation.compute.scheduler import HOST_ALIGN, Keep, Rules
+from llmprobe.estimation.compute.assignment import Keep, Rules
+from llmprobe.estimation.compute.scheduler import HOST_ALIGN
 from llmprobe.facts.backends import Driver
 from llmprobe.model.archs._building.ops import F16, Node
 

@@ -4,8 +4,8 @@ The rules of each backend: what its devices compute, how much memory they want f
 
 from functools import cache
 
+from llmprobe.estimation.compute.assignment import Rules
 from llmprobe.estimation.compute.cuda import CudaRules, SlicedRules
-from llmprobe.estimation.compute.scheduler import Rules
 from llmprobe.facts.backends import DRIVERS, backend_of, kinds_apart
 
 

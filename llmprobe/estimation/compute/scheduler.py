@@ -1,53 +1,20 @@
 """
-Which device computes which node, and what is copied between devices.
+What a graph whose nodes have their devices takes and gives back, and what is copied between devices.
 
-Nodes go where their weights are; what has none follows its neighbours. A graph falls into splits, one after the
-other on one device each; what a split needs from elsewhere is copied in first.
+A graph falls into splits, one after the other on one device each; what a split needs from elsewhere is copied in first.
 Source: llama.cpp b11549, ggml/src/ggml-backend.cpp (``ggml_backend_sched_split_graph``).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from llmprobe.estimation.compute.allocator import Copied, Count, Lifetimes, lifetimes, simulate, space
-from llmprobe.model.archs._building.ops import F32, HADAMARD, REPACKED, VIEW_OPS, Graph, Node
+from llmprobe.estimation.compute.assignment import Rules, assign, lies_on
+from llmprobe.model.archs._building.ops import VIEW_OPS, Graph, Node
 
 HOST_ALIGN = 32
-_FOLLOWS_NO_WEIGHT = frozenset({"rope", "flash_attn_ext"})
 _SOURCES_PER_NODE = 10
-_BLAS_SIZE = 32
-
-Keep = Callable[[Node, Node], None]
-
-
-class Rules(Protocol):
-    """
-    What a device can compute and how much memory it wants for it, at places that are multiples of ``device_align``,
-    or of ``host_align`` in the host memory that it offers. Buffers are in ``pieces`` of so many bytes, on both.
-    ``blas`` says that the processor has a library for large products beside it, as on every Mac.
-    """
-
-    device_align: int
-    host_align: int
-    pieces: int | None
-    blas: bool
-
-    def supports(self, node: Node, device: int) -> bool:
-        """Whether a device computes this node."""
-
-    def attends(self, node: Node) -> bool:
-        """Whether a device has a kernel for this attention of one token."""
-
-    def wants(self, node: Node) -> bool:
-        """Whether a node is worth copying its weights to the device."""
-
-    def alloc_size(self, node: Node) -> int:
-        """The bytes that a node takes on the device."""
-
-    def optimize(self, nodes: list[Node], start: int, end: int, keep: Keep) -> None:
-        """Reorder the nodes of a split, and say what is to be kept until when."""
 
 
 class Reserved(msgspec.Struct, frozen=True, gc=False):
@@ -83,33 +50,6 @@ class _Split:
         self.inputs: list[Node] = []
 
 
-def host_supports(node: Node) -> bool:
-    """
-    Whether the CPU computes a node; source: ggml/src/ggml-cpu/ggml-cpu.cpp.
-    """
-    if node.op == "mul_mat":
-        kind = node.src[1].kind.name
-        return kind == "f32" or kind == node.src[0].kind.name
-    return True
-
-
-def blas_supports(node: Node) -> bool:
-    """
-    Whether the library for products beside the processor computes a node; source: ggml/src/ggml-blas/ggml-blas.cpp.
-    """
-    if node.op != "mul_mat" or node.tag == HADAMARD:
-        return False
-    a, b = node.src[:2]
-    return (
-        b.kind is F32
-        and node.ne[0] >= _BLAS_SIZE
-        and node.ne[1] >= _BLAS_SIZE
-        and b.ne[0] >= _BLAS_SIZE
-        and a.contiguous()
-        and b.contiguous()
-    )
-
-
 def reserve(graph: Graph, rules: Sequence[Rules], *, op_offload: bool, copies: int) -> Reserved:
     """
     What a graph needs per backend beside plain memory of the host. ``copies`` is 4 with pipelining, else 1.
@@ -120,7 +60,9 @@ def reserve(graph: Graph, rules: Sequence[Rules], *, op_offload: bool, copies: i
         sizes.append(size)
         return len(sizes) - 1
 
-    planned = schedule(graph, rules, number, op_offload=op_offload, copies=copies, host_align=HOST_ALIGN)
+    if rules:
+        assign(graph, rules, op_offload=op_offload)
+    planned = schedule(graph, rules, number, copies=copies, host_align=HOST_ALIGN)
     spaces = [*(space(one.pieces) for one in rules), space(None)]
     simulate(planned.lifetimes.events, [0] * planned.lifetimes.blocks, spaces, sizes, ())
     return Reserved(tuple(one.peak for one in spaces), planned.splits)
@@ -132,14 +74,13 @@ def schedule(
     number: Count,
     copied: Copied | None = None,
     *,
-    op_offload: bool,
     copies: int,
     starts: Sequence[int] = (),
     leaf_starts: Sequence[int] = (),
     host_align: int | None = None,
 ) -> Schedule:
     """
-    Which blocks of memory a graph takes and gives back on devices with these rules.
+    Which blocks of memory a graph takes and gives back on devices with these rules, to which it was assigned.
 
     ``number`` tells where a size is kept, ``copied`` where that of a copied weight is. ``starts`` counts the nodes
     before each layer, ``leaf_starts`` the leafs. ``host_align`` is for host memory that is not what the devices offer.
@@ -150,14 +91,11 @@ def schedule(
         leafs = [(leaf, 0) for leaf in graph.leafs]
         found = lifetimes(steps, leafs, (HOST_ALIGN,), _host_size, number, copied, starts, leaf_starts)
         return Schedule(found, 1)
-    _assign(graph, rules, op_offload=op_offload)
     splits, duplicates, firsts = _cut(graph, copies, n_devices)
-    kept: dict[Node, list[Node]] = {}
+    kept: dict[Node, dict[Node, None]] = {}
 
     def keep(node: Node, until: Node) -> None:
-        held = kept.setdefault(until, [])
-        if not any(node is other for other in held):
-            held.append(node)
+        kept.setdefault(until, {})[node] = None
 
     for split in splits:
         if split.backend < n_devices:
@@ -182,7 +120,7 @@ def schedule(
                 start = next(waiting)
             node = graph.nodes[i]
             steps.append((node, min(node.backend, n_devices)))
-            held = kept.get(node, ()) if kept else ()
+            held = tuple(kept.get(node, ()))
             for j in range(0, len(held), _SOURCES_PER_NODE):
                 steps.append((_dependency(held[j : j + _SOURCES_PER_NODE]), own))
     order = _leaf_order(graph, splits, duplicates, copies)
@@ -202,13 +140,6 @@ def schedule(
     return Schedule(found, len(splits), fixed, tuple(firsts) if copies > 1 else ())
 
 
-def reserve_places(graph: Graph, rules: Sequence[Rules], *, op_offload: bool) -> None:
-    """
-    Give every node its backend without allocating anything.
-    """
-    _assign(graph, rules, op_offload=op_offload)
-
-
 def _host_size(node: Node, _: int) -> int:
     return node.nbytes
 
@@ -218,106 +149,6 @@ def _dependency(sources: Sequence[Node]) -> Node:
     node = Node("", first.kind, first.ne, first.nb, tuple(sources))
     node.root = first.root or first
     return node
-
-
-def _assign(graph: Graph, rules: Sequence[Rules], *, op_offload: bool) -> None:
-    """
-    Give every node and leaf its backend: a device, the ``host``, or the number behind it for its library for products.
-    """
-    host = len(rules)
-    library = host + 1
-    blas = any(one.blas for one in rules)
-
-    def supports(node: Node, backend: int) -> bool:
-        if backend == host:
-            return host_supports(node)
-        return blas_supports(node) if backend == library else rules[backend].supports(node, backend)
-
-    by_rank = (*range(host), library, host) if blas else range(host + 1)
-
-    for leaf in graph.leafs:
-        leaf.backend = leaf.buffer if leaf.buffer >= 0 else host if leaf.input else -1
-    nodes = graph.nodes
-    for node in nodes:
-        if node.backend < 0:
-            home = node.buffer if node.root is None else node.root.buffer
-            if home >= 0:
-                node.backend = home
-            elif node.op not in _FOLLOWS_NO_WEIGHT:
-                for source in node.src:
-                    if source.weight:
-                        node.backend = _with_weight(node, source, supports, rules, op_offload=op_offload)
-                        break
-    real = [node for node in nodes if node.op not in VIEW_OPS]
-    backwards = real[::-1]
-    for order, also_host in ((real, False), (backwards, False), (real, True), (backwards, True)):
-        current = -1
-        for node in order:
-            if node.backend >= 0:
-                current = node.backend if also_host or node.backend != host else -1
-            elif current >= 0 and supports(node, current):
-                node.backend = current
-    for node in real:
-        if node.backend < 0:
-            best = -1
-            for backend in by_rank:
-                if supports(node, backend):
-                    count = sum(_lies_on(source, backend, host) for source in node.src)
-                    if count > best:
-                        best, node.backend = count, backend
-        elif (
-            blas
-            and node.backend == host
-            and blas_supports(node)
-            and all(_lies_on(source, library, host) for source in node.src)
-        ):
-            node.backend = library
-    for node in nodes:
-        if node.backend < 0 and node.root is not None:
-            node.backend = node.root.backend
-        for source in node.src:
-            if source.backend < 0:
-                source.backend = node.backend if source.root is None else source.root.backend
-        if node.backend < 0:
-            node.backend = next((b for b in by_rank if supports(node, b)), host)
-
-
-def _with_weight(
-    node: Node,
-    weight: Node,
-    supports: Callable[[Node, int], bool],
-    rules: Sequence[Rules],
-    *,
-    op_offload: bool,
-) -> int:
-    """
-    The backend that computes with a weight where that lies, or a device that it is worth copying to.
-    """
-    home, repacked, host = weight.buffer, weight.tag == REPACKED, len(rules)
-    if any(one.blas for one in rules) and home == host and not repacked and blas_supports(node):
-        return host + 1
-    if not supports(node, home):
-        return -1
-    if op_offload and home == host and not repacked:
-        for device in range(host):
-            if rules[device].wants(node) and supports(node, device):
-                return device
-    return home
-
-
-def _lies_on(node: Node, backend: int, host: int) -> bool:
-    """
-    Whether a backend can read a tensor where it is.
-    """
-    if backend > host and node.tag == REPACKED:
-        return False
-    root = node.root
-    home = root.buffer if root is not None else node.buffer
-    if home < 0:
-        home = node.backend
-        if home < 0 and root is not None:
-            home = root.backend
-    return home >= 0 and min(home, host) == min(backend, host)
 
 
 def _cut(
@@ -337,13 +168,13 @@ def _cut(
         node = nodes[i]
         if node.op in VIEW_OPS:
             continue
-        if node.backend != current or (split.inputs and _weights_elsewhere(node, current, host)):
+        if node.backend != current or (split.inputs and _reads_weights_elsewhere(node, current, host)):
             split.end = i
             current = node.backend
             split = _Split(current, i)
             splits.append(split)
         for j, source in enumerate(node.src):
-            if source.backend == current or _lies_on(source, current, host):
+            if source.backend == current or lies_on(source, current, host):
                 continue
             made = duplicates.get((source, current))
             if made is None:
@@ -356,12 +187,11 @@ def _cut(
     return splits, duplicates, firsts
 
 
-def _weights_elsewhere(node: Node, backend: int, host: int) -> list[Node]:
-    return [
-        source
-        for source in node.src
-        if source.weight and source.backend != backend and not _lies_on(source, backend, host)
-    ]
+def _reads_weights_elsewhere(node: Node, backend: int, host: int) -> bool:
+    for source in node.src:
+        if source.weight and source.backend != backend and not lies_on(source, backend, host):
+            return True
+    return False
 
 
 def _duplicate(source: Node, *, kept: bool) -> Node:

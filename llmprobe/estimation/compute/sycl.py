@@ -7,8 +7,9 @@ ggml/src/ggml-sycl (ggml-sycl.cpp, fattn.cpp, fattn-onednn.cpp).
 
 from collections.abc import Callable
 
+from llmprobe.estimation.compute.assignment import Keep
 from llmprobe.estimation.compute.cuda import CELLS_STRIDE, is_large, row_padding
-from llmprobe.estimation.compute.scheduler import HOST_ALIGN, Keep
+from llmprobe.estimation.compute.scheduler import HOST_ALIGN
 from llmprobe.estimation.compute.tape import rounded_up
 from llmprobe.model.archs._building.ops import Node
 

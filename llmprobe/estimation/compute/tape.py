@@ -94,7 +94,7 @@ class Symbol:
     A number on a tape. It is used where an ``int`` is expected; what it cannot do it refuses with a TypeError.
     """
 
-    __slots__ = ("known", "number", "tape", "value")
+    __slots__ = ("known", "number", "products", "tape", "value")
 
     __hash__ = None  # type: ignore[assignment]  # as Python itself marks what is no key of a dict
 
@@ -103,6 +103,7 @@ class Symbol:
         self.number = number
         self.value = value
         self.known: dict[tuple[Operation, int], Symbol] = {}
+        self.products: dict[int, Symbol] = {}
 
     def with_step(self, operation: Operation, other: "int | Symbol") -> "Symbol":
         """The result of an operation with another number."""
@@ -125,8 +126,15 @@ class Symbol:
         return self.tape.compute(operator.sub, other, self)
 
     def __mul__(self, other: "int | Symbol") -> "Symbol":
+        if type(other) is not int:
+            return self.tape.compute(operator.mul, self, other)
         # Most dimensions are one.
-        return self if type(other) is int and other == 1 else self.with_step(operator.mul, other)
+        if other == 1:
+            return self
+        found = self.products.get(other)
+        if found is None:
+            found = self.products[other] = self.tape.compute(operator.mul, self, other)
+        return found
 
     __rmul__ = __mul__
 

@@ -7,8 +7,8 @@ ggml/src/ggml-vulkan/ggml-vulkan.cpp (``ggml_vk_graph_optimize``), ggml-vulkan-t
 
 from collections.abc import Callable
 
+from llmprobe.estimation.compute.assignment import Keep
 from llmprobe.estimation.compute.cuda_fusion import fusable
-from llmprobe.estimation.compute.scheduler import Keep
 from llmprobe.model.archs._building.ops import VIEW_OPS, Node
 
 Ops = tuple[str, ...]

@@ -65,6 +65,13 @@ def offers_host(devices: Iterable[str]) -> bool:
     return any(DRIVERS[device].host_align is not None for device in devices)
 
 
+def may_refuse(device: str) -> bool:
+    """
+    Whether there are weights with which a kind of device computes nothing.
+    """
+    return bool(backend_of(device).refuses) or DRIVERS[device].largest is not None
+
+
 def stays_on_host(tensor: Tensor, device: str) -> bool:
     """
     Whether a kind of device computes nothing with a weight, for its type or for its size.

@@ -18,6 +18,7 @@ from llmprobe.estimation.memory.stored import (
     host_of,
     is_host,
     kind_of,
+    may_refuse,
     offering,
     offers_host,
     stays_on_host,
@@ -173,6 +174,7 @@ class WeightTable:
         known: dict[tuple[tuple[int, ...], str | None], int] = {}
         on_host, device = is_host(backend), offering(backend)
         host_only = roster.host_only(backend_of(device).scans) if device is not None else None
+        refuses = device is not None and may_refuse(device)
         for number, (tensor, slot, home) in enumerate(
             zip(tensors, roster.slot_of, roster.home_of, strict=True)
         ):
@@ -183,7 +185,7 @@ class WeightTable:
                 device is not None
                 and host_only is not None
                 and home is not None
-                and (host_only[number] or stays_on_host(tensor, device))
+                and (host_only[number] or (refuses and stays_on_host(tensor, device)))
             ):
                 apart = self.stored(tensor, HOST)
                 if on_host:

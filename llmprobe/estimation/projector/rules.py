@@ -2,8 +2,8 @@
 What a backend computes of an encoder's graph, and how much memory it wants for it.
 """
 
+from llmprobe.estimation.compute.assignment import Rules
 from llmprobe.estimation.compute.rules import rules_of
-from llmprobe.estimation.compute.scheduler import Rules
 from llmprobe.estimation.placement import HOST
 from llmprobe.facts.backends import backend_of
 from llmprobe.model.archs._building.ops import Graph

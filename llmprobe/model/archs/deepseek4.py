@@ -171,8 +171,7 @@ def graph(g: Builder) -> None:
     x = hyper.spread(g, x)
     for il in g.layers():
         x = _layer(g, il, x)
-        if g.run.pinned:
-            x.backend = g.run.places[il]
+        g.pin(x, il)
     width, count, tokens = x.ne[0], x.ne[1], x.ne[2]
     ids = g.input("output ids", I32, g.run.outputs)
     rows = ops.get_rows(ops.reshape(x, width * count, tokens), ids)

@@ -308,8 +308,7 @@ def _layer(g: Builder, il: int, streams: Node) -> Node:
     x, inject = _mixed(g, il, streams, "hc_ffn")
     assert inject is not None
     streams = _back(g, il, feed_forward(g, il, x, _ROUTED), streams, inject)
-    if g.run.pinned:
-        streams.backend = g.run.places[il]
+    g.pin(streams, il)
     return streams
 
 

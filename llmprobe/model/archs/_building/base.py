@@ -34,6 +34,7 @@ class Base:
         self.tokens = run.tokens
         self.fused: list[tuple[Node, int]] = []
         self.together: list[tuple[Node, int]] = []
+        self.unpinned: list[tuple[Node, int]] = []
         self.chosen: Node | None = None
         self.last = run.built[-1] if run.built else -1
         self.starts: list[int] = []
@@ -261,17 +262,23 @@ class Base:
         node = ops.like(kind, x)
         if weight is None and bias is None:
             return node
-        if pin and self.run.pinned and il >= 0:
-            node.backend = self.run.places[il]
+        if pin and il >= 0:
+            self.pin(node, il)
         if weight is not None:
             node = ops.like("mul", node, weight)
         return node if bias is None else ops.like("add", node, bias)
 
+    def pin(self, node: Node, il: int) -> None:
+        """Let a node stay with its layer, which llama.cpp forgets where it only measures; it is noted then."""
+        if self.run.pinned:
+            node.backend = self.run.places[il]
+        else:
+            self.unpinned.append((node, self.run.places[il]))
+
     def outer_norm(self, x: Node, name: str, il: int, *, kind: str = "rms_norm") -> Node:
         """The input normalized with a layer, by a weight and a bias that belong to none."""
         x = ops.like(kind, x)
-        if self.run.pinned:
-            x.backend = self.run.places[il]
+        self.pin(x, il)
         x = ops.like("mul", x, self.need(-1, f"{name}.weight"))
         bias = self.weight(-1, f"{name}.bias")
         return x if bias is None else ops.like("add", x, bias)

@@ -7,6 +7,8 @@ ggml's depth-first walk does. Source: llama.cpp b11549, ggml/src/ggml.c.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llmprobe.model.quants.types import TYPES, GgmlType
 
 F32 = TYPES["f32"]
@@ -127,6 +129,8 @@ class Node:
 
     def contiguous(self, dims: int = 0) -> bool:
         """Say whether elements follow each other; ``dims`` is how many leading dimensions may be strided."""
+        if self.op and self.root is None:
+            return True
         kind, ne, nb = self.kind, self.ne, self.nb
         expected = kind.block_bytes
         if ne[0] != kind.block and nb[0] != expected:
@@ -208,7 +212,9 @@ def like(op: str, *src: Node) -> Node:
     A contiguous tensor of the first source's shape and type.
     """
     first = src[0]
-    return Node(op, first.kind, first.ne, strides(first.kind, first.ne), src)
+    # What is no view has no gaps.
+    nb = first.nb if first.root is None else strides(first.kind, first.ne)
+    return Node(op, first.kind, first.ne, nb, src)
 
 
 def mul_mat(weight: Node, x: Node) -> Node:
@@ -350,6 +356,25 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.leafs: list[Node] = []
+
+    def rewind(self) -> Callable[[], None]:
+        """
+        What makes the graph again what it is now, once it was given to backends and its blocks were placed.
+        """
+        nodes, leafs = self.nodes.copy(), self.leafs
+        before = [(node, node.src, node.backend, node.output) for node in (*nodes, *leafs)]
+
+        def again() -> None:
+            self.nodes = nodes
+            for node, src, backend, output in before:
+                node.src = src
+                node.backend = backend
+                node.output = output
+                node.children = node.views = 0
+                node.owned = False
+                node.place = node.block = -1
+
+        return again
 
     def expand(self, node: Node, *, live: bool = True) -> None:
         """
