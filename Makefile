@@ -113,6 +113,9 @@ wheel:  ## Build a wheel and try it in an empty environment, without the develop
 sdist:  ## Build an sdist, unpack it into an empty folder, and run a sample of its tests there
 	.ci/sdist "$(PYTHON)"
 
+release:  ## Build wheel and sdist of the last commit twice, compare, and write them, checksums and packages to dist (ADDRESS, HOMEPAGE)
+	$(PYTHON) -m release $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)")
+
 constraints:  ## Write into constraints.txt the newest versions of all development tools; run `make ci` with them
 	$(PYTHON_LOWEST) -m venv --clear build/constraints
 	build/constraints/bin/python -m pip install --quiet --editable '.[hub,dev]'
@@ -137,4 +140,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean
