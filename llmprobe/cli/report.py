@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Choice, Command, option
+from llmprobe.cli.command import Choice, Command, argument, option
 from llmprobe.cli.folders import folders
 from llmprobe.cli.language import written
 from llmprobe.cli.measuring import measured
@@ -39,7 +39,7 @@ ANSWERS = Choice(("chat", "reasoning", "agent", "long", "batch"))
         'llmprobe --gpu "RTX 4090" --ram 64GB report --model qwen3-30b-a3b',
     ),
 )
-@click.argument("named", required=False, metavar="MODEL")
+@argument("named", required=False, metavar="MODEL")
 @option("-m", "--model", metavar="MODEL", help="help.report.model")
 @option("-o", "--output", metavar="FILE", help="help.report.output")
 @option("--overwrite", is_flag=True, help="help.report.overwrite")

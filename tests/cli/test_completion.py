@@ -45,7 +45,7 @@ def test_commands_have_their_sentence() -> None:
 
     assert tuple(everything) == COMMANDS
     assert everything["fit"] == "List the models that run best here"
-    assert set(offered("re")) == {"recommend", "record"}
+    assert set(offered("rec")) == {"recommend", "record"}
 
 
 def test_commands_are_offered_without_importing_them() -> None:
