@@ -13,7 +13,7 @@ from llmprobe.facts.finding import Finding
 from llmprobe.facts.host import ControlGroup, Disagreement, HostMemory, ModelDisk
 from llmprobe.facts.measured import KeptHere, Measurement
 from llmprobe.facts.nvidia import NvidiaSystem
-from llmprobe.facts.vendors import Amd, Apple
+from llmprobe.facts.vendors import Amd, Apple, OneApi
 from llmprobe.facts.vulkan import Vulkan
 from llmprobe.facts.windows import Windows
 from llmprobe.words.message import Message
@@ -293,12 +293,10 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     """
     What one probe found: parts of a snapshot, to be merged with what the others found.
 
-    ``host`` and ``cpu`` are partial: each probe gives the fields that it knows.
-    The ids of accelerators and of ``vram…`` pools count from 0 within one probe; the snapshot numbers them over all.
-    ``limits`` are reductions of a pool by id. ``caps`` are the most that may be taken of it now (a container's
-    remaining memory, a working set): the snapshot turns each into the reduction that is left of it after the others.
-    ``sharing`` is for accelerators that may turn out not to be used, beside a card for instance. ``kept`` is the
-    measurement that was kept of this machine.
+    ``host`` and ``cpu`` are partial: each probe gives what it knows. Ids of accelerators and of ``vram…`` pools count
+    from 0 within one probe; the snapshot numbers them over all. ``limits`` are reductions of a pool by id, ``caps`` the
+    most that may be taken of it now: the snapshot makes each the reduction that is left of it after the others.
+    ``sharing`` is for accelerators that may turn out not to be used. ``kept`` is the measurement kept of this machine.
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"
@@ -317,6 +315,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     amd: Amd | None = None
     windows: Windows | None = None
     vulkan: Vulkan | None = None
+    oneapi: OneApi | msgspec.UnsetType = msgspec.UNSET
     kept: KeptHere | None = None
 
 
@@ -375,7 +374,7 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A machine at one moment. ``origin`` is ``live``, ``recording`` or ``hypothetical``.
+    A machine at one moment. ``oneapi`` is there only where a variable narrows what SYCL sees.
     """
 
     schema: Literal["llmprobe.snapshot/1"] = "llmprobe.snapshot/1"
@@ -395,6 +394,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     nvidia: NvidiaSystem | None = None
     windows: Windows | None = None
     vulkan: Vulkan | None = None
+    oneapi: OneApi | msgspec.UnsetType = msgspec.UNSET
 
     def pool(self, pool_id: str) -> MemoryPool | None:
         return next((pool for pool in self.pools if pool.id == pool_id), None)

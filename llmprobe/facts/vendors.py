@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from llmprobe.words.message import Message
+
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -130,3 +132,30 @@ class Amd(msgspec.Struct, frozen=True, kw_only=True):
     carve_outs: tuple[CarveOut, ...] = ()
     without_rocm: tuple[WithoutRocm, ...] = ()
     heaps: tuple[SharedHeaps, ...] = ()
+
+
+class SyclDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A GPU that SYCL sees, or one ``tile`` of it. ``number`` is llama.cpp's (``SYCL0``), None where it is not sure.
+    """
+
+    pci: str
+    tile: int | None = None
+    number: int | None = None
+
+
+class OneApi(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The variables that are set, and what they leave. ``problem`` is why a program ends at them; nothing is left then.
+
+    ``hidden`` are addresses of GPUs that SYCL does not see by them; None where OpenCL's numbers decide, which count
+    processors as well.
+    """
+
+    selector: str | None = None
+    mask: str | None = None
+    hierarchy: str | None = None
+    devices: tuple[SyclDevice, ...] = ()
+    hidden: tuple[str, ...] | None = ()
+    problem: Message | None = None
+    evidence: tuple[str, ...] = ()

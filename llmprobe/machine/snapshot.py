@@ -118,6 +118,7 @@ def collect(
         nvidia=next((probed.nvidia for probed in found if probed.nvidia is not None), None),
         windows=next((probed.windows for probed in found if probed.windows is not None), None),
         vulkan=vulkan,
+        oneapi=next((probed.oneapi for probed in found if probed.oneapi), msgspec.UNSET),
         sources=(*reports, *_lacking(source.platform)),
     )
     return rules.diagnosed(snapshot)

@@ -28,11 +28,14 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each Intel d
     list:<pci>/hwmon                                   of a card that is awake, and what hwmon asks
     read:<pci>/tile0/gt0/freq0/throttle/status         of the same, where the driver is xe
     read:<pci>/tile0/gt0/freq0/throttle/reason_<r>     of each reason, where it is slowed down
+    what oneapi asks                                   where a GPU has its driver
+    list:<pci>                                         of each with the driver xe, where a variable is set
 """
 
 import re
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import (
@@ -45,7 +48,7 @@ from llmprobe.facts.machine import (
     ThrottleReason,
     Window,
 )
-from llmprobe.facts.vendors import Vendor
+from llmprobe.facts.vendors import OneApi, Vendor
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of
 from llmprobe.machine.drm_clients import QUESTION, ask_clients
@@ -92,6 +95,7 @@ def probe(source: Source) -> Probed:
     """
     ask = Asker(source)
     accelerators: list[Accelerator] = []
+    drawn: list[tuple[PciDevice, Accelerator]] = []
     pools: list[MemoryPool] = []
     sharing: list[Sharing] = []
     for device in display_devices(ask):
@@ -101,17 +105,20 @@ def probe(source: Source) -> Probed:
         if is_integrated(device):
             graphics = _integrated(ask, device, number)
             accelerators.append(graphics)
+            drawn.append((device, graphics))
             sharing += [_sharing(ask, graphics.id)] if graphics.usable else []
             continue
         accelerator, pool = _card(ask, device, number)
         accelerator = _with_surroundings(ask, device, accelerator)
         accelerators.append(accelerator)
+        drawn.append((device, accelerator))
         pools += [_held(ask, device, pool) if _is_awake(ask, device) else pool] if pool else []
     return ask.probed(
         found=bool(accelerators),
         accelerators=tuple(accelerators),
         pools=tuple(pools),
         sharing=tuple(sharing),
+        oneapi=_oneapi(ask, drawn),
     )
 
 
@@ -120,6 +127,29 @@ def is_integrated(device: PciDevice) -> bool:
     Whether the device is the one in the processor: that is always 0000:00:02.0, and no card is.
     """
     return device.address == "0000:00:02.0"
+
+
+def _oneapi(ask: Asker, found: list[tuple[PciDevice, Accelerator]]) -> OneApi | UnsetType:
+    """
+    What oneAPI's variables leave of the GPUs that have their driver: cards before graphics in a processor.
+    """
+    driven = [(device, one) for device, one in found if one.driver in ("i915", "xe")]
+    if not driven:
+        return UNSET
+    # Imported only here: most machines have no GPU of Intel.
+    from llmprobe.machine.oneapi import ask_oneapi, is_set
+
+    if not is_set(ask):
+        return UNSET
+    driven.sort(key=lambda pair: (pair[1].integrated, pair[0].address))
+    tiles = [len(_tiles(ask, device)) if one.driver == "xe" else 1 for device, one in driven]
+    return ask_oneapi(
+        ask, [(pair[0].address, pair[1].name, count) for pair, count in zip(driven, tiles, strict=True)]
+    )
+
+
+def _tiles(ask: Asker, device: PciDevice) -> list[str]:
+    return [str(name) for name in items_of(ask.list(device.path)) if re.fullmatch(_TILE, str(name))]
 
 
 def parse_bar(text: str, number: int) -> int | None:
@@ -318,8 +348,7 @@ def _size(ask: Asker, device: PciDevice, driver: str | None) -> tuple[int | None
     The size of a card's memory, of all its tiles together, with the files that report it.
     """
     if driver == "xe":
-        tiles = [str(name) for name in items_of(ask.list(device.path)) if re.fullmatch(_TILE, str(name))]
-        files = [f"{device.path}/{tile}/physical_vram_size_bytes" for tile in tiles]
+        files = [f"{device.path}/{tile}/physical_vram_size_bytes" for tile in _tiles(ask, device)]
     elif driver == "i915":
         cards = [
             str(name) for name in items_of(ask.list(f"{device.path}/drm")) if str(name).startswith("card")

@@ -10,6 +10,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.snapshot import collect
 from tests.machine.fake import GIB, LINUX_ARM, MIB, FakeSource, plain_host
 from tests.machine.probes.test_amd import MAY_NOT, machine, radeon, strix_halo
+from tests.machine.probes.test_intel import battlemage
 from tests.machine.probes.test_pci import bus
 from tests.machine.probes.test_windows import adapter, npu, xtx
 from tests.machine.probes.test_windows import whole as on_windows
@@ -79,6 +80,12 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "gtt-exceeds-ram": lambda: linux(machine(strix_halo(vram=8 * GIB, gtt=124 * GIB), ram=110)),
     "gpu-not-usable": lambda: linux(machine(radeon(driver="radeon"))),
     "rocm-visible-hides": lambda: linux(machine(radeon()), {"env:HIP_VISIBLE_DEVICES": "-1"}),
+    "sycl-hides": lambda: linux(
+        battlemage(), {"list:/sys/bus/pci/devices": ["0000:03:00.0"], "env:ZE_AFFINITY_MASK": "7"}
+    ),
+    "sycl-selector": lambda: linux(
+        battlemage(), {"list:/sys/bus/pci/devices": ["0000:03:00.0"], "env:ONEAPI_DEVICE_SELECTOR": "gpu"}
+    ),
     "vulkan-visible-hides": lambda: linux(machine(radeon(gfx=100301)), {"env:GGML_VK_VISIBLE_DEVICES": "3"}),
     "rocm-heap": lambda: linux(machine(strix_halo(heap=16 * GIB), ram=31)),
     "amd-partitioned": lambda: linux(
