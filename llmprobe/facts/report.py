@@ -125,6 +125,18 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[CurvePoint, ...]
 
 
+class Exact(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A choice (its place in ``recommendation.choices``) that axes at these ``values`` make only with further
+    ``settings``, or on the devices ``use_devices`` alone; None is all of them.
+    """
+
+    choice: int
+    values: dict[AxisName, Cell]
+    settings: dict[str, Cell | tuple[Cell, ...]]
+    use_devices: tuple[str, ...] | None = None
+
+
 class OfEngine(msgspec.Struct, frozen=True, kw_only=True):
     """
     The first choice for an engine, with its commands; None is its answer "no", whose reason is the verdict.
@@ -140,7 +152,8 @@ class ModelReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     One model on this machine. ``start`` is where its axes stand at first: the first choice, or what is nearest to it.
     ``base`` are the settings that hold at every stop of the axes: those of the first choice that are not the engine's
-    own.
+    own. Where the axes stand at the values of an ``exact`` one, its settings are meant too, and are in the first blocks
+    of the grid.
     """
 
     recommendation: Recommendation
@@ -150,6 +163,7 @@ class ModelReport(msgspec.Struct, frozen=True, kw_only=True):
     base: dict[str, Cell]
     axes: tuple[Axis, ...]
     start: dict[AxisName, Cell]
+    exact: tuple[Exact, ...] = ()
     grid: Grid | None = None
 
 

@@ -2,14 +2,17 @@
 One configuration as a page shows it: the estimate, what is lost, how long an answer takes, and llama.cpp's commands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from llmprobe import engines
 from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.choose.shown import is_on_disk
 from llmprobe.advise.choose.use import use_of
 from llmprobe.estimation.kept import estimator_of
+from llmprobe.facts import given
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
@@ -38,17 +41,24 @@ _SPLITS = ("layer", "tensor")
 
 class AtSettings:
     """
-    Configurations of one model on one machine, of which what they share is looked up once.
+    Configurations of one model on one machine, of which what they share is looked up once. ``use_devices`` are the
+    devices that the engine is told to use, None all that it uses by itself.
     """
 
-    def __init__(self, model: ModelSpec, snapshot: Snapshot, use: UseName | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelSpec,
+        snapshot: Snapshot,
+        use: UseName | None = None,
+        use_devices: Sequence[str] | None = None,
+    ) -> None:
         self._model = model
-        self._snapshot = snapshot
+        self._snapshot = snapshot if use_devices is None else with_devices(snapshot, use_devices)
         self._here = on_this_disk(model, snapshot)
         self._estimator = estimator_of(model)
         self._use = use_of(model, Wishes(use=use), generates=self._estimator.generates)
         self._site = survey(snapshot, Wishes())
-        self._devices = of_machine(snapshot).devices
+        self._devices = of_machine(self._snapshot).devices
         self._commands = commands_for(snapshot, engines.DEFAULT_ENGINE)
         self._qualities: dict[tuple[str, str, str], Quality] = {}
 
@@ -115,6 +125,20 @@ class AtSettings:
         backend = devices[0].backend if devices else None
         lines = {program: command(choice, self._here, backend) for program, command in self._commands.items()}
         return {program: line for program, line in lines.items() if line is not None}
+
+
+def with_devices(snapshot: Snapshot, ids: Sequence[str]) -> Snapshot:
+    """
+    The machine as an engine sees it that is told to use some devices.
+
+    Raises:
+        UsageError: one is not there.
+    """
+    there = tuple(one.id for one in snapshot.accelerators)
+    for one in ids:
+        given.one_of("use_devices", one, there)
+    seen = tuple(one for one in snapshot.accelerators if one.id in ids)
+    return msgspec.structs.replace(snapshot, accelerators=seen)
 
 
 def _is_printed(settings: Settings) -> bool:

@@ -5,8 +5,6 @@ Memory against context: each choice, placed as it is, at other contexts.
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from llmprobe.advise.contexts import sizes
 from llmprobe.errors import RefusedError
 from llmprobe.facts.machine import Snapshot
@@ -15,6 +13,7 @@ from llmprobe.facts.recommendation import Choice, Recommendation
 from llmprobe.facts.report import Curve, CurvePoint, TotalOfDevice
 from llmprobe.facts.settings import SettingsOptions
 from llmprobe.tasks.estimate import estimate
+from llmprobe.tasks.setting import with_devices
 
 
 def curves(model: ModelSpec, snapshot: Snapshot, answer: Recommendation) -> Iterator[Curve]:
@@ -22,7 +21,7 @@ def curves(model: ModelSpec, snapshot: Snapshot, answer: Recommendation) -> Iter
     Yield the curve of each choice; what llama.cpp refuses at a context is left out.
     """
     for place, choice in enumerate(answer.choices):
-        machine, settings = _with_devices_of(choice, snapshot), _settings(choice)
+        machine, settings = with_devices(snapshot, used(choice)), settings_of(choice)
         found = []
         for size in sizes(model, choice.ctx_size):
             try:
@@ -42,16 +41,14 @@ def _at(model: ModelSpec, machine: Snapshot, quant: str, settings: dict[str, Any
     )
 
 
-def _with_devices_of(choice: Choice, snapshot: Snapshot) -> Snapshot:
+def used(choice: Choice) -> tuple[str, ...]:
     """
-    The machine as an engine sees it that is told to use the devices of a choice.
+    The devices that a choice uses beside the host.
     """
-    used = {device.id for device in choice.devices}
-    seen = tuple(one for one in snapshot.accelerators if one.id in used)
-    return msgspec.structs.replace(snapshot, accelerators=seen)
+    return tuple(one.id for one in choice.devices if one.id != "host")
 
 
-def _settings(choice: Choice) -> dict[str, Any]:
+def settings_of(choice: Choice) -> dict[str, Any]:
     """
     The settings of a choice as ``estimate`` is given them.
     """

@@ -4,7 +4,7 @@ The document of a page, and its part about one model.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 from llmprobe import engines
 from llmprobe.estimation.kept import estimator_of
@@ -17,6 +17,8 @@ from llmprobe.facts.report import (
     AxisName,
     Cell,
     DeviceInReport,
+    Exact,
+    Grid,
     ModelReport,
     OfEngine,
     Report,
@@ -31,6 +33,7 @@ from llmprobe.tasks.machines import measured_first, probe
 from llmprobe.tasks.models import load_model
 from llmprobe.tasks.recommend import recommend, wishes_of
 from llmprobe.tasks.report.curves import curves
+from llmprobe.tasks.report.exact import exact
 from llmprobe.tasks.report.grid import Ask, grid
 from llmprobe.tasks.report.stops import DRAFTS, Stops, axis, body, stops
 from llmprobe.tasks.setting import AtSettings
@@ -143,6 +146,7 @@ def model_report(
     devices = ("host", *(one.id for one in places.devices))
     names = {one.id: one.name for one in places.devices}
     found = stops(estimator, answer, devices=len(places.devices))
+    alone = tuple(exact(found, answer.choices, devices[1:]))
     return ModelReport(
         recommendation=answer,
         engines=tuple(
@@ -164,28 +168,43 @@ def model_report(
         base=found.base,
         axes=tuple(axis(name, found) for name in found.values),
         start=found.start,
-        grid=grid(found, devices, _ask(model, snapshot, found, answer)) if whole else None,
+        exact=alone,
+        grid=_grid(model, snapshot, found, answer, devices, alone) if whole else None,
     )
 
 
-def _ask(model: ModelSpec, snapshot: Snapshot, found: Stops, answer: Recommendation) -> Ask:
-    """
-    What answers for a cell of the grid.
-    """
+def _grid(
+    model: ModelSpec,
+    snapshot: Snapshot,
+    found: Stops,
+    answer: Recommendation,
+    devices: Sequence[str],
+    alone: Sequence[Exact],
+) -> Grid:
     use = answer.choices[0].time.use if answer.choices and answer.choices[0].time else answer.wishes.use
     usual = AtSettings(model, snapshot, use)
     # Made once: the layers that draft are added to the model.
     drafting = AtSettings(with_next_token(model), snapshot, use) if "draft" in found.values else usual
 
     def ask(values: Mapping[AxisName, Cell]) -> Setting:
-        settings = dict(found.base)
-        quant = str(values["quant"])
-        for name, value in values.items():
-            settings |= body(name, value, found).get("settings", {})
         at = usual if values.get("draft", DRAFTS[0]) == DRAFTS[0] else drafting
-        return at.at(settings, quant=quant)
+        return at.at(_settings(found, values), quant=values["quant"])
 
-    return ask
+    def of_choice(one: Exact) -> Ask:
+        at = AtSettings(model, snapshot, use, one.use_devices)
+        return lambda values: at.at(_settings(found, values) | one.settings, quant=values["quant"])
+
+    return grid(found, devices, ask, [(one.values, of_choice(one)) for one in alone])
+
+
+def _settings(found: Stops, values: Mapping[AxisName, Cell]) -> dict[str, Any]:
+    """
+    The settings that values of all axes are.
+    """
+    settings: dict[str, Any] = dict(found.base)
+    for name, value in values.items():
+        settings |= body(name, value, found).get("settings", {})
+    return settings
 
 
 def _recommended(

@@ -41,12 +41,22 @@ RANGES = {
 """The columns of a range of ``Speed``, by the beginning of their names."""
 
 
-def grid(found: Stops, devices: Sequence[str], ask: Ask) -> Grid:
+def grid(
+    found: Stops,
+    devices: Sequence[str],
+    ask: Ask,
+    choices: Sequence[tuple[Mapping[AxisName, Cell], Ask]] = (),
+) -> Grid:
     """
-    The grid over some stops, each of whose cells is what ``ask`` answers.
+    The grid over some stops, each of whose cells is what ``ask`` answers. Before all others come the ``choices`` that
+    something else answers for.
     """
     shared = _Shared(devices)
-    blocks = tuple(shared.block(axes, ask) for axes in _products(found))
+    alone: list[Axes] = [{name: (value,) for name, value in values.items()} for values, _ in choices]
+    blocks = (
+        *(shared.block(axes, of_choice) for axes, (_, of_choice) in zip(alone, choices, strict=True)),
+        *(shared.block(axes, ask) for axes in _products(found)),
+    )
     cells = sum(block.size for block in blocks)
     return Grid(
         cells=cells,

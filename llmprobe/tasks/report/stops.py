@@ -101,11 +101,11 @@ def _stops(
     start["parallel"] = answer.wishes.parallel
     values["parallel"] = SLOTS
     if estimator.generates:
-        start["cache_types"] = CACHE_TYPES[0] if first is None else _cache_types(first)
+        start["cache_types"] = CACHE_TYPES[0] if first is None else cache_types(first)
         values["cache_types"] = CACHE_TYPES
     if estimator.projectors.loaded:
         values["projector"] = PROJECTORS if devices else PROJECTORS[1:]
-        start["projector"] = _projector(first, answer, values["projector"])
+        start["projector"] = values["projector"][0] if first is None else projector_of(first)
     if estimator.generates and can_draft(estimator.model):
         values["draft"], start["draft"] = DRAFTS, DRAFTS[0]
     if devices:
@@ -226,14 +226,19 @@ def _thinned(values: Sequence[int], count: int, kept: Sequence[int]) -> tuple[in
     return tuple(sorted({*(values[place] for place in places), *(one for one in kept if one in values)}))
 
 
-def _cache_types(choice: Choice) -> str:
+def cache_types(choice: Choice) -> str:
+    """
+    The types of a choice's cache as a value of their axis.
+    """
     if choice.cache_type_k == choice.cache_type_v:
         return choice.cache_type_k
     return f"{choice.cache_type_k}/{choice.cache_type_v}"
 
 
-def _projector(first: Choice | None, answer: Recommendation, values: Sequence[Cell]) -> Cell:
-    if answer.wishes.mmproj == "none" or (first is not None and first.projector is None):
+def projector_of(choice: Choice) -> str:
+    """
+    Where the projector of a choice lies, as a value of its axis.
+    """
+    if choice.projector is None:
         return "none"
-    on_device = first is None or first.mmproj_offload
-    return "gpu" if on_device and "gpu" in values else "ram"
+    return "gpu" if choice.projector.device != "host" else "ram"
