@@ -1,8 +1,8 @@
 """
 vLLM: whether its server runs here, and the line that serves a choice where vLLM can express it.
 
-Source: https://docs.vllm.ai (engine arguments, GGUF), its server's /version and /v1/models, and the list by which its
-loader names the tensors of a GGUF file: that of the package gguf, which is llama.cpp's (gguf/constants.py).
+Source: the package vllm 0.33.0 (engine/arg_utils.py, whose options are in data/vllm_options.json), its server's
+/version and /v1/models. GGUF files left it in 0.24 (vllm-project/vllm#39612); a plug-in loads them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.architectures import NOT_IN_LLAMA_CPP
-from llmprobe.engines._shared.model_files import model_file
-from llmprobe.engines._shared.publishers import place_of
-from llmprobe.engines._shared.shell import devices_in_use, line
+from llmprobe.engines._shared.shell import line
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
-from llmprobe.facts.engine import Abilities, Fetch
+from llmprobe.facts.engine import Abilities
 from llmprobe.facts.machine import EngineOnMachine, LoadedModel
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
@@ -26,18 +23,7 @@ if TYPE_CHECKING:
     from llmprobe.facts.recommendation import Choice
 
 NAME = "vllm"
-ABILITIES = Abilities(
-    experts_on_host=False,
-    partial=False,
-    tensor_split=False,
-    slices=False,
-    cache_types=("f16",),
-    kv_on_host=False,
-    projector_on_host=False,
-    ubatch_sizes=(512,),
-    backends=("cuda", "rocm"),
-    notes=(message("engine.vllm-whole"), message("engine.vllm-buffers", share=0.9)),
-)
+ABILITIES = Abilities(backends=("cuda", "rocm"))
 PORT = 8000
 
 
@@ -75,50 +61,41 @@ def observe(source: Source) -> tuple[EngineOnMachine, ...]:
 
 def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
     """
-    Why vLLM cannot run a choice.
+    Why vLLM cannot run a choice: it is one of a GGUF file, or there is no GPU.
     """
     if backend not in ABILITIES.backends:
         return (message("engine.vllm-gpus-only"),)
-    return () if _is_whole(choice) else (message("engine.vllm-whole"),)
+    return (message("engine.vllm-no-gguf"),) if choice.serving is None else ()
 
 
-def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:  # noqa: ARG001 - the shape of Command
     """
-    The ``vllm serve`` line of a choice, None where vLLM cannot run it.
+    The ``vllm serve`` line of a choice: every setting that its figures stand on. None where vLLM cannot run it, or
+    where no place of the weights is known.
     """
-    return _serve(choice, model, backend, model_file(choice, model))
-
-
-def fetch(choice: Choice, model: ModelSpec, backend: str | None) -> Fetch | None:
-    """
-    The line with a repository and a type in place of the file, which vLLM then fetches itself
-    (docs.vllm.ai, GGUF: ``repo_id:quant_type``, with its plugin for GGUF).
-    """
-    place = place_of(model, choice.quant)
+    serving = choice.serving
+    if backend not in ABILITIES.backends or serving is None:
+        return None
+    place = serving.checkpoint.folder or serving.checkpoint.repository
     if place is None:
         return None
-    name = f"{place.repository}:{place.tag}"
-    command = _serve(choice, model, backend, name)
-    if command is None:
-        return None
-    return Fetch(command=command, how=message("obtain.vllm", name=name), place=place)
-
-
-def _serve(choice: Choice, model: ModelSpec, backend: str | None, file: str) -> str | None:
-    if remarks(choice, model, backend):
-        return None
-    words = ["vllm", "serve", shell_word(file)]
-    if model.repo is not None:
-        words += ["--tokenizer", shell_word(model.repo)]
-    words += [
-        "--max-model-len",
-        str(choice.ctx_size // choice.parallel),
-        "--max-num-seqs",
-        str(choice.parallel),
-    ]
-    devices = len(devices_in_use(choice))
-    if devices > 1:
-        words += ["--pipeline-parallel-size", str(devices)]
+    run = serving.settings
+    words = ["vllm", "serve", shell_word(place)]
+    for option, value, default in (
+        ("--tensor-parallel-size", run.tensor_parallel_size, 1),
+        ("--pipeline-parallel-size", run.pipeline_parallel_size, 1),
+        ("--decode-context-parallel-size", run.decode_context_parallel_size, 1),
+        ("--max-model-len", run.max_model_len, None),
+        ("--max-num-seqs", run.max_num_seqs, None),
+        ("--max-num-batched-tokens", run.max_num_batched_tokens, None),
+        ("--gpu-memory-utilization", f"{run.gpu_memory_utilization:g}", None),
+        ("--kv-cache-dtype", run.kv_cache_dtype, "auto"),
+        ("--kv-cache-memory-bytes", run.kv_cache_memory_bytes, None),
+    ):
+        if value is not None and value != default:
+            words += [option, str(value)]
+    words += ["--enable-expert-parallel"] if run.enable_expert_parallel else []
+    words += ["--enforce-eager"] if run.enforce_eager else []
     return line(choice, _environment(choice, backend), words)
 
 
@@ -136,19 +113,12 @@ def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
 
 
-def _is_whole(choice: Choice) -> bool:
-    return choice.gpu_layers >= choice.total_layers and not choice.n_cpu_moe and not choice.cpu_moe_layers
-
-
 ENGINE = Engine(
     name=NAME,
     observe=observe,
     command=command,
     remarks=remarks,
-    fetch=fetch,
     kept_on=("huggingface",),
     memory="vllm",
-    needs=(message("obtain.vllm-plugin"),),
     abilities=ABILITIES,
-    not_loaded=NOT_IN_LLAMA_CPP,
 )

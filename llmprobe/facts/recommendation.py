@@ -20,6 +20,7 @@ from llmprobe.facts.estimate import (
 )
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Accelerator, Basis, MemoryPool
+from llmprobe.facts.serving import Serving
 from llmprobe.facts.settings import Settings, SpecType
 from llmprobe.words.message import Message
 
@@ -149,6 +150,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     choice already. ``remarks`` are what must be known beside the command of the engine that was asked for, ``origin``
     is where its file comes from.
     ``shell`` is the one that commands are written for: PowerShell on Windows.
+    ``serving`` is how an engine with a pool of cache serves it; llama.cpp's settings then only repeat what they can.
 
     ``time`` is how long one answer takes, None where a speed is unknown, ``loading`` how long the model takes from its
     disk, None where that was not measured.
@@ -180,6 +182,7 @@ class Choice(Settings, frozen=True, kw_only=True):
     draft: DraftInEstimate | None = None
     time: AnswerTime | None = None
     loading: Loading | None = None
+    serving: Serving | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,6 +145,30 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     given: bool = False
 
 
+class Together(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The tokens per second of so many requests at once, all together, each with a context of ``ctx_size``.
+    """
+
+    users: int
+    ctx_size: int
+    tokens_per_s: Range
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    How a choice is served: the published weights, the settings, the pool, and the speed of several requests at once.
+
+    ``sure`` False: at the worst end of the range the pool does not hold what was asked for.
+    """
+
+    checkpoint: Checkpoint
+    settings: ServingSettings
+    pool: Pool
+    together: tuple[Together, ...] = ()
+    sure: bool = True
+
+
 class ServingEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """
     The document of ``llmprobe estimate --engine`` for an engine that serves from a pool of cache.

@@ -73,3 +73,25 @@ def own(model: ModelSpec) -> Checkpoint:
     formats: dict[str, str] = table("checkpoints")["own"]
     kind = formats.get(model.repo or "", PLAIN)
     return Checkpoint(format=kind, repository=model.repo, certain=model.repo is not None)
+
+
+def published(model: ModelSpec) -> tuple[Checkpoint, ...]:
+    """
+    All weights of a model that are known to be published, or that its publisher usually has: its own first.
+    """
+    mine, repo = own(model), model.repo
+    if repo is None:
+        return (mine,)
+    tables = table("checkpoints")
+    found = [mine]
+    seen: dict[str, str] = tables["others"].get(repo, {})
+    found += [Checkpoint(format=kind, repository=place, certain=True) for kind, place in seen.items()]
+    habits: dict[str, str] = next(
+        (formats for start, formats in tables["habits"] if repo.startswith(start)), {}
+    )
+    known = {one.format for one in found}
+    for kind, form in habits.items():
+        if kind not in known and mine.format == PLAIN:
+            place = form.replace("{name:-BF16}", repo.removesuffix("-BF16")).replace("{name}", repo)
+            found.append(Checkpoint(format=kind, repository=place.replace("{model}", repo.partition("/")[2])))
+    return tuple(found)

@@ -78,7 +78,11 @@ def wishes_of(
     """
     given.one_of("use", use, get_args(Use))
     given.one_of("sort", sort, get_args(Order))
-    engines.engine(given.text("engine", engine))
+    if engines.engine(given.text("engine", engine)).memory is not None:
+        raise UsageError(
+            message("error.engine-not-planned", engine=engine),
+            hint=message("hint.engine-not-planned", engine=engine),
+        )
     return FitWishes(
         use=use,
         ctx_size=CONTEXTS[use]

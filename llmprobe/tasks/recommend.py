@@ -74,12 +74,16 @@ def wishes_of(
     one_of("priority", priority, PRIORITIES)
     if use is not None:
         one_of("use", use, USE_NAMES)
-    engines.engine(text("engine", engine))
+    one = engines.engine(text("engine", engine))
+    formats = texts("quants", quants)
     return Wishes(
         ctx_size=None if ctx_size in (None, "max") else count("ctx_size", ctx_size, most=2**31 - 1),
         max_ctx=ctx_size == "max",
         parallel=count("parallel", parallel, least=1, most=MOST_SLOTS),
-        quants=tuple(quant_name(quant, model) for quant in texts("quants", quants)),
+        # An engine that serves has formats of published weights, which it knows itself.
+        quants=tuple(formats)
+        if one.memory is not None
+        else tuple(quant_name(quant, model) for quant in formats),
         cache_type_k=None if cache_type_k is None else ggml_type(text("cache_type_k", cache_type_k)).name,
         cache_type_v=None if cache_type_v is None else ggml_type(text("cache_type_v", cache_type_v)).name,
         priority=priority,
@@ -155,6 +159,12 @@ def recommend(
     machine = probe() if snapshot is None else snapshot
     if snapshot is None and measure:
         machine = measured_first(machine)
+    engine = engines.engine(wishes.engine)
+    if engine.memory is not None:
+        # Imported only here: most answers are about llama.cpp.
+        from llmprobe.tasks.served import served
+
+        return served(model, machine, wishes, engine, commands_for(machine, wishes.engine)[wishes.engine])
     refused = engines.not_loaded(wishes.engine, model.architecture)
     if refused is not None:
         from llmprobe.advise.refusal import refusal

@@ -98,32 +98,6 @@ def test_several_gpus_are_split_as_the_engine_does(engine: str) -> None:
     assert within_budgets(choice)
 
 
-def test_vllm_takes_all_or_nothing() -> None:
-    """
-    A model that does not fit the GPUs whole is refused, with what is missing.
-    """
-    answer = api.recommend(model("llama", LLAMA_70B), machine((23.0,)), engine="vllm", quants=["Q4_K_M"])
-    whole = best((80.0,), "vllm", dense=True, quants=["Q4_K_M"])
-
-    assert answer.choices == ()
-    assert (answer.rejected[0].missing_bytes or 0) > 0
-    assert whole is not None
-    assert (whole.gpu_layers, whole.commands["vllm"].split()[:2]) == (81, ["vllm", "serve"])
-
-
-def test_without_a_device_of_its_own_an_engine_runs_nothing() -> None:
-    """
-    VLLM needs a GPU of NVIDIA or AMD; without one that is the reason.
-    """
-    answer = api.recommend(model("llama", LLAMA_70B), machine(()), engine="vllm", quants=["Q4_K_M"])
-
-    assert answer.verdict == message("verdict.no-device", engine="vllm")
-
-    assert [(one.what, one.why, one.missing_bytes) for one in answer.rejected] == [
-        ("Q4_K_M", message("rejected.no-device", engine="vllm"), None)
-    ]
-
-
 @pytest.mark.parametrize(
     ("engine", "types"),
     [

@@ -114,7 +114,7 @@ def of_architecture(name: str) -> ModelSpec:
     return msgspec.structs.replace(TINY, architecture=name, quant="Q4_K_M", path="some.gguf")
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio", "vllm"])
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio"])
 def test_an_architecture_that_nobody_loads_gets_no_command(engine: str) -> None:
     """
     The answer is "no", with a warning that it is not known here, and what shows its memory all the same.

@@ -15,7 +15,7 @@ from llmprobe.facts.machine import EngineOnMachine, Holder, Limit, LoadedModel, 
 from llmprobe.facts.recommendation import Recommendation, Wishes
 from llmprobe.units import GIB
 from llmprobe.words.message import message
-from tests.advise.machines import LLAMA_8B, LLAMA_70B, QWEN3_30B, machine, model
+from tests.advise.machines import LLAMA_8B, LLAMA_70B, machine, model
 from tests.advise.messages import figure, inner, listed, named, number, the
 from tests.machine_fixtures import replayed
 
@@ -254,17 +254,6 @@ def test_a_remedy_that_makes_more_memory_usable_is_among_the_findings() -> None:
 
     assert option.remedy.commands == ("sudo sysctl iogpu.wired_limit_mb=57344",)
     assert sum(one.severity == "note" for one in snapshot.findings) > 0
-
-
-def test_an_engine_that_needs_gpus_lacks_their_memory() -> None:
-    """
-    What is more than all memory is rejected for what the GPU lacks, not the RAM.
-    """
-    sparse = model("qwen3moe", QWEN3_30B)
-    (one,) = asked(machine((8,), ram_gib=8), sparse, "vllm", quants=("Q8_0",)).rejected
-
-    short = message("pool.short", missing_bytes=one.missing_bytes, pool=message("pool.gpu", device="gpu0"))
-    assert one.why == message("rejected.too-little-free", where=(short,))
 
 
 def test_a_speed_that_is_too_low_is_rejected_with_its_figure() -> None:

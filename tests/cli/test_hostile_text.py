@@ -47,7 +47,6 @@ COMMANDS = [
     ["recommend", "-m", "FILE", "-c", "4096"],
     ["recommend", "-m", "FILE", "-c", "4096", "--explain"],
     ["recommend", "-m", "FILE", "-c", "4096", "--engine", "lmstudio"],
-    ["recommend", "-m", "FILE", "-c", "4096", "--engine", "vllm"],
 ]
 
 
@@ -92,7 +91,7 @@ def test_the_printed_command_names_the_hostile_file(
     assert str(hostile).encode() in plain.encode("latin-1")
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio", "vllm"])
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio"])
 def test_written_files_command_nothing(
     engine: str, hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

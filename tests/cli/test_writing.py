@@ -130,7 +130,7 @@ def test_a_file_of_this_machine_is_written_with_its_whole_path(
     machine = api.probe(gpus=("RTX 4090",), ram_bytes=64 * GIB)
     written = {
         engine: "".join(api.files(api.recommend(spec, machine, engine=engine), spec).values())
-        for engine in ("llama.cpp", "ollama", "lmstudio", "vllm")
+        for engine in ("llama.cpp", "ollama", "lmstudio")
     }
 
     assert {engine: str(tmp_path / "mine.gguf") in text for engine, text in written.items()} == dict.fromkeys(

@@ -10,19 +10,22 @@ import msgspec
 import pytest
 
 from llmprobe import engines
+from llmprobe.data import table
 from llmprobe.engines import llamacpp, lmstudio, vllm
 from llmprobe.engines._record import Engine
 from llmprobe.errors import UsageError
 from llmprobe.facts import wire
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.engine import Profile
+from llmprobe.facts.estimate import Range
 from llmprobe.facts.machine import EngineOnMachine
+from llmprobe.facts.serving import Bounds, Checkpoint, Counts, Pool, Serving, ServingSettings
 from llmprobe.harmless import shell_word
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, model
 from tests.engines.answers import running_ollama
-from tests.engines.choices import choice, gpu
+from tests.engines.choices import choice
 from tests.engines.test_llamacpp import HUB_DISK, PROPS
 from tests.engines.test_lmstudio import DISK
 from tests.engines.test_ollama import WHOLE
@@ -138,40 +141,99 @@ def test_an_engine_that_does_not_exist_is_refused() -> None:
     assert raised.value.hint == message("hint.one-of", names=("llama.cpp", "lmstudio", "ollama", "vllm"))
 
 
-def test_vllm_serves_what_is_whole_on_gpus() -> None:
+def served(**settings: Any) -> Serving:
     """
-    One line with the file, the context of one slot, the slots, and stages for several GPUs.
+    Return AWQ of a model on two devices.
     """
-    spec = msgspec.structs.replace(model("llama", LLAMA_8B), repo="acme/llama")
-    line = vllm.command(choice(parallel=2, devices=(gpu("gpu0"), gpu("gpu1"))), spec, "cuda")
-
-    assert line == (
-        "vllm serve llama-Q4_K_M.gguf --tokenizer acme/llama --max-model-len 4096 --max-num-seqs 2 "
-        "--pipeline-parallel-size 2"
+    usual: dict[str, Any] = {
+        "engine": "vllm",
+        "version": "0.33.0",
+        "max_model_len": 8192,
+        "max_num_seqs": 16,
+        "max_num_batched_tokens": 2048,
+        "gpu_memory_utilization": 0.92,
+    }
+    run = ServingSettings(**(usual | settings))
+    size = Bounds(low_bytes=GIB, likely_bytes=2 * GIB, high_bytes=3 * GIB)
+    few = Counts(low=1, likely=2, high=3)
+    pool = Pool(
+        bytes=size,
+        tokens=few,
+        concurrency=Range(low=1, likely=2, high=3),
+        longest=few,
+        request_bytes=1,
+        block_bytes=1,
+        block_size=16,
+        groups=1,
     )
+    place = Checkpoint(format="AWQ", repository="acme/llama AWQ", certain=True)
+    return Serving(checkpoint=place, settings=run, pool=pool)
+
+
+def test_vllm_serves_published_weights() -> None:
+    """
+    One line with the repository and every setting that its figures stand on.
+    """
+    plain = vllm.command(choice(serving=served()), model("llama", LLAMA_8B), "cuda")
+    most = vllm.command(
+        choice(
+            serving=served(
+                tensor_parallel_size=8,
+                pipeline_parallel_size=2,
+                decode_context_parallel_size=8,
+                enable_expert_parallel=True,
+                enforce_eager=True,
+                kv_cache_dtype="fp8",
+                kv_cache_memory_bytes=5 * GIB,
+            )
+        ),
+        model("llama", LLAMA_8B),
+        "cuda",
+    )
+
+    assert plain == (
+        "vllm serve 'acme/llama AWQ' --max-model-len 8192 --max-num-seqs 16 --max-num-batched-tokens 2048 "
+        "--gpu-memory-utilization 0.92"
+    )
+    assert most == (
+        "vllm serve 'acme/llama AWQ' --tensor-parallel-size 8 --pipeline-parallel-size 2 "
+        "--decode-context-parallel-size 8 --max-model-len 8192 --max-num-seqs 16 --max-num-batched-tokens 2048 "
+        "--gpu-memory-utilization 0.92 --kv-cache-dtype fp8 --kv-cache-memory-bytes 5368709120 "
+        "--enable-expert-parallel --enforce-eager"
+    )
+    assert {word for word in most.split() if word.startswith("--")} <= set(table("vllm_options")["options"])
 
 
 @pytest.mark.parametrize(
     ("changes", "backend", "reason"),
     [
-        ({"gpu_layers": 20}, "cuda", "engine.vllm-whole"),
-        ({"n_cpu_moe": 3}, "cuda", "engine.vllm-whole"),
-        ({"cpu_moe_layers": (3,)}, "cuda", "engine.vllm-whole"),
-        ({}, "metal", "engine.vllm-gpus-only"),
-        ({}, None, "engine.vllm-gpus-only"),
+        ({}, "cuda", "engine.vllm-no-gguf"),
+        ({"serving": served()}, "metal", "engine.vllm-gpus-only"),
+        ({"serving": served()}, None, "engine.vllm-gpus-only"),
     ],
 )
 def test_vllm_gives_the_reason_for_no_command(
     changes: dict[str, Any], backend: str | None, reason: str
 ) -> None:
     """
-    A choice that it cannot express has no command, and a remark with the reason.
+    A choice that it cannot serve has no command, and a remark with the reason.
     """
     spec = model("llama", LLAMA_8B)
 
     assert vllm.command(choice(**changes), spec, backend) is None
     assert vllm.remarks(choice(**changes), spec, backend) == (message(reason),)
     assert engines.files("vllm", choice(**changes), spec, backend) == {}
+
+
+def test_vllm_names_no_place_that_is_not_known() -> None:
+    """
+    Weights in a format that nobody is known to publish have no command; a folder is its own place.
+    """
+    unknown = msgspec.structs.replace(served(), checkpoint=Checkpoint(format="AWQ"))
+    here = msgspec.structs.replace(served(), checkpoint=Checkpoint(format="AWQ", folder="/m/llama"))
+
+    assert vllm.command(choice(serving=unknown), model("llama", LLAMA_8B), "cuda") is None
+    assert "vllm serve /m/llama " in str(vllm.command(choice(serving=here), model("llama", LLAMA_8B), "cuda"))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +247,12 @@ def test_vllm_is_shown_devices_by_number(backend: str, variables: str) -> None:
     """
     It ends on UUIDs, so that what hides a device from others is said to it in another way.
     """
-    one = choice(use_devices=("gpu2",), device_numbers=(2,), environment={"CUDA_VISIBLE_DEVICES": "GPU-1"})
+    one = choice(
+        use_devices=("gpu2",),
+        device_numbers=(2,),
+        environment={"CUDA_VISIBLE_DEVICES": "GPU-1"},
+        serving=served(),
+    )
 
     line = vllm.command(one, model("llama", LLAMA_8B), backend)
 
@@ -193,18 +260,7 @@ def test_vllm_is_shown_devices_by_number(backend: str, variables: str) -> None:
     assert line.startswith(f"{variables} vllm serve ")
 
 
-def test_vllm_refuses_what_llama_cpp_does() -> None:
-    """
-    Its loader names tensors by llama.cpp's list, which lacks mllama.
-    """
-    why, instead = engines.not_loaded("vllm", "mllama") or pytest.fail("vLLM loads mllama")
-
-    assert why == message("rejected.engine-lacks-architecture", engine="vllm", architecture="mllama")
-    assert instead == (message("nearest.engine-has-architecture", engine="ollama"),)
-    assert engines.not_loaded("vllm", "llama") is None
-
-
-@pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama", "vllm"])
+@pytest.mark.parametrize("name", ["llama.cpp", "lmstudio", "ollama"])
 def test_a_file_at_an_address_is_run_by_its_name(name: str) -> None:
     """
     No engine is told to open an address: the file is fetched by its user, and has its name then.
@@ -298,13 +354,13 @@ def test_an_engine_without_a_micro_batch_is_searched_with_the_usual_one() -> Non
     """
     What cannot be told is llama.cpp's own default of 512.
     """
-    assert lmstudio.ABILITIES.ubatch_sizes == vllm.ABILITIES.ubatch_sizes == (512,)
+    assert lmstudio.ABILITIES.ubatch_sizes == (512,)
     assert Profile(engine="new", program="new").ubatch_size == 512
 
 
 def test_a_program_says_the_figures_that_it_is_estimated_with() -> None:
     """
-    LM Studio its own; llama-server the 8 GiB of its ``--cache-ram``, vLLM the 0.9 of ``--gpu-memory-utilization``.
+    LM Studio its own; llama-server the 8 GiB of its ``--cache-ram``.
     """
     own = lmstudio.PROFILES["lmstudio"]
 
@@ -319,7 +375,6 @@ def test_a_program_says_the_figures_that_it_is_estimated_with() -> None:
     assert llamacpp.PROFILES["llama-server"].notes == (
         message("engine.llama-server-prompt-cache", bytes=8 * GIB),
     )
-    assert message("engine.vllm-buffers", share=0.9) in vllm.ABILITIES.notes
 
 
 @pytest.mark.parametrize(
@@ -368,13 +423,11 @@ def test_a_program_of_no_build_is_the_newest() -> None:
 @pytest.mark.parametrize("backend", ["cuda", "rocm"])
 def test_vllm_is_told_nothing_of_devices_where_all_are_used(backend: str) -> None:
     """
-    Then the environment is the choice's own, and one device needs no stages.
+    Then the environment is the choice's own.
     """
-    one = choice(environment={"NAME": "a b"})
+    one = choice(environment={"NAME": "a b"}, serving=served())
 
-    assert vllm.command(one, model("llama", LLAMA_8B), backend) == (
-        "NAME='a b' vllm serve test-llama-Q4_K_M.gguf --max-model-len 8192 --max-num-seqs 1"
-    )
+    assert str(vllm.command(one, model("llama", LLAMA_8B), backend)).startswith("NAME='a b' vllm serve ")
 
 
 @pytest.mark.parametrize(

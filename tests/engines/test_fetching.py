@@ -145,18 +145,7 @@ def test_lm_studio_gets_and_then_loads_the_same_file() -> None:
     assert str(command(choice(quant="IQ1_S"), QWEN, "cuda")).startswith("lms import Qwen3-8B-IQ1_S.gguf")
 
 
-def test_vllm_fetches_by_repository_and_type() -> None:
-    """
-    Only what it can run: never a part of the layers.
-    """
-    found = fetched("vllm", QWEN)
-
-    assert shlex.split(found.command)[:3] == ["vllm", "serve", "unsloth/Qwen3-8B-GGUF:Q4_K_M"]
-    assert fetched("vllm", QWEN, gpu_layers=10) is None
-    assert fetched("vllm", QWEN, quant="IQ1_S") is None
-
-
-@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio", "vllm"])
+@pytest.mark.parametrize("engine", ["llama.cpp", "ollama", "lmstudio"])
 def test_a_model_of_nobody_is_fetched_from_nowhere(engine: str) -> None:
     """
     None where no repository is known.

@@ -166,15 +166,6 @@ def test_an_engine_that_was_not_found_is_to_be_installed(changes: dict[str, Any]
     assert origin("llama.cpp", choice(), QWEN, "cuda", elsewhere).needs == ()
 
 
-def test_vllm_needs_its_plugin() -> None:
-    """
-    On any machine: its own package reads no GGUF files any more.
-    """
-    assert [need.id for need in origin("vllm", choice(), QWEN, "cuda", here()).needs] == [
-        "obtain.vllm-plugin"
-    ]
-
-
 def test_a_model_without_a_source_cannot_be_made() -> None:
     """
     A fine-tune that is known by its name alone: nobody can say where it is.

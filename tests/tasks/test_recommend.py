@@ -201,7 +201,7 @@ def test_the_commands_are_those_of_the_engine_that_was_asked_for() -> None:
     assert set(answered(engine="ollama").choices[0].commands) == {"ollama"}
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "lmstudio", "ollama", "vllm"])
+@pytest.mark.parametrize("engine", ["llama.cpp", "lmstudio", "ollama"])
 def test_files_are_those_of_the_engine_and_what_to_know(engine: str) -> None:
     """
     The README names the others.

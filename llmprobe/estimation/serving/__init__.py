@@ -34,6 +34,10 @@ class MemoryModel(Protocol):
         """What these settings take of each device, and the pool that is left."""
         ...
 
+    def cache_read(self, case: Case, settings: ServingSettings, ctx_size: int) -> int:
+        """The bytes of cache that a rank reads for one token of a request with so long a context."""
+        ...
+
 
 def memory_model(name: str) -> MemoryModel:
     """

@@ -7,7 +7,7 @@ import msgspec
 from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.machine import MemoryPool, Snapshot
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
-from llmprobe.output.text import contexts, findings, origins, shell
+from llmprobe.output.text import contexts, findings, origins, served, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
 from llmprobe.output.text.figures import first_token, in_gib, loading_time, percent, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
@@ -30,8 +30,12 @@ def show(page: Page, recommendation: Recommendation, *, explain: bool) -> None:
     page.line((_verdict(recommendation), GOOD if recommendation.choices else BAD), hang=2)
     if recommendation.choices:
         best, *others = recommendation.choices
-        _best(page, best, shared_memory(recommendation.machine), explain=explain)
-        _others(page, others)
+        if best.serving is not None:
+            served.show_best(page, best, best.serving, explain=explain)
+            served.show_others(page, others)
+        else:
+            _best(page, best, shared_memory(recommendation.machine), explain=explain)
+            _others(page, others)
     if recommendation.contexts:
         contexts.show(page, recommendation.contexts)
     _rejected(page, recommendation.rejected, everything=explain or not recommendation.choices)

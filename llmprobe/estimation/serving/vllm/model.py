@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from llmprobe.estimation.serving.case import Case, Result
 from llmprobe.estimation.serving.vllm import settings as defaults
 from llmprobe.estimation.serving.vllm import step
@@ -62,6 +64,15 @@ class Vllm:
             weights_bytes=max(held.total for held in weights),
         )
 
+    def cache_read(self, case: Case, settings: ServingSettings, ctx_size: int) -> int:
+        """
+        The bytes of cache that a rank reads for one token: all pages of a request but those that batches need besides.
+        """
+        pages = plan(case, settings)
+        if pages is None or not ctx_size:
+            return 0
+        return msgspec.structs.replace(pages, in_flight=0).request_bytes(ctx_size)
+
 
 MODEL = Vllm()
 
@@ -87,7 +98,7 @@ def _pool(case: Case, settings: ServingSettings, held: RankWeights, card: Card) 
     budget = requested(card, settings)
     parts = _taken(case, settings)
     unsure = int(card.total_bytes * _CARDS_VARY) if card.assumed else 0
-    loose = held.total // 100
+    loose = held.total // 200
     return Bounds(
         low_bytes=budget - held.total - loose - unsure - sum(part.bytes.high_bytes for part in parts),
         likely_bytes=budget - held.total - sum(part.bytes.likely_bytes for part in parts),

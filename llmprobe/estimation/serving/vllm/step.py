@@ -155,7 +155,9 @@ def process(case: Case, settings: ServingSettings) -> Part:
     if unified:
         size = bounds(0.1 * GIB, 2 * GIB, 5.5 * GIB)
     elif case.version >= NEW_SHARE:
-        size = bounds(0.3 * GIB, 0.9 * GIB, 2.5 * GIB) if many else bounds(0.1 * GIB, 0.4 * GIB, 1.0 * GIB)
+        # Each rank more is a link more.
+        most = (1.3 + 0.3 * settings.world_size) * GIB
+        size = bounds(0.3 * GIB, 0.9 * GIB, most) if many else bounds(0.1 * GIB, 0.4 * GIB, 1.0 * GIB)
     else:
         size = bounds(0.05 * GIB, 0.5 * GIB, 1.6 * GIB) if many else bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
     return Part("engine-runtime", size, message("how.serving-runtime", devices=settings.world_size))

@@ -1,0 +1,94 @@
+"""
+What a card does with a format of published weights: whether its matrix units compute it, and what it loses.
+
+Source: vLLM 0.33, model_executor/layers/quantization (get_min_capability, Marlin kernels as the way out).
+"""
+
+from __future__ import annotations
+
+from llmprobe.advise.choose.loss import Model, of_format, of_model
+from llmprobe.advise.choose.quality import METRIC, agreement, in_words
+from llmprobe.data import table
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Quality
+from llmprobe.facts.serving import Card
+from llmprobe.words.message import Message, message
+
+_VOLTA, _TURING, _ADA, _BLACKWELL = (7, 0), (7, 5), (8, 9), (10, 0)
+
+
+def kernels(kind: str, card: Card) -> tuple[bool, bool, Message | None]:
+    """
+    Whether an engine loads a format on a card, whether the card computes it as it is, and a sentence about that where
+    it is not plain floats.
+    """
+    name, capability = kind.upper(), card.capability
+    if capability is None:
+        return not name.startswith("NVFP4"), True, None
+    unpacked = message("reason.serving-marlin", format=kind)
+    if name.startswith(("BF16", "FP16")):
+        return capability >= _VOLTA, True, None
+    for start, since in (("FP8", _ADA), ("NVFP4", _BLACKWELL), ("MXFP4", _BLACKWELL)):
+        if name.startswith(start) and capability >= since:
+            return True, True, message("reason.serving-computed", format=start)
+    if name.startswith("W8A8"):
+        # Blackwell has no units for whole numbers of eight bits.
+        able = _TURING <= capability < _BLACKWELL
+        return able, able, message("reason.serving-computed", format="INT8")
+    return capability >= _TURING, False, unpacked
+
+
+def cache_types(card: Card) -> tuple[str, ...]:
+    """
+    The types of cache that a card has kernels for by default, the plain one first.
+    """
+    capability = card.capability
+    return ("auto", "fp8") if capability is not None and capability >= _ADA else ("auto",)
+
+
+def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
+    """
+    What a format of published weights loses against 16 bits; one that the model's makers publish loses nothing of it.
+    """
+    data = table("quality")
+    plain = own or kind.upper() in ("BF16", "FP16")
+    figure = 0.0 if plain else of_format(data, kind)
+    if figure is None and kind.upper().startswith("W4A16"):
+        figure = of_format(data, "AWQ")
+    if figure is None:
+        unknown = message("quality.unknown")
+        return Quality(value=None, metric=METRIC, basis=unknown, words=unknown)
+    known = Model(
+        parameters=model.parameters,
+        active_parameters=model.active_parameters,
+        experts=model.active_parameters is not None,
+        id=model.id,
+        architecture=model.architecture,
+    )
+    value = figure if not figure else of_model(data, figure, known)
+    return Quality(
+        value=value,
+        same_first_choice_percent=agreement(value),
+        usable=True,
+        metric=METRIC,
+        basis=message("quality.basis.published") if plain else message("quality.basis.format", format=kind),
+        words=in_words(value),
+    )
+
+
+_ALIKE = {
+    "FP8-BLOCK": "FP8",
+    "AWQ": "INT4",
+    "GPTQ-INT4": "INT4",
+    "W4A16": "INT4",
+    "W8A8": "INT8",
+    "GPTQ-INT8": "INT8",
+    "FP16": "BF16",
+}
+
+
+def packed_as(kind: str) -> str:
+    """
+    How a format packs weights: those of one word differ in who made them, hardly in what they take or lose.
+    """
+    return _ALIKE.get(kind.upper(), kind.upper())

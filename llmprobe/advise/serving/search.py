@@ -1,0 +1,232 @@
+"""
+The ways to serve a model on the devices of a machine: published weights x ranks x settings, each with its estimate.
+
+For each format and number of devices the settings begin with the engine's own, and give up one thing after the other
+until the worst end of the range holds what was asked for: requests in a batch, then a larger share, then a narrower
+cache, then graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from llmprobe.advise.serving.formats import cache_types, kernels, loss_of
+from llmprobe.estimation.serving import MemoryModel, speed
+from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.weights import rank_weights
+from llmprobe.facts.estimate import Range
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Quality
+from llmprobe.facts.serving import Card, Checkpoint, ServingOptions, ServingSettings
+from llmprobe.words.message import Message
+
+Offer = tuple[Checkpoint, Mapping[str, Any] | None]
+"""Published weights, and what their configuration says of the quantization."""
+
+FEW_REQUESTS = (64, 16)
+LARGEST_SHARE = 0.95
+SMALL_BATCH = 2048
+UNIFIED_SHARE = 0.855
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One way to serve a model, and what comes of it. ``gives_up`` are the settings that are not the engine's own.
+    """
+
+    checkpoint: Checkpoint
+    case: Case
+    settings: ServingSettings
+    result: Result
+    quality: Quality
+    kernels: Message | None
+    cards: tuple[Card, ...]
+    step_s: float | None
+    users: int
+    native: bool
+    gives_up: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether even the worst end of the range holds what was asked for."""
+        return _holds(self.result, self.users, surely=True)
+
+    @property
+    def serves(self) -> bool:
+        """Whether it likely starts and holds what was asked for."""
+        return _holds(self.result, self.users)
+
+    def tokens_per_s(self, users: int, ctx_size: int, memory: MemoryModel) -> Range | None:
+        """The speed of so many requests at once, each with so long a context."""
+        held = rank_weights(self.case, self.settings, 0)
+        seconds = speed.step_seconds(
+            self.case, self.settings, held, users, memory.cache_read(self.case, self.settings, ctx_size)
+        )
+        return speed.generation(seconds, users)
+
+
+def ways(
+    model: ModelSpec,
+    offers: Sequence[Offer],
+    cards: tuple[Card, ...],
+    memory: MemoryModel,
+    version: tuple[int, ...],
+    *,
+    length: int,
+    users: int,
+    cache_type: str | None = None,
+) -> Iterator[Way]:
+    """
+    For each of the offers that the cards load, and each number of devices: the first settings that surely hold
+    ``users`` requests of ``length`` tokens, or else the last ones that likely do, or the last of all.
+    """
+    for number, (checkpoint, quantization) in enumerate(offers):
+        loads, native, how = kernels(checkpoint.format, cards[0])
+        if not loads:
+            continue
+        quality = loss_of(model, checkpoint.format, own=number == 0)
+        for used in _counts(cards):
+            case = Case(model, quantization, cards[:used], version)
+            for tensor, pipeline in _ranks(case, used):
+                found = _best(case, memory, length, users, cache_type, tensor, pipeline)
+                if found is None:
+                    continue
+                settings, result, given_up = found
+                held = rank_weights(case, settings, 0)
+                step = speed.step_seconds(case, settings, held, 1, 0)
+                yield Way(
+                    checkpoint=checkpoint,
+                    case=case,
+                    settings=settings,
+                    result=result,
+                    quality=quality,
+                    kernels=how,
+                    cards=cards[:used],
+                    step_s=step,
+                    users=users,
+                    native=native,
+                    gives_up=given_up,
+                )
+
+
+def _counts(cards: tuple[Card, ...]) -> list[int]:
+    """
+    How many devices to try: all of them, and powers of two below.
+    """
+    most = len(cards)
+    return [most, *(2**power for power in range(most.bit_length() - 1, -1, -1) if 2**power < most)]
+
+
+def _ranks(case: Case, devices: int) -> list[tuple[int, int]]:
+    """
+    How to share the model between so many devices: cut over all, or in a pipeline where the heads do not divide.
+    """
+    heads = max((case.sizes.heads(layer) for layer in case.sizes.trunk), default=0) or 1
+    cut = [ranks for ranks in range(devices, 0, -1) if devices % ranks == 0 and heads % ranks == 0]
+    return [(cut[0], devices // cut[0])] if cut and devices // cut[0] <= max(1, case.layers) else []
+
+
+def _best(
+    case: Case,
+    memory: MemoryModel,
+    length: int,
+    users: int,
+    cache_type: str | None,
+    tensor: int,
+    pipeline: int,
+) -> tuple[ServingSettings, Result, tuple[str, ...]] | None:
+    likely: tuple[ServingSettings, Result, tuple[str, ...]] | None = None
+    last: tuple[ServingSettings, Result, tuple[str, ...]] | None = None
+    for given, given_up in _levers(case, users, cache_type):
+        asked: ServingOptions = {
+            "max_model_len": length,
+            "tensor_parallel_size": tensor,
+            "pipeline_parallel_size": pipeline,
+            "enable_expert_parallel": _deals(case, tensor),
+            **given,
+        }
+        settings = memory.settled(case, asked)
+        result = memory.estimate(case, settings)
+        found = (settings, result, given_up)
+        if _holds(result, users, surely=True):
+            return found
+        if _holds(result, users) and (likely is None or "enforce_eager" not in given):
+            likely = found
+        last = found
+        if result.failure is not None and result.failure.id == "failure.serving-loading":
+            break
+    return likely or last
+
+
+def _holds(result: Result, users: int, *, surely: bool = False) -> bool:
+    """
+    Whether a start succeeds and its pool holds so many requests, likely or at the worst end of the range.
+    """
+    if result.failure is not None or result.pool is None or (surely and not result.sure):
+        return False
+    concurrency = result.pool.concurrency
+    return (concurrency.low if surely else concurrency.likely) >= users
+
+
+def _levers(
+    case: Case, users: int, cache_type: str | None
+) -> Iterator[tuple[ServingOptions, tuple[str, ...]]]:
+    """
+    Settings that leave more and more for the pool, and the names of those that are not the engine's own.
+    """
+    share = _share(case)
+    given: ServingOptions = {}
+    if cache_type is not None:
+        given["kv_cache_dtype"] = cache_type
+    if share is not None:
+        given["gpu_memory_utilization"] = share
+    yield given, ()
+    for requests in FEW_REQUESTS:
+        if requests >= users:
+            given = {**given, "max_num_seqs": requests}
+            yield given, ("max_num_seqs",)
+    given = {**given, "max_num_seqs": max(users, min(FEW_REQUESTS)), "max_num_batched_tokens": SMALL_BATCH}
+    yield given, ("max_num_seqs", "max_num_batched_tokens")
+    up: tuple[str, ...] = ("max_num_seqs", "max_num_batched_tokens")
+    if share is None:
+        given = {**given, "gpu_memory_utilization": LARGEST_SHARE}
+        up += ("gpu_memory_utilization",)
+        yield given, up
+    if cache_type is None and "fp8" in cache_types(case.cards[0]):
+        given = {**given, "kv_cache_dtype": "fp8"}
+        up += ("kv_cache_dtype",)
+        yield given, up
+    given = {**given, "enforce_eager": True}
+    yield given, (*up, "enforce_eager")
+
+
+def _share(case: Case) -> float | None:
+    """
+    The share of each device that is free, where that is less than the engine asks for by itself.
+    """
+    shares = [
+        card.free_bytes / card.total_bytes
+        for card in case.cards
+        if card.free_bytes is not None and card.total_bytes
+    ]
+    least = min(shares, default=1.0)
+    if case.cards[0].unified:
+        # The system and other programs live there too.
+        least = min(least, UNIFIED_SHARE)
+    return None if least >= LARGEST_SHARE + 0.005 else max(0.05, int(least * 100 - 0.5) / 100)
+
+
+def _deals(case: Case, tensor: int) -> bool:
+    """
+    Whether experts are dealt out whole: where many small ones would be cut into eight or more, or in the middle of a
+    block that shares a scale.
+    """
+    width = case.sizes.number("expert_feed_forward_length", 0)
+    if not width or tensor == 1:
+        return False
+    packing = None if case.scheme is None else case.scheme.packing
+    rows = 0 if packing is None else packing.rows
+    return (rows > 1 and width // tensor % rows != 0) or (tensor >= 8 and case.sizes.n_expert >= 128)
