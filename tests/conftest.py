@@ -34,6 +34,7 @@ LIVE = frozenset(
         "tests/model/test_loading_network.py",
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
         "tests/cli/test_pipes.py",
+        "tests/page/test_browser.py",
         "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
         "tests/tasks/test_verify.py",
         "tests/test_limited.py",

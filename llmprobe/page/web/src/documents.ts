@@ -261,8 +261,8 @@ export interface Axis {
   values: (number | string | boolean | null)[];
 }
 /**
- * A full product of values of every axis: ``size`` cells, by columns. A figure of a device that has no column is 0 everywhere,
- * any other is None.
+ * A full product of values of every axis: ``size`` cells, by columns. A figure of a device that has no column is 0
+ * everywhere, any other is None.
  */
 export interface Block {
   axes: {
@@ -802,6 +802,20 @@ export interface ModelOnDisk {
   repo: string | null;
 }
 /**
+ * A choice (its place in ``recommendation.choices``) that axes at these ``values`` make only with further
+ * ``settings``, or on the devices ``use_devices`` alone; None is all of them.
+ */
+export interface Exact {
+  choice: number;
+  settings: {
+    [k: string]: number | string | boolean | (number | string | boolean | null)[] | null;
+  };
+  use_devices: string[] | null;
+  values: {
+    [k: string]: number | string | boolean | null;
+  };
+}
+/**
  * One thing that is wrong with a machine, or worth knowing, and what it costs its user.
  *
  * ``evidence`` names the answers that it stands on (see ``Source``); it is never empty.
@@ -1171,8 +1185,9 @@ export interface ModelDisk {
 }
 /**
  * One model on this machine. ``start`` is where its axes stand at first: the first choice, or what is nearest to it.
- * ``base`` are the settings that hold at every stop of the axes, those of the first choice where it is not the engine's
- * own.
+ * ``base`` are the settings that hold at every stop of the axes: those of the first choice that are not the engine's
+ * own. Where the axes stand at the values of an ``exact`` one, its settings are meant too, and are in the first blocks
+ * of the grid.
  */
 export interface ModelReport {
   axes: Axis[];
@@ -1182,6 +1197,7 @@ export interface ModelReport {
   curves: Curve[];
   devices: DeviceInReport[];
   engines: OfEngine[];
+  exact: Exact[];
   grid: Grid | null;
   recommendation: Recommendation;
   start: {
@@ -1202,8 +1218,8 @@ export interface OfEngine {
  *
  * ``verdict`` is the answer in one line. ``balance`` is how choices were scored; ``changes``, with ``--explain``, is
  * what would change the first one, and ``contexts``, with ``--table``, the first one at other contexts. ``points``,
- * for a page, are all candidates of the search and what does not fit. ``findings`` are those of the machine that are worse
- * than a note, or whose remedy makes more memory usable.
+ * for a page, are all candidates of the search and what does not fit. ``findings`` are those of the machine that are
+ * worse than a note, or whose remedy makes more memory usable.
  */
 export interface Recommendation {
   balance: Message[];
@@ -1403,6 +1419,29 @@ export interface SeenLibraryStart {
   value: LibraryStart;
 }
 /**
+ * The variables that are set, and what they leave. ``problem`` is why a program ends at them; nothing is left then.
+ *
+ * ``hidden`` are addresses of GPUs that SYCL does not see by them; None where OpenCL's numbers decide, which count
+ * processors as well.
+ */
+export interface OneApi {
+  devices: SyclDevice[];
+  evidence: string[];
+  hidden: string[] | null;
+  hierarchy: string | null;
+  mask: string | null;
+  problem: Message | null;
+  selector: string | null;
+}
+/**
+ * A GPU that SYCL sees, or one ``tile`` of it. ``number`` is llama.cpp's (``SYCL0``), None where it is not sure.
+ */
+export interface SyclDevice {
+  number: number | null;
+  pci: string;
+  tile: number | null;
+}
+/**
  * The document of ``llmprobe report``: the machine as ``check`` has it, ``fit`` for some uses, and one model.
  *
  * ``live`` is that of a server, which answers what is not in it; with ``needs_token`` it wants to be given one.
@@ -1426,7 +1465,7 @@ export interface Report {
   };
 }
 /**
- * A machine at one moment. ``origin`` is ``live``, ``recording`` or ``hypothetical``.
+ * A machine at one moment. ``oneapi`` is there only where a variable narrows what SYCL sees.
  */
 export interface Snapshot {
   accelerators: Accelerator[];
@@ -1439,6 +1478,7 @@ export interface Snapshot {
   host: Host;
   llmprobe_version: string;
   nvidia: NvidiaSystem | null;
+  oneapi: OneApi;
   origin: "hypothetical" | "live" | "recording";
   pools: MemoryPool[];
   schema: "llmprobe.snapshot/1";

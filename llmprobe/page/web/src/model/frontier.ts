@@ -37,6 +37,8 @@ export class Frontier {
 
   constructor(
     private readonly points: readonly Point[],
+    /** The quantizations that the sliders can be set to. */
+    private readonly quants: readonly unknown[],
     private readonly chosen: (point: Point) => void,
   ) {
     this.placed = placedOf(points);
@@ -103,7 +105,7 @@ export class Frontier {
     const kind = [point.choice === null ? "" : "chosen", this.best.has(placed) ? "best" : ""].join(" ");
     const dot = s(
       "g",
-      { class: `dot ${kind}`, role: "button", "aria-label": described(point), transform: `translate(${x},${y})` },
+      { class: `dot ${kind}`, role: this.settable(point) ? "button" : "img", "aria-label": described(point), transform: `translate(${x},${y})` },
       s("circle", { class: "target", r: 12 }),
       s("circle", { class: "spot", r: point.choice === null ? 4 : 6 }),
     );
@@ -112,6 +114,7 @@ export class Frontier {
     dot.addEventListener("focus", shown);
     dot.addEventListener("pointerleave", () => this.tip.hide());
     dot.addEventListener("blur", () => this.tip.hide());
+    if (!this.settable(point)) return dot;
     dot.addEventListener("click", () => this.chosen(point));
     dot.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -119,6 +122,10 @@ export class Frontier {
       this.chosen(point);
     });
     return dot;
+  }
+
+  private settable(point: Point): boolean {
+    return point.fits && this.quants.includes(point.quant);
   }
 
   /** Names beside the points that are shown or best, as far as they don't cover each other. */
@@ -167,7 +174,7 @@ export class Frontier {
   }
 
   private cells(point: Point): Child[] {
-    const rest = point.fits
+    const rest = this.settable(point)
       ? h("button", { type: "button", on: { click: () => this.chosen(point) } }, say("report.set"))
       : [point.why && name(point.why.text), point.missing_bytes !== null && [" ", size(point.missing_bytes)]];
     return [

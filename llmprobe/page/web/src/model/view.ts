@@ -24,6 +24,7 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
   const { model } = recommendation;
   let position: Position = report.start;
 
+  const quants = axes.find((axis) => axis.name === "quant")?.values ?? [];
   const verdict = new Verdict(recommendation.choices[0]?.total_layers ?? null);
   const bars = new Bars();
   const table = new HeldTable();
@@ -38,7 +39,7 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
   const choices = new Choices(recommendation.choices, report.engines, (choice) =>
     toPoint({ ...choice, host_experts: choice.n_cpu_moe }),
   );
-  const frontier = recommendation.points.length > 0 ? new Frontier(recommendation.points, toPoint) : null;
+  const frontier = recommendation.points.length > 0 ? new Frontier(recommendation.points, quants, toPoint) : null;
   const curves = report.curves.length > 0 ? new Curves(report.curves, devices) : null;
 
   function go(wanted: Position, moved: string): void {
