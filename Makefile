@@ -75,6 +75,9 @@ goldens: $(VENV)/.dev  ## Rewrite the golden snapshots of the recorded machines;
 readme: $(VENV)/.dev  ## Rewrite the examples on all pages; review the diff
 	$(BIN)/python -m tests.readme
 
+man: $(VENV)/.dev  ## Rewrite the man pages from the help
+	$(BIN)/python -m manual.man
+
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 	$(BIN)/python -m tests.output.schemas
 
@@ -140,4 +143,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean

@@ -36,7 +36,7 @@ def ends(text: str, width: int) -> list[int]:
     """
     found: list[int] = []
     taken = 0
-    for begin, end in _pieces(text):
+    for begin, end in pieces(text):
         last = begin
         bare = columns(text[begin:end].rstrip())
         if begin and taken + bare > width:
@@ -57,7 +57,7 @@ def lines(text: str, width: int) -> list[str]:
     return [text[begin:end].rstrip() for begin, end in pairwise(bounds)]
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
+def pieces(text: str) -> Iterator[tuple[int, int]]:
     """
     The beginnings and ends of what stays together, each with the spaces that follow it.
     """
