@@ -88,9 +88,10 @@ accuracy: $(VENV)/.dev  ## Compare the estimates with all that was measured, and
 accuracy-check: $(VENV)/.dev  ## Compare again, and check that the pages and the file of figures say the same
 	$(BIN)/python -m benchmarks.accuracy --check
 
-bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, and the time of estimates and headers
+bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, the time of estimates and headers, and the server
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.estimator_speed
+	$(BIN)/python -m benchmarks.serve
 
 picks: $(VENV)/.dev  ## Ask fit for what people recommended, on a machine with their memory (minutes)
 	$(BIN)/python -m benchmarks.picks

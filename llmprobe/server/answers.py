@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from llmprobe import api
-from llmprobe.errors import UsageError
+from llmprobe.errors import LlmprobeError, ModelError, RefusedError, UsageError
 from llmprobe.facts.machine import Snapshot
 from llmprobe.output.documents import to_json
 from llmprobe.server.bodies import EstimateBody, FitBody, Machine, PlanBody, RecommendBody
@@ -20,6 +20,9 @@ from llmprobe.units import MIB
 from llmprobe.words.message import message
 
 _MOST_KEPT_BYTES = 32 * MIB
+_ERROR_BYTES = 4096
+_LASTING = (UsageError, ModelError, RefusedError)
+"""Errors that the same question has again."""
 _OF_NO_SETTING = ("none", "auto", None)
 
 Answer = Callable[[Any, Seen], msgspec.Struct]
@@ -92,7 +95,7 @@ class Answers:
         self.this_machine = this_machine
         self._watched = watched
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, bytes], tuple[int, bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, bytes], tuple[int, bytes | LlmprobeError]] = OrderedDict()
         self._kept_bytes = 0
 
     def snapshot(self) -> bytes:
@@ -124,31 +127,70 @@ class Answers:
             msgspec.DecodeError: it is no JSON.
             LlmprobeError: it cannot be answered.
         """
-        asked = QUESTIONS[question]
-        body = msgspec.json.decode(content, type=asked.body)
-        # The same question is the same, however its body is written.
-        written = msgspec.json.encode(body)
-        return self._once(question, written, lambda seen: to_json(asked.answer(body, seen)))
+        body, written = _read(question, content)
+        return self._once(question, written, lambda seen: to_json(QUESTIONS[question].answer(body, seen)))
+
+    def kept(self, kind: str, asked: bytes = b"") -> bytes | None:
+        """
+        What is kept of a path without a body, for which nobody has to wait; None where it has to be made.
+        """
+        seen = self._watched.at_once()
+        return None if seen is None else self._found((kind, asked), seen)
+
+    def kept_answer(self, question: str, content: bytes) -> bytes | None:
+        """
+        What is kept of ``answer``, for which nobody has to wait; None where it has to be made.
+
+        Raises:
+            msgspec.ValidationError: the body is not as it should be.
+            msgspec.DecodeError: it is no JSON.
+            LlmprobeError: it cannot be answered.
+        """
+        return self.kept(question, _read(question, content)[1])
 
     def _once(self, kind: str, asked: bytes, make: Callable[[Seen], str]) -> bytes:
-        seen = self._watched.now()
+        seen, key = self._watched.now(), (kind, asked)
+        found = self._found(key, seen)
+        if found is None:
+            try:
+                found = make(seen).encode()
+            except _LASTING as error:
+                self._keep(key, seen.number, error)
+                raise
+            self._keep(key, seen.number, found)
+        return found
+
+    def _found(self, key: tuple[str, bytes], seen: Seen) -> bytes | None:
         with self._lock:
-            kept = self._kept.get((kind, asked))
-            if kept is not None and kept[0] == seen.number:
-                self._kept.move_to_end((kind, asked))
-                return kept[1]
-        made = make(seen).encode()
-        self._keep((kind, asked), seen.number, made)
+            number, made = self._kept.get(key, (None, b""))
+            if number != seen.number:
+                return None
+            self._kept.move_to_end(key)
+        if isinstance(made, LlmprobeError):
+            raise type(made)(made.message, hint=made.hint)
         return made
 
-    def _keep(self, key: tuple[str, bytes], number: int, made: bytes) -> None:
+    def _keep(self, key: tuple[str, bytes], number: int, made: bytes | LlmprobeError) -> None:
         with self._lock:
-            before = self._kept.pop(key, None)
+            if key in self._kept:
+                self._kept_bytes -= _size(self._kept.pop(key)[1])
             self._kept[key] = (number, made)
-            self._kept_bytes += len(made) - (0 if before is None else len(before[1]))
+            self._kept_bytes += _size(made)
             while self._kept_bytes > _MOST_KEPT_BYTES:
                 _, (_, oldest) = self._kept.popitem(last=False)
-                self._kept_bytes -= len(oldest)
+                self._kept_bytes -= _size(oldest)
+
+
+def _read(question: str, content: bytes) -> tuple[Any, bytes]:
+    """
+    A question, and how it is written: the same is the same however its body is.
+    """
+    body = msgspec.json.decode(content, type=QUESTIONS[question].body)
+    return body, msgspec.json.encode(body)
+
+
+def _size(made: bytes | LlmprobeError) -> int:
+    return _ERROR_BYTES if isinstance(made, LlmprobeError) else len(made)
 
 
 def _machine(asked: Machine | None, seen: Seen) -> Snapshot:

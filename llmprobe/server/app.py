@@ -74,9 +74,12 @@ def application(
     threads = workers or Workers()
     refusals = Refusals(this_machine=answers.this_machine)
 
-    async def made(work: Callable[[], bytes], media_type: str = JSON) -> Response:
+    async def made(
+        kept: Callable[[], bytes | None], work: Callable[[], bytes], media_type: str = JSON
+    ) -> Response:
         try:
-            found = await threads.run(work, refusals)
+            # What is kept is answered here: a thread would take longer than the answer.
+            found = kept() or await threads.run(work, refusals)
         except LlmprobeError as error:
             return refusals.of_error(error)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -84,18 +87,19 @@ def application(
         return found if isinstance(found, Response) else Response(found, media_type=media_type)
 
     async def snapshot(_request: Request) -> Response:
-        return await made(answers.snapshot)
+        return await made(lambda: answers.kept("snapshot"), answers.snapshot)
 
     async def models(request: Request) -> Response:
-        return await made(lambda: answers.models(request.query_params.get("q")))
+        text = request.query_params.get("q")
+        return await made(lambda: answers.kept("models", (text or "").encode()), lambda: answers.models(text))
 
     async def metrics(_request: Request) -> Response:
-        return await made(answers.metrics, CONTENT_TYPE)
+        return await made(lambda: answers.kept("metrics"), answers.metrics, CONTENT_TYPE)
 
     async def question(request: Request) -> Response:
         content = await request.body()
         name = request.url.path.rpartition("/")[2]
-        return await made(lambda: answers.answer(name, content))
+        return await made(lambda: answers.kept_answer(name, content), lambda: answers.answer(name, content))
 
     async def not_there(_request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)

@@ -35,6 +35,17 @@ class Watched:
         self._seen: Seen | None = None
         self._until = 0.0
 
+    def at_once(self) -> Seen | None:
+        """
+        The machine as it was a moment ago; None where it would have to be looked at, or somebody does that.
+        """
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._seen if self._clock() < self._until else None
+        finally:
+            self._lock.release()
+
     def now(self) -> Seen:
         """
         The machine as it is, or was a moment ago. Whoever asks while another looks waits for that look.

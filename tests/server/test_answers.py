@@ -3,17 +3,24 @@ What each path answers is what the command line prints.
 """
 
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from starlette.responses import Response
 
 from llmprobe.cli.ending import run
+from llmprobe.errors import ModelError
 from llmprobe.output.documents import to_json
 from llmprobe.server.answers import Answers
+from llmprobe.server.app import Workers
+from llmprobe.server.errors import Refusals
 from llmprobe.server.machine import FRESH_S, Watched
 from tests.machine_fixtures import FOLDER, replayed
-from tests.server.client import MACHINE, client
+from tests.server.client import MACHINE, answers, client
 
 REPLAY = ["--replay", str(FOLDER / MACHINE / "recording.json")]
 
@@ -153,8 +160,6 @@ def test_this_machine_is_looked_at_again_when_its_answer_is_old() -> None:
     """
     And what was computed for it is used again only while it is as it was.
     """
-    import msgspec
-
     now = 0.0
     looks = []
     live = msgspec.structs.replace(replayed(MACHINE), this_machine=True)
@@ -192,3 +197,107 @@ def test_a_recorded_machine_is_looked_at_once() -> None:
     now = 1e9
     assert (watched.now(), looks) == (before, [0.0])
     assert client().get("/v1/snapshot").text == to_json(before.snapshot)
+
+
+class _Idle(Workers):
+    """
+    Workers that count what they do.
+    """
+
+    done = 0
+
+    async def run(self, work: Callable[[], bytes], refusals: Refusals) -> Response | bytes:
+        """
+        As usual.
+        """
+        self.done += 1
+        return await super().run(work, refusals)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/snapshot", None, 200),
+        ("/metrics", None, 200),
+        ("/v1/models?q=qwen3", None, 200),
+        ("/v1/estimate", {"model": "qwen3-0.6b", "quant": "Q8_0"}, 200),
+        ("/v1/estimate", {"model": "no-such-model"}, 404),
+        (
+            "/v1/estimate",
+            {"model": "qwen3-0.6b", "settings": {"cache_type_v": "q8_0", "flash_attn": "off"}},
+            422,
+        ),
+    ],
+)
+def test_what_was_answered_is_answered_without_work(
+    path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    """
+    The second answer is the first, an error among them, and no thread made it.
+    """
+    workers = _Idle()
+    asked = client(workers=workers)
+    both = [asked.get(path) if body is None else asked.post(path, json=body) for _ in range(2)]
+
+    assert [one.status_code for one in both] == [status] * 2
+    assert (both[0].content, both[0].headers["content-type"]) == (
+        both[1].content,
+        both[1].headers["content-type"],
+    )
+    assert workers.done == 1
+
+
+def test_a_question_about_another_machine_is_another_one() -> None:
+    """
+    What is kept of one is not given to the other, however alike they are.
+    """
+    workers = _Idle()
+    asked = client(workers=workers)
+    body = {"model": "qwen3-0.6b", "quant": "Q8_0"}
+    answered = [
+        asked.post("/v1/estimate", json=body | {"machine": {"gpus": ["RTX 4090"], "ram": ram}}).json()
+        for ram in ("32GB", "64GB", "32GB")
+    ]
+
+    assert (answered[0] == answered[2], answered[0] == answered[1]) == (True, False)
+    assert workers.done == 2
+
+
+def test_what_is_kept_waits_for_no_look() -> None:
+    """
+    While the machine is looked at, or when it has to be, nothing is told at once.
+    """
+    now = 0.0
+    told: list[Any] = []
+    live = msgspec.structs.replace(replayed(MACHINE), this_machine=True)
+
+    def look() -> Any:
+        thread = threading.Thread(target=lambda: told.append(watched.at_once()))
+        thread.start()
+        thread.join(30)
+        return live
+
+    watched = Watched(look, clock=lambda: now)
+    before = watched.at_once()
+    seen = watched.now()
+    fresh = watched.at_once()
+    now = FRESH_S
+
+    assert (before, told, fresh, watched.at_once()) == (None, [None], seen, None)
+
+
+def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The answer that was asked for the longest ago goes first; an error takes place, too.
+    """
+    monkeypatch.setattr("llmprobe.server.answers._MOST_KEPT_BYTES", 3 * 4096)
+    made = answers()
+    bodies = [json.dumps({"model": f"no-such-model-{number}"}).encode() for number in range(4)]
+    for body in bodies:
+        with pytest.raises(ModelError):
+            made.answer("estimate", body)
+
+    assert made.kept_answer("estimate", bodies[0]) is None
+    for body in bodies[1:]:
+        with pytest.raises(ModelError):
+            made.kept_answer("estimate", body)
