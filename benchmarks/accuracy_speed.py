@@ -54,6 +54,7 @@ NEAR = {
     "prompts, several devices": 0.25,
     "prompts, partial offload": 0.25,
     PROMPTS_IN_RAM: 0.2,
+    f"{PROMPTS_DEEP}, dense models": 0.25,
     f"{PROMPTS_DEEP}, mixtures": 0.25,
 }
 """What is claimed of the median error of a class."""

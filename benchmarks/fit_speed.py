@@ -38,10 +38,14 @@ PULL = {
     "latent_operations": 0.05,
     "experts": 0.3,
     "attention": 0.1,
+    "wide_attention": 0.1,
     "bf16": 0.3,
     "bf16_experts": 0.05,
 }
 """How many rows the family of a class counts for, by the constant."""
+
+BY_BACKEND = ("attention", "wide_attention")
+"""Constants of kernels that every backend has of its own."""
 
 SLOW_BF16 = {"vulkan": 2.0, "sycl": 2.0}
 """Where matrix units multiply no BF16 its layers are drawn to the rate of vector units, half as fast; else to 1."""
@@ -62,9 +66,10 @@ _ALONE: dict[Path, Drawn] = {
     ("prompt_kernels", "cuda", "moves"): Drawn(to=3.0, strength=0.3),
     ("prompt_kernels", "metal", "moves"): Drawn(to=3.0, strength=0.3),
     ("prompt_kernels", "other", "moves"): Drawn(to=3.0, strength=0.3),
-    ("prompt_kernels", "cuda", "tile"): Drawn(to=64.0, strength=0.5),
-    ("prompt_kernels", "metal", "tile"): Drawn(to=64.0, strength=0.5),
-    ("prompt_kernels", "other", "tile"): Drawn(to=64.0, strength=0.5),
+    ("prompt_kernels", "cuda", "tile"): Drawn(to=32.0, strength=0.2),
+    ("prompt_kernels", "metal", "tile"): Drawn(to=32.0, strength=0.2),
+    ("prompt_kernels", "other", "tile"): Drawn(to=32.0, strength=0.2),
+    ("prompt_kernels", "mask_ns"): Drawn(to=0.5, strength=1.0, most=3.0),
     ("prompt_kernels", "overlap"): Drawn(to=0.8, strength=0.2, most=1.0),
     ("prompt_kernels", "skew"): Drawn(to=1.4, strength=1.0),
     ("transfer", "efficiency"): Drawn(to=0.85, strength=0.5, most=0.95),
@@ -189,10 +194,13 @@ def _drawn(constants: Constants, table: str, counted: Mapping[Path, int]) -> dic
     Return where each constant is drawn to: those of a class to the mean of its family.
     """
     pulls = {path: pull for path, pull in _ALONE.items() if path in counted}
-    names = [name for name in PULL if name in constants[table][0]]
-    for name in names:
-        for family in _families(constants[table]):
-            paths: list[Path] = [(table, number, name) for number in family]
+    for name in PULL:
+        for family in _families(constants[table], by_backend=name in BY_BACKEND):
+            paths: list[Path] = [
+                (table, number, name) for number in family if name in constants[table][number]
+            ]
+            if not paths:
+                continue
             logs = [(log(get(constants, path)), counted.get(path, 0)) for path in paths]
             rows_of_all = sum(count for _, count in logs)
             mean = sum(value * count for value, count in logs) / rows_of_all if rows_of_all else None
@@ -205,14 +213,14 @@ def _drawn(constants: Constants, table: str, counted: Mapping[Path, int]) -> dic
     return pulls
 
 
-def _families(table: Sequence[dict[str, Any]]) -> list[list[int]]:
+def _families(table: Sequence[dict[str, Any]], *, by_backend: bool) -> list[list[int]]:
     """
-    Return the numbers of the classes of each family: CUDA, Metal, all others.
+    Return the numbers of the classes of each family: CUDA, Metal, all others, or each backend apart.
     """
     found: dict[str, list[int]] = {}
     for number, row in enumerate(table):
         first = row["backends"][0]
-        found.setdefault(first if first in ("cuda", "metal") else "other", []).append(number)
+        found.setdefault(first if by_backend or first in ("cuda", "metal") else "other", []).append(number)
     return list(found.values())
 
 
@@ -228,7 +236,8 @@ def _round(constants: Constants) -> None:
         row.update(
             {
                 name: round(row[name], 3)
-                for name in ("efficiency", "experts", "attention", "bf16", "bf16_experts")
+                for name in ("efficiency", "experts", "attention", "wide_attention", "bf16", "bf16_experts")
+                if name in row
             }
         )
     constants["processor"].update(

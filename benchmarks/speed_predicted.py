@@ -192,7 +192,13 @@ def _prompt_paths(constants: Constants, row: Row) -> tuple[Path, ...]:
     if row.quant == "BF16" and kernels == "other" and row.moe:
         found.append(("prompts", number, "bf16_experts"))
     if row.deep or row.tokens > row.ubatch:
-        found += [("prompts", number, "attention"), ("prompt_kernels", kernels, "tile")]
+        found += [
+            ("prompts", number, "attention"),
+            ("prompt_kernels", kernels, "tile"),
+            ("prompt_kernels", "mask_ns"),
+        ]
+        if "wide_attention" in own and row.gpu.wide_operations:
+            found.append(("prompts", number, "wide_attention"))
     if row.devices > 1 and row.tokens > row.ubatch:
         found.append(("prompt_kernels", "overlap"))
     if row.in_ram and multiplies(row.host):

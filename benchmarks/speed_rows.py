@@ -38,6 +38,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     One published speed: ``kind`` generation or prompt, of ``tokens`` tokens behind ``depth`` others.
 
     ``source`` is where it was published, ``gpu_layers`` None all of them; several ``devices`` are equal ones.
+    ``windows`` says that the source measured on Windows, as far as it matters.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     cache_types: tuple[str, str] | None
     old_build: bool
     tokens_per_s: float
+    windows: bool
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -147,6 +149,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                     compute_capability=self.compute_capability,
                     bandwidth_bytes_per_s=self.bandwidth_bytes_per_s,
                     link_bytes_per_s=self.link_bytes_per_s,
+                    windows=self.windows,
                 )
                 for number in range(self.devices)
             )
@@ -176,9 +179,10 @@ def rows() -> tuple[Row, ...]:
     Return the published speeds. They are the same records each time, as what they work out is kept in them.
     """
     document = msgspec.json.decode(TRUTH.read_bytes())
-    sources = document["sources"]
+    sources, windows = document["sources"], set(document["windows"])
+    columns = (*document["columns"], "windows")
     return tuple(
-        msgspec.convert(dict(zip(document["columns"], (sources[first], *rest), strict=True)), Row)
+        msgspec.convert(dict(zip(columns, (sources[first], *rest, first in windows), strict=True)), Row)
         for first, *rest in document["rows"]
     )
 

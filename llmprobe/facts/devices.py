@@ -16,6 +16,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     A device that layers can be put on. ``id`` is ``gpu0``, ``gpu1``, … ; the host is not among them. ``driver`` is one
     of those of its backend, ``kind`` both together.
 
+    ``windows`` is whether Windows runs it: its drivers are the makers' own, Linux has Mesa's for Vulkan.
+
     ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
     weights can be sent to it from RAM (PCIe, one way). Where nothing tells the bandwidth, ``bandwidth_low`` and
     ``bandwidth_high`` are what it may be as parts of the likely.
@@ -33,6 +35,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     bandwidth_high: float = 1.0
     link_bytes_per_s: int | None = None
     cores: int | None = None
+    windows: bool = False
 
     @property
     def kind(self) -> str:

@@ -90,7 +90,13 @@ def of_machine(snapshot: "Snapshot") -> Places:
     budgets = survey(snapshot, Wishes()).pool_budgets()
     return Places(
         devices=tuple(
-            device_of(one, budgets.get(one.id), driver_of(snapshot, one)) for one in together[:MOST_DEVICES]
+            device_of(
+                one,
+                budgets.get(one.id),
+                driver_of(snapshot, one),
+                windows=snapshot.host.system == "win32",
+            )
+            for one in together[:MOST_DEVICES]
         ),
         budgets=budgets,
         ram_bandwidth_bytes_per_s=ram_rate,

@@ -34,7 +34,9 @@ Of cards up to so many GiB: GB/s, and those of the slowest and the fastest twent
 """
 
 
-def device_of(accelerator: Accelerator, free_bytes: int | None, driver: str = "") -> Device:
+def device_of(
+    accelerator: Accelerator, free_bytes: int | None, driver: str = "", *, windows: bool = False
+) -> Device:
     """
     The device that a usable accelerator is, with a driver of its backend.
     """
@@ -57,6 +59,7 @@ def device_of(accelerator: Accelerator, free_bytes: int | None, driver: str = ""
         bandwidth_high=high,
         link_bytes_per_s=accelerator.link.bytes_per_s if accelerator.link else None,
         cores=accelerator.cores,
+        windows=windows,
     )
 
 

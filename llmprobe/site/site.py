@@ -163,7 +163,10 @@ def survey(snapshot: Snapshot, wishes: Wishes) -> Site:
         budgets[accelerator.id] = _of_device(pool, snapshot, wishes)
         pool_of[accelerator.id] = accelerator.pools[0]
         driver = driver_of(snapshot, accelerator)
-        devices.append((accelerator, device_of(accelerator, budgets[accelerator.id], driver)))
+        device = device_of(
+            accelerator, budgets[accelerator.id], driver, windows=snapshot.host.system == "win32"
+        )
+        devices.append((accelerator, device))
         if budgets[accelerator.id] is None:
             notes.append(message("note.free-memory-unknown", device=accelerator.id))
     notes += _chosen_for_memory(snapshot)

@@ -85,6 +85,7 @@ CONSTANTS: Row = {
     ],
     "prompt_kernels": {
         "plain": {"tokens_of_an_expert": 5.0, "moves": 2.0, "tile": 10.0},
+        "mask_ns": 1e8,
         "overlap": 0.5,
         "skew": 0.0,
     },

@@ -21,7 +21,7 @@ from llmprobe.estimation.speed.prompt import (
 )
 from llmprobe.facts.processor import Processor
 from llmprobe.words.message import message
-from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, host
+from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, host, prompt
 
 
 def parts(*shares: Share, **options: Any) -> list[tuple[float, float, float]]:
@@ -65,6 +65,8 @@ def test_the_first_row_for_prompts_that_matches_counts(share: Share, efficiency:
         (card(attention_operations=100), {}, 100 / 2500 + 50 / 1000),
         (card(attention_operations=100), {"filled": 0.0}, 100 / 2500),
         (card(cache_bytes=200), {}, 100 / 2500 + 100 / (1000 * 10)),
+        (card(cells=4), {}, 100 / 2500 + 2 * 0.1),
+        (card(attention_operations=100, wide_operations=60), {}, 100 / 2500 + 50 / 1000),
         (card(parameters=None), {}, 0.0),
         (card(widths=10), {}, 100 / 2500 + 10 * 4 * 2 / 1000),
         (card(widths=10, bandwidth_bytes_per_s=None), {}, 100 / 2500),
@@ -83,6 +85,50 @@ def test_a_prompt_is_arithmetic_and_weights_for_each_micro_batch(
     ((likely, _, _),) = parts(share, **options)
 
     assert likely == pytest.approx(seconds)
+
+
+def test_heads_without_a_matrix_kernel_are_computed_as_fast_as_vectors() -> None:
+    """
+    Of 100 operations 60 are for such heads, and half of the context is there: 20 at 1000 a second, 30 at 500.
+    """
+    constants = CONSTANTS | {"prompts": [prompt(wide_attention=0.05, efficiency=0.25)]}
+    (found,) = prompt_parts(
+        constants,
+        [card(attention_operations=100, wide_operations=60)],
+        moe=False,
+        quant="Q4_K_S",
+        cores=CORES,
+        ubatch_size=10,
+        offloaded=True,
+        filled=0.5,
+    )
+
+    assert found.likely == pytest.approx(100 / 2500 + 20 / 1000 + 30 / 500)
+
+
+def test_one_device_waits_for_the_mask() -> None:
+    """
+    The host writes it once for all: 0.1 s for each of the cells in use, four of which are half.
+    """
+    first, second = parts(card(cells=8), card(cells=8))
+
+    assert first[0] - second[0] == pytest.approx(4 * 0.1)
+
+
+def test_the_driver_of_windows_has_a_class_of_its_own() -> None:
+    """
+    Where a class says whose driver it is for; any other takes both.
+    """
+    constants = CONSTANTS | {
+        "prompts": [
+            prompt(backends=["vulkan", None], windows=True, efficiency=0.9),
+            prompt(backends=["vulkan", None], windows=False, efficiency=0.3),
+        ]
+    }
+
+    assert prompt_row(constants, card(backend="vulkan", windows=True))["efficiency"] == 0.9
+    assert prompt_row(constants, card(backend="vulkan"))["efficiency"] == 0.3
+    assert prompt_row(CONSTANTS, card(backend="vulkan", windows=True))["efficiency"] == 0.4
 
 
 def test_the_range_of_a_prompt_is_that_of_its_class_and_of_its_depth() -> None:

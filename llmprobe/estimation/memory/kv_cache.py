@@ -19,6 +19,9 @@ from llmprobe.model.archs import CacheLayout, KvCache, Sizes
 if TYPE_CHECKING:
     from llmprobe.estimation.memory.slices import Slices
 
+WIDEST_MATRIX_HEAD = 128
+"""The widest head that RDNA's matrix units compute attention of."""
+
 
 class CachePart(msgspec.Struct, frozen=True, kw_only=True):
     """
@@ -109,20 +112,24 @@ def cache_parts(
     return tuple(parts)
 
 
-def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> Sums:
+def attention_operations(layout: CacheLayout, run: ResolvedSettings, sizes: Sizes) -> tuple[Sums, Sums]:
     """
     The operations of one token's attention over full caches, by layer: two for each product of Q and K, and
-    of the weights and V.
+    of the weights and V. The second are those of them that the matrix units of RDNA do not do: of heads wider than
+    128, or with K of their own (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu, ``ggml_cuda_get_best_fattn_kernel``).
     """
-    operations = [0] * sizes.n_layer
+    operations, wide = [0] * sizes.n_layer, [0] * sizes.n_layer
     for cache in layout.kv:
         count = cells(cache, run, run.ubatch_size)
         for layer in cache.layers:
             # Where one latent is kept for both, V is read from it.
             width = layer.head_k + (layer.head_v if layer.v else layer.head_k)
             if layer.k:
-                operations[layer.layer] += 2 * sizes.heads(layer.layer) * width * count
-    return Sums(tuple(accumulate(operations, initial=0)))
+                heads = sizes.heads(layer.layer)
+                operations[layer.layer] += 2 * heads * width * count
+                if layer.head_k > WIDEST_MATRIX_HEAD or layer.k == heads * layer.head_k:
+                    wide[layer.layer] += 2 * heads * width * count
+    return Sums(tuple(accumulate(operations, initial=0))), Sums(tuple(accumulate(wide, initial=0)))
 
 
 def place(

@@ -51,12 +51,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     stored here and ``expert_bytes`` those of all experts, of which a token uses ``expert_used_count`` of
     ``expert_count``, ``flops`` the FP16 operations per second, and ``link_bytes_per_s`` how fast weights come to the
     device from RAM. ``attention_operations`` are those of one token over a cache that is kept here and full:
-    4 x heads x their width x cells, over the layers; a ``latent`` cache costs them in generation as well. The
+    4 x heads x their width x ``cells``, over the layers; a ``latent`` cache costs them in generation as well.
+    ``wide_operations`` are those of them for heads that the matrix units of RDNA do not multiply. The
     processor's own they are where it ``attends`` also for layers whose weights are sent to a device.
 
     ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
 
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``).
+    ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
     """
 
     device: str
@@ -85,7 +87,10 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     bandwidth_low: float = 1.0
     bandwidth_high: float = 1.0
     attention_operations: int = 0
+    wide_operations: int = 0
+    cells: int = 0
     together: Literal["dense", "small", "experts"] | None = None
+    windows: bool = False
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,11 +133,21 @@ def device_row(constants: Constants, share: Share) -> dict[str, Any]:
         if (
             (share.backend if named else None) in row["backends"]
             and bandwidth <= (row["bandwidth_up_to"] or bandwidth)
-            and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
-            and (row["names"] is None or any(part in (share.name or "") for part in row["names"]))
+            and belongs(row, share)
         ):
             return row
     raise AssertionError(f"data/speed.json has no row for {share.backend}")
+
+
+def belongs(row: dict[str, Any], share: Share) -> bool:
+    """
+    Whether a device is one of a class of constants, by what it is and by whose driver it has.
+    """
+    return (
+        (row["capabilities"] is None or share.compute_capability in row["capabilities"])
+        and (row["names"] is None or any(part in (share.name or "") for part in row["names"]))
+        and row.get("windows", share.windows) == share.windows
+    )
 
 
 def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> float:

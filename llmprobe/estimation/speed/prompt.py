@@ -4,6 +4,7 @@ How fast a prompt is read: arithmetic, values that are moved, and weights that a
     seconds per token = 2 x parameters / (FP16 operations per second x efficiency)
                       + values between matrices x 4 bytes x moves / bandwidth
                       + attention over what came before / (FP16 operations per second x its efficiency)
+                      + cells before it x the time in which the host writes a value of the mask
                       + bytes of the weights / (bandwidth x efficiency x micro-batch)
 
 A matrix of an expert costs at least some tokens, however few meet it: of many small experts the arithmetic reaches
@@ -26,6 +27,7 @@ from llmprobe.estimation.speed.parts import (
     Constants,
     Part,
     Share,
+    belongs,
     device_row,
     standing,
     total,
@@ -127,7 +129,9 @@ def prompt_parts(
     parts = []
     for number, share in enumerate(devices):
         also = host if in_ram and offloaded and number == 0 else None
-        part = _device_part(constants, share, also, moe=moe, quant=quant, size=size, filled=filled)
+        part = _device_part(
+            constants, share, also, moe=moe, quant=quant, size=size, filled=filled, first=number == 0
+        )
         parts.append(together(part, share.together, "prompt"))
     if host is None:
         return parts
@@ -174,9 +178,13 @@ def _device_part(
     quant: str,
     size: int,
     filled: float,
+    first: bool,
 ) -> Part:
     """
     The time of a device's part, and of what it multiplies for the host, in micro-batches of ``size`` tokens.
+
+    The ``first`` waits for the mask, which the host writes for each micro-batch (llama.cpp b11549,
+    src/llama-kv-cache.cpp, ``set_input_kq_mask``).
     """
     row = prompt_row(constants, share)
     kernels = constants["prompt_kernels"][row["kernels"]]
@@ -200,13 +208,19 @@ def _device_part(
             read = _used_bytes(constants, share, size)
             rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
             seconds += read / (rate * size)
-    attends = share.attention_operations
+    attends, wide = share.attention_operations, share.wide_operations
     if also is not None and not also.attends:
         attends += also.attention_operations
+        wide += also.wide_operations
+    slow = row.get("wide_attention")
+    if slow is not None:
+        # Heads without a matrix kernel are computed in vector units.
+        attends += wide * (row["attention"] / slow - 1)
     attended = attends * filled / (flops * row["attention"])
     if share.bandwidth_bytes_per_s:
         # The cache is read once for the queries of a tile, of which heads that share one K and V are several.
         attended += share.cache_bytes * filled / (share.bandwidth_bytes_per_s * kernels["tile"])
+    attended += share.cells * filled * constants["prompt_kernels"]["mask_ns"] * 1e-9 if first else 0.0
     spread = row["experts_range"] if moe else row
     unsure = 1.0 if share.flops is not None else row["unrated"]
     of_depth = constants["depth"]["prompt_experts" if moe else "prompt"]
@@ -380,10 +394,6 @@ def prompt_row(constants: Constants, share: Share) -> dict[str, Any]:
     rows: list[dict[str, Any]] = constants["prompts"]
     named = any(share.backend in row["backends"] for row in rows)
     for row in rows:
-        if (
-            (share.backend if named else None) in row["backends"]
-            and (row["capabilities"] is None or share.compute_capability in row["capabilities"])
-            and (row["names"] is None or any(part in (share.name or "") for part in row["names"]))
-        ):
+        if (share.backend if named else None) in row["backends"] and belongs(row, share):
             return row
     raise AssertionError(f"data/speed.json has no row for prompts on {share.backend}")

@@ -18,8 +18,12 @@ from llmprobe.estimation.setup import Setup
 from llmprobe.estimation.speed.arithmetic import Arithmetic
 from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.together import Kind
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import ResolvedSettings
+
+NO_COOPERATIVE_MATRICES = ("Xe-HPG",)
+"""Architectures whose matrix units llama.cpp does not use by Vulkan: cards of Intel before Xe2."""
 
 SAME_BANDWIDTH = 0.03
 """Two bandwidths this near, as a part of one, are those of one product."""
@@ -31,7 +35,7 @@ def active_shares(
     caches: Mapping[str, tuple[tuple[CachePart, int], ...]],
     *,
     kernels: Sums,
-    attention: Sums,
+    attention: tuple[Sums, Sums],
     used_experts: float,
     arithmetic: Arithmetic,
     latent: bool,
@@ -42,9 +46,9 @@ def active_shares(
     The bytes that each device reads for one token and the layers it runs: the host's first.
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
-    are the tensors of the layers, ``attention`` the operations over their full caches, which are ``latent`` where K
-    and V are one; the ``arithmetic`` of a token is where the bytes are. ``together`` says that all devices compute
-    each layer at once.
+    are the tensors of the layers, ``attention`` the operations over their full caches, all and those for which RDNA
+    has no matrix kernel; the caches are ``latent`` where K and V are one. The ``arithmetic`` of a token is where the
+    bytes are. ``together`` says that all devices compute each layer at once.
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
@@ -82,7 +86,9 @@ def active_shares(
                 ),
                 recurrent=any(cached.recurrent for cached, _ in caches[name]),
                 switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
-                attention_operations=attention.of(*attended),
+                attention_operations=attention[0].of(*attended),
+                wide_operations=attention[1].of(*attended),
+                cells=run.ctx_per_seq,
                 latent=latent,
                 attends=device is None and not run.kv_offload,
                 parameters=round(arithmetic.dense * dense + arithmetic.experts * experts),
@@ -94,11 +100,17 @@ def active_shares(
                 resident_bytes=own.multiplied,
                 flops=None
                 if device is None
-                else fp16_flops(device.name, device.bandwidth_bytes_per_s, device.cores),
+                else fp16_flops(
+                    device.name,
+                    device.bandwidth_bytes_per_s,
+                    device.cores,
+                    vulkan=BACKENDS[device.backend].by_loader,
+                ),
                 link_bytes_per_s=None if device is None else device.link_bytes_per_s,
                 bandwidth_low=1.0 if device is None else device.bandwidth_low,
                 bandwidth_high=1.0 if device is None else device.bandwidth_high,
                 together=None if device is None else together,
+                windows=device is not None and device.windows,
             )
         )
     return tuple(result)
@@ -132,12 +144,16 @@ def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
 
 
 @cache
-def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int | None = None) -> int | None:
+def fp16_flops(
+    name: str | None, bandwidth_bytes_per_s: int | None, cores: int | None = None, *, vulkan: bool = False
+) -> int | None:
     """
     The FP16 operations per second of a device by its name, or None where no table says them.
 
     Products of one name are told apart by their bandwidth; chips with fewer ``cores`` than the table's are slower.
-    AMD's cards without matrix units do them in their vector units.
+    AMD's cards without matrix units do them in their vector units, and so do by ``vulkan`` those of Intel whose matrix
+    units llama.cpp leaves alone there (b11549, ggml/src/ggml-vulkan/ggml-vulkan.cpp,
+    ``ggml_vk_khr_cooperative_matrix_support``).
     """
     product = (name or "").removesuffix(" GPU")
     lines = dict.fromkeys(line for one in (name or "", product) if one for line in rows_with("gpus", one))
@@ -145,7 +161,7 @@ def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int |
     found = {
         rate: row
         for row in rows
-        if (rate := _rate(row)) is not None
+        if (rate := _rate(row, vulkan)) is not None
         and any(one in (row["name"], *row.get("aliases", ())) for one in (name, product))
     }
     if len(found) > 1 and bandwidth_bytes_per_s is not None:
@@ -161,6 +177,8 @@ def fp16_flops(name: str | None, bandwidth_bytes_per_s: int | None, cores: int |
     return int(flops * part)
 
 
-def _rate(row: dict[str, Any]) -> int | None:
+def _rate(row: dict[str, Any], vulkan: bool) -> int | None:
     rate: int | None = row.get("fp16_flops")
+    if vulkan and row.get("architecture") in NO_COOPERATIVE_MATRICES:
+        rate = row.get("fp16_vector_flops", rate)
     return row.get("fp16_vector_flops") if rate is None and row["vendor"] == "amd" else rate
