@@ -22,6 +22,7 @@ _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 _SIZE = r"\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([A-Za-z]*)\s*"
 _UNIT = r"(?i)b|([kmgt])(b|ib)?"
 _RATE = r"(?i)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*([mgt])i?b(?:/s|ps)?\s*"
+_NETWORK = r"(?i)\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*(?:([mg])be|([mg])(?:b(?:it)?/s|bps|bit)?)\s*"
 _TOKENS = r"(?i)\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([km])\s*"
 
 
@@ -51,6 +52,20 @@ def parse_rate(text: str) -> int | None:
     """
     match = re.fullmatch(_RATE, text)
     return None if match is None else _times(match[1], 1000 ** _POWERS[match[2].lower()])
+
+
+def parse_network(text: str) -> int | None:
+    """
+    The bytes per second of a network as people name it: ``2.5GbE``, ``10G``, ``100Mbit/s``, which count bits, and
+    ``1.25GB/s``, which counts bytes; None of other text.
+    """
+    in_bytes = re.fullmatch(r"\s*[0-9.]+\s*[MGmg]i?B(?:/s|ps)\s*", text)
+    if in_bytes is not None:
+        return parse_rate(text)
+    match = re.fullmatch(_NETWORK, text)
+    if match is None:
+        return None
+    return _times(match[1], 1000 ** _POWERS[(match[2] or match[3]).lower()]) // 8
 
 
 def parse_tokens(text: str) -> int | None:

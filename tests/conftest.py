@@ -36,6 +36,8 @@ LIVE = frozenset(
         "tests/cli/test_pipes.py",
         "tests/page/test_browser.py",
         "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
+        "tests/tasks/fleet/test_hosts.py",
+        "tests/tasks/fleet/test_ssh.py",
         "tests/tasks/test_verify.py",
         "tests/test_limited.py",
         "tests/test_man.py::test_formatters_have_nothing_to_warn_of",

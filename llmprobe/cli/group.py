@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = (
-    *("check", "fit", "recommend", "plan", "upgrade", "cost", "report"),
+    *("check", "fit", "recommend", "plan", "upgrade", "cost", "fleet", "report"),
     *("estimate", "models", "explore", "watch", "record", "metrics", "serve", "mcp", "bench", "verify"),
     "completion",
 )
@@ -70,22 +70,14 @@ class LazyGroup(Helped, click.Group):
         """
         Every option that some command has.
         """
-        commands = (import_module(f"llmprobe.cli.{name}").command for name in COMMANDS)
+        commands = [import_module(f"llmprobe.cli.{name}").command for name in COMMANDS]
+        commands += [below for one in commands for below in getattr(one, "commands", {}).values()]
         return frozenset(name for one in commands for param in one.params for name in param.opts)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            raise UsageError(
-                message("error.command-unknown", given=args[0]),
-                hint=message("hint.did-you-mean", names=(near[0],))
-                if near
-                else message("hint.commands", known=COMMANDS),
-            )
+        refuse_unknown(args, COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -100,6 +92,22 @@ class LazyGroup(Helped, click.Group):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         formatter.write_text(language.spoken(ctx).sentence("help.exit-codes"))
+
+
+def refuse_unknown(args: list[str], known: tuple[str, ...]) -> None:
+    """
+    Refuse a command that a group does not have, with the name that may be meant.
+    """
+    if args and args[0] not in known and not args[0].startswith("-"):
+        from difflib import get_close_matches
+
+        near = get_close_matches(args[0], known, n=1)
+        raise UsageError(
+            message("error.command-unknown", given=args[0]),
+            hint=message("hint.did-you-mean", names=(near[0],))
+            if near
+            else message("hint.commands", known=known),
+        )
 
 
 def version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:

@@ -12,7 +12,7 @@ import click
 
 from llmprobe.cli.command import Choice, option
 from llmprobe.errors import UsageError
-from llmprobe.units import parse_memory, parse_rate, parse_tokens
+from llmprobe.units import parse_memory, parse_network, parse_rate, parse_tokens
 from llmprobe.words.message import Message, message
 
 LIMIT = 2**31
@@ -25,6 +25,7 @@ ALL = -1
 """What ``-ngl all`` is parsed to."""
 
 LONGEST_WAIT_S = 600.0
+SHORTEST_WAIT_S = 1.0
 SHORTEST_BENCH_S = 2.0
 SHORTEST_VERIFY_S, LONGEST_VERIFY_S = 10.0, 7200.0
 
@@ -186,6 +187,29 @@ def time_limit(_context: click.Context, param: click.Parameter, value: str | Non
         if value is None
         else seconds(param, value, least=0.0, most=LONGEST_WAIT_S, example="--timeout 30")
     )
+
+
+def wait(_context: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """
+    Read how long other machines may take: ``30`` or ``30s``.
+    """
+    return (
+        None
+        if value is None
+        else seconds(param, value, least=SHORTEST_WAIT_S, most=LONGEST_WAIT_S, example="--wait 60")
+    )
+
+
+def network(_context: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """
+    Read the speed of a network as bytes per second: ``2.5GbE``, ``10Gbit/s``, ``1GB/s``.
+    """
+    if value is None:
+        return None
+    read = parse_network(value)
+    if not read:
+        raise refused(param, message("error.option-link", given=value), message("hint.option-link"))
+    return read
 
 
 def bench_seconds(_context: click.Context, param: click.Parameter, value: str) -> float:

@@ -8,7 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.facts.backends import BackendName
+from llmprobe.facts.backends import BACKENDS, SERVED, BackendName
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """
+    What lies between a device and the process: bytes per second each way, and whether somebody said so.
+    """
+
+    bytes_per_s: int
+    given: bool = True
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -20,7 +29,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
     weights can be sent to it from RAM (PCIe, one way). Where nothing tells the bandwidth, ``bandwidth_low`` and
-    ``bandwidth_high`` are what it may be as parts of the likely.
+    ``bandwidth_high`` are what it may be as parts of the likely. A device of another machine is behind a ``network``,
+    where something is known of that.
     """
 
     id: str
@@ -35,6 +45,16 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     bandwidth_high: float = 1.0
     link_bytes_per_s: int | None = None
     cores: int | None = None
+    network: Network | None = None
+
+    @property
+    def computed_by(self) -> str:
+        """
+        The backend whose kernels compute: of a device of another machine the one that serves it there.
+        """
+        if not BACKENDS[self.backend].remote:
+            return self.backend
+        return next(name for name, driver in SERVED.items() if driver == self.driver)
     windows: bool = False
 
     @property

@@ -78,6 +78,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.fit import Fit
+    from llmprobe.facts.fleet import Fleet, FleetRecommendation
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.plan import Plan
@@ -95,6 +96,8 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "serving": ServingEstimate,
         "recommendation": Recommendation,
         "fit": Fit,
+        "fleet": Fleet,
+        "fleet-recommendation": FleetRecommendation,
         "plan": Plan,
         "upgrade": Upgrade,
         "cost": Cost,

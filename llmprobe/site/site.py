@@ -112,9 +112,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         """
         All that host and devices may take together, shared memory counted once.
         """
+        apart = ["host", *(one.id for one in devices)]
+        together = 0
         if self.shared_free_bytes is not None:
-            return max(0, self.shared_free_bytes - self.reserve_bytes)
-        return sum(max(0, self.capacities[device] or 0) for device in ("host", *(one.id for one in devices)))
+            together = max(0, self.shared_free_bytes - self.reserve_bytes)
+            apart = [device for device in apart if self.pools[device] != "ram"]
+        return together + sum(max(0, self.capacities[device] or 0) for device in apart)
 
     def pool_budgets(self) -> dict[str, int | None]:
         """

@@ -17,6 +17,7 @@ import pytest
 from llmprobe import api
 from llmprobe import cli as package
 from llmprobe.cli import ending, main
+from llmprobe.cli.group import COMMANDS
 from llmprobe.errors import LlmprobeError
 from llmprobe.words.message import message
 from tests.output import samples
@@ -300,28 +301,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> LlmprobeErro
         (
             ("zzz",),
             message("error.command-unknown", given="zzz"),
-            message(
-                "hint.commands",
-                known=(
-                    "check",
-                    "fit",
-                    "recommend",
-                    "plan",
-                    "upgrade",
-                    "cost",
-                    "report",
-                    "estimate",
-                    "models",
-                    "explore",
-                    "watch",
-                    "record",
-                    "metrics",
-                    "serve",
-                    "mcp",
-                    "bench",
-                    "verify",
-                ),
-            ),
+            message("hint.commands", known=COMMANDS),
         ),
         (
             ("check", "a", "b"),

@@ -457,6 +457,7 @@ def test_estimate_hands_every_setting_on(monkeypatch: pytest.MonkeyPatch) -> Non
         "engine": "llama-bench",
         "devices": 2,
         "backend": "rocm",
+        "rpc": (),
         "prompt_tokens": 300,
         "explain": True,
     }

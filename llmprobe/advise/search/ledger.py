@@ -150,7 +150,7 @@ class Ledger:
     def _device_rates(self, device: Device) -> Rates:
         template = Share(
             device=device.id,
-            backend=device.backend,
+            backend=device.computed_by,
             name=device.name,
             compute_capability=device.compute_capability,
             bandwidth_bytes_per_s=device.bandwidth_bytes_per_s or RANKING_DEVICE_BANDWIDTH,

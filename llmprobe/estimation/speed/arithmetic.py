@@ -26,7 +26,8 @@ class Arithmetic(msgspec.Struct, frozen=True, kw_only=True):
     """
     The weights that a token is multiplied by, those of its experts apart, and the values that it moves on the way.
 
-    ``widths`` and ``expert_widths`` are inputs and outputs of all matrices, added up.
+    ``widths`` and ``expert_widths`` are inputs and outputs of all matrices, added up; ``width`` is what passes from one
+    layer to the next.
     """
 
     dense: int
@@ -35,6 +36,7 @@ class Arithmetic(msgspec.Struct, frozen=True, kw_only=True):
     expert_widths: int
     expert_count: int = 0
     expert_used_count: int = 0
+    width: int = 0
 
 
 def kernels(tensors: Iterable[Tensor], blocks: Sequence[int], n_layer: int) -> Sums:
@@ -71,6 +73,7 @@ def arithmetic(model: ModelSpec, ran: Collection[int]) -> Arithmetic:
         expert_widths=round(expert_widths * passes),
         expert_count=count,
         expert_used_count=used,
+        width=int(model.hparams.get("embedding_length") or 0),
     )
 
 

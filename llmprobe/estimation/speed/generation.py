@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from llmprobe.data import table
+from llmprobe.estimation.speed.network import network_parts
 from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part, total
 from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.estimation.speed.ranking import ranking_prompt_speed
@@ -160,7 +161,7 @@ def that_count(shares: Sequence[Share]) -> list[Share]:
 def _parts(
     constants: Constants, shares: Sequence[Share], cores: Processor, moe: bool, quant: str, filled: float
 ) -> tuple[Part, ...]:
-    return tuple(
+    computed = tuple(
         host_part(constants, share, cores, quant=quant, filled=filled)
         if share.backend == CPU
         else together(
@@ -168,6 +169,7 @@ def _parts(
         )
         for share in shares
     )
+    return (*computed, *network_parts(shares, tokens=1))
 
 
 def _rate(parts: Sequence[Part]) -> Range:

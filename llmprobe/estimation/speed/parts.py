@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from llmprobe.facts.devices import Network
 from llmprobe.facts.processor import Processor
 from llmprobe.model.quants import followed
 from llmprobe.words.message import Message, message
@@ -57,6 +58,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
 
+    ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``). A device
+    of another machine is behind a ``network``, over which the ``width`` values of a token go both ways.
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``).
     ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
     """
@@ -90,6 +93,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     wide_operations: int = 0
     cells: int = 0
     together: Literal["dense", "small", "experts"] | None = None
+    network: Network | None = None
+    width: int = 0
     windows: bool = False
 
 

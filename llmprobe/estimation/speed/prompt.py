@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmprobe.estimation.speed.arithmetic import touched
+from llmprobe.estimation.speed.network import network_parts
 from llmprobe.estimation.speed.parts import (
     CPU,
     FEWEST_ROWS,
@@ -133,6 +134,7 @@ def prompt_parts(
             constants, share, also, moe=moe, quant=quant, size=size, filled=filled, first=number == 0
         )
         parts.append(together(part, share.together, "prompt"))
+    parts += network_parts(devices, tokens=size)
     if host is None:
         return parts
     if in_ram and offloaded:

@@ -70,7 +70,7 @@ def active_shares(
         result.append(
             Share(
                 device=name,
-                backend=CPU if device is None else device.backend,
+                backend=CPU if device is None else device.computed_by,
                 name=None if device is None else device.name,
                 compute_capability=None if device is None else device.compute_capability,
                 bandwidth_bytes_per_s=ram_bandwidth if device is None else device.bandwidth_bytes_per_s,
@@ -110,6 +110,8 @@ def active_shares(
                 bandwidth_low=1.0 if device is None else device.bandwidth_low,
                 bandwidth_high=1.0 if device is None else device.bandwidth_high,
                 together=None if device is None else together,
+                network=None if device is None else device.network,
+                width=arithmetic.width,
                 windows=device is not None and device.windows,
             )
         )

@@ -10,6 +10,7 @@ from llmprobe.facts.cost import Cost
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Fit
+from llmprobe.facts.fleet import Fleet, FleetRecommendation
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.plan import Plan
@@ -24,6 +25,7 @@ from llmprobe.output.text import (
     estimate,
     findings,
     fit,
+    fleet,
     models,
     plan,
     recommend,
@@ -58,6 +60,14 @@ def show_estimate(answer: Estimate, words: Words, *, origin: str, explain: bool 
 
 def show_serving(answer: ServingEstimate, words: Words, *, origin: str) -> None:
     serving.show(_page(words), answer, origin=origin)
+
+
+def show_fleet(answer: Fleet, words: Words) -> None:
+    fleet.show(_page(words), answer)
+
+
+def show_fleet_recommendation(answer: FleetRecommendation, words: Words) -> None:
+    fleet.show_recommendation(_page(words), answer)
 
 
 def show_bench(answer: Bench, words: Words) -> None:

@@ -1,5 +1,5 @@
 """
-Commands of the machine itself: in the C locale, without input, from known places, ended with their children.
+Commands of the machine itself: in the C locale, from known places, ended with their children.
 
 What a command prints is bounded as its time is: one that prints without end is killed, and has failed.
 """
@@ -96,11 +96,12 @@ def started(
     stdout: "IO[bytes] | int",
     stderr: int,
     environment: "Mapping[str, str] | None" = None,
+    stdin: "IO[bytes] | None" = None,
 ) -> "subprocess.Popen[bytes]":
     """
     A command, by its path, that runs by itself in the root folder; ``kill`` ends it with its children.
 
-    Its ``environment`` is that of this process where none is given, in the C locale.
+    Its ``environment`` is that of this process where none is given, in the C locale. It reads ``stdin``, or nothing.
 
     Raises:
         OSError: it cannot be started.
@@ -111,7 +112,7 @@ def started(
     variables = os.environ if environment is None else environment
     return subprocess.Popen(
         [program, *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=stdout,
         stderr=stderr,
         env={**variables, "LC_ALL": "C", "LANG": "C", "PATH": os.pathsep.join(places)},
@@ -126,13 +127,15 @@ def run(
     children: Children | None = None,
     *,
     environment: "Mapping[str, str] | None" = None,
+    stdin: "IO[bytes] | None" = None,
+    most_bytes: int | None = None,
 ) -> Answer:
     """
-    A command's exit status, stdout and stderr; one that is not found is ``missing``.
+    A command's exit status, stdout and stderr; one that is not found is ``missing``. It reads ``stdin``, or nothing.
 
     It is among ``children`` while it runs, and is ended with its own where this is interrupted.
     """
-    children = children or Children()
+    children, most_bytes = children or Children(), most_bytes or LARGEST_BYTES
     program = found(argv[0])
     if program is None:
         return Answer(status="missing", detail=f"no command {argv[0]}")
@@ -140,20 +143,20 @@ def run(
 
     pipe = subprocess.PIPE
     try:
-        process = started(program, argv[1:], stdout=pipe, stderr=pipe, environment=environment)
+        process = started(program, argv[1:], stdout=pipe, stderr=pipe, environment=environment, stdin=stdin)
     except OSError as error:
         return of_os_error(error)
     with process:
         try:
             if not children.add(process):
                 raise TimeoutError("the time for all questions is over")
-            stdout, stderr = _printed(process, time.monotonic() + timeout_s)
+            stdout, stderr = _printed(process, time.monotonic() + timeout_s, most_bytes)
         except TimeoutError as error:
             kill(process)
             return Answer(status="timeout", detail=str(error) or f"no answer within {timeout_s:g} s")
         except _TooMuch:
             kill(process)
-            return Answer(status="failed", detail=f"printed more than {LARGEST_BYTES} bytes")
+            return Answer(status="failed", detail=f"printed more than {most_bytes} bytes")
         except BaseException:
             kill(process)
             raise
@@ -188,7 +191,7 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
             process.kill()
 
 
-def _printed(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
+def _printed(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[bytes, bytes]:
     """
     Stdout and stderr of a command that has ended.
 
@@ -198,7 +201,8 @@ def _printed(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, b
     """
     import subprocess
 
-    printed = _read_by_threads(process, until) if _SYSTEM == "win32" else _read_by_turns(process, until)
+    read = _read_by_threads if _SYSTEM == "win32" else _read_by_turns
+    printed = read(process, until, most)
     try:
         process.wait(max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -206,7 +210,7 @@ def _printed(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, b
     return printed
 
 
-def _read_by_turns(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
+def _read_by_turns(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[bytes, bytes]:
     import selectors
 
     pieces: dict[int, bytearray] = {}
@@ -220,13 +224,13 @@ def _read_by_turns(process: "subprocess.Popen[bytes]", until: float) -> tuple[by
             if not ready:
                 raise TimeoutError
             for key, _ in ready:
-                if not _added(key.fd, pieces[key.fd]):
+                if not _added(key.fd, pieces[key.fd], most):
                     waiting.unregister(key.fd)
     stdout, stderr = pieces.values()
     return bytes(stdout), bytes(stderr)
 
 
-def _read_by_threads(process: "subprocess.Popen[bytes]", until: float) -> tuple[bytes, bytes]:
+def _read_by_threads(process: "subprocess.Popen[bytes]", until: float, most: int) -> tuple[bytes, bytes]:
     """
     The same where a pipe can't be waited for: Windows. Killing the command ends its readers.
     """
@@ -237,7 +241,7 @@ def _read_by_threads(process: "subprocess.Popen[bytes]", until: float) -> tuple[
 
     def read(descriptor: int, content: bytearray) -> None:
         try:
-            while _added(descriptor, content):
+            while _added(descriptor, content, most):
                 pass
         except _TooMuch:
             over.set()
@@ -260,12 +264,12 @@ def _read_by_threads(process: "subprocess.Popen[bytes]", until: float) -> tuple[
     return bytes(pieces[0]), bytes(pieces[1])
 
 
-def _added(descriptor: int, content: bytearray) -> bool:
+def _added(descriptor: int, content: bytearray, most: int) -> bool:
     """
     Whether one more piece came; none comes at the end.
     """
     piece = os.read(descriptor, _PIECE)
     content += piece
-    if len(content) > LARGEST_BYTES:
+    if len(content) > most:
         raise _TooMuch
     return bool(piece)

@@ -1,0 +1,166 @@
+"""
+``llmprobe fleet``: several machines side by side, and which of them run a model, alone or together.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llmprobe.cli import say
+from llmprobe.cli.command import Command, Helped, option
+from llmprobe.cli.group import refuse_unknown
+from llmprobe.cli.language import spoken
+from llmprobe.cli.options import context, json_option, memory, network, rate, wait
+from llmprobe.cli.target import Target
+from llmprobe.errors import UsageError
+from llmprobe.words.message import message
+
+if TYPE_CHECKING:
+    from llmprobe.tasks.fleet.hosts import Named
+
+
+class Group(Helped, click.Group):
+    """
+    The commands for several machines.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        refuse_unknown(args, tuple(self.commands))
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        words = spoken(ctx)
+        formatter.write_paragraph()
+        formatter.write(f"{words.sentence('help.commands')}\n")
+        with formatter.indentation():
+            formatter.write_dl([(name, words.say(f"help.short.fleet-{name}")) for name in self.commands])
+
+
+@click.group(
+    "fleet",
+    cls=Group,
+    help="help.fleet",
+    short_help="help.short.fleet",
+    examples=(
+        "llmprobe fleet check --host gpu1 --host user@gpu2",
+        "llmprobe fleet recommend --model llama3-70b --recordings recordings/",
+        "llmprobe fleet check --kubernetes",
+    ),
+)
+@click.pass_obj
+def command(target: Target, /) -> None:
+    """
+    Refuse what describes one machine: several are meant.
+    """
+    if not target.is_live:
+        raise UsageError(message("error.fleet-of-one"), hint=message("hint.fleet-of-one"))
+
+
+def _machines(function: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    The options that name machines, the same for each command.
+    """
+    for add in (
+        option("--wait", callback=wait, metavar="SECONDS", help="help.fleet.wait"),
+        option("--program", metavar="FILE", help="help.fleet.program"),
+        option("--nodes", multiple=True, metavar="FILE", help="help.fleet.nodes"),
+        option("--kubernetes", is_flag=True, help="help.fleet.kubernetes"),
+        option("--slurm", multiple=True, metavar="NODES", help="help.fleet.slurm"),
+        option("--recordings", multiple=True, metavar="DIR", help="help.fleet.recordings"),
+        option("--host", "ssh", multiple=True, metavar="HOST", help="help.fleet.host"),
+    ):
+        function = add(function)
+    return function
+
+
+def _named(machines: dict[str, Any]) -> "Named":
+    from llmprobe.tasks.fleet.hosts import PATIENCE_S, Named
+
+    wait_s = machines.pop("wait")
+    return Named(wait_s=PATIENCE_S if wait_s is None else wait_s, **machines)
+
+
+@command.command(
+    "check",
+    cls=Command,
+    help="help.fleet-check",
+    short_help="help.short.fleet-check",
+    examples=(
+        "llmprobe fleet check --host gpu1 --host gpu2",
+        "llmprobe fleet check --nodes nodes.json --json",
+    ),
+)
+@_machines
+@json_option
+def check(as_json: bool, **machines: Any) -> int:
+    """
+    Show the machines; one that did not answer, or an error on one, is the answer "no".
+    """
+    from llmprobe.tasks.fleet.check import fleet
+    from llmprobe.tasks.fleet.hosts import seen
+
+    answer = fleet(seen(_named(machines)))
+    if as_json:
+        say.document(answer)
+    else:
+        from llmprobe.output.text import pages
+
+        pages.show_fleet(answer, spoken())
+    healthy = all(
+        host.answered and all(one.severity != "error" for one in host.findings) for host in answer.hosts
+    )
+    return 0 if healthy else 3
+
+
+@command.command(
+    "recommend",
+    cls=Command,
+    help="help.fleet-recommend",
+    short_help="help.short.fleet-recommend",
+    examples=(
+        "llmprobe fleet recommend --model llama3-70b --host gpu1 --host gpu2 --link 2.5GbE",
+        "llmprobe fleet recommend --model qwen3-235b-a22b --recordings recordings/ -c 16k --json",
+    ),
+)
+@option("-m", "--model", metavar="MODEL", required=True, help="help.recommend.model")
+@option("-c", "--ctx-size", callback=context, metavar="N", help="help.recommend.ctx-size")
+@option("--quant", "quants", multiple=True, metavar="Q", help="help.recommend.quant")
+@option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
+@option("--reserve", callback=memory, metavar="SIZE", help="help.recommend.reserve")
+@option("--link", callback=network, metavar="SPEED", help="help.fleet.link")
+@_machines
+@json_option
+def recommend(
+    model: str,
+    ctx_size: int | None,
+    quants: tuple[str, ...],
+    min_speed: float | None,
+    reserve: int | None,
+    link: int | None,
+    as_json: bool,
+    **machines: Any,
+) -> int:
+    """
+    Say which machine to take, or which together; nothing that runs is the answer "no".
+    """
+    from llmprobe import api
+    from llmprobe.tasks.fleet.hosts import seen
+    from llmprobe.tasks.fleet.recommend import recommend as recommended
+    from llmprobe.tasks.recommend import wishes_of
+
+    spec = api.load_model(model)
+    wishes = wishes_of(
+        ctx_size=ctx_size, quants=quants, min_speed=min_speed, reserve_bytes=reserve, top=1, model=spec
+    )
+    answer = recommended(spec, seen(_named(machines)), wishes, link_bytes_per_s=link)
+    if as_json:
+        say.document(answer)
+    else:
+        from llmprobe.output.text import pages
+
+        pages.show_fleet_recommendation(answer, spoken())
+    return 0 if answer.best is not None or answer.together is not None else 3

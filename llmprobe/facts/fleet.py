@@ -1,0 +1,134 @@
+"""
+Several machines: the documents of ``llmprobe fleet check`` and ``llmprobe fleet recommend``, and their parts.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from llmprobe._version import __version__
+from llmprobe.facts.estimate import ModelInEstimate, Range
+from llmprobe.facts.finding import Finding
+from llmprobe.facts.recommendation import Choice, MachineInShort, Wishes
+from llmprobe.words.message import Message
+
+HostOrigin = Literal["recording", "ssh", "slurm", "kubernetes"]
+"""
+Where what is known of a machine comes from: a file, a recording that was made there over ssh or by Slurm, or the labels
+of a node.
+"""
+
+
+class EngineBuild(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    An engine that is installed on a machine, and its version as it tells it; None is one that does not.
+    """
+
+    name: str
+    version: str | None
+
+
+class FleetHost(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One machine of several. ``machine`` is None where it did not answer; ``problem`` says why, ``remedy`` what to do.
+
+    ``like`` is the first machine of which everything that counts is the same; what was found for that one holds here.
+    ``findings`` are those of an error or a warning.
+    """
+
+    name: str
+    origin: HostOrigin
+    answered: bool
+    problem: Message | None = None
+    remedy: Message | None = None
+    machine: MachineInShort | None = None
+    like: str | None = None
+    engines: tuple[EngineBuild, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe fleet check``: machines side by side, those that did not answer among them.
+    """
+
+    schema: Literal["llmprobe.fleet/1"] = "llmprobe.fleet/1"
+    llmprobe_version: str = __version__
+    this_machine: bool = False
+    hosts: tuple[FleetHost, ...]
+    notes: tuple[Message, ...] = ()
+
+
+class Alone(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one machine makes of the model by itself: the first choice of ``recommend``, None where nothing fits.
+
+    ``points`` are those of the balance of ``recommend``, a doubling of the time of an answer each; only differences
+    count.
+    """
+
+    host: str
+    choice: Choice | None
+    points: float | None
+    verdict: Message | None
+
+
+class OnHost(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What is typed on one machine of several, ``main`` where the model is talked to; ``devices`` are its own in the plan.
+    """
+
+    host: str
+    main: bool
+    devices: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The network between machines: bytes per second each way, and the seconds that a device of another machine costs
+    each token, whatever is computed there. ``given`` is false where the rate is assumed.
+    """
+
+    bytes_per_s: int
+    seconds_per_token: Range
+    given: bool
+
+
+class Together(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The model over several machines with llama.cpp's rpc-server. ``choice`` is what the main machine is told; devices of
+    others are among its ``devices`` first. ``loading`` is how long the weights take over the network, in seconds.
+
+    ``points`` are those of ``Alone``; it is ``worth`` it where no machine alone has as many. ``slower`` is its speed as
+    a part of that of the best machine alone, None where none runs it.
+    """
+
+    main: str
+    hosts: tuple[OnHost, ...]
+    choice: Choice
+    points: float
+    link: Link
+    loading: float
+    worth: bool = True
+    slower: float | None = None
+    warnings: tuple[Message, ...] = ()
+
+
+class FleetRecommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe fleet recommend``: each machine alone, the best first, and several together where that
+    was looked at. ``best`` is the machine that runs the model best alone. Neither is the answer "no".
+    """
+
+    schema: Literal["llmprobe.fleet-recommendation/1"] = "llmprobe.fleet-recommendation/1"
+    llmprobe_version: str = __version__
+    this_machine: bool = False
+    model: ModelInEstimate
+    wishes: Wishes
+    hosts: tuple[FleetHost, ...]
+    best: str | None
+    verdict: Message
+    alone: tuple[Alone, ...]
+    together: Together | None = None
+    notes: tuple[Message, ...] = ()

@@ -1,0 +1,103 @@
+"""
+Machines side by side: what each is, what is free there, what is wrong, and which are alike.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from llmprobe.advise.recommend import machine_in_short
+from llmprobe.facts.fleet import EngineBuild, Fleet, FleetHost
+from llmprobe.facts.machine import Snapshot
+from llmprobe.tasks.fleet.hosts import Seen
+from llmprobe.words.message import Message, message
+
+RPC_ENGINE = "llama.cpp"
+"""The engine whose builds must be the same on machines that run one model together."""
+
+
+def fleet(seen: Sequence[Seen]) -> Fleet:
+    """
+    The document of machines that were asked.
+    """
+    hosts = hosts_of(seen)
+    return Fleet(hosts=hosts, notes=tuple(notes_on(hosts)))
+
+
+def hosts_of(seen: Sequence[Seen]) -> tuple[FleetHost, ...]:
+    """
+    Each machine in short, and of equal ones which is the first.
+    """
+    first: dict[bytes, str] = {}
+    hosts = []
+    for one in seen:
+        like = None
+        if one.machine is not None:
+            key = _what_counts(one.machine)
+            like = first.get(key)
+            first.setdefault(key, one.name)
+        hosts.append(_host(one, like))
+    return tuple(hosts)
+
+
+def notes_on(hosts: Sequence[FleetHost]) -> list[Message]:
+    """
+    What must be known to read the table: who is missing, unlike builds, what labels do not tell.
+    """
+    found = []
+    missing = [host.name for host in hosts if not host.answered]
+    if missing:
+        found.append(message("fleet.not-answered", hosts=tuple(missing), all=len(hosts)))
+    builds = sorted({build for host in hosts if (build := build_of(host)) is not None})
+    if len(builds) > 1:
+        found.append(message("fleet.unlike-builds", engine=RPC_ENGINE, builds=tuple(builds)))
+    if any(host.origin == "kubernetes" and host.answered for host in hosts):
+        found.append(message("fleet.by-labels"))
+    return found
+
+
+def build_of(host: FleetHost) -> str | None:
+    """
+    The version of llama.cpp on a machine, None where it has none or does not tell it.
+    """
+    return next((one.version for one in host.engines if one.name == RPC_ENGINE), None)
+
+
+def _host(one: Seen, like: str | None) -> FleetHost:
+    machine = one.machine
+    if machine is None:
+        return FleetHost(
+            name=one.name, origin=one.origin, answered=False, problem=one.problem, remedy=one.remedy
+        )
+    return FleetHost(
+        name=one.name,
+        origin=one.origin,
+        answered=True,
+        machine=machine_in_short(machine),
+        like=like,
+        engines=tuple(
+            EngineBuild(name=engine.name, version=engine.version)
+            for engine in machine.engines
+            if engine.installed
+        ),
+        findings=tuple(one for one in machine.findings if one.severity != "note"),
+    )
+
+
+def _what_counts(machine: Snapshot) -> bytes:
+    """
+    All of a machine that an answer is based on; nothing that only names it.
+    """
+    accelerators = tuple(msgspec.structs.replace(one, uuid=None, evidence=()) for one in machine.accelerators)
+    host = machine.host
+    return msgspec.json.encode(
+        (
+            machine.pools,
+            accelerators,
+            host.cpu,
+            host.ram_bandwidth_bytes_per_s,
+            host.measurement,
+            host.system,
+        ),
+        enc_hook=repr,
+    )

@@ -1,0 +1,312 @@
+"""
+The machines that are named, asked at the same time: each answers, or says by its time why not.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.errors import LlmprobeError, RecordingError, UsageError
+from llmprobe.facts.answer import Answer
+from llmprobe.facts.fleet import HostOrigin
+from llmprobe.facts.given import shown
+from llmprobe.facts.machine import Snapshot
+from llmprobe.harmless import harmless_name
+from llmprobe.machine import snapshot
+from llmprobe.source import hosts
+from llmprobe.source.live.commands import Children
+from llmprobe.source.model_files import small
+from llmprobe.source.recording import decode
+from llmprobe.source.recording.files import USUAL_NAME, read_recording
+from llmprobe.source.recording.replay import Replay
+from llmprobe.words.message import Message, message
+
+PATIENCE_S = 30.0
+"""Seconds after which a machine that has not answered is left out: connecting, starting Python and all probes."""
+
+MOST_AT_ONCE = 32
+"""Machines that are asked at the same time."""
+
+_LONGEST_NAME = 255
+_LONGEST_DETAIL = 200
+
+_SSH_FAILED = 255
+"""What ssh itself ends with, whatever the command over there does."""
+
+_SSH_SAYS = (
+    (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        message("fleet.host-key-changed"),
+        message("fleet.remedy-host-key-changed"),
+    ),
+    (
+        "Host key verification failed",
+        message("fleet.host-key-unknown"),
+        message("fleet.remedy-host-key-unknown"),
+    ),
+    ("Permission denied", message("fleet.denied"), message("fleet.remedy-denied")),
+    ("Could not resolve", message("fleet.unresolved"), message("fleet.remedy-unresolved")),
+)
+"""What OpenSSH prints, what it means, and what to do."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One machine, or why there is none of that name.
+    """
+
+    name: str
+    origin: HostOrigin
+    machine: Snapshot | None = None
+    problem: Message | None = None
+    remedy: Message | None = None
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What machines are named: destinations of ssh, recordings or folders of them, nodes of Slurm as scontrol spells them,
+    the user's cluster of Kubernetes, or a file with its nodes. ``program`` is copied to hosts without llmprobe.
+    """
+
+    ssh: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    slurm: tuple[str, ...] = ()
+    kubernetes: bool = False
+    nodes: tuple[str, ...] = ()
+    program: str | None = None
+    wait_s: float = PATIENCE_S
+
+
+def seen(named: Named) -> tuple[Seen, ...]:
+    """
+    All machines, in the order in which they are named; no name stands twice.
+
+    Raises:
+        UsageError: nothing is named, or a name cannot be one.
+        LlmprobeError: Slurm or kubectl cannot be asked for names at all.
+    """
+    for host in named.ssh:
+        _check_destination(host)
+    program = None if named.program is None else _program(named.program)
+    children = Children()
+    questions: list[tuple[str, HostOrigin, Callable[[], Seen]]] = []
+    for path in named.recordings:
+        questions += [(name, "recording", _of_file(name, file)) for name, file in _files(path)]
+    for host in named.ssh:
+        questions.append((host, "ssh", _over_ssh(host, named.wait_s, children, program)))
+    try:
+        for expression in named.slurm:
+            for node in _slurm_nodes(expression, named.wait_s, children):
+                questions.append((node, "slurm", _on_slurm(node, named.wait_s, children)))
+        labelled = _labelled(named, children)
+        if not questions and not labelled:
+            raise UsageError(message("error.fleet-of-nobody"), hint=message("hint.fleet-of-nobody"))
+        return _own_names((*_asked(questions), *labelled))
+    finally:
+        children.end()
+
+
+def _asked(questions: Sequence[tuple[str, HostOrigin, Callable[[], Seen]]]) -> Iterable[Seen]:
+    if not questions:
+        return ()
+    with ThreadPoolExecutor(max_workers=min(len(questions), MOST_AT_ONCE)) as pool:
+        return tuple(pool.map(lambda one: one[2](), questions))
+
+
+def _own_names(found: Iterable[Seen]) -> tuple[Seen, ...]:
+    """
+    The machines with names of their own: the second of one name is ``name-2``.
+    """
+    taken: set[str] = set()
+    named = []
+    for one in found:
+        name, number = one.name, 2
+        while name in taken:
+            name, number = f"{one.name}-{number}", number + 1
+        taken.add(name)
+        named.append(msgspec.structs.replace(one, name=name))
+    return tuple(named)
+
+
+def _check_destination(host: str) -> None:
+    """
+    What ssh could take for an option, or what no line can hold, is refused.
+    """
+    bad = not host or host.startswith("-") or len(host) > _LONGEST_NAME or harmless_name(host) != host
+    if bad or any(sign.isspace() for sign in host):
+        raise UsageError(message("error.fleet-host", given=shown(host)), hint=message("hint.fleet-host"))
+
+
+def _program(path: str) -> Path:
+    try:
+        with Path(path).open("rb") as content:
+            content.read(1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError(
+            message("error.file-unreadable", path=path, reason=reason), hint=message("hint.fleet-program")
+        ) from None
+    return Path(path).absolute()
+
+
+def _files(path: str) -> list[tuple[str, str]]:
+    """
+    The recordings that a path means, by name: a file, a machine's folder, or a folder of either.
+    """
+    place = Path(path)
+    try:
+        if not place.is_dir() or (place / USUAL_NAME).is_file():
+            stem = place.name if place.is_dir() else place.stem
+            return [(place.parent.name if stem == Path(USUAL_NAME).stem else stem, path)]
+        inside = sorted(place.iterdir())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise UsageError(
+            message("error.file-unreadable", path=path, reason=reason), hint=message("hint.permissions")
+        ) from None
+    found = [
+        (one.name if one.is_dir() else one.stem, str(one))
+        for one in inside
+        if (one / USUAL_NAME).is_file() or (one.suffix == ".json" and one.is_file())
+    ]
+    if not found:
+        raise UsageError(
+            message("error.fleet-folder-empty", path=path), hint=message("hint.fleet-folder-empty")
+        )
+    return found
+
+
+def _of_file(name: str, path: str) -> Callable[[], Seen]:
+    def look() -> Seen:
+        try:
+            machine = snapshot.collect(Replay(read_recording(path)), observers=engines.observers())
+        except RecordingError as error:
+            return Seen(name=name, origin="recording", problem=error.message, remedy=error.hint)
+        return Seen(name=name, origin="recording", machine=machine)
+
+    return look
+
+
+def _over_ssh(host: str, wait_s: float, children: Children, program: Path | None) -> Callable[[], Seen]:
+    def look() -> Seen:
+        answer = hosts.over_ssh(host, wait_s, children, program=program)
+        return _recorded(host, "ssh", answer, wait_s)
+
+    return look
+
+
+def _on_slurm(node: str, wait_s: float, children: Children) -> Callable[[], Seen]:
+    def look() -> Seen:
+        return _recorded(node, "slurm", hosts.on_slurm(node, wait_s, children), wait_s)
+
+    return look
+
+
+def _slurm_nodes(expression: str, wait_s: float, children: Children) -> list[str]:
+    answer = hosts.slurm_nodes(expression, wait_s, children)
+    names = _stdout(answer).split()
+    if not names:
+        raise LlmprobeError(
+            message("error.fleet-slurm", given=shown(expression), detail=_last_words(answer)),
+            hint=message("hint.fleet-slurm"),
+        )
+    for name in names:
+        _check_destination(name)
+    return names
+
+
+def _labelled(named: Named, children: Children) -> tuple[Seen, ...]:
+    """
+    The nodes of Kubernetes, by their labels.
+    """
+    texts = []
+    if named.kubernetes:
+        answer = hosts.kubernetes_nodes(named.wait_s, children)
+        text = _stdout(answer)
+        if not text:
+            raise LlmprobeError(
+                message("error.fleet-kubernetes", detail=_last_words(answer)),
+                hint=message("hint.fleet-kubernetes"),
+            )
+        texts.append(text)
+    texts += [_nodes_file(path) for path in named.nodes]
+    if not texts:
+        return ()
+    from llmprobe.machine.nodes import nodes_in
+
+    return tuple(
+        Seen(name=node.name, origin="kubernetes", machine=node.machine, problem=node.problem)
+        for text in texts
+        for node in nodes_in(text)
+    )
+
+
+def _nodes_file(path: str) -> str:
+    content = small(Path(path), hosts.MOST_NODES_BYTES)
+    if content is None:
+        raise UsageError(message("recording.missing", path=path), hint=message("hint.nodes-no-list"))
+    return content.decode(errors="replace")
+
+
+def _recorded(name: str, origin: HostOrigin, answer: Answer, wait_s: float) -> Seen:
+    """
+    The machine whose recording a command printed, or what went wrong.
+    """
+
+    def failed(problem: Message, remedy: Message | None) -> Seen:
+        return Seen(name=name, origin=origin, problem=problem, remedy=remedy)
+
+    if answer.status == "missing":
+        program = "ssh" if origin == "ssh" else "srun"
+        return failed(message("fleet.no-command", program=program), message("fleet.remedy-no-command"))
+    if answer.status == "timeout":
+        return failed(message("fleet.timeout", seconds=wait_s), message("fleet.remedy-timeout"))
+    printed, said = _stdout(answer), _stderr(answer)
+    # What a profile prints at the beginning is no part of the recording.
+    start = printed.find("{")
+    if start >= 0 and _exit(answer) == 0:
+        try:
+            machine = snapshot.collect(
+                Replay(decode(printed[start:].encode(), name)), observers=engines.observers()
+            )
+        except RecordingError as error:
+            return failed(error.message, message("fleet.remedy-version"))
+        return Seen(name=name, origin=origin, machine=machine)
+    if origin == "ssh" and _exit(answer) == _SSH_FAILED:
+        for mark, problem, remedy in _SSH_SAYS:
+            if mark in said:
+                return failed(problem, remedy)
+        return failed(
+            message("fleet.unreachable", detail=_last_words(answer)), message("fleet.remedy-unreachable")
+        )
+    if hosts.NO_PYTHON in said:
+        return failed(message("fleet.no-python"), message("fleet.remedy-no-python"))
+    if hosts.NO_PROGRAM in said:
+        return failed(message("fleet.no-program"), message("fleet.remedy-no-program"))
+    return failed(
+        message("fleet.failed", status=_exit(answer), detail=_last_words(answer)),
+        message("fleet.remedy-failed"),
+    )
+
+
+def _exit(answer: Answer) -> int | None:
+    return answer.value.get("exit") if isinstance(answer.value, dict) else None
+
+
+def _stdout(answer: Answer) -> str:
+    return str(answer.value.get("stdout", "")) if isinstance(answer.value, dict) else ""
+
+
+def _stderr(answer: Answer) -> str:
+    return str(answer.value.get("stderr", "")) if isinstance(answer.value, dict) else ""
+
+
+def _last_words(answer: Answer) -> str:
+    """
+    The last line on stderr, harmless and not too long; what the answer says where there is none.
+    """
+    lines = [line.strip() for line in _stderr(answer).splitlines() if line.strip()]
+    return harmless_name((lines[-1] if lines else answer.detail or answer.status)[:_LONGEST_DETAIL])

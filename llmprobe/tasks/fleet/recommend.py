@@ -1,0 +1,266 @@
+"""
+Which machine of several runs a model best, and what several do together where that is worth something.
+"""
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import msgspec
+
+from llmprobe import engines
+from llmprobe.advise import together as joining
+from llmprobe.advise.recommend import Advice
+from llmprobe.errors import UsageError
+from llmprobe.estimation.kept import estimator_of
+from llmprobe.estimation.speed.network import WAITING_S
+from llmprobe.facts.devices import Network
+from llmprobe.facts.estimate import model_in_estimate
+from llmprobe.facts.fleet import Alone, FleetHost, FleetRecommendation, Link, OnHost, Together
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.recommendation import Choice, Wishes
+from llmprobe.harmless import shell_word
+from llmprobe.model.installed import on_this_disk
+from llmprobe.tasks.arguments import check_model
+from llmprobe.tasks.defaults import DEFAULT_QUANT
+from llmprobe.tasks.fleet.check import build_of, hosts_of, notes_on
+from llmprobe.tasks.fleet.hosts import Seen
+from llmprobe.tasks.recommend import commands_for, completed
+from llmprobe.words.message import Message, message
+
+ENGINE = engines.DEFAULT_ENGINE
+
+USUAL_LINK = 125_000_000
+"""A gigabit: what a network is taken to be where nobody says it."""
+
+SERVER = "ggml-rpc-server"
+"""What the server is called since 2026; before that rpc-server (llama.cpp, tools/rpc/CMakeLists.txt)."""
+
+RPC_PORT = 50052
+"""Where an rpc-server listens unless told otherwise (llama.cpp b11549, tools/rpc/rpc-server.cpp)."""
+
+MOST_TOGETHER = 8
+"""Machines that are tried together at the most."""
+
+
+def recommend(
+    model: ModelSpec, seen: Sequence[Seen], wishes: Wishes, *, link_bytes_per_s: int | None = None
+) -> FleetRecommendation:
+    """
+    The document for these machines: each alone, and several together where none does it alone or they do it better.
+
+    Raises:
+        UsageError: llama.cpp does not load the model.
+    """
+    check_model(model)
+    refused = engines.not_loaded(ENGINE, model.architecture)
+    if refused is not None:
+        why, elsewhere = refused
+        raise UsageError(why, hint=next(iter(elsewhere), None))
+    hosts = hosts_of(seen)
+    machines = {one.name: one for one in seen if one.machine is not None}
+    first = {host.name: host for host in hosts if host.answered and host.like is None}
+    found = {name: _alone(model, machines[name], wishes) for name in first}
+    alone = tuple(
+        sorted(
+            (
+                msgspec.structs.replace(found[host.like or host.name], host=host.name)
+                for host in hosts
+                if host.answered
+            ),
+            key=lambda one: -1e9 if one.points is None else one.points,
+            reverse=True,
+        )
+    )
+    best = next((one for one in alone if one.choice is not None), None)
+    network = Network(bytes_per_s=link_bytes_per_s or USUAL_LINK, given=link_bytes_per_s is not None)
+    joined = _together(
+        model, [machines[host.name] for host in hosts if host.answered], wishes, network, hosts
+    )
+    if joined is not None and best is not None:
+        joined = _beside(joined, best)
+    answered = [host for host in hosts if host.answered]
+    quant = best.choice.quant if best is not None and best.choice is not None else DEFAULT_QUANT
+    if joined is not None and best is None:
+        quant = joined.choice.quant
+    estimator = estimator_of(model)
+    quant = model.quant or model.published_quant or quant
+    return FleetRecommendation(
+        model=model_in_estimate(model, quant, estimator.tensor_bytes(quant)),
+        wishes=wishes,
+        hosts=hosts,
+        best=None if best is None else best.host,
+        verdict=_verdict(best, joined, answered),
+        alone=alone,
+        together=joined,
+        notes=(*notes_on(hosts), *_notes(joined, network, answered)),
+    )
+
+
+def _alone(model: ModelSpec, one: Seen, wishes: Wishes) -> Alone:
+    assert one.machine is not None
+    machine = one.machine
+    here = on_this_disk(model, machine)
+    advice = Advice(here, commands_for(machine, ENGINE), abilities=engines.abilities(ENGINE))
+    found = advice.first(advice.problem(machine, wishes), machine)
+    if found is None:
+        # What is short is said by the whole answer, which is asked only where nothing fits.
+        return Alone(host=one.name, choice=None, points=None, verdict=advice.answer(machine, wishes).verdict)
+    candidate, choice = found
+    choice = completed(choice, here, machine, ENGINE)
+    assert choice.verdict is not None
+    return Alone(host=one.name, choice=choice, points=round(candidate.utility, 3), verdict=choice.verdict)
+
+
+def _together(
+    model: ModelSpec, seen: Sequence[Seen], wishes: Wishes, network: Network, hosts: Sequence[FleetHost]
+) -> Together | None:
+    """
+    The best of the ways to put machines together: those with the most room, two of them and more, the one whose
+    devices read fastest as the main one.
+    """
+    useful = [
+        one
+        for one in (joining.machine(each.name, each.machine, wishes) for each in seen if each.machine)
+        if joining.served(one)
+    ]
+    useful.sort(key=lambda one: one.room, reverse=True)
+    best: tuple[float, Together] | None = None
+    for count in range(2, min(len(useful), MOST_TOGETHER) + 1):
+        some = useful[:count]
+        main = max(some, key=lambda one: one.rate)
+        others = [one for one in some if one is not main]
+        here = on_this_disk(model, main.snapshot)
+        advice = Advice(here, commands_for(main.snapshot, ENGINE), abilities=engines.abilities(ENGINE))
+        problem = joining.over_all(advice.problem(main.snapshot, wishes), main, others, network)
+        found = None if problem is None else advice.first(problem, main.snapshot)
+        if found is None:
+            continue
+        candidate, choice = found
+        if best is not None and candidate.utility <= best[0]:
+            break
+        choice = completed(choice, here, main.snapshot, ENGINE)
+        plan = _plan(choice, candidate.utility, main, others, network, hosts)
+        best = (candidate.utility, plan)
+    return None if best is None else best[1]
+
+
+def _plan(
+    choice: Choice,
+    points: float,
+    main: joining.Machine,
+    others: Sequence[joining.Machine],
+    network: Network,
+    hosts: Sequence[FleetHost],
+) -> Together:
+    ports = {other.name: f"{_address(other.name, hosts)}:{RPC_PORT}" for other in others}
+    used = {device.id for device in choice.devices}
+    commands = {
+        engine: f"{line} --rpc {shell_word(','.join(ports.values()))}"
+        for engine, line in choice.commands.items()
+    }
+    choice = msgspec.structs.replace(choice, commands=commands)
+    number = 0
+    plans = []
+    for other in others:
+        names = tuple(f"rpc{number + at}" for at in range(len(other.devices)))
+        number += len(other.devices)
+        serving = f"{SERVER} -H {shell_word(_address(other.name, hosts))} -p {RPC_PORT} -c"
+        if used.isdisjoint(names):
+            continue
+        plans.append(OnHost(host=other.name, main=False, devices=names, commands=(serving,)))
+    own = tuple(device.id for device in main.devices)
+    plans.append(OnHost(host=main.name, main=True, devices=own, commands=tuple(commands.values())))
+    sent = sum(one.weights_bytes for one in choice.devices if one.id.startswith("rpc"))
+    builds = {build_of(host) for host in hosts if host.name in {plan.host for plan in plans}}
+    return Together(
+        main=main.name,
+        hosts=tuple(plans),
+        choice=choice,
+        points=round(points, 3),
+        link=Link(bytes_per_s=network.bytes_per_s, seconds_per_token=WAITING_S, given=network.given),
+        loading=sent / network.bytes_per_s,
+        warnings=(
+            message("warning.rpc-open"),
+            *((message("fleet.same-build"),) if len(builds) > 1 or None in builds else ()),
+        ),
+    )
+
+
+def _address(name: str, hosts: Sequence[FleetHost]) -> str:
+    """
+    The address of a machine: what ssh is told, without the user; of others their name, to be replaced.
+    """
+    origin = next(host.origin for host in hosts if host.name == name)
+    return name.rpartition("@")[2] if origin == "ssh" else name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _beside(joined: Together, best: Alone) -> Together:
+    """
+    Several machines beside the best one alone.
+    """
+    assert best.choice is not None
+    assert best.points is not None
+    ours, theirs = _likely(joined.choice), _likely(best.choice)
+    part = None if ours is None or not theirs else ours / theirs
+    return msgspec.structs.replace(joined, slower=part, worth=joined.points > best.points)
+
+
+def _verdict(best: Alone | None, joined: Together | None, answered: Sequence[FleetHost]) -> Message:
+    if best is None and joined is None:
+        return message("fleet.verdict-none", machines=len(answered))
+    if best is None:
+        assert joined is not None
+        return message(
+            "fleet.verdict-together",
+            machines=len(joined.hosts),
+            quant=joined.choice.quant,
+            tokens_per_s=_likely(joined.choice),
+        )
+    assert best.choice is not None
+    if joined is not None and joined.worth:
+        return message(
+            "fleet.verdict-better-together",
+            host=best.host,
+            quant=best.choice.quant,
+            tokens_per_s=_likely(best.choice),
+            machines=len(joined.hosts),
+            other_quant=joined.choice.quant,
+            other_tokens_per_s=_likely(joined.choice),
+        )
+    return message(
+        "fleet.verdict-alone", host=best.host, quant=best.choice.quant, tokens_per_s=_likely(best.choice)
+    )
+
+
+def _likely(choice: Choice) -> float | None:
+    speed = choice.speed.generation_tokens_per_s
+    return None if speed is None else speed.likely
+
+
+def _notes(joined: Together | None, network: Network, answered: Sequence[FleetHost]) -> list[Message]:
+    if joined is None:
+        return [message("fleet.not-tried")] if len(answered) > 1 else []
+    found = []
+    if not joined.worth:
+        found.append(
+            message(
+                "fleet.not-together",
+                machines=len(joined.hosts),
+                quant=joined.choice.quant,
+                tokens_per_s=_likely(joined.choice),
+            )
+        )
+    found.append(message("fleet.why-slower", ms=WAITING_S.likely * 1000))
+    if not network.given:
+        found.append(message("fleet.link-assumed", bytes_per_s=network.bytes_per_s))
+    if joined.worth and any(not _is_address(_address(plan.host, answered)) for plan in joined.hosts):
+        found.append(message("fleet.addresses"))
+    return found

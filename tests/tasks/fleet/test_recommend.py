@@ -1,0 +1,171 @@
+"""
+Which machine, and which together: the search of one machine on devices of several.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import llmprobe
+from llmprobe.advise.together import machine
+from llmprobe.facts.fleet import FleetRecommendation
+from llmprobe.facts.recommendation import Wishes
+from llmprobe.tasks.fleet.hosts import Named, seen
+from llmprobe.tasks.fleet.recommend import recommend
+from llmprobe.tasks.recommend import wishes_of
+from llmprobe.units import GIB, parse_network
+from tests.tasks.fleet.programs import recording
+
+TRUTH: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "fixtures" / "truth" / "rpc_speed.json").read_text(encoding="utf-8")
+)
+HALO = "linux-strix-halo-128g-gtt-ttm"
+
+
+def _answer(model: str, *machines: str, link: str | None = None, **wishes: Any) -> FleetRecommendation:
+    spec = llmprobe.load_model(model)
+    named = Named(recordings=tuple(recording(one) for one in machines))
+    return recommend(
+        spec,
+        seen(named),
+        wishes_of(model=spec, top=1, **wishes),
+        link_bytes_per_s=None if link is None else parse_network(link),
+    )
+
+
+def test_each_machine_alone_has_the_first_choice_of_recommend() -> None:
+    """The best machine comes first, and each has what recommend says for it by itself."""
+    names = ("linux-4060laptop-8g-32g", "linux-2x3090-64g", "linux-4090-64g")
+    answer = _answer("llama3-70b", *names, ctx_size=8192)
+    model = llmprobe.load_model("llama3-70b")
+
+    assert [one.host for one in answer.alone] == [
+        "linux-2x3090-64g",
+        "linux-4090-64g",
+        "linux-4060laptop-8g-32g",
+    ]
+    assert answer.best == "linux-2x3090-64g"
+    for one in answer.alone:
+        first = llmprobe.recommend(model, llmprobe.probe(recording(one.host)), ctx_size=8192).choices[0]
+        assert one.choice is not None
+        assert (one.choice.quant, one.choice.gpu_layers, one.choice.devices, one.choice.commands) == (
+            first.quant,
+            first.gpu_layers,
+            first.devices,
+            first.commands,
+        )
+
+
+def test_two_cards_in_one_machine_are_not_beaten_by_a_network() -> None:
+    """Where one machine holds all of it fast, others beside it are slower, and it is said with numbers."""
+    answer = _answer("llama3-70b", "linux-2x3090-64g", "linux-4090-64g", ctx_size=8192)
+
+    assert answer.verdict.id == "fleet.verdict-alone"
+    assert answer.together is not None
+    assert not answer.together.worth
+    assert answer.together.slower is not None
+    assert answer.together.slower < 1
+    assert "fleet.not-together" in {note.id for note in answer.notes}
+
+
+@pytest.fixture(scope="module")
+def two_halos() -> FleetRecommendation:
+    """MiniMax M2 as Q6_K, which two machines of 102 GiB hold and one does not."""
+    return _answer("minimax-m2", HALO, HALO, link="50GbE", ctx_size=8192, quants="Q6_K")
+
+
+def test_what_no_machine_holds_two_do(two_halos: FleetRecommendation) -> None:
+    """The answer is yes, with what to type on each, the server first, and both within what is free there."""
+    plan = two_halos.together
+    assert two_halos.best is None
+    assert plan is not None
+    assert two_halos.verdict.id == "fleet.verdict-together"
+
+    server, main = plan.hosts
+    assert (server.main, main.main) == (False, True)
+    assert server.commands[0].startswith("ggml-rpc-server -H ")
+    assert "0.0.0.0" not in server.commands[0]
+    assert all(f"--rpc {server.host}:50052" in command for command in main.commands)
+    assert "warning.rpc-open" in {one.id for one in plan.warnings}
+    room = machine("one", llmprobe.probe(recording(HALO)), Wishes()).room
+    totals = {one.id: one.total_bytes for one in plan.choice.devices}
+    assert 0 < totals["rpc0"] <= room
+    assert 0 < totals["gpu0"] + totals["host"] <= room + 15 * GIB
+
+
+def test_the_plan_is_what_estimate_says_of_its_command(two_halos: FleetRecommendation) -> None:
+    """Each device of the plan holds what the estimate of the same settings, with a device over rpc, holds."""
+    plan = two_halos.together
+    assert plan is not None
+    choice = plan.choice
+    estimate = llmprobe.estimate(
+        llmprobe.load_model("minimax-m2"),
+        snapshot=llmprobe.probe(recording(HALO)),
+        rpc=["10.0.0.2:50052=102GiB:rocm"],
+        quant=choice.quant,
+        ctx_size=choice.ctx_size,
+        gpu_layers=choice.gpu_layers,
+        tensor_split=choice.tensor_split,
+        flash_attn=choice.flash_attn,
+        ubatch_size=choice.ubatch_size,
+    )
+
+    planned = {one.id: (one.weights_bytes, one.cache_bytes, one.compute_bytes) for one in choice.devices}
+    assert planned == {
+        one.id: (one.weights_bytes, one.cache_bytes, one.compute_bytes) for one in estimate.devices
+    }
+
+
+@pytest.mark.parametrize("row", TRUTH["rows"], ids=lambda row: str(row["model"]))
+def test_published_speeds_over_a_network_are_in_the_range(row: dict[str, Any]) -> None:
+    """Generation at an empty context, as somebody saw it."""
+    machines = (TRUTH["machine"], TRUTH["machine"])
+    answer = _answer(
+        row["model"], *machines, link=row["link"], ctx_size=4096, quants=row["quant"], reserve_bytes=0
+    )
+    assert answer.together is not None
+    short = answer.together.choice.speed.generation_tokens_per_s
+    low, high = row["generation"]
+
+    assert short is not None
+    assert short.low <= high
+    assert short.high >= low
+
+
+def test_a_slower_network_costs_speed() -> None:
+    """Over 100 Mbit two transfers of a token's values take 80 times as long as over 10 Gbit, and loading as well."""
+    fast, slow = (
+        _answer("minimax-m2", HALO, HALO, link=link, ctx_size=8192, quants="Q6_K").together
+        for link in ("10GbE", "125Mbit/s")
+    )
+    assert fast is not None
+    assert slow is not None
+
+    speeds = [one.choice.speed.generation_tokens_per_s for one in (fast, slow)]
+    assert all(one is not None for one in speeds)
+    assert speeds[0].likely > speeds[1].likely  # type: ignore[union-attr]
+    assert slow.loading == pytest.approx(80 * fast.loading)
+
+
+def test_an_assumed_network_is_said() -> None:
+    """Without --link a gigabit is assumed, and the answer says so."""
+    answer = _answer("minimax-m2", HALO, HALO, ctx_size=8192, quants="Q6_K")
+
+    assert answer.together is not None
+    assert not answer.together.link.given
+    assert answer.together.link.bytes_per_s == 125_000_000
+    assert "fleet.link-assumed" in {note.id for note in answer.notes}
+
+
+def test_machines_without_a_card_are_asked_alone_only() -> None:
+    """Two processors are not put together: how fast a server computes on one was not measured."""
+    answer = _answer(
+        "llama3-70b", "freebsd-ryzen-5700x-32g", "freebsd-ryzen-5700x-32g", ctx_size=8192, quants="Q4_K_M"
+    )
+
+    assert answer.together is None
+    assert answer.best is None
+    assert answer.verdict.id == "fleet.verdict-none"
+    assert "fleet.not-tried" in {note.id for note in answer.notes}

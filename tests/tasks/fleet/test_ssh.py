@@ -1,0 +1,131 @@
+"""
+The whole way over a real sshd on loopback: its own port, keys and configuration; skipped where there is no sshd.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llmprobe.tasks.fleet.hosts import Named, seen
+from tests.tasks.fleet.programs import put, recording
+
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(
+        SSHD is None or shutil.which("ssh-keygen") is None or sys.platform == "win32",
+        reason="no sshd (Debian: openssh-server) is installed",
+    ),
+]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """
+    A folder with a server's configuration; ``ssh`` finds it by the names ``box`` and ``stranger`` (another host key).
+    """
+    tmp_path.chmod(0o700)
+    for name in ("host", "user", "other"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True, timeout=30
+        )
+    (tmp_path / "authorized").write_bytes((tmp_path / "user.pub").read_bytes())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    (tmp_path / "sshd_config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/authorized\n"
+        f"PidFile {tmp_path}/sshd.pid\nUsePAM no\nStrictModes no\nPasswordAuthentication no\n"
+        f"SetEnv PATH={tmp_path}/far:/usr/bin:/bin\n",
+        encoding="utf-8",
+    )
+    own, foreign = ((tmp_path / f"{name}.pub").read_text().split()[:2] for name in ("host", "other"))
+    (tmp_path / "known").write_text(f"box {' '.join(own)}\nstranger {' '.join(foreign)}\n", encoding="utf-8")
+    (tmp_path / "config").write_text(
+        f"Host *\n HostName 127.0.0.1\n Port {port}\n IdentityFile {tmp_path}/user\n IdentitiesOnly yes\n"
+        f" UserKnownHostsFile {tmp_path}/known\n GlobalKnownHostsFile /dev/null\n"
+        "Host box\n HostKeyAlias box\nHost stranger\n HostKeyAlias stranger\nHost nobody\n HostKeyAlias nobody\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "far").mkdir()
+    Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's sshd gives up its rights
+    assert SSHD is not None
+    daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.DEVNULL)
+    ssh = shutil.which("ssh")
+    put(tmp_path, "ssh", f'exec {ssh} -F {tmp_path}/config "$@"', monkeypatch)
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield tmp_path
+    daemon.terminate()
+    daemon.wait(timeout=10)
+
+
+def _install(folder: Path, script: str) -> None:
+    program = folder / "far" / "llmprobe"
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+@pytest.fixture(autouse=True)
+def _may_run_a_server(tmp_path: Path) -> None:
+    try:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    except OSError:
+        pytest.skip("only root may start Debian's sshd, which needs /run/sshd")
+
+
+def test_a_recording_is_made_there(server: Path) -> None:
+    """An installed llmprobe is asked for a recording; a host whose key is another one, or unknown, is refused."""
+    _install(server, f'test "$*" = "record -o -" && cat {recording("linux-4090-64g")}')
+
+    box, stranger, nobody = seen(Named(ssh=("box", "stranger", "nobody"), wait_s=30))
+
+    assert box.problem is None
+    assert box.machine is not None
+    assert box.machine.accelerators[0].name == "NVIDIA GeForce RTX 4090"
+    assert stranger.problem is not None
+    assert stranger.problem.id == "fleet.host-key-changed"
+    assert nobody.problem is not None
+    assert nobody.problem.id == "fleet.host-key-unknown"
+
+
+def test_a_program_is_copied_and_nothing_is_left(server: Path) -> None:
+    """Where llmprobe is not installed that is said; with a program it runs there, and its folder is gone."""
+    program = server / "llmprobe.pyz"
+    program.write_text(
+        "import sys, pathlib\n"
+        f"pathlib.Path({str(server / 'place')!r}).write_text(sys.argv[0])\n"
+        "assert sys.argv[1:] == ['record', '-o', '-']\n"
+        f"print(open({recording('linux-4090-64g')!r}).read())\n",
+        encoding="utf-8",
+    )
+
+    (without,) = seen(Named(ssh=("box",), wait_s=30))
+    (copied,) = seen(Named(ssh=("box",), wait_s=30, program=str(program)))
+
+    assert without.problem is not None
+    assert without.problem.id == "fleet.no-program"
+    assert copied.problem is None
+    assert copied.machine is not None
+    place = Path((server / "place").read_text(encoding="utf-8"))
+    assert place.name == "llmprobe.pyz"
+    assert not place.parent.exists()
+
+
+def test_no_key_that_it_knows_is_said(server: Path) -> None:
+    """Whom the server does not let in is told so, without a question for a password."""
+    (server / "authorized").write_text("", encoding="utf-8")
+
+    (found,) = seen(Named(ssh=("box",), wait_s=30))
+
+    assert found.problem is not None
+    assert found.problem.id == "fleet.denied"
