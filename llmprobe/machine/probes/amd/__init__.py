@@ -38,6 +38,7 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     read:<pci>/current_compute_partition               of a divided card, and what parts asks
     link:<pci>                                         of cards that are awake, and what pci_link asks
     list:<pci>/hwmon                                   of the same, and what hwmon asks
+    run:od -An -v -tx1 <pci>/gpu_metrics               of the same
 """
 
 from llmprobe.facts.answer import Source

@@ -27,6 +27,7 @@ from llmprobe.machine.probes.amd.memory import (
     pool_of,
     within_ttm,
 )
+from llmprobe.machine.probes.amd.metrics import ask_reasons
 from llmprobe.machine.probes.amd.parts import Part, Parts, part_of
 from llmprobe.machine.probes.amd.topology import Node, bandwidth
 from llmprobe.machine.rocm import ROCM_KERNELS
@@ -306,25 +307,27 @@ def _cited(whole: Whole, hiding: HidingVariable | None, part: Part | None) -> di
 
 def _with_surroundings(ask: Asker, device: PciDevice, card: Accelerator, memory: Memory) -> Accelerator:
     """
-    The card with its window, its link and its sensors.
+    The card with its window, its link, its sensors and the reasons for a lower clock.
     """
     window = None
     if memory.vram_visible is not None and memory.vram_total is not None:
         window = Window(visible_bytes=memory.vram_visible)
     link, of_link = ask_link(ask, device)
     sensors = ask_sensors(ask, device.path)
+    reasons, of_reasons = ask_reasons(ask, device.path)
+    told = reasons is not None or sensors.celsius is not None
     cited = {
         "window": memory.evidence if window is not None else (),
         "link": of_link,
         "power": sensors.power_evidence,
-        "throttle": sensors.celsius_evidence,
+        "throttle": sensors.celsius_evidence + of_reasons,
     }
     return msgspec.structs.replace(
         card,
         window=window,
         link=link,
         power=sensors.power,
-        throttle=Throttle(celsius=sensors.celsius) if sensors.celsius is not None else None,
+        throttle=Throttle(reasons=reasons, celsius=sensors.celsius) if told else None,
         cited={**card.cited, **{name: evidence for name, evidence in cited.items() if evidence}},
     )
 
