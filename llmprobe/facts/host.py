@@ -126,9 +126,24 @@ class Numa(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
 
 
+class WslSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What the file .wslconfig at ``path`` gives WSL of Windows' memory, swap and processors; None is not set.
+
+    Where the file does not exist, ``path`` is where it would be, None where that is not sure.
+    """
+
+    path: str | None
+    exists: bool
+    memory_bytes: int | None = None
+    swap_bytes: int | None = None
+    processors: int | None = None
+    evidence: tuple[str, ...]
+
+
 class HostMemory(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What the system reports of its memory beside the pool ``ram``.
+    What the system reports of its memory beside the pool ``ram``. ``wsl`` is there only where it is known.
     """
 
     swap: Swap | None = None
@@ -140,6 +155,7 @@ class HostMemory(msgspec.Struct, frozen=True, kw_only=True):
     process_limits: ProcessLimits | None = None
     modules: MemoryModules | None = None
     numa: Numa | None = None
+    wsl: WslSettings | msgspec.UnsetType = msgspec.UNSET
 
 
 class GroupMemory(msgspec.Struct, frozen=True, kw_only=True):

@@ -305,4 +305,4 @@ def _first(known: Any, more: Any) -> Any:
         return _joined(known, (more,))
     if isinstance(known, tuple):
         return tuple(dict.fromkeys((*known, *more)))
-    return more if known is None else known
+    return more if known is None or known is msgspec.UNSET else known

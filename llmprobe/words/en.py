@@ -885,8 +885,13 @@ SENTENCES: dict[str, str] = {
     "finding.wsl-ram-cap.title": "WSL gets {total_bytes:bytes} of the memory of Windows",
     "finding.wsl-ram-cap.detail": "The default is half. The rest of the memory of Windows cannot be seen or used "
     "from here.",
-    "finding.wsl-ram-cap.remedy": "Set memory= below \\[wsl2\\] in %UserProfile%\\.wslconfig, then restart WSL from "
-    "Windows.",
+    "finding.wsl-ram-cap.detail-default": "[{path} sets no memory, so it is][!{path}It is] the default: half of the memory of"
+    " Windows, which has about {windows_bytes:bytes}. The rest cannot be seen or used from here.",
+    "finding.wsl-ram-cap.detail-set": "{path} sets memory to {memory_bytes:bytes}. The rest of the memory of Windows cannot be"
+    " seen or used from here.",
+    "finding.wsl-ram-cap.detail-not-in-force": "{path} sets memory to {memory_bytes:bytes}, which is not in force: WSL was not"
+    " restarted since, or Windows has less.",
+    "finding.wsl-ram-cap.remedy": "Set memory= below \\[wsl2\\] in {path}, then restart WSL from Windows.",
     # - limits of the host
     "rule.unified-pool": "CPU and GPU share the same memory.",
     "finding.unified-pool.title": "{device} shares the memory of the host",

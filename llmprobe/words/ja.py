@@ -754,7 +754,13 @@ SENTENCES: dict[str, str] = {
     "rule.wsl-ram-cap": "WSLはWindowsのメモリの一部しか使えません。",
     "finding.wsl-ram-cap.title": "WSLが使えるWindowsのメモリは{total_bytes:bytes}です",
     "finding.wsl-ram-cap.detail": "既定では半分です。Windowsの残りのメモリは、ここからは見えず、使えません。",
-    "finding.wsl-ram-cap.remedy": "%UserProfile%\\.wslconfig の \\[wsl2\\] の下に memory= を設定し、WindowsからWSLを再起動してください。",
+    "finding.wsl-ram-cap.detail-default": "[{path}にmemoryの設定がないため、][!{path}]既定値、つまりWindowsのメモリ（約{windows_bytes:bytes}）の"
+    "半分です。残りのメモリは、ここからは見えず、使えません。",
+    "finding.wsl-ram-cap.detail-set": "{path}でmemoryが{memory_bytes:bytes}に設定されています。Windowsの残りのメモリは、ここからは"
+    "見えず、使えません。",
+    "finding.wsl-ram-cap.detail-not-in-force": "{path}でmemoryが{memory_bytes:bytes}に設定されていますが、有効になっていません。設定後に"
+    "WSLを再起動していないか、Windowsのメモリがそれより少ないためです。",
+    "finding.wsl-ram-cap.remedy": "{path} の \\[wsl2\\] の下に memory= を設定し、WindowsからWSLを再起動してください。",
     # - limits of the host
     "rule.unified-pool": "CPUとGPUが同じメモリを共有しています（統合メモリ）。",
     "finding.unified-pool.title": "{device}はホストとメモリを共有しています",

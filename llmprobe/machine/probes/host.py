@@ -16,7 +16,7 @@ Questions, in order:
     read:/proc/device-tree/model                       where there is no DMI
     read:/proc/cpuinfo                                 for the flag ``hypervisor``, the processor
     cpuinfo:                                           where that says nothing
-    list:/dev                                          under WSL, for dxg
+    list:/dev                                          under WSL, for dxg, and what wsl_settings asks
     read:/run/udev/data/+dmi:id
 
     on macOS:
@@ -34,8 +34,10 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
+from msgspec import UNSET, UnsetType
+
 from llmprobe.facts.answer import Source
-from llmprobe.facts.host import HostMemory, MemoryModules
+from llmprobe.facts.host import HostMemory, MemoryModules, WslSettings
 from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of, listed
 from llmprobe.machine.containers import sign_of_container
@@ -219,9 +221,20 @@ def _linux(ask: Asker) -> SystemFacts:
         ram_bandwidth_basis="derived" if rate else None,
         ram_bandwidth_how=None if used is None or rate is None else _bandwidth(used),
         memory=HostMemory(
-            modules=None if used is None else _modules(modules, used, slots(firmware), f"read:{UDEV_DMI}")
+            modules=None if used is None else _modules(modules, used, slots(firmware), f"read:{UDEV_DMI}"),
+            wsl=_wsl(ask) if wsl else UNSET,
         ),
     )
+
+
+def _wsl(ask: Asker) -> WslSettings | UnsetType:
+    """
+    What Windows' user set for WSL, as far as it is known.
+    """
+    # Imported only here: most machines are none.
+    from llmprobe.machine.wsl_settings import ask_settings
+
+    return ask_settings(ask) or UNSET
 
 
 def _flags(ask: Asker) -> Collection[str]:

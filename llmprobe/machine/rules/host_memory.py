@@ -9,13 +9,15 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.memory_bus import DDR_BITS
 from llmprobe.machine.rules import Rule
 from llmprobe.units import GIB
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
 
 _X86 = ("x86_64", "amd64")
 _WAITING_PERCENT = 5.0
 _WORTH_SAYING = 1 * GIB
 _MISSING_SHARE = 0.12
 _ZFS_LIMIT = 4 * GIB
+_OF_THE_KERNEL = 0.1
+"""What a kernel takes of the memory that it is given before it counts, at the most."""
 
 
 def memory_pressure(snapshot: Snapshot) -> Iterator[Finding]:
@@ -240,21 +242,51 @@ def wsl_cap(snapshot: Snapshot) -> Iterator[Finding]:
     """
     WSL has only a part of the memory of Windows.
     """
-    ram = snapshot.pool("ram")
+    ram, settings = snapshot.pool("ram"), snapshot.host.memory.wsl
     if snapshot.host.environment != "wsl" or ram is None or ram.total_bytes is None:
         return
     yield Finding(
         id="wsl-ram-cap",
         severity="note",
         title=message("finding.wsl-ram-cap.title", total_bytes=ram.total_bytes),
-        detail=message("finding.wsl-ram-cap.detail"),
-        evidence=ram.evidence,
+        detail=_why_so_much(snapshot, ram.total_bytes),
+        evidence=(*ram.evidence, *(settings.evidence if settings else ())),
         remedy=Remedy(
-            text=message("finding.wsl-ram-cap.remedy"),
+            text=message("finding.wsl-ram-cap.remedy", path=_in_windows(settings.path if settings else None)),
             commands=("wsl --shutdown",),
             link="https://learn.microsoft.com/windows/wsl/wsl-config",
         ),
     )
+
+
+def _why_so_much(snapshot: Snapshot, total: int) -> Message:
+    """
+    Why WSL has so much: by its settings, by default, or by settings that are not in force yet.
+    """
+    settings = snapshot.host.memory.wsl
+    if not settings:
+        return message("finding.wsl-ram-cap.detail")
+    path = _in_windows(settings.path)
+    if settings.memory_bytes is None:
+        return message(
+            "finding.wsl-ram-cap.detail-default",
+            path=path if settings.exists else None,
+            windows_bytes=2 * total,
+        )
+    if abs(total - settings.memory_bytes) > _OF_THE_KERNEL * settings.memory_bytes:
+        return message(
+            "finding.wsl-ram-cap.detail-not-in-force", path=path, memory_bytes=settings.memory_bytes
+        )
+    return message("finding.wsl-ram-cap.detail-set", path=path, memory_bytes=settings.memory_bytes)
+
+
+def _in_windows(path: str | None) -> str:
+    r"""
+    A file below /mnt/c as Windows writes it; without one, where it would be.
+    """
+    if path is None:
+        return "%UserProfile%\\.wslconfig"
+    return "C:" + path.removeprefix("/mnt/c").replace("/", "\\")
 
 
 RULES = (

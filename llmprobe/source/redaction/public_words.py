@@ -46,7 +46,7 @@ _FOLDERS = """
     pool proc program programs project projects public python raid refs registry repo repos resolv roaming
     root run sbin server settings sglang share shared smb snap snapshots src srv ssd stat storage store
     studio support swaps sys tank tmp torch transformers trees uptime users usr var venv vllm volume volumes
-    work workspace workspaces wsl zfs
+    work workspace workspaces wsl wslconfig zfs
 """
 
 PUBLIC = frozenset(f"{_MODELS_AND_PUBLISHERS} {_FORMATS} {_FOLDERS}".split())

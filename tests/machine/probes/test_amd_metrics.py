@@ -46,7 +46,7 @@ def table(size: int, kind: int, content: int, at: int = 0, bits: int = 0, width:
 def test_each_bit_has_its_reason(bit: int, reason: str) -> None:
     """
     SMU_THROTTLER_PPT0 is bit 0, SPPT_APU 7, TDC_GFX 16, APCC 23, TEMP_GPU 32, TEMP_HOTSPOT 36, TEMP_VR_GFX 38,
-    VR_MEM1 41, LIQUID0 42, PROCHOT_GFX 47, PPM 56, FIT 57 (amdgpu_smu.h); the same in the tables of cards and of processors.
+    VR_MEM1 41, LIQUID0 42, PROCHOT_GFX 47, PPM 56, FIT 57 (amdgpu_smu.h), of cards and of processors.
     """
     assert reasons_of(table(120, 1, 3, OF_CARD, 1 << bit)) == (reason,)
     for content in (2, 3, 4):
