@@ -46,6 +46,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     link_bytes_per_s: int | None = None
     cores: int | None = None
     network: Network | None = None
+    windows: bool = False
 
     @property
     def computed_by(self) -> str:
@@ -55,7 +56,6 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         if not BACKENDS[self.backend].remote:
             return self.backend
         return next(name for name, driver in SERVED.items() if driver == self.driver)
-    windows: bool = False
 
     @property
     def kind(self) -> str:

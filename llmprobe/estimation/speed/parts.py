@@ -60,7 +60,6 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``). A device
     of another machine is behind a ``network``, over which the ``width`` values of a token go both ways.
-    ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``).
     ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
     """
 

@@ -13,6 +13,7 @@ from llmprobe.advise.recommend import Advice
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.speed.network import WAITING_S
+from llmprobe.facts.backends import REMOTE
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.fleet import Alone, FleetHost, FleetRecommendation, Link, OnHost, Together
@@ -162,7 +163,7 @@ def _plan(
     number = 0
     plans = []
     for other in others:
-        names = tuple(f"rpc{number + at}" for at in range(len(other.devices)))
+        names = tuple(f"{REMOTE.name}{number + at}" for at in range(len(other.devices)))
         number += len(other.devices)
         serving = f"{SERVER} -H {shell_word(_address(other.name, hosts))} -p {RPC_PORT} -c"
         if used.isdisjoint(names):
@@ -170,7 +171,7 @@ def _plan(
         plans.append(OnHost(host=other.name, main=False, devices=names, commands=(serving,)))
     own = tuple(device.id for device in main.devices)
     plans.append(OnHost(host=main.name, main=True, devices=own, commands=tuple(commands.values())))
-    sent = sum(one.weights_bytes for one in choice.devices if one.id.startswith("rpc"))
+    sent = sum(one.weights_bytes for one in choice.devices if one.id.startswith(REMOTE.name))
     builds = {build_of(host) for host in hosts if host.name in {plan.host for plan in plans}}
     return Together(
         main=main.name,
