@@ -73,6 +73,7 @@ def test_most_findings_are_shown_as_a_machine_has_them() -> None:
     assert len(findings.examples()) >= 0.9 * len(rules.all_rules())
     assert "### compute-prohibited\n" in page[: page.index("## Warnings")]
     assert "### rebar-off\n" in page[page.index("## Notes") :]
+    assert "{" not in page[page.index("## Others") :]  # no sentence whose values only a machine has
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -113,6 +114,18 @@ def test_every_field_is_listed(kind: str) -> None:
         part = next(section(page, plain(title)) for title in titles if f"## {plain(title)}\n" in page)
         listed = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
         assert listed == list(record["properties"])
+
+
+def test_what_is_always_there_is_said() -> None:
+    """
+    A field that a document always has is marked, and one with a default shows it, unless that is null or empty.
+    """
+    part = section(records.page(), "Accelerator")
+
+    assert "| `id` | string | always there |" in part
+    assert "| `usable` | boolean | `true` by default |" in part
+    assert "| `why_not` | message or null |  |" in part
+    assert "| `pools` | list of string |  |" in part
 
 
 def test_records_of_one_name_are_apart() -> None:
@@ -195,6 +208,7 @@ def test_a_signature_is_that_of_the_source() -> None:
 
     assert lines[0] == "llmprobe.fit("
     assert lines[2:4] == ["    *,", "    use: Use = 'chat',"]
+    assert lines.count("    *,") == 1
     assert lines[-1] == ") -> Fit"
 
 
@@ -238,7 +252,7 @@ def test_what_is_loaded_from_elsewhere_is_found(tmp_path: Path, capsys: pytest.C
     assert alone.main(tmp_path) == 0
 
     (tmp_path / "b.html").write_text(
-        '<script src="//cdn.org/a.js"></script><img src="https://pic.org/a.png">'
+        '<script rel="next" src="//cdn.org/a.js"></script><img src="https://pic.org/a.png">'
     )
     (tmp_path / "c.css").write_text('@import "https://fonts.org/a.css"; b { src: url("//d.org/e.woff") }')
     assert alone.main(tmp_path) == 1

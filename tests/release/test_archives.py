@@ -80,10 +80,8 @@ def test_devices_are_left_out_and_links_stay() -> None:
             made.addfile(member)
 
     with tarfile.open(fileobj=io.BytesIO(normalized(written.getvalue(), EPOCH))) as opened:
-        assert [(member.name, member.linkname) for member in opened.getmembers()] == [
-            ("p", ""),
-            ("p/link", "a"),
-        ]
+        found = [(member.name, member.linkname, member.mode) for member in opened.getmembers()]
+    assert found == [("p", "", 0o755), ("p/link", "a", 0o644)]
 
 
 def test_two_builds_that_differ_are_named(tmp_path: Path) -> None:
@@ -96,6 +94,7 @@ def test_two_builds_that_differ_are_named(tmp_path: Path) -> None:
             (tmp_path / name / file).write_text(text)
 
     assert different(tmp_path / "a", tmp_path / "b") == ["y", "z"]
+    assert different(tmp_path / "b", tmp_path / "a") == ["y", "z"]
     assert different(tmp_path / "a", tmp_path / "a") == []
 
 

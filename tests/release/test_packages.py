@@ -290,6 +290,8 @@ def test_notes_are_those_of_the_version() -> None:
     assert notes(changelog, "0.1.0") == "# llmprobe 0.1.0\n\n- one\n\n### Fixed\n\n- more\n"
     with pytest.raises(ValueError, match=r"nothing of 0\.1\.1"):
         notes(changelog, "0.1.1")
+    with pytest.raises(ValueError, match=r"nothing of 0\.2\.0"):
+        notes(f"## 0.2.0 (unreleased)\n\n{changelog[5:]}", "0.2.0")
 
 
 def test_the_changelog_has_notes_for_this_version() -> None:
