@@ -4,6 +4,7 @@ The documents of ``--json``, from their JSON Schemas: which there are, and every
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,21 +13,6 @@ from typing import Any
 from manual.text import paragraphs, plain
 
 SCHEMAS = Path(__file__).parents[1] / "llmprobe" / "schemas"
-COMMANDS = {
-    "bench": "bench",
-    "cost": "cost",
-    "error": "any command that cannot answer",
-    "estimate": "estimate",
-    "fit": "fit",
-    "models": "models",
-    "plan": "plan",
-    "recommendation": "recommend",
-    "recording": "record",
-    "snapshot": "check, watch",
-    "upgrade": "upgrade",
-    "verify": "verify",
-}
-"""Who prints a document. One without an entry is shown without."""
 MESSAGE = frozenset({"id", "text", "values"})
 
 
@@ -43,31 +29,43 @@ def schemas() -> dict[str, dict[str, Any]]:
 @cache
 def records() -> dict[str, dict[str, Any]]:
     """
-    Return every record by its name; where two documents have different ones of a name, that of the later has its kind.
+    Return every record by its title: its name, and the kind of document where most have another of that name.
     """
+    texts: dict[str, Counter[str]] = defaultdict(Counter)
+    for schema in schemas().values():
+        for name, record in schema["$defs"].items():
+            texts[name][json.dumps(record)] += 1
     found: dict[str, dict[str, Any]] = {}
     for kind, schema in schemas().items():
-        records = schema["$defs"]
-        text = json.dumps(records)
-        renamed = {
-            name: name if found.get(name, record) == record else f"{name} of {kind}"
-            for name, record in records.items()
-        }
-        for name, other in renamed.items():
-            text = text.replace(f'"#/$defs/{name}"', f'"#/$defs/{other}"')
-        found |= {renamed[name]: record for name, record in json.loads(text).items()}
+        usual = {name: texts[name].most_common(1)[0][0] for name in schema["$defs"]}
+        own = [name for name, record in schema["$defs"].items() if json.dumps(record) != usual[name]]
+        found |= {name: json.loads(text) for name, text in usual.items()}
+        found |= {f"{name} of {kind}": _within(schema["$defs"][name], own, kind) for name in own}
     return found
+
+
+def _within(record: dict[str, Any], own: list[str], kind: str) -> dict[str, Any]:
+    """
+    Return a record of one kind of document whose references lead to those records that only this kind has so.
+    """
+    text = json.dumps(record)
+    for name in own:
+        text = text.replace(f'"#/$defs/{name}"', f'"#/$defs/{name} of {kind}"')
+    changed: dict[str, Any] = json.loads(text)
+    return changed
 
 
 def documents() -> str:
     """
-    Return the table of documents.
+    Return the table of documents, each with what its record says first.
     """
-    lines = ["| schema | printed by | record |", "|---|---|---|"]
+    lines = ["| schema | what it is | record |", "|---|---|---|"]
     for kind, schema in schemas().items():
         name = schema["$ref"].rpartition("/")[2]
-        identity = schema["$defs"][name]["properties"].get("schema", {}).get("const", f"llmprobe.{kind}/1")
-        lines.append(f"| `{identity}` | {COMMANDS.get(kind, '')} | [{name}](records.md#{_anchor(name)}) |")
+        record = schema["$defs"][name]
+        identity = record["properties"].get("schema", {}).get("const", f"llmprobe.{kind}/1")
+        first = paragraphs(record.get("description", ""))[0]
+        lines.append(f"| `{identity}` | {first} | [{name}](records.md#{_anchor(name)}) |")
     return "\n".join(lines)
 
 
