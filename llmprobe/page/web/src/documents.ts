@@ -284,6 +284,14 @@ export interface Column {
   values: (number | string | boolean | null)[];
 }
 /**
+ * Bytes that are not exact, with their bounds. They may be below zero: what is missing of a pool.
+ */
+export interface Bounds {
+  high_bytes: number;
+  likely_bytes: number;
+  low_bytes: number;
+}
+/**
  * How good the full-precision model is at the use, by published results, in one ``mode``.
  *
  * ``index`` has the mean of the catalog at 50 and its standard deviation at 10; ``low`` is the index less two standard
@@ -317,6 +325,17 @@ export interface Result {
   value: number;
 }
 /**
+ * Published weights. ``format`` is what people call it (``BF16``, ``FP8``, ``AWQ``), ``repository`` its place on
+ * Hugging Face; ``certain`` says that it was seen there, not only that its publisher usually has one. ``folder`` is
+ * one on this machine.
+ */
+export interface Checkpoint {
+  certain: boolean;
+  folder: string | null;
+  format: string;
+  repository: string | null;
+}
+/**
  * One way to run the model here: what the engine is told, and what comes of it.
  *
  * ``use_devices`` names the devices to use where an engine would use others too; ``device_numbers`` are those that
@@ -326,6 +345,7 @@ export interface Result {
  * choice already. ``remarks`` are what must be known beside the command of the engine that was asked for, ``origin``
  * is where its file comes from.
  * ``shell`` is the one that commands are written for: PowerShell on Windows.
+ * ``serving`` is how an engine with a pool of cache serves it; llama.cpp's settings then only repeat what they can.
  *
  * ``time`` is how long one answer takes, None where a speed is unknown, ``loading`` how long the model takes from its
  * disk, None where that was not measured.
@@ -379,6 +399,7 @@ export interface Choice {
   reasons: Message[];
   remarks: Message[];
   repack: boolean;
+  serving: Serving | null;
   shell: "powershell" | "sh";
   spec_draft_device: string[];
   spec_draft_n_max: number;
@@ -588,6 +609,79 @@ export interface Quality {
   usable: boolean | null;
   value: number | null;
   words: Message;
+}
+/**
+ * How a choice is served: the published weights, the settings, the pool, and the speed of several requests at once.
+ *
+ * ``sure`` False: at the worst end of the range the pool does not hold what was asked for.
+ */
+export interface Serving {
+  checkpoint: Checkpoint;
+  pool: Pool;
+  settings: ServingSettings;
+  sure: boolean;
+  together: Together[];
+}
+/**
+ * The pool of cache of each device, and what it holds.
+ *
+ * ``bytes`` of the device with the least. ``tokens`` are the requests of the whole length that it holds at once,
+ * times that length. ``longest`` is the longest that one request may be, ``request_bytes`` what one of the whole
+ * length takes. A page has ``page_bytes`` in each of ``layers`` layers of a group; ``groups`` draw from one pool.
+ */
+export interface Pool {
+  block_bytes: number;
+  block_size: number;
+  bytes: Bounds;
+  concurrency: Range;
+  given: boolean;
+  groups: number;
+  longest: Counts;
+  request_bytes: number;
+  tokens: Counts;
+}
+/**
+ * A number of tokens that is not exact, with its bounds.
+ */
+export interface Counts {
+  high: number;
+  likely: number;
+  low: number;
+}
+/**
+ * What a serving engine is told, in its own names, defaults filled in; None is a setting that it does not have.
+ *
+ * ``version`` is the one whose rules count. ``gpu_memory_utilization`` is vLLM's part of the whole memory of each
+ * device, ``mem_fraction_static`` SGLang's of what is free for weights and cache. ``block_size`` are the tokens of a
+ * page, after an enlargement that states of other layers force. ``kv_cache_memory_bytes`` is a pool that was set,
+ * ``speculative_tokens`` are drafted at once by the model's own layers.
+ */
+export interface ServingSettings {
+  block_size: number;
+  decode_context_parallel_size: number;
+  enable_expert_parallel: boolean;
+  enable_prefix_caching: boolean;
+  enforce_eager: boolean;
+  engine: string;
+  gpu_memory_utilization: number | null;
+  kv_cache_dtype: string;
+  kv_cache_memory_bytes: number | null;
+  max_model_len: number;
+  max_num_batched_tokens: number;
+  max_num_seqs: number;
+  mem_fraction_static: number | null;
+  pipeline_parallel_size: number;
+  speculative_tokens: number;
+  tensor_parallel_size: number;
+  version: string;
+}
+/**
+ * The tokens per second of so many requests at once, all together, each with a context of ``ctx_size``.
+ */
+export interface Together {
+  ctx_size: number;
+  tokens_per_s: Range;
+  users: number;
 }
 /**
  * Tokens per second. Unknown is None; ``reason`` says on what the figures stand or why there are none.
@@ -1064,7 +1158,7 @@ export interface NodeRate {
   threads: number;
 }
 /**
- * What the system reports of its memory beside the pool ``ram``.
+ * What the system reports of its memory beside the pool ``ram``. ``wsl`` is there only where it is known.
  */
 export interface HostMemory {
   commit: CommitLimit | null;
@@ -1075,6 +1169,7 @@ export interface HostMemory {
   process_limits: ProcessLimits | null;
   strict_overcommit: StrictOvercommit | null;
   swap: Swap | null;
+  wsl: WslSettings;
   zfs_cache: ZfsCache | null;
 }
 /**
@@ -1156,6 +1251,19 @@ export interface Swap {
   evidence: string[];
   total_bytes: number;
   used_bytes: number;
+}
+/**
+ * What the file .wslconfig at ``path`` gives WSL of Windows' memory, swap and processors; None is not set.
+ *
+ * Where the file does not exist, ``path`` is where it would be, None where that is not sure.
+ */
+export interface WslSettings {
+  evidence: string[];
+  exists: boolean;
+  memory_bytes: number | null;
+  path: string | null;
+  processors: number | null;
+  swap_bytes: number | null;
 }
 /**
  * How much of its cache ZFS gives back under pressure.

@@ -5,8 +5,11 @@ import { fill, h, type Child } from "../base/dom";
 import { say } from "../base/words";
 import { FitTable, type Opening } from "./table";
 
-/** The answer for a use: at once from the file, later from the server; a child says why there is none. */
-export type Asked = (use: string, told: (fit: Fit | Child) => void) => void;
+/** The models for a use, or what is said in place of them. */
+export type Answer = Fit | Child;
+
+/** What answers for a use: at once from the file, later from the server. */
+export type Asked = (use: string, told: (answer: Answer) => void) => void;
 
 export class FitView {
   readonly element: HTMLElement;
@@ -51,7 +54,7 @@ export class FitView {
   }
 }
 
-function isFit(answer: Fit | Child): answer is Fit {
+function isFit(answer: Answer): answer is Fit {
   return typeof answer === "object" && answer !== null && "rows" in answer;
 }
 

@@ -6,7 +6,7 @@ import { announce } from "../base/announce";
 import { fill, h, type Child } from "../base/dom";
 import { name } from "../base/names";
 import { say } from "../base/words";
-import { FitView } from "../fit/view";
+import { FitView, type Answer } from "../fit/view";
 import { machineView } from "../machine/view";
 import { LiveSource } from "../model/source";
 import { modelView } from "../model/view";
@@ -14,12 +14,19 @@ import { Server, type Failure } from "./server";
 import { givenToken, tokenForm } from "./token";
 
 const FAMILY = "use.";
+const WRONG_TOKEN = "error.token-wrong";
 
 export function showLive(root: HTMLElement, shell: Report): void {
   const page = buildPage(root, shell);
-  const uses = Object.keys(shell.words).filter((id) => id.startsWith(FAMILY));
+  const ids = Object.keys(shell.words).filter((id) => id.startsWith(FAMILY));
+  const uses = ids.map((id) => id.slice(FAMILY.length));
   const begin = (token: string | null): void => {
-    new LivePage(page, new Server(shell.language, token), uses.map((id) => id.slice(FAMILY.length))).begin();
+    fill(page.ask);
+    new LivePage(page, new Server(token), uses).begin(wrong);
+  };
+  const wrong = (failure: Failure): void => {
+    fill(page.ask, failed(failure), tokenForm(begin));
+    fill(page.machine);
   };
   const token = givenToken();
   if (shell.needs_token && token === null) fill(page.ask, tokenForm(begin));
@@ -27,7 +34,10 @@ export function showLive(root: HTMLElement, shell: Report): void {
 }
 
 class LivePage {
+  private readonly place = h("div", {}, h("p", { class: "hint" }, say("report.pick-model")));
   private fit: FitView | null = null;
+  /** The model that is shown or asked for. */
+  private model: string | null = null;
 
   constructor(
     private readonly page: Page,
@@ -35,12 +45,14 @@ class LivePage {
     private readonly uses: readonly string[],
   ) {}
 
-  begin(): void {
+  /** Ask for the machine first, then for the rest; `wrong` is told where the token is. */
+  begin(wrong: (failure: Failure) => void): void {
     fill(this.page.machine, waiting());
     void this.server.report({ uses: [] }).then((report) => {
       if (report === null) return;
       if (isFailure(report)) {
-        fill(this.page.machine, failed(report));
+        if (report.message.id === WRONG_TOKEN) wrong(report);
+        else fill(this.page.machine, failed(report));
         return;
       }
       showNotes(this.page, report);
@@ -51,12 +63,13 @@ class LivePage {
     });
   }
 
-  private readonly place = h("div", {}, h("p", { class: "hint" }, say("report.pick-model")));
-
-  private ask(use: string, told: (answer: Parameters<Parameters<ConstructorParameters<typeof FitView>[1]>[1]>[0]) => void): void {
+  private ask(use: string, told: (answer: Answer) => void): void {
     told(say("report.waiting"));
     void this.server.report({ uses: [use] }).then((report) => {
-      if (report !== null) told(isFailure(report) ? failed(report) : (report.fit[0] ?? say("report.nothing-left")));
+      if (report === null) return;
+      told(isFailure(report) ? failed(report) : (report.fit[0] ?? say("report.nothing-left")));
+      const best = isFailure(report) ? undefined : report.fit[0]?.rows[0]?.model.id;
+      if (this.model === null && best !== undefined) this.show(best);
     });
   }
 
@@ -84,10 +97,15 @@ class LivePage {
   }
 
   private open(model: string): void {
-    fill(this.place, waiting());
     document.getElementById("model")?.scrollIntoView();
+    this.show(model);
+  }
+
+  private show(model: string): void {
+    this.model = model;
+    fill(this.place, waiting());
     void this.server.report({ model, uses: [] }).then((report) => {
-      if (report === null) return;
+      if (report === null || this.model !== model) return;
       if (isFailure(report) || report.model === null) {
         fill(this.place, isFailure(report) ? failed(report) : say("report.no-answer"));
         return;

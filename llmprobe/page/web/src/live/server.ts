@@ -6,13 +6,10 @@ import { say } from "../base/words";
 export type Failure = Pick<ErrorDocument, "message" | "hint">;
 
 export class Server {
-  constructor(
-    private readonly language: string,
-    private readonly token: string | null,
-  ) {}
+  constructor(private readonly token: string | null) {}
 
   report(question: { model?: string; uses: readonly string[] }): Promise<Report | Failure | null> {
-    return this.post("v1/report", { ...question, language: this.language });
+    return this.post("v1/report", question);
   }
 
   setting(question: object, signal: AbortSignal): Promise<Setting | Failure | null> {

@@ -33,7 +33,6 @@ export function tokenForm(given: (token: string) => void): HTMLElement {
     event.preventDefault();
     keep(field.value);
     given(field.value);
-    form.remove();
   });
   return form;
 }

@@ -67,7 +67,7 @@ export class Frontier {
   }
 
   private draw(width: number): void {
-    const frame = frameOf(width, Math.min(560, Math.max(300, 0.9 * width)), LEFT);
+    const frame = frameOf(width, Math.min(430, Math.max(300, 0.75 * width)), LEFT);
     const x = scaleLog(this.domains.speed, [frame.left + 14, frame.right - 14]);
     const y = scaleLog(this.domains.loss, [frame.top + 12, frame.bottom - 12]);
     const sorted = [...this.placed].sort((one, other) => one.speed - other.speed);

@@ -1,16 +1,17 @@
 /** Where the sliders stand: a value for every axis. */
 
-import type { Axis, Point } from "../documents";
+import type { Axis, ModelReport, Point } from "../documents";
 import { count } from "../base/units";
 
 export type Scalar = string | number | boolean | null;
 export type Position = Readonly<Record<string, Scalar>>;
 
-type Settings = Readonly<Record<string, Scalar | string[]>>;
+type Settings = Readonly<Record<string, Scalar | readonly Scalar[]>>;
 
 interface Body {
   readonly quant?: string;
   readonly settings: Settings;
+  readonly use_devices?: readonly string[];
 }
 
 export function valueLabel(axis: Axis, value: Scalar): string {
@@ -19,18 +20,22 @@ export function valueLabel(axis: Axis, value: Scalar): string {
   return typeof value === "number" ? count(value) : String(value);
 }
 
-/** What the body of a question to the API holds for a position, besides the model; `base` holds at every one. */
-export function bodyOf(axes: readonly Axis[], position: Position, base: Settings): Body {
+/** What the body of a question to the API holds for a position, besides the model. */
+export function bodyOf(report: Pick<ModelReport, "axes" | "base" | "exact">, position: Position): Body {
   let top: Record<string, unknown> = {};
-  let settings: Settings = base;
-  for (const axis of axes) {
+  let settings: Settings = report.base;
+  for (const axis of report.axes) {
     const value = position[axis.name];
     if (value === undefined) continue;
     const { settings: more, ...rest } = bodyAt(axis, value);
     top = { ...top, ...rest };
     settings = { ...settings, ...more };
   }
-  return { ...top, settings };
+  const choice = report.exact.find(({ values }) =>
+    Object.entries(values).every(([name, value]) => position[name] === value),
+  );
+  const devices = choice?.use_devices;
+  return { ...top, settings: { ...settings, ...choice?.settings }, ...(devices && { use_devices: devices }) };
 }
 
 function bodyAt(axis: Axis, value: Scalar): Partial<Body> {
@@ -53,7 +58,7 @@ export function positionOf(axes: readonly Axis[], point: Placed, before: Positio
   const made: Record<string, Scalar> = { ...before };
   for (const axis of axes) {
     const direct = told[axis.name];
-    if (direct !== undefined && direct !== null && !Array.isArray(direct)) {
+    if (direct !== undefined && direct !== null && !isList(direct)) {
       made[axis.name] = direct;
       continue;
     }
@@ -64,4 +69,8 @@ export function positionOf(axes: readonly Axis[], point: Placed, before: Positio
     if (found !== undefined) made[axis.name] = found;
   }
   return made;
+}
+
+function isList(value: Scalar | readonly Scalar[]): value is readonly Scalar[] {
+  return Array.isArray(value);
 }

@@ -54,9 +54,9 @@ export class LiveSource implements Source {
   }
 
   ask(position: Position, told: (outcome: Outcome) => void): void {
-    const { recommendation, axes, base, devices } = this.report;
+    const { recommendation, devices } = this.report;
     const use = recommendation.choices[0]?.time?.use;
-    const question = { model: recommendation.model.id, ...bodyOf(axes, position, base), ...(use && { use }) };
+    const question = { model: recommendation.model.id, ...bodyOf(this.report, position), ...(use && { use }) };
     this.latest.ask(async (signal) => {
       const answer = await this.server.setting(question, signal);
       if (answer !== null) told("message" in answer ? refusal(answer.message) : ofSetting(answer, devices));

@@ -98,8 +98,8 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
       ),
     ),
     commands.element,
-    h("div", { class: "charts" }, frontier?.element, curves?.element),
     choices.reasons,
+    h("div", { class: "charts" }, frontier?.element, curves?.element),
     rest(report),
   );
 }
