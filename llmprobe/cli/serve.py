@@ -11,6 +11,7 @@ import click
 
 from llmprobe.cli import say
 from llmprobe.cli.command import Command, option
+from llmprobe.cli.language import written
 from llmprobe.cli.options import at_least
 from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError, UsageError
@@ -64,9 +65,8 @@ def command(target: Target, /, host: str, port: int, token_file: str | None, all
         ) from None
     listening = _listen(address, port)
     names = (*LOOPBACK_NAMES, _in_url(address), *allowed)
-    app = application(
-        Answers(Watched(target.snapshot), this_machine=target.is_live), names=names, token=token
-    )
+    answers = Answers(Watched(target.snapshot), this_machine=target.is_live, said_in=written())
+    app = application(answers, names=names, token=token)
     url = f"http://{_in_url(address)}:{listening.getsockname()[1]}"
     say.warn([message("serve.listens", url=url)], "note")
     config = uvicorn.Config(

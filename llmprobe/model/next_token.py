@@ -2,12 +2,20 @@
 A model with the layers that predict a token more (MTP): as its file has them, or as the family publishes them.
 """
 
+from threading import Lock
+
 import msgspec
 
 from llmprobe.errors import RefusedError
 from llmprobe.facts.model import Hparams, ModelSpec
 from llmprobe.model import archs
+from llmprobe.model.archs._shared.family import Family
 from llmprobe.words.message import message
+
+_MOST_KEPT = 4
+_kept: list[tuple[ModelSpec, ModelSpec]] = []
+_lock = Lock()
+"""Models that were asked about last, and what was made of them."""
 
 
 def has_next_token(model: ModelSpec) -> bool:
@@ -38,7 +46,7 @@ def can_draft(model: ModelSpec) -> bool:
 def with_next_token(model: ModelSpec) -> ModelSpec:
     """
     The model with these layers; one of the catalog as its family publishes it, with a note about the file, which only
-    some of its repositories have.
+    some of its repositories have. The same record is given for the same one, so that its estimator can be kept.
 
     Raises:
         RefusedError: it has none, or llama.cpp leaves them unread.
@@ -55,6 +63,15 @@ def with_next_token(model: ModelSpec) -> ModelSpec:
         raise RefusedError(
             message("error.no-next-token", model=model.name), hint=message("hint.no-next-token")
         )
+    with _lock:
+        found = next((made for asked, made in _kept if asked is model), None)
+        if found is None:
+            found = _published(model, family)
+        _kept[:] = [*(pair for pair in _kept if pair[0] is not model), (model, found)][-_MOST_KEPT:]
+    return found
+
+
+def _published(model: ModelSpec, family: Family) -> ModelSpec:
     hparams = _with_layers(model.hparams, family.published_next_token)
     tensors = family.tensors(hparams)
     published = model.published

@@ -65,6 +65,8 @@ def page(record: Report, words: Words) -> Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="dark light">',
             '<meta name="referrer" content="no-referrer">',
+            # Else a browser asks for one.
+            '<link rel="icon" href="data:,">',
             f"<title>{_text(title)}</title>",
             f"<style>{style}</style>",
             "</head>",

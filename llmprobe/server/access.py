@@ -21,12 +21,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_BODY_BYTES = 64 * 1024
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+PAGE = "/"
+"""The path of the page, which has nothing of the machine in it: a browser that opens it cannot give a token."""
+
+_POLICY = b"content-security-policy"
 _HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+_NOTHING = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
+"""The policy of what is no page."""
 
 
 class Guard:
@@ -81,7 +86,7 @@ class Guard:
             return self._refusals.refuse(
                 403, message("error.origin-foreign", origin=origin.decode("latin-1"))
             )
-        if self._token is not None:
+        if self._token is not None and scope["path"] != PAGE:
             given = headers.get(b"authorization", b"")
             if not hmac.compare_digest(given, b"Bearer " + self._token):
                 return self._refusals.refuse(401, message("error.token-wrong"))
@@ -133,7 +138,9 @@ def _once(content: bytes) -> Receive:
 def _with_headers(send: Send) -> Send:
     async def told(event: Message) -> None:
         if event["type"] == "http.response.start":
-            event["headers"] = [*event.get("headers", ()), *_HEADERS]
+            own = event.get("headers", ())
+            policy = () if any(name == _POLICY for name, _ in own) else (_NOTHING,)
+            event["headers"] = [*own, *_HEADERS, *policy]
         await send(event)
 
     return told

@@ -4,86 +4,23 @@ What each path answers: the documents of the public functions, made in a thread,
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from llmprobe import api
 from llmprobe.errors import LlmprobeError, ModelError, RefusedError, UsageError
-from llmprobe.facts.machine import Snapshot
 from llmprobe.output.documents import to_json
-from llmprobe.server.bodies import EstimateBody, FitBody, Machine, PlanBody, RecommendBody
 from llmprobe.server.machine import Seen, Watched
-from llmprobe.tasks.models import load_named, models
+from llmprobe.server.questions import QUESTIONS
+from llmprobe.tasks.models import models
 from llmprobe.units import MIB
-from llmprobe.words.message import message
+from llmprobe.words.render import Words, words
 
 _MOST_KEPT_BYTES = 32 * MIB
 _ERROR_BYTES = 4096
 _LASTING = (UsageError, ModelError, RefusedError)
 """Errors that the same question has again."""
-_OF_NO_SETTING = ("none", "auto", None)
-
-Answer = Callable[[Any, Seen], msgspec.Struct]
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    A question that can be asked by POST: the record of its body, what answers it, and the kind of document.
-    """
-
-    body: type[msgspec.Struct]
-    answer: Answer
-    document: str
-    about: str
-
-
-def _estimate(body: EstimateBody, seen: Seen) -> msgspec.Struct:
-    snapshot = _machine(body.machine, seen)
-    settings: Mapping[str, Any] = body.settings
-    _refuse_files(settings)
-    return api.estimate(
-        load_named(body.model, body.quant, snapshot=snapshot),
-        quant=body.quant,
-        engine=body.engine,
-        snapshot=snapshot,
-        explain=body.explain,
-        prompt_tokens=body.prompt_tokens,
-        **settings,
-    )
-
-
-def _recommend(body: RecommendBody, seen: Seen) -> msgspec.Struct:
-    snapshot = _machine(body.machine, seen)
-    wishes = _fields(body, "model", "machine")
-    return api.recommend(load_named(body.model, snapshot=snapshot), snapshot, **wishes)
-
-
-def _fit(body: FitBody, seen: Seen) -> msgspec.Struct:
-    return api.fit(_machine(body.machine, seen), **_fields(body, "machine"))
-
-
-def _plan(body: PlanBody, _seen: Seen) -> msgspec.Struct:
-    return api.plan(load_named(body.model), **_fields(body, "model"))
-
-
-QUESTIONS: Mapping[str, Asked] = {
-    "estimate": Asked(
-        body=EstimateBody,
-        answer=_estimate,
-        document="estimate",
-        about="Memory and speed of one configuration.",
-    ),
-    "recommend": Asked(
-        body=RecommendBody,
-        answer=_recommend,
-        document="recommendation",
-        about="The best ways to run a model.",
-    ),
-    "fit": Asked(body=FitBody, answer=_fit, document="fit", about="The models that run best."),
-    "plan": Asked(body=PlanBody, answer=_plan, document="plan", about="The machines that run a model."),
-}
 
 
 class Answers:
@@ -91,8 +28,9 @@ class Answers:
     The documents that a server gives, as the bytes that it sends. All methods may be called from several threads.
     """
 
-    def __init__(self, watched: Watched, *, this_machine: bool) -> None:
+    def __init__(self, watched: Watched, *, this_machine: bool, said_in: Words | None = None) -> None:
         self.this_machine = this_machine
+        self.words = said_in or words()
         self._watched = watched
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, bytes], tuple[int, bytes | LlmprobeError]] = OrderedDict()
@@ -102,7 +40,7 @@ class Answers:
         """
         The machine as it is.
         """
-        return self._once("snapshot", b"", lambda seen: to_json(seen.snapshot))
+        return self._once("snapshot", b"", lambda seen: self._document(seen.snapshot))
 
     def metrics(self) -> bytes:
         """
@@ -116,7 +54,7 @@ class Answers:
         """
         The catalog, or the models that a text may mean.
         """
-        return self._once("models", (text or "").encode(), lambda _seen: to_json(models(text)))
+        return self._once("models", (text or "").encode(), lambda _seen: self._document(models(text)))
 
     def answer(self, question: str, content: bytes) -> bytes:
         """
@@ -128,7 +66,9 @@ class Answers:
             LlmprobeError: it cannot be answered.
         """
         body, written = _read(question, content)
-        return self._once(question, written, lambda seen: to_json(QUESTIONS[question].answer(body, seen)))
+        return self._once(
+            question, written, lambda seen: self._document(QUESTIONS[question].answer(body, seen))
+        )
 
     def kept(self, kind: str, asked: bytes = b"") -> bytes | None:
         """
@@ -147,6 +87,9 @@ class Answers:
             LlmprobeError: it cannot be answered.
         """
         return self.kept(question, _read(question, content)[1])
+
+    def _document(self, record: msgspec.Struct) -> str:
+        return to_json(record, self.words)
 
     def _once(self, kind: str, asked: bytes, make: Callable[[Seen], str]) -> bytes:
         seen, key = self._watched.now(), (kind, asked)
@@ -191,32 +134,3 @@ def _read(question: str, content: bytes) -> tuple[Any, bytes]:
 
 def _size(made: bytes | LlmprobeError) -> int:
     return _ERROR_BYTES if isinstance(made, LlmprobeError) else len(made)
-
-
-def _machine(asked: Machine | None, seen: Seen) -> Snapshot:
-    """
-    The server's machine, or the one that a question describes.
-
-    Raises:
-        UsageError: it describes none.
-    """
-    if asked is None:
-        return seen.snapshot
-    if asked == Machine():
-        raise UsageError(message("error.machine-empty"), hint=message("hint.machine-in-body"))
-    return api.probe(**_fields(asked))
-
-
-def _fields(body: msgspec.Struct, *without: str) -> dict[str, Any]:
-    return {name: getattr(body, name) for name in body.__struct_fields__ if name not in without}
-
-
-def _refuse_files(settings: Mapping[str, Any]) -> None:
-    """
-    Refuse the setting that names a file.
-
-    Raises:
-        UsageError: it does.
-    """
-    if settings.get("mmproj") not in _OF_NO_SETTING:
-        raise UsageError(message("error.no-files-here", field="mmproj"), hint=message("hint.mmproj-by-name"))

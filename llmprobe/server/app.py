@@ -12,15 +12,18 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from llmprobe.errors import LlmprobeError
+from llmprobe.output import html
 from llmprobe.output.metrics import CONTENT_TYPE
-from llmprobe.server.access import LOOPBACK_NAMES, App, Guard
-from llmprobe.server.answers import QUESTIONS, Answers
+from llmprobe.server.access import LOOPBACK_NAMES, PAGE, App, Guard
+from llmprobe.server.answers import Answers
 from llmprobe.server.errors import JSON, Refusals
 from llmprobe.server.openapi import openapi
+from llmprobe.server.questions import QUESTIONS
+from llmprobe.tasks.report import shell
 from llmprobe.words.message import message
 
 MOST_S = 60.0
@@ -72,7 +75,7 @@ def application(
     The ASGI application. ``names`` are the hosts that it may be called by; with a ``token`` who asks must give it.
     """
     threads = workers or Workers()
-    refusals = Refusals(this_machine=answers.this_machine)
+    refusals = Refusals(this_machine=answers.this_machine, said_in=answers.words)
 
     async def made(
         kept: Callable[[], bytes | None], work: Callable[[], bytes], media_type: str = JSON
@@ -116,7 +119,16 @@ def application(
     async def described(_request: Request) -> Response:
         return Response(document, media_type=JSON)
 
+    language = answers.words.language
+    page = html.page(
+        shell(language, this_machine=answers.this_machine, needs_token=token is not None), answers.words
+    )
+
+    async def shown(_request: Request) -> Response:
+        return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
+
     routes = [
+        Route(PAGE, shown, methods=["GET"]),
         Route("/v1/snapshot", snapshot, methods=["GET"]),
         Route("/v1/models", models, methods=["GET"]),
         Route("/metrics", metrics, methods=["GET"]),

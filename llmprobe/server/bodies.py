@@ -9,11 +9,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from llmprobe.facts.fit import Order, Use
+from llmprobe.facts.recommendation import UseName
 from llmprobe.facts.settings import SettingsOptions
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Projector = Literal["auto", "none"]
 _Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=32)]
+_Devices = Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)]
+_Uses = Annotated[tuple[Use, ...], msgspec.Meta(max_length=8)]
 _MOST_ROWS = 100
 
 
@@ -53,8 +56,19 @@ class EstimateBody(_Body, frozen=True, kw_only=True):
     engine: Name | None = None
     explain: bool = False
     prompt_tokens: int | None = None
+    draft_model: Name | None = None
+    draft_quant: Name | None = None
     settings: SettingsOptions = {}
     machine: Machine | None = None
+
+
+class SettingBody(EstimateBody, frozen=True, kw_only=True):
+    """
+    One configuration, for a ``use`` of its answers, on the devices ``use_devices`` alone where some are named.
+    """
+
+    use: UseName | None = None
+    use_devices: _Devices | None = None
 
 
 class RecommendBody(_Body, frozen=True, kw_only=True):
@@ -69,7 +83,7 @@ class RecommendBody(_Body, frozen=True, kw_only=True):
     cache_type_k: Name | None = None
     cache_type_v: Name | None = None
     priority: Literal["balanced", "quality", "speed", "context"] = "balanced"
-    use: Literal["chat", "reasoning", "agent", "long", "batch"] | None = None
+    use: UseName | None = None
     engine: Name = "llama.cpp"
     reserve_bytes: int | None = None
     assume_idle: bool = False
@@ -115,3 +129,54 @@ class PlanBody(_Body, frozen=True, kw_only=True):
     quant: Name | None = None
     parallel: int = 1
     min_speed: float | None = None
+
+
+class UpgradeBody(_Body, frozen=True, kw_only=True):
+    """
+    What would help the machine most: for a ``model``, or without one for a ``use``.
+    """
+
+    model: Name | None = None
+    use: Use | None = None
+    ctx_size: int | None = None
+    quants: _Names = ()
+    min_speed: float | None = None
+    reserve_bytes: int | None = None
+    machine: Machine | None = None
+
+
+class CostBody(_Body, frozen=True, kw_only=True):
+    """
+    What a model costs. A ``machine`` that is described would have to be bought.
+    """
+
+    model: Name
+    ctx_size: int = 8192
+    quant: Name | None = None
+    parallel: int = 1
+    use: UseName | None = None
+    requests: int | None = None
+    tokens_per_day: int | None = None
+    hours_per_day: float | None = None
+    on_hours: float | None = None
+    months: int = 36
+    budget: float | None = None
+    price: float | None = None
+    power_price: float | None = None
+    watts: float | None = None
+    idle_watts: float | None = None
+    currency: Name | None = None
+    exchange_rate: float | None = None
+    machine: Machine | None = None
+
+
+class ReportBody(_Body, frozen=True, kw_only=True):
+    """
+    What a page shows: the machine, ``fit`` for some ``uses``, and a ``model`` where one is named.
+    """
+
+    model: Name | None = None
+    uses: _Uses = ()
+    ctx_size: int | None = None
+    use: UseName | None = None
+    machine: Machine | None = None

@@ -11,6 +11,7 @@ from llmprobe.errors import LlmprobeError, ModelError, RefusedError, UsageError
 from llmprobe.facts.error import ErrorDocument
 from llmprobe.output.documents import to_json
 from llmprobe.words.message import Message, message
+from llmprobe.words.render import Words
 
 JSON = "application/json"
 _LONGEST_REASON = 200
@@ -27,8 +28,9 @@ class Refusals:
     Errors as answers of a server, whose machine is this one or another.
     """
 
-    def __init__(self, *, this_machine: bool) -> None:
+    def __init__(self, *, this_machine: bool, said_in: Words | None = None) -> None:
         self._this_machine = this_machine
+        self._words = said_in
 
     def refuse(
         self,
@@ -43,7 +45,7 @@ class Refusals:
         An answer that says why there is none. ``code`` is the exit code that the command line would have.
         """
         document = ErrorDocument(this_machine=self._this_machine, code=code, message=why, hint=hint)
-        return Response(to_json(document), status_code=status, media_type=JSON, headers=headers)
+        return Response(to_json(document, self._words), status_code=status, media_type=JSON, headers=headers)
 
     def of_error(self, error: LlmprobeError) -> Response:
         """

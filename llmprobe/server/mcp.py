@@ -17,9 +17,9 @@ from mcp.server.stdio import stdio_server
 from llmprobe._version import __version__
 from llmprobe.errors import LlmprobeError
 from llmprobe.server import short
-from llmprobe.server.answers import QUESTIONS
 from llmprobe.server.bodies import Nothing
 from llmprobe.server.machine import Seen, Watched
+from llmprobe.server.questions import QUESTIONS
 from llmprobe.words.message import Message, message
 from llmprobe.words.render import Words
 

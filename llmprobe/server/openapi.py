@@ -8,7 +8,7 @@ from typing import Any
 
 from llmprobe._version import __version__
 from llmprobe.facts import wire
-from llmprobe.server.answers import QUESTIONS
+from llmprobe.server.questions import QUESTIONS
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
@@ -45,6 +45,23 @@ def openapi() -> dict[str, Any]:
         return {"200": {"description": "The answer.", "content": answered(name)}, **failed}
 
     paths: dict[str, Any] = {
+        "/": {
+            "get": {
+                "operationId": "page",
+                "summary": "A page for people, which asks the other paths. It needs no token.",
+                "security": [{}],
+                "responses": {
+                    "200": {
+                        "description": "The page.",
+                        "content": {"text/html": {"schema": {"type": "string"}}},
+                    },
+                    **{
+                        code: {"description": _ERRORS[code], "content": answered("error")}
+                        for code in ("403", "421")
+                    },
+                },
+            }
+        },
         "/v1/snapshot": {
             "get": {
                 "operationId": "snapshot",

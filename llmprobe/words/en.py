@@ -2796,7 +2796,7 @@ SENTENCES: dict[str, str] = {
     "help.short.watch": "Show free memory and its users as they change.",
     "help.short.record": "Save this machine as one file.",
     "help.short.mcp": "Be tools for an agent (Model Context Protocol).",
-    "help.short.serve": "Answer programs of this machine over HTTP.",
+    "help.short.serve": "Answer over HTTP: a live page, and programs.",
     "help.short.metrics": "Print this machine's memory as metrics for Prometheus.",
     "help.short.verify": "Compare an estimate with what llama.cpp does here.",
     "help.short.bench": "Measure this machine's memory, processor and disks.",
@@ -2956,9 +2956,9 @@ SENTENCES: dict[str, str] = {
     "mcp.fit": "The models that run best here for a use, with how each runs. Takes some seconds.",
     "mcp.plan": "The machines that run a model, by kind, the smallest first. Takes some seconds.",
     "error.tool-unknown": "there is no tool {name}: {known:list}",
-    "help.serve": "Answer programs over HTTP: GET /v1/snapshot, /v1/models, /metrics; POST /v1/estimate, /v1/recommend, "
-    "/v1/fit, /v1/plan. /openapi.json describes them. Only this machine may ask, unless a token is set. Needs "
-    "llmprobe\\[serve\\].",
+    "help.serve": "Answer over HTTP: the page of llmprobe report, live, at its address, and programs: GET /v1/snapshot, "
+    "/v1/models, /metrics; POST /v1/estimate, /v1/recommend, /v1/fit, /v1/plan, /v1/upgrade, /v1/cost. /openapi.json "
+    "describes them. Only this machine may ask, unless a token is set. Needs llmprobe\\[serve\\].",
     "help.serve.host": "Address to listen at (default: 127.0.0.1); another than loopback needs a token.",
     "help.serve.port": "Port to listen at (default: 8642); 0 takes a free one.",
     "help.serve.token-file": "File with the token that who asks must give (default: the variable LLMPROBE_TOKEN).",

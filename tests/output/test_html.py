@@ -28,7 +28,19 @@ EVIL = (
     "</script><script>alert(1)</script><!--<script>--><img src=x onerror=alert(1)></style></title>"
     "\"'`&lt;&amp;\u202eevil\u2028\u2029\x1b[2J\r\n\x00]]>{{constructor}}${1}"
 )
-TAGS = ["html", "head", *["meta"] * 6, "title", "style", "body", "div", "noscript", "script", "script"]
+TAGS = [
+    "html",
+    "head",
+    *["meta"] * 6,
+    "link",
+    "title",
+    "style",
+    "body",
+    "div",
+    "noscript",
+    "script",
+    "script",
+]
 ASSETS = ("page.js", "page.css")
 MOST_BYTES = 1_500_000
 MOST_ASSET_BYTES = 300_000
@@ -51,7 +63,7 @@ class Read(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         self.texts.append("")
-        if tag != "meta":
+        if tag not in ("meta", "link"):
             self.open.append(len(self.texts) - 1)
 
     def handle_endtag(self, tag: str) -> None:

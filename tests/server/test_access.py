@@ -2,14 +2,19 @@
 Who may ask, and how much.
 """
 
+import json
 import threading
 
 import pytest
 
+from llmprobe.output import html
+from llmprobe.output.documents import to_json
 from llmprobe.server.access import MOST_BODY_BYTES, without_port
 from llmprobe.server.answers import Answers
 from llmprobe.server.app import Workers
 from llmprobe.server.machine import Watched
+from llmprobe.tasks.report import shell
+from llmprobe.words.render import words
 from tests.machine_fixtures import replayed
 from tests.server.client import MACHINE, answers, client
 
@@ -211,3 +216,37 @@ def test_a_port_is_no_part_of_a_name(host: str, name: str) -> None:
     IPv6 addresses have colons of their own.
     """
     assert without_port(host) == name
+
+
+def test_the_page_needs_no_token_and_has_nothing_of_the_machine() -> None:
+    """
+    A browser that opens it cannot give one. What it asks for needs one.
+    """
+    asked = client(token=TOKEN)
+    page = asked.get("/")
+    document = json.loads(page.text.partition(f'id="{html.DATA}">')[2].partition("</script>")[0])
+
+    assert page.status_code == 200
+    assert document == json.loads(to_json(shell("en", this_machine=False, needs_token=True)))
+    assert "4090" not in json.dumps(document)
+    assert asked.post("/v1/report", json={}).status_code == 401
+    assert asked.post("/", json={}).status_code == 405
+    assert asked.get("/openapi.json").status_code == 401
+    assert asked.get("/", headers={"Host": "evil.example"}).status_code == 421
+    assert asked.get("/", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_each_answer_has_one_policy() -> None:
+    """
+    The page that of its script and style, every other answer that nothing in it is run or shown.
+    """
+    asked = client()
+    page = asked.get("/")
+    policy = page.headers.get_list("content-security-policy")
+
+    assert policy == [html.page(shell("en", this_machine=False, needs_token=False), words()).policy]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for answered in (asked.get("/v1/snapshot"), asked.get("/none"), asked.get("/", headers={"Host": "x"})):
+        assert answered.headers.get_list("content-security-policy") == [
+            "default-src 'none'; frame-ancestors 'none'"
+        ]

@@ -3,6 +3,7 @@ What each path answers is what the command line prints.
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ from llmprobe.server.answers import Answers
 from llmprobe.server.app import Workers
 from llmprobe.server.errors import Refusals
 from llmprobe.server.machine import FRESH_S, Watched
+from llmprobe.server.models import Models
+from llmprobe.tasks.models import load_named
+from llmprobe.tasks.report import document, report
+from llmprobe.words.render import words
 from tests.machine_fixtures import FOLDER, replayed
 from tests.server.client import MACHINE, answers, client
 
@@ -69,6 +74,24 @@ def test_models_are_those_of_models(
             ("--gpu", "RTX 3060 12GB", "--ram", "32GB", "recommend", "qwen3-8b"),
         ),
         ("plan", {"model": "qwen3-0.6b"}, ("plan", "qwen3-0.6b")),
+        (
+            "upgrade",
+            {"model": "qwen3-0.6b", "ctx_size": 4096},
+            (*REPLAY, "upgrade", "--model", "qwen3-0.6b", "-c", "4096"),
+        ),
+        (
+            "cost",
+            {"model": "qwen3-0.6b", "tokens_per_day": 50000, "power_price": 0.31, "currency": "EUR"},
+            (
+                *(*REPLAY, "cost", "qwen3-0.6b", "--tokens-per-day", "50000"),
+                *("--power-price", "0.31", "--currency", "EUR"),
+            ),
+        ),
+        (
+            "cost",
+            {"model": "qwen3-0.6b", "machine": {"gpus": ["RTX 3060 12GB"], "ram": "32GB"}, "price": 400},
+            ("--gpu", "RTX 3060 12GB", "--ram", "32GB", "cost", "qwen3-0.6b", "--price", "400"),
+        ),
         (
             "fit",
             {"use": "embedding", "families": ["bge"], "top": 3},
@@ -123,6 +146,16 @@ def test_metrics_are_those_of_metrics(capsys: pytest.CaptureFixture[str]) -> Non
         ("recommend", {"model": "qwen3-8b", "machine": {"gpus": ["GTX 9999"]}}, 400, None),
         ("recommend", {"model": "qwen3-8b", "machine": {}}, 400, "error.machine-empty"),
         ("fit", {"machine": {"cores": 0}}, 400, None),
+        ("upgrade", {"model": "qwen3-8b", "use": "chat"}, 400, "error.upgrade-use"),
+        ("upgrade", {"quants": ["Q4_K_M"]}, 400, "error.upgrade-quant"),
+        ("upgrade", {"model": "/etc/passwd"}, 404, "error.model-unknown"),
+        ("cost", {"model": "qwen3-8b", "prices": "/etc/passwd"}, 400, "error.body-wrong"),
+        ("cost", {"model": "qwen3-8b", "months": 0}, 400, None),
+        ("report", {"uses": ["poetry"]}, 400, "error.body-wrong"),
+        ("report", {"model": "/etc/passwd"}, 404, "error.model-unknown"),
+        ("setting", {"model": "qwen3-8b", "use_devices": ["gpu7"]}, 400, None),
+        ("setting", {"model": "qwen3-8b", "settings": {"mmproj": "/etc/passwd"}}, 400, "error.no-files-here"),
+        ("estimate", {"model": "qwen3-8b", "draft_model": "/etc/passwd"}, 404, "error.model-unknown"),
         ("nothing", {}, 404, "error.path-unknown"),
         ("snapshot", {}, 405, "error.method-wrong"),
     ],
@@ -301,3 +334,105 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     for body in bodies[1:]:
         with pytest.raises(ModelError):
             made.kept_answer("estimate", body)
+
+
+def test_a_setting_has_the_estimate_and_what_belongs_beside_it() -> None:
+    """
+    The very document of /v1/estimate; the loss, the time of an answer and the command of the first choice of recommend
+    where it has the settings of that.
+    """
+    asked = client()
+    first = asked.post("/v1/recommend", json={"model": "qwen3-8b", "use": "agent"}).json()["choices"][0]
+    told = ("ctx_size", "gpu_layers", "cache_type_k", "cache_type_v", "flash_attn", "ubatch_size")
+    body = {
+        "model": "qwen3-8b",
+        "quant": first["quant"],
+        "settings": {name: first[name] for name in told},
+    }
+    found = asked.post("/v1/setting", json={**body, "use": "agent"}).json()
+
+    assert found["schema"] == "llmprobe.setting/1"
+    assert found["estimate"] == asked.post("/v1/estimate", json=body).json()
+    assert (found["quality"], found["time"]) == (first["quality"], first["time"])
+    assert found["commands"] == first["commands"]
+
+
+def test_a_setting_without_a_command_says_none() -> None:
+    """
+    What no printed word says: the cache of a sliding window in full.
+    """
+    body = {"model": "gemma-3-4b", "settings": {"ctx_size": 4096, "swa_full": True}}
+    found = client().post("/v1/setting", json=body).json()
+
+    assert found["estimate"]["settings"]["swa_full"] is True
+    assert found["commands"] == {}
+
+
+def test_a_setting_can_leave_cards_alone() -> None:
+    """
+    Of two cards the second only, which the command names.
+    """
+    body = {"model": "qwen3-8b", "quant": "Q4_K_M", "use_devices": ["gpu1"], "settings": {"ctx_size": 4096}}
+    found = client(answers("linux-2x3090-64g")).post("/v1/setting", json=body).json()
+
+    assert [one["id"] for one in found["estimate"]["devices"]] == ["host", "gpu1"]
+    assert " --device CUDA1 " in found["commands"]["llama.cpp"]
+
+
+def test_another_model_can_draft() -> None:
+    """
+    By its name, as -md takes a file.
+    """
+    body = {"model": "qwen3-8b", "settings": {"ctx_size": 4096}}
+    drafting = {**body, "draft_model": "qwen3-0.6b", "draft_quant": "Q8_0"}
+    found = client().post("/v1/estimate", json=drafting).json()
+
+    assert found["draft"]["model"]["id"] == "qwen3-0.6b"
+    assert found["devices"][1]["draft_bytes"] > 0
+
+
+def test_the_document_of_the_page_is_that_of_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Without words, notes on a file, and the grid, for which its server answers.
+    """
+    monkeypatch.setattr(document, "TOP", 2)
+    body = {"model": "qwen3-0.6b", "uses": ["embedding"], "use": "agent"}
+    found = client().post("/v1/report", json=body).json()
+    snapshot = replayed(MACHINE)
+    expected = json.loads(
+        to_json(
+            report(snapshot, load_named("qwen3-0.6b"), uses=("embedding",), use="agent", live=True),
+        )
+    )
+
+    assert found == expected
+    assert (found["live"], found["words"], found["notes"], found["model"]["grid"]) == (True, {}, [], None)
+    assert [one["wishes"]["use"] for one in found["fit"]] == ["embedding"]
+    assert found["check"]["schema"] == "llmprobe.snapshot/1"
+    assert client().post("/v1/report", json={}).json()["model"] is None
+
+
+def test_a_server_speaks_its_language() -> None:
+    """
+    The page, the sentences in documents, and errors.
+    """
+    asked = client(answers(said_in=words("ja")))
+
+    assert asked.get("/").text.startswith('<!doctype html>\n<html lang="ja"')
+    reasons = asked.post("/v1/recommend", json={"model": "qwen3-8b"}).json()["choices"][0]["reasons"]
+    assert re.search(r"[\u3040-\u30ff]", reasons[0]["text"])
+    assert re.search(r"[\u3040-\u30ff]", asked.get("/none").json()["message"]["text"])
+
+
+def test_models_are_loaded_once() -> None:
+    """
+    So that an estimator serves the next question; other files of an engine are another model.
+    """
+    loaded = Models(most=2)
+    first = loaded.named("qwen3-8b")
+
+    assert loaded.named("qwen3-8b") is first
+    assert loaded.named("qwen3-8b", "Q8_0") is not first
+    loaded.named("qwen3-4b")
+    assert loaded.named("qwen3-8b") is not first
+    assert loaded.named("qwen3-8b") == first

@@ -13,9 +13,12 @@ from starlette.testclient import TestClient
 
 from llmprobe import api
 from llmprobe.facts.fit import Fit
-from llmprobe.server.answers import QUESTIONS
+from llmprobe.facts.upgrade import Upgrade
 from llmprobe.server.openapi import openapi
+from llmprobe.server.questions import QUESTIONS
 from llmprobe.tasks.fit import wishes_of
+from llmprobe.tasks.report import document as page
+from llmprobe.tasks.upgrade import wishes_of as checked_upgrade
 from tests.machine_fixtures import replayed
 from tests.server.client import MACHINE, client
 
@@ -54,6 +57,14 @@ def few_models() -> Fit:
     return api.fit(replayed(MACHINE), use="embedding", families=("bge",), top=1)
 
 
+@pytest.fixture(scope="module")
+def one_upgrade() -> Upgrade:
+    """
+    A real answer of ``upgrade``, for one model.
+    """
+    return api.upgrade(replayed(MACHINE), api.load_model("qwen3-0.6b"))
+
+
 @described.parametrize()
 @settings(
     max_examples=4,
@@ -62,19 +73,25 @@ def few_models() -> Fit:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_random_questions_are_answered_as_described(
-    case: Any, asked: TestClient, few_models: Fit, monkeypatch: pytest.MonkeyPatch
+    case: Any, asked: TestClient, few_models: Fit, one_upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     Right or wrong: the status and the document are those of the description, and no bug is met.
 
-    The search over the whole catalog is left out: wishes are checked, and a real answer stands for it.
+    Searches over the whole catalog are left out: wishes are checked, and a real answer stands for them.
     """
 
     def fit(_snapshot: Any, **wishes: Any) -> Fit:
         wishes_of(**wishes)
         return few_models
 
+    def upgrade(_snapshot: Any, model: Any, **wishes: Any) -> Upgrade:
+        checked_upgrade(model, **wishes)
+        return one_upgrade
+
     monkeypatch.setattr(api, "fit", fit)
+    monkeypatch.setattr(api, "upgrade", upgrade)
+    monkeypatch.setattr(page, "_fit", lambda _snapshot, _use, _among: few_models)
     body = case.body if isinstance(case.body, (dict, list, str, int, float, bool, type(None))) else None
     answered = asked.request(
         case.method,
