@@ -56,10 +56,10 @@ _JAPANESE = {
     _SPEEDS[2]: "トークン/秒、エキスパートがRAM",
     _SPEEDS[3]: "プロンプト処理、既知の1デバイス",
     _SPEEDS[4]: "プロンプト処理、未知の1デバイス",
-    "of rows": "{sources}の情報源で公開された{rows}件",
+    "of rows": "情報源{sources}件の公開値{rows}件",
     "speed": "誤差の中央値{median:.1%}、表示する範囲に入る割合{held:.0%}",
-    "bounds": "主張するすべての精度",
-    "of bounds": "基準{n}件",
+    "bounds": "精度の基準すべて",
+    "of bounds": "{n}件",
     "held": "{held}件を達成",
 }
 

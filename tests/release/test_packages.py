@@ -218,6 +218,14 @@ def test_the_formula_is_whole() -> None:
     assert len(opened) == lines.count("end") == 4
     assert 'url "https://files.example/1.2.3/llmprobe-1.2.3.tar.gz"' in lines
     assert f'license "{PROJECT["license"]}"' in lines
+    assert [(ROOT / page).is_file() for page in re.findall(r'man1\.install "(.*)"', text)] == [True]
+    assert [
+        understood(["completion", shell]).params["shell"] for shell in re.findall(r"[\[ ]:(\w+)", text)
+    ] == [
+        "bash",
+        "zsh",
+        "fish",
+    ]
     assert unfilled(text.partition("class")[2]) == []
 
 
