@@ -2,6 +2,7 @@
 ``llmprobe fleet``: several machines side by side, and which of them run a model, alone or together.
 """
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,16 @@ import click
 
 from llmprobe.cli import say
 from llmprobe.cli.command import Command, Helped, option
+from llmprobe.cli.fit import USES
 from llmprobe.cli.group import refuse_unknown
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import context, json_option, memory, network, rate, wait
+from llmprobe.cli.options import at_least, context, json_option, memory, network, rate, wait
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.fit import Use
     from llmprobe.tasks.fleet.hosts import Named
 
 
@@ -164,3 +167,65 @@ def recommend(
 
         pages.show_fleet_recommendation(answer, spoken())
     return 0 if answer.best is not None or answer.together is not None else 3
+
+
+@command.command(
+    "fit",
+    cls=Command,
+    help="help.fleet-fit",
+    short_help="help.short.fleet-fit",
+    examples=(
+        "llmprobe fleet fit --recordings recordings/ --use coding",
+        "llmprobe fleet fit --nodes nodes.json --output fits.jsonl --workers 16",
+    ),
+)
+@option("--use", type=USES, default="chat", help="help.fit.use")
+@option("-c", "--ctx-size", callback=context, metavar="N", help="help.fit.ctx-size")
+@option("--top", callback=at_least(1), default="3", metavar="N", help="help.fit.top")
+@option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
+@option("--reserve", callback=memory, metavar="SIZE", help="help.recommend.reserve")
+@option("-o", "--output", metavar="FILE", help="help.fleet.output")
+@option("--workers", callback=at_least(1), metavar="N", help="help.fleet.workers")
+@_machines
+@json_option
+def fit(
+    use: "Use",
+    ctx_size: int | None,
+    top: int,
+    min_speed: float | None,
+    reserve: int | None,
+    output: str | None,
+    workers: int | None,
+    as_json: bool,
+    **machines: Any,
+) -> int:
+    """
+    List what each machine runs best; that none runs anything is the answer "no".
+    """
+    from pathlib import Path
+
+    from llmprobe.tasks.fit import wishes_of
+    from llmprobe.tasks.fleet.fit import fit_each
+    from llmprobe.tasks.fleet.hosts import seen
+
+    wishes = wishes_of(use=use, ctx_size=ctx_size, top=top, min_speed=min_speed, reserve_bytes=reserve)
+    found = seen(_named(machines))
+    answer = fit_each(
+        found, wishes, path=None if output is None else Path(output), workers=workers, told=_tell
+    )
+    if as_json:
+        say.document(answer)
+    else:
+        from llmprobe.output.text import pages
+
+        pages.show_fleet_fit(answer, spoken())
+    return 0 if any(one.rows for one in answer.hosts) else 3
+
+
+def _tell(done: int, everything: int) -> None:
+    """
+    Say how far it is, where a person looks and there is something to wait for.
+    """
+    if everything > 1 and sys.stderr is not None and sys.stderr.isatty():
+        words = spoken().say("page.fleet-progress", done=done, all=everything)
+        click.echo(f"\r{words}\x1b[K", err=True, nl=done == everything)

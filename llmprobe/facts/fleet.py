@@ -9,6 +9,7 @@ import msgspec
 from llmprobe._version import __version__
 from llmprobe.facts.estimate import ModelInEstimate, Range
 from llmprobe.facts.finding import Finding
+from llmprobe.facts.fit import FitWishes
 from llmprobe.facts.recommendation import Choice, MachineInShort, Wishes
 from llmprobe.words.message import Message
 
@@ -113,6 +114,56 @@ class Together(msgspec.Struct, frozen=True, kw_only=True):
     worth: bool = True
     slower: float | None = None
     warnings: tuple[Message, ...] = ()
+
+
+class FittingOnHost(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One model that a machine runs, in short: a row of ``fit``, its choice without what stands beside it.
+    """
+
+    model: str
+    model_name: str
+    quant: str
+    ctx_size: int
+    gpu_layers: int
+    total_layers: int
+    points: float
+    generation_tokens_per_s: Range | None
+    seconds_per_answer: Range | None
+
+
+class FitOnHost(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What one machine runs best, or why nothing is known: a line of the file that ``fleet fit`` keeps.
+
+    ``key`` stands for all that the answer is based on; a line whose key is another one is computed again. ``like`` is
+    the first machine of which everything that counts is the same.
+    """
+
+    schema: Literal["llmprobe.fleet-fit-line/1"] = "llmprobe.fleet-fit-line/1"
+    host: str
+    key: str
+    like: str | None = None
+    rows: tuple[FittingOnHost, ...] = ()
+    problem: Message | None = None
+
+
+class FleetFit(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The document of ``llmprobe fleet fit``: for each machine the models that it runs best for a use.
+
+    ``models`` of the catalog were asked about, on ``computed`` unlike machines in this run; the others were alike, or
+    kept from an earlier run.
+    """
+
+    schema: Literal["llmprobe.fleet-fit/1"] = "llmprobe.fleet-fit/1"
+    llmprobe_version: str = __version__
+    this_machine: bool = False
+    wishes: FitWishes
+    models: int
+    computed: int
+    hosts: tuple[FitOnHost, ...]
+    notes: tuple[Message, ...] = ()
 
 
 class FleetRecommendation(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
     from llmprobe.facts.error import ErrorDocument
     from llmprobe.facts.estimate import Estimate
     from llmprobe.facts.fit import Fit
-    from llmprobe.facts.fleet import Fleet, FleetRecommendation
+    from llmprobe.facts.fleet import Fleet, FleetFit, FleetRecommendation
     from llmprobe.facts.machine import Snapshot
     from llmprobe.facts.model import ModelList
     from llmprobe.facts.plan import Plan
@@ -97,6 +97,7 @@ def documents() -> dict[str, type[msgspec.Struct]]:
         "recommendation": Recommendation,
         "fit": Fit,
         "fleet": Fleet,
+        "fleet-fit": FleetFit,
         "fleet-recommendation": FleetRecommendation,
         "plan": Plan,
         "upgrade": Upgrade,

@@ -39,6 +39,10 @@ class Message:
         value: int = self._hash  # type: ignore[attr-defined]
         return value
 
+    def __reduce__(self) -> tuple[type["Message"], tuple[str, Mapping[str, Value]]]:
+        # Pickled and copied by its content: its fields cannot be set one by one.
+        return Message, (self.id, self.values)
+
     def __repr__(self) -> str:
         return f"message({self.id!r}{''.join(f', {name}={value!r}' for name, value in self.values.items())})"
 

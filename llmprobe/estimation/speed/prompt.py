@@ -127,14 +127,13 @@ def prompt_parts(
     devices = [share for share in shares if share.backend != CPU]
     host = next((share for share in shares if share.backend == CPU), None)
     in_ram = host is not None and multiplies(host)
-    parts = []
+    parts = list(network_parts(devices, tokens=size))
     for number, share in enumerate(devices):
         also = host if in_ram and offloaded and number == 0 else None
         part = _device_part(
             constants, share, also, moe=moe, quant=quant, size=size, filled=filled, first=number == 0
         )
         parts.append(together(part, share.together, "prompt"))
-    parts += network_parts(devices, tokens=size)
     if host is None:
         return parts
     if in_ram and offloaded:

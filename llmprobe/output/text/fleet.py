@@ -4,7 +4,7 @@ Several machines for a person to read: one below the other, which is best, and w
 
 from collections.abc import Sequence
 
-from llmprobe.facts.fleet import Alone, Fleet, FleetHost, FleetRecommendation, Together
+from llmprobe.facts.fleet import Alone, Fleet, FleetFit, FleetHost, FleetRecommendation, Together
 from llmprobe.facts.recommendation import MachineInShort
 from llmprobe.output.text.figures import in_gib, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, COMMAND, GOOD, WARNING, Page
@@ -45,6 +45,48 @@ def show_recommendation(page: Page, answer: FleetRecommendation) -> None:
     if answer.together is not None and answer.together.worth:
         _together(page, answer.together)
     _failed(page, answer.hosts)
+    _notes(page, answer.notes)
+
+
+def show_fit(page: Page, answer: FleetFit) -> None:
+    """
+    Print for each machine what it runs best; those that are alike stand together.
+    """
+    page.line(
+        message("page.fleet-fit", models=answer.models, machines=len(answer.hosts), use=answer.wishes.use),
+        hang=2,
+    )
+    for host in answer.hosts:
+        if host.like is not None:
+            continue
+        alike = sum(other.like == host.host for other in answer.hosts)
+        page.heading(message("page.fleet-fit-host", host=host.host, alike=alike or None))
+        if host.problem is not None:
+            page.line((host.problem, BAD), indent=2)
+            continue
+        names = (
+            message("page.fleet-column-model"),
+            message("page.fleet-column-quant"),
+            message("page.fleet-column-layers"),
+            message("page.fleet-column-speed"),
+        )
+        rows = [
+            (
+                row.model_name,
+                row.quant,
+                message("page.fleet-layers", layers=row.gpu_layers, total=row.total_layers),
+                message(
+                    "figure.rate-short",
+                    likely=None
+                    if row.generation_tokens_per_s is None
+                    else row.generation_tokens_per_s.likely,
+                ),
+            )
+            for row in host.rows
+        ]
+        if not page.table(names, rows):
+            for cells in rows:
+                page.joined(cells, indent=2)
     _notes(page, answer.notes)
 
 

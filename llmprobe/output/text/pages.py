@@ -10,7 +10,7 @@ from llmprobe.facts.cost import Cost
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.fit import Fit
-from llmprobe.facts.fleet import Fleet, FleetRecommendation
+from llmprobe.facts.fleet import Fleet, FleetFit, FleetRecommendation
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelList
 from llmprobe.facts.plan import Plan
@@ -64,6 +64,10 @@ def show_serving(answer: ServingEstimate, words: Words, *, origin: str) -> None:
 
 def show_fleet(answer: Fleet, words: Words) -> None:
     fleet.show(_page(words), answer)
+
+
+def show_fleet_fit(answer: FleetFit, words: Words) -> None:
+    fleet.show_fit(_page(words), answer)
 
 
 def show_fleet_recommendation(answer: FleetRecommendation, words: Words) -> None:

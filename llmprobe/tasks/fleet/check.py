@@ -33,7 +33,7 @@ def hosts_of(seen: Sequence[Seen]) -> tuple[FleetHost, ...]:
     for one in seen:
         like = None
         if one.machine is not None:
-            key = _what_counts(one.machine)
+            key = what_counts(one.machine)
             like = first.get(key)
             first.setdefault(key, one.name)
         hosts.append(_host(one, like))
@@ -84,7 +84,7 @@ def _host(one: Seen, like: str | None) -> FleetHost:
     )
 
 
-def _what_counts(machine: Snapshot) -> bytes:
+def what_counts(machine: Snapshot) -> bytes:
     """
     All of a machine that an answer is based on; nothing that only names it.
     """
