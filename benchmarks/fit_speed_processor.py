@@ -9,8 +9,8 @@ from math import exp, log
 from benchmarks.least_errors import Drawn, Path
 from benchmarks.speed_predicted import can_be_predicted, predicted
 from benchmarks.speed_rows import LayerRow, Row, layer_rows, source_weights
+from llmprobe.estimation.speed.cores import processor_operations_per_s
 from llmprobe.estimation.speed.parts import CPU, Constants
-from llmprobe.estimation.speed.prompt import processor_operations_per_s
 from llmprobe.facts.processor import Processor
 
 TYPE_TABLE = 8

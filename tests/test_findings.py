@@ -71,7 +71,7 @@ def seen() -> dict[str, Snapshot]:
                 replayed("linux-4090-64g"), sources=(SourceReport(name="rule:no-avx2", status="crashed"),)
             )
         ),
-        NOBODYS: hypothetical(["RTX 3060"], 64 * 2**30, Options(cpu="Some processor")),
+        NOBODYS: hypothetical(["2x RTX 3060 nvlink"], 64 * 2**30, Options(cpu="Some processor")),
     }
     return {machine: replayed(machine) for machine in MACHINES} | made
 

@@ -61,6 +61,7 @@ _LINKED = re.compile(
     re.IGNORECASE,
 )
 """How cards are linked: it names none, and a split by layers sends too little over a link to be faster with one."""
+_BY_NVLINK = re.compile(r"(?<!no )(?<!without )(?<!without an )\bnv-?link", re.IGNORECASE)
 
 _ONLY_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|go|g)", re.IGNORECASE)
 
@@ -99,6 +100,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     size_gb: float | None = None
     assumed: bool = False
     rate_given: bool = False
+
+
+def asks_for_nvlink(text: str) -> bool:
+    """
+    Whether cards are meant to be linked by NVLink.
+    """
+    return _BY_NVLINK.search(plain(text)) is not None
 
 
 def wanted_gpus(text: str) -> tuple[Wanted, ...]:

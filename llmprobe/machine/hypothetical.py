@@ -13,12 +13,20 @@ import msgspec
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Accelerator, Basis, Host, Limit, Link, MemoryPool, Power, Snapshot
 from llmprobe.machine import rules
-from llmprobe.machine.gpu_names import MOST_GPUS, Wanted, of_memory, too_many_gpus, wanted_gpus
+from llmprobe.machine.gpu_names import (
+    MOST_GPUS,
+    Wanted,
+    asks_for_nvlink,
+    of_memory,
+    too_many_gpus,
+    wanted_gpus,
+)
 from llmprobe.machine.gpu_table import Gpu, usual_reserve
 from llmprobe.machine.hypothetical_host import HostOptions, host_of
 from llmprobe.machine.pcie import Slot, pcie_link
 from llmprobe.machine.probes.apple import working_set_cap
 from llmprobe.machine.rocm import ROCM_KERNELS
+from llmprobe.machine.rules.gpu_link import NVLINK
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
 
@@ -59,7 +67,8 @@ def hypothetical(
             name of a chip, a chip that shares memory is combined with others, or an option does not suit the machine.
     """
     options = options or Options()
-    wanted = [each for text in gpus for each in wanted_gpus(text)]
+    by_text = [(text, wanted_gpus(text)) for text in gpus]
+    wanted = [each for _, found in by_text for each in found]
     if len(wanted) > MOST_GPUS:
         raise too_many_gpus(len(wanted))
     shared = next((each for each in wanted if each.row.unified), None)
@@ -76,8 +85,13 @@ def hypothetical(
     used = shared if shared is not None and _why_not(shared.row) is None else None
     pools = [_ram(size, used, options.wired_limit_bytes)]
     accelerators = []
+    linked = [text if asks_for_nvlink(text) else None for text, found in by_text for _ in found]
     for number, (each, slot) in enumerate(zip(wanted, _slots(wanted, options.slots), strict=True)):
-        accelerators.append(_accelerator(number, each, slot, host))
+        accelerator = _accelerator(number, each, slot, host)
+        if (text := linked[number]) is not None:
+            cited = accelerator.cited | {NVLINK: (f"--gpu {text}",)}
+            accelerator = msgspec.structs.replace(accelerator, cited=cited)
+        accelerators.append(accelerator)
         if not each.row.unified:
             pools.append(_vram(number, each))
     snapshot = Snapshot(

@@ -746,6 +746,11 @@ SENTENCES: dict[str, str] = {
     "finding.table-estimate.bandwidth": "bandwidth of {device}",
     "finding.table-estimate.memory": "memory of {device}",
     "finding.table-estimate.both": "bandwidth and memory of {device}",
+    "rule.no-nvlink": "NVLink was asked for, and the card has no connector for it.",
+    "finding.no-nvlink.title": "{name} has no NVLink",
+    "finding.no-nvlink.detail": "Its cards are linked by PCIe; every figure here is for that.",
+    "finding.no-nvlink.remedy": "A split by layers, as llama.cpp and Ollama make it, needs no faster link; -sm tensor and vLLM"
+    " would gain from one.",
     "rule.memory-assumed": "The memory of a GPU is assumed, because its name was sold with several sizes.",
     "finding.memory-assumed.title": "{device} is assumed to have {size_bytes:bytes}; it is sold with {sizes_gb:and} GB",
     "finding.memory-assumed.detail": "The name does not say which.",
@@ -1518,7 +1523,7 @@ SENTENCES: dict[str, str] = {
     "warning.weights-too-large": "{tensors} {tensors:tensor of|tensors of together} {bytes:bytes} {tensors:stays|stay} in RAM"
     " and {tensors:is|are} computed by the CPU, as {device} takes none above {largest:bytes}",
     "warning.caches-of-a-build": "a usual build of llama.cpp has no {backend} kernel for a cache of {type_k} and {type_v}, and"
-    " attention is then several times slower (12 instead of 37 tokens/s were reported); use one of f16, q8_0 and q4_0 for"
+    " attention is then several times slower (12 instead of 37 tokens/s were reported: the low end of the range); use one of f16, q8_0 and q4_0 for"
     " both, or a build with GGML_CUDA_FA_ALL_QUANTS",
     "warning.beyond-trained-context": "the context of {ctx_size} tokens exceeds the {trained} that the model was"
     " trained for",

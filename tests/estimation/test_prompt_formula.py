@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llmprobe.estimation.speed.cores import processor_operations_per_s
 from llmprobe.estimation.speed.parts import (
     Share,
 )
@@ -14,7 +15,6 @@ from llmprobe.estimation.speed.prompt import (
     at_once,
     multiplies,
     offloads,
-    processor_operations_per_s,
     prompt_parts,
     prompt_row,
     prompt_speed,

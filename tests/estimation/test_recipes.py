@@ -7,8 +7,8 @@ import pytest
 
 from llmprobe.data import table
 from llmprobe.estimation import Estimator
+from llmprobe.estimation.speed.cores import processor_operations_per_s
 from llmprobe.estimation.speed.parts import CPU, quant_efficiency
-from llmprobe.estimation.speed.prompt import processor_operations_per_s
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import Settings

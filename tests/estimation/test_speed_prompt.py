@@ -11,8 +11,9 @@ from benchmarks.fit_speed_processor import of_processor_prompts
 from benchmarks.speed_predicted import predicted
 from benchmarks.speed_rows import rows
 from llmprobe.data import table
+from llmprobe.estimation.speed.cores import processor_operations_per_s
 from llmprobe.estimation.speed.parts import FEWEST_ROWS, Share
-from llmprobe.estimation.speed.prompt import processor_operations_per_s, prompt_parts, prompt_speed
+from llmprobe.estimation.speed.prompt import prompt_parts, prompt_speed
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.processor import Processor
 from llmprobe.words.message import Message, message

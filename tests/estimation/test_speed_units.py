@@ -9,6 +9,7 @@ from llmprobe.estimation import Estimator
 from llmprobe.estimation.speed.generation import generation_speed
 from llmprobe.estimation.speed.parts import Share
 from llmprobe.estimation.speed.shares import fp16_flops
+from llmprobe.facts.backends import BackendName
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 
@@ -83,3 +84,34 @@ def rate(device: Device) -> float:
     found = generation_speed(shares, moe=False, quant="Q4_K_M").generation_tokens_per_s
     assert found is not None
     return found.likely
+
+
+@pytest.mark.parametrize(
+    ("types", "backend", "low"),
+    [
+        (("q5_0", "q4_1"), "cuda", 0.32),
+        (("q8_0", "f16"), "rocm", 0.32),
+        (("q8_0", "q8_0"), "cuda", 1.0),
+        (("q5_0", "q4_1"), "vulkan", 1.0),
+    ],
+)
+def test_types_without_a_kernel_widen_the_range(
+    types: tuple[str, str], backend: BackendName, low: float
+) -> None:
+    """
+    12 of 37 tokens/s were reported of a build that left attention to the processor; those with kernels lose nothing.
+    """
+    device = Device(
+        id="gpu0", backend=backend, name="NVIDIA GeForce RTX 3090", bandwidth_bytes_per_s=936 * 10**9
+    )
+    own = Estimator(llmprobe.load_model("llama-3-8b-instruct"))
+    rates = []
+    for k, v in (("f16", "f16"), types):
+        settings = Settings(ctx_size=512, cache_type_k=k, cache_type_v=v, flash_attn="on")
+        shares = own.shares("Q4_K_M", settings, Hardware(devices=(device,)))
+        found = generation_speed(shares, moe=False).generation_tokens_per_s
+        assert found is not None
+        rates.append(found)
+
+    assert rates[1].likely == pytest.approx(rates[0].likely, rel=0.01)
+    assert rates[1].low == pytest.approx(low * rates[0].low, rel=0.01)

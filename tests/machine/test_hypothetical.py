@@ -402,3 +402,30 @@ def test_the_usual_reserve_is_near_what_was_seen(name: str, reserved_mib: int) -
     row = lookup(name)
     assert row is not None
     assert -25 < usual_reserve(row) / MIB - reserved_mib < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2x RTX 4090 nvlink", ["NVIDIA GeForce RTX 4090"]),
+        ("2x RTX 5090 (NVLink)", ["NVIDIA GeForce RTX 5090"]),
+        ("2x RTX 6000 Ada with NVLink", ["NVIDIA RTX 6000 Ada Generation"]),
+        ("RTX 3090 + RTX 4090 nvlink", ["NVIDIA GeForce RTX 4090"]),
+        ("2x RTX 4090", []),
+        ("2x RTX 4090 without nvlink", []),
+        ("2x RTX 4090 no nvlink", []),
+        ("2x RTX 3090 nvlink", []),
+        ("2x RTX A6000 nvlink", []),
+        ("8x H100 nvlink", []),
+    ],
+)
+def test_nvlink_that_a_card_has_no_connector_for_is_said_where_it_was_asked_for(
+    text: str, said: list[str]
+) -> None:
+    """
+    GeForce cards of the 40 and 50 series and workstation cards of Ada have none; 3090, A6000 and H100 do.
+    """
+    found = [each for each in hypothetical([text], 64 * GIB).findings if each.id == "no-nvlink"]
+
+    assert [each.title.values["name"] for each in found] == said
+    assert all(each.evidence == (f"--gpu {text}",) for each in found)

@@ -133,9 +133,9 @@ def speed_at(
 
 def _doubted(speed: Range, shares: Sequence[Share]) -> Range:
     """
-    A speed with the range that an assumed bandwidth of a device adds to it.
+    A speed with the range that an assumed bandwidth of a device adds to it, or a cache that a build may not read.
     """
-    low = min((share.bandwidth_low for share in shares), default=1.0)
+    low = min((share.bandwidth_low * share.cache_low for share in shares), default=1.0)
     high = max((share.bandwidth_high for share in shares), default=1.0)
     return Range(low=round(speed.low * low, 2), likely=speed.likely, high=round(speed.high * high, 2))
 

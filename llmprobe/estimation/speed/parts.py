@@ -60,6 +60,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``). A device
     of another machine is behind a ``network``, over which the ``width`` values of a token go both ways.
+    ``cache_low`` is what the speed may be as a part of the likely, where a build may have no kernel for the types of a
+    cache.
     ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
     """
 
@@ -95,6 +97,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     network: Network | None = None
     width: int = 0
     windows: bool = False
+    cache_low: float = 1.0
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

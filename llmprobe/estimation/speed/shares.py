@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from llmprobe.data import rows_with
-from llmprobe.estimation.cache_kernels import read_times
+from llmprobe.estimation.cache_kernels import of_backend, read_times
 from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.moving import after_moves
 from llmprobe.estimation.memory.weights import Sums, WeightTable
@@ -24,6 +24,12 @@ from llmprobe.facts.settings import ResolvedSettings
 
 NO_COOPERATIVE_MATRICES = ("Xe-HPG",)
 """Architectures whose matrix units llama.cpp does not use by Vulkan: cards of Intel before Xe2."""
+
+WITHOUT_KERNEL = 0.32
+"""
+What is left of the speed where a build leaves attention to the processor: 12 of 37 tokens/s were reported of two
+types of K and V (noonghunna/club-3090, Gemma 4 31B on an RTX 3090).
+"""
 
 SAME_BANDWIDTH = 0.03
 """Two bandwidths this near, as a part of one, are those of one product."""
@@ -113,6 +119,7 @@ def active_shares(
                 network=None if device is None else device.network,
                 width=arithmetic.width,
                 windows=device is not None and device.windows,
+                cache_low=1.0 if device is None else _cache_low(run, device),
             )
         )
     return tuple(result)
@@ -122,6 +129,16 @@ def _read_times(run: ResolvedSettings, device: Device) -> float:
     if run.flash_attn == "off":
         return 1.0
     return read_times(run.cache_type_k, run.cache_type_v, device.backend)
+
+
+def _cache_low(run: ResolvedSettings, device: Device) -> float:
+    """
+    How much slower all is at the worst where the cache has to be converted: builds differ in the kernels they have.
+    """
+    if run.flash_attn == "off":
+        return 1.0
+    kernels = of_backend(device.backend, run.cache_type_k, run.cache_type_v)
+    return WITHOUT_KERNEL if kernels == "converted" else 1.0
 
 
 def _embedding(weights: WeightTable, part: Span | None) -> int:

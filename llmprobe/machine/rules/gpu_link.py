@@ -2,6 +2,7 @@
 The connection of a card: the window through which the processor addresses its memory, and its PCIe link.
 """
 
+import re
 from collections.abc import Iterator
 
 from llmprobe.facts.finding import Finding, Remedy
@@ -16,6 +17,18 @@ _UNRESIZED_BYTES = 256 * MIB
 """The size of a window that was not resized, whatever the memory behind it."""
 
 _FEW_LANES = 4
+
+NVLINK = "nvlink"
+"""Under this name a card cites the text that asks for the link."""
+
+_WITH_NVLINK = re.compile(
+    r"P100-SXM|GP100|V100-SXM|GV100|RTX 2080|TITAN RTX|Quadro RTX [568]000|RTX 3090|RTX A(?:4500|5000|5500|6000)"
+    r"|\bA(?:30|40|100|800)\b|\bH(?:20|100|200|800)\b|\bG?B[23]00\b|GH200",
+)
+"""
+NVIDIA's products with connectors for NVLink or boards that have it (pages of the products). No GeForce of the 40 and 50
+series, no workstation card of Ada and Blackwell, and no L4, L40 and T4 does.
+"""
 
 
 def rebar_off(snapshot: Snapshot) -> Iterator[Finding]:
@@ -89,7 +102,25 @@ def _cards(snapshot: Snapshot) -> Iterator[Accelerator]:
             yield each
 
 
+def no_nvlink(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    NVLink was asked for, and the card has no connector for it.
+    """
+    asked = {each.name: each.cited[NVLINK] for each in snapshot.accelerators if NVLINK in each.cited}
+    for name, evidence in asked.items():
+        if _WITH_NVLINK.search(name or "") is None:
+            yield Finding(
+                id="no-nvlink",
+                severity="note",
+                title=message("finding.no-nvlink.title", name=name),
+                detail=message("finding.no-nvlink.detail"),
+                evidence=evidence,
+                remedy=Remedy(text=message("finding.no-nvlink.remedy")),
+            )
+
+
 RULES = (
     Rule("rebar-off", rebar_off),
     Rule("pcie-narrow", pcie_narrow),
+    Rule("no-nvlink", no_nvlink),
 )

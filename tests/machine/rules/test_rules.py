@@ -195,6 +195,7 @@ CASES: dict[str, Callable[[], Snapshot]] = {
     "table-estimate": lambda: nvidia_with(card(bits=0)),
     "no-gpu": lambda: linux(INTEL),
     "probe-failed": lambda: linux({"psutil:swap_memory": Answer(status="timeout")}),
+    "no-nvlink": lambda: hypothetical(["2x RTX 4090 nvlink"], 64 * GIB),
     "memory-assumed": lambda: hypothetical(["RTX 3060"], 64 * GIB),
     "cpu-not-listed": lambda: hypothetical([], 64 * GIB, Options(cpu="Some processor")),
     "gpu-not-looked-for": lambda: linux({"list:/sys/bus/pci/devices": Answer(status="timeout")}),
