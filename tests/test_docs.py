@@ -35,6 +35,7 @@ _FILE = re.compile(r"[\w*.-]+\.(?:py|md|svg|toml|json)")
 _FIGURES = re.compile(r"^    llmprobe (?P<command>.* --json)\n\n(?P<table>(?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"^\|[^|]*\| `(?P<field>[^`]+)` \| (?P<value>-?[\d,.]+) \|$", re.MULTILINE)
 _ROOTS = frozenset({"llmprobe", "tests", "benchmarks", "fixtures", "docs", "manual", "packages", "release"})
+MOST_LINES_OF_README = 210
 OF_USERS = frozenset({"config.json", "hf_quant_config.json", "box.json"})
 """Files that users have, of which the documentation speaks."""
 
@@ -124,6 +125,14 @@ def test_pages_have_examples_of_the_main_commands() -> None:
 
     assert {"check", "fit", "plan", "upgrade", "cost", "recommend", "estimate", "models"} <= shown
     assert all({"check", "fit", "recommend"} <= words for words in first)
+
+
+@pytest.mark.parametrize("page", readme.READMES, ids=name)
+def test_a_readme_is_short(page: Path) -> None:
+    """
+    What takes more than a few lines has a page in docs/: a README is read whole.
+    """
+    assert text_of(page).count("\n") <= MOST_LINES_OF_README
 
 
 def test_no_example_escapes_the_comparison() -> None:
