@@ -4,11 +4,13 @@ How close our figures come to the buffers in logs that people pasted.
 Weights of a stock type must be near, those of a type with a rule or a spread within its range.
 """
 
+import re
 from typing import Any
 
 import msgspec
 
 from benchmarks.truth.models import TRUTH
+from llmprobe.engines.llamacpp import of_build
 from llmprobe.estimation import Estimator
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.engine import Profile
@@ -20,7 +22,7 @@ NEAR = 0.01
 HALF_STEP = 0.5 * MIB
 """Half of the last digit of the tables that count in whole MiB."""
 
-_OLD = Profile(engine="llama.cpp", program="llama-server", outputs="ubatch", old_masks=True)
+_OLD = Profile(engine="llama.cpp", program="llama-server", outputs="ubatch", old_masks=True, mixes=False)
 
 
 class Buffers(msgspec.Struct, frozen=True):
@@ -45,11 +47,13 @@ class Row(msgspec.Struct, frozen=True):
     settings: dict[str, Any]
     devices: dict[str, Buffers]
     source: str
+    build: str | None = None
 
 
 class Counts(msgspec.Struct):
     """
-    Rows used and those whose weights and caches agree; compute buffers are compared for information.
+    Rows used and those whose weights and caches agree; compute buffers are compared for information, and of older
+    builds with the range that is stated.
     """
 
     rows: int = 0
@@ -60,8 +64,11 @@ class Counts(msgspec.Struct):
     caches_near: int = 0
     compute: int = 0
     compute_near: int = 0
+    compute_ranged: int = 0
+    compute_in_range: int = 0
     left_out: dict[str, int] = {}
     differing: list[str] = []
+    outside: list[str] = []
 
 
 def measure() -> Counts:
@@ -79,7 +86,7 @@ def _compare(row: Row, counts: Counts) -> None:
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.settings.items()
     }
-    profile = _OLD if settings.pop("old", False) else None
+    profile = _profile(row, old=settings.pop("old", False))
     estimator = Estimator(load(row.model), profile)
     devices = tuple(Device(id=name, backend=row.backend) for name in row.devices if name != "host")  # type: ignore[arg-type]
     quant = row.quant or "Q4_K_M"
@@ -114,9 +121,31 @@ def _compare(row: Row, counts: Counts) -> None:
             _note(counts, row, f"cache of {name}", cache, device.cache, near=near)
         if device.compute is not None:
             counts.compute += 1
-            counts.compute_near += _near(parts.compute.bytes.get(name, 0), device.compute)
+            near = _near(parts.compute.bytes.get(name, 0), device.compute)
+            counts.compute_near += near
+            if parts.compute.low_bytes is not None and parts.compute.high_bytes is not None:
+                low_bytes, high_bytes = parts.compute.low_bytes[name], parts.compute.high_bytes[name]
+                ranged = near or low_bytes <= device.compute * MIB <= high_bytes
+                counts.compute_ranged += 1
+                counts.compute_in_range += ranged
+                if not ranged:
+                    found = parts.compute.bytes[name] / MIB
+                    counts.outside.append(
+                        f"{row.backend} {row.model} {row.build} {name}: {found:.1f}, shown {device.compute}"
+                    )
     counts.rows += 1
     counts.rows_near += fits
+
+
+def _profile(row: Row, *, old: bool) -> Profile | None:
+    """
+    What the build of a log does, as far as it is named; None where the newest is assumed.
+    """
+    number = re.match(r"b?([1-9][0-9]{2,4})(?![0-9])", row.build or "")
+    if number is None:
+        return _OLD if old else None
+    known = Profile(engine="llama.cpp", program="llama-server")
+    return of_build(known, int(number[1]))
 
 
 def _near(found: float, shown_mib: float) -> bool:

@@ -81,6 +81,17 @@ def test_weights_and_caches_are_those_of_pasted_logs() -> None:
     assert counts.rows_near >= 0.95 * counts.rows
 
 
+def test_compute_of_older_builds_is_within_its_range() -> None:
+    """
+    In 90% of 50 buffers or more, and nearly half of all that logs show are within a percent.
+    """
+    counts = accuracy_logs.measure()
+
+    assert counts.compute_in_range >= 0.9 * counts.compute_ranged
+    assert counts.compute_ranged >= 50
+    assert counts.compute_near >= 0.4 * counts.compute
+
+
 def test_sizes_are_those_that_others_published() -> None:
     """
     Every size that is not explained agrees within half a percent, and every other has its reason.

@@ -54,6 +54,12 @@ From about this build on (June 2026) masks of flash attention are f16 only (pull
 reserved for the rows that are asked for instead of a whole micro-batch (23861).
 """
 
+MIXING_BUILD = 10660
+"""
+From about this build on (August 2026) a batch may have tokens and vectors of pictures, which takes two buffers of the
+batch's width more (pull request 24669, which was open on the 17th).
+"""
+
 KNOWN_NEW_BUILD = 9849
 """The first build whose logs are known to follow the new rules."""
 
@@ -77,10 +83,12 @@ def of_build(profile: Profile, build: int) -> Profile:
     notes = list(profile.notes)
     if build < CHANGED_BUILD:
         notes.append(message("engine.llama-cpp-older-build", build=build))
-        return msgspec.structs.replace(profile, outputs="ubatch", old_masks=True, notes=tuple(notes))
+        return msgspec.structs.replace(
+            profile, outputs="ubatch", old_masks=True, mixes=False, notes=tuple(notes)
+        )
     if build < KNOWN_NEW_BUILD:
         notes.append(message("engine.llama-cpp-build-unsure", build=build, changed=CHANGED_BUILD))
-    return msgspec.structs.replace(profile, notes=tuple(notes))
+    return msgspec.structs.replace(profile, mixes=build >= MIXING_BUILD, notes=tuple(notes))
 
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:

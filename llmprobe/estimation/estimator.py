@@ -161,8 +161,7 @@ class Estimator:
             device: part.total + sum([size for _, size in caches[device]]) + experts.get(device, 0)
             for device, part in weights.items()
         }
-        if setup.settings.mmap:
-            result[HOST] -= weights[HOST].late
+        result[HOST] -= weights[HOST].late if setup.settings.mmap else 0
         result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
         sums = self.sums_over_devices(setup)
         for device in setup.devices:
@@ -343,6 +342,7 @@ class Estimator:
             setup,
             experts=self._quantized.experts(quant, setup),
             old_masks=self.profile is not None and self.profile.old_masks,
+            mixes=self.profile is None or self.profile.mixes,
         )
 
     def _rough_bytes(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:

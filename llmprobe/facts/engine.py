@@ -62,7 +62,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     ``outputs`` is how many rows of logits it reserves: one per slot, or the whole micro-batch.
     ``parallel`` and ``kv_unified`` are what the program itself would choose; ``llmprobe estimate`` asks for one slot.
     ``loads_projector`` says that it can read images and sound with a projector.
-    ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy.
+    ``old_masks`` holds for builds of before June 2026, which kept the attention mask in f32 beside an f16 copy, and
+    ``mixes`` for those of after August 2026, which have room for tokens and vectors in one batch.
     """
 
     engine: str
@@ -76,6 +77,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Literal["slots", "ubatch"] = "slots"
     mmap: bool = True
     old_masks: bool = False
+    mixes: bool = True
     loads_projector: bool = True
     notes: tuple[Message, ...] = ()
 

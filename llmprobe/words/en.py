@@ -1448,6 +1448,7 @@ SENTENCES: dict[str, str] = {
     "term.recurrent-state": "{sequences} {sequences:sequence|sequences}, {layers} {layers:layer|layers} in total, f32,"
     " independent of the context",
     "term.compute-as-llama-cpp": "the model's graph, allocated as llama.cpp's allocator does",
+    "term.compute-of-older-build": "the model's graph as a later build of llama.cpp allocates it, without what that added",
     "term.compute-on-each": "{how}; whole on each device",
     "term.compute-of-a-load": "{how}; --fit, which only measures, counts {measured:bytes}",
     "term.compute-by-cuda-rules": "the model's graph, allocated by the rules of the CUDA backend",

@@ -1223,6 +1223,7 @@ SENTENCES: dict[str, str] = {
     "term.expert-cache": "エキスパートがRAMにある{layers}レイヤーの[エキスパート用スロット{slots}個][!{slots}エキスパート用スロットの表]",
     "term.recurrent-state": "{sequences}シーケンス、計{layers}レイヤー、f32、コンテキスト長によらず一定",
     "term.compute-as-llama-cpp": "モデルの計算グラフを、llama.cppのアロケーターと同じ方法で割り当て",
+    "term.compute-of-older-build": "モデルの計算グラフを、後のビルドのllama.cppと同じ方法で割り当て（後で加わった分を除く）",
     "term.compute-on-each": "{how}。各デバイスに全体を確保",
     "term.compute-of-a-load": "{how}。測定だけを行う --fit では{measured:bytes}",
     "term.compute-by-cuda-rules": "モデルの計算グラフを、CUDAバックエンドの規則で割り当て",

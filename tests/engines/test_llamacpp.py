@@ -210,6 +210,24 @@ def test_older_builds_reserve_more(program: str, outputs: str, old_masks: bool) 
 
 
 @pytest.mark.parametrize(
+    ("program", "mixes"),
+    [
+        ("llama-server", True),
+        ("llama-server@b11549", True),
+        ("llama-server@b10660", True),
+        ("llama-server@b10659", False),
+        ("llama-server@b9849", False),
+        ("llama-bench@b9000", False),
+    ],
+)
+def test_older_builds_have_no_room_for_mixed_batches(program: str, mixes: bool) -> None:
+    """
+    Tokens and vectors in one batch came with pull request 24669, which was open on 17 August 2026.
+    """
+    assert engines.profile(program)[0].mixes is mixes
+
+
+@pytest.mark.parametrize(
     "program", ["llama-server@", "llama-server@new", "llama-server@b", "abacus", "ollama@b9", "", "@b9"]
 )
 def test_what_is_no_program_is_refused(program: str) -> None:

@@ -28,6 +28,8 @@ from llmprobe.words.message import Message, message
 __all__ = ["ComputeBytes", "ComputeEngine", "ComputeRequest"]
 
 _PIPELINE_COPIES = 4
+_OLDER = (0.5, 1.3)
+"""What buffers of older builds were, as parts of what a later one's rules give (``benchmarks/accuracy_logs.py``)."""
 _DECIDING = (
     "ctx_size",
     "ctx_per_seq",
@@ -186,6 +188,20 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
             )
     names = (*request.devices, "host")
     exact = not request.sliced or all(backend_of(kind).sliced for kind in request.kinds)
+    sizes = request.on_all(dict(zip(names, reservation.sizes, strict=True)))
+    if not request.mixes:
+        # The rules are those of a later build.
+        return ComputeBytes(
+            bytes=sizes,
+            basis="assumed",
+            how=message("term.compute-of-older-build"),
+            flash_attn=flash is not False,
+            by_quant=reservation.copied,
+            low_bytes={name: round(_OLDER[0] * size) for name, size in sizes.items()},
+            high_bytes={name: round(_OLDER[1] * size) for name, size in sizes.items()},
+            nodes=reservation.nodes if whole else None,
+            splits=reservation.splits if whole else None,
+        )
     allocated = None
     anew = flash is not False and _told_before(request)
     if several or anew:
@@ -202,7 +218,7 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
             )
         allocated = dict(zip(names, really.sizes, strict=True))
     return ComputeBytes(
-        bytes=request.on_all(dict(zip(names, reservation.sizes, strict=True))),
+        bytes=sizes,
         basis="derived" if exact else "assumed",
         how=message("term.compute-as-llama-cpp" if exact else "term.compute-by-cuda-rules"),
         flash_attn=flash is not False,
@@ -371,6 +387,7 @@ def _neighbours(request: ComputeRequest, model: Model) -> Hashable | None:
         request.kind,
         model.staying,
         request.old_masks,
+        request.mixes,
         request.partly,
         request.target_output,
         *(getattr(request.settings, name) for name in _DECIDING),

@@ -17,6 +17,7 @@ def request(
     setup: Setup,
     *,
     old_masks: bool,
+    mixes: bool = True,
     experts: ExpertCache = NO_CACHE,
 ) -> ComputeRequest:
     """
@@ -34,6 +35,7 @@ def request(
         moved=in_layers(model, setup.moved),
         expert_slots=tuple(sorted(experts.slots.items())),
         old_masks=old_masks,
+        mixes=mixes,
         partly=setup.partly,
         target_output=setup.target_output,
     )

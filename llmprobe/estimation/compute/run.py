@@ -25,14 +25,15 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the reserved graph depends on, after every default and rounding.
 
-    ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from
-    it is remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the
-    device that holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts
-    stay on the host, and ``moved``, the tensors that lie elsewhere (layer, name, device). ``expert_slots`` are the
-    layers with a cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which
-    kept the attention mask in f32 beside an f16 copy. ``partly`` says that layers of the model that are not in this
-    graph lie on the host. ``target_output`` is the device of the output matrix that a draft head borrows. ``kind`` is
-    what the devices are (``kinds_together``), ``cpu`` what the processor is.
+    ``tensors`` carry their types. Pass the same tuple for the same model and quantization: what is derived from it is
+    remembered by its identity. ``layer_devices`` names, for every layer and then for the output layer, the device that
+    holds its weights (``host``, ``gpu0``, …), without regard to ``host_experts``, the layers whose experts stay on the
+    host, and ``moved``, the tensors that lie elsewhere (layer, name, device). ``expert_slots`` are the layers with a
+    cache of experts, and the slots of each. ``old_masks`` holds for builds of before June 2026, which kept the
+    attention mask in f32 beside an f16 copy, ``mixes`` for those whose batches may have tokens and vectors. ``partly``
+    says that layers of the model that are not in this graph lie on the host. ``target_output`` is the device of the
+    output matrix that a draft head borrows. ``kind`` is what the devices are (``kinds_together``), ``cpu`` what the
+    processor is.
     """
 
     architecture: str
@@ -44,6 +45,7 @@ class ComputeRequest(msgspec.Struct, frozen=True, kw_only=True):
     cpu: str = "x86"
     host_experts: frozenset[int] = frozenset()
     old_masks: bool = False
+    mixes: bool = True
     partly: bool = False
     target_output: str | None = None
     moved: tuple[tuple[int, str, str], ...] = ()
@@ -172,6 +174,7 @@ def run_of(
         embeddings=request.settings.embeddings,
         pooling=request.settings.pooling or "none",
         old_masks=request.old_masks,
+        mixes=request.mixes,
         apart=apart,
         snapshots=request.settings.rs_snapshots,
         sliced=request.sliced,

@@ -61,7 +61,7 @@ class Builder(Attention):
         by_token = ops.get_rows(table, self.input("tokens", I32, tokens))
         graph.expand(by_token, live=False)
         by_mixed = None
-        if mixes:
+        if mixes and self.run.mixes:
             by_mixed = ops.get_rows(table, self.input("mixed tokens", I32, tokens))
             graph.expand(by_mixed, live=False)
         if width != table.ne[0]:

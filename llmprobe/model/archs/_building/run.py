@@ -39,8 +39,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     weights that lie elsewhere, ``expert_slots`` the layers with a cache of experts and the slots of each.
     ``ubatch`` are the tokens that any batch of this run has at most. ``kind`` is what the devices are. ``staying`` are
     weights that lie in plain host memory because no device uses them, ``repacks`` the kind of processor that keeps host
-    weights in another order: these, and all where ``plain`` says that the devices offer no host memory. ``anew``
-    asks remote devices for the first time what an attention takes.
+    weights in another order: these, and all where ``plain`` says that the devices offer no host memory. ``anew`` asks
+    remote devices for the first time what an attention takes. ``mixes`` says that a batch may have tokens and vectors.
     """
 
     tokens: int
@@ -63,6 +63,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     embeddings: bool = False
     pooling: str = "none"
     old_masks: bool = False
+    mixes: bool = True
     apart: frozenset[str] = frozenset()
     snapshots: int = 0
     sliced: bool = False
