@@ -136,6 +136,10 @@ def test_a_service_starts_a_command_that_exists(path: Path) -> None:
     )
     assert (service["IPAddressDeny"], service["IPAddressAllow"]) == ("any", "localhost")
     assert "PrivateDevices" not in service  # GPUs are devices
+    # A limit of this process would be reported as one of the machine: it is what a model in its place could use.
+    assert [
+        key for key in service if key.startswith(("Memory", "CPU", "Allowed", "LimitAS", "LimitDATA"))
+    ] == []
 
 
 def test_serve_keeps_what_it_measured_where_it_may_write() -> None:
