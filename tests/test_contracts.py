@@ -145,7 +145,7 @@ def test_an_engine_is_one_record(module: ModuleType) -> None:
     assert engines.engine(engine.name) is engine
     assert [profile.program for profile in engine.profiles.values()] == list(engine.profiles)
     assert {profile.engine for profile in engine.profiles.values()} <= {engine.name}
-    assert engine.observe(Silent("linux", "missing")) == ()
+    assert engine.observe is None or engine.observe(Silent("linux", "missing")) == ()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FILES[0].parent)))

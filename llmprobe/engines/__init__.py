@@ -138,7 +138,8 @@ def observers(model_folders: Sequence[str] = ()) -> tuple[tuple[str, Observe], .
 
     Models in ``model_folders`` are found too, as kept by that folder.
     """
-    found = tuple((one.observe.__module__.rpartition(".")[2], one.observe) for one in all_engines().values())
+    looking = (one.observe for one in all_engines().values() if one.observe is not None)
+    found = tuple((observe.__module__.rpartition(".")[2], observe) for observe in looking)
     return (*(("folder", _folder(path)) for path in model_folders), *found)
 
 

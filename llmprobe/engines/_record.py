@@ -5,7 +5,7 @@ What an engine is: one record, which each module of this package fills in as ``E
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """
     An engine: how it is looked for on a machine, what its programs do by themselves, and how it runs a choice.
 
+    ``observe`` None is an engine that is not looked for; ``checkpoints`` is what kind of published weights it loads:
+    those of the model's publisher, or conversions (``mlx``).
     ``profiles`` are the defaults of its programs, by program. ``abilities`` is what it can be told; the search keeps
     to that. ``not_loaded`` are architectures that it refuses, ``loaded`` those that it runs though others refuse
     them. ``settled`` fills in defaults that depend on the model and the devices, ``of_build`` what an older build
@@ -54,8 +56,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    observe: Observe
     command: Command
+    observe: Observe | None = None
     remarks: Remarks = no_remarks
     further_commands: Mapping[str, Command] = {}
     files: Files | None = None
@@ -63,6 +65,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     kept_on: tuple[str, ...] = ()
     install: str | None = None
     memory: str | None = None
+    checkpoints: Literal["published", "mlx"] = "published"
     needs: tuple[Message, ...] = ()
     projector_file: Callable[[Place | None], tuple[str, bool]] | None = None
     profiles: Mapping[str, Profile] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import line
+from llmprobe.engines._shared.shell import line, visible
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities
@@ -96,21 +96,7 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
             words += [option, str(value)]
     words += ["--enable-expert-parallel"] if run.enable_expert_parallel else []
     words += ["--enforce-eager"] if run.enforce_eager else []
-    return line(choice, _environment(choice, backend), words)
-
-
-def _environment(choice: Choice, backend: str | None) -> dict[str, str]:
-    """
-    What shows vLLM the devices in use: by number, as it ends on their UUIDs (vllm-project/vllm#20939).
-
-    An instance of a divided device has no number, so that its UUID is all that there is.
-    """
-    if choice.use_devices is None:
-        return choice.environment
-    numbers = ",".join(map(str, choice.device_numbers))
-    if backend == "rocm":
-        return {"HIP_VISIBLE_DEVICES": numbers}
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
+    return line(choice, visible(choice, backend), words)
 
 
 ENGINE = Engine(

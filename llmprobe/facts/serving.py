@@ -104,6 +104,7 @@ class ServingOptions(TypedDict, total=False):
     decode_context_parallel_size: int | None
     enable_expert_parallel: bool
     gpu_memory_utilization: float | None
+    mem_fraction_static: float | None
     kv_cache_dtype: str | None
     block_size: int | None
     enforce_eager: bool

@@ -95,3 +95,16 @@ def published(model: ModelSpec) -> tuple[Checkpoint, ...]:
             place = form.replace("{name:-BF16}", repo.removesuffix("-BF16")).replace("{name}", repo)
             found.append(Checkpoint(format=kind, repository=place.replace("{model}", repo.partition("/")[2])))
     return tuple(found)
+
+
+def converted_for_mlx(model: ModelSpec) -> tuple[Checkpoint, ...]:
+    """
+    The conversions that mlx-community usually has of a model, in the bits that are usual; nobody looked.
+    """
+    if model.repo is None:
+        return ()
+    name = model.repo.rpartition("/")[2]
+    return tuple(
+        Checkpoint(format=f"MLX-{bits}bit", repository=f"mlx-community/{name}-{bits}bit")
+        for bits in (8, 6, 4)
+    )

@@ -8,6 +8,8 @@ label (79.18 of an H100, 23.53 of an RTX 4090, 139.81 of an H200, 44.4 of an L40
 
 from collections.abc import Collection
 
+import msgspec
+
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.facts.serving import Card
 from llmprobe.units import GIB
@@ -36,10 +38,14 @@ def cards(snapshot: Snapshot, backends: Collection[str], *, idle: bool = False) 
 def _card(snapshot: Snapshot, accelerator: Accelerator, pool: MemoryPool, *, idle: bool) -> Card:
     declared = snapshot.origin == "hypothetical"
     total = pool.total_bytes or 0
+    if accelerator.vendor == "apple":
+        # The GPU has its working set, whatever else is free; engines look at that.
+        total = pool.budget_bytes or total
+        pool = msgspec.structs.replace(pool, free_bytes=total, limits=(), kind="system")
     shown = total - sum(limit.bytes for limit in pool.limits if limit.by == "driver-reserve")
     if declared and pool.kind == "unified":
         shown = int(total * SHOWN_OF_UNIFIED) if accelerator.vendor == "nvidia" else total
-    elif declared:
+    elif declared and accelerator.vendor != "apple":
         shown = total - USUALLY_KEPT_BYTES - int(total * KEPT_SHARE)
     free = shown if idle else pool.free_bytes
     if free is not None:
@@ -53,6 +59,6 @@ def _card(snapshot: Snapshot, accelerator: Accelerator, pool: MemoryPool, *, idl
         free_bytes=free,
         capability=(int(major), int(minor)) if dot and major.isdigit() and minor.isdigit() else None,
         unified=pool.kind == "unified",
-        assumed=declared,
+        assumed=declared and accelerator.vendor != "apple",
         bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,
     )

@@ -96,7 +96,8 @@ def _needs(snapshot: Snapshot, one: engines.Engine) -> tuple[Message, ...]:
     """
     needs = list(one.needs)
     found = any(here.name == one.name and here.installed is not False for here in snapshot.engines)
-    probed = f"engine:{one.observe.__module__.rpartition('.')[2]}"
+    module = "" if one.observe is None else one.observe.__module__
+    probed = f"engine:{module.rpartition('.')[2]}"
     absent = any(source.name == probed and source.status in ("ok", "absent") for source in snapshot.sources)
     if snapshot.this_machine and one.install is not None and absent and not found:
         needs.insert(0, message("obtain.install", engine=one.name, address=one.install))

@@ -35,7 +35,7 @@ from llmprobe.tasks.arguments import check_machine, check_model, check_recommend
 from llmprobe.tasks.machines import measured_first, probe
 from llmprobe.tasks.models import quant_name, quant_notes
 from llmprobe.tasks.origins import origin
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
 
 Priority = Literal["balanced", "quality", "speed", "context"]
 PRIORITIES = ("balanced", "quality", "speed", "context")
@@ -191,6 +191,13 @@ def recommend(
         explain=explain,
         compare=compare,
     )
+    beside: tuple[Message, ...] = ()
+    of_apple = any(each.usable and each.vendor == "apple" for each in machine.accelerators)
+    if of_apple and answer.choices and wishes.engine == engines.DEFAULT_ENGINE:
+        # Imported only here: on a Mac there is another engine that people use.
+        from llmprobe.tasks.served import beside_mlx
+
+        beside = beside_mlx(model, machine, wishes, answer.choices[0])
     contexts: tuple[AtContext, ...] = ()
     if table:
         from llmprobe.advise.contexts import at_contexts
@@ -200,7 +207,7 @@ def recommend(
     return msgspec.structs.replace(
         answer,
         contexts=contexts,
-        notes=(*quant_notes(texts("quants", typed)), *answer.notes),
+        notes=(*quant_notes(texts("quants", typed)), *answer.notes, *beside),
         choices=tuple(completed(one, here, machine, wishes.engine) for one in answer.choices),
     )
 

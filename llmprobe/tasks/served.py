@@ -6,30 +6,35 @@ from __future__ import annotations
 
 import msgspec
 
+from llmprobe import engines
 from llmprobe.advise.refusal import refusal
 from llmprobe.advise.serving.recommend import CACHE_TYPES, Command, recommend
 from llmprobe.advise.serving.search import Offer
 from llmprobe.engines import Engine
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
+from llmprobe.facts.backends import label
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.model import ModelSpec
-from llmprobe.facts.recommendation import Recommendation, Wishes
+from llmprobe.facts.recommendation import Choice, Recommendation, Wishes
 from llmprobe.facts.serving import Card, Checkpoint
 from llmprobe.model import archs
-from llmprobe.model.checkpoints import NAMES, PLAIN, own, published, quantization_of
+from llmprobe.model.checkpoints import NAMES, PLAIN, converted_for_mlx, own, published, quantization_of
 from llmprobe.site.cards import cards
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
+
+_NO_MORE, _MUCH_THE_SAME = 1.1, 0.05
+"""How many times the loss of another may be and still count as no more, and what is hardly a difference in bytes."""
 
 
 def served(
     model: ModelSpec, machine: Snapshot, wishes: Wishes, one: Engine, command: Command
 ) -> Recommendation:
     """
-    The recommendation of an engine that has a memory model of its own.
+    The recommendation of an engine that has a memory model of its own; of a GGUF file the answer "no".
 
     Raises:
-        UsageError: the model is a GGUF file, or no format is called as wished.
+        UsageError: no format is called as wished, or the engine has not what is wished.
     """
     assert one.memory is not None
     if wishes.spec_type:
@@ -40,6 +45,15 @@ def served(
                 message("error.serving-cache-type", given=kind),
                 hint=message("hint.one-of", names=tuple(CACHE_TYPES)),
             )
+    if model.source in ("gguf", "installed"):
+        no = message("error.serving-gguf", engine=one.name)
+        answer = refusal(model, machine, wishes, no, (message("hint.serving-gguf"),))
+        return msgspec.structs.replace(answer, verdict=no)
+    if model.source in ("gguf", "installed"):
+        no = message("error.serving-gguf", engine=one.name)
+        return msgspec.structs.replace(
+            refusal(model, machine, wishes, no, (message("hint.serving-gguf"),)), verdict=no
+        )
     if archs.get(model.architecture) is None:
         why = message("rejected.not-loaded", engine=one.name, architecture=model.architecture)
         return refusal(model, machine, wishes, why, ())
@@ -51,29 +65,67 @@ def served(
         model,
         machine,
         wishes,
-        offers=offers(model, wishes.quants),
+        offers=offers(model, wishes.quants, one),
         cards=found,
         memory=memory,
         version=memory.version(None),
         command=command,
+        backends=tuple(map(label, one.abilities.backends)),
     )
 
 
-def offers(model: ModelSpec, wanted: tuple[str, ...]) -> tuple[Offer, ...]:
+def beside_mlx(model: ModelSpec, machine: Snapshot, wishes: Wishes, best: Choice) -> tuple[Message, ...]:
+    """
+    On a Mac, which of llama.cpp and MLX is the better choice, and why: by the bytes of the smallest weights that lose
+    no more. Nothing elsewhere, or where nobody has conversions of the model.
+    """
+    mlx = engines.engine("mlx")
+    if (
+        best.quant == model.published_quant
+        or model.source != "catalog"
+        or not cards(machine, mlx.abilities.backends)
+        or best.quality.value is None
+    ):
+        return ()
+    asked = msgspec.structs.replace(
+        wishes,
+        engine="mlx",
+        quants=(),
+        ctx_size=best.ctx_size,
+        max_ctx=False,
+        top=8,
+        cache_type_k=None,
+        cache_type_v=None,
+    )
+    found = served(model, machine, msgspec.structs.replace(asked, spec_type=()), mlx, lambda *_: None).choices
+    alike = [one for one in found if one.fits and (one.quality.value or 0) <= best.quality.value * _NO_MORE]
+    mine = sum(device.weights_bytes for device in best.devices)
+    if not alike:
+        return (message("note.mlx-none", quant=best.quant),)
+    least = min(alike, key=lambda one: sum(device.weights_bytes for device in one.devices))
+    assert least.serving is not None
+    size = sum(device.weights_bytes for device in least.devices)
+    place = least.serving.checkpoint.repository
+    if size < (1 - _MUCH_THE_SAME) * mine:
+        return (message("note.mlx-better", repository=place, bytes=size, quant=best.quant, other_bytes=mine),)
+    if size < (1 + _MUCH_THE_SAME) * mine:
+        return (message("note.mlx-alike", repository=place, bytes=size, quant=best.quant, other_bytes=mine),)
+    return (message("note.mlx-worse", repository=place, bytes=size, quant=best.quant, other_bytes=mine),)
+
+
+def offers(model: ModelSpec, wanted: tuple[str, ...], one: Engine) -> tuple[Offer, ...]:
     """
     The published weights of a model, its own first; of a folder itself. Only the ``wanted`` formats, where any are.
 
     Raises:
-        UsageError: the model is a GGUF file, or no format is called so.
+        UsageError: no format is called so.
     """
-    if model.source in ("gguf", "installed"):
-        raise UsageError(message("error.serving-gguf"), hint=message("hint.serving-gguf"))
     if model.source == "config":
         kind = PLAIN if model.folder is None else model.folder.format
         return ((Checkpoint(format=kind, folder=model.path, certain=True), model.quantization),)
-    known = published(model)
+    known = converted_for_mlx(model) if one.checkpoints == "mlx" else published(model)
     if not wanted:
-        return tuple((one, quantization_of(one.format)[1]) for one in known)
+        return tuple((each, quantization_of(each.format)[1]) for each in known)
     found: list[Offer] = []
     for name in wanted:
         exists, quantization = quantization_of(name)

@@ -11,6 +11,7 @@ from llmprobe import engines
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.case import Case
+from llmprobe.facts.backends import label
 from llmprobe.facts.estimate import model_in_estimate
 from llmprobe.facts.given import text
 from llmprobe.facts.machine import Snapshot
@@ -52,14 +53,15 @@ def serving(
     found = cards(machine, one.abilities.backends)
     if not found:
         raise UsageError(
-            message("error.serving-no-device", engine=one.name), hint=message("hint.serving-no-device")
+            message("error.serving-no-device", engine=one.name),
+            hint=message("hint.serving-no-device", backends=tuple(map(label, one.abilities.backends))),
         )
     memory = memory_model(one.memory)
     if given.get("speculative_tokens"):
         from llmprobe.model.next_token import with_next_token
 
         model = with_next_token(model)
-    checkpoint, quantization = checkpoint_of(model, quant)
+    checkpoint, quantization = checkpoint_of(model, quant, one.name)
     try:
         version = memory.version(build or None)
     except ValueError:
@@ -92,7 +94,9 @@ def serving_engines() -> tuple[str, ...]:
     return tuple(name for name, one in engines.all_engines().items() if one.memory is not None)
 
 
-def checkpoint_of(model: ModelSpec, quant: str | None) -> tuple[Checkpoint, Mapping[str, Any] | None]:
+def checkpoint_of(
+    model: ModelSpec, quant: str | None, engine: str
+) -> tuple[Checkpoint, Mapping[str, Any] | None]:
     """
     The published weights of a model in a format (None: its own), and what their configuration says of it.
 
@@ -100,7 +104,7 @@ def checkpoint_of(model: ModelSpec, quant: str | None) -> tuple[Checkpoint, Mapp
         UsageError: it is a GGUF file, or no format is called so.
     """
     if model.source in ("gguf", "installed"):
-        raise UsageError(message("error.serving-gguf"), hint=message("hint.serving-gguf"))
+        raise UsageError(message("error.serving-gguf", engine=engine), hint=message("hint.serving-gguf"))
     if model.source == "config" and quant is None:
         kind = PLAIN if model.folder is None else model.folder.format
         return Checkpoint(format=kind, folder=model.path, certain=True), model.quantization

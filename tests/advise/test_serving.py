@@ -5,6 +5,7 @@ What is recommended for vLLM: weights that the cards compute, ranks, settings, a
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 
 import llmprobe
@@ -95,7 +96,7 @@ def test_a_mac_is_not_for_vllm(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = ended(capsys, "--gpu", "M3 Max 64GB", "recommend", "qwen3-8b", "--engine", "vllm")
 
     assert found.choices == ()
-    assert found.verdict == message("verdict.serving-no-device", engine="vllm")
+    assert found.verdict == message("verdict.serving-no-device", engine="vllm", backends=("CUDA", "ROCm"))
     assert code == 3
     assert "vLLM is not for this machine" in out
 
@@ -255,11 +256,25 @@ def test_a_cache_of_eight_bits_needs_ada() -> None:
 
 def test_drafts_are_not_planned() -> None:
     """
-    Nor is a GGUF file.
+    It would need another search.
     """
     with pytest.raises(UsageError) as caught:
         answer("H100", "qwen3-32b", spec_type="ngram-mod")
     assert caught.value.message.id == "error.engine-drafts"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "mlx"])
+def test_a_gguf_file_is_the_answer_no(engine: str) -> None:
+    """
+    With what to ask for instead; so is a model that nobody is known to publish for MLX.
+    """
+    file = msgspec.structs.replace(llmprobe.load_model("qwen3-8b"), source="gguf", quant="Q4_K_M")
+    found = llmprobe.recommend(file, machine("H100"), engine=engine)
+
+    assert found.choices == ()
+    assert found.verdict == message("error.serving-gguf", engine=engine)
+    nobody = msgspec.structs.replace(llmprobe.load_model("qwen3-8b"), repo=None)
+    assert llmprobe.recommend(nobody, machine("M3 Max 64GB"), engine="mlx").choices == ()
 
 
 def test_fit_leaves_serving_to_recommend() -> None:

@@ -138,7 +138,9 @@ def test_an_engine_that_does_not_exist_is_refused() -> None:
         engines.commands("abacus")
 
     assert raised.value.message == message("error.engine-unknown", engine="abacus")
-    assert raised.value.hint == message("hint.one-of", names=("llama.cpp", "lmstudio", "ollama", "vllm"))
+    assert raised.value.hint == message(
+        "hint.one-of", names=("llama.cpp", "lmstudio", "mlx", "ollama", "sglang", "vllm")
+    )
 
 
 def served(**settings: Any) -> Serving:

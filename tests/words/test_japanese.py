@@ -16,6 +16,7 @@ WITHOUT_JAPANESE = frozenset(
     {
         # names of programs, of systems and of places
         *("engine-name.llama.cpp", "engine-name.ollama", "engine-name.lmstudio", "engine-name.vllm"),
+        *("engine-name.sglang", "engine-name.mlx"),
         *(
             "engine-name.huggingface",
             "system.darwin",

@@ -6,7 +6,7 @@ Source: vLLM 0.33, model_executor/layers/quantization (get_min_capability, Marli
 
 from __future__ import annotations
 
-from llmprobe.advise.choose.loss import Model, of_format, of_model
+from llmprobe.advise.choose.loss import Model, of_file_type, of_format, of_model
 from llmprobe.advise.choose.quality import METRIC, agreement, in_words
 from llmprobe.data import table
 from llmprobe.facts.model import ModelSpec
@@ -14,6 +14,8 @@ from llmprobe.facts.recommendation import Quality
 from llmprobe.facts.serving import Card
 from llmprobe.words.message import Message, message
 
+_LIKE = {"MLX-4BIT": "Q4_1", "MLX-6BIT": "Q6_K", "MLX-8BIT": "Q8_0"}
+"""MLX rounds to the nearest of a group of 64 with a scale and an offset: as these types do, in groups half as large."""
 _VOLTA, _TURING, _ADA, _BLACKWELL = (7, 0), (7, 5), (8, 9), (10, 0)
 
 
@@ -55,6 +57,9 @@ def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
     figure = 0.0 if plain else of_format(data, kind)
     if figure is None and kind.upper().startswith("W4A16"):
         figure = of_format(data, "AWQ")
+    alike = _LIKE.get(kind.upper())
+    if alike is not None:
+        figure = of_file_type(data, alike, imatrix=False)
     if figure is None:
         unknown = message("quality.unknown")
         return Quality(value=None, metric=METRIC, basis=unknown, words=unknown)
@@ -71,9 +76,17 @@ def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
         same_first_choice_percent=agreement(value),
         usable=True,
         metric=METRIC,
-        basis=message("quality.basis.published") if plain else message("quality.basis.format", format=kind),
+        basis=_basis(kind, alike, plain=plain),
         words=in_words(value),
     )
+
+
+def _basis(kind: str, alike: str | None, *, plain: bool) -> Message:
+    if plain:
+        return message("quality.basis.published")
+    if alike is not None:
+        return message("quality.basis.like", format=kind, quant=alike)
+    return message("quality.basis.format", format=kind)
 
 
 _ALIKE = {

@@ -58,10 +58,11 @@ def recommend(
     memory: MemoryModel,
     version: tuple[int, ...],
     command: Command,
+    backends: tuple[str, ...],
 ) -> Recommendation:
     """
     The recommendation of an engine that serves. ``offers`` are the published weights, the model's own first; ``cards``
-    the devices that the engine can use, none where the machine has none.
+    the devices that the engine can use, none where the machine has none, and ``backends`` what it uses them by.
     """
     length, notes = _length(model, wishes)
     found = _found(model, wishes, offers, cards, memory, version, length)
@@ -94,7 +95,7 @@ def recommend(
     )
     return Recommendation(
         this_machine=snapshot.this_machine,
-        model=model_in_estimate(model, choices[0].quant if choices else offers[0][0].format, 0),
+        model=model_in_estimate(model, _named(choices, offers), 0),
         machine=MachineInShort(
             origin=snapshot.origin,
             cpu=snapshot.host.cpu.name,
@@ -105,13 +106,20 @@ def recommend(
         ),
         wishes=msgspec.structs.replace(wishes, ctx_size=length),
         choices=choices,
-        verdict=_verdict(wishes, cards, chosen, length),
+        verdict=_verdict(wishes, cards, chosen, length, backends),
         rejected=_rejected(found, chosen, offers, cards),
         nearest=() if choices else _nearest(cards),
         findings=findings(snapshot, wishes),
         notes=(*model.notes, *notes, *_notes(cards)),
         warnings=() if not chosen or chosen[0].sure else (message("warning.serving-may-fail"),),
     )
+
+
+def _named(choices: tuple[Choice, ...], offers: Sequence[Offer]) -> str:
+    """
+    The format that the answer is about; none where nothing is known to be published.
+    """
+    return choices[0].quant if choices else offers[0][0].format if offers else ""
 
 
 def _length(model: ModelSpec, wishes: Wishes) -> tuple[int, tuple[Message, ...]]:
@@ -250,7 +258,7 @@ def _choice(
             reason=message("speed.serving"),
         ),
         quality=way.quality,
-        reasons=_reasons(wishes, way),
+        reasons=_reasons(wishes, way, memory),
         commands={},
         use_devices=None if len(way.cards) == devices else tuple(card.id for card in way.cards),
         device_numbers=() if len(way.cards) == devices else tuple(range(len(way.cards))),
@@ -294,7 +302,7 @@ def _together(way: Way, wishes: Wishes, memory: MemoryModel) -> tuple[Together, 
     )
 
 
-def _reasons(wishes: Wishes, way: Way) -> tuple[Message, ...]:
+def _reasons(wishes: Wishes, way: Way, memory: MemoryModel) -> tuple[Message, ...]:
     settings, found = way.settings, []
     if settings.world_size > 1:
         found.append(
@@ -310,7 +318,7 @@ def _reasons(wishes: Wishes, way: Way) -> tuple[Message, ...]:
     if way.kernels is not None:
         found.append(way.kernels)
     if way.gives_up:
-        options = tuple(f"--{name.replace('_', '-')}" for name in way.gives_up)
+        options = tuple(memory.levers[name] for name in way.gives_up)
         found.append(message("reason.serving-levers", options=options))
     pool = way.result.pool
     if pool is not None:
@@ -326,9 +334,11 @@ def _reasons(wishes: Wishes, way: Way) -> tuple[Message, ...]:
     return tuple(found)
 
 
-def _verdict(wishes: Wishes, cards: tuple[Card, ...], chosen: list[Way], length: int) -> Message:
+def _verdict(
+    wishes: Wishes, cards: tuple[Card, ...], chosen: list[Way], length: int, backends: tuple[str, ...]
+) -> Message:
     if not cards:
-        return message("verdict.serving-no-device", engine=wishes.engine)
+        return message("verdict.serving-no-device", engine=wishes.engine, backends=backends)
     if not chosen:
         return message("verdict.serving-nothing", ctx_size=length, requests=wishes.parallel)
     best = chosen[0]

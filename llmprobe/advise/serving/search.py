@@ -83,11 +83,12 @@ def ways(
     For each of the offers that the cards load, and each number of devices: the first settings that surely hold
     ``users`` requests of ``length`` tokens, or else the last ones that likely do, or the last of all.
     """
-    for number, (checkpoint, quantization) in enumerate(offers):
+    for checkpoint, quantization in offers:
         loads, native, how = kernels(checkpoint.format, cards[0])
         if not loads:
             continue
-        quality = loss_of(model, checkpoint.format, own=number == 0)
+        mine = checkpoint.folder is not None or checkpoint.repository == model.repo
+        quality = loss_of(model, checkpoint.format, own=mine)
         for used in _counts(cards):
             case = Case(model, quantization, cards[:used], version)
             for tensor, pipeline in _ranks(case, used):
@@ -140,7 +141,7 @@ def _best(
 ) -> tuple[ServingSettings, Result, tuple[str, ...]] | None:
     likely: tuple[ServingSettings, Result, tuple[str, ...]] | None = None
     last: tuple[ServingSettings, Result, tuple[str, ...]] | None = None
-    for given, given_up in _levers(case, users, cache_type):
+    for given, given_up in _levers(case, users, cache_type, memory.levers):
         asked: ServingOptions = {
             "max_model_len": length,
             "tensor_parallel_size": tensor,
@@ -153,7 +154,7 @@ def _best(
         found = (settings, result, given_up)
         if _holds(result, users, surely=True):
             return found
-        if _holds(result, users) and (likely is None or "enforce_eager" not in given):
+        if _holds(result, users) and (likely is None or not settings.enforce_eager):
             likely = found
         last = found
         if result.failure is not None and result.failure.id == "failure.serving-loading":
@@ -172,35 +173,36 @@ def _holds(result: Result, users: int, *, surely: bool = False) -> bool:
 
 
 def _levers(
-    case: Case, users: int, cache_type: str | None
+    case: Case, users: int, cache_type: str | None, levers: Mapping[str, str]
 ) -> Iterator[tuple[ServingOptions, tuple[str, ...]]]:
     """
-    Settings that leave more and more for the pool, and the names of those that are not the engine's own.
+    Settings that leave more and more for the pool, of those that the engine has, and the names of those that are not
+    its own.
     """
     share = _share(case)
     given: ServingOptions = {}
     if cache_type is not None:
         given["kv_cache_dtype"] = cache_type
-    if share is not None:
+    if share is not None and "gpu_memory_utilization" in levers:
         given["gpu_memory_utilization"] = share
     yield given, ()
-    for requests in FEW_REQUESTS:
-        if requests >= users:
-            given = {**given, "max_num_seqs": requests}
-            yield given, ("max_num_seqs",)
-    given = {**given, "max_num_seqs": max(users, min(FEW_REQUESTS)), "max_num_batched_tokens": SMALL_BATCH}
-    yield given, ("max_num_seqs", "max_num_batched_tokens")
-    up: tuple[str, ...] = ("max_num_seqs", "max_num_batched_tokens")
+    steps: list[ServingOptions] = [
+        {"max_num_seqs": requests} for requests in FEW_REQUESTS if requests >= users
+    ]
+    steps.append({"max_num_seqs": max(users, min(FEW_REQUESTS)), "max_num_batched_tokens": SMALL_BATCH})
     if share is None:
-        given = {**given, "gpu_memory_utilization": LARGEST_SHARE}
-        up += ("gpu_memory_utilization",)
-        yield given, up
+        steps.append({"gpu_memory_utilization": LARGEST_SHARE})
     if cache_type is None and "fp8" in cache_types(case.cards[0]):
-        given = {**given, "kv_cache_dtype": "fp8"}
-        up += ("kv_cache_dtype",)
+        steps.append({"kv_cache_dtype": "fp8"})
+    steps.append({"enforce_eager": True})
+    up: tuple[str, ...] = ()
+    for step in steps:
+        new = tuple(name for name in step if name in levers)
+        if not new:
+            continue
+        given = {**given, **{name: step[name] for name in new}}  # type: ignore[literal-required, typeddict-item]
+        up = (*up, *(name for name in new if name not in up))
         yield given, up
-    given = {**given, "enforce_eager": True}
-    yield given, (*up, "enforce_eager")
 
 
 def _share(case: Case) -> float | None:

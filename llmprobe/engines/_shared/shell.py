@@ -58,3 +58,17 @@ def devices_in_use(choice: "Choice") -> tuple[str, ...]:
     The ids of the devices that hold layers of a choice.
     """
     return tuple(device.id for device in choice.devices if device.id != "host")
+
+
+def visible(choice: "Choice", backend: str | None) -> dict[str, str]:
+    """
+    What shows a serving engine the devices in use: by number, as vLLM ends on their UUIDs (vllm-project/vllm#20939).
+
+    An instance of a divided device has no number, so that its UUID is all that there is.
+    """
+    if choice.use_devices is None:
+        return choice.environment
+    numbers = ",".join(map(str, choice.device_numbers))
+    if backend == "rocm":
+        return {"HIP_VISIBLE_DEVICES": numbers}
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}

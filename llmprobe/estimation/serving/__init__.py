@@ -7,6 +7,7 @@ an engine brings its estimate as it brings its commands. llama.cpp's is the rest
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +21,11 @@ __all__ = ["MemoryModel", "memory_model"]
 class MemoryModel(Protocol):
     """
     What each package here offers: defaults for a case, and what a case takes.
+
+    ``levers`` are the settings that leave more for the pool, with the options that they are on the command line.
     """
+
+    levers: Mapping[str, str]
 
     def version(self, text: str | None) -> tuple[int, ...]:
         """A version by its numbers, None the newest known; raises ValueError where it is none."""

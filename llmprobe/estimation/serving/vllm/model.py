@@ -8,10 +8,12 @@ v1/core/kv_cache_planning.py (_check_enough_kv_cache_memory).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
 from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.terms import device_of, weight_terms
 from llmprobe.estimation.serving.vllm import settings as defaults
 from llmprobe.estimation.serving.vllm import step
 from llmprobe.estimation.serving.vllm.pages import Plan, plan
@@ -29,6 +31,14 @@ class Vllm:
     """
     vLLM's memory model.
     """
+
+    levers: Mapping[str, str] = {
+        "max_num_seqs": "--max-num-seqs",
+        "max_num_batched_tokens": "--max-num-batched-tokens",
+        "gpu_memory_utilization": "--gpu-memory-utilization",
+        "kv_cache_dtype": "--kv-cache-dtype",
+        "enforce_eager": "--enforce-eager",
+    }
 
     def version(self, text: str | None) -> tuple[int, ...]:
         """A version by its numbers; raises ValueError where it is none."""
@@ -222,7 +232,7 @@ def _device(
     parts.append(step.outside(case))
     cache = max(0, pool.likely_bytes)
     terms = [
-        *_weight_terms(case, settings, held),
+        *weight_terms(case, settings, held),
         Term(
             name="cache-pool",
             kind="cache",
@@ -245,22 +255,7 @@ def _device(
             for part in parts
         ),
     ]
-    sums = {
-        kind: sum(term.bytes for term in terms if term.kind == kind)
-        for kind in ("weights", "cache", "compute", "overhead")
-    }
-    return DeviceEstimate(
-        id=card.id,
-        name=card.name or None,
-        weights_bytes=sums["weights"],
-        cache_bytes=sums["cache"],
-        compute_bytes=sums["compute"],
-        output_bytes=0,
-        overhead_bytes=sums["overhead"],
-        total_bytes=sum(sums.values()),
-        budget_bytes=requested(card, settings),
-        terms=tuple(terms),
-    )
+    return device_of(card, terms, budget=requested(card, settings))
 
 
 def _pool_how(settings: ServingSettings, card: Card) -> Message:
@@ -271,40 +266,4 @@ def _pool_how(settings: ServingSettings, card: Card) -> Message:
         share=settings.gpu_memory_utilization or 0,
         total_bytes=card.total_bytes,
         budget_bytes=requested(card, settings),
-    )
-
-
-def _weight_terms(case: Case, settings: ServingSettings, held: RankWeights) -> list[Term]:
-    kind = case.scheme.format if case.scheme is not None else "BF16"
-    ranks = settings.tensor_parallel_size if settings.tensor_parallel_size > 1 else None
-    vocabulary = message("how.serving-vocabulary", rows=case.vocabulary, ranks=ranks)
-    hows = {
-        "token-embedding": (held.embedding, vocabulary),
-        "layers": (held.layers, message("how.serving-layers", format=kind, ranks=ranks)),
-        "experts": (held.experts, _experts_how(case, settings, held, kind)),
-        "output-layer": (held.output, vocabulary),
-        "latent-copies": (held.copies, message("how.serving-copies")),
-        "rotary-tables": (held.tables, message("how.serving-tables", tokens=settings.max_model_len)),
-        "encoder": (held.encoder, message("how.serving-encoder", ranks=ranks)),
-    }
-    return [
-        Term(name=name, kind="weights", bytes=size, how=how, basis="derived")
-        for name, (size, how) in hows.items()
-        if size
-    ]
-
-
-def _experts_how(case: Case, settings: ServingSettings, held: RankWeights, kind: str) -> Message:
-    ranks, padded = settings.tensor_parallel_size, held.padded_bytes or None
-    count = case.sizes.n_expert
-    if settings.enable_expert_parallel:
-        return message(
-            "how.serving-experts-dealt", experts=count, format=kind, ranks=ranks, padded_bytes=padded
-        )
-    return message(
-        "how.serving-experts",
-        experts=count,
-        format=kind,
-        ranks=ranks if ranks > 1 else None,
-        padded_bytes=padded,
     )

@@ -1,0 +1,59 @@
+"""
+SGLang: the line that serves a choice. It is not looked for on a machine.
+
+Source: the package sglang 0.5.23 (srt/arg_groups/fields, whose options are in data/sglang_options.json).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmprobe.engines._record import Engine
+from llmprobe.engines._shared.shell import line, visible
+from llmprobe.facts.engine import Abilities
+from llmprobe.harmless import shell_word
+from llmprobe.words.message import Message, message
+
+if TYPE_CHECKING:
+    from llmprobe.facts.model import ModelSpec
+    from llmprobe.facts.recommendation import Choice
+
+NAME = "sglang"
+ABILITIES = Abilities(backends=("cuda", "rocm"))
+_CACHE_TYPES = {"fp8": "fp8_e4m3"}
+
+
+def remarks(choice: Choice, model: ModelSpec, backend: str | None) -> tuple[Message, ...]:  # noqa: ARG001 - the shape of Remarks
+    """
+    That it serves published weights only.
+    """
+    return (message("engine.serves-published", engine=NAME),) if choice.serving is None else ()
+
+
+def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None:  # noqa: ARG001 - the shape of Command
+    """
+    The line that serves a choice with every setting that its figures stand on, None where no place is known.
+    """
+    serving = choice.serving
+    place = None if serving is None else serving.checkpoint.folder or serving.checkpoint.repository
+    if serving is None or place is None or backend not in ABILITIES.backends:
+        return None
+    run = serving.settings
+    kind = _CACHE_TYPES.get(run.kv_cache_dtype, run.kv_cache_dtype)
+    words = ["python", "-m", "sglang.launch_server", "--model-path", shell_word(place)]
+    for option, value, default in (
+        ("--tp-size", run.tensor_parallel_size, 1),
+        ("--pp-size", run.pipeline_parallel_size, 1),
+        ("--ep-size", run.tensor_parallel_size if run.enable_expert_parallel else 1, 1),
+        ("--context-length", run.max_model_len, None),
+        ("--max-running-requests", run.max_num_seqs, None),
+        ("--chunked-prefill-size", run.max_num_batched_tokens, None),
+        ("--mem-fraction-static", f"{run.mem_fraction_static:g}", None),
+        ("--kv-cache-dtype", kind, "auto"),
+    ):
+        if value != default:
+            words += [option, str(value)]
+    return line(choice, visible(choice, backend), words)
+
+
+ENGINE = Engine(name=NAME, command=command, remarks=remarks, memory=NAME, abilities=ABILITIES)
