@@ -38,7 +38,7 @@ _BACKENDS: dict[str, Literal["cuda", "rocm", "sycl", "metal", "vulkan"]] = {
     "other": "vulkan",
 }
 _CLOSE = 0.08
-_SYSTEM_BYTES = 2 * GIB
+SYSTEM_BYTES = 2 * GIB
 _MOST_RAM = 64 * 1024 * GIB
 _GTT_SHARE = 0.5
 """What Linux lets integrated graphics map of RAM by default (drivers/gpu/drm/ttm/ttm_device.c, ttm_global_init)."""
@@ -173,7 +173,7 @@ def idle_system(total_bytes: int) -> int:
     """
     What the system itself takes of the memory of an idle host, in bytes.
     """
-    return min(_SYSTEM_BYTES, total_bytes // 8)
+    return min(SYSTEM_BYTES, total_bytes // 8)
 
 
 def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPool:

@@ -4,6 +4,7 @@ What a model needs, and the machines of each kind that run it: each is searched 
 Which machines are tried is in ``data/plan.json``. Of each kind the smallest memory that does it is taken.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
@@ -25,6 +26,7 @@ from llmprobe.facts.plan import MachineKind, Needs, Plan, Planned, PlanWishes
 from llmprobe.facts.prices import PriceRange, together
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.facts.settings import Settings
+from llmprobe.machine.hypothetical import SYSTEM_BYTES
 from llmprobe.machine.prices import price_of
 from llmprobe.tasks.arguments import check_model, context_of
 from llmprobe.tasks.machines import probe
@@ -105,7 +107,7 @@ class Planner:
         self._tried: Any = table("plan")
 
     def answer(self) -> Plan:
-        found = tuple(self.machines())
+        found = tuple(self.machines(roomy=True))
         slots = {one.kind for one in found}
         return Plan(
             model=model_in_estimate(
@@ -118,9 +120,10 @@ class Planner:
             notes=tuple(self._notes(found)),
         )
 
-    def machines(self) -> Iterator[Planned]:
+    def machines(self, *, roomy: bool = False) -> Iterator[Planned]:
         """
-        The machines that run the model as wished, by kind, the smallest first.
+        The machines that run the model as wished, by kind, the smallest first. Where a card has less RAM beside it than
+        the file is large, a ``roomy`` one with as much is among them.
         """
         alone = inf
         for row in self._tried["cards"]:
@@ -143,7 +146,7 @@ class Planner:
         small = {gpu for row in self._tried["cards"] if row["gib"] < alone for gpu in row["gpus"]}
         for gpu in self._tried["mixed"]:
             if gpu in small:
-                yield from self._with_ram("card-and-ram", (gpu,))
+                yield from self._with_ram("card-and-ram", (gpu,), roomy=roomy)
         for row in self._tried["unified"]:
             shared = [self._on_chip(f"{gpu} {row['gib']}GB") for gpu in row["gpus"]]
             if any(shared):
@@ -160,15 +163,25 @@ class Planner:
         planned = self.tried_on(kind, gpus, ram, number)
         return planned if planned is not None and planned.whole else None
 
-    def _with_ram(self, kind: MachineKind, gpus: tuple[str, ...]) -> Iterator[Planned]:
+    def _with_ram(
+        self, kind: MachineKind, gpus: tuple[str, ...], *, roomy: bool = False
+    ) -> Iterator[Planned]:
         """
-        The least RAM with which the model runs beside a card, or on the processor alone.
+        The least RAM with which the model runs beside a card, or on the processor alone; and the least that holds the
+        whole file, where that is asked for and is more.
         """
+        least = None
         for size in self._tried["ram"]:
+            holds = size * GIB - SYSTEM_BYTES >= self._estimator.tensor_bytes(self._wishes.quant)
+            if least is not None and not holds:
+                continue
             planned = self.tried_on(kind, gpus, self._ram(size), len(gpus))
-            if planned is not None:
-                yield planned
+            if planned is None:
+                continue
+            yield planned
+            if holds or not roomy:
                 return
+            least = size
 
     def _on_chip(self, gpu: str) -> Planned | None:
         planned = self.tried_on("unified", (gpu,), None, 1)
@@ -222,6 +235,9 @@ class Planner:
         slow = [one for one in found if one.kind == "card-and-ram" and _likely(one) < SLOW_TOKENS_PER_S]
         if slow:
             yield message("plan.slow-with-ram", tokens_per_s=SLOW_TOKENS_PER_S)
+        beside = Counter(one.gpus for one in found if one.kind == "card-and-ram")
+        if any(number > 1 for number in beside.values()):
+            yield message("plan.ram-holds-file", file_bytes=self._estimator.tensor_bytes(self._wishes.quant))
 
 
 def needs(estimator: Estimator, wishes: PlanWishes) -> Needs:

@@ -1657,6 +1657,8 @@ SENTENCES: dict[str, str] = {
     "pages named in these months, wider the older they are",
     "plan.nvlink": "NVLink makes a split by tensors (-sm tensor) and vLLM faster; a split by layers, which is what is shown "
     "unless a row says otherwise, gains nothing by it",
+    "plan.ram-holds-file": "Of two sizes of RAM beside a card the smaller is enough; the larger holds the whole file of "
+    "{file_bytes:bytes}, so that a second start reads nothing from the disk, and leaves room for other programs",
     "plan.slow-with-ram": "A card whose memory is too small leaves the rest to RAM: below {tokens_per_s:g} tokens/s people wait "
     "for the words",
     # What would help a machine.

@@ -1387,6 +1387,8 @@ SENTENCES: dict[str, str] = {
     "plan.machines-are-idle": "マシンはアイドル状態を前提とし、RAMの2 GiBとドライバーの予約分を除き、各GPUとRAMに{reserve_bytes:bytes}の空きを残しています",
     "plan.prices": "価格は、GPUとRAMは単体（PC本体を除く）、Macや小型機は本体全体のものです。表示の月にWebページに掲載された価格の幅で、古いほど幅を広げています",
     "plan.nvlink": "NVLinkはテンソル分割（-sm tensor）とvLLMを速くします。レイヤー分割（特に断りのない行）では効果がありません",
+    "plan.ram-holds-file": "同じGPUにRAMの容量が2通りある場合、小さいほうで足ります。大きいほうには {file_bytes:bytes} のファイル全体が"
+    "載るため、2回目以降の起動でディスクを読まず、ほかのプログラムのための余裕も残ります",
     "plan.slow-with-ram": "GPUのメモリに収まらない分はRAMに置かれます。{tokens_per_s:g} トークン/秒を下回ると、読む速さに生成が追いつきません",
     # What would help a machine.
     "fleet.host-key-changed": "ホスト鍵が登録済みのものと異なります",

@@ -109,16 +109,41 @@ def test_no_machine_of_a_plan_is_over_its_budget(at: int) -> None:
     assert found == [], (name, at)
 
 
+def test_the_ram_that_people_buy_for_a_70b_is_among_the_machines() -> None:
+    """
+    Beside a card of 24 GB 32 GB are enough for the layers that it leaves. The file has 39.6 GiB, so that 64 GB hold it
+    all, with the same layers on the card, and as slowly; the processor alone needs them anyway.
+    """
+    answer = planned("llama3-70b")
+    beside = [one for one in of_kind(answer, "card-and-ram") if one.gpus == ("RTX 3090",)]
+
+    assert [one.ram for one in beside] == ["32GiB DDR5-5600", "64GiB DDR5-5600"]
+    assert beside[0].choice.gpu_layers == beside[1].choice.gpu_layers
+    assert likely(beside[1]) < 5
+    assert [one.ram for one in of_kind(answer, "processor")] == ["64GiB DDR5-5600"]
+    assert "plan.ram-holds-file" in {note.id for note in answer.notes}
+
+
+def test_ram_that_holds_the_file_already_is_named_once() -> None:
+    """
+    A file of 18.6 GB beside a card of 16 GB: 32 GiB of RAM hold it, and 16 GiB are enough.
+    """
+    rows = of_kind(planned("qwen3-32b"), "card-and-ram")
+    file_bytes = planned("qwen3-32b").needs.file_bytes
+    sizes = {gpu: [one.ram for one in rows if one.gpus == (gpu,)] for gpu in {row.gpus[0] for row in rows}}
+
+    assert 14 * GIB < file_bytes < 30 * GIB
+    assert all(rams[-1] == "32GiB DDR5-5600" and len(rams) == len(set(rams)) for rams in sizes.values())
+
+
 def test_no_less_ram_does_it() -> None:
     """
     With the next smaller size of RAM the model does not run beside the card, nor alone.
     """
     sizes = table("plan")["ram"]
     spec = llmprobe.load_model("llama3-70b")
-    for one in (
-        *of_kind(planned("llama3-70b"), "card-and-ram"),
-        *of_kind(planned("llama3-70b"), "processor"),
-    ):
+    least = {row.gpus: row for row in reversed(of_kind(planned("llama3-70b"), "card-and-ram"))}
+    for one in (*least.values(), *of_kind(planned("llama3-70b"), "processor")):
         size = int(str(one.ram).partition("GiB")[0])
         smaller = [other for other in sizes if other < size]
         if smaller:
