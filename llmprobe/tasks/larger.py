@@ -16,10 +16,9 @@ from llmprobe.facts.prices import PriceRange, times
 from llmprobe.model.from_catalog import of_catalog
 from llmprobe.model.hosted import whole_table
 from llmprobe.model.known import known
-from llmprobe.tasks.plan import needs
+from llmprobe.tasks.plan import Planner, needs
 from llmprobe.tasks.price_book import PriceBook
-from llmprobe.tasks.renting import COUNTS, spelled
-from llmprobe.units import GIB
+from llmprobe.tasks.renting import rented
 from llmprobe.words.message import message
 
 STEP = 1.25
@@ -39,7 +38,7 @@ class Rent(msgspec.Struct, frozen=True, kw_only=True):
 
 class Larger(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The next larger model: what it needs, the cheapest GPUs to rent that have as much memory, and what it costs by API.
+    The next larger model: what it needs, the cheapest GPUs to rent that hold it whole, and what it costs by API.
     """
 
     name: str
@@ -107,14 +106,15 @@ def next_larger(model: ModelSpec, wishes: PlanWishes, book: PriceBook) -> Larger
     """
     for found in _candidates(model):
         quant = found.published_quant or FROM_Q4
+        asked = msgspec.structs.replace(wishes, quant=quant)
         try:
-            needed = needs(estimator_of(found), msgspec.structs.replace(wishes, quant=quant))
+            needed = needs(estimator_of(found), asked)
         except LlmprobeError:
             continue
         return Larger(
             name=found.name,
             needs=needed,
-            rent=_cheapest(needed.gpu_bytes, book),
+            rent=_cheapest(found, asked, needed, book),
             hosted=book.hosted(found),
             currency=book.currency,
         )
@@ -142,23 +142,15 @@ def _candidates(model: ModelSpec) -> Iterator[ModelSpec]:
             continue
 
 
-def _cheapest(least_bytes: int, book: PriceBook) -> Rent | None:
+def _cheapest(model: ModelSpec, wishes: PlanWishes, needed: Needs, book: PriceBook) -> Rent | None:
     """
-    The GPUs that cost least an hour among those with so much memory in all.
+    The GPUs that cost least an hour among those on which a search places the model whole.
     """
-    found = [
-        (
-            (price.low + price.high) * number,
-            Rent(
-                gpus=spelled(product) if number == 1 else f"{number}x {spelled(product)}",
-                price=times(price, number),
-            ),
-        )
-        for product, price in book.rents().items()
-        for number in COUNTS
-        if product[1] is not None and number * product[1] * GIB >= least_bytes
-    ]
-    return min(found, key=lambda one: one[0])[1] if found else None
+    found = next(rented(Planner(model, wishes, book.hardware), book, needed.gpu_bytes), None)
+    if found is None:
+        return None
+    planned, price = found
+    return Rent(gpus=", ".join(planned.gpus), price=times(price, planned.count))
 
 
 def _apart(low: float, high: float) -> float | None:
