@@ -52,10 +52,10 @@ def cost(
     Raises:
         UsageError: a wish is out of range, or the file of prices cannot be used.
     """
-    from llmprobe.tasks import cost
     from llmprobe.tasks.arguments import path
-    from llmprobe.tasks.cost_wishes import wishes_of
-    from llmprobe.tasks.price_book import read_own
+    from llmprobe.tasks.cost import costs
+    from llmprobe.tasks.cost.price_book import read_own
+    from llmprobe.tasks.cost.wishes import wishes_of
 
     own = None if prices is None else read_own(path("prices", prices))
     wishes = wishes_of(
@@ -78,4 +78,4 @@ def cost(
         currency=currency,
         exchange_rate=exchange_rate,
     )
-    return cost.cost(model, snapshot, wishes, own, is_bought=is_bought, on=on)
+    return costs.cost(model, snapshot, wishes, own, is_bought=is_bought, on=on)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from llmprobe.facts.plan import Planned
 from llmprobe.facts.prices import PriceRange
 from llmprobe.machine.prices import product_of
+from llmprobe.tasks.cost.price_book import PriceBook, Product
 from llmprobe.tasks.plan import Planner
-from llmprobe.tasks.price_book import PriceBook, Product
 from llmprobe.units import GIB
 
 COUNTS = (1, 2, 4, 8)

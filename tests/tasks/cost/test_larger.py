@@ -13,10 +13,10 @@ from llmprobe.estimation.kept import estimator_of
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.plan import PlanWishes
 from llmprobe.facts.prices import PriceRange
-from llmprobe.tasks import larger
-from llmprobe.tasks.cost_wishes import wishes_of
+from llmprobe.tasks.cost import larger
+from llmprobe.tasks.cost.price_book import PriceBook, Product
+from llmprobe.tasks.cost.wishes import wishes_of
 from llmprobe.tasks.plan import needs
-from llmprobe.tasks.price_book import PriceBook, Product
 from llmprobe.units import GIB
 
 CHEAP, DEAR = 0.2, 0.5

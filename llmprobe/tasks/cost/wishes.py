@@ -12,9 +12,9 @@ from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.own_prices import OwnPrices
 from llmprobe.facts.recommendation import UseName
 from llmprobe.tasks.arguments import check_model, context_of
+from llmprobe.tasks.cost.price_book import known_currency
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.plan import USUAL_QUANT
-from llmprobe.tasks.price_book import known_currency
 from llmprobe.tasks.recommend import USE_NAMES
 from llmprobe.words.message import message
 

@@ -8,7 +8,7 @@ from llmprobe.facts.cost import CostWay, CostWishes
 from llmprobe.facts.estimate import trained_context
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.prices import PriceRange
-from llmprobe.tasks.price_book import PriceBook
+from llmprobe.tasks.cost.price_book import PriceBook
 from llmprobe.words.message import Message, message
 
 REPAID = ("repaid", "perhaps")

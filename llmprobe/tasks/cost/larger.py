@@ -16,9 +16,9 @@ from llmprobe.facts.prices import PriceRange, times
 from llmprobe.model.from_catalog import of_catalog
 from llmprobe.model.hosted import whole_table
 from llmprobe.model.known import known
+from llmprobe.tasks.cost.price_book import PriceBook
+from llmprobe.tasks.cost.renting import rented
 from llmprobe.tasks.plan import Planner, needs
-from llmprobe.tasks.price_book import PriceBook
-from llmprobe.tasks.renting import rented
 from llmprobe.words.message import message
 
 STEP = 1.25

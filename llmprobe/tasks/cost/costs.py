@@ -35,14 +35,14 @@ from llmprobe.facts.plan import Planned, PlanWishes
 from llmprobe.facts.prices import PriceRange, day_of
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.tasks.arguments import check_machine, check_model
-from llmprobe.tasks.break_even import compared
-from llmprobe.tasks.cost_words import answer_of, data_of, effort_of, notes_of
-from llmprobe.tasks.larger import Larger, next_larger
+from llmprobe.tasks.cost.break_even import compared
+from llmprobe.tasks.cost.larger import Larger, next_larger
+from llmprobe.tasks.cost.price_book import PriceBook, yours
+from llmprobe.tasks.cost.renting import rented
+from llmprobe.tasks.cost.sentences import answer_of, data_of, effort_of, notes_of
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.plan import ENGINE, Planner, is_whole, needs
-from llmprobe.tasks.price_book import PriceBook, yours
 from llmprobe.tasks.recommend import commands_for, completed
-from llmprobe.tasks.renting import rented
 from llmprobe.words.message import Message, message
 
 USUAL_REQUESTS = 50
