@@ -148,13 +148,18 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
     display = _number(ask, "nvmlDeviceGetDisplayActive", handle)
     profile = _vgpu_profile(ask, handle, who.name)
     holders = (
-        () if memory.total_bytes is None and not unified else ask_holders(ask, handle, memory.total_bytes)
+        ()
+        if memory.total_bytes is None and not unified
+        else ask_holders(ask, handle, memory.total_bytes, who.pci)
     )
     capability = who.compute_capability or (row.compute_capability if row else None)
     bandwidth = ask_bandwidth(ask, handle, row)
     if profile is not None and _is_slice(profile):
         bandwidth = share_of(bandwidth, memory.total_bytes, row)
     pool = None if unified or memory.total_bytes is None else pool_of("vram", memory, holders)
+    if pool is not None:
+        # Asked only where it tells what the library does not.
+        pool = msgspec.structs.replace(pool, evidence=(*pool.evidence, *ask.answered("winapi:adapters")))
     why_not = _why_not(ask, handle, memory, unified=unified, mode=mode, occupied=bool(holders))
     known = unified or memory.total_bytes is not None
     state: DeviceState = "lost" if ask.lost(handle) else "present" if known else "unreachable"

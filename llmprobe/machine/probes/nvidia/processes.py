@@ -5,6 +5,8 @@ NVML gives the numbers that processes have on the host. Where this is another PI
 number is somebody else here, so that no name is looked up.
 """
 
+import msgspec
+
 from llmprobe.facts.machine import Holder
 from llmprobe.machine.asking import Asker, as_int, as_text, items_of
 
@@ -19,12 +21,14 @@ _HIGHEST_PID = 4194304
 """PID_MAX_LIMIT on 64 bits. More is how a struct of another version reads (https://github.com/XuehaiPan/nvitop/issues/181)."""
 
 
-def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holder, ...]:
+def ask_holders(
+    ask: Asker, handle: str, total_bytes: int | None, pci: str | None = None
+) -> tuple[Holder, ...]:
     """
     The processes that hold memory of a device, each once, the largest first.
 
     A size above the device's is unknown: it is "not available" read as a number. A process may be listed for
-    computing and for graphics.
+    computing and for graphics. On Windows the sizes are those that Windows counts of the adapter at ``pci``.
     """
     seen: dict[int, tuple[int | None, bool]] = {}
     for functions, graphics in ((COMPUTE, False), (GRAPHICS, True)):
@@ -45,7 +49,26 @@ def ask_holders(ask: Asker, handle: str, total_bytes: int | None) -> tuple[Holde
         Holder(pid=pid, name=_name(ask, pid) if named else None, used_bytes=used, graphics=graphics)
         for pid, (used, graphics) in seen.items()
     ]
+    if ask.platform.system == "win32" and all(each.used_bytes is None for each in holders):
+        holders = _counted_by_windows(ask, holders, pci)
     return tuple(sorted(holders, key=lambda each: (-(each.used_bytes or 0), each.pid or 0)))
+
+
+def _counted_by_windows(ask: Asker, holders: list[Holder], pci: str | None) -> list[Holder]:
+    """
+    The processes with the names and sizes that Windows has of them, and those that it alone lists.
+    """
+    # Imported only here: other systems have no such adapters.
+    from llmprobe.machine.adapter_programs import programs_of
+
+    told = {each.pid: each for each in programs_of(ask, pci) if each.pid is not None and each.used_bytes}
+    joined = [
+        msgspec.structs.replace(each, name=more.name, used_bytes=more.used_bytes)
+        if (more := told.pop(each.pid or 0, None)) is not None
+        else each
+        for each in holders
+    ]
+    return [*joined, *told.values()]
 
 
 def parse_comm(text: str) -> str | None:

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from llmprobe.facts.machine import Holder
+from llmprobe.machine.adapter_programs import QUESTION, address_of, holders_of
 from llmprobe.machine.asking import Asker, as_int, listed
 from llmprobe.machine.probes.windows.registry import plain_name
 
-QUESTION = "winapi:adapters"
+__all__ = ["QUESTION", "Present", "parse", "present"]
+
 _SOFTWARE, _REMOTE = 0x2, 0x1
 _KERNEL_SOFTWARE, _HYBRID_INTEGRATED, _INDIRECT, _COMPUTES_ONLY = 1 << 2, 1 << 5, 1 << 6, 1 << 11
 
@@ -77,29 +79,14 @@ def parse(fields: dict[str, Any]) -> Present:
         software=bool(flags & _SOFTWARE or kind & _KERNEL_SOFTWARE),
         remote=bool(flags & _REMOTE or kind & _INDIRECT),
         integrated=True if kind & _HYBRID_INTEGRATED else None,
-        pci=_address(fields.get("address")),
+        pci=address_of(fields.get("address")),
         displays=outputs if isinstance(outputs, bool) else None,
         dedicated_bytes=own or dedicated,
         resident_bytes=None if own is None or resident is None else min(resident, own),
         shared_bytes=as_int(fields.get("SharedSystemMemory")),
         shared_resident_bytes=shared_resident,
         budget_bytes=None if budget is None else max(0, budget - (used or 0)),
-        holders=_holders(fields.get("processes")),
-    )
-
-
-def _holders(value: Any) -> tuple[Holder, ...]:
-    """
-    The programs that hold memory of an adapter's own.
-    """
-    programs = [each for each in listed(value) if isinstance(each, dict)]
-    return tuple(
-        Holder(
-            pid=as_int(each.get("pid")),
-            name=name if isinstance(name := each.get("name"), str) else None,
-            used_bytes=as_int(each.get("bytes")),
-        )
-        for each in programs
+        holders=holders_of(fields.get("processes")),
     )
 
 
@@ -123,14 +110,3 @@ def _sum(numbers: list[int | None]) -> int | None:
 def _hexadecimal(value: Any, digits: int) -> str | None:
     number = as_int(value)
     return None if number is None or number >= 1 << 32 else f"0x{number:0{digits}x}"
-
-
-def _address(value: Any) -> str | None:
-    """
-    Bus, device and function; Windows does not number domains here.
-    """
-    numbers = [number for each in listed(value) if (number := as_int(each)) is not None]
-    if len(numbers) != 3 or numbers[0] > 0xFF or numbers[1] > 0x1F or numbers[2] > 0x7:
-        return None
-    bus, device, function = numbers
-    return f"0000:{bus:02x}:{device:02x}.{function:x}"
