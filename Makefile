@@ -114,6 +114,9 @@ page-check:  ## Check that the built page is what its sources make, byte for byt
 wheel:  ## Build a wheel and try it in an empty environment, without the development tools
 	.ci/wheel "$(PYTHON)"
 
+app:  ## Build one executable file for this kind of machine into dist, which needs no Python, and try it (minutes)
+	.ci/app "$(PYTHON)"
+
 sdist:  ## Build an sdist, unpack it into an empty folder, and run a sample of its tests there
 	.ci/sdist "$(PYTHON)"
 
@@ -144,4 +147,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel app sdist release constraints clean

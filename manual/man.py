@@ -12,8 +12,8 @@ import click
 
 from llmprobe.breaking import columns, pieces
 from llmprobe.cli import language
-from llmprobe.cli.command import Command, Helped
-from llmprobe.cli.group import COMMANDS, cli
+from llmprobe.cli.command import Helped
+from llmprobe.cli.group import cli
 from llmprobe.words.render import DEFAULT_LANGUAGE, Words, languages, words
 
 FOLDER = Path(__file__).parents[1] / "man"
@@ -83,19 +83,31 @@ def _page(context: click.Context, spoken: Words) -> Iterator[str]:
     yield f".SH {headings['options']}"
     yield from _options(cli, context)
     yield f".SH {headings['commands']}"
-    for name in COMMANDS:
-        yield from _command(name, context, spoken)
+    for command, its in commands(context):
+        yield from _command(command, its, spoken)
     yield f".SH {headings['status']}"
     yield _prose(sentence("help.exit-codes"))
     yield f".SH {headings['examples']}"
     yield from _examples(cli)
 
 
-def _command(name: str, parent: click.Context, spoken: Words) -> Iterator[str]:
-    command = cli.get_command(parent, name)
-    assert isinstance(command, Command)
-    context = click.Context(command, info_name=name, parent=parent)
-    yield f".SS {name}"
+def commands(parent: click.Context) -> Iterator[tuple[Helped, click.Context]]:
+    """
+    Yield every command below one, and those below them, each with its context.
+    """
+    group = parent.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert isinstance(command, Helped)
+        context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
+        yield command, context
+        if isinstance(command, click.Group):
+            yield from commands(context)
+
+
+def _command(command: Helped, context: click.Context, spoken: Words) -> Iterator[str]:
+    yield f".SS {context.command_path.partition(' ')[2]}"
     yield _usage(command, context)
     yield ".PP"
     yield _prose(spoken.sentence(command.help or ""))

@@ -13,12 +13,12 @@ import pytest
 from click.shell_completion import ShellComplete, get_completion_class
 
 from llmprobe.cli import language
-from llmprobe.cli.command import Command
 from llmprobe.cli.ending import COMPLETE, run
 from llmprobe.cli.group import COMMANDS, cli
 from llmprobe.model.known import known
 from llmprobe.model.quants import FILE_TYPES
 from llmprobe.words.render import words
+from manual import man
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
@@ -192,14 +192,20 @@ def test_every_word_that_takes_a_model_is_completed() -> None:
     """
     No command has an argument of its own kind.
     """
-    for name in COMMANDS:
-        one = cli.get_command(click.Context(cli), name)
-        assert isinstance(one, Command)
+    for one, context in man.commands(click.Context(cli)):
         for param in one.params:
             if isinstance(param, click.Argument) and param.metavar == "MODEL":
-                assert "qwen3-8b" in {
-                    item.value for item in param.shell_complete(click.Context(one), "qwen3-8")
-                }
+                assert "qwen3-8b" in {item.value for item in param.shell_complete(context, "qwen3-8")}
+
+
+def test_commands_below_a_command_are_offered() -> None:
+    """
+    With their sentences.
+    """
+    found = offered("fleet", "")
+
+    assert {"check", "recommend"} <= set(found)
+    assert all(text and not text.startswith("help.") for text in found.values())
 
 
 @pytest.mark.live
