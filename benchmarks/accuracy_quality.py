@@ -44,8 +44,8 @@ def measure() -> tuple[OfKind, ...]:
     """
     data = msgspec.json.decode(DATA.read_bytes())
     measured = rows()
-    known = _errors(data, measured, blind=False)
-    blind = _errors(data, measured, blind=True)
+    known = all_errors(data, measured, blind=False)
+    blind = all_errors(data, measured, blind=True)
     found = []
     for kind in KINDS:
         ratios = [ratio for row, ratio in known if row.kind == kind]
@@ -67,7 +67,7 @@ def measure() -> tuple[OfKind, ...]:
     return tuple(found)
 
 
-def _errors(data: dict[str, object], measured: Sequence[Row], *, blind: bool) -> list[tuple[Row, float]]:
+def all_errors(data: dict[str, object], measured: Sequence[Row], *, blind: bool) -> list[tuple[Row, float]]:
     """
     Every row, and how many times its figure was predicted.
     """

@@ -1938,7 +1938,10 @@ SENTENCES: dict[str, str] = {
     "quality.basis.whole": "{quant} has all that the weights have",
     "quality.basis.measured": "{divergence:.4f} {how}[, x {without_matrix:.2g} without an importance matrix], x "
     "{size_factor:.2f} for its size ({size:.3g}B)[, + {experts:.3f} for its experts][, x {family_factor:.2g} as measured "
-    "in its family]; nine of ten measurements lie between half of it and twice",
+    "in its family]; nine of ten {measured} lie between {low:.2g} and {high:.2g} times it",
+    "quality.measurements": "measurements",
+    "quality.measurements-of-others": "measurements of other families (no file of this one was measured, and some lose many"
+    " times what their size says)",
     "quality.measured-type": "of {parameters:count} parameters, measured in {rows} {rows:file|files}",
     "quality.measured-mixture": "by the types of its tensors, as measured at {parameters:count} parameters",
     "quality.basis.with-cache": "{weights}; + {divergence:.4f} for a KV cache in {cache_type_k}/{cache_type_v} ({basis})",

@@ -22,7 +22,7 @@ from tests.advise.machines import machine
 from tests.advise.messages import figure, inner, named, the
 
 BILLION = 1_000_000_000
-EIGHT = Model(parameters=8_030_261_248)
+EIGHT = Model(parameters=8_030_261_248, id="llama-3-8b-instruct")
 GPT_OSS = Model(parameters=21 * BILLION, active_parameters=4 * BILLION, experts=True, architecture="gpt-oss")
 
 

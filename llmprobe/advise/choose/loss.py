@@ -118,15 +118,31 @@ def size_factor(data: Data, divergence: float, model: Model) -> float:
     return float((size["parameters"] / BILLION / model.size) ** exponent)
 
 
+def _plain(model: str) -> str:
+    return model.lower().replace(" ", "-").replace("_", "-")
+
+
 def family_of(data: Data, model: str) -> Family | None:
     """
     The family of a model by its id, None where none was measured to differ.
     """
-    name = model.lower().replace(" ", "-").replace("_", "-")
+    name = _plain(model)
     for row in data["families"]["rows"]:
         if name.startswith(tuple(row["prefixes"])):
             return msgspec.convert(row, Family)
     return None
+
+
+def spread_of(data: Data, model: str) -> Data:
+    """
+    Between which parts of a divergence measurements of a model lie, ``low`` and ``high``: wide where no file of its
+    family was measured, as some families lose many times what others of their size do.
+    """
+    known = (
+        _plain(model).startswith(tuple(data["families"]["ordinary"])) or family_of(data, model) is not None
+    )
+    spread: Data = data["spread"]
+    return spread if known else spread["unmeasured"]
 
 
 def of_model(data: Data, divergence: float, model: Model) -> float:

@@ -81,7 +81,7 @@ def quality(
             cache_type_v=cache_type_v,
             basis=message(f"quality.cache.{known}"),
         )
-    value, spread = weights + cache_loss, data["spread"]
+    value, spread = weights + cache_loss, loss.spread_of(data, model.id)
     return Quality(
         value=round(value, 5),
         low=round(value * spread["low"], 5),
@@ -122,6 +122,8 @@ def _of_weights(
     ordinary, found = loss.scaled(data, figure, model), loss.of_model(data, figure, model)
     parameters = data["size"]["parameters"]
     without = 1.0 if mixed or imatrix else data["rows"][quant].get("without_matrix", 1.0)
+    spread = loss.spread_of(data, model.id)
+    known = spread is data["spread"]
     return message(
         "quality.basis.measured",
         divergence=figure / without,
@@ -133,6 +135,9 @@ def _of_weights(
         size=model.size,
         experts=data["experts"]["adds"] if model.experts else None,
         family_factor=None if found == ordinary else found / ordinary,
+        measured=message("quality.measurements" if known else "quality.measurements-of-others"),
+        low=spread["low"],
+        high=spread["high"],
     )
 
 
