@@ -35,6 +35,7 @@ LIVE = frozenset(
         "tests/test_record.py::test_live_and_replay_are_the_same_machine",
         "tests/cli/test_pipes.py",
         "tests/page/test_browser.py",
+        "tests/page/test_live_browser.py",
         "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
         "tests/tasks/fleet/test_hosts.py",
         "tests/tasks/fleet/test_ssh.py",

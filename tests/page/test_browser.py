@@ -225,6 +225,114 @@ def test_bars_are_as_long_as_their_parts_are_large(shown: Shown, page: Made) -> 
         assert long / whole == pytest.approx(device[f"{kind}_bytes"] / device["budget_bytes"], abs=0.01)
 
 
+def placed(shown: Shown, selector: str) -> list[tuple[str, float, float]]:
+    """
+    The points of the first chart by their names, and where they are: to the right and down.
+    """
+    found: list[list[Any]] = shown.page.locator(selector).evaluate_all(
+        """all => all.map(one => {
+            const box = one.getBoundingClientRect();
+            return [one.getAttribute("aria-label"), box.x + box.width / 2, box.y + box.height / 2];
+        })"""
+    )
+    return [(name, right, down) for name, right, down in found]
+
+
+def test_points_lie_where_speed_and_loss_put_them(shown: Shown, page: Made) -> None:
+    """
+    Faster is further right, a smaller loss higher up, and the line joins those that no other is better than in both.
+    """
+    points = [point for point in page.document["model"]["recommendation"]["points"] if point["fits"]]
+    by_speed = sorted(points, key=lambda point: float(point["tokens_per_s"]["likely"]))
+    drawn = sorted(placed(shown, ".dot"), key=lambda one: one[1])
+    assert [one[0].partition(",")[0] for one in drawn] == [point["quant"] for point in by_speed]
+    by_loss = sorted(points, key=lambda point: float(point["quality"]["value"]))
+    drawn = sorted(placed(shown, ".dot"), key=lambda one: one[2])
+    assert [one[0].partition(",")[0] for one in drawn] == [point["quant"] for point in by_loss]
+
+    best = {
+        point["quant"]
+        for point in points
+        if not any(
+            other["tokens_per_s"]["likely"] >= point["tokens_per_s"]["likely"]
+            and other["quality"]["value"] < point["quality"]["value"]
+            for other in points
+        )
+    }
+    assert {one[0].partition(",")[0] for one in placed(shown, ".dot.best")} == best
+    chosen = {choice["quant"] for choice in page.document["model"]["recommendation"]["choices"]}
+    assert {one[0].partition(",")[0] for one in placed(shown, ".dot.chosen")} == chosen
+
+
+def test_curves_rise_as_memory_does(shown: Shown, page: Made) -> None:
+    """
+    Points of each curve lie as far below the budget as the memory they stand for, and are hollow where it is short.
+    """
+    model = page.document["model"]
+    device = model["devices"][1]
+    curve = model["curves"][0]
+    plot = shown.page.locator("figure").nth(1)
+    assert device["name"] in plot.inner_text()
+    totals = [
+        next(one["total_bytes"] for one in point["devices"] if one["id"] == device["id"])
+        for point in curve["points"]
+    ]
+    circles = plot.locator(".curve").first.locator("circle")
+    downs = [float(one) for one in circles.evaluate_all("all => all.map(one => one.getAttribute('cy'))")]
+    axis = float(plot.locator(".axis").get_attribute("y1") or "nan")
+    heights = [axis - down for down in downs]
+    assert heights == pytest.approx([total * heights[0] / totals[0] for total in totals], abs=0.6)
+    short = [
+        one == "short" for one in circles.evaluate_all("all => all.map(one => one.getAttribute('class'))")
+    ]
+    assert short == [point["fits"] is False for point in curve["points"]]
+
+
+def test_memory_that_is_shared_is_one_bar(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    On a Mac what processor and GPU hold is in one memory, counted once: its total is the sum of both.
+    """
+    monkeypatch.setattr("llmprobe.tasks.report.stops.MOST_CELLS", 50)
+    mac = llmprobe.probe(replay=MACHINES / "macos-m3max-64g" / "recording.json")
+    report = api.report(mac, llmprobe.load_model("smollm2-135m-instruct"), uses=())
+    shared = made(tmp_path, report)
+    model = shared.document["model"]
+    recommended = model["recommendation"]["choices"][0]["devices"]
+    with opened(browser, address_of(shared.file)) as shown:
+        bars = shown.page.locator(".result .memory")
+        assert bars.count() == 1
+        values = [value for value, _ in shown.data(".result .memory .full")]
+        assert values == [
+            sum(device["total_bytes"] for device in recommended),
+            model["devices"][0]["budget_bytes"],
+        ]
+        assert shown.page.locator("#machine .memory").count() == 1
+
+
+def test_what_does_not_fit_is_longer_than_its_budget(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    By as much as ``estimate`` says in words; the bar ends with what is held, and a mark is where the budget ends.
+    """
+    monkeypatch.setattr("llmprobe.tasks.report.stops.MOST_CELLS", 50)
+    full = llmprobe.probe(replay=MACHINES / "macos-m3max-64g-compressed" / "recording.json")
+    report = api.report(full, llmprobe.load_model("smollm2-1.7b-instruct"), uses=())
+    with opened(browser, address_of(made(tmp_path, report).file)) as shown:
+        shown.page.wait_for_function("document.getAnimations().length === 0")
+        (missing, _), *_ = shown.data(".verdict")
+        total, budget = (value for value, _ in shown.data(".result .memory .full"))
+        assert missing == total - budget > 0
+        assert shown.page.locator(".result .parts .short").count() == 1
+        assert shown.page.locator(".result .segment.left").evaluate("one => one.clientWidth") == 0
+        track, limit = (shown.page.locator(f".result .{name}").bounding_box() for name in ("track", "limit"))
+        assert track is not None
+        assert limit is not None
+        assert (limit["x"] - track["x"]) / track["width"] == pytest.approx(budget / total, abs=0.01)
+
+
 def test_what_the_file_lacks_is_replaced_by_what_is_nearest(shown: Shown, page: Made) -> None:
     """
     Four slots are in the file with few types of cache: the slider goes there, another axis gives way, and it is said.
@@ -246,6 +354,46 @@ def test_what_the_file_lacks_is_replaced_by_what_is_nearest(shown: Shown, page: 
     figures = {value for value, _ in shown.data(".result")}
     position = model["start"] | {"cache_types": now, "parallel": slots}
     assert {device["total_bytes"] for device in estimate_at(page, position)["devices"]} <= figures
+
+
+def test_as_little_moves_as_possible(shown: Shown, page: Made) -> None:
+    """
+    Some experts in RAM are in the file with all layers on the device only: the layers follow, and nothing else does.
+    """
+    axes = {axis["name"]: axis["values"] for axis in page.document["model"]["axes"]}
+    blocks = [block["axes"] for block in page.document["model"]["grid"]["blocks"] if block["size"] > 1]
+    experts, some = axes["n_cpu_moe"][2], axes["gpu_layers"][2]
+    every = axes["gpu_layers"][-1]
+    assert {len(block["gpu_layers"]) for block in blocks if experts in block["n_cpu_moe"]} == {1}
+
+    shown.set("gpu_layers", axes["gpu_layers"].index(some))
+    assert shown.page.locator("#axis-gpu_layers").input_value() == str(axes["gpu_layers"].index(some))
+    shown.set("n_cpu_moe", axes["n_cpu_moe"].index(experts))
+
+    start = page.document["model"]["start"]
+    wanted = start | {"n_cpu_moe": experts, "gpu_layers": every}
+    for name, value in wanted.items():
+        assert shown.page.locator(f"#axis-{name}").input_value() == str(axes[name].index(value)), name
+
+
+def test_a_choice_sets_every_slider(shown: Shown, page: Made) -> None:
+    """
+    To its own figures, with its own reasons, and its curve before the others.
+    """
+    model = page.document["model"]
+    quants = next(axis["values"] for axis in model["axes"] if axis["name"] == "quant")
+    choices = model["recommendation"]["choices"]
+    in_file = [at for at, choice in enumerate(choices) if choice["quant"] in quants]
+    assert len(in_file) > 1
+    for at in reversed(in_file):
+        shown.set("gpu_layers", 1)
+        shown.page.locator(".choice").nth(at).click()
+        figures = {value for value, _ in shown.data(".result")}
+        assert {device["total_bytes"] for device in choices[at]["devices"]} <= figures
+        reasons = shown.page.locator(".reasons").inner_text()
+        assert all(reason["text"].split("\n")[0] in reasons for reason in choices[at]["reasons"])
+        now = shown.page.locator("figure").first.locator(".curve.now title")
+        assert set(now.all_text_contents()) == {choices[at]["quant"]}
 
 
 def test_commands_follow_the_sliders_and_can_be_copied(browser: Any, page: Made) -> None:

@@ -57,7 +57,12 @@ export class FitTable {
     const words = this.text.value.trim().toLowerCase();
     const kept = this.fit.rows.filter((row) => this.keeps(row, words));
     const rows = this.order === null ? kept : sorted(kept, this.order.column, this.order.falling);
-    fill(this.head, h("th", { scope: "col", role: "columnheader" }, say("report.model-name")), COLUMNS.map((column) => this.heading(column)));
+    const names = [h("span", { class: "in-table" }, say("report.model-name")), h("span", { class: "in-cards" }, say("report.sort-by"))];
+    fill(
+      this.head,
+      h("th", { scope: "col", role: "columnheader" }, names),
+      COLUMNS.map((column) => this.heading(column)),
+    );
     fill(
       this.rows,
       rows.map((row) => this.row(row)),

@@ -15,8 +15,6 @@ interface Memory {
   readonly names: readonly string[];
   readonly budget: number | null;
   readonly total: number;
-  /** By how much it is over what may be used of it: of memory that is shared the reserve may not, as `estimate` counts. */
-  readonly over: number;
   readonly parts: readonly (readonly [Part, number])[];
 }
 
@@ -57,7 +55,7 @@ class Bar {
 
   update(memory: Memory): void {
     const whole = Math.max(memory.total, memory.budget ?? 0) || 1;
-    const over = memory.over > 0;
+    const over = memory.budget !== null && memory.total > memory.budget;
     this.element.classList.toggle("over", over);
     fill(this.head, headOf(memory));
     for (const [part, amount] of memory.parts) {
@@ -79,7 +77,7 @@ class Bar {
         .map(([part, amount]) =>
           h("li", {}, h("span", { class: `swatch ${part}`, "aria-hidden": "true" }), partName(part), " ", size(amount)),
         ),
-      over && h("li", { class: "short" }, sentence("report.over", { bytes: size(memory.over) })),
+      over && h("li", { class: "short" }, say("report.over")),
     );
   }
 }
@@ -114,16 +112,13 @@ export function memoriesOf(devices: readonly Held[]): Memory[] {
     const budget = budgets.length === 0 ? null : Math.max(...budgets);
     const total = held.reduce((sum, device) => sum + device.total, 0);
     const left = Math.max(0, (budget ?? total) - total);
-    const reserved = Math.max(...held.map((device) => device.reserve));
-    const reserve = Math.min(left, reserved);
-    const usable = budget === null ? null : held.length > 1 ? budget - reserved : budget;
+    const reserve = Math.min(left, Math.max(...held.map((device) => device.reserve)));
     const kinds = KINDS.map((kind) => [kind, held.reduce((sum, device) => sum + device.kinds[kind], 0)] as const);
     return {
       ids: held.map((device) => device.id),
       names: held.map((device) => device.name ?? ""),
       budget,
       total,
-      over: usable === null ? 0 : Math.max(0, total - usable),
       parts: [...kinds, ["left", left - reserve] as const, ["reserve", reserve] as const],
     };
   });
