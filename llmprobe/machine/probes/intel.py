@@ -55,6 +55,7 @@ from llmprobe.machine.drm_clients import QUESTION, ask_clients
 from llmprobe.machine.host_ram import host_ram
 from llmprobe.machine.hwmon import Sensors, ask_sensors
 from llmprobe.machine.in_processors import INTEL_RATED
+from llmprobe.machine.intel_graphics import gains
 from llmprobe.machine.kernel_support import too_old
 from llmprobe.machine.pci_bus import PciDevice, display_devices
 from llmprobe.machine.pci_link import ask_link
@@ -70,9 +71,6 @@ VENDOR = "0x8086"
 _TILE = r"tile\d{1,2}"
 _REGION = r"0x([0-9a-f]{1,16}) 0x([0-9a-f]{1,16}) 0x[0-9a-f]{1,16}"
 _LMEM_BAR = 2
-_LEAST_FLOPS = 4_000_000_000_000
-"""Twice the rate of a large processor."""
-
 _KEPT_PERCENT = 7
 """An Arc B580 of 12,216 MiB gives 11,605 MiB to one program at most, as xpu-smi prints it; others less."""
 _THROTTLE = "tile0/gt0/freq0/throttle"
@@ -170,7 +168,7 @@ def _integrated(ask: Asker, device: PciDevice, number: int) -> Accelerator:
     name = marketing_name("intel", device.device, None)
     driver = _driver(ask, device)
     row = gpu_table.lookup(INTEL_RATED.get(device.device or "", ""))
-    why_not = _why_not_graphics(ask, device, driver, row)
+    why_not = _why_not_graphics(ask, device, driver)
     return Accelerator(
         id=f"gpu{number}",
         vendor="intel",
@@ -188,13 +186,11 @@ def _integrated(ask: Asker, device: PciDevice, number: int) -> Accelerator:
     )
 
 
-def _why_not_graphics(
-    ask: Asker, device: PciDevice, driver: str | None, row: gpu_table.Gpu | None
-) -> Message | None:
+def _why_not_graphics(ask: Asker, device: PciDevice, driver: str | None) -> Message | None:
     """
     The reason why graphics in a processor are not used: mostly that the processor is as fast.
     """
-    if row is None or (row.fp16_flops or 0) < _LEAST_FLOPS:
+    if not gains(device.device):
         return message("unusable.slower-than-processor")
     if driver is None:
         return _without_kernel(ask, device, driver) or message("unusable.no-driver")

@@ -13,6 +13,7 @@ from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Sharing
 from llmprobe.machine.gpu_table import Gpu, lookup, named
 from llmprobe.machine.host_ram import HostRam
 from llmprobe.machine.in_processors import AMD_TOO_SMALL
+from llmprobe.machine.intel_graphics import gains
 from llmprobe.machine.pci_names import marketing_name
 from llmprobe.machine.probes.windows.dxgi import QUESTION, Present
 from llmprobe.machine.probes.windows.kinds import AMD, is_integrated
@@ -128,7 +129,7 @@ def _described(
 def _integrated(seen: Seen, number: int, ram: HostRam, described: Accelerator) -> Found:
     why_not = None
     if described.vendor == "intel":
-        why_not = message("unusable.slower-than-processor")
+        why_not = None if gains(seen.listed.device) else message("unusable.slower-than-processor")
     elif seen.listed.device in AMD_TOO_SMALL:
         why_not = message("unusable.few-compute-units")
     accelerator = msgspec.structs.replace(
