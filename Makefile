@@ -48,6 +48,9 @@ test-oldest:  ## Run the tests with the lowest versions of dependencies that pyp
 test-newest:  ## Run the tests with the newest versions of dependencies
 	.ci/try newest $(PYTHON)
 
+test-ray:  ## Run the tests on a real Ray cluster of three nodes, which is started for them
+	PYTEST_ARGS=tests/tasks/fleet/test_ray.py .ci/try ray $(PYTHON) --constraint constraints.txt 'ray>=2.55'
+
 test-pythons:  ## Run the tests with every Python that we claim and this machine has (ARGS: those to leave out)
 	.ci/pythons $(ARGS)
 
@@ -147,4 +150,5 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+.PHONY: help run test coverage test-oldest test-newest test-ray test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean
 .PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel app sdist release constraints clean

@@ -22,7 +22,7 @@ BUILD = 11549
 CACHE = Path(__file__).parent.parent / ".cache" / "verify"
 SMOLLM2, GEMMA3 = "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"
 MIXTURE = "mixture-of-14-layers.F16.gguf"
-PROGRAMS = ("llama-server", "llama-quantize", "ggml-rpc-server")
+PROGRAMS = ("llama-server", "llama-quantize")
 
 _SDIST = f"xllamacpp==2026.10.{BUILD}"
 _SOURCE_INSIDE = "thirdparty/llama.cpp"
@@ -45,7 +45,6 @@ _OPTIONS = (
     "-DLLAMA_BUILD_COMMIT=unknown",
     "-DLLAMA_OPENSSL=OFF",
     "-DGGML_OPENMP=OFF",
-    "-DGGML_RPC=ON",  # for two servers on loopback: tests/tasks/fleet/test_rpc_servers.py
 )
 _DOWNLOAD_SECONDS = 900
 _BUILD_SECONDS = 3600

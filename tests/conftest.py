@@ -38,6 +38,7 @@ LIVE = frozenset(
         "tests/page/test_live_browser.py",
         "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
         "tests/tasks/fleet/test_hosts.py",
+        "tests/tasks/fleet/test_ray.py",
         "tests/tasks/fleet/test_ssh.py",
         "tests/tasks/test_verify.py",
         "tests/test_limited.py",

@@ -69,6 +69,7 @@ def _machines(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     for add in (
         option("--wait", callback=wait, metavar="SECONDS", help="help.fleet.wait"),
+        option("--ray", is_flag=False, flag_value="auto", metavar="[ADDRESS]", help="help.fleet.ray"),
         option("--program", metavar="FILE", help="help.fleet.program"),
         option("--nodes", multiple=True, metavar="FILE", help="help.fleet.nodes"),
         option("--kubernetes", is_flag=True, help="help.fleet.kubernetes"),
@@ -209,10 +210,9 @@ def fit(
     from llmprobe.tasks.fleet.hosts import seen
 
     wishes = wishes_of(use=use, ctx_size=ctx_size, top=top, min_speed=min_speed, reserve_bytes=reserve)
-    found = seen(_named(machines))
-    answer = fit_each(
-        found, wishes, path=None if output is None else Path(output), workers=workers, told=_tell
-    )
+    named = _named(machines)
+    path = None if output is None else Path(output)
+    answer = fit_each(seen(named), wishes, path=path, workers=workers, ray=named.ray, told=_tell)
     if as_json:
         say.document(answer)
     else:

@@ -13,10 +13,10 @@ from llmprobe.facts.fit import FitWishes
 from llmprobe.facts.recommendation import Choice, MachineInShort, Wishes
 from llmprobe.words.message import Message
 
-HostOrigin = Literal["recording", "ssh", "slurm", "kubernetes"]
+HostOrigin = Literal["recording", "ssh", "slurm", "kubernetes", "ray"]
 """
-Where what is known of a machine comes from: a file, a recording that was made there over ssh or by Slurm, or the labels
-of a node.
+Where what is known of a machine comes from: a file, a recording that was made there over ssh, by
+Slurm or by Ray, or the labels of a node.
 """
 
 

@@ -53,6 +53,8 @@ def notes_on(hosts: Sequence[FleetHost]) -> list[Message]:
         found.append(message("fleet.unlike-builds", engine=RPC_ENGINE, builds=tuple(builds)))
     if any(host.origin == "kubernetes" and host.answered for host in hosts):
         found.append(message("fleet.by-labels"))
+    if any(host.origin == "ray" and host.answered for host in hosts):
+        found.append(message("fleet.ray-memory"))
     return found
 
 

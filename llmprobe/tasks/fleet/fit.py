@@ -26,7 +26,7 @@ from llmprobe.model.catalog import DATE
 from llmprobe.model.known import known
 from llmprobe.tasks import fit
 from llmprobe.tasks.fleet.check import hosts_of, notes_on, what_counts
-from llmprobe.tasks.fleet.hosts import Seen
+from llmprobe.tasks.fleet.hosts import PATIENCE_S, Seen
 from llmprobe.words.message import Message, message
 
 Told = Callable[[int, int], None]
@@ -43,10 +43,12 @@ def fit_each(
     *,
     path: Path | None = None,
     workers: int | None = None,
+    ray: str | None = None,
     told: Told = lambda _done, _all: None,
 ) -> FleetFit:
     """
-    The document for these machines. Lines of ``path`` count, and new ones are added to it.
+    The document for these machines. Lines of ``path`` count, and new ones are added to it. The work is given to the
+    Ray cluster at an address, where there is one, and else to as many processes as there are cores.
 
     Raises:
         UsageError: the file cannot be read or written, or is none of ours.
@@ -67,7 +69,8 @@ def fit_each(
     done = len(found)
     told(done, len(first))
     with _Lines(path) as lines:
-        for one in _computed(missing, wishes, workers or os.cpu_count() or 1):
+        work = _by_ray(ray, missing, wishes) if ray is not None and missing else None
+        for one in work or _computed(missing, wishes, workers or os.cpu_count() or 1):
             found[one.key] = one
             lines.add(one)
             done += 1
@@ -123,6 +126,18 @@ def _computed(missing: dict[str, Seen], wishes: FitWishes, workers: int) -> Iter
                     yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _by_ray(address: str, missing: dict[str, Seen], wishes: FitWishes) -> Iterator[FitOnHost]:
+    from llmprobe.tasks.fleet.ray import Cluster
+
+    cluster = Cluster(address, PATIENCE_S)
+    try:
+        yield from cluster.each(
+            fit_on, ((one.name, key, one.machine, wishes) for key, one in missing.items())
+        )
+    finally:
+        cluster.leave()
 
 
 def fit_on(host: str, key: str, machine: Snapshot, wishes: FitWishes) -> FitOnHost:

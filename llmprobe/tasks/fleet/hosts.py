@@ -68,7 +68,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     """
     What machines are named: destinations of ssh, recordings or folders of them, nodes of Slurm as scontrol spells them,
-    the user's cluster of Kubernetes, or a file with its nodes. ``program`` is copied to hosts without llmprobe.
+    the user's cluster of Kubernetes, or a file with its nodes, the address of a Ray cluster. ``program`` is copied to
+    hosts without llmprobe.
     """
 
     ssh: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     kubernetes: bool = False
     nodes: tuple[str, ...] = ()
     program: str | None = None
+    ray: str | None = None
     wait_s: float = PATIENCE_S
 
 
@@ -101,7 +103,7 @@ def seen(named: Named) -> tuple[Seen, ...]:
         for expression in named.slurm:
             for node in _slurm_nodes(expression, named.wait_s, children):
                 questions.append((node, "slurm", _on_slurm(node, named.wait_s, children)))
-        labelled = _labelled(named, children)
+        labelled = (*_labelled(named, children), *_of_ray(named))
         if not questions and not labelled:
             raise UsageError(message("error.fleet-of-nobody"), hint=message("hint.fleet-of-nobody"))
         return _own_names((*_asked(questions), *labelled))
@@ -242,6 +244,18 @@ def _labelled(named: Named, children: Children) -> tuple[Seen, ...]:
         for text in texts
         for node in nodes_in(text)
     )
+
+
+def _of_ray(named: Named) -> tuple[Seen, ...]:
+    if named.ray is None:
+        return ()
+    from llmprobe.tasks.fleet.ray import Cluster
+
+    cluster = Cluster(named.ray, named.wait_s)
+    try:
+        return cluster.machines()
+    finally:
+        cluster.leave()
 
 
 def _nodes_file(path: str) -> str:
