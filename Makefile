@@ -91,10 +91,11 @@ accuracy: $(VENV)/.dev  ## Compare the estimates with all that was measured, and
 accuracy-check: $(VENV)/.dev  ## Compare again, and check that the pages and the file of figures say the same
 	$(BIN)/python -m benchmarks.accuracy --check
 
-bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, the time of estimates and headers, and the server
+bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, the time of estimates and headers, the server, and the page
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.estimator_speed
 	$(BIN)/python -m benchmarks.serve
+	$(BIN)/python -m benchmarks.report
 
 picks: $(VENV)/.dev  ## Ask fit for what people recommended, on a machine with their memory (minutes)
 	$(BIN)/python -m benchmarks.picks

@@ -5,7 +5,6 @@ A file for an answer: a new one for its owner alone, or one that an earlier run 
 import contextlib
 import os
 import shlex
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +100,9 @@ def replace(path: Path, text: str, named_by: str, *, mode: int = _OWNER_ALONE) -
     Raises:
         LlmprobeError: it cannot be written; then what was there is as it was.
     """
+    # Imported only here: a new file needs none.
+    import tempfile
+
     try:
         descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

@@ -11,6 +11,7 @@ from llmprobe.advise.refusal import refusal
 from llmprobe.advise.serving.recommend import CACHE_TYPES, Command, recommend
 from llmprobe.advise.serving.search import Offer
 from llmprobe.engines import Engine
+from llmprobe.engines._shared.model_files import embeds
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.facts.backends import label
@@ -49,10 +50,10 @@ def served(
         no = message("error.serving-gguf", engine=one.name)
         answer = refusal(model, machine, wishes, no, (message("hint.serving-gguf"),))
         return msgspec.structs.replace(answer, verdict=no)
-    if model.source in ("gguf", "installed"):
-        no = message("error.serving-gguf", engine=one.name)
+    if embeds(model):
+        no = message("rejected.serving-vectors", engine=one.name)
         return msgspec.structs.replace(
-            refusal(model, machine, wishes, no, (message("hint.serving-gguf"),)), verdict=no
+            refusal(model, machine, wishes, no, (message("nearest.serving-llamacpp"),)), verdict=no
         )
     if archs.get(model.architecture) is None:
         why = message("rejected.not-loaded", engine=one.name, architecture=model.architecture)

@@ -1130,6 +1130,7 @@ SENTENCES: dict[str, str] = {
     "verdict.serving-no-device": "{engine:engine-name.} is not for this machine: it uses GPUs by {backends:or}",
     "verdict.serving-nothing": "no published weights leave a pool for {requests} {requests:request|requests} of {ctx_size:,} tokens",
     "verdict.serving": "{repository} ({format}) on {devices} {devices:device|devices}, requests up to {ctx_size:,} tokens[, about {tokens_per_s:pace} tokens/s for one]",
+    "rejected.serving-vectors": "{engine} is estimated for models that write, not for one that makes vectors of texts",
     "rejected.serving-no-kernels": "{device} has no kernels for it",
     "rejected.serving-like-another": "packed like another that is shown",
     "nearest.serving-llamacpp": "llama.cpp can keep a part in RAM: leave out --engine",

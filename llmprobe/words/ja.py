@@ -953,6 +953,7 @@ SENTENCES: dict[str, str] = {
     "verdict.serving-no-device": "{engine:engine-name.} はこのマシン向きではありません。{backends:or} の GPU を使います",
     "verdict.serving-nothing": "{ctx_size:,} トークンのリクエスト {requests} 件分のプールを残せる公開重みがありません",
     "verdict.serving": "{repository}（{format}）を {devices} 台のデバイスで、リクエストは最大 {ctx_size:,} トークン[、1 件なら約 {tokens_per_s:pace} トークン/秒]",
+    "rejected.serving-vectors": "{engine} の見積もりは文章を生成するモデルが対象で、埋め込みモデルには対応していません",
     "rejected.serving-no-kernels": "{device} にはこの形式のカーネルがありません",
     "rejected.serving-like-another": "表示済みの形式と同じ詰め方です",
     "nearest.serving-llamacpp": "llama.cpp なら一部を RAM に置けます。--engine を外してください",

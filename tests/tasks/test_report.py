@@ -30,15 +30,15 @@ CASES = (
     ("linux-4090-64g", "llama-3.1-8b-instruct"),
     ("linux-4060laptop-8g-32g", "qwen3-30b-a3b"),
     ("linux-4060laptop-8g-32g", "qwen3.5-4b"),
-    ("linux-2x3090-64g", "llama3-70b"),
     ("linux-2x3090-64g-half-full", "llama3-70b"),
-    ("linux-lab-5-cards-256g", "qwen3-4b"),
-    ("macos-m3max-64g", "gemma-3-27b"),
+    ("windows-4060ti-16g-arc-b70", "mistral-large-2411"),
+    ("macos-m3max-64g", "gemma-3-4b"),
+    ("linux-4090-64g", "bge-m3"),
     ("linux-laptop-nogpu-16g", "qwen3-4b"),
 )
 """
-A dense model on one card, a mixture with experts in RAM, one that sees and drafts, two cards, two with shares, one card
-of several, shared memory, no GPU.
+A dense model on one card, a mixture with experts in RAM, one that sees and drafts, two cards with shares, a card
+of another backend than the first, shared memory, a model that writes nothing, no GPU.
 """
 
 
@@ -189,10 +189,9 @@ def test_a_page_starts_at_the_first_choice(machine: str, name: str) -> None:
     assert {one.id: one.total_bytes for one in first.devices} == {
         name: total for name, total in totals.items() if total
     }
-    assert first.speed.generation_tokens_per_s is not None
-    assert ours["generation_likely", None] == first.speed.generation_tokens_per_s.likely
-    assert first.time is not None
-    assert ours["answer_high", None] == first.time.seconds.high
+    speed, time = first.speed.generation_tokens_per_s, first.time
+    assert ours.get(("generation_likely", None)) == (None if speed is None else speed.likely)
+    assert ours.get(("answer_high", None)) == (None if time is None else time.seconds.high)
     assert report.grid.qualities[int(ours["quality", None] or 0)] == first.quality
     row = [ours[key] for key in ours if key[0].startswith("command.llama.cpp.")]
     assert joined([str(one) for one in row]) == first.commands["llama.cpp"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import llmprobe
+from llmprobe import api
 from llmprobe.errors import UsageError
 from llmprobe.facts import wire
 from llmprobe.facts.machine import Snapshot
@@ -227,3 +228,16 @@ def test_an_engine_without_a_memory_model() -> None:
         llmprobe.serving(llmprobe.load_model("qwen3-8b"), engine="ollama", snapshot=machine("H100"))
 
     assert caught.value.message.id == "error.engine-serves-not"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "mlx"])
+def test_a_model_that_makes_vectors_is_not_served(engine: str) -> None:
+    """
+    It has no cache, so that no pool says how many requests there are: the answer is "no", with that reason.
+    """
+    snapshot = api.probe(gpus="RTX 4090", ram="64GB")
+    found = api.recommend(api.load_model("bge-m3"), snapshot, engine=engine)
+
+    assert found.choices == ()
+    assert found.verdict is not None
+    assert found.verdict.id == "rejected.serving-vectors"

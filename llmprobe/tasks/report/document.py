@@ -32,7 +32,7 @@ from llmprobe.tasks.arguments import check_machine, check_model
 from llmprobe.tasks.machines import measured_first, probe
 from llmprobe.tasks.models import load_model
 from llmprobe.tasks.recommend import recommend, wishes_of
-from llmprobe.tasks.report.curves import curves
+from llmprobe.tasks.report.curves import curves, used
 from llmprobe.tasks.report.exact import exact
 from llmprobe.tasks.report.grid import Ask, grid
 from llmprobe.tasks.report.stops import DRAFTS, Stops, axis, body, stops
@@ -143,10 +143,13 @@ def model_report(
     check_model(model)
     answer = _recommended(model, snapshot, engines.DEFAULT_ENGINE, ctx_size=ctx_size, use=use)
     estimator, site, places = estimator_of(model), survey(snapshot, answer.wishes), of_machine(snapshot)
-    devices = ("host", *(one.id for one in places.devices))
-    names = {one.id: one.name for one in places.devices}
-    found = stops(estimator, answer, devices=len(places.devices))
-    alone = tuple(exact(found, answer.choices, devices[1:]))
+    usual = tuple(one.id for one in places.devices)
+    # A choice may use cards of another backend than the first one's.
+    of_choices = (name for choice in answer.choices for name in used(choice))
+    devices = ("host", *dict.fromkeys((*usual, *of_choices)))
+    names = {one.id: one.name for one in snapshot.accelerators}
+    found = stops(estimator, answer, devices=len(usual))
+    alone = tuple(exact(found, answer.choices, usual))
     return ModelReport(
         recommendation=answer,
         engines=tuple(

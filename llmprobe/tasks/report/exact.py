@@ -17,7 +17,8 @@ _FOLLOWS = ("outputs_max", "kv_unified")
 
 def exact(found: Stops, choices: Sequence[Choice], devices: Sequence[str]) -> Iterator[Exact]:
     """
-    Yield what must be told beside the axes at the place of each choice, where that is anything.
+    Yield what must be told beside the axes at the place of each choice, where that is anything: also which devices,
+    where these are not the ``devices`` that an engine uses by itself.
     """
     for place, choice in enumerate(choices):
         values = _values(found, choice)
@@ -35,7 +36,7 @@ def exact(found: Stops, choices: Sequence[Choice], devices: Sequence[str]) -> It
         }
         if not devices:
             further.pop("gpu_layers", None)
-        alone = used(choice) if len(used(choice)) < len(devices) else None
+        alone = None if set(used(choice)) == set(devices) else used(choice)
         if further or alone is not None:
             yield Exact(choice=place, values=values, settings=further, use_devices=alone)
 
