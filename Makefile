@@ -151,5 +151,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-ray test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel sdist release constraints clean
-.PHONY: help run test coverage test-oldest test-newest test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel app sdist release constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-ray test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel app sdist release constraints clean
