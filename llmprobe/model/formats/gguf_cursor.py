@@ -2,8 +2,10 @@
 A position in a GGUF header that moves forward, reading in pieces and never past what was promised.
 """
 
+import re
 import struct
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from llmprobe.errors import ModelError
@@ -12,6 +14,23 @@ from llmprobe.words.message import Message, message
 _PIECE = 1 << 18
 _MAX_TEXTS = 4_000_000
 _MAX_HEADER = 1 << 30
+_AT_ONCE = 128
+_MANY_TEXTS = 4096
+_USUAL, _SHORT = 8, 48
+"""Bytes of most words of a vocabulary, and fewer than which are stepped over with others."""
+
+
+@cache
+def _short_texts(order: str) -> re.Pattern[bytes]:
+    """
+    What matches so many short strings behind each other, each after its length as 64 bits: the likeliest lengths first.
+    """
+    lengths = sorted(range(_SHORT), key=lambda length: abs(length - _USUAL))
+    each = (
+        re.escape(struct.pack(f"{order}Q", length)) + (b".{%d}" % length if length else b"")
+        for length in lengths
+    )
+    return re.compile(b"(?:" + b"|".join(each) + b"){%d}+" % _AT_ONCE, re.DOTALL)
 
 
 class Cursor:
@@ -103,14 +122,23 @@ class Cursor:
         self.plausible("strings", count, self._texts_left, 8)
         self._texts_left -= count
         unpack = self._u64.unpack_from
+        many = _short_texts(self._order).match if count >= _MANY_TEXTS else None
         while count:
             at = self._need(8)
             piece = self._piece
             last = len(piece) - 8
-            # This loop runs half a million times for a large vocabulary: no calls but one, no attributes.
+            # A large vocabulary has half a million: short ones are stepped over by the hundred.
             while count and at <= last:
-                at += 8 + unpack(piece, at)[0]
-                count -= 1
+                found = many(piece, at) if many is not None and count >= _AT_ONCE else None
+                if found is not None:
+                    at = found.end()
+                    count -= _AT_ONCE
+                    continue
+                for _ in range(min(count, _AT_ONCE)):
+                    at += 8 + unpack(piece, at)[0]
+                    count -= 1
+                    if at > last:
+                        break
             self.position = self._start + at
             if self.position > self._size:
                 raise self._cut()
