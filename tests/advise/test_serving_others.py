@@ -217,6 +217,29 @@ def test_settings_out_of_range(given: Any, error: str) -> None:
     assert caught.value.message.id == error
 
 
+@pytest.mark.parametrize(("engine", "gpu"), [("vllm", "H100"), ("sglang", "H100"), ("mlx", "M3 Max 64GB")])
+def test_a_model_that_keeps_nothing_has_no_pool(engine: str, gpu: str) -> None:
+    """
+    An encoder is no choice, and the answer says why; its weights can be estimated.
+    """
+    found = answer(gpu, "bge-m3", engine)
+
+    assert found.choices == ()
+    assert found.verdict is not None
+    assert found.verdict.id == "rejected.serving-vectors"
+    assert llmprobe.serving(llmprobe.load_model("bge-m3"), engine=engine, snapshot=machine(gpu)).pool is None
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_a_choice_that_fits_is_within_its_devices(engine: str) -> None:
+    """
+    Everything counted, what is outside of a share too.
+    """
+    for model in ("qwen3-8b", "mistral-7b-instruct-v0.2", "gpt-oss-20b"):
+        for choice in answer("H100", model, engine).choices:
+            assert all(device.total_bytes <= (device.budget_bytes or 0) for device in choice.devices)
+
+
 def test_what_does_not_start() -> None:
     """
     Too few devices, weights that do not fit, a static part smaller than the weights.

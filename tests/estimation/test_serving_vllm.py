@@ -2,6 +2,7 @@
 vLLM's budget: weights of a rank, what a step takes, defaults, and what does not start.
 """
 
+import math
 from typing import Unpack
 
 import msgspec
@@ -9,9 +10,9 @@ import pytest
 
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
-from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.vllm import step
-from llmprobe.estimation.serving.weights import RankWeights, rank_weights
+from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.serving import Card, ServingOptions, ServingSettings
 from llmprobe.model.checkpoints import quantization_of
 from llmprobe.model.from_catalog import named
@@ -211,8 +212,9 @@ def test_terms_are_the_device() -> None:
 
     assert sum(term.bytes for term in device.terms) == device.total_bytes
     outside = next(term for term in device.terms if term.name == "driver-context")
-    assert device.budget_bytes is not None
-    assert abs(device.total_bytes - outside.bytes - device.budget_bytes) < 10
+    share = math.ceil(H100.total_bytes * 0.92)
+    assert abs(device.total_bytes - outside.bytes - share) < 10
+    assert device.budget_bytes == H100.total_bytes
 
 
 def failure(case: Case, **given: Unpack[ServingOptions]) -> tuple[str | None, bool]:

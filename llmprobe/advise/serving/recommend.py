@@ -335,7 +335,11 @@ def _reasons(wishes: Wishes, way: Way, memory: MemoryModel) -> tuple[Message, ..
 
 
 def _verdict(
-    wishes: Wishes, cards: tuple[Card, ...], chosen: list[Way], length: int, backends: tuple[str, ...]
+    wishes: Wishes,
+    cards: tuple[Card, ...],
+    chosen: list[Way],
+    length: int,
+    backends: tuple[str, ...],
 ) -> Message:
     if not cards:
         return message("verdict.serving-no-device", engine=wishes.engine, backends=backends)
@@ -373,7 +377,10 @@ def _rejected(
             assert last is not None
             why = last
         elif not any(way.serves for way in tries):
-            most = max(way.result.pool.concurrency.likely for way in tries if way.result.pool is not None)
+            most = max(
+                (way.result.pool.concurrency.likely for way in tries if way.result.pool is not None),
+                default=0.0,
+            )
             why = message("rejected.serving-few", likely=most, requests=tries[0].users)
         elif packed_as(checkpoint.format) in {packed_as(kind) for kind in shown}:
             why = message("rejected.serving-like-another")

@@ -19,6 +19,35 @@ from llmprobe.model.formats.published.schemes import Scheme, scheme_of
 from llmprobe.words.message import Message
 
 
+class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    The bytes of one rank's weights, by part. ``copies`` are the matrices of latent attention unpacked again for
+    decoding, ``tables`` the rotary factors of every position, ``encoder`` the tower of images or sound.
+    ``padded_bytes`` of the experts are rounding of their sizes.
+    """
+
+    embedding: int = 0
+    layers: int = 0
+    experts: int = 0
+    output: int = 0
+    copies: int = 0
+    tables: int = 0
+    encoder: int = 0
+    padded_bytes: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.embedding
+            + self.layers
+            + self.experts
+            + self.output
+            + self.copies
+            + self.tables
+            + self.encoder
+        )
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """
     What a configuration takes of each device. ``failure`` is why it does not start; ``sure`` False leaves it to the
@@ -55,6 +84,7 @@ class Case:
         self.version = version
         self.sizes = Sizes(model.hparams)
         self.layers = len(self.sizes.trunk)
+        self.counted: dict[tuple[int | bool, ...], RankWeights] = {}
 
     @cached_property
     def layout(self) -> CacheLayout:

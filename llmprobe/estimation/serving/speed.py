@@ -8,8 +8,7 @@ were fitted to nothing, and the range is as wide.
 
 from __future__ import annotations
 
-from llmprobe.estimation.serving.case import Case
-from llmprobe.estimation.serving.weights import RankWeights
+from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.serving import ServingSettings

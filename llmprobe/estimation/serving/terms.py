@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from llmprobe.estimation.serving.case import Case
-from llmprobe.estimation.serving.weights import RankWeights
+from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.facts.estimate import DeviceEstimate, Term
 from llmprobe.facts.serving import Card, ServingSettings
 from llmprobe.words.message import Message, message

@@ -7,9 +7,7 @@ vocab_parallel_embedding.py; fused_moe/oracle/mxfp4.py). Both cut alike.
 
 from __future__ import annotations
 
-import msgspec
-
-from llmprobe.estimation.serving.case import Case
+from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.estimation.serving.stages import stages
 from llmprobe.facts.model import Tensor
 from llmprobe.facts.serving import ServingSettings
@@ -63,39 +61,26 @@ _CUT = frozenset(
 """Matrices of which each rank of tensor parallelism holds its part; all others but experts are whole on each."""
 
 
-class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    The bytes of one rank's weights, by part. ``copies`` are the matrices of latent attention unpacked again for
-    decoding, ``tables`` the rotary factors of every position, ``encoder`` the tower of images or sound.
-    ``padded_bytes`` of the experts are rounding of their sizes.
-    """
-
-    embedding: int = 0
-    layers: int = 0
-    experts: int = 0
-    output: int = 0
-    copies: int = 0
-    tables: int = 0
-    encoder: int = 0
-    padded_bytes: int = 0
-
-    @property
-    def total(self) -> int:
-        return (
-            self.embedding
-            + self.layers
-            + self.experts
-            + self.output
-            + self.copies
-            + self.tables
-            + self.encoder
-        )
-
-
 def rank_weights(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
     """
     The weights of a rank in one stage of the pipeline. All ranks of a stage hold as much.
+
+    A case keeps what was counted: settings that are tried one after the other differ in other things.
     """
+    key = (
+        stage,
+        settings.pipeline_parallel_size,
+        settings.tensor_parallel_size,
+        settings.enable_expert_parallel,
+        settings.max_model_len,
+    )
+    found = case.counted.get(key)
+    if found is None:
+        found = case.counted[key] = _counted(case, settings, stage)
+    return found
+
+
+def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
     count, tp = settings.pipeline_parallel_size, settings.tensor_parallel_size
     mine = stages(case.layers, count)[stage]
     parts = dict.fromkeys(("embedding", "layers", "experts", "output", "copies", "padded_bytes"), 0)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.sglang import settings as defaults
 from llmprobe.estimation.serving.stages import stages
 from llmprobe.estimation.serving.terms import device_of, weight_terms
-from llmprobe.estimation.serving.weights import RankWeights, rank_weights
+from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.estimate import Range, Term
 from llmprobe.facts.serving import Bounds, Card, Counts, Pool, ServingOptions, ServingSettings
 from llmprobe.units import GIB
@@ -71,7 +71,7 @@ class Sglang:
                     *weight_terms(case, settings, held[number // tp]),
                     *_terms(settings, pools[number // tp], card, states),
                 ),
-                budget=int(_free(card) * (settings.mem_fraction_static or 0)),
+                budget=_free(card),
             )
             for number, card in enumerate(cards)
         )

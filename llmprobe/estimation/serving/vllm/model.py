@@ -12,13 +12,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.terms import device_of, weight_terms
 from llmprobe.estimation.serving.vllm import settings as defaults
 from llmprobe.estimation.serving.vllm import step
 from llmprobe.estimation.serving.vllm.pages import Plan, plan
 from llmprobe.estimation.serving.vllm.versions import version_of
-from llmprobe.estimation.serving.weights import RankWeights, rank_weights
+from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.estimate import DeviceEstimate, Range, Term
 from llmprobe.facts.serving import Bounds, Card, Counts, Pool, ServingOptions, ServingSettings
 from llmprobe.words.message import Message, message
@@ -255,7 +255,8 @@ def _device(
             for part in parts
         ),
     ]
-    return device_of(card, terms, budget=requested(card, settings))
+    # What is outside of the share counts too, so that the device's whole memory is what all must fit.
+    return device_of(card, terms, budget=card.total_bytes)
 
 
 def _pool_how(settings: ServingSettings, card: Card) -> Message:
