@@ -329,3 +329,109 @@ def test_a_bug_ends_it_and_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None
     app = explore(steps)
     assert isinstance(app.failed, ZeroDivisionError)
     assert app.return_code == 1
+
+
+def test_a_screen_of_80_by_24_has_what_it_is_opened_for() -> None:
+    """
+    Every setting with its value and what is known of it, verdict, a bar for each device, speeds, and the command.
+    """
+
+    async def steps(app: Explorer, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.model.now)
+        screen = [line.rstrip() for line in seen(app)]
+        assert screen[0].startswith(" 1 Machine   2 Models   3 Llama 3 70B Instruct ")
+        assert screen[1:8] == [
+            " ▸ Quantization  ◂ Q4_K_M ▸         39.59 GiB, practically lossless",
+            "   Context         8192             tokens, trained for 8192",
+            "   GPU layers      43 of 81         the best",
+            "   K cache         f16",
+            "   V cache         f16",
+            "   Slots           1",
+            "   Devices         gpu0             the best",
+        ]
+        assert screen[9].startswith(" Runs, but slowly: 43 of 81 layers on the GPU")
+        bars = [line for line in screen if line.startswith((" RAM ", " gpu0 "))]
+        assert len(bars) == 2
+        assert all("█" in line and "▓" in line and "░" in line and "left" in line for line in bars)
+        assert screen[-1].endswith(" q  quit")
+        await pilot.press("down", "down", "left", "down", "down", "down", "down", "right")
+        await until(pilot, lambda: app.model.now and app.model.now.turned.devices == ())
+        screen = [line.rstrip() for line in seen(app)]
+        assert screen[3].endswith("by hand, b finds the best")
+        assert screen[7] == " ▸ Devices       ◂ CPU alone ▸      by hand, b finds the best"
+
+    explore(steps, model="llama3-70b")
+
+
+def test_thinking_is_told_where_there_is_some() -> None:
+    """
+    Llama 3 does not think before it answers, Qwen3 does.
+    """
+    shown: list[str] = []
+
+    async def steps(app: Explorer, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.model.now)
+        shown.append(figures(app))
+
+    explore(steps, model="llama3-70b")
+    explore(steps, model="qwen3-8b")
+
+    assert "An answer" in shown[0]
+    assert "thinking" not in shown[0]
+    assert "tokens of thinking in it" in shown[1]
+
+
+def test_tab_goes_through_the_views() -> None:
+    """
+    Forward, and with Shift backward.
+    """
+
+    async def steps(app: Explorer, pilot: Pilot[None]) -> None:
+        seen_views = []
+        for key in ("tab", "tab", "tab", "shift+tab"):
+            await pilot.press(key)
+            seen_views.append(app.view)
+        assert seen_views == ["models", "model", "machine", "model"]
+
+    explore(steps)
+
+
+def test_arrows_choose_a_row_also_while_one_filters() -> None:
+    """
+    One row at a time; what is known of it is below; no column is outside of 80.
+    """
+    answer = small_fit()
+
+    async def steps(app: Explorer, pilot: Pilot[None]) -> None:
+        await pilot.press("2")
+        await until(pilot, lambda: app.models.table.row_count == len(answer.rows))
+        await pilot.press("down")
+        assert app.models.table.cursor_row == 1
+        await pilot.press("slash", "down")
+        assert app.models.table.cursor_row == 2
+        await pilot.press("up", "up")
+        assert app.models.table.cursor_row == 0
+        await pilot.press("down")
+        await pilot.pause()
+        shown = "\n".join(seen(app))
+        assert answer.rows[1].model.id in shown
+        assert shown.count(" Elo") == len(answer.rows)
+        assert app.models.table.max_scroll_x == 0
+
+    explore(steps)
+
+
+def test_terms_are_shown_and_hidden() -> None:
+    """
+    Every term of each device, with how it came about.
+    """
+
+    async def steps(app: Explorer, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.model.now)
+        assert "KV cache: 8192 cells" not in figures(app)
+        await pilot.press("t")
+        assert "KV cache: 8192 cells" in figures(app)
+        await pilot.press("t")
+        assert "KV cache: 8192 cells" not in figures(app)
+
+    explore(steps, model="qwen3-8b")
