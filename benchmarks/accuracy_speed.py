@@ -35,6 +35,7 @@ PARTIAL = "generation, partial offload"
 SWEEPS = "generation, partial offload, RAM rate from its sweep"
 IN_RAM = "generation, experts in RAM"
 PROMPTS = "prompts, one device"
+PROMPTS_ON_PROCESSOR = "prompts on the processor"
 PROMPTS_DEEP = "prompts behind 2,000 tokens and more"
 PROMPTS_IN_RAM = "prompts, experts in RAM"
 EVERY = "all figures"
@@ -54,6 +55,7 @@ NEAR = {
     "prompts, several devices": 0.25,
     "prompts, partial offload": 0.25,
     PROMPTS_IN_RAM: 0.2,
+    PROMPTS_ON_PROCESSOR: 0.25,
     f"{PROMPTS_DEEP}, dense models": 0.25,
     f"{PROMPTS_DEEP}, mixtures": 0.25,
 }
@@ -157,7 +159,7 @@ def _classes() -> tuple[Class, ...]:
             PROMPTS_IN_RAM + FILLED,
             lambda row: row.kind == "prompt" and row.in_ram and row.paged,
         ),
-        ("prompts on the processor", lambda row: prompt(row) and row.backend == CPU),
+        (PROMPTS_ON_PROCESSOR, lambda row: prompt(row) and row.backend == CPU),
         (f"{PROMPTS_DEEP}, dense models", lambda row: row.kind == "prompt" and row.deep and not row.moe),
         (f"{PROMPTS_DEEP}, mixtures", lambda row: row.kind == "prompt" and row.deep and row.moe),
         *(

@@ -20,6 +20,7 @@ from llmprobe.facts.backends import BackendName
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import Settings
+from llmprobe.site.ram import core_rate
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 
@@ -125,7 +126,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def processor(self) -> Processor:
-        return Processor(threads=self.threads, vectors=True)
+        own = core_rate(self.device) if self.backend == CPU else 1.0
+        return Processor(threads=self.threads, vectors=True, core_rate=own)
 
     @property
     def in_ram(self) -> bool:

@@ -27,6 +27,7 @@ Source: llama.cpp b11549, ggml/src/ggml-cpu/repack.cpp (``ggml_repack_get_optima
 class Processor(msgspec.Struct, frozen=True, kw_only=True):
     """
     What the processor can do: threads that run at full speed, and whether it multiplies vectors (None: unknown).
+    ``core_rate`` is how fast one of them multiplies while all do, beside a desktop's with AVX2.
 
     ``ram_low`` and ``ram_high`` are what the rate of its RAM may be as parts of the likely one, where nobody measured
     or listed it; ``ram_about`` then says what the rate rests on. ``ram_measured`` is true for a rate at which threads
@@ -36,6 +37,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
 
     threads: int | None = None
     vectors: bool | None = None
+    core_rate: float = 1.0
     ram_low: float = 1.0
     ram_high: float = 1.0
     ram_about: Message | None = None

@@ -47,6 +47,7 @@ def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
     The rate of a host's RAM in bytes/s, measured or at its peak, and what its processor can do with it.
     """
     own = _with_measured_cores(processor(host.cpu), host.measurement)
+    own = msgspec.structs.replace(own, core_rate=core_rate(host.cpu.name))
     rate = host.ram_bandwidth_bytes_per_s
     if rate is None or host.ram_bandwidth_basis != "measured":
         own = _with_dies(own, host)
@@ -79,6 +80,16 @@ def _with_measured_cores(own: Processor, measurement: Measurement | None) -> Pro
     if cores is None or own.threads is None or cores.worth >= own.threads * WORTH_ITS_CORE:
         return own
     return msgspec.structs.replace(own, threads=max(1, round(cores.worth)))
+
+
+def core_rate(name: str | None) -> float:
+    """
+    How fast a core of a processor multiplies beside that of a desktop, by its name (``data/core_rates.json``).
+    """
+    plain = _plain(name or "")
+    rows = table("core_rates")["rows"] if plain else ()
+    found = next((row for row in rows if row["word"] in plain and re.search(row["match"], plain)), None)
+    return 1.0 if found is None else float(found["rate"])
 
 
 def _with_dies(own: Processor, host: Host) -> Processor:

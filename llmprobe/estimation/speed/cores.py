@@ -50,7 +50,9 @@ def processor_operations_per_s(
     if cores.threads is None:
         return None
     row = constants["processor_prompts"]
-    rate = cores.threads * float(row["core_operations"]) * _type_factor(row["quants"], quant)
+    rate = (
+        cores.threads * cores.core_rate * float(row["core_operations"]) * _type_factor(row["quants"], quant)
+    )
     rate *= float(row["moe"]) if moe else 1.0
     return rate * (float(constants["processor"]["without_vectors"]) if cores.vectors is False else 1.0)
 

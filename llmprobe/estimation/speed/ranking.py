@@ -49,7 +49,7 @@ def ranking_prompt_speed(
         [_assumed(share) for share in shares],
         moe=moe,
         quant=quant,
-        cores=Processor(threads=cores.threads or CORES, vectors=cores.vectors),
+        cores=Processor(threads=cores.threads or CORES, vectors=cores.vectors, core_rate=cores.core_rate),
         ubatch_size=ubatch_size,
         offloaded=offloads(shares, ubatch_size=ubatch_size, op_offload=op_offload),
         filled=filled,
