@@ -89,8 +89,8 @@ def test_models_are_those_of_models(
         ),
         (
             "cost",
-            {"model": "qwen3-0.6b", "machine": {"gpus": ["RTX 3060 12GB"], "ram": "32GB"}, "price": 400},
-            ("--gpu", "RTX 3060 12GB", "--ram", "32GB", "cost", "qwen3-0.6b", "--price", "400"),
+            {"model": "qwen3-0.6b", "machine": {"gpus": ["RTX 3060 12GB"], "ram": "32GB"}},
+            ("--gpu", "RTX 3060 12GB", "--ram", "32GB", "cost", "qwen3-0.6b"),
         ),
         (
             "fit",

@@ -435,8 +435,10 @@ def test_long_values_are_named_by_their_places() -> None:
     """
     a, b = "a" * 40, "b" * 40
     (column,) = columns(AXES, [{("x", None): each} for each in (a, b, a, b, a, a)])
+    (short,) = columns(AXES, [{("x", None): each} for each in (7, 8, 7, 8, 7, 7)])
 
     assert (column.distinct, column.values) == ((a, b), (0, 1, 0, 1, 0, 0))
+    assert (short.distinct, short.values) == (None, (7, 8, 7, 8, 7, 7))
 
 
 def test_commands_come_apart_by_option() -> None:
