@@ -162,8 +162,7 @@ def test_a_block_goes_before_the_first_that_lies_behind_it() -> None:
     An empty block inside a free one leaves the list out of order; ggml looks through it from the start all the same.
     """
     space = Space()
-    space.starts[:] = [0, 30, 20, 100]
-    space.sizes[:] = [5, 0, 5, 1 << 62]
+    space.restore(((0, 30, 20, 100), (5, 0, 5, 1 << 62)))
     space.free(26, 2)
     assert space.starts == [0, 26, 30, 20, 100]
     assert space.sizes == [5, 2, 0, 5, 1 << 62]
