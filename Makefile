@@ -124,8 +124,8 @@ app:  ## Build one executable file for this kind of machine into dist, which nee
 sdist:  ## Build an sdist, unpack it into an empty folder, and run a sample of its tests there
 	.ci/sdist "$(PYTHON)"
 
-release:  ## Build wheel and sdist of the last commit twice, compare, and write them, checksums and packages to dist (ADDRESS, HOMEPAGE)
-	$(PYTHON) -m release $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)")
+release:  ## Build wheel and sdist of the last commit twice, compare, and write them, checksums and packages to dist (ADDRESS, HOMEPAGE, PROGRAM=1)
+	$(PYTHON) -m release $(if $(PROGRAM),--program) $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)")
 
 constraints:  ## Write into constraints.txt the newest versions of all development tools; run `make ci` with them
 	$(PYTHON_LOWEST) -m venv --clear build/constraints

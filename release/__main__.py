@@ -1,5 +1,5 @@
 """
-``python -m release [--address URL] [--homepage URL]``: build everything twice, compare, and write it to ``dist/``.
+``python -m release [--address URL] [--homepage URL] [--program]``: build all twice, compare, and write it to ``dist/``.
 
 Built is what the last commit has: changes that are not committed are named and left out. The time in all archives is
 ``SOURCE_DATE_EPOCH``, by default that of the commit. Tools come from the package registry, into ``build/release``.
@@ -35,6 +35,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m release")
     parser.add_argument("--address", default="", help="folder in which the files of this release will be")
     parser.add_argument("--homepage", default="", help="page of the project")
+    parser.add_argument(
+        "--program", action="store_true", help="also the executable file of this kind of machine, built once"
+    )
     asked = parser.parse_args()
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct"))
     if changed := _git("status", "--porcelain", "--untracked-files=no"):
@@ -50,6 +53,8 @@ def main() -> int:
     files += [
         _written("RELEASE_NOTES.md", notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), __version__))
     ]
+    if asked.program:
+        files += [_kept(path) for path in program(BUILD / "first-source", epoch)]
     files += [_bill(tools, next(path for path in files if path.suffix == ".whl"), epoch)]
     files += _packages(files, tools, asked.address.rstrip("/"), asked.homepage)
     _written(SUMS, checksums(files))
@@ -71,6 +76,19 @@ def _built(folder: Path, tools: Path, epoch: int) -> None:
     subprocess.run(command, cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL)
     for path in folder.glob("*.tar.gz"):
         path.write_bytes(normalized(path.read_bytes(), epoch))
+
+
+def program(source: Path, epoch: int) -> list[Path]:
+    """
+    Build the program as one file, in a folder that has the sources, and return it: what is there that was not before.
+
+    It is built once: whether two of them are the same to the byte was not tried.
+    """
+    folder = source / "dist"
+    before = set(folder.iterdir()) if folder.is_dir() else set()
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
+    subprocess.run([str(source / ".ci" / "app"), sys.executable], cwd=source, env=environment, check=True)
+    return sorted(set(folder.iterdir()) - before)
 
 
 def _bill(tools: Path, wheel: Path, epoch: int) -> Path:

@@ -51,6 +51,7 @@ LIVE = frozenset(
         "tests/cli/test_completion.py::test_bash_completes",
         "tests/release/test_packages.py::test_systemd_understands_the_units",
         "tests/release/test_packages.py::test_ruby_understands_the_formula",
+        "tests/release/test_packages.py::test_the_program_is_what_its_build_adds",
         "tests/cli/test_serve.py::test_a_port_that_is_taken_is_said",
         "tests/cli/test_serve.py::test_it_answers_until_it_is_interrupted",
         "tests/server/test_mcp.py::test_an_agent_has_the_answers_as_typed_tools",

@@ -19,6 +19,7 @@ import click
 import pytest
 
 from llmprobe.cli.group import cli
+from release.__main__ import program
 from release.filled import FORMULA, MANIFEST, TEMPLATES, filled, notes, resources, sources, unfilled
 
 ROOT = TEMPLATES.parent
@@ -313,3 +314,21 @@ def test_the_changelog_has_notes_for_this_version() -> None:
     from llmprobe import __version__
 
     assert len(notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), __version__)) > 1000
+
+
+@pytest.mark.live
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is built by a script of bash")
+def test_the_program_is_what_its_build_adds(tmp_path: Path) -> None:
+    """
+    The executable of a release is the file that its build leaves, made at the time of the release; others stay out.
+    """
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "old.whl").write_text("")
+    build = tmp_path / ".ci" / "app"
+    build.write_text('#!/bin/bash\necho "$SOURCE_DATE_EPOCH" >dist/llmprobe-linux-x86_64\n')
+    build.chmod(0o755)
+
+    (built,) = program(tmp_path, 17)
+
+    assert (built.name, built.read_text()) == ("llmprobe-linux-x86_64", "17\n")
