@@ -431,7 +431,11 @@ def test_it_can_be_used_with_the_keyboard_alone(shown: Shown, page: Made) -> Non
 
     quants = next(axis["values"] for axis in page.document["model"]["axes"] if axis["name"] == "quant")
     taken = set()
+    by_speed = [name for name, _, _ in sorted(placed(shown, ".dot"), key=lambda one: one[1])]
     shown.page.locator('svg .dot[tabindex="0"]').focus()
+    for key, name in (("End", by_speed[-1]), ("ArrowLeft", by_speed[-2]), ("Home", by_speed[0])):
+        shown.page.keyboard.press(key)
+        assert shown.page.evaluate("document.activeElement.getAttribute('aria-label')") == name
     for _ in page.document["model"]["recommendation"]["points"]:
         point = shown.page.evaluate("document.activeElement.getAttribute('aria-label')").partition(",")[0]
         before = shown.page.locator("#axis-quant option:checked").inner_text()

@@ -132,16 +132,19 @@ def test_the_latest_answer_counts(browser: Any, server: str) -> None:
         shown.page.route("**/v1/setting", hold_first)
         with shown.page.expect_request("**/v1/setting"):
             shown.set("gpu_layers", 3)
-        for layers in (4, 5, 6, 8):
-            shown.set("gpu_layers", layers)
+        # At once, as a slider that is dragged does it, however busy the machine is.
+        shown.page.locator("#axis-gpu_layers").evaluate(
+            """one => [4, 5, 6, 8].forEach(value => {
+                one.value = value;
+                one.dispatchEvent(new Event("input", { bubbles: true }));
+            })"""
+        )
         command = shown.page.locator(".engine pre").first
         command.filter(has_text="-ngl 8 ").wait_for()
         held[0].continue_()
         shown.page.wait_for_timeout(200)
         assert "-ngl 8 " in command.inner_text()
-        assert asked[0] == 3
-        assert asked[-1] == 8
-        assert len(asked) < 5
+        assert asked == [3, 8]
 
 
 def test_what_cannot_be_answered_is_said(browser: Any, server: str) -> None:
@@ -156,6 +159,7 @@ def test_what_cannot_be_answered_is_said(browser: Any, server: str) -> None:
         shown.set("gpu_layers", 1)
         verdict.wait_for()
         assert verdict.inner_text() == why
+        assert not shown.page.get_by_role("heading", name="Run it").is_visible()
         shown.page.route("**/v1/setting", lambda route: route.abort(), times=1)
         shown.set("gpu_layers", 2)
         verdict.get_by_text("The server did not answer").wait_for()

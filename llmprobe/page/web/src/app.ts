@@ -34,7 +34,11 @@ export function buildPage(root: HTMLElement, report: Report): Page {
       "header",
       {},
       h("h1", {}, say("report.title")),
-      h("nav", { "aria-label": say("report.parts") }, PARTS.map(([id, title]) => h("a", { href: `#${id}` }, say(title)))),
+      h(
+        "nav",
+        { "aria-label": say("report.parts") },
+        PARTS.map(([id, title]) => h("a", { href: `#${id}` }, say(title))),
+      ),
       themeSwitch(),
     ),
     h(
@@ -42,7 +46,12 @@ export function buildPage(root: HTMLElement, report: Report): Page {
       {},
       ask,
       PARTS.map(([id, title]) =>
-        h("section", { class: "part", id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title` }, say(title)), places[id]),
+        h(
+          "section",
+          { class: "part", id, "aria-labelledby": `${id}-title` },
+          h("h2", { id: `${id}-title` }, say(title)),
+          places[id],
+        ),
       ),
     ),
     h("footer", {}, notes, h("p", {}, name(`llmprobe ${report.llmprobe_version}`))),
@@ -56,7 +65,8 @@ export function showNotes(page: Page, report: Report): void {
   const about = report.model?.grid?.about.id;
   fill(
     page.notes,
-    report.made_at !== null && h("p", {}, sentence("report.made-at", { date: moment(report.made_at, report.language) })),
+    report.made_at !== null &&
+      h("p", {}, sentence("report.made-at", { date: moment(report.made_at, report.language) })),
     bullets(report.notes.filter((note) => note.id !== about)),
   );
 }

@@ -18,10 +18,19 @@ export function told(message: Message): Child {
 
 /** Lines for a shell with a button that copies them. */
 export function command(text: string): HTMLElement {
-  return h("div", { class: "command" }, h("pre", { tabindex: 0, dir: "ltr" }, h("code", {}, text)), copyButton(() => text));
+  return h(
+    "div",
+    { class: "command" },
+    h("pre", { tabindex: 0, dir: "ltr" }, h("code", {}, text)),
+    copyButton(() => text),
+  );
 }
 
 export function bullets(messages: readonly Message[]): Child {
   if (messages.length === 0) return null;
-  return h("ul", { class: "bullets" }, messages.map((message) => h("li", {}, told(message))));
+  return h(
+    "ul",
+    { class: "bullets" },
+    messages.map((message) => h("li", {}, told(message))),
+  );
 }

@@ -6,7 +6,9 @@ const UNITS = ["KiB", "MiB", "GiB", "TiB"] as const;
 /** A decimal with a fixed number of digits; of two that are equally near the even one, as Python writes it. */
 export function fixed(value: number, digits: number): string {
   const rounded = value.toFixed(digits);
-  const [whole = "", part = ""] = Math.abs(value).toFixed(Math.min(100, digits + 60)).split(".");
+  const [whole = "", part = ""] = Math.abs(value)
+    .toFixed(Math.min(100, digits + 60))
+    .split(".");
   const rest = part.slice(digits);
   if (!/^50*$/.test(rest)) return rounded;
   const kept = whole + part.slice(0, digits);

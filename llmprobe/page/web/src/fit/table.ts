@@ -57,7 +57,10 @@ export class FitTable {
     const words = this.text.value.trim().toLowerCase();
     const kept = this.fit.rows.filter((row) => this.keeps(row, words));
     const rows = this.order === null ? kept : sorted(kept, this.order.column, this.order.falling);
-    const names = [h("span", { class: "in-table" }, say("report.model-name")), h("span", { class: "in-cards" }, say("report.sort-by"))];
+    const names = [
+      h("span", { class: "in-table" }, say("report.model-name")),
+      h("span", { class: "in-cards" }, say("report.sort-by")),
+    ];
     fill(
       this.head,
       h("th", { scope: "col", role: "columnheader" }, names),
@@ -66,7 +69,8 @@ export class FitTable {
     fill(
       this.rows,
       rows.map((row) => this.row(row)),
-      rows.length === 0 && h("tr", { role: "row" }, h("td", { role: "cell", colspan: COLUMNS.length + 1 }, say("report.nothing-left"))),
+      rows.length === 0 &&
+        h("tr", { role: "row" }, h("td", { role: "cell", colspan: COLUMNS.length + 1 }, say("report.nothing-left"))),
     );
   }
 
@@ -125,7 +129,11 @@ export class FitTable {
       bullets([...notes, ...left]),
       unranked.length > 0 && [
         h("p", {}, sentence("report.unranked", { models: figure(unranked.length, count) })),
-        h("p", {}, unranked.map((model, at) => [at > 0 && ", ", name(model.id)])),
+        h(
+          "p",
+          {},
+          unranked.map((model, at) => [at > 0 && ", ", name(model.id)]),
+        ),
       ],
     );
   }

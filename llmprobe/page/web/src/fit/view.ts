@@ -22,7 +22,11 @@ export class FitView {
     private readonly asked: Asked,
     private opening: Opening,
   ) {
-    this.select = h("select", { id: "fit-use" }, uses.map((use) => h("option", { value: use }, useName(use))));
+    this.select = h(
+      "select",
+      { id: "fit-use" },
+      uses.map((use) => h("option", { value: use }, useName(use))),
+    );
     this.select.addEventListener("change", () => this.ask());
     this.element = h(
       "div",
@@ -62,4 +66,3 @@ function useName(use: string): string {
   const known = say(`use.${use}`);
   return known === `use.${use}` ? use : known;
 }
-

@@ -57,7 +57,10 @@ class LivePage {
       }
       showNotes(this.page, report);
       if (report.check !== null) fill(this.page.machine, machineView(report.check));
-      this.fit = new FitView(this.uses, (use, told) => this.ask(use, told), { shown: null, open: (id) => this.open(id) });
+      this.fit = new FitView(this.uses, (use, told) => this.ask(use, told), {
+        shown: null,
+        open: (id) => this.open(id),
+      });
       fill(this.page.models, this.fit.element);
       fill(this.page.model, this.picker(), this.place);
     });
@@ -91,7 +94,10 @@ class LivePage {
     });
     void this.server.models().then((found) => {
       if (found === null || isFailure(found)) return;
-      fill(list, found.models.map((entry: CatalogEntry) => h("option", { value: entry.id }, entry.name)));
+      fill(
+        list,
+        found.models.map((entry: CatalogEntry) => h("option", { value: entry.id }, entry.name)),
+      );
     });
     return form;
   }
@@ -126,6 +132,10 @@ function waiting(): HTMLElement {
 }
 
 function failed(failure: Failure): Child {
-  return h("p", { class: "failed", role: "alert" }, name(failure.message.text), failure.hint && [" ", name(failure.hint.text)]);
+  return h(
+    "p",
+    { class: "failed", role: "alert" },
+    name(failure.message.text),
+    failure.hint && [" ", name(failure.hint.text)],
+  );
 }
-

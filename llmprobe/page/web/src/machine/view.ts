@@ -13,8 +13,17 @@ export function machineView(snapshot: Snapshot): HTMLElement {
     "div",
     { class: "machine" },
     facts(snapshot),
-    h("div", { class: "bars" }, snapshot.pools.map((pool) => poolBar(pool, snapshot.accelerators))),
-    idle.length > 0 && h("ul", { class: "bullets" }, idle.map((accelerator) => h("li", {}, unused(accelerator)))),
+    h(
+      "div",
+      { class: "bars" },
+      snapshot.pools.map((pool) => poolBar(pool, snapshot.accelerators)),
+    ),
+    idle.length > 0 &&
+      h(
+        "ul",
+        { class: "bullets" },
+        idle.map((accelerator) => h("li", {}, unused(accelerator))),
+      ),
     findings(snapshot.findings),
   );
 }
@@ -57,7 +66,11 @@ function poolBar(pool: MemoryPool, accelerators: readonly Accelerator[]): HTMLEl
       {},
       h("span", { class: "device" }, poolName(pool, own)),
       " ",
-      h("span", { class: "full" }, sentence("report.free-of", { part: size(pool.budget_bytes), whole: size(pool.total_bytes) })),
+      h(
+        "span",
+        { class: "full" },
+        sentence("report.free-of", { part: size(pool.budget_bytes), whole: size(pool.total_bytes) }),
+      ),
     ),
     whole > 0 && track,
     h(
@@ -73,7 +86,14 @@ function poolBar(pool: MemoryPool, accelerators: readonly Accelerator[]): HTMLEl
           size(limit.bytes),
         ),
       ),
-      h("li", {}, h("span", { class: "swatch left", "aria-hidden": "true" }), say("report.for-models"), " ", size(pool.budget_bytes)),
+      h(
+        "li",
+        {},
+        h("span", { class: "swatch left", "aria-hidden": "true" }),
+        say("report.for-models"),
+        " ",
+        size(pool.budget_bytes),
+      ),
     ),
     holders.length > 0 &&
       h(
@@ -87,7 +107,9 @@ function poolBar(pool: MemoryPool, accelerators: readonly Accelerator[]): HTMLEl
           holder.used_bytes !== null && [" ", size(holder.used_bytes)],
         ]),
       ),
-    own.filter((accelerator) => accelerator.why_not !== null).map((accelerator) => h("p", { class: "hint" }, unused(accelerator))),
+    own
+      .filter((accelerator) => accelerator.why_not !== null)
+      .map((accelerator) => h("p", { class: "hint" }, unused(accelerator))),
   );
 }
 
@@ -100,12 +122,7 @@ function poolName(pool: MemoryPool, own: readonly Accelerator[]): Child {
 }
 
 function unused(accelerator: Accelerator): Child {
-  return [
-    name(accelerator.id),
-    " ",
-    name(accelerator.name),
-    accelerator.why_not && [": ", told(accelerator.why_not)],
-  ];
+  return [name(accelerator.id), " ", name(accelerator.name), accelerator.why_not && [": ", told(accelerator.why_not)]];
 }
 
 function findings(found: readonly Finding[]): HTMLElement {
@@ -118,7 +135,13 @@ function findings(found: readonly Finding[]): HTMLElement {
       h(
         "article",
         { class: `finding ${finding.severity}` },
-        h("h4", {}, h("span", { class: "severity" }, say(`severity.${finding.severity}`)), " ", name(finding.title.text)),
+        h(
+          "h4",
+          {},
+          h("span", { class: "severity" }, say(`severity.${finding.severity}`)),
+          " ",
+          name(finding.title.text),
+        ),
         h("p", {}, told(finding.detail)),
         finding.remedy && [
           h("p", { class: "remedy" }, told(finding.remedy.text)),
@@ -129,4 +152,3 @@ function findings(found: readonly Finding[]): HTMLElement {
     ),
   );
 }
-

@@ -72,7 +72,11 @@ function face(choice: Choice): Child {
   return [
     h("span", { class: "label" }, say(`label.${choice.label}`)),
     h("span", { class: "quant" }, name(choice.quant)),
-    h("span", { class: "short" }, speed === null ? say("report.unknown") : say("report.tokens-per-s", { rate: pace(speed.likely) })),
+    h(
+      "span",
+      { class: "short" },
+      speed === null ? say("report.unknown") : say("report.tokens-per-s", { rate: pace(speed.likely) }),
+    ),
   ];
 }
 

@@ -26,7 +26,11 @@ export class Controls {
           ? new Slider(axis, new Numbers(axis.least, axis.most, axis.step ?? 1), changed)
           : new Slider(axis, new Stops(axis.values), changed),
     );
-    this.element = h("form", { class: "controls" }, this.controls.map((control) => control.element));
+    this.element = h(
+      "form",
+      { class: "controls" },
+      this.controls.map((control) => control.element),
+    );
     this.element.addEventListener("submit", (event) => event.preventDefault());
   }
 

@@ -8,11 +8,11 @@ import { fill, h, s } from "../base/dom";
 import { figure, rate, size } from "../base/figures";
 import { name } from "../base/names";
 import { bytes, count, fixed } from "../base/units";
-import { say, sentence } from "../base/words";
+import { say } from "../base/words";
 import { deviceName } from "./bars";
 import type { Outcome } from "./outcome";
 import type { Position } from "./position";
-import { row } from "./table";
+import { foldedTable } from "./table";
 
 const GIB = 1024 ** 3;
 const HEIGHT = 250;
@@ -46,7 +46,11 @@ export class Curves {
       { class: "card" },
       h("h3", {}, say("report.curves")),
       h("p", { class: "hint" }, say("report.curves-hint")),
-      h("div", { class: "plots" }, drawn.map((device) => this.plot(device))),
+      h(
+        "div",
+        { class: "plots" },
+        drawn.map((device) => this.plot(device)),
+      ),
       this.tableOf(devices),
     );
   }
@@ -127,34 +131,18 @@ export class Curves {
   private tableOf(devices: readonly DeviceInReport[]): HTMLElement {
     const heads = devices.map((device) => deviceName(device.id, device.name));
     const rows = this.curves.flatMap((curve) =>
-      curve.points.map((point) =>
-        row("td", [
-          name(curve.quant),
-          figure(point.ctx_size, count),
-          ...devices.map((device) => size(point.devices.find((other) => other.id === device.id)?.total_bytes)),
-          rate(point.tokens_per_s),
-          point.fits === false ? say("report.fits-not") : point.fits ? say("report.fits") : say("report.unknown"),
-        ]),
-      ),
+      curve.points.map((point) => [
+        name(curve.quant),
+        figure(point.ctx_size, count),
+        ...devices.map((device) => size(point.devices.find((other) => other.id === device.id)?.total_bytes)),
+        rate(point.tokens_per_s),
+        point.fits === false ? say("report.fits-not") : point.fits ? say("report.fits") : say("report.unknown"),
+      ]),
     );
-    return h(
-      "details",
-      {},
-      h("summary", {}, say("report.as-table")),
-      h(
-        "div",
-        { class: "scroll", tabindex: 0, role: "region", "aria-label": say("report.curves") },
-        h(
-          "table",
-          { class: "plain" },
-          h(
-            "thead",
-            {},
-            row("th", [say("report.quantization"), say("report.context"), ...heads, sentence("report.full-context"), ""]),
-          ),
-          h("tbody", {}, rows),
-        ),
-      ),
+    return foldedTable(
+      say("report.curves"),
+      [say("report.quantization"), say("report.context"), ...heads, say("report.full-context"), ""],
+      rows,
     );
   }
 }
@@ -162,7 +150,11 @@ export class Curves {
 function budgetLine(frame: Frame, y: number, budget: number): SVGElement[] {
   return [
     s("line", { class: "budget", x1: frame.left, x2: frame.right, y1: y, y2: y }),
-    s("text", { class: "budget-name", x: frame.left + 6, y: y - 5 }, say("report.budget-line", { bytes: bytes(budget) })),
+    s(
+      "text",
+      { class: "budget-name", x: frame.left + 6, y: y - 5 },
+      say("report.budget-line", { bytes: bytes(budget) }),
+    ),
   ];
 }
 

@@ -12,7 +12,7 @@ import { name } from "../base/names";
 import { pace, plain, seconds } from "../base/units";
 import { say, sentence } from "../base/words";
 import type { Outcome } from "./outcome";
-import { row } from "./table";
+import { foldedTable } from "./table";
 
 const LEFT = 52;
 const BESIDE = 9;
@@ -105,7 +105,12 @@ export class Frontier {
     const kind = [point.choice === null ? "" : "chosen", this.best.has(placed) ? "best" : ""].join(" ");
     const dot = s(
       "g",
-      { class: `dot ${kind}`, role: this.settable(point) ? "button" : "img", "aria-label": described(point), transform: `translate(${x},${y})` },
+      {
+        class: `dot ${kind}`,
+        role: this.settable(point) ? "button" : "img",
+        "aria-label": described(point),
+        transform: `translate(${x},${y})`,
+      },
       s("circle", { class: "target", r: 12 }),
       s("circle", { class: "spot", r: point.choice === null ? 4 : 6 }),
     );
@@ -152,24 +157,11 @@ export class Frontier {
   }
 
   private tableOf(): HTMLElement {
-    return h(
-      "details",
-      {},
-      h("summary", {}, say("report.as-table")),
-      h(
-        "div",
-        { class: "scroll", tabindex: 0, role: "region", "aria-label": say("report.frontier") },
-        h(
-          "table",
-          { class: "plain" },
-          h(
-            "thead",
-            {},
-            row("th", [say("report.quantization"), say("report.loss"), say("report.generation"), say("report.answer"), ""]),
-          ),
-          h("tbody", {}, this.points.map((point) => row("td", this.cells(point)))),
-        ),
-      ),
+    const figures = [say("report.loss"), say("report.generation"), say("report.answer")];
+    return foldedTable(
+      say("report.frontier"),
+      [say("report.quantization"), ...figures, ""],
+      this.points.map((point) => this.cells(point)),
     );
   }
 

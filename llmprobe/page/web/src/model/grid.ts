@@ -126,7 +126,13 @@ function joined(pieces: readonly [string, number, string][]): Record<string, str
   const engines = [...new Set(pieces.map(([engine]) => engine))];
   const lines = engines.map((engine): [string, string] => {
     const own = pieces.filter(([other, , text]) => other === engine && text !== "");
-    return [engine, own.sort((one, other) => one[1] - other[1]).map(([, , text]) => text).join(" ")];
+    return [
+      engine,
+      own
+        .sort((one, other) => one[1] - other[1])
+        .map(([, , text]) => text)
+        .join(" "),
+    ];
   });
   return Object.fromEntries(lines.filter(([, line]) => line !== ""));
 }

@@ -8,7 +8,12 @@ import { deviceName } from "./bars";
 import { KIND_WORDS, KINDS, type Held } from "./outcome";
 
 export class HeldTable {
-  private readonly place = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": say("report.as-table") });
+  private readonly place = h("div", {
+    class: "scroll",
+    tabindex: 0,
+    role: "region",
+    "aria-label": say("report.as-table"),
+  });
   readonly element = h("details", {}, h("summary", {}, say("report.as-table")), this.place);
 
   update(devices: readonly Held[]): void {
@@ -36,15 +41,37 @@ export class HeldTable {
           h(
             "tbody",
             {},
-            terms.map(({ device, term }) => row("td", [[name(device.id), " ", name(term.name)], size(term.bytes), name(term.how.text)])),
+            terms.map(({ device, term }) =>
+              row("td", [[name(device.id), " ", name(term.name)], size(term.bytes), name(term.how.text)]),
+            ),
           ),
         ),
     );
   }
 }
 
+/** Figures of a chart as a table, folded away until it is asked for. */
+export function foldedTable(label: string, heads: readonly Child[], rows: readonly (readonly Child[])[]): HTMLElement {
+  const table = h(
+    "table",
+    { class: "plain" },
+    h("thead", {}, row("th", heads)),
+    h(
+      "tbody",
+      {},
+      rows.map((cells) => row("td", cells)),
+    ),
+  );
+  return h(
+    "details",
+    {},
+    h("summary", {}, say("report.as-table")),
+    h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table),
+  );
+}
+
 /** A row whose first cell is its heading. */
-export function row(kind: "td" | "th", cells: readonly Child[]): HTMLTableRowElement {
+function row(kind: "td" | "th", cells: readonly Child[]): HTMLTableRowElement {
   return h(
     "tr",
     {},

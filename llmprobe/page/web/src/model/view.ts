@@ -49,7 +49,9 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
     const others = axes.filter((axis) => position[axis.name] !== before[axis.name]);
     beside.hidden = others.length === 0;
     if (others.length > 0) {
-      const list = others.map((axis) => `${axis.label.text} ${valueLabel(axis, position[axis.name] ?? null)}`).join(", ");
+      const list = others
+        .map((axis) => `${axis.label.text} ${valueLabel(axis, position[axis.name] ?? null)}`)
+        .join(", ");
       fill(beside, sentence("report.moved", { axes: name(list) }));
       announce(say("report.moved", { axes: list }));
     }
@@ -87,7 +89,15 @@ export function modelView(report: ModelReport, source: Source): HTMLElement {
     h(
       "div",
       { class: "play" },
-      h("section", { class: "card panel" }, h("h3", {}, say("report.settings")), controls.element, beside, about, brief),
+      h(
+        "section",
+        { class: "card panel" },
+        h("h3", {}, say("report.settings")),
+        controls.element,
+        beside,
+        about,
+        brief,
+      ),
       h(
         "section",
         { class: "card result" },
