@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.machine import Holder
-from llmprobe.machine.adapter_programs import programs_of
+from llmprobe.machine.adapter_programs import address_of, programs_of
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.probes.nvidia.processes import COMPUTE, GRAPHICS, ask_holders
 from tests.machine.fake import GIB, WINDOWS, FakeSource
@@ -78,6 +78,24 @@ def test_another_adapters_programs_are_not_of_this_card(adapters: Any, address: 
 
     assert programs_of(seen, address) == ()
     assert ask_holders(seen, "h", 8 * GIB, address) == (Holder(pid=8),)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ([255, 31, 7], "0000:ff:1f.7"),
+        ([256, 0, 0], None),
+        ([1, 32, 0], None),
+        ([1, 0, 8], None),
+        ([1, 0], None),
+        ([1, 0, None], None),
+    ],
+)
+def test_an_address_is_one_of_the_bus(address: list[Any], expected: str | None) -> None:
+    """
+    256 buses of 32 devices with 8 functions.
+    """
+    assert address_of(address) == expected
 
 
 def test_programs_without_bytes_add_nothing() -> None:

@@ -25,6 +25,7 @@ USERS = {"list:/mnt/c/Users": ["All Users", "Default", "me", "Public", "desktop.
         ("[wsl2]\nmemory=4GB\nmemory=8192MB\n", 8 * GIB, None, None),
         ('[wsl2]\nmemory="1TB"\n', 1024 * GIB, None, None),
         ("[wsl2]\nmemory=8589934592\n", 8 * GIB, None, None),
+        ("[wsl2]\nmemory=8388608KB\nswap=512 mb\n", 8 * GIB, GIB // 2, None),
         ("[wsl2]\nmemory=1.5GB\nswap=lots\nprocessors=-1\n", None, None, None),
         ("[experimental]\nmemory=24GB\n", None, None, None),
         ("memory=24GB\n", None, None, None),

@@ -62,6 +62,7 @@ def test_what_is_no_device_is_refused_in_words(given: str) -> None:
         (("a:1=1GiB",) * 3, "error.rpc-too-many"),
         ("a:1=1GiB", "error.rpc-not-a-device"),
         ((1,), "error.rpc-not-a-device"),
+        (("a:1=1GiB", 1), "error.rpc-not-a-device"),
     ],
 )
 def test_sizes_servers_and_numbers_are_checked(given: Any, problem: str) -> None:

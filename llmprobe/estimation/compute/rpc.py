@@ -13,7 +13,7 @@ Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (``ggml_backend_rpc_dev
 from llmprobe.estimation.compute.assignment import Keep, Rules
 from llmprobe.estimation.compute.scheduler import HOST_ALIGN
 from llmprobe.facts.backends import Driver
-from llmprobe.model.archs._building.ops import F16, Node
+from llmprobe.model.archs._building.ops import F16, Node, strides
 
 
 class RpcRules:
@@ -65,10 +65,6 @@ class RpcRules:
 
     def _cached(self, node: Node) -> Node:
         """K or V, which are no view there, and may have been in f16."""
-        copy = Node("", node.kind, node.ne, node.nb, ())
-        if not self._anew:
-            widths = [F16.block_bytes]
-            for extent in node.ne[:3]:
-                widths.append(widths[-1] * extent)
-            copy = Node("", F16, node.ne, (widths[0], widths[1], widths[2], widths[3]), ())
-        return copy
+        if self._anew:
+            return Node("", node.kind, node.ne, node.nb, ())
+        return Node("", F16, node.ne, strides(F16, node.ne), ())
