@@ -10,7 +10,7 @@ from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.stages import stages
-from llmprobe.estimation.serving.vllm.pages import Plan, plan
+from llmprobe.estimation.serving.vllm.pages import Group, Plan, Spec, _unlike, plan
 from llmprobe.facts.serving import Card, Pool, ServingOptions
 from llmprobe.model.from_catalog import named
 from llmprobe.units import GIB
@@ -195,3 +195,61 @@ def test_a_cache_type_of_no_known_size_is_refused() -> None:
         plan_of("llama-3.1-8b", kv_cache_dtype="turboquant_4bit_nc")
 
     assert caught.value.message.id == "error.serving-cache-type"
+
+
+FULL, NEAR = Spec("full", 1024), Spec("window", 1024, 512)
+
+
+def grouped(full: int, near: int, narrow: Spec = FULL) -> tuple[list[int], int]:
+    """
+    Return the layers of each group, and the bytes of a block, of so many layers of two kinds with pages of 16 tokens.
+    """
+    specs = dict.fromkeys(range(full), narrow) | dict.fromkeys(range(full, full + near), NEAR)
+    groups, (size,) = _unlike(specs, 16, (range(full + near),))
+    return [len(group.layers) for group in groups], size
+
+
+def test_groups_are_as_large_as_the_smaller_kind() -> None:
+    """
+    8 and 9 layers are two groups of 9, the first filled up; 4 and 6 are groups of 4, as 6 is half as much again.
+    """
+    assert grouped(8, 9) == ([8, 9], 9 * 1024 * 16)
+    assert grouped(4, 6) == ([4, 3, 3], 4 * 1024 * 16)
+    assert grouped(4, 5) == ([4, 5], 5 * 1024 * 16)
+
+
+def test_a_page_that_does_not_divide_is_padded() -> None:
+    """
+    A layer of 768 bytes a token keeps 16 of them in a page of 1024 x 16 bytes, one of 512 keeps 32.
+    """
+    for token, tokens in ((768, 16), (512, 32)):
+        specs = {0: Spec("full", token), 1: NEAR}
+        groups, sizes = _unlike(specs, 16, (range(2),))
+        assert [group.block for group in groups] == [tokens, 16]
+        assert sizes == (1024 * 16,)
+
+
+def test_what_is_counted_behind_the_layers_lies_on_a_stage() -> None:
+    """
+    The second half of a layer on that of the layer, a layer that drafts on the last.
+    """
+    parts = (range(2), range(2, 4))
+    specs = dict.fromkeys(range(4), FULL) | {4 + layer: Spec("state", state_bytes=9000) for layer in range(4)}
+    groups, sizes = _unlike(specs | {8: FULL}, 16, parts)
+
+    assert sorted(len(group.layers) for group in groups) == [4, 5]
+    assert sizes == (2 * 16384, 3 * 16384)
+
+
+def test_a_window_and_its_blocks_by_hand() -> None:
+    """
+    A window of 512 and one batch of 100: 611 tokens touch 40 blocks of 16; a shorter request all of its own and one.
+    """
+    found = Plan(
+        groups=(Group(NEAR, 16, (0,)),), block=16, block_bytes=(16384,), in_flight=100, state_blocks=1
+    )
+
+    assert found.request_blocks(10000) == 39 + 1
+    assert found.request_blocks(100) == 7 + 1
+    assert found.blocks([16384 * 5 + 1]) == 5
+    assert found.blocks([100]) == 0

@@ -290,3 +290,51 @@ def test_versions() -> None:
     assert MEMORY.version("v0.19.1rc1") == (0, 19, 1)
     assert MEMORY.version("0.11.2") == (0, 11, 2)
     assert MEMORY.version(None) >= (0, 33)
+
+
+@pytest.mark.parametrize(
+    ("version", "ranks", "unified", "gib"),
+    [
+        ("0.11", 1, False, (0.02, 0.13, 0.5)),
+        ("0.11", 2, False, (0.05, 0.5, 1.6)),
+        ("0.31", 1, False, (0.1, 0.4, 1.0)),
+        ("0.31", 4, False, (0.3, 0.9, 2.5)),
+        ("0.31", 1, True, (0.1, 2.0, 5.5)),
+    ],
+)
+def test_what_the_process_takes_beside_tensors(
+    version: str, ranks: int, unified: bool, gib: tuple[float, float, float]
+) -> None:
+    """
+    As the rows of logs have it: 0.13 GiB on one H100 and 0.55 on two, 1.70 on four without links, 4.64 on a GB10.
+    """
+    card = msgspec.structs.replace(H100, unified=unified)
+    case = case_of("qwen3-32b", card=card, cards=ranks, version=version)
+    found = step.process(case, settings_of(case, tensor_parallel_size=ranks)).bytes
+
+    bytes_ = (found.low_bytes, found.likely_bytes, found.high_bytes)
+    assert [size / GIB for size in bytes_] == pytest.approx(gib, abs=0.001)
+
+
+def test_the_ends_of_a_pool_are_those_of_its_parts() -> None:
+    """
+    Low is the budget less the most of each part, half a percent of the weights and the doubt about the card; high the
+    reverse.
+    """
+    card = msgspec.structs.replace(H100, assumed=True)
+    case = case_of("qwen3-8b", card=card, version="0.31")
+    run = settings_of(case, max_model_len=8192)
+    pool = MEMORY.estimate(case, run).pool
+    assert pool is not None
+    parts = [
+        part.bytes
+        for part in (step.activations(case, run), step.process(case, run), step.graphs(case, run))
+        if part
+    ]
+    held = rank_weights(case, run, 0).total
+    budget = math.ceil(card.total_bytes * 0.92)
+    doubt = held // 200 + int(card.total_bytes * 0.004)
+
+    assert pool.bytes.likely_bytes == budget - held - sum(part.likely_bytes for part in parts)
+    assert pool.bytes.low_bytes == budget - held - doubt - sum(part.high_bytes for part in parts)
+    assert pool.bytes.high_bytes == budget - held + doubt - sum(part.low_bytes for part in parts)
