@@ -167,6 +167,7 @@ def test_what_fits_nowhere_is_shown_as_it_is() -> None:
     assert recommendation.choices == ()
     assert found.turned.quant == one.dials().quants[0] == "IQ2_XXS"
     assert (found.estimate.fits, found.choice.fits, found.searched) == (False, False, False)
+    assert found.turned.ctx_size == recommendation.wishes.ctx_size == 8192
     assert found.estimate.missing_bytes
 
 
@@ -204,6 +205,9 @@ def test_devices_can_be_left_out() -> None:
     found = one.configuration(msgspec.structs.replace(first(one).turned, devices=()))
     assert [device.id for device in found.choice.devices] == ["host"]
     assert "--device none" in found.choice.commands["llama.cpp"]
+
+    found = one.configuration(Turned(quant="Q4_K_M", ctx_size=8192, devices=("gpu7",)))
+    assert [device.id for device in found.choice.devices] == ["host"]
 
     two = adjusting("linux-2x3090-64g", "qwen3-8b")
     assert ("gpu0",) in two.dials().devices
