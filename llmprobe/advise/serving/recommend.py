@@ -11,6 +11,7 @@ import msgspec
 
 from llmprobe.advise.explain.notes import findings
 from llmprobe.advise.serving.formats import packed_as
+from llmprobe.advise.serving.notes import nearest, notes_of
 from llmprobe.advise.serving.search import Offer, Way, ways
 from llmprobe.estimation.serving import MemoryModel, speed
 from llmprobe.facts.estimate import Range, Speed, model_in_estimate
@@ -108,9 +109,9 @@ def recommend(
         choices=choices,
         verdict=_verdict(wishes, cards, chosen, length, backends),
         rejected=_rejected(found, chosen, offers, cards),
-        nearest=() if choices else _nearest(cards),
+        nearest=() if choices else nearest(cards),
         findings=findings(snapshot, wishes),
-        notes=(*model.notes, *notes, *_notes(cards)),
+        notes=(*model.notes, *notes, *notes_of(cards)),
         warnings=() if not chosen or chosen[0].sure else (message("warning.serving-may-fail"),),
     )
 
@@ -388,19 +389,3 @@ def _rejected(
             why = message("rejected.serving-lower")
         rejected.append(Rejected(what=checkpoint.format, why=why))
     return tuple(rejected)
-
-
-def _nearest(cards: tuple[Card, ...]) -> tuple[Message, ...]:
-    found = (message("nearest.serving-llamacpp"),)
-    return found if not cards else (message("nearest.serving-shorter"), *found)
-
-
-def _notes(cards: tuple[Card, ...]) -> tuple[Message, ...]:
-    notes: tuple[Message, ...] = ()
-    if cards and cards[0].assumed:
-        notes += (message("note.serving-total-assumed", bytes=cards[0].total_bytes),)
-    if cards and cards[0].unified:
-        notes += (message("note.serving-unified"),)
-    if len({card.total_bytes for card in cards}) > 1:
-        notes += (message("note.serving-unlike"),)
-    return notes
