@@ -22,6 +22,8 @@ from llmprobe.source.recording import Question, Recording
 from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of
 
+pytestmark = pytest.mark.sweep
+
 GARBAGE = "\x00\x07\ufffd{]<zz -7 0x 99999999999999999999999 ../..\n: =\n"
 KINDS: dict[str, tuple[Any, Any]] = {
     "read": (GARBAGE, ""),

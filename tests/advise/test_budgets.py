@@ -21,6 +21,8 @@ from llmprobe.units import GIB, MIB
 from tests.advise.machines import LLAMA_70B, QWEN3_30B, machine, model, unified
 from tests.machine_fixtures import MACHINES
 
+pytestmark = pytest.mark.sweep
+
 PARTS, EACH = 4, 20
 SMALL, EXPERTS, LARGE = "qwen3-0.6b", "gpt-oss-20b", "gpt-oss-120b"
 DENSE, SPARSE = model("llama", LLAMA_70B), model("qwen3moe", QWEN3_30B)

@@ -18,6 +18,8 @@ from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 
+pytestmark = pytest.mark.sweep
+
 DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
 QUANTS = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_S", "Q6_K", "Q8_0", "IQ2_M", "IQ4_XS")
 EACH = (128, 256)

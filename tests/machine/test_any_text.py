@@ -20,6 +20,8 @@ from llmprobe.machine.probes.amd import access, topology
 from llmprobe.machine.probes.amd import visible as amd_visible
 from llmprobe.machine.probes.nvidia import device, presence, visible
 
+pytestmark = pytest.mark.sweep
+
 PARSERS: tuple[Callable[[str], Any], ...] = (
     as_int,
     parse_cpu_list,
