@@ -93,13 +93,21 @@ class Tally(msgspec.Struct, kw_only=True):
 
 
 @cache
+def machine(name: str) -> Snapshot:
+    """
+    Return a recorded machine, read once.
+    """
+    return llmprobe.probe(FOLDER / name / "recording.json")
+
+
+@cache
 def machines() -> dict[str, Snapshot]:
     """
     Return the recorded machines by name, of those on which every question has the same answer only the first.
     """
     alike: dict[bytes, tuple[str, Snapshot]] = {}
     for path in sorted(FOLDER.glob("*/recording.json")):
-        snapshot = llmprobe.probe(path)
+        snapshot = machine(path.parent.name)
         same = (snapshot.host, snapshot.pools, snapshot.accelerators)
         alike.setdefault(msgspec.json.encode(same, enc_hook=repr), (path.parent.name, snapshot))
     return dict(alike.values())
@@ -222,7 +230,7 @@ def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = 
 
 
 def _answer(question: Question, model: ModelSpec, other: Estimator, tally: Tally, *, full: bool) -> None:
-    snapshot = machines()[question.machine]
+    snapshot = machine(question.machine)
     answer = llmprobe.recommend(
         model,
         snapshot,
