@@ -18,8 +18,6 @@ from benchmarks import (
 from benchmarks.accuracy_table import Accuracy
 from benchmarks.truth.models import TRUTH
 
-pytestmark = pytest.mark.sweep
-
 WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
 STEP = 20
 PARTS = 4

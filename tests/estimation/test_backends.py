@@ -7,8 +7,6 @@ import pytest
 from benchmarks.accuracy_backends import measure
 from benchmarks.truth.backends import KINDS, backend_cases
 
-pytestmark = pytest.mark.sweep
-
 FEW = 1000
 STEP, FEW_STEP = 61, 7
 

@@ -13,8 +13,6 @@ from llmprobe.estimation import Estimator
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 
-pytestmark = pytest.mark.sweep
-
 
 @pytest.mark.parametrize(("mode", "step"), [("layer", 9), ("tensor", 7)])
 def test_every_buffer_of_several_devices_is_equal_to_the_byte(mode: str, step: int) -> None:

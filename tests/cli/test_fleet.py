@@ -1,0 +1,162 @@
+"""
+``llmprobe fleet``: what a person and a program are told of several machines.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmprobe.cli import main
+from llmprobe.facts import wire
+from llmprobe.facts.fleet import Fleet, FleetFit, FleetRecommendation
+
+MACHINES = Path(__file__).parents[2] / "fixtures" / "machines"
+BOX, LAPTOP, HALO = "linux-4090-64g", "linux-4060laptop-8g-32g", "linux-strix-halo-128g-gtt-ttm"
+
+
+def _of(*machines: str) -> list[str]:
+    return [word for one in machines for word in ("--recordings", str(MACHINES / one))]
+
+
+def _said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(["fleet", *words])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def test_machines_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has a row with what is free (23.50 GiB of the card, 60.02 of RAM), its devices, and which it is like."""
+    code, out, _ = _said(capsys, "check", *_of(BOX, LAPTOP, BOX))
+    rows = [line.split() for line in out.splitlines()]
+
+    assert code == 0
+    assert [BOX, "23.50", "60.02"] in rows
+    assert any(row[:1] == [f"{BOX}-2"] for row in rows)
+    assert f"like {BOX}" in " ".join(out.split())
+    assert "NVIDIA GeForce RTX 4060 Laptop GPU" in out
+
+
+def test_memory_that_is_shared_is_counted_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where processor and GPU share the memory, the RAM's column says so."""
+    _, out, _ = _said(capsys, "check", *_of(HALO))
+
+    assert [HALO, "102.39", "shared"] in [line.split() for line in out.splitlines()]
+
+
+def test_a_machine_that_did_not_answer_is_a_no(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """It is named with what is wrong, the others are shown, and the exit code is 3."""
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}", encoding="utf-8")
+
+    code, out, _ = _said(capsys, "check", *_of(BOX), "--recordings", str(broken))
+
+    assert code == 3
+    assert BOX in out
+    assert "broken: " in out
+    assert "broken of 2 machines did not answer" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("width", ["40", "100"])
+def test_a_plan_over_two_machines_can_be_copied(
+    width: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's command, then the main machine's, each in one line however narrow the page is."""
+    monkeypatch.setenv("COLUMNS", width)
+    words = ("--model", "minimax-m2", "--quant", "Q6_K", "-c", "8192", "--link", "50GbE")
+    code, out, _ = _said(capsys, "recommend", *words, *_of(HALO, HALO))
+    lines = [line.strip() for line in out.splitlines()]
+
+    assert code == 0
+    server = next(line for line in lines if line.startswith("ggml-rpc-server"))
+    main_line = next(line for line in lines if line.startswith("llama-server"))
+    assert server == f"ggml-rpc-server -H {HALO}-2 -p 50052 -c"
+    assert main_line.endswith(f"--rpc {HALO}-2:50052")
+    assert lines.index(server) < lines.index(main_line)
+
+
+def test_the_best_machine_has_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where one machine is best alone its commands are printed, and no server's."""
+    code, out, _ = _said(capsys, "recommend", "--model", "qwen3-8b", "-c", "8192", *_of(LAPTOP, BOX))
+
+    assert code == 0
+    assert f"Take {BOX}: " in out
+    assert f"On {BOX}\n" in out
+    assert "llama-server -m Qwen3-8B" in out
+    assert "ggml-rpc-server" not in out
+
+
+def test_nothing_that_runs_is_a_no(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 3, and each machine says what is missing."""
+    words = ("--model", "deepseek-v3", "--quant", "Q8_0", "-c", "8192")
+    code, out, _ = _said(capsys, "recommend", *words, *_of(BOX, LAPTOP))
+
+    assert code == 3
+    assert "None of 2 machines runs it, alone or together" in out
+    assert out.count("Does not fit as Q8_0") == 2
+
+
+def test_what_each_runs_best_is_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Equal machines stand together; the file has a line for each kind."""
+    path = tmp_path / "fits.jsonl"
+    words = ("--use", "embedding", "--top", "1", "--workers", "1", "--output", str(path))
+    code, out, _ = _said(capsys, "fit", *words, *_of(BOX, LAPTOP, BOX))
+
+    assert code == 0
+    assert f"{BOX} and 1 like it" in out
+    assert LAPTOP in out
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "record"),
+    [
+        (("check",), Fleet),
+        (("recommend", "--model", "qwen3-8b", "-c", "4096"), FleetRecommendation),
+        (("fit", "--use", "embedding", "--top", "1", "--workers", "1"), FleetFit),
+    ],
+    ids=lambda one: one[0] if isinstance(one, tuple) else None,
+)
+def test_each_answer_is_one_document(
+    words: tuple[str, ...], record: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read back as the record that it was, with every machine in it."""
+    _, out, _ = _said(capsys, *words, "--json", *_of(BOX, LAPTOP))
+
+    answer = wire.decode(out, record)
+    named = [one.name if hasattr(one, "name") else one.host for one in answer.hosts]
+    assert named == [BOX, LAPTOP]
+    assert json.loads(out)["schema"] == answer.schema
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("check",), "no machine is named"),
+        (("chekc",), "there is no command 'chekc'"),
+        (("recommend", "--model", "qwen3-8b", "--link", "fast"), "no speed of a network"),
+        (("check", "--wait", "0"), "--wait"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was seen is said on stderr, with the exit code of a question that cannot be."""
+    code, out, err = _said(capsys, *words)
+
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_options_of_one_machine_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A recording before the command describes one machine, and several are meant."""
+    code = main(["--replay", str(MACHINES / BOX), "fleet", "check"])
+
+    assert code == 2
+    assert "describe one" in capsys.readouterr().err
