@@ -236,7 +236,7 @@ def _failure(
         return message("failure.serving-loading", device=cards[0].id, bytes=most, free_bytes=room), True
     least = min(pools, key=lambda pool: pool.likely_bytes)
     if least.likely_bytes <= 0:
-        return message("failure.serving-static", bytes=least.likely_bytes), least.high_bytes <= 0
+        return message("failure.serving-static", bytes=-least.likely_bytes), least.high_bytes <= 0
     return None, least.low_bytes > 0
 
 
