@@ -11,8 +11,6 @@ from benchmarks.accuracy_table import Accuracy, OfSpeed, in_markdown
 from benchmarks.truth.models import TRUTH
 from llmprobe.estimation.speed.parts import FEWEST_ROWS
 
-pytestmark = pytest.mark.sweep
-
 WRITTEN = msgspec.json.decode((TRUTH / "accuracy.json").read_bytes(), type=Accuracy)
 
 

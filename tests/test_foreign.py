@@ -9,8 +9,6 @@ from llmprobe.machine.probing import Probe, all_probes
 from llmprobe.source.recording.replay import Replay
 from tests.machine_fixtures import MACHINES, recording_of, replayed
 
-pytestmark = pytest.mark.sweep
-
 VENDORS = frozenset({"nvidia", "amd", "intel", "apple"})
 
 

@@ -17,8 +17,6 @@ from llmprobe.facts.recommendation import Choice
 from llmprobe.units import GIB
 from tests.advise.messages import inner
 
-pytestmark = pytest.mark.sweep
-
 ROWS: list[list[Any]] = msgspec.json.decode((TRUTH / "expert_choices.json").read_bytes())["rows"]
 DIFFERS = "https://news.ycombinator.com/item?id=47281918"
 """The one on which the balance does not agree."""

@@ -15,8 +15,6 @@ from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.settings import Settings
 from llmprobe.model.loading import load
 
-pytestmark = pytest.mark.sweep
-
 DEVICES = tuple(Device(id=f"gpu{i}", free_bytes=24 << 30) for i in range(2))
 SETTINGS = tuple(
     Settings(ctx_size=ctx_size, ubatch_size=ubatch_size, parallel=parallel)
