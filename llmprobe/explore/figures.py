@@ -7,7 +7,7 @@ from llmprobe.facts.machine import MemoryPool
 from llmprobe.facts.recommendation import Choice
 from llmprobe.output.text import origins, shell
 from llmprobe.output.text.estimate import show_terms
-from llmprobe.output.text.figures import first_token, in_gib, rate
+from llmprobe.output.text.figures import answer_time, first_token, in_gib, rate
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, WARNING, Content, Page, Part, bar
 from llmprobe.output.text.recommend import on_one_memory, short_name_of
 from llmprobe.tasks.adjusting import Configuration
@@ -138,17 +138,7 @@ def speed(page: Page, choice: Choice) -> None:
     if found.time_to_first_token_s is not None:
         pair(message("page.first-token"), first_token(found))
     if choice.time is not None:
-        time = choice.time
-        pair(
-            message("page.answer"),
-            message(
-                "page.answer-time",
-                seconds=time.seconds.likely,
-                low=time.seconds.low,
-                high=time.seconds.high,
-                thinking_tokens=time.thinking_tokens or None,
-            ),
-        )
+        pair(message("page.answer"), answer_time(choice.time))
     pair(
         message("page.quality"),
         message(

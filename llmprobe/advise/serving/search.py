@@ -200,6 +200,7 @@ def _levers(
         new = tuple(name for name in step if name in levers)
         if not new:
             continue
+        # A part of a step, by names that are its own.
         given = {**given, **{name: step[name] for name in new}}  # type: ignore[literal-required, typeddict-item]
         up = (*up, *(name for name in new if name not in up))
         yield given, up

@@ -4,6 +4,7 @@ Figures that several pages show, as messages; unknown is not zero.
 
 from llmprobe.facts.estimate import Loading, Range, Speed
 from llmprobe.facts.prices import PriceRange
+from llmprobe.facts.recommendation import AnswerTime
 from llmprobe.words.message import Message, message
 
 
@@ -44,6 +45,19 @@ def first_token(speed: Speed) -> Message:
         low=wait.low,
         high=wait.high,
         tokens=speed.prompt_tokens,
+    )
+
+
+def answer_time(time: AnswerTime) -> Message:
+    """
+    The seconds of one answer, with their bounds and what of it is thinking.
+    """
+    return message(
+        "page.answer-time",
+        seconds=time.seconds.likely,
+        low=time.seconds.low,
+        high=time.seconds.high,
+        thinking_tokens=time.thinking_tokens or None,
     )
 
 

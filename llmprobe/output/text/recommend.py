@@ -9,7 +9,15 @@ from llmprobe.facts.machine import MemoryPool, Snapshot
 from llmprobe.facts.recommendation import Choice, MachineInShort, Recommendation, Rejected
 from llmprobe.output.text import contexts, findings, origins, served, shell
 from llmprobe.output.text.estimate import projector_line, show_terms
-from llmprobe.output.text.figures import first_token, in_gib, loading_time, percent, rate, short_rate
+from llmprobe.output.text.figures import (
+    answer_time,
+    first_token,
+    in_gib,
+    loading_time,
+    percent,
+    rate,
+    short_rate,
+)
 from llmprobe.output.text.page import ANSWER, BAD, GOOD, QUIET, Content, Page, Part, bar
 from llmprobe.words.message import Message, message
 
@@ -187,17 +195,7 @@ def _best(page: Page, best: Choice, shared: MemoryPool | None, *, explain: bool)
     if best.loading is not None:
         pair(message("page.loading"), loading_time(best.loading))
     if best.time is not None:
-        time = best.time
-        pair(
-            message("page.answer"),
-            message(
-                "page.answer-time",
-                seconds=time.seconds.likely,
-                low=time.seconds.low,
-                high=time.seconds.high,
-                thinking_tokens=time.thinking_tokens or None,
-            ),
-        )
+        pair(message("page.answer"), answer_time(best.time))
     page.blank()
     _fullness(page, best.devices if shared is None else on_one_memory(page, best.devices, shared))
     reasons = (*best.reasons, *best.details) if explain else best.reasons
