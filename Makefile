@@ -55,8 +55,8 @@ test-pythons:  ## Run the tests with every Python that we claim and this machine
 	.ci/pythons $(ARGS)
 
 site: $(VENV)/.dev  ## Build the documentation as a site in build/site, strictly, and check that it needs no network
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
-	$(BIN)/python -m manual.alone build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file .ci/mkdocs.yml
+	$(BIN)/python -m docs.manual.alone build/site
 
 docs: $(VENV)/.dev  ## Check that the documentation says what the program does
 	$(BIN)/python -m pytest tests/test_docs.py
@@ -79,7 +79,7 @@ readme: $(VENV)/.dev  ## Rewrite the examples on all pages; review the diff
 	$(BIN)/python -m tests.readme
 
 man: $(VENV)/.dev  ## Rewrite the man pages from the help
-	$(BIN)/python -m manual.man
+	$(BIN)/python -m docs.manual.man
 
 schemas: $(VENV)/.dev  ## Rewrite the JSON Schemas of the documents
 	$(BIN)/python -m tests.output.schemas
@@ -125,7 +125,7 @@ sdist:  ## Build an sdist, unpack it into an empty folder, and run a sample of i
 	.ci/sdist "$(PYTHON)"
 
 release:  ## Build wheel and sdist of the last commit twice, compare, and write them, checksums and packages to dist (ADDRESS, HOMEPAGE, PROGRAM=1)
-	$(PYTHON) -m release $(if $(PROGRAM),--program) $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)")
+	PYTHONPATH=.ci:. $(PYTHON) -m release $(if $(PROGRAM),--program) $(if $(ADDRESS),--address "$(ADDRESS)") $(if $(HOMEPAGE),--homepage "$(HOMEPAGE)")
 
 constraints:  ## Write into constraints.txt the newest versions of all development tools; run `make ci` with them
 	$(PYTHON_LOWEST) -m venv --clear build/constraints

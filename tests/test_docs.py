@@ -34,7 +34,7 @@ _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 _FILE = re.compile(r"[\w*.-]+\.(?:py|md|svg|toml|json)")
 _FIGURES = re.compile(r"^    llmprobe (?P<command>.* --json)\n\n(?P<table>(?:\|.*\n)+)", re.MULTILINE)
 _ROW = re.compile(r"^\|[^|]*\| `(?P<field>[^`]+)` \| (?P<value>-?[\d,.]+) \|$", re.MULTILINE)
-_ROOTS = frozenset({"llmprobe", "tests", "benchmarks", "fixtures", "docs", "manual", "packages", "release"})
+_ROOTS = frozenset({"llmprobe", "tests", "benchmarks", "fixtures", "docs", ".ci"})
 MOST_LINES_OF_README = 210
 OF_USERS = frozenset({"config.json", "hf_quant_config.json", "box.json"})
 """Files that users have, of which the documentation speaks."""

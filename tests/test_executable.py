@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-FILE = Path(__file__).parents[1] / "packages" / "executable.py"
+FILE = Path(__file__).parents[1] / ".ci" / "executable.py"
 
 
 @pytest.fixture

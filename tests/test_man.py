@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
+from docs.manual import man
 from llmprobe.cli.group import COMMANDS, cli
 from llmprobe.words.render import languages
-from manual import man
 
 ROOT = Path(__file__).parent.parent
 PAGES = man.files()
@@ -29,8 +29,8 @@ def test_there_is_one_for_every_language() -> None:
     Where `man` looks for it below ``share/man``.
     """
     assert {str(path.relative_to(ROOT)) for path in PAGES} == {
-        "man/man1/llmprobe.1",
-        "man/ja/man1/llmprobe.1",
+        "docs/man/man1/llmprobe.1",
+        "docs/man/ja/man1/llmprobe.1",
     }
     assert len(PAGES) == len(languages())
 

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.shell_completion import ShellComplete, get_completion_class
 
+from docs.manual import man
 from llmprobe.cli import language
 from llmprobe.cli.ending import COMPLETE, run
 from llmprobe.cli.group import COMMANDS, cli
@@ -19,7 +20,6 @@ from llmprobe.engines import all_engines
 from llmprobe.model.known import known
 from llmprobe.model.quants import FILE_TYPES
 from llmprobe.words.render import words
-from manual import man
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
 

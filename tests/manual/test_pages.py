@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import llmprobe
+from docs.manual import alone, commands, findings, http, pages, python_api, records
+from docs.manual.text import described, plain
 from llmprobe.cli.group import COMMANDS, GLOBAL_OPTIONS, cli
 from llmprobe.machine import rules
 from llmprobe.server.openapi import openapi
 from llmprobe.words.en import SENTENCES
-from manual import alone, commands, findings, http, pages, python_api, records
-from manual.text import described, plain
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMAS = Path(llmprobe.__file__).parent / "schemas"

@@ -22,11 +22,12 @@ from llmprobe.cli.group import cli
 from release.__main__ import program
 from release.filled import FORMULA, MANIFEST, TEMPLATES, filled, notes, resources, sources, unfilled
 
-ROOT = TEMPLATES.parent
+ROOT = Path(__file__).parents[2]
+PACKAGES = ROOT / "docs" / "packages"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PROGRAM = "/opt/llmprobe/bin/llmprobe"
 OF_RELEASE = {"VERSION", "WHEEL", "WHEEL_SHA256", "SDIST", "SDIST_SHA256", "RESOURCES", "ADDRESS", "HOMEPAGE"}
-UNITS = tuple(sorted([*TEMPLATES.glob("*.service"), *TEMPLATES.glob("*.timer")]))
+UNITS = tuple(sorted([*PACKAGES.glob("*.service"), *PACKAGES.glob("*.timer")]))
 VALUES = {
     "VERSION": "1.2.3",
     "WHEEL": "llmprobe-1.2.3-py3-none-any.whl",
@@ -48,7 +49,7 @@ def instructions(text: str) -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines.splitlines()) if word]
 
 
-DOCKERFILE = instructions((TEMPLATES / "Dockerfile").read_text(encoding="utf-8"))
+DOCKERFILE = instructions((PACKAGES / "Dockerfile").read_text(encoding="utf-8"))
 LAST_STAGE = DOCKERFILE[max(index for index, (word, _) in enumerate(DOCKERFILE) if word == "FROM") :]
 
 
@@ -102,9 +103,7 @@ def test_a_container_is_built_of_files_that_exist() -> None:
     copied = [rest.split() for word, rest in DOCKERFILE if word == "COPY" and not rest.startswith("--from")]
     names = {name for *sources_of, _ in copied for name in sources_of}
     let_in = {
-        line[1:]
-        for line in (TEMPLATES / "Dockerfile.dockerignore").read_text().splitlines()
-        if line[0] == "!"
+        line[1:] for line in (PACKAGES / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"
     }
     (python,) = [rest for word, rest in DOCKERFILE if word == "ARG"]
     version = re.fullmatch(r"PYTHON=python:(\d+)\.(\d+)-slim", python)
@@ -147,7 +146,7 @@ def test_serve_keeps_what_it_measured_where_it_may_write() -> None:
     """
     The folder of what is kept is the cache that systemd makes for the service.
     """
-    service = unit(TEMPLATES / "llmprobe.service")["Service"]
+    service = unit(PACKAGES / "llmprobe.service")["Service"]
 
     assert service["Environment"] == f"LLMPROBE_KEPT=/var/cache/{service['CacheDirectory']}"
 
@@ -156,9 +155,9 @@ def test_metrics_are_written_where_the_service_may_write() -> None:
     """
     The file lies in the folder that must exist and that alone may be written; the timer starts that service.
     """
-    parsed = unit(TEMPLATES / "llmprobe-metrics.service")
+    parsed = unit(PACKAGES / "llmprobe-metrics.service")
     output = Path(understood(shlex.split(parsed["Service"]["ExecStart"])[1:]).params["output"])
-    timer = unit(TEMPLATES / "llmprobe-metrics.timer")
+    timer = unit(PACKAGES / "llmprobe-metrics.timer")
 
     assert (
         str(output.parent)

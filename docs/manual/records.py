@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from manual.text import paragraphs, plain
+from docs.manual.text import paragraphs, plain
 
-SCHEMAS = Path(__file__).parents[1] / "llmprobe" / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "llmprobe" / "schemas"
 MESSAGE = frozenset({"id", "text", "values"})
 
 

@@ -5,8 +5,8 @@ The paths of ``llmprobe serve`` and what they are asked with, from its own descr
 from collections.abc import Iterator
 from typing import Any
 
+from docs.manual.records import lines_of, records
 from llmprobe.server.openapi import openapi
-from manual.records import lines_of, records
 
 
 def page() -> str:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 
 import llmprobe
-from manual.text import paragraphs
+from docs.manual.text import paragraphs
 
 
 def page() -> str:

@@ -20,7 +20,7 @@ from llmprobe._version import __version__
 from release.archives import checksums, different, normalized, sha256
 from release.filled import FORMULA, MANIFEST, TEMPLATES, filled, notes, resources, sources, unfilled
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "release"
 DIST = ROOT / "dist"
 SUMS = "SHA256SUMS"

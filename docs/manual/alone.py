@@ -1,5 +1,5 @@
 """
-``python -m manual.alone FOLDER``: whether the built site needs nothing from other hosts.
+``python -m docs.manual.alone FOLDER``: whether the built site needs nothing from other hosts.
 
 A link may lead anywhere; what a browser loads by itself may not. It ends with 1 and names what is loaded so.
 """

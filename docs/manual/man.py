@@ -1,5 +1,5 @@
 """
-``python -m manual.man``: the man page of the program from its help, in each language, into ``man/``.
+``python -m docs.manual.man``: the man page of the program from its help, in each language, into ``docs/man/``.
 
 Written in the macros of man(7), so that groff and mandoc read it. It has no date and no version: the same help gives
 the same file.

@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from docs.manual.text import plain
 from llmprobe.machine import rules
 from llmprobe.words.en import SENTENCES
-from manual.text import plain
 
-MACHINES = Path(__file__).parents[1] / "fixtures" / "machines"
+MACHINES = Path(__file__).parents[2] / "fixtures" / "machines"
 SEVERITIES = {"error": "Errors", "warning": "Warnings", "note": "Notes"}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-TEMPLATES = Path(__file__).parents[1] / "packages"
+TEMPLATES = Path(__file__).parent
 FORMULA = "llmprobe.rb"
 MANIFEST = "llmprobe.json"
 _PLACE = re.compile(r"@([A-Z0-9_]+)@")

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable
 
-from manual import commands, findings, http, python_api, records
+from docs.manual import commands, findings, http, python_api, records
 
 OF_ROOT = {
     "CONTRIBUTING.md": "contributing.md",

@@ -1,5 +1,5 @@
 """
-What mkdocs calls while it builds the site, as ``mkdocs.yml`` says.
+What mkdocs calls while it builds the site, as ``.ci/mkdocs.yml`` says.
 """
 
 from pathlib import Path
@@ -8,9 +8,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from manual.pages import OF_ROOT, led, made
+from docs.manual.pages import OF_ROOT, led, made
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
