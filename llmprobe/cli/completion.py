@@ -1,21 +1,19 @@
 """
 ``llmprobe completion``: what makes a shell complete the words of this program.
 
-The scripts are click's. A shell that runs one asks the program itself, by the variable ``_LLMPROBE_COMPLETE``
-(https://click.palletsprojects.com/en/stable/shell-completion/), which ``llmprobe.cli.ending`` answers.
+The scripts are click's. A shell that runs one asks the program itself, see ``llmprobe.cli.shells_question``.
 """
 
 import click
-from click.shell_completion import ShellComplete, get_completion_class, shell_complete
+from click.shell_completion import ShellComplete, get_completion_class
 
 from llmprobe.cli import say
 from llmprobe.cli.command import Choice, Command, argument
-from llmprobe.cli.ending import COMPLETE
+from llmprobe.cli.shells_question import COMPLETE, PROGRAM
 from llmprobe.errors import LlmprobeError
 from llmprobe.words.message import message
 
 SHELLS = Choice(("bash", "zsh", "fish", "powershell"))
-PROGRAM = "llmprobe"
 
 
 @click.command(
@@ -46,10 +44,3 @@ def command(context: click.Context, /, shell: str) -> int:
     # click's own for bash starts bash first, to see how old it is.
     say.text(ShellComplete.source(made))
     return 0
-
-
-def answer(program: click.Command, instruction: str) -> int:
-    """
-    Print what a shell asks for: the words that can stand where the cursor is. The exit code is click's.
-    """
-    return shell_complete(program, {}, PROGRAM, COMPLETE, instruction)

@@ -13,15 +13,12 @@ from collections.abc import Sequence
 
 import click
 
-from llmprobe.cli import language, say
+from llmprobe.cli import language, say, shells_question
 from llmprobe.cli.group import COMMANDS, GLOBAL_OPTIONS, cli
 from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.words.message import message
 
 STDOUT_FAILED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-COMPLETE = "_LLMPROBE_COMPLETE"
-"""Set by the script of ``llmprobe completion`` where a shell wants words."""
-
 OF_ANOTHER_MACHINE = ("--replay", "--gpu", "--ram")
 
 
@@ -34,11 +31,9 @@ def run(arguments: Sequence[str] | None) -> int:
     Raises:
         KeyboardInterrupt: the user interrupted it.
     """
-    asked_by_shell = os.environ.get(COMPLETE)
+    asked_by_shell = os.environ.get(shells_question.COMPLETE)
     if asked_by_shell and arguments is None:
-        from llmprobe.cli.completion import answer
-
-        return answer(cli, asked_by_shell)
+        return shells_question.answer(cli, asked_by_shell)
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     if sys.stdout is None:
         # Not before anything opens a file, which would get the number of stdout.

@@ -14,8 +14,9 @@ from click.shell_completion import ShellComplete, get_completion_class
 
 from docs.manual import man
 from llmprobe.cli import language
-from llmprobe.cli.ending import COMPLETE, run
+from llmprobe.cli.ending import run
 from llmprobe.cli.group import COMMANDS, cli
+from llmprobe.cli.shells_question import COMPLETE
 from llmprobe.engines import all_engines
 from llmprobe.model.known import known
 from llmprobe.model.quants import FILE_TYPES

@@ -9,7 +9,7 @@ import msgspec
 from llmprobe.advise.recommend import machine_in_short
 from llmprobe.facts.fleet import EngineBuild, Fleet, FleetHost
 from llmprobe.facts.machine import Snapshot
-from llmprobe.tasks.fleet.hosts import Seen
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
 RPC_ENGINE = "llama.cpp"

@@ -26,7 +26,8 @@ from llmprobe.model.catalog import DATE
 from llmprobe.model.known import known
 from llmprobe.tasks import fit
 from llmprobe.tasks.fleet.check import hosts_of, notes_on, what_counts
-from llmprobe.tasks.fleet.hosts import PATIENCE_S, Seen
+from llmprobe.tasks.fleet.hosts import PATIENCE_S
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
 Told = Callable[[int, int], None]

@@ -13,7 +13,6 @@ from llmprobe.errors import LlmprobeError, RecordingError, UsageError
 from llmprobe.facts.answer import Answer
 from llmprobe.facts.fleet import HostOrigin
 from llmprobe.facts.given import shown
-from llmprobe.facts.machine import Snapshot
 from llmprobe.harmless import harmless_name
 from llmprobe.machine import snapshot
 from llmprobe.source import hosts
@@ -22,6 +21,7 @@ from llmprobe.source.model_files import small
 from llmprobe.source.recording import decode
 from llmprobe.source.recording.files import USUAL_NAME, read_recording
 from llmprobe.source.recording.replay import Replay
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
 
 PATIENCE_S = 30.0
@@ -51,18 +51,6 @@ _SSH_SAYS = (
     ("Could not resolve", message("fleet.unresolved"), message("fleet.remedy-unresolved")),
 )
 """What OpenSSH prints, what it means, and what to do."""
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """
-    One machine, or why there is none of that name.
-    """
-
-    name: str
-    origin: HostOrigin
-    machine: Snapshot | None = None
-    problem: Message | None = None
-    remedy: Message | None = None
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from llmprobe import engines
 from llmprobe.errors import LlmprobeError, RecordingError
@@ -18,10 +18,8 @@ from llmprobe.harmless import harmless_name
 from llmprobe.machine import snapshot
 from llmprobe.source.recording import decode
 from llmprobe.source.recording.replay import Replay
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
-
-if TYPE_CHECKING:
-    from llmprobe.tasks.fleet.hosts import Seen
 
 R = TypeVar("R")
 
@@ -74,7 +72,7 @@ class Cluster:
                 hint=message("hint.fleet-ray"),
             )
 
-    def machines(self) -> "tuple[Seen, ...]":
+    def machines(self) -> tuple[Seen, ...]:
         """
         Every node that is alive, by its address; one that does not answer in time, or dies, is named.
         """
@@ -104,9 +102,7 @@ class Cluster:
         """
         self._ray.shutdown()
 
-    def _seen(self, name: str, answer: Any, until: float) -> "Seen":
-        from llmprobe.tasks.fleet.hosts import Seen
-
+    def _seen(self, name: str, answer: Any, until: float) -> Seen:
         def failed(problem: Message, remedy: Message | None) -> Seen:
             return Seen(name=name, origin=_ORIGIN, problem=problem, remedy=remedy)
 

@@ -24,7 +24,7 @@ from llmprobe.model.installed import on_this_disk
 from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.defaults import DEFAULT_QUANT
 from llmprobe.tasks.fleet.check import build_of, hosts_of, notes_on
-from llmprobe.tasks.fleet.hosts import Seen
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import commands_for, completed
 from llmprobe.words.message import Message, message
 

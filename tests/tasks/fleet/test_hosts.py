@@ -10,7 +10,8 @@ import pytest
 
 from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.tasks.fleet.check import fleet
-from llmprobe.tasks.fleet.hosts import Named, Seen, seen
+from llmprobe.tasks.fleet.hosts import Named, seen
+from llmprobe.tasks.fleet.seen import Seen
 from tests.source.live.test_commands import is_alive
 from tests.tasks.fleet.programs import MACHINES, put, recording
 
