@@ -39,6 +39,7 @@ LIVE = frozenset(
         "tests/test_harmless.py::test_bash_reads_the_word_that_was_meant",
         "tests/tasks/fleet/test_hosts.py",
         "tests/tasks/fleet/test_ray.py",
+        "tests/source/test_executable.py::test_a_real_program_is_for_this_machine",
         "tests/tasks/fleet/test_ssh.py",
         "tests/tasks/test_verify.py",
         "tests/test_limited.py",

@@ -7,6 +7,7 @@ key is accepted that is not known, and what runs over its time is ended with its
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from llmprobe.facts.answer import Answer
 from llmprobe.source.live import commands
@@ -14,7 +15,7 @@ from llmprobe.source.live.commands import Children
 from llmprobe.units import MIB
 
 NO_PROGRAM = "llmprobe-fleet: no llmprobe"
-NO_PYTHON = "llmprobe-fleet: no python3"
+OTHER_KIND = "llmprobe-fleet: the host is"
 """What is printed on stderr over there where nothing can be started."""
 
 MOST_NODES_BYTES = 256 * MIB
@@ -29,30 +30,47 @@ _HERE = (
     f'command -v "$p" >/dev/null 2>&1 && exec "$p" {_RECORD}; done'
 )
 # The folder is removed whatever becomes of the program; a shell that is told to end removes it, too.
+# The program unpacks itself into TMPDIR.
 _COPIED = (
-    f'command -v python3 >/dev/null 2>&1 || {{ echo "{NO_PYTHON}" >&2; exit 127; }}; '
     'd=$(mktemp -d) || exit 1; trap "rm -rf \\"$d\\"" EXIT HUP INT TERM; '
-    f'cat >"$d/llmprobe.pyz" && python3 "$d/llmprobe.pyz" {_RECORD}'
+    f'cat >"$d/llmprobe" && chmod 700 "$d/llmprobe" && TMPDIR="$d" "$d/llmprobe" {_RECORD}'
 )
 _MISSING = f'echo "{NO_PROGRAM}" >&2; exit 127'
 
 
-def over_ssh(host: str, timeout_s: float, children: Children, *, program: Path | None = None) -> Answer:
+class Program(NamedTuple):
     """
-    What ``llmprobe record`` prints on a host: its own, or a single-file ``program``, copied there for that and removed.
+    A single-file llmprobe, and the system and machine that it is for (``Linux x86_64``); empty is any.
+    """
+
+    path: Path
+    made_for: str
+
+
+def over_ssh(host: str, timeout_s: float, children: Children, *, program: Program | None = None) -> Answer:
+    """
+    What ``llmprobe record`` prints on a host: its own, or a single-file program, copied there for that and removed.
 
     An existing connection of the user is used (ControlMaster), and none is left.
     """
     wait = max(1, min(_CONNECTING_S, int(timeout_s)))
-    script = f"{_HERE}; {_MISSING if program is None else _COPIED}"
+    script = f"{_HERE}; {_MISSING if program is None else _copied(program)}"
     argv = (
         *("ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={wait}", "-o", "ControlMaster=no"),
         *("--", host, f"sh -c '{script}'"),
     )
     if program is None:
         return commands.run(argv, timeout_s, children, environment=os.environ)
-    with program.open("rb") as content:
+    with program.path.open("rb") as content:
         return commands.run(argv, timeout_s, children, environment=os.environ, stdin=content)
+
+
+def _copied(program: Program) -> str:
+    if not program.made_for:
+        return _COPIED
+    # Looked at first, because a shell would read a program of another kind as a script.
+    known = f'k=$(uname -sm); [ "$k" = "{program.made_for}" ]'
+    return f'{known} || {{ echo "{OTHER_KIND} $k" >&2; exit 126; }}; {_COPIED}'
 
 
 def on_slurm(node: str, timeout_s: float, children: Children) -> Answer:

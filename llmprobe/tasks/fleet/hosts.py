@@ -15,7 +15,7 @@ from llmprobe.facts.fleet import HostOrigin
 from llmprobe.facts.given import shown
 from llmprobe.harmless import harmless_name
 from llmprobe.machine import snapshot
-from llmprobe.source import hosts
+from llmprobe.source import executable, hosts
 from llmprobe.source.live.commands import Children
 from llmprobe.source.model_files import small
 from llmprobe.source.recording import decode
@@ -130,16 +130,17 @@ def _check_destination(host: str) -> None:
         raise UsageError(message("error.fleet-host", given=shown(host)), hint=message("hint.fleet-host"))
 
 
-def _program(path: str) -> Path:
+def _program(path: str) -> hosts.Program:
     try:
-        with Path(path).open("rb") as content:
-            content.read(1)
+        kind = executable.made_for(Path(path))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise UsageError(
             message("error.file-unreadable", path=path, reason=reason), hint=message("hint.fleet-program")
         ) from None
-    return Path(path).absolute()
+    if kind is None:
+        raise UsageError(message("error.fleet-program", path=path), hint=message("hint.fleet-program"))
+    return hosts.Program(Path(path).absolute(), kind)
 
 
 def _files(path: str) -> list[tuple[str, str]]:
@@ -180,10 +181,12 @@ def _of_file(name: str, path: str) -> Callable[[], Seen]:
     return look
 
 
-def _over_ssh(host: str, wait_s: float, children: Children, program: Path | None) -> Callable[[], Seen]:
+def _over_ssh(
+    host: str, wait_s: float, children: Children, program: hosts.Program | None
+) -> Callable[[], Seen]:
     def look() -> Seen:
         answer = hosts.over_ssh(host, wait_s, children, program=program)
-        return _recorded(host, "ssh", answer, wait_s)
+        return _recorded(host, "ssh", answer, wait_s, "" if program is None else program.made_for)
 
     return look
 
@@ -253,9 +256,9 @@ def _nodes_file(path: str) -> str:
     return content.decode(errors="replace")
 
 
-def _recorded(name: str, origin: HostOrigin, answer: Answer, wait_s: float) -> Seen:
+def _recorded(name: str, origin: HostOrigin, answer: Answer, wait_s: float, made_for: str = "") -> Seen:
     """
-    The machine whose recording a command printed, or what went wrong.
+    The machine whose recording a command printed, or what went wrong. ``made_for`` is what a copied program is for.
     """
 
     def failed(problem: Message, remedy: Message | None) -> Seen:
@@ -284,8 +287,11 @@ def _recorded(name: str, origin: HostOrigin, answer: Answer, wait_s: float) -> S
         return failed(
             message("fleet.unreachable", detail=_last_words(answer)), message("fleet.remedy-unreachable")
         )
-    if hosts.NO_PYTHON in said:
-        return failed(message("fleet.no-python"), message("fleet.remedy-no-python"))
+    if hosts.OTHER_KIND in said:
+        kind = harmless_name(said.partition(hosts.OTHER_KIND)[2].partition("\n")[0].strip()[:_LONGEST_DETAIL])
+        return failed(
+            message("fleet.other-kind", kind=kind, program=made_for), message("fleet.remedy-other-kind")
+        )
     if hosts.NO_PROGRAM in said:
         return failed(message("fleet.no-program"), message("fleet.remedy-no-program"))
     return failed(

@@ -113,7 +113,7 @@ def test_nobody_is_refused() -> None:
         ("ssh: Could not resolve hostname box: Name or service not known", 255, "fleet.unresolved"),
         ("ssh: connect to host box port 22: Connection refused", 255, "fleet.unreachable"),
         ("llmprobe-fleet: no llmprobe", 127, "fleet.no-program"),
-        ("llmprobe-fleet: no python3", 127, "fleet.no-python"),
+        ("llmprobe-fleet: the host is Darwin arm64", 126, "fleet.other-kind"),
         ("Traceback (most recent call last):", 1, "fleet.failed"),
     ],
 )
@@ -178,7 +178,11 @@ def test_ssh_is_told_to_ask_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_program_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     """A single-file program that is not there is an error of the question."""
     with pytest.raises(UsageError, match="cannot be read"):
-        seen(Named(ssh=("box",), program=str(tmp_path / "none.pyz")))
+        seen(Named(ssh=("box",), program=str(tmp_path / "none")))
+    other = tmp_path / "llmprobe.exe"
+    other.write_bytes(b"MZ" + bytes(100))
+    with pytest.raises(UsageError, match="is no program"):
+        seen(Named(ssh=("box",), program=str(other)))
 
 
 def test_nodes_of_slurm_are_asked_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

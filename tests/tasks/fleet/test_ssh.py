@@ -2,6 +2,7 @@
 The whole way over a real sshd on loopback: its own port, keys and configuration; skipped where there is no sshd.
 """
 
+import os
 import shutil
 import socket
 import subprocess
@@ -100,12 +101,10 @@ def test_a_recording_is_made_there(server: Path) -> None:
 
 def test_a_program_is_copied_and_nothing_is_left(server: Path) -> None:
     """Where llmprobe is not installed that is said; with a program it runs there, and its folder is gone."""
-    program = server / "llmprobe.pyz"
+    program = server / "single-file"
     program.write_text(
-        "import sys, pathlib\n"
-        f"pathlib.Path({str(server / 'place')!r}).write_text(sys.argv[0])\n"
-        "assert sys.argv[1:] == ['record', '-o', '-']\n"
-        f"print(open({recording('linux-4090-64g')!r}).read())\n",
+        f'#!/bin/sh\necho "$0 $TMPDIR" >{server}/place\n[ "$*" = "record -o -" ] || exit 1\n'
+        f"cat {recording('linux-4090-64g')}\n",
         encoding="utf-8",
     )
 
@@ -116,9 +115,25 @@ def test_a_program_is_copied_and_nothing_is_left(server: Path) -> None:
     assert without.problem.id == "fleet.no-program"
     assert copied.problem is None
     assert copied.machine is not None
-    place = Path((server / "place").read_text(encoding="utf-8"))
-    assert place.name == "llmprobe.pyz"
+    place, unpacked = map(Path, (server / "place").read_text(encoding="utf-8").split())
+    assert place.name == "llmprobe"
+    assert place.parent == unpacked
     assert not place.parent.exists()
+
+
+def test_a_program_for_another_kind_of_machine_is_not_copied(server: Path) -> None:
+    """Both kinds are named; the host's as it says itself."""
+    program = server / "for-risc-v"
+    program.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00" + bytes(64))
+
+    (found,) = seen(Named(ssh=("box",), wait_s=30, program=str(program)))
+
+    assert found.problem is not None
+    assert found.problem.id == "fleet.other-kind"
+    assert found.problem.values == {
+        "kind": f"{os.uname().sysname} {os.uname().machine}",
+        "program": "Linux riscv64",
+    }
 
 
 def test_no_key_that_it_knows_is_said(server: Path) -> None:
