@@ -15,7 +15,7 @@ from llmprobe.facts.measured import KeptHere, Measurement
 from llmprobe.facts.nvidia import NvidiaSystem
 from llmprobe.facts.vendors import Amd, Apple, OneApi
 from llmprobe.facts.vulkan import Vulkan
-from llmprobe.facts.windows import Windows
+from llmprobe.facts.windows import UncountedAdapter, Windows
 from llmprobe.words.message import Message
 
 Basis = Literal["measured", "declared", "derived", "assumed"]
@@ -226,9 +226,8 @@ class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
     What probes find out about the system around the devices.
 
-    ``environment`` is ``container``, ``wsl``, ``vm`` or ``bare``; unknown is None. A container in WSL is ``wsl``, with
-    ``in_container`` true. ``os`` is the distribution as it names itself. ``wsl_gpu`` is whether Windows lends WSL a
-    GPU device (/dev/dxg); None outside of WSL.
+    ``environment`` is None where unknown; a container in WSL is ``wsl``, with ``in_container`` true. ``os`` is the
+    distribution as it names itself, ``wsl_gpu`` whether Windows lends WSL a GPU (/dev/dxg), None outside of WSL.
     """
 
     os: str | None = None
@@ -277,8 +276,7 @@ class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """
     Whether a probe got its answers, and how long it took. A probe that raised is ``crashed``.
 
-    ``absent`` is the normal answer of a facility that this machine does not have. ``unsupported`` is one that it may
-    have and that no probe knows how to ask.
+    ``absent``: this machine has no such facility. ``unsupported``: it may have it, and no probe knows how to ask.
     """
 
     name: str
@@ -316,6 +314,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows | None = None
     vulkan: Vulkan | None = None
     oneapi: OneApi | msgspec.UnsetType = msgspec.UNSET
+    uncounted: tuple[UncountedAdapter, ...] = ()
     kept: KeptHere | None = None
 
 
@@ -374,7 +373,7 @@ class EngineOnMachine(msgspec.Struct, frozen=True, kw_only=True):
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A machine at one moment. ``oneapi`` is there only where a variable narrows what SYCL sees.
+    A machine at one moment. ``oneapi``: where a variable narrows what SYCL sees. ``uncounted``: of a chip under Linux.
     """
 
     schema: Literal["llmprobe.snapshot/1"] = "llmprobe.snapshot/1"
@@ -395,6 +394,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     windows: Windows | None = None
     vulkan: Vulkan | None = None
     oneapi: OneApi | msgspec.UnsetType = msgspec.UNSET
+    uncounted: tuple[UncountedAdapter, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def pool(self, pool_id: str) -> MemoryPool | None:
         return next((pool for pool in self.pools if pool.id == pool_id), None)

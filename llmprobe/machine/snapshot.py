@@ -119,6 +119,7 @@ def collect(
         windows=next((probed.windows for probed in found if probed.windows is not None), None),
         vulkan=vulkan,
         oneapi=next((probed.oneapi for probed in found if probed.oneapi), msgspec.UNSET),
+        uncounted=tuple(each for probed in found for each in probed.uncounted) or msgspec.UNSET,
         sources=(*reports, *_lacking(source.platform)),
     )
     return rules.diagnosed(snapshot)

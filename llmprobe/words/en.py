@@ -763,13 +763,18 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-unsupported-vendor.title": "{device} is not examined",
     "finding.gpu-unsupported-vendor.detail": "llmprobe does not examine GPUs of this vendor, so its memory is not "
     "counted. An engine may be able to use it, for instance with Vulkan.",
-    "rule.adapter-not-counted": "Windows lists adapters that no model can be put on.",
+    "rule.adapter-not-counted": "The system lists adapters that no model is put on.",
     "finding.adapter-not-counted.title": "Not counted as {adapters:a GPU|GPUs}: {adapters:and}",
     "finding.adapter-not-counted.detail": "{adapters:each}.",
     "finding.adapter-not-counted.npu": "{name} is a neural processor, which llama.cpp does not use",
     "finding.adapter-not-counted.remote": "{name} is the display of a remote session",
     "finding.adapter-not-counted.basic": "{name} is the driver of Windows for displays without another one",
     "finding.adapter-not-counted.virtual": "{name} is a virtual display",
+    "finding.adapter-not-counted.slow-graphics": "{name} is graphics of the chip, and llama.cpp runs slower on it than "
+    "on the CPU",
+    "finding.adapter-not-counted.opencl-graphics": "{name} is graphics of the chip, on which llama.cpp runs with OpenCL; "
+    "llmprobe does not estimate that",
+    "finding.adapter-not-counted.other-graphics": "{name} is graphics of the chip, on which llama.cpp is not known to run",
     "rule.gpu-basic-driver": "A display has only the basic driver of Windows.",
     "finding.gpu-basic-driver.title": "A display has only the basic driver of Windows",
     "finding.gpu-basic-driver.detail": "{adapter} shows a picture and computes nothing. The GPU behind it cannot be "

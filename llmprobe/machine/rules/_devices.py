@@ -63,6 +63,14 @@ def memory_of(snapshot: Snapshot, accelerator: Accelerator) -> int | None:
     return sum(sizes) if sizes else None
 
 
+def uncounted(snapshot: Snapshot) -> tuple[UncountedAdapter, ...]:
+    """
+    The adapters that no model is put on, of Windows or of a chip under Linux.
+    """
+    of_windows = snapshot.windows.uncounted if snapshot.windows is not None else ()
+    return (*of_windows, *(snapshot.uncounted or ()))
+
+
 def on_basic_driver(snapshot: Snapshot) -> tuple[UncountedAdapter, ...]:
     """
     Displays of real hardware that have only the driver of Windows itself: a GPU may be behind each.

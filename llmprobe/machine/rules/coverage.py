@@ -10,7 +10,7 @@ from llmprobe.harmless import shell_word
 from llmprobe.machine.gpu_table import named
 from llmprobe.machine.probing import finds_accelerators
 from llmprobe.machine.rules import RULE, Rule
-from llmprobe.machine.rules._devices import called, lent_by_windows, on_basic_driver
+from llmprobe.machine.rules._devices import called, lent_by_windows, on_basic_driver, uncounted
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
@@ -161,7 +161,7 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
         id="no-gpu",
         severity="note",
         title=message("finding.no-gpu.title")
-        if not snapshot.accelerators
+        if not snapshot.accelerators and not any("graphics" in each.kind for each in uncounted(snapshot))
         else message("finding.no-gpu.title-unusable"),
         detail=message("finding.no-gpu.detail"),
         evidence=evidence

@@ -1,6 +1,6 @@
 """
-What Windows lists beside GPUs: adapters that no model can be put on, and a display without its maker's driver. And the
-GPU that it lends to WSL without a word on what it is, and memory that it does not promise.
+What a system lists beside GPUs: adapters that no model is put on. Of Windows also a display without its maker's driver,
+the GPU that it lends to WSL without a word on what it is, and memory that it does not promise.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.windows import UncountedAdapter
 from llmprobe.machine.rules import Rule
-from llmprobe.machine.rules._devices import lent_by_windows, on_basic_driver
+from llmprobe.machine.rules._devices import lent_by_windows, on_basic_driver, uncounted
 from llmprobe.words.message import Message, message
 
 
@@ -17,9 +17,8 @@ def adapter_not_counted(snapshot: Snapshot) -> Iterator[Finding]:
     """
     Adapters are listed that are no GPUs for models.
     """
-    windows = snapshot.windows
     waiting = on_basic_driver(snapshot)
-    others = [each for each in (windows.uncounted if windows is not None else ()) if each not in waiting]
+    others = [each for each in uncounted(snapshot) if each not in waiting]
     if not others:
         return
     yield Finding(
@@ -103,6 +102,12 @@ def _described(adapter: UncountedAdapter) -> Message:
             return message("finding.adapter-not-counted.basic", name=adapter.name)
         case "virtual":
             return message("finding.adapter-not-counted.virtual", name=adapter.name)
+        case "slow-graphics":
+            return message("finding.adapter-not-counted.slow-graphics", name=adapter.name)
+        case "opencl-graphics":
+            return message("finding.adapter-not-counted.opencl-graphics", name=adapter.name)
+        case "other-graphics":
+            return message("finding.adapter-not-counted.other-graphics", name=adapter.name)
 
 
 RULES = (

@@ -1573,7 +1573,7 @@ export interface Report {
   };
 }
 /**
- * A machine at one moment. ``oneapi`` is there only where a variable narrows what SYCL sees.
+ * A machine at one moment. ``oneapi``: where a variable narrows what SYCL sees. ``uncounted``: of a chip under Linux.
  */
 export interface Snapshot {
   accelerators: Accelerator[];
@@ -1592,20 +1592,28 @@ export interface Snapshot {
   schema: "llmprobe.snapshot/1";
   sources: SourceReport[];
   this_machine: boolean;
+  uncounted: UncountedAdapter[];
   vulkan: Vulkan | null;
   windows: Windows | null;
 }
 /**
  * Whether a probe got its answers, and how long it took. A probe that raised is ``crashed``.
  *
- * ``absent`` is the normal answer of a facility that this machine does not have. ``unsupported`` is one that it may
- * have and that no probe knows how to ask.
+ * ``absent``: this machine has no such facility. ``unsupported``: it may have it, and no probe knows how to ask.
  */
 export interface SourceReport {
   detail: Message | null;
   duration_ms: number | null;
   name: string;
   status: "absent" | "crashed" | "denied" | "failed" | "not_recorded" | "ok" | "partial" | "timeout" | "unsupported";
+}
+/**
+ * An adapter that the system lists and that no model is put on.
+ */
+export interface UncountedAdapter {
+  evidence: string[];
+  kind: "basic" | "npu" | "opencl-graphics" | "other-graphics" | "remote" | "slow-graphics" | "virtual";
+  name: string;
 }
 /**
  * The loader's devices in its order, software devices among them. ``visible`` is GGML_VK_VISIBLE_DEVICES; ``loaded``
@@ -1676,14 +1684,6 @@ export interface VulkanHeap {
  */
 export interface Windows {
   uncounted: UncountedAdapter[];
-}
-/**
- * An adapter that Windows lists and that no model can be put on.
- */
-export interface UncountedAdapter {
-  evidence: string[];
-  kind: "basic" | "npu" | "remote" | "virtual";
-  name: string;
 }
 /**
  * An adapter as an estimate names it.
