@@ -106,7 +106,7 @@ budgets: $(VENV)/.dev  ## Check that no choice is over a budget: a sample of all
 plans: $(VENV)/.dev  ## Check that no machine that plan names for a model is over a budget (minutes; ARGS="--part 1/40": a fortieth)
 	$(BIN)/python -m benchmarks.plans $(ARGS)
 
-verify: $(VENV)/.dev  ## Load a small model with the printed commands in a real llama-server (built once) and compare
+verify: $(VENV)/.dev  ## Load small models with the printed commands in a real llama-server (built once), over rpc-servers too, and compare
 	$(BIN)/python -m benchmarks.verify
 
 page:  ## Build the page of report and serve from its TypeScript (needs Node.js 20.19, or 22.12, or newer)

@@ -1,9 +1,9 @@
 """
 A real engine in the loop: what llmprobe predicts and prints, beside what llama-server logs, takes and accepts.
 
-``python -m benchmarks.verify`` fetches and builds the engine once, loads a small model with the printed commands,
-and has every command printed for the recorded machines read by the real parser. ``--write`` keeps the results in
-``fixtures/truth/verify.json``. It ends with 1 where something differs.
+``python -m benchmarks.verify`` fetches and builds the engine once, loads a small model with the printed commands and
+over rpc-servers, and has every command printed for the recorded machines read by the real parser. ``--write`` keeps the
+results in ``fixtures/truth``. It ends with 1 where something differs.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 import llmprobe
-from benchmarks import budgets_words, verify_commands, verify_engine, verify_server
+from benchmarks import budgets_words, verify_commands, verify_engine, verify_rpc, verify_server
 from benchmarks.budgets_words import EXPERTS
 from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
 from benchmarks.verify_server import Loaded, LoadError
@@ -289,6 +289,8 @@ def main() -> int:
             print(f"loading: {setting.name}", file=sys.stderr)
             rows.append(compare(setting))
         files = [quantized(quant) for quant in QUANTS]
+        print("loading over rpc-servers", file=sys.stderr)
+        remote = verify_rpc.measure(tuple(one.name for one in verify_rpc.SETTINGS))
     except (verify_engine.SetUpError, LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -298,6 +300,7 @@ def main() -> int:
     for file in files:
         print(f"{file.quant}: {file.tensors - len(file.differing)} of {file.tensors} tensors as predicted")
         print("".join(f"    {line}\n" for line in file.differing), end="")
+    print(f"\nover rpc-servers on the processor\n\n{verify_rpc.table(remote)}")
     parsed = check_commands(verify_engine.program("llama-server"))
     accepted = parsed.read - len(parsed.complaints)
     print(f"\n{accepted} of {parsed.read} printed commands accepted by llama-server's parser")
@@ -307,7 +310,9 @@ def main() -> int:
     print(f"{time.monotonic() - started:.0f} s in all")
     if write:
         _keep(rows, files, parsed)
-    differing = [row.differing for row in rows] + [file.differing for file in files]
+        verify_rpc.keep(remote)
+    differing = [*(one.differing for one in rows), *(one.differing for one in files)]
+    differing += [one.differing for one in remote.rows]
     return int(any(differing) or bool(parsed.complaints))
 
 

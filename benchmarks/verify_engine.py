@@ -22,7 +22,8 @@ BUILD = 11549
 CACHE = Path(__file__).parent.parent / ".cache" / "verify"
 SMOLLM2, GEMMA3 = "SmolLM2-135M-Instruct.Q4_1.gguf", "gemma-3-270m-q4_k_m.gguf"
 MIXTURE = "mixture-of-14-layers.F16.gguf"
-PROGRAMS = ("llama-server", "llama-quantize")
+PROGRAMS = ("llama-server", "llama-quantize", "ggml-rpc-server")
+"""What is built, all of it with the same options: where one is missing all are built anew."""
 
 _SDIST = f"xllamacpp==2026.10.{BUILD}"
 _SOURCE_INSIDE = "thirdparty/llama.cpp"
@@ -45,6 +46,7 @@ _OPTIONS = (
     "-DLLAMA_BUILD_COMMIT=unknown",
     "-DLLAMA_OPENSSL=OFF",
     "-DGGML_OPENMP=OFF",
+    "-DGGML_RPC=ON",
 )
 _DOWNLOAD_SECONDS = 900
 _BUILD_SECONDS = 3600

@@ -8,6 +8,9 @@ are what an engine lays out. The words are those of another file.
 import typing
 from pathlib import Path
 
+from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.tensor import Tensor
+
 if typing.TYPE_CHECKING:
     import gguf
 
@@ -18,6 +21,20 @@ _EXPERTS, _USED, _EXPERT_WIDTH = 8, 2, 256
 _CONTEXT = 16384
 _DEVIATION = 0.02
 _WORDS = "tokenizer."
+_HPARAMS: dict[str, int | float] = {
+    "context_length": _CONTEXT,
+    "block_count": LAYERS,
+    "embedding_length": _WIDTH,
+    "feed_forward_length": _EXPERT_WIDTH,
+    "expert_feed_forward_length": _EXPERT_WIDTH,
+    "expert_count": _EXPERTS,
+    "expert_used_count": _USED,
+    "attention.head_count": _HEADS,
+    "attention.head_count_kv": _KV_HEADS,
+    "attention.key_length": _HEAD,
+    "attention.value_length": _HEAD,
+    "attention.layer_norm_rms_epsilon": 1e-6,
+}
 
 
 def write(path: Path, words_of: Path) -> None:
@@ -44,6 +61,26 @@ def write(path: Path, words_of: Path) -> None:
     partial.rename(path)
 
 
+def model(words: int) -> ModelSpec:
+    """
+    Return the file's model without the file, for so many words.
+    """
+    tensors = []
+    for name, shape in _tensors(words).items():
+        parts = name.split(".")
+        tensors.append(Tensor(name, shape[::-1], int(parts[1]) if parts[0] == "blk" else None))
+    parameters = sum(one.elements for one in tensors)
+    return ModelSpec(
+        id=ARCHITECTURE,
+        name=ARCHITECTURE,
+        architecture=ARCHITECTURE,
+        hparams={**_HPARAMS},
+        tensors=tuple(tensors),
+        parameters=parameters,
+        file_parameters=parameters,
+    )
+
+
 def _settings(writer: "gguf.GGUFWriter", words_of: "gguf.GGUFReader") -> int:
     """
     Give the file its settings and the other file's words, and return how many words there are.
@@ -52,18 +89,11 @@ def _settings(writer: "gguf.GGUFWriter", words_of: "gguf.GGUFReader") -> int:
 
     writer.add_name("Mixture of experts made by chance")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    writer.add_context_length(_CONTEXT)
-    writer.add_block_count(LAYERS)
-    writer.add_embedding_length(_WIDTH)
-    writer.add_feed_forward_length(_EXPERT_WIDTH)
-    writer.add_expert_feed_forward_length(_EXPERT_WIDTH)
-    writer.add_expert_count(_EXPERTS)
-    writer.add_expert_used_count(_USED)
-    writer.add_head_count(_HEADS)
-    writer.add_head_count_kv(_KV_HEADS)
-    writer.add_key_length(_HEAD)
-    writer.add_value_length(_HEAD)
-    writer.add_layer_norm_rms_eps(1e-6)
+    for name, setting in _HPARAMS.items():
+        if isinstance(setting, float):
+            writer.add_float32(f"{ARCHITECTURE}.{name}", setting)
+        else:
+            writer.add_uint32(f"{ARCHITECTURE}.{name}", setting)
     words = 0
     for name, field in words_of.fields.items():
         if name.startswith(_WORDS):

@@ -67,10 +67,16 @@ def buffers(log: str) -> Buffers:
     Return the buffer sizes that a load log states.
     """
     found: dict[str, dict[str, float]] = {kind: {} for kind in _KINDS.values()}
-    for name, kind, size in _SIZE.findall(log):
-        sizes = found[_KINDS[kind]]
-        sizes[name] = sizes.get(name, 0.0) + float(size)
+    for name, kind, size in sizes(log):
+        found[kind][name] = found[kind].get(name, 0.0) + size
     return Buffers(**found)
+
+
+def sizes(log: str) -> list[tuple[str, str, float]]:
+    """
+    Return each buffer that a load log states: its type, its kind (a field of ``Buffers``) and its MiB.
+    """
+    return [(name, _KINDS[kind], float(size)) for name, kind, size in _SIZE.findall(log)]
 
 
 def moved(log: str) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ LIVE = frozenset(
         "tests/test_windows_layouts.py",
         "tests/test_startup.py",
         "tests/test_verify.py",
+        "tests/test_verify_rpc.py",
         "tests/cli/test_completion.py::test_bash_completes",
         "tests/release/test_packages.py::test_systemd_understands_the_units",
         "tests/release/test_packages.py::test_ruby_understands_the_formula",

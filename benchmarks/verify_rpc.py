@@ -1,0 +1,381 @@
+"""
+A small model over real rpc-servers: every buffer that is asked for, beside what ``llmprobe estimate --rpc`` says.
+
+``python -m benchmarks.verify_rpc`` loads all settings; ``--write`` keeps what was measured in
+``fixtures/truth/rpc_loads.json``. What the servers were asked for is compared to the byte, and what lies on the host to
+the last digit of the log.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import llmprobe
+from benchmarks import verify_engine, verify_hosts, verify_server
+from benchmarks.verify_engine import GEMMA3, MIXTURE, SMOLLM2
+from llmprobe.units import GIB, MIB
+
+RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "rpc_loads.json"
+KINDS = ("weights", "cache", "compute", "output")
+HOST = "host"
+ROOM = 8 * GIB
+"""What is said to be free on each device: more than any of these models takes."""
+
+FILE_QUANTS = {SMOLLM2: "Q4_1", GEMMA3: "Q4_K_M"}
+"""The quantization of the files that are loaded as they came."""
+
+_SECONDS = 1800
+_LOGGED_TO = 0.005
+_ONE, _TWO = ("CPU",), ("CPU", "CPU")
+_WORDS = {
+    "ctx_size": "-c",
+    "parallel": "-np",
+    "gpu_layers": "-ngl",
+    "cache_type_k": "-ctk",
+    "cache_type_v": "-ctv",
+    "flash_attn": "-fa",
+    "batch_size": "-b",
+    "ubatch_size": "-ub",
+    "n_cpu_moe": "--n-cpu-moe",
+    "split_mode": "-sm",
+}
+_SWITCHES = {
+    ("kv_offload", False): "-nkvo",
+    ("kv_unified", True): "--kv-unified",
+    ("swa_full", True): "--swa-full",
+    ("op_offload", False): "--no-op-offload",
+}
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One load: the devices of each server, and what engine and estimate are told.
+    """
+
+    name: str
+    model: str = SMOLLM2
+    quant: str | None = None
+    servers: tuple[str, ...] = _TWO
+    told: dict[str, Any] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that is told, in the names of ``Settings``."""
+        return {"ctx_size": 4096, "parallel": 1} | self.told
+
+    @property
+    def arguments(self) -> list[str]:
+        """The same in llama-server's words."""
+        found = []
+        for name, value in self.settings.items():
+            if name == "tensor_split":
+                found += ["-ts", ",".join(f"{share:g}" for share in value)]
+            elif name in _WORDS:
+                found += [_WORDS[name], str(value)]
+            else:
+                found.append(_SWITCHES[name, value])
+        return found
+
+
+SETTINGS = (
+    Setting(name="one server", servers=_ONE),
+    Setting(name="two servers"),
+    Setting(name="one server with two devices", servers=("CPU,CPU",)),
+    Setting(name="two devices and one", servers=("CPU,CPU", "CPU"), told={"tensor_split": (1, 1, 2)}),
+    Setting(name="three parts of four", told={"tensor_split": (3, 1)}),
+    Setting(name="context 32768", told={"ctx_size": 32768}),
+    Setting(name="half of the layers", told={"gpu_layers": 15}),
+    Setting(name="half of the layers, one server", servers=_ONE, told={"gpu_layers": 15}),
+    Setting(name="all layers, output on the host", told={"gpu_layers": 30}),
+    Setting(name="cache q8_0", told={"cache_type_k": "q8_0", "cache_type_v": "q8_0", "flash_attn": "on"}),
+    Setting(
+        name="cache q8_0 and q4_0", told={"cache_type_k": "q8_0", "cache_type_v": "q4_0", "flash_attn": "on"}
+    ),
+    Setting(name="flash attention on", told={"flash_attn": "on"}),
+    Setting(name="flash attention off", told={"flash_attn": "off"}),
+    Setting(name="flash attention off, half", told={"flash_attn": "off", "gpu_layers": 15}),
+    Setting(name="micro-batch 128", told={"ubatch_size": 128}),
+    Setting(name="micro-batch 2048", told={"ubatch_size": 2048, "ctx_size": 8192}),
+    Setting(name="4 slots", told={"parallel": 4, "ctx_size": 16384}),
+    Setting(name="4 slots, one cache", told={"parallel": 4, "ctx_size": 16384, "kv_unified": True}),
+    Setting(name="cache in RAM", told={"kv_offload": False}),
+    Setting(name="cache in RAM, half", told={"kv_offload": False, "gpu_layers": 15}),
+    Setting(name="one server of two used", told={"split_mode": "none"}),
+    Setting(name="Q8_0", quant="Q8_0"),
+    Setting(name="Q4_K_M", quant="Q4_K_M"),
+    Setting(name="Q2_K, one server", quant="Q2_K", servers=_ONE),
+    Setting(name="Gemma 3 270M, sliding window", model=GEMMA3),
+    Setting(name="Gemma 3 270M, one server", model=GEMMA3, servers=_ONE, told={"ctx_size": 32768}),
+    Setting(name="Gemma 3 270M, 4 slots", model=GEMMA3, told={"ctx_size": 16384, "parallel": 4}),
+    Setting(name="Gemma 3 270M, full window", model=GEMMA3, told={"swa_full": True}),
+    Setting(
+        name="Gemma 3 270M, half, no flash attention",
+        model=GEMMA3,
+        told={"gpu_layers": 9, "flash_attn": "off"},
+    ),
+    Setting(name="mixture of experts", model=MIXTURE, quant="Q4_0"),
+    Setting(name="mixture, 4 layers' experts in RAM", model=MIXTURE, quant="Q4_0", told={"n_cpu_moe": 4}),
+    Setting(
+        name="mixture, half, micro-batch 1024",
+        model=MIXTURE,
+        quant="Q4_K_M",
+        told={"gpu_layers": 8, "ubatch_size": 1024},
+    ),
+    Setting(
+        name="mixture, one server",
+        model=MIXTURE,
+        quant="Q4_0",
+        servers=_ONE,
+        told={"cache_type_k": "q8_0", "cache_type_v": "q8_0"},
+    ),
+)
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One load beside its estimate, bytes by device (``host``, ``rpc0``, …) and kind of buffer.
+
+    ``asked`` are the buffers that the servers were asked for, ``logged`` MiB of all as the client logs them.
+    ``other`` are further buffers that a server was asked for and no line of the client's log names.
+    """
+
+    name: str
+    predicted: dict[str, dict[str, int]]
+    asked: dict[str, dict[str, int]]
+    logged: dict[str, dict[str, float]]
+    buffers: dict[str, dict[str, int]]
+    other: dict[str, list[int]]
+    resident_bytes: tuple[int, ...]
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The buffers that differ: of servers by a byte, of the host by more than the log rounds."""
+        found = []
+        for device, kinds in self.predicted.items():
+            for kind, size in kinds.items():
+                if device == HOST:
+                    logged = self.logged.get(device, {}).get(kind, 0.0)
+                    count = max(1, self.buffers.get(device, {}).get(kind, 0))
+                    if abs(size / MIB - logged) > _LOGGED_TO * count + 1e-9:
+                        found.append(f"{kind} of {device}: {size / MIB:.2f} MiB, logged {logged:.2f}")
+                elif size != self.asked.get(device, {}).get(kind, 0):
+                    found.append(
+                        f"{kind} of {device}: {size}, asked {self.asked.get(device, {}).get(kind, 0)}"
+                    )
+        found += [f"{device} was asked for {sizes} as well" for device, sizes in self.other.items() if sizes]
+        return tuple(found)
+
+    @property
+    def count(self) -> int:
+        """How many buffers were compared."""
+        return sum(len(kinds) for kinds in self.predicted.values())
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    All loads of one run; ``together`` is why the servers shared the network of who asked, None where they did not.
+    """
+
+    together: str | None
+    rows: tuple[Compared, ...]
+
+
+def measure(names: tuple[str, ...]) -> Measured:
+    """
+    Load the settings of these names, with a network for each server where that is allowed.
+
+    Raises:
+        LoadError: a server did not come up, or a load failed.
+    """
+    words, together = verify_hosts.apart()
+    command = [
+        *words,
+        sys.executable,
+        "-m",
+        "benchmarks.verify_rpc",
+        "--inside",
+        *(["--apart"] if words else []),
+    ]
+    for name in names:
+        command += ["--name", name]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+        cwd=Path(__file__).parent.parent,
+    )
+    if done.returncode:
+        raise verify_server.LoadError(done.stderr.decode(errors="replace").strip()[-2000:])
+    return Measured(together=together, rows=msgspec.json.decode(done.stdout, type=tuple[Compared, ...]))
+
+
+def compare(setting: Setting, *, is_apart: bool) -> Compared:
+    """
+    Start the servers, load the model over them, and return what was estimated and what came.
+    """
+    path = verify_engine.model_file(setting.model, setting.quant)
+    program = verify_engine.program("ggml-rpc-server")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        verify_hosts.serving(program, setting.servers, Path(folder), is_apart=is_apart) as servers,
+    ):
+        log = Path(folder) / "server.log"
+        addresses = [one.address for one in servers]
+        arguments = ["-m", str(path), *setting.arguments, "--fit", "off", "--load-mode", "none"]
+        arguments += ["--rpc", ",".join(addresses)]
+        verify_server.load(verify_engine.program("llama-server"), arguments, log, prompt_tokens=16)
+        told = log.read_text(errors="replace")
+        allocated = [one.allocated() for one in servers]
+        resident = tuple(one.resident_bytes() for one in servers)
+    return _compared(setting, told, addresses, allocated, _predicted(setting, path, addresses), resident)
+
+
+def _predicted(setting: Setting, path: Path, addresses: list[str]) -> dict[str, dict[str, int]]:
+    snapshot = msgspec.structs.replace(llmprobe.probe(), accelerators=())
+    rpc = [
+        f"{address}={ROOM >> 30}GiB:cpu"
+        for address, devices in zip(addresses, setting.servers, strict=True)
+        for _ in devices.split(",")
+    ]
+    found = llmprobe.estimate(llmprobe.load_model(path), snapshot=snapshot, rpc=rpc, **setting.settings)
+    return {
+        one.id: {kind: getattr(one, f"{kind}_bytes") for kind in KINDS if one.id == HOST or kind != "output"}
+        for one in found.devices
+    }
+
+
+def _compared(
+    setting: Setting,
+    told: str,
+    addresses: list[str],
+    allocated: list[dict[int, list[int]]],
+    predicted: dict[str, dict[str, int]],
+    resident: tuple[int, ...],
+) -> Compared:
+    """
+    Each line of the client's log beside the buffer that its server was asked for.
+    """
+    names: dict[str, str] = {}
+    left: dict[str, list[int]] = {}
+    for address, sizes in zip(addresses, allocated, strict=True):
+        for number, asked in sizes.items():
+            device = f"rpc{len(names)}"
+            names[f"RPC{number}[{address}]"] = device
+            left[device] = list(asked)
+    logged: dict[str, dict[str, float]] = {}
+    buffers: dict[str, dict[str, int]] = {}
+    exact: dict[str, dict[str, int]] = {}
+    for name, kind, size in verify_server.sizes(told):
+        device = names.get(name, HOST)
+        of_device, counts = logged.setdefault(device, {}), buffers.setdefault(device, {})
+        of_device[kind] = round(of_device.get(kind, 0.0) + size, 2)
+        counts[kind] = counts.get(kind, 0) + 1
+        if device != HOST:
+            found = next((one for one in left[device] if abs(one / MIB - size) <= _LOGGED_TO + 1e-9), None)
+            if found is not None:
+                left[device].remove(found)
+                exact.setdefault(device, {})[kind] = exact.get(device, {}).get(kind, 0) + found
+    return Compared(
+        name=setting.name,
+        predicted=predicted,
+        asked=exact,
+        logged=logged,
+        buffers=buffers,
+        other=left,
+        resident_bytes=resident,
+    )
+
+
+def table(measured: Measured) -> str:
+    """
+    Return the loads as text, and what differs.
+    """
+    lines = []
+    for row in measured.rows:
+        lines.append(f"{row.name:<42}{row.count - len(row.differing):>3} of {row.count:>2} buffers equal")
+        lines += [f"    {one}" for one in row.differing]
+    if measured.together is not None:
+        lines.append(f"(all on one loopback: {measured.together})")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """
+    Print the table; return 1 where anything differs.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verify_rpc", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"keep what was measured in {RESULTS.name}")
+    parser.add_argument("--name", action="append", help="one setting of these only")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    chosen = [one for one in SETTINGS if not given.name or one.name in given.name]
+    if given.inside:
+        return _inside(chosen, is_apart=given.apart)
+    try:
+        verify_engine.make_ready()
+        measured = measure(tuple(one.name for one in chosen))
+    except (verify_engine.SetUpError, verify_server.LoadError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(table(measured))
+    if given.write and not given.name:
+        keep(measured)
+    return int(any(row.differing for row in measured.rows))
+
+
+def _inside(settings: list[Setting], *, is_apart: bool) -> int:
+    """
+    Measure in the network that this process was given, and write the rows for who started it.
+    """
+    if is_apart:
+        verify_hosts.prepare()
+    rows = []
+    for one in settings:
+        print(f"loading: {one.name}", file=sys.stderr)
+        try:
+            rows.append(compare(one, is_apart=is_apart))
+        except (verify_server.LoadError, verify_hosts.ServerError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    sys.stdout.buffer.write(msgspec.json.encode(rows))
+    return 0
+
+
+def keep(measured: Measured) -> None:
+    """
+    Write what was measured, so that tests without an engine can stand on it.
+    """
+    settings = {one.name: one for one in SETTINGS}
+    about = (
+        f"What llama.cpp b{verify_engine.BUILD} asked real rpc-servers on processors for, measured by "
+        "python -m benchmarks.verify_rpc. servers are the devices of each, told what the engine was told. asked are "
+        "bytes by device and kind of buffer as the servers wrote them, host is MiB with two digits as the client "
+        "logged it, buffers how many lines of its log that is."
+    )
+    loads = [
+        {
+            "name": row.name,
+            "model": settings[row.name].model,
+            "quant": settings[row.name].quant or FILE_QUANTS[settings[row.name].model],
+            "servers": settings[row.name].servers,
+            "told": settings[row.name].settings,
+            "asked": row.asked,
+            HOST: row.logged[HOST],
+            "buffers": row.buffers[HOST],
+        }
+        for row in measured.rows
+    ]
+    lines = ",\n".join(msgspec.json.encode(one).decode() for one in loads)
+    start = msgspec.json.encode(about).decode()
+    RESULTS.write_text(f'{{\n"about": {start},\n"loads": [\n{lines}\n]\n}}\n', encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
