@@ -6,14 +6,24 @@ is no name is read as several kinds of cards or as a number of them.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from llmprobe.errors import UsageError
-from llmprobe.machine.gpu_spelling import CORES, near, plain, rows_spelled, size_in, spelling
+from llmprobe.machine.gpu_counts import counted, with_count_last
+from llmprobe.machine.gpu_near import near
+from llmprobe.machine.gpu_spelling import (
+    cores_in,
+    only_size,
+    rows_spelled,
+    size_in,
+    spelling,
+    without_size,
+)
 from llmprobe.machine.gpu_table import Gpu, named
+from llmprobe.machine.gpu_text import plain
 from llmprobe.units import GIB, parse_rate
 from llmprobe.words.message import message
 
@@ -21,40 +31,13 @@ MOST_GPUS = 16
 """As llama.cpp b11549 can use (src/llama.cpp, llama_max_devices)."""
 
 _NONE = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "without", "-", "なし"))
-_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|(?<!w)/(?!s))\s*", re.IGNORECASE)
+_SEVERAL = re.compile(r"\s*(?:,|\+|&|;|\band\b|\bund\b|\bet\b|\bplus\b|[|]|(?<!w)/(?!s))\s*", re.IGNORECASE)
 _SIDE_BY_SIDE = re.compile(r"\s+(?=[0-9]{1,2}[x×]\s?[a-z0-9])", re.IGNORECASE)
 """``1x4090 2x3090``: without a comma."""
 
 _BARE_SIZE = re.compile(r"(.*\S)\s*[\s/]\s*([0-9]{1,3})", re.IGNORECASE)
-"""``M1 Max 64``: of chips that share memory a last number is its size."""
+"""``M1 Max 64``, ``3060 12``: a last number is the memory, where the chip or the card has that much."""
 
-_NUMBERS = {
-    **dict.fromkeys(("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
-    **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
-    **dict.fromkeys(("four", "quad", "vier", "quatre"), 4),
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    **dict.fromkeys(("one", "single"), 1),
-}
-_COUNTS = tuple(
-    (re.compile(pattern, re.IGNORECASE), count, name)
-    for pattern, count, name in (
-        (r"([0-9]{1,4})\s*[x×*]\s*(\S.*)", 1, 2),
-        (r"(.*\S)\s*(?:(?<![a-z])x|[×*])\s*([0-9]{1,4})\s*(?:枚|台|基|個)?", 2, 1),
-        (r"\(\s*([0-9]{1,2})\s*[x×*]\s*\)\s*(\S.*)", 1, 2),
-        (r"([0-9]{1,2})-?way\s+(\S.*)", 1, 2),
-        (r"(.*\S)\s+(pair|twice|dual)", 2, 1),
-        (r"[x×*]\s*([0-9]{1,4})\s+(\S.*)", 1, 2),
-        (r"(.*\S)\s*\(\s*[x×*]?\s*([0-9]{1,2})\s*[x×*]?\s*\)", 2, 1),
-        (r"(.*\S)\s+([0-9]{1,2})[x×*]", 2, 1),
-        (r"([0-9]{1,2})\s*(?:枚|台|基|個)の?\s*(\S.*)", 1, 2),
-        (r"(.*\S)\s*(?<![0-9])([0-9]{1,2})\s*(?:枚|台|基|個)", 2, 1),
-        (r"([0-9]{1,2})\s+(\S.*)", 1, 2),
-        (rf"(?:a\s+)?({'|'.join(_NUMBERS)})\s+(?:of\s+)?(\S.*)", 1, 2),
-    )
-)
 _LINKED = re.compile(
     r"(?:[\s,(+]|\bwith(?:out)?\b|\bw/|\bno\b|\bin\b|\bover\b|\bvia\b|\ban?\b)*"
     r"\b(?:nv-?link(?:ed|s)?|sli|cross-?fire ?x?|infinity fabric link)\b(?:[\s-]*(?:bridged?|mode|connected|link))*\)?",
@@ -63,7 +46,9 @@ _LINKED = re.compile(
 """How cards are linked: it names none, and a split by layers sends too little over a link to be faster with one."""
 _BY_NVLINK = re.compile(r"(?<!no )(?<!without )(?<!without an )\bnv-?link", re.IGNORECASE)
 
-_ONLY_SIZE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(?:gib|gb|go|g)", re.IGNORECASE)
+_ONLY_SIZE = re.compile(
+    r"([0-9]{1,5}(?:\.[0-9]{1,3})?(?=\s*g[ibo])|[0-9]{1,3}(?=\s*g))\s*(?:gib|gb|go|g)", re.IGNORECASE
+)
 
 _VENDOR_WORDS: dict[str, Literal["nvidia", "amd", "intel"]] = {
     "nvidia": "nvidia",
@@ -117,11 +102,11 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
         UsageError: no GPU has such a name or such a memory, or the text has no number of GPUs that can be used.
     """
     stripped = plain(text)
-    stripped = _LINKED.sub(" ", stripped).strip() or stripped
+    stripped = with_count_last(_LINKED.sub(" ", stripped).strip() or stripped)
     if stripped.lower() in _NONE:
         return ()
     if ":" not in stripped:
-        alone = (_resolved(stripped) or _with_bare_size(stripped)) if stripped else None
+        alone = _resolved(stripped) if stripped else None
         if alone is not None:
             return (alone,)
     parts = [part for part in _SEVERAL.split(stripped) if part]
@@ -130,12 +115,6 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     if len(parts) > 1:
         return tuple(each for part in parts for each in _of_one_kind(part))
     return _of_one_kind(stripped)
-
-
-def _with_bare_size(text: str) -> Wanted | None:
-    found = _BARE_SIZE.fullmatch(text)
-    rows = rows_spelled(found[1]) if found is not None else ()
-    return _resolved(f"{found[1]} {found[2]}GB") if found is not None and rows and rows[0].unified else None
 
 
 def too_many_gpus(count: int) -> UsageError:
@@ -148,10 +127,10 @@ def too_many_gpus(count: int) -> UsageError:
 
 
 def _of_one_kind(text: str) -> tuple[Wanted, ...]:
-    counted = tuple(_counted(text))
+    readings = tuple(counted(text))
     described = ":" in text
-    for count, name in (*counted, (1, text)) if described else ((1, text), *counted):
-        found = _resolved(name, several=count > 1)
+    for count, name in (*readings, (1, text)) if described else ((1, text), *readings):
+        found = _resolved(name, count)
         if found is None:
             continue
         if count == 0:
@@ -161,48 +140,55 @@ def _of_one_kind(text: str) -> tuple[Wanted, ...]:
         return (found,) * count
     if not spelling(text).core:
         raise UsageError(message("error.no-gpu-in-text", text=text), hint=message("hint.gpu-spelling"))
-    raise _unknown(next((name for count, name in counted if count != 1), text))
+    raise _unknown(next((name for count, name in readings if count != 1), text))
 
 
-def _counted(text: str) -> Iterator[tuple[int, str]]:
-    """
-    The ways to read a text as a number of GPUs and a name, the likeliest first.
-    """
-    for pattern, count, name in _COUNTS:
-        found = pattern.fullmatch(text)
-        if found is not None:
-            number = found[count].lower()
-            yield int(number) if number.isdecimal() else _NUMBERS[number], found[name]
-
-
-def _resolved(text: str, *, several: bool = False) -> Wanted | None:
+def _resolved(text: str, count: int = 1) -> Wanted | None:
     """
     The GPU of a name, with its memory where the text has it; None for a name that is not known.
+
+    Where there are several, the memory may be that of all of them: ``2x 3090 48GB``.
 
     Raises:
         UsageError: the name is known, and was never sold with that memory or those cores.
     """
     if ":" in text:
         return _described(text)
-    only = _ONLY_SIZE.fullmatch(text)
-    if only is not None:
-        return _with_memory(text, _unlisted(f"GPU with {only[1]} GB"), _size_of(text, float(only[1])))
+    size_gb = size_in(text)
+    if size_gb is not None and only_size(text):
+        unlisted = msgspec.structs.replace(_unlisted(f"GPU with {size_gb:g} GB"), vendor=_vendor_of(text))
+        return _with_memory(text, unlisted, _size_of(text, size_gb))
     whole = named(text)
     if whole:
         # A size in the name of a product is a part of it: a GH200 480GB has less on its GPU.
         return _chosen(whole, text, None)
-    size_gb = size_in(text)
     if size_gb is not None:
         _size_of(text, size_gb)
-    found = rows_spelled(text, several=several)
-    return _chosen(found, text, size_gb) if found else None
+    found = rows_spelled(text, several=count > 1)
+    if not found and size_gb is None:
+        found, size_gb = _with_bare_size(text)
+    return _chosen(found, text, size_gb, count) if found else None
 
 
-def _chosen(found: tuple[Gpu, ...], text: str, size_gb: float | None) -> Wanted:
+def _with_bare_size(text: str) -> tuple[tuple[Gpu, ...], float | None]:
+    """
+    The rows of a name with a last number that is their memory, and that memory; none where it is something else.
+    """
+    found = _BARE_SIZE.fullmatch(text)
+    if found is None:
+        return (), None
+    size_gb = float(found[2])
+    rows = tuple(row for row in rows_spelled(found[1]) if row.unified or _fits(row, size_gb))
+    return rows, size_gb
+
+
+def _chosen(found: tuple[Gpu, ...], text: str, size_gb: float | None, count: int = 1) -> Wanted:
     first = found[0]
     if first.unified:
         return _chip(found, text, size_gb)
     if size_gb is not None:
+        if count > 1 and not any(_fits(row, size_gb) for row in found):
+            size_gb = _each(found, size_gb, count)
         fitting = [row for row in found if _fits(row, size_gb)]
         if not fitting:
             raise _not_sold(found, text, size_gb)
@@ -218,19 +204,27 @@ def _chosen(found: tuple[Gpu, ...], text: str, size_gb: float | None) -> Wanted:
     return Wanted(text=text, row=usual[0], assumed=True)
 
 
+def _each(found: tuple[Gpu, ...], size_gb: float, count: int) -> float:
+    """
+    The memory of one card, where a size is that of all of them.
+    """
+    each = size_gb / count
+    return each if any(_fits(row, each) for row in found) else size_gb
+
+
 def _chip(found: tuple[Gpu, ...], text: str, size_gb: float | None) -> Wanted:
     """
     A chip that shares memory, which may tell chips of one name apart, as the number of its GPU cores may.
     """
     if len({row.name for row in found}) > 1:
         raise _several(found, text)
-    cores = CORES.search(text)
+    cores = cores_in(text)
     if cores is not None and found[0].cores is not None:
-        own = tuple(row for row in found if row.cores == int(cores[1]))
+        own = tuple(row for row in found if row.cores == cores)
         if not own:
             known = tuple(row.cores for row in found)
             raise UsageError(
-                message("error.gpu-cores", device=found[0].name, cores=int(cores[1])),
+                message("error.gpu-cores", device=found[0].name, cores=cores),
                 hint=message("hint.gpu-cores", cores=known),
             )
         found = own
@@ -259,7 +253,7 @@ def _not_sold(found: Sequence[Gpu], text: str, size_gb: float) -> UsageError:
     return UsageError(
         message("error.gpu-memory", device=found[0].name, size_gb=size_gb),
         hint=message(
-            "hint.gpu-memory", sizes_gb=tuple(sorted(sizes)), name=_without_size(text), size_gb=size_gb
+            "hint.gpu-memory", sizes_gb=tuple(sorted(sizes)), name=without_size(text), size_gb=size_gb
         ),
     )
 
@@ -271,10 +265,6 @@ def _several(found: Sequence[Gpu], text: str) -> UsageError:
         )
     )
     return UsageError(message("error.gpu-several", name=text), hint=message("hint.gpu-several", names=names))
-
-
-def _without_size(text: str) -> str:
-    return " ".join(re.sub(r"(?i)[(,]?\s*[0-9.]+\s*(?:gib|gb|go|g)\b\)?", " ", text).split()) or text
 
 
 def _unlisted(name: str) -> Gpu:
@@ -330,7 +320,7 @@ def _vendor_of(name: str) -> Literal["nvidia", "amd", "intel", "other"]:
 
 def _unknown(name: str) -> UsageError:
     nearest = near(name, _NEAREST)
-    without = _without_size(name)
+    without = without_size(name)
     return UsageError(
         message("error.gpu-unknown", name=name),
         hint=message("hint.gpu-nearest", names=nearest, name=without)

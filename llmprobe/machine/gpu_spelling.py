@@ -8,7 +8,6 @@ number is never mended, but for a letter O among digits.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
@@ -18,19 +17,24 @@ from llmprobe.data import content
 from llmprobe.machine.gpu_table import Gpu
 
 _SIZE = re.compile(
-    r"(?<![0-9.])(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(gib|gb|go|gigabytes|ギガ|mib|mb)|(?<![a-z])([0-9]{1,3})\s*g)(?![a-z0-9])",
+    r"(?<![0-9.])(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(gib|gb|go|gigs?|gigabytes?|ギガ(?:バイト)?|mib|mb)"
+    r"|(?<![a-z])([0-9]{1,3})\s*g)(?![a-z0-9])",
     re.IGNORECASE,
 )
 """A bare G is one up to 999 only, and not behind a letter: a 5700G is a processor, an A10G a card."""
 
-_MARKS = re.compile(r"[™®©]|\((?:tm|r|c)\)", re.IGNORECASE)
-_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _MEMORY_KINDS = re.compile(r"\b(?:(?:lp)?g?ddr[0-9]x?|hbm[0-9]?e?)\b")
-_PROCESSOR_CORES = re.compile(r"\b[0-9]{1,3}[- ]?cores? cpu\b")
-CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?cores?(?: gpu)?\b")
+_PROCESSOR_CORES = re.compile(r"(?i)\b[0-9]{1,3}[- ]?cores? cpu\b")
+_CORES_OF_BOTH = re.compile(
+    r"(?i)(\bm[1-9] ?(?:pro|max|ultra)?\b.*?)(?<![0-9])[0-9]{1,2}c?/([0-9]{1,2})c?(?:[- ]?cores?)?\b"
+)
+"""``M4 Pro 14/20``: the cores of the processor, then those of its GPU."""
+_CORES = re.compile(r"(?i)\b([0-9]{1,4})[- ]?cores?(?: gpu)?\b")
 _MAC = re.compile(
     r"\b(?:macbook ?(?:pro|air)?|mbp|mba|mac ?(?:mini|studio|pro)|imac(?: ?pro)?|mac|silicon)\b"
 )
+_MAC_BEHIND = re.compile(r"(\bm[1-9] ?(?:pro|max|ultra)?\b.*?)\b(?:mini|studio|air)\b")
+"""``M4 Pro mini``: behind a chip a word is enough."""
 _OF_A_MAC = re.compile(
     r"\b20[12][0-9]\b|(?<![a-z0-9])1[3-6](?:[.][0-9])?(?![0-9])[- ]*(?:inch|in\b|\"|”|″)?|"
     r"\b2[47][- ]?(?:inch|in\b|\"|”|″)"
@@ -38,33 +42,12 @@ _OF_A_MAC = re.compile(
 _WORDS = re.compile(r"[a-z]+|[0-9]+|[^\W0-9_a-z]+")
 """Words of other scripts are words, too: what is not understood is not left out."""
 
-_ABROAD = (
-    ("ノートパソコン", " laptop "),
-    ("ノートpc", " laptop "),
-    ("ノートPC", " laptop "),
-    ("ノート", " laptop "),
-    ("ラップトップ", " laptop "),
-    ("モバイル", " laptop "),
-    ("スーパー", " super "),
-    ("グラフィックボード", " "),
-    ("グラボ", " "),
-    ("エヌビディア", " "),
-    ("挿し", ""),
-    ("構成", ""),
-    *(
-        (f"{kanji}{counter}", f" {number}枚")
-        for number, kanji in enumerate("一二三四五六七八", 1)
-        for counter in "枚台"
-    ),
-    ("、", ", "),
-)
-
 _IDLE = frozenset(
     re.findall(
         r"\w+",
         """nvidia geforce amd ati radeon apple intel graphics generation gpu gpus card cards video graphic vram memory
         ram unified of with the edition workstation desktop discrete design series jetson battlemage alchemist qualcomm
-        moore threads soc""",
+        moore threads soc igpu egpu ws pcs pieces units lhr limited""",
     )
 )
 """Words that tell no product from another."""
@@ -84,10 +67,13 @@ _BRANDS = {
 
 _SAME = {"mobile": "laptop", "notebook": "laptop"}
 _BOARDS = re.compile(
-    r"\b(?:msi|asus dual|asus|evga|gigabyte|zotac|palit|pny|gainward|inno3d|galax|kfa2|sapphire|powercolor|xfx|asrock|"
-    r"sparkle|acer|colorful|rog|strix|tuf|gaming|oc|x? ?trio|ventus ?[23]?x?|suprim ?x?|founders|fe|ftw3?|xc3?|nitro|"
-    r"pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|merc ?(?:310|319)?|"
-    r"speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|proart|prime|noctua|white|black)\b"
+    r"(?<![a-z])(?:msi|asus dual|asus|evga|gigabyte|zotac|palit|pny|gainward|inno3d|galax|kfa2|sapphire|powercolor|xfx|"
+    r"asrock|sparkle|acer|colorful|rog|strix|tuf|gaming|oc|x? ?trio|ventus ?[23]?x?|suprim ?x?|founders|fe|ftw3?|xc3?|"
+    r"nitro|pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|merc ?(?:310|319)?|"
+    r"speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|proart|"
+    r"prime|noctua|white|black|astral|master|xtreme|elite|waterforce|expert|armor|shadow|inspire|vanguard|liquid|phoenix|"
+    r"ghost|solid|infinit[ey]|uprising|epic|xlr8|verto|hof|ichill|twin edge|igame|vulcan|neptune|reaper|fighter|toxic|"
+    r"quicksilver|magnetic air|creator|orc|luna|roc)(?![a-z0-9])"
 )
 """Words of board makers, which say nothing of the chip."""
 
@@ -121,14 +107,11 @@ class Spelling(msgspec.Struct, frozen=True, kw_only=True):
     size_gb: float | None = None
 
 
-def plain(text: str) -> str:
+def without_size(text: str) -> str:
     """
-    A text as this module compares it, but for its case: without marks, full-width letters and foreign words.
+    A text without the memory in it, or the text where nothing else is in it.
     """
-    for word, meaning in _ABROAD:
-        text = text.replace(word, meaning)
-    text = unicodedata.normalize("NFKC", _MARKS.sub(" ", text)).translate(_DASHES)
-    return " ".join(text.split())
+    return " ".join(re.sub(r"[(,]\s*(?:\)|$)", " ", _SIZE.sub(" ", text)).split()) or text
 
 
 def size_in(text: str) -> float | None:
@@ -143,6 +126,27 @@ def size_in(text: str) -> float | None:
     return float(found[1]) / (1024 if found[2].lower().startswith("m") else 1)
 
 
+def only_size(text: str) -> bool:
+    """
+    Whether a text says nothing of a GPU but its memory, and perhaps its maker: ``24GB``, ``nvidia 16GB``.
+    """
+    words = spelling(text)
+    chip = _MAC.search(text.lower()) or "apple" in text.lower()
+    return words.size_gb is not None and not words.core and not words.brands and not chip
+
+
+def cores_in(text: str) -> int | None:
+    """
+    The number of GPU cores that a text has, or None.
+    """
+    found = _CORES.search(_only_gpu_cores(text))
+    return None if found is None else int(found[1])
+
+
+def _only_gpu_cores(text: str) -> str:
+    return _CORES_OF_BOTH.sub(r"\1 \2-core", _PROCESSOR_CORES.sub(" ", text))
+
+
 def spelling(text: str, *, kinds: bool = False) -> Spelling:
     """
     The words of a text; ``kinds`` keeps those that name a kind of memory.
@@ -151,9 +155,9 @@ def spelling(text: str, *, kinds: bool = False) -> Spelling:
     size_gb = size_in(lower)
     lower = _SIZE.sub(" ", lower)
     lower = lower if kinds else _MEMORY_KINDS.sub(" ", lower)
-    lower = CORES.sub(" ", _PROCESSOR_CORES.sub(" ", lower))
-    if _MAC.search(lower) is not None:
-        lower = _OF_A_MAC.sub(" ", _MAC.sub(" ", lower))
+    lower = _CORES.sub(" ", _only_gpu_cores(lower))
+    if _MAC.search(lower) is not None or _MAC_BEHIND.search(lower) is not None:
+        lower = _OF_A_MAC.sub(" ", _MAC_BEHIND.sub(r"\1", _MAC.sub(" ", lower)))
     words = [_SAME.get(word, word) for glued in _WORDS.findall(lower) for word in _apart(glued)]
     return Spelling(
         core=tuple(sorted(word for word in words if word not in _IDLE and word not in _BRANDS)),
@@ -191,7 +195,12 @@ def _apart(word: str) -> tuple[str, ...]:
             "geforcegtx",
         }:
             return (first, *_apart(rest))
-    joined = {"strixhalo": ("strix", "halo"), "tis": ("ti", "super"), "maxq": ("max", "q")}
+    joined = {
+        "strixhalo": ("strix", "halo"),
+        "tis": ("ti", "super"),
+        "steamdeck": ("steam", "deck"),
+        "maxq": ("max", "q"),
+    }
     return joined.get(word) or _chip_and_tier(word)
 
 
@@ -227,49 +236,6 @@ def same_words(name: str) -> tuple[Gpu, ...]:
     )
 
 
-def near(text: str, most: int) -> tuple[str, ...]:
-    """
-    The names that share most words with a text, those of its number first.
-    """
-    wanted = spelling(text)
-    own = {*wanted.core, *wanted.brands}
-    numbers = [word for word in wanted.core if word.isdigit() and len(word) > 1]
-    ranked: dict[str, tuple[float, int]] = {}
-    for row in _all_rows():
-        for name in (row.name, *row.aliases):
-            there = spelling(name)
-            words = {*there.core, *there.brands}
-            shared = words & own
-            same = any(number in there.core for number in numbers)
-            alike = max((_alike(one, other) for one in numbers for other in there.core), default=0.0)
-            if not (same or alike >= 0.75 or (shared - there.brands and not numbers)):
-                continue
-            rest = {*there.core} - own
-            score = 2.0 * same + alike + len(shared) - 0.4 * len(rest) - 0.4 * len(own - words)
-            # Desktop cards are meant more often than others of a number.
-            score -= 0.2 * len(rest & {"laptop", "m", "w", "pro", "d"})
-            kept = ranked.get(row.name)
-            ranked[row.name] = max(kept, (score, -len(row.name))) if kept else (score, -len(row.name))
-    places = {name: place for place, name in enumerate(ranked)}
-    return tuple(sorted(ranked, key=lambda name: (*ranked[name], places[name]), reverse=True)[:most])
-
-
-def _alike(one: str, other: str) -> float:
-    """
-    How alike two numbers of one length are: the share of equal digits.
-    """
-    if not other.isdigit() or len(one) != len(other):
-        return 0.0
-    return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
-
-
-@cache
-def _all_rows() -> tuple[Gpu, ...]:
-    from llmprobe.machine.gpu_table import rows
-
-    return rows()
-
-
 def _readings(text: str, *, several: bool) -> Iterator[Spelling]:
     """
     The ways to read a text, the likeliest first.
@@ -278,7 +244,7 @@ def _readings(text: str, *, several: bool) -> Iterator[Spelling]:
     own = spelling(text)
     yield own
     words = own.core
-    if several and "s" in words:
+    if several and "s" in words and not re.search("[0-9]S", text):
         yield _with(own, tuple(word for word in words if word != "s"))
     yield from _short_forms(own)
     bracketed = re.search(r"\[([^\[\]/]+)\]", text)
@@ -310,6 +276,12 @@ def _short_forms(own: Spelling) -> Iterator[Spelling]:
         yield _with(own, (*(word for word in words if word != "s"), "super"))
     if "m" in words:
         yield _with(own, (*(word for word in words if word != "m"), "laptop"))
+    if "m" in words and "u" in words:
+        # ``M3U``
+        yield _with(own, (*(word for word in words if word != "u"), "ultra"))
+    if "ada" in words and "a" in words:
+        # An A before the number is of the generation before.
+        yield _with(own, tuple(word for word in words if word != "a"))
     if "laptop" in words:
         # Chips that laptops alone have are not called so.
         yield _with(own, (*(word for word in words if word != "laptop"), "m"))

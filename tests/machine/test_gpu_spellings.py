@@ -1,6 +1,6 @@
 """
 GPUs as people write them, one row each: what a careful person would expect, written before the answers were seen;
-the last section has those of a second look.
+the last sections have those of a second and a third look.
 """
 
 from pathlib import Path

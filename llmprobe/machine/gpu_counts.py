@@ -1,0 +1,64 @@
+"""
+How many GPUs a text asks for: ``2x RTX 3090``, ``3090 x2``, ``two 3090s``, ``RTX 3090 24GB, 2 pcs``.
+"""
+
+import re
+from collections.abc import Iterator
+
+_NUMBERS = {
+    **dict.fromkeys(("dual", "two", "twice", "twin", "double", "pair", "couple", "zwei", "deux", "dos"), 2),
+    **dict.fromkeys(("three", "triple", "drei", "trois", "tres"), 3),
+    **dict.fromkeys(("four", "quad", "vier", "quatre"), 4),
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    **dict.fromkeys(("one", "single"), 1),
+}
+_COUNTS = tuple(
+    (re.compile(pattern, re.IGNORECASE), count, name)
+    for pattern, count, name in (
+        (r"([0-9]{1,4})\s*[x×*]\s*(\S.*)", 1, 2),
+        (r"(.*\S)\s*(?:(?<![a-z])x|[×*])\s*([0-9]{1,4})\s*枚?", 2, 1),
+        (r"\(\s*([0-9]{1,2})\s*[x×*]\s*\)\s*(\S.*)", 1, 2),
+        (r"([0-9]{1,2})-?way\s+(\S.*)", 1, 2),
+        (r"(.*\S)\s+(pair|twice|dual)", 2, 1),
+        (r"[x×*]\s*([0-9]{1,4})\s+(\S.*)", 1, 2),
+        (r"(.*\S)\s*\(\s*[x×*]?\s*([0-9]{1,2})\s*[x×*]?\s*\)", 2, 1),
+        (r"(.*\S)\s+([0-9]{1,2})[x×*]", 2, 1),
+        (r"([0-9]{1,2})\s*枚の?\s*(\S.*)", 1, 2),
+        (r"(.*\S)\s*(?<![0-9])([0-9]{1,2})\s*枚", 2, 1),
+        (r"([0-9]{1,2})\s+(\S.*)", 1, 2),
+        (rf"(?:a\s+)?({'|'.join(_NUMBERS)})\s+(?:of\s+)?(\S.*)", 1, 2),
+    )
+)
+_BEFORE_SIZE = re.compile(
+    r"(.*[^\s(])\s*(?<![a-z])[x×*]\s*([0-9]{1,4})[\s,]+([0-9.]+ ?(?:gib|gb|g)\b.*)", re.IGNORECASE
+)
+"""``MI50 x8 32GB``: a number of cards before their memory."""
+
+_LAST = re.compile(
+    r"[\s,;(-]+(?:(?:qty|quantity|count)[\s.:=]*([0-9]{1,4})|([0-9]{1,2})\s*(?:[x×*]|pcs?|pieces|units|cards|gpus))\.?\)?$",
+    re.IGNORECASE,
+)
+
+
+def with_count_last(text: str) -> str:
+    """
+    A text with the number of cards that it ends with as others have it: ``RTX 3090, 2x`` as ``RTX 3090 x2``.
+    """
+    return _LAST.sub(lambda found: f" x{found[1] or found[2]}", text)
+
+
+def counted(text: str) -> Iterator[tuple[int, str]]:
+    """
+    The ways to read a text as a number of GPUs and a name, the likeliest first.
+    """
+    before = _BEFORE_SIZE.fullmatch(text)
+    if before is not None:
+        yield int(before[2]), f"{before[1]} {before[3]}"
+    for pattern, count, name in _COUNTS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            number = found[count].lower()
+            yield int(number) if number.isdecimal() else _NUMBERS[number], found[name]

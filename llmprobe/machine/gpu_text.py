@@ -1,0 +1,77 @@
+"""
+A text about GPUs in plain letters: without marks and full-width forms, words of other languages in English.
+"""
+
+import re
+import unicodedata
+
+_MARKS = re.compile(r"[™®©]|\((?:tm|r|c)\)", re.IGNORECASE)
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_THOUSANDS = re.compile(r"(?i)\b([0-9]{1,3}),([0-9]{3})(?=\s*mi?b\b)")
+"""``24,576 MiB``: only a size has its thousands apart, as a comma stands between cards, too."""
+
+_LISTED = re.compile(r"(?i)^\s*gpu [0-9]+:|\(uuid: [^)]*\)")
+"""What ``nvidia-smi -L`` writes around a name."""
+
+_COUNTERS = "枚台基個张張块"
+_COUNTER = re.compile(rf"(?<=[0-9])(\s*)[{_COUNTERS}]")
+_PARTICLES = re.compile(r"\s*[をがはで]\s*(?=[0-9]{1,2}\s*枚)")
+_ABROAD = (
+    ("ノートパソコン", " laptop "),
+    ("ノートpc", " laptop "),
+    ("ノートPC", " laptop "),
+    ("ノート", " laptop "),
+    ("ラップトップ", " laptop "),
+    ("モバイル", " laptop "),
+    ("笔记本", " laptop "),
+    ("スーパー", " super "),
+    ("マックスタジオ", " mac studio "),
+    ("マックス", " max "),
+    ("ウルトラ", " ultra "),
+    ("プロ", " pro "),
+    ("ゲーミング", " "),
+    ("デスクトップ", " desktop "),
+    ("版", " "),
+    ("デュアル", "dual "),
+    ("マックミニ", " mac mini "),
+    ("マックブックエアー", " macbook "),
+    ("マックブックエア", " macbook "),
+    ("マックブック", " macbook "),
+    ("マック", " mac "),
+    ("グラフィックボード", " "),
+    ("グラフィックカード", " "),
+    ("グラフィックス", " "),
+    ("グラボ", " "),
+    ("显卡", " "),
+    ("顯示卡", " "),
+    ("エヌビディア", " nvidia "),
+    ("ジーフォース", " geforce "),
+    ("ラデオン", " radeon "),
+    ("インテル", " intel "),
+    ("アップル", " apple "),
+    ("メモリー", " memory "),
+    ("メモリ", " memory "),
+    ("搭載", " "),
+    ("挿し", ""),
+    ("構成", ""),
+    *(
+        (f"{kanji}{counter}", f" {number}枚")
+        for number, kanji in enumerate("一二三四五六七八", 1)
+        for counter in _COUNTERS
+    ),
+    *((f"{kanji}卡", f" {number}枚 ") for number, kanji in ((1, "单"), (2, "双"), (4, "四"), (8, "八"))),
+    ("と", ", "),
+    ("、", ", "),
+)
+
+
+def plain(text: str) -> str:
+    """
+    A text as GPUs are compared, but for its case: without marks, full-width letters and foreign words.
+    """
+    text = unicodedata.normalize("NFKC", _LISTED.sub(" ", _MARKS.sub(" ", text))).translate(_DASHES)
+    for word, meaning in _ABROAD:
+        text = text.replace(word, meaning)
+    text = _PARTICLES.sub(" ", _COUNTER.sub(r"\1枚", text))
+    text = _THOUSANDS.sub(r"\1\2", text)
+    return " ".join(text.split())
