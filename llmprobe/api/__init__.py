@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
+from llmprobe.api.fleet import fleet_check, fleet_fit, fleet_recommend
 from llmprobe.api.money import cost
 from llmprobe.api.page import report
 from llmprobe.api.served import serving
@@ -32,6 +33,9 @@ __all__ = (
     "estimate",
     "files",
     "fit",
+    "fleet_check",
+    "fleet_fit",
+    "fleet_recommend",
     "load_adapter",
     "load_model",
     "models",

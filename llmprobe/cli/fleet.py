@@ -4,12 +4,12 @@
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Command, Helped, option
+from llmprobe.cli.command import Choice, Command, Helped, option
 from llmprobe.cli.fit import USES
 from llmprobe.cli.group import refuse_unknown
 from llmprobe.cli.language import spoken
@@ -18,9 +18,8 @@ from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
 
-if TYPE_CHECKING:
-    from llmprobe.facts.fit import Use
-    from llmprobe.tasks.fleet.hosts import Named
+ANSWERS = Choice(("chat", "reasoning", "agent", "long", "batch"))
+LAUNCHERS = Choice(("mp", "ray"))
 
 
 class Group(Helped, click.Group):
@@ -68,7 +67,7 @@ def _machines(function: Callable[..., Any]) -> Callable[..., Any]:
     The options that name machines, the same for each command.
     """
     for add in (
-        option("--wait", callback=wait, metavar="SECONDS", help="help.fleet.wait"),
+        option("--wait", "wait_s", callback=wait, metavar="SECONDS", help="help.fleet.wait"),
         option("--ray", is_flag=False, flag_value="auto", metavar="[ADDRESS]", help="help.fleet.ray"),
         option("--program", metavar="FILE", help="help.fleet.program"),
         option("--nodes", multiple=True, metavar="FILE", help="help.fleet.nodes"),
@@ -79,13 +78,6 @@ def _machines(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = add(function)
     return function
-
-
-def _named(machines: dict[str, Any]) -> "Named":
-    from llmprobe.tasks.fleet.hosts import PATIENCE_S, Named
-
-    wait_s = machines.pop("wait")
-    return Named(wait_s=PATIENCE_S if wait_s is None else wait_s, **machines)
 
 
 @command.command(
@@ -104,10 +96,9 @@ def check(as_json: bool, **machines: Any) -> int:
     """
     Show the machines; one that did not answer, or an error on one, is the answer "no".
     """
-    from llmprobe.tasks.fleet.check import fleet
-    from llmprobe.tasks.fleet.hosts import seen
+    from llmprobe import api
 
-    answer = fleet(seen(_named(machines)))
+    answer = api.fleet_check(**machines)
     if as_json:
         say.document(answer)
     else:
@@ -128,39 +119,28 @@ def check(as_json: bool, **machines: Any) -> int:
     examples=(
         "llmprobe fleet recommend --model llama3-70b --host gpu1 --host gpu2 --link 2.5GbE",
         "llmprobe fleet recommend --model qwen3-235b-a22b --recordings recordings/ -c 16k --json",
+        "llmprobe fleet recommend --model deepseek-v3 --engine vllm --host node1 --host node2 --link 200GbE",
     ),
 )
 @option("-m", "--model", metavar="MODEL", required=True, help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context, metavar="N", help="help.recommend.ctx-size")
+@option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.recommend.parallel")
 @option("--quant", "quants", multiple=True, metavar="Q", help="help.recommend.quant")
+@option("--for", "use", type=ANSWERS, help="help.recommend.for")
+@option("--engine", metavar="ENGINE", help="help.fleet.engine")
+@option("--distributed-executor-backend", "launcher", type=LAUNCHERS, help="help.fleet.launcher")
 @option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
-@option("--reserve", callback=memory, metavar="SIZE", help="help.recommend.reserve")
+@option("--reserve", "reserve_bytes", callback=memory, metavar="SIZE", help="help.recommend.reserve")
 @option("--link", callback=network, metavar="SPEED", help="help.fleet.link")
 @_machines
 @json_option
-def recommend(
-    model: str,
-    ctx_size: int | None,
-    quants: tuple[str, ...],
-    min_speed: float | None,
-    reserve: int | None,
-    link: int | None,
-    as_json: bool,
-    **machines: Any,
-) -> int:
+def recommend(model: str, as_json: bool, **wishes_and_machines: Any) -> int:
     """
     Say which machine to take, or which together; nothing that runs is the answer "no".
     """
     from llmprobe import api
-    from llmprobe.tasks.fleet.hosts import seen
-    from llmprobe.tasks.fleet.recommend import recommend as recommended
-    from llmprobe.tasks.recommend import wishes_of
 
-    spec = api.load_model(model)
-    wishes = wishes_of(
-        ctx_size=ctx_size, quants=quants, min_speed=min_speed, reserve_bytes=reserve, top=1, model=spec
-    )
-    answer = recommended(spec, seen(_named(machines)), wishes, link_bytes_per_s=link)
+    answer = api.fleet_recommend(api.load_model(model), **wishes_and_machines)
     if as_json:
         say.document(answer)
     else:
@@ -184,35 +164,18 @@ def recommend(
 @option("-c", "--ctx-size", callback=context, metavar="N", help="help.fit.ctx-size")
 @option("--top", callback=at_least(1), default="3", metavar="N", help="help.fit.top")
 @option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
-@option("--reserve", callback=memory, metavar="SIZE", help="help.recommend.reserve")
+@option("--reserve", "reserve_bytes", callback=memory, metavar="SIZE", help="help.recommend.reserve")
 @option("-o", "--output", metavar="FILE", help="help.fleet.output")
 @option("--workers", callback=at_least(1), metavar="N", help="help.fleet.workers")
 @_machines
 @json_option
-def fit(
-    use: "Use",
-    ctx_size: int | None,
-    top: int,
-    min_speed: float | None,
-    reserve: int | None,
-    output: str | None,
-    workers: int | None,
-    as_json: bool,
-    **machines: Any,
-) -> int:
+def fit(as_json: bool, **wishes_and_machines: Any) -> int:
     """
     List what each machine runs best; that none runs anything is the answer "no".
     """
-    from pathlib import Path
+    from llmprobe import api
 
-    from llmprobe.tasks.fit import wishes_of
-    from llmprobe.tasks.fleet.fit import fit_each
-    from llmprobe.tasks.fleet.hosts import seen
-
-    wishes = wishes_of(use=use, ctx_size=ctx_size, top=top, min_speed=min_speed, reserve_bytes=reserve)
-    named = _named(machines)
-    path = None if output is None else Path(output)
-    answer = fit_each(seen(named), wishes, path=path, workers=workers, ray=named.ray, told=_tell)
+    answer = api.fleet_fit(told=_tell, **wishes_and_machines)
     if as_json:
         say.document(answer)
     else:

@@ -4,7 +4,7 @@ What an engine is: one record, which each module of this package fills in as ``E
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from llmprobe.facts.machine import EngineOnMachine
 from llmprobe.words.message import Message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.fleet import Launcher, Node
     from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
 
@@ -22,6 +23,10 @@ Observe = Callable[[Source], tuple[EngineOnMachine, ...]]
 Command = Callable[["Choice", "ModelSpec", str | None], str | None]
 """The lines of a shell that run a choice; the last argument is the backend of the devices in use, None without any.
 None where the engine cannot run the choice: its ``remarks`` then give the reason."""
+
+Across = Callable[["Choice", str | None, Sequence["Node"], "Launcher"], tuple[tuple[int, str], ...]]
+"""What is typed on which of several machines (by its place among them), in order, so that each is a stage of a pipeline
+and the first one is asked; nothing where no place of the weights is known."""
 
 Files = Callable[["Choice", "ModelSpec", str | None], dict[str, str]]
 Fetching = Callable[["Choice", "ModelSpec", str | None], Fetch | None]
@@ -48,7 +53,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     them. ``settled`` fills in defaults that depend on the model and the devices, ``of_build`` what an older build
     does otherwise. ``further_commands`` are other programs of the same engine, by name. ``remarks`` are what must be
     known beside a command, ``memory`` names its memory model (a package of ``estimation.serving``) where that is not
-    llama.cpp's, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
+    llama.cpp's, ``across`` how several machines serve a choice together and ``launchers`` by what they are started, the
+    engine's own first, ``files`` what is written into a folder: None is the command alone. ``fetch`` is how the
     engine gets a file that is not here, ``kept_on`` the stores (as the probe of disks names them) that it puts it into,
     ``install`` where it can be had where looking for it finds it whenever it is there, ``needs`` what it needs beside
     itself to load a GGUF file. ``projector_file`` is how a command calls the file of a projector that nobody has here,
@@ -65,6 +71,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     kept_on: tuple[str, ...] = ()
     install: str | None = None
     memory: str | None = None
+    across: Across | None = None
+    launchers: tuple[Launcher, ...] = ()
     checkpoints: Literal["published", "mlx"] = "published"
     needs: tuple[Message, ...] = ()
     projector_file: Callable[[Place | None], tuple[str, bool]] | None = None

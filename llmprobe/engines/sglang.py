@@ -6,20 +6,25 @@ Source: the package sglang 0.5.23 (srt/arg_groups/fields, whose options are in d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import line, visible
+from llmprobe.engines._shared.shell import line, shown, visible
 from llmprobe.facts.engine import Abilities
 from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.fleet import Launcher, Node
     from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
+    from llmprobe.facts.serving import ServingSettings
 
 NAME = "sglang"
 ABILITIES = Abilities(backends=("cuda", "rocm"))
+MEETING_PORT = 20000
+"""A free port of the first machine, where the others find it; SGLang has no default."""
 _CACHE_TYPES = {"fp8": "fp8_e4m3"}
 
 
@@ -38,7 +43,13 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     place = None if serving is None else serving.checkpoint.folder or serving.checkpoint.repository
     if serving is None or place is None or backend not in ABILITIES.backends:
         return None
-    run = serving.settings
+    return line(choice, visible(choice, backend), _words(place, serving.settings))
+
+
+def _words(place: str, run: ServingSettings) -> list[str]:
+    """
+    The words of the server's command.
+    """
     kind = _CACHE_TYPES.get(run.kv_cache_dtype, run.kv_cache_dtype)
     words = ["python", "-m", "sglang.launch_server", "--model-path", shell_word(place)]
     for option, value, default in (
@@ -53,7 +64,42 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     ):
         if value != default:
             words += [option, str(value)]
-    return line(choice, visible(choice, backend), words)
+    return words
 
 
-ENGINE = Engine(name=NAME, command=command, remarks=remarks, memory=NAME, abilities=ABILITIES)
+def across(
+    choice: Choice,
+    backend: str | None,
+    nodes: Sequence[Node],
+    launcher: Launcher,  # noqa: ARG001 - the shape of Across
+) -> tuple[tuple[int, str], ...]:
+    """
+    The server's line with its rank on each machine; the first one answers.
+    """
+    serving = choice.serving
+    place = None if serving is None else serving.checkpoint.folder or serving.checkpoint.repository
+    if serving is None or place is None or backend not in ABILITIES.backends:
+        return ()
+    words, main = _words(place, serving.settings), f"{shell_word(nodes[0].address)}:{MEETING_PORT}"
+    return tuple(
+        (
+            rank,
+            line(
+                choice,
+                shown(node, backend),
+                [*words, "--nnodes", str(len(nodes)), "--node-rank", str(rank), "--dist-init-addr", main],
+            ),
+        )
+        for rank, node in enumerate(nodes)
+    )
+
+
+ENGINE = Engine(
+    name=NAME,
+    command=command,
+    remarks=remarks,
+    memory=NAME,
+    across=across,
+    launchers=("mp",),
+    abilities=ABILITIES,
+)

@@ -7,10 +7,11 @@ Source: the package vllm 0.33.0 (engine/arg_utils.py, whose options are in data/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmprobe.engines._record import Engine
-from llmprobe.engines._shared.shell import line, visible
+from llmprobe.engines._shared.shell import is_address, line, shown, visible
 from llmprobe.engines._shared.values import UNNAMED, count, field, records, text
 from llmprobe.facts.answer import Source
 from llmprobe.facts.engine import Abilities
@@ -19,12 +20,19 @@ from llmprobe.harmless import shell_word
 from llmprobe.words.message import Message, message
 
 if TYPE_CHECKING:
+    from llmprobe.facts.fleet import Launcher, Node
     from llmprobe.facts.model import ModelSpec
     from llmprobe.facts.recommendation import Choice
+    from llmprobe.facts.serving import ServingSettings
 
 NAME = "vllm"
 ABILITIES = Abilities(backends=("cuda", "rocm"))
 PORT = 8000
+HOST_IP = "VLLM_HOST_IP"
+"""Which of its addresses a machine tells the others."""
+RAY_PORT = 6379
+RAY_STORE_BYTES = 1_000_000_000
+"""What Ray's store of objects may take, which is a third of the RAM unless told: vLLM puts nearly nothing there."""
 
 
 def observe(source: Source) -> tuple[EngineOnMachine, ...]:
@@ -79,7 +87,13 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
     place = serving.checkpoint.folder or serving.checkpoint.repository
     if place is None:
         return None
-    run = serving.settings
+    return line(choice, visible(choice, backend), _words(place, serving.settings))
+
+
+def _words(place: str, run: ServingSettings) -> list[str]:
+    """
+    The words of the server's command.
+    """
     words = ["vllm", "serve", shell_word(place)]
     for option, value, default in (
         ("--tensor-parallel-size", run.tensor_parallel_size, 1),
@@ -96,7 +110,41 @@ def command(choice: Choice, model: ModelSpec, backend: str | None) -> str | None
             words += [option, str(value)]
     words += ["--enable-expert-parallel"] if run.enable_expert_parallel else []
     words += ["--enforce-eager"] if run.enforce_eager else []
-    return line(choice, visible(choice, backend), words)
+    return words
+
+
+def across(
+    choice: Choice, backend: str | None, nodes: Sequence[Node], launcher: Launcher
+) -> tuple[tuple[int, str], ...]:
+    """
+    What is typed on each machine: the server's line with its rank, or Ray first and then one line of the server.
+
+    Source: vLLM 0.33, config/parallel.py, entrypoints/cli/serve.py (run_headless: a machine without the server's port)
+    and docs/serving/parallelism_scaling.md.
+    """
+    serving = choice.serving
+    place = None if serving is None else serving.checkpoint.folder or serving.checkpoint.repository
+    if serving is None or place is None or backend not in ABILITIES.backends:
+        return ()
+    words, main = _words(place, serving.settings), shell_word(nodes[0].address)
+    found = []
+    for rank, node in enumerate(nodes):
+        environment = shown(node, backend) | ({HOST_IP: node.address} if is_address(node.address) else {})
+        if launcher == "ray":
+            started = ["ray", "start", "--head", "--port", str(RAY_PORT)]
+            if rank:
+                started = ["ray", "start", "--address", f"{main}:{RAY_PORT}"]
+            if node.unified:
+                started += ["--object-store-memory", str(RAY_STORE_BYTES), "--include-dashboard=false"]
+            found.append((rank, line(choice, environment, started)))
+            continue
+        # The launcher's options are those of the engine; that of a machine without a port is the command's own.
+        mine = ["--nnodes", str(len(nodes)), "--node-rank", str(rank), "--master-addr", main]
+        found.append((rank, line(choice, environment, [*words, *mine, *(["--headless"] if rank else [])])))
+    if launcher == "ray":
+        environment = {HOST_IP: nodes[0].address} if is_address(nodes[0].address) else {}
+        found.append((0, line(choice, environment, [*words, "--distributed-executor-backend", "ray"])))
+    return tuple(found)
 
 
 ENGINE = Engine(
@@ -106,5 +154,7 @@ ENGINE = Engine(
     remarks=remarks,
     kept_on=("huggingface",),
     memory="vllm",
+    across=across,
+    launchers=("mp", "ray"),
     abilities=ABILITIES,
 )

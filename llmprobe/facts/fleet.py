@@ -20,6 +20,23 @@ Slurm or by Ray, or the labels of a node.
 """
 
 
+Launcher = Literal["mp", "ray"]
+"""
+What starts an engine's ranks on several machines: the engine itself on each, or a cluster of Ray.
+"""
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A machine as a command of several machines names it. ``numbers`` are those of its devices in use, None for all;
+    ``unified`` is memory that its devices share with the system.
+    """
+
+    address: str
+    numbers: tuple[int, ...] | None = None
+    unified: bool = False
+
+
 class EngineBuild(msgspec.Struct, frozen=True, kw_only=True):
     """
     An engine that is installed on a machine, and its version as it tells it; None is one that does not.
@@ -76,19 +93,22 @@ class Alone(msgspec.Struct, frozen=True, kw_only=True):
 
 class OnHost(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is typed on one machine of several, ``main`` where the model is talked to; ``devices`` are its own in the plan.
+    What is typed on one machine of several, ``main`` where the model is talked to; ``devices`` are its own in the plan,
+    ``layers`` how many it has of a pipeline's. A machine where something is typed twice is listed twice.
     """
 
     host: str
     main: bool
     devices: tuple[str, ...]
     commands: tuple[str, ...]
+    layers: int | None = None
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The network between machines: bytes per second each way, and the seconds that a device of another machine costs
-    each token, whatever is computed there. ``given`` is false where the rate is assumed.
+    The network between machines: bytes per second each way, and the seconds that a device of another machine (of a
+    pipeline: each step from one machine to the next) costs each token, whatever is computed there. ``given`` is false
+    where the rate is assumed.
     """
 
     bytes_per_s: int
@@ -98,8 +118,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 class Together(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The model over several machines with llama.cpp's rpc-server. ``choice`` is what the main machine is told; devices of
-    others are among its ``devices`` first. ``loading`` is how long the weights take over the network, in seconds.
+    The model over several machines: with llama.cpp's rpc-server, or by an engine that serves, where each machine is a
+    stage of a pipeline that ``launcher`` starts. ``choice`` is what the main machine is told; with rpc-server devices
+    of others are among its ``devices`` first, and ``loading`` is how long the weights take over the network, in
+    seconds. Devices of a pipeline are named by their machine, and each machine loads from its own disk.
 
     ``points`` are those of ``Alone``; it is ``worth`` it where no machine alone has as many. ``slower`` is its speed as
     a part of that of the best machine alone, None where none runs it.
@@ -110,7 +132,8 @@ class Together(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice
     points: float
     link: Link
-    loading: float
+    loading: float | None = None
+    launcher: Launcher | None = None
     worth: bool = True
     slower: float | None = None
     warnings: tuple[Message, ...] = ()

@@ -160,7 +160,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """
     How a choice is served: the published weights, the settings, the pool, and the speed of several requests at once.
 
-    ``sure`` False: at the worst end of the range the pool does not hold what was asked for.
+    ``sure`` False: at the worst end of the range the pool does not hold what was asked for. ``points`` are what it is
+    worth for the wishes, a doubling of the speed a quarter; only differences count.
     """
 
     checkpoint: Checkpoint
@@ -168,6 +169,7 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     pool: Pool
     together: tuple[Together, ...] = ()
     sure: bool = True
+    points: float | None = None
 
 
 class ServingEstimate(msgspec.Struct, frozen=True, kw_only=True):

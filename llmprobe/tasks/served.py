@@ -8,7 +8,9 @@ import msgspec
 
 from llmprobe import engines
 from llmprobe.advise.refusal import refusal
-from llmprobe.advise.serving.recommend import CACHE_TYPES, Command, recommend
+from llmprobe.advise.serving.choice import Command, no_command
+from llmprobe.advise.serving.ranking import CACHE_TYPES
+from llmprobe.advise.serving.recommend import recommend
 from llmprobe.advise.serving.search import Offer
 from llmprobe.engines import Engine
 from llmprobe.engines._shared.model_files import embeds
@@ -98,7 +100,7 @@ def beside_mlx(model: ModelSpec, machine: Snapshot, wishes: Wishes, best: Choice
         cache_type_k=None,
         cache_type_v=None,
     )
-    found = served(model, machine, msgspec.structs.replace(asked, spec_type=()), mlx, lambda *_: None).choices
+    found = served(model, machine, msgspec.structs.replace(asked, spec_type=()), mlx, no_command).choices
     alike = [one for one in found if one.fits and (one.quality.value or 0) <= best.quality.value * _NO_MORE]
     mine = sum(device.weights_bytes for device in best.devices)
     if not alike:

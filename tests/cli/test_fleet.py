@@ -14,6 +14,7 @@ from llmprobe.facts.fleet import Fleet, FleetFit, FleetRecommendation
 
 MACHINES = Path(__file__).parents[2] / "fixtures" / "machines"
 BOX, LAPTOP, HALO = "linux-4090-64g", "linux-4060laptop-8g-32g", "linux-strix-halo-128g-gtt-ttm"
+SPARK = "linux-dgx-spark-gb10"
 
 
 def _of(*machines: str) -> list[str]:
@@ -90,6 +91,24 @@ def test_the_best_machine_has_its_command(capsys: pytest.CaptureFixture[str]) ->
     assert f"On {BOX}\n" in out
     assert "llama-server -m Qwen3-8B" in out
     assert "ggml-rpc-server" not in out
+
+
+def test_a_pipeline_of_machines_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    """What vLLM is told on each, in one line, with what each device holds; and each machine alone with its reason."""
+    words = ("--model", "qwen3-235b-a22b", "--engine", "vllm", "-c", "8192", "--link", "200GbE")
+    code, out, _ = _said(capsys, "recommend", *words, *_of(SPARK, SPARK))
+    lines = [line.strip() for line in out.splitlines()]
+    typed = [line for line in lines if line.startswith("vllm serve ")]
+
+    assert code == 0
+    assert out.count("runs out of memory while loading") == 2
+    assert "Together, with vLLM" in out
+    assert f"On {SPARK}: 47 layers, " in out
+    assert [line.rpartition("--nnodes 2 ")[2] for line in typed] == [
+        f"--node-rank 0 --master-addr {SPARK}",
+        f"--node-rank 1 --master-addr {SPARK} --headless",
+    ]
+    assert "use a private network only" in " ".join(out.split())
 
 
 def test_nothing_that_runs_is_a_no(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,11 +16,12 @@ import msgspec
 from llmprobe.advise.serving.formats import cache_types, kernels, loss_of
 from llmprobe.estimation.serving import MemoryModel, speed
 from llmprobe.estimation.serving.case import Case, Result
-from llmprobe.estimation.serving.weights import rank_weights
+from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import Range
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Quality
 from llmprobe.facts.serving import Card, Checkpoint, ServingOptions, ServingSettings
+from llmprobe.model.archs import Sizes
 from llmprobe.words.message import Message
 
 Offer = tuple[Checkpoint, Mapping[str, Any] | None]
@@ -61,11 +62,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
     def tokens_per_s(self, users: int, ctx_size: int, memory: MemoryModel) -> Range | None:
         """The speed of so many requests at once, each with so long a context."""
-        held = rank_weights(self.case, self.settings, 0)
-        seconds = speed.step_seconds(
-            self.case, self.settings, held, users, memory.cache_read(self.case, self.settings, ctx_size)
-        )
-        return speed.generation(seconds, users)
+        read = memory.cache_read(self.case, self.settings, ctx_size)
+        return speed.generation(self.case, self.settings, users, read)
 
 
 def ways(
@@ -83,34 +81,86 @@ def ways(
     For each of the offers that the cards load, and each number of devices: the first settings that surely hold
     ``users`` requests of ``length`` tokens, or else the last ones that likely do, or the last of all.
     """
+    for used in _counts(cards):
+        yield from _on(
+            model, offers, cards[:used], memory, version, length=length, users=users, cache_type=cache_type
+        )
+
+
+def between(
+    model: ModelSpec,
+    offers: Sequence[Offer],
+    machines: Sequence[tuple[Card, ...]],
+    memory: MemoryModel,
+    version: tuple[int, ...],
+    *,
+    network: Network,
+    length: int,
+    users: int,
+    cache_type: str | None = None,
+) -> Iterator[Way]:
+    """
+    The same over several machines, the first one the main one: each is a stage of a pipeline, and cuts its layers over
+    as many of its devices as all machines have.
+    """
+    ranks = _widest(model, min(map(len, machines)))
+    cards = tuple(card for each in machines for card in each[:ranks])
+    return _on(
+        model,
+        offers,
+        cards,
+        memory,
+        version,
+        length=length,
+        users=users,
+        cache_type=cache_type,
+        split=(ranks, len(machines)),
+        network=network,
+    )
+
+
+def _on(
+    model: ModelSpec,
+    offers: Sequence[Offer],
+    cards: tuple[Card, ...],
+    memory: MemoryModel,
+    version: tuple[int, ...],
+    *,
+    length: int,
+    users: int,
+    cache_type: str | None,
+    split: tuple[int, int] | None = None,
+    network: Network | None = None,
+) -> Iterator[Way]:
+    """
+    One way for each of the offers that these devices load, all of them used.
+    """
     for checkpoint, quantization in offers:
-        loads, native, how = kernels(checkpoint.format, cards[0])
-        if not loads:
+        found = [kernels(checkpoint.format, card) for card in cards]
+        if not all(loads for loads, _, _ in found):
             continue
+        case = Case(model, quantization, cards, version, network)
+        tensor, pipeline = split or _ranks(case, len(cards)) or (0, 0)
+        if not tensor or pipeline > max(1, case.layers):
+            continue
+        best = _best(case, memory, length, users, cache_type, tensor, pipeline)
+        if best is None:
+            continue
+        settings, result, given_up = best
         mine = checkpoint.folder is not None or checkpoint.repository == model.repo
-        quality = loss_of(model, checkpoint.format, own=mine)
-        for used in _counts(cards):
-            case = Case(model, quantization, cards[:used], version)
-            for tensor, pipeline in _ranks(case, used):
-                found = _best(case, memory, length, users, cache_type, tensor, pipeline)
-                if found is None:
-                    continue
-                settings, result, given_up = found
-                held = rank_weights(case, settings, 0)
-                step = speed.step_seconds(case, settings, held, 1, 0)
-                yield Way(
-                    checkpoint=checkpoint,
-                    case=case,
-                    settings=settings,
-                    result=result,
-                    quality=quality,
-                    kernels=how,
-                    cards=cards[:used],
-                    step_s=step,
-                    users=users,
-                    native=native,
-                    gives_up=given_up,
-                )
+        yield Way(
+            checkpoint=checkpoint,
+            case=case,
+            settings=settings,
+            result=result,
+            quality=loss_of(model, checkpoint.format, own=mine),
+            kernels=found[0][2],
+            cards=cards,
+            step_s=speed.step_seconds(case, settings, 1, 0),
+            users=users,
+            native=all(native for _, native, _ in found),
+            gives_up=given_up,
+        )
 
 
 def _counts(cards: tuple[Card, ...]) -> list[int]:
@@ -121,13 +171,27 @@ def _counts(cards: tuple[Card, ...]) -> list[int]:
     return [most, *(2**power for power in range(most.bit_length() - 1, -1, -1) if 2**power < most)]
 
 
-def _ranks(case: Case, devices: int) -> list[tuple[int, int]]:
+def _ranks(case: Case, devices: int) -> tuple[int, int] | None:
     """
     How to share the model between so many devices: cut over all, or in a pipeline where the heads do not divide.
     """
-    heads = max((case.sizes.heads(layer) for layer in case.sizes.trunk), default=0) or 1
-    cut = [ranks for ranks in range(devices, 0, -1) if devices % ranks == 0 and heads % ranks == 0]
-    return [(cut[0], devices // cut[0])] if cut and devices // cut[0] <= max(1, case.layers) else []
+    heads = _heads(case.sizes)
+    cut = next(
+        (ranks for ranks in range(devices, 0, -1) if devices % ranks == 0 and heads % ranks == 0), None
+    )
+    return None if cut is None else (cut, devices // cut)
+
+
+def _widest(model: ModelSpec, devices: int) -> int:
+    """
+    The most of so many devices that divide the heads.
+    """
+    heads = _heads(Sizes(model.hparams))
+    return next(ranks for ranks in range(devices, 0, -1) if heads % ranks == 0)
+
+
+def _heads(sizes: Sizes) -> int:
+    return max((sizes.heads(layer) for layer in sizes.trunk), default=0) or 1
 
 
 def _best(

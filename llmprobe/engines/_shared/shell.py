@@ -6,11 +6,13 @@ lines of their own, and a comma outside of quotes would make several words of on
 """
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from llmprobe.harmless import shell_word
 
 if TYPE_CHECKING:
+    from llmprobe.facts.fleet import Node
     from llmprobe.facts.recommendation import Choice
 
 _PLAIN = r"[\w./:\\=+-]+"
@@ -66,9 +68,29 @@ def visible(choice: "Choice", backend: str | None) -> dict[str, str]:
 
     An instance of a divided device has no number, so that its UUID is all that there is.
     """
-    if choice.use_devices is None:
-        return choice.environment
-    numbers = ",".join(map(str, choice.device_numbers))
+    return choice.environment if choice.use_devices is None else _by_number(choice.device_numbers, backend)
+
+
+def shown(node: "Node", backend: str | None) -> dict[str, str]:
+    """
+    The same on one machine of several; nothing where all of its devices are in use.
+    """
+    return {} if node.numbers is None else _by_number(node.numbers, backend)
+
+
+def _by_number(devices: tuple[int, ...], backend: str | None) -> dict[str, str]:
+    numbers = ",".join(map(str, devices))
     if backend == "rocm":
         return {"HIP_VISIBLE_DEVICES": numbers}
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
+
+
+def is_address(name: str) -> bool:
+    """
+    Whether this is an address and no name.
+    """
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

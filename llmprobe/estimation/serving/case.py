@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import DeviceEstimate
 from llmprobe.facts.model import ModelSpec, Tensor
 from llmprobe.facts.serving import Card, Pool
@@ -66,7 +67,8 @@ class Case:
     """
     A model in one published format, on equal or unlike cards, for one version of an engine.
 
-    ``quantization`` is the configuration's own (``quantization_config``), None for plain 16-bit floats.
+    ``quantization`` is the configuration's own (``quantization_config``), None for plain 16-bit floats. ``network`` is
+    what lies between the stages of a pipeline, where each is a machine of its own.
     """
 
     def __init__(
@@ -75,8 +77,10 @@ class Case:
         quantization: Mapping[str, Any] | None,
         cards: tuple[Card, ...],
         version: tuple[int, ...],
+        network: Network | None = None,
     ) -> None:
         self.model = model
+        self.network = network
         self.scheme: Scheme | None = (
             None if quantization is None else scheme_of({"quantization_config": quantization})
         )

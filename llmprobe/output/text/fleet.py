@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from llmprobe.facts.fleet import Alone, Fleet, FleetFit, FleetHost, FleetRecommendation, Together
 from llmprobe.facts.recommendation import MachineInShort
+from llmprobe.output.text import fleet_served
 from llmprobe.output.text.figures import in_gib, rate, short_rate
 from llmprobe.output.text.page import ANSWER, BAD, COMMAND, GOOD, WARNING, Page
 from llmprobe.words.message import Message, message
+
+SERVING = ("vllm", "sglang", "mlx")
+"""Engines whose answers have requests at once in the place of layers."""
 
 
 def show(page: Page, answer: Fleet) -> None:
@@ -34,16 +38,20 @@ def show_recommendation(page: Page, answer: FleetRecommendation) -> None:
     page.blank()
     good = answer.best is not None or answer.together is not None
     page.line((answer.verdict, GOOD if good else BAD), hang=2)
+    serves = answer.wishes.engine in SERVING
     if answer.alone:
         page.heading(message("page.fleet-alone"))
-        _alone(page, answer.alone)
+        (fleet_served.show_alone if serves else _alone)(page, answer.alone)
     best = next((one for one in answer.alone if one.host == answer.best), None)
     if best is not None and best.choice is not None:
         page.heading(message("page.fleet-on-host", host=best.host))
         for command in best.choice.commands.values():
             page.verbatim(command, indent=2, style=COMMAND)
     if answer.together is not None and answer.together.worth:
-        _together(page, answer.together)
+        if answer.together.choice.serving is not None:
+            fleet_served.show_together(page, answer.together, answer.together.choice.serving)
+        else:
+            _together(page, answer.together)
     _failed(page, answer.hosts)
     _notes(page, answer.notes)
 
@@ -191,7 +199,7 @@ def _together(page: Page, plan: Together) -> None:
                 experts=None,
             ),
             message("page.plan-rate", rate=rate(choice.speed.generation_tokens_per_s)),
-            message("page.fleet-loading", seconds=plan.loading),
+            *([] if plan.loading is None else [message("page.fleet-loading", seconds=plan.loading)]),
         ],
         indent=2,
     )

@@ -34,7 +34,7 @@ def show_best(page: Page, best: Choice, serving: Serving, *, explain: bool) -> N
     page.blank()
     show_pool(page, serving.pool, serving.settings)
     page.blank()
-    _speed(page, best, serving)
+    show_speed(page, best, serving)
     page.blank()
     _fullness(page, best)
     if best.reasons:
@@ -93,7 +93,10 @@ def show_others(page: Page, others: list[Choice]) -> None:
         page.line((prose, QUIET), indent=4)
 
 
-def _speed(page: Page, best: Choice, serving: Serving) -> None:
+def show_speed(page: Page, best: Choice, serving: Serving) -> None:
+    """
+    Print the speed of one request and of several.
+    """
     page.line((message("page.tokens-per-s"), ANSWER))
     for each in serving.together:
         name = message("page.serving-users", users=each.users, ctx_size=each.ctx_size)

@@ -3,20 +3,28 @@ Which machine of several runs a model best, and what several do together where t
 """
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 import msgspec
 
 from llmprobe import engines
 from llmprobe.advise import together as joining
 from llmprobe.advise.recommend import Advice
+from llmprobe.engines._shared.shell import is_address
 from llmprobe.errors import UsageError
 from llmprobe.estimation.kept import estimator_of
 from llmprobe.estimation.speed.network import WAITING_S
 from llmprobe.facts.backends import REMOTE
 from llmprobe.facts.devices import Network
 from llmprobe.facts.estimate import model_in_estimate
-from llmprobe.facts.fleet import Alone, FleetHost, FleetRecommendation, Link, OnHost, Together
+from llmprobe.facts.fleet import (
+    Alone,
+    FleetHost,
+    FleetRecommendation,
+    Launcher,
+    Link,
+    OnHost,
+    Together,
+)
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Choice, Wishes
 from llmprobe.harmless import shell_word
@@ -24,6 +32,7 @@ from llmprobe.model.installed import on_this_disk
 from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.defaults import DEFAULT_QUANT
 from llmprobe.tasks.fleet.check import build_of, hosts_of, notes_on
+from llmprobe.tasks.fleet.naming import address_of, likely
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import commands_for, completed
 from llmprobe.words.message import Message, message
@@ -44,15 +53,34 @@ MOST_TOGETHER = 8
 
 
 def recommend(
-    model: ModelSpec, seen: Sequence[Seen], wishes: Wishes, *, link_bytes_per_s: int | None = None
+    model: ModelSpec,
+    seen: Sequence[Seen],
+    wishes: Wishes,
+    *,
+    link_bytes_per_s: int | None = None,
+    launcher: Launcher | None = None,
 ) -> FleetRecommendation:
     """
     The document for these machines: each alone, and several together where none does it alone or they do it better.
 
     Raises:
-        UsageError: llama.cpp does not load the model.
+        UsageError: the engine is not planned for several machines, does not load the model, or is not started so.
     """
     check_model(model)
+    one = engines.engine(wishes.engine)
+    network = Network(bytes_per_s=link_bytes_per_s or USUAL_LINK, given=link_bytes_per_s is not None)
+    if one.memory is not None:
+        # Imported only here: most answers are about llama.cpp.
+        from llmprobe.tasks.fleet.served import serve
+
+        return serve(model, seen, wishes, network=network, launcher=launcher)
+    if one.name != ENGINE:
+        raise UsageError(message("error.fleet-engine", engine=one.name), hint=message("hint.fleet-engine"))
+    if launcher is not None:
+        raise UsageError(
+            message("error.fleet-launcher", given=launcher, engine=one.name),
+            hint=message("hint.fleet-launcher", names=None),
+        )
     refused = engines.not_loaded(ENGINE, model.architecture)
     if refused is not None:
         why, elsewhere = refused
@@ -73,7 +101,6 @@ def recommend(
         )
     )
     best = next((one for one in alone if one.choice is not None), None)
-    network = Network(bytes_per_s=link_bytes_per_s or USUAL_LINK, given=link_bytes_per_s is not None)
     joined = _together(
         model, [machines[host.name] for host in hosts if host.answered], wishes, network, hosts
     )
@@ -153,7 +180,7 @@ def _plan(
     network: Network,
     hosts: Sequence[FleetHost],
 ) -> Together:
-    ports = {other.name: f"{_address(other.name, hosts)}:{RPC_PORT}" for other in others}
+    ports = {other.name: f"{address_of(other.name, hosts)}:{RPC_PORT}" for other in others}
     used = {device.id for device in choice.devices}
     commands = {
         engine: f"{line} --rpc {shell_word(','.join(ports.values()))}"
@@ -165,7 +192,7 @@ def _plan(
     for other in others:
         names = tuple(f"{REMOTE.name}{number + at}" for at in range(len(other.devices)))
         number += len(other.devices)
-        serving = f"{SERVER} -H {shell_word(_address(other.name, hosts))} -p {RPC_PORT} -c"
+        serving = f"{SERVER} -H {shell_word(address_of(other.name, hosts))} -p {RPC_PORT} -c"
         if used.isdisjoint(names):
             continue
         plans.append(OnHost(host=other.name, main=False, devices=names, commands=(serving,)))
@@ -187,29 +214,13 @@ def _plan(
     )
 
 
-def _address(name: str, hosts: Sequence[FleetHost]) -> str:
-    """
-    The address of a machine: what ssh is told, without the user; of others their name, to be replaced.
-    """
-    origin = next(host.origin for host in hosts if host.name == name)
-    return name.rpartition("@")[2] if origin == "ssh" else name
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _beside(joined: Together, best: Alone) -> Together:
     """
     Several machines beside the best one alone.
     """
     assert best.choice is not None
     assert best.points is not None
-    ours, theirs = _likely(joined.choice), _likely(best.choice)
+    ours, theirs = likely(joined.choice), likely(best.choice)
     part = None if ours is None or not theirs else ours / theirs
     return msgspec.structs.replace(joined, slower=part, worth=joined.points > best.points)
 
@@ -223,7 +234,7 @@ def _verdict(best: Alone | None, joined: Together | None, answered: Sequence[Fle
             "fleet.verdict-together",
             machines=len(joined.hosts),
             quant=joined.choice.quant,
-            tokens_per_s=_likely(joined.choice),
+            tokens_per_s=likely(joined.choice),
         )
     assert best.choice is not None
     if joined is not None and joined.worth:
@@ -231,19 +242,14 @@ def _verdict(best: Alone | None, joined: Together | None, answered: Sequence[Fle
             "fleet.verdict-better-together",
             host=best.host,
             quant=best.choice.quant,
-            tokens_per_s=_likely(best.choice),
+            tokens_per_s=likely(best.choice),
             machines=len(joined.hosts),
             other_quant=joined.choice.quant,
-            other_tokens_per_s=_likely(joined.choice),
+            other_tokens_per_s=likely(joined.choice),
         )
     return message(
-        "fleet.verdict-alone", host=best.host, quant=best.choice.quant, tokens_per_s=_likely(best.choice)
+        "fleet.verdict-alone", host=best.host, quant=best.choice.quant, tokens_per_s=likely(best.choice)
     )
-
-
-def _likely(choice: Choice) -> float | None:
-    speed = choice.speed.generation_tokens_per_s
-    return None if speed is None else speed.likely
 
 
 def _notes(joined: Together | None, network: Network, answered: Sequence[FleetHost]) -> list[Message]:
@@ -256,12 +262,12 @@ def _notes(joined: Together | None, network: Network, answered: Sequence[FleetHo
                 "fleet.not-together",
                 machines=len(joined.hosts),
                 quant=joined.choice.quant,
-                tokens_per_s=_likely(joined.choice),
+                tokens_per_s=likely(joined.choice),
             )
         )
     found.append(message("fleet.why-slower", ms=WAITING_S.likely * 1000))
     if not network.given:
         found.append(message("fleet.link-assumed", bytes_per_s=network.bytes_per_s))
-    if joined.worth and any(not _is_address(_address(plan.host, answered)) for plan in joined.hosts):
+    if joined.worth and any(not is_address(address_of(plan.host, answered)) for plan in joined.hosts):
         found.append(message("fleet.addresses"))
     return found

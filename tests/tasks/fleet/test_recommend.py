@@ -149,6 +149,7 @@ def test_a_slower_network_costs_speed() -> None:
     speeds = [one.choice.speed.generation_tokens_per_s for one in (fast, slow)]
     assert all(one is not None for one in speeds)
     assert speeds[0].likely > speeds[1].likely  # type: ignore[union-attr]
+    assert fast.loading is not None
     assert slow.loading == pytest.approx(80 * fast.loading)
 
 

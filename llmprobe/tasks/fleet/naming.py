@@ -1,0 +1,24 @@
+"""
+How machines of several are called in commands, and the speed of a choice in one figure.
+"""
+
+from collections.abc import Sequence
+
+from llmprobe.facts.fleet import FleetHost
+from llmprobe.facts.recommendation import Choice
+
+
+def address_of(name: str, hosts: Sequence[FleetHost]) -> str:
+    """
+    The address of a machine: what ssh is told, without the user; of others their name, to be replaced.
+    """
+    origin = next(host.origin for host in hosts if host.name == name)
+    return name.rpartition("@")[2] if origin == "ssh" else name
+
+
+def likely(choice: Choice) -> float | None:
+    """
+    The likely tokens per second of one request, None where they are unknown.
+    """
+    speed = choice.speed.generation_tokens_per_s
+    return None if speed is None else speed.likely

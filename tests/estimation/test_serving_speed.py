@@ -1,0 +1,99 @@
+"""
+The time of a step of an engine that serves, stage by stage, and what a network between the stages adds.
+"""
+
+import msgspec
+import pytest
+
+import llmprobe
+from llmprobe.estimation.serving import memory_model, speed
+from llmprobe.estimation.serving.case import Case
+from llmprobe.estimation.serving.weights import rank_weights
+from llmprobe.facts.devices import Network
+from llmprobe.facts.serving import Card, ServingSettings
+from llmprobe.units import GIB
+
+CARD = Card(name="A", total_bytes=80 * GIB, bandwidth_bytes_per_s=10**12)
+SLOW = msgspec.structs.replace(CARD, bandwidth_bytes_per_s=10**11)
+GIGABIT = Network(bytes_per_s=125_000_000)
+LAYERS, HIDDEN = 64, 5120
+"""Of Qwen3 32B."""
+
+
+def _case(*cards: Card, network: Network | None = None) -> Case:
+    return Case(llmprobe.load_model("qwen3-32b"), None, cards, (0, 33, 0), network)
+
+
+def _settings(case: Case, *, tensor: int = 1, pipeline: int = 2) -> ServingSettings:
+    return memory_model("vllm").settled(
+        case, {"max_model_len": 4096, "tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline}
+    )
+
+
+def _step(case: Case, users: int, *, pipeline: int = 2, hop_s: float = 0.0) -> float:
+    found = speed.step_seconds(case, _settings(case, pipeline=pipeline), users, 0, hop_s)
+    assert found is not None
+    return found
+
+
+def test_one_request_goes_through_one_stage_after_the_other() -> None:
+    """Each reads its weights at three quarters of its own bandwidth, and each layer takes 40 µs besides."""
+    case = _case(CARD, SLOW)
+    settings = _settings(case)
+    first, last = (rank_weights(case, settings, stage) for stage in (0, 1))
+    by_hand = first.layers / (0.75 * 10**12) + (last.layers + last.output) / (0.75 * 10**11) + LAYERS * 40e-6
+
+    assert _step(case, 1) == pytest.approx(by_hand)
+
+
+def test_two_requests_are_served_at_the_same_time() -> None:
+    """One in each stage: together they take as long as one of them, where both stages take as long."""
+    case = _case(CARD, CARD)
+
+    assert _step(case, 2) == pytest.approx(_step(case, 1), rel=0.05)
+    assert _step(_case(CARD, SLOW), 2) > 1.5 * _step(_case(CARD, SLOW), 1)
+
+
+def test_a_network_adds_its_hops_and_the_values_of_a_token() -> None:
+    """
+    Two stages: to the second one and back, 2 x 1 ms; 5120 numbers of two bytes go over once for each request of a
+    batch, 82 µs at a gigabit.
+    """
+    with_network, without = _case(CARD, CARD, network=GIGABIT), _case(CARD, CARD)
+    added = _step(with_network, 1, hop_s=0.001) - _step(without, 1)
+
+    assert added == pytest.approx(2 * 0.001 + 2 * HIDDEN / 125e6)
+
+
+def test_a_prompt_goes_over_the_network_token_by_token() -> None:
+    """Seconds for a token of a prompt grow by 10,240 bytes over the rate of the network."""
+    card = msgspec.structs.replace(
+        CARD, name="NVIDIA H100 80GB HBM3", bandwidth_bytes_per_s=3_350_000_000_000
+    )
+    alone, joined = (_case(card, card, network=network) for network in (None, GIGABIT))
+    plain, slower = (speed.prompt(case, _settings(case)) for case in (alone, joined))
+    assert plain is not None
+    assert slower is not None
+
+    assert 1 / slower.likely - 1 / plain.likely == pytest.approx(2 * HIDDEN / 125e6)
+    assert slower.low < slower.likely < slower.high
+
+
+def test_the_range_holds_what_a_hop_may_take() -> None:
+    """At the slow end each hop takes 2 ms and all else 1 / 0.55, at the fast end 0.1 ms and 1 / 1.35."""
+    case = _case(CARD, CARD, network=GIGABIT)
+    found = speed.generation(case, _settings(case), 1, 0)
+    assert found is not None
+
+    assert found.low == pytest.approx(0.55 / _step(case, 1, hop_s=0.002))
+    assert found.likely == pytest.approx(1 / _step(case, 1, hop_s=0.0005))
+    assert found.high == pytest.approx(1.35 / _step(case, 1, hop_s=0.0001))
+
+
+def test_a_stage_of_unknown_bandwidth_has_no_speed() -> None:
+    """Nor has the whole."""
+    unknown = msgspec.structs.replace(CARD, bandwidth_bytes_per_s=None)
+    case = _case(CARD, unknown)
+
+    assert speed.step_seconds(case, _settings(case), 1, 0) is None
+    assert speed.generation(case, _settings(case), 1, 0) is None
