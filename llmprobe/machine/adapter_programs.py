@@ -1,5 +1,6 @@
 """
-The programs that hold memory of an adapter of Windows, by the kernel's own count, for the probe of any maker.
+The programs that hold memory of an adapter of Windows, by the kernel's own count, for the probe of any maker; and what
+an adapter may use of RAM.
 
 Under WDDM the memory of a GPU is Windows' to give, so that NVIDIA's library lists programs without their bytes.
 https://learn.microsoft.com/windows-hardware/drivers/ddi/d3dkmthk/ (``D3DKMTQueryStatistics``)
@@ -21,16 +22,28 @@ def programs_of(ask: Asker, address: str | None) -> tuple[Holder, ...]:
     """
     The programs on the adapter at an address of the bus, none where Windows does not tell.
     """
+    return holders_of(_adapter(ask, address).get("processes"))
+
+
+def shared_with(ask: Asker, address: str | None) -> int | None:
+    """
+    What the adapter at an address may use of RAM in bytes, less what all programs use of that already.
+    """
+    adapter = _adapter(ask, address)
+    limit = as_int(adapter.get("SharedSystemMemory"))
+    parts = [each for each in listed(adapter.get("segments")) if isinstance(each, dict)]
+    used = sum(as_int(each.get("resident")) or 0 for each in parts if each.get("aperture"))
+    return None if limit is None else max(0, limit - used)
+
+
+def _adapter(ask: Asker, address: str | None) -> dict[str, Any]:
+    """
+    What Windows tells of the adapter at an address, nothing where it does not tell.
+    """
     answer = ask.winapi("adapters")
     adapters = [each for each in listed(answer.value if answer.ok else None) if isinstance(each, dict)]
-    return next(
-        (
-            holders_of(each.get("processes"))
-            for each in adapters
-            if address is not None and address_of(each.get("address")) == address
-        ),
-        (),
-    )
+    there = (each for each in adapters if address is not None and address_of(each.get("address")) == address)
+    return next(there, {})
 
 
 def holders_of(value: Any) -> tuple[Holder, ...]:

@@ -16,9 +16,32 @@ import msgspec
 from llmprobe.data import content, rows_with
 from llmprobe.units import MIB
 
+_CORES = r"\(\d+-core [^()]*\)"
+"""``NVIDIA RTX Spark N1X (6144-core Blackwell RTX GPU)``: one name with the cores of the variant."""
+
 _NOISE = r"\b(nvidia|geforce|amd|radeon|apple|intel|graphics|generation)\b|[()]"
-_VGPU = r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*)(?:-\d+)?-\d+[qcab]$"
+_VGPU = r"^(?:nvidia |grid )*(?P<board>[a-z]+\d+\w*(?:-ada)?)(?:-\d+)?-\d+[qcab]$"
 _BOARDS = {
+    "m6": "Tesla M6",
+    "m10": "Tesla M10",
+    "m60": "Tesla M60",
+    "p4": "Tesla P4",
+    "p6": "Tesla P6",
+    "p100": "Tesla P100-PCIE-16GB",
+    "p100x": "Tesla P100-SXM2-16GB",
+    "p100c": "Tesla P100-PCIE-12GB",
+    "v100": "Tesla V100-PCIE-16GB",
+    "v100x": "Tesla V100-SXM2-16GB",
+    "v100d": "Tesla V100-PCIE-32GB",
+    "v100dx": "Tesla V100-SXM2-32GB",
+    "v100l": "Tesla V100-FHHL-16GB",
+    "rtx6000": "Quadro RTX 6000",
+    "rtx6000p": "Quadro RTX 6000",
+    "rtx8000": "Quadro RTX 8000",
+    "rtx8000p": "Quadro RTX 8000",
+    "rtx5000-ada": "NVIDIA RTX 5000 Ada Generation",
+    "rtx5880-ada": "NVIDIA RTX 5880 Ada Generation",
+    "rtx6000-ada": "NVIDIA RTX 6000 Ada Generation",
     "a100": "NVIDIA A100-PCIE-40GB",
     "a100x": "NVIDIA A100-SXM4-40GB",
     "a100d": "NVIDIA A100 80GB PCIe",
@@ -27,6 +50,8 @@ _BOARDS = {
     "h100l": "NVIDIA H100 NVL",
     "h100xm": "NVIDIA H100 80GB HBM3",
     "h200x": "NVIDIA H200",
+    "a800d": "NVIDIA A800 80GB PCIe",
+    "a800dx": "NVIDIA A800-SXM4-80GB",
 }
 """
 Boards that profiles call otherwise than the driver calls the card:
@@ -108,7 +133,9 @@ def simplified(name: str) -> str:
     """
     A name as it is compared: lower case, without maker, brand, brackets and spaces.
     """
-    text = name.lower().replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
+    text = (
+        re.sub(_CORES, "", name.lower()).replace("-", " ").replace("laptop gpu", "laptop").replace("_", " ")
+    )
     return "".join(re.sub(_NOISE, " ", text).split())
 
 

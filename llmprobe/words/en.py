@@ -708,6 +708,8 @@ SENTENCES: dict[str, str] = {
     "finding.nvidia-unlisted.detail": "The GPU is on the bus, and no program can use it. Reason: {why}.",
     "finding.nvidia-unlisted.branch": "Install branch {last} of the driver, which serves this GPU and most newer "
     "ones beside it.",
+    "finding.nvidia-unlisted.keep": "Leave it as it is. Branch {last} of the driver serves this GPU, and engines built for "
+    "CUDA 12 do not start with it on any other.",
     "finding.nvidia-unlisted.remedy-open": "Install the open kernel module of the same version, and reboot.",
     "finding.nvidia-unlisted.remedy-proprietary": "Install the proprietary kernel module of the same version, and reboot.",
     "finding.nvidia-unlisted.remedy-started": "Look for RmInitAdapter in the kernel's log. Usual causes: Above 4G "

@@ -616,6 +616,7 @@ SENTENCES: dict[str, str] = {
     "finding.nvidia-unlisted.title": "{devices:and}がドライバーの一覧にありません",
     "finding.nvidia-unlisted.detail": "GPUはバス上にありますが、どのプログラムからも使えません。理由: {why}。",
     "finding.nvidia-unlisted.branch": "このGPUと、より新しいほとんどのGPUに対応する、ブランチ{last}のドライバーをインストールしてください。",
+    "finding.nvidia-unlisted.keep": "このままにしてください。ドライバーのブランチ{last}はこのGPUに対応しますが、それではCUDA 12向けの推論エンジンがほかのGPUでも起動しません。",
     "finding.nvidia-unlisted.remedy-open": "同じバージョンのオープンカーネルモジュールをインストールし、再起動してください。",
     "finding.nvidia-unlisted.remedy-proprietary": "同じバージョンのプロプライエタリのカーネルモジュールをインストールし、再起動してください。",
     "finding.nvidia-unlisted.remedy-started": "カーネルログで RmInitAdapter を探してください。よくある原因は、ファームウェア設定のAbove 4G DecodingやResizable BAR、電源ケーブル、ライザー、ファームウェアファイルの不足です。",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmprobe.facts.machine import Holder
-from llmprobe.machine.adapter_programs import address_of, programs_of
+from llmprobe.machine.adapter_programs import address_of, programs_of, shared_with
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.probes.nvidia.processes import COMPUTE, GRAPHICS, ask_holders
 from tests.machine.fake import GIB, WINDOWS, FakeSource
@@ -105,3 +105,22 @@ def test_programs_without_bytes_add_nothing() -> None:
     seen = ask(adapter(program(8, "a.exe", None), program(9, "b.exe", 0)), compute=[{"pid": 8}])
 
     assert ask_holders(seen, "h", 8 * GIB, PCI) == (Holder(pid=8),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "lent"),
+    [
+        ({"SharedSystemMemory": 40 * GIB}, 40 * GIB),
+        ({"SharedSystemMemory": 40 * GIB, "segments": [{"resident": 3 * GIB, "aperture": True}]}, 37 * GIB),
+        ({"SharedSystemMemory": 40 * GIB, "segments": [{"resident": 3 * GIB, "aperture": False}]}, 40 * GIB),
+        ({"SharedSystemMemory": GIB, "segments": [None, {"resident": 3 * GIB, "aperture": True}]}, 0),
+        ({"SharedSystemMemory": "much"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_lent_of_ram_is_less_what_all_use_of_it(fields: dict[str, Any], lent: int | None) -> None:
+    """
+    Only the segments of the aperture are in RAM; another adapter's are not this one's.
+    """
+    assert shared_with(ask(adapter(address=(2, 0, 0)), adapter() | fields), PCI) == lent
+    assert shared_with(ask(adapter() | fields), None) is None

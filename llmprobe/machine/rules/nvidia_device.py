@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Accelerator, Snapshot
 from llmprobe.machine.driver_commands import driver_commands
+from llmprobe.machine.nvidia_ids import last_branch
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
 from llmprobe.units import whole_number
@@ -25,7 +26,8 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
     A driver is older than the one that current programs are built for.
 
     CUDA 12 needs 525, its release 12.4 came with 550 (docs.nvidia.com/cuda/cuda-toolkit-release-notes). Ollama
-    leaves devices before Volta out below 570 (ollama, discover/cuda_compat.go).
+    leaves devices before Volta out below 570 (ollama, discover/cuda_compat.go). A device whose last branch is older
+    has no newer driver.
     """
     reported = set()
     for each in snapshot.accelerators:
@@ -35,7 +37,11 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         capability = _capability(each)
         old_device = capability is not None and capability < _JIT_BELOW
         wanted = _CUDA_12_8 if old_device else _CUDA_12_4
-        if driver >= wanted or (driver, wanted) in reported:
+        if (
+            driver >= wanted
+            or (driver, wanted) in reported
+            or (last_branch(each.architecture) or wanted) < wanted
+        ):
             continue
         reported.add((driver, wanted))
         if driver < _CUDA_12:
@@ -119,7 +125,9 @@ def sysmem_fallback(snapshot: Snapshot) -> Iterator[Finding]:
     """
     On Windows the driver moves memory that does not fit to RAM instead of refusing it.
     """
-    concerned = [each for each in snapshot.accelerators if each.driver_model == "wddm"]
+    concerned = [
+        each for each in snapshot.accelerators if each.driver_model == "wddm" and not each.integrated
+    ]
     if not concerned:
         return
     evidence = (name for each in concerned for name in each.evidence_of("driver_model"))

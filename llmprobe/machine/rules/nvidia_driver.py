@@ -18,6 +18,7 @@ _DRIVER_NOT_LOADED = 9
 _VERSION_MISMATCH = 18
 _UNKNOWN = 999
 _SHORT_S = 0.25
+_CUDA_12 = 525
 _CONTROL_FILE = "nvidiactl"
 
 
@@ -205,18 +206,28 @@ def unlisted(snapshot: Snapshot) -> Iterator[Finding]:
         last = first.why_not.values.get("last") if first.why_not is not None else None
         yield Finding(
             id="nvidia-unlisted",
-            severity="warning" if others else "error",
+            severity="note" if _worse(last, snapshot) else "warning" if others else "error",
             title=message(
                 "finding.nvidia-unlisted.title", devices=tuple(called(snapshot, each) for each in devices)
             ),
             detail=message("finding.nvidia-unlisted.detail", why=first.why_not),
             evidence=tuple(dict.fromkeys((*system.on_bus.evidence, *first.evidence))),
             remedy=Remedy(
-                text=_remedy(what, last),
+                text=message("finding.nvidia-unlisted.keep", last=last)
+                if _worse(last, snapshot)
+                else _remedy(what, last),
                 commands=_COMMANDS.get(what, ("sudo dmesg | grep -i -e nvrm -e nvidia",)),
                 link="https://www.nvidia.com/en-us/drivers/unix/" if what == "dropped" else None,
             ),
         )
+
+
+def _worse(last: Value, snapshot: Snapshot) -> bool:
+    """
+    Whether the branch of the driver that serves a device takes current engines from those that are used.
+    """
+    used = any(each.usable and each.vendor == "nvidia" for each in snapshot.accelerators)
+    return isinstance(last, int) and last < _CUDA_12 and used
 
 
 _COMMANDS = {

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from llmprobe.facts.machine import Probed
+from llmprobe.data import table
+from llmprobe.facts.machine import Probed, Snapshot
 from llmprobe.machine.nvidia_ids import generation_of, last_branch, name_of
 from llmprobe.machine.probes import nvidia
+from llmprobe.machine.snapshot import collect
 from llmprobe.words.message import message
-from tests.machine.fake import GIB, FakeSource, card, nvidia_machine
+from tests.machine.fake import GIB, FakeSource, card, nvidia_machine, plain_host
 
 
 def probed(answers: dict[str, Any]) -> Probed:
@@ -133,13 +135,16 @@ def test_more_than_there_is_is_what_is_left(total: int, used: int | None, free: 
         ("NVIDIA H100L-1-12C", "H100L-1-12C", 12, 3938 / 8),
         ("NVIDIA H100XM-40C", "H100XM-40C", 40, 3350),
         ("GRID P40-24Q", "P40-24Q", 24, 346),
+        ("GRID V100D-8Q", "V100D-8Q", 8, 900),
+        ("NVIDIA RTX6000-Ada-12Q", "RTX6000-Ada-12Q", 12, 960),
     ],
 )
 def test_a_profile_with_a_slice_has_that_share_of_the_bandwidth(
     name: str, profile: str, total: int, rate: float
 ) -> None:
     """
-    H100L is the H100 NVL of 94 GB: 3938 GB/s, of which one instance with an eighth of the memory has an eighth.
+    H100L is the H100 NVL of 94 GB: 3938 GB/s, of which one instance with an eighth of the memory has an eighth. V100D
+    is the V100 PCIe of 32 GB, and a part of the time has all channels.
     """
     answers = nvidia_machine(
         card(name=name, total_mib=total * 1024, bits=0), **{"nvml:nvmlDeviceGetVirtualizationMode 0": 2}
@@ -160,6 +165,9 @@ def test_a_profile_with_a_slice_has_that_share_of_the_bandwidth(
         ("0x1db6", "Tesla V100-PCIE-32GB", "Volta", 580),
         ("0x17fd", "Tesla M40", "Maxwell", 580),
         ("0x102d", "Tesla K80", "Kepler", 470),
+        ("0x128b", "NVIDIA GeForce GT 710", "Kepler", 470),
+        ("0x1341", "NVIDIA GeForce 840M", "Maxwell", 580),
+        ("0x0dea", None, "Fermi", 390),
         ("0x20b5", "NVIDIA A100 80GB PCIe", "Ampere", None),
         ("0x2330", "NVIDIA H100 80GB HBM3", "Hopper", None),
         ("0x1eb8", "Tesla T4", "Turing", None),
@@ -174,3 +182,48 @@ def test_a_number_tells_a_name_and_a_generation(
     """As the PCI ID repository has them (https://pci-ids.ucw.cz); a number of another time tells nothing."""
     assert (name_of(number), generation_of(number)) == (name, generation)
     assert last_branch(generation) == last
+
+
+def test_every_name_is_one_of_nvidia() -> None:
+    """
+    Numbers are NVIDIA's: a 610M of it is no 610M of AMD.
+    """
+    names = table("nvidia_ids")["names"].values()
+
+    assert {name.split(" ")[0] for name in names} <= {"NVIDIA", "Tesla", "Quadro", "Jetson"}
+
+
+def advised(snapshot: Snapshot) -> tuple[str, str]:
+    """
+    Return how severe it is that a card is not listed, and the id of what to do.
+    """
+    (one,) = [each for each in snapshot.findings if each.id == "nvidia-unlisted"]
+    assert one.remedy is not None
+    return one.severity, one.remedy.text.id
+
+
+@pytest.mark.parametrize(
+    ("driver", "device", "expected"),
+    [
+        ("550.163.01", "0x128b", ("note", "finding.nvidia-unlisted.keep")),
+        ("595.71.05", "0x1b38", ("warning", "finding.nvidia-unlisted.branch")),
+    ],
+)
+def test_an_old_branch_is_no_advice_beside_a_card_that_is_used(
+    driver: str, device: str, expected: tuple[str, str]
+) -> None:
+    """
+    Branch 470 has CUDA 11.4, which would cost the other card; 580 serves a P40 and all that came after it.
+    """
+    answers = nvidia_machine(card(0), {}, **{"nvml:nvmlDeviceGetCount_v2": 1})
+    version = f"NVRM version: NVIDIA UNIX Kernel Module for x86_64  {driver}  Release"
+    answers |= {
+        "read:/proc/driver/nvidia/version": version,
+        "list:/dev": ["nvidiactl", "nvidia-uvm", "nvidia0"],
+        "read:/sys/bus/pci/devices/0000:02:00.0/device": f"{device}\n",
+    }
+    used = plain_host() | answers
+
+    assert advised(collect(FakeSource(used))) == expected
+    alone = used | {"nvml:nvmlDeviceGetComputeMode 0": 2}
+    assert advised(collect(FakeSource(alone))) == ("error", "finding.nvidia-unlisted.branch")

@@ -156,6 +156,8 @@ def test_windows_lends_wsl_no_gpu(lent: bool | None, expected: str | None) -> No
         ({"driver": "570.1", "compute_capability": "6.1"}, None, None),
         ({"driver": "524.1", "compute_capability": "6.1"}, "warning", "no-cuda-12"),
         ({"driver": "470", "vendor": "amd"}, None, None),
+        ({"driver": "470.1", "compute_capability": "3.7", "architecture": "Kepler"}, None, None),
+        ({"driver": "470.1", "compute_capability": "6.1", "architecture": "Pascal"}, "warning", "no-cuda-12"),
         ({"driver": "470", "integrated": True}, None, None),
         ({"driver": None}, None, None),
         ({"driver": "r470"}, None, None),
@@ -164,7 +166,7 @@ def test_windows_lends_wsl_no_gpu(lent: bool | None, expected: str | None) -> No
     ],
 )
 def test_a_driver_is_too_old(fields: dict[str, Any], expected: str | None, cost: str | None) -> None:
-    """550 for CUDA 12.4, 570 for devices before Volta, and below 525 there is no CUDA 12 at all."""
+    """550 for CUDA 12.4, 570 for devices before Volta, below 525 no CUDA 12 at all; Kepler has no newer one."""
     snapshot = machine(card(**fields))
 
     assert severity(snapshot, "driver-too-old") == expected

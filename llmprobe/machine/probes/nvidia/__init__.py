@@ -48,7 +48,8 @@ Questions, in order (``i`` is the device's index, ``i/m`` the position of a MIG 
     nvml:nvmlDeviceGetVirtualizationMode i
     nvml:nvmlDeviceGetComputeRunningProcesses_v3 i     list with pid, usedGpuMemory (_v2 where not found)
     nvml:nvmlDeviceGetGraphicsRunningProcesses_v3 i    the same
-    winapi:adapters                                    on Windows, where no process has bytes
+    winapi:adapters                                    on Windows, where no process has bytes or it shares RAM
+    psutil:virtual_memory                              of the latter, and what host_ram asks
     link:/proc/self/ns/pid                             where there is a process, on Linux
     read:/proc/<pid>/comm                              of each, where its number is the same here
     nvml:nvmlDeviceGetMemoryBusWidth i

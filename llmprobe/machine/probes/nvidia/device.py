@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, Basis, DeviceState, Limit, MemoryPool, Partition
+from llmprobe.facts.machine import Accelerator, Basis, DeviceState, Limit, MemoryPool, Partition, Sharing
 from llmprobe.machine.asking import as_int, as_text, fields_of, items_of
 from llmprobe.machine.gpu_table import Gpu, lookup
 from llmprobe.machine.probes.nvidia.asking import Careful
 from llmprobe.machine.probes.nvidia.errors import reason
 from llmprobe.machine.probes.nvidia.memory import Memory, ask_memory, pool_of
 from llmprobe.machine.probes.nvidia.processes import ask_holders
+from llmprobe.machine.probes.nvidia.unified import sharing_of
 from llmprobe.words.message import Message, message
 
 UNNAMED = "NVIDIA GPU"
@@ -21,7 +22,7 @@ DRIVER_EVIDENCE = ("nvml:nvmlSystemGetDriverVersion",)
 _MEMORY_CLOCK = 2
 _COMPUTE_MODES = {0: "default", 1: "exclusive-thread", 2: "prohibited", 3: "exclusive-process"}
 _VGPU_GUEST = 2
-_VGPU_PROFILE = r"[A-Z]+\d+\w*(-\d+)?-\d+[QCAB]"
+_VGPU_PROFILE = r"[A-Z]+\d+\w*(?:-Ada)?(-\d+)?-\d+[QCAB]"
 _SLICES = 8
 ADDRESSING: dict[int, Literal["none", "hmm", "ats"]] = {0: "none", 1: "hmm", 2: "ats"}
 _ATS = 2
@@ -56,6 +57,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     ``slot`` is the index of the physical device and ``slot_uuid`` its UUID; ``reachable`` is True where CUDA
     would count it. ``instance`` are the numbers of a MIG instance: the GPU instance's and the compute instance's.
+    ``sharing`` is how a device without a pool takes memory of the host, where a part is set aside for it.
     """
 
     slot: int
@@ -64,6 +66,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     slot_uuid: str | None = None
     reachable: bool = True
     instance: tuple[int, int] | None = None
+    sharing: Sharing | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +202,7 @@ def describe(ask: Careful, handle: str, who: Identity, *, driver: str | None, te
         accelerator=accelerator,
         pool=pool,
         reachable=ask.lost(handle) is None,
+        sharing=sharing_of(ask, memory, who.pci) if unified else None,
     )
 
 

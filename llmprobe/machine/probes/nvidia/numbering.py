@@ -7,7 +7,7 @@ that CUDA_VISIBLE_DEVICES hides come last.
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, MemoryPool
+from llmprobe.facts.machine import Accelerator, MemoryPool, Sharing
 from llmprobe.facts.nvidia import VisibleDevices
 from llmprobe.facts.seen import Seen
 from llmprobe.machine.asking import Asker, as_text
@@ -21,11 +21,13 @@ _ORDER = "CUDA_DEVICE_ORDER"
 
 class Numbered(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The devices with their ids, their pools, the variable that chose them, and the names whose order is uncertain.
+    The devices with their ids, their pools and how they share RAM, the variable that chose them, and the names whose
+    order is uncertain.
     """
 
     accelerators: tuple[Accelerator, ...] = ()
     pools: tuple[MemoryPool, ...] = ()
+    sharing: tuple[Sharing, ...] = ()
     visible: Seen[VisibleDevices] | None = None
     uncertain_order: Seen[tuple[str, ...]] | None = None
 
@@ -44,7 +46,7 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         ordered, visible = _by_variable(found, text)
         value = VisibleDevices(value=text, invalid=visible.invalid)
         chosen = Seen(value=value, evidence=(f"env:{_VARIABLE}",))
-    accelerators, pools = [], []
+    accelerators, pools, sharing = [], [], []
     for place, each in enumerate(ordered):
         pool_id = f"vram{place}"
         own = tuple(pool_id if pool == "vram" else pool for pool in each.accelerator.pools)
@@ -53,9 +55,12 @@ def number(ask: Asker, found: list[Found]) -> Numbered:
         if each.pool is not None:
             pool = msgspec.structs.replace(each.pool, id=pool_id)
             pools.append(pool if accelerator.usable else hide(pool, accelerator.why_not))
+        if each.sharing is not None:
+            sharing.append(msgspec.structs.replace(each.sharing, accelerator=accelerator.id))
     return Numbered(
         accelerators=tuple(accelerators),
         pools=tuple(pools),
+        sharing=tuple(sharing),
         visible=chosen,
         uncertain_order=_uncertain_order(ask, found, text),
     )

@@ -166,6 +166,7 @@ def _with_command(ask: Careful, presence: Presence, system: NvidiaSystem, printe
         host=found.host,
         accelerators=tuple(_accelerator_of_command(each) for each in found.accelerators),
         pools=tuple(_of_command(each) for each in found.pools),
+        sharing=found.sharing,
         nvidia=system,
     )
 
@@ -317,6 +318,7 @@ def _report(
         host=_shared_memory(devices.accelerators),
         accelerators=tuple(_near(each, presence) for each in devices.accelerators),
         pools=devices.pools,
+        sharing=devices.sharing,
         nvidia=msgspec.structs.replace(
             system, cuda_visible_devices=devices.visible, uncertain_order=devices.uncertain_order
         ),
