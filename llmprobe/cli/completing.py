@@ -4,6 +4,8 @@ What a shell offers for the value of an option or an argument: what its word in 
 It is imported when a shell asks. Nothing of the machine is asked: names are those of the catalog and of llama.cpp.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 
 from click.shell_completion import CompletionItem
