@@ -96,7 +96,7 @@ def fleet_fit(
     top: int = 3,
     min_speed: float | None = None,
     reserve_bytes: int | None = None,
-    output: "str | PathLike[str] | None" = None,
+    output: "str | PathLike[str] | Sequence[str | PathLike[str]]" = (),
     workers: int | None = None,
     told: Callable[[int, int], None] | None = None,
     **machines: "Unpack[Machines]",
@@ -105,28 +105,33 @@ def fleet_fit(
     What each machine runs best for a use; machines that are alike are searched once, in as many processes as there are
     cores (``workers``), or as tasks of the Ray cluster.
 
-    ``output`` is a file of JSON lines that a run adds to and that a later one goes on from. ``told`` is called with how
-    many of all unlike machines are done.
+    ``output`` is a file of JSON lines that a run adds to and that a later one goes on from; one that ends in
+    ``.parquet`` is a table, written at the end (``pip install 'llmprobe[parquet]'``); or both. ``told`` is called with
+    how many of all unlike machines are done.
 
     Raises:
         UsageError: a wish is out of range, nothing is named, or the file is none of ours.
+        LlmprobeError: a table cannot be written.
     """
-    from pathlib import Path
-
     from llmprobe.tasks.fit import wishes_of
+    from llmprobe.tasks.fleet.files import files_of, write_table
     from llmprobe.tasks.fleet.fit import fit_each
     from llmprobe.tasks.fleet.hosts import seen
 
     wishes = wishes_of(use=use, ctx_size=ctx_size, top=top, min_speed=min_speed, reserve_bytes=reserve_bytes)
+    lines, table = files_of(_listed(output))
     named = _named(machines)
-    return fit_each(
+    answer = fit_each(
         seen(named),
         wishes,
-        path=None if output is None else Path(output),
+        path=lines,
         workers=workers,
         ray=named.ray,
         told=told or (lambda _done, _all: None),
     )
+    if table is not None:
+        write_table(answer, table)
+    return answer
 
 
 def _named(machines: Machines) -> "Named":

@@ -157,7 +157,7 @@ def recommend(model: str, as_json: bool, **wishes_and_machines: Any) -> int:
     short_help="help.short.fleet-fit",
     examples=(
         "llmprobe fleet fit --recordings recordings/ --use coding",
-        "llmprobe fleet fit --nodes nodes.json --output fits.jsonl --workers 16",
+        "llmprobe fleet fit --nodes nodes.json --output fits.jsonl --output fits.parquet --workers 16",
     ),
 )
 @option("--use", type=USES, default="chat", help="help.fit.use")
@@ -165,7 +165,7 @@ def recommend(model: str, as_json: bool, **wishes_and_machines: Any) -> int:
 @option("--top", callback=at_least(1), default="3", metavar="N", help="help.fit.top")
 @option("--min-speed", callback=rate, metavar="N", help="help.recommend.min-speed")
 @option("--reserve", "reserve_bytes", callback=memory, metavar="SIZE", help="help.recommend.reserve")
-@option("-o", "--output", metavar="FILE", help="help.fleet.output")
+@option("-o", "--output", multiple=True, metavar="FILE", help="help.fleet.output")
 @option("--workers", callback=at_least(1), metavar="N", help="help.fleet.workers")
 @_machines
 @json_option

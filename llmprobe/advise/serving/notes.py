@@ -23,6 +23,9 @@ def notes_of(cards: tuple[Card, ...]) -> tuple[Message, ...]:
     notes: tuple[Message, ...] = ()
     if cards and cards[0].assumed:
         notes += (message("note.serving-total-assumed", bytes=cards[0].total_bytes),)
+    blind = tuple(card.id for card in cards if card.free_bytes is None)
+    if blind:
+        notes += (message("note.serving-free-unknown", devices=blind),)
     if cards and cards[0].unified:
         notes += (message("note.serving-unified"),)
     if len({card.total_bytes for card in cards}) > 1:

@@ -51,11 +51,28 @@ def notes_on(hosts: Sequence[FleetHost]) -> list[Message]:
     builds = sorted({build for host in hosts if (build := build_of(host)) is not None})
     if len(builds) > 1:
         found.append(message("fleet.unlike-builds", engine=RPC_ENGINE, builds=tuple(builds)))
+    unknown = tuple(f"{host.name}:{device}" for host in hosts for device in _of_unknown_memory(host))
+    if unknown:
+        found.append(message("fleet.unknown-memory", devices=unknown))
     if any(host.origin == "kubernetes" and host.answered for host in hosts):
         found.append(message("fleet.by-labels"))
     if any(host.origin == "ray" and host.answered for host in hosts):
         found.append(message("fleet.ray-memory"))
     return found
+
+
+def _of_unknown_memory(host: FleetHost) -> tuple[str, ...]:
+    """
+    The usable devices of a machine of which nobody tells how much a model may take.
+    """
+    if host.machine is None:
+        return ()
+    budgets = {pool.id: pool.budget_bytes for pool in host.machine.pools}
+    return tuple(
+        each.id
+        for each in host.machine.accelerators
+        if each.usable and (not each.pools or budgets.get(each.pools[0]) is None)
+    )
 
 
 def build_of(host: FleetHost) -> str | None:

@@ -174,7 +174,8 @@ def _together(
 
 def _box(one: Seen, wishes: Wishes, engine: Engine, launcher: Launcher) -> Box:
     """
-    A machine's devices, named by it, less what is to stay free and what Ray takes of memory that is shared.
+    A machine's devices, named by it, less what is to stay free and what Ray takes of memory that is shared; none of
+    which nobody tells what is free.
     """
     assert one.machine is not None
     less = wishes.reserve_bytes or 0
@@ -182,14 +183,18 @@ def _box(one: Seen, wishes: Wishes, engine: Engine, launcher: Launcher) -> Box:
     found = cards(one.machine, engine.abilities.backends, idle=wishes.assume_idle)
     return Box(
         name=one.name,
-        cards=tuple(_named(card, one.name, less + (takes if card.unified else 0)) for card in found),
+        cards=tuple(
+            _named(card, one.name, less + (takes if card.unified else 0))
+            for card in found
+            if card.free_bytes is not None
+        ),
     )
 
 
 def _named(card: Card, host: str, less: int) -> Card:
     free = card.free_bytes
-    if less:
-        free = max(0, (card.total_bytes if free is None else free) - less)
+    if free is not None:
+        free = max(0, free - less)
     return msgspec.structs.replace(card, id=f"{host}:{card.id}", free_bytes=free)
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import llmprobe
@@ -14,6 +15,7 @@ from llmprobe.facts.fleet import FleetRecommendation
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.tasks.fleet.hosts import Named, seen
 from llmprobe.tasks.fleet.recommend import recommend
+from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import wishes_of
 from llmprobe.units import parse_network
 from tests.tasks.fleet.programs import recording
@@ -173,3 +175,21 @@ def test_machines_without_a_card_are_asked_alone_only() -> None:
     assert answer.best is None
     assert answer.verdict.id == "fleet.verdict-none"
     assert "fleet.not-tried" in {note.id for note in answer.notes}
+
+
+def test_a_device_of_unknown_memory_is_said() -> None:
+    """It counts as nothing where machines are put together: no layer lies there, and a note names it."""
+    whole = llmprobe.probe(recording(HALO))
+    pools = tuple(msgspec.structs.replace(pool, budget_bytes=None, free_bytes=None) for pool in whole.pools)
+    blind = msgspec.structs.replace(whole, pools=pools)
+    machines = [
+        Seen(name="known", origin="ssh", machine=whole),
+        Seen(name="blind", origin="ssh", machine=blind),
+    ]
+    spec = llmprobe.load_model("minimax-m2")
+    answer = recommend(spec, machines, wishes_of(model=spec, top=1, ctx_size=8192, quants="Q6_K"))
+
+    note = next(one for one in answer.notes if one.id == "fleet.unknown-memory")
+    assert note.values["devices"] == ("blind:gpu0",)
+    assert answer.together is None
+    assert answer.best is None

@@ -228,3 +228,20 @@ def test_what_is_not_planned_is_refused(asking: dict[str, Any], said: str) -> No
         _answer("qwen3-8b", "RTX 4090", **asking)
 
     assert refused.value.message.id == said
+
+
+def test_a_card_of_unknown_use_is_not_put_together() -> None:
+    """Alone it is taken to be free, which is said; beside another machine it is left out."""
+    known = _machine("2x RTX 4090")
+    pools = tuple(msgspec.structs.replace(pool, free_bytes=None, budget_bytes=None) for pool in known.pools)
+    blind = msgspec.structs.replace(known, pools=pools)
+    seen = [Seen(name=name, origin="ssh", machine=machine) for name, machine in (("a", known), ("b", blind))]
+    model = llmprobe.load_model("llama3-70b")
+    answer = asked(model, seen, engine="vllm", quants="FP8")
+
+    assert answer.together is None
+    assert "fleet.unknown-memory" in {one.id for one in answer.notes}
+    notes = llmprobe.recommend(model, blind, engine="vllm").notes
+    assert next(one for one in notes if one.id == "note.serving-free-unknown").values == {
+        "devices": ("gpu0", "gpu1")
+    }

@@ -613,10 +613,12 @@ export interface Quality {
 /**
  * How a choice is served: the published weights, the settings, the pool, and the speed of several requests at once.
  *
- * ``sure`` False: at the worst end of the range the pool does not hold what was asked for.
+ * ``sure`` False: at the worst end of the range the pool does not hold what was asked for. ``points`` are what it is
+ * worth for the wishes, a doubling of the speed a quarter; only differences count.
  */
 export interface Serving {
   checkpoint: Checkpoint;
+  points: number | null;
   pool: Pool;
   settings: ServingSettings;
   sure: boolean;
