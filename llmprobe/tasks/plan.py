@@ -32,6 +32,7 @@ from llmprobe.tasks.arguments import check_model, context_of
 from llmprobe.tasks.machines import probe
 from llmprobe.tasks.models import quant_name
 from llmprobe.tasks.recommend import commands_for, completed
+from llmprobe.tasks.tried import tried_of
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
 
@@ -104,7 +105,8 @@ class Planner:
         self._wishes = wishes
         self._priced = priced
         self._estimator = estimator_of(model)
-        self._tried: Any = table("plan")
+        self._rows: Any = table("plan")
+        self._tried = tried_of(model, wishes)
 
     def answer(self) -> Plan:
         found = tuple(self.machines(roomy=True))
@@ -126,7 +128,7 @@ class Planner:
         the file is large, a ``roomy`` one with as much is among them.
         """
         alone = inf
-        for row in self._tried["cards"]:
+        for row in self._rows["cards"]:
             whole = [one for gpu in row["gpus"] if (one := self._on_cards("one-card", gpu, 1)) is not None]
             if whole:
                 alone = row["gib"]
@@ -134,8 +136,8 @@ class Planner:
                 break
         # More cards are of use only where each is smaller.
         below = alone
-        for number in self._tried["counts"]:
-            for row in self._tried["cards"]:
+        for number in self._rows["counts"]:
+            for row in self._rows["cards"]:
                 if row["gib"] >= below:
                     break
                 several = [self._on_cards("several-cards", gpu, number) for gpu in row["gpus"]]
@@ -143,11 +145,11 @@ class Planner:
                     below = row["gib"]
                     yield from filter(None, several)
                     break
-        small = {gpu for row in self._tried["cards"] if row["gib"] < alone for gpu in row["gpus"]}
-        for gpu in self._tried["mixed"]:
+        small = {gpu for row in self._rows["cards"] if row["gib"] < alone for gpu in row["gpus"]}
+        for gpu in self._rows["mixed"]:
             if gpu in small:
                 yield from self._with_ram("card-and-ram", (gpu,), roomy=roomy)
-        for row in self._tried["unified"]:
+        for row in self._rows["unified"]:
             shared = [self._on_chip(f"{gpu} {row['gib']}GB") for gpu in row["gpus"]]
             if any(shared):
                 yield from filter(None, shared)
@@ -171,7 +173,7 @@ class Planner:
         whole file, where that is asked for and is more.
         """
         least = None
-        for size in self._tried["ram"]:
+        for size in self._rows["ram"]:
             holds = size * GIB - SYSTEM_BYTES >= self._estimator.tensor_bytes(self._wishes.quant)
             if least is not None and not holds:
                 continue
@@ -188,7 +190,7 @@ class Planner:
         return planned if planned is not None and planned.whole else None
 
     def _ram(self, size: int) -> str:
-        speed = self._tried["desktop" if size <= self._tried["desktop_to"] else "server"]
+        speed = self._rows["desktop" if size <= self._rows["desktop_to"] else "server"]
         return f"{size}GiB {speed}"
 
     def tried_on(
@@ -196,6 +198,18 @@ class Planner:
     ) -> Planned | None:
         """
         The model on a machine, None where it does not run there as wished.
+        """
+        key = (kind, gpus, ram, number)
+        if key not in self._tried:
+            self._tried[key] = self._searched(*key)
+        found = self._tried[key]
+        return None if found is None else msgspec.structs.replace(found, price=self._priced(gpus, ram))
+
+    def _searched(
+        self, kind: MachineKind, gpus: tuple[str, ...], ram: str | None, number: int
+    ) -> Planned | None:
+        """
+        The same without a price, which is another for whoever has prices of their own.
         """
         machine = probe(gpus=gpus, ram=ram)
         wishes = self._wishes
@@ -223,7 +237,7 @@ class Planner:
             whole=is_whole(choice),
             choice=choice,
             watts=_watts(machine),
-            price=self._priced(gpus, ram),
+            price=None,
         )
 
     def _notes(self, found: tuple[Planned, ...]) -> Iterator[Message]:
