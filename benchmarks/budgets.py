@@ -207,16 +207,21 @@ def by_model(questions: Iterable[Question]) -> list[list[Question]]:
     return list(groups.values())
 
 
-def answered(questions: Sequence[Question], *, full: bool = False, kept: bool = False) -> Tally:
+def answered(
+    questions: Sequence[Question], *, full: bool = False, kept: bool = False, other: Estimator | None = None
+) -> Tally:
     """
     Return what came of questions about one model; what one of them raises is told, and the next one asked.
+
+    ``other`` is the estimator that checks, where an earlier question was checked by it.
     """
     if kept:
         with kept_estimators():
-            return answered(questions, full=full)
+            return answered(questions, full=full, other=other)
     tally = Tally()
-    model = llmprobe.load_model(questions[0].model)
-    other = Estimator(model)
+    if other is None:
+        other = Estimator(llmprobe.load_model(questions[0].model))
+    model = other.model
     for question in questions:
         tally.asked += 1
         try:

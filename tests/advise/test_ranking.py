@@ -18,6 +18,7 @@ from llmprobe.facts.recommendation import Quality, Recommendation, Wishes
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, machine, model
+from tests.catalog_models import loaded
 
 SPEC = model("llama", LLAMA_8B)
 PROBLEM = Advice(SPEC, {}).problem(machine((20, 20, 20)), Wishes(ctx_size=4096, quants=("Q8_0",)))
@@ -62,7 +63,7 @@ def candidate(
 
 @cache
 def large(gpus: str, name: str) -> Recommendation:
-    return api.recommend(api.load_model(name), api.probe(gpus=(gpus,), ram_bytes=1024 * GIB), ctx_size=8192)
+    return api.recommend(loaded(name), api.probe(gpus=(gpus,), ram_bytes=1024 * GIB), ctx_size=8192)
 
 
 @pytest.mark.parametrize(

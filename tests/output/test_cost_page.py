@@ -12,6 +12,7 @@ import llmprobe
 from llmprobe.facts.cost import Cost
 from llmprobe.output.text import cost
 from llmprobe.output.text.figures import duration
+from tests.catalog_models import loaded
 from tests.output.pages import page_of
 
 A_DAY = date(2026, 11, 30)
@@ -20,7 +21,7 @@ A_DAY = date(2026, 11, 30)
 @cache
 def answer(gpu: str = "2x RTX 3090", **wishes: Any) -> Cost:
     snapshot = llmprobe.probe(gpus=gpu, ram="64GiB DDR5")
-    return llmprobe.cost(llmprobe.load_model("llama3-70b"), snapshot, on=A_DAY, **wishes)
+    return llmprobe.cost(loaded("llama3-70b"), snapshot, on=A_DAY, **wishes)
 
 
 def text_of(monkeypatch: pytest.MonkeyPatch, found: Cost, width: int = 100) -> str:
@@ -78,7 +79,7 @@ def test_a_processor_alone_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     Only its RAM has a price, so that it would look like the cheapest machine for a small model.
     """
     snapshot = llmprobe.probe(gpus="2x RTX 3090", ram="64GiB DDR5")
-    found = llmprobe.cost(llmprobe.load_model("qwen3-30b-a3b"), snapshot, on=A_DAY, power_price=0.2)
+    found = llmprobe.cost(loaded("qwen3-30b-a3b"), snapshot, on=A_DAY, power_price=0.2)
     text = text_of(monkeypatch, found)
     hardware = text[text.index("On other hardware") : text.index("Rented")]
 
@@ -119,7 +120,7 @@ def test_a_short_time_is_told_in_seconds(monkeypatch: pytest.MonkeyPatch) -> Non
     A few minutes of work a day are not 0.0 hours, and no day has more than 24.
     """
     snapshot = llmprobe.probe(gpus="RTX 4090", ram="64GiB DDR5")
-    small = llmprobe.cost(llmprobe.load_model("llama3-8b"), snapshot, on=A_DAY, power_price=0.17, requests=10)
+    small = llmprobe.cost(loaded("llama3-8b"), snapshot, on=A_DAY, power_price=0.17, requests=10)
     cannot = answer("RTX 4090", tokens_per_day=1_000_000, power_price=0.17)
 
     assert " s of work a day" in text_of(monkeypatch, small)

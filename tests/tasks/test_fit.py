@@ -17,6 +17,7 @@ from llmprobe.tasks.fit import CONTEXTS, fit, wishes_of
 from llmprobe.units import GIB
 from llmprobe.words.message import Message
 from tests.advise.machines import machine
+from tests.catalog_models import loaded
 from tests.machine_fixtures import MACHINES, replayed
 
 SMALL = machine((), ram_gib=6)
@@ -41,7 +42,7 @@ def test_every_row_is_what_recommend_says(name: str, use: str) -> None:
     """
     snapshot = replayed(name)
     for row in answer(snapshot, use=use, top=2).rows:
-        model = llmprobe.load_model(row.model.id)
+        model = loaded(row.model.id)
         alone = llmprobe.recommend(model, snapshot, ctx_size=row.choice.ctx_size, use=row.answers, top=1)
 
         assert row.choice == alone.choices[0], (name, use, row.model.id)
@@ -174,7 +175,7 @@ def test_the_next_model_lacks_what_it_says() -> None:
     missing = number(found.next_model, "missing_bytes")
     model, quant = str(found.next_model.values["id"]), str(found.next_model.values["quant"])
     larger = machine((), ram_gib=6 + missing / GIB)
-    spec = llmprobe.load_model(model)
+    spec = loaded(model)
 
     assert llmprobe.recommend(spec, SMALL, ctx_size=8192, quants=quant).choices == ()
     assert llmprobe.recommend(spec, larger, ctx_size=8192, quants=quant).choices != ()

@@ -17,13 +17,14 @@ from llmprobe.facts.plan import Plan, Planned
 from llmprobe.tasks.plan import plan, wishes_of
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, model
+from tests.catalog_models import loaded
 
 SMALL = model("llama", LLAMA_8B)
 
 
 @cache
 def planned(name: str) -> Plan:
-    spec = llmprobe.load_model(name)
+    spec = loaded(name)
     return plan(spec, wishes_of(spec, ctx_size=8192))
 
 
@@ -88,7 +89,7 @@ def test_every_machine_holds_it_by_its_own_command(name: str) -> None:
     """
     Asked for alone, each machine gives the same choice, within every budget.
     """
-    spec = llmprobe.load_model(name)
+    spec = loaded(name)
     for one in planned(name).machines:
         machine = llmprobe.probe(gpus=one.gpus, ram=one.ram)
         again = llmprobe.recommend(spec, machine, ctx_size=8192, quants=one.choice.quant, top=1)
@@ -141,7 +142,7 @@ def test_no_less_ram_does_it() -> None:
     With the next smaller size of RAM the model does not run beside the card, nor alone.
     """
     sizes = table("plan")["ram"]
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     least = {row.gpus: row for row in reversed(of_kind(planned("llama3-70b"), "card-and-ram"))}
     for one in (*least.values(), *of_kind(planned("llama3-70b"), "processor")):
         size = int(str(one.ram).partition("GiB")[0])
@@ -155,7 +156,7 @@ def test_the_needs_are_those_of_an_estimate() -> None:
     """
     On one GPU and on none, as ``estimate`` adds them up.
     """
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     found = planned("llama3-70b").needs
     host, card = llmprobe.estimate(spec, quant="Q4_K_M", ctx_size=8192, devices=1).devices
     (alone,) = llmprobe.estimate(spec, quant="Q4_K_M", ctx_size=8192, devices=0, gpu_layers=0).devices
@@ -220,7 +221,7 @@ def test_a_machine_has_a_dated_price(monkeypatch: pytest.MonkeyPatch) -> None:
     note on prices is gone with them.
     """
     monkeypatch.setattr("llmprobe.facts.prices.today", lambda: date(2026, 11, 30))
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     answer = plan(spec, wishes_of(spec))
     prices = {row.gpus: row.price for row in answer.machines}
     two = prices["2x RTX 3090",]
@@ -245,7 +246,7 @@ def test_a_context_that_no_model_has_is_refused(ctx_size: int, parallel: int, re
     """
     Llama 3 was trained for 8,192 tokens; a context is stretched four times at most, of each slot.
     """
-    asked = llmprobe.load_model("llama3-70b")
+    asked = loaded("llama3-70b")
     if not refused:
         assert wishes_of(asked, ctx_size=ctx_size, parallel=parallel).ctx_size == ctx_size
         return

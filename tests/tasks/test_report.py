@@ -24,6 +24,7 @@ from llmprobe.tasks.report.columns import columns
 from llmprobe.tasks.report.pieces import joined, pieces
 from llmprobe.tasks.setting import AtSettings
 from llmprobe.words.message import message
+from tests.catalog_models import loaded
 from tests.machine_fixtures import replayed
 
 CASES = (
@@ -36,6 +37,7 @@ CASES = (
     ("linux-4090-64g", "bge-m3"),
     ("linux-laptop-nogpu-16g", "qwen3-4b"),
 )
+
 """
 A dense model on one card, a mixture with experts in RAM, one that sees and drafts, two cards with shares, a card
 of another backend than the first, shared memory, a model that writes nothing, no GPU.
@@ -55,14 +57,6 @@ def small(pytestconfig: pytest.Config) -> Any:
         patch.setattr(document, "TOP", 3)
         patch.setattr(grid, "FEW_QUANTS", 1)
         yield
-
-
-@cache
-def loaded(name: str) -> ModelSpec:
-    """
-    A model, whose estimator keeps what it worked out.
-    """
-    return api.load_model(name)
 
 
 @cache

@@ -19,6 +19,7 @@ from llmprobe.tasks import fit
 from llmprobe.tasks.upgrade import wishes_of
 from llmprobe.units import GIB
 from tests.advise.machines import LLAMA_8B, model
+from tests.catalog_models import loaded
 from tests.machine_fixtures import FOLDER
 
 CARDS = frozenset({"first-card", "equal-card", "other-card", "card-instead"})
@@ -202,7 +203,7 @@ def test_it_advises_as_an_expert_would(expert: Expert) -> None:
     """
     What leads the list, what helps, what does not, and whether a second card would, is what the expert said.
     """
-    spec = llmprobe.load_model(expert.model)
+    spec = loaded(expert.model)
     answer = llmprobe.upgrade(machine_of(expert.machine), spec, **{"ctx_size": 8192, **expert.wishes})
     helping = [step.kind for step in answer.steps if step.helps]
 
@@ -217,7 +218,7 @@ def test_what_is_bought_is_what_a_machine_with_it_runs() -> None:
     Each purchase for an RTX 4090 with 64 GiB reaches what ``recommend`` says of a machine that is described with it:
     beside another a card has four lanes of PCIe 4.
     """
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     answer = llmprobe.upgrade(llmprobe.probe(gpus="RTX 4090", ram="64GiB DDR5-6000"), spec, ctx_size=8192)
     described: dict[str, tuple[list[str], str, str | None]] = {
         "equal-card": (["2x RTX 4090"], "64GiB DDR5-6000", "4x16,4x4"),
@@ -248,7 +249,7 @@ def test_what_costs_nothing_is_what_the_recorded_machine_in_order_runs(
 
     Less than a MiB is held of the idle cards there, and RAM differs, which a model that is whole does not use.
     """
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     (step,) = of_kind(llmprobe.upgrade(machine_of(before), spec, ctx_size=8192), kind)
     again = llmprobe.recommend(spec, machine_of(after), ctx_size=8192, top=1).choices[0]
 
@@ -259,7 +260,7 @@ def test_a_purchase_is_compared_with_the_machine_in_order() -> None:
     """
     With 20 GB held, anything helps; once they are free, the same RAM does not.
     """
-    spec = llmprobe.load_model("qwen3-32b")
+    spec = loaded("qwen3-32b")
     answer = llmprobe.upgrade(machine_of("linux-p40-24g-hot-narrow"), spec, ctx_size=8192)
     (free,) = of_kind(answer, "free")
 
@@ -276,7 +277,7 @@ def test_the_largest_gain_comes_first_after_what_costs_nothing() -> None:
     """
     Free steps that help, then purchases by gain, to a twentieth of a doubling, then what does not help.
     """
-    spec = llmprobe.load_model("qwen3-32b")
+    spec = loaded("qwen3-32b")
     steps = llmprobe.upgrade(machine_of("linux-p40-24g-hot-narrow"), spec, ctx_size=8192).steps
     bought = [round((step.gain or 0.0) / HARDLY) for step in steps if step.helps and not step.costs_nothing]
     ranks = [(not step.helps, not step.costs_nothing) for step in steps]
@@ -290,7 +291,7 @@ def test_a_model_that_does_not_run_gets_the_least_ram_that_runs_it() -> None:
     """
     gpt-oss-120b is 63 GB: 32 GiB beside an RTX 4060 are too few, and 64 are the next size that does it.
     """
-    spec = llmprobe.load_model("gpt-oss-120b")
+    spec = loaded("gpt-oss-120b")
     answer = llmprobe.upgrade(llmprobe.probe(gpus="RTX 4060", ram="32GiB DDR5-5600"), spec, ctx_size=8192)
     (ram,) = of_kind(answer, "ram")
 
@@ -303,7 +304,7 @@ def test_a_card_that_holds_all_of_a_large_model_is_tried() -> None:
     """
     70B at Q4_K_M needs 43 GiB on cards: beside the usual sizes one of 48 GB is tried in an office computer.
     """
-    spec = llmprobe.load_model("llama3-70b")
+    spec = loaded("llama3-70b")
     answer = llmprobe.upgrade(machine_of("linux-uhd770-desktop-64g"), spec, ctx_size=8192)
     whole = [
         step
@@ -318,7 +319,7 @@ def test_a_card_nobody_can_name_is_repaired_before_another_is_bought() -> None:
     """
     Without its driver a card is a number: no gain is known, and no other card is tried.
     """
-    answer = llmprobe.upgrade(machine_of("linux-2x5060ti-no-driver"), llmprobe.load_model("qwen3-14b"))
+    answer = llmprobe.upgrade(machine_of("linux-2x5060ti-no-driver"), loaded("qwen3-14b"))
     (repair,) = of_kind(answer, "repair")
 
     assert (repair.after, repair.gain, repair.helps) == (None, None, None)

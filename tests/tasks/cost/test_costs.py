@@ -14,6 +14,7 @@ from llmprobe.errors import UsageError
 from llmprobe.facts.cost import Cost, CostWay
 from llmprobe.facts.estimate import Range
 from llmprobe.tasks.cost.price_book import read_own
+from tests.catalog_models import loaded
 
 A_DAY = date(2026, 11, 30)
 
@@ -21,7 +22,7 @@ A_DAY = date(2026, 11, 30)
 @cache
 def _cost(name: str, gpu: str, ram: str, wishes: tuple[tuple[str, Any], ...]) -> Cost:
     found = llmprobe.probe(gpus=gpu, ram=ram)
-    return llmprobe.cost(llmprobe.load_model(name), found, on=A_DAY, **dict(wishes))
+    return llmprobe.cost(loaded(name), found, on=A_DAY, **dict(wishes))
 
 
 def cost(name: str = "llama3-70b", gpu: str = "2x RTX 3090", ram: str = "64GiB DDR5", **wishes: Any) -> Cost:
@@ -195,7 +196,7 @@ def test_hardware_is_that_of_plan_with_its_prices() -> None:
     The rows of ``plan``, with the choice and the price that it has for each; beside a card the least RAM alone.
     """
     answer = cost()
-    planned = llmprobe.plan(llmprobe.load_model("llama3-70b"))
+    planned = llmprobe.plan(loaded("llama3-70b"))
     rows = {(one.gpus, one.ram): one for one in planned.machines}
     least = {(one.kind, one.gpus): (one.gpus, one.ram) for one in reversed(planned.machines)}
 
@@ -221,7 +222,7 @@ def test_rented_gpus_hold_the_model_as_a_machine_would() -> None:
         middle = (way.rent_per_hour.low + way.rent_per_hour.high) / 2 * way.count
         assert likely(way.per_month) == pytest.approx(middle * likely(way.hours_per_day) * 30)
         again = llmprobe.recommend(
-            llmprobe.load_model("llama3-70b"),
+            loaded("llama3-70b"),
             llmprobe.probe(gpus=way.gpus, ram="256GiB DDR4-3200 x8"),
             quants="Q4_K_M",
             ctx_size=8192,
@@ -458,7 +459,7 @@ def test_a_year_later_only_own_figures_are_left() -> None:
     In 2028 nothing of the tables is told: no price, rent or API, and electricity only by the user.
     """
     late = llmprobe.cost(
-        llmprobe.load_model("llama3-8b"),
+        loaded("llama3-8b"),
         llmprobe.probe(gpus="2x RTX 3090", ram="64GiB DDR5"),
         on=date(2028, 1, 1),
     )
