@@ -1,6 +1,7 @@
 """
 How close the figures for vLLM come to what it printed when it started: loaded weights, the pool, the tokens in it,
-failures. ``python -m benchmarks.accuracy_vllm`` prints the table, with ``--rows`` every row.
+failures. ``python -m benchmarks.accuracy_vllm`` prints the table, with ``--rows`` every row: first of the rows that the
+rules were written from, then of those that were looked up later.
 
 A row whose log names the pool is asked twice: with that pool, for what it holds, and with the settings alone. Tokens
 are compared as requests at once times their length where the log has three digits of these, else as the log counts.
@@ -23,6 +24,7 @@ from llmprobe.model.from_catalog import named
 from llmprobe.model.next_token import with_next_token
 from llmprobe.units import GIB
 
+FIRST, LATER = "vllm.json", "vllm_later.json"
 TOKENS_WITHIN, LOAD_WITHIN = 0.01, 0.015
 POOL_WITHIN, POOL_BYTES = 0.05, 0.5 * GIB
 EXACT_FROM = 5.0
@@ -92,11 +94,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[int, int]
 
 
-def rows() -> tuple[Row, ...]:
+def rows(name: str = FIRST) -> tuple[Row, ...]:
     """
-    All rows of the table.
+    All rows of a table.
     """
-    found = msgspec.json.decode((TRUTH / "vllm.json").read_bytes())
+    found = msgspec.json.decode((TRUTH / name).read_bytes())
     return msgspec.convert(found["rows"], tuple[Row, ...])
 
 
@@ -228,14 +230,16 @@ def _show(one: Compared) -> str:
 
 def main() -> int:
     """
-    Print the table.
+    Print the tables.
     """
-    found = [compared(row) for row in rows()]
-    if "--rows" in sys.argv[1:]:
-        for one in found:
-            print(_show(one))
-    for name, (near, count) in msgspec.structs.asdict(table(found)).items():
-        print(f"{name:9} {near:3} of {count:3}  {100 * near / count if count else 0:.1f} %")
+    for of in (FIRST, LATER):
+        found = [compared(row) for row in rows(of)]
+        print(of)
+        if "--rows" in sys.argv[1:]:
+            for one in found:
+                print(_show(one))
+        for name, (near, count) in msgspec.structs.asdict(table(found)).items():
+            print(f"{name:9} {near:3} of {count:3}  {100 * near / count if count else 0:.1f} %")
     return 0
 
 

@@ -2,9 +2,10 @@
 The estimates for vLLM beside what it printed, row by row.
 """
 
+import msgspec
 import pytest
 
-from benchmarks.accuracy_vllm import Compared, asked, compared, rows, table
+from benchmarks.accuracy_vllm import FIRST, LATER, Compared, asked, compared, rows, table
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +36,26 @@ def test_figures_are_as_near_as_they_are_said_to_be(found: tuple[Compared, ...])
     assert shares["failures"] == 1
 
 
+def test_figures_of_rows_that_came_later() -> None:
+    """
+    The same of rows that were looked up when the rules stood. Weights as ROCm's kernels want them, and what a
+    checkpoint leaves in 16 bits where its name does not say it, are what is missing of the first.
+    """
+    of = table(compared(row) for row in rows(LATER))
+    shares = {name: near / count for name, (near, count) in msgspec.structs.asdict(of).items()}
+
+    assert shares["load"] >= 0.69
+    assert shares["tokens"] >= 0.95
+    assert shares["pool"] >= 0.84
+    assert shares["in_range"] >= 0.88
+    assert shares["failures"] == 1
+
+
 def test_every_row_says_where_it_is_from() -> None:
     """
     With a source and something to compare.
     """
-    for row in rows():
+    for row in (*rows(FIRST), *rows(LATER)):
         assert row.source
         assert (row.load_gib, row.pool_gib, row.tokens, row.outcome) != (None, None, None, None)
 

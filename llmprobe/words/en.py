@@ -1152,7 +1152,8 @@ SENTENCES: dict[str, str] = {
     "how.serving-sampler": "the sampler over {requests:,} requests x {words:,} words in 32 bits "
     "({bytes:bytes}), {times:.3g} times at its peak",
     "how.serving-activations": "the widest layer for a batch of {tokens:,} tokens",
-    "how.serving-graphs": "{graphs} CUDA graphs x {layers} layers x about {bytes:bytes}",
+    "how.serving-graphs": "{first_bytes:bytes} for the first CUDA graph, and {graphs} graphs x {layers} layers "
+    "x about {bytes:bytes}",
     "how.serving-runtime": "libraries, links between {devices} {devices:device|devices} and the allocator's gaps, inside the "
     "budget",
     "how.serving-context": "the driver's context and early buffers, outside of the budget",
@@ -1166,6 +1167,7 @@ SENTENCES: dict[str, str] = {
     "{padded_bytes:bytes} of it rounding for the kernels]",
     "how.serving-copies": "matrices of the latent attention, unpacked again for decoding",
     "how.serving-tables": "sines and cosines for {tokens:,} positions or all that the model was trained for",
+    "how.serving-rounding": "the allocator's large pieces of 2 MiB, less what is split off of them",
     "how.serving-encoder": "the encoder of images or sound in 16 bits[, cut over {ranks} ranks]",
     "label.term.cache-pool": "pool of KV cache",
     "label.term.activations": "peak of a step",

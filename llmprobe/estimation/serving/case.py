@@ -24,7 +24,7 @@ class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
     """
     The bytes of one rank's weights, by part. ``copies`` are the matrices of latent attention unpacked again for
     decoding, ``tables`` the rotary factors of every position, ``encoder`` the tower of images or sound.
-    ``padded_bytes`` of the experts are rounding of their sizes.
+    ``padded_bytes`` of the experts are rounding of their sizes, ``rounding`` what PyTorch's allocator adds.
     """
 
     embedding: int = 0
@@ -34,6 +34,7 @@ class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
     copies: int = 0
     tables: int = 0
     encoder: int = 0
+    rounding: int = 0
     padded_bytes: int = 0
 
     @property
@@ -46,6 +47,7 @@ class RankWeights(msgspec.Struct, frozen=True, kw_only=True):
             + self.copies
             + self.tables
             + self.encoder
+            + self.rounding
         )
 
 
@@ -116,6 +118,11 @@ class Case:
             (tensor.shape[1] for tensor in self.model.tensors if tensor.name == "token_embd.weight"),
             self.sizes.number("vocab_size", 0),
         )
+
+    @property
+    def linked(self) -> bool:
+        """Whether the cards are taken to have links of their own: those of data centres from Ampere on."""
+        return self.cards[0].capability in ((8, 0), (9, 0), (10, 0), (10, 3))
 
     @property
     def hidden(self) -> int:

@@ -84,7 +84,7 @@ def _stage_seconds(
         seconds = max(seconds, 2 * active * users / settings.tensor_parallel_size / (flops * COMPUTED))
     each = EXPERTS_LAYER_S if used else LAYER_S
     if settings.tensor_parallel_size > 1:
-        each += 2 * (FAST_MEETING_S if _linked(case) else SLOW_MEETING_S)
+        each += 2 * (FAST_MEETING_S if case.linked else SLOW_MEETING_S)
     return seconds + part * case.layers * each
 
 
@@ -119,11 +119,3 @@ def _part(case: Case, settings: ServingSettings, stage: int) -> float:
     The part of all layers that a stage has.
     """
     return len(stages(case.layers, settings.pipeline_parallel_size)[stage]) / max(1, case.layers)
-
-
-def _linked(case: Case) -> bool:
-    """
-    Whether the cards are taken to have links of their own: those of data centres from Ampere on.
-    """
-    capability = case.cards[0].capability
-    return capability in ((8, 0), (9, 0), (10, 0), (10, 3))

@@ -50,6 +50,7 @@ def weight_terms(case: Case, settings: ServingSettings, held: RankWeights) -> li
         "latent-copies": (held.copies, message("how.serving-copies")),
         "rotary-tables": (held.tables, message("how.serving-tables", tokens=settings.max_model_len)),
         "encoder": (held.encoder, message("how.serving-encoder", ranks=ranks)),
+        "allocator-rounding": (held.rounding, message("how.serving-rounding")),
     }
     return [
         Term(name=name, kind="weights", bytes=size, how=how, basis="derived")

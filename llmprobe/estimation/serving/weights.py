@@ -61,6 +61,22 @@ _CUT = frozenset(
 """Matrices of which each rank of tensor parallelism holds its part; all others but experts are whole on each."""
 
 
+_TOGETHER = {
+    "attn_q": "qkv",
+    "attn_k": "qkv",
+    "attn_v": "qkv",
+    "ffn_gate": "gate_up",
+    "ffn_up": "gate_up",
+    "ffn_gate_shexp": "gate_up_shexp",
+    "ffn_up_shexp": "gate_up_shexp",
+    "ffn_gate_exps": "gate_up_exps",
+    "ffn_up_exps": "gate_up_exps",
+}
+"""Matrices that are loaded as one."""
+_LARGE, _PIECE, _SMALL = 10 << 20, 2 << 20, 1 << 20
+"""The allocator's large pieces: from this size on, in such steps, and what of them is too small to be split off."""
+
+
 def rank_weights(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
     """
     The weights of a rank in one stage of the pipeline. All ranks of a stage hold as much.
@@ -86,6 +102,7 @@ def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
     parts = dict.fromkeys(("embedding", "layers", "experts", "output", "copies", "padded_bytes"), 0)
     tied = not any(tensor.name == "output.weight" for tensor in case.tensors)
     first, last = stage == 0, stage == count - 1
+    blocks: dict[tuple[int, str], int] = {}
     for tensor in case.tensors:
         base = base_of(tensor)
         if tensor.layer is None:
@@ -105,14 +122,33 @@ def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
             parts["experts"] += size
             parts["padded_bytes"] += padded
         else:
-            parts["layers"] += _inside(case, tensor, base, tp)
+            size = _inside(case, tensor, base, tp)
+            parts["layers"] += size
             if case.layout.latent and base in ("attn_k_b", "attn_v_b", "attn_kv_b"):
                 parts["copies"] += tensor.elements * WIDE // tp
+        if not tensor.name.endswith(".bias"):
+            block = (tensor.layer, _TOGETHER.get(base, base))
+            blocks[block] = blocks.get(block, 0) + _numbers(case, tensor, size)
     return RankWeights(
         **parts,
+        rounding=sum(map(rounding, blocks.values())),
         tables=_tables(case, settings),
         encoder=_encoder(case, tp) if first else 0,
     )
+
+
+def rounding(size: int) -> int:
+    """
+    What the allocator adds to a matrix of its own: large ones are whole pieces of 2 MiB, of which less than 1 MiB is
+    not given to another.
+
+    Source: PyTorch, c10/cuda/CUDACachingAllocator.cpp (round_size, get_allocation_size, should_split).
+
+    >>> rounding(63 << 19), rounding(49 << 19), rounding(5 << 20)
+    (524288, 0, 0)
+    """
+    over = -size % _PIECE
+    return over if size >= _LARGE and over <= _SMALL else 0
 
 
 def _packed(case: Case, tensor: Tensor) -> int:
@@ -124,6 +160,16 @@ def _packed(case: Case, tensor: Tensor) -> int:
         return tensor.elements * WIDE
     entering, leaving = tensor.shape[:2]
     return packing.bytes_of(entering, leaving, tensor.elements // (entering * leaving))
+
+
+def _numbers(case: Case, tensor: Tensor, size: int) -> int:
+    """
+    The bytes of a matrix's numbers, of ``size`` with their scales, which are matrices of their own.
+    """
+    packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+    if packing is None:
+        return size
+    return int(size * tensor.elements * packing.bits / 8 / max(1, _packed(case, tensor)))
 
 
 def _outside(case: Case, tensor: Tensor, base: str, tp: int) -> int:

@@ -66,7 +66,7 @@ class Mlx:
         card = case.cards[0]
         held = rank_weights(case, settings, 0)
         # Sines and cosines are computed anew, and experts and latent attention are held once.
-        weights = held.total - held.tables - held.copies
+        weights = held.total - held.tables - held.copies - held.rounding
         step = step_bytes(case, settings)
         budget = card.total_bytes if card.free_bytes is None else card.free_bytes
         cache = cache_bytes(case, settings.max_model_len) * settings.max_num_seqs
@@ -74,7 +74,7 @@ class Mlx:
         terms = [
             term
             for term in weight_terms(case, settings, held)
-            if term.name not in ("rotary-tables", "latent-copies")
+            if term.name not in ("rotary-tables", "latent-copies", "allocator-rounding")
         ]
         device = device_of(card, (*terms, *_terms(settings, cache, step)), budget=budget)
         failure, sure = _failure(card, weights, cache, step, budget, settings, pool)
@@ -127,7 +127,7 @@ def peak(case: Case, settings: ServingSettings) -> Bounds:
     What mlx-lm prints as its peak once the context is full.
     """
     held = rank_weights(case, settings, 0)
-    fixed = held.total - held.tables - held.copies + cache_bytes(case, settings.max_model_len)
+    fixed = held.total - held.tables - held.copies - held.rounding + cache_bytes(case, settings.max_model_len)
     step = step_bytes(case, settings)
     loose = fixed // 200
     return Bounds(

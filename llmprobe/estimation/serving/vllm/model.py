@@ -119,7 +119,7 @@ def _pool(case: Case, settings: ServingSettings, held: RankWeights, card: Card) 
 def _taken(case: Case, settings: ServingSettings) -> list[step.Part]:
     parts = [step.activations(case, settings), step.process(case, settings)]
     graphs = step.graphs(case, settings)
-    if graphs is not None and step.counts_graphs(case.version):
+    if graphs is not None and step.counts_graphs(case):
         parts.append(graphs)
     return parts
 
@@ -227,7 +227,7 @@ def _device(
     """
     parts = _taken(case, settings)
     graphs = step.graphs(case, settings)
-    if graphs is not None and not step.counts_graphs(case.version):
+    if graphs is not None and not step.counts_graphs(case):
         parts.append(graphs)
     parts.append(step.outside(case))
     cache = max(0, pool.likely_bytes)

@@ -13,10 +13,11 @@ import msgspec
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.vllm.versions import (
     GRAPHS_COUNTED,
-    LEAN_SAMPLER,
-    NEW_SHARE,
+    GRAPHS_TRIED,
+    MASKED_SAMPLER,
     V1,
     WHOLE_SAMPLER,
+    second_runner,
 )
 from llmprobe.facts.serving import Bounds, ServingSettings
 from llmprobe.units import GIB, MIB
@@ -24,6 +25,8 @@ from llmprobe.words.message import Message, message
 
 _LOGIT = 4
 """Logits are sampled in 32 bits."""
+_GATHERED = 0.5
+"""Logits of all ranks put together, in 16 bits, as a part of those in 32."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -48,14 +51,17 @@ def activations(case: Case, settings: ServingSettings) -> Part:
     The peak of a step: the sampler's over the logits of all requests, or that of the layers where it is larger.
     """
     logits = settings.max_num_seqs * case.vocabulary * _LOGIT
-    low, likely, high = _sampler(case.version)
+    low, likely, high = _sampler(case)
+    if settings.tensor_parallel_size > 1:
+        # Each rank has its part of the words; all of them are put together once more.
+        likely, high = likely + _GATHERED, high + _GATHERED
     layers = _layers(case, settings)
     sampler = logits * likely
-    images = GIB if case.model.projector is not None else 0
+    images, kept = _images(case, settings), _kept(case, settings)
     size = bounds(
         max(logits * low, layers * 0.5),
-        max(sampler, layers),
-        max(logits * high, layers * 2) + images,
+        max(sampler, layers) + images + kept,
+        max(logits * high, layers * 2) + (GIB + 2 * images if images else 0) + 2 * kept,
     )
     if sampler >= layers:
         how = message(
@@ -70,16 +76,50 @@ def activations(case: Case, settings: ServingSettings) -> Part:
     return Part("activations", size, how)
 
 
-def _sampler(version: tuple[int, ...]) -> tuple[float, float, float]:
+def _sampler(case: Case) -> tuple[float, float, float]:
     """
     How many times the logits the sampler takes at its peak: at the least, likely, at the most.
 
-    The first runner sorts them (values, places, sums): 9.6 to 9.9 times, whatever the model. The second one was seen
-    at 1.6; since 0.33 it is measured with every option, which no log shows yet.
+    The first runner sorted them (values, places, sums): 9.6 to 9.9 times, whatever the model. Since 0.17 it masks them:
+    logits in 16 bits and in 32, their probabilities, and as many random numbers. The second one was seen at 1.6; since
+    0.33 it is measured with every option, which no log shows yet.
     """
-    if version >= WHOLE_SAMPLER:
-        return 1.5, 2.75, 6.0
-    return (1.0, 1.65, 4.5) if version >= LEAN_SAMPLER else (8.5, 9.7, 10.0)
+    version = case.version
+    second = second_runner(
+        version,
+        case.model.architecture,
+        experts=bool(case.sizes.n_expert),
+        states=case.layout.state is not None,
+        quantized=case.scheme is not None,
+    )
+    if second:
+        return (1.5, 2.75, 6.0) if version >= WHOLE_SAMPLER else (1.0, 1.65, 4.5)
+    return (2.5, 4.0, 5.0) if version >= MASKED_SAMPLER else (8.5, 9.7, 10.0)
+
+
+def _kept(case: Case, settings: ServingSettings) -> int:
+    """
+    What the kernels of experts keep from layer to layer for the largest batch, beside the sampler: what enters and
+    leaves each expert of each token. 0 without experts, and before it was kept.
+
+    Source: vLLM 0.18, v1/worker/workspace.py and fused_moe/modular_kernel.py (workspace_shapes).
+    """
+    expert = case.sizes.number("expert_feed_forward_length", 0)
+    if not (expert and case.experts_used) or case.version < MASKED_SAMPLER:
+        return 0
+    part = expert if settings.enable_expert_parallel else expert // settings.tensor_parallel_size
+    each = max(2 * part, case.hidden) + max(part, case.hidden)
+    return settings.max_num_batched_tokens * case.experts_used * each * 2
+
+
+def _images(case: Case, settings: ServingSettings) -> int:
+    """
+    What the encoder's output for the largest batch takes, which is kept while the layers are measured; 0 without one.
+    """
+    if case.model.projector is None:
+        return 0
+    deep = case.sizes.number("n_deepstack_layers", 0)
+    return settings.max_num_batched_tokens * case.hidden * (1 + deep) * 2
 
 
 def _layers(case: Case, settings: ServingSettings) -> float:
@@ -116,13 +156,20 @@ def graphs(case: Case, settings: ServingSettings) -> Part | None:
         return None
     count = captured(settings, large=_is_blackwell(case))
     layers = -(-case.layers // settings.pipeline_parallel_size)
-    likely = _A_GRAPH * count * layers
-    how = message("how.serving-graphs", graphs=count, layers=layers, bytes=_A_GRAPH)
-    return Part("cuda-graphs", bounds(0.05 * likely, likely, 2.2 * likely + 0.2 * GIB), how)
+    likely = _FIRST_GRAPHS + _A_GRAPH * count * layers
+    how = message(
+        "how.serving-graphs", graphs=count, layers=layers, bytes=_A_GRAPH, first_bytes=_FIRST_GRAPHS
+    )
+    most = _MOST_FIRST + _MOST_GRAPH * count
+    return Part("cuda-graphs", bounds(0.05 * GIB, likely, max(1.2 * likely, most)), how)
 
 
-_A_GRAPH = int(0.25 * MIB)
-"""What one layer takes in one graph, by the logs that print an estimate beside the model."""
+_A_GRAPH = int(0.08 * MIB)
+"""What one layer takes in one graph."""
+_FIRST_GRAPHS = int(0.3 * GIB)
+"""What the first graphs take whatever their number. Both by the logs that print an estimate beside the model."""
+_MOST_FIRST, _MOST_GRAPH = int(0.48 * GIB), int(17.5 * MIB)
+"""The most of them: 0.43 GiB for one graph, 1.94 for 86."""
 
 
 def captured(settings: ServingSettings, *, large: bool = False) -> int:
@@ -151,16 +198,31 @@ def process(case: Case, settings: ServingSettings) -> Part:
     What the process takes of the budget beside tensors: libraries that load late, links between ranks, the allocator.
     """
     many = settings.world_size > 1
-    unified = case.cards[0].unified
-    if unified:
-        size = bounds(0.1 * GIB, 2 * GIB, 5.5 * GIB)
-    elif case.version >= NEW_SHARE:
-        # Each rank more is a link more.
-        most = (1.3 + 0.3 * settings.world_size) * GIB
-        size = bounds(0.3 * GIB, 0.9 * GIB, most) if many else bounds(0.1 * GIB, 0.4 * GIB, 1.0 * GIB)
+    tried = case.version >= GRAPHS_TRIED and not settings.enforce_eager
+    if case.cards[0].unified:
+        # Other programs' cached files give way while the model loads, which counts as memory that it gave back.
+        size = bounds(-2.5 * GIB, 2 * GIB, 5.5 * GIB)
+    elif tried and many:
+        # Each rank more is a link more; cards with links of their own have kernels with buffers for these.
+        usual, most = (1.5, 2.2) if case.linked else (0.9, 1.3)
+        size = bounds(0.3 * GIB, usual * GIB, (most + 0.3 * settings.world_size) * GIB)
+    elif many:
+        size = bounds(0.05 * GIB, 0.6 * GIB, 1.9 * GIB)
+    elif case.version >= GRAPHS_TRIED:
+        size = bounds(0.02 * GIB, 0.3 * GIB, 1.0 * GIB)
     else:
-        size = bounds(0.05 * GIB, 0.5 * GIB, 1.6 * GIB) if many else bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
+        size = bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
+    if case.cards[0].backend == "rocm":
+        size = bounds(
+            size.low_bytes + 0.3 * GIB,
+            size.likely_bytes + _ROCM,
+            size.high_bytes + _ROCM + 0.3 * GIB * settings.world_size,
+        )
     return Part("engine-runtime", size, message("how.serving-runtime", devices=settings.world_size))
+
+
+_ROCM = int(1.0 * GIB)
+"""What ROCm's libraries take beyond CUDA's, by logs of MI300X."""
 
 
 def outside(case: Case) -> Part:
@@ -172,8 +234,8 @@ def outside(case: Case) -> Part:
     return Part("driver-context", size, message("how.serving-context"))
 
 
-def counts_graphs(version: tuple[int, ...]) -> bool:
+def counts_graphs(case: Case) -> bool:
     """
-    Whether the budget has room for graphs, or they come on top of it.
+    Whether the budget has room for graphs, or they come on top of it, as they always do with ROCm.
     """
-    return version >= GRAPHS_COUNTED
+    return case.version >= GRAPHS_COUNTED and case.cards[0].backend != "rocm"

@@ -1,7 +1,8 @@
 """
 From which version of vLLM on a rule holds, and how a version is written.
 
-Sources: what logs of these versions print (benchmarks/truth/vllm.json), the code of 0.33, and vLLM's own notes.
+Sources: the packages of 0.8.5 to 0.33 (config/cache.py, config/vllm.py, envs.py, v1/worker/gpu_worker.py,
+v1/sample/ops/topk_topp_sampler.py), and what logs of these versions print (fixtures/truth/vllm.json).
 """
 
 NEWEST = (0, 33, 0)
@@ -11,16 +12,59 @@ V1 = (0, 8)
 """The engine that cuts prompts in pieces by itself and looks at the device for its defaults."""
 ASYNC = (0, 14)
 """Steps are scheduled while the one before is computed: two batches are in flight."""
-GRAPHS_COUNTED = (0, 21)
+MASKED_SAMPLER = (0, 17)
+"""Words beyond top-k and top-p are masked in place; before, the first runner sorted the logits of all requests."""
+GRAPHS_TRIED = (0, 18)
+"""A few graphs are captured before the pool is sized, and what these leave beside tensors counts."""
+GRAPHS_COUNTED = (0, 20)
 """What graphs will take is estimated and taken off; before, they came on top of the budget."""
+NEW_SHARE = (0, 20)
+"""0.92 of a device instead of 0.9."""
 ALIGNED_STATES = (0, 25)
 """Models with states have a cache of prefixes without being asked for it."""
-LEAN_SAMPLER = (0, 25)
-"""The second runner: it does not sort the logits of all requests at once."""
 WHOLE_SAMPLER = (0, 33)
 """The second runner measures the sampler with every option too."""
-NEW_SHARE = (0, 27)
-"""0.92 of a device instead of 0.9; what a process takes beside its tensors is measured after loading."""
+
+SECOND_RUNNER = (0, 29)
+"""The second runner, which does not sort logits, runs every model; before, the ones below."""
+_SECOND_DENSE = (0, 25)
+"""It runs every model without experts and states."""
+_SECOND_PLAIN: tuple[tuple[tuple[int, int], frozenset[str]], ...] = (
+    ((0, 23), frozenset(("llama", "mistral3", "qwen3"))),
+    ((0, 22), frozenset(("qwen3",))),
+)
+"""It runs these in 16 bits alone."""
+_SECOND_NAMED: tuple[tuple[tuple[int, int], frozenset[str]], ...] = (
+    ((0, 28), frozenset(("deepseek4", "kimi-k3", "qwen2moe", "granitemoe"))),
+    ((0, 27), frozenset(("kimi-k3", "qwen2moe", "granitemoe"))),
+    ((0, 25), frozenset(("qwen2moe", "granitemoe"))),
+    ((0, 24), frozenset(("llama", "mistral3", "qwen3", "qwen2moe", "granitemoe"))),
+)
+"""It runs these in any format."""
+
+
+def second_runner(
+    version: tuple[int, ...], architecture: str, *, experts: bool, states: bool, quantized: bool
+) -> bool:
+    """
+    Whether the second runner runs a model: from 0.22 on more and more of them.
+
+    Source: vLLM 0.22 to 0.29, config/vllm.py: _is_default_v2_model_runner_model.
+
+    >>> second_runner((0, 22, 0), "qwen3", experts=False, states=False, quantized=True)
+    False
+    >>> second_runner((0, 27, 1), "qwen2", experts=False, states=False, quantized=True)
+    True
+    """
+    if version >= SECOND_RUNNER:
+        return True
+    if version >= _SECOND_DENSE and not experts and not states:
+        return True
+    for first, names in _SECOND_NAMED:
+        if version >= first:
+            return architecture in names
+    plain = next((names for first, names in _SECOND_PLAIN if version >= first), frozenset())
+    return architecture in plain and not quantized
 
 
 def version_of(text: str | None) -> tuple[int, ...]:
