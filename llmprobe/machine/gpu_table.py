@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe.data import content, rows_with
-from llmprobe.units import MIB
+from llmprobe.units import GIB, MIB
 
 _CORES = r"\(\d+-core [^()]*\)"
 """``NVIDIA RTX Spark N1X (6144-core Blackwell RTX GPU)``: one name with the cores of the variant."""
@@ -162,6 +162,14 @@ def named(name: str) -> tuple[Gpu, ...]:
     All rows of one name, however they differ in memory.
     """
     return _of_key(simplified(name))
+
+
+def with_size(name: str, memory_bytes: int | None) -> str:
+    """
+    A name with the memory behind it, where devices of that name are sold with several sizes: ``RTX 5060 Ti 16GB``.
+    """
+    sizes = {row.memory_bytes for row in named(name) if not row.modified}
+    return f"{name} {round(memory_bytes / GIB)}GB" if memory_bytes and len(sizes) > 1 else name
 
 
 @cache

@@ -63,7 +63,7 @@ def device_of(
     )
 
 
-def about_bandwidth(device: Device, *, hypothetical: bool) -> Message:
+def about_bandwidth(device: Device, remedy: Message | None = None) -> Message:
     """
     What an assumed bandwidth of a device rests on, and what would tell it.
     """
@@ -74,11 +74,7 @@ def about_bandwidth(device: Device, *, hypothetical: bool) -> Message:
         bytes_per_s=rate,
         low=round(rate * device.bandwidth_low),
         high=round(rate * device.bandwidth_high),
-        remedy=None
-        if not hypothetical
-        else message("remedy.ram-bandwidth-hypothetical")
-        if device.pool == "ram"
-        else message("remedy.bandwidth-hypothetical"),
+        remedy=remedy,
     )
 
 

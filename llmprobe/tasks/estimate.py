@@ -180,11 +180,7 @@ def estimate(
             *_notes(given, told, model, is_moe=estimator.is_moe),
             *(() if draft is None else draft.estimator.model.notes),
             *of_ram,
-            *(
-                about_bandwidth(device, hypothetical=False)
-                for device in site.devices
-                if device.bandwidth_low < 1
-            ),
+            *(about_bandwidth(device) for device in site.devices if device.bandwidth_low < 1),
             *_of_machine(machine),
             *(_about_remote(site) if rpc else ()),
             *answer.notes,

@@ -313,9 +313,9 @@ class _Question:
 
     def _next(self, rows: tuple[Fitting, ...], beyond: Iterable[Contender]) -> Message | None:
         """
-        What the next model worth having would take: of those better than the first that do not fit, the nearest.
+        What the next model worth having would take: of those better than all listed that do not fit, the nearest.
         """
-        best = rows[0].capability.low if rows else 0.0
+        best = max((row.capability.low for row in rows), default=0.0)
         better = [one for one in beyond if one.best is not None and one.best.low >= best + WORTH_HAVING]
         if not better:
             return None

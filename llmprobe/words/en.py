@@ -2021,7 +2021,7 @@ SENTENCES: dict[str, str] = {
     "remedy.ram-bandwidth-container": "outside the container the memory modules can be read",
     "remedy.ram-bandwidth-vm": "a virtual machine hides its memory modules",
     "remedy.ram-bandwidth-bench": "llmprobe bench measures it",
-    "remedy.ram-bandwidth-hypothetical": "name the memory (--ram '64GB DDR5-6000') or the processor (--cpu)",
+    "remedy.ram-bandwidth-hypothetical": "name the memory (--ram '{gib}GB DDR5-6000') or the processor (--cpu)",
     "remedy.ram-bandwidth-linux": "this system does not report its memory modules, which takes systemd 248 or newer",
     "remedy.ram-bandwidth-other": "this system does not report its memory modules",
     "note.folder-loses": "the weights as published ({format}): {quality}, same first choice in {percent:.0f} of 100 tokens as "

@@ -1684,7 +1684,7 @@ SENTENCES: dict[str, str] = {
     "remedy.ram-bandwidth-container": "コンテナの外ならメモリモジュールの情報を読めます",
     "remedy.ram-bandwidth-vm": "仮想マシンからはメモリモジュールが見えません",
     "remedy.ram-bandwidth-bench": "llmprobe bench で測定できます",
-    "remedy.ram-bandwidth-hypothetical": "メモリ（--ram '64GB DDR5-6000'）かCPU（--cpu）を指定できます",
+    "remedy.ram-bandwidth-hypothetical": "メモリ（--ram '{gib}GB DDR5-6000'）かCPU（--cpu）を指定できます",
     "remedy.ram-bandwidth-linux": "このシステムはメモリモジュールの情報を返しません（systemd 248以降が必要です）",
     "remedy.ram-bandwidth-other": "このシステムはメモリモジュールの情報を返しません",
     "note.folder-loses": "公開されたままの重み（{format}）: {quality}。100トークン中{percent:.0f}トークンで16ビットと第一候補が一致",

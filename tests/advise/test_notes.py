@@ -314,6 +314,8 @@ def test_an_unknown_bandwidth_of_the_ram_has_a_remedy(
 ) -> None:
     """
     Where tokens/s rest on a bandwidth of the RAM that nobody told, the note has what would make it known there.
+
+    Of a machine that was named it repeats all of the RAM: 20 GiB that are free and 2 in use.
     """
     snapshot = machine(ram_gib=20, ram_bandwidth=None)
     host = msgspec.structs.replace(snapshot.host, environment=environment, system=system)
@@ -322,6 +324,7 @@ def test_an_unknown_bandwidth_of_the_ram_has_a_remedy(
 
     said = the(notes, "note.ram-bandwidth-assumed")
     assert inner(said, "remedy").id == f"remedy.ram-bandwidth-{remedy}"
+    assert inner(said, "remedy").values.get("gib") == (22 if origin == "hypothetical" else None)
     assert (said.values["bytes_per_s"], inner(said, "about").id) == (50_000_000_000, "ram.assumed")
     assert not named(notes, "note.bandwidth-assumed")
 

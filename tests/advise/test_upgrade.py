@@ -18,6 +18,7 @@ from llmprobe.facts.host import HostMemory, MemoryModules
 from llmprobe.facts.machine import Cpu, Link, Snapshot
 from llmprobe.facts.prices import PriceRange
 from llmprobe.facts.upgrade import Reached, Step
+from llmprobe.machine.gpu_table import with_size
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 from tests.advise.machines import LLAMA_8B, machine, model
@@ -430,6 +431,20 @@ class TestCards:
         found = self.kinds(llmprobe.probe(gpus="RTX 5060 Ti 8GB", ram_bytes=32 * GIB))
 
         assert ("other-card", "RTX 5060 Ti 16GB") in found
+
+    def test_a_card_of_several_sizes_is_named_with_its_own(self) -> None:
+        """
+        A buyer must know which RTX 5060 Ti is meant; of an RTX 3090 there is one.
+        """
+        found = {
+            one.kind: one.name.values
+            for one in other_cards(llmprobe.probe(gpus="RTX 5060 Ti 8GB", ram_bytes=32 * GIB), None)
+        }
+
+        assert found["equal-card"]["name"] == "NVIDIA GeForce RTX 5060 Ti 8GB"
+        assert found["other-card"]["name"] == "NVIDIA GeForce RTX 5060 Ti 16GB"
+        assert found["card-instead"]["instead"] == "NVIDIA GeForce RTX 5060 Ti 8GB"
+        assert with_size("NVIDIA GeForce RTX 3090", 24 * GIB) == "NVIDIA GeForce RTX 3090"
 
     def test_what_a_model_needs_is_tried(self) -> None:
         """

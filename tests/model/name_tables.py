@@ -227,7 +227,7 @@ llama 4 112b -> llama-4-scout-17b-16e-instruct
 Kimi-K2-Foo-3 -> kimi-k2-instruct
 wizardcoder-python-13b-v1.0 -> codellama-13b-instruct
 lamma3 8b -> llama-3-8b-instruct
-cydonia 24b -> devstral-small-2-24b-2512
+cydoniax 24b -> devstral-small-2-24b-2512
 """
 
 # Several models: the newest that is not somebody's fine-tune, and the answer says so.

@@ -386,3 +386,37 @@ def test_nvfp4_in_a_name_is_its_quantization(typed: str) -> None:
     found = resolve(typed, INDEX)
 
     assert (found.id, found.quant, found.notes) == ("qwen3.6-35b-a3b", "NVFP4", ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "model", "quant"),
+    [
+        ("qwen3 8b q4km", "qwen3-8b", "Q4_K_M"),
+        ("llama3.1 8b iq4xs", "llama-3.1-8b-instruct", "IQ4_XS"),
+        ("gemma-3-12b q5ks", "gemma-3-12b-it", "Q5_K_S"),
+        ("unsloth/Qwen3-235B-A22B-GGUF/UD-Q4_K_XL", "qwen3-235b-a22b", "UD-Q4_K_XL"),
+        ("ubergarm/Qwen3-235B-A22B-GGUF/IQ3_K", "qwen3-235b-a22b", None),
+        ("qwen 3 8 b", "qwen3-8b", None),
+        ("Llama 3.1 70 B", "llama-3.1-70b-instruct", None),
+        ("llama 3 8 billion parameters", "llama-3-8b-instruct", None),
+        ("TheDrummer_Cydonia-24B-v4.3-Q4_K_M.gguf", "mistral-small-3.2-24b", "Q4_K_M"),
+        ("Sao10K/L3.3-70B-Euryale-v2.3", "llama-3.3-70b-instruct", None),
+        ("inclusionAI/Ring-mini-2.0", "ling-mini-2.0-16b-a1b", None),
+    ],
+)
+def test_names_as_files_folders_and_people_have_them(typed: str, model: str, quant: str | None) -> None:
+    """
+    A quantization without its separators or as a folder, a size apart from its unit, fine-tunes of other names.
+    """
+    found = resolve(typed, INDEX)
+
+    assert (found.id, found.quant) == (model, quant)
+
+
+@pytest.mark.parametrize("typed", ["Cydonia 22B", "Rocinante 8B", "qwen3 8 bananas"])
+def test_another_size_of_a_known_fine_tune_is_not_guessed(typed: str) -> None:
+    """
+    The same name of another size is made of another model.
+    """
+    with pytest.raises(ModelError, match="no model is named"):
+        resolve(typed, INDEX)

@@ -11,6 +11,7 @@ import llmprobe
 from llmprobe.facts.fit import Fit, KeptInFit
 from llmprobe.facts.plan import Plan
 from llmprobe.output.text import fit, plan
+from llmprobe.output.text.page import Page
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, machine, model
 from tests.output.pages import page_of
@@ -66,6 +67,20 @@ def test_a_page_ends_with_the_command_for_the_first(monkeypatch: pytest.MonkeyPa
     assert lines[-1].strip() == (
         f"llmprobe recommend {first.model.id} -c {first.choice.ctx_size} --for {first.answers}"
     )
+
+
+def test_the_command_names_a_machine_that_is_not_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Typed as it stands it answers for the machine that was asked about.
+    """
+
+    def of_another(page: Page) -> None:
+        page.target = ("--gpu", "RTX 3060 12GB", "--ram", "32GB")
+        fit.show(page, fitting(), explain=False)
+
+    lines = page_of(monkeypatch, of_another, 80)
+
+    assert lines[-1].strip().startswith("llmprobe --gpu 'RTX 3060 12GB' --ram 32GB recommend ")
 
 
 def test_what_is_kept_here_stands_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from llmprobe.advise.explain import verdict
 from llmprobe.advise.explain.differences import pace
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.settings import rounding, slot_sizes
+from llmprobe.facts.devices import Device
 from llmprobe.facts.engine import unload_command
 from llmprobe.facts.finding import Finding
 from llmprobe.facts.machine import Holder, MemoryPool, Snapshot
@@ -105,7 +106,7 @@ def of_speed(problem: Problem, snapshot: Snapshot, shown: list[Candidate]) -> It
         yield message("note.speed-corrected", correction=correction)
     for device in dict.fromkeys(device for one in shown for device in one.devices):
         if device.bandwidth_low < 1:
-            yield about_bandwidth(device, hypothetical=snapshot.origin == "hypothetical")
+            yield about_bandwidth(device, _nameable(snapshot, device))
 
 
 def of_min_speed(wishes: Wishes, shown: list[Candidate]) -> Iterator[Message]:
@@ -123,6 +124,20 @@ def of_min_speed(wishes: Wishes, shown: list[Candidate]) -> Iterator[Message]:
         )
 
 
+def _nameable(snapshot: Snapshot, device: Device) -> Message | None:
+    """
+    How the bandwidth of a device of a hypothetical machine can be told.
+    """
+    if snapshot.origin != "hypothetical":
+        return None
+    return _named_ram(snapshot) if device.pool == "ram" else message("remedy.bandwidth-hypothetical")
+
+
+def _named_ram(snapshot: Snapshot) -> Message:
+    ram = snapshot.pool("ram")
+    return message("remedy.ram-bandwidth-hypothetical", gib=round(((ram and ram.total_bytes) or 0) / GIB))
+
+
 def _measurable(snapshot: Snapshot) -> Message:
     """
     How the bandwidth of the RAM could be known.
@@ -131,7 +146,7 @@ def _measurable(snapshot: Snapshot) -> Message:
     if snapshot.this_machine:
         return message("remedy.ram-bandwidth-bench")
     if snapshot.origin == "hypothetical":
-        return message("remedy.ram-bandwidth-hypothetical")
+        return _named_ram(snapshot)
     if host.environment == "container":
         return message("remedy.ram-bandwidth-container")
     if host.environment in ("vm", "wsl"):

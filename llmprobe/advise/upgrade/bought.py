@@ -15,7 +15,7 @@ from llmprobe.data import table
 from llmprobe.facts.machine import Accelerator, MemoryPool, Snapshot
 from llmprobe.machine import changed
 from llmprobe.machine.form import is_server, no_card, no_ram
-from llmprobe.machine.gpu_table import lookup
+from llmprobe.machine.gpu_table import lookup, with_size
 from llmprobe.site.devices import MOST_DEVICES
 from llmprobe.units import GIB
 from llmprobe.words.message import message
@@ -151,7 +151,11 @@ class _Cards:
             )
         yield Change(
             kind="equal-card",
-            name=message("upgrade.equal-card", name=largest.name, count=len(self._there) + 1),
+            name=message(
+                "upgrade.equal-card",
+                name=with_size(largest.name, pool.total_bytes),
+                count=len(self._there) + 1,
+            ),
             machine=changed.with_card(self._snapshot, new),
             gpu=largest.name,
             product=largest.name,
@@ -177,7 +181,11 @@ class _Cards:
             new = changed.sold(row["gpu"], rest)
             yield Change(
                 kind="card-instead",
-                name=message("upgrade.card-instead", name=new.accelerator.name, instead=smallest.name),
+                name=message(
+                    "upgrade.card-instead",
+                    name=with_size(new.accelerator.name, new.pool.total_bytes),
+                    instead=with_size(smallest.name, pool.total_bytes),
+                ),
                 machine=changed.with_card(rest, new),
                 gpu=row["gpu"],
                 product=row["gpu"],
@@ -202,7 +210,11 @@ class _Cards:
         new = changed.sold(gpu, self._snapshot, self._slot)
         return Change(
             kind=kind,
-            name=message("upgrade.card", name=new.accelerator.name, beside=len(self._there) or None),
+            name=message(
+                "upgrade.card",
+                name=with_size(new.accelerator.name, new.pool.total_bytes),
+                beside=len(self._there) or None,
+            ),
             machine=changed.with_card(self._snapshot, new),
             gpu=gpu,
             product=gpu,

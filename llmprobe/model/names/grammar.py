@@ -14,7 +14,7 @@ import msgspec
 from llmprobe.model.quants.file_types import is_file_type
 
 _QUANT = (
-    r"i?q4_(?:0|nl)_[48]_[48]"
+    r"i?q4_(?:0|nl)_[48]_[48]|i?q\d(?:xxs|xs|nl|s|m|[01]|k(?:xl|[sml]))"
     r"|i?q\d(?:[-_ ]?k)?(?:[-_ ](?:0|1|nl|ks|kss|kt|k|xxs|xs|s|m|xxl|xl|l|p|r4|r8))*|tq\d[-_]0|bf16|fp?16|fp?32|fp8|fp4"
     r"|mxfp[48](?:[-_ ]moe)?|nvfp4|awq|gptq|mlx|bnb|hqq|aqlm|autoround|exl[23]|int[48]|w\d{1,2}a\d{1,2}"
     r"|apex(?:-mtp)?(?:-(?:i|tq))?(?:-(?:balanced|quality|compact|mini|nano))?|[2-8][-_ ]?bits?|\d(?:\.\d+)?[-_ ]?bpw"
@@ -33,6 +33,8 @@ _PAGE = r"/(?:tree|resolve|raw)/[^/]+/?$|[?#].*$"
 _SEPARATORS = re.compile(r"(?:[^\w.]|_)+|\.(?!\d)|(?<!\d)\.")
 _BENCH = r"(?<=\d_k) - (s|m|l)(?:mall|edium|arge)\b"
 """What llama-bench prints for ``Q4_K_M``: ``Q4_K - Medium``."""
+_COUNTED = r"(?<![\w.])(\d+(?:\.\d+)?) b(?:illion)?\b(?: param(?:eter)?s\b)?"
+"""``8 B``, ``70 billion parameters``: the size, apart from its unit."""
 _REMARK = r"\([^()]*\d ?gi?b\)"
 _DASH = r"(?<=[A-Za-z0-9])[‐‑‒–—―−ー](?=[A-Za-z0-9])"
 """Other dashes between letters or figures; a Japanese keyboard gives ``ー`` for its key."""
@@ -118,6 +120,7 @@ def plain(text: str) -> str:
         for name, latin in _KATAKANA.items():
             shown = shown.replace(name, f" {latin} ")
     shown = re.sub(_REMARK, "", shown, flags=re.IGNORECASE)
+    shown = re.sub(_COUNTED, r"\1b", shown, flags=re.IGNORECASE)
     shown = re.sub(_BENCH, r"_\1", shown, flags=re.IGNORECASE)
     return re.sub(r"[()\[\]{}]", " ", shown).strip()
 
@@ -131,6 +134,9 @@ def parse(text: str) -> Name:
     steps = [step for step in re.split(r"[\\/]", shown) if step]
     while len(steps) > 1 and (steps[0] == "library" or ("." in steps[0].rstrip(".") and len(steps) > 2)):
         steps = steps[1:]
+    if len(steps) > 2 and re.fullmatch(rf"(?:ud[-_])?(?:{_QUANT})", steps[-1].lower()):
+        # A folder for each quantization, in one repository.
+        steps[-2:] = [f"{steps[-2]}:{steps[-1]}"]
     is_file = len(steps) > 2 and steps[-1].lower().endswith(".gguf")
     owned = steps[:2] if is_file else steps[-2:]
     rest, quants, packing = _stripped(steps[-1] if steps else "")

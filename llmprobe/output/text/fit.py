@@ -44,7 +44,7 @@ def show(page: Page, answer: Fit, *, explain: bool) -> None:
     findings.show(page, answer.findings)
     if answer.rows:
         page.heading(message("page.fit-go-on"))
-        page.verbatim(_command(answer, answer.rows[0]), indent=2, style=COMMAND)
+        page.verbatim(page.own_command(_arguments(answer, answer.rows[0])), indent=2, style=COMMAND)
 
 
 def _rows(page: Page, rows: tuple[Fitting, ...]) -> None:
@@ -131,7 +131,7 @@ def file_bytes(row: Fitting) -> int:
     return row.choice.download_bytes or sum(device.weights_bytes for device in row.choice.devices)
 
 
-def _command(answer: Fit, row: Fitting) -> str:
+def _arguments(answer: Fit, row: Fitting) -> str:
     engine = "" if answer.wishes.engine == "llama.cpp" else f" --engine {answer.wishes.engine}"
     use = "" if row.answers is None else f" --for {row.answers}"
-    return f"llmprobe recommend {row.model.id} -c {row.choice.ctx_size}{use}{engine}"
+    return f"recommend {row.model.id} -c {row.choice.ctx_size}{use}{engine}"

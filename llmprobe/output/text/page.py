@@ -126,15 +126,21 @@ class Page:
         for row in harmless_command(text).split("\n"):
             self._put(Text(row, style), indent)
 
+    def own_command(self, arguments: str) -> str:
+        """
+        A call of this program for the same machine.
+        """
+        if not self.target:
+            return f"llmprobe {arguments}"
+        import shlex
+
+        return f"llmprobe {shlex.join(self.target)} {arguments}"
+
     def call(self, lead: Message, arguments: str, behind: Content = "") -> None:
         """
         A call of this program for the same machine behind what it is for: below it where the line is too short.
         """
-        command = f"llmprobe {arguments}"
-        if self.target:
-            import shlex
-
-            command = f"llmprobe {shlex.join(self.target)} {arguments}"
+        command = self.own_command(arguments)
         line = self.text((lead, QUIET), (f" {harmless_command(command)}", QUIET), (behind, QUIET))
         if line.cell_len <= self.width:
             self._put(line, 0)
