@@ -642,6 +642,9 @@ SENTENCES: dict[str, str] = {
     "{compute_capability}. An engine needs a build with CUDA 11 or Vulkan.",
     "finding.gpu-too-old.detail-no-cuda-13": "CUDA 13 builds have no code for compute capability "
     "{compute_capability}. Use builds with CUDA 12.",
+    "finding.gpu-too-old.detail-board": "JetPack 4 is the last system for this board. Its CUDA is 10.2, for which current "
+    "engines cannot be built.",
+    "finding.gpu-too-old.remedy-board": "Use a release of the engine that was built for JetPack 4, or the CPU.",
     "finding.gpu-too-old.remedy-no-cuda-12": "Install the engine's build for CUDA 11 or Vulkan.",
     "finding.gpu-too-old.remedy-no-cuda-13": "Install the engine's build for CUDA 12 or Vulkan.",
     "rule.vgpu": "A virtual machine has a share of a GPU.",

@@ -572,6 +572,8 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-too-old.title": "{name}は古く、一部の推論エンジンが対応していません",
     "finding.gpu-too-old.detail-no-cuda-12": "CUDA 12のビルドには、Compute Capability {compute_capability}のコードがありません。CUDA 11またはVulkanのビルドが必要です。",
     "finding.gpu-too-old.detail-no-cuda-13": "CUDA 13のビルドには、Compute Capability {compute_capability}のコードがありません。CUDA 12のビルドを使ってください。",
+    "finding.gpu-too-old.detail-board": "このボードの最後のシステムはJetPack 4です。そのCUDAは10.2で、現在の推論エンジンはビルドできません。",
+    "finding.gpu-too-old.remedy-board": "JetPack 4向けにビルドされたリリースの推論エンジンか、CPUを使ってください。",
     "finding.gpu-too-old.remedy-no-cuda-12": "推論エンジンのCUDA 11版またはVulkan版をインストールしてください。",
     "finding.gpu-too-old.remedy-no-cuda-13": "推論エンジンのCUDA 12版またはVulkan版をインストールしてください。",
     "rule.vgpu": "仮想マシンがGPUの一部を使っています。",

@@ -11,6 +11,7 @@ from llmprobe.facts.vendors import CarveOut
 from llmprobe.machine.driver_commands import kernel_parameter_commands
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
+from llmprobe.machine.shell_commands import unset
 from llmprobe.units import GIB
 from llmprobe.words.message import message
 
@@ -181,7 +182,7 @@ def not_usable(snapshot: Snapshot) -> Iterator[Finding]:
             # Each of these has a finding of its own.
             continue
         linux = snapshot.host.system == "linux"
-        if what == "unusable.render-node-closed" and snapshot.host.in_container:
+        if _NOT_USABLE.get(what) is _GRANT_ACCESS and snapshot.host.in_container:
             what = _NOT_GIVEN
         yield Finding(
             id="gpu-not-usable",
@@ -212,7 +213,8 @@ def rocm_visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
             detail=message("finding.rocm-visible-hides.detail", variable=hiding.variable, value=hiding.value),
             evidence=hiding.evidence,
             remedy=Remedy(
-                text=message("finding.rocm-visible-hides.remedy"), commands=(f"unset {hiding.variable}",)
+                text=message("finding.rocm-visible-hides.remedy"),
+                commands=(unset(snapshot, hiding.variable),),
             ),
         )
 

@@ -9,6 +9,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.harmless import shell_word
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called, memory_of
+from llmprobe.machine.shell_commands import assign, unset
 from llmprobe.words.message import message
 
 _CUDA_VARIABLE = "CUDA_VISIBLE_DEVICES"
@@ -206,7 +207,7 @@ def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
         evidence=seen.evidence,
         remedy=Remedy(
             text=message("finding.cuda-visible-hides.remedy"),
-            commands=(f"unset {_CUDA_VARIABLE}", "nvidia-smi -L"),
+            commands=(unset(snapshot, _CUDA_VARIABLE), "nvidia-smi -L"),
         ),
     )
 
@@ -226,7 +227,7 @@ def order_uncertain(snapshot: Snapshot) -> Iterator[Finding]:
         evidence=seen.evidence,
         remedy=Remedy(
             text=message("finding.cuda-order-uncertain.remedy"),
-            commands=("export CUDA_DEVICE_ORDER=PCI_BUS_ID",),
+            commands=(assign(snapshot, "CUDA_DEVICE_ORDER", "PCI_BUS_ID"),),
         ),
     )
 

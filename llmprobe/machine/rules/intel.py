@@ -8,6 +8,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
+from llmprobe.machine.shell_commands import assign, unset
 from llmprobe.words.message import message
 
 
@@ -41,7 +42,7 @@ def hidden_from_sycl(snapshot: Snapshot) -> Iterator[Finding]:
         ),
         evidence=found.evidence,
         remedy=Remedy(
-            text=message("finding.sycl-hides.remedy"), commands=(f"unset {' '.join(_variables(snapshot))}",)
+            text=message("finding.sycl-hides.remedy"), commands=(unset(snapshot, *_variables(snapshot)),)
         ),
     )
 
@@ -61,7 +62,7 @@ def ends_sycl(snapshot: Snapshot) -> Iterator[Finding]:
         evidence=found.evidence,
         remedy=Remedy(
             text=message("finding.sycl-selector.remedy"),
-            commands=("export ONEAPI_DEVICE_SELECTOR=level_zero:gpu",),
+            commands=(assign(snapshot, "ONEAPI_DEVICE_SELECTOR", "level_zero:gpu"),),
         ),
     )
 

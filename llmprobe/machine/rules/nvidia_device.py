@@ -19,6 +19,8 @@ _CUDA_12_8 = 570
 _JIT_BELOW = (7, 0)
 _NO_BUILD_BELOW = (5, 0)
 _NO_CUDA_13_BELOW = (7, 5)
+_JETPACK_5 = (7, 2)
+"""The first board of JetPack 5: older ones end with JetPack 4, whose CUDA is 10.2."""
 
 
 def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
@@ -72,18 +74,23 @@ def gpu_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         capability = _capability(each)
         if each.vendor != "nvidia" or capability is None or capability >= _NO_CUDA_13_BELOW:
             continue
-        none = capability < _NO_BUILD_BELOW
+        board = each.integrated and capability < _JETPACK_5
+        none = capability < _NO_BUILD_BELOW or board
         yield Finding(
             id="gpu-too-old",
             severity="warning" if none else "note",
             title=message("finding.gpu-too-old.title", name=called(snapshot, each)),
-            detail=message(
+            detail=message("finding.gpu-too-old.detail-board")
+            if board
+            else message(
                 "finding.gpu-too-old.detail-no-cuda-12" if none else "finding.gpu-too-old.detail-no-cuda-13",
                 compute_capability=each.compute_capability,
             ),
             evidence=each.evidence,
             remedy=Remedy(
-                text=message("finding.gpu-too-old.remedy-no-cuda-12")
+                text=message("finding.gpu-too-old.remedy-board")
+                if board
+                else message("finding.gpu-too-old.remedy-no-cuda-12")
                 if none
                 else message("finding.gpu-too-old.remedy-no-cuda-13")
             ),

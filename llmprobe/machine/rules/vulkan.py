@@ -8,6 +8,7 @@ from llmprobe.facts.finding import Finding, Remedy
 from llmprobe.facts.machine import Snapshot
 from llmprobe.machine.rules import Rule
 from llmprobe.machine.rules._devices import called
+from llmprobe.machine.shell_commands import unset
 from llmprobe.words.message import message
 
 
@@ -78,7 +79,9 @@ def visible_hides(snapshot: Snapshot) -> Iterator[Finding]:
         title=message("finding.vulkan-visible-hides.title", devices=hidden),
         detail=message("finding.vulkan-visible-hides.detail", value=vulkan.visible),
         evidence=(f"env:{_VARIABLE}",),
-        remedy=Remedy(text=message("finding.vulkan-visible-hides.remedy"), commands=(f"unset {_VARIABLE}",)),
+        remedy=Remedy(
+            text=message("finding.vulkan-visible-hides.remedy"), commands=(unset(snapshot, _VARIABLE),)
+        ),
     )
 
 

@@ -159,6 +159,23 @@ def test_graphics_of_a_processor_share_ram() -> None:
     assert sharing.cap.bytes == 108 * GIB - DESKTOP
 
 
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("AMD Radeon(TM) 8050S Graphics", "AMD Radeon 8050S Graphics"),
+        ("AMD Radeon(TM) Graphics", "AMD Radeon Graphics (Strix Halo)"),
+        ("Something else", "AMD Radeon Graphics (Strix Halo)"),
+    ],
+)
+def test_a_number_of_a_family_has_the_name_that_its_driver_gives(said: str, name: str) -> None:
+    """
+    A revision that no table has is a Strix Halo; which one, the driver knows.
+    """
+    probed = looked(adapter(0, said, r"PCI\VEN_1002&DEV_1586&REV_D1", qwMemorySize=512 * MIB))
+
+    assert probed.accelerators[0].name == name
+
+
 def test_windows_lends_half_of_ram() -> None:
     """
     With 24 of 32 GiB free, the GPU may take 16 of them beside its own.

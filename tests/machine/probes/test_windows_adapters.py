@@ -363,3 +363,42 @@ def test_figures_of_an_adapter() -> None:
     assert one.budget_bytes == 700
     assert parse(listed(address=[255, 31, 7])).pci == "0000:ff:1f.7"
     assert parse(listed(segments=[])).dedicated_bytes == 24492 * MIB
+
+
+def intel(bus: int, ids: tuple[int, int, int], own_mib: int, **changes: Any) -> dict[str, Any]:
+    return listed("Intel(R) Graphics", ids, bus=bus, own_mib=own_mib, used_mib=0, **changes)
+
+
+IRIS, A370M = intel(0, (0x8086, 0x46A6, 0xC), 128), intel(3, (0x8086, 0x5693, 5), 4000)
+
+
+@pytest.mark.parametrize(
+    ("variables", "left", "hidden"),
+    [
+        ({"ONEAPI_DEVICE_SELECTOR": "level_zero:0"}, ["0000:03:00.0"], ("0000:00:00.0",)),
+        ({"ONEAPI_DEVICE_SELECTOR": "level_zero:1"}, ["0000:00:00.0"], ("0000:03:00.0",)),
+        ({"ZE_AFFINITY_MASK": "1"}, ["0000:00:00.0"], ("0000:03:00.0",)),
+    ],
+)
+def test_oneapis_variables_count_cards_first(
+    variables: dict[str, str], left: list[str], hidden: tuple[str, ...]
+) -> None:
+    """
+    Level Zero lists those with memory of their own first, on Windows as on Linux.
+    """
+    named = {f"env:{name}": value for name, value in variables.items()}
+    found = collect(source(now(IRIS, A370M, SOFTWARE), named)).oneapi
+
+    assert found
+    assert [one.pci for one in found.devices] == left
+    assert found.hidden == hidden
+
+
+def test_oneapis_variables_are_of_intel_only() -> None:
+    """
+    Without its GPUs, or without a variable, there is nothing to say.
+    """
+    variable = {"env:ONEAPI_DEVICE_SELECTOR": "level_zero:0"}
+
+    assert not collect(source(now(listed(), SOFTWARE), xtx(), variable)).oneapi
+    assert not collect(source(now(IRIS, A370M, SOFTWARE))).oneapi

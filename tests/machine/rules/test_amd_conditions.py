@@ -9,7 +9,7 @@ import pytest
 from llmprobe.facts.machine import Partition
 from llmprobe.facts.vendors import Amd, CarveOut, HidingVariable, KfdAccess, WithoutRocm
 from llmprobe.machine.rules._devices import memory_of, physical, whole_name
-from llmprobe.words.message import message
+from llmprobe.words.message import Message, message
 from tests.machine.fake import GIB
 from tests.machine.rules.records import (
     ADDRESS,
@@ -214,6 +214,19 @@ def test_a_card_that_nothing_runs_on_has_a_remedy_on_linux(system: str, expected
     finding = only(machine(lacking, host={"system": system}), "gpu-not-usable")
 
     assert (finding.severity, len(commands(finding))) == (expected, count)
+
+
+@pytest.mark.parametrize("why", ["unusable.no-amd-device-file", "unusable.render-node-closed"])
+def test_a_container_needs_the_file_and_not_a_group(why: str) -> None:
+    """Outside of one the groups of the user decide."""
+    lacking = radeon(usable=False, why_not=Message(id=why))
+    outside, inside = (
+        only(machine(lacking, host={"in_container": container}), "gpu-not-usable")
+        for container in (None, True)
+    )
+
+    assert commands(outside) == ("sudo usermod -aG render,video $USER",)
+    assert commands(inside) == ("docker run --device /dev/kfd --device /dev/dri IMAGE",)
 
 
 @pytest.mark.parametrize(

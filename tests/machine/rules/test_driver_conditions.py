@@ -206,6 +206,16 @@ def test_a_device_is_too_old(fields: dict[str, Any], expected: str | None) -> No
 
 
 @pytest.mark.parametrize(
+    ("capability", "detail"), [("5.3", "detail-board"), ("6.2", "detail-board"), ("7.2", "detail-no-cuda-13")]
+)
+def test_old_boards_end_with_jetpack_4(capability: str, detail: str) -> None:
+    """Jetson Nano and TX2; a Xavier, 7.2, has JetPack 5."""
+    board = card(compute_capability=capability, integrated=True)
+
+    assert only(machine(board), "gpu-too-old").detail.id == f"finding.gpu-too-old.{detail}"
+
+
+@pytest.mark.parametrize(
     ("partition", "index", "licensed", "expected"),
     [
         (Partition(kind="vgpu"), 0, False, "warning"),

@@ -21,6 +21,7 @@ Questions, in order (``<class>`` is HKLM\SYSTEM\CurrentControlSet\Control\Class;
     psutil:virtual_memory                              where there is a GPU of AMD or Intel: what host_ram asks
     vulkan:                                            where one of these can be used
     env:GGML_VK_VISIBLE_DEVICES                        where that answers
+    what oneapi asks                                   where there is a GPU of Intel
     registry:<class>\{f01a9d53-3ff6-48d2-9f97-c8a7004be10c}\<NNNN> DriverDesc      NPUs, until two are missing
     registry:<the same> MatchingDeviceId
 """

@@ -8,8 +8,10 @@ answers, a GPU that it lacks is not here. Where it does not, the registry's keys
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Probed, Sharing
+from llmprobe.facts.vendors import OneApi
 from llmprobe.facts.windows import UncountedAdapter, Windows
 from llmprobe.machine.asking import Asker, as_int, fields_of
 from llmprobe.machine.host_ram import HostRam, host_ram
@@ -64,8 +66,24 @@ def probe_adapters(ask: Asker) -> Probed:
         sharing=tuple(sharing),
         caps=tuple(caps),
         vulkan=vulkan,
+        oneapi=_oneapi(ask, accelerators),
         windows=Windows(uncounted=uncounted) if uncounted else None,
     )
+
+
+def _oneapi(ask: Asker, accelerators: Sequence[Accelerator]) -> OneApi | UnsetType:
+    """
+    What oneAPI's variables leave of Intel's GPUs: cards before graphics in a processor, in the order of the bus.
+    """
+    intel = [each for each in accelerators if each.vendor == "intel" and each.pci is not None]
+    if not intel:
+        return UNSET
+    from llmprobe.machine.oneapi import ask_oneapi, is_set
+
+    if not is_set(ask):
+        return UNSET
+    intel.sort(key=lambda each: (each.integrated, each.pci or ""))
+    return ask_oneapi(ask, [(each.pci or "", each.name, 1) for each in intel])
 
 
 def _gpus(keys: Sequence[Listed], now: Sequence[Present] | None) -> list[Seen]:

@@ -77,7 +77,7 @@ def found(seen: Seen, number: int, ram: HostRam) -> Found:
     """
     adapter = seen.listed
     vendor: Literal["amd", "intel"] = "amd" if adapter.vendor == AMD else "intel"
-    name = marketing_name(vendor, adapter.device, adapter.revision) or adapter.name
+    name = _name(vendor, adapter)
     row = _row(name, seen)
     described = _described(seen, number, vendor, name, row)
     marked = seen.present.integrated if seen.present is not None else None
@@ -92,6 +92,15 @@ def found(seen: Seen, number: int, ram: HostRam) -> Found:
         why_not=None if pool is not None else message("unusable.size-unknown"),
     )
     return Found(accelerator=accelerator, pool=pool, cap=_cap(pool, seen.present))
+
+
+def _name(vendor: Literal["amd", "intel"], adapter: Listed) -> str:
+    """
+    The table's name, but of a whole family of chips (``AMD Radeon Graphics (Strix Halo)``) what the driver calls it.
+    """
+    known = marketing_name(vendor, adapter.device, adapter.revision)
+    told = named(adapter.name)
+    return told[0].name if known is not None and known.endswith(")") and told else known or adapter.name
 
 
 def _row(name: str, seen: Seen) -> Gpu | None:
