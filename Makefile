@@ -97,6 +97,9 @@ bench: $(VENV)/.dev  ## Measure CPU time and peak memory of the commands, the ti
 	$(BIN)/python -m benchmarks.serve
 	$(BIN)/python -m benchmarks.report
 
+bench-fleet: $(VENV)/.dev  ## Measure what `fleet fit` costs for a million answers (minutes)
+	$(BIN)/python -m benchmarks.fleet
+
 picks: $(VENV)/.dev  ## Ask fit for what people recommended, on a machine with their memory (minutes)
 	$(BIN)/python -m benchmarks.picks
 
@@ -151,4 +154,4 @@ $(VENV)/.dev: $(VENV)/.installed constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help run test coverage test-oldest test-newest test-ray test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench picks budgets plans verify page page-check wheel app sdist release constraints clean
+.PHONY: help run test coverage test-oldest test-newest test-ray test-pythons lint format types contracts docs site ci goldens readme man schemas accuracy accuracy-check catalog capability capability-check bench bench-fleet picks budgets plans verify page page-check wheel app sdist release constraints clean

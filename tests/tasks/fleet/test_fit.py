@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 import llmprobe
+from benchmarks import fleet as bench
 from llmprobe.errors import UsageError
 from llmprobe.facts.fit import FitWishes
 from llmprobe.facts.fleet import FleetFit
 from llmprobe.tasks.fit import wishes_of
+from llmprobe.tasks.fleet.check import what_counts
 from llmprobe.tasks.fleet.fit import fit_each
 from llmprobe.tasks.fleet.hosts import Named, seen
 from tests.tasks.fleet.programs import recording
@@ -93,3 +95,10 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """A folder that does not exist is an error of the question, before anything is computed."""
     with pytest.raises(UsageError, match="cannot be read"):
         _fits(BOX, path=tmp_path / "none" / "fits.jsonl")
+
+
+def test_the_measured_fleet_has_as_many_kinds_as_it_says() -> None:
+    """What `make bench-fleet` divides by: machines of which no two are searched once."""
+    machines = bench.kinds(13)
+
+    assert len({what_counts(machine) for machine in machines}) == 13
