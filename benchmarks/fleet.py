@@ -20,6 +20,7 @@ import msgspec
 
 import llmprobe
 from llmprobe.data import table
+from llmprobe.facts.fit import Use
 from llmprobe.facts.fleet import FleetFit
 from llmprobe.facts.machine import Snapshot
 from llmprobe.model.known import known
@@ -41,7 +42,7 @@ RECORDED = (
     "macos-m3max-128g",
     "macos-m4-16g-mini",
 )
-USE = "chat"
+USE: Use = "chat"
 MOVED = 128 * MIB
 CURRENCY = "USD"
 A_MILLION = 1_000_000
