@@ -262,14 +262,15 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
     How an integrated accelerator shares the host's memory: what it adds to ``ram``, and the most that it may take.
 
     The firmware hides ``carve_out_bytes`` from the system, so that they come on top of what the system counts;
-    ``carve_out_used_bytes`` of them are in use. ``cap`` is what the accelerator may take of carve-out and RAM
-    together now. None of it holds where the accelerator is not used. ``accelerator`` is its id within the probe.
+    ``carve_out_used_bytes`` of them are in use. ``cap`` is what ``accelerator`` (its id within the probe) may take of
+    both now, where it is used. ``uncounted`` is true where no container's limit counts what it takes of RAM.
     """
 
     accelerator: str
     carve_out_bytes: int = 0
     carve_out_used_bytes: int = 0
     cap: Limit | None = None
+    uncounted: bool = False
 
 
 class SourceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,8 +294,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``host`` and ``cpu`` are partial: each probe gives what it knows. Ids of accelerators and of ``vram…`` pools count
     from 0 within one probe; the snapshot numbers them over all. ``limits`` are reductions of a pool by id, ``caps`` the
-    most that may be taken of it now: the snapshot makes each the reduction that is left of it after the others.
-    ``sharing`` is for accelerators that may turn out not to be used. ``kept`` is the measurement kept of this machine.
+    most that may be taken of it now, of which the snapshot makes reductions. ``sharing`` holds where they are used.
     """
 
     status: Literal["ok", "absent", "partial", "denied", "failed", "timeout", "not_recorded"] = "ok"

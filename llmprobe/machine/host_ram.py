@@ -177,6 +177,27 @@ def is_of_container(mounts: str) -> bool:
     return False
 
 
+def outside_of_container(ask: Asker) -> HostRam | None:
+    """
+    The memory of the whole host where /proc/meminfo is only a container's: that of its nodes, which lxcfs leaves as it
+    is. None where meminfo is the host's, or the nodes are not told.
+    """
+    if not is_of_container(ask.text(MOUNTS) or ""):
+        return None
+    numbers = parse_cpu_list(ask.text(f"{NODES}/has_memory") or "0")
+    nodes = {
+        number: parse_node_meminfo(ask.text(f"{NODES}/node{number}/meminfo") or "") for number in numbers
+    }
+    totals = [fields.get("MemTotal") for fields in nodes.values()]
+    left = [free_or_droppable(fields) for fields in nodes.values()]
+    known = [total for total in totals if total]
+    free = [each for each in left if each is not None]
+    if not known or len(known) < len(nodes) or len(free) < len(nodes):
+        return None
+    evidence = tuple(f"read:{NODES}/node{number}/meminfo" for number in nodes)
+    return HostRam(total_bytes=sum(known), available_bytes=sum(free), evidence=evidence)
+
+
 class _Beside(msgspec.Struct, frozen=True, kw_only=True):
     """
     The memory of nodes without processors, and what the others have left; None where a node does not report it.

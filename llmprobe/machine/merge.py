@@ -204,7 +204,8 @@ def _shared(
     """
     The host's memory as processor and accelerators share it, and the caps on both together.
 
-    What a container may use is a matter of the host's part: a carve-out is not counted by control groups.
+    What a container may use is a matter of the host's part: a carve-out is not counted by control groups, nor are pages
+    that a driver takes for itself.
     """
     of_host = tuple(cap for cap in caps if cap.by not in _ACCELERATORS_OWN)
     host_budget = settle(ram, limits, of_host).budget_bytes
@@ -216,6 +217,7 @@ def _shared(
     raised = tuple(
         msgspec.structs.replace(cap, bytes=cap.bytes + free) if cap.by not in _ACCELERATORS_OWN else cap
         for cap in caps
+        if cap.by != "cgroup" or not any(each.uncounted for each in sharing)
     )
     return ram, (*raised, *(each.cap for each in sharing if each.cap is not None))
 

@@ -385,6 +385,7 @@ SENTENCES: dict[str, str] = {
     "limit.windows-reserve": "ドライバーの予約分",
     "limit.windows-in-use": "デスクトップとプログラムの使用分",
     "limit.windows-budget": "Windowsがプログラムに許す上限は{budget_bytes:bytes}",
+    "limit.apu-sockets": "ソケットのGPUが使える空きで、そちらで数えています",
     "limit.windows-shared": "{carve_out_bytes:bytes}がGPU用に予約され、WindowsはGPUにRAMの{shared_bytes:bytes}まで使わせます",
     "limit.metal-working-set": "MetalのrecommendedMaxWorkingSetSizeは{working_set_bytes:bytes}[（iogpu.wired_limit_mb は{wired_limit_mb}）]",
     "limit.wired-limit": "iogpu.wired_limit_mb は{wired_limit_mb}",

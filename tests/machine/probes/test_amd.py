@@ -258,7 +258,10 @@ def test_bug_42_two_equal_cards_are_two() -> None:
 
 
 def test_a_container_limits_the_host_part_only() -> None:
-    """A control group does not count what the firmware set aside for the GPU."""
+    """
+    A control group counts neither what the firmware set aside for the GPU, of which 95 GiB are free, nor the pages that
+    the driver takes of RAM, 16 GiB by GTT.
+    """
     answers = machine(strix_halo(), ram=31, available=28) | {
         "read:/proc/self/cgroup": "0::/\n",
         "read:/proc/self/mountinfo": "30 20 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
@@ -268,7 +271,104 @@ def test_a_container_limits_the_host_part_only() -> None:
     ram = seen(answers).pool("ram")
 
     assert ram is not None
-    assert (ram.budget_bytes, ram.host_budget_bytes) == (95 * GIB + 8 * GIB, 8 * GIB)
+    assert (ram.budget_bytes, ram.host_budget_bytes) == (95 * GIB + 16 * GIB, 8 * GIB)
+
+
+LXCFS = "9 8 0:61 /proc/meminfo /proc/meminfo rw - fuse.lxcfs lxcfs rw\n"
+
+
+def of_node(number: int, total_gib: int, free_gib: int) -> dict[str, str]:
+    sizes = {"MemTotal": total_gib, "MemFree": free_gib}
+    lines = "".join(f"Node {number} {name}: {gib * GIB // 1024} kB\n" for name, gib in sizes.items())
+    return {f"read:/sys/devices/system/node/node{number}/meminfo": lines}
+
+
+@pytest.mark.parametrize(("free", "gpu"), [(90, 64), (50, 50)])
+def test_graphics_of_a_container_of_8_gib_have_the_hosts_memory(free: int, gpu: int) -> None:
+    """
+    The container's 8 GiB are what lxcfs shows. What GTT maps (64 GiB), at most what the host has left, comes beside
+    that; the processors have the container's.
+    """
+    small = strix_halo(vram=512 * MIB, used=0, gtt=64 * GIB, heap=64 * GIB)
+    answers = machine(small, ram=8, available=7) | of_node(0, 120, free)
+    ram = seen(answers | {"read:/proc/self/mountinfo": LXCFS}).pool("ram")
+
+    assert ram is not None
+    assert ram.budget_bytes == gpu * GIB
+    assert ram.host_budget_bytes == 7 * GIB
+    assert ram.total_bytes == 8 * GIB + gpu * GIB
+
+
+@pytest.mark.parametrize("mounts", ["", LXCFS])
+def test_without_the_hosts_nodes_the_container_is_all_that_is_known(mounts: str) -> None:
+    """As it was before: nothing is made up."""
+    small = strix_halo(vram=512 * MIB, used=0, gtt=64 * GIB, heap=64 * GIB)
+    ram = seen(machine(small, ram=8, available=7) | {"read:/proc/self/mountinfo": mounts}).pool("ram")
+
+    assert ram is not None
+    assert ram.budget_bytes is not None
+    assert ram.budget_bytes <= 8 * GIB
+
+
+def apu(number: int, heap_gib: int = 96) -> dict[str, Any]:
+    """
+    Return a socket of a board with several MI300A, which reports no VRAM.
+    """
+    card = radeon(
+        f"000{number}:01:00.0",
+        device="0x74a0",
+        revision="0x00",
+        vram=0,
+        used=0,
+        gtt=384 * GIB,
+        maker="unknown",
+        gfx=90402,
+        units=228,
+        width=8192,
+        clock=1300,
+        node=number + 1,
+        heap=heap_gib * GIB,
+    )
+    return card | {f"read:/sys/bus/pci/devices/000{number}:01:00.0/numa_node": f"{number}\n"}
+
+
+def test_sockets_with_a_gpu_each_have_their_own_memory() -> None:
+    """
+    Of 128 GiB a socket ROCm has 96, of which on the second 60 are free. What the GPUs may take is not offered to the
+    processors again: of 240 GiB that are free of all 240 - 96 - 60.
+    """
+    snapshot = seen(
+        machine(apu(0), apu(1), ram=256, available=240) | of_node(0, 128, 120) | of_node(1, 128, 60)
+    )
+    first, second, ram = (snapshot.pool(name) for name in ("vram0", "vram1", "ram"))
+
+    assert [each.pools for each in snapshot.accelerators] == [("vram0",), ("vram1",)]
+    assert [each.backend for each in snapshot.accelerators] == ["rocm", "rocm"]
+    assert first is not None
+    assert second is not None
+    assert ram is not None
+    assert (first.total_bytes, first.budget_bytes) == (96 * GIB, 96 * GIB)
+    assert (second.total_bytes, second.budget_bytes) == (96 * GIB, 60 * GIB)
+    assert (ram.total_bytes, ram.budget_bytes) == (256 * GIB, 84 * GIB)
+
+
+def test_a_socket_whose_use_is_unknown_has_its_size() -> None:
+    """Nothing is free for certain, and RAM keeps what it has."""
+    snapshot = seen(machine(apu(0), apu(1), ram=256, available=240))
+    first, ram = snapshot.pool("vram0"), snapshot.pool("ram")
+
+    assert first is not None
+    assert ram is not None
+    assert (first.total_bytes, first.free_bytes) == (96 * GIB, None)
+    assert ram.budget_bytes == 240 * GIB
+
+
+def test_one_mi300a_shares_ram() -> None:
+    """As graphics do."""
+    snapshot = seen(machine(apu(0), ram=128, available=120))
+
+    assert [each.pools for each in snapshot.accelerators] == [("ram",)]
+    assert snapshot.pool("ram").kind == "unified"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     list:/dev                                          for kfd
     run:test -w /dev/kfd                               where that is there
     env:HSA_OVERRIDE_GFX_VERSION
-    psutil:virtual_memory                              and read:/proc/meminfo: what host_ram asks
+    read:/proc/self/mountinfo                          and in a container with lxcfs what its nodes have in meminfo
+    psutil:virtual_memory                              and read:/proc/meminfo: what host_ram asks, elsewhere
+    what apart asks                                    of several MI300A
     link:<pci>/driver
     read:<pci>/revision
     read:<pci>/power/runtime_status
@@ -64,8 +66,9 @@ def probe(source: Source) -> Probed:
         return ask.probed(found=False)
     # A machine without AMD devices loads nothing that is about them.
     from llmprobe.machine.drm_clients import ask_clients
-    from llmprobe.machine.host_ram import host_ram
+    from llmprobe.machine.host_ram import host_ram, outside_of_container
     from llmprobe.machine.probes.amd.access import ask_access
+    from llmprobe.machine.probes.amd.apart import counted_there, sockets
     from llmprobe.machine.probes.amd.device import ask_device, ask_whole
     from llmprobe.machine.probes.amd.memory import ask_holders, sharing_of
     from llmprobe.machine.probes.amd.numbering import Candidate, ask_writable, in_order
@@ -75,13 +78,15 @@ def probe(source: Source) -> Probed:
     nodes = ask_topology(ask)
     by_device = nodes_by_device(nodes, tuple(device.address for device in devices))
     access = ask_access(ask)
-    ram = host_ram(ask)
+    outside = outside_of_container(ask)
+    ram = outside or host_ram(ask)
     places = {node.number: place for place, node in enumerate(nodes)}
+    apart = sockets(ask, devices, by_device)
     candidates = []
     clients: dict[str, tuple[Holder, ...]] | None = None
     for device in devices:
         own = by_device.get(device.address, ())
-        whole = ask_whole(ask, device, own[0] if own else None)
+        whole = ask_whole(ask, device, own[0] if own else None, apart.get(device.address))
         cards = own if whole.awake and not whole.integrated else ()
         holders = {node.number: ask_holders(ask, node.gpu_id, whole.memory.vram_total) for node in cards}
         drawing: tuple[Holder, ...] = ()
@@ -108,9 +113,14 @@ def probe(source: Source) -> Probed:
         found=True,
         accelerators=tuple(each.accelerator for each in seen),
         pools=tuple(each.pool for each in seen if each.pool is not None),
+        limits=counted_there([each.pool for each in seen if each.pool and each.accelerator.pci in apart]),
         sharing=tuple(
             sharing_of(
-                each.accelerator.id, each.memory, ram, each.heaps.cap() if each.heaps is not None else None
+                each.accelerator.id,
+                each.memory,
+                ram,
+                each.heaps.cap() if each.heaps is not None else None,
+                beside=outside is not None,
             )
             for each in seen
             if each.accelerator.integrated and each.accelerator.usable

@@ -18,6 +18,7 @@ from llmprobe.machine.pci_bus import PciDevice
 from llmprobe.machine.pci_link import ask_link
 from llmprobe.machine.pci_names import marketing_name
 from llmprobe.machine.probes.amd.access import Access
+from llmprobe.machine.probes.amd.apart import WITHOUT_OWN_MEMORY
 from llmprobe.machine.probes.amd.heaps import Heaps, heaps_of
 from llmprobe.machine.probes.amd.memory import (
     VENDOR_FILE,
@@ -50,8 +51,6 @@ _INTEGRATED_GFX = frozenset(
         "gfx1153",
     }
 )
-_WITHOUT_OWN_MEMORY = frozenset({"0x74a0"})
-"""MI300A: what its driver calls VRAM is the memory of the host, which the kernel counts already."""
 _TOO_FEW_UNITS = 2
 
 
@@ -112,9 +111,10 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     hiding: HidingVariable | None = None
 
 
-def ask_whole(ask: Asker, device: PciDevice, node: Node | None) -> Whole:
+def ask_whole(ask: Asker, device: PciDevice, node: Node | None, of_socket: Memory | None = None) -> Whole:
     """
-    One device of the bus; ``node`` is the first of its nodes in KFD's topology.
+    One device of the bus; ``node`` is the first of its nodes in KFD's topology, ``of_socket`` the memory that it has
+    apart from others of its kind.
     """
     path = device.path
     driver = _driver(ask, path, node)
@@ -127,10 +127,10 @@ def ask_whole(ask: Asker, device: PciDevice, node: Node | None) -> Whole:
         product = (ask.text(f"{path}/product_name") or "").strip()
         name = name or (f"AMD {product.removeprefix('AMD ')}" if product else None)
         memory = ask_memory(ask, path)
-        if device.device in _WITHOUT_OWN_MEMORY:
-            memory = Memory(evidence=memory.evidence)
+        if device.device in WITHOUT_OWN_MEMORY:
+            memory = of_socket or Memory(evidence=memory.evidence)
         vendor = (ask.text(f"{path}/{VENDOR_FILE}") or "").strip().lower()
-    integrated = is_integrated(device, node, memory, vendor)
+    integrated = of_socket is None and is_integrated(device, node, memory, vendor)
     if awake and integrated:
         memory = within_ttm(ask, memory)
     return Whole(
@@ -245,7 +245,7 @@ def is_integrated(device: PciDevice, node: Node | None, memory: Memory, vram_ven
 
     A name says nothing: "AMD Radeon Graphics" is also what an MI50 is called.
     """
-    if device.device in AMD_INTEGRATED | _WITHOUT_OWN_MEMORY:
+    if device.device in AMD_INTEGRATED | WITHOUT_OWN_MEMORY:
         return True
     if node is not None and (node.with_processor or node.gfx in _INTEGRATED_GFX):
         return True

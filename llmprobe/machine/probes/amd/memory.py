@@ -133,11 +133,15 @@ def pool_of(pool_id: str, memory: Memory, holders: tuple[Holder, ...] = ()) -> M
     )
 
 
-def sharing_of(accelerator: str, memory: Memory, ram: HostRam, own: Limit | None = None) -> Sharing:
+def sharing_of(
+    accelerator: str, memory: Memory, ram: HostRam, own: Limit | None = None, *, beside: bool = False
+) -> Sharing:
     """
     The memory that integrated graphics add to RAM and the most that they may use: never more than exists.
 
-    ``own`` is the most where a backend reaches less than all that the GPU can.
+    ``own`` is the most where a backend reaches less than all that the GPU can. The driver's pages count for no
+    container (Linux, ttm_pool.c): where ``ram`` is the host's and the pool a container's share of it, what may be
+    mapped comes ``beside`` that share (a Strix Halo in a container of 8 GiB loads 47: llamastash/llamastash#83).
     """
     carve_out, used = memory.vram_total or 0, memory.vram_used
     free = 0 if used is None else carve_out - used
@@ -146,8 +150,13 @@ def sharing_of(accelerator: str, memory: Memory, ram: HostRam, own: Limit | None
     if own is None and mapped is not None:
         detail = message("limit.gtt", carve_out_bytes=carve_out, gtt_bytes=memory.gtt_total)
         cap = Limit(by="working-set", bytes=free + mapped, detail=detail)
+    more = cap.bytes - free if beside and cap is not None else 0
     return Sharing(
-        accelerator=accelerator, carve_out_bytes=carve_out, carve_out_used_bytes=carve_out - free, cap=cap
+        accelerator=accelerator,
+        carve_out_bytes=carve_out + max(0, more),
+        carve_out_used_bytes=carve_out - free,
+        cap=cap,
+        uncounted=True,
     )
 
 
