@@ -27,6 +27,8 @@ from llmprobe.units import GIB
 FIRST, LATER = "vllm.json", "vllm_later.json"
 TOKENS_WITHIN, LOAD_WITHIN = 0.01, 0.015
 POOL_WITHIN, POOL_BYTES = 0.05, 0.5 * GIB
+REQUESTS_COUNTED = (0, 21)
+"""From here on the tokens in a log are those of the requests at once; before, the blocks of a group."""
 EXACT_FROM = 5.0
 """Requests at once are printed with two decimals: fewer than this are too coarse to tell tokens by."""
 
@@ -35,7 +37,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """
     One start of vLLM. Sizes are GiB of one device; ``format`` None is one that has no name here, and no size.
 
-    ``total_from`` says that the log does not have the device's memory. ``outcome`` None is a server that ran.
+    ``total_from`` says that the log does not have the device's memory. ``text_only`` is a start without the encoder
+    (``--language-model-only``). ``outcome`` None is a server that ran.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     total_from: str | None = None
     free_gib: float | None = None
     cards: int = 1
+    text_only: bool = False
     load_gib: float | None = None
     pool_gib: float | None = None
     tokens: int | None = None
@@ -107,6 +111,8 @@ def model_of(row: Row) -> ModelSpec:
     The model of a row, with the layers for further tokens where these were loaded.
     """
     model = named(row.model, None)
+    if row.text_only:
+        model = msgspec.structs.replace(model, projector=None)
     return with_next_token(model) if row.settings.get("speculative_tokens") else model
 
 
@@ -130,7 +136,7 @@ def case_of(row: Row, total_gib: float) -> Case:
         )
         for number in range(row.cards)
     )
-    return Case(model, quantization_of(kind)[1], cards, version)
+    return Case(model, quantization_of(kind, model)[1], cards, version)
 
 
 def asked(row: Row, *, pool_gib: float | None = None) -> Result:
@@ -158,7 +164,12 @@ def compared(row: Row) -> Compared:
     if row.pool_gib is not None and row.pool_gib > 0 and counted is not None:
         pool = asked(row, pool_gib=row.pool_gib).pool
         assert pool is not None
-        found.tokens = pool.tokens.likely / counted - 1
+        held = pool.tokens.likely
+        if counted == row.tokens and memory_model("vllm").version(row.version) < REQUESTS_COUNTED:
+            # Blocks by the groups of a model with several kinds of layers.
+            held = pool.bytes.likely_bytes // pool.block_bytes // pool.groups * pool.block_size
+            held *= row.settings.get("decode_context_parallel_size") or 1
+        found.tokens = held / counted - 1
     known = row.format is not None and row.total_gib is not None and row.load_gib is not None
     if row.pool_gib is not None and known and "kv_cache_memory_bytes" not in row.settings:
         assert blind.pool is not None

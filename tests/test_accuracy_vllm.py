@@ -38,16 +38,16 @@ def test_figures_are_as_near_as_they_are_said_to_be(found: tuple[Compared, ...])
 
 def test_figures_of_rows_that_came_later() -> None:
     """
-    The same of rows that were looked up when the rules stood. Weights as ROCm's kernels want them, and what a
-    checkpoint leaves in 16 bits where its name does not say it, are what is missing of the first.
+    The same of rows that were looked up when the rules stood. Weights as ROCm's kernels want them are
+    what is missing of the first.
     """
     of = table(compared(row) for row in rows(LATER))
     shares = {name: near / count for name, (near, count) in msgspec.structs.asdict(of).items()}
 
-    assert shares["load"] >= 0.69
-    assert shares["tokens"] >= 0.95
-    assert shares["pool"] >= 0.84
-    assert shares["in_range"] >= 0.88
+    assert shares["load"] >= 0.82
+    assert shares["tokens"] >= 0.97
+    assert shares["pool"] >= 0.9
+    assert shares["in_range"] >= 0.93
     assert shares["failures"] == 1
 
 

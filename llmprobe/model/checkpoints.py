@@ -34,8 +34,24 @@ _PLAIN_NAMES = frozenset(("BF16", "FP16", "F16", "BFLOAT16", "FLOAT16"))
 _BLOCK: Mapping[str, Any] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
 _BESIDE_EXPERTS = ("lm_head", "self_attn", "shared_experts", "re:.*mlp\\.(gate|up|gate_up|down)_proj.*")
 _INT4 = {"num_bits": 4, "strategy": "group", "group_size": 32, "type": "int", "symmetric": True}
+_EIGHT: Mapping[str, Any] = {
+    "weights": {"num_bits": 8, "type": "float", "strategy": "channel"},
+    "input_activations": {"num_bits": 8},
+}
 _OWN_NAMES: Mapping[str, Mapping[str, Any]] = {
     "FP8-BLOCK": _BLOCK,
+    "FP8-DYNAMIC": {
+        "quant_method": "compressed-tensors",
+        "format": "float-quantized",
+        "config_groups": {"group_0": _EIGHT},
+        "ignore": ["lm_head"],
+    },
+    "FP8-EXPERTS": {
+        "quant_method": "compressed-tensors",
+        "format": "float-quantized",
+        "config_groups": {"group_0": _EIGHT},
+        "ignore": list(_BESIDE_EXPERTS),
+    },
     "MXFP4-EXPERTS": {"quant_method": "mxfp4"},
     "MXFP4": {"quant_method": "mxfp4"},
     "NVFP4": {
@@ -53,9 +69,15 @@ _OWN_NAMES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def quantization_of(name: str) -> tuple[bool, Mapping[str, Any] | None]:
+_COMPRESSED = frozenset(("FP8-DYNAMIC", "NVFP4"))
+"""Formats by llm-compressor, whose recipes leave delta nets as they are. Source: public loads of Qwen3.5 and 3.6."""
+_DELTA_NETS = frozenset(("qwen3next", "qwen35", "qwen35moe"))
+
+
+def quantization_of(name: str, model: ModelSpec | None = None) -> tuple[bool, Mapping[str, Any] | None]:
     """
-    Whether a format has that name, and what its configuration says; None of plain 16-bit floats.
+    Whether a format has that name, and what its configuration says, of a model where one is given; None of plain 16-bit
+    floats.
     """
     wanted = name.upper().replace("_", "-").replace(" ", "-")
     if wanted in _PLAIN_NAMES:
@@ -63,6 +85,13 @@ def quantization_of(name: str) -> tuple[bool, Mapping[str, Any] | None]:
     if wanted.startswith("FP8-BLOCK,"):
         return True, {**_BLOCK, "expert_dtype": "fp4"}
     found = _OWN_NAMES.get(wanted) or configuration_of(name)
+    if (
+        found is not None
+        and wanted in _COMPRESSED
+        and model is not None
+        and model.architecture in _DELTA_NETS
+    ):
+        found = {**found, "ignore": [*found["ignore"], "re:.*linear_attn.*"]}
     return found is not None, found
 
 

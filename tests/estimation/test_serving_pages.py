@@ -120,10 +120,10 @@ def test_kinds_of_layers_are_grouped() -> None:
 
 def test_a_window_holds_the_batches_in_flight() -> None:
     """
-    gpt-oss: 18 layers look back 128 tokens and hold a batch of 2048 besides, two batches since 0.14.
+    gpt-oss: 18 layers look back 128 tokens and hold a batch of 2048 besides, two batches since 0.26.
     """
-    before = plan_of("gpt-oss-120b", "0.11", max_num_batched_tokens=2048)
-    now = plan_of("gpt-oss-120b", "0.33", max_num_batched_tokens=2048)
+    before = plan_of("gpt-oss-120b", "0.25", max_num_batched_tokens=2048)
+    now = plan_of("gpt-oss-120b", "0.26", max_num_batched_tokens=2048)
 
     assert before.request_blocks(131072) == 8192 + (127 + 2048 + 15) // 16 + 1
     assert now.request_blocks(131072) == 8192 + (127 + 4096 + 15) // 16 + 1

@@ -127,6 +127,57 @@ def test_latent_attention_is_unpacked_again() -> None:
     assert found.copies == 61 * 128 * 256 * 512 * 2 // 8
 
 
+def loaded(name: str, kind: str, version: str, ranks: int, card: Card = H100) -> float:
+    """
+    The loaded weights of a rank in GiB.
+    """
+    found = named(name, None)
+    case = Case(found, quantization_of(kind, found)[1], (card,) * ranks, MEMORY.version(version))
+    return estimated(case, max_model_len=8192, tensor_parallel_size=ranks).weights_bytes / GIB
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "version", "ranks", "gib"),
+    [
+        ("ministral-3-14b", "BF16", "0.13", 8, 4.0329),
+        ("gpt-oss-120b", "MXFP4-experts", "0.10.1", 1, 65.9651),
+        ("gpt-oss-120b", "MXFP4-experts", "0.11", 1, 64.38),
+        ("qwen2.5-7b", "GPTQ-Int4", "0.27.1", 1, 5.27),
+        ("qwen2.5-7b-instruct", "BF16", "0.27.1", 1, 14.29),
+        ("qwen3.6-35b-a3b", "NVFP4", "0.20", 1, 21.86),
+        ("qwen3-coder-next", "FP8-dynamic", "0.18", 1, 76.27),
+        ("llama-4-maverick", "FP8-experts", "0.11.2", 8, 48.8685),
+    ],
+)
+def test_weights_by_version_and_recipe(name: str, kind: str, version: str, ranks: int, gib: float) -> None:
+    """
+    "Model loading took …", to a percent: Mistral's encoder whole on each rank, experts of gpt-oss rounded as Marlin
+    wants them, the allocator's pieces, delta nets that llm-compressor leaves in 16 bits.
+    """
+    assert loaded(name, kind, version, ranks) == pytest.approx(gib, rel=0.01)
+
+
+def test_mistrals_encoder_is_cut_since_0_20() -> None:
+    """
+    439 million numbers in 16 bits, of which a rank of 8 has an eighth.
+    """
+    tower = 438_963_200 * 2 / GIB
+
+    before, after = loaded("ministral-3-14b", "BF16", "0.19", 8), loaded("ministral-3-14b", "BF16", "0.20", 8)
+
+    assert before - after == pytest.approx(tower * 7 / 8, abs=0.001)
+
+
+def test_prompts_up_to_32768_tokens_are_one_batch_before_0_8() -> None:
+    """
+    One token more, and they are cut.
+    """
+    case = case_of("qwen2.5-1.5b", version="0.7.3")
+
+    assert settings_of(case, max_model_len=32768).max_num_batched_tokens == 32768
+    assert settings_of(case, max_model_len=32769).max_num_batched_tokens == 2048
+
+
 def test_an_encoder_lies_on_the_first_stage() -> None:
     """
     The tower of images of Qwen3.5 9B, in 16 bits.

@@ -7,6 +7,8 @@ vocab_parallel_embedding.py; fused_moe/oracle/mxfp4.py). Both cut alike.
 
 from __future__ import annotations
 
+import msgspec
+
 from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.estimation.serving.stages import stages
 from llmprobe.facts.model import Tensor
@@ -73,11 +75,30 @@ _TOGETHER = {
     "ffn_up_exps": "gate_up_exps",
 }
 """Matrices that are loaded as one."""
-_LARGE, _PIECE, _SMALL = 10 << 20, 2 << 20, 1 << 20
-"""The allocator's large pieces: from this size on, in such steps, and what of them is too small to be split off."""
+_LARGE, _BUFFER, _PIECE, _SMALL = 10 << 20, 20 << 20, 2 << 20, 1 << 20
+"""
+The allocator's large pieces: from this size on, the buffer of those below, the steps, and what is too small to be split
+off.
+"""
 
 
-def rank_weights(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
+class Loading(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    What an engine does with weights by its version.
+
+    ``whole_encoder``: each rank has all of Mistral's encoder. ``marlin``: MXFP4's experts are multiplied by Marlin on
+    Hopper too. ``whole_pieces``: what is over of the allocator's large pieces is given to no other matrix.
+    """
+
+    whole_encoder: bool = False
+    marlin: bool = False
+    whole_pieces: bool = False
+
+
+USUAL = Loading()
+
+
+def rank_weights(case: Case, settings: ServingSettings, stage: int, loading: Loading = USUAL) -> RankWeights:
     """
     The weights of a rank in one stage of the pipeline. All ranks of a stage hold as much.
 
@@ -89,14 +110,15 @@ def rank_weights(case: Case, settings: ServingSettings, stage: int) -> RankWeigh
         settings.tensor_parallel_size,
         settings.enable_expert_parallel,
         settings.max_model_len,
+        *msgspec.structs.astuple(loading),
     )
     found = case.counted.get(key)
     if found is None:
-        found = case.counted[key] = _counted(case, settings, stage)
+        found = case.counted[key] = _counted(case, settings, stage, loading)
     return found
 
 
-def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
+def _counted(case: Case, settings: ServingSettings, stage: int, loading: Loading) -> RankWeights:
     count, tp = settings.pipeline_parallel_size, settings.tensor_parallel_size
     mine = stages(case.layers, count)[stage]
     parts = dict.fromkeys(("embedding", "layers", "experts", "output", "copies", "padded_bytes"), 0)
@@ -118,7 +140,7 @@ def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
         if tensor.layer not in mine:
             continue
         if base.endswith("_exps"):
-            size, padded = _experts(case, tensor, settings)
+            size, padded = _experts(case, tensor, settings, loading)
             parts["experts"] += size
             parts["padded_bytes"] += padded
         else:
@@ -131,24 +153,25 @@ def _counted(case: Case, settings: ServingSettings, stage: int) -> RankWeights:
             blocks[block] = blocks.get(block, 0) + _numbers(case, tensor, size)
     return RankWeights(
         **parts,
-        rounding=sum(map(rounding, blocks.values())),
+        rounding=sum(rounding(size, whole=loading.whole_pieces) for size in blocks.values()),
         tables=_tables(case, settings),
-        encoder=_encoder(case, tp) if first else 0,
+        encoder=_encoder(case, tp, loading) if first else 0,
     )
 
 
-def rounding(size: int) -> int:
+def rounding(size: int, *, whole: bool = False) -> int:
     """
-    What the allocator adds to a matrix of its own: large ones are whole pieces of 2 MiB, of which less than 1 MiB is
-    not given to another.
+    What the allocator adds to a matrix of its own: large ones are pieces of 2 MiB, of which less than 1 MiB is not
+    given to another; later nothing is of those that do not fit a buffer of 20 MiB (``whole``, by logs of these
+    versions).
 
     Source: PyTorch, c10/cuda/CUDACachingAllocator.cpp (round_size, get_allocation_size, should_split).
 
-    >>> rounding(63 << 19), rounding(49 << 19), rounding(5 << 20)
-    (524288, 0, 0)
+    >>> rounding(63 << 19), rounding(49 << 19), rounding(49 << 19, whole=True), rounding(5 << 20)
+    (524288, 0, 1572864, 0)
     """
     over = -size % _PIECE
-    return over if size >= _LARGE and over <= _SMALL else 0
+    return over if size >= _LARGE and (over <= _SMALL or (whole and size >= _BUFFER)) else 0
 
 
 def _packed(case: Case, tensor: Tensor) -> int:
@@ -216,7 +239,7 @@ def _queries(case: Case, tensor: Tensor, size: int, tp: int, heads: int) -> int:
     return (size - of_kv) // tp + of_kv // min(tp, heads)
 
 
-def _experts(case: Case, tensor: Tensor, settings: ServingSettings) -> tuple[int, int]:
+def _experts(case: Case, tensor: Tensor, settings: ServingSettings, loading: Loading) -> tuple[int, int]:
     """
     The bytes of a rank's part of all experts of a layer, and how many of them are rounding.
 
@@ -235,7 +258,7 @@ def _experts(case: Case, tensor: Tensor, settings: ServingSettings) -> tuple[int
     twice = 2 if tensor.name.endswith("ffn_gate_up_exps.weight") else 1
     hidden, inner = (leaving, entering) if down else (entering, leaving // twice)
     cut = 1 if settings.enable_expert_parallel else tp
-    tile, inner_tile = _tiles(case)
+    tile, inner_tile = _tiles(case, loading)
     hidden_padded = _up(hidden, tile)
     inner_padded = _up(-(-inner // cut), inner_tile) * twice
     width = (inner_padded, hidden_padded) if down else (hidden_padded, inner_padded)
@@ -243,7 +266,7 @@ def _experts(case: Case, tensor: Tensor, settings: ServingSettings) -> tuple[int
     return size, max(0, size - whole // tp)
 
 
-def _tiles(case: Case) -> tuple[int, int]:
+def _tiles(case: Case, loading: Loading) -> tuple[int, int]:
     """
     What the width of the model and that of an expert are rounded up to (mxfp4_round_up_hidden_size_and_…).
 
@@ -253,7 +276,7 @@ def _tiles(case: Case) -> tuple[int, int]:
     capability = case.cards[0].capability
     if capability is None:
         return 256, 256
-    return (256, 64) if capability[0] == 9 else (256, 128)
+    return (256, 64) if capability[0] == 9 and not loading.marlin else (256, 128)
 
 
 def _up(value: int, step: int) -> int:
@@ -275,8 +298,10 @@ def _tables(case: Case, settings: ServingSettings) -> int:
     return positions * rotated * WIDE * (2 if windowed else 1)
 
 
-def _encoder(case: Case, tp: int) -> int:
+def _encoder(case: Case, tp: int, loading: Loading) -> int:
     projector = case.model.projector
     if projector is None:
         return 0
-    return sum(tensor.elements for tensor in projector.tensors) * WIDE // tp
+    size = sum(tensor.elements for tensor in projector.tensors) * WIDE
+    whole = loading.whole_encoder and projector.metadata.get("projector_type") == "pixtral"
+    return size if whole else size // tp

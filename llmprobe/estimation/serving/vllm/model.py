@@ -17,8 +17,13 @@ from llmprobe.estimation.serving.terms import device_of, weight_terms
 from llmprobe.estimation.serving.vllm import settings as defaults
 from llmprobe.estimation.serving.vllm import step
 from llmprobe.estimation.serving.vllm.pages import Plan, plan
-from llmprobe.estimation.serving.vllm.versions import version_of
-from llmprobe.estimation.serving.weights import rank_weights
+from llmprobe.estimation.serving.vllm.versions import (
+    CUT_ENCODERS,
+    TRITON_EXPERTS,
+    WHOLE_PIECES,
+    version_of,
+)
+from llmprobe.estimation.serving.weights import Loading, rank_weights
 from llmprobe.facts.estimate import DeviceEstimate, Range, Term
 from llmprobe.facts.serving import Bounds, Card, Counts, Pool, ServingOptions, ServingSettings
 from llmprobe.words.message import Message, message
@@ -56,7 +61,7 @@ class Vllm:
         cards = case.cards[: settings.world_size]
         devices, pools, weights = [], [], []
         for stage in range(settings.pipeline_parallel_size):
-            held = rank_weights(case, settings, stage)
+            held = rank_weights(case, settings, stage, loading_of(case.version))
             weights.append(held)
             mine = cards[stage * tp : (stage + 1) * tp] or cards[-1:]
             pools.append(min((_pool(case, settings, held, card) for card in mine), key=_likely))
@@ -89,6 +94,17 @@ MODEL = Vllm()
 
 def _likely(pool: Bounds) -> int:
     return pool.likely_bytes
+
+
+def loading_of(version: tuple[int, ...]) -> Loading:
+    """
+    What this version does with weights.
+    """
+    return Loading(
+        whole_encoder=version < CUT_ENCODERS,
+        marlin=version < TRITON_EXPERTS,
+        whole_pieces=version >= WHOLE_PIECES,
+    )
 
 
 def requested(card: Card, settings: ServingSettings) -> int:

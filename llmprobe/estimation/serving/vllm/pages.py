@@ -15,7 +15,7 @@ import msgspec
 
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.stages import stages
-from llmprobe.estimation.serving.vllm.versions import ASYNC
+from llmprobe.estimation.serving.vllm.versions import IN_FLIGHT
 from llmprobe.facts.serving import ServingSettings
 
 BLOCK = 16
@@ -126,7 +126,7 @@ def plan(case: Case, settings: ServingSettings) -> Plan | None:
         groups, sizes = _unlike(specs, block, parts)
     # With the cache of prefixes a request keeps its state before the last page too.
     states = (2 if settings.enable_prefix_caching else 1) + settings.speculative_tokens
-    batches = settings.pipeline_parallel_size + (1 if case.version >= ASYNC else 0)
+    batches = settings.pipeline_parallel_size + 1 if case.version >= IN_FLIGHT else 1
     return Plan(
         groups=groups,
         block=block,

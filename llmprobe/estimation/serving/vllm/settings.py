@@ -33,8 +33,8 @@ def settled(case: Case, given: ServingOptions) -> ServingSettings:
     length = length or case.model.max_context or int(case.model.hparams.get("context_length") or 0) or 2048
     seqs, tokens = _batch(case)
     if case.version < V1:
-        # Prompts are not cut below 32768 tokens: the batch holds the longest.
-        tokens = max(length, 2048) if length < 32768 else 2048
+        # Prompts are not cut up to 32768 tokens: the batch holds the longest.
+        tokens = max(length, 2048) if length <= 32768 else 2048
     tokens = _count("max_num_batched_tokens", given.get("max_num_batched_tokens"), tokens)
     seqs = _count("max_num_seqs", given.get("max_num_seqs"), seqs)
     pp = given.get("pipeline_parallel_size")

@@ -10,8 +10,6 @@ NEWEST = (0, 33, 0)
 
 V1 = (0, 8)
 """The engine that cuts prompts in pieces by itself and looks at the device for its defaults."""
-ASYNC = (0, 14)
-"""Steps are scheduled while the one before is computed: two batches are in flight."""
 MASKED_SAMPLER = (0, 17)
 """Words beyond top-k and top-p are masked in place; before, the first runner sorted the logits of all requests."""
 GRAPHS_TRIED = (0, 18)
@@ -20,6 +18,14 @@ GRAPHS_COUNTED = (0, 20)
 """What graphs will take is estimated and taken off; before, they came on top of the budget."""
 NEW_SHARE = (0, 20)
 """0.92 of a device instead of 0.9."""
+CUT_ENCODERS = (0, 20)
+"""Mistral's encoder of images is cut over the ranks; before, each rank had all of it."""
+IN_FLIGHT = (0, 26)
+"""Blocks behind a window are kept for every batch that is in flight, one more than the stages of a pipeline."""
+WHOLE_PIECES = (0, 27)
+"""What is left of the allocator's large pieces is not given to another matrix."""
+TRITON_EXPERTS = (0, 10, 2)
+"""MXFP4's experts are multiplied by Triton on Hopper; before, by Marlin."""
 ALIGNED_STATES = (0, 25)
 """Models with states have a cache of prefixes without being asked for it."""
 WHOLE_SAMPLER = (0, 33)
