@@ -47,7 +47,7 @@ _GTT_SHARE = 0.5
 class Options(HostOptions, frozen=True, kw_only=True):
     """
     The options of a hypothetical machine beside its GPUs and the size of its RAM: those of its host, the slots of its
-    cards, one for all or one for each, and the wired limit of a Mac in bytes.
+    cards, one for all or one for each, and what the GPU of a Mac or of an AMD chip may use of shared memory in bytes.
     """
 
     slots: tuple[Slot, ...] = ()
@@ -180,7 +180,7 @@ def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPo
     """
     The memory of an idle host: the system uses an eighth of it, and no more than 2 GiB.
     """
-    if wired_limit is not None and (shared is None or shared.row.vendor != "apple"):
+    if wired_limit is not None and (shared is None or shared.row.vendor not in ("apple", "amd")):
         raise UsageError(message("error.wired-limit-of-mac"), hint=message("hint.wired-limit-of-mac"))
     if wired_limit is not None and not MIB <= wired_limit <= total:
         raise UsageError(
@@ -208,10 +208,12 @@ def _ram(total: int, shared: Wanted | None, wired_limit: int | None) -> MemoryPo
 
 def _cap(total: int, chip: Gpu, wired_limit: int | None) -> Limit | None:
     """
-    The most that a chip's GPU may use of the memory that it shares, as the system comes; None for all of it.
+    The most that a chip's GPU may use of the memory that it shares, as given or as the system comes; None for all.
     """
     if chip.vendor == "apple":
         return working_set_cap(total, None if wired_limit is None else wired_limit // MIB, chip.name)
+    if chip.vendor == "amd" and wired_limit is not None:
+        return Limit(by="working-set", bytes=wired_limit, detail=message("limit.given-gtt"), basis="declared")
     if chip.vendor == "amd":
         detail = message("limit.default-gtt", share=_GTT_SHARE)
         return Limit(by="working-set", bytes=int(total * _GTT_SHARE), detail=detail, basis="assumed")

@@ -424,6 +424,7 @@ SENTENCES: dict[str, str] = {
     "limit.idle-driver": "usual reserve of the driver on an idle device",
     "limit.default-gtt": "Linux lets integrated graphics map {share:.0%} of memory by default (GTT); the limit can be "
     "raised",
+    "limit.given-gtt": "as given: what the GPU may map of memory (ttm.pages_limit)",
     "limit.cpu-quota": "a quota of {processors:g} {processors:CPU|CPUs}",
     "limit.cpu-affinity": "an affinity to {threads} {threads:thread|threads} of the CPU",
     # - how a bandwidth is known
@@ -483,8 +484,8 @@ SENTENCES: dict[str, str] = {
     "error.pcie-count": "{slots} PCIe links for {gpus} {gpus:GPU|GPUs}",
     "error.pcie-without-card": "there is no card that a PCIe link could be for",
     "hint.pcie-without-card": "leave out --pcie: a chip that shares memory needs no link",
-    "error.wired-limit-of-mac": "a wired limit is a setting of Macs",
-    "hint.wired-limit-of-mac": "leave it out, or name a Mac with --gpu",
+    "error.wired-limit-of-mac": "a wired limit is a setting of Macs and of AMD chips that share memory",
+    "hint.wired-limit-of-mac": "leave it out, or name such a chip with --gpu",
     "error.wired-limit-range": "a wired limit of {given_bytes:bytes} does not suit {ram_bytes:bytes} of memory",
     "hint.wired-limit-range": "give more than 0 and at most the memory",
     "error.ram-missing": "a hypothetical machine needs the size of its RAM",
@@ -992,6 +993,8 @@ SENTENCES: dict[str, str] = {
     "models fit on the GPU.",
     "finding.apu-carveout.remedy-gpu": "Raise the limit with kernel parameters, leave {left_bytes:bytes} to the "
     "system, and reboot.",
+    "finding.apu-carveout.remedy-named": "Raise it with the kernel parameter ttm.pages_limit={pages}, which leaves "
+    "{left_bytes:bytes} to the system; --wired-limit {gib}GB answers for that.",
     "rule.gtt-exceeds-ram": "A GPU may map more RAM than exists.",
     "finding.gtt-exceeds-ram.title": "{device} may map more RAM than exists",
     "finding.gtt-exceeds-ram.detail": "Its limit (GTT) is {gtt_bytes:bytes}, and RAM is {host_bytes:bytes}. "
@@ -2847,7 +2850,8 @@ SENTENCES: dict[str, str] = {
     "help.cpu": 'Processor of the hypothetical machine, such as "Ryzen 9 7950X": its cores, memory channels and speed.',
     "help.cores": "Cores of that processor, such as 16.",
     "help.pcie": "PCIe link of the cards, such as 4x8 (generation 4, 8 lanes); or one for each: 5x16,4x4.",
-    "help.wired-limit": "Memory that the GPU of a hypothetical Mac may use (iogpu.wired_limit_mb), such as 56GB.",
+    "help.wired-limit": "Memory that the GPU of a hypothetical Mac (iogpu.wired_limit_mb) or AMD chip (ttm.pages_limit) "
+    "may use, such as 56GB.",
     "help.lang": "Language of all texts, such as en (default: that of LC_ALL, LC_MESSAGES or LANG).",
     "help.timeout": "Time limit for the probes of this machine (default: 2.5); a driver that starts slowly "
     "needs more.",

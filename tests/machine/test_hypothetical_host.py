@@ -176,6 +176,23 @@ def test_a_link_is_the_least_of_card_and_slot(gpu: str, pcie: str, links: list[t
         assert found[0].bytes_per_s == 8 * 1_969_200_000
 
 
+def test_what_linux_lets_an_amd_chip_map_can_be_raised() -> None:
+    """
+    Half of 128 GiB by default, which a finding says with the option for more; 120 GiB as given; at most all but 2.
+
+    120 GiB are 31,457,280 pages of 4 KiB.
+    """
+    usual = hypothetical(["Strix Halo"])
+    raised = [hypothetical(["Strix Halo"], None, Options(wired_limit_bytes=gib * GIB)) for gib in (120, 128)]
+    (found,) = [one for one in usual.findings if one.id == "apu-carveout"]
+
+    assert usual.pools[0].budget_bytes == 64 * GIB
+    assert found.remedy is not None
+    assert found.remedy.text.values == {"pages": 31457280, "left_bytes": 8 * GIB, "gib": 120}
+    assert [one.pools[0].budget_bytes for one in raised] == [120 * GIB, 126 * GIB]
+    assert not [one for each in raised for one in each.findings if one.id == "apu-carveout"]
+
+
 def test_the_wired_limit_of_a_mac_is_its_budget() -> None:
     """
     Of 64 GiB 56 instead of three quarters.

@@ -30,7 +30,9 @@ from llmprobe.site.site import survey
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
-FINDINGS_BESIDE_CHOICES = frozenset({"mac-wired-limit", "memory-assumed", "cpu-not-listed", "no-nvlink"})
+FINDINGS_BESIDE_CHOICES = frozenset(
+    {"mac-wired-limit", "apu-carveout", "memory-assumed", "cpu-not-listed", "no-nvlink"}
+)
 """
 Notes on the machine whose remedy makes more memory usable or names what was assumed, and so belong beside the choices.
 """

@@ -89,6 +89,7 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
     """
     The split between a processor's graphics and the host leaves one of them little.
     """
+    yield from _default_gtt(snapshot)
     for each, ram, carve_out, mapped in _shared(snapshot):
         total = ram.total_bytes or 0
         host = total - carve_out.bytes
@@ -124,6 +125,39 @@ def apu_carveout(snapshot: Snapshot) -> Iterator[Finding]:
                     ),
                 ),
             )
+
+
+def _default_gtt(snapshot: Snapshot) -> Iterator[Finding]:
+    """
+    A chip that was only named is assumed to map what Linux lets it by default, and could map more.
+    """
+    ram = snapshot.pool("ram")
+    total = 0 if ram is None else ram.total_bytes or 0
+    limits = () if ram is None or snapshot.origin != "hypothetical" else ram.limits
+    for each in snapshot.accelerators:
+        if not any(one.detail is not None and one.detail.id == "limit.default-gtt" for one in limits):
+            return
+        left = max(total // 2, total - _LEFT_TO_HOST_BYTES)
+        yield Finding(
+            id="apu-carveout",
+            severity="note",
+            title=message(
+                "finding.apu-carveout.title-gpu",
+                device=called(snapshot, each),
+                reach_bytes=None if ram is None else ram.budget_bytes,
+                total_bytes=total,
+            ),
+            detail=message("finding.apu-carveout.detail-gpu"),
+            evidence=each.evidence,
+            remedy=Remedy(
+                text=message(
+                    "finding.apu-carveout.remedy-named",
+                    pages=left // _PAGE_BYTES,
+                    left_bytes=total - left,
+                    gib=left // GIB,
+                )
+            ),
+        )
 
 
 def gtt_exceeds_ram(snapshot: Snapshot) -> Iterator[Finding]:
