@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from llmprobe.cli import say
-from llmprobe.cli.command import Choice, Command, Helped, option
+from llmprobe.cli.command import Choice, Command, Helped, argument, option
 from llmprobe.cli.fit import USES
 from llmprobe.cli.group import refuse_unknown
 from llmprobe.cli.language import spoken
-from llmprobe.cli.options import at_least, context, json_option, memory, network, rate, wait
+from llmprobe.cli.options import at_least, context, json_option, memory, network, one_model, rate, wait
 from llmprobe.cli.target import Target
 from llmprobe.errors import UsageError
 from llmprobe.words.message import message
@@ -122,7 +122,8 @@ def check(as_json: bool, **machines: Any) -> int:
         "llmprobe fleet recommend --model deepseek-v3 --engine vllm --host node1 --host node2 --link 200GbE",
     ),
 )
-@option("-m", "--model", metavar="MODEL", required=True, help="help.recommend.model")
+@argument("named", required=False, metavar="MODEL")
+@option("-m", "--model", metavar="MODEL", help="help.recommend.model")
 @option("-c", "--ctx-size", callback=context, metavar="N", help="help.recommend.ctx-size")
 @option("-np", "--parallel", callback=at_least(1), default="1", metavar="N", help="help.recommend.parallel")
 @option("--quant", "quants", multiple=True, metavar="Q", help="help.recommend.quant")
@@ -134,13 +135,14 @@ def check(as_json: bool, **machines: Any) -> int:
 @option("--link", callback=network, metavar="SPEED", help="help.fleet.link")
 @_machines
 @json_option
-def recommend(model: str, as_json: bool, **wishes_and_machines: Any) -> int:
+def recommend(named: str | None, model: str | None, as_json: bool, **wishes_and_machines: Any) -> int:
     """
     Say which machine to take, or which together; nothing that runs is the answer "no".
     """
     from llmprobe import api
 
-    answer = api.fleet_recommend(api.load_model(model), **wishes_and_machines)
+    wanted = one_model(model, named, command="llmprobe fleet recommend", example="--model llama3-70b")
+    answer = api.fleet_recommend(api.load_model(wanted), **wishes_and_machines)
     if as_json:
         say.document(answer)
     else:

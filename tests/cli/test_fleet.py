@@ -84,7 +84,7 @@ def test_a_plan_over_two_machines_can_be_copied(
 
 def test_the_best_machine_has_its_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Where one machine is best alone its commands are printed, and no server's."""
-    code, out, _ = _said(capsys, "recommend", "--model", "qwen3-8b", "-c", "8192", *_of(LAPTOP, BOX))
+    code, out, _ = _said(capsys, "recommend", "qwen3-8b", "-c", "8192", *_of(LAPTOP, BOX))
 
     assert code == 0
     assert f"Take {BOX}: " in out
