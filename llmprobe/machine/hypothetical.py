@@ -81,7 +81,8 @@ def hypothetical(
     if shared is not None:
         shared = _of_size(shared, size, given=ram_bytes is not None)
         wanted = [shared]
-    host = host_of(None if shared is None else shared.row, size, options)
+    cards = [each.row for each in wanted if not each.row.unified]
+    host = host_of(None if shared is None else shared.row, size, options, cards)
     used = shared if shared is not None and _why_not(shared.row) is None else None
     pools = [_ram(size, used, options.wired_limit_bytes)]
     accelerators = []

@@ -2,13 +2,17 @@
 The host of a machine that nobody has yet: its processor and how fast its RAM is, as far as its options say.
 
 What they leave out is that of the class: two channels in a desktop, eight in a server, which is a machine with more RAM
-than a desktop takes or with a server's processor. What is unknown altogether stays unknown, and estimates say so.
+than a desktop takes or with a server's processor. Where nothing is said of the RAM but its size, one or two cards of
+a recent generation tell its kind (``data/ram.json``, ``beside``). What is unknown altogether stays unknown, and
+estimates say so.
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
+from llmprobe.data import table
 from llmprobe.errors import UsageError
 from llmprobe.facts.machine import Basis, Cpu, Host
 from llmprobe.machine.cpu_table import processors
@@ -20,6 +24,7 @@ from llmprobe.words.message import Message, message
 _CHANNELS = {"desktop": 2, "server": 8}
 _SERVERS = r"(?i)\bepyc\b|\bxeon\b|\bgrace\b|\bgraviton|\baltra\b|threadripper pro"
 _MOST_CORES = 1024
+_MOST_CARDS_OF_A_DESKTOP = 2
 
 
 class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +39,11 @@ class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
     cores: int | None = None
 
 
-def host_of(shared: Gpu | None, ram_bytes: int, options: HostOptions) -> Host:
+def host_of(
+    shared: Gpu | None, ram_bytes: int, options: HostOptions, cards: Sequence[Gpu] = ()
+) -> Host:
     """
-    The host with so much RAM; ``shared`` is a chip that uses that memory, too.
+    The host with so much RAM and these cards; ``shared`` is a chip that uses that memory, too.
 
     Raises:
         UsageError: an option contradicts the chip, or is out of range.
@@ -45,6 +52,8 @@ def host_of(shared: Gpu | None, ram_bytes: int, options: HostOptions) -> Host:
         _check_chip(shared, options)
     cpu, sockets = _cpu(shared, options)
     rate, basis, how = _rate(shared, cpu, sockets, ram_bytes, options)
+    if rate is None and shared is None and options.cpu is None:
+        rate, basis, how = _beside(cards, ram_bytes, options.ram)
     if shared is None:
         system, machine, product = "linux", "x86_64", "hypothetical machine"
     else:
@@ -130,6 +139,23 @@ def _rate(
             )
         how = message("bandwidth.table", name=shared.name, cores=shared.cores, source=shared.source)
         return shared.bandwidth_bytes_per_s, "declared", how
+    return None, None, None
+
+
+def _beside(
+    cards: Sequence[Gpu], ram_bytes: int, ram: Ram | None
+) -> tuple[int | None, Basis | None, Message | None]:
+    """
+    The rate of RAM of the kind that is usual beside the cards of a desktop or laptop, None where they tell nothing.
+    """
+    if ram_bytes > MOST_OF_A_DESKTOP or len(cards) > _MOST_CARDS_OF_A_DESKTOP:
+        return None, None, None
+    for row in table("ram")["beside"]:
+        card = next((one for one in cards if re.search(row["match"], one.name.lower())), None)
+        if card is not None:
+            modules = msgspec.structs.replace(ram or Ram(bytes=ram_bytes), kind=row["memory"])
+            rate, basis, how = _of_modules(modules, None, 1, ram_bytes)
+            return rate, basis, message("bandwidth.modules-beside", how=how, name=card.name)
     return None, None, None
 
 

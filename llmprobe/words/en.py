@@ -437,6 +437,7 @@ SENTENCES: dict[str, str] = {
     "bandwidth.given": "by --gpu",
     "bandwidth.given-of-ram": "by --ram-bandwidth",
     "bandwidth.usual-beside": "usual beside {name}",
+    "bandwidth.modules-beside": "{how}, usual beside {name}",
     "bandwidth.of-modules": "{channels} {channels:channel|channels} of {kind} at {speed_mts} MT/s",
     "bandwidth.measured": "{threads} {threads:thread|threads} read {bytes:bytes} of it[ on {date}]",
     # - hypothetical machines

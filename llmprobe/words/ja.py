@@ -407,6 +407,7 @@ SENTENCES: dict[str, str] = {
     "bandwidth.given": "--gpu の指定",
     "bandwidth.given-of-ram": "--ram-bandwidth の指定",
     "bandwidth.usual-beside": "{name}と組み合わせる標準的な構成",
+    "bandwidth.modules-beside": "{how}、{name}と組み合わせる標準的な構成",
     "bandwidth.of-modules": "{kind} {speed_mts} MT/s × {channels}チャネル",
     "bandwidth.measured": "{threads}スレッドで{bytes:bytes}を読み出し[、{date}]",
     # - hypothetical machines

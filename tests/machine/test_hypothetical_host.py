@@ -52,6 +52,41 @@ def test_the_rate_of_ram_is_that_of_its_channels(
     assert host.ram_bandwidth_basis == basis
 
 
+@pytest.mark.parametrize(
+    ("gpus", "ram", "cpu", "gigabytes_per_s"),
+    [
+        # 2 channels x 8 bytes x 5,600 million transfers; one module fills one channel.
+        ("RTX 4090", "64GB", None, 89.6),
+        ("RTX 3060 + RTX 4060", "64GB", None, 89.6),
+        ("RTX 5070 Ti Laptop", "32GB", None, 89.6),
+        ("RX 9070 XT", "32GB", None, 89.6),
+        ("Arc B580", "32GB", None, 89.6),
+        ("RTX 4090", "1x32GB", None, 44.8),
+        ("RTX 4090", "64GB DDR4-3200", None, 51.2),
+        # Older cards, a server's size, more cards than a desktop has, a named processor, a chip of servers.
+        ("RTX 3090", "64GB", None, None),
+        ("RX 6800 XT", "64GB", None, None),
+        ("RTX 4090", "512GB", None, None),
+        ("4x RTX 4090", "128GB", None, None),
+        ("RTX 4090", "64GB", "Ryzen 7 5800X3D", None),
+        ("L40S", "128GB", None, None),
+    ],
+)
+def test_recent_cards_stand_beside_ddr5(
+    gpus: str, ram: str, cpu: str | None, gigabytes_per_s: float | None
+) -> None:
+    """
+    Where nothing is said of the RAM but its size, cards sold since October 2022 tell its kind; it stays assumed.
+    """
+    host = machines.probe(gpus=gpus, ram=ram, cpu=cpu).host
+
+    rate = host.ram_bandwidth_bytes_per_s
+    assert (None if rate is None else rate / 1e9) == gigabytes_per_s
+    if rate is not None and "DDR" not in ram:
+        assert host.ram_bandwidth_basis == "assumed"
+        assert "usual beside" in str(host.ram_bandwidth_how)
+
+
 def test_a_rate_that_is_not_all_named_has_a_range() -> None:
     """
     Half of the channels, or a later kind; what is named in full has none but the processor's.
