@@ -39,9 +39,7 @@ class HostOptions(msgspec.Struct, frozen=True, kw_only=True):
     cores: int | None = None
 
 
-def host_of(
-    shared: Gpu | None, ram_bytes: int, options: HostOptions, cards: Sequence[Gpu] = ()
-) -> Host:
+def host_of(shared: Gpu | None, ram_bytes: int, options: HostOptions, cards: Sequence[Gpu] = ()) -> Host:
     """
     The host with so much RAM and these cards; ``shared`` is a chip that uses that memory, too.
 

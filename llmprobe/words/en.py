@@ -2089,12 +2089,12 @@ SENTENCES: dict[str, str] = {
     "balance.loss": "loss hardly counts below a divergence of {divergence:g} nats per token from f16 and costs {points:g} "
     "for each doubling far above: {points:g} x log2(1 + (divergence / {divergence:g})^2) / 2",
     "balance.nearly": "of choices within {points:g} of the best, and {times:g} times its time, the one that loses least comes first",
-    "balance.costs": "each bit below four costs {few_bits_points:g}, as divergences are measured on prose; types with a code book (IQ…) cost {code_book_points:g}, a KV cache in RAM costs {cache_points:g}"
+    "balance.costs": "each bit below four costs {few_bits_points:g}, as divergences are measured on prose; types with a code book (IQ…) cost {code_book_points:g}, a quantized KV cache costs {small_cache_points:g}, one in RAM {cache_points:g}"
     "[, a projector in RAM {projector_points:g}]",
     "balance.score": "{quant} scores {points:.2f}[, {beside}]: {time_points:.2f} for {seconds:seconds} an answer "
     "({tokens_per_s:.1f} tokens/s[!{speed_known} assumed], prompts {prompt_tokens_per_s:.0f} tokens/s[!{prompts_known} "
     "assumed]), {loss_points:+.2f} for {loss}[, {few_bits_points:+.2f} for its few bits][, {code_book_points:+.2f} for its code book]"
-    "[, {cache_points:+.2f} for a KV cache in RAM][, {projector_points:+.2f} for a projector in RAM]",
+    "[, {small_cache_points:+.2f} for a quantized KV cache][, {cache_points:+.2f} for a KV cache in RAM][, {projector_points:+.2f} for a projector in RAM]",
     "balance.about-equal": "about as good as {quant}",
     "balance.less": "{points:.2f} less than {quant}",
     "balance.more": "{points:.2f} more than {quant}",

@@ -27,6 +27,7 @@ def points(
     priority: str = "balanced",
     *,
     speed: float = 10.0,
+    cache_quantized: bool = False,
     kv_offload: bool = True,
     mmproj_offload: bool = True,
 ) -> float:
@@ -35,6 +36,7 @@ def points(
         tokens_per_s=speed,
         prompt_tokens_per_s=500.0,
         divergence=loss,
+        cache_quantized=cache_quantized,
         kv_offload=kv_offload,
         mmproj_offload=mmproj_offload,
     )
@@ -63,13 +65,16 @@ def test_a_doubling_counts_fully_far_above_and_hardly_far_below() -> None:
         (points(quant="Q4_K_M"), points(quant="IQ2_M"), 0.4),
         (points(quant="Q4_K_M"), points(quant="MXFP4"), 0.0),
         (points(quant="Q4_K_M"), points(quant="BF16"), 0.0),
+        (points(), points(cache_quantized=True), 0.15),
+        (points(priority="quality"), points(priority="quality", cache_quantized=True), 1.8),
+        (points(priority="speed"), points(priority="speed", cache_quantized=True), 0.0),
         (points(), points(kv_offload=False), 0.2),
         (points(), points(mmproj_offload=False), PROJECTOR_IN_RAM_COST),
     ],
 )
 def test_points_are_doublings_of_the_time(better: float, worse: float, expected: float) -> None:
     """
-    Loss, few bits, code books, a cache and a projector in RAM have their price.
+    Loss, few bits, code books, a small cache, a cache and a projector in RAM have their price.
     """
     assert better - worse == pytest.approx(expected)
 

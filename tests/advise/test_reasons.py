@@ -385,11 +385,21 @@ def points(said: Message) -> list[float]:
     """
     The parts of a score.
     """
-    parts = ("time_points", "loss_points", "few_bits_points", "code_book_points", "cache_points")
+    parts = (
+        "time_points",
+        "loss_points",
+        "few_bits_points",
+        "code_book_points",
+        "small_cache_points",
+        "cache_points",
+    )
     return [figure(said, name) for name in parts if said.values[name] is not None]
 
 
-@pytest.mark.parametrize("changes", [{}, {"kv_offload": False}, {"quant": "IQ3_XXS"}, {"divergence": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"kv_offload": False}, {"cache_quantized": True}, {"quant": "IQ3_XXS"}, {"divergence": None}],
+)
 def test_a_score_is_the_sum_of_its_parts(changes: dict[str, object]) -> None:
     """
     The figures of a score add up to it.

@@ -279,30 +279,60 @@ def test_a_model_that_is_whole_on_the_card_is_not_varied() -> None:
 @pytest.mark.parametrize(
     ("abilities", "expected"),
     [
-        ({}, {(1024, True), (2048, True), (512, False), (1024, False), (2048, False)}),
-        ({"kv_on_host": False}, {(1024, True), (2048, True)}),
-        ({"ubatch_sizes": (512, 1024)}, {(1024, True), (512, False), (1024, False)}),
+        (
+            {},
+            {
+                (1024, True, "f16"),
+                (2048, True, "f16"),
+                (512, True, "q8_0"),
+                (512, False, "f16"),
+                (1024, False, "f16"),
+                (2048, False, "f16"),
+            },
+        ),
+        ({"kv_on_host": False}, {(1024, True, "f16"), (2048, True, "f16"), (512, True, "q8_0")}),
+        ({"kv_on_host": False, "cache_types": ("f16",)}, {(1024, True, "f16"), (2048, True, "f16")}),
+        (
+            {"ubatch_sizes": (512, 1024), "cache_types": ("f16",)},
+            {(1024, True, "f16"), (512, False, "f16"), (1024, False, "f16")},
+        ),
     ],
 )
 def test_what_stays_in_ram_in_part_is_varied(
-    abilities: dict[str, Any], expected: set[tuple[int, bool]]
+    abilities: dict[str, Any], expected: set[tuple[int, bool, str]]
 ) -> None:
     """
-    By larger micro-batches, and by the cache in RAM, as the engine can be given them; never into what it is.
+    By larger micro-batches, by a smaller cache, and by the cache in RAM, as the engine can be given them; never into
+    what it is.
     """
     asked = problem(machine((8,)), abilities=Abilities(**abilities), ctx_size=65536)
     found = varied(asked, find(asked)[0][0])
 
-    assert {(one.settings.ubatch_size, one.settings.kv_offload) for one in found} == expected
+    assert {
+        (one.settings.ubatch_size, one.settings.kv_offload, one.settings.cache_type_k) for one in found
+    } == expected
+    assert all(one.settings.cache_type_k == one.settings.cache_type_v for one in found)
+
+
+def test_a_requested_cache_is_not_made_smaller() -> None:
+    """
+    Nor one that is small already.
+    """
+    for kind in ("f16", "q8_0"):
+        wishes: dict[str, Any] = {"cache_type_k": kind, "cache_type_v": kind}
+        asked = problem(machine((8,)), ctx_size=65536, **wishes)
+
+        assert {one.settings.cache_type_k for one in varied(asked, find(asked)[0][0])} == {kind}
 
 
 def test_a_small_cache_is_not_left_to_the_ram() -> None:
     """
-    What it makes room for is read too fast to make up for what it costs.
+    What it makes room for is read too fast to make up for what it costs; half of it is no more.
     """
     small = problem(machine((3,)), ctx_size=512)
+    found = varied(small, find(small)[0][0])
 
-    assert {one.settings.kv_offload for one in varied(small, find(small)[0][0])} == {True}
+    assert {(one.settings.kv_offload, one.settings.cache_type_k) for one in found} == {(True, "f16")}
 
 
 @pytest.mark.parametrize("ram_gib", [5.6, 6.2, 8])

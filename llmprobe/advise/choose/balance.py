@@ -3,6 +3,7 @@ The balance between time and loss: one utility, its few constants, and how the w
 
     utility = - doublings(seconds / patience) - LOSS_WEIGHT x doublings(divergence / DIVERGENCE_THAT_SHOWS)
               - (FEW_BITS_COST for each bit below four) - (CODE_BOOK_COST if IQ…)
+              - (QUANTIZED_CACHE_COST if the cache is quantized)
               - (CACHE_IN_RAM_COST if the cache is kept in RAM) - (PROJECTOR_IN_RAM_COST if the projector is)
 
     doublings(x) = log2(1 + x^2) / 2
@@ -55,6 +56,12 @@ A tenth of a doubling: types with a code book (IQ…) are published by fewer, ne
 decode more slowly than their size says on processors and on Metal.
 """
 
+QUANTIZED_CACHE_COST = 0.15
+"""
+As much as a bit less of the weights: what a smaller cache loses was measured for few families, and grows with a text.
+Who has a card that is a little too small for four bits takes them with a cache in q8_0, not three bits with one in f16.
+"""
+
 CACHE_IN_RAM_COST = 0.2
 """
 A fifth of a doubling: with the whole cache in RAM the processor computes all attention, slower with every token of
@@ -98,6 +105,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens_per_s: float
     divergence: float | None
     name: str = ""
+    cache_quantized: bool = False
     kv_offload: bool = True
     mmproj_offload: bool = True
     speed_known: bool = True
@@ -112,6 +120,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
             - of_loss(self.divergence, priority)
             - _of_bits(self.quant, priority)
             - _of_code_book(self.quant)
+            - (_of_small_cache(priority) if self.cache_quantized else 0.0)
             - (0.0 if self.kv_offload else CACHE_IN_RAM_COST)
             - (0.0 if self.mmproj_offload else PROJECTOR_IN_RAM_COST)
         )
@@ -151,6 +160,10 @@ def _of_code_book(quant: str) -> float:
     return CODE_BOOK_COST if followed(quant).startswith("IQ") else 0.0
 
 
+def _of_small_cache(priority: str) -> float:
+    return 0.0 if priority == "speed" else QUANTIZED_CACHE_COST * PRIORITIES[priority].loss / LOSS_WEIGHT
+
+
 def rule(use: Use, priority: str, *, projector: bool = False) -> tuple[Message, ...]:
     """
     The balance, with the constants of a use and a priority; with a projector, also what that costs in RAM.
@@ -172,6 +185,7 @@ def rule(use: Use, priority: str, *, projector: bool = False) -> tuple[Message, 
             "balance.costs",
             few_bits_points=FEW_BITS_COST * weights.loss / LOSS_WEIGHT,
             code_book_points=CODE_BOOK_COST,
+            small_cache_points=_of_small_cache(priority),
             cache_points=CACHE_IN_RAM_COST,
             projector_points=PROJECTOR_IN_RAM_COST if projector else None,
         ),
@@ -205,6 +219,7 @@ def score(choice: Scored, use: Use, priority: str, first: Scored | None = None) 
         loss=loss,
         few_bits_points=-_of_bits(choice.quant, priority) or None,
         code_book_points=-_of_code_book(choice.quant) or None,
+        small_cache_points=(-_of_small_cache(priority) or None) if choice.cache_quantized else None,
         cache_points=None if choice.kv_offload else -CACHE_IN_RAM_COST,
         projector_points=None if choice.mmproj_offload else -PROJECTOR_IN_RAM_COST,
     )

@@ -96,7 +96,7 @@ def _fitting(problem: Problem, quant: str, misfits: dict[str, Misfit]) -> Iterat
     usable = [devices for devices in site.device_sets if _can_use(devices, site.abilities)]
     # The largest set comes first: what its memory cannot hold by weights alone, nothing here can.
     hopeless = all(estimator.loaded_bytes(quant) > site.room(devices) for devices in usable)
-    pairs = _cache_types(estimator, wishes, site.abilities)
+    pairs = cache_types(estimator, wishes, site.abilities)
     ubatch_sizes = _ubatch_sizes(site.abilities)
     batch_size = Settings().batch_size
     if not estimator.generates:
@@ -249,7 +249,7 @@ def _can_use(devices: tuple[Device, ...], abilities: Abilities) -> bool:
     return not abilities.backends or devices[0].backend in abilities.backends
 
 
-def _cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
+def cache_types(estimator: Estimator, wishes: Wishes, abilities: Abilities) -> tuple[tuple[str, str], ...]:
     """
     The pairs to try. Unasked only f16, and q8_0 where the model's heads allow it: what smaller types lose is
     not known well enough.

@@ -1,15 +1,17 @@
 """
-Variants of a candidate that leaves something in RAM: larger micro-batches, the cache on the host, and the projector.
+Variants of a candidate that leaves something in RAM: larger micro-batches, a smaller cache, the cache on the host, and
+the projector there.
 """
 
 import msgspec
 
-from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_COST
-from llmprobe.advise.choose.candidates import may_move_projector
+from llmprobe.advise.choose.balance import CACHE_IN_RAM_COST, PROJECTOR_IN_RAM_COST, QUANTIZED_CACHE_COST
+from llmprobe.advise.choose.candidates import cache_types, may_move_projector
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.weighing import Candidate, weigh
 from llmprobe.advise.search.case import Placed
 from llmprobe.estimation.placement import HOST
+from llmprobe.facts.settings import Settings
 
 LARGER_UBATCH_SIZES = (1024, 2048)
 """
@@ -20,7 +22,8 @@ are read almost in proportion to it. It costs compute buffers, and with them lay
 
 def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
     """
-    The other ways to place what stays in RAM in part: larger micro-batches, the cache on the host, and the projector.
+    The other ways to place what stays in RAM in part: larger micro-batches, a smaller cache, the cache on the host, and
+    the projector there.
 
     They are tried on what will be shown, as they change its speed by little beside what the quantization does.
     """
@@ -46,6 +49,12 @@ def varied(problem: Problem, candidate: Candidate) -> list[Candidate]:
             placed = problem.place(candidate.quant, settings, candidate.devices)
             if isinstance(placed, Placed):
                 found.append(weigh(problem, candidate.quant, placed))
+    small = _smaller_cache(problem, candidate)
+    if small is not None:
+        settings = msgspec.structs.replace(candidate.settings, cache_type_k=small, cache_type_v=small)
+        placed = problem.place(candidate.quant, settings, candidate.devices)
+        if isinstance(placed, Placed):
+            found.append(weigh(problem, candidate.quant, placed))
     if candidate.settings.mmproj_offload and _may_leave_projector(problem, candidate):
         settings = msgspec.structs.replace(candidate.settings, mmproj_offload=False)
         placed = problem.place(candidate.quant, settings, candidate.devices)
@@ -77,10 +86,32 @@ def _saves(problem: Problem, candidate: Candidate, freed: int, cost: float) -> b
     return saved > seconds * (1 - 2**-cost)
 
 
+def _smaller_cache(problem: Problem, candidate: Candidate) -> str | None:
+    """
+    The type of cache that takes less, where it can gain what it costs.
+    """
+    wishes = problem.wishes
+    if candidate.has_small_cache or wishes.max_ctx:
+        return None
+    kinds = [key for key, _ in cache_types(problem.estimator, wishes, problem.site.abilities)]
+    if wishes.cache_type_k or wishes.cache_type_v or len(kinds) < 2:
+        return None
+    small = msgspec.structs.replace(candidate.settings, cache_type_k=kinds[-1], cache_type_v=kinds[-1])
+    freed = _held(problem, candidate, candidate.settings) - _held(problem, candidate, small)
+    return kinds[-1] if _saves(problem, candidate, freed, QUANTIZED_CACHE_COST) else None
+
+
 def _may_leave_cache(problem: Problem, candidate: Candidate) -> bool:
     """
     Whether a cache in RAM can gain what it costs: the reading in RAM of the weights that it makes room for.
     """
-    caches = problem.estimator.caches(candidate.settings, candidate.placed.hardware)
-    freed = sum(size for device, parts in caches.items() if device != HOST for _, size in parts)
+    freed = _held(problem, candidate, candidate.settings)
     return problem.site.abilities.kv_on_host and _saves(problem, candidate, freed, CACHE_IN_RAM_COST)
+
+
+def _held(problem: Problem, candidate: Candidate, settings: Settings) -> int:
+    """
+    What the caches take of devices by these settings, in bytes.
+    """
+    caches = problem.estimator.caches(settings, candidate.placed.hardware)
+    return sum(size for device, parts in caches.items() if device != HOST for _, size in parts)

@@ -5,6 +5,7 @@ One placed configuration with its speed, its loss and its utility.
 import msgspec
 
 from llmprobe.advise.choose.balance import Scored
+from llmprobe.advise.choose.loss import WHOLE_CACHES
 from llmprobe.advise.choose.problem import Problem
 from llmprobe.advise.choose.rated import rated
 from llmprobe.advise.search.case import Placed
@@ -65,6 +66,11 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """The divergence from f16; one that nobody measured counts as the worst."""
         return float("inf") if self.quality.value is None else self.quality.value
 
+    @property
+    def has_small_cache(self) -> bool:
+        """Whether the cache is of a quantized type."""
+        return not {self.settings.cache_type_k, self.settings.cache_type_v} <= set(WHOLE_CACHES)
+
     def scored(self) -> Scored:
         """
         The candidate as the balance sees it.
@@ -74,6 +80,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
             tokens_per_s=self.ranking_speed,
             prompt_tokens_per_s=self.ranking_prompt_speed,
             divergence=self.quality.value,
+            cache_quantized=self.has_small_cache,
             kv_offload=self.settings.kv_offload,
             mmproj_offload=not self.moved_projector,
             speed_known=self.speed.generation_tokens_per_s is not None,
