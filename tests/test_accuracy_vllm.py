@@ -44,10 +44,10 @@ def test_figures_of_rows_that_came_later() -> None:
     of = table(compared(row) for row in rows(LATER))
     shares = {name: near / count for name, (near, count) in msgspec.structs.asdict(of).items()}
 
-    assert shares["load"] >= 0.82
-    assert shares["tokens"] >= 0.97
-    assert shares["pool"] >= 0.9
-    assert shares["in_range"] >= 0.93
+    assert shares["load"] >= 0.89
+    assert shares["tokens"] >= 0.98
+    assert shares["pool"] >= 0.92
+    assert shares["in_range"] >= 0.95
     assert shares["failures"] == 1
 
 

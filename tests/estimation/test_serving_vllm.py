@@ -147,12 +147,17 @@ def loaded(name: str, kind: str, version: str, ranks: int, card: Card = H100) ->
         ("qwen3.6-35b-a3b", "NVFP4", "0.20", 1, 21.86),
         ("qwen3-coder-next", "FP8-dynamic", "0.18", 1, 76.27),
         ("llama-4-maverick", "FP8-experts", "0.11.2", 8, 48.8685),
+        ("gemma-3-4b", "BF16", "0.19", 1, 8.58),
+        ("gemma-3-27b", "BF16", "0.8.2", 4, 13.1665),
+        ("mistral-small-3.1", "W8A8", "0.19", 2, 12.11),
+        ("mistral-small-3.1", "BF16", "0.19", 1, 44.76),
     ],
 )
 def test_weights_by_version_and_recipe(name: str, kind: str, version: str, ranks: int, gib: float) -> None:
     """
-    "Model loading took …", to a percent: Mistral's encoder whole on each rank, experts of gpt-oss rounded as Marlin
-    wants them, the allocator's pieces, delta nets that llm-compressor leaves in 16 bits.
+    "Model loading took …", to a percent: Mistral's encoder whole on each rank (but not as others publish it), experts
+    of gpt-oss rounded as Marlin wants them, the allocator's pieces, delta nets that llm-compressor leaves in 16 bits,
+    the table of positions of Gemma 3 that is eight times as long.
     """
     assert loaded(name, kind, version, ranks) == pytest.approx(gib, rel=0.01)
 
@@ -295,20 +300,19 @@ def test_which_runner_runs_a_model(version: str, name: str, kind: str, second: b
     assert found is second
 
 
-def test_the_sampler_masks_since_0_17() -> None:
+@pytest.mark.parametrize(
+    ("name", "gib"), [("llama-3.1-8b", 1.89), ("qwen3-8b", 2.21), ("gemma-2-27b", 3.66), ("phi-4", 1.52)]
+)
+def test_the_sampler_masks_since_0_17(name: str, gib: float) -> None:
     """
-    4 times 1024 requests x 262,144 words x 4 bytes, where it was 9.7 times: logs of gemma-4-31b on an H200 have 4.0 GiB
-    beside weights and pool. Over ranks the words are gathered in 16 bits.
+    3.85 times 1024 requests x words x 4 bytes, where it was 9.7 times, over ranks as well: "peak activation" of logs of
+    0.19 on an H100.
     """
-    one = case_of("gemma-4-31b", version="0.18")
-    two = case_of("gemma-4-31b", cards=2, version="0.18")
-    peak = step.activations(one, settings_of(one, max_num_seqs=1024, max_num_batched_tokens=512)).bytes
-    over = step.activations(
-        two, settings_of(two, max_num_seqs=1024, max_num_batched_tokens=512, tensor_parallel_size=2)
-    ).bytes
-
-    assert peak.likely_bytes / GIB == pytest.approx(4.0, abs=0.02)
-    assert (over.likely_bytes - peak.likely_bytes) / GIB == pytest.approx(0.5, abs=0.02)
+    for ranks in (1, 2):
+        case = case_of(name, cards=ranks, version="0.19")
+        run = settings_of(case, max_num_seqs=1024, max_num_batched_tokens=8192, tensor_parallel_size=ranks)
+        peak = step.activations(case, run).bytes.likely_bytes
+        assert peak / GIB == pytest.approx(gib, rel=0.05)
 
 
 def test_experts_keep_their_workspace_beside_the_sampler() -> None:
@@ -333,8 +337,8 @@ def test_experts_keep_their_workspace_beside_the_sampler() -> None:
     )
     logits = 256 * 129280 * 4
 
-    assert old == pytest.approx(10.2 * logits, rel=0.01)
-    assert new - max(4.5 * logits, 0.93 * GIB) == pytest.approx(1.75 * GIB, rel=0.15)
+    assert old == pytest.approx(9.7 * logits, rel=0.01)
+    assert new - max(3.85 * logits, 0.93 * GIB) == pytest.approx(1.75 * GIB, rel=0.15)
 
 
 def test_terms_are_the_device() -> None:
@@ -353,6 +357,16 @@ def test_terms_are_the_device() -> None:
 def failure(case: Case, **given: Unpack[ServingOptions]) -> tuple[str | None, bool]:
     found = estimated(case, **given)
     return None if found.failure is None else found.failure.id, found.sure
+
+
+def test_a_pipeline_alone_has_no_buffers_for_sums() -> None:
+    """
+    0.07 GiB beside tensors on each of two stages, as on one device.
+    """
+    case = case_of("llama-3.1-8b", cards=2, version="0.19")
+    run = settings_of(case, tensor_parallel_size=1, pipeline_parallel_size=2)
+
+    assert step.process(case, run).bytes.likely_bytes < 0.3 * GIB
 
 
 def test_what_does_not_start() -> None:
@@ -429,9 +443,9 @@ def test_versions() -> None:
     ("version", "ranks", "unified", "gib"),
     [
         ("0.11", 1, False, (0.02, 0.13, 0.5)),
-        ("0.17", 2, False, (0.05, 0.6, 1.9)),
-        ("0.18", 1, False, (0.02, 0.3, 1.0)),
-        ("0.31", 4, False, (0.3, 1.5, 3.4)),
+        ("0.17", 2, False, (0.05, 0.6, 1.8)),
+        ("0.18", 1, False, (0.02, 0.25, 1.0)),
+        ("0.31", 4, False, (0.3, 2.05, 3.4)),
         ("0.31", 1, True, (-2.5, 2.0, 5.5)),
     ],
 )
@@ -440,7 +454,7 @@ def test_what_the_process_takes_beside_tensors(
 ) -> None:
     """
     As the rows of logs have it: 0.13 GiB on one H100 and 0.55 on two; since 0.18, which captures graphs before the pool
-    is sized, 0.2 to 0.5 and on four 1.5 to 2.2; 4.64 on a GB10, and on another 2.1 less than its weights.
+    is sized, 0.24 to 0.27 and on two and four 2.06 to 2.21; 4.64 on a GB10, and on another 2.1 less than its weights.
     """
     card = msgspec.structs.replace(H100, unified=unified)
     case = case_of("qwen3-32b", card=card, cards=ranks, version=version)

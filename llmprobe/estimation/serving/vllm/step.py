@@ -25,8 +25,6 @@ from llmprobe.words.message import Message, message
 
 _LOGIT = 4
 """Logits are sampled in 32 bits."""
-_GATHERED = 0.5
-"""Logits of all ranks put together, in 16 bits, as a part of those in 32."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -52,9 +50,6 @@ def activations(case: Case, settings: ServingSettings) -> Part:
     """
     logits = settings.max_num_seqs * case.vocabulary * _LOGIT
     low, likely, high = _sampler(case)
-    if settings.tensor_parallel_size > 1:
-        # Each rank has its part of the words; all of them are put together once more.
-        likely, high = likely + _GATHERED, high + _GATHERED
     layers = _layers(case, settings)
     sampler = logits * likely
     images, kept = _images(case, settings), _kept(case, settings)
@@ -94,7 +89,7 @@ def _sampler(case: Case) -> tuple[float, float, float]:
     )
     if second:
         return (1.5, 2.75, 6.0) if version >= WHOLE_SAMPLER else (1.0, 1.65, 4.5)
-    return (2.5, 4.0, 5.0) if version >= MASKED_SAMPLER else (8.5, 9.7, 10.0)
+    return (3.2, 3.85, 4.6) if version >= MASKED_SAMPLER else (8.5, 9.7, 10.0)
 
 
 def _kept(case: Case, settings: ServingSettings) -> int:
@@ -166,7 +161,7 @@ def graphs(case: Case, settings: ServingSettings) -> Part | None:
 
 _A_GRAPH = int(0.08 * MIB)
 """What one layer takes in one graph."""
-_FIRST_GRAPHS = int(0.3 * GIB)
+_FIRST_GRAPHS = int(0.4 * GIB)
 """What the first graphs take whatever their number. Both by the logs that print an estimate beside the model."""
 _MOST_FIRST, _MOST_GRAPH = int(0.48 * GIB), int(17.5 * MIB)
 """The most of them: 0.43 GiB for one graph, 1.94 for 86."""
@@ -197,19 +192,19 @@ def process(case: Case, settings: ServingSettings) -> Part:
     """
     What the process takes of the budget beside tensors: libraries that load late, links between ranks, the allocator.
     """
-    many = settings.world_size > 1
+    many = settings.tensor_parallel_size > 1
     tried = case.version >= GRAPHS_TRIED and not settings.enforce_eager
     if case.cards[0].unified:
         # Other programs' cached files give way while the model loads, which counts as memory that it gave back.
         size = bounds(-2.5 * GIB, 2 * GIB, 5.5 * GIB)
     elif tried and many:
         # Each rank more is a link more; cards with links of their own have kernels with buffers for these.
-        usual, most = (1.5, 2.2) if case.linked else (0.9, 1.3)
-        size = bounds(0.3 * GIB, usual * GIB, (most + 0.3 * settings.world_size) * GIB)
+        usual, most = (2.05, 2.2) if case.linked else (1.3, 1.3)
+        size = bounds(0.3 * GIB, usual * GIB, (most + 0.3 * settings.tensor_parallel_size) * GIB)
     elif many:
-        size = bounds(0.05 * GIB, 0.6 * GIB, 1.9 * GIB)
+        size = bounds(0.05 * GIB, 0.6 * GIB, (1.5 + 0.15 * settings.tensor_parallel_size) * GIB)
     elif case.version >= GRAPHS_TRIED:
-        size = bounds(0.02 * GIB, 0.3 * GIB, 1.0 * GIB)
+        size = bounds(0.02 * GIB, 0.25 * GIB, 1.0 * GIB)
     else:
         size = bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
     if case.cards[0].backend == "rocm":
