@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
-import psutil
 
 _PORT = 50052
 _UP_SECONDS = 20
@@ -62,10 +61,6 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         for device, size in _ALLOCATED.findall(self.log.read_text(errors="replace")):
             found[int(device)].append(int(size))
         return found
-
-    def resident_bytes(self) -> int:
-        """Return what its process holds now."""
-        return int(psutil.Process(self.process).memory_info().rss)
 
 
 def apart() -> tuple[list[str], str | None]:

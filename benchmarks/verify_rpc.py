@@ -30,6 +30,9 @@ FILE_QUANTS = {SMOLLM2: "Q4_1", GEMMA3: "Q4_K_M"}
 """The quantization of the files that are loaded as they came."""
 
 _SECONDS = 1800
+_PROMPT = 600
+"""Tokens: more than a micro-batch, so that what it takes has been touched."""
+
 _LOGGED_TO = 0.005
 _ONE, _TWO = ("CPU",), ("CPU", "CPU")
 _WORDS = {
@@ -229,10 +232,16 @@ def compare(setting: Setting, *, is_apart: bool) -> Compared:
         addresses = [one.address for one in servers]
         arguments = ["-m", str(path), *setting.arguments, "--fit", "off", "--load-mode", "none"]
         arguments += ["--rpc", ",".join(addresses)]
-        verify_server.load(verify_engine.program("llama-server"), arguments, log, prompt_tokens=16)
+        loaded = verify_server.load(
+            verify_engine.program("llama-server"),
+            arguments,
+            log,
+            prompt_tokens=_PROMPT,
+            beside=tuple(one.process for one in servers),
+        )
         told = log.read_text(errors="replace")
         allocated = [one.allocated() for one in servers]
-        resident = tuple(one.resident_bytes() for one in servers)
+        resident = (loaded.resident_bytes, *loaded.beside)
     return _compared(setting, told, addresses, allocated, _predicted(setting, path, addresses), resident)
 
 

@@ -12,7 +12,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     What one load came to. Memory is the resident size after a prompt that fills a micro-batch.
 
     ``moved`` are the tensors that were told to stay in RAM, sorted.
+    ``beside`` are the resident sizes of other processes at that time.
     ``file_bytes`` are the resident pages of mapped files, the model's among them, which ``resident_bytes`` holds too.
     """
 
@@ -54,6 +56,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     resident_bytes: int
     file_bytes: int
     seconds: float
+    beside: tuple[int, ...] = ()
 
 
 class LoadError(Exception):
@@ -86,40 +89,23 @@ def moved(log: str) -> tuple[str, ...]:
     return tuple(sorted(_MOVED.findall(log)))
 
 
-def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -> Loaded:
+def load(
+    server: Path, arguments: list[str], log: Path, *, prompt_tokens: int, beside: tuple[int, ...] = ()
+) -> Loaded:
     """
-    Start the server, let it read a prompt, measure it and end it.
+    Start the server, let it read a prompt, measure it and the processes ``beside`` it, and end it.
 
     Raises:
         LoadError: it did not come up or did not answer.
     """
-    port = _free_port()
-    command: list[str | Path] = [
-        server,
-        *arguments,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "-lv",
-        "5",  # from here on it names the tensors that are kept in RAM
-        "--log-colors",
-        "off",
-    ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_")}
     started = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
-        )
-        try:
-            _wait(process, port, log)
-            seconds = time.monotonic() - started
-            if prompt_tokens:
-                _complete(port, prompt_tokens, log)
-            memory = psutil.Process(process.pid).memory_info()
-        finally:
-            _stop(process)
+    # From this level on it names the tensors that are kept in RAM.
+    with running(server, [*arguments, "-lv", "5"], log) as (port, number):
+        seconds = time.monotonic() - started
+        if prompt_tokens:
+            _complete(port, prompt_tokens, log)
+        memory = psutil.Process(number).memory_info()
+        others = tuple(psutil.Process(one).memory_info().rss for one in beside)
     said = log.read_text(errors="replace")
     return Loaded(
         buffers=buffers(said),
@@ -127,7 +113,34 @@ def load(server: Path, arguments: list[str], log: Path, *, prompt_tokens: int) -
         resident_bytes=memory.rss,
         file_bytes=getattr(memory, "shared", 0),
         seconds=seconds,
+        beside=others,
     )
+
+
+@contextmanager
+def running(server: Path, arguments: list[str], log: Path) -> Iterator[tuple[int, int]]:
+    """
+    Run a server until it is no longer needed; yield its port and the number of its process once it has loaded.
+
+    Raises:
+        LoadError: it did not come up.
+    """
+    port = _free_port()
+    command: list[str | Path] = [server, *arguments, "--host", "127.0.0.1", "--port", str(port)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--log-colors", "off"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
+        try:
+            _wait(process, port, log)
+            yield port, process.pid
+        finally:
+            _stop(process)
 
 
 def _free_port() -> int:

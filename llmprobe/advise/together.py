@@ -2,7 +2,8 @@
 One model over several machines with llama.cpp's rpc-server: devices of others come first, and the search places layers
 as it does on one machine.
 
-A machine without a usable graphics card is left out: how fast an rpc-server computes on a processor was not measured.
+A machine without a usable graphics card offers its processor. What an rpc-server on one takes was compared to the byte,
+and one computes as the processor does for itself (``fixtures/truth/rpc_loads.json``, ``rpc_waits.json``).
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,19 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.recommendation import Wishes
 from llmprobe.site.devices import MOST_DEVICES
 from llmprobe.site.site import Site, survey
+
+PROCESSOR = "cpu"
+"""What serves the device that a processor is."""
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    A device that an rpc-server offers, what serves it there, and what may be put on it.
+    """
+
+    device: Device
+    by: str
+    capacity: int
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,10 +49,48 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return self.site.device_sets[0] if self.site.device_sets else ()
 
     @property
+    def by_processor(self) -> bool:
+        """
+        Whether it computes with its processor, as it has no device that can be used. One of which it is not known what
+        is free is such a device.
+        """
+        cards = self.snapshot.accelerators
+        return not self.devices and not any(one.usable and one.backend and one.pools for one in cards)
+
+    @property
+    def offered(self) -> tuple[Offered, ...]:
+        """
+        What an rpc-server there offers: all devices, or the processor.
+        """
+        if self.by_processor:
+            return (
+                Offered(
+                    device=Device(
+                        id=PROCESSOR,
+                        backend=REMOTE.name,
+                        bandwidth_bytes_per_s=self.site.ram_bandwidth_bytes_per_s,
+                        processor=self.site.processor,
+                    ),
+                    by=PROCESSOR,
+                    capacity=max(0, self.site.capacities["host"] or 0),
+                ),
+            )
+        left = self.room
+        found = []
+        for device in self.devices:
+            capacity = max(0, min(self.site.capacities[device.id] or 0, left))
+            if self.site.unified:
+                left -= capacity
+            found.append(Offered(device=device, by=device.backend, capacity=capacity))
+        return tuple(found)
+
+    @property
     def room(self) -> int:
         """
-        What a model may take on these devices together.
+        What a model may take on what it offers.
         """
+        if self.by_processor:
+            return sum(one.capacity for one in self.offered)
         shared = self.site.shared_free_bytes
         held = sum(max(0, self.site.capacities[one.id] or 0) for one in self.devices)
         return held if shared is None else min(held, max(0, shared - self.site.reserve_bytes))
@@ -46,9 +98,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rate(self) -> int:
         """
-        How fast its slowest device reads.
+        How fast the slowest of it reads.
         """
-        return min((one.bandwidth_bytes_per_s or 0 for one in self.devices), default=0)
+        return min((one.device.bandwidth_bytes_per_s or 0 for one in self.offered), default=0)
 
 
 def machine(name: str, snapshot: Snapshot, wishes: Wishes) -> Machine:
@@ -60,9 +112,9 @@ def machine(name: str, snapshot: Snapshot, wishes: Wishes) -> Machine:
 
 def served(machine: Machine) -> bool:
     """
-    Whether an rpc-server there has devices that were compared.
+    Whether an rpc-server there has devices that were compared, with room.
     """
-    return bool(machine.devices) and all(one.backend in SERVED for one in machine.devices)
+    return machine.room > 0 and all(one.by in SERVED for one in machine.offered)
 
 
 def over_all(problem: Problem, main: Machine, others: Sequence[Machine], network: Network) -> Problem | None:
@@ -73,20 +125,16 @@ def over_all(problem: Problem, main: Machine, others: Sequence[Machine], network
     capacities: dict[str, int | None] = {}
     budgets: dict[str, int | None] = {}
     for other in others:
-        left = other.room
-        for device in other.devices:
+        for offered in other.offered:
             name = f"{REMOTE.name}{len(remote)}"
-            capacity = min(other.site.capacities[device.id] or 0, left)
-            if other.site.unified:
-                left -= capacity
-            capacities[name] = capacity
-            budgets[name] = capacity + other.site.reserve_bytes
+            capacities[name] = offered.capacity
+            budgets[name] = offered.capacity + other.site.reserve_bytes
             remote.append(
                 msgspec.structs.replace(
-                    device,
+                    offered.device,
                     id=name,
                     backend=REMOTE.name,
-                    driver=SERVED[device.backend],
+                    driver=SERVED[offered.by],
                     pool=name,
                     free_bytes=budgets[name],
                     link_bytes_per_s=None,

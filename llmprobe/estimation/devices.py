@@ -59,7 +59,7 @@ def devices_of(
                 terms.output_term(parts.output, estimator.n_vocab, parts.setup.settings),
                 *draft_terms(second, HOST, draft),
                 *projector_terms(placed, HOST),
-                overhead.host_overhead(len(used)),
+                overhead.host_overhead(tuple(used)),
             ),
         )
     ]

@@ -162,7 +162,7 @@ class Estimator:
             for device, part in weights.items()
         }
         result[HOST] -= weights[HOST].late if setup.settings.mmap else 0
-        result[HOST] += self._output_bytes(setup) + overhead.host_overhead(len(setup.devices)).bytes
+        result[HOST] += self._output_bytes(setup) + overhead.host_overhead(setup.devices).bytes
         sums = self.sums_over_devices(setup)
         for device in setup.devices:
             result[device.id] += overhead.device_overhead(device).bytes + (sums.bytes if sums else 0)

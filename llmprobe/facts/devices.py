@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from llmprobe.facts.backends import BACKENDS, SERVED, BackendName
+from llmprobe.facts.processor import Processor
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -30,7 +31,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     ``free_bytes`` is only used to split layers where no ``tensor_split`` is given. ``link_bytes_per_s`` is how fast
     weights can be sent to it from RAM (PCIe, one way). Where nothing tells the bandwidth, ``bandwidth_low`` and
     ``bandwidth_high`` are what it may be as parts of the likely. A device of another machine is behind a ``network``,
-    where something is known of that.
+    where something is known of that, and may be the ``processor`` there.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     link_bytes_per_s: int | None = None
     cores: int | None = None
     network: Network | None = None
+    processor: Processor | None = None
     windows: bool = False
 
     @property

@@ -1510,6 +1510,7 @@ SENTENCES: dict[str, str] = {
     "term.all-reduce": "{steps} {steps:buffer|buffers} for the sums of a micro-batch over {devices} devices, made with"
     " the first prompt",
     "term.engine-with-devices": "measured size of a process with a GPU driver loaded, without buffers",
+    "term.rpc-server": "measured size of an rpc-server on a processor, without buffers",
     "term.engine-alone": "measured size of llama.cpp's programs on the CPU alone, without buffers",
     # site and estimation: notes and warnings
     "note.reserve": "{bytes:bytes} reserved on every GPU and in RAM",
@@ -1622,7 +1623,8 @@ SENTENCES: dict[str, str] = {
     "speed.cores-multiply": "the CPU: {threads} {threads:thread|threads} x {gflops:.0f} GFLOPS ({measured})",
     "speed.cores-attend": "attention over the cache in RAM: {threads} {threads:thread|threads} x {gflops:.0f} GFLOPS"
     " ({measured})",
-    "speed.network": "{device} waits {ms:.1f} ms for the network and sends {bytes:bytes} over it at {bytes_per_s:rate} (assumed)",
+    "speed.network": "{device} is waited for {times} {times:time|times}, {ms:.1f} ms each (assumed), and {bytes:bytes} go"
+    " over the network at {bytes_per_s:rate}",
     "speed.together": "{part}, all devices at once: x{likely:.2f} of one after the other ({low:.2f} to {high:.2f}, {rows}"
     " {rows:measurement|measurements})",
     "speed.measured": "{rows} measurements[, {current} with a current build]",
@@ -1723,7 +1725,8 @@ SENTENCES: dict[str, str] = {
     "fleet.verdict-better-together": "{host} runs it alone as {quant}[ with about {tokens_per_s:pace} tokens/s]; {machines} machines together run {other_quant}[ with about {other_tokens_per_s:pace} tokens/s]",
     "fleet.same-build": "rpc-server and the program that asks it must be of the same build of llama.cpp; not all versions are known to be the same",
     "fleet.not-together": "{machines} machines together would do no better: {quant}[ with about {tokens_per_s:pace} tokens/s]",
-    "fleet.not-tried": "Machines together were not tried: it needs two or more with a usable graphics card",
+    "fleet.not-tried": "Machines together were not tried: it needs two or more of which it is known what is free",
+    "fleet.by-processor": "{host} takes part with its processor: layers there are as slow as they are on it alone",
     "fleet.why-slower": "Together, machines compute one after the other: their speed lies between that of each, and every machine more costs about {ms:.0f} ms for each token (assumed)",
     "fleet.link-assumed": "The network is taken to carry {bytes_per_s:rate}, a gigabit; say it with --link 2.5GbE",
     "fleet.addresses": "Put private addresses in the place of names in the commands; builds before 2026 call the server rpc-server",
@@ -2432,6 +2435,7 @@ SENTENCES: dict[str, str] = {
     "page.fleet-findings": "On {host}",
     "page.fleet-machines": "{machines} {machines:machine|machines}",
     "page.fleet-alone": "Each alone, the best first",
+    "page.fleet-placed": "{layers} of {total} layers on GPUs and on other machines",
     "page.fleet-on-host": "On {host}",
     "page.fleet-together": "Together, with llama.cpp's rpc-server",
     "page.fleet-together-served": "Together, with {engine:engine-name.}",

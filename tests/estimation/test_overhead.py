@@ -88,7 +88,8 @@ def test_a_driver_makes_the_process_larger() -> None:
     """
     The host pays for a GPU's libraries.
     """
-    assert host_overhead(0).bytes < host_overhead(1).bytes
+    assert host_overhead(()).bytes < host_overhead((Device(id="gpu0"),)).bytes
+    assert host_overhead((Device(id="rpc0", backend="rpc"),)) == host_overhead(())
 
 
 def test_every_row_says_where_it_is_from() -> None:

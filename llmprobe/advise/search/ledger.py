@@ -160,6 +160,12 @@ class Ledger:
             recurrent=self._estimator.layout.state is not None,
         )
         constants, moe = table("speed"), self._estimator.is_moe
+        cores = device.processor
+        if cores is not None:
+            return _rates(
+                lambda share: host_part(constants, share, cores, quant=self._quant, filled=1.0).likely,
+                template,
+            )
         return _rates(
             lambda share: device_part(constants, share, moe=moe, quant=self._quant, filled=1.0).likely,
             template,

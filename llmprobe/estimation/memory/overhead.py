@@ -10,12 +10,15 @@ from itertools import pairwise
 from typing import Any
 
 from llmprobe.data import table
-from llmprobe.facts.backends import label
+from llmprobe.facts.backends import BACKENDS, label
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import Term
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.units import MIB, whole_number
 from llmprobe.words.message import Message, message
+
+CPU = "cpu"
+"""What computes for a device of another machine where its processor does."""
 
 
 @cache
@@ -26,7 +29,8 @@ def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
     Where weights stay on the host, prompts stage them on the device: that widens the range, not the figure.
     """
     generation = _generation(device)
-    row = _row(device.backend, generation)
+    row = _row(device.backend, generation, device.driver)
+    by_processor = device.computed_by == CPU
     name = "cuda-context" if device.backend == "cuda" else "driver-context"
     multiprocessors = _multiprocessors(device, generation)
     how = message(
@@ -35,6 +39,8 @@ def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
         generation=generation if "generations" in row and not multiprocessors else None,
         multiprocessors=multiprocessors or None,
     )
+    if by_processor:
+        name, how = "engine", message("term.rpc-server")
     if multiprocessors:
         row = _by_multiprocessors(multiprocessors)
     high = int(row["high"])
@@ -45,12 +51,14 @@ def device_overhead(device: Device, *, weights_on_host: bool = False) -> Term:
 
 
 @cache
-def host_overhead(devices: int) -> Term:
+def host_overhead(devices: tuple[Device, ...]) -> Term:
     """
-    What the engine's process takes on the host beside its buffers: code, vocabulary, driver libraries.
+    What the engine's process takes on the host beside its buffers: code, vocabulary, and the libraries of drivers where
+    it uses ``devices`` of its own machine.
     """
-    row = table("overhead")["host"]["with_devices" if devices else "alone"]
-    how = message("term.engine-with-devices" if devices else "term.engine-alone")
+    own = any(not BACKENDS[one.backend].remote for one in devices)
+    row = table("overhead")["host"]["with_devices" if own else "alone"]
+    how = message("term.engine-with-devices" if own else "term.engine-alone")
     return _term("engine", how, row, int(row["high"]))
 
 
@@ -115,9 +123,13 @@ def _between(points: list[list[int]], at: int) -> float:
 
 
 @cache
-def _row(backend: str, generation: int | None) -> dict[str, Any]:
+def _row(backend: str, generation: int | None, driver: str) -> dict[str, Any]:
     for row in table("overhead")["devices"]:
-        if row["backend"] == backend and ("generations" not in row or generation in row["generations"]):
+        if (
+            row["backend"] == backend
+            and ("generations" not in row or generation in row["generations"])
+            and ("driver" not in row or driver == row["driver"])
+        ):
             found: dict[str, Any] = row
             return found
     raise AssertionError(f"data/overhead.json has no row for {backend}")

@@ -162,14 +162,14 @@ def _parts(
     constants: Constants, shares: Sequence[Share], cores: Processor, moe: bool, quant: str, filled: float
 ) -> tuple[Part, ...]:
     computed = tuple(
-        host_part(constants, share, cores, quant=quant, filled=filled)
+        host_part(constants, share, share.processor or cores, quant=quant, filled=filled)
         if share.backend == CPU
         else together(
             device_part(constants, share, moe=moe, quant=quant, filled=filled), share.together, "generation"
         )
         for share in shares
     )
-    return (*computed, *network_parts(shares, tokens=1))
+    return (*computed, *network_parts(shares, tokens=1, filled=filled))
 
 
 def _rate(parts: Sequence[Part]) -> Range:
@@ -185,7 +185,7 @@ def _unknown(shares: Sequence[Share]) -> Message | None:
         return message("speed.nothing-read")
     for share in shares:
         if share.bandwidth_bytes_per_s is None:
-            if share.backend == CPU:
+            if share.is_host:
                 return message("speed.ram-bandwidth-unknown", bytes=_read(share))
             return message("speed.bandwidth-unknown", device=share.device, bytes=_read(share))
     return None

@@ -2,10 +2,12 @@
 What a device of another machine costs beside its own work: its inputs and results go over the network, through the
 process that asks.
 
-    seconds = waiting + 2 x values of a token x 4 bytes x tokens / rate
+    seconds = round trips x waiting + (round trips x 2 x values of a token x 4 bytes + heads + cache) / rate
 
-The waiting is there for every token that is written, and once for a micro-batch of a prompt: two questions and an
-answer go out and back before the next device begins. On networks of a gigabit and more it is what counts.
+Everything that a device is sent is sent without waiting; only what it computed is asked for and answered. So a device
+is waited for once in a step that writes a token, or reads a micro-batch of a prompt, and twice more for each of its
+layers whose experts or cache lie on the host. A cache that lies there is sent with every step. Counted on the wire by
+``python -m benchmarks.rpc_waits`` and kept in ``fixtures/truth/rpc_waits.json``.
 
 Source: llama.cpp b11549, ggml/src/ggml-rpc/ggml-rpc.cpp (``ggml_backend_rpc_graph_compute``, set and get of tensors).
 Published speeds over networks are in ``fixtures/truth/rpc_speed.json``.
@@ -19,29 +21,37 @@ from llmprobe.words.message import message
 
 WAITING_S = Range(low=0.0005, likely=0.002, high=0.006)
 """
-Seconds for each device and step. Assumed: with RDMA in the place of TCP, two machines over 25 Gbit Ethernet were
-2.0 ms faster for each token, and that is not all of it.
+Seconds for each round trip: the network, both systems, and the wait for the device. Assumed, near two published pairs
+of one device and one round trip for each token: two machines over 25 Gbit Ethernet were 2.0 ms faster with RDMA in the
+place of TCP (ggml-org/llama.cpp#20590), two DGX Spark 2.6 ms slower than one that held all of it
+(defilantech/LLMKube#1423).
 """
 
 BYTES_OF_A_VALUE = 4
+HEADS = 10_000
+"""Bytes of the 6 to 13 messages of a step beside values: 4 to 15 kB were counted, those of a short mask among them."""
 
 
-def network_parts(shares: Iterable[Share], *, tokens: int) -> Iterator[Part]:
+def network_parts(shares: Iterable[Share], *, tokens: int, filled: float = 0.0) -> Iterator[Part]:
     """
-    The time for one token of ``tokens`` that go over the network at once, for every device behind one.
+    The time for one token of ``tokens`` that go over the network at once, for every device behind one, with a part of
+    the context in use.
     """
     for share in shares:
         if share.network is None:
             continue
-        sent = 2 * share.width * BYTES_OF_A_VALUE / share.network.bytes_per_s
+        values = share.round_trips * 2 * share.width * BYTES_OF_A_VALUE
+        sent = values + (HEADS + share.sent_cache_bytes * filled) / tokens
+        waits = share.round_trips / tokens
         yield Part(
-            likely=WAITING_S.likely / tokens + sent,
-            fastest=WAITING_S.low / tokens + sent,
-            slowest=WAITING_S.high / tokens + sent,
+            likely=waits * WAITING_S.likely + sent / share.network.bytes_per_s,
+            fastest=waits * WAITING_S.low + sent / share.network.bytes_per_s,
+            slowest=waits * WAITING_S.high + sent / share.network.bytes_per_s,
             words=message(
                 "speed.network",
                 device=share.device,
-                bytes=2 * share.width * BYTES_OF_A_VALUE,
+                times=share.round_trips,
+                bytes=round(sent),
                 bytes_per_s=share.network.bytes_per_s,
                 ms=WAITING_S.likely * 1000,
             ),

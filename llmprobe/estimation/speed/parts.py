@@ -59,7 +59,9 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     ``bandwidth_low`` and ``bandwidth_high`` are what an assumed bandwidth may be, as parts of it.
 
     ``together`` says that all devices compute each layer at once, and the kind of model it is (``together``). A device
-    of another machine is behind a ``network``, over which the ``width`` values of a token go both ways.
+    of another machine is behind a ``network``, over which the ``width`` values of a token go both ways, as often as it
+    is asked for an answer (``round_trips``); ``sent_cache_bytes`` of a full cache that the host keeps for it go there
+    for every step. Its ``processor`` is set where that computes.
     ``cache_low`` is what the speed may be as a part of the likely, where a build may have no kernel for the types of a
     cache.
     ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
@@ -95,9 +97,17 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     cells: int = 0
     together: Literal["dense", "small", "experts"] | None = None
     network: Network | None = None
+    round_trips: int = 1
+    sent_cache_bytes: int = 0
+    processor: Processor | None = None
     width: int = 0
     windows: bool = False
     cache_low: float = 1.0
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is that of the machine's own processor."""
+        return self.backend == CPU and self.processor is None
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

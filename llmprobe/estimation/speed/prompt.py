@@ -24,7 +24,6 @@ from llmprobe.estimation.speed.arithmetic import touched
 from llmprobe.estimation.speed.cores import processor_part, too_few
 from llmprobe.estimation.speed.network import network_parts
 from llmprobe.estimation.speed.parts import (
-    CPU,
     Constants,
     Part,
     Share,
@@ -102,9 +101,7 @@ def offloads(shares: Sequence[Share], *, ubatch_size: int, op_offload: bool) -> 
     """
     if any(share.together for share in shares):
         return False
-    return (
-        op_offload and ubatch_size >= LEAST_OFFLOADED_BATCH and any(share.backend != CPU for share in shares)
-    )
+    return op_offload and ubatch_size >= LEAST_OFFLOADED_BATCH and any(map(_takes, shares))
 
 
 def prompt_parts(
@@ -123,12 +120,21 @@ def prompt_parts(
     The time of each part for one token of a prompt; everything that they need is known.
     """
     size = ubatch_size if tokens is None else max(1, min(ubatch_size, tokens))
-    devices = [share for share in shares if share.backend != CPU]
-    host = next((share for share in shares if share.backend == CPU), None)
+    devices = [share for share in shares if not share.is_host]
+    host = next((share for share in shares if share.is_host), None)
     in_ram = host is not None and multiplies(host)
-    parts = list(network_parts(devices, tokens=size))
+    parts = list(network_parts(devices, tokens=size, filled=filled))
+    first = next((share for share in devices if _takes(share)), None)
     for number, share in enumerate(devices):
-        also = host if in_ram and offloaded and number == 0 else None
+        if share.processor is not None:
+            operations = share.attention_operations * filled
+            parts.append(
+                processor_part(
+                    constants, share.processor, share.parameters or 0, operations, quant=quant, moe=moe
+                )
+            )
+            continue
+        also = host if in_ram and offloaded and share is first else None
         part = _device_part(
             constants, share, also, moe=moe, quant=quant, size=size, filled=filled, first=number == 0
         )
@@ -136,12 +142,20 @@ def prompt_parts(
     if host is None:
         return parts
     if in_ram and offloaded:
-        parts.append(_transfer(constants, host, devices[0], size))
+        assert first is not None
+        parts.append(_transfer(constants, host, first, size))
     computed = (host.parameters or 0) if in_ram and not offloaded else 0
     attention = host.attention_operations * filled if host.attends or not offloaded else 0.0
     if computed or attention:
         parts.append(processor_part(constants, cores, computed, attention, quant=quant, moe=moe))
     return parts
+
+
+def _takes(share: Share) -> bool:
+    """
+    Whether a device may be sent weights of the host to multiply, which one of another machine never is.
+    """
+    return not share.is_host and share.network is None
 
 
 def multiplies(host: Share) -> bool:
@@ -158,8 +172,8 @@ def at_once(constants: Constants, shares: Sequence[Share], *, ubatch_size: int, 
     As many as there are copies are on their way, and the next waits until one of them is done. At the least that is
     no faster, at the most as fast as a pipeline that nothing holds up.
     """
-    devices = [share for share in shares if share.backend != CPU]
-    host = next((share for share in shares if share.backend == CPU), None)
+    devices = [share for share in shares if not share.is_host]
+    host = next((share for share in shares if share.is_host), None)
     alone = len(devices) < 2 or any(share.together for share in devices)
     if alone or tokens is None or (host is not None and (multiplies(host) or host.attention_operations)):
         return _ALONE
@@ -296,18 +310,21 @@ def _unknown(
     """
     Why the prompt speed of these shares is unknown, or None.
     """
-    devices = [share for share in shares if share.backend != CPU]
-    host = next((share for share in shares if share.backend == CPU), None)
+    devices = [share for share in shares if not share.is_host]
+    host = next((share for share in shares if share.is_host), None)
     for share in devices:
         if share.flops is None and share.bandwidth_bytes_per_s is None:
             return message("speed.device-unknown", device=share.name or share.device)
+        if share.processor is not None and share.processor.threads is None:
+            return message("speed.cores-unknown")
     in_ram = host is not None and multiplies(host)
     counted = [*devices, host] if in_ram else devices
     if any(share is not None and share.parameters is None for share in counted):
         return message("speed.active-parameters-unknown")
     if host is None:
         return None
-    if in_ram and offloaded and host.resident_bytes and devices[0].link_bytes_per_s is None:
+    first = next((share for share in devices if _takes(share)), None)
+    if in_ram and offloaded and host.resident_bytes and (first is None or first.link_bytes_per_s is None):
         return message("speed.link-unknown", bytes=host.resident_bytes)
     if (in_ram and not offloaded) or (host.attends and host.attention_operations * filled):
         if cores.threads is None:

@@ -20,6 +20,7 @@ from llmprobe.estimation.speed.parts import CPU, Share
 from llmprobe.estimation.speed.together import Kind
 from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.devices import Device
+from llmprobe.facts.processor import Processor
 from llmprobe.facts.settings import ResolvedSettings
 
 NO_COOPERATIVE_MATRICES = ("Xe-HPG",)
@@ -66,6 +67,8 @@ def active_shares(
     all_experts = max(sum(own.experts for own in placed.values()), 1)
     read = {name: int(layers[name] * weights.passes) + own.output for name, own in placed.items()}
     spans = {part.device: part for part in setup.spans}
+    away = _away(setup, weights.n_layer, experts=placed[HOST].experts > 0)
+    on_host = sum(size // cached.streams for cached, size in caches[HOST] if not cached.recurrent)
     result = []
     for name, own in placed.items():
         dense, experts = own.layers / all_dense, own.experts / all_experts
@@ -91,7 +94,7 @@ def active_shares(
                     2 * size // cached.streams for cached, size in caches[name] if cached.recurrent
                 ),
                 recurrent=any(cached.recurrent for cached, _ in caches[name]),
-                switches=_switches(setup, weights.n_layer, experts=own.experts > 0) if device is None else 0,
+                switches=sum(away.values()) if device is None else 0,
                 attention_operations=attention[0].of(*attended),
                 wide_operations=attention[1].of(*attended),
                 cells=run.ctx_per_seq,
@@ -117,6 +120,9 @@ def active_shares(
                 bandwidth_high=1.0 if device is None else device.bandwidth_high,
                 together=None if device is None else together,
                 network=None if device is None else device.network,
+                round_trips=1 + 2 * away.get(name, 0),
+                sent_cache_bytes=0 if run.kv_offload else on_host * (stop - start) // max(weights.n_layer, 1),
+                processor=_processor(device),
                 width=arithmetic.width,
                 windows=device is not None and device.windows,
                 cache_low=1.0 if device is None else _cache_low(run, device),
@@ -149,17 +155,25 @@ def _embedding(weights: WeightTable, part: Span | None) -> int:
     return weights.row_bytes + (weights.input_bytes if is_output else 0)
 
 
-def _switches(setup: Setup, n_layer: int, *, experts: bool) -> int:
+def _processor(device: Device | None) -> Processor | None:
     """
-    How often the work goes over from a device to the host and back: for experts, and for a cache, kept there.
+    What is known of a processor of another machine, None of other devices.
+    """
+    return None if device is None or device.computed_by != CPU else device.processor or Processor()
+
+
+def _away(setup: Setup, n_layer: int, *, experts: bool) -> dict[str, int]:
+    """
+    How often the work goes over from each device to the host and back: for experts, and for a cache, kept there.
     """
     on_devices = [part for part in setup.spans if part.device != HOST]
     kept = set(setup.host_experts if experts else ())
     kept |= {int(name.split(".", 2)[1]) for name, target in setup.moved if target == HOST and "blk." in name}
-    switches = sum(part.start <= layer < part.stop for part in on_devices for layer in kept)
-    if not setup.settings.kv_offload:
-        switches += sum(min(part.stop, n_layer) - part.start for part in on_devices)
-    return switches
+    return {
+        part.device: sum(part.start <= layer < part.stop for layer in kept)
+        + (0 if setup.settings.kv_offload else min(part.stop, n_layer) - part.start)
+        for part in on_devices
+    }
 
 
 @cache

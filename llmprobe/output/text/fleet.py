@@ -192,12 +192,7 @@ def _together(page: Page, plan: Together) -> None:
     choice = plan.choice
     page.joined(
         [
-            message(
-                "page.upgrade-layers",
-                layers=choice.gpu_layers or None,
-                total=choice.total_layers,
-                experts=None,
-            ),
+            message("page.fleet-placed", layers=choice.gpu_layers, total=choice.total_layers),
             message("page.plan-rate", rate=rate(choice.speed.generation_tokens_per_s)),
             *([] if plan.loading is None else [message("page.fleet-loading", seconds=plan.loading)]),
         ],

@@ -144,14 +144,14 @@ def _together(
 ) -> Together | None:
     """
     The best of the ways to put machines together: those with the most room, two of them and more, the one whose
-    devices read fastest as the main one.
+    devices read fastest as the main one. Machines that compute with their processors come after the others.
     """
     useful = [
         one
         for one in (joining.machine(each.name, each.machine, wishes) for each in seen if each.machine)
         if joining.served(one)
     ]
-    useful.sort(key=lambda one: one.room, reverse=True)
+    useful.sort(key=lambda one: (one.by_processor, -one.room))
     best: tuple[float, Together] | None = None
     for count in range(2, min(len(useful), MOST_TOGETHER) + 1):
         some = useful[:count]
@@ -190,9 +190,9 @@ def _plan(
     number = 0
     plans = []
     for other in others:
-        names = tuple(f"{REMOTE.name}{number + at}" for at in range(len(other.devices)))
-        number += len(other.devices)
-        serving = f"{SERVER} -H {shell_word(address_of(other.name, hosts))} -p {RPC_PORT} -c"
+        names = tuple(f"{REMOTE.name}{number + at}" for at in range(len(other.offered)))
+        number += len(names)
+        serving = f"{SERVER} -H {shell_word(address_of(other.name, hosts))} -p {RPC_PORT}{_serving(other)} -c"
         if used.isdisjoint(names):
             continue
         plans.append(OnHost(host=other.name, main=False, devices=names, commands=(serving,)))
@@ -209,9 +209,25 @@ def _plan(
         loading=sent / network.bytes_per_s,
         warnings=(
             message("warning.rpc-open"),
+            *(
+                message("fleet.by-processor", host=other.name)
+                for other in others
+                if other.by_processor and other.name in {plan.host for plan in plans}
+            ),
             *((message("fleet.same-build"),) if len(builds) > 1 or None in builds else ()),
         ),
     )
+
+
+def _serving(other: joining.Machine) -> str:
+    """
+    What a server is told of its devices: nothing where it takes all cards, else the processor with all its cores, of
+    which it uses half unless told otherwise.
+    """
+    if not other.by_processor:
+        return ""
+    threads = other.site.processor.threads
+    return " -d CPU" if threads is None else f" -d CPU -t {threads}"
 
 
 def _beside(joined: Together, best: Alone) -> Together:

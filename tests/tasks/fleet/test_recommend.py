@@ -165,16 +165,56 @@ def test_an_assumed_network_is_said() -> None:
     assert "fleet.link-assumed" in {note.id for note in answer.notes}
 
 
-def test_machines_without_a_card_are_asked_alone_only() -> None:
-    """Two processors are not put together: how fast a server computes on one was not measured."""
+def test_two_processors_hold_what_none_does_alone() -> None:
+    """
+    40 GiB of weights on two machines of 32 GB: layers are in the RAM of both, the server is told to compute with its
+    eight cores, and the speed is between a quarter and all of what 51 GB/s read of the weights in a second.
+    """
+    name = "freebsd-ryzen-5700x-32g"
+    answer = _answer("llama3-70b", name, name, link="2.5GbE", ctx_size=8192, quants="Q4_K_M")
+
+    plan = answer.together
+    assert answer.best is None
+    assert plan is not None
+    assert answer.verdict.id == "fleet.verdict-together"
+    server, main = plan.hosts
+    assert (server.devices, main.main) == (("rpc0",), True)
+    assert server.commands == (f"ggml-rpc-server -H {name}-2 -p 50052 -d CPU -t 8 -c",)
+    held = {one.id: one.weights_bytes for one in plan.choice.devices}
+    assert 10 << 30 < held["rpc0"] < 27 << 30
+    assert 10 << 30 < held["host"] < 27 << 30
+    speed = plan.choice.speed.generation_tokens_per_s
+    assert speed is not None
+    whole = 51.2e9 / sum(held.values())
+    assert whole / 4 < speed.low < speed.likely < speed.high <= 1.25 * whole
+    assert "fleet.by-processor" in {one.id for one in plan.warnings}
+
+
+def test_cards_are_put_together_before_processors() -> None:
+    """
+    Two cards of 24 GB hold 40 GiB; the processor with 44 GiB of RAM does not come between them, however much it has.
+    """
     answer = _answer(
-        "llama3-70b", "freebsd-ryzen-5700x-32g", "freebsd-ryzen-5700x-32g", ctx_size=8192, quants="Q4_K_M"
+        "llama3-70b",
+        "linux-4090-64g",
+        "linux-lxc-2xepyc-one-node",
+        "linux-4090-64g",
+        link="10GbE",
+        ctx_size=8192,
+        quants="Q4_K_M",
     )
 
+    assert answer.together is not None
+    assert {one.host for one in answer.together.hosts} == {"linux-4090-64g", "linux-4090-64g-2"}
+    assert "fleet.by-processor" not in {one.id for one in answer.together.warnings}
+
+
+def test_one_machine_is_not_put_together_with_itself() -> None:
+    """A plan for several needs several: with one recording nothing is said of any."""
+    answer = _answer("llama3-8b", "freebsd-ryzen-5700x-32g", ctx_size=8192, quants="Q4_K_M")
+
     assert answer.together is None
-    assert answer.best is None
-    assert answer.verdict.id == "fleet.verdict-none"
-    assert "fleet.not-tried" in {note.id for note in answer.notes}
+    assert "fleet.not-tried" not in {note.id for note in answer.notes}
 
 
 def test_a_device_of_unknown_memory_is_said() -> None:
