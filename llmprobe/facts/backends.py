@@ -86,8 +86,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     it can share single tensors out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were
     measured with it, ``encoders`` that buffers of projectors were compared with measured ones, ``remote`` that its
     devices are those of other machines. ``scans`` None scans any state. ``refuses`` are types of weights that it does
-    not multiply. ``drivers`` are the kinds of devices by name, the usual
-    one without a name first.
+    not multiply. Engines on PyTorch have ``torch_bytes`` of libraries beyond CUDA's there, and know what graphs take
+    where ``torch_counts_graphs``. ``drivers`` are the kinds of devices by name, the usual one without a name first.
     """
 
     name: BackendName
@@ -107,6 +107,8 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     remote: bool = False
     scans: Scans | None = None
     refuses: frozenset[str] = frozenset()
+    torch_bytes: int = 0
+    torch_counts_graphs: bool = True
     drivers: dict[str, Driver]
 
 
@@ -155,6 +157,8 @@ _ALL = (
         encoders=True,
         scans=_CUDA_SCANS,
         refuses=_TERNARY,
+        torch_bytes=_GIB,  # by logs of MI300X
+        torch_counts_graphs=False,
         drivers={"": _CUDA},
     ),
     Backend(

@@ -19,6 +19,7 @@ from llmprobe.estimation.serving.vllm.versions import (
     WHOLE_SAMPLER,
     second_runner,
 )
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.serving import Bounds, ServingSettings
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import Message, message
@@ -207,17 +208,13 @@ def process(case: Case, settings: ServingSettings) -> Part:
         size = bounds(0.02 * GIB, 0.25 * GIB, 1.0 * GIB)
     else:
         size = bounds(0.02 * GIB, 0.13 * GIB, 0.5 * GIB)
-    if case.cards[0].backend == "rocm":
+    if libraries := BACKENDS[case.cards[0].backend].torch_bytes:
         size = bounds(
             size.low_bytes + 0.3 * GIB,
-            size.likely_bytes + _ROCM,
-            size.high_bytes + _ROCM + 0.3 * GIB * settings.world_size,
+            size.likely_bytes + libraries,
+            size.high_bytes + libraries + 0.3 * GIB * settings.world_size,
         )
     return Part("engine-runtime", size, message("how.serving-runtime", devices=settings.world_size))
-
-
-_ROCM = int(1.0 * GIB)
-"""What ROCm's libraries take beyond CUDA's, by logs of MI300X."""
 
 
 def outside(case: Case) -> Part:
@@ -233,4 +230,4 @@ def counts_graphs(case: Case) -> bool:
     """
     Whether the budget has room for graphs, or they come on top of it, as they always do with ROCm.
     """
-    return case.version >= GRAPHS_COUNTED and case.cards[0].backend != "rocm"
+    return case.version >= GRAPHS_COUNTED and BACKENDS[case.cards[0].backend].torch_counts_graphs
