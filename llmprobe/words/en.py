@@ -1139,7 +1139,8 @@ SENTENCES: dict[str, str] = {
     "note.mlx-better": "MLX would read less for each token: {repository} has {bytes:bytes} of weights, {quant} has {other_bytes:bytes}, and it loses no more; recommend --engine mlx plans it",
     "note.mlx-worse": "llama.cpp is the better choice here: of MLX's conversions {repository} is the smallest that loses no more than {quant}, and has {bytes:bytes} of weights instead of {other_bytes:bytes}",
     "note.mlx-none": "llama.cpp is the better choice here: no conversion of MLX that fits loses as little as {quant}",
-    "quality.basis.format": "{format} as measured on one 27B, by the size of this model",
+    "quality.basis.format": "{format}: {divergence:.4f} at 8.0B parameters, measured in {files} {files:file|files} of {models} "
+    "{models:model|models}, by the size of this one ({size:.3g}B); may be {low:.2g} to {high:.2g} times it",
     "speed.serving": "bytes and arithmetic of a step, three quarters of the bandwidth, and a fixed time for each layer; not measured",
     "speed.serving-network": "bytes and arithmetic of each stage, three quarters of the bandwidth, a fixed time for each layer, and from machine to machine {ms:.1f} ms and the values of a token at {bytes_per_s:rate}; not measured",
     "note.serving-length-default": "no length was asked for (-c): the longest that the pool surely holds is taken, at least {ctx_size:,} tokens, up to what the model was trained for",

@@ -954,7 +954,7 @@ SENTENCES: dict[str, str] = {
     "note.mlx-better": "MLXなら1トークンごとに読む量が減ります。{repository} の重みは{bytes:bytes}、{quant}は{other_bytes:bytes}で、劣化は同等以下です。動かし方は recommend --engine mlx で調べられます",
     "note.mlx-worse": "ここではllama.cppのほうが適しています。MLX用に変換されたもののうち、劣化が{quant}以下で最小なのは {repository} ですが、重みは{other_bytes:bytes}ではなく{bytes:bytes}になります",
     "note.mlx-none": "ここではllama.cppのほうが適しています。収まるMLX用の変換に、{quant}ほど劣化の少ないものはありません",
-    "quality.basis.format": "{format}（27Bのモデル1つでの測定値を、このモデルのサイズに換算）",
+    "quality.basis.format": "{format}: 8.0Bで{divergence:.4f}（{models}モデルの{files}ファイルで測定）、このモデルのサイズ（{size:.3g}B）に換算。この値の{low:.2g}倍から{high:.2g}倍の間になりえます",
     "speed.serving": "1ステップのデータ量と演算量、帯域幅の4分の3、レイヤーごとの固定時間から計算（測定値ではありません）",
     "speed.serving-network": "各ステージのデータ量と演算量、帯域幅の4分の3、レイヤーごとの固定時間に、マシン間の{ms:.1f} msと1トークン分の値の転送（{bytes_per_s:rate}）を加えて計算（測定値ではありません）",
     "note.serving-length-default": "コンテキスト長の指定（-c）がないため、プールに確実に収まる最長にしています（{ctx_size:,}トークン以上、上限は学習時の長さ）",

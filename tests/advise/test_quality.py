@@ -5,6 +5,7 @@ What a quantization loses: measured figures, in words, and what they are scaled 
 import msgspec
 import pytest
 
+from benchmarks.fit_quality import Row, model_of, rows
 from llmprobe.advise.choose import loss
 from llmprobe.advise.choose.loss import Model
 from llmprobe.advise.choose.quality import agreement, in_words, quality
@@ -339,26 +340,60 @@ def test_a_divergence_has_a_level(divergence: float, level: str) -> None:
     assert in_words(divergence).id == f"quality.{level}"
 
 
+FORMATS = [row for row in rows() if row.kind.startswith("format")]
+
+
+@pytest.mark.parametrize("row", FORMATS, ids=lambda row: f"{row.model} {row.quant} {row.divergence}")
+def test_formats_of_other_engines_are_rated_as_measured(row: Row) -> None:
+    """
+    Every published figure lies in the stated range; of another protocol the part of what NVFP4 loses by it.
+    """
+    data = table("quality")
+    found, beside = loss.of_format(data, row.quant), loss.of_format(data, "NVFP4")
+    assert found is not None
+    assert beside is not None
+
+    if row.kind == "format":
+        said = loss.of_model(data, found.mean_kld, model_of(row.model))
+    else:
+        said = found.mean_kld / beside.mean_kld
+    assert found.low <= row.divergence / said <= found.high
+
+
 @pytest.mark.parametrize(
-    ("name", "measured"),
+    ("name", "figure", "files"),
     [
-        ("AWQ 4-bit, groups of 128", 0.051),
-        ("FP8", 0.023),
-        ("NVFP4", 0.039),
-        ("GPTQ 8-bit", 0.009),
-        ("Quark", None),
+        ("AWQ 4-bit, groups of 128", 0.04, 5),
+        ("GPTQ-Int4", 0.039, 1),
+        ("GPTQ 8-bit", 0.0143, 1),
+        ("FP8-block", 0.032, 2),
+        ("nvfp4", 0.06, 3),
+        ("EXL3 4 bpw", 0.05, 10),
+        # Half way between two widths is the root of the product of their figures: 0.18 x 0.05, 0.003 x 0.0002.
+        ("EXL3 3.5 bpw", 0.0949, 10),
+        ("EXL3 7 bpw", 0.000775, 10),
+        # One bit further by the last steps: 0.8^2 / 0.18, 0.0002 x (0.0002 / 0.003)^0.5.
+        ("EXL3 1 bpw", 3.556, 10),
+        ("EXL3 9 bpw", 0.0000516, 10),
     ],
 )
-def test_formats_of_other_engines_are_rated(name: str, measured: float | None) -> None:
+def test_a_format_has_its_figure_and_the_files_behind_it(name: str, figure: float, files: int) -> None:
     """
-    As measured on Qwen3.6-27B, within the range; what nobody measured has no figure.
+    By a word of its name; widths lie between those that were measured, or beyond them by the same steps.
     """
     found = loss.of_format(table("quality"), name)
-    model = Model(parameters=26_895_998_464)
 
-    assert (found is None) is (measured is None)
-    if found is not None and measured is not None:
-        assert 0.5 < loss.of_model(table("quality"), found, model) / measured < 2
+    assert found is not None
+    assert found.mean_kld == pytest.approx(figure, rel=0.002)
+    assert found.files == files
+
+
+@pytest.mark.parametrize("name", ["Quark", "EXL2 4 bpw", "HQQ 4-bit", "EXL3"])
+def test_a_format_that_nobody_measured_has_no_figure(name: str) -> None:
+    """
+    Nor one of any width whose width is not said.
+    """
+    assert loss.of_format(table("quality"), name) is None
 
 
 def test_weights_that_are_published_quantized_say_what_they_lose() -> None:

@@ -12,7 +12,8 @@ Divergences of types add, by the share of the weights of each type that a token 
 has a figure whose types have one.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from math import exp, log, log10, sqrt
 from typing import Any
 
@@ -89,13 +90,41 @@ def of_types(data: Data, shares: Mapping[str, float], *, kept: frozenset[str] = 
     return total
 
 
-def of_format(data: Data, name: str) -> float | None:
+class Format(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The divergence of a format of other engines at the size of the table, None where nobody measured it.
+    What a format of other engines loses at the size of the table: measured in how many files of how many models, and
+    between which parts of it those lie.
+    """
+
+    mean_kld: float
+    files: int
+    models: int
+    low: float
+    high: float
+
+
+def of_format(data: Data, name: str) -> Format | None:
+    """
+    What was measured of a format of other engines, None where nobody measured it.
     """
     formats = data["formats"]
-    found = next((figure for word, figure in formats["words"] if word in name), None)
-    return formats["eight_bits"] if found is not None and "8-bit" in name else found
+    found = next((row for row in formats["rows"] if row["word"].lower() in name.lower()), None)
+    if found is not None:
+        return msgspec.convert(formats["eight_bits"] if "8-bit" in name else found, Format)
+    for row in formats["by_bits"]:
+        bits = re.search(rf"{row['word']}\D*(\d+(?:\.\d+)?)", name, re.IGNORECASE)
+        if bits is not None:
+            return msgspec.convert(row | {"mean_kld": _between(row["points"], float(bits[1]))}, Format)
+    return None
+
+
+def _between(points: Sequence[Sequence[float]], bits: float) -> float:
+    """
+    The figure at a width: between two points, or beyond the last two, by the steps of their logarithms.
+    """
+    upper = next((number for number, (width, _) in enumerate(points) if width >= bits), len(points) - 1)
+    (low, more), (high, less) = points[max(1, upper) - 1], points[max(1, upper)]
+    return exp(log(more) + (bits - low) / (high - low) * log(less / more))
 
 
 def scaled(data: Data, divergence: float, model: Model) -> float:

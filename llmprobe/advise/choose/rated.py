@@ -47,7 +47,7 @@ def of_folder(estimator: Estimator) -> tuple[float, Message] | None:
     figure = None if folder is None else of_format(data, folder.format)
     if figure is None:
         return None
-    divergence = of_model(data, figure, model_of(estimator))
+    divergence = of_model(data, figure.mean_kld, model_of(estimator))
     return divergence, in_words(divergence)
 
 

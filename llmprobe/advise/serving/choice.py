@@ -127,6 +127,16 @@ def _reasons(wishes: Wishes, way: Way, memory: MemoryModel) -> tuple[Message, ..
     if way.gives_up:
         options = tuple(memory.levers[name] for name in way.gives_up)
         found.append(message("reason.serving-levers", options=options))
+    if way.quality.value:
+        found.append(
+            message(
+                "reason.loss",
+                quant=way.checkpoint.format,
+                quality=way.quality.words,
+                divergence=way.quality.value,
+                basis=way.quality.basis,
+            )
+        )
     pool = way.result.pool
     if pool is not None:
         found.append(

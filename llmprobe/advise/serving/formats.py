@@ -6,7 +6,7 @@ Source: vLLM 0.33, model_executor/layers/quantization (get_min_capability, Marli
 
 from __future__ import annotations
 
-from llmprobe.advise.choose.loss import Model, of_file_type, of_format, of_model
+from llmprobe.advise.choose.loss import Format, Model, of_file_type, of_format, of_model, spread_of
 from llmprobe.advise.choose.quality import METRIC, agreement, in_words
 from llmprobe.data import table
 from llmprobe.facts.model import ModelSpec
@@ -54,10 +54,9 @@ def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
     """
     data = table("quality")
     plain = own or kind.upper() in ("BF16", "FP16")
-    figure = 0.0 if plain else of_format(data, kind)
-    if figure is None and kind.upper().startswith("W4A16"):
-        figure = of_format(data, "AWQ")
+    measured = None if plain else of_format(data, "AWQ" if kind.upper().startswith("W4A16") else kind)
     alike = _LIKE.get(kind.upper())
+    figure: float | None = 0.0 if plain else None if measured is None else measured.mean_kld
     if alike is not None:
         figure = of_file_type(data, alike, imatrix=False)
     if figure is None:
@@ -71,22 +70,39 @@ def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
         architecture=model.architecture,
     )
     value = figure if not figure else of_model(data, figure, known)
+    spread = spread_of(data, model.id)
+    low, high = spread["low"], spread["high"]
+    if measured is not None and alike is None:
+        low, high = min(low, measured.low), max(high, measured.high)
     return Quality(
         value=value,
+        low=value * low,
+        high=value * high,
         same_first_choice_percent=agreement(value),
         usable=True,
         metric=METRIC,
-        basis=_basis(kind, alike, plain=plain),
+        basis=_basis(kind, alike, measured, known, low, high),
         words=in_words(value),
     )
 
 
-def _basis(kind: str, alike: str | None, *, plain: bool) -> Message:
-    if plain:
-        return message("quality.basis.published")
+def _basis(
+    kind: str, alike: str | None, measured: Format | None, model: Model, low: float, high: float
+) -> Message:
     if alike is not None:
         return message("quality.basis.like", format=kind, quant=alike)
-    return message("quality.basis.format", format=kind)
+    if measured is None:
+        return message("quality.basis.published")
+    return message(
+        "quality.basis.format",
+        format=kind,
+        divergence=measured.mean_kld,
+        files=measured.files,
+        models=measured.models,
+        size=model.size,
+        low=low,
+        high=high,
+    )
 
 
 _ALIKE = {
