@@ -38,8 +38,9 @@ _SIDE_BY_SIDE = re.compile(r"\s+(?=[0-9]{1,2}[x×]\s?[a-z0-9])", re.IGNORECASE)
 _BARE_SIZE = re.compile(r"(.*\S)\s*[\s/]\s*([0-9]{1,3})", re.IGNORECASE)
 """``M1 Max 64``, ``3060 12``: a last number is the memory, where the chip or the card has that much."""
 
+# So many words before it, not any number: that is tried from each of them, and a text may be nothing else.
 _LINKED = re.compile(
-    r"(?:[\s,(+]|\bwith(?:out)?\b|\bw/|\bno\b|\bin\b|\bover\b|\bvia\b|\ban?\b)*"
+    r"(?:[\s,(+]|\bwith(?:out)?\b|\bw/|\bno\b|\bin\b|\bover\b|\bvia\b|\ban?\b){0,40}"
     r"\b(?:nv-?link(?:ed|s)?|sli|cross-?fire ?x?|infinity fabric link)\b(?:[\s-]*(?:bridged?|mode|connected|link))*\)?",
     re.IGNORECASE,
 )

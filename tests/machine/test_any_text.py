@@ -104,6 +104,7 @@ NO_GPU = frozenset(("none", "no", "no gpu", "cpu", "cpu only", "cpu-only", "with
 @example(text="2x" * 2000)
 @example(text="+" * 5000)
 @example(text="RTX 4090 + " * 400)
+@example(text="an " * 1700)
 @settings(max_examples=60, deadline=None)
 def test_any_name_of_a_gpu(text: str) -> None:
     """
