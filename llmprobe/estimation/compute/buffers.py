@@ -297,6 +297,7 @@ def _apart(request: ComputeRequest, model: Model, *, flash: bool) -> frozenset[s
             held=True,
             tokens=request.settings.parallel,
             staying=model.staying,
+            only_places=True,
         )
         reservation = model.family.graphs.reserve(
             run,
@@ -347,6 +348,7 @@ def _flash(request: ComputeRequest, model: Model) -> bool | None:
             held=True,
             tokens=request.settings.parallel,
             staying=model.staying,
+            only_places=True,
         )
         reservation = model.family.graphs.reserve(
             run,

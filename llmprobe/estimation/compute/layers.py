@@ -5,7 +5,7 @@ Of a group of layers that repeats a few are built, and what the allocator is ask
 for again by those that are left out (``compute_repeat``).
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
@@ -14,6 +14,8 @@ from llmprobe.model.archs._building.run import Moved, Parts
 KEPT = 3
 """The first of a run, whose inputs come from elsewhere; what is repeated; and one to compare it with."""
 _LONGEST_GROUP = 8
+_NEIGHBOURS = 3
+"""How many layers further what is around a layer decides where its nodes go."""
 
 
 class Repeat(msgspec.Struct, frozen=True, gc=False):
@@ -64,6 +66,32 @@ def shortened(kinds: Sequence[Hashable], least: int = KEPT) -> tuple[tuple[int, 
     without output, which the one before it may notice too. At the ``least`` so many are built, one more than usual
     where the first leaves something else than the others do, so that the third is what is repeated.
     """
+
+    def kept(length: int, *, begun: bool, last: bool) -> int:
+        return max(least, KEPT + (not begun)) + (length == 1 and last)
+
+    return _grouped(kinds, kept)
+
+
+def neighbouring(kinds: Sequence[Hashable]) -> tuple[int, ...]:
+    """
+    The positions to build where all that counts is where nodes go: every layer that is left out stands between the same
+    neighbours as one that is built, and the other way round.
+    """
+
+    def kept(length: int, **_: bool) -> int:
+        return 1 - (-_NEIGHBOURS // length)
+
+    return _grouped(kinds, kept)[0]
+
+
+def _grouped(
+    kinds: Sequence[Hashable], kept_of: Callable[..., int]
+) -> tuple[tuple[int, ...], tuple[Repeat, ...]]:
+    """
+    The positions to build, where of groups in a row so many are kept: by their length, whether another one has
+    ``begun`` after them, and whether they are the ``last`` layers.
+    """
     numbers: dict[Hashable, int] = {}
     line = [numbers.setdefault(kind, len(numbers)) for kind in kinds]
     built: list[int] = []
@@ -74,7 +102,7 @@ def shortened(kinds: Sequence[Hashable], least: int = KEPT) -> tuple[tuple[int, 
         for length in range(1, _LONGEST_GROUP + 1):
             end = _end(line, position, length)
             times, begun = divmod(end - position, length)
-            kept = max(least, KEPT + (not begun)) + (length == 1 and end == count)
+            kept = kept_of(length, begun=bool(begun), last=end == count)
             if (times - kept) * length > best.left_out * best.length:
                 best = Repeat(len(built), length, kept, times - kept)
         if best.left_out:

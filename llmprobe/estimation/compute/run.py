@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 
 import msgspec
 
-from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, shortened
+from llmprobe.estimation.compute.layers import KEPT, Repeat, layer_kinds, neighbouring, shortened
 from llmprobe.estimation.memory.expert_cache import MOST_TOKENS
 from llmprobe.estimation.memory.kv_cache import cells
 from llmprobe.estimation.memory.stored import offers_host
@@ -111,15 +111,16 @@ def run_of(
     apart: frozenset[str] = frozenset(),
     least: int = KEPT,
     staying: frozenset[Origin] = frozenset(),
+    only_places: bool = False,
 ) -> tuple[Run, Hashable, tuple[Repeat, ...]]:
     """
     What the graph is built for: a prompt's batch, or one of ``tokens``; what tells its layers; and which of
     them are left out.
 
     ``held`` keeps nodes where the model's code puts them, which llama.cpp forgets where it only measures. ``anew`` asks
-    remote devices for the first time. ``apart``
-    names operations that are built as the several they stand for. ``least`` are the groups of layers that are built of
-    those that repeat. ``staying`` are the weights that no device uses.
+    remote devices for the first time. ``apart`` names operations that are built as the several they stand for.
+    ``least`` are the groups of layers that are built of those that repeat. ``staying`` are the weights that no device
+    uses. ``only_places`` says that no buffer is asked for.
     """
     sequences = request.settings.parallel
     causal = request.hparams.get("attention.causal") is not False
@@ -148,6 +149,8 @@ def run_of(
     )
     # A layer that takes another's weights does not repeat: where those lie is not told by where it lies.
     built, repeats = (tuple(parts.sizes.trunk), ()) if whole or parts.looped else shortened(kinds, least)
+    if only_places and parts.alone and not parts.looped:
+        built, repeats = neighbouring(kinds), ()
     told: Hashable = (places[0], places[len(kinds) : -1], *(kinds[layer] for layer in built))
     if request.architecture.endswith(NEXT_TOKEN):
         built, repeats = (0,), ()
