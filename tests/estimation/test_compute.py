@@ -12,7 +12,7 @@ from llmprobe.estimation.compute.buffers import ComputeBytes, ComputeEngine, Com
 from llmprobe.facts.settings import ResolvedSettings
 from llmprobe.units import MIB
 
-SAMPLE = 149
+SAMPLE = 307
 GIB = 1 << 30
 
 

@@ -3,6 +3,7 @@ Layers that are left out are reservation as often as they are left out, if the b
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
 import pytest
@@ -25,6 +26,14 @@ QUANTS = ("Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_S", "Q6_K", "Q8_0", "IQ2_M", "IQ4_XS
 EACH = (128, 256)
 """Sizes: of what a layer hands on, and of what it works with."""
 NEAR = 4 << 20
+
+
+@cache
+def shared(name: str) -> Estimator:
+    """
+    The estimator of a model, whose graphs serve all quantizations.
+    """
+    return Estimator(load(name))
 
 
 def _chain(layers: int, *, leaks: bool = False) -> Lifetimes:
@@ -218,7 +227,7 @@ def test_a_bound_covers_all_placements_of_its_kind(
     """
     However many layers or experts stay on the host, no device needs more than a few MiB beyond its bound.
     """
-    estimator, hardware = Estimator(load(name)), Hardware(devices=devices)
+    estimator, hardware = shared(name), Hardware(devices=devices)
     placements = [
         Settings(ctx_size=8192, gpu_layers=layers, n_cpu_moe=experts)
         for layers in (None, 0, 1, 2, 7, 16, 23)

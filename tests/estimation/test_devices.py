@@ -22,17 +22,17 @@ def test_every_buffer_of_several_devices_is_equal_to_the_byte(mode: str, step: i
     counts = measure(islice(of_split(mode), 0, None, step))
 
     assert counts.differing == []
-    assert counts.equal == counts.buffers > 500
+    assert counts.equal == counts.buffers > 200
 
 
 def test_hybrid_models_are_exact_with_their_state_or_experts_on_the_host() -> None:
     """
     In a sample of the loads: blocks of nothing leave the allocator's list out of order, and a scan finds them.
     """
-    counts = measure(islice(hybrid_cases(), 0, None, 11))
+    counts = measure(islice(hybrid_cases(), 0, None, 29))
 
     assert counts.differing == []
-    assert counts.equal == counts.buffers > 500
+    assert counts.equal == counts.buffers > 200
 
 
 def test_what_llama_cpp_refuses_to_split_is_refused() -> None:
