@@ -80,7 +80,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``kept_as`` is the name under which an engine on this machine keeps the file. ``published`` is where the catalog
     has files of it, None of a model that is not the catalog's; ``folder`` are the weights beside a configuration.
     ``quantization`` is what a configuration says of it, as it stands there (``quantization_config``).
-    ``projector`` reads images or sound for it: a file beside it, or one as it was published.
+    ``projector`` reads images or sound for it: a file beside it, or one as it was published. ``encoder_parameters`` are
+    the numbers of what does so in a folder of weights.
     ``notes`` are sentences about what was assumed or chosen (an ambiguous name, an unknown architecture).
     """
 
@@ -107,6 +108,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     folder: Folder | None = None
     quantization: dict[str, Any] | None = None
     projector: Projector | None = None
+    encoder_parameters: int | None = None
     notes: tuple[Message, ...] = ()
 
 

@@ -1182,6 +1182,7 @@ SENTENCES: dict[str, str] = {
     "label.term.activations": "peak of a step",
     "label.term.cuda-graphs": "CUDA graphs",
     "label.term.engine-runtime": "engine's process",
+    "label.term.allocator-rounding": "allocator's rounding",
     "label.term.latent-copies": "latent attention, unpacked",
     "label.term.rotary-tables": "rotary tables",
     "label.term.encoder": "encoder",

@@ -991,6 +991,7 @@ SENTENCES: dict[str, str] = {
     "label.term.activations": "1ステップのピーク",
     "label.term.cuda-graphs": "CUDAグラフ",
     "label.term.engine-runtime": "エンジンのプロセス",
+    "label.term.allocator-rounding": "アロケーターの端数",
     "label.term.latent-copies": "展開した潜在アテンション",
     "label.term.rotary-tables": "RoPEの表",
     "label.term.encoder": "エンコーダー",

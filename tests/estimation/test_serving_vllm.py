@@ -194,6 +194,22 @@ def test_an_encoder_lies_on_the_first_stage() -> None:
     assert last.encoder == 0
 
 
+def test_an_encoder_of_a_configuration_counts_without_a_projector() -> None:
+    """
+    500 million numbers in 16 bits, and its output in the peak of a step.
+    """
+    text = named("qwen3-8b", None)
+    sees = msgspec.structs.replace(text, encoder_parameters=500_000_000)
+    without, found = (Case(model, None, (H100,), MEMORY.version("0.31")) for model in (text, sees))
+
+    assert estimated(found).weights_bytes - estimated(without).weights_bytes == 10**9
+    added = (
+        step.activations(found, settings_of(found)).bytes.likely_bytes
+        - step.activations(without, settings_of(without)).bytes.likely_bytes
+    )
+    assert added == 8192 * 4096 * 2
+
+
 @pytest.mark.parametrize(
     ("card", "version", "requests", "tokens"),
     [

@@ -120,6 +120,13 @@ class Case:
         )
 
     @property
+    def encoder_parameters(self) -> int:
+        """The numbers of the encoder of images or sound: of the projector that is known, or of the folder."""
+        if self.model.projector is not None:
+            return sum(tensor.elements for tensor in self.model.projector.tensors)
+        return self.model.encoder_parameters or 0
+
+    @property
     def linked(self) -> bool:
         """Whether the cards are taken to have links of their own: those of data centres from Ampere on."""
         return self.cards[0].capability in ((8, 0), (9, 0), (10, 0), (10, 3))

@@ -304,11 +304,9 @@ def _tables(case: Case, settings: ServingSettings) -> int:
 
 
 def _encoder(case: Case, tp: int, loading: Loading) -> int:
-    projector = case.model.projector
-    if projector is None:
-        return 0
-    size = sum(tensor.elements for tensor in projector.tensors) * WIDE
+    size = case.encoder_parameters * WIDE
     # Weights that others have quantized are in the form of transformers, whose encoder is cut.
     makers = case.scheme is None or case.scheme.method == "fp8"
-    whole = loading.whole_encoder and makers and projector.metadata.get("projector_type") == "pixtral"
-    return size if whole else size // tp
+    projector = case.model.projector
+    pixtral = projector is not None and projector.metadata.get("projector_type") == "pixtral"
+    return size if loading.whole_encoder and makers and pixtral else size // tp

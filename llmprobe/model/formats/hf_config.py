@@ -15,6 +15,7 @@ from llmprobe.model.archs._shared.config import Config, text_part
 from llmprobe.model.archs._shared.limits import check_parameters, check_sizes
 from llmprobe.model.formats import classes, gguf_model, published
 from llmprobe.model.formats.hf_hparams import hparams as hparams_of
+from llmprobe.model.formats.published.encoders import encoder_parameters
 from llmprobe.model.formats.safetensors import Weights
 from llmprobe.words.message import Message, message
 
@@ -99,6 +100,8 @@ def spec(
         published_quant=_MXFP4 if found is not None and found.format == published.MXFP4_EXPERTS else None,
         folder=found,
         quantization=published.quantization(config.values, beside),
+        encoder_parameters=(None if weights is None else weights.encoder_parameters)
+        or encoder_parameters(config.values, config.width),
         notes=(
             *([] if found is None else published.notes(found)),
             *_notes(config, hparams),

@@ -85,6 +85,13 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
         return sum(stored.elements * _WIDTHS[stored.dtype] // 8 for stored in self.shapes.values())
 
     @property
+    def encoder_parameters(self) -> int | None:
+        """The numbers of encoders of images and sound, None where shapes are not known or there are none."""
+        return (
+            sum(stored.elements for name, stored in self.shapes.items() if _is_of(name, _OTHER_PARTS)) or None
+        )
+
+    @property
     def tied(self) -> bool:
         """Whether no matrix of its own makes the output."""
         return not any(name == "output.weight" or _module(name) in _HEADS for name in self.names)

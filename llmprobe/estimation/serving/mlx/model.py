@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmprobe.errors import UsageError
-from llmprobe.estimation.serving.case import Case, Result
+from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.terms import device_of, weight_terms
 from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.estimate import Range, Term
@@ -65,17 +65,12 @@ class Mlx:
         """What these settings take of the GPU's memory, and how long a context fits."""
         card = case.cards[0]
         held = rank_weights(case, settings, 0)
-        # Sines and cosines are computed anew, and experts and latent attention are held once.
-        weights = held.total - held.tables - held.copies - held.rounding
+        weights = _kept(held)
         step = step_bytes(case, settings)
         budget = card.total_bytes if card.free_bytes is None else card.free_bytes
         cache = cache_bytes(case, settings.max_model_len) * settings.max_num_seqs
         pool = _pool(case, settings, budget, weights, step)
-        terms = [
-            term
-            for term in weight_terms(case, settings, held)
-            if term.name not in ("rotary-tables", "latent-copies", "allocator-rounding")
-        ]
+        terms = [term for term in weight_terms(case, settings, held) if term.name not in _DROPPED]
         device = device_of(card, (*terms, *_terms(settings, cache, step)), budget=budget)
         failure, sure = _failure(card, weights, cache, step, budget, settings, pool)
         notes: tuple[Message, ...] = ()
@@ -91,6 +86,18 @@ class Mlx:
 
 
 MODEL = Mlx()
+
+
+_DROPPED = ("rotary-tables", "latent-copies", "allocator-rounding", "encoder")
+"""Terms of weights that mlx-lm does not have."""
+
+
+def _kept(held: RankWeights) -> int:
+    """
+    The weights of the language model: sines and cosines are computed anew, experts and latent attention are held once,
+    and encoders of images and sound are left out.
+    """
+    return held.total - held.tables - held.copies - held.rounding - held.encoder
 
 
 def cache_bytes(case: Case, tokens: int) -> int:
@@ -127,7 +134,7 @@ def peak(case: Case, settings: ServingSettings) -> Bounds:
     What mlx-lm prints as its peak once the context is full.
     """
     held = rank_weights(case, settings, 0)
-    fixed = held.total - held.tables - held.copies - held.rounding + cache_bytes(case, settings.max_model_len)
+    fixed = _kept(held) + cache_bytes(case, settings.max_model_len)
     step = step_bytes(case, settings)
     loose = fixed // 200
     return Bounds(

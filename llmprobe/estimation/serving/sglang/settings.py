@@ -97,4 +97,4 @@ def _fraction(case: Case, ranks: int, seqs: int, tokens: int) -> float:
     if total > _LARGE:
         reserve = max(reserve, _LARGE_RESERVE)
     fraction = round((total - reserve) / total, 3)
-    return max(0.01, fraction * 0.95 if case.model.projector is not None else fraction)
+    return max(0.01, fraction * 0.95 if case.encoder_parameters else fraction)

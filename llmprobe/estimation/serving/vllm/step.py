@@ -112,7 +112,7 @@ def _images(case: Case, settings: ServingSettings) -> int:
     """
     What the encoder's output for the largest batch takes, which is kept while the layers are measured; 0 without one.
     """
-    if case.model.projector is None:
+    if not case.encoder_parameters:
         return 0
     deep = case.sizes.number("n_deepstack_layers", 0)
     return settings.max_num_batched_tokens * case.hidden * (1 + deep) * 2
