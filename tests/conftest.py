@@ -29,6 +29,7 @@ LIVE = frozenset(
         "tests/source/live/test_commands.py",
         "tests/source/live/test_files.py",
         "tests/source/live/test_http.py",
+        "tests/source/test_rpc_server.py",
         "tests/source/web/test_networks.py",
         "tests/source/web/test_remote_file.py",
         "tests/model/test_loading_network.py",

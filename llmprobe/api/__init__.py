@@ -246,7 +246,7 @@ def estimate(
     The devices are those of ``snapshot``, or of this machine; with ``devices`` or ``backend`` so many equal
     ones are assumed, nothing is probed, and whether it fits is unknown. ``rpc`` are devices of other machines, which
     llama.cpp puts before these: ``HOST:PORT=SIZE``, with what is free there, and ``:BACKEND`` behind it where the
-    server does not compute with CUDA. Nothing is asked over the network.
+    server does not compute with CUDA; without ``=SIZE`` the server is asked.
 
     Raises:
         UsageError: a setting does not exist or is out of range.

@@ -78,15 +78,18 @@ def estimate(
     else:
         machine = probe() if snapshot is None else snapshot
         site = assumed.of_machine(machine)
+    of_remote: tuple[Message, ...] = ()
     if rpc:
         # Imported only here: few estimates are of several machines.
-        from llmprobe.site.remote import remote_devices
+        from llmprobe.site.remote import about_remote, remote_devices
+        from llmprobe.source.rpc_server import ask
 
-        remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices))
+        remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices), ask=ask)
+        of_remote = about_remote(remote, split=bool(given.get("tensor_split")))
         site = msgspec.structs.replace(
             site,
-            devices=(*remote, *site.devices),
-            budgets=site.budgets | {one.id: one.free_bytes for one in remote},
+            devices=(*remote.devices, *site.devices),
+            budgets=site.budgets | remote.budgets,
         )
     split = len(given.get("tensor_split", ()))
     if split > len(site.devices):
@@ -182,7 +185,7 @@ def estimate(
             *of_ram,
             *(about_bandwidth(device) for device in site.devices if device.bandwidth_low < 1),
             *_of_machine(machine),
-            *(_about_remote(site) if rpc else ()),
+            *of_remote,
             *answer.notes,
         ),
         warnings=(
@@ -204,15 +207,6 @@ def _loading(
 
     path = model.path if model.path is not None and quant == model.quant else None
     return loading_of(measured, answer.model.tensor_bytes, path, answer.devices, hardware.devices)
-
-
-def _about_remote(site: assumed.Places) -> tuple[Message, ...]:
-    """
-    Where the remote devices are.
-    """
-    from llmprobe.site.remote import about_remote
-
-    return about_remote(site.devices)
 
 
 def _of_machine(machine: Snapshot | None) -> tuple[Message, ...]:

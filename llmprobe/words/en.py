@@ -1356,7 +1356,25 @@ SENTENCES: dict[str, str] = {
     "error.backend-unknown": "there is no backend {given}",
     "error.rpc-not-a-device": "{given} is no remote device",
     "error.rpc-too-many": "{given} remote devices were given, and llama.cpp can use {most} beside the others",
+    "error.rpc-no-ipv6": "{given} is an IPv6 address, which llama.cpp does not take for an rpc-server",
+    "error.rpc-unresolved": "no machine named {host} was found",
+    "error.rpc-refused": "nothing listens at {address}",
+    "error.rpc-unreachable": "{address} cannot be reached",
+    "error.rpc-silent": "{address} took the connection and did not answer: it hangs, or another program uses it, as an"
+    " rpc-server serves one at a time",
+    "error.rpc-foreign": "what listens at {address} is no rpc-server",
+    "error.rpc-no-devices": "the rpc-server at {address} has no device",
+    "error.rpc-version": "the rpc-server at {address} speaks version {version} of the protocol, and llama.cpp b11549 version"
+    " {ours}; it refuses another first number",
     "hint.rpc": "give the address of the rpc-server and what is free on its device, like 10.0.0.2:50052=24GiB",
+    "hint.rpc-no-ipv6": "give the IPv4 address, or a name that has one",
+    "hint.rpc-start": "start it on that machine: ggml-rpc-server -H {host} -p {port}; or give what is free there:"
+    " {address}=24GiB",
+    "hint.rpc-size": "end what uses it, or give what is free there, and nothing is asked: {address}=24GiB",
+    "hint.rpc-address": "check the address, and that the machine is on; or give what is free there, and nothing is asked:"
+    " {address}=24GiB",
+    "hint.rpc-version": "install the same build of llama.cpp on both machines; for figures of b11549 give what is free there:"
+    " {address}=24GiB",
     "error.cpu-without-devices": "the backend cpu has no {devices} {devices:device|devices}",
     "error.no-trained-context": "the model does not name the context it was trained for",
     "error.cache-tensor-too-large": "the cache of layer {layer} needs a tensor of {bytes:bytes}, and {device} takes none"
@@ -2023,6 +2041,12 @@ SENTENCES: dict[str, str] = {
     "trained for",
     "note.beyond-training": "the context of {ctx_size} tokens per slot is longer than the {max_context} that {model} "
     "was trained for; answers degrade beyond that",
+    "note.rpc-device-asked": "{device} is a device of the rpc-server at {address}, which says that {bytes:bytes} are free; its"
+    " speed and that of the network are unknown",
+    "note.rpc-all-memory": "{device} is the processor behind the rpc-server at {address}, which tells its memory, {bytes:bytes},"
+    " and not what is free of it; say that with {address}=16GiB:cpu",
+    "note.rpc-split-by-all-memory": "llama.cpp shares layers out by what servers say is free, and one on a processor says all of"
+    " its memory ({devices:and}); with -ts the split is the one that is estimated here",
     "note.rpc-device": "{device} is a device behind the rpc-server at {address}, with {bytes:bytes} free as given; its"
     " speed and that of the network are unknown",
     "note.bandwidth-assumed": "the bandwidth of {device} is assumed: {bytes_per_s:rate}, may be {low:rate} to {high:rate}[; "
@@ -3023,7 +3047,7 @@ SENTENCES: dict[str, str] = {
     "help.estimate.backend": "Assume this backend; nothing is probed.",
     "help.estimate.rpc": "Devices behind an rpc-server, with what is free there: 10.0.0.2:50052=24GiB. They come before the"
     " machine's own, as in llama.cpp. Add :cpu, :rocm, :vulkan, :metal or :sycl where the server does not compute with CUDA."
-    " Nothing is asked over the network.",
+    " Without a size the server is asked.",
     "help.estimate.prompt-tokens": "The prompt whose time to the first token is shown (2048, at the most half of the "
     "context).",
     "help.estimate.explain": "Add the rule of thumb and why the exact figure differs.",

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from llmprobe.errors import UsageError
+from llmprobe.errors import LlmprobeError, UsageError
 from llmprobe.facts.estimate import Estimate
 from llmprobe.facts.model import ModelSpec
+from llmprobe.facts.remote import RpcDevice, RpcServer
+from llmprobe.source import rpc_server
 from llmprobe.tasks import estimate as task
 from llmprobe.words.message import message
 from tests.advise.machines import LLAMA_8B, QWEN3_30B, machine, model
@@ -73,6 +75,41 @@ def test_remote_devices_come_first_and_have_their_own_budget() -> None:
     small = estimated(quant="Q4_K_M", rpc=["10.0.0.2:50052=1GiB"], tensor_split=(1, 1, 1))
     assert small.fits is False
     assert not any("rpc" in one.id for one in (*plain.notes, *plain.warnings))
+
+
+def test_a_server_whose_size_is_not_given_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Its devices have what it says is free; on a processor that is not known, and whether it fits neither.
+    """
+    answers = {"cuda": (20 << 30, 24 << 30, 128), "cpu": (64 << 30, 64 << 30, 32)}
+    asked = []
+
+    def ask(host: str, port: int) -> RpcServer:
+        asked.append((host, port))
+        free, total, align = answers[host]
+        device = RpcDevice(free_bytes=free, total_bytes=total, align=align, largest_bytes=None)
+        return RpcServer(outcome="ok", version=(8, 0, 0), devices=(device,))
+
+    monkeypatch.setattr(rpc_server, "ask", ask)
+    card = estimated(quant="Q4_K_M", rpc=["cuda:50052"])
+    processor = estimated(quant="Q4_K_M", rpc=["cpu:50052"])
+
+    assert asked == [("cuda", 50052), ("cpu", 50052)]
+    assert (card.devices[1].budget_bytes, card.fits) == (20 << 30, True)
+    assert (processor.devices[1].budget_bytes, processor.fits) == (None, None)
+    assert "note.rpc-all-memory" in {one.id for one in processor.notes}
+
+
+def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    No estimate is made of what nobody told.
+    """
+    monkeypatch.setattr(rpc_server, "ask", lambda _host, _port: RpcServer(outcome="refused"))
+
+    with pytest.raises(LlmprobeError) as raised:
+        estimated(quant="Q4_K_M", rpc=["box:50052"])
+
+    assert raised.value.message == message("error.rpc-refused", address="box:50052")
 
 
 def test_layers_are_split_by_what_is_free_on_remote_devices_too() -> None:
