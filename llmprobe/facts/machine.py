@@ -224,16 +224,16 @@ class Cpu(msgspec.Struct, frozen=True, kw_only=True):
 
 class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What probes find out about the system around the devices.
+    What probes find out about the system around the devices; ``wsl_gpu`` is whether Windows lends WSL a GPU (/dev/dxg).
 
-    ``environment`` is None where unknown; a container in WSL is ``wsl``, with ``in_container`` true. ``os`` is the
-    distribution as it names itself, ``wsl_gpu`` whether Windows lends WSL a GPU (/dev/dxg), None outside of WSL.
+    A container in WSL is ``wsl``, with ``in_container`` true. ``container_of`` is its keeper, where one is known.
     """
 
     os: str | None = None
     environment: Literal["container", "wsl", "vm", "bare"] | None = None
     environment_evidence: tuple[str, ...] = ()
     in_container: bool | None = None
+    container_of: Literal["kubernetes", "lxc"] | msgspec.UnsetType = msgspec.UNSET
     wsl_gpu: bool | None = None
     product: str | None = None
     ram_bandwidth_bytes_per_s: int | None = None

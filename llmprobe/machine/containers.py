@@ -7,9 +7,15 @@ Questions, in order, until one of them shows it:
     read:/run/.containerenv
     env:container
     read:/proc/1/cgroup
+
+Who keeps it, asked in a container:
+
+    env:KUBERNETES_SERVICE_HOST
+    env:container
 """
 
 import re
+from typing import Literal
 
 from llmprobe.machine.asking import Asker, as_text, items_of
 
@@ -29,3 +35,14 @@ def sign_of_container(ask: Asker) -> str | None:
     if re.search(_IN_CONTAINER, ask.text("/proc/1/cgroup") or ""):
         return "read:/proc/1/cgroup"
     return None
+
+
+def keeper(ask: Asker) -> Literal["kubernetes", "lxc"] | None:
+    """
+    What started this container, where that is not Docker or a relative of it, whose commands do not apply then.
+
+    Kubernetes gives each pod the address of its server; LXC, which Proxmox and Incus use, the variable of systemd.
+    """
+    if as_text(ask.env("KUBERNETES_SERVICE_HOST")):
+        return "kubernetes"
+    return "lxc" if as_text(ask.env("container")) == "lxc" else None

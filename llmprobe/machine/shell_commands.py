@@ -1,5 +1,6 @@
 """
-Commands that change the environment of a terminal: of a shell, on Windows of PowerShell.
+Commands as the system has them on which they are typed: of a shell or of PowerShell, of Docker or of what keeps a
+container instead.
 """
 
 from llmprobe.facts.machine import Snapshot
@@ -44,3 +45,38 @@ def of_windows(command: str) -> str | None:
     if words[:1] == ["kill"]:
         return f"taskkill /F {' '.join(f'/PID {number}' for number in words[1:])}"
     return None if words[:1] and words[0] in _OF_LINUX else command
+
+
+_MEMORY, _RESTART, _NVIDIA, _AMD = (
+    "docker update --memory",
+    "docker restart",
+    "docker run --gpus",
+    "docker run --device",
+)
+_KEEPERS = {
+    "kubernetes": {
+        _MEMORY: "kubectl set resources deployment NAME --limits=memory=SIZE",
+        _RESTART: "kubectl delete pod NAME",
+        _NVIDIA: "kubectl set resources deployment NAME --limits=nvidia.com/gpu=1",
+        _AMD: "kubectl set resources deployment NAME --limits=amd.com/gpu=1",
+    },
+    "lxc": {
+        _MEMORY: "pct set ID --memory MEBIBYTES",
+        _RESTART: "pct reboot ID",
+        _NVIDIA: "pct set ID --dev0 /dev/nvidia0 --dev1 /dev/nvidiactl --dev2 /dev/nvidia-uvm",
+        _AMD: "pct set ID --dev0 /dev/kfd --dev1 /dev/dri/renderD128",
+    },
+}
+"""
+What does the same where Docker does not keep a container: https://kubernetes.io/docs/reference/kubectl/,
+https://pve.proxmox.com/pve-docs/pct.1.html.
+"""
+
+
+def of_keeper(command: str, keeper: str) -> str | None:
+    """
+    A command of Docker as another keeper of containers has it, None where it has none; others as they are.
+    """
+    if not command.startswith("docker "):
+        return command
+    return next((told for start, told in _KEEPERS[keeper].items() if command.startswith(start)), None)

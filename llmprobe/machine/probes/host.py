@@ -40,7 +40,7 @@ from llmprobe.facts.answer import Source
 from llmprobe.facts.host import HostMemory, MemoryModules, WslSettings
 from llmprobe.facts.machine import Probed, SystemFacts
 from llmprobe.machine.asking import Asker, as_int, as_text, fields_of, items_of, listed
-from llmprobe.machine.containers import sign_of_container
+from llmprobe.machine.containers import keeper, sign_of_container
 from llmprobe.machine.memory_bus import Bus, bus
 from llmprobe.units import MIB
 from llmprobe.words.message import Message, message
@@ -215,6 +215,7 @@ def _linux(ask: Asker) -> SystemFacts:
         environment=environment,
         environment_evidence=evidence,
         in_container=container is not None,
+        container_of=(keeper(ask) or UNSET) if container is not None else UNSET,
         wsl_gpu="dxg" in items_of(ask.list("/dev")) if wsl else None,
         product=" ".join(part for part in (vendor, product) if part) or None,
         ram_bandwidth_bytes_per_s=rate,

@@ -63,21 +63,24 @@ def diagnosed(snapshot: Snapshot) -> Snapshot:
     if crashes:
         snapshot = msgspec.structs.replace(snapshot, sources=(*snapshot.sources, *crashes))
         findings += importlib.import_module(f"{__name__}.coverage").rule_crashed(snapshot)
-    if snapshot.host.system == "win32":
-        findings = [_of_windows(finding) for finding in findings]
+    if snapshot.host.system == "win32" or snapshot.host.container_of:
+        findings = [_translated(snapshot, finding) for finding in findings]
     findings.sort(key=lambda finding: _RANK[finding.severity])
     return msgspec.structs.replace(snapshot, findings=tuple(findings))
 
 
-def _of_windows(finding: Finding) -> Finding:
+def _translated(snapshot: Snapshot, finding: Finding) -> Finding:
     """
-    A finding with the commands of Windows, which most rules know for Linux.
+    A finding with the commands of Windows, or of what keeps the container; most rules know those of Linux and Docker.
     """
     if finding.remedy is None or not finding.remedy.commands:
         return finding
     # Imported only here: other systems have nothing of it.
-    from llmprobe.machine.shell_commands import of_windows
+    from llmprobe.machine.shell_commands import of_keeper, of_windows
 
-    told = (of_windows(command) for command in finding.remedy.commands)
+    keeper = snapshot.host.container_of
+    told = (
+        of_keeper(command, keeper) if keeper else of_windows(command) for command in finding.remedy.commands
+    )
     commands = tuple(command for command in told if command is not None)
     return msgspec.structs.replace(finding, remedy=msgspec.structs.replace(finding.remedy, commands=commands))

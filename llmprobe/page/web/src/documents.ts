@@ -1100,6 +1100,7 @@ export interface Grid {
  * ``measurement`` is the one that is kept of it. Where it counts, the bandwidth of the RAM is the measured one.
  */
 export interface Host {
+  container_of: "kubernetes" | "lxc";
   control_group: ControlGroup | null;
   cpu: Cpu;
   environment: ("bare" | "container" | "vm" | "wsl") | null;
