@@ -2,6 +2,8 @@
 ``llmprobe mcp``: the answers as tools for agents, over stdin and stdout.
 """
 
+import sys
+
 import click
 
 from llmprobe.cli.command import Command
@@ -23,6 +25,8 @@ def command(target: Target, /) -> int:
     """
     Serve until stdin is closed. Nothing but the protocol is written on stdout.
     """
+    if sys.stdin is None or sys.stdout is None:
+        raise LlmprobeError(message("error.mcp-without-streams"))
     try:
         import anyio
 

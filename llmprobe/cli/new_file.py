@@ -3,12 +3,14 @@ A file for an answer: a new one for its owner alone, or one that an earlier run 
 """
 
 import contextlib
+import errno
 import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 from llmprobe.errors import LlmprobeError, UsageError
+from llmprobe.source.opening import readable
 from llmprobe.words.message import message
 
 _LONG = {"-o": "--output"}
@@ -47,7 +49,16 @@ def new_file(output: str, named_by: str) -> Path:
         raise LlmprobeError(
             message("error.folder-missing", path=str(path.parent)), hint=message("hint.make-folder")
         )
+    _expect_writable(path, named_by)
     return path
+
+
+def _expect_writable(path: Path, named_by: str) -> None:
+    """
+    Refuse a folder where nothing can be written, which what made the answer would have been in vain for.
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)), named_by)
 
 
 def write_new(path: Path, text: str, named_by: str) -> None:
@@ -82,7 +93,7 @@ def own_file(
     """
     path = Path(output)
     try:
-        with path.open("rb") as file:
+        with readable(path) as file:
             beginning = file.read(_BEGINNING)
     except (OSError, ValueError):
         # It is not there, or cannot be read: then what it is, is said as of a new one.
@@ -90,6 +101,7 @@ def own_file(
     if not overwrite and not is_own(beginning):
         hint = message("hint.choose-another-name" if overwrite is None else "hint.overwrite")
         raise LlmprobeError(message("error.not-overwritten", path=output), hint=hint)
+    _expect_writable(path, named_by)
     return path
 
 

@@ -5,7 +5,6 @@
 import ipaddress
 import os
 import socket
-from pathlib import Path
 
 import click
 
@@ -15,6 +14,7 @@ from llmprobe.cli.language import written
 from llmprobe.cli.options import at_least
 from llmprobe.cli.target import Target
 from llmprobe.errors import LlmprobeError, UsageError
+from llmprobe.source.opening import readable
 from llmprobe.words.message import message
 
 TOKEN = "LLMPROBE_TOKEN"  # noqa: S105 - a name
@@ -106,7 +106,7 @@ def _token(file: str | None) -> str | None:
     token = os.environ.get(TOKEN)
     if file is not None:
         try:
-            with Path(file).open("rb") as opened:
+            with readable(file) as opened:
                 token = opened.read(_MOST_TOKEN_FILE).decode("ascii").strip()
         except (OSError, ValueError) as error:
             why = (getattr(error, "strerror", None) or "it is no text").lower()

@@ -69,6 +69,8 @@ _CLOSE = 0.08
 _EXACT = 0.01
 _LARGEST_GB = 4096
 _NEAREST = 4
+_LONGEST = 1000
+"""Letters of a text: sixteen names of the longest kind. What is read in many ways takes long with more."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,11 @@ def wanted_gpus(text: str) -> tuple[Wanted, ...]:
     Raises:
         UsageError: no GPU has such a name or such a memory, or the text has no number of GPUs that can be used.
     """
+    if len(text) > _LONGEST:
+        raise UsageError(
+            message("error.gpu-text-too-long", letters=len(text), most=_LONGEST),
+            hint=message("hint.gpu-spelling"),
+        )
     stripped = plain(text)
     stripped = with_count_last(_LINKED.sub(" ", stripped).strip() or stripped)
     if stripped.lower() in _NONE:

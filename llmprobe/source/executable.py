@@ -4,6 +4,8 @@ What kind of machine an executable file is for, as ``uname -sm`` names it there.
 
 from pathlib import Path
 
+from llmprobe.source.opening import readable
+
 _ELF_LITTLE = (b"\x7fELF\x01\x01", b"\x7fELF\x02\x01")
 _ELF_HEAD = 20
 """32 or 64 bits, the least significant byte first, up to the end of ``e_machine``."""
@@ -35,7 +37,7 @@ def made_for(path: Path) -> str | None:
 
     Raises OSError: the file cannot be read.
     """
-    with path.open("rb") as content:
+    with readable(path) as content:
         head = content.read(_ELF_HEAD)
     if head.startswith(_SCRIPT):
         return ""

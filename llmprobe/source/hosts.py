@@ -12,6 +12,7 @@ from typing import NamedTuple
 from llmprobe.facts.answer import Answer
 from llmprobe.source.live import commands
 from llmprobe.source.live.commands import Children
+from llmprobe.source.opening import readable
 from llmprobe.units import MIB
 
 NO_PROGRAM = "llmprobe-fleet: no llmprobe"
@@ -61,7 +62,7 @@ def over_ssh(host: str, timeout_s: float, children: Children, *, program: Progra
     )
     if program is None:
         return commands.run(argv, timeout_s, children, environment=os.environ)
-    with program.path.open("rb") as content:
+    with readable(program.path) as content:
         return commands.run(argv, timeout_s, children, environment=os.environ, stdin=content)
 
 

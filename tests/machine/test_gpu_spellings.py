@@ -108,6 +108,16 @@ def test_no_product_is_guessed(text: str) -> None:
     assert refused.value.hint is not None
 
 
+@pytest.mark.parametrize("part", ["+", "x", "3090+", "3090 x 2 ", "(", "2x", "m4 1/1 ", "1 枚"])
+def test_a_text_as_long_as_no_name_is_refused_at_once(part: str) -> None:
+    """
+    Texts are read in many ways, each of which takes longer than the last: above 1,000 letters in none.
+    """
+    with pytest.raises(UsageError) as refused:
+        wanted_gpus(part * 50_000)
+    assert refused.value.message.id == "error.gpu-text-too-long"
+
+
 def test_words_do_not_depend_on_their_order() -> None:
     """
     A name says the same in any order, but for numbers of cards.

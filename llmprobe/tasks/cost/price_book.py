@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from math import ceil
 from os import PathLike
-from pathlib import Path
 from statistics import median
 
 import msgspec
@@ -21,6 +20,7 @@ from llmprobe.facts.prices import PriceRange, times, together
 from llmprobe.machine.prices import electricity, prices_of, prices_of_gpu, product_of, rents
 from llmprobe.model.from_catalog import meant
 from llmprobe.model.hosted import Offer, alike, offers, whole_table, widest
+from llmprobe.source.opening import readable
 from llmprobe.units import GIB, MIB
 from llmprobe.words.message import message
 
@@ -191,7 +191,7 @@ def read_own(path: str | PathLike[str]) -> OwnPrices:
 
     name = str(path)
     try:
-        with Path(path).open("rb") as file:
+        with readable(path) as file:
             content = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -24,6 +24,7 @@ from llmprobe.facts.machine import Snapshot
 from llmprobe.model import capability
 from llmprobe.model.catalog import DATE
 from llmprobe.model.known import known
+from llmprobe.source.opening import readable
 from llmprobe.tasks import fit
 from llmprobe.tasks.fleet.check import hosts_of, notes_on, what_counts
 from llmprobe.tasks.fleet.hosts import PATIENCE_S
@@ -169,7 +170,7 @@ def _kept(path: Path) -> dict[str, FitOnHost]:
     """
     found = {}
     try:
-        with path.open("rb") as file:
+        with readable(path) as file:
             while line := file.readline(_LARGEST_LINE):
                 try:
                     one = wire.decode(line, FitOnHost)
