@@ -20,8 +20,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """
     A device as its driver shows it to a program: all of its memory, and what is free of it; None is unknown.
 
-    ``capability`` is CUDA's, ``unified`` memory is the host's too. ``assumed`` says that the total follows from the
-    size on the label.
+    ``capability`` is CUDA's, ``architecture`` the maker's word for others (``gfx942``); ``unified`` memory is the
+    host's too. ``assumed`` says that the total follows from the size on the label.
     """
 
     id: str = "gpu0"
@@ -30,6 +30,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: int
     free_bytes: int | None = None
     capability: tuple[int, int] | None = None
+    architecture: str | None = None
     unified: bool = False
     assumed: bool = False
     bandwidth_bytes_per_s: int | None = None

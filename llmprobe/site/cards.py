@@ -58,6 +58,7 @@ def _card(snapshot: Snapshot, accelerator: Accelerator, pool: MemoryPool, *, idl
         total_bytes=shown,
         free_bytes=free,
         capability=(int(major), int(minor)) if dot and major.isdigit() and minor.isdigit() else None,
+        architecture=accelerator.architecture,
         unified=pool.kind == "unified",
         assumed=declared and accelerator.vendor != "apple",
         bandwidth_bytes_per_s=accelerator.bandwidth_bytes_per_s,

@@ -329,3 +329,76 @@ def test_weights_in_sixteen_bits_have_no_line_of_loss() -> None:
 
     assert best.quant == "BF16"
     assert not [one for one in best.reasons if one.id == "reason.loss"]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "kind", "able"),
+    [
+        ("gfx942", "FP8", (True, True)),
+        ("gfx950", "FP8-block", (True, True)),
+        ("gfx1201", "FP8", (True, True)),
+        ("gfx1100", "FP8", (False, False)),
+        ("gfx90a", "FP8-block", (False, False)),
+        ("gfx942", "MXFP4-experts", (True, False)),
+        ("gfx950", "MXFP4-experts", (True, True)),
+        ("gfx1100", "AWQ", (True, False)),
+        ("gfx942", "GPTQ-Int4", (True, False)),
+        ("gfx942", "W8A8", (True, True)),
+        ("gfx950", "NVFP4", (False, False)),
+        ("gfx1100", "BF16", (True, True)),
+    ],
+)
+def test_cards_of_amd_have_formats_of_their_own(
+    architecture: str, kind: str, able: tuple[bool, bool]
+) -> None:
+    """VLLM 0.33, platforms/rocm.py: FP8 from gfx94 on and on gfx12, MXFP4 in units of gfx95, NVFP4 nowhere."""
+    card = Card(total_bytes=GIB, backend="rocm", architecture=architecture)
+
+    assert kernels(kind, card)[:2] == able
+    assert ("fp8" in cache_types(card)) is (architecture in ("gfx942", "gfx950"))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "is_first"), [("4x H100", "FP8"), ("2x MI300X", "FP8"), ("4x A100 80GB", "W8A8")]
+)
+def test_a_card_that_computes_fp8_is_served_in_fp8(gpu: str, is_first: str) -> None:
+    """Whole numbers of eight bits are for cards that do not, an A100: elsewhere FP8 stands before them."""
+    kinds = [choice.quant for choice in answer(gpu, "llama-3.3-70b", top=8).choices]
+
+    assert next(kind for kind in kinds if kind in ("FP8", "W8A8")) == is_first
+
+
+def test_graphs_are_not_given_up_for_a_length_that_nobody_asked_for() -> None:
+    """16 bits of a 4B model on a T4: shorter requests with graphs; of a wished length the graphs go."""
+    _, serving = first("T4", "qwen3-4b", quants="BF16")
+    wished = llmprobe.recommend(
+        llmprobe.load_model("qwen3-4b"), machine("T4"), engine="vllm", quants="BF16", ctx_size=32768
+    ).choices[0]
+
+    assert not serving.settings.enforce_eager
+    assert serving.settings.max_model_len < 32768
+    assert wished.serving is not None
+    assert wished.serving.settings.enforce_eager
+
+
+def test_one_that_reads_slowly_is_served_in_fewer_bits() -> None:
+    """A Spark reads 273 GB/s: 32B in eight bits are under 7 tokens/s, in four nearly twice as many."""
+    best, _ = first("DGX Spark", "qwen3-32b")
+
+    assert packed_as(best.quant) in ("NVFP4", "INT4")
+    assert packed_as(first("DGX Spark", "qwen3-32b", priority="quality")[0].quant) not in ("NVFP4", "INT4")
+
+
+def test_one_choice_loses_least() -> None:
+    """Of four formats of a 70B one alone is called the best in quality: the one in 16 bits."""
+    labels = {choice.quant: choice.label for choice in answer("4x H100", "llama-3.3-70b").choices}
+
+    assert [kind for kind, label in labels.items() if label == "best-quality"] == ["BF16"]
+
+
+def test_a_mac_is_told_what_it_has() -> None:
+    """MLX and llama.cpp, and nothing of a length that no device has room for."""
+    found = answer("M3 Max 64GB", "qwen3-8b")
+
+    assert [one.id for one in found.nearest] == ["nearest.serving-mac"]
+    assert "note.serving-length-default" not in {one.id for one in found.notes}

@@ -1,7 +1,8 @@
 """
 What a card does with a format of published weights: whether its matrix units compute it, and what it loses.
 
-Source: vLLM 0.33, model_executor/layers/quantization (get_min_capability, Marlin kernels as the way out).
+Sources: vLLM 0.33, model_executor/layers/quantization (get_min_capability, Marlin kernels as the way out), and
+platforms/rocm.py (supports_fp8, supports_mx, Triton for packed weights).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from llmprobe.words.message import Message, message
 
 _LIKE = {"MLX-4BIT": "Q4_1", "MLX-6BIT": "Q6_K", "MLX-8BIT": "Q8_0"}
 """MLX rounds to the nearest of a group of 64 with a scale and an offset: as these types do, in groups half as large."""
+_AMD = "gfx"
+_AMD_FP8, _AMD_MXFP4, _AMD_FP8_CACHE = ("gfx94", "gfx95", "gfx12"), ("gfx95",), ("gfx94", "gfx95")
 _VOLTA, _TURING, _ADA, _BLACKWELL = (7, 0), (7, 5), (8, 9), (10, 0)
 
 
@@ -25,6 +28,8 @@ def kernels(kind: str, card: Card) -> tuple[bool, bool, Message | None]:
     it is not plain floats.
     """
     name, capability = kind.upper(), card.capability
+    if card.architecture is not None and card.architecture.startswith(_AMD):
+        return _of_amd(kind, card.architecture)
     if capability is None:
         return not name.startswith("NVFP4"), True, None
     unpacked = message("reason.serving-marlin", format=kind)
@@ -40,12 +45,38 @@ def kernels(kind: str, card: Card) -> tuple[bool, bool, Message | None]:
     return capability >= _TURING, False, unpacked
 
 
+def _of_amd(kind: str, architecture: str) -> tuple[bool, bool, Message | None]:
+    """
+    The same of a card of AMD: other formats than those that it computes are unpacked by Triton's kernels.
+    """
+    name = kind.upper()
+    if name.startswith(("BF16", "FP16")):
+        return True, True, None
+    if name.startswith("FP8"):
+        able = architecture.startswith(_AMD_FP8)
+        return able, able, message("reason.serving-computed", format="FP8")
+    if name.startswith("W8A8"):
+        return True, True, message("reason.serving-computed", format="INT8")
+    if name.startswith("MXFP4") and architecture.startswith(_AMD_MXFP4):
+        return True, True, message("reason.serving-computed", format="MXFP4")
+    return not name.startswith("NVFP4"), False, message("reason.serving-unpacked", format=kind)
+
+
+def is_unusual(kind: str, card: Card) -> bool:
+    """
+    Whether the card computes as many bits in a way that engines are made for rather: FP8 in the place of whole numbers.
+    """
+    return kind.upper().startswith("W8A8") and kernels("FP8", card)[1]
+
+
 def cache_types(card: Card) -> tuple[str, ...]:
     """
     The types of cache that a card has kernels for by default, the plain one first.
     """
-    capability = card.capability
-    return ("auto", "fp8") if capability is not None and capability >= _ADA else ("auto",)
+    able = card.capability is not None and card.capability >= _ADA
+    if card.architecture is not None and card.architecture.startswith(_AMD):
+        able = card.architecture.startswith(_AMD_FP8_CACHE)
+    return ("auto", "fp8") if able else ("auto",)
 
 
 def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:

@@ -4,14 +4,17 @@ What is said of the cards that serve a model, and what would help where none can
 
 from __future__ import annotations
 
+from llmprobe.facts.machine import Snapshot
 from llmprobe.facts.serving import Card
 from llmprobe.words.message import Message, message
 
 
-def nearest(cards: tuple[Card, ...]) -> tuple[Message, ...]:
+def nearest(cards: tuple[Card, ...], snapshot: Snapshot) -> tuple[Message, ...]:
     """
     What would help where nothing is served.
     """
+    if not cards and any(each.usable and each.vendor == "apple" for each in snapshot.accelerators):
+        return (message("nearest.serving-mac"),)
     found = (message("nearest.serving-llamacpp"),)
     return found if not cards else (message("nearest.serving-shorter"), *found)
 

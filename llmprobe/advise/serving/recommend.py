@@ -69,7 +69,7 @@ def recommend(
             memory,
             command,
             cards,
-            "recommended" if number == 0 else _label(way, chosen[0]),
+            "recommended" if number == 0 else _label(way, chosen),
         )
         for number, way in enumerate(chosen)
     )
@@ -88,9 +88,9 @@ def recommend(
         choices=choices,
         verdict=_verdict(wishes, cards, chosen, found.length, backends),
         rejected=_rejected(found.found, chosen, offers, cards),
-        nearest=() if choices else nearest(cards),
+        nearest=() if choices else nearest(cards, snapshot),
         findings=findings(snapshot, wishes),
-        notes=(*model.notes, *found.notes, *notes_of(cards)),
+        notes=(*model.notes, *(found.notes if cards else ()), *notes_of(cards)),
         warnings=() if not chosen or chosen[0].sure else (message("warning.serving-may-fail"),),
     )
 
@@ -112,8 +112,9 @@ def _distinct(ranked: list[Way]) -> list[Way]:
     return list(found.values())
 
 
-def _label(way: Way, best: Way) -> Label:
-    if (way.quality.value or 0) < (best.quality.value or 0):
+def _label(way: Way, chosen: list[Way]) -> Label:
+    best, least = chosen[0], min(each.quality.value or 0 for each in chosen)
+    if least == (way.quality.value or 0) < (best.quality.value or 0):
         return "best-quality"
     if way.step_s is not None and best.step_s is not None and way.step_s < best.step_s:
         return "faster"

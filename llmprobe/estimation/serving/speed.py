@@ -21,6 +21,9 @@ READ, COMPUTED = 0.75, 0.45
 """The parts of a device's bandwidth and of its arithmetic that steps reach."""
 LAYER_S, EXPERTS_LAYER_S = 40e-6, 110e-6
 """What a layer takes whatever its size: starting its kernels, and with experts sorting the tokens to them."""
+EAGER_LAYER_S = 150e-6
+"""What a layer takes besides where no graphs are: each of its kernels is started by Python. Assumed; with a slow
+processor it is more (59 tokens/s became 26 on a GB10)."""
 FAST_MEETING_S, SLOW_MEETING_S = 12e-6, 35e-6
 """One sum over all ranks with links between cards, and over PCIe."""
 SLOWER, FASTER = 0.55, 1.35
@@ -83,6 +86,8 @@ def _stage_seconds(
         active = (case.model.active_parameters or case.model.parameters) * part
         seconds = max(seconds, 2 * active * users / settings.tensor_parallel_size / (flops * COMPUTED))
     each = EXPERTS_LAYER_S if used else LAYER_S
+    if settings.enforce_eager:
+        each += EAGER_LAYER_S
     if settings.tensor_parallel_size > 1:
         each += 2 * (FAST_MEETING_S if case.linked else SLOW_MEETING_S)
     return seconds + part * case.layers * each
