@@ -53,6 +53,7 @@ class Peak(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     group: int | None = None
     cuda: bool = False
+    version: str | None = None
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -113,7 +114,7 @@ def peak_of(row: Peak) -> Compared:
     memory = memory_model("mlx")
     said = None if row.group is None else {"quant_method": "mlx", "bits": row.bits, "group_size": row.group}
     card = Card(total_bytes=1 << 40, capability=(9, 0) if row.cuda else None)
-    case = Case(named(row.model, None), said, (card,), memory.version(None))
+    case = Case(named(row.model, None), said, (card,), memory.version(row.version))
     found = peak(case, memory.settled(case, {"max_model_len": row.tokens}))
     inside = found.low_bytes <= row.peak_gb * GB <= found.high_bytes
     return Compared(row.id, inside, found.likely_bytes / GB / row.peak_gb - 1)

@@ -13,7 +13,7 @@ from llmprobe.data import table
 from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.case import Case
-from llmprobe.estimation.serving.mlx.model import cache_bytes
+from llmprobe.estimation.serving.mlx.model import FUSED, cache_bytes, step_bytes
 from llmprobe.facts.recommendation import Choice, Recommendation
 from llmprobe.facts.serving import Card, ServingOptions
 from llmprobe.model.from_catalog import named
@@ -44,6 +44,38 @@ def test_figures_are_in_their_ranges() -> None:
 
     assert sum(one.in_range for one in found) >= 0.85 * len(found)
     assert all(abs(one.off) < 0.01 for one in found if one.id.endswith("tokens"))
+
+
+def step(model: str, version: tuple[int, ...], tokens: int) -> int:
+    case = Case(named(model, None), None, (Card(total_bytes=64 * GIB),), version)
+    return step_bytes(case, memory_model("mlx").settled(case, {"max_model_len": tokens})).likely_bytes
+
+
+def test_a_layers_cache_of_mlx_is_copied_to_grow() -> None:
+    """
+    Qwen3 4B: 8 heads x 256 numbers x 2 bytes a token; gpt-oss's layers without a window 8 x 128 x 2.
+    """
+    for model, token in (("qwen3-4b", 8 * 256 * 2), ("gpt-oss-20b", 8 * 128 * 2)):
+        assert abs(step(model, FUSED, 32768) - step(model, FUSED, 4096) - 28672 * token) <= 1
+
+
+def test_older_mlx_lm_holds_scores_of_attention() -> None:
+    """
+    Six tenths of 32 heads x 2048 tokens x 32768 x 2 bytes for Qwen3 4B.
+    """
+    more = step("qwen3-4b", (0, 22, 1), 32768) - step("qwen3-4b", FUSED, 32768)
+
+    assert abs(more - 0.6 * 32 * 2048 * 32768 * 2) <= 1
+
+
+def test_mlx_holds_states_of_mamba_2_for_every_token_of_a_piece() -> None:
+    """
+    Granite 4.0 H small: 128 heads x 64 x 128 numbers of 2 bytes.
+    """
+    model, vocabulary, layer = "granite-4.0-h-small", 100352, 8 * 256 * 2
+    more = step(model, FUSED, 2048) - step(model, FUSED, 1024)
+
+    assert abs(more - 1024 * (128 * 64 * 128 * 2 + 1.1 * 2 * vocabulary + layer)) <= 1
 
 
 def test_a_cache_of_mlx_grows_by_256_tokens() -> None:

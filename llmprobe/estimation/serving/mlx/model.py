@@ -17,10 +17,14 @@ from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.estimate import Range, Term
 from llmprobe.facts.given import count
 from llmprobe.facts.serving import Bounds, Card, Counts, Pool, ServingOptions, ServingSettings
+from llmprobe.model.archs import KvCache
 from llmprobe.units import GIB
 from llmprobe.words.message import Message, message
 
 VERSION = (0, 32, 2)
+FUSED = (0, 22, 2)
+"""From here on attention over a prompt makes no mask and no scores of its own. Source: mlx-lm's change 40."""
+_MAMBA_2 = frozenset(("granitehybrid", "nemotron_h", "nemotron_h_moe", "falcon-h1", "mamba2"))
 GROWTH = 256
 """Tokens by which a cache grows; the whole is copied then."""
 PIECE = 2048
@@ -117,16 +121,32 @@ def cache_bytes(case: Case, tokens: int) -> int:
 
 def step_bytes(case: Case, settings: ServingSettings) -> Bounds:
     """
-    The arrays of a step: the logits of a piece of the prompt, and a few small ones. CUDA keeps much more.
+    The arrays of a step: the logits of a piece of the prompt, a layer's cache that is copied to grow, and a few small
+    ones. CUDA keeps much more.
+
+    Layers of Mamba 2 hold their state once for every token of the piece (models/ssm.py: y_prev); before 0.22.2 a layer
+    of attention held the scores of the piece over the whole context, in part.
     """
     tokens = min(settings.max_model_len, settings.max_num_batched_tokens)
     logits = tokens * case.vocabulary * _WIDE
+    grown = max((_layer_bytes(cache, settings.max_model_len) for cache in case.layout.kv), default=0)
+    scores = 0
+    if case.version < FUSED:
+        scores = case.sizes.heads(0) * tokens * settings.max_model_len * _WIDE
+    states = 0
+    if case.layout.state is not None and case.model.architecture in _MAMBA_2:
+        states = max(layer.state for layer in case.layout.state.layers) * tokens * _WIDE
     more = 0 if case.cards[0].capability is None else 3 * GIB
     return Bounds(
         low_bytes=0,
-        likely_bytes=int(1.1 * logits + 0.05 * GIB) + more // 2,
-        high_bytes=int(1.4 * logits + 0.3 * GIB) + more,
+        likely_bytes=int(1.1 * logits + grown + 0.6 * scores + states + 0.05 * GIB) + more // 2,
+        high_bytes=int(1.4 * logits + 3 * grown + 1.1 * scores + 1.3 * states + 0.3 * GIB) + more,
     )
+
+
+def _layer_bytes(cache: KvCache, tokens: int) -> int:
+    kept = tokens if cache.window is None else min(tokens, cache.window + _KEPT)
+    return max((layer.k + layer.v for layer in cache.layers), default=0) * _WIDE * kept // cache.ratio
 
 
 def peak(case: Case, settings: ServingSettings) -> Bounds:
