@@ -1,20 +1,22 @@
 """
 What a user of Windows set for WSL 2: the file .wslconfig in the profile, read from inside of WSL.
 
-Windows mounts its drives below /mnt, unless its owner moved them. Which of its users runs this WSL is not told, so that
-the settings are those of the only user who has the file. Sizes are whole numbers with a unit of 1024; without any they
+Windows mounts its drives below /mnt, unless its owner moved them. Which of its users runs this WSL shows in the path of
+commands, to which WSL adds that of Windows with folders in the user's profile. Where it does not, the settings are
+those of the only user who has the file. Sizes are whole numbers with a unit of 1024; without any they
 are bytes. https://learn.microsoft.com/windows/wsl/wsl-config
 
 Questions, in order:
 
     list:/mnt/c/Users
+    env:PATH                                           where there are several
     read:/mnt/c/Users/<name>/.wslconfig                of each, but those that Windows made
 """
 
 import re
 
 from llmprobe.facts.host import WslSettings
-from llmprobe.machine.asking import Asker, items_of
+from llmprobe.machine.asking import Asker, as_text, items_of
 from llmprobe.units import whole_number
 
 _USERS = "/mnt/c/Users"
@@ -34,6 +36,7 @@ def ask_settings(ask: Asker) -> WslSettings | None:
     people = [name for name in names if name.lower() not in _NOBODY][:_MOST]
     if not people:
         return None
+    people = _who_runs_it(ask, people)
     files = {f"{_USERS}/{name}/{_FILE}": ask.text(f"{_USERS}/{name}/{_FILE}") for name in people}
     written = [(path, text) for path, text in files.items() if text is not None]
     if len(written) > 1:
@@ -43,6 +46,18 @@ def ask_settings(ask: Asker) -> WslSettings | None:
         return WslSettings(path=path, exists=False, evidence=(f"list:{_USERS}",))
     path, text = written[0]
     return parse_wslconfig(text, path)
+
+
+def _who_runs_it(ask: Asker, people: list[str]) -> list[str]:
+    """
+    The user whose folders are in the path of commands, all where that names none or several.
+    """
+    if len(people) == 1:
+        return people
+    places = (as_text(ask.env("PATH")) or "").split(":")
+    named = {place.split("/")[4].casefold() for place in places if place.startswith(f"{_USERS}/")}
+    found = [name for name in people if name.casefold() in named]
+    return found if len(found) == 1 else people
 
 
 def parse_wslconfig(text: str, path: str) -> WslSettings:

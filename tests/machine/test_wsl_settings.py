@@ -144,3 +144,45 @@ def test_elsewhere_nobody_asks_for_it() -> None:
     snapshot = collect(FakeSource(plain_host() | USERS | {f"read:{PATH}": "[wsl2]\nmemory=64GB\n"}))
 
     assert not snapshot.host.memory.wsl
+
+
+TWO = {
+    "list:/mnt/c/Users": ["Default", "Ann", "bob"],
+    "read:/mnt/c/Users/Ann/.wslconfig": "[wsl2]\nmemory=64GB\n",
+    "read:/mnt/c/Users/bob/.wslconfig": "[wsl2]\nmemory=32GB\n",
+}
+OF_WINDOWS = "/usr/bin:/mnt/c/Windows/system32:/mnt/c/Users/{}/AppData/Local/Microsoft/WindowsApps"
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "memory"),
+    [
+        (OF_WINDOWS.format("ann"), TWO, 64 * GIB),
+        (OF_WINDOWS.format("bob"), TWO, 32 * GIB),
+        (OF_WINDOWS.format("carl"), TWO, None),
+        (OF_WINDOWS.format("ann") + ":/mnt/c/Users/bob/bin", TWO, None),
+        ("/usr/bin:/bin", TWO, None),
+        (None, TWO, None),
+    ],
+)
+def test_of_several_users_the_one_in_the_path_counts(
+    path: str | None, files: dict[str, Any], memory: int | None
+) -> None:
+    """
+    WSL adds the path of the Windows user who started it; without that nobody knows whose file it read.
+    """
+    settings, _, _ = seen(files, {} if path is None else {"env:PATH": path})
+
+    assert (settings.memory_bytes if settings is not None else None) == memory
+
+
+def test_a_user_without_the_file_has_the_default() -> None:
+    """
+    Also where another user has one.
+    """
+    theirs = {name: value for name, value in TWO.items() if "bob" not in name}
+    settings, _, _ = seen(theirs, {"env:PATH": OF_WINDOWS.format("bob")})
+
+    assert settings is not None
+    assert not settings.exists
+    assert settings.path == "/mnt/c/Users/bob/.wslconfig"

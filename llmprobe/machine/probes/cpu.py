@@ -239,7 +239,8 @@ def _with_capacities(ask: Asker, cpu: Cpu) -> tuple[Cpu, frozenset[int]]:
     Count the kinds of cores of an ARM processor by their capacity; with the numbers of the fastest.
 
     https://docs.kernel.org/scheduler/sched-capacity.html: 1024 is the fastest of the machine. Cores of the same kind
-    may differ a little by their highest clock.
+    may differ a little by their highest clock. Of three kinds and more (one prime core of a telephone, four large ones,
+    three small ones) only the slowest are left out.
     """
     count = cpu.logical_cores or 0
     if not count or as_int(ask.text(f"{_CPUS}/cpu0/cpu_capacity")) is None:
@@ -249,8 +250,11 @@ def _with_capacities(ask: Asker, cpu: Cpu) -> tuple[Cpu, frozenset[int]]:
         for number in range(min(count, _MOST_PROCESSORS))
         if (capacity := as_int(ask.text(f"{_CPUS}/cpu{number}/cpu_capacity"))) is not None
     }
-    highest = max(known.values(), default=0)
-    fast = frozenset(number for number, capacity in known.items() if capacity > highest * _SAME_KIND)
+    kinds: list[int] = []
+    for capacity in sorted(known.values(), reverse=True):
+        if not kinds or capacity <= kinds[-1] * _SAME_KIND:
+            kinds.append(capacity)
+    fast = frozenset(number for number, capacity in known.items() if len(kinds) < 2 or capacity > kinds[-1])
     if 0 < len(fast) < len(known):
         cpu = msgspec.structs.replace(
             cpu, performance_cores=len(fast), efficiency_cores=len(known) - len(fast)

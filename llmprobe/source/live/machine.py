@@ -95,7 +95,9 @@ class LiveSource(Asking):
             system = os.uname()
             machine, release = system.machine, system.release
         python = ".".join(map(str, sys.version_info[:3]))
-        return Platform(system=sys.platform, machine=machine, release=release, python=python)
+        # Android's kernel is Linux with its files, and Python calls it so only before 3.13.
+        system_name = "linux" if sys.platform.startswith("android") else sys.platform
+        return Platform(system=system_name, machine=machine, release=release, python=python)
 
     def ask(self, method: str, args: tuple[str, ...], timeout_s: float | None = None) -> Answer:
         with self._lock:

@@ -171,7 +171,10 @@ def test_performance_cores_are_those_that_are_not_efficient(
     ("capacities", "expected"),
     [
         ([1024, 1024, 500, 500], (2, 2)),
-        ([1024, 871, 870, 500], (2, 2)),
+        ([1024, 871, 870], (2, 1)),
+        ([1024, 871, 500], (2, 1)),
+        ([327, 327, 327, 810, 810, 790, 790, 1024], (5, 3)),
+        ([1024, 800, 600, 500, 480], (3, 2)),
         ([1024, 1024], (None, None)),
         ([1024, None, 500], (1, 1)),
         ([None, 1024, 500], (None, None)),
@@ -180,7 +183,10 @@ def test_performance_cores_are_those_that_are_not_efficient(
 def test_cores_are_of_a_kind_within_15_percent(
     capacities: list[int | None], expected: tuple[int | None, int | None]
 ) -> None:
-    """All of one kind are no two kinds; without the first nothing is asked."""
+    """
+    All of one kind are no two kinds; without the first nothing is asked. Of more than two kinds the slowest is apart:
+    a Snapdragon 8 Gen 2 has one prime core, four large ones and three small ones.
+    """
     answers: dict[str, Any] = {"psutil:cpu_count": len(capacities)}
     for number, capacity in enumerate(capacities):
         if capacity is not None:

@@ -129,3 +129,11 @@ def test_waking_is_a_wish_that_probes_can_ask_for(
     monkeypatch.delenv("LLMPROBE_WAKE", raising=False)
 
     assert LiveSource(wake=wake).env("LLMPROBE_WAKE").status == expected
+
+
+@pytest.mark.parametrize(("said", "system"), [("android", "linux"), ("linux", "linux"), ("darwin", "darwin")])
+def test_android_has_linux_files(said: str, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13 and later call it a system of its own, and its probes are those of Linux."""
+    monkeypatch.setattr("sys.platform", said)
+
+    assert LiveSource().platform.system == system
