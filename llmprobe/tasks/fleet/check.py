@@ -9,11 +9,9 @@ import msgspec
 from llmprobe.advise.recommend import machine_in_short
 from llmprobe.facts.fleet import EngineBuild, Fleet, FleetHost
 from llmprobe.facts.machine import Snapshot
+from llmprobe.tasks.fleet.builds import unlike
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.words.message import Message, message
-
-RPC_ENGINE = "llama.cpp"
-"""The engine whose builds must be the same on machines that run one model together."""
 
 
 def fleet(seen: Sequence[Seen]) -> Fleet:
@@ -48,9 +46,9 @@ def notes_on(hosts: Sequence[FleetHost]) -> list[Message]:
     missing = [host.name for host in hosts if not host.answered]
     if missing:
         found.append(message("fleet.not-answered", hosts=tuple(missing), all=len(hosts)))
-    builds = sorted({build for host in hosts if (build := build_of(host)) is not None})
-    if len(builds) > 1:
-        found.append(message("fleet.unlike-builds", engine=RPC_ENGINE, builds=tuple(builds)))
+    builds = unlike(hosts)
+    if builds is not None:
+        found.append(builds)
     unknown = tuple(f"{host.name}:{device}" for host in hosts for device in _of_unknown_memory(host))
     if unknown:
         found.append(message("fleet.unknown-memory", devices=unknown))
@@ -73,13 +71,6 @@ def _of_unknown_memory(host: FleetHost) -> tuple[str, ...]:
         for each in host.machine.accelerators
         if each.usable and (not each.pools or budgets.get(each.pools[0]) is None)
     )
-
-
-def build_of(host: FleetHost) -> str | None:
-    """
-    The version of llama.cpp on a machine, None where it has none or does not tell it.
-    """
-    return next((one.version for one in host.engines if one.name == RPC_ENGINE), None)
 
 
 def _host(one: Seen, like: str | None) -> FleetHost:

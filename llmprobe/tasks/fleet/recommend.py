@@ -31,7 +31,8 @@ from llmprobe.harmless import shell_word
 from llmprobe.model.installed import on_this_disk
 from llmprobe.tasks.arguments import check_model
 from llmprobe.tasks.defaults import DEFAULT_QUANT
-from llmprobe.tasks.fleet.check import build_of, hosts_of, notes_on
+from llmprobe.tasks.fleet import builds
+from llmprobe.tasks.fleet.check import hosts_of, notes_on
 from llmprobe.tasks.fleet.naming import address_of, likely
 from llmprobe.tasks.fleet.seen import Seen
 from llmprobe.tasks.recommend import commands_for, completed
@@ -168,6 +169,9 @@ def _together(
             break
         choice = completed(choice, here, main.snapshot, ENGINE)
         plan = _plan(choice, candidate.utility, main, others, network, hosts)
+        if len(plan.hosts) < count:
+            # One of them is not needed; fewer were tried before.
+            continue
         best = (candidate.utility, plan)
     return None if best is None else best[1]
 
@@ -199,7 +203,7 @@ def _plan(
     own = tuple(device.id for device in main.devices)
     plans.append(OnHost(host=main.name, main=True, devices=own, commands=tuple(commands.values())))
     sent = sum(one.weights_bytes for one in choice.devices if one.id.startswith(REMOTE.name))
-    builds = {build_of(host) for host in hosts if host.name in {plan.host for plan in plans}}
+    serving_hosts = {plan.host for plan in plans if not plan.main}
     return Together(
         main=main.name,
         hosts=tuple(plans),
@@ -212,9 +216,9 @@ def _plan(
             *(
                 message("fleet.by-processor", host=other.name)
                 for other in others
-                if other.by_processor and other.name in {plan.host for plan in plans}
+                if other.by_processor and other.name in serving_hosts
             ),
-            *((message("fleet.same-build"),) if len(builds) > 1 or None in builds else ()),
+            *builds.together(hosts, main.name, serving_hosts),
         ),
     )
 
