@@ -36,32 +36,38 @@ class Use(NamedTuple):
     where: str
 
 
+class Read(NamedTuple):
+    """
+    What the modules of the package outside the catalogues say: the messages that they make, and texts with a dot.
+    """
+
+    uses: tuple[Use, ...]
+    texts: frozenset[str]
+
+
 @cache
-def trees() -> tuple[tuple[str, ast.Module], ...]:
+def read() -> Read:
     """
-    Every module of the package outside the catalogues.
+    Every module, read once, and none of their trees kept.
     """
-    return tuple(
-        (str(path.relative_to(PACKAGE)), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if path.parent.name != "words"
-    )
+    uses: list[Use] = []
+    texts: set[str] = set()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name == "words":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+                texts.add(node.value)
+            elif isinstance(node, ast.Call) and _called(node) in MAKERS and node.args:
+                uses += _made(node, f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    return Read(tuple(uses), frozenset(texts))
 
 
-def made() -> Iterator[Use]:
-    """
-    Every message that the code makes.
-    """
-    for name, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _called(node) in MAKERS and node.args:
-                where = f"{name}:{node.lineno}"
-                assert all(word.arg is not None for word in node.keywords), (
-                    f"{where}: values are given by name"
-                )
-                values = frozenset(str(word.arg) for word in node.keywords)
-                for id_ in _literals(node.args[0], where):
-                    yield Use(id_, values, where)
+def _made(node: ast.Call, where: str) -> Iterator[Use]:
+    assert all(word.arg is not None for word in node.keywords), f"{where}: values are given by name"
+    values = frozenset(str(word.arg) for word in node.keywords)
+    for id_ in _literals(node.args[0], where):
+        yield Use(id_, values, where)
 
 
 def _called(node: ast.Call) -> str:
@@ -89,13 +95,7 @@ def mentioned() -> frozenset[str]:
     Every text in the code that could be an id: help texts are given by id, for one, and those of the page in the
     browser by its scripts (``tests/page/test_words.py``).
     """
-    in_python = frozenset(
-        node.value
-        for _, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
-    )
-    return in_python | ids_in_scripts()
+    return read().texts | ids_in_scripts()
 
 
 def of_page() -> frozenset[str]:
@@ -118,7 +118,7 @@ def test_every_message_has_its_sentence_and_all_its_values() -> None:
     """An id that code makes is in the catalogue, and its values are exactly those that the sentence takes."""
     wrong = [
         f"{use.where}: {use.id} gives {sorted(use.values)}"
-        for use in made()
+        for use in read().uses
         if use.id not in en.SENTENCES or placeholders(en.SENTENCES[use.id]) != use.values
     ]
 
@@ -129,7 +129,8 @@ def of_families() -> frozenset[str]:
     """
     Every id of a family whose code some sentence has among its values: ``{severity:severity.}``.
     """
-    return frozenset(one for one in en.SENTENCES if one.startswith(tuple(families())))
+    beginnings = tuple(families())
+    return frozenset(one for one in en.SENTENCES if one.startswith(beginnings))
 
 
 def families() -> set[str]:
@@ -138,7 +139,7 @@ def families() -> set[str]:
 
 def test_no_sentence_is_unused() -> None:
     """A sentence that no code can say is removed."""
-    used = {use.id for use in made()} | mentioned() | of_page() | of_families() | OF_EVERY_LANGUAGE
+    used = {use.id for use in read().uses} | mentioned() | of_page() | of_families() | OF_EVERY_LANGUAGE
 
     assert sorted(set(en.SENTENCES) - used) == []
 
