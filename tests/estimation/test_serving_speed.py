@@ -9,6 +9,7 @@ import llmprobe
 from llmprobe.estimation.serving import memory_model, speed
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.weights import rank_weights
+from llmprobe.estimation.speed.shares import fp16_flops
 from llmprobe.facts.devices import Network
 from llmprobe.facts.serving import Card, ServingSettings
 from llmprobe.units import GIB
@@ -52,6 +53,22 @@ def test_two_requests_are_served_at_the_same_time() -> None:
 
     assert _step(case, 2) == pytest.approx(_step(case, 1), rel=0.05)
     assert _step(_case(CARD, SLOW), 2) > 1.5 * _step(_case(CARD, SLOW), 1)
+
+
+def test_a_large_batch_waits_for_arithmetic() -> None:
+    """
+    100,000 requests without a cache on an H100: two operations for each of its parameters and requests, at 45 % of the
+    rate, more than its weights take to read.
+    """
+    card = msgspec.structs.replace(
+        CARD, name="NVIDIA H100 80GB HBM3", bandwidth_bytes_per_s=3_350_000_000_000
+    )
+    case = _case(card)
+    flops = fp16_flops(card.name, card.bandwidth_bytes_per_s)
+    assert flops is not None
+    by_hand = 2 * case.model.parameters * 100_000 / (0.45 * flops) + LAYERS * 40e-6
+
+    assert _step(case, 100_000, pipeline=1) == pytest.approx(by_hand)
 
 
 def test_a_network_adds_its_hops_and_the_values_of_a_token() -> None:

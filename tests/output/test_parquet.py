@@ -18,7 +18,7 @@ from llmprobe.facts.fit import FitWishes
 from llmprobe.facts.fleet import FitOnHost, FittingOnHost, FleetFit
 from llmprobe.output.parquet import to_parquet
 from llmprobe.tasks.fit import wishes_of
-from llmprobe.tasks.fleet.files import files_of
+from llmprobe.tasks.fleet.files import files_of, write_table
 from llmprobe.words.message import message
 from tests.tasks.fleet.programs import recording
 
@@ -113,6 +113,15 @@ def test_a_table_has_a_place_before_the_search(place: str, said: str, tmp_path: 
         files_of([str(tmp_path / place) if place else str(folder)])
 
     assert refused.value.message.id == f"error.{said}"
+
+
+def test_a_table_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """Its folder went away while the machines were searched; nothing is left beside it."""
+    with pytest.raises(LlmprobeError) as refused:
+        write_table(ANSWER, tmp_path / "gone" / "fits.parquet")
+
+    assert refused.value.message.id == "error.unwritable"
+    assert refused.value.message.values["why"] == "no such file or directory"
 
 
 def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _usual(one: Engine, answered: Sequence[FleetHost]) -> Launcher:
     """
     Ray where the machines are those of a running cluster, else the engine's own launcher.
     """
-    of_ray = bool(answered) and all(host.origin == "ray" for host in answered)
+    of_ray = all(host.origin == "ray" for host in answered)
     return "ray" if of_ray and "ray" in one.launchers else one.launchers[0]
 
 

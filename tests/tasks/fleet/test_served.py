@@ -129,6 +129,15 @@ def test_machines_with_more_cards_show_as_many_as_the_others_have() -> None:
     assert [len(host.devices) for host in plan.hosts] == [2, 2]
 
 
+def test_of_all_sets_of_machines_the_best_is_taken() -> None:
+    """Two boxes that are alike, then all by their room: a box of H200 beside one of H100 reads faster than two H100."""
+    plan = _answer("deepseek-v3", "8x H100", "8x H100", "8x H200", engine="vllm", link="400GbE").together
+    assert plan is not None
+
+    assert plan.main == "user@10.0.0.3"
+    assert [host.host for host in plan.hosts] == ["user@10.0.0.3", "user@10.0.0.1"]
+
+
 def test_ray_is_started_and_counted() -> None:
     """Its head, the other machine, then one server; on memory that is shared Ray's part is the model's no longer."""
     model, boxes = "qwen3-235b-a22b", ("DGX Spark", "DGX Spark")
@@ -145,6 +154,7 @@ def test_ray_is_started_and_counted() -> None:
     assert "--nnodes" not in typed[2][1]
     assert plan.launcher == "ray"
     assert "fleet.ray-takes" in {one.id for one in plan.warnings}
+    assert "fleet.ray-takes" not in {one.id for one in plain.warnings}
     assert RAY_TAKES_BYTES == 8 * 1024**3 + 1_000_000_000
 
 
