@@ -69,6 +69,8 @@ def plain(text: str) -> str:
     """
     A text as GPUs are compared, but for its case: without marks, full-width letters and foreign words.
     """
+    # A byte that is no text comes as half of a pair of code units, which nothing could print or write.
+    text = text.encode(errors="replace").decode()
     text = unicodedata.normalize("NFKC", _LISTED.sub(" ", _MARKS.sub(" ", text))).translate(_DASHES)
     for word, meaning in _ABROAD:
         text = text.replace(word, meaning)

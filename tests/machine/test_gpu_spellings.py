@@ -118,6 +118,13 @@ def test_a_text_as_long_as_no_name_is_refused_at_once(part: str) -> None:
     assert refused.value.message.id == "error.gpu-text-too-long"
 
 
+def test_a_byte_that_is_no_text_is_shown_as_one() -> None:
+    """
+    A terminal in another encoding gives half of a pair of code units, which no document could have.
+    """
+    assert wanted_gpus("my\udcff card:12GB")[0].row.name == "my? card"
+
+
 def test_words_do_not_depend_on_their_order() -> None:
     """
     A name says the same in any order, but for numbers of cards.
