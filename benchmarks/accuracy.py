@@ -163,7 +163,7 @@ def of_quality() -> tuple[Quantity, ...]:
             must="within a factor of {} at the median, {} in 90%".format(*accuracy_quality.BARS[row.kind]),
             found=f"{row.median:.2f} and {row.p90:.2f} in {row.rows} figures of {row.models} models, "
             f"{row.in_range:.0%} in their range; without what was measured of its family "
-            f"{row.blind_median:.2f} and {row.blind_p90:.2f}",
+            f"{row.blind_median:.2f} and {row.blind_p90:.2f}, {row.blind_in_range:.0%} in the wide range",
             held=row.held,
         )
         for row in accuracy_quality.measure()

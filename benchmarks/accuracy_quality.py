@@ -11,6 +11,7 @@ from statistics import median
 import msgspec
 
 from benchmarks.fit_quality import DATA, Row, fitted, predicted, rows, without
+from llmprobe.advise.choose.loss import Data, spread_of
 
 KINDS = {"file": "published files", "type": "one type in all matrices", "mixed": "publishers' mixtures"}
 BARS = {"file": (1.25, 2.8), "type": (1.45, 3.4), "mixed": (1.45, 3.4)}
@@ -19,7 +20,8 @@ BARS = {"file": (1.25, 2.8), "type": (1.45, 3.4), "mixed": (1.45, 3.4)}
 
 class OfKind(msgspec.Struct, frozen=True, kw_only=True):
     """
-    The errors of one kind of rows, as factors of 1 and above; ``in_range`` is the part that the stated range holds.
+    The errors of one kind of rows, as factors of 1 and above; ``in_range`` is the part that the stated range holds,
+    ``blind_in_range`` that of which the wide range of families that nobody measured holds.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class OfKind(msgspec.Struct, frozen=True, kw_only=True):
     in_range: float
     blind_median: float
     blind_p90: float
+    blind_in_range: float
 
     @property
     def held(self) -> bool:
@@ -49,8 +52,10 @@ def measure() -> tuple[OfKind, ...]:
     found = []
     for kind in KINDS:
         ratios = [ratio for row, ratio in known if row.kind == kind]
-        errors, unaided = _factors(ratios), _factors(ratio for row, ratio in blind if row.kind == kind)
-        low, high = data["spread"]["low"], data["spread"]["high"]
+        far = [ratio for row, ratio in blind if row.kind == kind]
+        errors, unaided = _factors(ratios), _factors(far)
+        held = [_holds(spread_of(data, row.model), ratio) for row, ratio in known if row.kind == kind]
+        wide = data["spread"]["unmeasured"]
         found.append(
             OfKind(
                 kind=kind,
@@ -58,10 +63,10 @@ def measure() -> tuple[OfKind, ...]:
                 models=len({row.model for row, _ in known if row.kind == kind}),
                 median=median(errors),
                 p90=_p90(errors),
-                # The range is that of the prediction, so that a ratio of prediction to measurement is its inverse.
-                in_range=sum(low <= 1 / ratio <= high for ratio in ratios) / len(ratios),
+                in_range=sum(held) / len(held),
                 blind_median=median(unaided),
                 blind_p90=_p90(unaided),
+                blind_in_range=sum(_holds(wide, ratio) for ratio in far) / len(far),
             )
         )
     return tuple(found)
@@ -81,6 +86,13 @@ def all_errors(data: dict[str, object], measured: Sequence[Row], *, blind: bool)
             if row.model == model and row.kind in KINDS
         ]
     return found
+
+
+def _holds(spread: Data, ratio: float) -> bool:
+    """
+    Whether a range, of which a prediction was so many times the measurement, holds that.
+    """
+    return bool(spread["low"] <= 1 / ratio <= spread["high"])
 
 
 def _factors(ratios: Iterable[float]) -> list[float]:

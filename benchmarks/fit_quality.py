@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.truth.models import TRUTH
-from llmprobe.advise.choose import loss
+from llmprobe.advise.choose import loss, rated
 from llmprobe.estimation.estimator import Estimator
 from llmprobe.model.loading import load
 from llmprobe.model.quants import file_type
@@ -59,14 +59,7 @@ def model_of(name: str) -> loss.Model:
     """
     A model of the catalog as its loss depends on it.
     """
-    spec = load(name)
-    return loss.Model(
-        parameters=spec.parameters,
-        active_parameters=spec.active_parameters,
-        experts=Estimator(spec).is_moe,
-        id=spec.id,
-        architecture=spec.architecture,
-    )
+    return rated.model_of(Estimator(load(name)))
 
 
 @cache
@@ -115,7 +108,7 @@ def fitted(data: loss.Data, measured: Iterable[Row]) -> dict[str, Any]:
 
 def without(data: loss.Data, families: Collection[str]) -> dict[str, Any]:
     """
-    Data without what is known of these models' families.
+    Data without what is known of these models' families, also in what other families with their structure get of it.
     """
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(data))
     found["families"]["rows"] = [
@@ -123,6 +116,12 @@ def without(data: loss.Data, families: Collection[str]) -> dict[str, Any]:
         for row in found["families"]["rows"]
         if not any(name.startswith(tuple(row["prefixes"])) for name in families)
     ]
+    for row in found["structure"]["rows"]:
+        row["families"] = [
+            [prefix, factor]
+            for prefix, factor in row["families"]
+            if not any(name.startswith(prefix) for name in families)
+        ]
     return found
 
 

@@ -2,6 +2,7 @@
 The models of the catalog as contenders for a use: what is known of each without its tensors, and how able it is.
 """
 
+from llmprobe.advise.choose.loss import is_latent
 from llmprobe.advise.fit.bound import Weights
 from llmprobe.advise.fit.contender import Contender
 from llmprobe.facts.fit import Capability, Mode, ModelInFit, Result, Use
@@ -27,6 +28,8 @@ def weights_of(entry: Entry) -> Weights:
         active=max(active - embeddings, active // 4),
         taking_part=entry.active_parameters,
         uses=int(used) / int(experts) if experts and used else 1.0,
+        words=hparams.get("vocab_size"),
+        latent=is_latent(hparams),
         published_quant=entry.published_quant,
         generates=entry.modality != "embedding",
         thinking=entry.thinking,

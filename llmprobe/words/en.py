@@ -2003,7 +2003,9 @@ SENTENCES: dict[str, str] = {
     "quality.basis.whole": "{quant} has all that the weights have",
     "quality.basis.measured": "{divergence:.4f} {how}[, x {without_matrix:.2g} without an importance matrix], x "
     "{size_factor:.2f} for its size ({size:.3g}B)[, + {experts:.3f} for its experts][, x {family_factor:.2g} as measured "
-    "in its family]; nine of ten {measured} lie between {low:.2g} and {high:.2g} times it",
+    "in its family][, x {structure_factor:.2g} {structure}]; nine of ten {measured} lie between {low:.2g} and {high:.2g} times it",
+    "quality.structure.latent": "for its latent attention (MLA), as measured in other families with it",
+    "quality.structure.small-vocabulary": "for its small vocabulary, as measured in other families with one",
     "quality.measurements": "measurements",
     "quality.measurements-of-others": "measurements of other families (no file of this one was measured, and some lose many"
     " times what their size says)",

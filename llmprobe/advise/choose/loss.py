@@ -27,7 +27,8 @@ Data = Mapping[str, Any]
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """
-    A model as far as its loss depends on it. ``id`` is that of the catalog, ``experts`` says that it is a mixture.
+    A model as far as its loss depends on it. ``id`` is that of the catalog, ``experts`` says that it is a mixture,
+    ``words`` are those of its vocabulary, ``latent`` says that keys and values come of one narrow vector (MLA).
     """
 
     parameters: int
@@ -35,6 +36,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     experts: bool = False
     id: str = ""
     architecture: str = ""
+    words: int | None = None
+    latent: bool = False
 
     @property
     def size(self) -> float:
@@ -43,10 +46,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         return sqrt(self.parameters * active) / BILLION
 
 
+def is_latent(hparams: Mapping[str, Any]) -> bool:
+    """
+    Whether the metadata of a model say that keys and values come of one narrow vector.
+    """
+    return bool(hparams.get("attention.kv_lora_rank"))
+
+
 class Family(msgspec.Struct, frozen=True, kw_only=True):
     """
     By how much more or less a family loses: ``factor`` times where others lose ``at``, and by another power of it
-    where the ratio shrinks with fewer bits.
+    where the ratio shrinks with fewer bits. ``low`` and ``high`` are between which parts of it measurements lie,
+    where they differ by more than others do.
     """
 
     prefixes: tuple[str, ...]
@@ -54,6 +65,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     rows: int = 0
     exponent: float = 1.0
+    low: float | None = None
+    high: float | None = None
 
     def of(self, divergence: float, at: float) -> float:
         """The divergence of the family where an ordinary model has this one."""
@@ -171,7 +184,22 @@ def spread_of(data: Data, model: str) -> Data:
         _plain(model).startswith(tuple(data["families"]["ordinary"])) or family_of(data, model) is not None
     )
     spread: Data = data["spread"]
+    family = family_of(data, model)
+    if family is not None and family.low is not None:
+        return {"low": family.low, "high": family.high}
     return spread if known else spread["unmeasured"]
+
+
+def structure_of(data: Data, model: Model) -> tuple[str, float] | None:
+    """
+    What a header shows that made other families lose more or less, and how many times as much: the geometric mean of
+    theirs and of one more that would be ordinary, as they are few.
+    """
+    for row in data["structure"]["rows"]:
+        if model.latent if row["name"] == "latent" else (model.words or row["most"] + 1) <= row["most"]:
+            logarithms = [log(factor) for _, factor in row["families"]]
+            return row["name"], exp(sum(logarithms) / (len(logarithms) + 1))
+    return None
 
 
 def of_model(data: Data, divergence: float, model: Model) -> float:
@@ -180,9 +208,12 @@ def of_model(data: Data, divergence: float, model: Model) -> float:
     """
     ordinary = scaled(data, divergence, model)
     family = family_of(data, model.id)
-    if family is None or not ordinary:
+    if not ordinary:
         return ordinary
-    return family.of(ordinary, data["families"]["at"])
+    if family is not None:
+        return family.of(ordinary, data["families"]["at"])
+    structure = structure_of(data, model)
+    return ordinary if structure is None else ordinary * structure[1]
 
 
 def of_cache(data: Data, kind_k: str, kind_v: str, model: Model) -> tuple[float, str]:

@@ -21,6 +21,11 @@ NO_LOSS = 0.003
 HEAVY_LOSS = 0.25
 """Divergence from which a smaller model with less loss is the better answer."""
 
+_STRUCTURES = {
+    "latent": message("quality.structure.latent"),
+    "small-vocabulary": message("quality.structure.small-vocabulary"),
+}
+
 _LEVELS = (
     (NO_LOSS, message("quality.no-noticeable-loss")),
     (0.012, message("quality.practically-lossless")),
@@ -123,7 +128,9 @@ def _of_weights(
     parameters = data["size"]["parameters"]
     without = 1.0 if mixed or imatrix else data["rows"][quant].get("without_matrix", 1.0)
     spread = loss.spread_of(data, model.id)
-    known = spread is data["spread"]
+    known = spread is not data["spread"]["unmeasured"]
+    family = loss.family_of(data, model.id)
+    structure = None if family is not None else loss.structure_of(data, model)
     return message(
         "quality.basis.measured",
         divergence=figure / without,
@@ -134,7 +141,9 @@ def _of_weights(
         size_factor=loss.size_factor(data, figure, model),
         size=model.size,
         experts=data["experts"]["adds"] if model.experts else None,
-        family_factor=None if found == ordinary else found / ordinary,
+        family_factor=None if family is None else found / ordinary,
+        structure_factor=None if structure is None else structure[1],
+        structure=None if structure is None else _STRUCTURES[structure[0]],
         measured=message("quality.measurements" if known else "quality.measurements-of-others"),
         low=spread["low"],
         high=spread["high"],

@@ -4,7 +4,7 @@ The loss of a quantization of one model: which figure counts, from what is known
 
 from collections.abc import Mapping
 
-from llmprobe.advise.choose.loss import Model, of_format, of_model
+from llmprobe.advise.choose.loss import Model, is_latent, of_format, of_model
 from llmprobe.advise.choose.quality import in_words, quality
 from llmprobe.data import table
 from llmprobe.estimation.estimator import Estimator
@@ -62,6 +62,8 @@ def model_of(estimator: Estimator) -> Model:
         experts=estimator.is_moe,
         id=spec.id,
         architecture=spec.architecture,
+        words=estimator.n_vocab,
+        latent=is_latent(spec.hparams),
     )
 
 

@@ -35,7 +35,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """
     What is known of a model without its tensors: its id and architecture, its counts of ``parameters``, of those
     ``taking_part`` in a token and of those that one reads, the part of its experts that one ``uses`` (1 of a dense
-    model), and its thinking.
+    model), the words of its vocabulary, whether its attention is ``latent``, and its thinking.
     """
 
     id: str
@@ -44,6 +44,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     active: int
     taking_part: int | None = None
     uses: float
+    words: int | None = None
+    latent: bool = False
     published_quant: str | None = None
     generates: bool = True
     thinking: bool | None = None
@@ -73,6 +75,8 @@ def bounds(model: Weights, site: Site, use: UseName | None = None) -> tuple[Most
         experts=model.uses < 1,
         id=model.id,
         architecture=model.architecture,
+        words=model.words,
+        latent=model.latent,
     )
     found = []
     for quant in names:

@@ -7,9 +7,18 @@ platforms/rocm.py (supports_fp8, supports_mx, Triton for packed weights).
 
 from __future__ import annotations
 
-from llmprobe.advise.choose.loss import Format, Model, of_file_type, of_format, of_model, spread_of
+from llmprobe.advise.choose.loss import (
+    Format,
+    Model,
+    is_latent,
+    of_file_type,
+    of_format,
+    of_model,
+    spread_of,
+)
 from llmprobe.advise.choose.quality import METRIC, agreement, in_words
 from llmprobe.data import table
+from llmprobe.estimation.memory.weights import scored_words
 from llmprobe.facts.model import ModelSpec
 from llmprobe.facts.recommendation import Quality
 from llmprobe.facts.serving import Card
@@ -99,6 +108,8 @@ def loss_of(model: ModelSpec, kind: str, *, own: bool) -> Quality:
         experts=model.active_parameters is not None,
         id=model.id,
         architecture=model.architecture,
+        words=scored_words(model.tensors, model.hparams),
+        latent=is_latent(model.hparams),
     )
     value = figure if not figure else of_model(data, figure, known)
     spread = spread_of(data, model.id)
