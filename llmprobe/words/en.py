@@ -375,6 +375,7 @@ SENTENCES: dict[str, str] = {
     "unusable.intel-mac": "Metal on the GPU of an Intel Mac is slower than its CPU",
     "unusable.apple-on-linux": "Metal exists on macOS only, and Vulkan lists no driver of this GPU: it comes with Mesa",
     "unusable.vulkan-not-asked": "Metal exists on macOS only, and Vulkan was not asked or did not answer",
+    "unusable.opencl-only": "llama.cpp runs on it with OpenCL, which llmprobe does not estimate",
     "unusable.vendor-not-examined": "llmprobe does not examine GPUs of this vendor",
     # - limits of pools and of the processor
     "limit.in-use-unnamed": "in use beyond the parts that are named",
@@ -772,6 +773,8 @@ SENTENCES: dict[str, str] = {
     "finding.gpu-unsupported-vendor.title": "{device} is not examined",
     "finding.gpu-unsupported-vendor.detail": "llmprobe does not examine GPUs of this vendor, so its memory is not "
     "counted. An engine may be able to use it, for instance with Vulkan.",
+    "finding.gpu-unsupported-vendor.detail-opencl": "llama.cpp has a build with OpenCL for it, which llmprobe does not "
+    "estimate, so its memory is not counted.",
     "rule.adapter-not-counted": "The system lists adapters that no model is put on.",
     "finding.adapter-not-counted.title": "Not counted as {adapters:a GPU|GPUs}: {adapters:and}",
     "finding.adapter-not-counted.detail": "{adapters:each}.",

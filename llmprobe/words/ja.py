@@ -355,6 +355,7 @@ SENTENCES: dict[str, str] = {
     "unusable.intel-mac": "Intel MacのGPUでは、MetalよりCPUのほうが速いです",
     "unusable.apple-on-linux": "MetalはmacOSにしかありません。LinuxではこのGPUにVulkanドライバーがありますが、llmprobeは使わない前提としています",
     "unusable.vulkan-not-asked": "MetalはmacOSにしかなく、Vulkanは調べていないか、応答しませんでした",
+    "unusable.opencl-only": "llama.cppはOpenCLで動きますが、llmprobeは見積もりません",
     "unusable.vendor-not-examined": "llmprobeはこのメーカーのGPUを調べません",
     # - limits of pools and of the processor
     "limit.in-use-unnamed": "内訳の分からない使用分",
@@ -667,6 +668,7 @@ SENTENCES: dict[str, str] = {
     "rule.gpu-unsupported-vendor": "llmprobeはこのメーカーのGPUを調べません。",
     "finding.gpu-unsupported-vendor.title": "{device}は調べていません",
     "finding.gpu-unsupported-vendor.detail": "llmprobeはこのメーカーのGPUを調べないため、そのメモリは数えていません。推論エンジンによっては、Vulkanなどで使える場合があります。",
+    "finding.gpu-unsupported-vendor.detail-opencl": "llama.cppにはこのGPU用のOpenCLビルドがありますが、llmprobeは見積もらないため、そのメモリは数えていません。",
     "rule.adapter-not-counted": "モデルを載せないアダプターをシステムが列挙しています。",
     "finding.adapter-not-counted.title": "GPUとして数えていないもの: {adapters:and}",
     "finding.adapter-not-counted.detail": "{adapters:each}。",

@@ -136,7 +136,9 @@ def unsupported_vendor(snapshot: Snapshot) -> Iterator[Finding]:
             id="gpu-unsupported-vendor",
             severity="note" if any(other.usable for other in snapshot.accelerators) else "warning",
             title=message("finding.gpu-unsupported-vendor.title", device=called(snapshot, each)),
-            detail=message("finding.gpu-unsupported-vendor.detail"),
+            detail=message("finding.gpu-unsupported-vendor.detail-opencl")
+            if each.why_not is not None and each.why_not.id == "unusable.opencl-only"
+            else message("finding.gpu-unsupported-vendor.detail"),
             evidence=each.evidence,
         )
 

@@ -350,6 +350,7 @@ def test_sockets_with_a_gpu_each_have_their_own_memory() -> None:
     assert (first.total_bytes, first.budget_bytes) == (96 * GIB, 96 * GIB)
     assert (second.total_bytes, second.budget_bytes) == (96 * GIB, 60 * GIB)
     assert (ram.total_bytes, ram.budget_bytes) == (256 * GIB, 84 * GIB)
+    assert "read:/sys/devices/system/node/node1/meminfo" in second.evidence
 
 
 def test_a_socket_whose_use_is_unknown_has_its_size() -> None:
@@ -360,6 +361,7 @@ def test_a_socket_whose_use_is_unknown_has_its_size() -> None:
     assert first is not None
     assert ram is not None
     assert (first.total_bytes, first.free_bytes) == (96 * GIB, None)
+    assert not [name for name in first.evidence if "node" in name and "meminfo" in name]
     assert ram.budget_bytes == 240 * GIB
 
 

@@ -32,10 +32,10 @@ def ram(platform: Platform, total_gib: int, available_gib: int, **adapter: Any) 
 @pytest.mark.parametrize(
     ("available", "adapter", "budget"),
     [
-        # 7 GiB of its own are free, and of 30 that are lent 2 are used.
-        (50, {"SharedSystemMemory": 30 * GIB, "segments": [{"resident": 2 * GIB, "aperture": True}]}, 35),
-        # Of 30 that are lent only 20 are free.
-        (20, {"SharedSystemMemory": 30 * GIB}, 27),
+        # 7 GiB of its own are free, and of 40 that are lent 2 are used.
+        (50, {"SharedSystemMemory": 40 * GIB, "segments": [{"resident": 2 * GIB, "aperture": True}]}, 45),
+        # Of 40 that are lent only 20 are free.
+        (20, {"SharedSystemMemory": 40 * GIB}, 27),
         # Where Windows does not tell, half of 56 GiB.
         (50, {}, 35),
     ],
@@ -47,6 +47,9 @@ def test_windows_hides_a_part_and_lends_another(available: int, adapter: dict[st
     assert pool.kind == "unified"
     assert pool.total_bytes == 64 * GIB
     assert pool.budget_bytes == budget * GIB
+    (lent,) = [one.detail for one in pool.limits if one.by == "working-set"]
+    assert lent is not None
+    assert lent.values["shared_bytes"] == (budget - 7) * GIB
 
 
 def test_what_is_assumed_is_no_measurement() -> None:

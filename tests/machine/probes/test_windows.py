@@ -251,6 +251,16 @@ def test_graphics_of_a_snapdragon_are_listed_and_not_used() -> None:
     (gpu,) = looked(adapter(0, "Adreno(TM) X1-85 GPU", r"ACPI\QCOM0C36")).accelerators
 
     assert (gpu.vendor, gpu.name, gpu.usable) == ("other", "Qualcomm Adreno X1-85 GPU", False)
+    assert gpu.why_not is not None
+    assert gpu.why_not.id == "unusable.opencl-only"
+    arm = whole(
+        adapter(0, "Immortalis-G925", r"ACPI\ARMH0001"), adapter(1, "Adreno(TM) X1-85 GPU", r"ACPI\QCOM0C36")
+    )
+    details = {each.title.values["device"]: each.detail.id for each in arm.findings if "vendor" in each.id}
+    assert details == {
+        "Arm Immortalis-G925": "finding.gpu-unsupported-vendor.detail",
+        "Qualcomm Adreno X1-85 GPU": "finding.gpu-unsupported-vendor.detail-opencl",
+    }
 
 
 def nvml() -> dict[str, Any]:

@@ -178,7 +178,9 @@ def _named(seen: Seen, number: int, *, library: bool) -> Accelerator:
         vendor="nvidia" if nvidia else "other",
         name=name,
         usable=False,
-        why_not=message("unusable.vendor-not-examined")
+        why_not=message("unusable.opencl-only")
+        if maker == "Qualcomm"
+        else message("unusable.vendor-not-examined")
         if not nvidia
         else message("unusable.nvidia-unlisted")
         if library
