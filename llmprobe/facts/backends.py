@@ -237,6 +237,9 @@ REMOTE = next(backend for backend in _ALL if backend.remote)
 SERVED: dict[str, str] = {name or _ALL[0].name: name for name in REMOTE.drivers}
 """What may serve such a device, and its driver."""
 
+PROCESSOR = "cpu"
+"""What serves a remote device that is a processor."""
+
 DRIVERS: dict[str, Driver] = {
     f"{backend.name}-{name}" if name else backend.name: driver
     for backend in _ALL
@@ -250,6 +253,18 @@ def backend_of(kind: str) -> Backend:
     The backend of a kind of device.
     """
     return BACKENDS[kind.partition("-")[0]]
+
+
+def served_by(align: int, *, limited: bool) -> str:
+    """
+    What serves a remote device whose tensors begin at multiples of so many bytes; its server does not say it.
+
+    CUDA, ROCm and SYCL are alike. Metal begins where a processor does, which alone has no largest buffer. Drivers of
+    Vulkan have several.
+    """
+    if align == _METAL.align:
+        return "metal" if limited else PROCESSOR
+    return "cuda" if align == _CUDA.align else "vulkan"
 
 
 def kinds_together(kinds: Sequence[str]) -> str:

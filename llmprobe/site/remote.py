@@ -12,15 +12,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from llmprobe.errors import LlmprobeError, UsageError
-from llmprobe.facts.backends import REMOTE, SERVED
+from llmprobe.facts.backends import PROCESSOR, REMOTE, SERVED, served_by
 from llmprobe.facts.devices import Device
 from llmprobe.facts.given import shown
 from llmprobe.facts.remote import PROTOCOL, RpcDevice, RpcServer, understood
 from llmprobe.units import parse_memory, port_number
 from llmprobe.words.message import Message, message
-
-PROCESSOR = "cpu"
-"""What serves a device that is a processor."""
 
 _GIVEN = (
     r"(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,252}):(?P<port>[0-9]{1,5})(?:=(?P<size>[^:]*))?(?::(?P<by>.*))?"
@@ -169,15 +166,8 @@ def _told(device: RpcDevice, by: str) -> tuple[str, int, int | None]:
     """
     What serves a device, what llama.cpp takes to be free there, and what is.
 
-    A server does not say what serves. CUDA, ROCm and SYCL begin tensors at multiples of 128 bytes, processors and Metal
-    of 32, and a processor alone has no largest buffer. But on Windows, all memory of a processor is said to be free.
+    But on Windows, all memory of a processor is said to be free.
     """
-    if device.align == 128:
-        served = "cuda"
-    elif device.align == 32:
-        served = PROCESSOR if device.largest_bytes is None else "metal"
-    else:
-        served = "vulkan"
-    served = by or served
+    served = by or served_by(device.align, limited=device.largest_bytes is not None)
     unknown = served == PROCESSOR and device.free_bytes == device.total_bytes
     return served, device.free_bytes, None if unknown else device.free_bytes
