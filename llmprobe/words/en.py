@@ -2446,7 +2446,7 @@ SENTENCES: dict[str, str] = {
     "page.plan-kind.unified": "Memory that processor and GPU share",
     "page.plan-kind.processor": "The processor alone",
     "page.plan-none": "none of the machines that were tried",
-    "page.plan-whole": "whole",
+    "page.plan-whole": "fully on the {gpus:GPU|GPUs}",
     "page.plan-layers": "{layers} of {total} layers[, {experts} with experts in RAM]",
     "page.plan-rate": "{rate} tokens/s",
     "page.plan-watts": "[{watts} W][!{watts}]",

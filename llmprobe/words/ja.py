@@ -2068,7 +2068,7 @@ SENTENCES: dict[str, str] = {
     "page.plan-kind.unified": "CPUとGPUが共有する統合メモリ",
     "page.plan-kind.processor": "CPUのみ",
     "page.plan-none": "試したマシンに該当なし",
-    "page.plan-whole": "全体",
+    "page.plan-whole": "{gpus:すべてGPU上|すべてGPU上}",
     "page.plan-layers": "{layers}/{total}レイヤー[（うち{experts}レイヤーのエキスパートはRAM）]",
     "page.plan-rate": "{rate}トークン/秒",
     "page.plan-watts": "[{watts} W][!{watts}]",

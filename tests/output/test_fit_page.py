@@ -118,7 +118,7 @@ def test_every_kind_of_machine_has_a_heading(monkeypatch: pytest.MonkeyPatch) ->
     assert [line for line in lines if line in _HEADINGS] == list(_HEADINGS)
     assert lines.count("  none of the machines that were tried") == len(planned().without)
     assert lines[-1].strip().startswith("llmprobe --gpu")
-    assert any("W" in line and "tokens/s" in line and "whole" in line for line in lines)
+    assert any("W" in line and "tokens/s" in line and "fully on the GPU" in line for line in lines)
 
 
 _HEADINGS = (

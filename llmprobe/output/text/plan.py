@@ -65,7 +65,7 @@ def show(page: Page, answer: Plan) -> None:
 
 def _facts(one: Planned) -> list[Content]:
     choice = one.choice
-    layers: Message = message("page.plan-whole")
+    layers: Message = message("page.plan-whole", gpus=2 if one.kind == "several-cards" else 1)
     if one.kind == "processor":
         layers = message("where.cpu")
     elif not one.whole:
