@@ -817,6 +817,8 @@ SENTENCES: dict[str, str] = {
     "rule.no-gpu": "There is no GPU, or none that can be used.",
     "finding.no-gpu.title": "No GPU was found",
     "finding.no-gpu.title-unusable": "No usable GPU was found",
+    "finding.no-gpu.detail-in-a-mac": "A container on a Mac has no access to its GPU. Started outside of it, an engine "
+    "uses Metal, and llmprobe sees the GPU.",
     "finding.no-gpu.detail": "Models run on the CPU, and the speed of memory determines theirs.",
     "rule.gpu-not-looked-for": "A source that could have found a GPU did not answer.",
     "finding.gpu-not-looked-for.title": "Whether there is a GPU could not be determined",

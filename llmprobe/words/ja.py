@@ -702,6 +702,7 @@ SENTENCES: dict[str, str] = {
     "rule.no-gpu": "GPUがないか、使えるGPUがありません。",
     "finding.no-gpu.title": "GPUが見つかりませんでした",
     "finding.no-gpu.title-unusable": "使用可能なGPUが見つかりませんでした",
+    "finding.no-gpu.detail-in-a-mac": "Mac上のコンテナからはGPUを使えません。コンテナの外で起動すれば、推論エンジンはMetalを使い、llmprobeもGPUを認識します。",
     "finding.no-gpu.detail": "モデルはCPUで動き、速度はメモリの速度で決まります。",
     "rule.gpu-not-looked-for": "GPUを見つけられたはずの情報源が応答しませんでした。",
     "finding.gpu-not-looked-for.title": "GPUの有無を確認できませんでした",

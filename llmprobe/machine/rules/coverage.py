@@ -16,6 +16,7 @@ from llmprobe.words.message import Message, message
 
 _FAILED = ("denied", "failed", "timeout", "crashed")
 _NOT_LOOKED_AT = (*_FAILED, "not_recorded", "unsupported")
+_KERNELS_IN_MACS = ("linuxkit", "orbstack")
 _NAMED = 4
 _ASSUMED = ("option:--ram",)
 _REMEDIES = {
@@ -165,11 +166,25 @@ def no_gpu(snapshot: Snapshot) -> Iterator[Finding]:
         title=message("finding.no-gpu.title")
         if not snapshot.accelerators and not any("graphics" in each.kind for each in uncounted(snapshot))
         else message("finding.no-gpu.title-unusable"),
-        detail=message("finding.no-gpu.detail"),
+        detail=message("finding.no-gpu.detail-in-a-mac")
+        if _in_a_mac(snapshot)
+        else message("finding.no-gpu.detail"),
         evidence=evidence
         or tuple(name for each in snapshot.accelerators for name in each.evidence)
         or _ASSUMED,
     )
+
+
+def _in_a_mac(snapshot: Snapshot) -> bool:
+    """
+    Whether this is a container in the virtual machine that Docker Desktop or OrbStack runs on a Mac with an Apple chip.
+
+    The names are those of their kernels; Docker Desktop on Windows has that of WSL.
+    https://github.com/ollama/ollama/blob/main/docs/docker.md
+    """
+    release = (snapshot.host.release or "").lower()
+    arm = snapshot.host.machine.lower() in ("aarch64", "arm64")
+    return arm and snapshot.host.system == "linux" and any(name in release for name in _KERNELS_IN_MACS)
 
 
 def gpu_not_looked_for(snapshot: Snapshot) -> Iterator[Finding]:

@@ -48,6 +48,23 @@ def test_no_gpu_is_known_only_where_all_looked(
 
 
 @pytest.mark.parametrize(
+    ("release", "architecture", "detail"),
+    [
+        ("6.10.14-linuxkit", "aarch64", "detail-in-a-mac"),
+        ("6.12.15-orbstack-00304-gede1cf3337c4", "aarch64", "detail-in-a-mac"),
+        ("6.10.14-linuxkit", "x86_64", "detail"),
+        ("6.8.0-57-generic", "aarch64", "detail"),
+        (None, "aarch64", "detail"),
+    ],
+)
+def test_a_container_on_a_mac_has_a_gpu_outside(release: str | None, architecture: str, detail: str) -> None:
+    """By the kernels of Docker Desktop and OrbStack on Apple's chips."""
+    snapshot = machine(host={"release": release, "machine": architecture, "system": "linux"})
+
+    assert only(snapshot, "no-gpu").detail.id == f"finding.no-gpu.{detail}"
+
+
+@pytest.mark.parametrize(
     ("sources", "cards", "title", "evidence"),
     [
         ([("nvidia", "absent"), ("cpu", "absent"), ("amd", "ok")], (), "title", ("source:nvidia",)),
