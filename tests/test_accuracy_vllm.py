@@ -38,16 +38,15 @@ def test_figures_are_as_near_as_they_are_said_to_be(found: tuple[Compared, ...])
 
 def test_figures_of_rows_that_came_later() -> None:
     """
-    The same of rows that were looked up when the rules stood. Weights as ROCm's kernels want them are
-    what is missing of the first.
+    The same of rows that were looked up when the rules stood.
     """
     of = table(compared(row) for row in rows(LATER))
     shares = {name: near / count for name, (near, count) in msgspec.structs.asdict(of).items()}
 
-    assert shares["load"] >= 0.89
+    assert shares["load"] >= 0.95
     assert shares["tokens"] >= 0.98
-    assert shares["pool"] >= 0.92
-    assert shares["in_range"] >= 0.95
+    assert shares["pool"] >= 0.93
+    assert shares["in_range"] >= 0.97
     assert shares["failures"] == 1
 
 

@@ -1184,6 +1184,7 @@ SENTENCES: dict[str, str] = {
     "{padded_bytes:bytes} of it rounding for the kernels]",
     "how.serving-copies": "matrices of the latent attention, unpacked again for decoding",
     "how.serving-tables": "sines and cosines for {tokens:,} positions or all that the model was trained for",
+    "how.serving-held": "copies of matrices with longer rows and what the allocator keeps free, which vLLM counts with ROCm",
     "how.serving-rounding": "the allocator's large pieces of 2 MiB, less what is split off of them",
     "how.serving-encoder": "the encoder of images or sound in 16 bits[, cut over {ranks} ranks]",
     "label.term.cache-pool": "pool of KV cache",

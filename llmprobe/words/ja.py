@@ -991,6 +991,7 @@ SENTENCES: dict[str, str] = {
     "how.serving-experts-dealt": "1レイヤーあたり{experts}個のエキスパート、{format}、丸ごと{ranks}ランクに割り当て[、うち{padded_bytes:bytes}はカーネルのための切り上げ]",
     "how.serving-copies": "潜在アテンション（MLA）の行列をデコード用に展開し直したもの",
     "how.serving-tables": "{tokens:,}位置分、または学習時の全位置分の正弦と余弦",
+    "how.serving-held": "行を長くした行列の複製と、アロケーターが空きのまま保持する分（ROCmではvLLMがこれも数える）",
     "how.serving-rounding": "アロケーターが2 MiB単位で確保する端数",
     "how.serving-encoder": "画像・音声のエンコーダー（16ビット）[、{ranks}ランクに分割]",
     "label.term.cache-pool": "KVキャッシュのプール",

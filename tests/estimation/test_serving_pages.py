@@ -147,6 +147,22 @@ def test_unlike_pages_are_made_alike() -> None:
     assert found.block_bytes == (10 * 16384 * 16,)
 
 
+def test_pages_of_latents_beside_states_by_version() -> None:
+    """
+    Kimi-Linear on two ranks: 75,840 tokens in 2.30 GiB with 0.11.1 are pages of 960 tokens.
+    """
+    given: ServingOptions = {
+        "tensor_parallel_size": 2,
+        "max_model_len": 120000,
+        "enable_prefix_caching": True,
+    }
+    old = plan_of("kimi-linear-48b-a3b", "0.11.1", **given)
+
+    assert old.block == 960
+    assert old.request_blocks(120000) == 125 + 3
+    assert plan_of("kimi-linear-48b-a3b", "0.27", **given).block == 1024
+
+
 def test_requests_keep_a_second_state_for_prefixes() -> None:
     """
     Qwen3.8 27B with its 262,144 tokens: 335 pages and 3 groups of states, of which two each are kept.

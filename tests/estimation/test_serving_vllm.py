@@ -12,6 +12,7 @@ from llmprobe.errors import UsageError
 from llmprobe.estimation.serving import memory_model
 from llmprobe.estimation.serving.case import Case, RankWeights, Result
 from llmprobe.estimation.serving.vllm import step, versions
+from llmprobe.estimation.serving.vllm.model import loading_of
 from llmprobe.estimation.serving.weights import rank_weights
 from llmprobe.facts.serving import Card, ServingOptions, ServingSettings
 from llmprobe.model.checkpoints import quantization_of
@@ -71,6 +72,30 @@ def test_weights_are_those_of_the_log(name: str, kind: str, ranks: int, gib: flo
     "Model loading took …", to half a percent.
     """
     assert weights_of(name, kind, tensor_parallel_size=ranks).total / GIB == pytest.approx(gib, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "version", "ranks", "gib"),
+    [
+        ("llama-4-maverick", "BF16", "0.11.2", 8, 126.7246),
+        ("llama-4-maverick", "FP8-experts", "0.11.2", 8, 50.2734),
+        ("qwen3-235b-a22b", "BF16", "0.11.2", 4, 112.6113),
+        ("qwen3-vl-30b-a3b", "BF16", "0.18.0", 1, 79.29),
+        ("Ministral-3-14B-Instruct-2512", "FP8", "0.18.0", 1, 17.57),
+        ("llama-3.3-70b", "FP8-dynamic", "0.18.0", 1, 68.37),
+        ("llama-3.3-70b", "BF16", "0.13.0", 4, 32.959),
+    ],
+)
+def test_weights_on_an_mi300x_are_those_of_the_device(
+    name: str, kind: str, version: str, ranks: int, gib: float
+) -> None:
+    """
+    "Model loading took …" there, with copies and what the allocator keeps, to a percent.
+    """
+    case = case_of(name, kind, Card(id="gpu0", total_bytes=192 * GIB, backend="rocm"), ranks, version)
+    settings = settings_of(case, tensor_parallel_size=ranks, max_model_len=8192)
+
+    assert rank_weights(case, settings, 0, loading_of(case)).total / GIB == pytest.approx(gib, rel=0.01)
 
 
 def test_heads_of_k_and_v_are_repeated_beyond_their_number() -> None:

@@ -42,6 +42,9 @@ def weight_terms(case: Case, settings: ServingSettings, held: RankWeights) -> li
     kind = case.scheme.format if case.scheme is not None else "BF16"
     ranks = settings.tensor_parallel_size if settings.tensor_parallel_size > 1 else None
     vocabulary = message("how.serving-vocabulary", rows=case.vocabulary, ranks=ranks)
+    # SGLang counts tensors there too.
+    by_device = settings.engine == "vllm" and case.cards[0].backend == "rocm"
+    rounded = message("how.serving-held" if by_device else "how.serving-rounding")
     hows = {
         "token-embedding": (held.embedding, vocabulary),
         "layers": (held.layers, message("how.serving-layers", format=kind, ranks=ranks)),
@@ -50,7 +53,7 @@ def weight_terms(case: Case, settings: ServingSettings, held: RankWeights) -> li
         "latent-copies": (held.copies, message("how.serving-copies")),
         "rotary-tables": (held.tables, message("how.serving-tables", tokens=settings.max_model_len)),
         "encoder": (held.encoder, message("how.serving-encoder", ranks=ranks)),
-        "allocator-rounding": (held.rounding, message("how.serving-rounding")),
+        "allocator-rounding": (held.rounding, rounded),
     }
     return [
         Term(name=name, kind="weights", bytes=size, how=how, basis="derived")

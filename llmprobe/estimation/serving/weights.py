@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from llmprobe.estimation.serving.allocator import Matrix, held_over
 from llmprobe.estimation.serving.case import Case, RankWeights
 from llmprobe.estimation.serving.stages import stages
 from llmprobe.facts.model import Tensor
@@ -80,6 +81,20 @@ _LARGE, _BUFFER, _PIECE, _SMALL = 10 << 20, 20 << 20, 2 << 20, 1 << 20
 The allocator's large pieces: from this size on, the buffer of those below, the steps, and what is too small to be split
 off.
 """
+_ORDER = (
+    "qkv",
+    "attn_q",
+    "attn_output",
+    "gate_up",
+    "ffn_down",
+    "gate_up_exps",
+    "ffn_gate_up_exps",
+    "ffn_down_exps",
+)
+_BY_ROWS = frozenset(("attn_output", "ffn_down", "ffn_down_exps", "ffn_down_shexp"))
+"""The order of a layer's matrices, and those that are cut across their rows."""
+_PROCESS = 150 << 20
+"""What a process holds of an AMD card besides, by logs of MI300X."""
 
 
 class Loading(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +103,13 @@ class Loading(msgspec.Struct, frozen=True, kw_only=True):
 
     ``whole_encoder``: each rank has all of Mistral's encoder. ``marlin``: MXFP4's experts are multiplied by Marlin on
     Hopper too. ``whole_pieces``: what is over of the allocator's large pieces is given to no other matrix.
+    ``by_device``: all counts that the device holds, copies of matrices with longer rows among it.
     """
 
     whole_encoder: bool = False
     marlin: bool = False
     whole_pieces: bool = False
+    by_device: bool = False
 
 
 USUAL = Loading()
@@ -125,6 +142,7 @@ def _counted(case: Case, settings: ServingSettings, stage: int, loading: Loading
     tied = not any(tensor.name == "output.weight" for tensor in case.tensors)
     first, last = stage == 0, stage == count - 1
     blocks: dict[tuple[int, str], int] = {}
+    rows: dict[tuple[int, str], Tensor] = {}
     for tensor in case.tensors:
         base = base_of(tensor)
         if tensor.layer is None:
@@ -151,12 +169,55 @@ def _counted(case: Case, settings: ServingSettings, stage: int, loading: Loading
         if not tensor.name.endswith(".bias"):
             block = (tensor.layer, _TOGETHER.get(base, base))
             blocks[block] = blocks.get(block, 0) + _numbers(case, tensor, size)
+            rows[block] = tensor
     return RankWeights(
         **parts,
-        rounding=sum(rounding(size, whole=loading.whole_pieces) for size in blocks.values()),
+        rounding=(
+            _held_over(case, settings, blocks, rows)
+            if loading.by_device
+            else sum(rounding(size, whole=loading.whole_pieces) for size in blocks.values())
+        ),
         tables=_tables(case, settings),
         encoder=_encoder(case, tp, loading) if first else 0,
     )
+
+
+def _held_over(
+    case: Case,
+    settings: ServingSettings,
+    blocks: dict[tuple[int, str], int],
+    rows: dict[tuple[int, str], Tensor],
+) -> int:
+    """
+    What the device holds beyond the matrices, in the order in which they are loaded: those of 8 bits are looked through
+    for a number that AMD's do not have, and rows become longer of experts in 16 bits and of others in 8.
+    """
+    matrices: dict[int, list[Matrix]] = {}
+    for (layer, name), size in sorted(blocks.items(), key=lambda one: (one[0][0], _place(one[0][1]))):
+        if size < _LARGE:
+            continue
+        tensor = rows[layer, name]
+        packing = None if case.scheme is None else packing_of(case.scheme, tensor)
+        wide = WIDE if packing is None else 1
+        experts = name.endswith("_exps")
+        eight = packing is not None and packing.bits == 8
+        by_rows = case.scheme is not None and case.scheme.method == "fp8"
+        cut = settings.tensor_parallel_size if base_of(tensor) in _BY_ROWS else 1
+        if experts and settings.enable_expert_parallel:
+            cut = 1
+        matrices.setdefault(layer, []).append(
+            Matrix(
+                bytes=size,
+                row=tensor.shape[0] * wide // cut,
+                padded=packing is None if experts else eight and by_rows,
+                masked=eight,
+            )
+        )
+    return held_over(matrices.values()) + _PROCESS
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def rounding(size: int, *, whole: bool = False) -> int:

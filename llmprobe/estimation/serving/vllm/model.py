@@ -61,7 +61,7 @@ class Vllm:
         cards = case.cards[: settings.world_size]
         devices, pools, weights = [], [], []
         for stage in range(settings.pipeline_parallel_size):
-            held = rank_weights(case, settings, stage, loading_of(case.version))
+            held = rank_weights(case, settings, stage, loading_of(case))
             weights.append(held)
             mine = cards[stage * tp : (stage + 1) * tp] or cards[-1:]
             pools.append(min((_pool(case, settings, held, card) for card in mine), key=_likely))
@@ -96,14 +96,16 @@ def _likely(pool: Bounds) -> int:
     return pool.likely_bytes
 
 
-def loading_of(version: tuple[int, ...]) -> Loading:
+def loading_of(case: Case) -> Loading:
     """
-    What this version does with weights.
+    What this version does with weights. On ROCm it asks the device what they take.
     """
+    version = case.version
     return Loading(
         whole_encoder=version < CUT_ENCODERS,
         marlin=version < TRITON_EXPERTS,
         whole_pieces=version >= WHOLE_PIECES,
+        by_device=case.cards[0].backend == "rocm",
     )
 
 

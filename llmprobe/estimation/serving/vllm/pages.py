@@ -15,7 +15,7 @@ import msgspec
 
 from llmprobe.estimation.serving.case import Case
 from llmprobe.estimation.serving.stages import stages
-from llmprobe.estimation.serving.vllm.versions import IN_FLIGHT
+from llmprobe.estimation.serving.vllm.versions import CACHED_STATES, IN_FLIGHT, WIDE_LATENT_STEP
 from llmprobe.facts.serving import ServingSettings
 
 BLOCK = 16
@@ -125,7 +125,8 @@ def plan(case: Case, settings: ServingSettings) -> Plan | None:
     else:
         groups, sizes = _unlike(specs, block, parts)
     # With the cache of prefixes a request keeps its state before the last page too.
-    states = (2 if settings.enable_prefix_caching else 1) + settings.speculative_tokens
+    kept = settings.enable_prefix_caching and case.version >= CACHED_STATES
+    states = (2 if kept else 1) + settings.speculative_tokens
     batches = settings.pipeline_parallel_size + 1 if case.version >= IN_FLIGHT else 1
     return Plan(
         groups=groups,
@@ -194,7 +195,8 @@ def _block(case: Case, settings: ServingSettings, kinds: set[Spec]) -> int:
     token = max((spec.token_bytes for spec in kinds if spec.kind != "state"), default=0)
     if not state or not token:
         return block
-    step = max(block, _HYBRID_LATENT_STEP) if case.layout.latent else block
+    latent = case.layout.latent and case.version >= WIDE_LATENT_STEP
+    step = max(block, _HYBRID_LATENT_STEP) if latent else block
     return max(block, step * -(-state // (step * token)))
 
 

@@ -24,8 +24,12 @@ IN_FLIGHT = (0, 26)
 """Blocks behind a window are kept for every batch that is in flight, one more than the stages of a pipeline."""
 WHOLE_PIECES = (0, 27)
 """What is left of the allocator's large pieces is not given to another matrix."""
+WIDE_LATENT_STEP = (0, 27)
+"""Pages of latent attention beside states are a multiple of 128 tokens; before, of 64."""
 TRITON_EXPERTS = (0, 10, 2)
 """MXFP4's experts are multiplied by Triton on Hopper; before, by Marlin."""
+CACHED_STATES = (0, 15)
+"""States are kept for prefixes at all where that is asked for: 0.16 has it, 0.13 has not."""
 ALIGNED_STATES = (0, 25)
 """Models with states have a cache of prefixes without being asked for it."""
 WHOLE_SAMPLER = (0, 33)
