@@ -266,6 +266,19 @@ def test_of_three_devices_a_layout_is_found_that_no_neighbour_beats(seed: int, *
         assert found.rank() == min(layouts.of(counts).rank() for counts in moved)
 
 
+@pytest.mark.parametrize("counts", [(0, 3), (3, 0), (0, 3, 0), (0, 0, 3)])
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_device_without_any_room_is_left_alone(counts: tuple[int, ...], *, keep: bool) -> None:
+    """
+    Its own overhead is more than it has free: whatever there is goes to the one that has room for all.
+    """
+    rooms = tuple(999 if count else -3 for count in counts)
+    asked = msgspec.structs.replace(case(1, len(counts)), rooms=Rooms(rooms, rooms, rooms))
+    found = asked.layouts(keep=keep).best(3)
+
+    assert (found.counts, found.excess) == (counts, 0)
+
+
 def test_one_device_has_all_the_layers() -> None:
     """
     There is nothing to share.

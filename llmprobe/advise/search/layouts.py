@@ -5,7 +5,7 @@ A layout says how many layers each device has, from the end of the model, and of
 the host. For a given share of layers each device keeps as many experts as it has room for, from its last layer back.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from math import inf, log
 
@@ -200,26 +200,42 @@ class Layouts:
         if count == 1:
             return self.of((layers,))
         if count == 2:
-            shares = [(first, layers - first) for first in range(layers + 1)]
             # What cannot have room is measured where nothing has: then the least excess counts.
-            found = min(map(self.of, filter(self._may_fit, shares)), key=self._rank, default=None)
-            return min(map(self.of, shares), key=self._rank) if found is None or found.excess else found
+            found = min(
+                self._moved((0, layers), 0, self._firsts((0, layers), 0)), key=self._rank, default=None
+            )
+            if found is None or found.excess:
+                found = min(self._moved((0, layers), 0, range(layers + 1)), key=self._rank)
+            return found
         return min(map(self._descended, self._beginnings(layers)), key=self._rank)
 
-    def _may_fit(self, counts: Counts) -> bool:
+    def _firsts(self, counts: Counts, at: int) -> range:
         """
-        Whether each device may have room for these layers, without their experts where those may stay on the host.
+        Of the layers of two neighbours those that the first may have, so that either may have room for its own without
+        their experts, where those may stay on the host.
         """
-        last_layer = self._ledger.n_layer
-        start = last_layer + 1 - sum(counts)
-        for side, count, room in zip(self._ledger.devices, counts, self._largest, strict=True):
-            if count:
-                sums, stop = side.held if self._keep else side.whole, min(start + count, last_layer)
-                held = sums[stop] - sums[start] + (side.output if start + count > last_layer else 0)
-                if held > room:
-                    return False
-                start += count
-        return True
+        both = counts[at] + counts[at + 1]
+        start = self._ledger.n_layer + 1 - sum(counts[at:])
+        most, rest = (
+            # No layers always have room.
+            max(0, bisect_right(range(both + 1), self._largest[one], key=held) - 1)
+            for one, held in (
+                (at, lambda count: self._held(at, start, count)),
+                (at + 1, lambda count: self._held(at + 1, start + both - count, count)),
+            )
+        )
+        return range(both - rest, most + 1)
+
+    def _held(self, at: int, start: int, count: int) -> int:
+        """
+        The bytes of so many layers on a device, without their experts where those may stay on the host.
+        """
+        if not count:
+            return 0
+        side, last_layer = self._ledger.devices[at], self._ledger.n_layer
+        sums = side.held if self._keep else side.whole
+        output = side.output if start + count > last_layer else 0
+        return sums[min(start + count, last_layer)] - sums[start] + output
 
     def spread(self, layers: int) -> Layout:
         """
@@ -254,14 +270,17 @@ class Layouts:
         for _ in range(_ROUNDS):
             before = found
             for at in range(len(counts) - 1):
-                found = min(self._moved(found.counts, at), key=self._rank)
+                both = found.counts[at] + found.counts[at + 1]
+                # Beside one that fits, what cannot have room is not measured.
+                firsts = range(both + 1) if found.excess else self._firsts(found.counts, at)
+                found = min(self._moved(found.counts, at, firsts), key=self._rank)
             if found == before:
                 break
         return found
 
-    def _moved(self, counts: tuple[int, ...], at: int) -> Iterator[Layout]:
+    def _moved(self, counts: Counts, at: int, firsts: Iterable[int]) -> Iterator[Layout]:
         both = counts[at] + counts[at + 1]
-        for first in range(both + 1):
+        for first in firsts:
             yield self.of((*counts[:at], first, both - first, *counts[at + 2 :]))
 
 
