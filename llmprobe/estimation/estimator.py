@@ -88,9 +88,8 @@ class Estimator:
         self.projectors = Projectors(model.projector, profile)
         self.next_token: dict[str, Estimator] = {}
         self.beside: dict[tuple[object, ...], dict[str, int]] = {}
-        self._bounds: ComputeBounds | RoughBounds = ComputeBounds(self.n_layer, self._buffers)
-        if rough:
-            self._bounds = RoughBounds(self._rough_bytes)
+        self._of_kinds = ComputeBounds(self.n_layer, self._buffers)
+        self._bounds = RoughBounds(self._rough_bytes) if rough else self._of_kinds
 
     def typed_tensors(self, quant: str) -> tuple[Tensor, ...]:
         """
@@ -181,6 +180,15 @@ class Estimator:
             RefusedError: the settings do not go together for this model.
         """
         return self._bounds.of(quant, settings, hardware)
+
+    def attends(self, quant: str, settings: Settings, hardware: Hardware) -> bool:
+        """
+        Whether flash attention is on in placements of this kind: where a search has its bounds, no graph is made.
+
+        Raises:
+            RefusedError: the settings do not go together for this model.
+        """
+        return self._of_kinds.attends(quant, settings, hardware)
 
     def table(self, quant: str, settings: Settings | None = None) -> WeightTable:
         """The weights by layer and kind of buffer, at the most where their types follow a rule."""

@@ -190,10 +190,7 @@ def _by_tensors(
     if why_not(estimator, devices, problem.site.abilities) is not None:
         return
     # It needs flash attention, and a kernel for it on the devices.
-    if (
-        not problem.hopeful
-        and not estimator.parts(quant, by_layers.settings, by_layers.hardware).compute.flash_attn
-    ):
+    if not problem.hopeful and not estimator.attends(quant, by_layers.settings, by_layers.hardware):
         return
     sliced = msgspec.structs.replace(by_layers.settings, split_mode="tensor")
     try:

@@ -21,6 +21,15 @@ _SOME = 2
 Compute = Callable[[str, Settings, Hardware], ComputeBytes]
 
 
+class _Bound(msgspec.Struct, frozen=True):
+    """
+    What no placement of a kind exceeds by device, and whether flash attention is on in them.
+    """
+
+    sizes: dict[str, int]
+    flash_attn: bool
+
+
 class ComputeBounds:
     """
     The bounds of one model, remembered by kind of placement. ``compute`` gives the exact buffers of one placement.
@@ -32,12 +41,21 @@ class ComputeBounds:
     def __init__(self, n_layer: int, compute: Compute) -> None:
         self._n_layer = n_layer
         self._compute = compute
-        self._found: dict[tuple[object, ...], dict[str, int]] = {}
+        self._found: dict[tuple[object, ...], _Bound] = {}
 
     def of(self, quant: str, settings: Settings, hardware: Hardware) -> dict[str, int]:
         """
         For each device the largest buffer that a placement of this kind needs, measured or loaded.
         """
+        return self._bound(quant, settings, hardware).sizes
+
+    def attends(self, quant: str, settings: Settings, hardware: Hardware) -> bool:
+        """
+        Whether flash attention is on in placements of this kind, which its devices decide.
+        """
+        return self._bound(quant, settings, hardware).flash_attn
+
+    def _bound(self, quant: str, settings: Settings, hardware: Hardware) -> _Bound:
         offloaded = offloaded_layers(settings, hardware, self._n_layer)
         everything = not hardware.devices or offloaded > self._n_layer
         kind = msgspec.structs.replace(
@@ -50,7 +68,8 @@ class ComputeBounds:
         found = self._found.get((None, kind, hardware)) or self._found.get((quant, kind, hardware))
         if found is None:
             answers = [self._compute(quant, one, hardware) for one in self._extremes(kind)]
-            found = {device: max(answer.most(device) for answer in answers) for device in answers[0].bytes}
+            sizes = {device: max(answer.most(device) for answer in answers) for device in answers[0].bytes}
+            found = _Bound(sizes, all(answer.flash_attn for answer in answers))
             by_quant = any(answer.by_quant for answer in answers)
             self._found[quant if by_quant else None, kind, hardware] = found
         return found
