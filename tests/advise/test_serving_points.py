@@ -2,6 +2,7 @@
 What a way to serve is worth: each part by itself, against the same way without it.
 """
 
+from math import log2
 from typing import Any
 
 import msgspec
@@ -124,3 +125,36 @@ def test_lengths_that_are_tried() -> None:
 
     assert tried["RTX 4090"] == [32768]
     assert tried["RTX 3080 20GB"] == [32768, SHORT_LENGTH]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "asked"),
+    [
+        (Wishes(engine="vllm", ctx_size=32768), 32768),
+        (Wishes(engine="vllm", max_ctx=True), 32768),
+        (Wishes(engine="vllm", ctx_size=SHORT_LENGTH), SHORT_LENGTH),
+    ],
+    ids=("32k", "max", "8k"),
+)
+def test_a_wished_length_stays(wishes: Wishes, asked: int) -> None:
+    """Nothing shorter is tried where a length is wished, whether or not it surely fits."""
+    lengths: list[int] = []
+
+    def find(length: int) -> list[Way]:
+        lengths.append(length)
+        return _ways(length, gpus="RTX 3080 20GB")
+
+    assert ranked(llmprobe.load_model("llama3.1-8b"), wishes, find, MEMORY).length == asked
+    assert lengths == [asked]
+
+
+def test_many_users_count_by_their_own_speed(way: Way) -> None:
+    """The speed that is weighed is that of the wished requests together, of four where fewer are wished."""
+    few, four, many = (Wishes(engine="vllm", parallel=parallel) for parallel in (1, 4, 32))
+    rates = [way.tokens_per_s(users, 4096, MEMORY) for users in (4, 32)]
+    assert rates[0] is not None
+    assert rates[1] is not None
+
+    assert _worth(way, few) == _worth(way, four)
+    gained = 0.25 * log2(rates[1].likely / rates[0].likely)
+    assert _worth(way, many) - _worth(way, few) == pytest.approx(gained)
