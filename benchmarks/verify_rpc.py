@@ -23,6 +23,12 @@ from llmprobe.units import GIB, MIB
 RESULTS = Path(__file__).parent.parent / "fixtures" / "truth" / "rpc_loads.json"
 KINDS = ("weights", "cache", "compute", "output")
 HOST = "host"
+TOGETHER = "Meta"
+"""How the log names the buffers of devices that compute as one, each of which has one of that size."""
+
+SUMS = "sums"
+"""What two servers exchange with a part of each layer on both: grown with the largest prompt, and in no log."""
+
 ROOM = 8 * GIB
 """What is said to be free on each device: more than any of these models takes."""
 
@@ -109,6 +115,16 @@ SETTINGS = (
     Setting(name="cache in RAM", told={"kv_offload": False}),
     Setting(name="cache in RAM, half", told={"kv_offload": False, "gpu_layers": 15}),
     Setting(name="one server of two used", told={"split_mode": "none"}),
+    Setting(name="each layer over both", told={"split_mode": "tensor"}),
+    Setting(
+        name="each layer over both, Q8_0", quant="Q8_0", told={"split_mode": "tensor", "flash_attn": "on"}
+    ),
+    Setting(name="each layer over both, micro-batch 128", told={"split_mode": "tensor", "ubatch_size": 128}),
+    Setting(
+        name="each layer over both, cache q8_0",
+        told={"split_mode": "tensor", "cache_type_k": "q8_0", "cache_type_v": "q8_0", "flash_attn": "on"},
+    ),
+    Setting(name="mixture, each layer over both", model=MIXTURE, quant="Q4_0", told={"split_mode": "tensor"}),
     Setting(name="Q8_0", quant="Q8_0"),
     Setting(name="Q4_K_M", quant="Q4_K_M"),
     Setting(name="Q2_K, one server", quant="Q2_K", servers=_ONE),
@@ -144,7 +160,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     One load beside its estimate, bytes by device (``host``, ``rpc0``, …) and kind of buffer.
 
     ``asked`` are the buffers that the servers were asked for, ``logged`` MiB of all as the client logs them.
-    ``other`` are further buffers that a server was asked for and no line of the client's log names.
+    ``other`` are further buffers that a server was asked for and no line of the client's log names; of sums over both
+    servers the largest counts, which may be as large as ``most_sums``.
     """
 
     name: str
@@ -154,6 +171,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     buffers: dict[str, dict[str, int]]
     other: dict[str, list[int]]
     resident_bytes: tuple[int, ...]
+    most_sums: int = 0
 
     @property
     def differing(self) -> tuple[str, ...]:
@@ -166,6 +184,10 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
                     count = max(1, self.buffers.get(device, {}).get(kind, 0))
                     if abs(size / MIB - logged) > _LOGGED_TO * count + 1e-9:
                         found.append(f"{kind} of {device}: {size / MIB:.2f} MiB, logged {logged:.2f}")
+                elif kind == SUMS:
+                    asked = self.asked.get(device, {}).get(kind, 0)
+                    if not size <= asked <= self.most_sums:
+                        found.append(f"{kind} of {device}: {size} to {self.most_sums}, asked {asked}")
                 elif size != self.asked.get(device, {}).get(kind, 0):
                     found.append(
                         f"{kind} of {device}: {size}, asked {self.asked.get(device, {}).get(kind, 0)}"
@@ -242,21 +264,30 @@ def compare(setting: Setting, *, is_apart: bool) -> Compared:
         told = log.read_text(errors="replace")
         allocated = [one.allocated() for one in servers]
         resident = (loaded.resident_bytes, *loaded.beside)
-    return _compared(setting, told, addresses, allocated, _predicted(setting, path, addresses), resident)
+    return _compared(setting, told, addresses, allocated, *_predicted(setting, path, addresses), resident)
 
 
-def _predicted(setting: Setting, path: Path, addresses: list[str]) -> dict[str, dict[str, int]]:
+def _predicted(setting: Setting, path: Path, addresses: list[str]) -> tuple[dict[str, dict[str, int]], int]:
+    """
+    The estimate's bytes by device and kind, and the most that sums over both servers may take.
+    """
     snapshot = msgspec.structs.replace(llmprobe.probe(), accelerators=())
     rpc = [
         f"{address}={ROOM >> 30}GiB:cpu"
         for address, devices in zip(addresses, setting.servers, strict=True)
         for _ in devices.split(",")
     ]
-    found = llmprobe.estimate(llmprobe.load_model(path), snapshot=snapshot, rpc=rpc, **setting.settings)
-    return {
+    found = llmprobe.estimate(
+        llmprobe.load_model(path), snapshot=snapshot, rpc=rpc, explain=True, **setting.settings
+    )
+    predicted = {
         one.id: {kind: getattr(one, f"{kind}_bytes") for kind in KINDS if one.id == HOST or kind != "output"}
         for one in found.devices
     }
+    sums = {one.id: term for one in found.devices for term in one.terms if term.name == "all-reduce"}
+    for device, term in sums.items():
+        predicted[device][SUMS] = term.bytes
+    return predicted, max((term.high_bytes or term.bytes for term in sums.values()), default=0)
 
 
 def _compared(
@@ -265,6 +296,7 @@ def _compared(
     addresses: list[str],
     allocated: list[dict[int, list[int]]],
     predicted: dict[str, dict[str, int]],
+    most_sums: int,
     resident: tuple[int, ...],
 ) -> Compared:
     """
@@ -280,8 +312,12 @@ def _compared(
     logged: dict[str, dict[str, float]] = {}
     buffers: dict[str, dict[str, int]] = {}
     exact: dict[str, dict[str, int]] = {}
-    for name, kind, size in verify_server.sizes(told):
-        device = names.get(name, HOST)
+    lines = [
+        (device, kind, size)
+        for name, kind, size in verify_server.sizes(told)
+        for device in (left if name.startswith(TOGETHER) else (names.get(name, HOST),))
+    ]
+    for device, kind, size in lines:
         of_device, counts = logged.setdefault(device, {}), buffers.setdefault(device, {})
         of_device[kind] = round(of_device.get(kind, 0.0) + size, 2)
         counts[kind] = counts.get(kind, 0) + 1
@@ -290,9 +326,14 @@ def _compared(
             if found is not None:
                 left[device].remove(found)
                 exact.setdefault(device, {})[kind] = exact.get(device, {}).get(kind, 0) + found
+    for device, rest in left.items():
+        if SUMS in predicted.get(device, {}) and rest:
+            exact[device][SUMS] = max(rest)
+            rest.clear()
     return Compared(
         name=setting.name,
         predicted=predicted,
+        most_sums=most_sums,
         asked=exact,
         logged=logged,
         buffers=buffers,
@@ -334,7 +375,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(table(measured))
-    if given.write and not given.name:
+    if given.write:
         keep(measured)
     return int(any(row.differing for row in measured.rows))
 
@@ -359,14 +400,15 @@ def _inside(settings: list[Setting], *, is_apart: bool) -> int:
 
 def keep(measured: Measured) -> None:
     """
-    Write what was measured, so that tests without an engine can stand on it.
+    Write what was measured, so that tests without an engine can stand on it; settings that were not stay as they are.
     """
     settings = {one.name: one for one in SETTINGS}
     about = (
         f"What llama.cpp b{verify_engine.BUILD} asked real rpc-servers on processors for, measured by "
         "python -m benchmarks.verify_rpc. servers are the devices of each, told what the engine was told. asked are "
         "bytes by device and kind of buffer as the servers wrote them, host is MiB with two digits as the client "
-        "logged it, buffers how many lines of its log that is."
+        "logged it, buffers how many lines of its log that is; sums are the largest buffers for sums of a part of "
+        "each layer on both servers."
     )
     loads = [
         {
@@ -375,13 +417,19 @@ def keep(measured: Measured) -> None:
             "quant": settings[row.name].quant or FILE_QUANTS[settings[row.name].model],
             "servers": settings[row.name].servers,
             "told": settings[row.name].settings,
-            "asked": row.asked,
+            "asked": {
+                device: {kind: size for kind, size in kinds.items() if kind != SUMS}
+                for device, kinds in row.asked.items()
+            },
+            SUMS: {device: kinds[SUMS] for device, kinds in row.asked.items() if SUMS in kinds},
             HOST: row.logged[HOST],
             "buffers": row.buffers[HOST],
         }
         for row in measured.rows
     ]
-    lines = ",\n".join(msgspec.json.encode(one).decode() for one in loads)
+    kept = {one["name"]: one for one in msgspec.json.decode(RESULTS.read_bytes())["loads"]}
+    kept |= {one["name"]: one for one in loads}
+    lines = ",\n".join(msgspec.json.encode(kept[one.name]).decode() for one in SETTINGS if one.name in kept)
     start = msgspec.json.encode(about).decode()
     RESULTS.write_text(f'{{\n"about": {start},\n"loads": [\n{lines}\n]\n}}\n', encoding="utf-8")
 

@@ -43,11 +43,15 @@ def test_what_real_servers_were_asked_for_is_estimated(row: dict[str, Any]) -> N
         quant=row["quant"],
         snapshot=MACHINE,
         rpc=["10.77.0.2:50052=8GiB:cpu"] * count,
+        explain=True,
         **told,
     )
 
     estimated = {one.id: {kind: getattr(one, f"{kind}_bytes") for kind in KINDS} for one in found.devices}
     host = estimated.pop(HOST)
+    sums = {one.id: term for one in found.devices for term in one.terms if term.name == "all-reduce"}
+    assert sums.keys() == row.get("sums", {}).keys()
+    assert all(term.bytes <= row["sums"][name] <= (term.high_bytes or 0) for name, term in sums.items())
     assert {
         device: {kind: size for kind, size in kinds.items() if size} for device, kinds in estimated.items()
     } == (row["asked"])

@@ -12,7 +12,7 @@ from llmprobe.estimation.memory.kv_cache import CachePart
 from llmprobe.estimation.memory.weights import DeviceWeights
 from llmprobe.estimation.placement import HOST, Span, consecutive
 from llmprobe.estimation.setup import Setup
-from llmprobe.facts.backends import BACKENDS, label
+from llmprobe.facts.backends import label, sliced
 from llmprobe.facts.devices import Device
 from llmprobe.facts.estimate import DeviceEstimate, Kind, Term
 from llmprobe.facts.settings import ResolvedSettings
@@ -285,8 +285,9 @@ def notes(setup: Setup) -> tuple[Message, ...]:
         result.append(message("note.tensor-split-not-fitted"))
         if len(setup.devices) == 1:
             result.append(message("note.tensor-split-of-one-device"))
-    sliced = settings.split_mode == "tensor"
-    assumed = {device.backend for device in setup.devices if sliced and not BACKENDS[device.backend].sliced}
+    assumed = set()
+    if settings.split_mode == "tensor":
+        assumed = {device.backend for device in setup.devices if not sliced(device.kind)}
     if assumed:
         result.append(message("note.backend-not-measured", backends=tuple(sorted(map(label, assumed)))))
     return tuple(result)

@@ -61,6 +61,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     ``largest`` bytes is not computed with. A buffer is in ``pieces`` of so many bytes. ``attends`` False is a device
     without kernels for flash attention. ``maps`` says that it reads weights from the mapped file, ``blas`` that the
     engine is built with a library for the processor's products, as it is on every Mac unless told otherwise.
+    ``sliced`` says that buffers of a split by tensors were measured with it, if not with all of its backend.
     """
 
     align: int
@@ -71,6 +72,7 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     attends: bool = True
     maps: bool = False
     blas: bool = False
+    sliced: bool = False
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,7 +225,7 @@ _ALL = (
             "sycl": _remote(_CUDA),
             "vulkan": _remote(_VULKAN),
             "metal": _remote(_METAL),
-            "cpu": Driver(align=32, host_align=None),
+            "cpu": Driver(align=32, host_align=None, sliced=True),
         },
     ),
 )
@@ -265,6 +267,13 @@ def served_by(align: int, *, limited: bool) -> str:
     if align == _METAL.align:
         return "metal" if limited else PROCESSOR
     return "cuda" if align == _CUDA.align else "vulkan"
+
+
+def sliced(kind: str) -> bool:
+    """
+    Whether buffers of a split by tensors were measured with a kind of device.
+    """
+    return backend_of(kind).sliced or DRIVERS[kind].sliced
 
 
 def kinds_together(kinds: Sequence[str]) -> str:

@@ -83,9 +83,13 @@ def remote_devices(given: Sequence[str], *, most: int, ask: Ask) -> Remote:
     return Remote(devices=tuple(devices), budgets=budgets, asked=tuple(asked))
 
 
-def about_remote(remote: Remote, *, split: bool) -> tuple[Message, ...]:
+def about_remote(remote: Remote, *, split: bool, by_tensors: bool = False) -> tuple[Message, ...]:
     """
-    Where remote devices are, what of it is not known, and by what layers are shared out where nobody ``split`` them.
+    Where remote devices are, what of it is not known, by what layers are shared out where nobody ``split`` them, and
+    which servers talk to each other where these devices alone have a part of each layer (``by_tensors``).
+
+    Of two servers the second connects to the first at the address that the program was given, at a port 1000 above
+    (ggml-rpc.cpp, ``ggml_backend_rpc_comm_init``); the first waits for it without end.
     """
     found = []
     for one in remote.devices:
@@ -100,6 +104,10 @@ def about_remote(remote: Remote, *, split: bool) -> tuple[Message, ...]:
     given = [one for one in remote.devices if one.id in processors and one.name not in remote.asked]
     if given and not split and len(remote.devices) > 1:
         found.append(message("note.rpc-split-by-all-memory", devices=processors))
+    addresses = [str(one.name) for one in remote.devices]
+    if by_tensors and len(addresses) == len(set(addresses)) == 2:
+        host, _, port = addresses[0].partition(":")
+        found.append(message("note.rpc-servers-talk", host=host, port=int(port) + 1000, address=addresses[1]))
     return tuple(found)
 
 

@@ -85,7 +85,8 @@ def estimate(
         from llmprobe.source.rpc_server import ask
 
         remote = remote_devices(rpc, most=MOST_DEVICES - len(site.devices), ask=ask)
-        of_remote = about_remote(remote, split=bool(given.get("tensor_split")))
+        by_tensors = given.get("split_mode") == "tensor" and not site.devices
+        of_remote = about_remote(remote, split=bool(given.get("tensor_split")), by_tensors=by_tensors)
         site = msgspec.structs.replace(
             site,
             devices=(*remote.devices, *site.devices),

@@ -2060,6 +2060,8 @@ SENTENCES: dict[str, str] = {
     " and not what is free of it; say that with {address}=16GiB:cpu",
     "note.rpc-split-by-all-memory": "llama.cpp shares layers out by what servers say is free, and one on a processor says all of"
     " its memory ({devices:and}); with -ts the split is the one that is estimated here",
+    "note.rpc-servers-talk": "With a part of each layer on both, the rpc-servers talk to each other: that at {address} must"
+    " reach {host} at port {port}, or llama-server waits without end",
     "note.rpc-device": "{device} is a device behind the rpc-server at {address}, with {bytes:bytes} free as given; its"
     " speed and that of the network are unknown",
     "note.bandwidth-assumed": "the bandwidth of {device} is assumed: {bytes_per_s:rate}, may be {low:rate} to {high:rate}[; "

@@ -1712,6 +1712,7 @@ SENTENCES: dict[str, str] = {
     "note.rpc-device-asked": "{device}は{address}のrpc-serverのデバイスで、空き容量は{bytes:bytes}との応答です。このデバイスとネットワークの速度は不明です",
     "note.rpc-all-memory": "{device}は{address}のrpc-serverのCPUです。応答するのは全メモリ容量（{bytes:bytes}）だけで、空き容量はわかりません。{address}=16GiB:cpu のように指定してください",
     "note.rpc-split-by-all-memory": "llama.cppはサーバーが応答する空き容量に応じて層を割り当てますが、CPUのサーバー（{devices:and}）は全メモリ容量を空きとして応答します。-ts を指定すれば、ここでの見積もりと同じ割り当てになります",
+    "note.rpc-servers-talk": "各層を両方に分割する場合、rpc-server同士が通信します。{address}のサーバーから{host}のポート{port}に接続できないと、llama-serverは待ち続けます",
     "note.rpc-device": "{device}は{address}のrpc-serverの先にあるデバイスで、空き容量は指定された{bytes:bytes}です。このデバイスとネットワークの速度は不明です",
     "note.bandwidth-assumed": "{device}の帯域幅は想定値です: {bytes_per_s:rate}（{low:rate}～{high:rate}の可能性）[。{remedy}]",
     "remedy.bandwidth-hypothetical": "名前に書き足せます: --gpu 'name:24GB:608GB/s'",

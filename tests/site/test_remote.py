@@ -167,6 +167,23 @@ def test_a_processor_whose_free_memory_is_given_is_split_by_all_of_it() -> None:
     assert not is_said(one, split=False)
 
 
+def test_two_servers_that_share_each_layer_must_reach_each_other() -> None:
+    """
+    The second connects to the first at a port 1000 above; two devices of one server and three servers do not talk.
+    """
+    both = remote_devices(("a:50052=1GiB", "b:50053=1GiB"), most=16)
+
+    found = about_remote(both, split=True, by_tensors=True)
+    assert found[-1] == message("note.rpc-servers-talk", host="a", port=51052, address="b:50053")
+    for given, by_tensors in (
+        (("a:1=1GiB", "b:1=1GiB"), False),
+        (("a:1=1GiB", "a:1=1GiB"), True),
+        (("a:1=1GiB", "b:1=1GiB", "c:1=1GiB"), True),
+    ):
+        others = about_remote(remote_devices(given, most=16), split=True, by_tensors=by_tensors)
+        assert {one.id for one in others} == {"note.rpc-device"}
+
+
 @pytest.mark.parametrize(
     ("outcome", "problem", "hint"),
     [

@@ -16,7 +16,7 @@ from llmprobe.estimation.compute.remembered import Family, Model, staying_of
 from llmprobe.estimation.compute.replay import GraphCache, NoPlanError, Reservation
 from llmprobe.estimation.compute.run import ComputeRequest, pipelined, run_of
 from llmprobe.estimation.settings import WITHOUT_FLASH
-from llmprobe.facts.backends import backend_of
+from llmprobe.facts.backends import backend_of, sliced
 from llmprobe.facts.machine import Basis
 from llmprobe.model import archs
 from llmprobe.model.archs import graph_of, variant_of
@@ -187,7 +187,7 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
                 request, model, flash=flash is not False, whole=whole, held=held, apart=apart
             )
     names = (*request.devices, "host")
-    exact = not request.sliced or all(backend_of(kind).sliced for kind in request.kinds)
+    exact = not request.sliced or all(map(sliced, request.kinds))
     sizes = request.on_all(dict(zip(names, reservation.sizes, strict=True)))
     if not request.mixes:
         # The rules are those of a later build.
@@ -216,7 +216,7 @@ def _reserved(request: ComputeRequest, model: Model, *, whole: bool) -> ComputeB
                 anew=anew,
                 apart=apart,
             )
-        allocated = dict(zip(names, really.sizes, strict=True))
+        allocated = request.on_all(dict(zip(names, really.sizes, strict=True)))
     return ComputeBytes(
         bytes=sizes,
         basis="derived" if exact else "assumed",

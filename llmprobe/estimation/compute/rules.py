@@ -17,7 +17,9 @@ def rules_of(kind: str, n_devices: int, *, sliced: bool = False, anew: bool = Fa
     ``anew`` says of remote devices that the process asks them for the first time.
     """
     if sliced:
-        return (SlicedRules((0,)),) * n_devices
+        # What remote devices that compute as one take their server tells, as it does of one alone.
+        remote = "+" not in kind and backend_of(kind).remote
+        return (_rules(kind, (kind,), anew=anew) if remote else SlicedRules((0,)),) * n_devices
     kinds = kinds_apart(kind, n_devices)
     made = {each: _rules(each, kinds, anew=anew) for each in set(kinds)}
     return tuple(made[each] for each in kinds)
