@@ -182,12 +182,7 @@ class Estimator:
         return self._bounds.of(quant, settings, hardware)
 
     def attends(self, quant: str, settings: Settings, hardware: Hardware) -> bool:
-        """
-        Whether flash attention is on in placements of this kind: where a search has its bounds, no graph is made.
-
-        Raises:
-            RefusedError: the settings do not go together for this model.
-        """
+        """Whether flash attention is on in placements of this kind, which its bounds say, or a graph."""
         return self._of_kinds.attends(quant, settings, hardware)
 
     def table(self, quant: str, settings: Settings | None = None) -> WeightTable:
@@ -273,9 +268,7 @@ class Estimator:
         return self.parts_of(quant, self.setup(settings, hardware))
 
     def parts_of(self, quant: str, setup: Setup) -> Parts:
-        """
-        The same of a configuration in force.
-        """
+        """The same of a configuration in force."""
         return Parts(
             setup=setup,
             weights=self.parts_weights(quant, setup),
@@ -286,9 +279,7 @@ class Estimator:
         )
 
     def parts_weights(self, quant: str, setup: Setup, bound: Bound = "likely") -> dict[str, DeviceWeights]:
-        """
-        The weights by device of a configuration in force: likely, at the least or at the most.
-        """
+        """The weights by device of a configuration in force: likely, at the least or at the most."""
         return self._quantized.weights(quant, setup, bound)
 
     def sums_over_devices(self, setup: Setup) -> Term | None:
