@@ -292,12 +292,14 @@ def changed(healthy: Healthy, snapshot: Snapshot, question: Question) -> list[st
 def steps_in(snapshot: Snapshot, accelerator: Accelerator) -> bool:
     """
     Tell whether a device changes with another: one that is left out beside a card takes its place, with the memory it
-    shares, where that fails; AMD's are numbered by their place where a variable shows some by number; and Vulkan's
-    variable hides what other probes found.
+    shares, where that fails, as does a card of AMD that sleeps; AMD's are numbered by their place where a variable
+    shows some by number; and Vulkan's variable hides what other probes found.
     """
     if accelerator.hidden_by == "GGML_VK_VISIBLE_DEVICES":
         return True
-    if accelerator.vendor == "amd" and snapshot.amd is not None and snapshot.amd.hiding:
+    if accelerator.vendor == "amd" and (
+        accelerator.state == "asleep" or (snapshot.amd is not None and snapshot.amd.hiding)
+    ):
         return True
     cards = any(each.usable and not each.integrated for each in snapshot.accelerators)
     return cards and accelerator.integrated and accelerator.vendor == "amd"

@@ -159,7 +159,10 @@ def test_the_topology_names_pci_addresses() -> None:
 
 
 def test_bug_28_a_sleeping_card_is_not_woken() -> None:
-    """Where a card is suspended its memory is not asked for, and the size is the table's."""
+    """
+    Where a card is suspended its memory is not asked for, and the size is the table's. Engines wake it where it is the
+    only one: they have it less the driver's usual 112 MiB and a 640th.
+    """
     answers = machine(radeon()) | {
         "read:/sys/bus/pci/devices/0000:03:00.0/power/runtime_status": "suspended\n"
     }
@@ -168,8 +171,37 @@ def test_bug_28_a_sleeping_card_is_not_woken() -> None:
     (device,) = snapshot.accelerators
 
     assert [name for name in source.asked if "mem_info" in name or "/dev/dri" in name] == []
-    assert (device.usable, snapshot.pool("vram0").total_bytes) == (False, 24 * GIB)  # type: ignore[union-attr]
-    assert snapshot.pool("vram0").free_bytes is None  # type: ignore[union-attr]
+    pool = snapshot.pool("vram0")
+    assert pool is not None
+    assert (device.usable, device.state, pool.total_bytes, pool.free_bytes) == (
+        True,
+        "asleep",
+        24 * GIB,
+        None,
+    )
+    assert pool.budget_bytes == 24 * GIB - 112 * MIB - 24 * GIB // 640
+
+
+def test_a_card_sleeps_on_beside_one_that_is_awake() -> None:
+    """What is awake is enough, and what the other has is not known."""
+    second = "/sys/bus/pci/devices/0000:83:00.0/power/runtime_status"
+    answers = machine(radeon(), radeon("0000:83:00.0", node=2)) | {f"read:{second}": "suspended\n"}
+    snapshot = seen(answers)
+    sleeping = next(each for each in snapshot.accelerators if each.state == "asleep")
+
+    assert (sleeping.pci, sleeping.usable) == ("0000:83:00.0", False)
+    assert snapshot.pool(sleeping.pools[0]).budget_bytes in (0, None)  # type: ignore[union-attr]
+
+
+def test_graphics_of_the_processor_are_not_used_beside_a_card_that_sleeps() -> None:
+    """llama.cpp lists the card, which wakes it, and leaves the graphics out."""
+    card = "/sys/bus/pci/devices/0000:03:00.0/power/runtime_status"
+    apu = strix_halo(node=2)
+    snapshot = seen(machine(radeon(), apu) | {f"read:{card}": "suspended\n"})
+    used = {each.pci: each.usable for each in snapshot.accelerators}
+
+    assert used == {"0000:03:00.0": True, "0000:c5:00.0": False}
+    assert snapshot.pool("ram").kind == "system"  # type: ignore[union-attr]
 
 
 def test_bug_32_a_small_integrated_gpu_gets_no_guessed_memory() -> None:
@@ -564,7 +596,7 @@ def test_integrated_graphics_have_no_slot() -> None:
     ("changes", "state", "why"),
     [
         ({}, "present", None),
-        ({"read:PATH/power/runtime_status": "suspended"}, "asleep", "unusable.amd-asleep"),
+        ({"read:PATH/power/runtime_status": "suspended"}, "asleep", None),
         ({"link:PATH/driver": "../drivers/vfio-pci"}, "lent", "unusable.lent-to-vm"),
         ({"link:PATH/driver": Answer(status="missing")}, "present", "unusable.no-driver"),
         ({"env:HIP_VISIBLE_DEVICES": "-1"}, "present", "unusable.hidden-from-rocm"),

@@ -43,11 +43,18 @@ Questions, in order (``<pci>`` is /sys/bus/pci/devices/<address> of each AMD dev
     run:od -An -v -tx1 <pci>/gpu_metrics               of the same
 """
 
+from typing import TYPE_CHECKING
+
+import msgspec
+
 from llmprobe.facts.answer import Source
 from llmprobe.facts.machine import Holder, Probed
 from llmprobe.facts.vendors import Amd, Vendor
 from llmprobe.machine.asking import Asker
 from llmprobe.machine.pci_bus import display_devices
+
+if TYPE_CHECKING:
+    from llmprobe.machine.probes.amd.numbering import Candidate
 
 NAME = "amd"
 PLATFORMS = frozenset({"linux"})
@@ -104,7 +111,7 @@ def probe(source: Source) -> Probed:
             )
             for node in own or (None,)
         ]
-    ordered = in_order(ask, candidates, access)
+    ordered = in_order(ask, _with_sleepers(candidates), access)
     seen = [
         ask_device(ask, each.whole, each.node, use, ram, parts=each.parts, number=number)
         for number, (each, use) in enumerate(ordered)
@@ -133,3 +140,17 @@ def probe(source: Source) -> Probed:
             heaps=tuple(heaps for each in seen if (heaps := each.shared_heaps()) is not None),
         ),
     )
+
+
+def _with_sleepers(candidates: "list[Candidate]") -> "list[Candidate]":
+    """
+    The devices, of which cards that sleep are used where none is awake: engines wake what they list.
+    """
+    if any(each.whole.awake and not each.whole.integrated for each in candidates):
+        return candidates
+    return [
+        msgspec.structs.replace(each, whole=msgspec.structs.replace(each.whole, alone=True))
+        if each.whole.asleep and not each.whole.integrated
+        else each
+        for each in candidates
+    ]

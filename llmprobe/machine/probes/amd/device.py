@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from llmprobe.facts.machine import Accelerator, MemoryPool, Throttle, Window
+from llmprobe.facts.machine import Accelerator, Limit, MemoryPool, Throttle, Window
 from llmprobe.facts.vendors import CarveOut, HidingVariable, SharedHeaps, WithoutRocm
 from llmprobe.machine import gpu_table
 from llmprobe.machine.asking import Asker, as_text
@@ -87,7 +87,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What is asked of a device once, whatever parts it has. ``name`` and all sizes are unknown while it sleeps.
+    What is asked of a device once, whatever parts it has. ``name`` and all sizes are unknown while it sleeps; ``alone``
+    is true of one that sleeps where no other card is awake, so that engines wake it.
     """
 
     device: PciDevice
@@ -97,6 +98,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     integrated: bool
     name: str | None = None
     memory: Memory = Memory()
+    alone: bool = False
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +217,7 @@ def _pool(whole: Whole, node: Node | None, parts: Parts, number: int) -> MemoryP
     if whole.integrated:
         return None
     if whole.asleep:
-        return _from_table(f"vram{number}", whole.name, whole.device.path)
+        return _from_table(f"vram{number}", whole)
     return pool_of(f"vram{number}", parts.share(whole.memory, node), parts.on(node))
 
 
@@ -227,7 +229,7 @@ def _why_not(
     """
     if whole.driver != "amdgpu":
         return _why_no_driver(whole.driver, too_old(use.release, whole.device.device), use.release)
-    if not whole.awake:
+    if not whole.awake and not (whole.alone and pool is not None):
         return message("unusable.amd-asleep")
     if hiding is not None:
         return message("unusable.hidden-from-rocm", variable=hiding.variable)
@@ -349,18 +351,22 @@ def _without_rocm(device: PciDevice, node: Node | None) -> WithoutRocm | None:
     return WithoutRocm(pci=device.address, gfx=node.gfx, evidence=node.evidence)
 
 
-def _from_table(pool_id: str, name: str | None, path: str) -> MemoryPool | None:
-    row = gpu_table.lookup(name) if name else None
+def _from_table(pool_id: str, whole: Whole) -> MemoryPool | None:
+    row = gpu_table.lookup(whole.name) if whole.name else None
     if row is None or row.memory_bytes is None:
         return None
+    reserve = gpu_table.usual_reserve(row)
+    detail = message("limit.nvidia-usual-reserve")
+    kept = (Limit(by="driver-reserve", bytes=reserve, detail=detail, basis="assumed"),) if whole.alone else ()
     return MemoryPool(
         id=pool_id,
         kind="vram",
         total_bytes=row.memory_bytes,
         free_bytes=None,
-        budget_bytes=None,
+        budget_bytes=row.memory_bytes - reserve if kept else None,
+        limits=kept,
         basis="declared",
-        evidence=(f"read:{path}/device",),
+        evidence=(f"read:{whole.device.path}/device",),
     )
 
 
