@@ -81,6 +81,17 @@ def test_encoders_that_were_loaded(values: dict[str, Any], width: int, gib: floa
     assert found * 2 / (1 << 30) == pytest.approx(gib, rel=0.05)
 
 
+def test_glms_encoder_has_a_gated_part_behind_it() -> None:
+    """
+    GLM-4.1V 9B: 10.29 billion numbers, 9.40 of them in the language model.
+    """
+    part = {"model_type": "glm4v", "depth": 24, "hidden_size": 1536, "intermediate_size": 13696}
+    more = {"image_size": 336, "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2}
+    found = encoder_parameters({"vision_config": {**part, **more, "out_hidden_size": 4096}}, 4096)
+
+    assert found == pytest.approx(0.89e9, rel=0.02)
+
+
 def test_a_configuration_counts_as_the_catalog_does() -> None:
     """
     The tower of Qwen3 VL 8B with what leads from it into four layers, to a percent.

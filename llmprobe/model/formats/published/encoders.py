@@ -11,7 +11,7 @@ from typing import Any
 
 _PARTS = ("vision_config", "audio_config")
 _GATED = frozenset(("silu", "swiglu", "silu_and_mul"))
-_GATED_KINDS = ("pixtral", "qwen2_5_vl", "qwen2_5_omni", "glm4v")
+_GATED_KINDS = ("pixtral", "qwen2_5_vl", "qwen2_5_omni")
 _MOST, _MOST_LAYERS = 1 << 16, 512
 """No width and no number of layers is larger."""
 
@@ -40,9 +40,23 @@ def _one(part: Mapping[str, Any], values: Mapping[str, Any], width: int) -> int:
     if not (hidden and layers and inner) or layers > _MOST_LAYERS:
         return 0
     kind = str(part.get("model_type") or values.get("model_type") or "")
+    if kind.startswith("glm4v"):
+        return _glm(part, hidden, layers, inner, width)
     gated = str(part.get("hidden_act")) in _GATED or kind.startswith(_GATED_KINDS)
     each = 4 * hidden * (hidden + 1) + (3 if gated else 2) * hidden * inner + inner + 5 * hidden
     return layers * each + _patches(part, hidden) + _leading(part, values, hidden, width)
+
+
+def _glm(part: Mapping[str, Any], hidden: int, layers: int, inner: int, width: int) -> int:
+    """
+    GLM's encoder: layers whose inner width is that of the language model, patches joined by a convolution, and one
+    gated part of the inner width that is said. Source: vLLM 0.18, models/glm4_1v.py.
+    """
+    out = _number(part, "out_hidden_size") or width
+    side = _number(part, "spatial_merge_size") or 2
+    each = 4 * hidden * hidden + 3 * hidden * out + 2 * hidden
+    joined = side * side * hidden * out + out * out + 3 * out * inner
+    return layers * each + joined + _patches(part, hidden)
 
 
 def _patches(part: Mapping[str, Any], hidden: int) -> int:
