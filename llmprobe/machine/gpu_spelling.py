@@ -68,12 +68,12 @@ _BRANDS = {
 _SAME = {"mobile": "laptop", "notebook": "laptop"}
 _BOARDS = re.compile(
     r"(?<![a-z])(?:msi|asus dual|asus|evga|gigabyte|zotac|palit|pny|gainward|inno3d|galax|kfa2|sapphire|powercolor|xfx|"
-    r"asrock|sparkle|acer|colorful|rog|strix|tuf|gaming|oc|x? ?trio|ventus ?[23]?x?|suprim ?x?|founders|fe|ftw3?|xc3?|"
-    r"nitro|pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|merc ?(?:310|319)?|"
-    r"speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|proart|"
-    r"prime|noctua|white|black|astral|master|xtreme|elite|waterforce|expert|armor|shadow|inspire|vanguard|liquid|phoenix|"
-    r"ghost|solid|infinit[ey]|uprising|epic|xlr8|verto|hof|ichill|twin edge|igame|vulcan|neptune|reaper|fighter|toxic|"
-    r"quicksilver|magnetic air|creator|orc|luna|roc)(?![a-z0-9])"
+    r"asrock|sparkle|acer|colorful|rog|strix|tuf|gaming|oc|x? ?trio|ventus ?[23]?x?|suprim ?x?|founders|fe|le|"
+    r"ftw3?|xc3?|nitro|pulse|aorus|eagle|windforce|phantom|red devil|hellhound|taichi|steel legend|challenger|"
+    r"merc ?(?:310|319)?|speedster|qick|swft|amp|trinity|gamerock|jetstream|gamingpro|turbo|aero|blower|reference|"
+    r"proart|prime|noctua|white|black|astral|master|xtreme|elite|waterforce|expert|armor|shadow|inspire|vanguard|liquid|"
+    r"phoenix|ghost|solid|infinit[ey]|uprising|epic|xlr8|verto|hof|ichill|twin edge|igame|vulcan|neptune|reaper|"
+    r"fighter|toxic|quicksilver|magnetic air|creator|orc|luna|roc)(?![a-z0-9])"
 )
 """Words of board makers, which say nothing of the chip."""
 
@@ -95,6 +95,10 @@ _MENDED = frozenset(
     }
 )
 _SHORTEST_MENDED = 3
+_OF_DRIVERS = re.compile(
+    r"(?i)\((?:radv|anv|nvk|llvm|navi|vega|bmg|dg[12]|acm|gfx|0x[0-9a-f]|(?:ga|ad|gb|tu|gp|gm|gv|gh)[0-9])[^()]*\)\s*$"
+)
+"""What drivers write behind a name: themselves, the code name of the chip, or its number."""
 
 
 class Spelling(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,7 +225,20 @@ def rows_spelled(text: str, *, several: bool = False) -> tuple[Gpu, ...]:
         found = _rows_of(each)
         if found:
             return found
-    return ()
+    return _chip_of_several_names(spelling(text))
+
+
+def _chip_of_several_names(wanted: Spelling) -> tuple[Gpu, ...]:
+    """
+    The chip that shares memory of which a text has two names or more: that of a computer, and its own.
+    """
+    core = {*wanted.core}
+    found = []
+    for row, forms in _forms_with(wanted.core):
+        named = [{*form.core} for form in forms if {*form.core} <= core]
+        if row.unified and core and core == set().union(*named):
+            found.append(row)
+    return tuple(found) if len({row.name for row in found}) == 1 else ()
 
 
 def same_words(name: str) -> tuple[Gpu, ...]:
@@ -251,6 +268,8 @@ def _readings(text: str, *, several: bool) -> Iterator[Spelling]:
     if bracketed is not None:
         # As lspci writes it, behind the name of the chip.
         yield spelling(bracketed[1])
+    if (chip := _OF_DRIVERS.search(text)) is not None:
+        yield spelling(text[: chip.start()])
     right = re.split(r"(?i)\bwith\s|\bw/", text, maxsplit=1)
     if len(right) > 1:
         yield from (spelling(part) for part in reversed(right) if spelling(part).core)

@@ -1,6 +1,6 @@
 """
 GPUs as people write them, one row each: what a careful person would expect, written before the answers were seen;
-the last sections have those of a second and a third look.
+the last sections have those of later looks.
 """
 
 from pathlib import Path
