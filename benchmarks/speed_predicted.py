@@ -111,7 +111,7 @@ def generation(constants: Constants, row: Row) -> list[Part]:
 def _generation(constants: Constants, row: Row, shares: tuple[Share, ...]) -> list[Part]:
     whole = sum(share.active_bytes for share in shares)
     return [
-        host_part(constants, share, row.processor, quant=row.quant, filled=row.filled)
+        host_part(constants, share, row.processor, quant=row.quant, filled=row.filled, crowded=row.paged)
         if share.backend == CPU
         else device_part(constants, share, moe=row.moe, quant=row.quant, filled=row.filled)
         for share in shares

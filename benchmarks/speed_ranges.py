@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks.fit_speed import blind_fits, fit, on_devices
 from benchmarks.fit_speed_processor import of_processor_prompts, of_ram
-from benchmarks.speed_predicted import as_of_its_time
+from benchmarks.speed_predicted import as_of_its_time, can_be_predicted
 from benchmarks.speed_rows import Row
 from llmprobe.data import table
-from llmprobe.estimation.speed.parts import FEWEST_ROWS, Constants, device_row
+from llmprobe.estimation.speed.parts import CPU, FEWEST_ROWS, Constants, device_row
 from llmprobe.estimation.speed.prompt import prompt_row
 
 ENOUGH_ROWS = 15
@@ -25,7 +25,7 @@ FEW_SOURCES = 4
 ONE_EACH = 0.15
 """Rows of fewer sources are of few machines: a range is then at least this wide on either side."""
 
-TAIL = {"generation": 0.06, "prompt": 0.075}
+TAIL = {"generation": 0.065, "prompt": 0.075}
 """A range leaves out this part of a class on either side,"""
 
 MOST = 0.13
@@ -34,11 +34,17 @@ MOST = 0.13
 SMALL = 10
 """Rows below which a class is one of few."""
 
-HELD = 0.88
+HELD = 0.86
 """The part of its rows that a range holds which several parts make together."""
+
+CROWDED_TAIL = 0.11
+"""The same where a file fills the RAM, of which few machines were measured."""
 
 WIDTHS = tuple(number * 0.05 for number in range(2, 41))
 """The half widths, as logarithms, that are tried for it."""
+
+CROWDED_WIDTHS = tuple(1 + number * 0.02 for number in range(51))
+"""By how much a range of such files is widened, of which only a part of the time is."""
 
 EVEN = 0.25
 """A row of a source of n counts as n to minus this: with 0.5 it would be as in the fit, with 0 all alike."""
@@ -95,9 +101,19 @@ def with_ranges(constants: Constants, measured: Sequence[Row]) -> tuple[Constant
         own = [row for row in deep if row.kind == "prompt" and row.moe is moe]
         _searched(whole, blind, own, ("depth", kind))
     read = of_ram(measured)
-    _searched(whole, blind, [row for row in read if not row.host.switches], ("processor",))
+    _searched(whole, blind, [row for row in read if row.backend == CPU], ("processor",))
+    layers = [row for row in read if row.backend != CPU and not row.host.switches]
+    _searched(whole, blind, layers, ("processor", "layers"))
     _searched(whole, blind, [row for row in read if row.host.switches], ("processor", "experts"))
-    _searched(whole, blind, [row for row in on_devices(measured, "prompt") if row.in_ram], ("transfer",))
+    sent = [row for row in on_devices(measured, "prompt") if row.in_ram]
+    _searched(whole, blind, [row for row in sent if row.host.expert_bytes], ("transfer",))
+    _searched(whole, blind, [row for row in sent if not row.host.expert_bytes], ("transfer", "layers"))
+    for kind, part in (("generation", "processor"), ("prompt", "transfer")):
+        crowded = [
+            row for row in measured if row.kind == kind and row.in_ram and can_be_predicted(row) and row.paged
+        ]
+        shape = _range(_ratios(crowded, blind), [], tail=CROWDED_TAIL)
+        _searched(whole, blind, crowded, (part, "crowded"), [log(one) for one in shape], CROWDED_WIDTHS)
     return constants, blind
 
 
@@ -132,7 +148,7 @@ def _set(whole: Iterable[Constants], path: tuple[Any, ...], low: float, high: fl
     for each in whole:
         found: Any = each
         for part in path:
-            found = found[part]
+            found = found.setdefault(part, {}) if isinstance(found, dict) else found[part]
         found.update(low=low, high=high)
 
 
@@ -141,13 +157,15 @@ def _searched(
     blind: dict[str, Constants],
     own: Sequence[Row],
     path: tuple[Any, ...],
+    shape: Sequence[float] = (-1.0, 1.0),
+    widths: Sequence[float] = WIDTHS,
 ) -> None:
     """
-    Give a part the narrowest range with which enough of the rows that have it are held.
+    Give a part the narrowest range of a ``shape`` with which enough of the rows that have it are held.
     """
     weights = _weights(own)
-    for width in WIDTHS:
-        _set(whole, path, round(exp(-width), 3), round(exp(width), 3))
+    for width in widths:
+        _set(whole, path, *(round(exp(width * end), 3) for end in shape))
         held = sum(
             weight
             for row, weight in zip(own, weights, strict=True)
@@ -164,7 +182,9 @@ def _ratios(own: Iterable[Row], blind: dict[str, Constants]) -> list[tuple[Row, 
     return [(row, log(row.tokens_per_s / as_of_its_time(blind[row.source], row).likely)) for row in own]
 
 
-def _range(own: Sequence[tuple[Row, float]], kin: Sequence[tuple[Row, float]]) -> tuple[float, float]:
+def _range(
+    own: Sequence[tuple[Row, float]], kin: Sequence[tuple[Row, float]], *, tail: float | None = None
+) -> tuple[float, float]:
     """
     Return what measured speeds are of predicted ones, from near the least to near the most.
 
@@ -173,7 +193,7 @@ def _range(own: Sequence[tuple[Row, float]], kin: Sequence[tuple[Row, float]]) -
     count, sources = len(own), len({row.source for row, _ in own})
     used = own if count >= FEWEST_ROWS else [*own, *kin]
     wider = 2 - count / FEWEST_ROWS if count < FEWEST_ROWS else 1.0
-    tail = TAIL[used[0][0].kind]
+    tail = TAIL[used[0][0].kind] if tail is None else tail
     low, high = _quantile(used, tail) * wider, _quantile(used, 1 - tail) * wider
     if count < SMALL and kin:
         low, high = min(low, _quantile(kin, MOST)), max(high, _quantile(kin, 1 - MOST))

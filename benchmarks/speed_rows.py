@@ -15,7 +15,7 @@ import msgspec
 
 import llmprobe
 from llmprobe.estimation.estimator import Estimator
-from llmprobe.estimation.speed.parts import CPU, Share
+from llmprobe.estimation.speed.parts import CPU, Share, fills_ram
 from llmprobe.facts.backends import BackendName
 from llmprobe.facts.devices import Device, Hardware
 from llmprobe.facts.processor import Processor
@@ -27,9 +27,6 @@ TRUTH = Path(__file__).parents[1] / "fixtures" / "truth" / "speed.json"
 SHORT = 2000
 """A context of more tokens than this is a deep one."""
 
-FULL_RAM = 0.9
-"""Of the RAM a file of more than this part leaves no room."""
-
 LEAST_CONTEXT = 256
 """llama.cpp rounds a context up to this."""
 
@@ -39,7 +36,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     One published speed: ``kind`` generation or prompt, of ``tokens`` tokens behind ``depth`` others.
 
     ``source`` is where it was published, ``gpu_layers`` None all of them; several ``devices`` are equal ones.
-    ``windows`` says that the source measured on Windows, as far as it matters.
+    ``windows`` says that the source measured on Windows, as far as it matters; ``mapped`` that weights in RAM were
+    mapped from their file.
     """
 
     source: str
@@ -66,6 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     old_build: bool
     tokens_per_s: float
     windows: bool
+    mapped: bool
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -82,6 +81,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             cache_type_k=type_k,
             cache_type_v=type_v,
             flash_attn="on",
+            mmap=self.mapped,
         )
         part = 1.0 if self.file_bytes is None else self.file_bytes / own.tensor_bytes(self.quant)
         return tuple(
@@ -117,8 +117,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def paged(self) -> bool:
-        """Whether the file leaves the RAM no room: it is mapped, and parts of it are read again from the disk."""
-        return (self.ram_bytes or 0) * FULL_RAM < (self.file_bytes or 0) and self.ram_bytes is not None
+        """Whether the file leaves the RAM no room, and parts of it may be read again from the disk."""
+        return fills_ram(self.shares, self.processor)
 
     @property
     def deep(self) -> bool:
@@ -127,7 +127,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def processor(self) -> Processor:
         own = core_rate(self.device) if self.backend == CPU else 1.0
-        return Processor(threads=self.threads, vectors=True, core_rate=own)
+        return Processor(threads=self.threads, vectors=True, core_rate=own, ram_bytes=self.ram_bytes)
 
     @property
     def in_ram(self) -> bool:
@@ -181,10 +181,13 @@ def rows() -> tuple[Row, ...]:
     Return the published speeds. They are the same records each time, as what they work out is kept in them.
     """
     document = msgspec.json.decode(TRUTH.read_bytes())
-    sources, windows = document["sources"], set(document["windows"])
-    columns = (*document["columns"], "windows")
+    sources, windows, unmapped = document["sources"], set(document["windows"]), set(document["unmapped"])
+    columns = (*document["columns"], "windows", "mapped")
     return tuple(
-        msgspec.convert(dict(zip(columns, (sources[first], *rest, first in windows), strict=True)), Row)
+        msgspec.convert(
+            dict(zip(columns, (sources[first], *rest, first in windows, first not in unmapped), strict=True)),
+            Row,
+        )
         for first, *rest in document["rows"]
     )
 

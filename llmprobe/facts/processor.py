@@ -32,7 +32,8 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     ``ram_low`` and ``ram_high`` are what the rate of its RAM may be as parts of the likely one, where nobody measured
     or listed it; ``ram_about`` then says what the rate rests on. ``ram_measured`` is true for a rate at which threads
     did read, of which an engine reaches all: other rates are those of the bus. ``dies`` is how many core dies share the
-    reading, and ``dies_bytes_per_s`` what all of them read at most, where that may be less than the bus.
+    reading, and ``dies_bytes_per_s`` what all of them read at most, where that may be less than the bus. ``ram_bytes``
+    is all of the RAM.
     """
 
     threads: int | None = None
@@ -44,6 +45,7 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
     ram_measured: bool = False
     dies: int | None = None
     dies_bytes_per_s: int | None = None
+    ram_bytes: int | None = None
 
 
 def processor(cpu: Cpu) -> Processor:

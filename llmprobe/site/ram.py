@@ -47,7 +47,7 @@ def of_host(host: Host, ram_bytes: int | None = None) -> tuple[int, Processor]:
     The rate of a host's RAM in bytes/s, measured or at its peak, and what its processor can do with it.
     """
     own = _with_measured_cores(processor(host.cpu), host.measurement)
-    own = msgspec.structs.replace(own, core_rate=core_rate(host.cpu.name))
+    own = msgspec.structs.replace(own, core_rate=core_rate(host.cpu.name), ram_bytes=ram_bytes)
     rate = host.ram_bandwidth_bytes_per_s
     if rate is None or host.ram_bandwidth_basis != "measured":
         own = _with_dies(own, host)

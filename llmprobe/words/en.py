@@ -1640,6 +1640,7 @@ SENTENCES: dict[str, str] = {
     "speed.host-reads": "{bytes:bytes} from RAM at {rate} ({measured})",
     "speed.ram-rate": "{bytes_per_s:rate} x {efficiency:.2f}[ ({about})]",
     "speed.ram-measured": "{bytes_per_s:rate} (measured)",
+    "speed.ram-crowded": "{rate}, less where the file, which fills the RAM, is read from the disk again",
     "ram.declared": "usual for {family}, may be {low:rate} to {high:rate}",
     "ram.modules-assumed": "{how}, may be {low:rate} to {high:rate}",
     "ram.assumed": "assumed, may be {low:rate} to {high:rate}",

@@ -1359,6 +1359,7 @@ SENTENCES: dict[str, str] = {
     "speed.host-reads": "RAMから{bytes:bytes}を{rate}で読み出し（{measured}）",
     "speed.ram-rate": "{bytes_per_s:rate} × {efficiency:.2f}[（{about}）]",
     "speed.ram-measured": "{bytes_per_s:rate}（実測）",
+    "speed.ram-crowded": "{rate}。ファイルがRAMを埋めるため、ディスクから再び読む分だけ遅くなる",
     "ram.declared": "{family}の標準値、{low:rate}～{high:rate}の可能性",
     "ram.modules-assumed": "{how}、{low:rate}～{high:rate}の可能性",
     "ram.assumed": "想定値、{low:rate}～{high:rate}の可能性",

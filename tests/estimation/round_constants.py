@@ -59,7 +59,7 @@ CONSTANTS: Row = {
     ],
     "moe": {"reading": 2.0, "kernels": 0.5, "rows": 9, "low": 0.25, "high": 2.0},
     "recurrent": {"kernels": 3.0},
-    "quants": {"gpu": {"Q2_K": 0.5}, "cpu_code_book": 0.75},
+    "quants": {"gpu": {"Q2_K": 0.5}, "cpu_code_book": {"IQ2": 0.75}},
     "processor": {
         "efficiency": 0.5,
         "core_bytes_per_s": 100.0,
@@ -71,6 +71,8 @@ CONSTANTS: Row = {
         "low": 0.5,
         "high": 2.0,
         "experts": {"low": 0.25, "high": 4.0},
+        "layers": {"low": 0.8, "high": 1.25},
+        "crowded": {"low": 0.1, "high": 1.6},
     },
     "depth": {
         "generation": {"low": 0.25, "high": 2.0},
@@ -95,6 +97,8 @@ CONSTANTS: Row = {
         "most_bytes_per_s": 400.0,
         "low": 0.5,
         "high": 2.0,
+        "layers": {"low": 0.8, "high": 1.25},
+        "crowded": {"low": 0.1, "high": 1.6},
     },
     "processor_prompts": {
         "core_operations": 1000.0,

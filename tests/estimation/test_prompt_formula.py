@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llmprobe.estimation.speed.cores import processor_operations_per_s
 from llmprobe.estimation.speed.parts import (
@@ -194,7 +195,7 @@ def test_weights_in_ram_are_sent_and_multiplied_on_the_first_device() -> None:
     found = parts(host(), card(), card(device="gpu1"))
 
     assert [one[0] for one in found] == pytest.approx([200 / 2500, 100 / 2500, 80 / (80 * 10)])
-    assert found[2] == pytest.approx((0.1, 0.05, 0.2))
+    assert found[2] == pytest.approx((0.1, 0.1 / 1.25, 0.1 / 0.8))
 
 
 @pytest.mark.parametrize(
@@ -211,6 +212,29 @@ def test_weights_cross_the_link_as_fast_as_a_mapped_file_is_copied(device: Share
     No faster than 400 bytes a second, however fast the link is; Vulkan copies slower.
     """
     assert parts(host(), device)[1][0] == pytest.approx(80 / (rate * 10))
+
+
+def test_pinned_memory_crosses_the_link_as_fast_as_it_carries() -> None:
+    """
+    Eight tenths of 1,000 bytes a second, where a mapped file is copied at 400.
+    """
+    assert parts(host(mapped=False), card(link_bytes_per_s=1000))[1][0] == pytest.approx(80 / (800 * 10))
+
+
+@pytest.mark.parametrize(
+    ("options", "ram", "ends"),
+    [({}, None, (1.25, 0.8)), ({"expert_bytes": 10}, None, (2, 0.5)), ({"expert_bytes": 10}, 80, (1.6, 0.1))],
+)
+def test_what_is_sent_has_the_range_of_layers_or_experts_or_of_a_file_that_fills_the_ram(
+    options: Row, ram: int | None, ends: tuple[float, float]
+) -> None:
+    """
+    80 bytes of weights leave 80 of RAM no room.
+    """
+    cores = replace(CORES, ram_bytes=ram)
+    _, (likely, fastest, slowest) = parts(host(**options), card(), cores=cores)
+
+    assert (likely / fastest, likely / slowest) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize(

@@ -214,8 +214,8 @@ def test_few_rows_of_todays_builds_are_said() -> None:
     h100 = msgspec.structs.replace(GPU, bandwidth_bytes_per_s=2039 * GB, compute_capability="9.0")
 
     (part,) = _parts(speed(h100))
-    assert part.values["measured"] == message("speed.measured", rows=14, current=1)
-    assert str(part).endswith("(14 measurements, 1 with a current build)")
+    assert part.values["measured"] == message("speed.measured", rows=17, current=4)
+    assert str(part).endswith("(17 measurements, 4 with a current build)")
 
 
 def test_no_range_reaches_over_the_bandwidth() -> None:

@@ -14,6 +14,7 @@ from llmprobe.estimation.speed.parts import (
     Share,
     device_part,
     device_row,
+    fills_ram,
     host_part,
     quant_efficiency,
     read_bytes,
@@ -21,8 +22,8 @@ from llmprobe.estimation.speed.parts import (
     total,
 )
 from llmprobe.facts.processor import Processor
-from llmprobe.words.message import message
-from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, host
+from llmprobe.words.message import Message, message
+from tests.estimation.round_constants import CONSTANTS, CORES, Row, card, device, host
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,14 @@ def test_the_first_row_that_matches_counts(share: Share, efficiency: float) -> N
         ("Q4_K_M", "cuda", 1.0),
         ("IQ2_M", "cuda", 1.0),
         ("iq2_m", "cpu", 0.75),
+        ("IQ3_S", "cpu", 1.0),
+        ("IQ4_XS", "cpu", 1.0),
         ("Q2_K", "cpu", 0.5),
     ],
 )
 def test_a_file_type_reaches_a_part_of_the_bandwidth(quant: str, backend: str, expected: float) -> None:
     """
-    One with a code book less on a processor.
+    One whose kin has a large code book less on a processor.
     """
     assert quant_efficiency(CONSTANTS, quant, backend) == expected
 
@@ -152,6 +155,67 @@ def test_experts_beside_a_device_have_a_range_of_their_own() -> None:
 
     assert part.likely == pytest.approx(0.501)
     assert (part.fastest, part.slowest) == pytest.approx((0.501 / 4, 0.501 * 4))
+
+
+@pytest.mark.parametrize(
+    ("share", "crowded", "ends"),
+    [
+        (host(), False, (2, 0.5)),
+        (host(beside=True), False, (1.25, 0.8)),
+        (host(beside=True), True, (1.6, 0.1)),
+        (host(beside=True, switches=10), True, (1.6, 0.1)),
+    ],
+)
+def test_layers_beside_a_device_are_surer_than_a_whole_model_and_a_file_that_fills_the_ram_less(
+    share: Share, crowded: bool, ends: tuple[float, float]
+) -> None:
+    """
+    Each has its own ends in the constants; what is likely is the same.
+    """
+    part = host_part(CONSTANTS, share, CORES, quant="Q4_K_M", crowded=crowded)
+
+    assert (part.likely / part.fastest, part.likely / part.slowest) == pytest.approx(ends)
+    rate = part.words.values["rate"]
+    assert isinstance(rate, Message)
+    assert (rate.id == "speed.ram-crowded") is crowded
+
+
+def test_a_measured_rate_says_nothing_of_a_file_that_fills_the_ram() -> None:
+    """
+    Threads read RAM, not the disk: the low end is the tenth of such files, the high one that of measured rates.
+    """
+    cores = msgspec.structs.replace(CORES, ram_measured=True)
+    part = host_part(CONSTANTS, host(bandwidth_bytes_per_s=200), cores, quant="Q4_K_M", crowded=True)
+
+    assert part.slowest == pytest.approx(100 / 200 / 0.1)
+    assert part.fastest == pytest.approx(100 / 200 / 1.15)
+
+
+@pytest.mark.parametrize(("ram", "filled"), [(None, False), (1000, False), (999, True)])
+def test_a_file_fills_the_ram_wherever_its_parts_go(ram: int | None, filled: bool) -> None:
+    """
+    900 bytes of weights, of which a device gets 600: of 1,000 bytes of RAM that is nine tenths, of 999 more.
+    """
+    shares = [card(resident_bytes=600), host(resident_bytes=300), host(resident_bytes=None)]
+
+    assert fills_ram(shares, msgspec.structs.replace(CORES, ram_bytes=ram)) is filled
+
+
+@pytest.mark.parametrize(
+    ("flops", "reached"), [(None, 0.25), (20_000, 0.25), (10_000, 0.25), (4_000, 0.1), (1_000, 0.025)]
+)
+def test_a_device_reads_no_faster_than_its_arithmetic_follows(flops: int | None, reached: float) -> None:
+    """
+    Ten operations beside each byte, 1,000 bytes a second: 10,000 operations a second are enough for all of it, 4,000
+    for four tenths. Where nobody knows them it counts as enough.
+    """
+    row = device(efficiency=0.25) | {"operations_per_byte": 10}
+    constants = CONSTANTS | {"devices": [row]}
+    share = card(flops=flops, kernels=0, cache_bytes=100)
+    found = device_part(constants, share, moe=False, quant="Q4_K_M", filled=1.0)
+
+    assert found.likely == pytest.approx((0.1 + 0.1 * row["cache_reading"]) / reached)
+    assert found.words.values["efficiency"] == pytest.approx(reached)
 
 
 def test_errors_of_one_kind_add_and_of_several_by_chance() -> None:

@@ -18,6 +18,7 @@ from llmprobe.estimation.estimator import Estimator
 from llmprobe.estimation.placement import HOST
 from llmprobe.estimation.speed.parts import CPU, Share, device_part, host_part
 from llmprobe.estimation.speed.ranking import DEVICE_BANDWIDTH
+from llmprobe.estimation.speed.shares import flops_of
 from llmprobe.facts.backends import backend_of
 from llmprobe.facts.devices import Device
 from llmprobe.facts.settings import Settings
@@ -158,6 +159,7 @@ class Ledger:
             layers=0,
             kernels=0,
             recurrent=self._estimator.layout.state is not None,
+            flops=flops_of(device),
         )
         constants, moe = table("speed"), self._estimator.is_moe
         cores = device.processor

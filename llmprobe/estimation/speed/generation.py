@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 from llmprobe.data import table
 from llmprobe.estimation.speed.network import network_parts
-from llmprobe.estimation.speed.parts import CPU, Constants, Part, Share, device_part, host_part, total
+from llmprobe.estimation.speed.parts import (
+    CPU,
+    Constants,
+    Part,
+    Share,
+    device_part,
+    fills_ram,
+    host_part,
+    total,
+)
 from llmprobe.estimation.speed.prompt import prompt_speed
 from llmprobe.estimation.speed.ranking import ranking_prompt_speed
 from llmprobe.estimation.speed.together import together
@@ -161,8 +170,16 @@ def that_count(shares: Sequence[Share]) -> list[Share]:
 def _parts(
     constants: Constants, shares: Sequence[Share], cores: Processor, moe: bool, quant: str, filled: float
 ) -> tuple[Part, ...]:
+    crowded = fills_ram(shares, cores)
     computed = tuple(
-        host_part(constants, share, share.processor or cores, quant=quant, filled=filled)
+        host_part(
+            constants,
+            share,
+            share.processor or cores,
+            quant=quant,
+            filled=filled,
+            crowded=crowded and share.is_host,
+        )
         if share.backend == CPU
         else together(
             device_part(constants, share, moe=moe, quant=quant, filled=filled), share.together, "generation"

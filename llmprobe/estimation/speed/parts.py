@@ -35,7 +35,11 @@ What generation reaches beside the rate at which threads were seen to read the R
 faster than a loop that does nothing else, but for a busy moment of the measurement, and waits between its kernels.
 """
 
-_CODE_BOOK = "IQ"
+FULL_RAM = 0.9
+"""Of the RAM a file of more than this part leaves no room."""
+
+_KIN = 3
+"""The letters of a file type that it has in common with its kin: IQ4 of IQ4_XS."""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,9 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     for every step. Its ``processor`` is set where that computes.
     ``cache_low`` is what the speed may be as a part of the likely, where a build may have no kernel for the types of a
     cache.
-    ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own.
+    ``windows`` says that the driver is that of Windows, which for Vulkan is the maker's own. The weights in RAM are
+    ``mapped`` from their file, or lie in pinned memory, which a device fetches as fast as its link carries. A host is
+    ``beside`` devices that run the other layers.
     """
 
     device: str
@@ -103,6 +109,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 0
     windows: bool = False
     cache_low: float = 1.0
+    mapped: bool = True
+    beside: bool = False
 
     @property
     def is_host(self) -> bool:
@@ -167,14 +175,26 @@ def belongs(row: dict[str, Any], share: Share) -> bool:
     )
 
 
+def efficiency(row: dict[str, Any], share: Share) -> float:
+    """
+    How much of its bandwidth a device of a class reads: less where its arithmetic can't follow.
+
+    ``operations_per_byte`` of a class are those that its kernels need beside a byte of weights.
+    """
+    found, needed = float(row["efficiency"]), row.get("operations_per_byte")
+    if needed is None or share.flops is None or not share.bandwidth_bytes_per_s:
+        return found
+    return found * min(1.0, share.flops / float(needed) / share.bandwidth_bytes_per_s)
+
+
 def quant_efficiency(constants: Constants, quant: str, backend: str | None) -> float:
     """
     How much of the bandwidth of Q4_K_M a file type reaches: 1 or below.
     """
     rows, name = constants["quants"], followed(quant).upper()
     efficiency: float = rows["gpu"].get(name, 1.0)
-    if backend == CPU and name.startswith(_CODE_BOOK):
-        efficiency *= rows["cpu_code_book"]
+    if backend == CPU:
+        efficiency *= rows["cpu_code_book"].get(name[:_KIN], 1.0)
     return efficiency
 
 
@@ -198,7 +218,7 @@ def attending(row: dict[str, Any], share: Share, filled: float) -> float:
     The seconds that a device reads its cache for one token, and computes with it where it is latent.
     """
     assert share.bandwidth_bytes_per_s is not None
-    seconds = share.cache_bytes * filled * row["cache_reading"] / row["efficiency"]
+    seconds = share.cache_bytes * filled * row["cache_reading"] / efficiency(row, share)
     seconds /= share.bandwidth_bytes_per_s
     if share.latent:
         seconds += share.attention_operations * filled / row["latent_operations"]
@@ -212,7 +232,8 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     assert share.bandwidth_bytes_per_s is not None
     row = device_row(constants, share)
     reading, kernels = work(constants, share, moe=moe, quant=quant)
-    short = reading / row["efficiency"] + kernels * row["kernel_us"] * 1e-6
+    reached = efficiency(row, share)
+    short = reading / reached + kernels * row["kernel_us"] * 1e-6
     deep = attending(row, share, filled)
     spread, of_depth = constants["moe"] if moe else row, constants["depth"]["generation"]
     whole = read_bytes(share, filled) / share.bandwidth_bytes_per_s
@@ -227,7 +248,7 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
             bytes=read_bytes(share, filled),
             device=share.device,
             bytes_per_s=share.bandwidth_bytes_per_s,
-            efficiency=row["efficiency"],
+            efficiency=reached,
             kernels=round(kernels),
             kernel_us=row["kernel_us"],
             measured=standing(spread),
@@ -235,18 +256,36 @@ def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, fi
     )
 
 
+def fills_ram(shares: Iterable[Share], cores: Processor) -> bool:
+    """
+    Whether the weights of all shares leave the RAM no room: a file is read into it whole, wherever its parts go.
+    """
+    return (
+        cores.ram_bytes is not None
+        and sum(share.resident_bytes or 0 for share in shares) > FULL_RAM * cores.ram_bytes
+    )
+
+
 def host_part(
-    constants: Constants, share: Share, cores: Processor, *, quant: str, filled: float = 0.0
+    constants: Constants,
+    share: Share,
+    cores: Processor,
+    *,
+    quant: str,
+    filled: float = 0.0,
+    crowded: bool = False,
 ) -> Part:
     """
     The time of the processor's part: the RAM's bandwidth, but no more than its cores can read.
+
+    ``crowded`` says that the file fills the RAM, so that parts of it may have to be read again from the disk.
     """
     assert share.bandwidth_bytes_per_s is not None
     row = constants["processor"]
     rate, high, low = float(share.bandwidth_bytes_per_s), MEASURED_HIGH, MEASURED_LOW
     how = message("speed.ram-measured", bytes_per_s=share.bandwidth_bytes_per_s)
+    spread = _host_spread(row, share, crowded=crowded)
     if not cores.ram_measured:
-        spread = row["experts"] if share.switches else row
         rate, high, low = rate * row["efficiency"], spread["high"], spread["low"]
         how = message(
             "speed.ram-rate",
@@ -254,6 +293,10 @@ def host_part(
             efficiency=row["efficiency"],
             about=cores.ram_about,
         )
+    elif crowded:
+        low = min(low, spread["low"])
+    if crowded:
+        how = message("speed.ram-crowded", rate=how)
     most = math.inf
     if cores.threads is not None:
         per_core = row["core_bytes_per_s"] * (row["without_vectors"] if cores.vectors is False else 1.0)
@@ -281,6 +324,20 @@ def host_part(
         words=message("speed.host-reads", bytes=read_bytes(share, filled), rate=how, measured=standing(row)),
         kind="processor",
     )
+
+
+def _host_spread(row: dict[str, Any], share: Share, *, crowded: bool) -> dict[str, Any]:
+    """
+    The range for what a host reads: of experts, of layers beside those of devices, or of a whole model.
+    """
+    if crowded:
+        found = row["crowded"]
+    elif share.switches:
+        found = row["experts"]
+    else:
+        found = row["layers"] if share.beside else row
+    spread: dict[str, Any] = found
+    return spread
 
 
 def read_bytes(share: Share, filled: float) -> int:

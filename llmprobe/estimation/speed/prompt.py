@@ -29,6 +29,8 @@ from llmprobe.estimation.speed.parts import (
     Share,
     belongs,
     device_row,
+    efficiency,
+    fills_ram,
     standing,
     total,
 )
@@ -143,7 +145,7 @@ def prompt_parts(
         return parts
     if in_ram and offloaded:
         assert first is not None
-        parts.append(_transfer(constants, host, first, size))
+        parts.append(_transfer(constants, host, first, size, crowded=fills_ram(shares, cores)))
     computed = (host.parameters or 0) if in_ram and not offloaded else 0
     attention = host.attention_operations * filled if host.attends or not offloaded else 0.0
     if computed or attention:
@@ -220,7 +222,7 @@ def _device_part(
         seconds += moved / share.bandwidth_bytes_per_s
         if share.resident_bytes:
             read = _used_bytes(constants, share, size)
-            rate = share.bandwidth_bytes_per_s * device_row(constants, share)["efficiency"]
+            rate = share.bandwidth_bytes_per_s * efficiency(device_row(constants, share), share)
             seconds += read / (rate * size)
     attends, wide = share.attention_operations, share.wide_operations
     if also is not None and not also.attends:
@@ -280,19 +282,22 @@ def _used_bytes(constants: Constants, share: Share, size: int) -> int:
     return round((share.resident_bytes or 0) - share.expert_bytes * (1 - part))
 
 
-def _transfer(constants: Constants, host: Share, device: Share, size: int) -> Part:
+def _transfer(constants: Constants, host: Share, device: Share, size: int, *, crowded: bool) -> Part:
     """
-    The time in which weights are sent from RAM to the device that multiplies them.
+    The time in which weights are sent from RAM, where a file may fill it, to the device that multiplies them.
     """
     assert device.link_bytes_per_s is not None
     row = constants["transfer"]
-    efficiency = row["by_backend"].get(device.backend, row["efficiency"])
+    rate = device.link_bytes_per_s * row["by_backend"].get(device.backend, row["efficiency"])
+    if host.mapped:
+        rate = min(rate, row["most_bytes_per_s"])
     stored = _used_bytes(constants, host, size)
-    sent = stored / (min(device.link_bytes_per_s * efficiency, row["most_bytes_per_s"]) * size)
+    sent = stored / (rate * size)
+    spread = row["crowded"] if crowded else row if host.expert_bytes else row["layers"]
     return Part(
         likely=sent,
-        fastest=sent / row["high"],
-        slowest=sent / row["low"],
+        fastest=sent / spread["high"],
+        slowest=sent / spread["low"],
         words=message("speed.transfer", bytes=stored, bytes_per_s=device.link_bytes_per_s, tokens=size),
         kind="link",
     )

@@ -107,14 +107,7 @@ def active_shares(
                 expert_used_count=arithmetic.expert_used_count,
                 expert_bytes=own.experts,
                 resident_bytes=own.multiplied,
-                flops=None
-                if device is None
-                else fp16_flops(
-                    device.name,
-                    device.bandwidth_bytes_per_s,
-                    device.cores,
-                    vulkan=BACKENDS[device.backend].by_loader,
-                ),
+                flops=None if device is None else flops_of(device),
                 link_bytes_per_s=None if device is None else device.link_bytes_per_s,
                 bandwidth_low=1.0 if device is None else device.bandwidth_low,
                 bandwidth_high=1.0 if device is None else device.bandwidth_high,
@@ -126,6 +119,8 @@ def active_shares(
                 width=arithmetic.width,
                 windows=device is not None and device.windows,
                 cache_low=1.0 if device is None else _cache_low(run, device),
+                mapped=run.mmap,
+                beside=device is None and bool(by_id),
             )
         )
     return tuple(result)
@@ -174,6 +169,18 @@ def _away(setup: Setup, n_layer: int, *, experts: bool) -> dict[str, int]:
         + (0 if setup.settings.kv_offload else min(part.stop, n_layer) - part.start)
         for part in on_devices
     }
+
+
+def flops_of(device: Device) -> int | None:
+    """
+    The FP16 operations per second of a device as its backend uses it, or None where no table says them.
+    """
+    return fp16_flops(
+        device.name,
+        device.bandwidth_bytes_per_s,
+        device.cores,
+        vulkan=BACKENDS[device.backend].by_loader,
+    )
 
 
 @cache
