@@ -325,6 +325,17 @@ def test_a_requested_cache_is_not_made_smaller() -> None:
         assert {one.settings.cache_type_k for one in varied(asked, find(asked)[0][0])} == {kind}
 
 
+def test_the_longest_context_has_its_smaller_cache_already() -> None:
+    """
+    Both types are placed there, each at its own longest: none is varied into the other.
+    """
+    asked = problem(machine((8,)), ctx_size=None, max_ctx=True)
+
+    for one in find(asked)[0]:
+        kinds = {other.settings.cache_type_k for other in varied(asked, one)}
+        assert kinds <= {one.settings.cache_type_k}
+
+
 def test_a_small_cache_is_not_left_to_the_ram() -> None:
     """
     What it makes room for is read too fast to make up for what it costs; half of it is no more.

@@ -91,7 +91,7 @@ def _smaller_cache(problem: Problem, candidate: Candidate) -> str | None:
     The type of cache that takes less, where it can gain what it costs.
     """
     wishes = problem.wishes
-    if candidate.has_small_cache or wishes.max_ctx:
+    if wishes.max_ctx:
         return None
     kinds = [key for key, _ in cache_types(problem.estimator, wishes, problem.site.abilities)]
     if wishes.cache_type_k or wishes.cache_type_v or len(kinds) < 2:

@@ -3,6 +3,7 @@ The bound of a model is never below what a search finds of it.
 """
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -61,6 +62,29 @@ def test_what_a_token_does_not_read_lies_in_ram_for_nothing() -> None:
 
     assert found
     assert all(one.utility <= most["BF16"] for one in found)
+
+
+@pytest.mark.parametrize(
+    ("model", "plain", "more"),
+    [
+        ("phi-3-mini-4k-instruct", {"words": None}, True),
+        ("deepseek-v2-lite-chat-16b", {"latent": False}, False),
+    ],
+)
+def test_what_a_header_tells_of_the_loss_is_in_the_bound(
+    model: str, plain: dict[str, Any], *, more: bool
+) -> None:
+    """
+    A small vocabulary loses less, so that the bound is higher than without it; latent attention more.
+    """
+    weights, site = weights_of(known().entries[model]), survey(machine((23.5,)), ASKED)
+    told, ordinary = (
+        next(one.worth for one in bounds(each, site) if one.quant == "Q3_K_M")
+        for each in (weights, msgspec.structs.replace(weights, **plain))
+    )
+
+    assert (told > ordinary) is more
+    assert told != ordinary
 
 
 def test_what_has_no_room_has_no_bound() -> None:
