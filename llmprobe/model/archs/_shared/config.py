@@ -63,9 +63,11 @@ class Config:
 
     def need(self, *names: str) -> int:
         """A whole number over 0 that has to be there."""
+        if self.get(*names) is None:
+            raise ModelError(message("config.lacks", keys=names[:1]))
         found = self.number(*names)
         if not found:
-            raise ModelError(message("config.lacks", keys=names[:1]))
+            raise ModelError(message("config.implausible", key=self._name(names), value=excerpt(found)))
         return found
 
     def real(self, *names: str) -> float | None:
