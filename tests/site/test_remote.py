@@ -159,10 +159,17 @@ def test_a_processor_whose_free_memory_is_given_is_split_by_all_of_it() -> None:
     two = remote_devices(("a:1=8GiB:cpu", "b:1=8GiB"), most=16)
     one = remote_devices(("a:1=8GiB:cpu",), most=16)
 
+    cards = remote_devices(("a:1=8GiB", "b:1=8GiB"), most=16)
+    asked = with_asking(
+        ("a:1", "b:1"), most=16, ask=lambda _host, _port: server(card(64 * GIB, align=32, total=64 * GIB))
+    )
+
     def is_said(remote: Remote, *, split: bool) -> bool:
         return "note.rpc-split-by-all-memory" in {each.id for each in about_remote(remote, split=split)}
 
-    assert is_said(two, split=False)
+    assert about_remote(two, split=False)[-1] == message("note.rpc-split-by-all-memory", devices=("rpc0",))
+    assert not is_said(cards, split=False)
+    assert not is_said(asked, split=False)
     assert not is_said(two, split=True)
     assert not is_said(one, split=False)
 
