@@ -182,3 +182,13 @@ def test_what_does_not_fit_says_what_is_missing() -> None:
 
     assert isinstance(found, Misfit)
     assert {short.where for short in found.shortfalls} == {"gpu0", "gpu1"}
+
+
+def test_how_unequal_devices_are_is_said() -> None:
+    """
+    800 GB/s are 2.67 times 300.
+    """
+    why = why_not(Estimator(DENSE), _devices(FAST, SLOW), Abilities())
+
+    assert why is not None
+    assert figure(why, "times") == pytest.approx(800 / 300)
