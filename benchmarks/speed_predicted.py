@@ -11,6 +11,7 @@ from benchmarks.least_errors import Path
 from benchmarks.speed_rows import Row
 from llmprobe.estimation.speed.parts import (
     CPU,
+    TILE,
     Constants,
     Part,
     Share,
@@ -170,9 +171,9 @@ def paths_of(constants: Constants, row: Row) -> tuple[Path, ...]:
         found += [("moe", "reading"), ("moe", "kernels")]
     if row.gpu.recurrent:
         found.append(("recurrent", "kernels"))
-    if row.deep and not row.gpu.latent:
+    if row.deep and not row.gpu.latent_heads:
         found.append(("devices", number, "cache_reading"))
-    if row.deep and row.gpu.latent:
+    if row.deep and row.gpu.latent_heads % TILE:
         found.append(("devices", number, "latent_operations"))
     if row.old_build and on_hbm(row):
         found += [("old_builds", "hbm_reading"), ("old_builds", "hbm_kernels")]

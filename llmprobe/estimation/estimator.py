@@ -79,6 +79,7 @@ class Estimator:
         self.n_vocab = scored_words(model.tensors, model.hparams)
         self.kernels = kernels(model.tensors, self._sizes.blocks, self.n_layer)
         self._arithmetic = arithmetic(model, self._sizes.blocks[: self.trunk])
+        self._latent_heads = self._sizes.heads_together if self.layout.latent else 0
         self._quantized = Quantized(model)
         self._setups: dict[tuple[Settings, Hardware], Setup] = {}
         self._allowed: set[tuple[str, str, str, int]] = set()
@@ -253,7 +254,7 @@ class Estimator:
             # Tokens that choose independently leave out what none of them chose.
             used_experts=1 - (1 - self.used_experts) ** tokens,
             arithmetic=self._arithmetic,
-            latent=bool(self.layout.latent),
+            latent_heads=self._latent_heads,
             ram_bandwidth=ram_bandwidth,
             together=together,
         )

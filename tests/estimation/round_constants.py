@@ -20,6 +20,7 @@ def device(**changes: Any) -> Row:
         "kernel_us": 10.0,
         "cache_reading": 2.0,
         "latent_operations": 1000.0,
+        "tiled_operations": {"7.0": 2000.0, "8.0": 5000.0},
         "rows": 9,
         "current": 9,
         "low": 0.5,

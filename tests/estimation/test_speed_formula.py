@@ -75,7 +75,6 @@ def test_a_file_type_reaches_a_part_of_the_bandwidth(quant: str, backend: str, e
         (card(kernels=None), {}, 0.1 / 0.25 + 18e-5),
         (card(cache_bytes=100), {"filled": 0.5}, 0.2 / 0.25 + 0.01),
         (card(attention_operations=100), {"filled": 0.5}, 0.1 / 0.25 + 0.01),
-        (card(attention_operations=100, latent=True), {"filled": 0.5}, 0.1 / 0.25 + 0.01 + 50 / 1000),
         (card(cache_bytes=100), {}, 0.1 / 0.25 + 0.01),
         (card(state_bytes=100), {}, 0.2 / 0.25 + 0.01),
     ],
@@ -87,6 +86,31 @@ def test_a_device_reads_and_starts_kernels(share: Share, options: Row, seconds: 
     asked: Row = {"moe": False, "quant": "Q4_K_M"} | options
 
     assert device_part(CONSTANTS, share, **asked).likely == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("capability", "heads", "operations_per_s"),
+    [
+        (None, 20, 1000),
+        (None, 32, 1000),
+        ("6.1", 32, 1000),
+        ("7.0", 20, 1000),
+        ("7.0", 32, 2000),
+        ("7.5", 16, 2000),
+        ("8.9", 16, 5000),
+        ("12.0", 128, 5000),
+    ],
+)
+def test_heads_are_multiplied_with_a_latent_cache(
+    capability: str | None, heads: int, operations_per_s: int
+) -> None:
+    """
+    Half of 100 operations, faster where matrix kernels take 16 heads at once.
+    """
+    share = card(attention_operations=100, latent_heads=heads, compute_capability=capability)
+    seconds = device_part(CONSTANTS, share, moe=False, quant="Q4_K_M", filled=0.5).likely
+
+    assert seconds == pytest.approx(0.1 / 0.25 + 0.01 + 50 / operations_per_s)
 
 
 def test_the_range_of_a_device_ends_at_its_bandwidth() -> None:

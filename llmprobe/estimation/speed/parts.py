@@ -38,6 +38,9 @@ faster than a loop that does nothing else, but for a busy moment of the measurem
 FULL_RAM = 0.9
 """Of the RAM a file of more than this part leaves no room."""
 
+TILE = 16
+"""The heads that are multiplied with a latent cache at once."""
+
 _KIN = 3
 """The letters of a file type that it has in common with its kin: IQ4 of IQ4_XS."""
 
@@ -56,7 +59,8 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     stored here and ``expert_bytes`` those of all experts, of which a token uses ``expert_used_count`` of
     ``expert_count``, ``flops`` the FP16 operations per second, and ``link_bytes_per_s`` how fast weights come to the
     device from RAM. ``attention_operations`` are those of one token over a cache that is kept here and full:
-    4 x heads x their width x ``cells``, over the layers; a ``latent`` cache costs them in generation as well.
+    4 x heads x their width x ``cells``, over the layers; a latent cache costs them in generation as well, and
+    ``latent_heads`` is the greatest number that divides the heads of all layers then, 0 without such a cache.
     ``wide_operations`` are those of them for heads that the matrix units of RDNA do not multiply. The
     processor's own they are where it ``attends`` also for layers whose weights are sent to a device.
 
@@ -92,7 +96,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     expert_bytes: int = 0
     expert_count: int = 0
     expert_used_count: int = 0
-    latent: bool = False
+    latent_heads: int = 0
     attends: bool = False
     flops: int | None = None
     link_bytes_per_s: int | None = None
@@ -220,9 +224,27 @@ def attending(row: dict[str, Any], share: Share, filled: float) -> float:
     assert share.bandwidth_bytes_per_s is not None
     seconds = share.cache_bytes * filled * row["cache_reading"] / efficiency(row, share)
     seconds /= share.bandwidth_bytes_per_s
-    if share.latent:
-        seconds += share.attention_operations * filled / row["latent_operations"]
+    if share.latent_heads:
+        seconds += share.attention_operations * filled / latent_rate(row, share)
     return float(seconds)
+
+
+def latent_rate(row: dict[str, Any], share: Share) -> float:
+    """
+    The operations per second of one token's attention over a latent cache.
+
+    CUDA's matrix kernels read it once for every 16 heads (llama.cpp b11549, ggml/src/ggml-cuda/fattn.cu, head size
+    576).
+    A class has their rate by the lowest compute capability that was measured; other numbers of heads are slower.
+    """
+    measured: dict[str, float] = row.get("tiled_operations", {}) if share.latent_heads % TILE == 0 else {}
+    own = _capability(share.compute_capability or "0")
+    reached = [rate for lowest, rate in measured.items() if _capability(lowest) <= own]
+    return reached[-1] if reached else float(row["latent_operations"])
+
+
+def _capability(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
 
 
 def device_part(constants: Constants, share: Share, *, moe: bool, quant: str, filled: float = 0.0) -> Part:

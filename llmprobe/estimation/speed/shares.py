@@ -45,7 +45,7 @@ def active_shares(
     attention: tuple[Sums, Sums],
     used_experts: float,
     arithmetic: Arithmetic,
-    latent: bool,
+    latent_heads: int,
     ram_bandwidth: int | None,
     together: Kind | None = None,
 ) -> tuple[Share, ...]:
@@ -54,8 +54,8 @@ def active_shares(
 
     ``used_experts`` is the share of the experts that a token uses. Of an embedding one row is read. ``kernels``
     are the tensors of the layers, ``attention`` the operations over their full caches, all and those for which RDNA
-    has no matrix kernel; the caches are ``latent`` where K and V are one. The ``arithmetic`` of a token is where the
-    bytes are. ``together`` says that all devices compute each layer at once.
+    has no matrix kernel; ``latent_heads`` are multiplied with caches where K and V are one. The ``arithmetic`` of a
+    token is where the bytes are. ``together`` says that all devices compute each layer at once.
     """
     run = setup.settings
     by_id = {device.id: device for device in setup.devices}
@@ -98,7 +98,7 @@ def active_shares(
                 attention_operations=attention[0].of(*attended),
                 wide_operations=attention[1].of(*attended),
                 cells=run.ctx_per_seq,
-                latent=latent,
+                latent_heads=latent_heads,
                 attends=device is None and not run.kv_offload,
                 parameters=round(arithmetic.dense * dense + arithmetic.experts * experts),
                 expert_parameters=round(arithmetic.experts * experts),

@@ -2,6 +2,7 @@
 The hyper-parameters of a model by short names, with GGUF's defaults for keys that are left out.
 """
 
+from math import gcd
 from typing import Any
 
 from llmprobe.errors import ModelError
@@ -75,6 +76,11 @@ class Sizes:
     def heads(self, layer: int = 0) -> int:
         """The query heads of a layer."""
         return _of_layer(self._head_count, layer)
+
+    @property
+    def heads_together(self) -> int:
+        """The greatest number that divides the query heads of every layer."""
+        return gcd(*map(self.heads, self.trunk))
 
     def kv_heads(self, layer: int = 0) -> int:
         """The heads of K and V of a layer; 0 where it has no attention."""
