@@ -73,7 +73,8 @@ def command(target: Target, /, host: str, port: int, token_file: str | None, all
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_keep_alive=10
     )
     uvicorn.Server(config).run(sockets=[listening])
-    return 0
+    # It ends by a signal alone. The loop's own handler may only cancel what has just ended, and then none is raised.
+    raise KeyboardInterrupt
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

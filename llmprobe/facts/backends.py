@@ -88,8 +88,9 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     it can share single tensors out by rows (``-sm row``), ``sliced`` that buffers and speed of a split by tensors were
     measured with it, ``encoders`` that buffers of projectors were compared with measured ones, ``remote`` that its
     devices are those of other machines. ``scans`` None scans any state. ``refuses`` are types of weights that it does
-    not multiply. Engines on PyTorch have ``torch_bytes`` of libraries beyond CUDA's there, and know what graphs take
-    where ``torch_counts_graphs``. ``drivers`` are the kinds of devices by name, the usual one without a name first.
+    not multiply. Engines on PyTorch have ``torch_bytes`` of libraries beyond CUDA's there, know what graphs take where
+    ``torch_counts_graphs``, and take what the device holds for their weights where ``torch_counts_by_device``.
+    ``drivers`` are the kinds of devices by name, the usual one without a name first.
     """
 
     name: BackendName
@@ -111,6 +112,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     refuses: frozenset[str] = frozenset()
     torch_bytes: int = 0
     torch_counts_graphs: bool = True
+    torch_counts_by_device: bool = False
     drivers: dict[str, Driver]
 
 
@@ -161,6 +163,7 @@ _ALL = (
         refuses=_TERNARY,
         torch_bytes=_GIB,  # by logs of MI300X
         torch_counts_graphs=False,
+        torch_counts_by_device=True,
         drivers={"": _CUDA},
     ),
     Backend(

@@ -266,28 +266,29 @@ def test_no_machine_has_so_little_or_so_much(ram: int, error: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpu", "system", "machine", "kind", "backend"),
+    ("gpu", "system", "machine", "kind", "backend", "rate"),
     [
-        ("M3 Max 64GB", "darwin", "arm64", "unified", "metal"),
-        ("Strix Halo 128GB", "linux", "x86_64", "unified", "rocm"),
-        ("RTX 4090", "linux", "x86_64", "system", "cuda"),
-        ("RX 7900 XTX", "linux", "x86_64", "system", "rocm"),
-        ("Arc B580", "linux", "x86_64", "system", "sycl"),
-        ("my card:24GB", "linux", "x86_64", "system", "vulkan"),
+        ("M3 Max 64GB", "darwin", "arm64", "unified", "metal", "declared"),
+        ("Strix Halo 128GB", "linux", "x86_64", "unified", "rocm", "declared"),
+        ("RTX 4090", "linux", "x86_64", "system", "cuda", "assumed"),
+        ("RX 7900 XTX", "linux", "x86_64", "system", "rocm", "assumed"),
+        ("Arc B580", "linux", "x86_64", "system", "sycl", "assumed"),
+        ("RTX 3090", "linux", "x86_64", "system", "cuda", None),
+        ("my card:24GB", "linux", "x86_64", "system", "vulkan", None),
     ],
 )
 def test_a_machine_is_one_that_has_such_a_gpu(
-    gpu: str, system: str, machine: str, kind: str, backend: str
+    gpu: str, system: str, machine: str, kind: str, backend: str, rate: str | None
 ) -> None:
-    """A chip brings its host and its rate; a card stands in a PC whose RAM nobody knows."""
+    """A chip brings its host and its rate; a card stands in a PC whose RAM the time when it was sold may tell."""
     found = hypothetical([gpu], None if kind == "unified" else 64 * GIB)
     (accelerator,) = found.accelerators
 
     assert (found.host.system, found.host.machine, found.pools[0].kind) == (system, machine, kind)
     assert (accelerator.backend, accelerator.integrated, accelerator.index) == (backend, kind == "unified", 0)
     assert accelerator.pools == (("ram",) if kind == "unified" else ("vram0",))
-    assert (found.host.ram_bandwidth_bytes_per_s is not None) is (kind == "unified")
-    assert (found.host.ram_bandwidth_basis == "declared") is (kind == "unified")
+    assert (found.host.ram_bandwidth_bytes_per_s is not None) is (rate is not None)
+    assert found.host.ram_bandwidth_basis == rate
     assert (accelerator.bandwidth_basis is None) is (accelerator.bandwidth_bytes_per_s is None)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmprobe.estimation.serving.case import Case, RankWeights
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.estimate import DeviceEstimate, Term
 from llmprobe.facts.serving import Card, ServingSettings
 from llmprobe.words.message import Message, message
@@ -43,7 +44,7 @@ def weight_terms(case: Case, settings: ServingSettings, held: RankWeights) -> li
     ranks = settings.tensor_parallel_size if settings.tensor_parallel_size > 1 else None
     vocabulary = message("how.serving-vocabulary", rows=case.vocabulary, ranks=ranks)
     # SGLang counts tensors there too.
-    by_device = settings.engine == "vllm" and case.cards[0].backend == "rocm"
+    by_device = settings.engine == "vllm" and BACKENDS[case.cards[0].backend].torch_counts_by_device
     rounded = message("how.serving-held" if by_device else "how.serving-rounding")
     hows = {
         "token-embedding": (held.embedding, vocabulary),

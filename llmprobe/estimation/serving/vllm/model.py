@@ -24,6 +24,7 @@ from llmprobe.estimation.serving.vllm.versions import (
     version_of,
 )
 from llmprobe.estimation.serving.weights import Loading, rank_weights
+from llmprobe.facts.backends import BACKENDS
 from llmprobe.facts.estimate import DeviceEstimate, Range, Term
 from llmprobe.facts.serving import Bounds, Card, Counts, Pool, ServingOptions, ServingSettings
 from llmprobe.words.message import Message, message
@@ -98,14 +99,14 @@ def _likely(pool: Bounds) -> int:
 
 def loading_of(case: Case) -> Loading:
     """
-    What this version does with weights. On ROCm it asks the device what they take.
+    What this version does with weights. On some backends it asks the device what they take.
     """
     version = case.version
     return Loading(
         whole_encoder=version < CUT_ENCODERS,
         marlin=version < TRITON_EXPERTS,
         whole_pieces=version >= WHOLE_PIECES,
-        by_device=case.cards[0].backend == "rocm",
+        by_device=BACKENDS[case.cards[0].backend].torch_counts_by_device,
     )
 
 
