@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
-EXTRAS = ("hub", "serve", "tui", "test")
+EXTRAS = ("hub", "parquet", "serve", "tui", "test")
 OWN = "llmprobe["
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:>=|==)(?P<version>[0-9.]+)(?:,<[0-9.]+)?(?:;.*)?")

@@ -3,6 +3,7 @@ What continuous integration checks of a change besides the code: dependencies, c
 """
 
 import importlib.util
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -98,6 +99,7 @@ def test_lowest_versions_are_those_that_are_declared() -> None:
 dependencies = ["click>=8.1", "py-cpuinfo==9.0.0", "tool>=7,<10; sys_platform == 'win32'"]
 [project.optional-dependencies]
 hub = ["huggingface_hub>=0.25"]
+parquet = ["pyarrow>=22"]
 serve = ["starlette>=1.10"]
 tui = ["textual>=8.2"]
 test = ["llmprobe[serve,tui]", "pytest>=8.3"]
@@ -109,6 +111,7 @@ dev = ["ruff>=0.9"]
         "py-cpuinfo==9.0.0",
         "tool==7",
         "huggingface_hub==0.25",
+        "pyarrow==22",
         "starlette==1.10",
         "textual==8.2",
         "pytest==8.3",
@@ -124,6 +127,18 @@ def test_requirement_without_a_lowest_version_is_refused() -> None:
 
     with pytest.raises(ValueError, match="'click<9' declares no lowest version"):
         lowest.constraints(text)
+
+
+def test_extras_that_the_tests_need_are_tried_with_their_lowest_versions() -> None:
+    """
+    One that is left out would be installed in its newest version beside the lowest of others.
+    """
+    test = tomllib.loads(lowest.PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"][
+        "test"
+    ]
+    needed = next(one for one in test if one.startswith(lowest.OWN))
+
+    assert set(needed.removeprefix(lowest.OWN).rstrip("]").split(",")) <= set(lowest.EXTRAS)
 
 
 def test_every_dependency_of_this_project_declares_a_lowest_version() -> None:
