@@ -154,5 +154,4 @@ def _listed(names: "str | PathLike[str] | Sequence[str | PathLike[str]]") -> tup
     """
     One name or several, as texts.
     """
-    one = isinstance(names, (str, PathLike))
-    return tuple(str(name) for name in ([names] if one else names))  # type: ignore[union-attr]
+    return (str(names),) if isinstance(names, (str, PathLike)) else tuple(map(str, names))

@@ -8,6 +8,7 @@ layers, so that machines that are alike go together best; those with most room a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import msgspec
 
@@ -55,29 +56,29 @@ def joined(
     """
     The best way over two machines or more, and which they are, the main one first; None where none serves.
     """
+
+    def served(used: Sequence[Box], length: int) -> list[Way]:
+        machines = [box.cards for box in used]
+        return list(
+            between(
+                model,
+                offers,
+                machines,
+                memory,
+                version,
+                network=network,
+                length=length,
+                users=wishes.parallel,
+                cache_type=wished_cache_type(wishes),
+            )
+        )
+
     best: tuple[tuple[bool, float], Way, tuple[Box, ...]] | None = None
     for some in _sets(boxes):
         mine: tuple[bool, float] | None = None
         for count in range(2, min(len(some), MOST_TOGETHER) + 1):
             used = some[:count]
-            found = ranked(
-                model,
-                wishes,
-                lambda length, used=used: list(  # type: ignore[misc]
-                    between(
-                        model,
-                        offers,
-                        [box.cards for box in used],
-                        memory,
-                        version,
-                        network=network,
-                        length=length,
-                        users=wishes.parallel,
-                        cache_type=wished_cache_type(wishes),
-                    )
-                ),
-                memory,
-            ).best
+            found = ranked(model, wishes, partial(served, used), memory).best
             if not found:
                 continue
             worth = points(found[0], wishes, memory)
