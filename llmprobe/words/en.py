@@ -1161,7 +1161,7 @@ SENTENCES: dict[str, str] = {
     "nearest.serving-mac": "on a Mac llama.cpp runs it (leave out --engine), or MLX (--engine mlx)",
     "nearest.serving-shorter": "ask for less: a smaller -c or -np, or one of the formats in 4 bits",
     "note.serving-unified": "device and system share this memory: what other programs take later is missing, so leave a gigabyte or two",
-    "note.serving-free-unknown": "How much of {devices} is free is not known; all of it is taken to be",
+    "note.serving-free-unknown": "What is free of {devices} is not known; all of the memory is counted as free",
     "note.serving-unlike": "the devices have different sizes: the smallest decides for all",
     "engine.vllm-no-gguf": "vLLM has not loaded GGUF files by itself since 0.24; recommend --engine vllm names published weights",
     "error.engine-not-planned": "{engine} serves published weights from a pool, which this command does not plan",
