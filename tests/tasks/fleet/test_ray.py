@@ -29,17 +29,26 @@ PATIENCE_S = 120.0
 """Long enough for three nodes that start on two busy cores."""
 
 
+SMALL = {"num_cpus": 1, "object_store_memory": 80 * 1024 * 1024}
+
+
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """The address of a cluster of three nodes with one core each."""
+def cluster() -> Iterator[Any]:
+    """A cluster of three nodes with one core each, which a test leaves as it was: tests come in any order."""
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 1, "object_store_memory": 80 * 1024 * 1024}
-    cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
+    cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "include_dashboard": False})
     for _ in range(NODES - 1):
-        cluster.add_node(**small)
-    yield cluster.address
+        cluster.add_node(**SMALL)
+    cluster.wait_for_nodes()
+    yield cluster
     cluster.shutdown()
+
+
+@pytest.fixture
+def address(cluster: Any) -> str:
+    """The address of the cluster."""
+    return str(cluster.address)
 
 
 @needs_ray
@@ -65,14 +74,16 @@ def test_what_a_node_finds_is_what_is_found_here(address: str) -> None:
 
 @needs_ray
 def test_a_node_that_dies_is_named_and_the_others_answer(
-    address: str, monkeypatch: pytest.MonkeyPatch
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The node whose own process is killed while it is asked is said to have died; nothing waits for it."""
+    fourth = cluster.add_node(**SMALL)
+    cluster.wait_for_nodes()
+    victim = fourth.node_id
 
     def record_or_die(wait_s: float) -> str:
         import ray
 
-        victim = max(node["NodeID"] for node in ray.nodes() if node["Alive"])
         if ray.get_runtime_context().get_node_id() == victim:
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(wait_s)
@@ -81,12 +92,14 @@ def test_a_node_that_dies_is_named_and_the_others_answer(
     monkeypatch.setattr(joined, "_recording", record_or_die)
     started = time.monotonic()
 
-    found = seen(Named(ray=address, wait_s=SHORT_PATIENCE_S))
+    found = seen(Named(ray=cluster.address, wait_s=SHORT_PATIENCE_S))
 
     assert time.monotonic() - started < 2 * PATIENCE_S
     problems = sorted(one.problem.id for one in found if one.problem is not None)
     assert problems in (["fleet.ray-died"], ["fleet.timeout"])
-    assert sum(one.machine is not None for one in found) == NODES - 1
+    assert sum(one.machine is not None for one in found) == NODES
+    cluster.remove_node(fourth)
+    cluster.wait_for_nodes()
 
 
 @needs_ray
